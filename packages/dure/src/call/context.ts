@@ -1,0 +1,31 @@
+/** What travels with every call and every event, hop by hop. */
+export type CallContext = {
+  /** When it must be answered: monotonic milliseconds of the local clock. */
+  readonly deadline: number
+  /** Ends the call early when aborted. Made only when somebody asks for it. */
+  readonly signal: AbortSignal | undefined
+  /** One id for everything that follows from one request. */
+  readonly correlationId: string
+  /** The message or call that led to this one. */
+  readonly causationId: string | undefined
+  /** W3C trace context (`00-<trace>-<span>-<flags>`); undefined when nothing is traced. */
+  readonly traceparent: string | undefined
+  /** The calling service, or undefined at the door. */
+  readonly caller: string | undefined
+  /** Given by a client that wants a command to happen once. */
+  readonly idempotencyKey: string | undefined
+}
+
+/** What a caller may say about one call. */
+export type CallOptions = {
+  /** Milliseconds this call may take; never more than what is left of the caller's own deadline. */
+  readonly timeout?: number
+  /** Cancels the call: the callee's `signal` aborts and the caller gets CANCELLED. */
+  readonly signal?: AbortSignal
+  /** Makes a repeated command answer as the first did. */
+  readonly idempotencyKey?: string
+  /** Continues somebody's correlation (doors do this). */
+  readonly correlationId?: string
+  /** Continues somebody's trace (doors do this). */
+  readonly traceparent?: string
+}

@@ -1,0 +1,4 @@
+import type { AnyContract } from './contract.ts'
+export function checkContract(contract: AnyContract): void {
+  void contract
+}

@@ -1,0 +1,78 @@
+/**
+ * What a service promises: operations, events, errors. A contract is a value; types, validation,
+ * clients, documents and the compatibility gate all come from it.
+ */
+import type { AnyEvent } from './event.ts'
+import type { Operations } from './operation.ts'
+import { checkContract } from './check.ts'
+
+export { command, query, stream } from './operation.ts'
+export type {
+  AnyOperation,
+  ErrorTypes,
+  HandlerInput,
+  HandlerOutput,
+  HttpMapping,
+  HttpRoute,
+  Operation,
+  OperationErrors,
+  OperationInput,
+  OperationKind,
+  OperationOptions,
+  OperationOutput,
+  Operations,
+} from './operation.ts'
+export { event } from './event.ts'
+export type { AnyEvent, EventData, EventInput, EventOptions, EventType } from './event.ts'
+export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
+export type { ErrorOptions, ErrorType, Status } from './errors.ts'
+export type { Message } from './message.ts'
+export type { AnySchema, InputOf, Issue, OutputOf, Schema } from './schema.ts'
+
+/** A service's promise, as a value. */
+export type Contract<
+  Name extends string = string,
+  Ops extends Operations = Operations,
+  Events extends readonly AnyEvent[] = readonly AnyEvent[],
+> = {
+  readonly name: Name
+  /** Semantic version: a breaking change needs a new major. */
+  readonly version: string
+  /** The team that answers for it. */
+  readonly owner: string
+  readonly description: string | undefined
+  readonly operations: Ops
+  readonly events: Events
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyContract = Contract<string, any, readonly AnyEvent[]>
+
+export type ContractOptions<Ops extends Operations, Events extends readonly AnyEvent[]> = {
+  readonly version: string
+  readonly owner: string
+  readonly description?: string
+  readonly operations: Ops
+  readonly events?: Events
+}
+
+/**
+ * Defines a contract, and refuses one that could not be kept under every placement.
+ * @throws {ContractError} naming every place that is wrong, what was found there and what to use instead
+ */
+export function contract<
+  const Name extends string,
+  Ops extends Operations,
+  const Events extends readonly AnyEvent[] = readonly [],
+>(name: Name, options: ContractOptions<Ops, Events>): Contract<Name, Ops, Events> {
+  const value: Contract<Name, Ops, Events> = {
+    name,
+    version: options.version,
+    owner: options.owner,
+    description: options.description,
+    operations: Object.freeze({ ...options.operations }),
+    events: Object.freeze([...(options.events ?? [])]) as unknown as Events,
+  }
+  checkContract(value)
+  return Object.freeze(value)
+}

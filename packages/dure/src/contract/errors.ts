@@ -1,0 +1,119 @@
+import type { AnySchema, InputOf, OutputOf } from './schema.ts'
+
+/**
+ * gRPC's canonical status codes: the only codes a call can fail with, wherever the callee runs.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
+ */
+export type Status =
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
+  | 'UNAUTHENTICATED'
+
+/** Each status: its HTTP status (google.rpc.Code) and whether trying again may help. */
+export const STATUSES: Readonly<
+  Record<Status, { readonly http: number; readonly retryable: boolean; readonly meaning: string }>
+> = {
+  CANCELLED: { http: 499, retryable: false, meaning: 'The caller went away' },
+  UNKNOWN: { http: 500, retryable: false, meaning: 'The callee failed with something that is not an error' },
+  INVALID_ARGUMENT: { http: 400, retryable: false, meaning: 'The input does not match the contract' },
+  DEADLINE_EXCEEDED: { http: 504, retryable: false, meaning: 'No answer before the deadline' },
+  NOT_FOUND: { http: 404, retryable: false, meaning: 'What was asked for does not exist' },
+  ALREADY_EXISTS: { http: 409, retryable: false, meaning: 'What was to be made exists' },
+  PERMISSION_DENIED: { http: 403, retryable: false, meaning: 'The caller may not do this' },
+  RESOURCE_EXHAUSTED: { http: 429, retryable: true, meaning: 'A limit was reached' },
+  FAILED_PRECONDITION: { http: 409, retryable: false, meaning: 'The state does not allow this' },
+  ABORTED: { http: 409, retryable: true, meaning: 'A concurrent change got in the way' },
+  OUT_OF_RANGE: { http: 400, retryable: false, meaning: 'A position beyond the end' },
+  UNIMPLEMENTED: { http: 501, retryable: false, meaning: 'The service has no such operation' },
+  INTERNAL: { http: 500, retryable: false, meaning: 'The callee broke its own contract or failed' },
+  UNAVAILABLE: { http: 503, retryable: true, meaning: 'The callee cannot be reached or is stopping' },
+  DATA_LOSS: { http: 500, retryable: false, meaning: 'Data are lost or damaged' },
+  UNAUTHENTICATED: { http: 401, retryable: false, meaning: 'The caller did not say who it is' },
+}
+
+/** A call that failed for a reason the contract does not name: `code` is a canonical status. */
+export class CallError extends Error {
+  override readonly name = 'CallError'
+  readonly code: Status
+  /** Facts for the caller, of the wire type system: `issues` of a refused input, the operation's name, … */
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: Status, message: string, options: { details?: Readonly<Record<string, unknown>>; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.details = options.details ?? {}
+  }
+}
+
+/** An error that a contract declares: `code` is its own, `data` its typed fields. */
+export class DeclaredError<Code extends string = string, Data = unknown> extends Error {
+  override readonly name = 'DeclaredError'
+  readonly code: Code
+  readonly data: Data
+  /** The canonical status that stands for it where only statuses are known. */
+  readonly status: Status
+
+  constructor(options: { code: Code; data: Data; status: Status; message: string }) {
+    super(options.message)
+    this.code = options.code
+    this.data = options.data
+    this.status = options.status
+  }
+}
+
+/** The maker of a declared error: `throw OutOfStock({ productId })`. */
+export type ErrorType<Code extends string, Data extends AnySchema | undefined> = {
+  (...args: Data extends AnySchema ? [data: InputOf<Data>] : []): DeclaredError<Code, OutputOf<Data>>
+  readonly code: Code
+  readonly data: Data
+  readonly status: Status
+  readonly http: number
+  readonly description: string | undefined
+  /** Whether a caught value is this error. */
+  readonly is: (value: unknown) => value is DeclaredError<Code, OutputOf<Data>>
+}
+
+export type ErrorOptions<Data extends AnySchema | undefined> = {
+  /** Schema of the fields that travel with the error. */
+  readonly data?: Data
+  /** A sentence, or a function of the data that makes one. Default: the code in words. */
+  readonly message?: string | ((data: OutputOf<Data>) => string)
+  /** Default FAILED_PRECONDITION. */
+  readonly status?: Status
+  /** HTTP status. Default: the status's own (409 for FAILED_PRECONDITION). */
+  readonly http?: number
+  readonly description?: string
+}
+
+/** Declares an error: `error('OUT_OF_STOCK', { data: z.object({ productId: z.int() }) })`. Codes are UPPER_SNAKE_CASE. */
+export function error<const Code extends string, Data extends AnySchema | undefined = undefined>(
+  code: Code,
+  options: ErrorOptions<Data> = {},
+): ErrorType<Code, Data> {
+  const { status = 'FAILED_PRECONDITION', data: schema } = options
+  const http = options.http ?? STATUSES[status].http
+  const words = code.charAt(0) + code.slice(1).toLowerCase().replaceAll('_', ' ')
+  const make = (data?: unknown): DeclaredError<Code, OutputOf<Data>> => {
+    const value = data as OutputOf<Data>
+    const message = typeof options.message === 'function' ? options.message(value) : (options.message ?? words)
+    return new DeclaredError({ code, data: value, status, message })
+  }
+  const is = (value: unknown): value is DeclaredError<Code, OutputOf<Data>> =>
+    value instanceof DeclaredError && value.code === code
+  return Object.freeze(
+    Object.assign(make, { code, data: schema as Data, status, http, description: options.description, is }),
+  ) as unknown as ErrorType<Code, Data>
+}

@@ -1,0 +1,42 @@
+import type { AnySchema, InputOf, OutputOf } from './schema.ts'
+
+/** A fact that a service announces. Made by `event`. */
+export type EventType<Name extends string = string, S extends AnySchema = AnySchema> = {
+  readonly name: Name
+  readonly schema: S
+  /** Version of the schema, stored with every event. Starts at 1. */
+  readonly version: number
+  /** Events of one key are seen in the order they were published. */
+  readonly key: (data: OutputOf<S>) => string
+  /** From the version named to the next: `{ 1: (old) => new }`. */
+  readonly upcast: Readonly<Record<number, (data: unknown) => unknown>>
+  readonly description: string | undefined
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyEvent = EventType<string, any>
+
+export type EventOptions<S extends AnySchema> = {
+  readonly schema: S
+  readonly key: (data: OutputOf<S>) => string | number
+  readonly version?: number
+  readonly upcast?: Readonly<Record<number, (data: never) => unknown>>
+  readonly description?: string
+}
+
+/** Declares an event: `event('order.placed', { schema, key: (e) => e.orderId })`. */
+export function event<const Name extends string, S extends AnySchema>(name: Name, options: EventOptions<S>): EventType<Name, S> {
+  return Object.freeze({
+    name,
+    schema: options.schema,
+    version: options.version ?? 1,
+    key: (data: OutputOf<S>) => String(options.key(data)),
+    upcast: Object.freeze({ ...options.upcast }) as EventType['upcast'],
+    description: options.description,
+  })
+}
+
+/** What a publisher hands in. */
+export type EventInput<E extends AnyEvent> = InputOf<E['schema']>
+/** What a subscriber receives. */
+export type EventData<E extends AnyEvent> = OutputOf<E['schema']>

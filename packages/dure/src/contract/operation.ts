@@ -1,0 +1,133 @@
+import type { DeclaredError, ErrorType } from './errors.ts'
+import type { AnySchema, InputOf, OutputOf } from './schema.ts'
+
+/** `command` changes something, `query` does not, `stream` answers with many values in order. */
+export type OperationKind = 'command' | 'query' | 'stream'
+
+/** Errors an operation may answer with, by the name they have in the contract. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type ErrorTypes = Readonly<Record<string, ErrorType<any, any>>>
+
+/** `'POST /orders/{id}'`; the first of several is the one documents show, the rest are accepted as well. */
+export type HttpRoute = `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /${string}`
+export type HttpMapping = {
+  readonly routes: readonly HttpRoute[]
+  /** Status of a success: 200 unless said otherwise, 204 when there is no output. */
+  readonly status: number
+}
+
+/** What a service promises to do when asked. Made by `command`, `query` or `stream`. */
+export type Operation<
+  Kind extends OperationKind = OperationKind,
+  Input extends AnySchema | undefined = AnySchema | undefined,
+  Output extends AnySchema | undefined = AnySchema | undefined,
+  Errors extends ErrorTypes = ErrorTypes,
+> = {
+  readonly kind: Kind
+  readonly input: Input
+  readonly output: Output
+  readonly errors: Errors
+  /** A caller needs this scope (checked by the security rooms; shown in documents). */
+  readonly scope: string | undefined
+  /** True when doing it twice is the same as doing it once: only then may it be retried. Queries and streams are. */
+  readonly idempotent: boolean
+  /** Milliseconds a call may take when its caller says nothing. */
+  readonly deadline: number
+  readonly http: HttpMapping | undefined
+  readonly description: string | undefined
+  readonly deprecated: boolean
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyOperation = Operation<OperationKind, any, any, any>
+export type Operations = Readonly<Record<string, AnyOperation>>
+
+export type OperationOptions<I extends AnySchema | undefined, O extends AnySchema | undefined, E extends ErrorTypes> = {
+  readonly input?: I
+  readonly output?: O
+  readonly errors?: E
+  readonly scope?: string
+  /** Commands only; queries and streams always are. Default false. */
+  readonly idempotent?: boolean
+  /** Milliseconds. Default 5,000 (30,000 for a stream). */
+  readonly deadline?: number
+  readonly http?:
+    | HttpRoute
+    | readonly HttpRoute[]
+    | { readonly routes: HttpRoute | readonly HttpRoute[]; readonly status?: number }
+  readonly description?: string
+  readonly deprecated?: boolean
+}
+
+/** An operation that changes something. */
+export function command<
+  I extends AnySchema | undefined = undefined,
+  O extends AnySchema | undefined = undefined,
+  E extends ErrorTypes = {},
+>(options: OperationOptions<I, O, E>): Operation<'command', I, O, E> {
+  return operation('command', options, options.idempotent ?? false)
+}
+
+/** An operation that only looks. */
+export function query<
+  I extends AnySchema | undefined = undefined,
+  O extends AnySchema | undefined = undefined,
+  E extends ErrorTypes = {},
+>(options: OperationOptions<I, O, E>): Operation<'query', I, O, E> {
+  return operation('query', options, true)
+}
+
+/** An operation that answers with many values, in order: `output` is the schema of one. */
+export function stream<
+  I extends AnySchema | undefined = undefined,
+  O extends AnySchema | undefined = undefined,
+  E extends ErrorTypes = {},
+>(options: OperationOptions<I, O, E>): Operation<'stream', I, O, E> {
+  return operation('stream', options, true)
+}
+
+function operation<
+  K extends OperationKind,
+  I extends AnySchema | undefined,
+  O extends AnySchema | undefined,
+  E extends ErrorTypes,
+>(kind: K, options: OperationOptions<I, O, E>, idempotent: boolean): Operation<K, I, O, E> {
+  return Object.freeze({
+    kind,
+    input: options.input as I,
+    output: options.output as O,
+    errors: Object.freeze({ ...options.errors }) as E,
+    scope: options.scope,
+    idempotent,
+    deadline: options.deadline ?? (kind === 'stream' ? 30_000 : 5_000),
+    http: httpMapping(options),
+    description: options.description,
+    deprecated: options.deprecated ?? false,
+  })
+}
+
+function httpMapping(
+  options: OperationOptions<AnySchema | undefined, AnySchema | undefined, ErrorTypes>,
+): HttpMapping | undefined {
+  const { http } = options
+  if (http === undefined) return undefined
+  const { routes, status } = typeof http === 'object' && 'routes' in http ? http : { routes: http, status: undefined }
+  return Object.freeze({
+    routes: Object.freeze(typeof routes === 'string' ? [routes] : [...routes]),
+    status: status ?? (options.output === undefined ? 204 : 200),
+  })
+}
+
+/** What a caller hands to an operation. */
+export type OperationInput<Op extends AnyOperation> = InputOf<Op['input']>
+/** What a handler receives: the input after parsing. */
+export type HandlerInput<Op extends AnyOperation> = OutputOf<Op['input']>
+/** What a handler gives back: the output before parsing. */
+export type HandlerOutput<Op extends AnyOperation> = InputOf<Op['output']>
+/** What a caller receives. */
+export type OperationOutput<Op extends AnyOperation> = OutputOf<Op['output']>
+/** The declared errors of an operation, as a union that `switch (error.code)` narrows. */
+export type OperationErrors<Op extends AnyOperation> =
+  Op extends Operation<OperationKind, infer _I, infer _O, infer E>
+    ? { [K in keyof E]: E[K] extends ErrorType<infer Code, infer D> ? DeclaredError<Code, OutputOf<D>> : never }[keyof E]
+    : never

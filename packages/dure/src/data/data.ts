@@ -1,0 +1,14 @@
+/** A service's own data: one database per service, transactions, outbox, inbox. */
+export { database } from './database.ts'
+export type {
+  Database,
+  DatabaseAdapter,
+  DatabaseDefinition,
+  Migration,
+  Migrations,
+  SqlRow,
+  SqlValue,
+  Store,
+  StoreTransaction,
+  Transaction,
+} from './database.ts'

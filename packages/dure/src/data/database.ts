@@ -1,0 +1,87 @@
+import type { Kysely, RawBuilder } from 'kysely'
+import type { AnyEvent, EventInput } from '../contract/contract.ts'
+
+/**
+ * The Database port. A service has one database of its own and no way to another's.
+ * Every adapter passes `databaseConformance` (database.conformance.ts).
+ */
+export type Database<Tables> = {
+  /** Reads outside a transaction, on a connection of its own: never sees uncommitted rows; writing through it is refused. */
+  readonly read: Kysely<Tables>
+  /**
+   * Runs `work` in one transaction: rows, published events, sent messages commit together or not at all.
+   * Resolved means durable. Transactions of one service run one after another where the engine has one writer;
+   * those that are waiting may share a commit, each still all-or-nothing by itself.
+   * A transaction that takes longer than `timeout` milliseconds (default 5,000) is rolled back.
+   */
+  readonly transaction: <T>(work: (tx: Transaction<Tables>) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  /** Several reads of one snapshot. */
+  readonly snapshot: <T>(work: (read: Kysely<Tables>) => Promise<T>) => Promise<T>
+}
+
+/** Kysely on the transaction's connection, with what else joins it. Unusable once the transaction is over. */
+export type Transaction<Tables> = Kysely<Tables> & {
+  /** Announces an event through the outbox: sent if and only if the transaction commits. */
+  readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>) => Promise<void>
+  /** Puts a message on a queue through the outbox; visible after `delay` milliseconds. */
+  readonly send: <Q extends AnyEvent>(queue: Q, data: EventInput<Q>, options?: { readonly delay?: number }) => Promise<void>
+}
+
+/** A migration: SQL statements, or a function of the transaction. Applied once, in order of name. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Migration = string | ((db: Kysely<any>) => Promise<void>)
+export type Migrations = Readonly<Record<string, Migration>>
+
+/** A service's declaration of its database: the tables' types and how they come to be. Made by `database`. */
+export type DatabaseDefinition<Tables> = {
+  readonly migrations: Migrations
+  /** Carries the type only. */
+  readonly tables?: Tables
+}
+
+/** Declares a service's database: `database<Tables>({ migrations })`. */
+export function database<Tables>(options: { migrations: Migrations }): DatabaseDefinition<Tables> {
+  return { migrations: options.migrations }
+}
+
+/** What an adapter gives: a way to open one service's store. */
+export type DatabaseAdapter = {
+  readonly name: string
+  /**
+   * Opens the store of `service`, made if need be, and applies its migrations.
+   * @throws when the store is unreadable, damaged, of another service or in use by another process
+   */
+  readonly open: (service: string, definition: DatabaseDefinition<unknown>) => Promise<Store>
+}
+
+/**
+ * An open store: what outbox, inbox and dead letters are written against. Statements use `?` for parameters in
+ * SQL that every supported engine knows; values are string, number, bigint, Uint8Array or null.
+ */
+export type Store = {
+  readonly service: string
+  readonly dialect: 'sqlite' | 'postgres'
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly read: Kysely<any>
+  readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
+  /** One statement on a reading connection. */
+  readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  readonly stop: () => Promise<void>
+}
+
+export type StoreTransaction = {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly kysely: Kysely<any>
+  /** One statement that answers with rows. */
+  readonly all: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  /** One statement that answers with the number of rows it changed. */
+  readonly run: (sql: string, parameters?: readonly SqlValue[]) => Promise<number>
+  /** Called once the transaction is durable, in order of commit; must not throw. */
+  readonly onCommit: (listener: () => void) => void
+}
+
+export type SqlValue = string | number | bigint | Uint8Array | null
+export type SqlRow = Readonly<Record<string, SqlValue>>
+export type { Kysely, RawBuilder }

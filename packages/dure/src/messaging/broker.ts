@@ -1,0 +1,102 @@
+import type { Message } from '../contract/contract.ts'
+
+/**
+ * The Broker port: durable topics with keys and partitions, and queues. At least once; order kept per
+ * key. Retries, dead letters and deduplication are not the broker's: they live beside the consumer's
+ * own data (consumer.ts), so that they are the same on every broker.
+ *
+ * Every adapter passes `brokerConformance` (broker.conformance.ts).
+ */
+export type Broker = {
+  /** Name of the adapter, for messages and health. */
+  readonly name: string
+  /** Makes the topic if it is not there; partitions are only ever counted at the making. */
+  readonly declareTopic: (topic: string, options?: TopicOptions) => Promise<void>
+  /** Appends all, in order. Resolved means durable; rejected means none or some may be there (publish again). */
+  readonly publish: (messages: readonly Message[]) => Promise<void>
+  /** Joins a consumer group. Each partition goes to one member of the group at a time. */
+  readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
+  /** Makes the queue if it is not there. */
+  readonly declareQueue: (queue: string, options?: QueueOptions) => Promise<void>
+  /** Puts messages on the queue of their `type`; visible after `delay` milliseconds. Resolved means durable. */
+  readonly send: (messages: readonly (Message & { readonly delay?: number })[]) => Promise<void>
+  /** Starts a competing consumer of a queue. */
+  readonly receive: (options: ReceiveOptions) => Promise<Subscription>
+  /** What each group has still to read: for health, metrics and waiting for quiet. */
+  readonly lag: () => Promise<readonly GroupLag[]>
+  /** Moves a group's position on a topic: to an offset per partition, to a time, or to the beginning. The group must have no member. */
+  readonly seek: (options: {
+    group: string
+    topic: string
+    to: 'beginning' | 'end' | { time: number } | { partition: number; offset: number }
+  }) => Promise<void>
+  /** Reads without a group, for people and tools: at most `limit` messages from a position on. */
+  readonly browse: (options: { topic: string; partition: number; from: number; limit: number }) => Promise<readonly Delivery[]>
+  readonly stop: () => Promise<void>
+}
+
+export type TopicOptions = {
+  /** Default 8. */
+  readonly partitions?: number
+  readonly retention?: Retention
+}
+
+/** What may be thrown away: older than `ms`, or the oldest past `bytes` per topic. Default 7 days, 1 GiB. */
+export type Retention = { readonly ms?: number; readonly bytes?: number }
+
+export type QueueOptions = {
+  /** Milliseconds a receiver may keep a message before others get it. Default 30,000. */
+  readonly lease?: number
+  /** Deliveries after which a message is dead. Default 10. */
+  readonly attempts?: number
+}
+
+export type SubscribeOptions = {
+  readonly group: string
+  readonly topics: readonly string[]
+  /** Where a group with no position starts. Default 'beginning'. */
+  readonly from?: 'beginning' | 'end'
+  /** Deliveries handed over at once, at most. Default 256. */
+  readonly batch?: number
+  /**
+   * Takes a batch of one partition, in order. When it resolves, the batch counts as read (its last offset is
+   * committed, soon, not necessarily at once); when it rejects, the same batch comes again after a pause.
+   * The next batch of a partition comes only after this one settled.
+   */
+  readonly deliver: (
+    batch: readonly Delivery[],
+    partition: { readonly topic: string; readonly partition: number },
+  ) => Promise<void>
+  /** Told of trouble that is being retried. */
+  readonly onError?: (error: unknown) => void
+}
+
+export type ReceiveOptions = {
+  readonly queue: string
+  /** Messages worked on at once. Default 16. */
+  readonly concurrency?: number
+  /** Resolved means acknowledged; rejected means it comes again after a backoff, to anyone, until it is dead. */
+  readonly handle: (message: Message, delivery: { readonly attempt: number }) => Promise<void>
+  readonly onError?: (error: unknown) => void
+}
+
+export type Subscription = {
+  /** Takes nothing new, waits for what is in hand, commits positions, leaves the group. */
+  readonly stop: () => Promise<void>
+}
+
+export type GroupLag = {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  /** Messages not yet read. */
+  readonly lag: number
+}
+
+/** A message as a consumer meets it. */
+export type Delivery = {
+  readonly message: Message
+  readonly partition: number
+  /** Position in its partition; grows, not necessarily by one. */
+  readonly offset: number
+}

@@ -1,0 +1,23 @@
+import type { Random } from '../runtime/runtime.ts'
+
+/** How a failed message is tried again before it becomes a dead letter. */
+export type RetryPolicy = {
+  /** Tries in all, the first included. Default 8. */
+  readonly attempts: number
+  /** Milliseconds before the second try. Default 100. */
+  readonly first: number
+  /** Each pause is this times the one before. Default 2. */
+  readonly factor: number
+  /** No pause is longer. Default 30,000. */
+  readonly longest: number
+}
+
+export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
+  return { attempts: 8, first: 100, factor: 2, longest: 30_000, ...options }
+}
+
+/** Milliseconds to wait after the given number of failed tries: exponential, with full jitter in the upper half. */
+export function backoff(policy: RetryPolicy, failed: number, random: Random): number {
+  const ceiling = Math.min(policy.longest, policy.first * policy.factor ** Math.max(0, failed - 1))
+  return ceiling / 2 + (ceiling / 2) * random.number()
+}

@@ -1,0 +1,103 @@
+import type { Clock } from './clock.ts'
+import type { Timer, Timers } from './timers.ts'
+
+/**
+ * Many deadlines, one timer: a timer wheel of doubly linked lists.
+ *
+ * Adding and removing are a few pointer writes, so a call that ends in time never pays for a timer.
+ * A deadline fires at most one tick (`resolution` ms) late and never early.
+ */
+export type Deadlines = {
+  /** Registers an entry that expires at `at` (monotonic milliseconds). */
+  readonly add: (entry: DeadlineEntry, at: number) => void
+  /** Takes an entry out; harmless when it fired or was never added. */
+  readonly remove: (entry: DeadlineEntry) => void
+  /** Stops the timer; entries still inside never fire. */
+  readonly stop: () => void
+}
+
+/** Anything that wants to be told when its time is over: the object itself is the list node. */
+export type DeadlineEntry = {
+  expire: () => void
+  at: number
+  previous: DeadlineEntry | undefined
+  following: DeadlineEntry | undefined
+}
+
+export function createDeadlines(options: { clock: Clock; timers: Timers; resolution?: number }): Deadlines {
+  const { clock, timers, resolution = 10 } = options
+  const SLOTS = 1024
+  const slots: DeadlineEntry[] = Array.from({ length: SLOTS }, newHead)
+  let count = 0
+  let cursor = Math.floor(clock.monotonic() / resolution)
+  let timer: Timer | undefined
+
+  const schedule = (): void => {
+    timer = timers.after(resolution, tick)
+  }
+
+  const tick = (): void => {
+    timer = undefined
+    const now = clock.monotonic()
+    const target = Math.floor(now / resolution)
+    // After a long pause (a frozen process) every slot is visited once, not once per lost tick.
+    const steps = Math.min(target - cursor, SLOTS)
+    for (let step = 1; step <= steps; step++) expireSlot(slots[(cursor + step) % SLOTS]!, now)
+    cursor = target
+    if (count > 0) schedule()
+  }
+
+  const expireSlot = (head: DeadlineEntry, now: number): void => {
+    const due: DeadlineEntry[] = []
+    for (let entry = head.following!; entry !== head; entry = entry.following!) {
+      if (entry.at <= now) due.push(entry)
+    }
+    for (const entry of due) {
+      // An earlier expiry in this slot may have taken this one out.
+      if (entry.following === undefined) continue
+      remove(entry)
+      entry.expire()
+    }
+  }
+
+  const add = (entry: DeadlineEntry, at: number): void => {
+    if (count === 0) cursor = Math.floor(clock.monotonic() / resolution)
+    entry.at = at
+    // One slot past the deadline's own: visiting it means the deadline is surely over.
+    const slot = Math.max(Math.floor(at / resolution) + 1, cursor + 1)
+    const head = slots[slot % SLOTS]!
+    const tail = head.previous!
+    entry.previous = tail
+    entry.following = head
+    tail.following = entry
+    head.previous = entry
+    count++
+    if (timer === undefined) schedule()
+  }
+
+  const remove = (entry: DeadlineEntry): void => {
+    const { previous, following } = entry
+    if (previous === undefined || following === undefined) return
+    previous.following = following
+    following.previous = previous
+    entry.previous = undefined
+    entry.following = undefined
+    count--
+  }
+
+  return {
+    add,
+    remove,
+    stop: () => {
+      timer?.cancel()
+      timer = undefined
+    },
+  }
+}
+
+function newHead(): DeadlineEntry {
+  const head: DeadlineEntry = { expire: () => {}, at: 0, previous: undefined, following: undefined }
+  head.previous = head
+  head.following = head
+  return head
+}

@@ -1,0 +1,37 @@
+/**
+ * The world, behind ports: time, timers, chance and identity.
+ *
+ * Nothing else in Dure touches the globals for these (a lint rule sees to it), so a whole system
+ * can run under virtual time from one seed.
+ */
+import { createIds } from './ids.ts'
+import { realClock } from './clock.ts'
+import { realRandom } from './random.ts'
+import { realTimers } from './timers.ts'
+
+export type { Clock } from './clock.ts'
+export type { Timer, Timers } from './timers.ts'
+export type { Random } from './random.ts'
+export type { Ids } from './ids.ts'
+export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines.ts'
+export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
+
+import type { Clock } from './clock.ts'
+import type { Timers } from './timers.ts'
+import type { Random } from './random.ts'
+import type { Ids } from './ids.ts'
+
+/** Everything nondeterministic that a service may ask of the world. */
+export type Runtime = {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly ids: Ids
+}
+
+/** The real world: system clock, event-loop timers, cryptographic randomness, UUIDv7. */
+export function realRuntime(): Runtime {
+  const clock = realClock()
+  const random = realRandom()
+  return { clock, timers: realTimers(), random, ids: createIds({ clock, random }) }
+}

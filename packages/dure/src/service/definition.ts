@@ -1,0 +1,116 @@
+import type { CallContext } from '../call/context.ts'
+import type { Client } from '../call/client.ts'
+import type { AnyContract, AnyEvent, AnyOperation, EventData, HandlerInput, HandlerOutput } from '../contract/contract.ts'
+import type { Database, DatabaseDefinition, Transaction } from '../data/data.ts'
+import type { RetryPolicy } from '../messaging/messaging.ts'
+import type { Clock, Ids } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+
+/** What a service may ask of others: a name of its own choosing for each contract. */
+export type Needs = Readonly<Record<string, AnyContract>>
+
+/** What every handler receives beside its input. */
+export type ServiceContext = CallContext & {
+  /** Aborts when the deadline passes or the caller goes away. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+/** A handler's context: a client for each need, and the service's own database. */
+export type HandlerContext<N extends Needs, Tables> = ServiceContext & {
+  readonly [K in keyof N]: Client<N[K]>
+} & (Tables extends undefined ? {} : { readonly database: Database<Tables> })
+
+export type Handler<Op extends AnyOperation, N extends Needs, Tables> = Op['kind'] extends 'stream'
+  ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => AsyncIterable<HandlerOutput<Op>>
+  : (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
+
+export type Handlers<C extends AnyContract, N extends Needs, Tables> = {
+  readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables>
+}
+
+/** An event as its subscriber sees it. */
+export type ReceivedEvent<E extends AnyEvent> = {
+  readonly id: string
+  readonly type: E['name']
+  readonly source: string
+  readonly key: string
+  /** Milliseconds since the epoch when it was published. */
+  readonly time: number
+  readonly correlationId: string
+  readonly data: EventData<E>
+}
+
+/** Inside the transaction that also marks the event as done: everything in it happens once, or not at all. */
+export type EffectContext<Tables> = {
+  readonly tx: Transaction<Tables>
+  readonly log: Logger
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+/**
+ * The two ways to react, typed for one service. They come as arguments rather than imports because
+ * TypeScript can then infer the handler's context from the service it stands in.
+ */
+export type React<N extends Needs, Tables> = {
+  /** Subscribes to an event: the handler's effect and the mark that it happened commit together. */
+  readonly on: ReactTo<N, Tables>
+  /** Makes the service a competing consumer of a queue. */
+  readonly work: ReactTo<N, Tables>
+}
+
+export type ReactTo<N extends Needs, Tables> = <E extends AnyEvent, Prepared = undefined>(
+  event: E,
+  handler: ReactionOptions<E, N, Tables, Prepared> | ReactionOptions<E, N, Tables, undefined>['handle'],
+) => Reaction<N, Tables>
+
+/** What a service does when an event arrives. */
+export type Reaction<N extends Needs, Tables> = {
+  readonly kind: 'topic' | 'queue'
+  readonly event: AnyEvent
+  /** Names the reaction within its service when there are several to one event. */
+  readonly name: string
+  readonly prepare: ((event: ReceivedEvent<AnyEvent>, context: HandlerContext<N, Tables>) => Promise<unknown>) | undefined
+  readonly handle: (event: ReceivedEvent<AnyEvent>, context: EffectContext<Tables>, prepared: unknown) => Promise<void> | void
+  readonly concurrency: number
+  readonly retry: RetryPolicy
+}
+
+export type ReactionOptions<E extends AnyEvent, N extends Needs, Tables, Prepared> = {
+  /** Default: the event's name. */
+  readonly name?: string
+  /**
+   * Runs before the transaction, for what cannot be inside one: a call to another service or to the world outside.
+   * It may run more than once for one event, so give the other side the event's id to recognise it by.
+   */
+  readonly prepare?: (event: ReceivedEvent<E>, context: HandlerContext<N, Tables>) => Promise<Prepared>
+  readonly handle: (event: ReceivedEvent<E>, context: EffectContext<Tables>, prepared: Prepared) => Promise<void> | void
+  /** Events of different keys worked on at once. Default 16. */
+  readonly concurrency?: number
+  readonly retry?: Partial<RetryPolicy>
+}
+
+export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
+  /** Contracts of the services it calls. */
+  readonly needs?: N
+  readonly database?: DatabaseDefinition<Tables>
+  readonly handlers: Handlers<C, N, Tables>
+  /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
+  readonly subscriptions?: (react: React<N, Tables>) => readonly Reaction<N, Tables>[]
+  /** Why the service is not ready, if it is not; asked by health checks. */
+  readonly ready?: (context: HandlerContext<N, Tables>) => Promise<string | undefined> | string | undefined
+}
+
+/** A service's definition: started by `start`, alone or with others. */
+export type Service<C extends AnyContract = AnyContract> = {
+  readonly contract: C
+  readonly needs: Needs
+  readonly database: DatabaseDefinition<unknown> | undefined
+  // Inside the chassis handlers are met by name only; their types were checked where the service was defined.
+  readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
+  readonly reactions: readonly Reaction<Needs, unknown>[]
+  readonly ready: ((context: unknown) => Promise<string | undefined> | string | undefined) | undefined
+}

@@ -1,0 +1,53 @@
+/**
+ * The chassis: a service is a contract and its handlers, its own database, its subscriptions, and
+ * what it needs. `service` defines one, `system` puts several together, `start` runs them.
+ */
+import type { AnyContract, AnyEvent } from '../contract/contract.ts'
+import { retryPolicy } from '../messaging/messaging.ts'
+import type { Needs, React, ReactionOptions, Service, ServiceOptions } from './definition.ts'
+
+export type {
+  EffectContext,
+  HandlerContext,
+  Handlers,
+  Needs,
+  React,
+  Reaction,
+  ReactionOptions,
+  ReceivedEvent,
+  Service,
+  ServiceContext,
+  ServiceOptions,
+} from './definition.ts'
+
+/** Defines a service. */
+export function service<C extends AnyContract, N extends Needs = {}, Tables = undefined>(
+  contract: C,
+  options: ServiceOptions<C, N, Tables>,
+): Service<C> {
+  return Object.freeze({
+    contract,
+    needs: options.needs ?? {},
+    database: options.database,
+    handlers: options.handlers as Service['handlers'],
+    reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
+    ready: options.ready as Service['ready'],
+  })
+}
+
+/** `on` and `work` are the same for every service; only their types differ. */
+const react: React<Needs, unknown> = { on: reactTo('topic'), work: reactTo('queue') }
+
+function reactTo(kind: 'topic' | 'queue'): React<Needs, unknown>['on'] {
+  return (event, handler) => {
+    const options = typeof handler === 'function' ? { handle: handler } : handler
+    const {
+      name = event.name,
+      prepare,
+      handle,
+      concurrency = 16,
+      retry,
+    } = options as ReactionOptions<AnyEvent, Needs, unknown, unknown>
+    return { kind, event, name, prepare, handle, concurrency, retry: retryPolicy(retry) }
+  }
+}

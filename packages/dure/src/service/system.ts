@@ -1,0 +1,102 @@
+import type { Client, Transport } from '../call/call.ts'
+import type { AnyContract } from '../contract/contract.ts'
+import type { DatabaseAdapter } from '../data/data.ts'
+import type { Broker, GroupLag } from '../messaging/messaging.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+import type { Service } from './definition.ts'
+
+/** What adapters are made of: where they may keep files, the world, and a voice. */
+export type World = {
+  /** A folder of the system's own; made when it is not there. */
+  readonly directory: string
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
+/** One way to serve a port, made when the system starts. */
+export type Adapter<Port> = (world: World) => Port | Promise<Port>
+
+export type SystemOptions = {
+  readonly services: readonly Service[]
+  /** Where services run: `together` is one process. */
+  readonly placement?: 'together'
+  /** Default: `sqlite()`, one file a service. */
+  readonly database?: Adapter<DatabaseAdapter>
+  /** Default: `embeddedBroker()`. */
+  readonly broker?: Adapter<Broker>
+  /** Ways in from outside: `rest({ port: 8080 })`, … */
+  readonly doors?: readonly Door[]
+}
+
+/** Services, their placement, their adapters, their policies: one typed value. */
+export type System = Required<SystemOptions> & { readonly name: string }
+
+/** A way in from outside, opened when every service is ready and closed before any stops. */
+export type Door = {
+  readonly name: string
+  readonly open: (host: DoorHost, world: World) => Promise<OpenDoor>
+}
+
+/** What a door may use: the contracts there are, and a way to call them. */
+export type DoorHost = {
+  readonly system: string
+  readonly contracts: readonly AnyContract[]
+  readonly client: <C extends AnyContract>(contract: C) => Client<C>
+  readonly health: () => Promise<Health>
+  readonly status: () => Promise<SystemStatus>
+}
+
+export type OpenDoor = {
+  /** Where it can be reached, when it has an address. */
+  readonly url: string | undefined
+  /** Takes nothing new, answers what is under way, closes. */
+  readonly close: () => Promise<void>
+}
+
+/** A system that runs. */
+export type Running = DoorHost & {
+  readonly doors: readonly OpenDoor[]
+  readonly transport: Transport
+  /** Drains and stops everything, last started first. Idempotent. */
+  readonly stop: () => Promise<void>
+}
+
+/** Health, with reasons (O1). */
+export type Health = {
+  /** The process does its work; a supervisor restarts what is not live. */
+  readonly live: boolean
+  /** It can take calls now. */
+  readonly ready: boolean
+  readonly services: readonly ServiceHealth[]
+}
+
+export type ServiceHealth = {
+  readonly service: string
+  readonly state: 'starting' | 'running' | 'draining' | 'stopped'
+  readonly live: boolean
+  readonly ready: boolean
+  /** Why it is not, in words; empty when all is well. */
+  readonly reasons: readonly string[]
+}
+
+/** Numbers a person or a waiting test may ask for: is anything still on its way? */
+export type SystemStatus = {
+  /** True when every outbox is empty, every subscriber has read everything and nothing is parked or in hand. */
+  readonly quiet: boolean
+  readonly services: readonly ServiceStatus[]
+  readonly lag: readonly GroupLag[]
+}
+
+export type ServiceStatus = {
+  readonly service: string
+  readonly callsInFlight: number
+  /** Events committed but not yet with the broker. */
+  readonly outbox: number
+  /** Events waiting for another try, and those waiting behind them. */
+  readonly waiting: number
+  /** Dead letters, and events held behind them. */
+  readonly dead: number
+}
+
+export type { Runtime }
