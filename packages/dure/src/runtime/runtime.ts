@@ -11,7 +11,7 @@ import { realTimers } from './timers.ts'
 
 export type { Clock } from './clock.ts'
 export type { Timer, Timers } from './timers.ts'
-export type { Random } from './random.ts'
+export { seededRandom, type Random } from './random.ts'
 export type { Ids } from './ids.ts'
 export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines.ts'
 export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
