@@ -1,9 +1,11 @@
+import type { Cancellation } from './cancellation.ts'
+
 /** What travels with every call and every event, hop by hop. */
 export type CallContext = {
   /** When it must be answered: monotonic milliseconds of the local clock. */
   readonly deadline: number
-  /** Ends the call early when aborted. Made only when somebody asks for it. */
-  readonly signal: AbortSignal | undefined
+  /** The caller's own end, when it can have one: the callee ends with it. */
+  readonly cancellation: Cancellation | undefined
   /** One id for everything that follows from one request. */
   readonly correlationId: string
   /** The message or call that led to this one. */

@@ -1,12 +1,19 @@
 import type { CallContext } from './context.ts'
 
 /**
- * The Transport port: carries a call to where the callee runs. Values crossing it are of the wire type
- * system and isolated; failures are `CallError` or `DeclaredError`.
+ * The Transport port: carries calls to where the callee runs. Values crossing it are of the wire type
+ * system and isolated; failures are `CallError` or `DeclaredError`; the callee is ended when the deadline
+ * passes or the caller's cancellation fires, and the caller always hears of it.
  */
 export type Transport = {
-  readonly call: (target: Target, input: unknown, context: CallContext) => Promise<unknown>
-  readonly stream: (target: Target, input: unknown, context: CallContext) => AsyncIterable<unknown>
+  /** The way to one operation, found once per caller and operation, not once per call. */
+  readonly route: (target: Target) => Route
 }
 
 export type Target = { readonly service: string; readonly operation: string }
+
+export type Route = {
+  readonly call: (input: unknown, context: CallContext) => Promise<unknown>
+  /** Pulls: the callee is asked for a value only when the caller wants one. */
+  readonly stream: (input: unknown, context: CallContext) => AsyncIterable<unknown>
+}

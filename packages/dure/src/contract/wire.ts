@@ -32,4 +32,4 @@ export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly
 export type Parser = (value: unknown) => Parsed | Promise<Parsed>
 
 export declare function wireOf(schema: AnySchema | undefined, side: 'input' | 'output'): Wire
-export declare function parserOf(schema: AnySchema | undefined): Parser
+export declare function parserOf(schema: AnySchema | undefined, side: 'input' | 'output'): Parser

@@ -12,6 +12,8 @@ export type Deadlines = {
   readonly add: (entry: DeadlineEntry, at: number) => void
   /** Takes an entry out; harmless when it fired or was never added. */
   readonly remove: (entry: DeadlineEntry) => void
+  /** Fires every entry at once, due or not. */
+  readonly expireAll: () => void
   /** Stops the timer; entries still inside never fire. */
   readonly stop: () => void
 }
@@ -60,6 +62,10 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
     }
   }
 
+  const expireAll = (): void => {
+    for (const head of slots) expireSlot(head, Number.POSITIVE_INFINITY)
+  }
+
   const add = (entry: DeadlineEntry, at: number): void => {
     if (count === 0) cursor = Math.floor(clock.monotonic() / resolution)
     entry.at = at
@@ -88,6 +94,7 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
   return {
     add,
     remove,
+    expireAll,
     stop: () => {
       timer?.cancel()
       timer = undefined

@@ -19,6 +19,23 @@ export type {
   ServiceContext,
   ServiceOptions,
 } from './definition.ts'
+export { SystemError } from './errors.ts'
+export { start, type StartOptions } from './start.ts'
+export { system } from './system.ts'
+export type {
+  Adapter,
+  Door,
+  DoorHost,
+  Health,
+  OpenDoor,
+  Running,
+  ServiceHealth,
+  ServiceStatus,
+  System,
+  SystemOptions,
+  SystemStatus,
+  World,
+} from './system.ts'
 
 /** Defines a service. */
 export function service<C extends AnyContract, N extends Needs = {}, Tables = undefined>(

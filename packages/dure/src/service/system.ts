@@ -4,7 +4,11 @@ import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker, GroupLag } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
+import { embeddedBroker } from '../messaging/messaging.ts'
+import { sqlite } from '../data/data.ts'
 import type { Service } from './definition.ts'
+import { SystemError } from './errors.ts'
+import { findProblems } from './order.ts'
 
 /** What adapters are made of: where they may keep files, the world, and a voice. */
 export type World = {
@@ -31,6 +35,24 @@ export type SystemOptions = {
 
 /** Services, their placement, their adapters, their policies: one typed value. */
 export type System = Required<SystemOptions> & { readonly name: string }
+
+/**
+ * Puts services together.
+ * @throws {SystemError} naming everything that keeps them from being one system: two services of one name, a
+ * need nobody serves, a circle of needs, a missing handler, a subscription to what nobody announces
+ */
+export function system(name: string, options: SystemOptions): System {
+  const problems = findProblems(options.services)
+  if (problems.length > 0) throw new SystemError(`Cannot put system "${name}" together`, problems)
+  return Object.freeze({
+    name,
+    services: Object.freeze([...options.services]),
+    placement: options.placement ?? 'together',
+    database: options.database ?? sqlite(),
+    broker: options.broker ?? embeddedBroker(),
+    doors: Object.freeze([...(options.doors ?? [])]),
+  })
+}
 
 /** A way in from outside, opened when every service is ready and closed before any stops. */
 export type Door = {
@@ -93,6 +115,8 @@ export type ServiceStatus = {
   readonly callsInFlight: number
   /** Events committed but not yet with the broker. */
   readonly outbox: number
+  /** Events being worked on. */
+  readonly inHand: number
   /** Events waiting for another try, and those waiting behind them. */
   readonly waiting: number
   /** Dead letters, and events held behind them. */

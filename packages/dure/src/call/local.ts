@@ -1,0 +1,51 @@
+import { CallError } from '../contract/contract.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Route, Target, Transport } from './transport.ts'
+
+/**
+ * The local transport: caller and callee in one process. Nothing is copied here because the endpoint's
+ * own parsing isolates both sides (a parsed value is a new value).
+ */
+export type LocalTransport = Transport & {
+  readonly add: (target: Target, endpoint: Endpoint) => void
+  readonly remove: (service: string) => void
+}
+
+export function createLocalTransport(): LocalTransport {
+  const routes = new Map<string, MutableRoute>()
+  const routeTo = (target: Target): MutableRoute => {
+    const key = `${target.service}.${target.operation}`
+    let route = routes.get(key)
+    if (route === undefined) {
+      route = createRoute(target)
+      routes.set(key, route)
+    }
+    return route
+  }
+  return {
+    route: routeTo,
+    add: (target, endpoint) => routeTo(target).connect(endpoint),
+    remove: (service) => {
+      for (const [key, route] of routes) if (key.startsWith(`${service}.`)) route.connect(undefined)
+    },
+  }
+}
+
+type MutableRoute = Route & { readonly connect: (endpoint: Endpoint | undefined) => void }
+
+/** Callers may take their route before the callee has started, and keep it while it restarts. */
+function createRoute(target: Target): MutableRoute {
+  let endpoint: Endpoint | undefined
+  const missing = (): CallError =>
+    new CallError('UNAVAILABLE', `Call to ${target.service}.${target.operation} failed: no service "${target.service}" runs here`)
+  return {
+    connect: (next) => {
+      endpoint = next
+    },
+    call: (input, context) => (endpoint === undefined ? Promise.reject(missing()) : endpoint.call(input, context)),
+    stream: (input, context) => {
+      if (endpoint !== undefined) return endpoint.stream(input, context)
+      return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(missing()) }) }
+    },
+  }
+}

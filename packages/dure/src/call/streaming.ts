@@ -1,0 +1,140 @@
+import type { DeadlineEntry } from '../runtime/runtime.ts'
+import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
+import type { CallContext } from './context.ts'
+import { invalidInput, invalidOutput, isFault, type EndpointShared } from './endpoint.ts'
+import { cancelledError } from './failure.ts'
+
+/**
+ * The callee's half of a server stream. The handler's iterator is asked for the next value only when the
+ * caller asks, each value is parsed and isolated like an answer, and the stream ends with its deadline,
+ * its caller, or its service, even while the handler is asleep.
+ */
+export function streamOf(shared: EndpointShared, input: unknown, call: CallContext): AsyncIterable<unknown> {
+  return { [Symbol.asyncIterator]: () => new PendingStream(shared, input, call) }
+}
+
+class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelListener {
+  at = 0
+  previous: DeadlineEntry | undefined = undefined
+  following: DeadlineEntry | undefined = undefined
+  readonly #shared: EndpointShared
+  readonly #input: unknown
+  readonly #call: CallContext
+  readonly #cancellation = new Cancellation()
+  #iterator: AsyncIterator<unknown> | undefined = undefined
+  #started: number | undefined = undefined
+  #over = false
+  /** Rejects the `next` that is waiting, when the stream is ended from outside. */
+  #interrupt: ((error: Error) => void) | undefined = undefined
+  #ended: Error | undefined = undefined
+
+  constructor(shared: EndpointShared, input: unknown, call: CallContext) {
+    this.#shared = shared
+    this.#input = input
+    this.#call = call
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    if (this.#ended !== undefined) {
+      const error = this.#ended
+      this.#ended = undefined
+      throw error
+    }
+    if (this.#over) return { done: true, value: undefined }
+    try {
+      if (this.#started === undefined) await this.#open()
+      const result = await this.#orInterrupted(this.#iterator!.next())
+      if (result.done === true) {
+        this.#close(undefined)
+        return { done: true, value: undefined }
+      }
+      const parsed = await this.#shared.parseOutput(result.value)
+      if (parsed.ok) return { done: false, value: parsed.value }
+      throw invalidOutput(this.#shared.place, parsed.issues)
+    } catch (thrown) {
+      const error = this.#shared.toFailure(thrown, this.#cancellation.reason)
+      if (!this.#over && isFault(error, thrown)) this.#shared.onFault(this.#shared.place, thrown, this.#call)
+      this.#close(error)
+      this.#ended = undefined
+      this.#letHandlerGo()
+      throw error
+    }
+  }
+
+  /** The caller has seen enough. */
+  async return(): Promise<IteratorResult<unknown>> {
+    if (!this.#over) {
+      this.#close(undefined)
+      this.#cancellation.cancel('caller')
+      this.#letHandlerGo()
+    }
+    return { done: true, value: undefined }
+  }
+
+  async #open(): Promise<void> {
+    const shared = this.#shared
+    const call = this.#call
+    this.#started = shared.clock.monotonic()
+    if (!shared.gate.enter()) {
+      this.#over = true
+      throw shared.gate.refusal()
+    }
+    shared.deadlines.add(this, call.deadline)
+    call.cancellation?.add(this)
+    const parsed = await shared.parseInput(this.#input)
+    if (!parsed.ok) throw invalidInput(shared.place, parsed.issues)
+    const values = shared.handler(parsed.value, shared.context(call, this.#cancellation)) as AsyncIterable<unknown>
+    this.#iterator = values[Symbol.asyncIterator]()
+  }
+
+  #orInterrupted<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject
+      const done = (): void => {
+        this.#interrupt = undefined
+      }
+      work.then(
+        (value) => {
+          done()
+          resolve(value)
+        },
+        (error: unknown) => {
+          done()
+          reject(error as Error)
+        },
+      )
+    })
+  }
+
+  #close(error: Error | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    const shared = this.#shared
+    shared.deadlines.remove(this)
+    this.#call.cancellation?.remove(this)
+    shared.gate.leave()
+    shared.metrics.record(shared.clock.monotonic() - (this.#started ?? 0), error)
+  }
+
+  /** Runs the handler's `finally`; a handler that hangs there or throws hurts nobody. */
+  #letHandlerGo(): void {
+    this.#iterator?.return?.().catch(() => {})
+  }
+
+  expire(): void {
+    this.onCancel(this.#shared.gate.expelling() ? 'stopping' : 'deadline')
+  }
+
+  onCancel(reason: CancelReason): void {
+    if (this.#over) return
+    const error = cancelledError(this.#shared.place, reason)
+    const interrupt = this.#interrupt
+    this.#close(error)
+    this.#cancellation.cancel(reason)
+    if (interrupt !== undefined) interrupt(error)
+    else {
+      this.#ended = error
+      this.#letHandlerGo()
+    }
+  }
+}

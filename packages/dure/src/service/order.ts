@@ -1,0 +1,118 @@
+import type { AnyEvent } from '../contract/contract.ts'
+import type { Service } from './definition.ts'
+
+/** Services in the order they start: whoever is needed comes first; alphabetical where nothing decides. */
+export function startOrder(services: readonly Service[]): readonly Service[] {
+  const byName = new Map(services.map((one) => [one.contract.name, one]))
+  const ordered: Service[] = []
+  const done = new Set<string>()
+  const visit = (one: Service): void => {
+    if (done.has(one.contract.name)) return
+    done.add(one.contract.name)
+    for (const needed of neededBy(one)) {
+      const callee = byName.get(needed)
+      if (callee !== undefined) visit(callee)
+    }
+    ordered.push(one)
+  }
+  for (const one of services.toSorted((a, b) => (a.contract.name < b.contract.name ? -1 : 1))) visit(one)
+  return ordered
+}
+
+/** Everything that keeps these services from being one system, in words. */
+export function findProblems(services: readonly Service[]): readonly string[] {
+  if (services.length === 0) return ['It has no services; give it at least one']
+  return [...duplicateNames(services), ...missingNeeds(services), ...cycles(services), ...services.flatMap(wrongWithin), ...orphans(services)]
+}
+
+function duplicateNames(services: readonly Service[]): string[] {
+  const seen = new Map<string, number>()
+  for (const { contract } of services) seen.set(contract.name, (seen.get(contract.name) ?? 0) + 1)
+  return [...seen]
+    .filter(([, times]) => times > 1)
+    .map(([name, times]) => `${times} services are named "${name}"; a name stands for one service, so rename the others' contracts`)
+}
+
+function missingNeeds(services: readonly Service[]): string[] {
+  const names = new Set(services.map(({ contract }) => contract.name))
+  return services.flatMap((one) =>
+    neededBy(one)
+      .filter((needed) => !names.has(needed))
+      .map((needed) => `Service "${one.contract.name}" needs "${needed}", which is not in the system; add it to "services"`),
+  )
+}
+
+function cycles(services: readonly Service[]): string[] {
+  const byName = new Map(services.map((one) => [one.contract.name, one]))
+  const found = new Map<string, string>()
+  const walk = (name: string, path: readonly string[]): void => {
+    const start = path.indexOf(name)
+    if (start >= 0) {
+      const cycle = path.slice(start)
+      // One cycle can be entered at each of its members: its sorted names tell it is the same.
+      found.set(cycle.toSorted().join(), [...cycle, name].join(' → '))
+      return
+    }
+    const one = byName.get(name)
+    if (one !== undefined) for (const needed of neededBy(one)) walk(needed, [...path, name])
+  }
+  for (const name of byName.keys()) walk(name, [])
+  return [...found.values()].map(
+    (path) => `Services need each other in a circle (${path}), so none can start first; let one of them react to the other's events instead`,
+  )
+}
+
+function wrongWithin(one: Service): string[] {
+  const { contract, handlers, reactions, database } = one
+  const problems: string[] = []
+  const operations = Object.keys(contract.operations)
+  for (const name of operations) {
+    if (typeof handlers[name] !== 'function') problems.push(`Service "${contract.name}" has no handler for its operation "${name}"`)
+  }
+  for (const name of Object.keys(handlers)) {
+    if (!operations.includes(name)) {
+      problems.push(`Service "${contract.name}" has a handler "${name}" that its contract does not name; declare the operation or remove it`)
+    }
+  }
+  if (reactions.length > 0 && database === undefined) {
+    problems.push(`Service "${contract.name}" reacts to events but has no database to remember them in; give it "database"`)
+  }
+  const names = new Set<string>()
+  for (const { name, event } of reactions) {
+    if (names.has(name)) problems.push(`Service "${contract.name}" has two reactions named "${name}"; give one to "${event.name}" a "name" of its own`)
+    names.add(name)
+  }
+  for (const key of Object.keys(one.needs)) {
+    if (RESERVED.has(key)) problems.push(`Service "${contract.name}" calls a need "${key}", a name its handlers' context has already; choose another`)
+  }
+  return problems
+}
+
+/** A subscription to what nobody announces would wait for ever without a word. */
+function orphans(services: readonly Service[]): string[] {
+  const published = new Set(services.flatMap(({ contract }) => contract.events.map(({ name }) => name)))
+  return services.flatMap((one) =>
+    one.reactions
+      .filter(({ kind, event }) => kind === 'topic' && !published.has((event as AnyEvent).name))
+      .map(({ event }) => `Service "${one.contract.name}" subscribes to "${event.name}", which no contract of the system announces`),
+  )
+}
+
+function neededBy(one: Service): readonly string[] {
+  return Object.values(one.needs).map(({ name }) => name)
+}
+
+const RESERVED: ReadonlySet<string> = new Set([
+  'deadline',
+  'cancellation',
+  'correlationId',
+  'causationId',
+  'traceparent',
+  'caller',
+  'idempotencyKey',
+  'signal',
+  'log',
+  'clock',
+  'ids',
+  'database',
+])
