@@ -17,9 +17,10 @@ import type { Route, Transport } from './transport.ts'
 export type Client<C extends AnyContract> =
   C extends Contract<string, infer Ops extends Operations> ? { readonly [K in keyof Ops]: ClientOperation<Ops[K]> } : never
 
-type Arguments<Op extends AnyOperation> = undefined extends OperationInput<Op>
-  ? [input?: OperationInput<Op>, options?: CallOptions]
-  : [input: OperationInput<Op>, options?: CallOptions]
+type Arguments<Op extends AnyOperation> =
+  undefined extends OperationInput<Op>
+    ? [input?: OperationInput<Op>, options?: CallOptions]
+    : [input: OperationInput<Op>, options?: CallOptions]
 
 /** One operation, as its callers see it. */
 export type ClientOperation<Op extends AnyOperation> = Op['kind'] extends 'stream'
@@ -31,7 +32,9 @@ export type ClientOperation<Op extends AnyOperation> = Op['kind'] extends 'strea
       readonly attempt: (...args: Arguments<Op>) => Promise<Attempt<OperationOutput<Op>, OperationErrors<Op>>>
     }
 
-export type Attempt<Value, Failure> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: Failure }
+export type Attempt<Value, Failure> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly error: Failure }
 
 /** Where calls come from: the service and, inside a handler, the call that leads to them. */
 export type Caller = {

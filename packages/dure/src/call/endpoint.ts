@@ -175,13 +175,20 @@ class PendingCall implements DeadlineEntry, CancelListener {
 }
 
 export function invalidInput(place: string, issues: readonly Issue[]): CallError {
-  return new CallError('INVALID_ARGUMENT', `Call to ${place} was refused: its input does not match the contract (${inWords(issues)})`, {
-    details: { issues },
-  })
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Call to ${place} was refused: its input does not match the contract (${inWords(issues)})`,
+    {
+      details: { issues },
+    },
+  )
 }
 
 export function invalidOutput(place: string, issues: readonly Issue[]): CallError {
-  return new CallError('INTERNAL', `Call to ${place} failed: the handler's answer does not match the contract (${inWords(issues)})`)
+  return new CallError(
+    'INTERNAL',
+    `Call to ${place} failed: the handler's answer does not match the contract (${inWords(issues)})`,
+  )
 }
 
 function inWords(issues: readonly Issue[]): string {

@@ -1,4 +1,12 @@
-import { CallError, DeclaredError, parserOf, type AnyOperation, type ErrorType, type AnySchema, type Parser } from '../contract/contract.ts'
+import {
+  CallError,
+  DeclaredError,
+  parserOf,
+  type AnyOperation,
+  type ErrorType,
+  type AnySchema,
+  type Parser,
+} from '../contract/contract.ts'
 import type { CancelReason } from './cancellation.ts'
 
 /** Where a call failed, for messages: `orders.place`. */
@@ -9,7 +17,10 @@ export type Place = string
  * a declared error keeps its code and typed fields, a CallError its code and details, an Error becomes
  * INTERNAL and anything else UNKNOWN, with the inside kept out of the answer (it is logged instead).
  */
-export function createFailureMapper(place: Place, operation: AnyOperation): (thrown: unknown, cancelled: CancelReason | undefined) => Error {
+export function createFailureMapper(
+  place: Place,
+  operation: AnyOperation,
+): (thrown: unknown, cancelled: CancelReason | undefined) => Error {
   const declared = new Map<string, { type: ErrorType<string, AnySchema | undefined>; parse: Parser | undefined }>()
   for (const type of Object.values(operation.errors) as ErrorType<string, AnySchema | undefined>[]) {
     declared.set(type.code, { type, parse: type.data === undefined ? undefined : parserOf(type.data, 'output') })
@@ -34,7 +45,8 @@ function declaredFailure(
     return new CallError('INTERNAL', `Call to ${place} failed with "${thrown.code}", which its contract does not declare`)
   }
   const { parse, type } = known
-  if (parse === undefined) return new DeclaredError({ code: thrown.code, data: undefined, status: type.status, message: thrown.message })
+  if (parse === undefined)
+    return new DeclaredError({ code: thrown.code, data: undefined, status: type.status, message: thrown.message })
   const parsed = parse(thrown.data)
   if (parsed instanceof Promise || !parsed.ok) {
     return new CallError('INTERNAL', `Call to ${place} failed with "${thrown.code}", whose data do not match its contract`)

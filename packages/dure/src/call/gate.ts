@@ -38,9 +38,15 @@ export function createGate(options: { service: string; capacity: number }): Gate
     },
     refusal: () => {
       if (state === 'open') {
-        return new CallError('RESOURCE_EXHAUSTED', `Service "${service}" is at its limit of ${capacity} calls at once; try again later`)
+        return new CallError(
+          'RESOURCE_EXHAUSTED',
+          `Service "${service}" is at its limit of ${capacity} calls at once; try again later`,
+        )
       }
-      return new CallError('UNAVAILABLE', `Service "${service}" is ${state === 'starting' ? 'still starting' : 'stopping'} and takes no calls`)
+      return new CallError(
+        'UNAVAILABLE',
+        `Service "${service}" is ${state === 'starting' ? 'still starting' : 'stopping'} and takes no calls`,
+      )
     },
     inside: () => count,
     open: () => {

@@ -31,7 +31,14 @@ const KEY_LIMIT = 255
 const RETENTION_MS = 24 * 60 * 60 * 1000
 const PRUNED_AT_ONCE = 100
 
-type Row = { readonly operation: string; readonly key: string; readonly fingerprint: string; readonly outcome: string; readonly body: string | null; readonly made_at: number }
+type Row = {
+  readonly operation: string
+  readonly key: string
+  readonly fingerprint: string
+  readonly outcome: string
+  readonly body: string | null
+  readonly made_at: number
+}
 
 /** Makes the table if need be. */
 export async function createIdempotency(options: { store: Store; clock: Clock; service: string }): Promise<Idempotency> {
@@ -46,7 +53,10 @@ export async function createIdempotency(options: { store: Store; clock: Clock; s
 
   const answerOnce = async (request: KeyedCall, fingerprint: string, place: string, run: () => unknown): Promise<unknown> => {
     const { operation, definition, key } = request
-    const [row] = (await store.select('SELECT * FROM dure_idempotency WHERE operation = ? AND key = ?', [operation, key])) as unknown as Row[]
+    const [row] = (await store.select('SELECT * FROM dure_idempotency WHERE operation = ? AND key = ?', [
+      operation,
+      key,
+    ])) as unknown as Row[]
     if (row !== undefined) return replay(row, fingerprint, place, definition)
     let outcome: { readonly name: string; readonly body: string }
     try {
@@ -56,7 +66,8 @@ export async function createIdempotency(options: { store: Store; clock: Clock; s
       return value
     } catch (error) {
       // A declared error is an answer like any other; what else went wrong may go right the next time.
-      if (error instanceof DeclaredError) await remember(request, fingerprint, { name: 'refused', body: errorBody(definition, error) })
+      if (error instanceof DeclaredError)
+        await remember(request, fingerprint, { name: 'refused', body: errorBody(definition, error) })
       throw error
     }
   }
@@ -121,7 +132,9 @@ function errorFrom(definition: AnyOperation, stored: StoredError): DeclaredError
 }
 
 function errorSchema(definition: AnyOperation, code: string) {
-  return Object.values(definition.errors as Record<string, { code: string; data: AnyOperation['input'] }>).find((type) => type.code === code)?.data
+  return Object.values(definition.errors as Record<string, { code: string; data: AnyOperation['input'] }>).find(
+    (type) => type.code === code,
+  )?.data
 }
 
 function fingerprintOf(request: KeyedCall): string {
@@ -130,9 +143,15 @@ function fingerprintOf(request: KeyedCall): string {
 }
 
 function badKey(place: string, key: string): CallError {
-  return new CallError('INVALID_ARGUMENT', `Call to ${place} was refused: an idempotency key has 1 to ${KEY_LIMIT} characters, this one has ${key.length}`)
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Call to ${place} was refused: an idempotency key has 1 to ${KEY_LIMIT} characters, this one has ${key.length}`,
+  )
 }
 
 function reused(place: string, key: string): CallError {
-  return new CallError('FAILED_PRECONDITION', `Call to ${place} was refused: idempotency key "${key}" was used before with another input; use a new key`)
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Call to ${place} was refused: idempotency key "${key}" was used before with another input; use a new key`,
+  )
 }

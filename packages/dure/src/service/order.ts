@@ -22,7 +22,13 @@ export function startOrder(services: readonly Service[]): readonly Service[] {
 /** Everything that keeps these services from being one system, in words. */
 export function findProblems(services: readonly Service[]): readonly string[] {
   if (services.length === 0) return ['It has no services; give it at least one']
-  return [...duplicateNames(services), ...missingNeeds(services), ...cycles(services), ...services.flatMap(wrongWithin), ...orphans(services)]
+  return [
+    ...duplicateNames(services),
+    ...missingNeeds(services),
+    ...cycles(services),
+    ...services.flatMap(wrongWithin),
+    ...orphans(services),
+  ]
 }
 
 function duplicateNames(services: readonly Service[]): string[] {
@@ -30,7 +36,9 @@ function duplicateNames(services: readonly Service[]): string[] {
   for (const { contract } of services) seen.set(contract.name, (seen.get(contract.name) ?? 0) + 1)
   return [...seen]
     .filter(([, times]) => times > 1)
-    .map(([name, times]) => `${times} services are named "${name}"; a name stands for one service, so rename the others' contracts`)
+    .map(
+      ([name, times]) => `${times} services are named "${name}"; a name stands for one service, so rename the others' contracts`,
+    )
 }
 
 function missingNeeds(services: readonly Service[]): string[] {
@@ -58,7 +66,8 @@ function cycles(services: readonly Service[]): string[] {
   }
   for (const name of byName.keys()) walk(name, [])
   return [...found.values()].map(
-    (path) => `Services need each other in a circle (${path}), so none can start first; let one of them react to the other's events instead`,
+    (path) =>
+      `Services need each other in a circle (${path}), so none can start first; let one of them react to the other's events instead`,
   )
 }
 
@@ -67,11 +76,14 @@ function wrongWithin(one: Service): string[] {
   const problems: string[] = []
   const operations = Object.keys(contract.operations)
   for (const name of operations) {
-    if (typeof handlers[name] !== 'function') problems.push(`Service "${contract.name}" has no handler for its operation "${name}"`)
+    if (typeof handlers[name] !== 'function')
+      problems.push(`Service "${contract.name}" has no handler for its operation "${name}"`)
   }
   for (const name of Object.keys(handlers)) {
     if (!operations.includes(name)) {
-      problems.push(`Service "${contract.name}" has a handler "${name}" that its contract does not name; declare the operation or remove it`)
+      problems.push(
+        `Service "${contract.name}" has a handler "${name}" that its contract does not name; declare the operation or remove it`,
+      )
     }
   }
   if (reactions.length > 0 && database === undefined) {
@@ -79,11 +91,15 @@ function wrongWithin(one: Service): string[] {
   }
   const names = new Set<string>()
   for (const { name, event } of reactions) {
-    if (names.has(name)) problems.push(`Service "${contract.name}" has two reactions named "${name}"; give one to "${event.name}" a "name" of its own`)
+    if (names.has(name))
+      problems.push(
+        `Service "${contract.name}" has two reactions named "${name}"; give one to "${event.name}" a "name" of its own`,
+      )
     names.add(name)
   }
   for (const key of Object.keys(one.needs)) {
-    if (RESERVED.has(key)) problems.push(`Service "${contract.name}" calls a need "${key}", a name its handlers' context has already; choose another`)
+    if (RESERVED.has(key))
+      problems.push(`Service "${contract.name}" calls a need "${key}", a name its handlers' context has already; choose another`)
   }
   return problems
 }
@@ -94,7 +110,9 @@ function orphans(services: readonly Service[]): string[] {
   return services.flatMap((one) =>
     one.reactions
       .filter(({ kind, event }) => kind === 'topic' && !published.has((event as AnyEvent).name))
-      .map(({ event }) => `Service "${one.contract.name}" subscribes to "${event.name}", which no contract of the system announces`),
+      .map(
+        ({ event }) => `Service "${one.contract.name}" subscribes to "${event.name}", which no contract of the system announces`,
+      ),
   )
 }
 

@@ -26,7 +26,9 @@ export type StartOptions = {
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
   const runtime = options.runtime ?? realRuntime()
-  const log = options.log ?? createLogger({ clock: runtime.clock, write: (line) => void process.stderr.write(line), fields: { system: system.name } })
+  const log =
+    options.log ??
+    createLogger({ clock: runtime.clock, write: (line) => void process.stderr.write(line), fields: { system: system.name } })
   const world: World = { directory: options.directory, runtime, log }
   const undo = createUndo(log)
   try {
@@ -60,7 +62,8 @@ async function startAll(system: System, world: World, patience: number, undo: Un
   const host: DoorHost = {
     system: system.name,
     contracts: system.services.map(({ contract }) => contract),
-    client: <C extends AnyContract>(contract: C): Client<C> => clientFactory({ contract, transport, runtime })({ service: undefined }),
+    client: <C extends AnyContract>(contract: C): Client<C> =>
+      clientFactory({ contract, transport, runtime })({ service: undefined }),
     health: () => healthOf(units),
     status: () => statusOf(units, broker),
   }
