@@ -1,5 +1,7 @@
 import type { Kysely, RawBuilder } from 'kysely'
 import type { AnyEvent, EventInput } from '../contract/contract.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
 
 /**
  * The Database port. A service has one database of its own and no way to another's.
@@ -44,6 +46,14 @@ export function database<Tables>(options: { migrations: Migrations }): DatabaseD
   return { migrations: options.migrations }
 }
 
+/** What a database adapter is made of: where it may keep files, the world, and a voice. */
+export type DatabaseWorld = {
+  /** A folder of the system's own; made when it is not there. */
+  readonly directory: string
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
 /** What an adapter gives: a way to open one service's store. */
 export type DatabaseAdapter = {
   readonly name: string
@@ -72,12 +82,15 @@ export type Store = {
 }
 
 export type StoreTransaction = {
+  /** An instance of this transaction's own. */
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly kysely: Kysely<any>
   /** One statement that answers with rows. */
   readonly all: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
   /** One statement that answers with the number of rows it changed. */
   readonly run: (sql: string, parameters?: readonly SqlValue[]) => Promise<number>
+  /** Runs after the work and before the commit, in the same transaction: the place to write in one go what the work gathered. */
+  readonly beforeCommit: (task: () => Promise<void>) => void
   /** Called once the transaction is durable, in order of commit; must not throw. */
   readonly onCommit: (listener: () => void) => void
 }

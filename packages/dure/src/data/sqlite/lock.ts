@@ -1,0 +1,42 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { CallError } from '../../contract/contract.ts'
+import { explain, primaryCode } from './errors.ts'
+
+/**
+ * Keeps a store to one process. The lock is SQLite's own lock on an empty database file, so the operating
+ * system frees it however the process ends; the holder's process id is the file's user_version, which others
+ * can read without opening it.
+ */
+export function takeLock(file: string, service: string): { readonly release: () => void } {
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(file)
+    // EXCLUSIVE mode keeps the lock that the write below takes.
+    db.exec(`PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA user_version = ${process.pid}`)
+  } catch (error) {
+    db?.close()
+    if (primaryCode(error) !== 5) throw explain(error, `Locking the store of service "${service}"`, file)
+    const holder = holderOf(file)
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      `Opening the store of service "${service}" failed: ${holder === process.pid ? 'this process has it open already' : `it is in use by process ${holder}`} ` +
+        `(lock "${file}"). To do: stop that process, or give this one another data directory`,
+      { details: { service, file, holder } },
+    )
+  }
+  const held = db
+  return { release: () => held.close() }
+}
+
+/** user_version is a big-endian integer 60 bytes into the file. Source: https://www.sqlite.org/fileformat.html §1.3 */
+function holderOf(file: string): number {
+  const bytes = Buffer.alloc(4)
+  const descriptor = openSync(file, 'r')
+  try {
+    readSync(descriptor, bytes, 0, 4, 60)
+  } finally {
+    closeSync(descriptor)
+  }
+  return bytes.readInt32BE(0)
+}

@@ -1,0 +1,161 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseConnection, Driver, Kysely } from 'kysely'
+import { CallError } from '../../contract/contract.ts'
+import type { SqlRow, SqlValue } from '../database.ts'
+import { explain, primaryCode } from './errors.ts'
+import { openReader } from './file.ts'
+import { kyselyConnection, kyselyReader, kyselyTransaction, noDriver, type KyselyConnection } from './kysely.ts'
+import { createStatements, type SchemaVersion } from './statements.ts'
+
+/**
+ * Connections that can only read. Single statements share one, for each is over before the next begins; streams
+ * and snapshots, which last, borrow one of a small pool for themselves.
+ */
+export type Readers = {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly kysely: Kysely<any>
+  readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
+  readonly stop: () => void
+}
+
+type Reader = { readonly db: DatabaseSync; readonly connection: KyselyConnection }
+type Waiter = { readonly resolve: (reader: Reader) => void; readonly reject: (error: unknown) => void }
+
+const WAITING = 10_000
+
+export function createReaders(options: {
+  readonly file: string
+  readonly service: string
+  readonly schema: SchemaVersion
+  readonly size: number
+}): Readers {
+  const { file, service, schema, size } = options
+  const all: Reader[] = []
+  const idle: Reader[] = []
+  const waiters: Waiter[] = []
+  let stopped = false
+
+  const guard = (): void => {
+    if (stopped) throw closed(service)
+  }
+
+  const open = (): Reader => {
+    const db = openReader(file)
+    const statements = createStatements({ db, schema })
+    const reader = {
+      db,
+      connection: kyselyConnection({ statements, guard, explain: (error) => explainRead(error, service, file) }),
+    }
+    all.push(reader)
+    return reader
+  }
+
+  const borrow = async (): Promise<Reader> => {
+    guard()
+    const reader = idle.pop()
+    if (reader !== undefined) return reader
+    // One more than the pool's size: the first is shared by single statements.
+    if (all.length <= size) return open()
+    if (waiters.length >= WAITING) throw crowded(service)
+    return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
+  }
+
+  const giveBack = (reader: Reader): void => {
+    if (stopped) return
+    if (reader.db.isTransaction) reader.db.exec('ROLLBACK')
+    const next = waiters.shift()
+    if (next === undefined) idle.push(reader)
+    else next.resolve(reader)
+  }
+
+  const provideConnection = async <T>(use: (connection: DatabaseConnection) => Promise<T>): Promise<T> => {
+    const reader = await borrow()
+    try {
+      return await use(reader.connection)
+    } finally {
+      giveBack(reader)
+    }
+  }
+
+  const control = async (connection: DatabaseConnection, sql: string): Promise<void> => {
+    all.find((reader) => reader.connection === connection)?.db.exec(sql)
+  }
+  const driver: Driver = {
+    ...noDriver,
+    beginTransaction: (connection) => control(connection, 'BEGIN'),
+    commitTransaction: (connection) => control(connection, 'COMMIT'),
+    rollbackTransaction: (connection) => control(connection, 'ROLLBACK'),
+  }
+
+  const shared = open()
+  return {
+    kysely: kyselyReader(shared.connection, { provideConnection }, driver),
+    select: async (sql, parameters = []) => {
+      guard()
+      try {
+        return shared.connection.statements.all(sql, parameters)
+      } catch (error) {
+        throw explainRead(error, service, file)
+      }
+    },
+    snapshot: async (work) => {
+      const reader = await borrow()
+      let over = false
+      try {
+        // BEGIN alone takes no snapshot; the first read does.
+        reader.db.exec('BEGIN; SELECT 1 FROM sqlite_schema')
+        const { statements } = reader.connection
+        const guardSnapshot = (): void => {
+          guard()
+          if (over)
+            throw new CallError(
+              'FAILED_PRECONDITION',
+              'Reading from a snapshot failed: the snapshot is over. To do: await every read inside it',
+            )
+        }
+        return await work(
+          kyselyTransaction(
+            kyselyConnection({
+              statements,
+              guard: guardSnapshot,
+              explain: (error) => explainRead(error, service, file),
+              whole: true,
+            }),
+          ),
+        )
+      } finally {
+        over = true
+        giveBack(reader)
+      }
+    },
+    stop: () => {
+      stopped = true
+      for (const waiter of waiters.splice(0)) waiter.reject(closed(service))
+      for (const reader of all) reader.db.close()
+    },
+  }
+}
+
+function explainRead(error: unknown, service: string, file: string): unknown {
+  if (primaryCode(error) === 8) {
+    return new CallError(
+      'FAILED_PRECONDITION',
+      `Writing through \`read\` failed: it only reads (service "${service}"). To do: write inside \`database.transaction\``,
+      { cause: error },
+    )
+  }
+  return explain(error, `Reading from the store of service "${service}"`, file)
+}
+
+function closed(service: string): CallError {
+  return new CallError('UNAVAILABLE', `Reading failed: the store of service "${service}" is closed`)
+}
+
+function crowded(service: string): CallError {
+  return new CallError(
+    'RESOURCE_EXHAUSTED',
+    `Reading failed: ${WAITING} reads of service "${service}" wait for a connection already. To do: end snapshots and streams sooner, or try again later`,
+  )
+}

@@ -1,0 +1,62 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { CallError } from '../../contract/contract.ts'
+import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
+import { ownMigrations } from './tables.ts'
+import type { Durability } from './file.ts'
+import { openStore } from './store.ts'
+
+export type SqliteOptions = {
+  /**
+   * What a committed transaction survives: `power` (default) the loss of power, at one flush of the disk a commit;
+   * `process` the death of the process only, at none.
+   */
+  readonly durability?: Durability
+  /** Snapshots and streams that may read at once. Default 4. */
+  readonly readers?: number
+  /** Transactions that may wait for their turn; more are refused with RESOURCE_EXHAUSTED. Default 10,000. */
+  readonly waiting?: number
+  /** Milliseconds a transaction may take when it does not say. Default 5,000. */
+  readonly timeout?: number
+  /** Transactions that may share a commit. Default 128. */
+  readonly group?: number
+}
+
+/** The embedded database: one SQLite file per service, `<directory>/<service>.db`. */
+export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => DatabaseAdapter {
+  const { durability = 'power', readers = 4, waiting = 10_000, timeout = 5_000, group = 128 } = options
+  return (world) => ({
+    name: 'sqlite',
+    open: async (service, definition) => {
+      if (!/^[a-z0-9][a-z0-9._-]*$/i.test(service)) {
+        throw new CallError(
+          'INVALID_ARGUMENT',
+          `Opening a store failed: "${service}" cannot name a file. To do: use letters, digits, dots, dashes and underscores`,
+        )
+      }
+      makeDirectory(world.directory)
+      return openStore({
+        file: join(world.directory, `${service}.db`),
+        service,
+        definition,
+        ownMigrations,
+        world,
+        durability,
+        readers,
+        limits: { group, groupTime: 4, waiting, timeout },
+      })
+    },
+  })
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    throw new CallError(
+      'PERMISSION_DENIED',
+      `Making the data directory failed: ${(error as Error).message}. To do: choose a directory that the process may write (now "${directory}")`,
+      { cause: error },
+    )
+  }
+}

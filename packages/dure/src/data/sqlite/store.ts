@@ -1,0 +1,77 @@
+import { CallError } from '../../contract/contract.ts'
+import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
+import { migrate } from '../migrations.ts'
+import { openFile, type Durability } from './file.ts'
+import { takeLock } from './lock.ts'
+import { createReaders } from './readers.ts'
+import { createWriter, type WriterLimits } from './writer.ts'
+
+/** Opens one service's store: lock, file, writer, migrations, readers, in this order. */
+export async function openStore(options: {
+  readonly file: string
+  readonly service: string
+  readonly definition: DatabaseDefinition<unknown>
+  readonly ownMigrations: Migrations
+  readonly world: DatabaseWorld
+  readonly durability: Durability
+  readonly readers: number
+  readonly limits: WriterLimits
+}): Promise<Store> {
+  const { file, service, definition, ownMigrations, world, durability, limits } = options
+  const lock = takeLock(`${file.replace(/\.db$/, '')}.lock`, service)
+  const undo: (() => void)[] = [lock.release]
+  try {
+    const db = openFile({ file, service, durability })
+    undo.unshift(() => db.close())
+    const schema = { value: 0 }
+    const writer = createWriter({ db, schema, service, file, runtime: world.runtime, log: world.log, limits })
+
+    // Rebuilding a table drops it for a moment, which foreign keys would forbid: they are checked at the end instead.
+    db.exec('PRAGMA foreign_keys = OFF')
+    const applied = await migrate({
+      service,
+      migrations: { ...ownMigrations, ...definition.migrations },
+      store: { transaction: writer.transaction, script: async (sql) => script(db, sql), verify },
+      now: world.runtime.clock.now,
+    })
+    db.exec('PRAGMA foreign_keys = ON')
+    if (applied.length > 0) world.log.info('Migrated a store', { service, migrations: applied })
+
+    // A constraint that is checked as late as the commit would fail a whole group for one member's fault.
+    const deferred = db.prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%INITIALLY DEFERRED%'").get()
+    if (deferred !== undefined) writer.commitEachAlone()
+
+    const readers = createReaders({ file, service, schema, size: options.readers })
+    return {
+      service,
+      dialect: 'sqlite',
+      read: readers.kysely,
+      transaction: writer.transaction,
+      snapshot: readers.snapshot,
+      select: readers.select,
+      stop: async () => {
+        await writer.stop(readers.stop)
+        lock.release()
+      },
+    }
+  } catch (error) {
+    for (const step of undo) step()
+    throw error
+  }
+}
+
+function script(db: { readonly exec: (sql: string) => void; readonly isTransaction: boolean }, sql: string): void {
+  db.exec(sql)
+  if (!db.isTransaction)
+    throw new CallError('FAILED_PRECONDITION', 'it ends the transaction it runs in. To do: take COMMIT or ROLLBACK out of it')
+}
+
+async function verify(tx: StoreTransaction): Promise<void> {
+  const [row] = await tx.all('SELECT "table", "parent" FROM pragma_foreign_key_check LIMIT 1')
+  if (row !== undefined) {
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      `rows of "${String(row['table'])}" point to rows of "${String(row['parent'])}" that are not there`,
+    )
+  }
+}

@@ -1,0 +1,321 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { DatabaseSync } from 'node:sqlite'
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import type { StoreTransaction } from '../database.ts'
+import { explain } from './errors.ts'
+import { createMember, type Member } from './member.ts'
+import { createStatements, type SchemaVersion } from './statements.ts'
+
+/**
+ * The single writer with group commit. Transactions run one after another. Those that wait share one BEGIN and
+ * one COMMIT (one write to the disk), each inside a savepoint: one that fails is rolled back alone. Nobody is
+ * answered, not even a failure, before the commit: what a member saw of the members before it is true only then.
+ *
+ * A member that waits for the world outside makes the finished ones before it wait as well. So a group is small
+ * (in number and in time), and a transaction that asks for more than the usual timeout runs alone.
+ */
+export type Writer = {
+  readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  /** Transactions waiting or running. */
+  readonly depth: () => number
+  /** Turns group commit off, for schemas in which a member can fail as late as the commit. */
+  readonly commitEachAlone: () => void
+  /** Takes nothing new, finishes what is queued, calls `before` (readers close first), closes the connection. */
+  readonly stop: (before: () => void) => Promise<void>
+}
+
+export type WriterLimits = {
+  /** Transactions that share a commit, at most. */
+  readonly group: number
+  /** Milliseconds after which a group takes no further member. */
+  readonly groupTime: number
+  /** Transactions that may wait. */
+  readonly waiting: number
+  /** Milliseconds a transaction may take when it does not say. */
+  readonly timeout: number
+}
+
+type Job = {
+  /** Runs a function in the caller's asynchronous context: what user code keeps there must be there in its work as well. */
+  readonly context: ReturnType<typeof AsyncLocalStorage.snapshot>
+  readonly work: (tx: StoreTransaction) => Promise<unknown>
+  readonly timeout: number
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Outcome = { readonly job: Job; readonly ok: boolean; readonly value: unknown; readonly member: Member }
+
+export function createWriter(options: {
+  readonly db: DatabaseSync
+  readonly schema: SchemaVersion
+  readonly service: string
+  readonly file: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly limits: WriterLimits
+}): Writer {
+  const { db, schema, service, file, runtime, log, limits } = options
+  const { clock, timers } = runtime
+  const statements = createStatements({ db, schema })
+  const control = {
+    begin: db.prepare('BEGIN IMMEDIATE'),
+    commit: db.prepare('COMMIT'),
+    rollback: db.prepare('ROLLBACK'),
+    mark: db.prepare('SAVEPOINT dure_member'),
+    keep: db.prepare('RELEASE dure_member'),
+    undo: db.prepare('ROLLBACK TO dure_member'),
+  }
+  const insideOf = new AsyncLocalStorage<Member>()
+  const action = `The transaction of service "${service}"`
+  let waiting: Job[] = []
+  let head = 0
+  let group = limits.group
+  let running: Promise<void> | undefined
+  let stopped = false
+  /** The member whose work runs, and how to end it early. */
+  let current: { readonly member: Member; readonly started: number; readonly expire: () => void; at: number } | undefined
+  let arrivals = 0
+  let watch: Timer | undefined
+  let watchAt = 0
+  /** Set when the engine gave up the whole group, as it does when the disk is full. */
+  let lost: { readonly error: unknown } | undefined
+
+  const explainStatement = (error: unknown): unknown => {
+    const explained = explain(error, `${action}: writing`, file)
+    if (!db.isTransaction && lost === undefined) lost = { error: explained }
+    return explained
+  }
+
+  const transaction: Writer['transaction'] = <T>(
+    work: (tx: StoreTransaction) => Promise<T>,
+    { timeout = limits.timeout }: { readonly timeout?: number } = {},
+  ): Promise<T> => {
+    if (stopped) return Promise.reject(closed(service))
+    if (current !== undefined && insideOf.getStore() === current.member) return Promise.reject(nested(service))
+    if (waiting.length - head >= limits.waiting) return Promise.reject(full(service, limits.waiting))
+    arrivals++
+    return new Promise<T>((resolve, reject) => {
+      waiting.push({ context: AsyncLocalStorage.snapshot(), work, timeout, resolve: resolve as Job['resolve'], reject })
+      running ??= run()
+    })
+  }
+
+  /** One group a turn of the event loop: callers that were just answered can join the next, and input and output get their turn. */
+  const run = async (): Promise<void> => {
+    await turn()
+    while (head < waiting.length) {
+      await runGroup()
+      await turn()
+    }
+    waiting = []
+    head = 0
+    running = undefined
+  }
+
+  const turn = (): Promise<void> => new Promise((resolve) => timers.soon(resolve))
+
+  const take = (): Job => {
+    const job = waiting[head]!
+    waiting[head++] = undefined as unknown as Job
+    if (head > 1024 && head * 2 > waiting.length) {
+      waiting = waiting.slice(head)
+      head = 0
+    }
+    return job
+  }
+
+  const runGroup = async (): Promise<void> => {
+    const version = schema.value
+    const started = clock.monotonic()
+    const outcomes: Outcome[] = []
+    lost = undefined
+    try {
+      control.begin.run()
+    } catch (error) {
+      take().reject(explain(error, `${action}: beginning`, file))
+      return
+    }
+    do {
+      const job = take()
+      outcomes.push(await runMember(job, outcomes.length > 0))
+    } while (lost === undefined && mayJoin(outcomes, started))
+    const failure = commit()
+    // Tables may have changed, for good or not at all.
+    if (schema.value !== version) schema.value++
+    settle(outcomes, failure)
+  }
+
+  const mayJoin = (outcomes: readonly Outcome[], started: number): boolean => {
+    const next = waiting[head]
+    if (next === undefined || outcomes.length >= group) return false
+    if (next.timeout > limits.timeout || outcomes[0]!.job.timeout > limits.timeout) return false
+    return clock.monotonic() - started < limits.groupTime
+  }
+
+  const runMember = async (job: Job, others: boolean): Promise<Outcome> => {
+    const member = createMember({ statements, explain: explainStatement })
+    // The first of a group needs no savepoint to be undone: it is all there is.
+    if (others) control.mark.run()
+    const outcome = await execute(job, member)
+    member.end(outcome.ok ? 'its work has returned' : 'its work has failed')
+    if (lost !== undefined) return outcome
+    try {
+      if (outcome.ok) {
+        if (others) control.keep.run()
+      } else if (others) {
+        control.undo.run()
+        control.keep.run()
+      } else {
+        control.rollback.run()
+        control.begin.run()
+      }
+    } catch (error) {
+      lost = { error: explain(error, `${action}: finishing`, file) }
+    }
+    return outcome
+  }
+
+  /** Runs the work to its end or to its timeout, whichever is first. */
+  const execute = (job: Job, member: Member): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const before = arrivals
+      const finish = (ok: boolean, value: unknown): void => {
+        if (current?.member !== member) return
+        current = undefined
+        resolve({ job, ok, value, member })
+      }
+      const started = clock.monotonic()
+      current = {
+        member,
+        started,
+        at: started + job.timeout,
+        expire: () => {
+          const error = tooLong(service, job.timeout, arrivals - before)
+          member.end(`it was rolled back after ${job.timeout} ms`)
+          finish(false, error)
+        },
+      }
+      watchOver()
+      job
+        .context(() => insideOf.run(member, complete, job, member))
+        .then(
+          (value) => finish(true, value),
+          (error: unknown) => finish(false, error),
+        )
+    })
+
+  const complete = async (job: Job, member: Member): Promise<unknown> => {
+    const value = await job.work(member.tx)
+    for (const task of member.beforeCommit) await task()
+    return value
+  }
+
+  /** One timer for all: it is armed when a group starts and asks, when it fires, who is running then. */
+  const watchOver = (): void => {
+    if (current === undefined || current.at === Number.POSITIVE_INFINITY) return
+    if (watch !== undefined) {
+      if (watchAt <= current.at) return
+      watch.cancel()
+    }
+    watchAt = current.at
+    watch = timers.after(Math.max(0, current.at - clock.monotonic()), () => {
+      watch = undefined
+      if (current === undefined) return
+      if (clock.monotonic() >= current.at) current.expire()
+      else watchOver()
+    })
+  }
+
+  const commit = (): { readonly error: unknown } | undefined => {
+    if (lost !== undefined) {
+      if (db.isTransaction) control.rollback.run()
+      return lost
+    }
+    try {
+      control.commit.run()
+      return undefined
+    } catch (error) {
+      if (db.isTransaction) control.rollback.run()
+      return { error: explain(error, `${action}: committing`, file) }
+    }
+  }
+
+  const settle = (outcomes: readonly Outcome[], failure: { readonly error: unknown } | undefined): void => {
+    for (const { job, ok, value, member } of outcomes) {
+      if (failure !== undefined) job.reject(failure.error)
+      else if (ok) {
+        for (const listener of member.onCommit) notify(listener)
+        job.resolve(value)
+      } else job.reject(value)
+    }
+    if (failure !== undefined)
+      log.error('A group of transactions was not committed', {
+        service,
+        file,
+        transactions: outcomes.length,
+        error: failure.error,
+      })
+  }
+
+  const notify = (listener: () => void): void => {
+    try {
+      listener()
+    } catch (error) {
+      log.error('A listener to a commit failed', { service, error })
+    }
+  }
+
+  return {
+    transaction,
+    depth: () => waiting.length - head + (current === undefined ? 0 : 1),
+    commitEachAlone: () => void (group = 1),
+    stop: async (before) => {
+      stopped = true
+      await running
+      watch?.cancel()
+      watch = undefined
+      if (!db.isOpen) return
+      before()
+      try {
+        db.exec('PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)')
+      } catch (error) {
+        // Nothing is lost by it: the next start reads the log.
+        log.warn('Tidying the store at its closing failed', { service, file, error })
+      }
+      db.close()
+    },
+  }
+}
+
+function closed(service: string): CallError {
+  return new CallError('UNAVAILABLE', `Beginning a transaction failed: the store of service "${service}" is closed`)
+}
+
+function nested(service: string): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Beginning a transaction failed: service "${service}" is inside one already, which would wait for itself. To do: use the \`tx\` you have, or begin the second after the first`,
+  )
+}
+
+function full(service: string, limit: number): CallError {
+  return new CallError(
+    'RESOURCE_EXHAUSTED',
+    `Beginning a transaction failed: ${limit} transactions of service "${service}" are waiting already. To do: try again later, or take on less at once`,
+  )
+}
+
+function tooLong(service: string, timeout: number, arrivals: number): CallError {
+  const cause =
+    arrivals === 0
+      ? ''
+      : `. ${arrivals} other transactions of the service were begun meanwhile: if its work waits for one of them, it waits for itself`
+  return new CallError(
+    'DEADLINE_EXCEEDED',
+    `A transaction of service "${service}" was rolled back: it took longer than ${timeout} ms${cause}. ` +
+      'To do: keep calls to other services and to the world out of it (before or after), or give it a longer `timeout`',
+  )
+}
