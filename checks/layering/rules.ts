@@ -1,0 +1,78 @@
+/**
+ * The house's rules as values: who may know whom. A new room, package kind or exemption is a line here.
+ */
+
+/** The rooms of `packages/dure/src`, each with the rooms it may know. The order is the order of the house: never to the right. */
+export const rooms: Readonly<Record<string, readonly string[]>> = {
+  runtime: [],
+  contract: [],
+  telemetry: ['runtime', 'contract'],
+  data: ['runtime', 'contract', 'telemetry'],
+  messaging: ['runtime', 'contract', 'telemetry', 'data'],
+  call: ['runtime', 'contract', 'telemetry', 'data', 'messaging'],
+  service: ['runtime', 'contract', 'telemetry', 'data', 'messaging', 'call'],
+}
+
+/** Which published packages a package may import, by the folder it stands in. A pattern ends in `*`. */
+export const packageArrows: readonly { readonly from: string; readonly mayKnow: readonly string[] }[] = [
+  { from: 'packages/dure', mayKnow: [] },
+  { from: 'packages/brokers/', mayKnow: ['dure'] },
+  { from: 'packages/databases/', mayKnow: ['dure'] },
+  { from: 'packages/protocols/', mayKnow: ['dure'] },
+  { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },
+  { from: 'packages/tools/', mayKnow: ['dure', '@dure/*'] },
+  { from: 'examples/', mayKnow: ['dure', '@dure/*'] },
+  { from: 'bench', mayKnow: ['dure', '@dure/*'] },
+  { from: 'checks', mayKnow: [] },
+  { from: 'docs', mayKnow: ['dure', '@dure/*'] },
+]
+
+/** Inside an example's `services/<name>/`. */
+export const serviceRules = {
+  /** The only file of a service that its neighbours may import. */
+  contract: 'contract.ts',
+  /** The folder inside a service that knows only itself, … */
+  domain: 'domain',
+  /** … contracts, … */
+  domainMayImport: ['dure/contract'],
+  /** … and the words an example's services share. */
+  sharedWords: 'vocabulary',
+} as const
+
+/** Folders of an example that talk to it from outside, through its doors and contracts. */
+export const outsiders: readonly string[] = ['workload', 'chaos']
+
+/** Pattern code: gets time, chance and the network handed in. The same list stands in `.oxlintrc.json`; a test compares them. */
+export const patternCode = {
+  in: 'packages/dure/src/',
+  except: ['packages/dure/src/runtime/', 'packages/dure/src/data/sqlite/', 'packages/dure/src/messaging/embedded/'],
+} as const
+
+/** Names that say nothing about what a file is for. */
+export const vagueNames: readonly string[] = [
+  'util',
+  'utils',
+  'helper',
+  'helpers',
+  'manager',
+  'common',
+  'misc',
+  'shared',
+  'index',
+]
+
+/** Lines: what a file may never pass, and from where on it is listed. */
+export const lengths = { limit: 600, listed: 300 } as const
+
+/** Where there must be files, or something is wrong with the check itself. */
+export const mustHaveFiles: readonly string[] = ['packages', 'examples']
+
+/** Tests and what only tests use: may look to the right, through doors. */
+export function isTest(path: string): boolean {
+  return path.endsWith('.test.ts') || path.endsWith('.test-support.ts')
+}
+
+/** A port's suite: published beside the port, and imported by the tests of every adapter. */
+export function isConformance(path: string): boolean {
+  return path.endsWith('.conformance.ts')
+}
