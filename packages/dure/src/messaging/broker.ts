@@ -22,7 +22,9 @@ export type Broker = {
   readonly send: (messages: readonly (Message & { readonly delay?: number })[]) => Promise<void>
   /** Starts a competing consumer of a queue. */
   readonly receive: (options: ReceiveOptions) => Promise<Subscription>
-  /** What each group has still to read: for health, metrics and waiting for quiet. */
+  /** Queue messages that have had all their attempts. */
+  readonly dead: DeadWork
+  /** What each group has still to read, and each queue (as group 'queue') has still to do: for health, metrics and waiting for quiet. */
   readonly lag: () => Promise<readonly GroupLag[]>
   /** Moves a group's position on a topic: to an offset per partition, to a time, or to the beginning. The group must have no member. */
   readonly seek: (options: {
@@ -78,6 +80,25 @@ export type ReceiveOptions = {
   /** Resolved means acknowledged; rejected means it comes again after a backoff, to anyone, until it is dead. */
   readonly handle: (message: Message, delivery: { readonly attempt: number }) => Promise<void>
   readonly onError?: (error: unknown) => void
+}
+
+/** The dead messages of queues; those of topics live beside their consumer (dead-letters.ts). */
+export type DeadWork = {
+  /** At most `limit` (default 100), oldest first. */
+  readonly list: (options: { queue: string; limit?: number }) => Promise<readonly DeadMessage[]>
+  /** Gives those of these message ids (all, when none are named) a fresh set of attempts; answers how many. */
+  readonly retry: (options: { queue: string; ids?: readonly string[] }) => Promise<number>
+  /** Takes them out for good; the reason is kept. */
+  readonly discard: (options: { queue: string; ids: readonly string[]; reason: string }) => Promise<number>
+}
+
+export type DeadMessage = {
+  readonly message: Message
+  readonly attempts: number
+  /** What its last attempt failed with. */
+  readonly error: string
+  /** Milliseconds since the epoch. */
+  readonly failedAt: number
 }
 
 export type Subscription = {

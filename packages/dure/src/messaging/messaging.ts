@@ -1,6 +1,8 @@
 /** Telling others: events on topics, work on queues, retries, dead letters; and the embedded broker. */
 export type {
   Broker,
+  DeadMessage,
+  DeadWork,
   Delivery,
   GroupLag,
   QueueOptions,
@@ -11,3 +13,6 @@ export type {
   TopicOptions,
 } from './broker.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
+export { embeddedBroker, type EmbeddedBrokerOptions } from './embedded/embedded.ts'
+export { LIMITS } from './limits.ts'
+export { queue } from './queue.ts'

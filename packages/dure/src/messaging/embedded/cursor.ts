@@ -1,0 +1,113 @@
+import type { Runtime } from '../../runtime/runtime.ts'
+import { backoff, retryPolicy } from '../retry.ts'
+import type { Delivery, SubscribeOptions } from '../broker.ts'
+import type { Partition, Reader } from './partition.ts'
+
+/** One subscriber of a group. */
+export type Member = {
+  readonly options: SubscribeOptions
+  /** Batches handed over and not settled. */
+  inHand: number
+  /** Takes nothing new. */
+  leaving: boolean
+  /** Called when a batch settles. */
+  settled: (() => void) | undefined
+}
+
+/** A group's place in one partition, and the loop that hands its messages to whoever owns it. */
+export type Cursor = {
+  readonly partition: Partition
+  /** Offset of the next message to hand over. */
+  readonly position: () => number
+  /** Gives the partition to a member (or to nobody) as soon as the batch in hand is settled. */
+  readonly assign: (member: Member | undefined) => void
+  readonly move: (position: number) => void
+}
+
+const RETRY = retryPolicy({ first: 50, longest: 10_000 })
+
+export function createCursor(options: {
+  runtime: Runtime
+  partition: Partition
+  position: number
+  moved: (cursor: Cursor) => void
+}): Cursor {
+  const { runtime, partition, moved } = options
+  let owner: Member | undefined
+  let wanted: Member | undefined
+  let running = false
+  let failures = 0
+  let stopWaiting: (() => void) | undefined
+
+  const place = { topic: partition.topic, partition: partition.number }
+  const reader: Reader = { position: options.position, wake: () => void (running || run()) }
+
+  const run = async (): Promise<void> => {
+    running = true
+    while ((owner = wanted) !== undefined) {
+      const outcome = await deliver(owner)
+      if (wanted !== owner) continue
+      // Nothing can have come since the look: a look that finds nothing does not wait for anything.
+      if (outcome === 'none' && reader.position >= partition.next()) break
+      // A long backlog must not keep the event loop from everybody else.
+      if (outcome === 'failed') await pause(backoff(RETRY, failures, runtime.random))
+      else if (reader.position < partition.next()) await new Promise<void>((resolve) => runtime.timers.soon(resolve))
+    }
+    running = false
+  }
+
+  const deliver = async (member: Member): Promise<'done' | 'none' | 'failed'> => {
+    let batch: readonly Delivery[]
+    try {
+      if (reader.position < partition.floor()) reader.position = partition.floor()
+      batch = partition.read(reader.position, member.options.batch ?? 256)
+      if (batch.length === 0) return 'none'
+      member.inHand++
+      try {
+        await member.options.deliver(batch, place)
+      } finally {
+        member.inHand--
+        member.settled?.()
+      }
+    } catch (error) {
+      failures++
+      member.options.onError?.(error)
+      return 'failed'
+    }
+    failures = 0
+    reader.position = batch.at(-1)!.offset + 1
+    partition.forget()
+    moved(cursor)
+    return 'done'
+  }
+
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = runtime.timers.after(ms, () => stopWaiting?.())
+      stopWaiting = () => {
+        stopWaiting = undefined
+        timer.cancel()
+        resolve()
+      }
+    })
+
+  const cursor: Cursor = {
+    partition,
+    position: () => Math.max(reader.position, partition.floor()),
+    assign: (member) => {
+      wanted = member
+      if (member) partition.readers.add(reader)
+      else {
+        partition.readers.delete(reader)
+        partition.forget()
+      }
+      if (owner !== member) stopWaiting?.()
+      if (!running && member) void run()
+    },
+    move: (position) => {
+      reader.position = position
+      moved(cursor)
+    },
+  }
+  return cursor
+}

@@ -1,0 +1,64 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { DeadMessage } from '../broker.ts'
+import type { Commits } from './commits.ts'
+import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
+import type { WorkList } from './work.ts'
+
+/** A queue's dead messages: looked at, given another life, or discarded with a reason that is kept. */
+export function createDeadWork(options: {
+  db: DatabaseSync
+  commits: Commits
+  runtime: Runtime
+  id: number
+  name: string
+  revived: (count: number) => void
+}): WorkList['dead'] {
+  const { db, commits, runtime, id, name, revived } = options
+  const listed = db.prepare(
+    `SELECT attempts, error, failed_at, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND dead = 1 ORDER BY seq LIMIT ?`,
+  )
+  const reviveAll = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ? WHERE queue = ? AND dead = 1')
+  const reviveOne = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ? WHERE queue = ? AND dead = 1 AND id = ?')
+  const keep = db.prepare(
+    `INSERT INTO discarded (seq, queue, id, reason, at, message)
+     SELECT seq, queue, id, ?, ?, json_object('source', source, 'key', key, 'time', time, 'error', error, 'data', data)
+     FROM work WHERE queue = ? AND dead = 1 AND id = ?`,
+  )
+  const remove = db.prepare('DELETE FROM work WHERE queue = ? AND dead = 1 AND id = ?')
+
+  const changing = async (run: () => number): Promise<number> => {
+    let count = 0
+    await commits.add({ write: () => void (count = run()) })
+    return count
+  }
+
+  return {
+    list: (limit = 100) => listed.all(id, limit).map((row) => deadFrom(row, name)),
+    retry: async (ids) => {
+      const count = await changing(() => {
+        const now = runtime.clock.now()
+        if (ids === undefined) return Number(reviveAll.run(now, id).changes)
+        return ids.reduce((sum, one) => sum + Number(reviveOne.run(now, id, one).changes), 0)
+      })
+      revived(count)
+      return count
+    },
+    discard: (ids, reason) =>
+      changing(() =>
+        ids.reduce((sum, one) => {
+          keep.run(reason, runtime.clock.now(), id, one)
+          return sum + Number(remove.run(id, one).changes)
+        }, 0),
+      ),
+  }
+}
+
+function deadFrom(row: Readonly<Record<string, unknown>>, name: string): DeadMessage {
+  return {
+    message: messageFrom(row, name),
+    attempts: Number(row['attempts']),
+    error: String(row['error'] ?? ''),
+    failedAt: Number(row['failed_at'] ?? 0),
+  }
+}

@@ -1,0 +1,84 @@
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import type { Broker } from '../broker.ts'
+import { createCommits } from './commits.ts'
+import { openBrokerFile } from './file.ts'
+import { createGroups } from './groups.ts'
+import { createQueues } from './queues.ts'
+import { startSweeper } from './retention.ts'
+import { createTopics } from './topics.ts'
+
+export type EmbeddedBrokerOptions = {
+  /** What a resolved publish survives: a power cut, or only the end of the process. Default 'power'. */
+  readonly durability?: 'power' | 'process'
+  /** Messages that may wait for the next commit; a full buffer is committed at once. Default 10,000. */
+  readonly pending?: number
+  /** Milliseconds between looks for messages that need not be kept. Default 60,000. */
+  readonly sweep?: number
+}
+
+/**
+ * The broker inside the process: one SQLite file, `broker.db`, in the system's directory. For one machine and one
+ * process; beyond that another adapter takes its place and nothing else changes.
+ *
+ * @throws {CallError} DATA_LOSS when the file is damaged, FAILED_PRECONDITION when it is in use or cannot be written
+ */
+export function embeddedBroker(
+  options: EmbeddedBrokerOptions = {},
+): (world: { readonly directory: string; readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker> {
+  const { durability = 'power', pending = 10_000, sweep = 60_000 } = options
+  return async ({ directory, runtime, log }) => {
+    const file = openBrokerFile(directory, durability)
+    const commits = createCommits({ file, runtime, pending })
+    const topics = createTopics({ file, commits, runtime })
+    const groups = createGroups({ file, commits, runtime, topics })
+    const queues = createQueues({ file, commits, runtime })
+    const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })
+
+    const stop = async (): Promise<void> => {
+      await Promise.all([groups.stop(), queues.stop(), sweeper.stop()])
+      commits.flush()
+      commits.stop()
+      file.db.close()
+    }
+    let stopping: Promise<void> | undefined
+    /** Reading a damaged page, too, should say which file it was. */
+    const guarded = <T>(action: string, work: () => T): T => {
+      if (stopping) throw new CallError('UNAVAILABLE', `Cannot ${action}: the embedded broker has stopped`)
+      try {
+        return work()
+      } catch (error) {
+        throw file.explain(action, error)
+      }
+    }
+
+    return {
+      name: 'embedded',
+      declareTopic: async (topic, wish) => void (await guarded('declare a topic', () => topics.declare(topic, wish))),
+      publish: async (messages) => guarded('publish', () => topics.publish(messages)),
+      subscribe: async (wish) => guarded('subscribe', () => groups.subscribe(wish)),
+      declareQueue: async (queue, wish) => guarded('declare a queue', () => queues.declareQueue(queue, wish)),
+      send: async (messages) => guarded('send', () => queues.send(messages)),
+      receive: async (wish) => guarded('receive', () => queues.receive(wish)),
+      dead: queues.dead,
+      lag: async () =>
+        guarded('tell the lag', () => [
+          ...groups.lag(),
+          ...queues.waiting().map(({ queue, waiting }) => ({ group: 'queue', topic: queue, partition: 0, lag: waiting })),
+        ]),
+      seek: async (wish) => guarded('seek', () => groups.seek(wish)),
+      browse: async ({ topic, partition, from, limit }) =>
+        guarded('browse', () => {
+          const found = topics.need(topic).partitions[partition]
+          if (!found)
+            throw new CallError(
+              'OUT_OF_RANGE',
+              `Cannot browse partition ${partition} of topic "${topic}": there is no such partition`,
+            )
+          return found.read(Math.max(from, found.floor()), limit)
+        }),
+      stop: () => (stopping ??= stop()),
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { CallError, type Status } from '../../contract/contract.ts'
+
+/** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
+export type BrokerFile = {
+  readonly path: string
+  readonly db: DatabaseSync
+  /** What went wrong with the file, in words a person can act on. */
+  readonly explain: (action: string, error: unknown) => CallError
+}
+
+const SCHEMA = 1
+/** Above this a page-by-page check would hold up the start; a short file is found at any size. */
+const CHECKED_BYTES = 16 * 1024 * 1024
+
+const TABLES = `
+  CREATE TABLE topics (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
+    retention_ms INTEGER NOT NULL, retention_bytes INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE partitions (
+    topic INTEGER NOT NULL, number INTEGER NOT NULL,
+    floor INTEGER NOT NULL DEFAULT 0, floor_total INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (topic, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE positions (
+    group_name TEXT NOT NULL, topic INTEGER NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (group_name, topic, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE queues (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, lease INTEGER NOT NULL, attempts INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE work (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, dead INTEGER NOT NULL DEFAULT 0,
+    visible_at INTEGER NOT NULL, leased INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT, failed_at INTEGER,
+    id TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL, schema_version INTEGER NOT NULL,
+    correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX work_visible ON work (queue, dead, visible_at, seq);
+  CREATE TABLE discarded (
+    seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL
+  ) STRICT;
+`
+
+/**
+ * Opens `broker.db` in a directory, makes both if need be, and refuses a file it cannot trust.
+ * @throws {CallError} DATA_LOSS for a damaged file, FAILED_PRECONDITION for one in use, unwritable or of another version
+ */
+export function openBrokerFile(directory: string, durability: 'power' | 'process'): BrokerFile {
+  const path = join(directory, 'broker.db')
+  const explain = (action: string, error: unknown): CallError => explainFor(path, action, error)
+  let db: DatabaseSync | undefined
+  try {
+    mkdirSync(directory, { recursive: true })
+    db = new DatabaseSync(path)
+    // One process owns the file: offsets are counted in memory. The lock goes with the process, even a killed one.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    db.exec('PRAGMA journal_mode = WAL')
+    db.exec(`PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'OFF'}`)
+    db.exec('PRAGMA wal_autocheckpoint = 4000')
+    checkWhole(db, path)
+    makeTables(db, path)
+    return { path, db, explain }
+  } catch (error) {
+    db?.close()
+    throw error instanceof CallError ? error : explain('open the broker file', error)
+  }
+}
+
+function checkWhole(db: DatabaseSync, path: string): void {
+  // What the log still holds goes into the file first: until then the file may rightly be short.
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  const pages = numberOf(db, 'PRAGMA page_count')
+  const expected = pages * numberOf(db, 'PRAGMA page_size')
+  const size = statSync(path).size
+  if (size < expected) throw damaged(path, `it has ${size} bytes where ${expected} are expected`)
+  if (size > CHECKED_BYTES) return
+  const verdict = String(Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {})[0])
+  if (verdict !== 'ok') throw damaged(path, verdict)
+}
+
+function makeTables(db: DatabaseSync, path: string): void {
+  const version = numberOf(db, 'PRAGMA user_version')
+  if (version === SCHEMA) return
+  const tables = numberOf(db, 'SELECT count(*) FROM sqlite_schema')
+  if (version !== 0 || tables > 0) {
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      `Cannot open the broker file "${path}": it is not a broker file of version ${SCHEMA} (found version ${version}); use another directory, or the release that wrote it`,
+    )
+  }
+  db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`)
+}
+
+function numberOf(db: DatabaseSync, sql: string): number {
+  return Number(Object.values(db.prepare(sql).get() ?? {})[0])
+}
+
+function damaged(path: string, found: string): CallError {
+  return new CallError(
+    'DATA_LOSS',
+    `Cannot use the broker file "${path}": it is damaged (${found}); stop the system, keep a copy of it and its "-wal" file, and restore a backup, ` +
+      `or move both away to start with an empty broker (messages not yet read are lost, services keep their own data)`,
+  )
+}
+
+/** SQLite's primary result codes: https://sqlite.org/rescode.html */
+const CODES: Readonly<Record<number, readonly [Status, string]>> = {
+  5: ['FAILED_PRECONDITION', 'another process has it open; stop that one, or give this system a directory of its own'],
+  8: ['FAILED_PRECONDITION', 'it is read-only; make the file and its directory writable'],
+  10: ['UNAVAILABLE', 'the disk failed to read or write; check the disk'],
+  13: ['RESOURCE_EXHAUSTED', 'the disk is full; free some space and publish again'],
+  14: ['FAILED_PRECONDITION', 'it cannot be opened; check that its directory can be written to'],
+}
+
+function explainFor(path: string, action: string, error: unknown): CallError {
+  if (error instanceof CallError) return error
+  const code = Number((error as { errcode?: unknown } | null)?.errcode ?? 0) & 0xff
+  const text = error instanceof Error ? error.message : String(error)
+  if (code === 11 || code === 26) return damaged(path, text)
+  const [status, hint] = CODES[code] ?? ['INTERNAL', 'see the cause']
+  return new CallError(status, `Cannot ${action} "${path}": ${hint} (${text})`, { cause: error })
+}

@@ -1,0 +1,207 @@
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Broker, GroupLag, SubscribeOptions, Subscription } from '../broker.ts'
+import { checkName } from '../limits.ts'
+import type { Commits } from './commits.ts'
+import { createCursor, type Cursor, type Member } from './cursor.ts'
+import type { BrokerFile } from './file.ts'
+import type { Topic, Topics } from './topics.ts'
+
+/** Consumer groups: who reads which partition, and how far each group has come. */
+export type Groups = {
+  readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
+  readonly seek: Broker['seek']
+  readonly lag: () => GroupLag[]
+  /** Groups that have yet to read a partition's messages below an offset, and how many they would lose. */
+  readonly behind: (
+    topic: string,
+    partition: number,
+    offset: number,
+  ) => readonly { readonly group: string; readonly unread: number }[]
+  /** Ends every subscription and writes the last positions. */
+  readonly stop: () => Promise<void>
+}
+
+type Group = { readonly name: string; readonly topic: Topic; readonly cursors: readonly Cursor[]; readonly members: Member[] }
+
+/** Positions are written this often at most: after a crash the last moments' messages come again. */
+const SAVE_EVERY = 100
+
+export function createGroups(options: { file: BrokerFile; commits: Commits; runtime: Runtime; topics: Topics }): Groups {
+  const { file, commits, runtime, topics } = options
+  const groups = new Map<string, Group>()
+  const subscriptions = new Set<Subscription>()
+  const unsaved = new Map<Cursor, Group>()
+  let saving: Timer | undefined
+
+  const upsert = file.db.prepare(
+    'INSERT INTO positions (group_name, topic, number, position) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position',
+  )
+
+  const save = (): Promise<void> => {
+    saving?.cancel()
+    saving = undefined
+    if (unsaved.size === 0) return Promise.resolve()
+    let saved: (readonly [Cursor, number])[] = []
+    return commits.add({
+      write: () => {
+        saved = []
+        for (const [cursor, group] of unsaved) {
+          const position = cursor.position()
+          upsert.run(group.name, group.topic.id, cursor.partition.number, position)
+          saved.push([cursor, position])
+        }
+      },
+      committed: () => {
+        for (const [cursor, position] of saved) if (cursor.position() === position) unsaved.delete(cursor)
+      },
+    })
+  }
+
+  const saveSoon = (): void => {
+    saving ??= runtime.timers.after(SAVE_EVERY, () => {
+      saving = undefined
+      // A failed save is only a chance of reading some messages twice; the next move tries again.
+      save().catch(() => {})
+    })
+  }
+
+  const openGroup = (name: string, topic: Topic, position: (number: number) => number): Group => {
+    const group: Group = {
+      name,
+      topic,
+      members: [],
+      cursors: topic.partitions.map((partition) =>
+        createCursor({
+          runtime,
+          partition,
+          position: position(partition.number),
+          moved: (cursor) => {
+            unsaved.set(cursor, group)
+            saveSoon()
+          },
+        }),
+      ),
+    }
+    groups.set(keyOf(name, topic.name), group)
+    return group
+  }
+
+  const byTopic = new Map<number, Topic>()
+  for (const topic of topics.all()) byTopic.set(topic.id, topic)
+  const stored = new Map<string, { name: string; topic: Topic; positions: Map<number, number> }>()
+  for (const row of file.db.prepare('SELECT * FROM positions').all()) {
+    const topic = byTopic.get(Number(row['topic']))
+    if (!topic) continue
+    const name = String(row['group_name'])
+    const key = keyOf(name, topic.name)
+    if (!stored.has(key)) stored.set(key, { name, topic, positions: new Map() })
+    stored.get(key)!.positions.set(Number(row['number']), Number(row['position']))
+  }
+  for (const { name, topic, positions } of stored.values()) openGroup(name, topic, (number) => positions.get(number) ?? 0)
+
+  /** The group on a topic, with a position from now on even if nobody reads. */
+  const joinGroup = async (name: string, topicName: string, from: 'beginning' | 'end'): Promise<Group> => {
+    const topic = await topics.declare(topicName)
+    const known = groups.get(keyOf(name, topicName))
+    if (known) return known
+    const group = openGroup(name, topic, (number) => startOf(topic, number, from))
+    for (const cursor of group.cursors) unsaved.set(cursor, group)
+    await save()
+    return group
+  }
+
+  const share = (group: Group): void => {
+    const staying = group.members.filter((member) => !member.leaving)
+    group.cursors.forEach((cursor, i) => cursor.assign(staying[i % staying.length]))
+  }
+
+  const subscribe: Groups['subscribe'] = async (wish) => {
+    checkName('group', wish.group)
+    const joined: Group[] = []
+    for (const topic of new Set(wish.topics)) joined.push(await joinGroup(wish.group, topic, wish.from ?? 'beginning'))
+    const member: Member = { options: wish, inHand: 0, leaving: false, settled: undefined }
+    for (const group of joined) {
+      group.members.push(member)
+      share(group)
+    }
+    const leave = async (): Promise<void> => {
+      member.leaving = true
+      for (const group of joined) share(group)
+      await new Promise<void>((resolve) => {
+        member.settled = () => void (member.inHand === 0 && resolve())
+        member.settled()
+      })
+      for (const group of joined) group.members.splice(group.members.indexOf(member), 1)
+      subscriptions.delete(subscription)
+      await save()
+    }
+    let left: Promise<void> | undefined
+    const subscription: Subscription = { stop: () => (left ??= leave()) }
+    subscriptions.add(subscription)
+    return subscription
+  }
+
+  const seek: Groups['seek'] = async ({ group: name, topic: topicName, to }) => {
+    const topic = topics.need(topicName)
+    checkName('group', name)
+    const group = groups.get(keyOf(name, topicName)) ?? openGroup(name, topic, (number) => startOf(topic, number, 'beginning'))
+    if (group.members.length > 0) {
+      throw new CallError(
+        'FAILED_PRECONDITION',
+        `Cannot move group "${name}" on topic "${topicName}": it has ${group.members.length} members reading; stop them first`,
+      )
+    }
+    for (const [cursor, position] of targets(group, to)) cursor.move(position)
+    await save()
+  }
+
+  return {
+    subscribe,
+    seek,
+    lag: () =>
+      [...groups.values()].flatMap(({ name, topic, cursors }) =>
+        cursors.map((cursor) => ({
+          group: name,
+          topic: topic.name,
+          partition: cursor.partition.number,
+          lag: cursor.partition.next() - cursor.position(),
+        })),
+      ),
+    behind: (topic, partition, offset) =>
+      [...groups.values()]
+        .filter((group) => group.topic.name === topic)
+        .map((group) => ({ group: group.name, unread: offset - group.cursors[partition]!.position() }))
+        .filter(({ unread }) => unread > 0),
+    stop: async () => {
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      await save()
+    },
+  }
+}
+
+function keyOf(group: string, topic: string): string {
+  return `${group}\0${topic}`
+}
+
+function startOf(topic: Topic, number: number, from: 'beginning' | 'end'): number {
+  const partition = topic.partitions[number]!
+  return from === 'end' ? partition.next() : partition.floor()
+}
+
+/** Where each of a group's cursors should go. */
+function targets(group: Group, to: Parameters<Broker['seek']>[0]['to']): readonly (readonly [Cursor, number])[] {
+  if (to === 'beginning') return group.cursors.map((cursor) => [cursor, cursor.partition.floor()] as const)
+  if (to === 'end') return group.cursors.map((cursor) => [cursor, cursor.partition.next()] as const)
+  if ('time' in to) return group.cursors.map((cursor) => [cursor, cursor.partition.offsetAt(to.time)] as const)
+  const cursor = group.cursors[to.partition]
+  const next = cursor?.partition.next() ?? 0
+  if (!cursor || !Number.isSafeInteger(to.offset) || to.offset < 0 || to.offset > next) {
+    throw new CallError(
+      'OUT_OF_RANGE',
+      `Cannot move group "${group.name}" to offset ${to.offset} of partition ${to.partition} of "${group.topic.name}": ` +
+        `it has ${group.cursors.length} partitions, and that one ends at ${next}`,
+    )
+  }
+  return [[cursor, Math.max(to.offset, cursor.partition.floor())]]
+}

@@ -1,0 +1,169 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Message } from '../../contract/contract.ts'
+import type { Delivery } from '../broker.ts'
+import { messageFrom, messageParameters, MESSAGE_COLUMNS, sizeOf } from './rows.ts'
+
+/**
+ * One partition: a table of its own, appended to at its right edge. What its readers have not yet had is
+ * kept in memory (the tail), so that a reader in step never touches the table.
+ */
+export type Partition = {
+  readonly topic: string
+  readonly number: number
+  /** Offset of the oldest message kept. */
+  readonly floor: () => number
+  /** Offset that the next message gets. */
+  readonly next: () => number
+  /** Bytes kept, about. */
+  readonly bytes: () => number
+  /** Appends inside a transaction; `settle` says how that ended. */
+  readonly stage: (message: Message, at: number) => void
+  readonly settle: (committed: boolean) => void
+  /** Up to `limit` deliveries from an offset on, from memory or from the table. */
+  readonly read: (from: number, limit: number) => readonly Delivery[]
+  /** Offset of the first message that arrived at or after a time. */
+  readonly offsetAt: (time: number) => number
+  /** Time of arrival of the oldest message kept. */
+  readonly oldest: () => number | undefined
+  /** Deletes, inside a transaction, at most `limit` of the oldest that arrived before `time`; answers how many, and what to do when committed. */
+  readonly trim: (time: number, limit: number) => { readonly deleted: number; readonly committed: () => void }
+  /** Positions of readers at work; they are told of new messages. */
+  readonly readers: Set<Reader>
+  /** Forgets what every reader has had. */
+  readonly forget: () => void
+}
+
+export type Reader = { position: number; readonly wake: () => void }
+
+const TAIL_MESSAGES = 1024
+const TAIL_BYTES = 1024 * 1024
+
+export function createPartition(options: { db: DatabaseSync; topicId: number; topic: string; number: number }): Partition {
+  const { db, topicId, topic, number } = options
+  const table = `messages_${topicId}_${number}`
+  const prepared = new Map<string, StatementSync>()
+  const sql = (text: string): StatementSync => {
+    let statement = prepared.get(text)
+    if (!statement) prepared.set(text, (statement = db.prepare(text)))
+    return statement
+  }
+
+  const kept = sql('SELECT floor, floor_total FROM partitions WHERE topic = ? AND number = ?').get(topicId, number)
+  let floor = Number(kept?.['floor'] ?? 0)
+  let floorTotal = Number(kept?.['floor_total'] ?? 0)
+  const last = sql(`SELECT offset, at, total FROM ${table} ORDER BY offset DESC LIMIT 1`).get()
+  let next = last ? Number(last['offset']) + 1 : floor
+  let total = last ? Number(last['total']) : floorTotal
+  let lastAt = last ? Number(last['at']) : 0
+
+  const insert = sql(`INSERT INTO ${table} (offset, at, total, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const readers = new Set<Reader>()
+  let staged: Delivery[] = []
+  let stagedTotal = total
+  let stagedAt = lastAt
+  let tail: Delivery[] = []
+  let tailBytes = 0
+
+  const atOffset = (offset: number): { offset: number; at: number; total: number } | undefined => {
+    const row = sql(`SELECT offset, at, total FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(offset)
+    return row && { offset: Number(row['offset']), at: Number(row['at']), total: Number(row['total']) }
+  }
+
+  const offsetAt = (time: number): number => {
+    let low = floor
+    let high = next
+    // Times of arrival never go down within a partition, so halving finds the first one.
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = atOffset(middle)
+      if (!row || row.at >= time) high = middle
+      else low = row.offset + 1
+    }
+    return low
+  }
+
+  return {
+    topic,
+    number,
+    readers,
+    floor: () => floor,
+    next: () => next,
+    bytes: () => total - floorTotal,
+    stage: (message, at) => {
+      const offset = next + staged.length
+      stagedTotal += sizeOf(message)
+      // The wall clock may step back; seeking by time needs times that do not.
+      stagedAt = Math.max(stagedAt, at)
+      insert.run(offset, stagedAt, stagedTotal, ...messageParameters(message))
+      staged.push({ message, partition: number, offset })
+    },
+    settle: (committed) => {
+      if (staged.length === 0) return
+      const fresh = staged
+      staged = []
+      if (!committed) {
+        stagedTotal = total
+        stagedAt = lastAt
+        return
+      }
+      next += fresh.length
+      if (readers.size > 0) {
+        tailBytes += stagedTotal - total
+        tail = tail.length === 0 ? fresh : tail.concat(fresh)
+        if (tail.length > TAIL_MESSAGES || tailBytes > TAIL_BYTES) {
+          tail = []
+          tailBytes = 0
+        }
+      }
+      total = stagedTotal
+      lastAt = stagedAt
+      for (const reader of readers) reader.wake()
+    },
+    read: (from, limit) => {
+      if (from >= next) return []
+      const first = tail[0]
+      if (first && first.offset <= from) return tail.slice(from - first.offset, from - first.offset + limit)
+      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`).all(
+        from,
+        limit,
+      )
+      return rows.map((row) => ({ message: messageFrom(row, topic), partition: number, offset: Number(row['offset']) }))
+    },
+    offsetAt,
+    oldest: () => atOffset(floor)?.at,
+    trim: (time, limit) => {
+      const to = Math.min(offsetAt(time), floor + limit)
+      if (to <= floor) return { deleted: 0, committed: () => {} }
+      const before = sql(`SELECT total FROM ${table} WHERE offset < ? ORDER BY offset DESC LIMIT 1`).get(to)
+      const newTotal = before ? Number(before['total']) : floorTotal
+      sql(`DELETE FROM ${table} WHERE offset < ?`).run(to)
+      sql('UPDATE partitions SET floor = ?, floor_total = ? WHERE topic = ? AND number = ?').run(to, newTotal, topicId, number)
+      const deleted = to - floor
+      return {
+        deleted,
+        committed: () => {
+          floor = to
+          floorTotal = newTotal
+        },
+      }
+    },
+    forget: () => {
+      if (tail.length === 0) return
+      for (const reader of readers) if (reader.position < next) return
+      tail = []
+      tailBytes = 0
+    },
+  }
+}
+
+/** The table behind a partition, made when its topic is declared. */
+export function createPartitionTable(db: DatabaseSync, topicId: number, number: number): void {
+  db.exec(
+    `CREATE TABLE messages_${topicId}_${number} (
+      offset INTEGER PRIMARY KEY, at INTEGER NOT NULL, total INTEGER NOT NULL,
+      id TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL, schema_version INTEGER NOT NULL,
+      correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, data TEXT NOT NULL
+    ) STRICT`,
+  )
+  db.prepare('INSERT INTO partitions (topic, number) VALUES (?, ?)').run(topicId, number)
+}

@@ -1,0 +1,131 @@
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
+import { checkMessages, checkName } from '../limits.ts'
+import type { Commits } from './commits.ts'
+import type { BrokerFile } from './file.ts'
+import { messageParameters, ownCopy } from './rows.ts'
+import { createWorkList, type WorkList } from './work.ts'
+
+/** The queues of one broker: made, filled, emptied by competing receivers. */
+export type Queues = Pick<Broker, 'declareQueue' | 'send' | 'receive' | 'dead'> & {
+  /** Messages on each queue that are neither done nor dead. */
+  readonly waiting: () => readonly { readonly queue: string; readonly waiting: number }[]
+  readonly stop: () => Promise<void>
+}
+
+const DEFAULTS: Required<QueueOptions> = { lease: 30_000, attempts: 10 }
+
+export function createQueues(options: { file: BrokerFile; commits: Commits; runtime: Runtime }): Queues {
+  const { file, commits, runtime } = options
+  const { db } = file
+  const lists = new Map<string, WorkList>()
+  const declaring = new Map<string, Promise<WorkList>>()
+  const subscriptions = new Set<Subscription>()
+
+  // Whoever held a lease is gone: this process has just taken the file over.
+  db.prepare('UPDATE work SET leased = 0, visible_at = 0 WHERE leased = 1').run()
+  for (const row of db.prepare('SELECT * FROM queues').all()) {
+    const name = String(row['name'])
+    const settings = { lease: Number(row['lease']), attempts: Number(row['attempts']) }
+    lists.set(name, createWorkList({ file, commits, runtime, id: Number(row['id']), name, settings }))
+  }
+
+  const create = async (name: string, settings: Required<QueueOptions>): Promise<WorkList> => {
+    let id = 0
+    await commits.add({
+      write: () => {
+        const insert = db.prepare('INSERT INTO queues (name, lease, attempts) VALUES (?, ?, ?)')
+        id = Number(insert.run(name, settings.lease, settings.attempts).lastInsertRowid)
+      },
+    })
+    const list = createWorkList({ file, commits, runtime, id, name, settings })
+    lists.set(name, list)
+    return list
+  }
+
+  const declare = async (name: string, wish?: QueueOptions): Promise<WorkList> => {
+    checkName('queue', name)
+    const settings = { ...DEFAULTS, ...wish }
+    if (settings.lease <= 0 || settings.attempts < 1) {
+      throw new CallError(
+        'INVALID_ARGUMENT',
+        `Cannot declare queue "${name}" with a lease of ${settings.lease} ms and ${settings.attempts} attempts: both must be positive`,
+      )
+    }
+    const known = lists.get(name) ?? declaring.get(name)
+    if (known) {
+      const list = await known
+      if (wish) await list.change({ ...list.settings(), ...wish })
+      return list
+    }
+    const made = create(name, settings).finally(() => declaring.delete(name))
+    declaring.set(name, made)
+    return made
+  }
+
+  const need = (name: string): WorkList => {
+    const list = lists.get(name)
+    if (list) return list
+    throw new CallError('NOT_FOUND', `Cannot find queue "${name}": nobody has declared it or sent to it`)
+  }
+
+  const insert = db.prepare(
+    `INSERT INTO work (queue, visible_at, id, source, key, time, schema_version, correlation_id, causation_id, traceparent, data)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+
+  const send: Queues['send'] = async (given) => {
+    if (given.length === 0) return
+    checkMessages(given)
+    for (const { type } of given) if (!lists.has(type)) await declare(type)
+    const messages = given.map((message) => ({
+      message: ownCopy(message),
+      delay: Math.max(0, message.delay ?? 0),
+      list: lists.get(message.type)!,
+    }))
+    await commits.add({
+      weight: messages.length,
+      write: () => {
+        const now = runtime.clock.now()
+        for (const { message, delay, list } of messages)
+          insert.run(list.id, Math.ceil(now + delay), ...messageParameters(message))
+      },
+      committed: () => {
+        for (const { list } of messages) list.grew(1)
+        for (const list of new Set(messages.map((entry) => entry.list))) list.wake()
+      },
+    })
+  }
+
+  const receive = async (wish: ReceiveOptions): Promise<Subscription> => {
+    const list = await declare(wish.queue)
+    const receiver = list.join(wish)
+    const subscription: Subscription = {
+      stop: async () => {
+        await receiver.stop()
+        subscriptions.delete(subscription)
+      },
+    }
+    subscriptions.add(subscription)
+    return subscription
+  }
+
+  const dead: DeadWork = {
+    list: async ({ queue, limit }) => need(queue).dead.list(limit),
+    retry: async ({ queue, ids }) => need(queue).dead.retry(ids),
+    discard: async ({ queue, ids, reason }) => need(queue).dead.discard(ids, reason),
+  }
+
+  return {
+    declareQueue: async (queue, wish) => void (await declare(queue, wish)),
+    send,
+    receive,
+    dead,
+    waiting: () => [...lists.values()].map((list) => ({ queue: list.name, waiting: list.size() })),
+    stop: async () => {
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      for (const list of lists.values()) list.stop()
+    },
+  }
+}

@@ -1,0 +1,106 @@
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import type { Commits } from './commits.ts'
+import type { Groups } from './groups.ts'
+import type { Partition } from './partition.ts'
+import type { Topic, Topics } from './topics.ts'
+
+/**
+ * Throws away what a topic need not keep: older than its time, or the oldest past its size. Like Kafka's, it does
+ * not wait for slow readers; it names the groups that lose something.
+ */
+export type Sweeper = {
+  /** One round over all topics. */
+  readonly sweep: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** Rows deleted in one transaction, so that a sweep never holds up publishers for long. */
+const CHUNK = 1000
+
+export function startSweeper(options: {
+  commits: Commits
+  runtime: Runtime
+  log: Logger
+  topics: Topics
+  groups: Groups
+  /** Milliseconds between rounds. */
+  every: number
+}): Sweeper {
+  const { commits, runtime, log, topics, groups, every } = options
+  let timer: Timer | undefined
+  let round: Promise<void> | undefined
+  let stopped = false
+
+  const trim = async (topic: Topic, partition: Partition, before: number, limit: number): Promise<number> => {
+    let trimmed: ReturnType<Partition['trim']> | undefined
+    let losing: ReturnType<Groups['behind']> = []
+    await commits.add({
+      write: () => void (trimmed = partition.trim(before, limit)),
+      committed: () => {
+        losing = groups.behind(topic.name, partition.number, partition.floor() + trimmed!.deleted)
+        trimmed!.committed()
+      },
+    })
+    for (const { group, unread } of losing) {
+      log.warn(`Retention of topic "${topic.name}" deleted messages that group "${group}" had not read`, {
+        topic: topic.name,
+        partition: partition.number,
+        group,
+        unread,
+      })
+    }
+    return trimmed?.deleted ?? 0
+  }
+
+  const sweepTopic = async (topic: Topic): Promise<void> => {
+    const before = runtime.clock.now() - topic.retention.ms
+    for (const partition of topic.partitions) {
+      while (!stopped && (partition.oldest() ?? Infinity) < before) if ((await trim(topic, partition, before, CHUNK)) === 0) break
+    }
+    while (!stopped) {
+      const excess = topic.partitions.reduce((sum, partition) => sum + partition.bytes(), 0) - topic.retention.bytes
+      if (excess <= 0) break
+      const oldest = oldestOf(topic)
+      if (!oldest) break
+      // As many as the excess stands for, judged by the partition's mean size.
+      const mean = oldest.bytes() / Math.max(1, oldest.next() - oldest.floor())
+      const limit = Math.min(CHUNK, Math.max(1, Math.ceil(excess / mean / topic.partitions.length)))
+      if ((await trim(topic, oldest, Infinity, limit)) === 0) break
+    }
+  }
+
+  const sweep = async (): Promise<void> => {
+    for (const topic of topics.all()) if (!stopped) await sweepTopic(topic)
+  }
+
+  const schedule = (): void => {
+    timer = runtime.timers.after(every, () => {
+      round = sweep()
+        .catch((error: unknown) => log.error('Cannot throw away old messages; trying again later', { error }))
+        .then(() => {
+          if (!stopped) schedule()
+        })
+    })
+  }
+  schedule()
+
+  return {
+    sweep,
+    stop: async () => {
+      stopped = true
+      timer?.cancel()
+      await round
+    },
+  }
+}
+
+function oldestOf(topic: Topic): Partition | undefined {
+  let best: Partition | undefined
+  let bestAt = Infinity
+  for (const partition of topic.partitions) {
+    const at = partition.oldest() ?? Infinity
+    if (at < bestAt) [best, bestAt] = [partition, at]
+  }
+  return best
+}

@@ -1,0 +1,13 @@
+import { event, type AnySchema, type EventOptions, type EventType } from '../contract/contract.ts'
+
+/**
+ * Declares a queue: work that exactly one of the competing consumers takes, where an event is a fact that every
+ * group sees. `queue('invoice.print', { schema, key: (job) => job.invoiceId })`. Without a key no order is asked
+ * for and none is kept; with one it labels the work in dead letters and pictures.
+ */
+export function queue<const Name extends string, S extends AnySchema>(
+  name: Name,
+  options: Omit<EventOptions<S>, 'key'> & Partial<Pick<EventOptions<S>, 'key'>>,
+): EventType<Name, S> {
+  return event(name, { ...options, key: options.key ?? (() => '') })
+}
