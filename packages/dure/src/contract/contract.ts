@@ -28,6 +28,11 @@ export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
 export type { ErrorOptions, ErrorType, Status } from './errors.ts'
 export type { Message } from './message.ts'
 export type { AnySchema, InputOf, Issue, OutputOf, Schema } from './schema.ts'
+export { wireOf } from './wire.ts'
+export type { JsonSchema, Wire, WireType } from './wire.ts'
+export { parserOf } from './parse.ts'
+export type { Parsed, Parser } from './parse.ts'
+export type { Side } from './json-schema.ts'
 
 /** A service's promise, as a value. */
 export type Contract<

@@ -2,8 +2,16 @@
  * The wire type system: JSON plus Date, bigint, bytes (Uint8Array), Map, Set and keys that are
  * `undefined`. What is in it travels unchanged under every placement; what is not is refused when
  * the contract is defined, or, in `unknown` positions, when the value is met.
+ *
+ * Two things are settled here once for every placement. Object keys that are symbols do not travel.
+ * In JSON form a key of a declared object that is `undefined` is left out, so it comes back absent.
  */
 import type { AnySchema, Issue } from './schema.ts'
+import { copierOf } from './copy.ts'
+import { drawing, type Side } from './json-schema.ts'
+import { jsonCodecOf } from './json.ts'
+import { shapeOf } from './shape.ts'
+import { checkWire } from './unknown.ts'
 
 /** JSON Schema 2020-12; positions that are not JSON carry `x-dure-type`. */
 export type JsonSchema = { readonly [keyword: string]: unknown }
@@ -20,16 +28,53 @@ export type Wire = {
   readonly check: (value: unknown) => Issue | undefined
   /** A value that shares nothing mutable with `value`. */
   readonly copy: (value: unknown) => unknown
-  /** The JSON form: ISO 8601 dates, decimal strings for bigint, base64 bytes, pairs for maps, arrays for sets. */
+  /**
+   * The JSON form, to be written with JSON.stringify: ISO 8601 dates, decimal strings for bigint, base64 bytes,
+   * pairs for maps, arrays for sets. In `unknown` positions what JSON cannot hold is tagged:
+   * `{"$dure":"date","value":"…"}`. Parts that need no change are shared with `value`.
+   * @throws {TypeError} for what is not of the wire type system (a cycle, a function, an invalid date)
+   */
   readonly toJson: (value: unknown) => unknown
   /** The value back from its JSON form. What does not fit is left as it is, for the parser to refuse. */
   readonly fromJson: (json: unknown) => unknown
 }
 
-export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] }
+const wires: Record<Side, WeakMap<AnySchema, Wire>> = { input: new WeakMap(), output: new WeakMap() }
 
-/** Checks, parses (once) and isolates. A promise only when the schema itself validates asynchronously. */
-export type Parser = (value: unknown) => Parsed | Promise<Parsed>
+/**
+ * How values of a schema travel. For inputs the *input* side crosses (before defaults and transforms);
+ * for outputs, error data and events the *output* side. No schema: nothing but `undefined` crosses.
+ * @throws {TypeError} when the schema has a position that cannot travel (`contract` refuses it earlier, with the place)
+ */
+export function wireOf(schema: AnySchema | undefined, side: Side): Wire {
+  if (schema === undefined) return nothing
+  const known = wires[side].get(schema)
+  if (known !== undefined) return known
+  const drawn = drawing(schema, side)
+  const problem = drawn.problems[0]
+  if (problem !== undefined)
+    throw new TypeError(
+      `Cannot send values of this schema${problem.where && ` at "${problem.where}"`}: ${problem.found}. ${problem.fix}`,
+    )
+  const shape = shapeOf(drawn.annotated)
+  const { plain, toJson, fromJson } = jsonCodecOf(shape)
+  const wire: Wire = Object.freeze({
+    jsonSchema: drawn.jsonSchema,
+    plain,
+    check: checkWire,
+    copy: copierOf(shape),
+    toJson,
+    fromJson,
+  })
+  wires[side].set(schema, wire)
+  return wire
+}
 
-export declare function wireOf(schema: AnySchema | undefined, side: 'input' | 'output'): Wire
-export declare function parserOf(schema: AnySchema | undefined, side: 'input' | 'output'): Parser
+const nothing: Wire = Object.freeze({
+  jsonSchema: Object.freeze({ 'x-dure-type': 'undefined' }),
+  plain: true,
+  check: checkWire,
+  copy: () => undefined,
+  toJson: () => undefined,
+  fromJson: () => undefined,
+})

@@ -1,0 +1,88 @@
+/** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
+import { isData, isNames, isSchema } from './shape.ts'
+import type { AnySchema } from './schema.ts'
+import type { JsonSchema } from './wire.ts'
+import { drawZod, isZod } from './zod.ts'
+
+/** Which face of a schema: what goes in (before defaults and transforms) or what comes out. */
+export type Side = 'input' | 'output'
+
+/** A position that cannot travel. */
+export type Misfit = {
+  /** `lines[].when`; empty for the value itself. */
+  readonly where: string
+  readonly found: string
+  readonly fix: string
+}
+
+export type Drawing = {
+  /** For documents and comparison. */
+  readonly jsonSchema: JsonSchema
+  /** The same with marks that only the codecs read. */
+  readonly annotated: JsonSchema
+  readonly problems: readonly Misfit[]
+}
+
+const drawings: Record<Side, WeakMap<AnySchema, Drawing>> = { input: new WeakMap(), output: new WeakMap() }
+
+/** Never throws: what cannot be drawn is among the problems. */
+export function drawing(schema: AnySchema, side: Side): Drawing {
+  const known = drawings[side].get(schema)
+  if (known !== undefined) return known
+  const { annotated, problems } = isZod(schema) ? drawZod(schema, side) : drawOther(schema, side)
+  const drawn: Drawing = { annotated, problems, jsonSchema: published(annotated) as JsonSchema }
+  drawings[side].set(schema, drawn)
+  return drawn
+}
+
+/** Whether it is a schema at all, and if not, what to do about it. */
+export function notASchema(schema: unknown): Omit<Misfit, 'where'> | undefined {
+  const fix =
+    'Use a schema that is a Standard Schema with JSON Schema output: Zod 4 (import from "zod", not "zod/mini"), ArkType 2.1.28 or later, or Valibot with toStandardJsonSchema of @valibot/to-json-schema'
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null)
+    return {
+      found: `${schema === null ? 'null' : typeof schema === 'object' ? 'an object' : `a ${typeof schema}`} is no schema`,
+      fix,
+    }
+  const standard: unknown = (schema as { '~standard'?: unknown })['~standard']
+  if (!isSchema(standard) || typeof standard.validate !== 'function')
+    return { found: typeof schema === 'function' ? 'a function is no schema' : 'an object without "~standard" is no schema', fix }
+  if (
+    !isSchema(standard.jsonSchema) ||
+    typeof standard.jsonSchema.input !== 'function' ||
+    typeof standard.jsonSchema.output !== 'function'
+  )
+    return { found: `a schema of "${String(standard.vendor)}" that cannot draw itself as JSON Schema`, fix }
+  return undefined
+}
+
+function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; problems: Misfit[] } {
+  const trouble = notASchema(schema)
+  if (trouble !== undefined) return { annotated: {}, problems: [{ where: '', ...trouble }] }
+  const { vendor, jsonSchema } = schema['~standard']
+  try {
+    const annotated: JsonSchema = structuredClone(jsonSchema[side]({ target: 'draft-2020-12' }))
+    return { annotated: { ...annotated, 'x-dure-optional': true }, problems: [] }
+  } catch (error) {
+    const found = `"${vendor}" cannot draw it as JSON Schema: ${error instanceof Error ? error.message : String(error)}`
+    return {
+      annotated: {},
+      problems: [
+        { where: '', found, fix: 'Use JSON types there, or Zod 4, whose dates, bigints, bytes, maps and sets Dure can draw' },
+      ],
+    }
+  }
+}
+
+const marks = new Set(['x-dure-shared', 'x-dure-optional', 'x-dure-class', '$schema'])
+
+/** Without the marks. */
+function published(value: unknown, names: boolean = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => published(each))
+  if (!isSchema(value)) return value
+  const entries = Object.entries(value).filter(([key]) => names || !marks.has(key))
+  // Object.fromEntries keeps a key called __proto__ a key.
+  return Object.fromEntries(
+    entries.map(([key, part]) => [key, !names && isData(key) ? part : published(part, !names && isNames(key))]),
+  )
+}

@@ -1,0 +1,94 @@
+/** Checking, parsing and isolating a value where it crosses: once, in that order. */
+import { isolatorOf } from './copy.ts'
+import { drawing, type Side } from './json-schema.ts'
+import type { AnySchema, Issue } from './schema.ts'
+import { shapeOf } from './shape.ts'
+import { checkWire, copyUnknown } from './unknown.ts'
+import { isZod } from './zod.ts'
+
+export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] }
+
+/** Checks, parses (once) and isolates. A promise only when the schema itself validates asynchronously. */
+export type Parser = (value: unknown) => Parsed | Promise<Parsed>
+
+const parsers: Record<Side, WeakMap<AnySchema, Parser>> = { input: new WeakMap(), output: new WeakMap() }
+const nothing: Parsed = Object.freeze({ ok: true, value: undefined })
+
+/**
+ * The parser of one schema, made once. `input`: what a caller hands in must be of the wire type system, and
+ * what comes out shares nothing mutable with it. `output` (also of error data and events): what comes out of
+ * the schema crosses, so that is what must be of the wire type system; it shares nothing mutable with what
+ * the handler keeps. Frozen values come out thawed, because they would not be frozen after a journey.
+ * No schema: anything is taken and `undefined` comes out.
+ *
+ * Errors that the schema's own refinements throw are passed on.
+ */
+export function parserOf(schema: AnySchema | undefined, side: Side): Parser {
+  if (schema === undefined) return () => nothing
+  const known = parsers[side].get(schema)
+  if (known !== undefined) return known
+  const parser = makeParser(schema, side)
+  parsers[side].set(schema, parser)
+  return parser
+}
+
+function makeParser(schema: AnySchema, side: Side): Parser {
+  const { validate } = schema['~standard']
+  const isolate = isolation(schema, side)
+  type Result = Awaited<ReturnType<typeof validate>>
+  const settle = (result: Result): Parsed => {
+    if (result.issues !== undefined) return { ok: false, issues: result.issues.map(issueOf) }
+    if (isolate === undefined) return { ok: true, value: result.value }
+    try {
+      return { ok: true, value: isolate(result.value) }
+    } catch (error) {
+      const issue = checkWire(result.value)
+      if (issue === undefined) throw error
+      return { ok: false, issues: [issue] }
+    }
+  }
+  const parse: Parser = (value) => {
+    let result: ReturnType<typeof validate>
+    try {
+      result = validate(value)
+    } catch (error) {
+      // A recursive schema that followed a cycle until the stack was full.
+      const issue = error instanceof RangeError ? checkWire(value) : undefined
+      if (issue === undefined) throw error
+      return { ok: false, issues: [issue] }
+    }
+    return result instanceof Promise ? result.then(settle) : settle(result)
+  }
+  if (side === 'output') return parse
+  return (value) => {
+    const issue = checkWire(value)
+    return issue === undefined ? parse(value) : { ok: false, issues: [issue] }
+  }
+}
+
+/**
+ * Zod makes every object, array, map and set anew, which isolates it at no cost; only what it hands over by
+ * reference is copied. Of other libraries nothing is known, so all of the value is copied.
+ */
+function isolation(schema: AnySchema, side: Side): ((value: unknown) => unknown) | undefined {
+  const lenient = side === 'input'
+  if (!isZod(schema)) return (value) => copyUnknown(value, lenient)
+  // What comes out of parsing is the output side, for inputs as well.
+  const { annotated } = drawing(schema, 'output')
+  const isolate = isolatorOf(shapeOf(annotated), lenient)
+  // Zod follows cycles through recursive schemas and gives back a cyclic value. An input was checked before.
+  if (lenient || !JSON.stringify(annotated).includes('"$ref":')) return isolate
+  return (value) => {
+    const issue = checkWire(value)
+    if (issue !== undefined) throw new TypeError(issue.message)
+    return isolate === undefined ? value : isolate(value)
+  }
+}
+
+function issueOf(issue: { readonly message: string; readonly path?: readonly unknown[] | undefined }): Issue {
+  const path = (issue.path ?? []).map((step) => {
+    const key: unknown = typeof step === 'object' && step !== null && 'key' in step ? step.key : step
+    return typeof key === 'number' ? key : String(key)
+  })
+  return { path, message: issue.message }
+}

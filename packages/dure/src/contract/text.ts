@@ -1,0 +1,29 @@
+/** Dates, bigints and bytes as text. Each reader answers undefined for what is not exactly its form. */
+
+const dateTime = /^(\d{4}|[+-]\d{6})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/
+
+/** RFC 3339, and the extended years that Date itself writes. */
+export function dateFromText(text: unknown): Date | undefined {
+  if (typeof text !== 'string') return undefined
+  const parts = dateTime.exec(text)
+  if (parts === null) return undefined
+  const date = new Date(text)
+  if (Number.isNaN(date.getTime())) return undefined
+  // Date rolls the 30th of February over into March; whoever wrote it meant something else.
+  const [, year, month, day] = parts
+  const last = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
+  return Number(day) > last ? undefined : date
+}
+
+export function bigintFromText(text: unknown): bigint | undefined {
+  return typeof text === 'string' && /^-?\d+$/.test(text) ? BigInt(text) : undefined
+}
+
+export function bytesToText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+export function bytesFromText(text: unknown): Uint8Array | undefined {
+  if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}

@@ -1,0 +1,347 @@
+/** Everything that is known of one library, Zod 4: what its types are called and where its own converter gives up. */
+import type { Misfit, Side } from './json-schema.ts'
+import type { AnySchema } from './schema.ts'
+import { bytesToText } from './text.ts'
+import { isData, isNames } from './shape.ts'
+import type { JsonSchema } from './wire.ts'
+
+// The parts of Zod's internals that are read. They are documented for library authors: https://zod.dev/library-authors
+type ZodSchema = AnySchema & {
+  readonly _zod: {
+    readonly def: ZodDef
+    readonly bag: { readonly Class?: { readonly name: string } }
+    readonly parent?: ZodSchema
+  }
+}
+type ZodDef = {
+  readonly type: string
+  readonly coerce?: boolean
+  readonly keyType?: ZodSchema
+  readonly valueType?: ZodSchema
+  readonly values?: readonly unknown[]
+  readonly shape?: object
+  readonly in?: ZodSchema
+  readonly defaultValue?: unknown
+  readonly catchValue?: (context: unknown) => unknown
+  readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string } & Readonly<Record<string, unknown>> } }[]
+}
+type Draft = Record<string, unknown>
+
+export function isZod(schema: unknown): schema is ZodSchema {
+  const { '~standard': standard, _zod } = (schema ?? {}) as {
+    '~standard'?: { vendor?: unknown; jsonSchema?: unknown }
+    _zod?: unknown
+  }
+  return standard?.vendor === 'zod' && standard.jsonSchema !== undefined && _zod !== undefined
+}
+
+/**
+ * Draws one schema. Zod's converter stops at maps and sets, so what is inside them is drawn on its own and
+ * put in its place afterwards: inline, or as a definition when it refers to itself or to others.
+ */
+export function drawZod(schema: AnySchema, side: Side): { annotated: JsonSchema; problems: Misfit[] } {
+  const problems: Misfit[] = []
+  const parts: { readonly schema: AnySchema; readonly where: string; document: JsonSchema }[] = []
+  const part = (inner: ZodSchema, where: string): Draft => {
+    let at = parts.findIndex((each) => each.schema === inner)
+    if (at < 0) at = parts.push({ schema: inner, where, document: {} }) - 1
+    return { 'x-dure-part': at }
+  }
+  part(schema as ZodSchema, '')
+  for (let at = 0; at < parts.length; at++) {
+    const { schema: inner, where } = parts[at]!
+    const found: Misfit[] = []
+    try {
+      const document = inner['~standard'].jsonSchema[side]({
+        target: 'draft-2020-12',
+        libraryOptions: {
+          unrepresentable: 'any',
+          override: (place: { zodSchema: ZodSchema; jsonSchema: Draft; path: readonly (string | number)[] }) => {
+            const position = where + placeOf(place.path, where)
+            annotate(
+              place.zodSchema,
+              place.jsonSchema,
+              side,
+              (child, step) => part(child, position + step),
+              (problem) => found.push({ where: position, ...problem }),
+            )
+          },
+        },
+      })
+      parts[at]!.document = document
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      found.push({ where, found: `Zod cannot draw it as JSON Schema: ${why}`, fix: 'Use a schema that can be drawn' })
+    }
+    problems.push(...found)
+  }
+  return { annotated: assemble(parts.map((each) => each.document)), problems: unique(problems) }
+}
+
+function annotate(
+  schema: ZodSchema,
+  json: Draft,
+  side: Side,
+  part: (schema: ZodSchema, step: string) => Draft,
+  refuse: (problem: Omit<Misfit, 'where'>) => void,
+): void {
+  const { def } = schema._zod
+  const mark = (fields: Draft): void => void Object.assign(json, fields)
+  if (def.coerce === true && side === 'input') mark({ 'x-dure-type': 'unknown' })
+  switch (def.type) {
+    case 'date':
+      mark({ type: 'string', format: 'date-time', 'x-dure-type': json['x-dure-type'] ?? 'date', ...bounds(def) })
+      break
+    case 'bigint':
+      mark({ type: 'string', pattern: '^-?[0-9]+$', 'x-dure-type': json['x-dure-type'] ?? 'bigint', ...bounds(def) })
+      break
+    case 'map': {
+      const pair = [part(def.keyType!, '{key}'), part(def.valueType!, '{}')]
+      mark({
+        type: 'array',
+        items: { type: 'array', prefixItems: pair, minItems: 2, maxItems: 2 },
+        'x-dure-type': 'map',
+        ...sizes(def),
+      })
+      break
+    }
+    case 'set':
+      mark({ type: 'array', items: part(def.valueType!, '{}'), 'x-dure-type': 'set', ...sizes(def) })
+      break
+    case 'any':
+    case 'unknown':
+    case 'transform':
+      mark({ 'x-dure-type': 'unknown', 'x-dure-optional': true })
+      break
+    case 'pipe':
+      // A preprocessor takes anything, whatever it makes of it.
+      if (side === 'input' && def.in?._zod.def.type === 'transform') mark({ 'x-dure-type': 'unknown' })
+      break
+    case 'undefined':
+    case 'void':
+      mark({ 'x-dure-type': 'undefined', 'x-dure-optional': true })
+      break
+    case 'optional':
+      mark({ 'x-dure-optional': true })
+      break
+    case 'readonly':
+      mark({ 'x-dure-shared': true })
+      break
+    case 'default':
+    case 'prefault':
+    case 'catch':
+      standIn(def, json)
+      if (side === 'input') mark({ 'x-dure-optional': true })
+      break
+    case 'literal':
+      literals(def.values ?? [], json, refuse)
+      break
+    case 'object':
+      if (Object.getOwnPropertySymbols(def.shape ?? {}).length > 0)
+        refuse({ found: 'a key that is a symbol', fix: 'Use a string as the key' })
+      break
+    case 'custom':
+      custom(schema, json, refuse)
+      break
+    default: {
+      const problem = misfits[def.type]
+      if (problem !== undefined) refuse(problem)
+    }
+  }
+  if (misfits[def.type] !== undefined) mark({ 'x-dure-type': 'unknown' })
+}
+
+const misfits: Readonly<Record<string, Omit<Misfit, 'where'>>> = {
+  function: { found: 'a function', fix: 'Functions cannot travel: send the data it needs, or make it an operation' },
+  symbol: { found: 'a symbol', fix: 'Use a string or z.enum' },
+  promise: { found: 'a promise', fix: 'Use the schema of the value it resolves to' },
+  nan: { found: 'NaN', fix: 'Use z.number().nullable() or z.number().optional() for a number that may be missing' },
+  file: { found: 'a file', fix: 'Use z.instanceof(Uint8Array) for its bytes, beside its name and type' },
+}
+
+function custom(schema: ZodSchema, json: Draft, refuse: (problem: Omit<Misfit, 'where'>) => void): void {
+  const name = classOf(schema)
+  switch (name) {
+    case 'Uint8Array':
+    case 'Buffer':
+      Object.assign(json, {
+        type: 'string',
+        contentEncoding: 'base64',
+        'x-dure-type': 'bytes',
+        ...(name === 'Buffer' && { 'x-dure-class': 'Buffer' }),
+      })
+      return
+    case 'Date':
+      Object.assign(json, { type: 'string', format: 'date-time', 'x-dure-type': 'date' })
+      return
+    case undefined:
+      refuse({
+        found: 'z.custom(), which has no shape to check or draw',
+        fix: 'Use a schema of its shape, or z.unknown().refine(…) if it may be anything',
+      })
+      break
+    default:
+      refuse({
+        found: `an instance of class "${name}"`,
+        fix: insteadOf[name] ?? 'Use a z.object of its fields, or a z.codec that writes it as one',
+      })
+  }
+  json['x-dure-type'] = 'unknown'
+}
+
+const insteadOf: Readonly<Record<string, string>> = {
+  URL: 'Use z.url()',
+  RegExp: 'Use z.string() for its source',
+  Map: 'Use z.map(key, value)',
+  Set: 'Use z.set(value)',
+  Error: 'Declare it with error(…)',
+  ArrayBuffer: 'Use z.instanceof(Uint8Array)',
+}
+
+// A refinement is a new schema; the class is known to the one it was made from.
+function classOf(schema: ZodSchema | undefined): string | undefined {
+  for (let at = schema; at !== undefined; at = at._zod.parent) if (at._zod.bag.Class !== undefined) return at._zod.bag.Class.name
+  return undefined
+}
+
+function literals(values: readonly unknown[], json: Draft, refuse: (problem: Omit<Misfit, 'where'>) => void): void {
+  if (values.some((each) => typeof each === 'number' && !Number.isFinite(each)))
+    refuse({ found: 'a literal that is not finite', fix: 'Use a string literal' })
+  const bigints = values.filter((each) => typeof each === 'bigint')
+  if (bigints.length === values.length && bigints.length > 0) {
+    delete json.const
+    Object.assign(json, { type: 'string', enum: bigints.map(String), 'x-dure-type': 'bigint' })
+  } else if (bigints.length > 0) {
+    delete json.const
+    delete json.type
+    Object.assign(json, {
+      enum: values.map((each) => (typeof each === 'bigint' ? String(each) : each)),
+      'x-dure-type': 'unknown',
+    })
+  } else if (values.includes(undefined))
+    Object.assign(json, { 'x-dure-optional': true, ...(values.length === 1 && { 'x-dure-type': 'undefined' }) })
+}
+
+/** A default: drawn in its JSON form when it is the same every time, and never shared with who receives it. */
+function standIn(def: ZodDef, json: Draft): void {
+  const read = (): unknown => {
+    try {
+      return def.catchValue === undefined ? def.defaultValue : def.catchValue(undefined)
+    } catch {
+      return undefined
+    }
+  }
+  const value = read()
+  if (typeof value === 'object' && value !== null) json['x-dure-shared'] = true
+  const form = plainForm(value)
+  const fixed = value instanceof Date ? value === read() : JSON.stringify(form) === JSON.stringify(plainForm(read()))
+  if (!fixed) delete json.default
+  else if ('default' in json || typeof value === 'bigint') json.default = form
+}
+
+function plainForm(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return bytesToText(value)
+  if (value instanceof Map || value instanceof Set || Array.isArray(value))
+    return Array.from(value as Iterable<unknown>, plainForm)
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plainForm(part)]))
+}
+
+function bounds(def: ZodDef): Draft {
+  const found: Draft = {}
+  for (const { _zod } of def.checks ?? []) {
+    const { check, value, inclusive } = _zod.def
+    const text = plainForm(value)
+    if (check === 'greater_than') found[inclusive === true ? 'x-dure-minimum' : 'x-dure-exclusiveMinimum'] = text
+    if (check === 'less_than') found[inclusive === true ? 'x-dure-maximum' : 'x-dure-exclusiveMaximum'] = text
+  }
+  return found
+}
+
+function sizes(def: ZodDef): Draft {
+  const found: Draft = {}
+  for (const { _zod } of def.checks ?? []) {
+    const { check, minimum, maximum, size } = _zod.def
+    if (check === 'min_size' || check === 'size_equals') found.minItems = minimum ?? size
+    if (check === 'max_size' || check === 'size_equals') found.maxItems = maximum ?? size
+  }
+  return found
+}
+
+/** Zod's path through the JSON Schema, as a path through the value: `lines[].when`. */
+function placeOf(path: readonly (string | number)[], before: string): string {
+  let place = ''
+  for (let at = 0; at < path.length; at++) {
+    const step = path[at]
+    if (step === 'properties') place += `${place === '' && before === '' ? '' : '.'}${String(path[++at])}`
+    else if (step === 'items') place += '[]'
+    else if (step === 'prefixItems') place += `[${String(path[++at])}]`
+    else if (step === 'additionalProperties') place += '{}'
+    else if (step === 'propertyNames') place += '{key}'
+    else if (step === 'patternProperties') {
+      place += '{}'
+      at++
+    } else at++
+  }
+  return place
+}
+
+function unique(problems: readonly Misfit[]): Misfit[] {
+  // A wrapper and what it wraps stand in one place.
+  const seen = new Set<string>()
+  return problems.filter(({ where, found }) => !seen.has(`${where} ${found}`) && seen.add(`${where} ${found}`))
+}
+
+/** One document of several: parts that refer to nothing go inline, the others become definitions. */
+function assemble(documents: readonly JsonSchema[]): JsonSchema {
+  const inline = documents.map(
+    (document, at) => at !== 0 && !document.$defs && !JSON.stringify(document).includes('"$ref":') && !circular(at, new Set()),
+  )
+  const definitions: Draft = {}
+  const root = put(documents[0]!, 0) as Draft
+  for (let at = 1; at < documents.length; at++) if (!inline[at]) definitions[`part${at}`] = put(withoutDefs(documents[at]!), at)
+  documents.forEach((document, at) => {
+    for (const [name, body] of Object.entries((document.$defs as JsonSchema | undefined) ?? {}))
+      definitions[nameOf(at, name)] = put(body, at)
+  })
+  delete root.$defs
+  return Object.keys(definitions).length === 0 ? root : { ...root, $defs: definitions }
+
+  function circular(at: number, above: Set<number>): boolean {
+    if (above.has(at)) return true
+    const inside = [...JSON.stringify(documents[at]).matchAll(/"x-dure-part":(\d+)/g)]
+    return inside.some(([, each]) => circular(Number(each), new Set([...above, at])))
+  }
+
+  // Names that Zod makes up count from zero in every document; names that people gave mean one thing everywhere.
+  function nameOf(at: number, name: string): string {
+    return at > 0 && name.startsWith('__schema') ? `part${at}${name}` : name
+  }
+
+  function put(value: unknown, at: number, names: boolean = false): unknown {
+    if (Array.isArray(value)) return value.map((each) => put(each, at))
+    if (typeof value !== 'object' || value === null) return value
+    const { 'x-dure-part': part } = value as { 'x-dure-part'?: number }
+    if (part !== undefined && !names) {
+      if (part === 0) return { $ref: '#' }
+      return inline[part] ? put(withoutDefs(documents[part]!), part) : { $ref: `#/$defs/part${part}` }
+    }
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => {
+        if (names) return [key, put(each, at)]
+        if (isData(key)) return [key, each]
+        if (key === '$ref' && typeof each === 'string' && at > 0 && each === '#') return [key, `#/$defs/part${at}`]
+        if (key === '$ref' && typeof each === 'string' && each.startsWith('#/$defs/'))
+          return [key, `#/$defs/${nameOf(at, each.slice(8))}`]
+        return [key, put(each, at, isNames(key))]
+      }),
+    )
+  }
+}
+
+function withoutDefs(document: JsonSchema): JsonSchema {
+  const { $defs: _defs, $schema: _schema, ...rest } = document
+  return rest
+}
