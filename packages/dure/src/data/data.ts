@@ -1,6 +1,9 @@
 /** A service's own data: one database per service, transactions, outbox, inbox. */
 export { database } from './database.ts'
 export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
+export { bindDatabase, bindTransaction, type BindOptions, type Origin } from './bind.ts'
+export { createOutbox, type Outbox, type OutboxMessage, type OutboxOptions } from './outbox.ts'
+export { createInbox, type Inbox } from './inbox.ts'
 export type {
   Database,
   DatabaseAdapter,

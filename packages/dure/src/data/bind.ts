@@ -1,0 +1,108 @@
+import type { Kysely } from 'kysely'
+import { CallError, parserOf, wireOf, type AnyEvent, type Message, type Parsed } from '../contract/contract.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Database, Store, StoreTransaction, Transaction } from './database.ts'
+import type { Outbox } from './outbox.ts'
+
+/** What messages say about where they come from; changes with every call. */
+export type Origin = {
+  readonly service: string
+  readonly correlationId: string
+  readonly causationId: string | undefined
+  readonly traceparent: string | undefined
+}
+
+export type BindOptions = {
+  readonly outbox: Outbox
+  readonly origin: Origin
+  readonly runtime: Runtime
+  /** Bytes of data a message may have. Default 1 MiB. */
+  readonly messageSize?: number
+}
+
+/** The typed database that a handler sees: the store, and publishing in the name of one call. Cheap to make. */
+export function bindDatabase<Tables>(options: BindOptions & { readonly store: Store }): Database<Tables> {
+  const { store } = options
+  return {
+    read: store.read,
+    snapshot: store.snapshot,
+    transaction: (work, limits) => store.transaction((tx) => work(bindTransaction<Tables>(tx, options)), limits),
+  }
+}
+
+/** The typed transaction that a handler sees, over one that somebody else began (a consumer marking its inbox). */
+export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptions): Transaction<Tables> {
+  const { outbox } = options
+  // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
+  return Object.assign(tx.kysely, {
+    publish: async (event: AnyEvent, data: unknown): Promise<void> => {
+      outbox.append(tx, [{ ...(await messageOf(event, data, options)), destination: 'topic' }])
+    },
+    send: async (queue: AnyEvent, data: unknown, { delay }: { readonly delay?: number } = {}): Promise<void> => {
+      const message = await messageOf(queue, data, options)
+      outbox.append(tx, [
+        delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
+      ])
+    },
+  }) as Kysely<unknown> as Transaction<Tables>
+}
+
+async function messageOf(event: AnyEvent, data: unknown, options: BindOptions): Promise<Message> {
+  const { origin, runtime, messageSize = 1024 * 1024 } = options
+  const { parse, plain, toJson } = codecOf(event)
+  const result = parse(data)
+  const parsed = result instanceof Promise ? await result : result
+  if (!parsed.ok) throw refused(event, parsed)
+  const text = JSON.stringify(plain ? parsed.value : toJson(parsed.value)) ?? 'null'
+  // A character is three bytes at most in UTF-8: short texts need no counting.
+  if (text.length * 3 > messageSize && Buffer.byteLength(text) > messageSize)
+    throw tooLarge(event, Buffer.byteLength(text), messageSize)
+  return {
+    id: runtime.ids.next(),
+    source: origin.service,
+    type: event.name,
+    key: event.key(parsed.value),
+    time: runtime.clock.now(),
+    schemaVersion: event.version,
+    correlationId: origin.correlationId,
+    causationId: origin.causationId,
+    traceparent: origin.traceparent,
+    data: text,
+  }
+}
+
+type Codec = {
+  readonly parse: (value: unknown) => Parsed | Promise<Parsed>
+  readonly plain: boolean
+  readonly toJson: (value: unknown) => unknown
+}
+
+const codecs = new WeakMap<AnyEvent, Codec>()
+
+function codecOf(event: AnyEvent): Codec {
+  let codec = codecs.get(event)
+  if (codec === undefined) {
+    const { plain, toJson } = wireOf(event.schema, 'output')
+    codec = { parse: parserOf(event.schema, 'output'), plain, toJson }
+    codecs.set(event, codec)
+  }
+  return codec
+}
+
+function refused(event: AnyEvent, { issues }: Extract<Parsed, { ok: false }>): CallError {
+  const [first] = issues
+  const where = first === undefined || first.path.length === 0 ? '' : ` at "${first.path.join('.')}"`
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Publishing "${event.name}" failed: its data does not match its schema${where}: ${first?.message ?? 'no reason given'}`,
+    { details: { event: event.name, issues } },
+  )
+}
+
+function tooLarge(event: AnyEvent, size: number, limit: number): CallError {
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Publishing "${event.name}" failed: its data is ${size} bytes, and a message may have ${limit}. To do: store it and publish a reference to it`,
+    { details: { event: event.name, size, limit } },
+  )
+}

@@ -1,0 +1,141 @@
+import type { Message } from '../contract/contract.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+import type { SqlRow, SqlValue, Store, StoreTransaction } from './database.ts'
+import { createRelay, type RelayLimits } from './relay.ts'
+
+/**
+ * The transactional outbox: what a transaction announces is a row of the same transaction, and a relay hands
+ * committed rows to the broker in order of commit, at least once. Richardson, Microservices Patterns, ch. 3.
+ */
+export type Outbox = {
+  /** Joins the transaction: all that is appended to it is written in one go before it commits. */
+  readonly append: (tx: StoreTransaction, messages: readonly OutboxMessage[]) => void
+  /** Messages committed and not yet delivered. */
+  readonly depth: () => number
+  /** When the oldest of those was published (milliseconds since the epoch); undefined when there is none. */
+  readonly oldest: () => number | undefined
+  /** Resolves when all that is committed by now has been delivered. */
+  readonly flush: () => Promise<void>
+  /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. What is left stays in the table for the next start. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+/** A message, where it goes, and for a queue the milliseconds until it is visible. */
+export type OutboxMessage = Message & { readonly destination: 'topic' | 'queue'; readonly delay?: number }
+
+/** A committed message at its place in the order of commits. */
+export type OutboxRow = { readonly position: number; readonly message: OutboxMessage }
+
+export type OutboxOptions = {
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
+  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  readonly limits?: Partial<RelayLimits>
+}
+
+/**
+ * The outbox of a store with a single writer, whose order of commits is known in this process. Delivers what an
+ * earlier run has left behind first. (A store with many writers has its own, which reads below a horizon.)
+ */
+export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
+  const { store, runtime, log, deliver, limits } = options
+  const [left] = await store.select(
+    'SELECT count(*) AS total, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last FROM dure_outbox',
+  )
+  const { total, first, last } = { total: Number(left!['total']), first: Number(left!['first']), last: Number(left!['last']) }
+  let next = last + 1
+  const relay = createRelay({
+    service: store.service,
+    runtime,
+    log,
+    deliver,
+    limits,
+    left: { total, first, last },
+    read: async (after, limit) => (await store.select(READ, [after, limit])).map(rowOf),
+    transaction: store.transaction,
+  })
+  const gathering = new WeakMap<StoreTransaction, OutboxMessage[]>()
+
+  /** Positions are given in the order of commits: the store runs one transaction at a time. One that rolls back leaves a gap. */
+  const write = async (tx: StoreTransaction, messages: readonly OutboxMessage[]): Promise<void> => {
+    gathering.delete(tx)
+    const rows = messages.map((message): OutboxRow => ({ position: next++, message }))
+    for (let from = 0; from < rows.length; from += ROWS) {
+      const some = rows.slice(from, from + ROWS)
+      await tx.run(insert(some.length), some.flatMap(valuesOf))
+    }
+    await relay.sweep(tx)
+    tx.onCommit(() => relay.take(rows))
+  }
+
+  return {
+    append: (tx, messages) => {
+      const gathered = gathering.get(tx)
+      if (gathered !== undefined) return void gathered.push(...messages)
+      const mine = [...messages]
+      gathering.set(tx, mine)
+      tx.beforeCommit(() => write(tx, mine))
+    },
+    depth: relay.depth,
+    oldest: relay.oldest,
+    flush: relay.flush,
+    stop: relay.stop,
+  }
+}
+
+/** Rows in one INSERT, at most: as many different statements as are worth preparing. */
+const ROWS = 16
+
+const COLUMNS =
+  'position, destination, delay, id, source, type, key, time, schema_version, correlation_id, causation_id, traceparent, data'
+const READ = `SELECT ${COLUMNS} FROM dure_outbox WHERE position > ? ORDER BY position LIMIT ?`
+const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+const INSERTS: readonly string[] = Array.from(
+  { length: ROWS + 1 },
+  (_, count) => `INSERT INTO dure_outbox (${COLUMNS}) VALUES ${Array.from({ length: count }, () => VALUES).join(', ')}`,
+)
+
+function insert(count: number): string {
+  return INSERTS[count]!
+}
+
+function valuesOf({ position, message }: OutboxRow): SqlValue[] {
+  return [
+    position,
+    message.destination,
+    message.delay ?? null,
+    message.id,
+    message.source,
+    message.type,
+    message.key,
+    message.time,
+    message.schemaVersion,
+    message.correlationId,
+    message.causationId ?? null,
+    message.traceparent ?? null,
+    message.data,
+  ]
+}
+
+function rowOf(row: SqlRow): OutboxRow {
+  const text = (column: string): string => String(row[column])
+  const optional = (column: string): string | undefined => (row[column] === null ? undefined : text(column))
+  const message: OutboxMessage = {
+    id: text('id'),
+    source: text('source'),
+    type: text('type'),
+    key: text('key'),
+    time: Number(row['time']),
+    schemaVersion: Number(row['schema_version']),
+    correlationId: text('correlation_id'),
+    causationId: optional('causation_id'),
+    traceparent: optional('traceparent'),
+    data: text('data'),
+    destination: row['destination'] === 'queue' ? 'queue' : 'topic',
+    ...(row['delay'] === null ? {} : { delay: Number(row['delay']) }),
+  }
+  return { position: Number(row['position']), message }
+}

@@ -1,0 +1,210 @@
+import { CallError } from '../contract/contract.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+import type { StoreTransaction } from './database.ts'
+import type { OutboxMessage, OutboxRow } from './outbox.ts'
+
+/**
+ * Hands committed rows over in order, one batch at a time, and takes delivered ones out of the table later, a few
+ * at a time, in transactions that happen anyway. Rows go from the commit to the broker through memory; only when
+ * too many wait, or after a start, are they read from the table.
+ */
+export type Relay = {
+  /** Rows that have just been committed. */
+  readonly take: (rows: readonly OutboxRow[]) => void
+  /** Removes a few delivered rows inside a transaction, if there are enough to be worth a statement. */
+  readonly sweep: (tx: StoreTransaction) => Promise<void>
+  readonly depth: () => number
+  readonly oldest: () => number | undefined
+  readonly flush: () => Promise<void>
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+export type RelayLimits = {
+  /** Messages handed over at once. Default 512. */
+  readonly batch: number
+  /** Undelivered messages kept in memory; more are read back from the table when their time comes. Default 10,000. */
+  readonly memory: number
+  /** The same in characters of data. Default 64 Mi. */
+  readonly memorySize: number
+  /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
+  readonly backoff: readonly [first: number, last: number]
+}
+
+const DEFAULTS: RelayLimits = { batch: 512, memory: 10_000, memorySize: 64 * 1024 * 1024, backoff: [50, 5_000] }
+/** Delivered rows that are worth a DELETE, the most that one takes, and the milliseconds of quiet after which all go. */
+const [WORTH, STEP, QUIET] = [64, 1024, 1_000]
+
+export function createRelay(options: {
+  readonly service: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  readonly limits?: Partial<RelayLimits> | undefined
+  /** What an earlier run left in the table. */
+  readonly left: { readonly total: number; readonly first: number; readonly last: number }
+  readonly read: (after: number, limit: number) => Promise<readonly OutboxRow[]>
+  readonly transaction: (work: (tx: StoreTransaction) => Promise<void>) => Promise<void>
+}): Relay {
+  const { service, runtime, log, deliver, left, read, transaction } = options
+  const { timers, random } = runtime
+  const limits = { ...DEFAULTS, ...options.limits }
+  /** Rows in memory, in order; those before `head` have been handed over. */
+  let memory: OutboxRow[] = []
+  let head = 0
+  let size = 0
+  let depth = left.total
+  let inHand: readonly OutboxRow[] = []
+  /** Positions: committed last, last one that is or was in memory, delivered last, removed last. */
+  let committed = left.last
+  let loaded = left.total > 0 ? left.first - 1 : left.last
+  let delivered = loaded
+  let removed = loaded
+  let waiters: { readonly position: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
+  let pumping: Promise<void> | undefined
+  let sweeper: Timer | undefined
+  const stopping = new AbortController()
+
+  const take: Relay['take'] = (rows) => {
+    for (const row of rows) {
+      // Once one row is left in the table only, all after it are, or they would overtake it.
+      const fits = loaded === committed && memory.length - head < limits.memory && size < limits.memorySize
+      committed = row.position
+      depth++
+      if (!fits) continue
+      loaded = row.position
+      memory.push(row)
+      size += row.message.data.length
+    }
+    wake()
+  }
+
+  const wake = (): void => {
+    if (pumping !== undefined || depth === 0 || stopping.signal.aborted) return
+    pumping = pump().finally(() => {
+      pumping = undefined
+      wake()
+    })
+  }
+
+  const pump = async (): Promise<void> => {
+    // Everyone who shares the commit has a turn first, so that one batch takes them all.
+    await Promise.resolve()
+    for (let attempt = 1; depth > 0 && !stopping.signal.aborted;) {
+      try {
+        if (inHand.length === 0) inHand = await nextBatch()
+        if (inHand.length > 0) await deliver(inHand.map((row) => row.message))
+        done()
+        if (attempt > 1) log.info('The outbox delivers again', { service, depth })
+        attempt = 1
+      } catch (error) {
+        const [first, last] = limits.backoff
+        const pause = Math.min(last, first * 2 ** (attempt - 1)) * (0.5 + random.number() / 2)
+        if (attempt === 1) log.warn('The outbox could not deliver; it keeps trying', { service, depth, error })
+        attempt++
+        await timers.sleep(pause, stopping.signal)
+      }
+    }
+    if (removed < delivered && !stopping.signal.aborted) sweepLater()
+  }
+
+  const nextBatch = async (): Promise<readonly OutboxRow[]> => {
+    if (head === memory.length) await load()
+    const batch = memory.slice(head, head + limits.batch)
+    head += batch.length
+    for (const row of batch) size -= row.message.data.length
+    if (head === memory.length || head > 4096) {
+      memory = memory.slice(head)
+      head = 0
+    }
+    return batch
+  }
+
+  const load = async (): Promise<void> => {
+    const rows = await read(loaded, limits.batch)
+    for (const row of rows) size += row.message.data.length
+    memory = [...rows]
+    head = 0
+    if (rows.length > 0) loaded = rows.at(-1)!.position
+    else {
+      // The table has less than was committed: somebody removed rows by hand. There is nothing to wait for.
+      log.warn('Outbox rows are gone from the table before they were delivered', { service, rows: depth })
+      loaded = delivered = committed
+      depth = 0
+      answer()
+    }
+  }
+
+  const done = (): void => {
+    if (inHand.length === 0) return
+    depth -= inHand.length
+    delivered = inHand.at(-1)!.position
+    inHand = []
+    answer()
+  }
+
+  const answer = (): void => {
+    if (waiters.length === 0) return
+    const ready = waiters.filter((waiter) => waiter.position <= delivered)
+    waiters = waiters.filter((waiter) => waiter.position > delivered)
+    for (const waiter of ready) waiter.resolve()
+  }
+
+  const removeSome = async (tx: StoreTransaction): Promise<void> => {
+    const upTo = Math.min(delivered, removed + STEP)
+    await tx.run('DELETE FROM dure_outbox WHERE position <= ?', [upTo])
+    // If the transaction rolls back the rows stay, and the next DELETE takes them.
+    removed = upTo
+  }
+
+  const sweepAll = async (): Promise<void> => {
+    while (removed < delivered) await transaction(removeSome)
+  }
+
+  const sweepLater = (): void => {
+    sweeper ??= timers.after(QUIET, () => {
+      sweeper = undefined
+      sweepAll().catch((error: unknown) => log.warn('Removing delivered rows from the outbox failed', { service, error }))
+    })
+  }
+
+  const flush = (): Promise<void> => {
+    if (depth === 0) return Promise.resolve()
+    if (stopping.signal.aborted) return Promise.reject(stopped(service, depth))
+    return new Promise((resolve, reject) => void waiters.push({ position: committed, resolve, reject }))
+  }
+
+  const stop: Relay['stop'] = async ({ timeout = 5_000 } = {}) => {
+    const settled = new AbortController()
+    const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, timers.sleep(timeout, settled.signal)])
+    await inTime(flush().catch(() => {}))
+    stopping.abort()
+    // A delivery that never settles must not keep the service from stopping; its rows stay in the table.
+    await inTime(pumping ?? Promise.resolve())
+    settled.abort()
+    for (const waiter of waiters.splice(0)) waiter.reject(stopped(service, depth))
+    sweeper?.cancel()
+    sweeper = undefined
+    await sweepAll().catch((error: unknown) => log.warn('Removing delivered rows from the outbox failed', { service, error }))
+    if (depth > 0) log.warn('The outbox stopped with messages left; the next start delivers them', { service, depth })
+  }
+
+  wake()
+  return {
+    take,
+    sweep: async (tx) => {
+      if (delivered - removed >= WORTH) await removeSome(tx)
+    },
+    depth: () => depth,
+    oldest: () => (inHand[0] ?? memory[head])?.message.time,
+    flush,
+    stop,
+  }
+}
+
+function stopped(service: string, depth: number): CallError {
+  return new CallError(
+    'UNAVAILABLE',
+    `Waiting for the outbox of service "${service}" failed: it stopped with ${depth} messages left, which the next start delivers`,
+  )
+}
