@@ -17,6 +17,7 @@ export const REJECT_REASONS = {
   ADJUSTMENT: 'the invoice is an adjustment of debts, which orders nothing',
   QUANTITY_NOT_POSITIVE: 'the quantity is zero or negative: a return or a correction',
   PRICE_NOT_POSITIVE: 'the price is zero or negative: nothing was sold',
+  SCATTERED_INVOICE: 'lines of this invoice stood further up; lines of one invoice must stand together',
   NO_CUSTOMER: 'no customer is named',
   REFUSED: 'the marketplace refused it',
 } as const
@@ -26,7 +27,8 @@ export type RejectReason = keyof typeof REJECT_REASONS
 export const NOTICE_REASONS = {
   UNKNOWN_CATEGORY: 'the category has no English name; its Portuguese name is kept',
   NO_CATEGORY: 'the product has no category; it is filed under "uncategorised"',
-  PRICE_CHANGED: "a later line names another price for the stock code; the product's price follows it",
+  SOLD_BELOW_LIST: "the line's price is below the highest one of its stock code; the difference became a voucher",
+  MERGED_LINE: 'the invoice has the stock code twice; the quantities were added up',
   CUSTOMER_CHANGED: 'a line of the invoice names another customer than its first line; the first counts',
 } as const
 export type NoticeReason = keyof typeof NOTICE_REASONS
