@@ -296,9 +296,12 @@ function unique(problems: readonly Misfit[]): Misfit[] {
 
 /** One document of several: parts that refer to nothing go inline, the others become definitions. */
 function assemble(documents: readonly JsonSchema[]): JsonSchema {
-  const inline = documents.map(
-    (document, at) => at !== 0 && !document.$defs && !JSON.stringify(document).includes('"$ref":') && !circular(at, new Set()),
-  )
+  const inline = documents.map((document, at) => {
+    if (at === 0) return false
+    const { $ref, ...rest } = withoutDefs(document)
+    if (typeof $ref === 'string' && $ref !== '#' && Object.keys(rest).length === 0) return true
+    return !document.$defs && !JSON.stringify(document).includes('"$ref":') && !circular(at, new Set())
+  })
   const definitions: Draft = {}
   const root = put(documents[0]!, 0) as Draft
   for (let at = 1; at < documents.length; at++) if (!inline[at]) definitions[`part${at}`] = put(withoutDefs(documents[at]!), at)
