@@ -8,7 +8,7 @@ import type {
   OperationOutput,
   Operations,
 } from '../contract/contract.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Ids, Runtime } from '../runtime/runtime.ts'
 import { followSignal, type Cancellation } from './cancellation.ts'
 import type { CallContext, CallOptions } from './context.ts'
 import type { Route, Transport } from './transport.ts'
@@ -82,11 +82,12 @@ type CallFunction = (input?: unknown, options?: CallOptions) => Promise<unknown>
 
 function bindCall(place: string, operation: AnyOperation, route: Route, runtime: Runtime) {
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
-    const context = childContext(operation, runtime, caller, options)
+    const context = outgoing(operation, runtime, caller, options)
     if (options?.signal === undefined) return route.call(input, context)
     const { cancellation, release } = followSignal(options.signal)
     joinParent(caller, cancellation)
-    return route.call(input, { ...context, cancellation }).finally(release)
+    context.cancellation = cancellation
+    return route.call(input, context).finally(release)
   }
   return (caller: Caller): CallFunction => {
     const call: CallFunction = (input, options) => send(caller, input, options)
@@ -106,11 +107,12 @@ function bindCall(place: string, operation: AnyOperation, route: Route, runtime:
 function bindStream(_place: string, operation: AnyOperation, route: Route, runtime: Runtime) {
   return (caller: Caller) =>
     (input?: unknown, options?: CallOptions): AsyncIterable<unknown> => {
-      const context = childContext(operation, runtime, caller, options)
+      const context = outgoing(operation, runtime, caller, options)
       if (options?.signal === undefined) return route.stream(input, context)
       const { cancellation } = followSignal(options.signal)
       joinParent(caller, cancellation)
-      return route.stream(input, { ...context, cancellation })
+      context.cancellation = cancellation
+      return route.stream(input, context)
     }
 }
 
@@ -119,16 +121,48 @@ function joinParent(caller: Caller, cancellation: Cancellation): void {
   caller.parent?.cancellation?.add({ onCancel: (reason) => cancellation.cancel(reason) })
 }
 
-function childContext(operation: AnyOperation, runtime: Runtime, caller: Caller, options: CallOptions | undefined): CallContext {
-  const own = runtime.clock.monotonic() + (options?.timeout ?? operation.deadline)
+function outgoing(operation: AnyOperation, runtime: Runtime, caller: Caller, options: CallOptions | undefined): OutgoingCall {
+  const now = runtime.clock.monotonic()
+  const own = now + (options?.timeout ?? operation.deadline)
   const parent = caller.parent
-  return {
-    deadline: parent === undefined || own < parent.deadline ? own : parent.deadline,
-    cancellation: parent?.cancellation,
-    correlationId: options?.correlationId ?? parent?.correlationId ?? runtime.ids.next(),
-    causationId: parent?.causationId,
-    traceparent: options?.traceparent ?? parent?.traceparent,
-    caller: caller.service,
-    idempotencyKey: options?.idempotencyKey,
+  const deadline = parent === undefined || own < parent.deadline ? own : parent.deadline
+  return new OutgoingCall(now, deadline, caller.service, parent, options, runtime.ids)
+}
+
+/** The context of one call. Its correlation id is made only when somebody reads it. */
+class OutgoingCall implements CallContext {
+  readonly sentAt: number
+  readonly deadline: number
+  cancellation: Cancellation | undefined
+  readonly causationId: string | undefined
+  readonly traceparent: string | undefined
+  readonly caller: string | undefined
+  readonly idempotencyKey: string | undefined
+  readonly #ids: Ids
+  readonly #parent: CallContext | undefined
+  #correlationId: string | undefined
+
+  constructor(
+    now: number,
+    deadline: number,
+    caller: string | undefined,
+    parent: CallContext | undefined,
+    options: CallOptions | undefined,
+    ids: Ids,
+  ) {
+    this.sentAt = now
+    this.deadline = deadline
+    this.cancellation = parent?.cancellation
+    this.causationId = parent?.causationId
+    this.traceparent = options?.traceparent ?? parent?.traceparent
+    this.caller = caller
+    this.idempotencyKey = options?.idempotencyKey
+    this.#ids = ids
+    this.#parent = parent
+    this.#correlationId = options?.correlationId
+  }
+
+  get correlationId(): string {
+    return (this.#correlationId ??= this.#parent?.correlationId ?? this.#ids.next())
   }
 }

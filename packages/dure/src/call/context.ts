@@ -2,6 +2,8 @@ import type { Cancellation } from './cancellation.ts'
 
 /** What travels with every call and every event, hop by hop. */
 export type CallContext = {
+  /** When it was sent (or arrived here): monotonic milliseconds of the local clock. */
+  readonly sentAt: number
   /** When it must be answered: monotonic milliseconds of the local clock. */
   readonly deadline: number
   /** The caller's own end, when it can have one: the callee ends with it. */

@@ -58,8 +58,11 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   }
 }
 
-/** One call under way: the node in the deadline wheel and the listener to its caller's end, in one object. */
-class PendingCall implements DeadlineEntry, CancelListener {
+/**
+ * One call under way, in one object: its own end (what the handler's signal follows), its node in the deadline
+ * wheel, and its ear for its caller's end.
+ */
+class PendingCall extends Cancellation implements DeadlineEntry, CancelListener {
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
@@ -67,11 +70,10 @@ class PendingCall implements DeadlineEntry, CancelListener {
   readonly #call: CallContext
   readonly #resolve: (value: unknown) => void
   readonly #reject: (error: Error) => void
-  readonly #cancellation = new Cancellation()
-  #started = 0
   #settled = false
 
   constructor(shared: EndpointShared, call: CallContext, resolve: (value: unknown) => void, reject: (error: Error) => void) {
+    super()
     this.#shared = shared
     this.#call = call
     this.#resolve = resolve
@@ -81,17 +83,13 @@ class PendingCall implements DeadlineEntry, CancelListener {
   start(input: unknown): void {
     const shared = this.#shared
     const call = this.#call
-    this.#started = shared.clock.monotonic()
+    if (call.deadline <= call.sentAt) return this.#refuse(cancelledError(shared.place, 'deadline'))
     if (!shared.gate.enter()) return this.#refuse(shared.gate.refusal())
-    if (call.deadline <= this.#started) {
-      shared.gate.leave()
-      return this.#refuse(cancelledError(shared.place, 'deadline'))
-    }
     shared.deadlines.add(this, call.deadline)
     call.cancellation?.add(this)
     try {
       const parsed = shared.parseInput(input)
-      if (parsed instanceof Promise) parsed.then((value) => this.#run(value, input), this.#fail)
+      if (parsed instanceof Promise) this.#when(parsed, (value) => this.#run(value as Parsed, input))
       else this.#run(parsed, input)
     } catch (thrown) {
       this.#fail(thrown)
@@ -100,33 +98,36 @@ class PendingCall implements DeadlineEntry, CancelListener {
 
   #run(parsed: Parsed, input: unknown): void {
     const shared = this.#shared
-    if (!parsed.ok) return this.#settle(invalidInput(shared.place, parsed.issues), undefined)
     // The deadline may have passed while an asynchronous schema was parsing: nothing starts then.
     if (this.#settled) return
+    if (!parsed.ok) return this.#settle(invalidInput(shared.place, parsed.issues), undefined)
     const call = this.#call
+    const context = shared.context(call, this)
+    const result =
+      call.idempotencyKey !== undefined && shared.once !== undefined
+        ? shared.once(input, call, () => shared.handler(parsed.value, context))
+        : shared.handler(parsed.value, context)
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.#answered(value),
+        (thrown: unknown) => this.#fail(thrown),
+      )
+    } else this.#answer(result)
+  }
+
+  #answered(result: unknown): void {
     try {
-      const context = shared.context(call, this.#cancellation)
-      const result =
-        call.idempotencyKey !== undefined && shared.once !== undefined
-          ? shared.once(input, call, () => shared.handler(parsed.value, context))
-          : shared.handler(parsed.value, context)
-      if (result instanceof Promise) result.then(this.#answer, this.#fail)
-      else if (isThenable(result)) Promise.resolve(result).then(this.#answer, this.#fail)
-      else this.#answer(result)
+      this.#answer(result)
     } catch (thrown) {
       this.#fail(thrown)
     }
   }
 
-  readonly #answer = (result: unknown): void => {
+  #answer(result: unknown): void {
     if (this.#settled) return
-    try {
-      const parsed = this.#shared.parseOutput(result)
-      if (parsed instanceof Promise) parsed.then((value) => this.#deliver(value), this.#fail)
-      else this.#deliver(parsed)
-    } catch (thrown) {
-      this.#fail(thrown)
-    }
+    const parsed = this.#shared.parseOutput(result)
+    if (parsed instanceof Promise) this.#when(parsed, (value) => this.#deliver(value as Parsed))
+    else this.#deliver(parsed)
   }
 
   #deliver(parsed: Parsed): void {
@@ -136,9 +137,21 @@ class PendingCall implements DeadlineEntry, CancelListener {
     this.#settle(error, undefined)
   }
 
-  readonly #fail = (thrown: unknown): void => {
+  /** Goes on when `work` is done; whatever is thrown on the way is this call's failure. */
+  #when(work: PromiseLike<unknown>, next: (value: unknown) => void): void {
+    const fail = (thrown: unknown): void => this.#fail(thrown)
+    work.then((value) => {
+      try {
+        next(value)
+      } catch (thrown) {
+        this.#fail(thrown)
+      }
+    }, fail)
+  }
+
+  #fail(thrown: unknown): void {
     if (this.#settled) return
-    const error = this.#shared.toFailure(thrown, this.#cancellation.reason)
+    const error = this.#shared.toFailure(thrown, this.reason)
     if (isFault(error, thrown)) this.#shared.onFault(this.#shared.place, thrown, this.#call)
     this.#settle(error, undefined)
   }
@@ -147,10 +160,11 @@ class PendingCall implements DeadlineEntry, CancelListener {
     if (this.#settled) return
     this.#settled = true
     const shared = this.#shared
+    const call = this.#call
     shared.deadlines.remove(this)
-    this.#call.cancellation?.remove(this)
+    call.cancellation?.remove(this)
     shared.gate.leave()
-    shared.metrics.record(shared.clock.monotonic() - this.#started, error)
+    shared.metrics.record(shared.clock.monotonic() - call.sentAt, error)
     if (error === undefined) this.#resolve(value)
     else this.#reject(error)
   }
@@ -170,7 +184,7 @@ class PendingCall implements DeadlineEntry, CancelListener {
     if (this.#settled) return
     // The caller hears first; then the handler is told to stop, whatever it makes of that.
     this.#settle(cancelledError(this.#shared.place, reason), undefined)
-    this.#cancellation.cancel(reason)
+    this.cancel(reason)
   }
 }
 

@@ -22,7 +22,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   readonly #call: CallContext
   readonly #cancellation = new Cancellation()
   #iterator: AsyncIterator<unknown> | undefined = undefined
-  #started: number | undefined = undefined
+  #opened = false
   #over = false
   /** Rejects the `next` that is waiting, when the stream is ended from outside. */
   #interrupt: ((error: Error) => void) | undefined = undefined
@@ -42,7 +42,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     }
     if (this.#over) return { done: true, value: undefined }
     try {
-      if (this.#started === undefined) await this.#open()
+      if (!this.#opened) await this.#open()
       const result = await this.#orInterrupted(this.#iterator!.next())
       if (result.done === true) {
         this.#close(undefined)
@@ -74,7 +74,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   async #open(): Promise<void> {
     const shared = this.#shared
     const call = this.#call
-    this.#started = shared.clock.monotonic()
+    this.#opened = true
     if (!shared.gate.enter()) {
       this.#over = true
       throw shared.gate.refusal()
@@ -113,7 +113,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     shared.deadlines.remove(this)
     this.#call.cancellation?.remove(this)
     shared.gate.leave()
-    shared.metrics.record(shared.clock.monotonic() - (this.#started ?? 0), error)
+    shared.metrics.record(shared.clock.monotonic() - this.#call.sentAt, error)
   }
 
   /** Runs the handler's `finally`; a handler that hangs there or throws hurts nobody. */

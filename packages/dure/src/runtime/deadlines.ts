@@ -67,7 +67,10 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
   }
 
   const add = (entry: DeadlineEntry, at: number): void => {
-    if (count === 0) cursor = Math.floor(clock.monotonic() / resolution)
+    if (timer === undefined) {
+      cursor = Math.floor(clock.monotonic() / resolution)
+      schedule()
+    }
     entry.at = at
     // One slot past the deadline's own: visiting it means the deadline is surely over.
     const slot = Math.max(Math.floor(at / resolution) + 1, cursor + 1)
@@ -78,7 +81,6 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
     tail.following = entry
     head.previous = entry
     count++
-    if (timer === undefined) schedule()
   }
 
   const remove = (entry: DeadlineEntry): void => {

@@ -9,7 +9,8 @@ export type Ids = {
   readonly hex: (bytes: number) => string
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
+/** Four hexadecimal digits for every 16 bits. */
+const HEX: readonly string[] = Array.from({ length: 0x10000 }, (_, i) => i.toString(16).padStart(4, '0'))
 
 /**
  * UUIDv7 with the 12 bits after the version used as a counter (RFC 9562 §6.2, method 1), so that ids
@@ -17,32 +18,39 @@ const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(
  */
 export function createIds(options: { clock: Clock; random: Random }): Ids {
   const { clock, random } = options
-  const chance = new Uint8Array(8)
   let last = 0
   let counter = 0
+  let prefix = ''
+
+  const moveTo = (time: number): void => {
+    last = time
+    const hex = time.toString(16).padStart(12, '0')
+    prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-`
+  }
+
   return {
     next: () => {
-      const now = Math.floor(clock.now())
+      const now = clock.now()
       if (now > last) {
-        last = now
-        counter = random.integer(0x400)
+        moveTo(now)
+        counter = random.word() & 0x3ff
       } else if (++counter > 0xfff) {
         // The counter ran out inside one millisecond: borrow the next one rather than repeat.
-        last += 1
+        moveTo(last + 1)
         counter = 0
       }
-      random.fill(chance)
-      const time = last.toString(16).padStart(12, '0')
-      const head = `${time.slice(0, 8)}-${time.slice(8, 12)}-7${counter.toString(16).padStart(3, '0')}`
-      const variant = HEX[(chance[0]! & 0x3f) | 0x80]!
-      const tail = HEX[chance[2]!]! + HEX[chance[3]!]! + HEX[chance[4]!]! + HEX[chance[5]!]! + HEX[chance[6]!]! + HEX[chance[7]!]!
-      return `${head}-${variant}${HEX[chance[1]!]!}-${tail}`
+      const high = random.word()
+      const low = random.word()
+      const variant = 0x8000 | ((high >>> 16) & 0x3fff)
+      return `${prefix}${HEX[0x7000 | counter]!}-${HEX[variant]!}-${HEX[high & 0xffff]!}${HEX[low >>> 16]!}${HEX[low & 0xffff]!}`
     },
-    hex: (length) => {
-      const bytes = random.fill(new Uint8Array(length))
+    hex: (bytes) => {
       let text = ''
-      for (let i = 0; i < length; i++) text += HEX[bytes[i]!]!
-      return text
+      for (let i = 0; i < bytes; i += 4) {
+        const word = random.word()
+        text += HEX[word >>> 16]! + HEX[word & 0xffff]!
+      }
+      return text.slice(0, bytes * 2)
     },
   }
 }

@@ -6,27 +6,27 @@ export type Random = {
   readonly number: () => number
   /** A whole number in [0, below). */
   readonly integer: (below: number) => number
+  /** 32 random bits as a number from 0 to 4,294,967,295. */
+  readonly word: () => number
   /** Fills the array with random bytes and returns it. */
   readonly fill: (bytes: Uint8Array) => Uint8Array
 }
 
-/** Random bytes come from the operating system in blocks: one system call serves many ids. */
+/** Random bits come from the operating system in blocks: one system call serves many ids. */
 export function realRandom(): Random {
-  const pool = Buffer.allocUnsafe(4096)
+  const pool = new Uint32Array(1024)
   let used = pool.length
   return {
     number: () => Math.random(),
     integer: (below) => Math.floor(Math.random() * below),
-    fill: (bytes) => {
-      if (bytes.length > pool.length) return randomFillSync(bytes)
-      if (used + bytes.length > pool.length) {
+    word: () => {
+      if (used === pool.length) {
         randomFillSync(pool)
         used = 0
       }
-      bytes.set(pool.subarray(used, used + bytes.length))
-      used += bytes.length
-      return bytes
+      return pool[used++]!
     },
+    fill: (bytes) => randomFillSync(bytes),
   }
 }
 
@@ -43,6 +43,7 @@ export function seededRandom(seed: number): Random {
   return {
     number: next,
     integer: (below) => Math.floor(next() * below),
+    word: () => Math.floor(next() * 4294967296),
     fill: (bytes) => {
       for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(next() * 256)
       return bytes
