@@ -42,6 +42,11 @@ export async function openStore(options: {
     if (deferred !== undefined) writer.commitEachAlone()
 
     const readers = createReaders({ file, service, schema, size: options.readers })
+    let stopping: Promise<void> | undefined
+    const stop = async (): Promise<void> => {
+      await writer.stop(readers.stop)
+      lock.release()
+    }
     return {
       service,
       dialect: 'sqlite',
@@ -49,10 +54,7 @@ export async function openStore(options: {
       transaction: writer.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
-      stop: async () => {
-        await writer.stop(readers.stop)
-        lock.release()
-      },
+      stop: () => (stopping ??= stop()),
     }
   } catch (error) {
     for (const step of undo) step()

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { CallError } from '../contract/contract.ts'
+import { crashConformance } from './crash.conformance.ts'
+import type { StoreTransaction } from './database.ts'
+import { migrationConformance } from './migrations.conformance.ts'
+import { readConformance } from './reads.conformance.ts'
+import { gate, inWorld, orderIds, type World } from './world.conformance.ts'
+
+export type { AdapterModule } from './world.conformance.ts'
+
+/**
+ * Registers, with `node:test`, the cases that every database adapter must pass.
+ * @param module a file that exports `openAdapter(world)`; a process that is killed imports it as well
+ */
+export function databaseConformance(name: string, module: URL): void {
+  describe(`database conformance: ${name}`, () => {
+    transactionConformance(module)
+    readConformance(module)
+    migrationConformance(module)
+    crashConformance(module)
+  })
+}
+
+const insert = (tx: StoreTransaction, id: string, total = 1): Promise<number> =>
+  tx.run('INSERT INTO orders (id, total) VALUES (?, ?)', [id, total])
+
+function transactionConformance(module: URL): void {
+  const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(module, run))
+
+  check('a transaction commits its rows and answers with what its work returns', async ({ open }) => {
+    const store = await open()
+    const answer = await store.transaction(async (tx) => {
+      await insert(tx, 'a')
+      await tx.kysely.insertInto('orders').values({ id: 'b', total: 2 }).execute()
+      const rows = await tx.all('SELECT id FROM orders WHERE total < ? ORDER BY id', [3])
+      return rows.map((row) => row['id'])
+    })
+    assert.deepEqual(answer, ['a', 'b'])
+    assert.deepEqual(await orderIds(store), ['a', 'b'])
+  })
+
+  check('a transaction that throws leaves nothing and throws that very error', async ({ open }) => {
+    const store = await open()
+    const trouble = new Error('out of stock')
+    await assert.rejects(
+      store.transaction(async (tx) => {
+        await insert(tx, 'a')
+        throw trouble
+      }),
+      (error) => error === trouble,
+    )
+    assert.deepEqual(await orderIds(store), [])
+  })
+
+  check('of many transactions at once each is all or nothing by itself', async ({ open }) => {
+    const store = await open()
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 300 }, (_, i) =>
+        store.transaction(async (tx) => {
+          const id = String(i).padStart(3, '0')
+          await insert(tx, `${id}-first`)
+          if (i % 3 === 0) throw new Error(`no ${i}`)
+          // Refused by the engine itself, and not caught.
+          if (i % 3 === 1) await insert(tx, `${id}-first`)
+          await insert(tx, `${id}-second`)
+        }),
+      ),
+    )
+    const kept = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [String(i).padStart(3, '0')] : []))
+    assert.deepEqual(
+      kept,
+      Array.from({ length: 100 }, (_, i) => String(i * 3 + 2).padStart(3, '0')),
+    )
+    assert.deepEqual(
+      await orderIds(store),
+      kept.flatMap((id) => [`${id}-first`, `${id}-second`]),
+    )
+  })
+
+  check('updates made at once are all counted', async ({ open }) => {
+    const store = await open()
+    await store.transaction((tx) => insert(tx, 'counter', 0))
+    await Promise.all(
+      Array.from({ length: 200 }, () =>
+        store.transaction((tx) => tx.run('UPDATE orders SET total = total + 1 WHERE id = ?', ['counter'])),
+      ),
+    )
+    assert.deepEqual(await store.select('SELECT total FROM orders'), [{ total: 200 }])
+  })
+
+  check('listeners hear of a commit once it is there, in order of commit, and never of a rollback', async ({ open }) => {
+    const store = await open()
+    const heard: number[] = []
+    const committed: number[] = []
+    await Promise.allSettled(
+      Array.from({ length: 100 }, (_, i) =>
+        store
+          .transaction(async (tx) => {
+            await insert(tx, String(i).padStart(3, '0'))
+            tx.onCommit(() => heard.push(i))
+            if (i % 4 === 0) throw new Error('no')
+          })
+          .then(() => committed.push(i)),
+      ),
+    )
+    assert.deepEqual(heard, committed)
+    assert.deepEqual(
+      (await orderIds(store)).map(Number),
+      heard.toSorted((a, b) => a - b),
+    )
+    assert.equal(heard.length, 75)
+  })
+
+  check('what is done before the commit belongs to the transaction, and its failure too', async ({ open }) => {
+    const store = await open()
+    await store.transaction(async (tx) => {
+      tx.beforeCommit(async () => void (await insert(tx, 'gathered')))
+      await insert(tx, 'a')
+    })
+    const failing = store.transaction(async (tx) => {
+      tx.beforeCommit(() => Promise.reject(new Error('no')))
+      await insert(tx, 'b')
+    })
+    await assert.rejects(failing, /^Error: no$/)
+    assert.deepEqual(await orderIds(store), ['a', 'gathered'])
+  })
+
+  check('a transaction that is over cannot be used', async ({ open }) => {
+    const store = await open()
+    let leaked: StoreTransaction | undefined
+    await store.transaction(async (tx) => {
+      leaked = tx
+    })
+    const late = leaked!
+    const over = { name: 'CallError', code: 'FAILED_PRECONDITION', message: /the transaction is over/ }
+    // Another one is open meanwhile: the late ones must not slip into it.
+    await store.transaction(async (tx) => {
+      await insert(tx, 'a')
+      await assert.rejects(insert(late, 'b'), over)
+      await assert.rejects(late.all('SELECT 1'), over)
+      await assert.rejects(late.kysely.insertInto('orders').values({ id: 'c', total: 1 }).execute(), over)
+      assert.throws(() => late.onCommit(() => {}), over)
+      assert.throws(() => late.beforeCommit(async () => {}), over)
+    })
+    assert.deepEqual(await orderIds(store), ['a'])
+  })
+
+  check('a transaction that takes too long is rolled back, and those behind it go on', async ({ open }) => {
+    const store = await open()
+    const never = gate()
+    const finished = gate()
+    const slow = store.transaction(
+      async (tx) => {
+        await insert(tx, 'slow')
+        await never.opened
+        await assert.rejects(insert(tx, 'late'), { message: /the transaction is over/ })
+        finished.open()
+      },
+      { timeout: 20 },
+    )
+    const behind = store.transaction((tx) => insert(tx, 'behind'))
+    await assert.rejects(
+      slow,
+      (error) => error instanceof CallError && error.code === 'DEADLINE_EXCEEDED' && /20 ms/.test(error.message),
+    )
+    await behind
+    never.open()
+    await finished.opened
+    assert.deepEqual(await orderIds(store), ['behind'])
+  })
+
+  check('stopping finishes what is queued and refuses what comes later', async ({ open }) => {
+    const store = await open()
+    const queued = Array.from({ length: 20 }, (_, i) => store.transaction((tx) => insert(tx, String(i))))
+    const stopping = store.stop()
+    await assert.rejects(
+      store.transaction((tx) => insert(tx, 'late')),
+      { code: 'UNAVAILABLE' },
+    )
+    await Promise.all(queued)
+    await stopping
+    await assert.rejects(store.select('SELECT 1'), { code: 'UNAVAILABLE' })
+    const again = await open()
+    assert.equal((await orderIds(again)).length, 20)
+  })
+
+  check('stopping twice is stopping once', async ({ open }) => {
+    const store = await open()
+    await Promise.all([store.stop(), store.stop()])
+    await store.stop()
+  })
+}

@@ -1,0 +1,3 @@
+import { databaseConformance } from '../database.conformance.ts'
+
+databaseConformance('sqlite', new URL('./sqlite.test-support.ts', import.meta.url))
