@@ -21,7 +21,7 @@ const nothing: Parsed = Object.freeze({ ok: true, value: undefined })
  * the handler keeps. Frozen values come out thawed, because they would not be frozen after a journey.
  * No schema: anything is taken and `undefined` comes out.
  *
- * Errors that the schema's own refinements throw are passed on.
+ * Errors that the schema's own refinements throw are passed on (Zod makes rejected promises of them).
  */
 export function parserOf(schema: AnySchema | undefined, side: Side): Parser {
   if (schema === undefined) return () => nothing
@@ -47,17 +47,20 @@ function makeParser(schema: AnySchema, side: Side): Parser {
       return { ok: false, issues: [issue] }
     }
   }
+  // A recursive schema that followed a value until the stack was full.
+  const tooDeep = (error: unknown, value: unknown): Parsed => {
+    const issue = error instanceof RangeError ? checkWire(value) : undefined
+    if (issue === undefined) throw error
+    return { ok: false, issues: [issue] }
+  }
   const parse: Parser = (value) => {
     let result: ReturnType<typeof validate>
     try {
       result = validate(value)
     } catch (error) {
-      // A recursive schema that followed a cycle until the stack was full.
-      const issue = error instanceof RangeError ? checkWire(value) : undefined
-      if (issue === undefined) throw error
-      return { ok: false, issues: [issue] }
+      return tooDeep(error, value)
     }
-    return result instanceof Promise ? result.then(settle) : settle(result)
+    return result instanceof Promise ? result.then(settle, (error: unknown) => tooDeep(error, value)) : settle(result)
   }
   if (side === 'output') return parse
   return (value) => {

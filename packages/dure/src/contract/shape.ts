@@ -136,7 +136,9 @@ export function shapeOf(root: JsonSchema): Shape {
   function union(alternatives: readonly unknown[]): Shape {
     const given = alternatives.filter((each) => !(isSchema(each) && each.type === 'null'))
     const shapes = given.map((each) => shape(each))
-    const optional = shapes.some((each) => each.optional === true)
+    const optional =
+      shapes.some((each) => each.optional === true) ||
+      alternatives.some((each) => isSchema(each) && each['x-dure-optional'] === true)
     const shared = shapes.some((each) => each.shared === true)
     const flags = { ...(optional && { optional }), ...(shared && { shared }) }
     const left = given.map((schema, at) => ({ schema, shape: shapes[at]! })).filter((each) => each.shape.kind !== 'undefined')

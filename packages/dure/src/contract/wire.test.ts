@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { wireOf } from './contract.ts'
 import type { AnySchema } from './schema.ts'
 
+fc.configureGlobal({ seed: 20_26 })
+
 const text = (schema: AnySchema, value: unknown): string => JSON.stringify(wireOf(schema, 'output').toJson(value))
 const journey = (schema: AnySchema, value: unknown): unknown => {
   const json = text(schema, value)
