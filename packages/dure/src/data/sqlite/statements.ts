@@ -19,7 +19,12 @@ export type Changes = { readonly changes: number | bigint; readonly lastInsertRo
 /** Shared by a store's connections: changes when tables do, so that no connection trusts stale column names. */
 export type SchemaVersion = { value: number }
 
-type Prepared = { readonly statement: StatementSync; readonly columns: readonly string[] }
+type Prepared = {
+  readonly statement: StatementSync
+  readonly answers: boolean
+  /** Known after the first run: until then the connection may not have noticed that a table changed. */
+  columns: readonly string[] | undefined
+}
 
 /** Transactions belong to the writer and connections to the store: SQL that would take them over is refused. */
 const OWN =
@@ -36,7 +41,7 @@ export function createStatements(options: { db: DatabaseSync; schema: SchemaVers
     if (own !== null) throw refusal(own[1]!)
     // Rows as arrays: objects are made here, with the usual prototype, in half the time.
     const statement = db.prepare(sql, { returnArrays: true })
-    return { statement, columns: statement.columns().map((column) => column.name) }
+    return { statement, answers: statement.columns().length > 0, columns: undefined }
   }
 
   const get = (sql: string): Prepared => {
@@ -61,18 +66,28 @@ export function createStatements(options: { db: DatabaseSync; schema: SchemaVers
   }
 
   return {
-    answers: (sql) => get(sql).columns.length > 0,
+    answers: (sql) => get(sql).answers,
     run: (sql, parameters) => get(sql).statement.run(...bindable(parameters)),
     all: (sql, parameters) => {
-      const { statement, columns } = get(sql)
-      const rows = statement.all(...bindable(parameters)) as unknown as SqlValue[][]
+      const prepared = get(sql)
+      const rows = prepared.statement.all(...bindable(parameters)) as unknown as SqlValue[][]
+      if (rows.length === 0) return []
+      const columns = (prepared.columns ??= namesOf(prepared.statement))
       return rows.map((values) => rowOf(columns, values))
     },
     *iterate(sql, parameters) {
-      const { statement, columns } = prepare(sql)
-      for (const values of statement.iterate(...bindable(parameters))) yield rowOf(columns, values as unknown as SqlValue[])
+      const { statement } = prepare(sql)
+      let columns: readonly string[] | undefined
+      for (const values of statement.iterate(...bindable(parameters))) {
+        columns ??= namesOf(statement)
+        yield rowOf(columns, values as unknown as SqlValue[])
+      }
     },
   }
+}
+
+function namesOf(statement: StatementSync): readonly string[] {
+  return statement.columns().map((column) => column.name)
 }
 
 function rowOf(columns: readonly string[], values: readonly SqlValue[]): SqlRow {

@@ -1,3 +1,4 @@
+import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
 import { migrate } from '../migrations.ts'
@@ -62,11 +63,32 @@ export async function openStore(options: {
   }
 }
 
-function script(db: { readonly exec: (sql: string) => void; readonly isTransaction: boolean }, sql: string): void {
-  db.exec(sql)
-  if (!db.isTransaction)
-    throw new CallError('FAILED_PRECONDITION', 'it ends the transaction it runs in. To do: take COMMIT or ROLLBACK out of it')
+/** Runs a migration's text; the statements that would end the transaction it runs in are refused. */
+function script(db: DatabaseSync, sql: string): void {
+  let refused = false
+  db.setAuthorizer((action) => {
+    if (!TRANSACTIONS.has(action)) return constants.SQLITE_OK
+    refused = true
+    return constants.SQLITE_DENY
+  })
+  try {
+    db.exec(sql)
+  } catch (error) {
+    if (!refused) throw error
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      'it ends the transaction it runs in. To do: take BEGIN, COMMIT and the like out of it',
+    )
+  } finally {
+    db.setAuthorizer(null)
+  }
 }
+
+const TRANSACTIONS: ReadonlySet<number> = new Set([
+  constants.SQLITE_TRANSACTION,
+  constants.SQLITE_SAVEPOINT,
+  constants.SQLITE_ATTACH,
+])
 
 async function verify(tx: StoreTransaction): Promise<void> {
   const [row] = await tx.all('SELECT "table", "parent" FROM pragma_foreign_key_check LIMIT 1')

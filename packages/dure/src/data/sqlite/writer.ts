@@ -113,6 +113,8 @@ export function createWriter(options: {
     waiting = []
     head = 0
     running = undefined
+    watch?.cancel()
+    watch = undefined
   }
 
   const turn = (): Promise<void> => new Promise((resolve) => timers.soon(resolve))
@@ -161,6 +163,7 @@ export function createWriter(options: {
     if (others) control.mark.run()
     const outcome = await execute(job, member)
     member.end(outcome.ok ? 'its work has returned' : 'its work has failed')
+    if (lost === undefined && !db.isTransaction) lost = { error: outcome.ok ? ended(service) : outcome.value }
     if (lost !== undefined) return outcome
     try {
       if (outcome.ok) {
@@ -275,8 +278,6 @@ export function createWriter(options: {
     stop: async (before) => {
       stopped = true
       await running
-      watch?.cancel()
-      watch = undefined
       if (!db.isOpen) return
       before()
       try {
@@ -292,6 +293,10 @@ export function createWriter(options: {
 
 function closed(service: string): CallError {
   return new CallError('UNAVAILABLE', `Beginning a transaction failed: the store of service "${service}" is closed`)
+}
+
+function ended(service: string): CallError {
+  return new CallError('ABORTED', `A transaction of service "${service}" was ended from inside, and nothing of it was kept`)
 }
 
 function nested(service: string): CallError {
