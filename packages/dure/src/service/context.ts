@@ -3,6 +3,9 @@ import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Needs } from './definition.ts'
 
+/** Makes the context of one call; `operation` is undefined for a reaction to an event. */
+export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string) => object
+
 /**
  * Prepares the contexts of one service's handlers: what all calls share sits on a prototype made once,
  * and a client or the database is bound to a call only when its handler reaches for it.
@@ -14,27 +17,49 @@ export function contextFactory(options: {
   runtime: Runtime
   log: Logger
   /** The service's database as seen by one call, if it has one. */
-  database: ((call: CallContext) => unknown) | undefined
-}): (call: CallContext, cancellation: Cancellation) => object {
+  database: ((call: CallContext, operation: string | undefined) => unknown) | undefined
+}): MakeContext {
   const { service, needs, transport, runtime, database } = options
 
   class HandlerCall implements CallContext {
     readonly deadline: number
     readonly cancellation: Cancellation
-    readonly correlationId: string
-    readonly causationId: string | undefined
-    readonly traceparent: string | undefined
-    readonly caller: string | undefined
-    readonly idempotencyKey: string | undefined
+    readonly #call: CallContext
+    readonly #operation: string | undefined
 
-    constructor(call: CallContext, cancellation: Cancellation) {
+    constructor(call: CallContext, cancellation: Cancellation, operation: string | undefined) {
       this.deadline = call.deadline
       this.cancellation = cancellation
-      this.correlationId = call.correlationId
-      this.causationId = call.causationId
-      this.traceparent = call.traceparent
-      this.caller = call.caller
-      this.idempotencyKey = call.idempotencyKey
+      this.#call = call
+      this.#operation = operation
+    }
+
+    static database(call: HandlerCall): unknown {
+      return database?.(call, call.#operation)
+    }
+
+    get sentAt(): number {
+      return this.#call.sentAt
+    }
+
+    get correlationId(): string {
+      return this.#call.correlationId
+    }
+
+    get causationId(): string | undefined {
+      return this.#call.causationId
+    }
+
+    get traceparent(): string | undefined {
+      return this.#call.traceparent
+    }
+
+    get caller(): string | undefined {
+      return this.#call.caller
+    }
+
+    get idempotencyKey(): string | undefined {
+      return this.#call.idempotencyKey
     }
 
     get signal(): AbortSignal {
@@ -67,7 +92,7 @@ export function contextFactory(options: {
     const clientFor = clientFactory({ contract, transport, runtime })
     lazily(name, (call) => clientFor({ service, parent: call } satisfies Caller))
   }
-  if (database !== undefined) lazily('database', database)
+  if (database !== undefined) lazily('database', HandlerCall.database)
 
-  return (call, cancellation) => new HandlerCall(call, cancellation)
+  return (call, cancellation, operation) => new HandlerCall(call, cancellation, operation)
 }

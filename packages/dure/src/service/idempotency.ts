@@ -99,7 +99,8 @@ export async function createIdempotency(options: { store: Store; clock: Clock; s
       return answer
     },
     mark: async (tx, { operation, key }) => {
-      const fingerprint = running.get(`${operation}\n${key}`)?.fingerprint ?? ''
+      const fingerprint = running.get(`${operation}\n${key}`)?.fingerprint
+      if (fingerprint === undefined) return
       await tx
         .insertInto('dure_idempotency')
         .values({ operation, key, fingerprint, outcome: 'committed', body: null, made_at: clock.now() })

@@ -121,6 +121,7 @@ function neededBy(one: Service): readonly string[] {
 }
 
 const RESERVED: ReadonlySet<string> = new Set([
+  'sentAt',
   'deadline',
   'cancellation',
   'correlationId',

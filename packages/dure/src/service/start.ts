@@ -42,7 +42,6 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 async function startAll(system: System, world: World, patience: number, undo: Undo): Promise<Running> {
   const { runtime, log } = world
   const database: DatabaseAdapter = await system.database(world)
-  undo.add('database', () => database.stop?.())
   const broker: Broker = await system.broker(world)
   undo.add('broker', () => broker.stop())
 
@@ -52,7 +51,7 @@ async function startAll(system: System, world: World, patience: number, undo: Un
 
   const units: Unit[] = []
   for (const service of startOrder(system.services)) {
-    const unit = await prepareUnit({ service, database, broker, transport, world, patience })
+    const unit = await prepareUnit({ service, database, broker, transport, deadlines, world, patience })
     units.push(unit)
     undo.add(`service "${service.contract.name}"`, () => unit.stop())
   }

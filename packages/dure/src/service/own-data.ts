@@ -1,0 +1,97 @@
+import type { CallContext } from '../call/call.ts'
+import { bindDatabase, createInbox, createOutbox } from '../data/data.ts'
+import type { Database, DatabaseAdapter, Inbox, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
+import type { Broker } from '../messaging/messaging.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+import type { Service } from './definition.ts'
+import { createIdempotency, type Idempotency } from './idempotency.ts'
+import type { World } from './system.ts'
+
+/** A service's own data, opened: nobody else has a way to it. */
+export type UnitData = {
+  readonly store: Store
+  readonly outbox: Outbox
+  readonly inbox: Inbox
+  readonly idempotency: Idempotency
+  /** Messages ever committed to the outbox, for telling quiet from a moment between two moves. */
+  readonly published: () => number
+  /** The database as one call's handler sees it. */
+  readonly databaseFor: (call: CallContext, operation: string | undefined) => Database<unknown>
+}
+
+export async function openData(options: {
+  service: Service
+  database: DatabaseAdapter
+  broker: Broker
+  world: World
+  log: Logger
+}): Promise<UnitData> {
+  const { service, database, broker, log } = options
+  const { runtime } = options.world
+  const name = service.contract.name
+  const store = await database.open(name, service.database!)
+  try {
+    let delivered = 0
+    const outbox = await createOutbox({
+      store,
+      runtime,
+      log,
+      deliver: async (messages) => {
+        await deliver(broker, messages)
+        delivered += messages.length
+      },
+    })
+    const idempotency = await createIdempotency({ store, clock: runtime.clock, service: name })
+    return {
+      store,
+      outbox,
+      inbox: createInbox({ runtime }),
+      idempotency,
+      published: () => delivered + outbox.depth(),
+      databaseFor: (call, operation) => {
+        const bound = bindDatabase<unknown>({ store, outbox, runtime, origin: originOf(name, call) })
+        const key = call.idempotencyKey
+        return key === undefined || operation === undefined ? bound : marking(bound, idempotency, { operation, key })
+      },
+    }
+  } catch (error) {
+    await store.stop()
+    throw error
+  }
+}
+
+/** A database whose every transaction carries the mark of the call's idempotency key. */
+function marking(
+  bound: Database<unknown>,
+  idempotency: Idempotency,
+  call: { operation: string; key: string },
+): Database<unknown> {
+  return {
+    ...bound,
+    transaction: (work, limits) =>
+      bound.transaction(async (tx) => {
+        await idempotency.mark(tx, call)
+        return work(tx)
+      }, limits),
+  }
+}
+
+/** To topics and queues; each keeps its order. */
+async function deliver(broker: Broker, messages: readonly OutboxMessage[]): Promise<void> {
+  const events = messages.filter(({ destination }) => destination === 'topic')
+  const work = messages.filter(({ destination }) => destination === 'queue')
+  if (events.length > 0) await broker.publish(events)
+  if (work.length > 0) await broker.send(work)
+}
+
+/** What a message says about the call it was published in. */
+function originOf(service: string, call: CallContext): Origin {
+  return {
+    service,
+    get correlationId() {
+      return call.correlationId
+    },
+    causationId: call.causationId,
+    traceparent: call.traceparent,
+  }
+}

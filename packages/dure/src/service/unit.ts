@@ -1,0 +1,175 @@
+import {
+  Cancellation,
+  createEndpoint,
+  createGate,
+  createOperationMetrics,
+  type CallContext,
+  type LocalTransport,
+} from '../call/call.ts'
+import { CallError, type AnyOperation } from '../contract/contract.ts'
+import type { DatabaseAdapter, Store } from '../data/data.ts'
+import { createConsumer, type Broker, type Consumer } from '../messaging/messaging.ts'
+import type { Deadlines, Runtime } from '../runtime/runtime.ts'
+import { contextFactory } from './context.ts'
+import type { Service } from './definition.ts'
+import type { Idempotency } from './idempotency.ts'
+import { openData } from './own-data.ts'
+import { reactionsOf } from './reactions.ts'
+import type { ServiceHealth, ServiceStatus, World } from './system.ts'
+
+/** One running service: its store, its endpoints, its reactions, and how to stop it without losing anything. */
+export type Unit = {
+  readonly name: string
+  /** Begins to react to events. */
+  readonly listen: () => Promise<void>
+  readonly health: () => Promise<ServiceHealth>
+  readonly status: () => Promise<ServiceStatus & { readonly published: number }>
+  readonly stop: () => Promise<void>
+}
+
+export type UnitOptions = {
+  readonly service: Service
+  readonly database: DatabaseAdapter
+  readonly broker: Broker
+  readonly transport: LocalTransport
+  readonly deadlines: Deadlines
+  readonly world: World
+  /** Milliseconds a stop waits for calls under way before it ends them. */
+  readonly patience: number
+}
+
+/** Calls one service works on at once before it turns others away. */
+const CAPACITY = 10_000
+
+/** Opens a service's store and takes its calls; events come after `listen`. */
+export async function prepareUnit(options: UnitOptions): Promise<Unit> {
+  const { service, broker, transport, deadlines, patience } = options
+  const { runtime } = options.world
+  const name = service.contract.name
+  const log = options.world.log.with({ service: name })
+  const gate = createGate({ service: name, capacity: CAPACITY })
+  let state: ServiceHealth['state'] = 'starting'
+
+  for (const event of service.contract.events) await broker.declareTopic(event.name)
+  const data = service.database === undefined ? undefined : await openData({ ...options, log })
+  const contexts = contextFactory({
+    service: name,
+    needs: service.needs,
+    transport,
+    runtime,
+    log,
+    database: data?.databaseFor,
+  })
+
+  for (const [operationName, operation] of Object.entries(service.contract.operations as Record<string, AnyOperation>)) {
+    const endpoint = createEndpoint({
+      place: `${name}.${operationName}`,
+      operation,
+      handler: service.handlers[operationName]!,
+      context: (call, cancellation) => contexts(call, cancellation, operationName),
+      once: onceFor(data?.idempotency, operationName, operation),
+      gate,
+      clock: runtime.clock,
+      deadlines,
+      metrics: createOperationMetrics(),
+      onFault: (place, thrown, call) =>
+        log.error(`Call to ${place} failed`, { error: thrown, correlationId: call.correlationId }),
+    })
+    transport.add({ service: name, operation: operationName }, endpoint)
+  }
+  gate.open()
+  state = 'running'
+
+  let consumer: Consumer | undefined
+  const listen = async (): Promise<void> => {
+    if (data === undefined || service.reactions.length === 0) return
+    consumer = await createConsumer({
+      store: data.store,
+      inbox: data.inbox,
+      broker,
+      runtime,
+      log,
+      group: name,
+      reactions: reactionsOf({ service, contexts, data, runtime, log }),
+    })
+  }
+
+  const stop = async (): Promise<void> => {
+    if (state === 'stopped') return
+    state = 'draining'
+    // Reactions first: they may still call, and publish, while their service answers.
+    await consumer?.stop()
+    const patient = runtime.timers.after(patience, () => {
+      gate.expel()
+      deadlines.expireAll()
+    })
+    await gate.drain()
+    patient.cancel()
+    transport.remove(name)
+    await data?.outbox.stop()
+    await data?.store.stop()
+    state = 'stopped'
+  }
+
+  const health = async (): Promise<ServiceHealth> => {
+    const reasons =
+      state === 'running' ? [...(await storeTrouble(data?.store)), ...(consumer?.status().reasons ?? [])] : [`It is ${state}`]
+    if (state === 'running' && service.ready !== undefined) {
+      const reason = await service.ready(contexts(healthCheckCall(runtime), new Cancellation()))
+      if (reason !== undefined) reasons.push(reason)
+    }
+    return { service: name, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
+  }
+
+  const status = async () => {
+    const { waiting = 0, dead = 0, inHand = 0 } = consumer?.status() ?? {}
+    return {
+      service: name,
+      callsInFlight: gate.inside(),
+      outbox: data?.outbox.depth() ?? 0,
+      published: data?.published() ?? 0,
+      inHand,
+      waiting,
+      dead,
+    }
+  }
+
+  return { name, listen, health, status, stop }
+}
+
+function onceFor(idempotency: Idempotency | undefined, operation: string, definition: AnyOperation) {
+  if (definition.kind !== 'command') return undefined
+  return (input: unknown, call: CallContext, run: () => unknown): unknown => {
+    if (idempotency !== undefined) return idempotency.once({ operation, definition, key: call.idempotencyKey!, input }, run)
+    // Nowhere to remember the key: harmless when the command may be repeated, a broken promise when it may not.
+    if (definition.idempotent) return run()
+    throw new CallError(
+      'UNIMPLEMENTED',
+      `Call to "${operation}" was refused: the service has no database to honour an idempotency key with; send it without one`,
+    )
+  }
+}
+
+/** Health checks ask on nobody's behalf. */
+function healthCheckCall(runtime: Runtime): CallContext {
+  const sentAt = runtime.clock.monotonic()
+  return {
+    sentAt,
+    deadline: sentAt + 1_000,
+    cancellation: undefined,
+    correlationId: 'health',
+    causationId: undefined,
+    traceparent: undefined,
+    caller: undefined,
+    idempotencyKey: undefined,
+  }
+}
+
+async function storeTrouble(store: Store | undefined): Promise<readonly string[]> {
+  try {
+    await store?.select('SELECT 1 AS one')
+    return []
+  } catch (error) {
+    return [`Its database does not answer: ${error instanceof Error ? error.message : String(error)}`]
+  }
+}
