@@ -58,7 +58,8 @@ function cycles(services: readonly Service[]): string[] {
     if (start >= 0) {
       const cycle = path.slice(start)
       // One cycle can be entered at each of its members: its sorted names tell it is the same.
-      found.set(cycle.toSorted().join(), [...cycle, name].join(' → '))
+      const members = cycle.toSorted().join()
+      if (!found.has(members)) found.set(members, [...cycle, name].join(' → '))
       return
     }
     const one = byName.get(name)
