@@ -33,10 +33,8 @@ export const serviceRules = {
   contract: 'contract.ts',
   /** The folder inside a service that knows only itself, … */
   domain: 'domain',
-  /** … contracts, … */
+  /** … contracts, and the words all services share: the files that lie directly in `services/`. */
   domainMayImport: ['dure/contract'],
-  /** … and the words an example's services share. */
-  sharedWords: 'vocabulary',
 } as const
 
 /** Folders of an example that talk to it from outside, through its doors and contracts. */

@@ -34,7 +34,7 @@ function domain(source: Source, { specifier, target, line }: Import): Finding | 
     const other = serviceOf(target)
     if (other?.service === own.service && other.rest.startsWith(`${serviceRules.domain}/`)) return undefined
     if (other?.rest === serviceRules.contract) return undefined
-    if (other === undefined && target.split('/')[2] === serviceRules.sharedWords) return undefined
+    if (isSharedWord(target)) return undefined
   }
   return {
     file: source.path,
@@ -57,6 +57,12 @@ function outsider(source: Source, { specifier, target, line }: Import): Finding 
     found: `"${folder}" imports "${specifier}" of the service "${other.service}".`,
     remedy: 'It stands outside: use the HTTP door, or a contract’s types.',
   }
+}
+
+/** A file directly in `services/`: `examples/shop/services/money.ts`. */
+function isSharedWord(path: string): boolean {
+  const parts = path.split('/')
+  return parts[0] === 'examples' && parts[2] === 'services' && parts.length === 4
 }
 
 /** `examples/shop/services/cart/domain/cart.ts` → service `examples/shop/services/cart`, rest `domain/cart.ts`. */

@@ -1,0 +1,104 @@
+/**
+ * `npm run check`: types, lint, format, layering, dead code, packages; or those named (`npm run check -- lint`).
+ *
+ * A tool that looks at nothing passes, so each check here says how many files it saw, and fails on none.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import * as knip from 'knip'
+import { createOptions, type MainOptions, type Results } from 'knip/session'
+import { checkLayering, describe } from './layering/layering.ts'
+import { checkPublished } from './published.ts'
+import { root, runTool, type Ran } from './shell.ts'
+
+/** What a check saw, and what is wrong, in words a person can act on. */
+export type Verdict = { readonly seen: number; readonly problems: readonly string[]; readonly notes?: readonly string[] }
+
+const checks: Readonly<Record<string, () => Promise<Verdict>>> = {
+  types: checkTypes,
+  lint: async () => counted(await runTool('oxlint/bin/oxlint', ['--deny-warnings']), /Finished in \S+ on (\d+) files? with/),
+  format: async () => counted(await runTool('oxfmt/bin/oxfmt', ['--check', '.']), /Finished in \S+ on (\d+) files? using/),
+  layering: checkHouse,
+  'dead code': checkDeadCode,
+  packages: async () => {
+    const { packages, problems } = await checkPublished()
+    return { seen: packages, problems }
+  },
+}
+
+async function checkTypes(): Promise<Verdict> {
+  // The peers that benchmarks compare with are not part of a normal install; without them their types cannot be known.
+  const bench = existsSync(join(root, 'bench', 'node_modules'))
+  const projects = ['tsconfig.json', ...(bench ? ['bench/tsconfig.json'] : [])]
+  const runs = await Promise.all(
+    projects.map((project) => runTool('typescript/bin/tsc', ['-p', project, '--listFiles', '--pretty', 'false'])),
+  )
+  const lines = runs.flatMap(({ output }) => output.split('\n')).filter((line) => line !== '')
+  const own = new Set(lines.filter((line) => line.startsWith(root) && !line.includes('/node_modules/')))
+  const problems = lines.filter((line) => !/^(\/|[A-Za-z]:)/.test(line))
+  return {
+    seen: own.size,
+    problems: problems.length > 0 || runs.every(({ code }) => code === 0) ? problems : ['The compiler failed without a word.'],
+    notes: bench ? [] : ['benchmarks left out: their peers are not installed (npm run bench installs them)'],
+  }
+}
+
+async function checkHouse(): Promise<Verdict> {
+  const { files, findings, long } = checkLayering(root)
+  return {
+    seen: files,
+    problems: findings.map(describe),
+    notes: long.length === 0 ? [] : [`past 300 lines: ${long.map(({ path, lines }) => `${path} (${lines})`).join(', ')}`],
+  }
+}
+
+async function checkDeadCode(): Promise<Verdict> {
+  const options = await createOptions({ cwd: root, isShowProgress: false })
+  // Knip exports `main`, but its declarations forget it.
+  const { main } = knip as unknown as { readonly main: (options: MainOptions) => Promise<Results> }
+  const { issues, counters } = await main(options)
+  const problems = Object.entries(issues)
+    // Knip also keeps, under a name that starts so, a plain list of the files it lists anyway.
+    .filter(([type]) => !type.startsWith('_'))
+    .flatMap(([type, byFile]) =>
+      Object.values(byFile as Readonly<Record<string, Readonly<Record<string, KnipIssue>>>>).flatMap((found) =>
+        Object.values(found).map(
+          ({ filePath, symbol, line }) =>
+            `${filePath.replace(`${root}/`, '')}:${line ?? 1}  unused or unknown (${type}): ${symbol}`,
+        ),
+      ),
+    )
+  return { seen: counters.processed, problems }
+}
+
+type KnipIssue = { readonly filePath: string; readonly symbol: string; readonly line?: number }
+
+/** A tool's own count of what it saw, read from its closing line. */
+export function counted({ code, output }: Ran, closing: RegExp): Verdict {
+  const seen = Number(closing.exec(output)?.[1] ?? 0)
+  return { seen, problems: code === 0 ? [] : [output.trimEnd()] }
+}
+
+/** Whether a verdict lets the check pass, as a line to print. */
+export function judge(name: string, { seen, problems, notes = [] }: Verdict): { readonly ok: boolean; readonly text: string } {
+  const all = seen === 0 ? [...problems, 'It saw no files: a check that looks at nothing must not pass.'] : problems
+  const ok = all.length === 0
+  const head = `${ok ? '✔' : '✖'} ${name.padEnd(10)} ${seen} ${name === 'packages' ? 'packages' : 'files'}${ok ? '' : `, ${all.length} to mend`}`
+  return { ok, text: [head, ...notes.map((note) => `  ${note}`), ...all].join('\n') }
+}
+
+if (import.meta.main) {
+  const wanted = process.argv.slice(2)
+  const unknown = wanted.filter((name) => !Object.hasOwn(checks, name))
+  if (unknown.length > 0) {
+    console.error(`Cannot check "${unknown.join('", "')}": the checks are ${Object.keys(checks).join(', ')}.`)
+    process.exitCode = 1
+  } else {
+    for (const [name, check] of Object.entries(checks)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue
+      const { ok, text } = judge(name, await check())
+      console.log(text)
+      if (!ok) process.exitCode = 1
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * `npm test`: every test of the tree on node's own runner, or those whose path contains a given word
+ * (`npm test -- messaging`). Says loudly which tests were not run for want of a server; with
+ * DURE_REQUIRE_SERVERS=1 that is a failure. Node's summary comes last.
+ */
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { NEEDS_SERVER } from './servers.ts'
+
+const PLACES = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'checks/**/*.test.ts', 'docs/**/*.test.ts', 'bench/*.test.ts']
+
+export type Outcome = {
+  readonly tests: number
+  readonly success: boolean
+  /** Tests that skipped themselves because a server was missing, by server. */
+  readonly notRun: ReadonlyMap<string, readonly string[]>
+}
+
+/** Test files below `root` whose path contains one of `words`; all without words. */
+export function testFiles(root: string, words: readonly string[] = []): readonly string[] {
+  return globSync(PLACES, { cwd: root, exclude: (name) => /(^|\/)(node_modules|dist)$/.test(name) })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+    .toSorted()
+}
+
+/** Runs the files, each in a process of its own, and writes the report as it comes. */
+export async function runTests(options: {
+  readonly root: string
+  readonly files: readonly string[]
+  readonly write: (text: string) => void
+  readonly requireServers: boolean
+}): Promise<Outcome> {
+  const notRun = new Map<string, string[]>()
+  let tests = 0
+  let failed = false
+  const events = run({
+    cwd: options.root,
+    files: options.files.map((path) => join(options.root, path)),
+    concurrency: Math.max(2, availableParallelism()),
+    execArgv: ['--conditions=source'],
+  })
+  events.on('test:pass', ({ name, skip }) => {
+    const server = typeof skip === 'string' ? NEEDS_SERVER.exec(skip)?.groups?.['server'] : undefined
+    if (server !== undefined) notRun.set(server, [...(notRun.get(server) ?? []), name])
+  })
+  events.on('test:fail', ({ todo }) => {
+    if (todo === undefined || todo === false) failed = true
+  })
+  events.on('test:summary', ({ counts, file }) => {
+    if (file === undefined) tests = counts.tests
+  })
+  for await (const text of events.compose(new spec())) {
+    // The summary begins here; what was not run must be said before it, so that the summary stays last.
+    if (notRun.size > 0 && /^ℹ tests /m.test(stripColor(String(text))))
+      options.write(notRunNotice(notRun, options.requireServers))
+    options.write(String(text))
+  }
+  return { tests, success: !failed && tests > 0 && !(options.requireServers && notRun.size > 0), notRun }
+}
+
+function notRunNotice(notRun: Outcome['notRun'], required: boolean): string {
+  const rows = [...notRun].map(([server, names]) => `  ${server}: ${names.length} tests not run, such as "${names[0]}"\n`)
+  const consequence = required ? 'DURE_REQUIRE_SERVERS=1 makes this a failure.' : 'Install what is missing with: npm run servers'
+  return `\n${'!'.repeat(80)}\nNOT RUN, for want of a server:\n${rows.join('')}${consequence}\n${'!'.repeat(80)}\n\n`
+}
+
+function stripColor(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- colours are control characters
+  return text.replaceAll(/\u001b\[\d+m/g, '')
+}
+
+if (import.meta.main) {
+  const root = join(import.meta.dirname, '..')
+  const files = testFiles(root, process.argv.slice(2))
+  if (files.length === 0) {
+    console.error(`Cannot run tests: no test file's path contains ${process.argv.slice(2).join(' or ') || 'anything'}.`)
+    process.exitCode = 1
+  } else {
+    const outcome = await runTests({
+      root,
+      files,
+      write: (text) => void process.stdout.write(text),
+      requireServers: process.env['DURE_REQUIRE_SERVERS'] === '1',
+    })
+    process.exitCode = outcome.success ? 0 : 1
+  }
+}

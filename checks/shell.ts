@@ -1,0 +1,22 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export type Ran = { readonly code: number; readonly output: string }
+
+export const root: string = join(import.meta.dirname, '..')
+
+/** Runs a program of node_modules on the Node that runs this; gathers all it says. */
+export function runTool(tool: string, args: readonly string[], cwd: string = root): Promise<Ran> {
+  return run(process.execPath, [join(root, 'node_modules', tool), ...args], cwd)
+}
+
+export function run(command: string, args: readonly string[], cwd: string = root): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    child.on('error', (cause) => reject(new Error(`Cannot run "${command}": ${cause.message}`, { cause })))
+    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+  })
+}
