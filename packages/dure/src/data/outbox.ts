@@ -60,7 +60,9 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
   const gathering = new WeakMap<StoreTransaction, OutboxMessage[]>()
 
   /** Positions are given in the order of commits: the store runs one transaction at a time. One that rolls back leaves a gap. */
-  const write = async (tx: StoreTransaction, messages: readonly OutboxMessage[]): Promise<void> => {
+  const write = async (tx: StoreTransaction): Promise<void> => {
+    const messages = gathering.get(tx)
+    if (messages === undefined) return
     gathering.delete(tx)
     const rows = messages.map((message): OutboxRow => ({ position: next++, message }))
     for (let from = 0; from < rows.length; from += ROWS) {
@@ -73,11 +75,11 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
 
   return {
     append: (tx, messages) => {
+      // Asked every time, though once would do, because a transaction that is over refuses it.
+      tx.beforeCommit(() => write(tx))
       const gathered = gathering.get(tx)
-      if (gathered !== undefined) return void gathered.push(...messages)
-      const mine = [...messages]
-      gathering.set(tx, mine)
-      tx.beforeCommit(() => write(tx, mine))
+      if (gathered === undefined) gathering.set(tx, [...messages])
+      else gathered.push(...messages)
     },
     depth: relay.depth,
     oldest: relay.oldest,

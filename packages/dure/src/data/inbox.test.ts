@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { virtualRuntime } from '../runtime/runtime.ts'
+import type { Store } from './database.ts'
+import { createInbox, type Inbox } from './inbox.ts'
+import { inWorld, orderIds, type World } from './world.conformance.ts'
+
+const module = new URL('./sqlite/sqlite.test-support.ts', import.meta.url)
+const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(module, run))
+
+const marksLeft = async (store: Store): Promise<number> =>
+  Number((await store.select('SELECT count(*) AS n FROM dure_inbox'))[0]!['n'])
+const mark = (store: Store, inbox: Inbox, id: string, consumer = 'stock'): Promise<boolean> =>
+  store.transaction((tx) => inbox.mark(tx, consumer, id))
+
+check('a message has its effect once for each consumer, however often it comes', async ({ open }) => {
+  const store = await open()
+  const inbox = createInbox({ runtime: virtualRuntime() })
+  const consume = (consumer: string, id: string): Promise<void> =>
+    store.transaction(async (tx) => {
+      if (await inbox.mark(tx, consumer, id)) await tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [`${consumer} ${id}`])
+    })
+  // At once, so that some of them share a commit.
+  await Promise.all(['a', 'b', 'a', 'a', 'b'].flatMap((id) => [consume('stock', id), consume('mail', id)]))
+  assert.deepEqual(await orderIds(store), ['mail a', 'mail b', 'stock a', 'stock b'])
+})
+
+check('an effect that fails leaves no mark, so that the message has it the next time', async ({ open }) => {
+  const store = await open()
+  const inbox = createInbox({ runtime: virtualRuntime() })
+  const failing = store.transaction(async (tx) => {
+    assert.equal(await inbox.mark(tx, 'stock', 'a'), true)
+    throw new Error('no')
+  })
+  await assert.rejects(failing, /^Error: no$/)
+  assert.equal(await mark(store, inbox, 'a'), true)
+  assert.equal(await mark(store, inbox, 'a'), false)
+})
+
+check('marks are kept for their time and not for ever', async ({ open }) => {
+  const store = await open()
+  const runtime = virtualRuntime()
+  const inbox = createInbox({ runtime, retention: 1_000 })
+  // Ids in no order of time, as from a foreign broker, and several consumers.
+  const id = (n: number): string => `${(n * 7919) % 10_007}-${n}`
+  const RATE = 2_000
+  let n = 0
+  let most = 0
+  for (let second = 0; second < 6; second++) {
+    await store.transaction(async (tx) => {
+      for (let i = 0; i < RATE; i++, n++) await inbox.mark(tx, `consumer-${n % 3}`, id(n))
+    })
+    most = Math.max(most, await marksLeft(store))
+    // The youngest are all still known.
+    for (let back = 1; back <= 50; back++)
+      assert.equal(await mark(store, inbox, id(n - back), `consumer-${(n - back) % 3}`), false)
+    await runtime.advance(1_001)
+  }
+  assert.ok(most < RATE * 4, `${most} marks at the most, at ${RATE} in the time of retention`)
+  assert.equal(await mark(store, inbox, id(0), 'consumer-0'), true, 'the oldest is forgotten')
+})
