@@ -1,4 +1,261 @@
+/** Refusing contracts that could not be kept under every placement, before anything is started. */
 import type { AnyContract } from './contract.ts'
+import { STATUSES } from './errors.ts'
+import type { AnyEvent } from './event.ts'
+import { fieldsOf } from './fields.ts'
+import { drawing, notASchema, type Side } from './json-schema.ts'
+import type { AnyOperation } from './operation.ts'
+import { routeOf, type Route } from './route.ts'
+import type { AnySchema } from './schema.ts'
+
+/** One thing that is wrong with a contract. */
+export type ContractProblem = {
+  /** `orders.place input at lines[].when` */
+  readonly where: string
+  readonly found: string
+  /** What to do about it. */
+  readonly fix: string
+}
+
+/** A contract that cannot be kept. `problems` names every place, not the first one only. */
+export class ContractError extends Error {
+  override readonly name = 'ContractError'
+  readonly problems: readonly ContractProblem[]
+
+  constructor(contract: string, problems: readonly ContractProblem[]) {
+    const lines = problems.map(({ where, found, fix }) => `\n  ${where}: found ${found}. ${fix}`)
+    super(
+      `Cannot define the contract "${contract}": ${problems.length === 1 ? 'one problem' : `${problems.length} problems`}${lines.join('')}`,
+    )
+    this.problems = problems
+  }
+}
+
+type Report = (where: string, found: string, fix: string) => void
+
+/** @throws {ContractError} */
 export function checkContract(contract: AnyContract): void {
-  void contract
+  const problems: ContractProblem[] = []
+  const report: Report = (where, found, fix) => void problems.push({ where, found, fix })
+  const name = typeof contract.name === 'string' ? contract.name : '(no name)'
+  identity(contract, name, report)
+  const routes = new Map<string, string>()
+  for (const [key, operation] of Object.entries(contract.operations)) {
+    const where = `${name}.${key}`
+    operationName(where, key, report)
+    if (!isOperation(operation))
+      report(where, `${show(operation)} instead of an operation`, 'Use command(…), query(…) or stream(…)')
+    else checkOperation(where, operation, routes, report)
+  }
+  const names = new Set<string>()
+  contract.events.forEach((event, at) => {
+    if (!isEvent(event)) return report(`${name} events[${at}]`, `${show(event)} instead of an event`, 'Use event(…)')
+    const where = `${name} event ${show(event.name)}`
+    if (names.has(event.name)) report(where, 'the name twice', 'Give each event of a contract a name of its own')
+    names.add(event.name)
+    checkEvent(where, event, report)
+  })
+  if (problems.length > 0) throw new ContractError(name, problems)
+}
+
+const semver =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
+
+function identity(contract: AnyContract, where: string, report: Report): void {
+  const { name, version, owner } = contract
+  // The name becomes a host name, a topic prefix and a file name.
+  if (typeof name !== 'string' || name.length > 63 || !/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(name))
+    report(
+      where,
+      `the name ${show(name)}`,
+      'Use lower-case letters, digits and single hyphens, starting with a letter: "order-history"',
+    )
+  if (typeof version !== 'string' || !semver.test(version))
+    report(where, `the version ${show(version)}`, 'Use a semantic version: "1.0.0"')
+  if (typeof owner !== 'string' || owner.trim() === '')
+    report(where, `the owner ${show(owner)}`, 'Name the team that answers for the service')
+  description(where, contract.description, report)
+}
+
+// A client is an object of operations: `then` would make it a promise, and inherited names would shadow its own.
+const reserved = new Set(['then', 'toJSON', ...Object.getOwnPropertyNames(Object.prototype)])
+
+function operationName(where: string, key: string, report: Report): void {
+  if (reserved.has(key))
+    report(where, `the operation name "${key}", which JavaScript gives a meaning of its own`, 'Use another name')
+  else if (!/^[a-z][A-Za-z0-9]*$/.test(key))
+    report(where, `the operation name "${key}"`, 'Use camelCase letters and digits: "placeOrder"')
+}
+
+function checkOperation(where: string, operation: AnyOperation, routes: Map<string, string>, report: Report): void {
+  description(where, operation.description, report)
+  if (!Number.isFinite(operation.deadline) || operation.deadline <= 0)
+    report(where, `the deadline ${show(operation.deadline)}`, 'Use a positive number of milliseconds')
+  if (
+    operation.scope !== undefined &&
+    (typeof operation.scope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(operation.scope))
+  )
+    report(where, `the scope ${show(operation.scope)}`, 'Use one word as OAuth 2.0 allows it: "orders:write"')
+  checkSchema(`${where} input`, operation.input, 'input', report)
+  checkSchema(`${where} output`, operation.output, 'output', report)
+  checkErrors(where, operation, report)
+  if (operation.http !== undefined) checkHttp(where, operation, routes, report)
+}
+
+function checkErrors(where: string, operation: AnyOperation, report: Report): void {
+  const codes = new Map<string, string>()
+  for (const [key, declared] of Object.entries(operation.errors as Record<string, unknown>)) {
+    const place = `${where} error ${key}`
+    if (!isErrorType(declared)) {
+      report(place, `${show(declared)} instead of a declared error`, "Use error('CODE', …)")
+      continue
+    }
+    const { code, status, http } = declared
+    if (Object.hasOwn(STATUSES, code))
+      report(
+        place,
+        `the code "${code}", which is a canonical status`,
+        'Name what went wrong in the words of the domain: "OUT_OF_STOCK"',
+      )
+    else if (!/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/.test(code))
+      report(place, `the code ${show(code)}`, 'Use UPPER_SNAKE_CASE: "OUT_OF_STOCK"')
+    const other = codes.get(code)
+    if (other !== undefined)
+      report(place, `the code "${code}", which ${other} has as well`, 'Give each error of an operation a code of its own')
+    codes.set(code, key)
+    if (!Object.hasOwn(STATUSES, status))
+      report(place, `the status ${show(status)}`, `Use one of ${Object.keys(STATUSES).join(', ')}`)
+    if (!Number.isInteger(http) || http < 400 || http > 599)
+      report(place, `the HTTP status ${show(http)}`, 'Use one from 400 to 599')
+    description(place, declared.description, report)
+    checkSchema(`${place} data`, declared.data, 'output', report)
+  }
+}
+
+function checkHttp(where: string, operation: AnyOperation, routes: Map<string, string>, report: Report): void {
+  const place = `${where} http`
+  const { status, routes: texts } = operation.http!
+  if (!Number.isInteger(status) || status < 200 || status > 299)
+    report(place, `the status ${show(status)}`, 'Use one from 200 to 299 for a success; errors say their own')
+  if (status === 204 && operation.output !== undefined)
+    report(place, 'the status 204 for an operation with an output', 'Use 200: an answer of status 204 has no body')
+  if (texts.length === 0) report(place, 'no route', "Name at least one: 'POST /orders'")
+  for (const text of texts) {
+    const route = routeOf(text)
+    if ('problem' in route) {
+      report(place, route.problem, "Use a method, one space and a path: 'GET /orders/{id}'")
+      continue
+    }
+    const other = routes.get(route.identity)
+    if (other !== undefined)
+      report(
+        place,
+        `"${text}", which ${other === where ? 'is there already' : `is a route of ${other}`}`,
+        'Give each operation a route of its own',
+      )
+    routes.set(route.identity, where)
+    if (route.method === 'GET' && operation.kind === 'command')
+      report(place, `"${text}" for a command`, 'Use POST, PUT, PATCH or DELETE: GET promises to change nothing')
+    checkParameters(place, text, route, operation, report)
+  }
+}
+
+function checkParameters(place: string, text: string, route: Route, operation: AnyOperation, report: Report): void {
+  const input: AnySchema | undefined = operation.input
+  const bodiless = route.method === 'GET' || route.method === 'DELETE'
+  if (input !== undefined && notASchema(input) !== undefined) return
+  const fields = input === undefined ? new Map<never, never>() : fieldsOf(drawing(input, 'input').annotated)
+  if (fields === undefined) {
+    if (bodiless || route.parameters.length > 0)
+      report(
+        place,
+        `"${text}" for an input that is not an object`,
+        bodiless ? 'Use POST, or an object whose fields become parameters' : 'Use an object with a field for each parameter',
+      )
+    return
+  }
+  for (const name of route.parameters) {
+    const field = fields.get(name)
+    if (field === undefined)
+      report(
+        place,
+        `"${text}", whose {${name}} is no field of the input`,
+        `Add "${name}" to the input, or use one of its fields: ${[...fields.keys()].join(', ') || '(none)'}`,
+      )
+    else if (!field.single)
+      report(place, `"${text}", whose {${name}} is an object or a list`, 'Use a field that can be written as one piece of text')
+  }
+}
+
+function checkEvent(where: string, event: AnyEvent, report: Report): void {
+  // The name becomes a topic's, so it keeps to what every broker takes.
+  if (event.name.length > 200 || !/^[a-z][A-Za-z0-9_-]*(?:\.[a-z][A-Za-z0-9_-]*)*$/.test(event.name))
+    report(
+      where,
+      `the event name ${show(event.name)}`,
+      'Use words of letters, digits, "-" and "_" joined by dots, each starting with a lower-case letter: "order.placed"',
+    )
+  description(where, event.description, report)
+  if (!Number.isInteger(event.version) || event.version < 1)
+    report(where, `the version ${show(event.version)}`, 'Use a whole number from 1 on')
+  for (const [from, upcast] of Object.entries(event.upcast)) {
+    const version = Number(from)
+    if (!Number.isInteger(version) || version < 1 || version >= event.version)
+      report(
+        where,
+        `an upcast from version ${from}`,
+        `Use versions from 1 to ${event.version - 1}: each leads to the next, up to version ${event.version}`,
+      )
+    else if (typeof upcast !== 'function')
+      report(where, `${show(upcast)} as upcast from version ${from}`, 'Use a function from the old data to the new')
+  }
+  if (event.schema === undefined)
+    report(`${where} schema`, 'no schema', 'Say what the event carries: event(name, { schema: z.object({…}), key })')
+  checkSchema(`${where} schema`, event.schema, 'output', report)
+}
+
+function checkSchema(where: string, schema: unknown, side: Side, report: Report): void {
+  if (schema === undefined) return
+  const trouble = notASchema(schema)
+  if (trouble !== undefined) return report(where, trouble.found, trouble.fix)
+  for (const problem of drawing(schema as AnySchema, side).problems)
+    report(problem.where === '' ? where : `${where} at ${problem.where}`, problem.found, problem.fix)
+}
+
+function description(where: string, value: unknown, report: Report): void {
+  if (value !== undefined && typeof value !== 'string') report(`${where} description`, show(value), 'Use a sentence')
+}
+
+function isOperation(value: unknown): value is AnyOperation {
+  const operation = value as AnyOperation | null | undefined
+  return (
+    typeof operation === 'object' &&
+    operation !== null &&
+    ['command', 'query', 'stream'].includes(operation.kind) &&
+    typeof operation.errors === 'object'
+  )
+}
+
+function isEvent(value: unknown): value is AnyEvent {
+  const event = value as AnyEvent | null | undefined
+  return (
+    typeof event === 'object' &&
+    event !== null &&
+    typeof event.name === 'string' &&
+    typeof event.key === 'function' &&
+    typeof event.upcast === 'object'
+  )
+}
+
+type DeclaredShape = { code: string; status: string; http: number; data: unknown; description: unknown }
+function isErrorType(value: unknown): value is DeclaredShape {
+  return typeof value === 'function' && typeof (value as unknown as DeclaredShape).code === 'string'
+}
+
+/** A value in a few words; what is cyclic or long is only named. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return `"${value.length > 80 ? `${value.slice(0, 80)}…` : value}"`
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }

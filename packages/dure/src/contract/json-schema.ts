@@ -1,6 +1,7 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
 import { isData, isNames, isSchema } from './shape.ts'
 import type { AnySchema } from './schema.ts'
+import { checkWire } from './unknown.ts'
 import type { JsonSchema } from './wire.ts'
 import { drawZod, isZod } from './zod.ts'
 
@@ -61,7 +62,10 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
   if (trouble !== undefined) return { annotated: {}, problems: [{ where: '', ...trouble }] }
   const { vendor, jsonSchema } = schema['~standard']
   try {
-    const annotated: JsonSchema = structuredClone(jsonSchema[side]({ target: 'draft-2020-12' }))
+    const drawn = jsonSchema[side]({ target: 'draft-2020-12' })
+    const trouble = checkWire(drawn)
+    if (trouble !== undefined) throw new TypeError(trouble.message)
+    const annotated: JsonSchema = structuredClone(drawn)
     return { annotated: { ...annotated, 'x-dure-optional': true }, problems: [] }
   } catch (error) {
     const found = `"${vendor}" cannot draw it as JSON Schema: ${error instanceof Error ? error.message : String(error)}`

@@ -163,7 +163,8 @@ export function shapeOf(root: JsonSchema): Shape {
       if (both === undefined) return { ...unknown, ...flags }
       cases.object = both
     }
-    return { kind: 'union', cases, ...flags }
+    const only = Object.values(cases)
+    return only.length === 1 ? { ...only[0]!, ...flags } : { kind: 'union', cases, ...flags }
   }
 
   /** What an alternative looks like from outside; undefined when that cannot be said. */

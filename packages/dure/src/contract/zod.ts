@@ -3,6 +3,7 @@ import type { Misfit, Side } from './json-schema.ts'
 import type { AnySchema } from './schema.ts'
 import { bytesToText } from './text.ts'
 import { isData, isNames } from './shape.ts'
+import { checkWire } from './unknown.ts'
 import type { JsonSchema } from './wire.ts'
 
 // The parts of Zod's internals that are read. They are documented for library authors: https://zod.dev/library-authors
@@ -71,7 +72,9 @@ export function drawZod(schema: AnySchema, side: Side): { annotated: JsonSchema;
       parts[at]!.document = document
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      found.push({ where, found: `Zod cannot draw it as JSON Schema: ${why}`, fix: 'Use a schema that can be drawn' })
+      const cyclic = /circular|call stack/i.test(why)
+      const text = cyclic ? 'a default value that contains itself' : `a schema that Zod cannot draw as JSON Schema: ${why}`
+      found.push({ where, found: text, fix: cyclic ? 'Use a default made of plain values' : 'Use a schema that can be drawn' })
     }
     problems.push(...found)
   }
@@ -130,7 +133,7 @@ function annotate(
     case 'default':
     case 'prefault':
     case 'catch':
-      standIn(def, json)
+      standIn(def, json, refuse)
       if (side === 'input') mark({ 'x-dure-optional': true })
       break
     case 'literal':
@@ -223,7 +226,7 @@ function literals(values: readonly unknown[], json: Draft, refuse: (problem: Omi
 }
 
 /** A default: drawn in its JSON form when it is the same every time, and never shared with who receives it. */
-function standIn(def: ZodDef, json: Draft): void {
+function standIn(def: ZodDef, json: Draft, refuse: (problem: Omit<Misfit, 'where'>) => void): void {
   const read = (): unknown => {
     try {
       return def.catchValue === undefined ? def.defaultValue : def.catchValue(undefined)
@@ -232,6 +235,9 @@ function standIn(def: ZodDef, json: Draft): void {
     }
   }
   const value = read()
+  const trouble = checkWire(value)
+  if (trouble !== undefined)
+    return refuse({ found: `a default value that cannot travel (${trouble.message})`, fix: 'Use a default made of plain values' })
   if (typeof value === 'object' && value !== null) json['x-dure-shared'] = true
   const form = plainForm(value)
   const fixed = value instanceof Date ? value === read() : JSON.stringify(form) === JSON.stringify(plainForm(read()))
