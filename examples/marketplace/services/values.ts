@@ -93,7 +93,11 @@ export const OrderItem = z.object({
 
 /** Which part of a list: `after` is the `next` of the part before. */
 export const Page = z.object({
-  after: z.string().max(64).optional(),
+  after: z
+    .string()
+    .max(64)
+    .regex(/^\d+(\/\d+)*$/, 'Expected the "next" of an earlier part')
+    .optional(),
   limit: z.int().min(1).max(500).default(100),
 })
 

@@ -1,0 +1,156 @@
+import { sql, type Kysely } from 'dure/data'
+import type { Line, SeenLine } from '../domain/cart.ts'
+import type { CartTables } from './tables.ts'
+
+type Db = Kysely<CartTables>
+
+/** Puts a line in place of one for the same product; tells how many lines the cart has then. */
+export async function putLine(tx: Db, customerId: number, line: Line): Promise<number> {
+  const { sellerId, productId, productName, unitPrice, freightValue, quantity, voucher, version } = line
+  await tx
+    .insertInto('carts')
+    .values({ customer_id: customerId, checkouts: 0 })
+    .onConflict((conflict) => conflict.column('customer_id').doNothing())
+    .execute()
+  await tx
+    .insertInto('cart_items')
+    .values({
+      customer_id: customerId,
+      seller_id: sellerId,
+      product_id: productId,
+      name: productName,
+      unit_price: unitPrice,
+      freight_value: freightValue,
+      quantity,
+      voucher,
+      version,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['customer_id', 'seller_id', 'product_id']).doUpdateSet((eb) => ({
+        name: eb.ref('excluded.name'),
+        unit_price: eb.ref('excluded.unit_price'),
+        freight_value: eb.ref('excluded.freight_value'),
+        quantity: eb.ref('excluded.quantity'),
+        voucher: eb.ref('excluded.voucher'),
+        version: eb.ref('excluded.version'),
+      })),
+    )
+    .execute()
+  const { lines } = await tx
+    .selectFrom('cart_items')
+    .select((eb) => eb.fn.countAll<number>().as('lines'))
+    .where('customer_id', '=', customerId)
+    .executeTakeFirstOrThrow()
+  return lines
+}
+
+/** The lines of a cart in order of seller and product, each beside the product as it is known here. */
+export async function seenLines(db: Db, customerId: number): Promise<readonly SeenLine[]> {
+  const rows = await db
+    .selectFrom('cart_items as i')
+    .leftJoin('product_replicas as r', (join) =>
+      join.onRef('r.seller_id', '=', 'i.seller_id').onRef('r.product_id', '=', 'i.product_id'),
+    )
+    .selectAll('i')
+    .select(['r.price as seen_price', 'r.version as seen_version'])
+    .where('i.customer_id', '=', customerId)
+    .orderBy('i.seller_id')
+    .orderBy('i.product_id')
+    .execute()
+  return rows.map((row) => ({
+    line: {
+      sellerId: row.seller_id,
+      productId: row.product_id,
+      productName: row.name,
+      unitPrice: row.unit_price,
+      freightValue: row.freight_value,
+      quantity: row.quantity,
+      voucher: row.voucher,
+      version: row.version,
+    },
+    seen: row.seen_version === null ? undefined : { price: row.seen_price!, version: row.seen_version },
+  }))
+}
+
+export async function cartExists(db: Db, customerId: number): Promise<boolean> {
+  const row = await db.selectFrom('carts').select('customer_id').where('customer_id', '=', customerId).executeTakeFirst()
+  return row !== undefined
+}
+
+export async function emptyCart(tx: Db, customerId: number): Promise<void> {
+  await tx.deleteFrom('cart_items').where('customer_id', '=', customerId).execute()
+}
+
+/** Keeps what was sent, and counts the checkout. `items` and `dropped` are kept as they were shown. */
+export async function recordCheckout(
+  tx: Db,
+  checkout: { customerId: number; tid: string; checkoutId: string; items: unknown; dropped: unknown },
+): Promise<void> {
+  const { customerId, tid, checkoutId } = checkout
+  const [items, dropped] = [JSON.stringify(checkout.items), JSON.stringify(checkout.dropped)]
+  await tx
+    .insertInto('cart_history')
+    .values({ customer_id: customerId, tid, checkout_id: checkoutId, items, dropped })
+    .onConflict((conflict) => conflict.columns(['customer_id', 'tid']).doUpdateSet({ checkout_id: checkoutId, items, dropped }))
+    .execute()
+  await tx
+    .updateTable('carts')
+    .set({ checkouts: sql`checkouts + 1` })
+    .where('customer_id', '=', customerId)
+    .execute()
+}
+
+/** A checkout as it was sent. */
+export async function checkoutOf(
+  db: Db,
+  customerId: number,
+  tid: string,
+): Promise<{ items: unknown[]; dropped: unknown[] } | undefined> {
+  const row = await db
+    .selectFrom('cart_history')
+    .select(['items', 'dropped'])
+    .where('customer_id', '=', customerId)
+    .where('tid', '=', tid)
+    .executeTakeFirst()
+  return row && { items: JSON.parse(row.items) as unknown[], dropped: JSON.parse(row.dropped) as unknown[] }
+}
+
+export async function cartTotals(read: Db): Promise<{ carts: number; items: number; checkouts: number; replicas: number }> {
+  return read
+    .selectNoFrom((eb) => [
+      eb
+        .selectFrom('carts')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .$notNull()
+        .as('carts'),
+      eb
+        .selectFrom('cart_items')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .$notNull()
+        .as('items'),
+      eb
+        .selectFrom('carts')
+        .select(sql<number>`coalesce(sum(checkouts), 0)`.as('n'))
+        .$notNull()
+        .as('checkouts'),
+      eb
+        .selectFrom('product_replicas')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .$notNull()
+        .as('replicas'),
+    ])
+    .executeTakeFirstOrThrow() as Promise<{ carts: number; items: number; checkouts: number; replicas: number }>
+}
+
+/** Gives every cart up; the products stay, as new. */
+export async function resetCarts(tx: Db): Promise<void> {
+  await tx.deleteFrom('cart_items').execute()
+  await tx.deleteFrom('carts').execute()
+  await tx.deleteFrom('cart_history').execute()
+  await tx.updateTable('product_replicas').set({ version: '0' }).execute()
+}
+
+export async function cleanCarts(tx: Db): Promise<void> {
+  await resetCarts(tx)
+  await tx.deleteFrom('product_replicas').execute()
+}

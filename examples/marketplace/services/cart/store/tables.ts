@@ -1,0 +1,55 @@
+import { database, type DatabaseDefinition } from 'dure/data'
+
+export type CartTables = {
+  carts: { customer_id: number; checkouts: number }
+  cart_items: {
+    customer_id: number
+    seller_id: number
+    product_id: number
+    name: string
+    unit_price: number
+    freight_value: number
+    quantity: number
+    voucher: number
+    version: string
+  }
+  product_replicas: { seller_id: number; product_id: number; name: string; price: number; version: string }
+  cart_history: { customer_id: number; tid: string; checkout_id: string; items: string; dropped: string }
+}
+
+/** Money is whole cents. */
+export const cartDatabase: DatabaseDefinition<CartTables> = database<CartTables>({
+  migrations: {
+    '001-carts': `
+      CREATE TABLE carts (customer_id INTEGER PRIMARY KEY, checkouts INTEGER NOT NULL DEFAULT 0);
+      CREATE TABLE cart_items (
+        customer_id INTEGER NOT NULL REFERENCES carts (customer_id) ON DELETE CASCADE,
+        seller_id INTEGER NOT NULL,
+        product_id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        unit_price BIGINT NOT NULL CHECK (unit_price >= 0),
+        freight_value BIGINT NOT NULL CHECK (freight_value >= 0),
+        quantity INTEGER NOT NULL CHECK (quantity > 0),
+        voucher BIGINT NOT NULL CHECK (voucher >= 0),
+        version TEXT NOT NULL,
+        PRIMARY KEY (customer_id, seller_id, product_id)
+      );
+      CREATE INDEX cart_items_of_product ON cart_items (seller_id, product_id);
+      CREATE TABLE product_replicas (
+        seller_id INTEGER NOT NULL,
+        product_id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        price BIGINT NOT NULL,
+        version TEXT NOT NULL,
+        PRIMARY KEY (seller_id, product_id)
+      );
+      CREATE TABLE cart_history (
+        customer_id INTEGER NOT NULL,
+        tid TEXT NOT NULL,
+        checkout_id TEXT NOT NULL,
+        items TEXT NOT NULL,
+        dropped TEXT NOT NULL,
+        PRIMARY KEY (customer_id, tid)
+      );`,
+  },
+})

@@ -1,0 +1,23 @@
+import { sql, type RawBuilder } from 'dure/data'
+
+/** Where a list goes on: the key of the last row shown, as `12/3`. */
+export function cursorOf(after: string | undefined, columns: number): readonly number[] {
+  const parts = (after ?? '').split('/').filter(Boolean).map(Number)
+  return Array.from({ length: columns }, (_, i) => parts[i] ?? -1)
+}
+
+/** Rows whose key comes after the cursor: `(a, b) > (1, 2)`, which every engine answers from the key's index. */
+export function isAfter(columns: readonly string[], after: string | undefined): RawBuilder<boolean> {
+  const names = sql.join(columns.map((column) => sql.ref(column)))
+  return sql<boolean>`(${names}) > (${sql.join(cursorOf(after, columns.length))})`
+}
+
+/** One part of a list, with the place where the next begins when there may be one. */
+export function partOf<Item>(
+  items: Item[],
+  limit: number,
+  key: (item: Item) => readonly number[],
+): { items: Item[]; next?: string } {
+  const last = items.at(-1)
+  return items.length < limit || last === undefined ? { items } : { items, next: key(last).join('/') }
+}
