@@ -77,7 +77,10 @@ export type ReceiveOptions = {
   readonly queue: string
   /** Messages worked on at once. Default 16. */
   readonly concurrency?: number
-  /** Resolved means acknowledged; rejected means it comes again after a backoff, to anyone, until it is dead. */
+  /**
+   * Resolved means acknowledged; rejected means it comes again after a backoff, to anyone, until it is dead
+   * (at once, when rejected with a HopelessError).
+   */
   readonly handle: (message: Message, delivery: { readonly attempt: number }) => Promise<void>
   readonly onError?: (error: unknown) => void
 }

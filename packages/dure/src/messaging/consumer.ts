@@ -1,21 +1,24 @@
-import { wireOf, type AnyEvent, type Message } from '../contract/contract.ts'
-import type { Inbox, Store, StoreTransaction } from '../data/data.ts'
+import type { AnyEvent, Message } from '../contract/contract.ts'
+import type { Inbox, Store } from '../data/data.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Broker, Subscription } from './broker.ts'
+import { markClean, markRunning } from './clean.ts'
+import { deadLetters, type DeadLetters } from './dead-letters.ts'
+import { decoderOf } from './decode.ts'
+import { createLanes, type Effect, type Tally } from './lanes.ts'
+import { createParkedTables } from './parked-rows.ts'
+import { openParked, type Parked } from './parked.ts'
+import { createPermits, type Permits } from './permits.ts'
 import type { RetryPolicy } from './retry.ts'
 
-/** A message with its data decoded (and brought up to the reaction's schema version). */
-export type Received = { readonly message: Message; readonly data: unknown }
-
-/** What to do about one event or one queue. */
-export type ConsumerReaction = {
+/** What a consumer does with the messages of one topic, or with the work of one queue. */
+export type ConsumerReaction = Effect & {
   readonly kind: 'topic' | 'queue'
   readonly event: AnyEvent
-  /** Unique within the group. */
+  /** Unique within the consumer and kept over releases: positions, inbox marks and parked messages carry it. */
   readonly name: string
-  readonly prepare: ((received: Received) => Promise<unknown>) | undefined
-  readonly handle: (received: Received, tx: StoreTransaction, prepared: unknown) => Promise<void>
+  /** Keys worked on at once. */
   readonly concurrency: number
   readonly retry: RetryPolicy
 }
@@ -26,60 +29,238 @@ export type ConsumerOptions = {
   readonly broker: Broker
   readonly runtime: Runtime
   readonly log: Logger
+  /** The consuming service: each reaction reads as the group `<group>/<reaction>`. */
   readonly group: string
   readonly reactions: readonly ConsumerReaction[]
+  readonly limits?: Partial<ConsumerLimits>
 }
 
+export type ConsumerLimits = {
+  /** Messages handed over by the broker at once. Default 128. */
+  readonly batch: number
+  /** Messages in hand over all reactions; the rest stays with the broker. Default 1024. */
+  readonly inHand: number
+  /** Parked messages of one reaction, from which on it reads nothing more. Default 10,000. */
+  readonly parked: number
+}
+
+/**
+ * The idempotent consumer that keeps order: effects happen once, one key's messages in order, and a message that
+ * fails holds only its own key. Works with any broker and any store, with or without the chassis.
+ */
 export type Consumer = {
   readonly status: () => ConsumerStatus
+  readonly deadLetters: DeadLetters
+  /** Takes nothing new, finishes what is in hand. Idempotent. */
   readonly stop: () => Promise<void>
 }
 
 export type ConsumerStatus = {
-  readonly inHand: number
+  /** Messages waiting for another try, and those waiting behind them. */
   readonly waiting: number
+  /** Dead letters, and messages held behind them. */
   readonly dead: number
-  /** Why it does not keep up, in words; empty when all is well. */
+  /** Messages being worked on. */
+  readonly inHand: number
+  /** Since the start: effects, messages that had had theirs, messages parked. */
+  readonly handled: number
+  readonly duplicates: number
+  readonly parked: number
+  /** Why it does not read on, where it does not; empty when all is well. */
   readonly reasons: readonly string[]
 }
 
+const LIMITS: ConsumerLimits = { batch: 128, inHand: 1024, parked: 10_000 }
+
+/** Starts to consume: parked messages first where they were left, then what the broker has. */
 export async function createConsumer(options: ConsumerOptions): Promise<Consumer> {
-  const { store, inbox, broker, log, group, reactions } = options
-  let inHand = 0
-  const subscriptions: Subscription[] = []
-  const run = async (reaction: ConsumerReaction, message: Message): Promise<void> => {
-    const data = wireOf(reaction.event.schema, 'output').fromJson(JSON.parse(message.data))
-    const received = { message, data }
-    const prepared = await reaction.prepare?.(received)
-    await store.transaction(async (tx) => {
-      if (await inbox.mark(tx, reaction.name, message.id)) await reaction.handle(received, tx, prepared)
-    })
+  const { store, runtime, group, reactions } = options
+  const limits = { ...LIMITS, ...options.limits }
+  const names = reactions.map(({ kind, name }) => `${kind}:${name}`)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice)
+    throw new TypeError(
+      `Cannot start the consumer "${group}": two of its reactions are called "${twice}"; give one a name of its own`,
+    )
+
+  await createParkedTables(store)
+  const clean = await markRunning(store, group)
+  const permits = createPermits(limits.inHand)
+  const running: RunningReaction[] = []
+  const stopAll = async (): Promise<void> => {
+    await Promise.all(running.map((reaction) => reaction.stop()))
   }
-  for (const reaction of reactions) {
-    const onError = (error: unknown): void => log.error(`Reaction "${reaction.name}" failed`, { error })
-    if (reaction.kind === 'topic') {
-      subscriptions.push(
-        await broker.subscribe({
-          group: `${group}.${reaction.name}`,
-          topics: [reaction.event.name],
-          deliver: async (batch) => {
-            inHand += batch.length
-            try {
-              await Promise.all(batch.map(({ message }) => run(reaction, message)))
-            } finally {
-              inHand -= batch.length
-            }
-          },
-          onError,
-        }),
-      )
-    } else {
-      await broker.declareQueue(reaction.event.name)
-      subscriptions.push(await broker.receive({ queue: reaction.event.name, handle: (message) => run(reaction, message), onError }))
+  try {
+    for (const reaction of reactions) {
+      const start = reaction.kind === 'topic' ? startTopic : startQueue
+      running.push(await start({ ...options, limits, permits, reaction, clean, consumer: `${group}/${reaction.name}` }))
     }
+  } catch (error) {
+    await stopAll()
+    throw error
   }
+
+  const reload = (): void => {
+    for (const { parked } of running)
+      parked?.reload().catch((error: unknown) => options.log.warn('Cannot look at parked messages', { group, error }))
+  }
+  let stopping: Promise<void> | undefined
   return {
-    status: () => ({ inHand, waiting: 0, dead: 0, reasons: [] }),
-    stop: async () => void (await Promise.all(subscriptions.map((one) => one.stop()))),
+    status: () => statusOf(running),
+    deadLetters: deadLetters({ store, runtime, changed: reload }),
+    stop: () => (stopping ??= stopAll().then(() => markClean(store, group))),
   }
+}
+
+type RunningReaction = {
+  readonly tally: Tally
+  readonly parked: Parked | undefined
+  readonly inHand: () => number
+  readonly reasons: () => readonly string[]
+  readonly stop: () => Promise<void>
+}
+
+type StartReaction = ConsumerOptions & {
+  readonly limits: ConsumerLimits
+  readonly permits: Permits
+  readonly reaction: ConsumerReaction
+  readonly consumer: string
+  /** The process before this one ended as it should. */
+  readonly clean: boolean
+}
+
+async function startTopic(options: StartReaction): Promise<RunningReaction> {
+  const { store, inbox, broker, runtime, log, limits, permits, reaction, consumer, clean } = options
+  const { event, retry, concurrency } = reaction
+  const tally: Tally = { handled: 0, duplicates: 0, parked: 0 }
+  const decode = decoderOf(event)
+  const parked = await openParked({
+    store,
+    consumer,
+    runtime,
+    log,
+    retry,
+    concurrency,
+    tryAgain: async (message, finish) => {
+      const received = { message, data: await decode(message) }
+      const prepared = await reaction.prepare?.(received)
+      await store.transaction(async (tx) => {
+        if (!(await finish(tx))) return
+        const fresh = await inbox.mark(tx, consumer, message.id)
+        if (fresh) await reaction.handle(received, tx, prepared)
+        tx.onCommit(() => void (fresh ? tally.handled++ : tally.duplicates++))
+      })
+    },
+  })
+  const lanes = createLanes({ store, inbox, consumer, decode, effect: reaction, concurrency, parked, tally })
+  /** Messages still to be read with care, by partition. */
+  const careful = new Map<number, number>()
+  let inHand = 0
+  let full = false
+
+  const readWithCare = async (messages: readonly Message[], partition: number): Promise<boolean> => {
+    const left = clean ? 0 : (careful.get(partition) ?? limits.batch)
+    if (left <= 0) return false
+    // One of these may be what ended the process: each is tried from the table, where tries are counted first.
+    careful.set(partition, left - messages.length)
+    for (const { key } of messages) parked.reserve(key)
+    try {
+      await parked.add(messages.map((message) => ({ message, behind: true })))
+    } finally {
+      for (const { key } of messages) parked.release(key)
+    }
+    return true
+  }
+
+  const subscription = await broker
+    .subscribe({
+      group: consumer,
+      topics: [event.name],
+      batch: limits.batch,
+      onError: (error) => log.warn('Messages could not be taken; the broker brings them again', { consumer, error }),
+      deliver: async (batch, { partition }) => {
+        const { waiting, dead } = parked.count()
+        full = waiting + dead >= limits.parked
+        if (full) throw new Error(fullText(consumer, waiting + dead, limits.parked))
+        const taken = await permits.take(batch.length)
+        inHand += batch.length
+        try {
+          const messages = batch.map(({ message }) => message)
+          if (!(await readWithCare(messages, partition))) await lanes(messages)
+        } finally {
+          inHand -= batch.length
+          permits.give(taken)
+        }
+      },
+    })
+    .catch(async (error: unknown) => {
+      await parked.stop()
+      throw error
+    })
+
+  return {
+    tally,
+    parked,
+    inHand: () => inHand + parked.count().trying,
+    reasons: () => {
+      const { waiting, dead } = parked.count()
+      return full && waiting + dead >= limits.parked ? [fullText(consumer, waiting + dead, limits.parked)] : []
+    },
+    stop: async () => {
+      await subscription.stop()
+      await parked.stop()
+    },
+  }
+}
+
+async function startQueue(options: StartReaction): Promise<RunningReaction> {
+  const { store, inbox, broker, log, reaction, consumer } = options
+  const { event, retry, concurrency } = reaction
+  const tally: Tally = { handled: 0, duplicates: 0, parked: 0 }
+  const decode = decoderOf(event)
+  let inHand = 0
+  await broker.declareQueue(event.name, { attempts: retry.attempts })
+  const handle = async (message: Message): Promise<void> => {
+    const received = { message, data: await decode(message) }
+    const prepared = await reaction.prepare?.(received)
+    const fresh = await store.transaction(async (tx) => {
+      if (!(await inbox.mark(tx, consumer, message.id))) return false
+      await reaction.handle(received, tx, prepared)
+      return true
+    })
+    if (fresh) tally.handled++
+    else tally.duplicates++
+  }
+  const subscription: Subscription = await broker.receive({
+    queue: event.name,
+    concurrency,
+    onError: (error) =>
+      log.warn('Work from a queue failed; the queue brings it again until it is dead', { consumer, queue: event.name, error }),
+    handle: async (message) => {
+      inHand++
+      try {
+        await handle(message)
+      } finally {
+        inHand--
+      }
+    },
+  })
+  return { tally, parked: undefined, inHand: () => inHand, reasons: () => [], stop: () => subscription.stop() }
+}
+
+function statusOf(running: readonly RunningReaction[]): ConsumerStatus {
+  const sum = (of: (reaction: RunningReaction) => number): number => running.reduce((total, reaction) => total + of(reaction), 0)
+  return {
+    waiting: sum(({ parked }) => parked?.count().waiting ?? 0),
+    dead: sum(({ parked }) => parked?.count().dead ?? 0),
+    inHand: sum((reaction) => reaction.inHand()),
+    handled: sum(({ tally }) => tally.handled),
+    duplicates: sum(({ tally }) => tally.duplicates),
+    parked: sum(({ tally }) => tally.parked),
+    reasons: running.flatMap((reaction) => reaction.reasons()),
+  }
+}
+
+function fullText(consumer: string, parked: number, limit: number): string {
+  return `Consumer "${consumer}" reads nothing more: ${parked} of its messages are parked, and ${limit} is the limit; retry or discard its dead letters`
 }

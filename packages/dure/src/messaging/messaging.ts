@@ -16,4 +16,14 @@ export { retryPolicy, type RetryPolicy } from './retry.ts'
 export { embeddedBroker, type EmbeddedBrokerOptions } from './embedded/embedded.ts'
 export { LIMITS } from './limits.ts'
 export { queue } from './queue.ts'
-export { createConsumer, type Consumer, type ConsumerOptions, type ConsumerReaction, type ConsumerStatus, type Received } from './consumer.ts'
+export {
+  createConsumer,
+  type Consumer,
+  type ConsumerLimits,
+  type ConsumerOptions,
+  type ConsumerReaction,
+  type ConsumerStatus,
+} from './consumer.ts'
+export { deadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup, type DeadLetters } from './dead-letters.ts'
+export { HopelessError } from './hopeless.ts'
+export type { Received } from './lanes.ts'

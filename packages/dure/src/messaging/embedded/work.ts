@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Message } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { DeadMessage, QueueOptions, ReceiveOptions } from '../broker.ts'
+import { HopelessError } from '../hopeless.ts'
 import { backoff, retryPolicy } from '../retry.ts'
 import type { Commits } from './commits.ts'
 import { createDeadWork } from './dead.ts'
@@ -152,7 +153,8 @@ export function createWorkList(options: {
   const fail = (seq: number, attempt: number, error: unknown): Promise<void> => {
     const now = runtime.clock.now()
     const text = textOf(error)
-    if (attempt >= settings.attempts) return settle(() => Number(sql.bury.run(text, now, seq, attempt).changes), -1)
+    if (attempt >= settings.attempts || error instanceof HopelessError)
+      return settle(() => Number(sql.bury.run(text, now, seq, attempt).changes), -1)
     const at = Math.ceil(now + backoff(RETRY, attempt, runtime.random))
     return settle(() => Number(sql.fail.run(at, text, now, seq, attempt).changes))
   }

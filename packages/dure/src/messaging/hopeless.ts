@@ -1,0 +1,7 @@
+/**
+ * A message that no further try can help: malformed, of an unknown version, not of its schema. A consumer that is
+ * handed one (and a queue whose handler rejects with one) makes it a dead letter at once.
+ */
+export class HopelessError extends Error {
+  override readonly name = 'HopelessError'
+}

@@ -1,0 +1,140 @@
+import type { Message } from '../contract/contract.ts'
+import type { SqlRow, SqlValue, Store, StoreTransaction } from '../data/data.ts'
+
+/**
+ * Parked messages, in the service's own database. Per consumer and key the lowest sequence is the head: it is
+ * `waiting` for its next try or `dead`; those after it are `held`. A head that is `held` is due.
+ */
+export type ParkedRow = {
+  readonly consumer: string
+  readonly key: string
+  readonly sequence: number
+  readonly message: Message
+  readonly state: ParkedState
+  /** Tries begun and tries that ended; a difference means that the process ended in between. */
+  readonly started: number
+  readonly finished: number
+  /** Milliseconds since the epoch. */
+  readonly nextAt: number
+  readonly error: string
+  readonly firstFailure: number | undefined
+  readonly lastFailure: number | undefined
+}
+
+export type ParkedState = 'waiting' | 'dead' | 'held'
+
+const TABLES = [
+  `CREATE TABLE IF NOT EXISTS dure_parked (
+    consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, sequence BIGINT NOT NULL,
+    message_id TEXT NOT NULL, message TEXT NOT NULL, state TEXT NOT NULL,
+    started BIGINT NOT NULL, finished BIGINT NOT NULL, next_at BIGINT NOT NULL,
+    error TEXT NOT NULL, first_failure BIGINT, last_failure BIGINT,
+    PRIMARY KEY (consumer, message_id)
+  )`,
+  'CREATE INDEX IF NOT EXISTS dure_parked_order ON dure_parked (consumer, key, sequence)',
+  `CREATE TABLE IF NOT EXISTS dure_parked_audit (
+    at BIGINT NOT NULL, consumer TEXT NOT NULL, message_id TEXT NOT NULL, action TEXT NOT NULL,
+    reason TEXT NOT NULL, actor TEXT NOT NULL, error TEXT NOT NULL, message TEXT NOT NULL
+  )`,
+  'CREATE TABLE IF NOT EXISTS dure_consumers (consumer TEXT PRIMARY KEY, clean BIGINT NOT NULL)',
+]
+
+const COLUMNS =
+  'consumer, topic, key, sequence, message_id, message, state, started, finished, next_at, error, first_failure, last_failure'
+
+/** Makes the tables where they are not there. Idempotent. */
+export async function createParkedTables(store: Store): Promise<void> {
+  await store.transaction(async (tx) => {
+    for (const sql of TABLES) await tx.run(sql)
+  })
+}
+
+/** Adds a row; false when that message is parked already (the broker has brought it again). */
+export async function insertParked(tx: StoreTransaction, row: ParkedRow): Promise<boolean> {
+  const values: SqlValue[] = [
+    row.consumer,
+    row.message.type,
+    row.key,
+    row.sequence,
+    row.message.id,
+    JSON.stringify(row.message),
+    row.state,
+    row.started,
+    row.finished,
+    row.nextAt,
+    row.error,
+    row.firstFailure ?? null,
+    row.lastFailure ?? null,
+  ]
+  const sql = `INSERT INTO dure_parked (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (consumer, message_id) DO NOTHING`
+  return (await tx.run(sql, values)) === 1
+}
+
+export async function headOf(store: Store, consumer: string, key: string): Promise<ParkedRow | undefined> {
+  const rows = await store.select(`SELECT ${COLUMNS} FROM dure_parked WHERE consumer = ? AND key = ? ORDER BY sequence LIMIT 1`, [
+    consumer,
+    key,
+  ])
+  return rows[0] && rowOf(rows[0])
+}
+
+/** One line per parked key: its head's state and how many rows it has. */
+export async function parkedKeys(
+  store: Store,
+  consumer: string,
+): Promise<readonly { key: string; rows: number; state: ParkedState; nextAt: number; suspect: boolean }[]> {
+  const rows = await store.select(
+    `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished
+     FROM dure_parked AS parked
+     JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? GROUP BY key) AS heads
+       ON heads.key = parked.key AND heads.first = parked.sequence
+     WHERE consumer = ?`,
+    [consumer, consumer],
+  )
+  return rows.map((row) => ({
+    key: String(row['key']),
+    rows: Number(row['rows']),
+    state: String(row['state']) as ParkedState,
+    nextAt: Number(row['next_at']),
+    suspect: Number(row['started']) > Number(row['finished']),
+  }))
+}
+
+export async function lastSequence(store: Store, consumer: string): Promise<number> {
+  const [row] = await store.select('SELECT max(sequence) AS last FROM dure_parked WHERE consumer = ?', [consumer])
+  return Number(row?.['last'] ?? 0)
+}
+
+export function rowOf(row: SqlRow): ParkedRow {
+  const time = (column: string): number | undefined => (row[column] === null ? undefined : Number(row[column]))
+  return {
+    consumer: String(row['consumer']),
+    key: String(row['key']),
+    sequence: Number(row['sequence']),
+    message: messageOf(String(row['message'])),
+    state: String(row['state']) as ParkedState,
+    started: Number(row['started']),
+    finished: Number(row['finished']),
+    nextAt: Number(row['next_at']),
+    error: String(row['error']),
+    firstFailure: time('first_failure'),
+    lastFailure: time('last_failure'),
+  }
+}
+
+/** JSON leaves out what is undefined. */
+function messageOf(text: string): Message {
+  const message = JSON.parse(text) as Message
+  return { ...message, causationId: message.causationId, traceparent: message.traceparent }
+}
+
+/** What went wrong, short enough for a row, and groupable: the first line carries name and message. */
+export function errorText(error: unknown): string {
+  const text =
+    error instanceof Error
+      ? error.stack?.includes(error.message)
+        ? error.stack
+        : `${error.name}: ${error.message}`
+      : String(error)
+  return text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
+}

@@ -1,0 +1,324 @@
+import type { Message } from '../contract/contract.ts'
+import type { Store, StoreTransaction } from '../data/data.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+import { HopelessError } from './hopeless.ts'
+import { errorText, headOf, insertParked, lastSequence, parkedKeys, type ParkedRow } from './parked-rows.ts'
+import { backoff, type RetryPolicy } from './retry.ts'
+
+/**
+ * What one consumer has set aside: keys whose messages wait for another try, in order, while everything else goes
+ * on. Tries are counted in the database before they begin, so that a message that kills the process is known
+ * after the restart; such suspects are then tried one at a time.
+ */
+export type Parked = {
+  /** Whether messages of a key have to queue up behind parked ones. */
+  readonly holds: (key: string) => boolean
+  /** Keeps a key parked until `release`: its messages in hand are about to be added. */
+  readonly reserve: (key: string) => void
+  readonly release: (key: string) => void
+  /** Adds messages, in order, in one transaction of their own. */
+  readonly add: (arrivals: readonly Arrival[]) => Promise<void>
+  /** Looks at the table again: somebody else has changed it. */
+  readonly reload: () => Promise<void>
+  readonly count: () => { readonly waiting: number; readonly dead: number; readonly trying: number }
+  /** Lets tries in hand end and begins none. */
+  readonly stop: () => Promise<void>
+}
+
+/** A message on its way into the table: one that failed its first try, or one that comes behind. */
+export type Arrival =
+  | { readonly message: Message; readonly failure: unknown }
+  | { readonly message: Message; readonly behind: true }
+
+/** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
+export type TryAgain = (message: Message, finish: (tx: StoreTransaction) => Promise<boolean>) => Promise<void>
+
+type Key = {
+  readonly key: string
+  rows: number
+  reserved: number
+  dead: boolean
+  active: boolean
+  queued: boolean
+  suspect: boolean
+  nextAt: number
+}
+
+/** After trouble with the store itself, which says nothing about the message. */
+const STORE_PAUSE = 1000
+
+export async function openParked(options: {
+  store: Store
+  consumer: string
+  runtime: Runtime
+  log: Logger
+  retry: RetryPolicy
+  concurrency: number
+  tryAgain: TryAgain
+}): Promise<Parked> {
+  const { store, consumer, runtime, log, retry, concurrency, tryAgain } = options
+  const keys = new Map<string, Key>()
+  const ready: Key[] = []
+  let sequence = await lastSequence(store, consumer)
+  /** Rows added so far: tells a look at the table that it is out of date. */
+  let arrivals = 0
+  let active = 0
+  let suspects = 0
+  let alarm: Timer | undefined
+  let alarmAt = Infinity
+  let stopped = false
+  let idle: (() => void) | undefined
+
+  const keyOf = (name: string): Key => {
+    let key = keys.get(name)
+    if (!key) {
+      key = { key: name, rows: 0, reserved: 0, dead: false, active: false, queued: false, suspect: false, nextAt: 0 }
+      keys.set(name, key)
+    }
+    return key
+  }
+
+  const forget = (key: Key): void => {
+    if (key.rows <= 0 && key.reserved === 0 && !key.active && !key.queued) keys.delete(key.key)
+  }
+
+  const enqueue = (key: Key): void => {
+    if (key.active || key.queued || key.dead || key.rows <= 0) return
+    const wait = key.nextAt - runtime.clock.now()
+    if (wait > 0) return wakeAt(key.nextAt, wait)
+    key.queued = true
+    ready.push(key)
+    pump()
+  }
+
+  const wakeAt = (at: number, wait: number): void => {
+    if (at >= alarmAt || stopped) return
+    alarm?.cancel()
+    alarmAt = at
+    alarm = runtime.timers.after(Math.min(wait, 3_600_000), () => {
+      alarmAt = Infinity
+      for (const key of keys.values()) enqueue(key)
+    })
+  }
+
+  const pump = (): void => {
+    // While it is not known which of several tries ended the process, one is made at a time.
+    const limit = suspects > 0 ? 1 : concurrency
+    while (!stopped && active < limit && ready.length > 0) {
+      const key = ready.shift()!
+      key.queued = false
+      key.active = true
+      active++
+      void drain(key)
+        .catch((error: unknown) => {
+          log.warn('Parked messages cannot be tried again now; trying later', { consumer, error })
+          key.nextAt = runtime.clock.now() + STORE_PAUSE
+        })
+        .finally(() => {
+          key.active = false
+          active--
+          clearSuspect(key)
+          forget(key)
+          enqueue(key)
+          pump()
+          if (active === 0) idle?.()
+        })
+    }
+  }
+
+  /** Tries a key's messages in order until one fails, or none is left. Rejects for trouble with the store. */
+  const drain = async (key: Key): Promise<void> => {
+    while (!stopped) {
+      const before = arrivals
+      const row = await headOf(store, consumer, key.key)
+      if (!row) {
+        // What has come since the look is not in it.
+        if (arrivals !== before) continue
+        key.rows = 0
+        return
+      }
+      key.dead = row.state === 'dead'
+      key.nextAt = row.nextAt
+      if (key.dead || row.nextAt > runtime.clock.now()) return
+      if (!(await attempt(key, row))) return
+    }
+  }
+
+  /** True when the message is out of the way. */
+  const attempt = async (key: Key, row: ParkedRow): Promise<boolean> => {
+    const started = row.started + 1
+    const begun = await store.transaction((tx) =>
+      tx.run(
+        "UPDATE dure_parked SET started = ?, state = 'waiting' WHERE consumer = ? AND message_id = ? AND started = ? AND state <> 'dead'",
+        [started, consumer, row.message.id, row.started],
+      ),
+    )
+    if (begun === 0) return true
+    let failure: { readonly error: unknown } | undefined
+    try {
+      await tryAgain(row.message, async (tx) => {
+        const removed = await tx.run('DELETE FROM dure_parked WHERE consumer = ? AND message_id = ? AND started = ?', [
+          consumer,
+          row.message.id,
+          started,
+        ])
+        return removed === 1
+      })
+    } catch (error) {
+      failure = { error }
+    }
+    if (failure) await recordFailure(key, row, started, failure.error)
+    else key.rows--
+    return failure === undefined
+  }
+
+  const isDead = (error: unknown, tries: number): boolean => error instanceof HopelessError || tries >= retry.attempts
+
+  const recordFailure = async (key: Key, row: ParkedRow, started: number, error: unknown): Promise<void> => {
+    const now = runtime.clock.now()
+    const dead = isDead(error, started)
+    const nextAt = dead ? 0 : Math.ceil(now + backoff(retry, started, runtime.random))
+    await store.transaction((tx) =>
+      tx.run(
+        `UPDATE dure_parked SET finished = ?, state = ?, next_at = ?, error = ?, first_failure = coalesce(first_failure, ?), last_failure = ?
+         WHERE consumer = ? AND message_id = ?`,
+        [started, dead ? 'dead' : 'waiting', nextAt, errorText(error), now, now, consumer, row.message.id],
+      ),
+    )
+    key.dead = dead
+    key.nextAt = nextAt
+    report(row.message, dead, error, started)
+  }
+
+  const report = (message: Message, dead: boolean, error: unknown, tries: number): void => {
+    const fields = { consumer, topic: message.type, messageId: message.id, tries, error }
+    if (dead) log.error('A message is dead; later ones of its key are held until somebody decides', fields)
+    else log.warn('A message failed and will be tried again; later ones of its key wait behind it', fields)
+  }
+
+  const clearSuspect = (key: Key): void => {
+    if (!key.suspect) return
+    key.suspect = false
+    suspects--
+  }
+
+  const arrived = (arrival: Arrival): ParkedRow => {
+    const now = runtime.clock.now()
+    const base = { consumer, key: arrival.message.key, sequence: ++sequence, message: arrival.message }
+    if ('behind' in arrival) {
+      return {
+        ...base,
+        state: 'held',
+        started: 0,
+        finished: 0,
+        nextAt: 0,
+        error: '',
+        firstFailure: undefined,
+        lastFailure: undefined,
+      }
+    }
+    const dead = isDead(arrival.failure, 1)
+    return {
+      ...base,
+      state: dead ? 'dead' : 'waiting',
+      started: 1,
+      finished: 1,
+      nextAt: dead ? 0 : Math.ceil(now + backoff(retry, 1, runtime.random)),
+      error: errorText(arrival.failure),
+      firstFailure: now,
+      lastFailure: now,
+    }
+  }
+
+  const add: Parked['add'] = async (messages) => {
+    const rows = messages.map(arrived)
+    const fresh = await store.transaction(async (tx) => {
+      const inserted: ParkedRow[] = []
+      for (const row of rows) if (await insertParked(tx, row)) inserted.push(row)
+      return inserted
+    })
+    arrivals += fresh.length
+    for (const row of fresh) {
+      const key = keyOf(row.key)
+      if (key.rows++ === 0) {
+        key.dead = row.state === 'dead'
+        key.nextAt = row.nextAt
+      }
+    }
+    for (const one of messages) if (!('behind' in one)) report(one.message, isDead(one.failure, 1), one.failure, 1)
+    for (const row of fresh) enqueue(keyOf(row.key))
+  }
+
+  const reload: Parked['reload'] = async () => {
+    const before = arrivals
+    const found = await parkedKeys(store, consumer)
+    if (arrivals !== before) return reload()
+    const present = new Set(found.map(({ key }) => key))
+    for (const key of keys.values()) if (!present.has(key.key) && !key.active) key.rows = 0
+    for (const { key: name, rows, state, nextAt } of found) {
+      const key = keyOf(name)
+      if (key.active) continue
+      key.rows = rows
+      key.dead = state === 'dead'
+      key.nextAt = state === 'held' ? 0 : nextAt
+      enqueue(key)
+    }
+    for (const key of keys.values()) forget(key)
+  }
+
+  await settleInterrupted()
+  await reload()
+
+  /** Tries that were begun and never ended: the process ended with them in hand. */
+  async function settleInterrupted(): Promise<void> {
+    const now = runtime.clock.now()
+    for (const { key: name, suspect } of await parkedKeys(store, consumer)) {
+      if (!suspect) continue
+      const row = (await headOf(store, consumer, name))!
+      const key = keyOf(name)
+      key.active = true
+      await recordFailure(
+        key,
+        row,
+        row.started,
+        new Error(`The process ended during try ${row.started} of it (or while another was being tried)`),
+      )
+      key.active = false
+      if (key.dead) continue
+      // No pause: it is the next to be tried, alone.
+      await store.transaction((tx) =>
+        tx.run('UPDATE dure_parked SET next_at = ? WHERE consumer = ? AND message_id = ?', [now, consumer, row.message.id]),
+      )
+      key.suspect = true
+      suspects++
+    }
+  }
+
+  return {
+    holds: (key) => keys.has(key),
+    reserve: (key) => void keyOf(key).reserved++,
+    release: (name) => {
+      const key = keyOf(name)
+      key.reserved--
+      enqueue(key)
+      forget(key)
+    },
+    add,
+    reload,
+    count: () => {
+      let waiting = 0
+      let dead = 0
+      for (const key of keys.values()) {
+        if (key.dead) dead += key.rows
+        else waiting += key.rows
+      }
+      return { waiting, dead, trying: active }
+    },
+    stop: async () => {
+      stopped = true
+      alarm?.cancel()
+      if (active > 0) await new Promise<void>((resolve) => void (idle = resolve))
+    },
+  }
+}
