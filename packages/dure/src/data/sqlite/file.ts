@@ -65,6 +65,8 @@ function create(file: string, service: string): void {
     db.close()
   }
   renameSync(draft, file)
+  // The new name must survive a loss of power too; Windows cannot flush a folder.
+  if (process.platform === 'win32') return
   const folder = openSync(dirname(file), 'r')
   try {
     fsyncSync(folder)
