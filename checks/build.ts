@@ -2,7 +2,7 @@
  * `npm run build`: what is published, from TypeScript to JavaScript and declarations, in order of need.
  * Nothing in this repository runs on the result: sources run as they are.
  */
-import { existsSync, globSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, runTool } from './shell.ts'
 
@@ -33,6 +33,8 @@ export async function build({ name, path }: Published): Promise<number> {
   if (code !== 0) throw new Error(`Cannot build "${name}":\n${output}`)
   const files = globSync('**/*.js', { cwd: dist }).length
   if (files === 0) throw new Error(`Cannot build "${name}": the compiler wrote no file. Look at ${path}/tsconfig.build.json.`)
+  // The licence travels with every package.
+  copyFileSync(join(root, 'LICENSE'), join(dist, 'LICENSE'))
   return files
 }
 

@@ -1,0 +1,67 @@
+/**
+ * `npm run bench -- NAME [--json FILE]`: runs one benchmark beside its peers, prints what it
+ * measured and, with `--json`, writes `{ bench, ratios, figures }`.
+ */
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Bench, BenchContext, BenchResult } from './bench.ts'
+import { installPeers } from './peers.ts'
+
+const folder = import.meta.dirname
+
+/** The benchmarks there are: folders with a file named like them. */
+export function benchNames(): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, `${entry.name}.ts`)))
+    .map(({ name }) => name)
+    .toSorted()
+}
+
+/** What was measured, as a table for people. */
+export function table({ ratios, figures }: BenchResult): string {
+  const rows = [...Object.entries(figures), ...Object.entries(ratios).map(([name, value]) => [name, value, '×'] as const)]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const format = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 })
+  const text = (value: number | readonly number[]): string =>
+    [value]
+      .flat()
+      .map((one) => format.format(one))
+      .join(', ')
+  return rows.map(([name, value, unit = '']) => `  ${name.padEnd(width)}  ${text(value).padStart(12)}${unit}`).join('\n')
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'string' } },
+    allowPositionals: true,
+  })
+  const [name] = positionals
+  const names = benchNames()
+  if (name === undefined || positionals.length > 1 || !names.includes(name)) {
+    throw new Error(
+      `Cannot run ${positionals.length === 0 ? 'a benchmark without its name' : `"${positionals.join(' ')}"`}: ` +
+        `say one of ${names.join(', ') || '(there are none yet)'}, as in: npm run bench -- ${names[0] ?? 'NAME'} --json result.json`,
+    )
+  }
+  const context: BenchContext = {
+    progress: (line) => void process.stderr.write(`${line}\n`),
+    // Resolved from here, where the peers are, and not from wherever a bench stands.
+    peer: (peer) => import(import.meta.resolve(peer)) as Promise<unknown>,
+  }
+  await installPeers(folder, context.progress)
+  const { bench } = (await import(`./${name}/${name}.ts`)) as { readonly bench: Bench }
+  const result = await bench(context)
+  console.log(`${name}\n${table(result)}`)
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ bench: name, ...result }, null, 2)}\n`)
+}
+
+if (import.meta.main) {
+  try {
+    await main()
+  } catch (error) {
+    // What a user can mend is said in words; anything else keeps its trace.
+    console.error(error instanceof Error && error.message.startsWith('Cannot') ? error.message : error)
+    process.exitCode = 1
+  }
+}
