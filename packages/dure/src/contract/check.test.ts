@@ -260,6 +260,10 @@ test('HTTP routes are checked', () => {
     found({ http: ['GET /a/{id}', 'GET /a/{lines}'] }),
     '"GET /a/{lines}", which is there already; "GET /a/{lines}", whose {lines} is an object or a list',
   )
+  assert.equal(
+    found({ http: 'GET /a', input: z.object({ of: z.object({}), by: z.object({}).optional() }) }),
+    '"GET /a", which cannot carry the field "of"',
+  )
   const a = z.object({ a: z.int() })
   const b = z.object({ b: z.int() })
   assert.deepEqual(

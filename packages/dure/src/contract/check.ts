@@ -2,7 +2,7 @@
 import type { AnyContract } from './contract.ts'
 import { STATUSES } from './errors.ts'
 import type { AnyEvent } from './event.ts'
-import { fieldsOf } from './fields.ts'
+import { fieldsOf, type Field } from './fields.ts'
 import { drawing, notASchema, type Side } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
@@ -164,7 +164,7 @@ function checkParameters(place: string, text: string, route: Route, operation: A
   const input: AnySchema | undefined = operation.input
   const bodiless = route.method === 'GET' || route.method === 'DELETE'
   if (input !== undefined && notASchema(input) !== undefined) return
-  const fields = input === undefined ? new Map<never, never>() : fieldsOf(drawing(input, 'input').annotated)
+  const fields = input === undefined ? new Map<string, Field>() : fieldsOf(drawing(input, 'input').annotated)
   if (fields === undefined) {
     if (bodiless || route.parameters.length > 0)
       report(
@@ -174,6 +174,14 @@ function checkParameters(place: string, text: string, route: Route, operation: A
       )
     return
   }
+  if (bodiless)
+    for (const [name, field] of fields)
+      if (field.required && !field.single && !field.list)
+        report(
+          place,
+          `"${text}", which cannot carry the field "${name}"`,
+          'Use POST, or fields that are one value or a list of values',
+        )
   for (const name of route.parameters) {
     const field = fields.get(name)
     if (field === undefined)

@@ -34,6 +34,10 @@ export { wireOf } from './wire.ts'
 export type { JsonSchema, Wire, WireType } from './wire.ts'
 export { parserOf } from './parse.ts'
 export type { Parsed, Parser } from './parse.ts'
+export { openapi } from './openapi.ts'
+export type { DocumentOptions, OpenApiOptions } from './openapi.ts'
+export { asyncapi } from './asyncapi.ts'
+export type { AsyncApiOptions } from './asyncapi.ts'
 export type { Side } from './json-schema.ts'
 
 /** A service's promise, as a value. */

@@ -8,6 +8,8 @@ export type Field = {
   readonly required: boolean
   /** Can be written as one piece of text: no object, no list. */
   readonly single: boolean
+  /** A list of such pieces. */
+  readonly list: boolean
 }
 
 /** Undefined when the schema is not that of an object. */
@@ -33,7 +35,12 @@ export function fieldsOf(root: JsonSchema, schema: unknown = root, depth: number
         name,
         other === undefined
           ? field
-          : { schema: field.schema, required: other.required || field.required, single: other.single && field.single },
+          : {
+              schema: field.schema,
+              required: other.required || field.required,
+              single: other.single && field.single,
+              list: other.list && field.list,
+            },
       )
     }
   return fields
@@ -43,7 +50,10 @@ function ownFields(root: JsonSchema, schema: JsonSchema): ReadonlyMap<string, Fi
   const required = new Set(Array.isArray(schema.required) ? (schema.required as string[]) : [])
   const properties = Object.entries((schema.properties as JsonSchema | undefined) ?? {})
   return new Map(
-    properties.map(([name, part]) => [name, { schema: part, required: required.has(name), single: isSingle(root, part) }]),
+    properties.map(([name, part]) => [
+      name,
+      { schema: part, required: required.has(name), single: isSingle(root, part), list: isList(root, part) },
+    ]),
   )
 }
 
@@ -61,6 +71,7 @@ function variantFields(variants: readonly ReadonlyMap<string, Field>[]): Readonl
         schema: distinct.length === 1 ? distinct[0] : { anyOf: distinct },
         required,
         single: field.single && (other?.single ?? true),
+        list: field.list && (other?.list ?? true),
       })
     }
   return fields
@@ -77,4 +88,8 @@ function isSingle(root: JsonSchema, schema: unknown, depth: number = 0): boolean
   if (types.includes('object') || types.includes('array')) return false
   const variants = [schema.anyOf, schema.oneOf, schema.allOf].flatMap((each) => (Array.isArray(each) ? (each as unknown[]) : []))
   return variants.every((each) => isSingle(root, each, depth + 1))
+}
+
+function isList(root: JsonSchema, schema: unknown): boolean {
+  return isSchema(schema) && schema.type === 'array' && schema.prefixItems === undefined && isSingle(root, schema.items ?? {})
 }

@@ -36,6 +36,21 @@ export function drawing(schema: AnySchema, side: Side): Drawing {
   return drawn
 }
 
+/** As documents show it: readers must take keys that they do not know yet, so what comes out is not closed. */
+export function shown(schema: AnySchema, side: Side): JsonSchema {
+  const { jsonSchema } = drawing(schema, side)
+  return side === 'input' ? jsonSchema : (opened(jsonSchema) as JsonSchema)
+}
+
+function opened(value: unknown, names: boolean = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => opened(each))
+  if (!isSchema(value)) return value
+  const entries = Object.entries(value).filter(([key, part]) => names || key !== 'additionalProperties' || part !== false)
+  return Object.fromEntries(
+    entries.map(([key, part]) => [key, !names && isData(key) ? part : opened(part, !names && isNames(key))]),
+  )
+}
+
 /** Whether it is a schema at all, and if not, what to do about it. */
 export function notASchema(schema: unknown): Omit<Misfit, 'where'> | undefined {
   const fix =

@@ -1,0 +1,99 @@
+/** AsyncAPI 3 of the events that services announce. */
+import { components, pascal } from './components.ts'
+import type { AnyContract } from './contract.ts'
+import type { AnyEvent } from './event.ts'
+import { shown } from './json-schema.ts'
+import { info, tagOf, type DocumentOptions } from './openapi.ts'
+import { isData, isNames, isSchema } from './shape.ts'
+import type { JsonSchema } from './wire.ts'
+
+export type AsyncApiOptions = DocumentOptions & {
+  /** Brokers by name: `{ production: { host: 'kafka.example.com:9092', protocol: 'kafka' } }`. */
+  readonly servers?: Readonly<Record<string, { readonly host: string; readonly protocol: string; readonly description?: string }>>
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Draws an AsyncAPI 3 document: a channel for each event, its message a CloudEvents 1.0 envelope around the data. */
+export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOptions): Json {
+  const book = components()
+  const channels: Record<string, Json> = {}
+  const operations: Record<string, Json> = {}
+  const messages: Record<string, Json> = {}
+  for (const contract of contracts) {
+    for (const event of contract.events) {
+      const { name } = event
+      messages[name] = drawMessage(event, book.add(shown(event.schema, 'output'), pascal(name)))
+      channels[name] = { address: name, ...described(event), messages: { [name]: { $ref: `#/components/messages/${name}` } } }
+      operations[`${contract.name}.${name}`] = {
+        action: 'send',
+        channel: { $ref: `#/channels/${name}` },
+        summary: `${contract.name} announces ${name}`,
+        tags: [{ name: contract.name }],
+        messages: [{ $ref: `#/channels/${name}/messages/${name}` }],
+      }
+    }
+  }
+  return {
+    asyncapi: '3.0.0',
+    info: { ...info(contracts, options), tags: contracts.map(tagOf) },
+    defaultContentType: 'application/cloudevents+json',
+    ...(options.servers !== undefined && { servers: options.servers }),
+    channels,
+    operations,
+    components: { messages, schemas: draft07(book.schemas(), true) },
+  }
+}
+
+// Attribute names of extensions are lower case: CloudEvents 1.0, "Naming conventions"; partitionkey is of its partitioning extension.
+function drawMessage(event: AnyEvent, data: JsonSchema): Json {
+  const text = { type: 'string' }
+  return {
+    name: event.name,
+    title: pascal(event.name),
+    ...described(event),
+    contentType: 'application/cloudevents+json',
+    correlationId: { location: '$message.payload#/correlationid' },
+    payload: {
+      type: 'object',
+      properties: {
+        specversion: { const: '1.0' },
+        id: { type: 'string', description: 'UUIDv7, made once: consumers deduplicate by it' },
+        source: { type: 'string', description: 'The service that announces it' },
+        type: { const: event.name },
+        time: { type: 'string', format: 'date-time' },
+        datacontenttype: { const: 'application/json' },
+        partitionkey: { type: 'string', description: 'Events of one key keep their order' },
+        schemaversion: { type: 'integer', minimum: 1, maximum: event.version, description: 'Version of the schema of the data' },
+        correlationid: text,
+        causationid: text,
+        traceparent: text,
+        data: draft07(data),
+      },
+      required: ['specversion', 'id', 'source', 'type', 'time', 'partitionkey', 'schemaversion', 'correlationid', 'data'],
+    },
+    'x-dure-schema-version': event.version,
+  }
+}
+
+const described = (event: AnyEvent): Json => (event.description === undefined ? {} : { description: event.description })
+
+/** AsyncAPI's schemas are of JSON Schema draft 7, which says tuples and what stands beside a reference otherwise. */
+function draft07(value: unknown, names: boolean = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => draft07(each))
+  if (!isSchema(value)) return value
+  if (names) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, draft07(part)]))
+  const { prefixItems, items, $ref, ...others } = value
+  const rest = Object.fromEntries(
+    Object.entries(others).map(([key, part]) => [key, isData(key) ? part : draft07(part, isNames(key))]),
+  )
+  const made: Record<string, unknown> = { ...rest }
+  if (prefixItems !== undefined) {
+    made.items = draft07(prefixItems)
+    if (items !== undefined) made.additionalItems = draft07(items)
+  } else if (items !== undefined) made.items = draft07(items)
+  if ($ref === undefined) return made
+  return Object.keys(made).length === 0
+    ? { $ref }
+    : { ...made, allOf: [{ $ref }, ...((made.allOf as unknown[] | undefined) ?? [])] }
+}
