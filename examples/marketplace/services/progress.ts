@@ -25,6 +25,13 @@ export function advance(from: OrderStatus, to: OrderStatus): readonly OrderStatu
   return start < 0 ? [] : WAY.slice(start + 1, end + 1)
 }
 
+/** Whether an order in this status has passed the other, or is in it. */
+export function isBehind(status: OrderStatus, passed: OrderStatus): boolean {
+  if (status === passed) return true
+  const [at, then] = [WAY.indexOf(status as Stage), WAY.indexOf(passed as Stage)]
+  return then >= 0 && at > then
+}
+
 /** The statuses from which an order can come to `to`. */
 export function before(to: OrderStatus): readonly OrderStatus[] {
   return WAY.filter((from) => advance(from, to).length > 0)

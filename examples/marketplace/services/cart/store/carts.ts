@@ -115,31 +115,15 @@ export async function checkoutOf(
   return row && { items: JSON.parse(row.items) as unknown[], dropped: JSON.parse(row.dropped) as unknown[] }
 }
 
-export async function cartTotals(read: Db): Promise<{ carts: number; items: number; checkouts: number; replicas: number }> {
-  return read
-    .selectNoFrom((eb) => [
-      eb
-        .selectFrom('carts')
-        .select((e) => e.fn.countAll<number>().as('n'))
-        .$notNull()
-        .as('carts'),
-      eb
-        .selectFrom('cart_items')
-        .select((e) => e.fn.countAll<number>().as('n'))
-        .$notNull()
-        .as('items'),
-      eb
-        .selectFrom('carts')
-        .select(sql<number>`coalesce(sum(checkouts), 0)`.as('n'))
-        .$notNull()
-        .as('checkouts'),
-      eb
-        .selectFrom('product_replicas')
-        .select((e) => e.fn.countAll<number>().as('n'))
-        .$notNull()
-        .as('replicas'),
-    ])
-    .executeTakeFirstOrThrow() as Promise<{ carts: number; items: number; checkouts: number; replicas: number }>
+export type CartTotals = { carts: number; items: number; checkouts: number; replicas: number }
+
+export async function cartTotals(read: Db): Promise<CartTotals> {
+  const { rows } = await sql<CartTotals>`select
+    (select count(*) from carts) as carts,
+    (select count(*) from cart_items) as items,
+    (select coalesce(sum(checkouts), 0) from carts) as checkouts,
+    (select count(*) from product_replicas) as replicas`.execute(read)
+  return rows[0]!
 }
 
 /** Gives every cart up; the products stay, as new. */

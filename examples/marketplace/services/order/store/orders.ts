@@ -1,0 +1,129 @@
+import { sql, type Kysely } from 'dure/data'
+import { advance, isBehind } from '../../progress.ts'
+import type { OrderStatus } from '../../values.ts'
+import type { PricedLine, Totals } from '../domain/totals.ts'
+import type { OrderTables } from './tables.ts'
+
+type Db = Kysely<OrderTables>
+
+export async function isOrdered(tx: Db, checkoutId: string): Promise<boolean> {
+  const row = await tx.selectFrom('orders').select('order_id').where('checkout_id', '=', checkoutId).executeTakeFirst()
+  return row !== undefined
+}
+
+/** The customer's next order number. Taken in the order's own transaction, so none is ever skipped. */
+export async function takeOrderId(tx: Db, customerId: number): Promise<number> {
+  const { next_order_id: next } = await tx
+    .insertInto('customer_orders')
+    .values({ customer_id: customerId, next_order_id: 2 })
+    .onConflict((conflict) =>
+      conflict.column('customer_id').doUpdateSet({ next_order_id: sql`customer_orders.next_order_id + 1` }),
+    )
+    .returning('next_order_id')
+    .executeTakeFirstOrThrow()
+  return next - 1
+}
+
+const DAYS_TO_DELIVER = 5 * 24 * 60 * 60 * 1000
+
+export async function insertOrder(
+  tx: Db,
+  order: {
+    customerId: number
+    orderId: number
+    checkoutId: string
+    instanceId: string
+    invoiceNumber: string
+    now: number
+    lines: readonly PricedLine[]
+    totals: Totals
+  },
+): Promise<void> {
+  const { customerId, orderId, now, lines, totals } = order
+  const key = { customer_id: customerId, order_id: orderId }
+  await tx
+    .insertInto('orders')
+    .values({
+      ...key,
+      checkout_id: order.checkoutId,
+      instance_id: order.instanceId,
+      invoice_number: order.invoiceNumber,
+      status: 'INVOICED',
+      purchase_date: now,
+      estimated_delivery_date: now + DAYS_TO_DELIVER,
+      count_items: lines.length,
+      total_items: totals.totalItems,
+      total_incentive: totals.totalIncentive,
+      total_amount: totals.totalAmount,
+      total_freight: totals.totalFreight,
+      total_invoice: totals.totalInvoice,
+    })
+    .execute()
+  await tx
+    .insertInto('order_items')
+    .values(
+      lines.map((line) => ({
+        ...key,
+        order_item_id: line.orderItemId,
+        seller_id: line.sellerId,
+        product_id: line.productId,
+        product_name: line.productName,
+        unit_price: line.unitPrice,
+        quantity: line.quantity,
+        freight_value: line.freightValue,
+        total_items: line.totalItems,
+        total_incentive: line.totalIncentive,
+        total_amount: line.totalAmount,
+      })),
+    )
+    .execute()
+  await tx
+    .insertInto('order_history')
+    .values({ ...key, status: 'INVOICED', created_at: now })
+    .execute()
+}
+
+const DATE_OF: Partial<Record<OrderStatus, 'payment_date' | 'delivered_carrier_date' | 'delivered_customer_date'>> = {
+  PAYMENT_PROCESSED: 'payment_date',
+  IN_TRANSIT: 'delivered_carrier_date',
+  DELIVERED: 'delivered_customer_date',
+}
+
+/**
+ * Takes an order on to a status it was told of. News that is overtaken by later news changes no status, but it
+ * knows best when its own step was.
+ */
+export async function moveOrder(tx: Db, customerId: number, orderId: number, to: OrderStatus, at: number): Promise<void> {
+  const order = await tx
+    .selectFrom('orders')
+    .select('status')
+    .where('customer_id', '=', customerId)
+    .where('order_id', '=', orderId)
+    .executeTakeFirst()
+  if (order === undefined) return
+  const passed = advance(order.status, to)
+  if (passed.length === 0 && !isBehind(order.status, to)) return
+  const steps = passed.length > 0 ? passed : [to]
+  const dates: Partial<Record<(typeof DATE_OF)['DELIVERED'] & string, number>> = {}
+  for (const step of steps) {
+    const date = DATE_OF[step]
+    if (date !== undefined) dates[date] = at
+  }
+  if (passed.length > 0 || Object.keys(dates).length > 0) {
+    await tx
+      .updateTable('orders')
+      .set({ ...(passed.length > 0 && { status: to }), ...dates })
+      .where('customer_id', '=', customerId)
+      .where('order_id', '=', orderId)
+      .execute()
+  }
+  await tx
+    .insertInto('order_history')
+    .values(steps.map((status) => ({ customer_id: customerId, order_id: orderId, status, created_at: at })))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['customer_id', 'order_id', 'status'])
+        .doUpdateSet((eb) => ({ created_at: eb.ref('excluded.created_at') })),
+    )
+    .execute()
+}

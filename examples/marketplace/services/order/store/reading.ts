@@ -1,0 +1,102 @@
+import { sql, type Kysely } from 'dure/data'
+import { isAfter } from '../../cursor.ts'
+import { tallyOf } from '../../tally.ts'
+import type { OrderTables } from './tables.ts'
+
+type Db = Kysely<OrderTables>
+type Row = OrderTables['orders']
+export type WholeOrder = { order: Row; items: OrderTables['order_items'][]; history: OrderTables['order_history'][] }
+
+/** A customer's newest orders, newest first. */
+export async function ordersOf(read: Db, customerId: number, limit: number): Promise<WholeOrder[]> {
+  const orders = await read
+    .selectFrom('orders')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .orderBy('order_id', 'desc')
+    .limit(limit)
+    .execute()
+  const oldest = orders.at(-1)?.order_id
+  if (oldest === undefined) return []
+  const items = await read
+    .selectFrom('order_items')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .where('order_id', '>=', oldest)
+    .orderBy('order_id')
+    .orderBy('order_item_id')
+    .execute()
+  const history = await read
+    .selectFrom('order_history')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .where('order_id', '>=', oldest)
+    .execute()
+  const [itemsOf, historyOf] = [Map.groupBy(items, (row) => row.order_id), Map.groupBy(history, (row) => row.order_id)]
+  return orders.map((order) => ({
+    order,
+    items: itemsOf.get(order.order_id) ?? [],
+    history: historyOf.get(order.order_id) ?? [],
+  }))
+}
+
+export async function listOrders(read: Db, page: { after?: string | undefined; limit: number }): Promise<Row[]> {
+  return read
+    .selectFrom('orders')
+    .selectAll()
+    .where(isAfter(['customer_id', 'order_id'], page.after))
+    .orderBy('customer_id')
+    .orderBy('order_id')
+    .limit(page.limit)
+    .execute()
+}
+
+export type OrderTotals = {
+  orders: number
+  customers: number
+  customersWithHoles: number
+  byStatus: Record<string, number>
+  totalInvoice: number
+  totalIncentive: number
+  paid: { orders: number; totalInvoice: number; totalIncentive: number }
+}
+
+export async function orderTotals(read: Db): Promise<OrderTotals> {
+  const sums = await read
+    .selectFrom('orders')
+    .select([
+      sql<number>`count(*)`.as('orders'),
+      sql<number>`coalesce(sum(total_invoice), 0)`.as('totalInvoice'),
+      sql<number>`coalesce(sum(total_incentive), 0)`.as('totalIncentive'),
+    ])
+    .executeTakeFirstOrThrow()
+  const paid = await read
+    .selectFrom('orders')
+    .select([
+      sql<number>`count(*)`.as('orders'),
+      sql<number>`coalesce(sum(total_invoice), 0)`.as('totalInvoice'),
+      sql<number>`coalesce(sum(total_incentive), 0)`.as('totalIncentive'),
+    ])
+    .where('status', 'not in', ['INVOICED', 'PAYMENT_FAILED'])
+    .executeTakeFirstOrThrow()
+  const statuses = await read
+    .selectFrom('orders')
+    .select(['status as name', sql<number>`count(*)`.as('count')])
+    .groupBy('status')
+    .execute()
+  // Numbers from 1 to n without a hole: as many orders as the highest number, and one less than the next.
+  const { rows: holes } = await sql<{ customers: number; customersWithHoles: number }>`
+    select count(*) as customers, coalesce(sum(case when n <> highest or highest <> next - 1 then 1 else 0 end), 0) as "customersWithHoles"
+    from (
+      select count(*) as n, max(o.order_id) as highest, max(c.next_order_id) as next
+      from orders o join customer_orders c on c.customer_id = o.customer_id group by o.customer_id
+    ) as per_customer`.execute(read)
+  return { ...sums, ...holes[0]!, byStatus: tallyOf(statuses), paid }
+}
+
+export async function deleteOrders(tx: Db): Promise<void> {
+  await tx.deleteFrom('order_history').execute()
+  await tx.deleteFrom('order_items').execute()
+  await tx.deleteFrom('orders').execute()
+  await tx.deleteFrom('customer_orders').execute()
+}

@@ -1,0 +1,56 @@
+import { Pool } from 'undici'
+import type { Charge, Outcome, PaymentProvider } from '../domain/provider.ts'
+
+/** No usable answer came from the payment provider. Whether it charged is not known; the same key may be tried again. */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError'
+}
+
+export type HttpProvider = PaymentProvider & { readonly close: () => Promise<void> }
+
+/** A provider spoken to over HTTP. It makes one attempt a charge: trying again is the message's business, which outlives a crash. */
+export function httpProvider(options: {
+  /** Where the provider listens, e.g. `http://127.0.0.1:9000`. */
+  readonly url: string
+  /** Milliseconds to wait for an answer. Default 2,000. */
+  readonly timeout?: number
+}): HttpProvider {
+  const { url, timeout = 2_000 } = options
+  const pool = new Pool(url, { connections: 32, connectTimeout: timeout, headersTimeout: timeout, bodyTimeout: timeout })
+
+  const send = async (path: string, headers: Record<string, string>, body: unknown, signal?: AbortSignal): Promise<unknown> => {
+    try {
+      const { statusCode, body: answer } = await pool.request({
+        method: 'POST',
+        path,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+        signal: signal ?? null,
+      })
+      const text = await answer.text()
+      if (statusCode !== 200)
+        throw new ProviderError(`The payment provider answered ${statusCode} to ${path}: ${text.slice(0, 200)}`)
+      return JSON.parse(text) as unknown
+    } catch (cause) {
+      if (cause instanceof ProviderError) throw cause
+      const { message } = cause as Error
+      throw new ProviderError(`Cannot get an answer of the payment provider at ${url}: ${message}`, { cause })
+    }
+  }
+
+  return {
+    charge: async ({ key, ...charge }: Charge, signal) =>
+      outcomeOf(await send('/charges', { 'idempotency-key': key }, charge, signal)),
+    forget: async () => {
+      await send('/forget', {}, {})
+    },
+    close: () => pool.destroy(),
+  }
+}
+
+function outcomeOf(answer: unknown): Outcome {
+  const { status, reason } = (answer ?? {}) as { status?: unknown; reason?: unknown }
+  if (status === 'succeeded') return { status }
+  if (status === 'declined') return { status, reason: typeof reason === 'string' ? reason : 'declined' }
+  throw new ProviderError(`The payment provider's answer has the unknown status ${JSON.stringify(status)}`)
+}

@@ -1,0 +1,23 @@
+/**
+ * The port to whoever moves the money. It is outside and unreliable: a charge that failed may have happened all the
+ * same, so each carries a key, and a charge with a known key is answered as before and not made again.
+ */
+export type PaymentProvider = {
+  /** @throws when no answer came; try again later with the same key */
+  readonly charge: (charge: Charge, signal: AbortSignal) => Promise<Outcome>
+  /** Forgets every charge: for a marketplace that starts anew. */
+  readonly forget: () => Promise<void>
+}
+
+export type Charge = {
+  /** The invoice's number. */
+  readonly key: string
+  readonly customerId: number
+  /** Cents. */
+  readonly amount: number
+  readonly method: 'CREDIT_CARD' | 'BOLETO' | 'VOUCHER' | 'DEBIT_CARD'
+  readonly installments: number
+  readonly card: { readonly number: string; readonly holder: string; readonly expiration: string } | undefined
+}
+
+export type Outcome = { readonly status: 'succeeded' } | { readonly status: 'declined'; readonly reason: string }
