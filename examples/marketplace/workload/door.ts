@@ -47,7 +47,7 @@ export function doorClient(options: { url: string; connections: number; timeout:
     keepAliveTimeout: 30_000,
   })
   // A stream stands open for long: it must neither take a place in the pool nor end when it is silent.
-  const streams = new Pool(origin, { headersTimeout: timeout, bodyTimeout: 0 })
+  const streams = new Pool(origin, { headersTimeout: 0, bodyTimeout: 0 })
   const send: DoorClient['send'] = (method, path, body) =>
     new Promise((resolve) => {
       const text = body === undefined ? null : JSON.stringify(body)

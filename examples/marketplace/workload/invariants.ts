@@ -1,0 +1,20 @@
+import { checkBookkeeping } from './invariants-bookkeeping.ts'
+import { checkCatalogue } from './invariants-catalogue.ts'
+import { checkTransactions } from './invariants-transactions.ts'
+import { NOTHING_OBSERVED, type Facts, type Observed } from './facts.ts'
+
+/** Something that must hold, whether it does, and the numbers that were compared. */
+export type Invariant = { readonly name: string; readonly ok: boolean; readonly detail: string }
+
+/**
+ * Everything that must hold once the marketplace is quiet. `observed` is what somebody who sent transactions
+ * knows of them; without it only what the services say is held against itself.
+ */
+export function checkInvariants(facts: Facts, observed: Observed = NOTHING_OBSERVED): Invariant[] {
+  return [...checkCatalogue(facts, observed), ...checkBookkeeping(facts, observed), ...checkTransactions(facts, observed)]
+}
+
+/** One line: `✓ name — detail`. */
+export function describeInvariant({ name, ok, detail }: Invariant): string {
+  return `${ok ? '✓' : '✗'} ${name} — ${detail}`
+}

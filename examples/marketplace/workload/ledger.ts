@@ -1,0 +1,66 @@
+import type { TransactionType } from './mix.ts'
+import { TRANSACTIONS } from './mix.ts'
+import type { DashboardFact, Observed } from './facts.ts'
+import type { ShownItem, TrackedUpdate } from './anomalies.ts'
+import { latencies, type Latencies, type LatencySummary } from './statistics.ts'
+
+/** A checkout whose cart might show a replication anomaly: it held several products of one seller. */
+export type Suspect = { readonly customer: number; readonly tid: string }
+
+/** Everything a run remembers: what it measured, and what it must find again when all is quiet. */
+export type Ledger = {
+  readonly finished: (type: TransactionType, ms: number) => void
+  readonly aborted: (type: TransactionType) => void
+  /** Counts an answer that was not hoped for, such as `checkout: 405`. */
+  readonly complain: (what: string) => void
+  readonly complaints: () => ReadonlyMap<string, number>
+  readonly summary: (type: TransactionType) => LatencySummary & { readonly aborts: number }
+  readonly total: () => number
+  readonly acceptedCheckouts: Set<string>
+  readonly acceptedUpdates: Set<string>
+  readonly unknown: Set<string>
+  readonly suspects: Suspect[]
+  readonly updates: Map<string, TrackedUpdate[]>
+  readonly seeDashboard: (dashboard: DashboardFact) => void
+  readonly observed: (suppliedBefore: number | undefined) => Observed
+}
+
+export type { ShownItem }
+
+/** A run sees no more dashboards than this; they are samples. */
+const MOST_DASHBOARDS = 1000
+/** Kinds of answers are few; if they are not, the first many must do. */
+const MOST_COMPLAINTS = 100
+
+export function openLedger(): Ledger {
+  const measured = {} as Record<TransactionType, { latencies: Latencies; aborts: number }>
+  for (const type of TRANSACTIONS) measured[type] = { latencies: latencies(), aborts: 0 }
+  const complaints = new Map<string, number>()
+  const dashboards: DashboardFact[] = []
+  const acceptedCheckouts = new Set<string>()
+  const acceptedUpdates = new Set<string>()
+  const unknown = new Set<string>()
+  let total = 0
+  return {
+    finished: (type, ms) => {
+      total++
+      measured[type].latencies.record(ms)
+    },
+    aborted: (type) => void measured[type].aborts++,
+    complain: (what) => {
+      if (complaints.has(what) || complaints.size < MOST_COMPLAINTS) complaints.set(what, (complaints.get(what) ?? 0) + 1)
+    },
+    complaints: () => complaints,
+    summary: (type) => ({ ...measured[type].latencies.summary(), aborts: measured[type].aborts }),
+    total: () => total,
+    acceptedCheckouts,
+    acceptedUpdates,
+    unknown,
+    suspects: [],
+    updates: new Map(),
+    seeDashboard: (dashboard) => {
+      if (dashboards.length < MOST_DASHBOARDS) dashboards.push(dashboard)
+    },
+    observed: (suppliedBefore) => ({ suppliedBefore, acceptedCheckouts, acceptedUpdates, unknown, dashboards }),
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The workload of the Online Marketplace benchmark, as a process of its own: `npm run workload -- --url U --seconds N`.
+ * It keeps a fixed number of transactions outstanding, measures them, waits for quiet and checks every invariant.
+ */
+import { writeFileSync } from 'node:fs'
+import { createDriver, type Driver } from './driver.ts'
+import { doorClient, type DoorClient } from './door.ts'
+import { describeFlags, flag, FlagError, numberFlag, readFlags, textFlag } from './flags.ts'
+import { describeInvariant } from './invariants.ts'
+import { TRANSACTIONS } from './mix.ts'
+import { showProgress } from './progress.ts'
+import { describeFigures, workloadReport } from './report.ts'
+import { runFlags, sessionOptions } from './run-flags.ts'
+import { findAnomalies, verify } from './verify.ts'
+
+const FLAGS = {
+  url: flag({ ...textFlag('U', "Where the marketplace's HTTP door is", 'http://127.0.0.1:8080'), read: readUrl }),
+  seconds: numberFlag({ help: 'How long to send transactions; 0 only checks the invariants', fallback: 60 }),
+  ...runFlags(1),
+  quiet: numberFlag({ help: 'Seconds to wait for quiet after the run', fallback: 120, least: 1 }),
+  json: textFlag('FILE', 'Write figures and invariants to this file'),
+}
+
+const HELP = `Usage: npm run workload -- [flags]
+
+Runs the Online Marketplace workload in a closed loop, then checks every invariant.
+Latency is the response time for dashboard and delivery; for checkout and updates it is the time
+until the transaction's mark arrives. Customers add items at the price the driver tracked itself.
+
+${describeFlags(FLAGS)}
+`
+
+function readUrl(text: string): string {
+  const url = new URL(/^https?:\/\//.test(text) ? text : `http://${text}`)
+  return url.origin
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const flags = readFlags(FLAGS, words)
+  if (!flags) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const door = doorClient({ url: flags.url, connections: flags.concurrency, timeout: 5000 })
+  const stopping = new AbortController()
+  const interrupt = (): void => stopping.abort(new Error('The run was interrupted'))
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  let driver: Driver | undefined
+  try {
+    driver = await createDriver({
+      door,
+      concurrency: flags.concurrency,
+      seed: flags.seed,
+      mix: flags.mix,
+      sessions: sessionOptions(flags),
+    })
+    return await report(driver, door, flags, stopping.signal)
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    await driver?.stop()
+    await door.close()
+  }
+}
+
+async function report(
+  driver: Driver,
+  door: DoorClient,
+  flags: { seconds: number; quiet: number; json: string | undefined; concurrency: number },
+  signal: AbortSignal,
+): Promise<number> {
+  const { ledger, population } = driver
+  const print = (line: string): void => void process.stdout.write(`${line}\n`)
+  print(
+    `${population.products.length.toLocaleString('en')} products of ${population.shelves.length.toLocaleString('en')} sellers, ` +
+      `${population.customers.length.toLocaleString('en')} customers; ${flags.concurrency} transactions outstanding`,
+  )
+  const progress = showProgress({ terminal: process.stderr, line: liveLine(driver, flags.seconds) })
+  const { seconds } = await driver.run(flags.seconds, signal).finally(progress.stop)
+  if (signal.aborted) print('Interrupted: checking what was done so far')
+  const { invariants, quietAfter } = await verify({
+    door,
+    ledger,
+    suppliedBefore: population.supplied,
+    seconds: flags.quiet,
+  })
+  const { anomalies, carts } = await findAnomalies(door, ledger)
+  const result = workloadReport({ ledger, seconds: flags.seconds === 0 ? 0 : seconds, anomalies, invariants })
+  if (flags.seconds > 0) for (const line of describeFigures(result)) print(line)
+  for (const [answer, count] of ledger.complaints()) print(`  ${count.toLocaleString('en')} × ${answer}`)
+  print(`${anomalies} anomalies in ${carts.toLocaleString('en')} carts with several products of one seller`)
+  print(`quiet after ${(quietAfter / 1000).toFixed(1)} s`)
+  for (const invariant of invariants) print(describeInvariant(invariant))
+  if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, undefined, 2)}\n`)
+  return invariants.every(({ ok }) => ok) ? 0 : 1
+}
+
+/** `12 s of 60 · 1,034 transactions a second · checkout 310 … · 7 aborts · 31 waiting for their mark`, the rate since last shown. */
+function liveLine({ ledger, marks }: Driver, seconds: number): () => string {
+  const begun = performance.now()
+  let [shownAt, shownTotal] = [begun, 0]
+  return () => {
+    const now = performance.now()
+    const total = ledger.total()
+    const rate = now > shownAt ? Math.round(((total - shownTotal) * 1000) / (now - shownAt)) : 0
+    shownAt = now
+    shownTotal = total
+    const parts = TRANSACTIONS.map((type) => `${type} ${ledger.summary(type).count.toLocaleString('en')}`)
+    const aborts = TRANSACTIONS.reduce((sum, type) => sum + ledger.summary(type).aborts, 0)
+    const elapsed = Math.min(seconds, Math.round((now - begun) / 1000))
+    return `${elapsed} s of ${seconds} · ${rate.toLocaleString('en')} tx/s · ${parts.join(' ')} · aborts ${aborts} · waiting ${marks.waiting()}`
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  // What a person can mend is said in a sentence; anything else is a defect and shows where.
+  const known = error instanceof FlagError || ['DoorError', 'NotQuietError'].includes((error as Error).name)
+  process.stderr.write(`${known ? (error as Error).message : String((error as Error).stack ?? error)}\n`)
+  process.exitCode = error instanceof FlagError ? 2 : 1
+}
