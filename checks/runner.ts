@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { stripVTControlCharacters } from 'node:util'
 import { NEEDS_SERVER } from './servers.ts'
 
 const PLACES = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'checks/**/*.test.ts', 'docs/**/*.test.ts', 'bench/*.test.ts']
@@ -55,7 +56,7 @@ export async function runTests(options: {
   })
   for await (const text of events.compose(new spec())) {
     // The summary begins here; what was not run must be said before it, so that the summary stays last.
-    if (notRun.size > 0 && /^ℹ tests /m.test(stripColor(String(text))))
+    if (notRun.size > 0 && /^ℹ tests /m.test(stripVTControlCharacters(String(text))))
       options.write(notRunNotice(notRun, options.requireServers))
     options.write(String(text))
   }
@@ -66,11 +67,6 @@ function notRunNotice(notRun: Outcome['notRun'], required: boolean): string {
   const rows = [...notRun].map(([server, names]) => `  ${server}: ${names.length} tests not run, such as "${names[0]}"\n`)
   const consequence = required ? 'DURE_REQUIRE_SERVERS=1 makes this a failure.' : 'Install what is missing with: npm run servers'
   return `\n${'!'.repeat(80)}\nNOT RUN, for want of a server:\n${rows.join('')}${consequence}\n${'!'.repeat(80)}\n\n`
-}
-
-function stripColor(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- colours are control characters
-  return text.replaceAll(/\u001b\[\d+m/g, '')
 }
 
 if (import.meta.main) {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 export type Ran = { readonly code: number; readonly output: string }
 
@@ -17,6 +18,7 @@ export function run(command: string, args: readonly string[], cwd: string = root
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.on('error', (cause) => reject(new Error(`Cannot run "${command}": ${cause.message}`, { cause })))
-    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+    // Some tools colour what they say in CI, whatever they are told.
+    child.on('close', (code) => resolve({ code: code ?? 1, output: stripVTControlCharacters(output) }))
   })
 }

@@ -65,6 +65,11 @@ export const lengths = { limit: 600, listed: 300 } as const
 /** Where there must be files, or something is wrong with the check itself. */
 export const mustHaveFiles: readonly string[] = ['packages', 'examples']
 
+/** The one kind of file that a tool loads by its path, and so by no name: an application's system. */
+export function mayExportDefault(path: string): boolean {
+  return !path.startsWith('packages/dure/') && /(^|[./])system\.ts$/.test(path)
+}
+
 /** Tests and what only tests use: may look to the right, through doors. */
 export function isTest(path: string): boolean {
   return path.endsWith('.test.ts') || path.endsWith('.test-support.ts')

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import type { Finding } from './finding.ts'
-import { lengths, vagueNames } from './rules.ts'
+import { lengths, mayExportDefault, vagueNames } from './rules.ts'
 import type { Source, Tree } from './sources.ts'
 
 /** What a file may look like: named exports, no barrels but doors, a length one can read, a name that says something. */
@@ -23,6 +23,7 @@ export function longFiles({ sources }: Tree): readonly { readonly path: string; 
 }
 
 function defaultExports({ path, exports, lineOf }: Source): readonly Finding[] {
+  if (mayExportDefault(path)) return []
   return exports
     .filter(({ entries }) => entries.some(({ exportName }) => exportName.kind === 'Default' || exportName.name === 'default'))
     .map(({ start }) => ({
