@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
@@ -55,6 +55,8 @@ export function openBrokerFile(directory: string, durability: 'power' | 'process
   let db: DatabaseSync | undefined
   try {
     mkdirSync(directory, { recursive: true })
+    if (!existsSync(path)) create(path)
+    else if (statSync(path).size === 0) throw damaged(path, 'it is empty')
     db = new DatabaseSync(path)
     // One process owns the file: offsets are counted in memory. The lock goes with the process, even a killed one.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -62,7 +64,7 @@ export function openBrokerFile(directory: string, durability: 'power' | 'process
     db.exec(`PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'OFF'}`)
     db.exec('PRAGMA wal_autocheckpoint = 4000')
     checkWhole(db, path)
-    makeTables(db, path)
+    checkVersion(db, path)
     return { path, db, explain }
   } catch (error) {
     db?.close()
@@ -82,17 +84,26 @@ function checkWhole(db: DatabaseSync, path: string): void {
   if (verdict !== 'ok') throw damaged(path, verdict)
 }
 
-function makeTables(db: DatabaseSync, path: string): void {
+/** A new file gets its name only when it is whole, so that an empty one is always a damaged one. */
+function create(path: string): void {
+  const draft = `${path}.new`
+  rmSync(draft, { force: true })
+  const db = new DatabaseSync(draft)
+  try {
+    db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`)
+  } finally {
+    db.close()
+  }
+  renameSync(draft, path)
+}
+
+function checkVersion(db: DatabaseSync, path: string): void {
   const version = numberOf(db, 'PRAGMA user_version')
   if (version === SCHEMA) return
-  const tables = numberOf(db, 'SELECT count(*) FROM sqlite_schema')
-  if (version !== 0 || tables > 0) {
-    throw new CallError(
-      'FAILED_PRECONDITION',
-      `Cannot open the broker file "${path}": it is not a broker file of version ${SCHEMA} (found version ${version}); use another directory, or the release that wrote it`,
-    )
-  }
-  db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`)
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    `Cannot open the broker file "${path}": it is not a broker file of version ${SCHEMA} (found version ${version}); use another directory, or the release that wrote it`,
+  )
 }
 
 function numberOf(db: DatabaseSync, sql: string): number {

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import type { BrokerFeatures, Rig } from './broker.conformance.ts'
+import { isCallError, numberOf, until } from './broker.conformance.ts'
+import { HopelessError } from './hopeless.ts'
+
+/** The cases of queues: competing consumers, leases, delay, attempts, the dead. */
+export function queueConformance(
+  broker: (title: string, work: (rig: Rig) => Promise<void>) => void,
+  features: BrokerFeatures,
+): void {
+  broker('gives every message of a queue to one of the competing receivers', async (rig) => {
+    const { broker: b, queue } = rig
+    const taken: [number, number][] = []
+    for (const receiver of [1, 2]) {
+      await b.receive({
+        queue,
+        concurrency: 2,
+        handle: async (message) => {
+          await rig.runtime.timers.sleep(1)
+          taken.push([receiver, numberOf(message)])
+        },
+      })
+    }
+    await b.send(Array.from({ length: 40 }, (_, n) => rig.job(n)))
+    await until(() => taken.length >= 40)
+    assert.deepEqual(
+      taken.map(([, n]) => n).sort((a, z) => a - z),
+      Array.from({ length: 40 }, (_, n) => n),
+    )
+    assert.deepEqual([...new Set(taken.map(([receiver]) => receiver))].sort(), [1, 2])
+  })
+
+  broker('works on no more of a queue at once than asked, and in order of arrival', async (rig) => {
+    const { broker: b, queue } = rig
+    let open = 0
+    let most = 0
+    const order: number[] = []
+    await b.send(Array.from({ length: 20 }, (_, n) => rig.job(n)))
+    await b.receive({
+      queue,
+      concurrency: 3,
+      handle: async (message) => {
+        order.push(numberOf(message))
+        most = Math.max(most, ++open)
+        await rig.runtime.timers.sleep(1)
+        open--
+      },
+    })
+    await until(() => order.length === 20)
+    assert.ok(most <= 3, `${most} at once`)
+    assert.deepEqual(
+      order,
+      Array.from({ length: 20 }, (_, n) => n),
+    )
+  })
+
+  broker('brings a rejected message again, and counts its attempts', async (rig) => {
+    const { broker: b, queue } = rig
+    const attempts: number[] = []
+    const errors: unknown[] = []
+    await b.receive({
+      queue,
+      onError: (error) => void errors.push(error),
+      handle: async (_message, { attempt }) => {
+        attempts.push(attempt)
+        if (attempt < 3) throw new Error('not now')
+      },
+    })
+    await b.send([rig.job(1)])
+    await until(() => attempts.length === 3)
+    assert.deepEqual(attempts, [1, 2, 3])
+    assert.equal(errors.length, 2)
+    await until(async () => (await waiting(rig)) === 0)
+  })
+
+  broker('gives a message to another when its lease is over, and lets the first settle nothing', async (rig) => {
+    const { broker: b, queue } = rig
+    await b.declareQueue(queue, { lease: 30 })
+    let letGo = (): void => {}
+    const stuck = new Promise<void>((resolve) => void (letGo = resolve))
+    const attempts: number[] = []
+    await b.receive({
+      queue,
+      concurrency: 2,
+      handle: async (_message, { attempt }) => {
+        attempts.push(attempt)
+        if (attempt === 1) await stuck
+        // The second is slow as well, so that the first ends while it holds the message.
+        else if (attempt === 2) {
+          letGo()
+          await rig.runtime.timers.sleep(1)
+          throw new Error('once more')
+        }
+      },
+    })
+    await b.send([rig.job(1)])
+    // Had the first holder's end counted, there would be no third attempt.
+    await until(() => attempts.length === 3)
+    await until(async () => (await waiting(rig)) === 0)
+  })
+
+  broker('takes an empty list of work for nothing to do', async ({ broker: b }) => {
+    await b.send([])
+  })
+
+  broker('stop of a receiver waits for what it has in hand', async (rig) => {
+    const { broker: b, queue } = rig
+    let began = 0
+    let ended = 0
+    const receiver = await b.receive({
+      queue,
+      concurrency: 2,
+      handle: async () => {
+        began++
+        await rig.runtime.timers.sleep(10)
+        ended++
+      },
+    })
+    await b.send(Array.from({ length: 10 }, (_, n) => rig.job(n)))
+    await until(() => began > 0)
+    await Promise.all([receiver.stop(), receiver.stop()])
+    assert.equal(ended, began)
+    assert.equal(await waiting(rig), 10 - ended)
+  })
+
+  if (features.delay) {
+    broker('shows a delayed message when its delay is over, and not before', async (rig) => {
+      const { broker: b, queue, runtime } = rig
+      const came = new Map<number, number>()
+      await b.receive({ queue, handle: async (message) => void came.set(numberOf(message), runtime.clock.now()) })
+      const sent = runtime.clock.now()
+      await b.send([{ ...rig.job(1), delay: 60 }, rig.job(2), { ...rig.job(3), delay: 30 }])
+      await until(() => came.size === 3)
+      assert.deepEqual([...came.keys()], [2, 3, 1])
+      assert.ok(came.get(1)! - sent >= 60)
+      assert.ok(came.get(3)! - sent >= 30)
+    })
+  }
+
+  if (features.persistent) {
+    broker('keeps work over a restart, also what was in hand', async (rig) => {
+      const { queue } = rig
+      await rig.broker.send(Array.from({ length: 5 }, (_, n) => rig.job(n)))
+      const done: number[] = []
+      const first = await rig.broker.receive({
+        queue,
+        concurrency: 1,
+        handle: async (message) => void done.push(numberOf(message)),
+      })
+      await until(() => done.length >= 2)
+      await first.stop()
+      await rig.restart()
+      await rig.broker.receive({ queue, handle: async (message) => void done.push(numberOf(message)) })
+      await until(() => done.length === 5)
+      assert.deepEqual(
+        done.sort((a, z) => a - z),
+        [0, 1, 2, 3, 4],
+      )
+    })
+  }
+
+  if (features.dead) {
+    broker('buries a message after its attempts, and lets people list, retry and discard it', async (rig) => {
+      const { broker: b, queue } = rig
+      await b.declareQueue(queue, { attempts: 2 })
+      let failing = true
+      const done: number[] = []
+      await b.receive({
+        queue,
+        onError: () => {},
+        handle: async (message) => {
+          if (failing && numberOf(message) > 0) throw new Error(`cannot do ${numberOf(message)}`)
+          done.push(numberOf(message))
+        },
+      })
+      const jobs = [0, 1, 2, 3].map(rig.job)
+      await b.send(jobs)
+      await until(async () => (await b.dead.list({ queue })).length === 3)
+      assert.equal(await waiting(rig), 0)
+      const [first] = await b.dead.list({ queue, limit: 1 })
+      assert.equal(first!.attempts, 2)
+      assert.match(first!.error, /cannot do \d/)
+      assert.ok(first!.failedAt > 0)
+      failing = false
+      assert.equal(await b.dead.discard({ queue, ids: [jobs[1]!.id], reason: 'asked for by nobody' }), 1)
+      assert.equal(await b.dead.retry({ queue, ids: [jobs[2]!.id] }), 1)
+      await until(() => done.includes(2))
+      assert.equal(await b.dead.retry({ queue }), 1)
+      await until(() => done.includes(3))
+      await until(async () => (await waiting(rig)) === 0)
+      assert.deepEqual(await b.dead.list({ queue }), [])
+      assert.equal(done.includes(1), false)
+    })
+
+    broker('buries at once what is hopeless', async (rig) => {
+      const { broker: b, queue } = rig
+      let tries = 0
+      await b.receive({
+        queue,
+        onError: () => {},
+        handle: async () => {
+          tries++
+          throw new HopelessError('not a job at all')
+        },
+      })
+      await b.send([rig.job(1)])
+      await until(async () => (await b.dead.list({ queue })).length === 1)
+      assert.equal(tries, 1)
+      await assert.rejects(b.dead.list({ queue: `${queue}.none` }), (error) => isCallError(error, 'NOT_FOUND'))
+    })
+  }
+}
+
+/** Messages of the queue that are neither done nor dead. */
+async function waiting(rig: Rig): Promise<number> {
+  return (await rig.broker.lag()).filter((one) => one.topic === rig.queue).reduce((sum, one) => sum + one.lag, 0)
+}
