@@ -27,7 +27,7 @@ export function advance(from: OrderStatus, to: OrderStatus): readonly OrderStatu
 
 /** Whether an order in this status has passed the other, or is in it. */
 export function isBehind(status: OrderStatus, passed: OrderStatus): boolean {
-  if (status === passed) return true
+  if (status === passed || (status === 'PAYMENT_FAILED' && passed === 'INVOICED')) return true
   const [at, then] = [WAY.indexOf(status as Stage), WAY.indexOf(passed as Stage)]
   return then >= 0 && at > then
 }

@@ -8,7 +8,7 @@ export const SellerNotFound = error('SELLER_NOT_FOUND', {
   message: ({ sellerId }) => `There is no seller ${sellerId}`,
 })
 
-const SellerData = z.object({
+export const SellerData = z.object({
   sellerId: Id,
   name: Text.min(1),
   companyName: Text.default(''),

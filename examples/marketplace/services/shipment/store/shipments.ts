@@ -1,0 +1,72 @@
+import { sql, type Kysely } from 'dure/data'
+import { isAfter } from '../../cursor.ts'
+import { tallyOf } from '../../tally.ts'
+import type { ShipmentTables } from './tables.ts'
+
+type Db = Kysely<ShipmentTables>
+type Shipment = ShipmentTables['shipments']
+type Package = ShipmentTables['packages']
+
+/** Keeps a shipment and its packages. False when there is one for the order already. */
+export async function insertShipment(tx: Db, shipment: Shipment, packages: readonly Package[]): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await tx
+    .insertInto('shipments')
+    .values(shipment)
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return false
+  await tx.insertInto('packages').values(packages).execute()
+  return true
+}
+
+export async function findShipment(
+  read: Db,
+  customerId: number,
+  orderId: number,
+): Promise<{ shipment: Shipment; packages: Package[] } | undefined> {
+  const shipment = await read
+    .selectFrom('shipments')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .where('order_id', '=', orderId)
+    .executeTakeFirst()
+  if (shipment === undefined) return undefined
+  const packages = await read
+    .selectFrom('packages')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .where('order_id', '=', orderId)
+    .orderBy('package_id')
+    .execute()
+  return { shipment, packages }
+}
+
+export async function listShipments(read: Db, page: { after?: string | undefined; limit: number }): Promise<Shipment[]> {
+  return read
+    .selectFrom('shipments')
+    .selectAll()
+    .where(isAfter(['customer_id', 'order_id'], page.after))
+    .orderBy('customer_id')
+    .orderBy('order_id')
+    .limit(page.limit)
+    .execute()
+}
+
+export type ShipmentTotals = { shipments: number; byStatus: Record<string, number>; packages: number; delivered: number }
+
+export async function shipmentTotals(read: Db): Promise<ShipmentTotals> {
+  const statuses = await read
+    .selectFrom('shipments')
+    .select(['status as name', sql<number>`count(*)`.as('count')])
+    .groupBy('status')
+    .execute()
+  const { rows } = await sql<{ packages: number; delivered: number }>`select count(*) as packages,
+    coalesce(sum(case when status = 'delivered' then 1 else 0 end), 0) as delivered from packages`.execute(read)
+  const shipments = statuses.reduce((sum, { count }) => sum + count, 0)
+  return { shipments, byStatus: tallyOf(statuses), ...rows[0]! }
+}
+
+export async function deleteShipments(tx: Db): Promise<void> {
+  await tx.deleteFrom('packages').execute()
+  await tx.deleteFrom('shipments').execute()
+}
