@@ -23,12 +23,12 @@ const Person = z.object({
   cardBrand: CardBrand.optional(),
   data: Text.default(''),
 })
-const NewCustomer = Person.extend({
+export const NewCustomer = Person.extend({
   cardNumber: z.string().max(32).default(''),
   /** Taken and dropped: a card's security number is not kept anywhere. */
   cardSecurityNumber: z.string().max(4).optional(),
 })
-const CustomerView = Person.extend({
+export const CustomerView = Person.extend({
   /** The last four digits; the others are not shown. */
   cardNumber: z.string(),
   successPaymentCount: z.int(),
