@@ -16,10 +16,14 @@ export async function checkPublished(): Promise<{ readonly packages: number; rea
   // A `dist` left behind would be taken for the truth by what runs from sources here.
   const wereBuilt = new Set(packages.filter(({ path }) => existsSync(join(root, path, 'dist'))))
   try {
-    for (const each of packages) await build(each)
-    for (const each of packages) problems.push(...(await lookAt(each, folder)))
-  } catch (error) {
-    problems.push((error as Error).message)
+    for (const each of packages) {
+      try {
+        await build(each)
+        problems.push(...(await lookAt(each, folder)))
+      } catch (error) {
+        problems.push((error as Error).message)
+      }
+    }
   } finally {
     rmSync(folder, { recursive: true })
     for (const each of packages) if (!wereBuilt.has(each)) rmSync(join(root, each.path, 'dist'), { recursive: true, force: true })
