@@ -16,4 +16,78 @@ export type Proof = {
   readonly tests: readonly string[]
 }
 
-export const proofs: Readonly<Record<string, Proof>> = {}
+const EMBEDDED = { en: 'embedded', ko: '내장' }
+
+export const proofs: Readonly<Record<string, Proof>> = {
+  A1: {
+    state: 'begun',
+    part: { en: 'one process; splitting not yet', ko: '한 프로세스까지, 분리는 아직' },
+    code: ['packages/dure/src/service/service.ts', 'packages/dure/src/service/start.ts'],
+    tests: ['packages/dure/src/service/start.test.ts'],
+  },
+  A4: {
+    state: 'begun',
+    part: { en: 'checked; scaffolding not yet', ko: '점검까지, 스캐폴딩은 아직' },
+    code: ['checks/layering/services.ts', 'examples/marketplace/services/stock/domain/reservation.ts'],
+    tests: ['checks/layering/layering.test.ts'],
+  },
+  A7: {
+    state: 'begun',
+    part: { en: 'lifecycle, health, logs, deadlines', ko: '수명 주기, 상태, 로그, 데드라인' },
+    code: ['packages/dure/src/service/definition.ts', 'packages/dure/src/service/start.ts'],
+    tests: ['packages/dure/src/service/start.test.ts', 'packages/dure/src/call/call.test.ts'],
+  },
+  C1: {
+    state: 'begun',
+    code: ['packages/dure/src/contract/openapi.ts'],
+    tests: ['packages/dure/src/contract/openapi.test.ts'],
+  },
+  C7: {
+    state: 'begun',
+    part: EMBEDDED,
+    code: ['packages/dure/src/messaging/embedded/embedded.ts'],
+    tests: [
+      'packages/dure/src/messaging/embedded/embedded.test.ts',
+      'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
+    ],
+  },
+  C8: {
+    state: 'begun',
+    part: EMBEDDED,
+    code: ['packages/dure/src/messaging/embedded/embedded.ts', 'packages/dure/src/contract/event.ts'],
+    tests: [
+      'packages/dure/src/messaging/embedded/embedded.test.ts',
+      'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
+    ],
+  },
+  D1: {
+    state: 'begun',
+    part: { en: 'SQLite', ko: 'SQLite' },
+    code: ['packages/dure/src/data/database.ts', 'packages/dure/src/data/sqlite/sqlite.ts'],
+    tests: ['packages/dure/src/data/sqlite/sqlite.test.ts'],
+  },
+  D3: {
+    state: 'begun',
+    part: { en: 'SQLite', ko: 'SQLite' },
+    code: ['packages/dure/src/data/sqlite/writer.ts'],
+    tests: ['packages/dure/src/data/sqlite/writer.test.ts', 'packages/dure/src/data/sqlite/conformance.test.ts'],
+  },
+  D10: {
+    state: 'begun',
+    code: ['packages/dure/src/data/outbox.ts', 'packages/dure/src/data/relay.ts'],
+    tests: ['packages/dure/src/data/outbox.test.ts'],
+  },
+  D13: { state: 'begun', code: ['packages/dure/src/data/inbox.ts'], tests: ['packages/dure/src/data/inbox.test.ts'] },
+  E1: {
+    state: 'begun',
+    part: EMBEDDED,
+    code: ['packages/dure/src/messaging/consumer.ts', 'packages/dure/src/messaging/dead-letters.ts'],
+    tests: ['packages/dure/src/messaging/embedded/embedded.test.ts'],
+  },
+  O1: { state: 'begun', code: ['packages/dure/src/service/health.ts'], tests: ['packages/dure/src/service/start.test.ts'] },
+  P1: {
+    state: 'begun',
+    code: ['packages/dure/src/service/start.ts'],
+    tests: ['packages/dure/src/service/start.test.ts'],
+  },
+}
