@@ -3,6 +3,7 @@ import { isolatorOf } from './copy.ts'
 import { drawing, type Side } from './json-schema.ts'
 import type { AnySchema, Issue } from './schema.ts'
 import { shapeOf } from './shape.ts'
+import { sureOf } from './sure.ts'
 import { checkWire, copyUnknown } from './unknown.ts'
 import { isZod } from './zod.ts'
 
@@ -63,9 +64,21 @@ function makeParser(schema: AnySchema, side: Side): Parser {
     return result instanceof Promise ? result.then(settle, (error: unknown) => tooDeep(error, value)) : settle(result)
   }
   if (side === 'output') return parse
-  return (value) => {
+  const checked: Parser = (value) => {
     const issue = checkWire(value)
     return issue === undefined ? parse(value) : { ok: false, issues: [issue] }
+  }
+  const sure = isZod(schema) ? sureOf(drawing(schema, 'input').annotated) : undefined
+  if (sure === undefined) return checked
+  return (value) => {
+    const result = validate(value)
+    if (!(result instanceof Promise) && result.issues === undefined && sure(value)) return settle(result)
+    // Not surely right: the walk over everything says what is wrong, if anything is.
+    const issue = checkWire(value)
+    if (!(result instanceof Promise)) return issue === undefined ? settle(result) : { ok: false, issues: [issue] }
+    if (issue === undefined) return result.then(settle)
+    result.catch(() => {})
+    return { ok: false, issues: [issue] }
   }
 }
 
