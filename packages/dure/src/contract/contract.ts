@@ -38,6 +38,10 @@ export { openapi } from './openapi.ts'
 export type { DocumentOptions, OpenApiOptions } from './openapi.ts'
 export { asyncapi } from './asyncapi.ts'
 export type { AsyncApiOptions } from './asyncapi.ts'
+export { describeContract } from './describe.ts'
+export type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
+export { compareContracts, versionTrouble } from './compat.ts'
+export type { Change } from './compat.ts'
 export type { Side } from './json-schema.ts'
 
 /** A service's promise, as a value. */

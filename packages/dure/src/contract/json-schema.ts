@@ -39,15 +39,20 @@ export function drawing(schema: AnySchema, side: Side): Drawing {
 /** As documents show it: readers must take keys that they do not know yet, so what comes out is not closed. */
 export function shown(schema: AnySchema, side: Side): JsonSchema {
   const { jsonSchema } = drawing(schema, side)
-  return side === 'input' ? jsonSchema : (opened(jsonSchema) as JsonSchema)
+  return side === 'input' ? jsonSchema : opened(jsonSchema)
 }
 
-function opened(value: unknown, names: boolean = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => opened(each))
+/** Without the refusal of keys that are not named. */
+export function opened(schema: JsonSchema): JsonSchema {
+  return open(schema) as JsonSchema
+}
+
+function open(value: unknown, names: boolean = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => open(each))
   if (!isSchema(value)) return value
   const entries = Object.entries(value).filter(([key, part]) => names || key !== 'additionalProperties' || part !== false)
   return Object.fromEntries(
-    entries.map(([key, part]) => [key, !names && isData(key) ? part : opened(part, !names && isNames(key))]),
+    entries.map(([key, part]) => [key, !names && isData(key) ? part : open(part, !names && isNames(key))]),
   )
 }
 

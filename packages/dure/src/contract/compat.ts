@@ -1,0 +1,288 @@
+/** What a new version of a contract breaks, and for whom, in words. */
+import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
+import { unfits, type Unfit } from './fit.ts'
+import { opened } from './json-schema.ts'
+import { routeOf } from './route.ts'
+import type { JsonSchema } from './wire.ts'
+
+export type Change = {
+  /** `breaking`: somebody who did nothing fails. `notice`: nobody fails, but somebody should know. */
+  readonly level: 'breaking' | 'compatible' | 'notice'
+  /** `orders.place input at lines[].quantity` */
+  readonly where: string
+  readonly message: string
+  /** Whom it breaks; `history` are events that were stored before. */
+  readonly breaks: 'callers' | 'subscribers' | 'history' | 'nobody'
+}
+
+type Report = (level: Change['level'], where: string, message: string, breaks?: Change['breaks']) => void
+
+/** Compares two descriptions of a contract, the older first. Equal descriptions have no changes. */
+export function compareContracts(before: ContractDescription, after: ContractDescription): Change[] {
+  const changes: Change[] = []
+  const report: Report = (level, where, message, breaks = level === 'breaking' ? 'callers' : 'nobody') =>
+    void changes.push({ level, where, message, breaks })
+  const { name } = after
+  if (before.name !== name) report('breaking', name, `was called "${before.name}": nobody finds it under its old name`)
+  if (before.owner !== after.owner) report('notice', name, `is owned by ${after.owner} (was ${before.owner})`)
+  for (const [key, operation] of Object.entries(before.operations)) {
+    const now = own(after.operations, key)
+    if (now === undefined) report('breaking', `${name}.${key}`, 'is gone: calls to it fail with UNIMPLEMENTED')
+    else compareOperations(`${name}.${key}`, operation, now, report)
+  }
+  for (const key of Object.keys(after.operations))
+    if (!Object.hasOwn(before.operations, key)) report('compatible', `${name}.${key}`, 'is new')
+  for (const [key, event] of Object.entries(before.events)) {
+    const now = own(after.events, key)
+    if (now === undefined) report('breaking', `${name} event "${key}"`, 'is gone: its subscribers wait in vain', 'subscribers')
+    else compareEvents(`${name} event "${key}"`, event, now, report)
+  }
+  for (const key of Object.keys(after.events))
+    if (!Object.hasOwn(before.events, key)) report('compatible', `${name} event "${key}"`, 'is new')
+  return changes
+}
+
+/**
+ * Whether the new version number says what the changes do: a breaking change needs a new major version (a new
+ * minor one before 1.0.0), any other change a higher version. A sentence when it does not, undefined when it does.
+ */
+export function versionTrouble(
+  before: ContractDescription,
+  after: ContractDescription,
+  changes: readonly Change[],
+): string | undefined {
+  const [old, now] = [numbers(before.version), numbers(after.version)]
+  const order = old[0] - now[0] || old[1] - now[1] || old[2] - now[2]
+  if (order > 0) return `Version ${after.version} is lower than ${before.version}: give it a higher one`
+  if (!changes.some((each) => each.level === 'breaking')) {
+    return order === 0 && changes.length > 0 && before.version === after.version
+      ? `The contract changed, but its version is still ${after.version}: give it a higher one`
+      : undefined
+  }
+  const enough = old[0] === 0 ? now[0] > 0 || now[1] > old[1] : now[0] > old[0]
+  const next = old[0] === 0 ? `0.${old[1] + 1}.0` : `${old[0] + 1}.0.0`
+  return enough
+    ? undefined
+    : `Version ${after.version} breaks what ${before.version} promised: give it version ${next}, or keep the promise`
+}
+
+function numbers(version: string): [number, number, number] {
+  const [, major, minor, patch] = /^(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [undefined, '0', '0', '0']
+  return [Number(major), Number(minor), Number(patch)]
+}
+
+function compareOperations(where: string, before: OperationDescription, after: OperationDescription, report: Report): void {
+  if (before.kind !== after.kind) {
+    const harmless = before.kind === 'command' && after.kind === 'query'
+    report(harmless ? 'compatible' : 'breaking', where, `is a ${after.kind} (was a ${before.kind})`)
+  }
+  if (before.idempotent && !after.idempotent)
+    report('breaking', where, 'is no longer idempotent: callers that retry it may do it twice')
+  if (!before.idempotent && after.idempotent) report('compatible', where, 'is idempotent now')
+  if (after.deadline < before.deadline)
+    report('breaking', where, `has ${after.deadline} ms (had ${before.deadline} ms): slower calls fail with DEADLINE_EXCEEDED`)
+  if (after.deadline > before.deadline) report('compatible', where, `has ${after.deadline} ms (had ${before.deadline} ms)`)
+  if (before.scope !== after.scope) {
+    if (after.scope === undefined) report('compatible', where, `needs no scope (needed "${before.scope}")`)
+    else
+      report(
+        'breaking',
+        where,
+        `needs the scope "${after.scope}" (needed ${before.scope === undefined ? 'none' : `"${before.scope}"`}): others get PERMISSION_DENIED`,
+      )
+  }
+  if (!before.deprecated && after.deprecated) report('notice', where, 'is deprecated now')
+  compareRoutes(`${where} http`, before.http, after.http, report)
+  compareInput(`${where} input`, before.input, after.input, report)
+  compareOutput(`${where} output`, before.output, after.output, 'callers', report)
+  for (const [code, error] of Object.entries(before.errors)) {
+    const now = own(after.errors, code)
+    if (now === undefined) report('compatible', `${where} error ${code}`, 'is gone')
+    else compareErrors(`${where} error ${code}`, error, now, report)
+  }
+  for (const [code, { status }] of Object.entries(after.errors))
+    if (!Object.hasOwn(before.errors, code))
+      report('notice', `${where} error ${code}`, `is new: callers that do not know it see ${status}`)
+}
+
+function compareRoutes(
+  where: string,
+  before: OperationDescription['http'],
+  after: OperationDescription['http'],
+  report: Report,
+): void {
+  const identity = (text: string): string => {
+    const route = routeOf(text)
+    return 'problem' in route ? text : route.identity
+  }
+  const [old, now] = [before?.routes ?? [], after?.routes ?? []]
+  const [known, served] = [new Set(old.map(identity)), new Set(now.map(identity))]
+  for (const text of old) if (!served.has(identity(text))) report('breaking', where, `"${text}" is gone: requests to it get 404`)
+  for (const text of now) if (!known.has(identity(text))) report('compatible', where, `"${text}" is new`)
+  if (before !== undefined && after !== undefined && before.status !== after.status)
+    report('breaking', where, `answers with ${after.status} (was ${before.status})`)
+}
+
+const nothing: JsonSchema = { 'x-dure-type': 'undefined' }
+
+/** Callers write it: what they wrote must still be taken. */
+function compareInput(where: string, before: JsonSchema | undefined, after: JsonSchema | undefined, report: Report): void {
+  if (before === undefined && after === undefined) return
+  if (before !== undefined && after === undefined) return report('notice', where, 'is ignored now')
+  if (before === undefined) return report('breaking', where, 'is needed now')
+  const failing = unfits(before, after ?? nothing)
+  const places = new Set<string>()
+  for (const each of failing) {
+    places.add(each.path)
+    const at = place(where, each)
+    switch (each.kind) {
+      case 'missing':
+        report('breaking', at, each.from === 'gone' ? 'is new and required: callers do not send it' : 'is required now')
+        break
+      case 'extra':
+        report('notice', at, 'is ignored now')
+        break
+      case 'closed':
+        report(
+          'breaking',
+          at,
+          each.from === 'dropped' ? 'refuses keys that it does not know (it ignored them)' : 'is refused now',
+        )
+        break
+      case 'literal':
+        report('breaking', at, `no longer takes ${each.from}`)
+        break
+      case 'bound':
+        report('breaking', at, `is narrower: ${each.to} (was ${each.from})`)
+        break
+      case 'default':
+        report('notice', at, `stands for ${each.to} when missing (was ${each.from})`)
+        break
+      case 'type':
+        report('breaking', at, `no longer takes ${each.from} (takes ${each.to})`)
+    }
+  }
+  for (const each of unfits(after ?? nothing, before)) {
+    if (each.kind === 'default' || places.has(each.path)) continue
+    const at = place(where, each)
+    if (each.kind === 'extra') report('compatible', at, 'may be given now')
+    else if (each.kind === 'missing') report('compatible', at, 'is optional now')
+    else if (each.kind === 'bound') report('compatible', at, `is wider: ${each.from} (was ${each.to})`)
+    else if (each.kind === 'closed')
+      report(
+        'compatible',
+        at,
+        each.from === 'dropped' ? 'ignores keys that it does not know (it refused them)' : 'may be given now',
+      )
+    else report('compatible', at, `takes ${each.from} as well`)
+  }
+}
+
+/** The service writes it: those who read it must still understand everything that may come. */
+function compareOutput(
+  where: string,
+  before: JsonSchema | undefined,
+  after: JsonSchema | undefined,
+  readers: 'callers' | 'subscribers',
+  report: Report,
+): void {
+  if (before === undefined && after === undefined) return
+  if (before === undefined) return report('compatible', where, 'is new')
+  if (after === undefined) return report('breaking', where, 'is gone', readers)
+  const places = new Set<string>()
+  for (const each of unfits(after, opened(before))) {
+    places.add(each.path)
+    const at = place(where, each)
+    switch (each.kind) {
+      case 'missing':
+        report('breaking', at, each.from === 'gone' ? 'is gone' : 'may be missing now', readers)
+        break
+      case 'extra':
+        report('compatible', at, 'is new')
+        break
+      case 'literal':
+        report('breaking', at, `may be ${each.from}, which ${readers} do not know`, readers)
+        break
+      case 'bound':
+        report('breaking', at, `is wider: ${each.from} (was ${each.to})`, readers)
+        break
+      case 'type':
+        report('breaking', at, `may be ${each.from} (was ${each.to})`, readers)
+        break
+      case 'closed':
+        report('breaking', at, 'may be there now', readers)
+        break
+      case 'default':
+        break
+    }
+  }
+  for (const each of unfits(before, opened(after))) {
+    if (each.kind === 'default' || each.kind === 'closed' || places.has(each.path)) continue
+    const at = place(where, each)
+    if (each.kind === 'extra') report('notice', at, 'is never there any more (it was optional)')
+    else if (each.kind === 'missing') report('compatible', at, 'is always there now')
+    else if (each.kind === 'bound') report('compatible', at, `is narrower: ${each.to} (was ${each.from})`)
+    else report('compatible', at, `is never ${each.from} any more`)
+  }
+}
+
+function compareErrors(where: string, before: ErrorDescription, after: ErrorDescription, report: Report): void {
+  if (before.status !== after.status) report('breaking', where, `has the status ${after.status} (had ${before.status})`)
+  if (before.http !== after.http) report('breaking', where, `has the HTTP status ${after.http} (had ${before.http})`)
+  compareOutput(`${where} data`, before.data, after.data, 'callers', report)
+}
+
+function compareEvents(where: string, before: EventDescription, after: EventDescription, report: Report): void {
+  compareOutput(where, before.schema, after.schema, 'subscribers', report)
+  if (before.key !== after.key && before.key !== undefined && after.key !== undefined)
+    report('breaking', where, `keeps its order by ${after.key} (was ${before.key})`, 'subscribers')
+  compareHistory(where, before, after, report)
+}
+
+/** Events stored under the old schema are read again: by late subscribers, after a restart, in a replay. */
+function compareHistory(where: string, before: EventDescription, after: EventDescription, report: Report): void {
+  if (after.version < before.version)
+    return report(
+      'breaking',
+      where,
+      `goes back to version ${after.version} (was ${before.version}): newer events are stored`,
+      'history',
+    )
+  const upcasts = new Set(after.upcasts)
+  for (const version of before.upcasts)
+    if (!upcasts.has(version))
+      report(
+        'breaking',
+        where,
+        `has no upcast from version ${version} any more: events stored under it cannot be read`,
+        'history',
+      )
+  const misfit = unfits(before.schema, opened(after.schema)).find((each) => each.kind !== 'extra' && each.kind !== 'default')
+  if (after.version === before.version) {
+    if (misfit !== undefined)
+      report(
+        'breaking',
+        place(where, misfit),
+        `does not fit stored events of version ${before.version}: make it version ${before.version + 1} with an upcast from ${before.version}`,
+        'history',
+      )
+    return
+  }
+  for (let version = before.version; version < after.version; version++) {
+    if (upcasts.has(version)) continue
+    if (misfit === undefined)
+      report(
+        'notice',
+        where,
+        `has no upcast from version ${version}; events stored under version ${before.version} fit as they are`,
+      )
+    else report('breaking', where, `has no upcast from version ${version}: events stored under it cannot be read`, 'history')
+  }
+  report('notice', where, `has version ${after.version} (had ${before.version})`)
+}
+
+const place = (where: string, { path }: Unfit): string => (path === '' ? where : `${where} at ${path}`)
+
+function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined
+}

@@ -1,0 +1,123 @@
+/** A contract as plain JSON: kept in a file, it is what the next version is compared with. */
+import type { AnyContract } from './contract.ts'
+import type { ErrorType } from './errors.ts'
+import type { AnyEvent } from './event.ts'
+import { drawing } from './json-schema.ts'
+import type { AnyOperation, OperationKind } from './operation.ts'
+import type { AnySchema } from './schema.ts'
+import type { JsonSchema } from './wire.ts'
+
+export type ContractDescription = {
+  /** Version of this form. */
+  readonly dure: 1
+  readonly name: string
+  readonly version: string
+  readonly owner: string
+  readonly description?: string
+  readonly operations: Readonly<Record<string, OperationDescription>>
+  readonly events: Readonly<Record<string, EventDescription>>
+}
+
+export type OperationDescription = {
+  readonly kind: OperationKind
+  readonly input?: JsonSchema
+  readonly output?: JsonSchema
+  /** By code. */
+  readonly errors: Readonly<Record<string, ErrorDescription>>
+  readonly scope?: string
+  readonly idempotent: boolean
+  /** Milliseconds. */
+  readonly deadline: number
+  readonly http?: { readonly routes: readonly string[]; readonly status: number }
+  readonly description?: string
+  readonly deprecated?: true
+}
+
+export type ErrorDescription = {
+  readonly status: string
+  readonly http: number
+  readonly data?: JsonSchema
+  readonly description?: string
+}
+
+export type EventDescription = {
+  readonly version: number
+  readonly schema: JsonSchema
+  /** What the key is made of (`{orderId}`), as far as it can be seen. */
+  readonly key?: string
+  /** Versions that an upcast leads on from. */
+  readonly upcasts: readonly number[]
+  readonly description?: string
+}
+
+/** Describes a contract as plain JSON. */
+export function describeContract(contract: AnyContract): ContractDescription {
+  const operations = Object.entries(contract.operations as Record<string, AnyOperation>)
+  return {
+    dure: 1,
+    name: contract.name,
+    version: contract.version,
+    owner: contract.owner,
+    ...about(contract),
+    operations: Object.fromEntries(operations.map(([name, operation]) => [name, describeOperation(operation)])),
+    events: Object.fromEntries(contract.events.map((event) => [event.name, describeEvent(event)])),
+  }
+}
+
+function describeOperation(operation: AnyOperation): OperationDescription {
+  const { kind, input, output, scope, idempotent, deadline, http, deprecated } = operation
+  const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
+  return {
+    kind,
+    ...(input !== undefined && { input: drawing(input as AnySchema, 'input').jsonSchema }),
+    ...(output !== undefined && { output: drawing(output as AnySchema, 'output').jsonSchema }),
+    errors: Object.fromEntries(errors.map((each) => [each.code, describeError(each)])),
+    ...(scope !== undefined && { scope }),
+    idempotent,
+    deadline,
+    ...(http !== undefined && { http: { routes: [...http.routes], status: http.status } }),
+    ...about(operation),
+    ...(deprecated && { deprecated: true as const }),
+  }
+}
+
+function describeError(error: ErrorType<string, AnySchema | undefined>): ErrorDescription {
+  const { status, http, data } = error
+  return { status, http, ...(data !== undefined && { data: drawing(data, 'output').jsonSchema }), ...about(error) }
+}
+
+function describeEvent(event: AnyEvent): EventDescription {
+  const key = keyOf(event)
+  return {
+    version: event.version,
+    schema: drawing(event.schema as AnySchema, 'output').jsonSchema,
+    ...(key !== undefined && { key }),
+    upcasts: Object.keys(event.upcast).map(Number),
+    ...about(event),
+  }
+}
+
+const about = (of: { readonly description: string | undefined }): { description?: string } =>
+  of.description === undefined ? {} : { description: of.description }
+
+/**
+ * What an event's key is made of. A function cannot be compared, but it can be watched: it is handed something
+ * that answers every question with its own name, so `(e) => e.orderId` comes out as `{orderId}`.
+ */
+export function keyOf(event: AnyEvent): string | undefined {
+  const named = (name: string): unknown =>
+    new Proxy(() => undefined, {
+      get: (_target, key) => {
+        if (key === Symbol.toPrimitive) return () => `{${name}}`
+        if (key === 'toString' || key === 'valueOf') return () => `{${name}}`
+        return typeof key === 'symbol' ? undefined : named(name === '' ? key : `${name}.${key}`)
+      },
+      apply: () => named(`${name}()`),
+    })
+  try {
+    const key: unknown = event.key(named('') as never)
+    return typeof key === 'string' && key.length < 1000 ? key : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,306 @@
+/** Whether every value of one schema is a value of another, and if not, where and why not. */
+import { isSchema } from './shape.ts'
+import { patternsOf, targetOf, variantsOf, type Variant } from './variants.ts'
+import type { JsonSchema } from './wire.ts'
+
+/** One reason why values of `from` are not all values of `to`. */
+export type Unfit = {
+  /** `lines[].quantity`; empty for the value itself. */
+  readonly path: string
+  readonly kind:
+    | 'type' // another type, or a variant that the other side does not have
+    | 'missing' // `to` requires a field that `from` does not promise (`gone`: does not have)
+    | 'extra' // `from` has a field that `to` does not look at
+    | 'closed' // `from` has a field that `to` refuses
+    | 'literal' // a value of an enumeration that `to` does not have
+    | 'bound' // `to` is bounded more tightly
+    | 'default' // no misfit: what stands in for a missing value differs
+  readonly from: string
+  readonly to: string
+}
+
+export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
+  // Pairs under comparison: a recursive schema fits if it fits assuming that it does.
+  const open: [unknown, unknown][] = []
+  const found = fit(from, to, '')
+  const seen = new Set<string>()
+  return found.filter((each) => {
+    const text = JSON.stringify(each)
+    return !seen.has(text) && seen.add(text)
+  })
+
+  function fit(f: unknown, t: unknown, path: string): Unfit[] {
+    const pair: [unknown, unknown] = [targetOf(from, f), targetOf(to, t)]
+    if (open.some(([a, b]) => a === pair[0] && b === pair[1])) return []
+    open.push(pair)
+    try {
+      const targets = variantsOf(to, t)
+      const sources = split(variantsOf(from, f), targets)
+      const defaults = isSchema(f) && isSchema(t) && JSON.stringify(f.default) !== JSON.stringify(t.default)
+      return [
+        ...sources.flatMap((source) => place(source, targets, path)),
+        ...(defaults ? [{ path, kind: 'default' as const, from: show(f.default), to: show(t.default) }] : []),
+      ]
+    } finally {
+      open.pop()
+    }
+  }
+
+  /** Where a variant goes on the other side; the reasons of the likeliest place if it goes nowhere. */
+  function place(source: Variant, targets: readonly Variant[], path: string): Unfit[] {
+    let best: Unfit[] | undefined
+    for (const target of targets) {
+      const reasons = compare(source, target, path)
+      if (reasons.every((each) => each.kind === 'extra' || each.kind === 'default')) return reasons
+      if (alike(source, target) && (best === undefined || reasons.length < best.length)) best = reasons
+    }
+    if (best !== undefined) return best
+    const literals = targets.filter((each) => each.literal !== undefined && each.type === source.type)
+    if (source.literal !== undefined && literals.length > 0)
+      return [{ path, kind: 'literal', from: show(source.literal), to: literals.map((each) => show(each.literal)).join(', ') }]
+    return [{ path, kind: 'type', from: nameOf(source), to: [...new Set(targets.map(nameOf))].join(' or ') || 'nothing' }]
+  }
+
+  function compare(f: Variant, t: Variant, path: string): Unfit[] {
+    if (t.type === 'unknown') return []
+    if (t.type === 'opaque' || f.type === 'opaque')
+      return JSON.stringify(f.schema) === JSON.stringify(t.schema) ? [] : [different(f, t, path)]
+    const numeric = (f.type === 'integer' || Number.isInteger(f.literal)) && (t.type === 'number' || t.type === 'integer')
+    if (f.type !== t.type && !numeric) return [different(f, t, path)]
+    if (t.literal !== undefined)
+      return f.literal === t.literal ? [] : [{ path, kind: 'literal', from: nameOf(f), to: show(t.literal) }]
+    if (f.literal !== undefined) return literalFits(f, t) ? [] : [{ path, kind: 'bound', from: show(f.literal), to: boundsOf(t) }]
+    const reasons = bounds(f, t, path)
+    switch (t.type) {
+      case 'object':
+        return [...reasons, ...object(f.schema, t.schema, path)]
+      case 'array':
+      case 'set':
+        return [...reasons, ...list(f.schema, t.schema, path)]
+      case 'map': {
+        const pair = (schema: JsonSchema): readonly unknown[] =>
+          ((schema.items as JsonSchema).prefixItems as unknown[] | undefined) ?? []
+        return [
+          ...reasons,
+          ...fit(pair(f.schema)[0], pair(t.schema)[0], `${path}{key}`),
+          ...fit(pair(f.schema)[1], pair(t.schema)[1], `${path}{}`),
+        ]
+      }
+      default:
+        return reasons
+    }
+  }
+
+  function object(f: JsonSchema, t: JsonSchema, path: string): Unfit[] {
+    const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
+    const [mine, theirs] = [fields(f), fields(t)]
+    const [promised, wanted] = [new Set(f.required as string[] | undefined), (t.required as string[] | undefined) ?? []]
+    const reasons: Unfit[] = []
+    for (const name of wanted)
+      if (!promised.has(name))
+        reasons.push({ path: at(name), kind: 'missing', from: mine.has(name) ? 'optional' : 'gone', to: 'required' })
+    if (JSON.stringify(f.patternProperties) !== JSON.stringify(t.patternProperties) && t.patternProperties !== undefined)
+      reasons.push({ path, kind: 'type', from: 'an object', to: 'an object with other patterns of names' })
+    if (t.propertyNames !== undefined) {
+      const named = [...mine.keys()].map((literal): unknown => ({ const: literal }))
+      const others = isSchema(f.additionalProperties) ? [f.propertyNames ?? { type: 'string' }] : []
+      for (const names of [...named, ...others]) reasons.push(...fit(names, t.propertyNames, `${path}{key}`))
+    }
+    for (const [name, part] of mine) {
+      if (theirs.has(name)) reasons.push(...fit(part, theirs.get(name), at(name)))
+      else if (t.additionalProperties === false) reasons.push({ path: at(name), kind: 'closed', from: 'there', to: 'refused' })
+      else if (t.additionalProperties !== undefined) reasons.push(...fit(part, t.additionalProperties, at(name)))
+      else reasons.push({ path: at(name), kind: 'extra', from: promised.has(name) ? 'required' : 'optional', to: 'gone' })
+    }
+    const rest = f.additionalProperties
+    if (rest === undefined || rest === false) {
+      if (rest === undefined && t.additionalProperties === false)
+        reasons.push({ path: `${path}{}`, kind: 'closed', from: 'dropped', to: 'refused' })
+      return reasons
+    }
+    for (const [name, part] of theirs) if (!mine.has(name)) reasons.push(...fit(rest, part, at(name)))
+    if (t.additionalProperties === false) reasons.push({ path: `${path}{}`, kind: 'closed', from: 'there', to: 'refused' })
+    else if (t.additionalProperties !== undefined) reasons.push(...fit(rest, t.additionalProperties, `${path}{}`))
+    return reasons
+  }
+
+  function list(f: JsonSchema, t: JsonSchema, path: string): Unfit[] {
+    const [mine, theirs] = [(f.prefixItems as unknown[] | undefined) ?? [], (t.prefixItems as unknown[] | undefined) ?? []]
+    const reasons: Unfit[] = []
+    for (let at = 0; at < Math.max(mine.length, theirs.length); at++) {
+      const part = at < mine.length ? mine[at] : f.items
+      const into = at < theirs.length ? theirs[at] : t.items
+      // How many there are is a matter of bounds.
+      if (part !== false && into !== false) reasons.push(...fit(part, into, `${path}[${at}]`))
+    }
+    if (f.items !== false && t.items !== false) reasons.push(...fit(f.items, t.items, `${path}[]`))
+    return reasons
+  }
+}
+
+/** Takes `boolean` apart when the other side names true or false. */
+function split(sources: readonly Variant[], targets: readonly Variant[]): readonly Variant[] {
+  if (!targets.some((each) => typeof each.literal === 'boolean')) return sources
+  return sources.flatMap((each) =>
+    each.type === 'boolean' && each.literal === undefined ? [true, false].map((literal) => ({ ...each, literal })) : [each],
+  )
+}
+
+/** Whether two variants are meant to be the same one: of one type and, among objects, of one discriminator. */
+function alike(f: Variant, t: Variant): boolean {
+  if (f.literal !== undefined || t.literal !== undefined)
+    return f.literal !== undefined && t.literal === undefined && f.type === t.type
+  if (f.type !== t.type && !(f.type === 'integer' && t.type === 'number') && !(f.type === 'number' && t.type === 'integer'))
+    return false
+  if (f.type !== 'object') return true
+  const theirs = fields(t.schema)
+  return [...fields(f.schema)].every(([name, part]) => {
+    const other = theirs.get(name)
+    return (
+      !isSchema(part) || !isSchema(other) || part.const === undefined || other.const === undefined || part.const === other.const
+    )
+  })
+}
+
+/** Keyword, what it bounds, and whether the bound itself is allowed. */
+type Bound = readonly [keyword: string, of: string, inclusive: boolean]
+const lower: readonly Bound[] = [
+  ['minimum', 'value', true],
+  ['exclusiveMinimum', 'value', false],
+  ['x-dure-minimum', 'value', true],
+  ['x-dure-exclusiveMinimum', 'value', false],
+  ['minLength', 'length', true],
+  ['minItems', 'items', true],
+  ['minProperties', 'properties', true],
+]
+const upper: readonly Bound[] = lower.map(([keyword, of, inclusive]) => [
+  keyword.replace('min', 'max').replace('Min', 'Max'),
+  of,
+  inclusive,
+])
+
+function bounds(f: Variant, t: Variant, path: string): Unfit[] {
+  const reasons: Unfit[] = []
+  for (const [keywords, sign] of [
+    [lower, 1],
+    [upper, -1],
+  ] as const)
+    for (const [keyword, of, inclusive] of keywords) {
+      const wanted = t.schema[keyword]
+      if (wanted === undefined) continue
+      const kept = keywords.some(([other, ofOther, includes]) => {
+        const given = f.schema[other]
+        if (given === undefined || of !== ofOther) return false
+        const order = sign * compareValues(given, wanted, t.type)
+        return order > 0 || (order === 0 && (inclusive || !includes))
+      })
+      if (!kept) reasons.push({ path, kind: 'bound', from: boundsOf(f, of), to: `${plainWord(keyword)} ${show(wanted)}` })
+    }
+  for (const keyword of ['multipleOf', 'format', 'contentEncoding', 'contentMediaType']) {
+    const [given, wanted] = [f.schema[keyword], t.schema[keyword]]
+    if (wanted === undefined || given === wanted) continue
+    if (keyword === 'multipleOf' && typeof given === 'number' && given % (wanted as number) === 0) continue
+    // The text form of a wire type is no promise of its own.
+    if (t.schema['x-dure-type'] !== undefined) continue
+    reasons.push({
+      path,
+      kind: 'bound',
+      from: given === undefined ? `no ${keyword}` : `${keyword} ${show(given)}`,
+      to: `${keyword} ${show(wanted)}`,
+    })
+  }
+  const given = new Set(patternsOf(f.schema))
+  // A known format says more about what a text is than the pattern that happens to check it.
+  const told = t.schema.format !== undefined && t.schema.format === f.schema.format
+  if (!told)
+    for (const pattern of patternsOf(t.schema))
+      if (!given.has(pattern))
+        reasons.push({
+          path,
+          kind: 'bound',
+          from: given.size === 0 ? 'no pattern' : `pattern ${[...given].join(', ')}`,
+          to: `pattern ${pattern}`,
+        })
+  return reasons
+}
+
+const plainWord = (keyword: string): string =>
+  keyword
+    .replace('x-dure-', '')
+    .replace(/([A-Z])/g, ' $1')
+    .toLowerCase()
+
+function compareValues(a: unknown, b: unknown, type: string): number {
+  const [x, y] =
+    type === 'bigint'
+      ? [BigInt(String(a)), BigInt(String(b))]
+      : type === 'date'
+        ? [Date.parse(String(a)), Date.parse(String(b))]
+        : [Number(a), Number(b)]
+  return x > y ? 1 : x < y ? -1 : 0
+}
+
+function literalFits(f: Variant, t: Variant): boolean {
+  const { literal } = f
+  const { schema } = t
+  if (t.type === 'integer' && !Number.isInteger(literal)) return false
+  if (t.type === 'bigint')
+    return (
+      bounds(
+        { ...f, schema: { 'x-dure-minimum': literal, 'x-dure-maximum': literal } },
+        { ...t, schema: { ...schema, pattern: undefined } },
+        '',
+      ).length === 0
+    )
+  if (typeof literal === 'number') {
+    if (typeof schema.multipleOf === 'number' && literal % schema.multipleOf !== 0) return false
+    return (
+      bounds({ ...f, schema: { minimum: literal, maximum: literal } }, { ...t, schema: { ...schema, multipleOf: undefined } }, '')
+        .length === 0
+    )
+  }
+  if (typeof literal !== 'string') return true
+  if (schema.format !== undefined && patternsOf(schema).length === 0) return false
+  const size = bounds(
+    { ...f, schema: { minLength: literal.length, maxLength: literal.length } },
+    { ...t, schema: { minLength: schema.minLength, maxLength: schema.maxLength } },
+    '',
+  )
+  return size.length === 0 && patternsOf(schema).every((pattern) => matches(pattern, literal))
+}
+
+function matches(pattern: string, text: string): boolean {
+  try {
+    return new RegExp(pattern, 'u').test(text)
+  } catch {
+    return false
+  }
+}
+
+const fields = (schema: JsonSchema): ReadonlyMap<string, unknown> =>
+  new Map(Object.entries((schema.properties as JsonSchema | undefined) ?? {}))
+const different = (f: Variant, t: Variant, path: string): Unfit => ({ path, kind: 'type', from: nameOf(f), to: nameOf(t) })
+const show = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
+
+function boundsOf({ schema }: Variant, of?: string): string {
+  const found = [...lower, ...upper].filter(
+    ([keyword, each]) => schema[keyword] !== undefined && (of === undefined || each === of),
+  )
+  const words = found.map(([keyword]) => `${plainWord(keyword)} ${show(schema[keyword])}`)
+  if (of === undefined)
+    words.push(
+      ...patternsOf(schema).map((pattern) => `pattern ${pattern}`),
+      ...(schema.format === undefined ? [] : [`format ${show(schema.format)}`]),
+    )
+  return words.join(', ') || 'unbounded'
+}
+
+function nameOf({ type, literal, schema }: Variant): string {
+  if (literal !== undefined) return show(literal)
+  if (type === 'unknown') return 'anything'
+  if (type === 'opaque') return 'a combined schema'
+  const told = Object.entries((schema.properties as JsonSchema | undefined) ?? {}).find(
+    ([, part]) => isSchema(part) && part.const !== undefined,
+  )
+  return told === undefined ? type : `${type} with ${told[0]} ${show((told[1] as JsonSchema).const)}`
+}
