@@ -113,14 +113,15 @@ export function transactions(context: TransactionContext): Transactions {
     const ending = marks.expect(tid)
     const body = customerCheckout(person, plan, tid)
     const sent = now()
-    let reply = await door.send('POST', `${path}/checkout`, body)
-    let unknown = reply.kind === 'unknown'
-    for (let tries = 0; tries < RETRIES && !isDone(reply); tries++) {
-      complain('checkout', reply)
-      if (reply.kind !== 'answer') await available()
-      if ((reply.kind === 'unknown' && !context.insist()) || over()) break
+    let unknown = false
+    let reply: Reply
+    for (let tries = 0; ; tries++) {
       reply = await door.send('POST', `${path}/checkout`, body)
       unknown ||= reply.kind === 'unknown'
+      if (isDone(reply)) break
+      complain('checkout', reply)
+      if (reply.kind !== 'answer') await available()
+      if (tries === RETRIES || over() || (reply.kind === 'unknown' && !context.insist())) break
     }
     if (!isDone(reply)) {
       marks.forget(tid)
