@@ -1,0 +1,40 @@
+import { describeFlags, flag, numberFlag, readFlags, textFlag, type FlagValues } from './workload/flags.ts'
+
+const FLAGS = {
+  port: numberFlag({ help: 'Port of the HTTP door; 0 takes a free one', fallback: 8080, most: 65_535 }),
+  host: textFlag('HOST', 'Address it listens on; 0.0.0.0 is everybody', '127.0.0.1'),
+  data: flag({ ...textFlag('DIR', 'Where everything is kept', '.data/marketplace'), read: notEmpty }),
+  products: numberFlag({ help: 'Products generated into an empty directory, ten a seller', fallback: 1_000, most: 1_000_000 }),
+  customers: numberFlag({ help: 'Customers generated into an empty directory', fallback: 1_000, most: 1_000_000 }),
+  seed: numberFlag({ help: 'Seed of what is generated', fallback: 1, most: 2_147_483_647 }),
+  catalog: flag({ ...textFlag('DIR', 'Import products and sellers from the Olist CSV files in DIR'), read: notEmpty }),
+  invoices: flag({ ...textFlag('FILE', 'Replay the invoice lines of the UCI CSV file as carts and checkouts'), read: notEmpty }),
+  provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
+}
+
+export type MarketplaceFlags = FlagValues<typeof FLAGS>
+
+export const HELP = `Usage: npm start -- [flags]
+
+Runs the marketplace in one process, behind one HTTP door, with a payment provider beside it.
+A second start on the same directory continues where the first one was.
+
+${describeFlags(FLAGS)}
+  --help  Shows this
+`
+
+/** The flags of a command line; undefined when it asks for help. @throws {FlagError} */
+export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | undefined {
+  return readFlags(FLAGS, words)
+}
+
+function notEmpty(text: string): string {
+  if (text.trim() === '') throw new RangeError('it must not be empty')
+  return text
+}
+
+function readUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url === null || url.protocol !== 'http:') throw new RangeError('give a URL such as http://127.0.0.1:8090')
+  return url.origin
+}

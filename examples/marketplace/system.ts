@@ -1,0 +1,40 @@
+import { rest } from '@dure/rest'
+import { realRuntime, type Timers } from 'dure/runtime'
+import { system, type Adapter, type Door, type System } from 'dure/service'
+import type { DatabaseAdapter } from 'dure/data'
+import type { Broker } from 'dure/messaging'
+import { audit } from './services/audit/service.ts'
+import { cart } from './services/cart/service.ts'
+import { customer } from './services/customer/service.ts'
+import { order } from './services/order/service.ts'
+import { httpProvider } from './services/payment/adapters/http-provider.ts'
+import type { PaymentProvider } from './services/payment/domain/provider.ts'
+import { payment } from './services/payment/service.ts'
+import { product } from './services/product/service.ts'
+import { seller } from './services/seller/service.ts'
+import { shipment } from './services/shipment/service.ts'
+import { stock } from './services/stock/service.ts'
+
+export type MarketplaceOptions = {
+  readonly provider: PaymentProvider
+  /** Default: the event loop's. */
+  readonly timers?: Timers
+  /** Default: none. */
+  readonly doors?: readonly Door[]
+  readonly database?: Adapter<DatabaseAdapter>
+  readonly broker?: Adapter<Broker>
+}
+
+/** The marketplace: eight services and the log of what they finished. */
+export function marketplace({ provider, timers = realRuntime().timers, ...rest }: MarketplaceOptions): System {
+  return system('marketplace', {
+    services: [cart, order, stock, payment(provider), shipment, seller, customer, product, audit(timers)],
+    placement: 'together',
+    ...rest,
+  })
+}
+
+/** As the command line runs it: `dure dev`, with a payment provider that listens at PAYMENT_PROVIDER_URL. */
+const url = process.env['PAYMENT_PROVIDER_URL'] ?? 'http://127.0.0.1:8090'
+// oxlint-disable-next-line import/no-default-export -- the system file's one export is what the command line loads
+export default marketplace({ provider: httpProvider({ url }), doors: [rest()] })
