@@ -1,0 +1,91 @@
+import type { Issue, Wire } from 'dure/contract'
+import { coercion } from './coerce.ts'
+import type { Coercion } from './coerce.ts'
+import { isSchema, resolveReference, strictCheck } from './strict.ts'
+import type { JsonSchema } from './strict.ts'
+
+/** Where the parts of an input come from. */
+export type RequestParts = {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string | readonly string[]>>
+  readonly body: unknown
+}
+
+export type Gathered = { readonly ok: true; readonly input: unknown } | { readonly ok: false; readonly issues: readonly Issue[] }
+
+/**
+ * Compiles the way from a request to an operation's input: path parameters, then the JSON body (if the
+ * method has one), then query parameters. Validation is not done here: it is the callee's, once.
+ */
+export function inputReader(options: {
+  /** Of the input; undefined when the operation takes none. */
+  readonly wire: Wire | undefined
+  readonly hasBody: boolean
+  readonly pathParameters: readonly string[]
+  /** Whether fields that the input does not have are refused or dropped. */
+  readonly unknownFields: 'refuse' | 'drop'
+}): (parts: RequestParts) => Gathered {
+  const { wire, hasBody, pathParameters, unknownFields } = options
+  const schema: JsonSchema = wire?.jsonSchema ?? NOTHING
+  const strict = unknownFields === 'refuse' ? strictCheck(schema) : undefined
+  const fields = fieldsOf(schema)
+  const coercions = new Map<string, Coercion>(Object.entries(fields).map(([name, field]) => [name, coercion(schema, field)]))
+  const isObject = coercions.size > 0 || schema['type'] === 'object'
+  const finish = (json: unknown): Gathered => ({
+    ok: true,
+    input: wire === undefined ? undefined : wire.plain ? json : wire.fromJson(json),
+  })
+
+  return ({ params, query, body }) => {
+    const given = hasBody ? body : undefined
+    let queried = false
+    for (const _name in query) queried = true
+    if (pathParameters.length === 0 && !queried) {
+      if (given === undefined) return finish(isObject ? {} : undefined)
+      return refused(strict, given) ?? finish(given)
+    }
+    if (given !== undefined && !isSchema(given)) {
+      return { ok: false, issues: [{ path: [], message: 'Expected an object, because the path and query add fields to it' }] }
+    }
+    const json: Record<string, unknown> = { ...given }
+    const issues: Issue[] = []
+    const add = (name: string, text: string | readonly string[], where: string): void => {
+      if (name === '__proto__') return void issues.push({ path: [name], message: `Unknown ${where} parameter` })
+      const value = coercions.get(name)?.(text) ?? text
+      if (!Object.hasOwn(json, name)) json[name] = value
+      // Two different values for one field: taking either would drop the other in silence.
+      else if (String(json[name]) !== String(value)) {
+        issues.push({ path: [name], message: `Given twice, with another value in the ${where}` })
+      }
+    }
+    for (const name of pathParameters) add(name, params[name] ?? '', 'path')
+    for (const name in query) add(name, query[name]!, 'query')
+    strict?.(json, [], issues)
+    return issues.length > 0 ? { ok: false, issues } : finish(json)
+  }
+}
+
+const NOTHING: JsonSchema = { type: 'object', properties: {}, additionalProperties: false }
+
+function refused(strict: ReturnType<typeof strictCheck>, json: unknown): Gathered | undefined {
+  if (strict === undefined) return undefined
+  const issues: Issue[] = []
+  strict(json, [], issues)
+  return issues.length > 0 ? { ok: false, issues } : undefined
+}
+
+/** The fields an input may have, in whichever variant. */
+function fieldsOf(root: JsonSchema, schema: unknown = root, depth = 0): Readonly<Record<string, unknown>> {
+  if (!isSchema(schema) || depth > 8) return {}
+  const parts = ['anyOf', 'oneOf', 'allOf'].flatMap((keyword) =>
+    Array.isArray(schema[keyword]) ? (schema[keyword] as unknown[]) : [],
+  )
+  if (typeof schema['$ref'] === 'string') parts.push(resolveReference(root, schema['$ref']))
+  const fields: Record<string, unknown> = {}
+  for (const part of parts) {
+    for (const [name, field] of Object.entries(fieldsOf(root, part, depth + 1))) {
+      fields[name] = name in fields ? { anyOf: [fields[name], field] } : field
+    }
+  }
+  return { ...fields, ...(isSchema(schema['properties']) ? schema['properties'] : {}) }
+}

@@ -1,0 +1,47 @@
+/** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
+export type Limits = {
+  /** A request's body. Default 1 MiB. */
+  readonly body: number
+  /** Request line and headers together. Default 16 KiB. */
+  readonly headers: number
+  /** Time to receive the headers. Default 10,000. */
+  readonly headersTimeout: number
+  /** Time to receive the whole request. Default 30,000. */
+  readonly requestTimeout: number
+  /** Time an idle connection is kept. Default 65,000: a little longer than the usual proxy keeps its side. */
+  readonly keepAliveTimeout: number
+  /** Open connections; more are refused. Default 2,000. */
+  readonly connections: number
+  /** Calls in hand at once; more are answered 503 with `Retry-After`. Default 1,000. */
+  readonly requests: number
+  /** The longest deadline a client may ask for with `Request-Timeout`. Default 60,000. */
+  readonly deadline: number
+  /** How long `close` waits for answers that are under way. Default 10,000. */
+  readonly drain: number
+  /** A silent stream sends an empty line this often, so that a dead reader is noticed. Default 15,000. */
+  readonly heartbeat: number
+}
+
+export const LIMITS: Limits = Object.freeze({
+  body: 1024 * 1024,
+  headers: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  connections: 2_000,
+  requests: 1_000,
+  deadline: 60_000,
+  drain: 10_000,
+  heartbeat: 15_000,
+})
+
+/** @throws {RangeError} when a limit is not a positive whole number */
+export function limitsOf(given: Partial<Limits> = {}): Limits {
+  const limits: Limits = { ...LIMITS, ...given }
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isSafeInteger(value) || value <= 0) {
+      throw new RangeError(`Cannot make the REST door: limits.${name} is ${String(value)}; give a positive whole number`)
+    }
+  }
+  return limits
+}

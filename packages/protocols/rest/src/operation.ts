@@ -1,0 +1,103 @@
+import { CallError, wireOf } from 'dure/contract'
+import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping } from 'dure/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CallOptions } from 'dure/call'
+import { callHeaders } from './headers.ts'
+import { inputReader } from './input.ts'
+import type { RequestParts } from './input.ts'
+import { sendLines } from './ndjson.ts'
+import type { Route } from './paths.ts'
+import { problem, problemIssues, problemOf } from './problem.ts'
+import type { DeclaredErrors, Problem } from './problem.ts'
+import { correlate, sendJson, sendNothing, sendProblem } from './reply.ts'
+import type { DoorState } from './reply.ts'
+
+/** One operation as the door serves it. */
+export type Served = {
+  readonly contract: AnyContract
+  readonly name: string
+  readonly operation: AnyOperation
+  readonly http: HttpMapping
+  /** The operation of the service's client: validation, deadline and tracing happen behind it. */
+  readonly call: (input: unknown, options: CallOptions) => unknown
+}
+
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => void
+
+/** Compiles the handler of one route of an operation: everything that can be known before a request is. */
+export function operationHandler(served: Served, route: Route, state: DoorState, unknownFields: 'refuse' | 'drop'): Handler {
+  const { operation, http, call } = served
+  const { limits, world } = state
+  const name = `${served.contract.name}.${served.name}`
+  const toJson = jsonWriter(operation.output, 'output')
+  const declared = declaredErrors(operation)
+  const empty = operation.output === undefined || http.status === 204
+  const read = inputReader({
+    wire: operation.input === undefined ? undefined : wireOf(operation.input, 'input'),
+    hasBody: route.method !== 'GET' && route.method !== 'DELETE',
+    pathParameters: route.parameters,
+    unknownFields,
+  })
+
+  return (request, reply) => {
+    const correlationId = correlate(request, reply, state)
+    const describe = (error: unknown): Problem => {
+      const mapped = problemOf(error, { instance: pathOf(request.url), correlationId, declared })
+      // A CallError was logged by the service it happened in, under the same correlation id.
+      if (mapped.hidden && !(error instanceof CallError)) {
+        world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: name, correlationId, error })
+      }
+      return mapped.problem
+    }
+    const fail = (error: unknown): void => sendProblem(reply, state, describe(error))
+    try {
+      const { timeout, traceparent, idempotencyKey } = callHeaders(request.headers, limits.deadline)
+      const gathered = read(request as unknown as RequestParts)
+      if (!gathered.ok) {
+        const document = problem(
+          400,
+          'INVALID_ARGUMENT',
+          `Cannot call ${name}: the input does not match its contract`,
+          pathOf(request.url),
+        )
+        return sendProblem(reply, state, { ...document, errors: problemIssues(gathered.issues) })
+      }
+      // The client may go away at any moment; what it asked for is then nobody's.
+      const gone = new AbortController()
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableEnded) gone.abort()
+      })
+      const answer = call(gathered.input, { signal: gone.signal, correlationId, traceparent, timeout, idempotencyKey })
+      if (operation.kind === 'stream') {
+        void sendLines(answer as AsyncIterable<unknown>, { reply, state, status: http.status, toJson, gone, describe }).catch(
+          fail,
+        )
+        return
+      }
+      const succeed = (value: unknown): void => {
+        if (empty) sendNothing(reply, state, http.status)
+        else sendJson(reply, state, http.status, JSON.stringify(toJson(value)))
+      }
+      void (answer as Promise<unknown>).then(succeed).catch(fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+}
+
+function declaredErrors(operation: AnyOperation): DeclaredErrors {
+  const types = Object.values(operation.errors as ErrorTypes)
+  return new Map(types.map((type) => [type.code as string, { http: type.http, toJson: jsonWriter(type.data, 'output') }]))
+}
+
+/** From a value to its JSON form; nothing to do when they are the same. */
+function jsonWriter(schema: AnyOperation['output'], side: 'input' | 'output'): (value: unknown) => unknown {
+  if (schema === undefined) return (value) => value
+  const wire = wireOf(schema, side)
+  return wire.plain ? (value) => value : wire.toJson
+}
+
+export function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
+}

@@ -1,0 +1,87 @@
+import { asyncapi, openapi } from 'dure/contract'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { DoorHost } from 'dure/service'
+import { problemOf } from './problem.ts'
+import { correlate, sendJson, sendProblem, sendText } from './reply.ts'
+import type { DoorState } from './reply.ts'
+
+/** The door's own pages, by path. */
+export const PAGES: Readonly<Record<string, string>> = {
+  '/': 'This page',
+  '/openapi.json': 'The operations served here, as OpenAPI',
+  '/asyncapi.json': 'The events of the services, as AsyncAPI',
+  '/health/live': 'Whether the process does its work',
+  '/health/ready': 'Whether it can take calls, and if not why',
+  '/status': 'What is in hand and on its way',
+}
+
+/** Serves what there is to know about the system. */
+export function servePages(app: FastifyInstance, host: DoorHost, state: DoorState, prefix: string): void {
+  const page = (path: string, answer: (reply: FastifyReply, accept: string) => Promise<void> | void): void => {
+    app.get(prefix + path, async (request, reply) => {
+      const correlationId = correlate(request, reply, state)
+      try {
+        await answer(reply, request.headers.accept ?? '')
+      } catch (error) {
+        state.world.log.error(`Cannot answer "GET ${prefix + path}"`, { correlationId, error })
+        sendProblem(reply, state, problemOf(error, { instance: prefix + path, correlationId }).problem)
+      }
+      return reply
+    })
+  }
+  const document = (path: string, draw: () => unknown): void => {
+    let text: string | undefined
+    page(path, (reply) => sendJson(reply, state, 200, (text ??= JSON.stringify(draw()))))
+  }
+
+  document('/openapi.json', () => openapi(host.contracts, { title: host.system }))
+  document('/asyncapi.json', () => asyncapi(host.contracts, { title: host.system }))
+  page('/health/live', async (reply) => {
+    const health = await host.health()
+    sendJson(reply.header('cache-control', 'no-store'), state, health.live ? 200 : 503, JSON.stringify(health))
+  })
+  page('/health/ready', async (reply) => {
+    const health = await host.health()
+    const ready = health.ready && !state.closing
+    sendJson(reply.header('cache-control', 'no-store'), state, ready ? 200 : 503, JSON.stringify({ ...health, ready }))
+  })
+  page('/status', async (reply) => {
+    sendJson(reply.header('cache-control', 'no-store'), state, 200, JSON.stringify(await host.status()))
+  })
+  const links = Object.entries(PAGES).map(([path, about]) => ({ href: prefix + path, about }))
+  page('/', (reply, accept) => {
+    const services = host.contracts.map(({ name, version, owner, description }) => ({ name, version, owner, description }))
+    if (accept.includes('text/html'))
+      return sendText(reply, state, 200, 'text/html; charset=utf-8', html(host.system, services, links))
+    sendJson(reply, state, 200, JSON.stringify({ system: host.system, services, links }))
+  })
+}
+
+function html(
+  system: string,
+  services: readonly { name: string; version: string; owner: string; description: string | undefined }[],
+  links: readonly { href: string; about: string }[],
+): string {
+  const rows = services.map(
+    (s) => `<tr><td>${escape(s.name)}<td>${escape(s.version)}<td>${escape(s.owner)}<td>${escape(s.description ?? '')}`,
+  )
+  const items = links.slice(1).map(({ href, about }) => `<li><a href="${escape(href)}">${escape(href)}</a> ${escape(about)}`)
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${escape(system)}</title>
+<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style>
+<h1>${escape(system)}</h1>
+<ul>
+${items.join('\n')}
+</ul>
+<table>
+<tr><th>Service<th>Version<th>Owner<th>
+${rows.join('\n')}
+</table>
+`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!)

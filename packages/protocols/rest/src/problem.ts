@@ -1,0 +1,72 @@
+import { STATUS_CODES } from 'node:http'
+import { CallError, DeclaredError, STATUSES } from 'dure/contract'
+import type { Issue } from 'dure/contract'
+import { Refusal, REFUSALS } from './errors.ts'
+
+/** A problem document. Source: RFC 9457. */
+export type Problem = {
+  readonly type: 'about:blank'
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  /** The path that was asked for, without its query (which may hold secrets). */
+  readonly instance?: string
+  /** A canonical status, a declared error's code, or a refusal of the door. */
+  readonly code: string
+  /** What is wrong, and where, when the input was refused. */
+  readonly errors?: readonly ProblemIssue[]
+  /** The fields of a declared error. */
+  readonly data?: unknown
+}
+
+export type ProblemIssue = { readonly path: string; readonly message: string }
+
+/** How an operation's declared errors look over HTTP, by code. */
+export type DeclaredErrors = ReadonlyMap<string, { readonly http: number; readonly toJson: (data: unknown) => unknown }>
+
+// What these say may quote data of the service's inside: it goes to the log, not to the client.
+const HIDDEN: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS'])
+
+export function problem(status: number, code: string, detail: string, instance?: string): Problem {
+  const title = STATUS_CODES[status] ?? 'Client Closed Request'
+  return { type: 'about:blank', title, status, detail, ...(instance === undefined ? {} : { instance }), code }
+}
+
+/** Turns whatever a call failed with into a document; `hidden` when the reason must be logged instead of shown. */
+export function problemOf(
+  error: unknown,
+  options: { readonly instance: string; readonly correlationId: string; readonly declared?: DeclaredErrors },
+): { readonly problem: Problem; readonly hidden: boolean } {
+  const { instance, correlationId } = options
+  if (error instanceof Refusal) {
+    return { problem: problem(REFUSALS[error.code].http, error.code, error.message, instance), hidden: false }
+  }
+  if (error instanceof DeclaredError) {
+    const declared = options.declared?.get(error.code)
+    const document = problem(declared?.http ?? STATUSES[error.status].http, error.code, error.message, instance)
+    const data = declared === undefined ? error.data : declared.toJson(error.data)
+    return { problem: data === undefined ? document : { ...document, data }, hidden: false }
+  }
+  if (error instanceof CallError && !HIDDEN.has(error.code)) {
+    const document = problem(STATUSES[error.code].http, error.code, error.message, instance)
+    const { issues } = error.details
+    return {
+      problem: Array.isArray(issues) ? { ...document, errors: problemIssues(issues as Issue[]) } : document,
+      hidden: false,
+    }
+  }
+  const code = error instanceof CallError ? error.code : 'INTERNAL'
+  const detail = `The request failed inside the service. Its log has the reason under correlation id "${correlationId}"`
+  return { problem: problem(STATUSES[code].http, code, detail, instance), hidden: true }
+}
+
+export function problemIssues(issues: readonly Issue[]): readonly ProblemIssue[] {
+  return issues.map(({ path, message }) => ({ path: pathText(path), message }))
+}
+
+/** `items[0].quantity`; `(input)` for the input as a whole. */
+export function pathText(path: readonly (string | number)[]): string {
+  let text = ''
+  for (const part of path) text += typeof part === 'number' ? `[${part}]` : text === '' ? part : `.${part}`
+  return text === '' ? '(input)' : text
+}

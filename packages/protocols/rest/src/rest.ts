@@ -1,0 +1,95 @@
+/** The REST door: every operation with an HTTP mapping, served, documented and bounded. */
+import type { AnyContract, AnyOperation } from 'dure/contract'
+import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
+import type { CallOptions } from 'dure/call'
+import type { FastifyInstance } from 'fastify'
+import { LIMITS, limitsOf } from './limits.ts'
+import type { Limits } from './limits.ts'
+import { listen } from './listen.ts'
+import type { Address } from './listen.ts'
+import { createServer } from './server.ts'
+import type { Served } from './operation.ts'
+import type { DoorState } from './reply.ts'
+
+export { LIMITS }
+export type { Limits, Address }
+export { REFUSALS } from './errors.ts'
+export type { RefusalCode } from './errors.ts'
+export type { Problem } from './problem.ts'
+
+export type RestOptions = {
+  /** Name in logs and lists. Default `rest`. */
+  readonly name?: string
+  /** Default: the environment variable PORT, else 8080. 0 takes any free port. */
+  readonly port?: number
+  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  readonly host?: string
+  readonly limits?: Partial<Limits>
+  /** Which contracts are served. Default: all of the system. */
+  readonly contracts?: readonly AnyContract[]
+  /** What happens to fields and query parameters that an input does not have. Default `refuse`. */
+  readonly unknownFields?: 'refuse' | 'drop'
+  /** Path in front of the door's own pages (`/openapi.json`, `/health/live`, …); false for none. Default ''. */
+  readonly pages?: string | false
+  /** Adds plugins and hooks to the Fastify server before it listens: CORS, compression, … */
+  readonly extend?: (server: FastifyInstance) => void | Promise<void>
+}
+
+/** A door that can be asked to open elsewhere (`dure start --port 9000`). */
+export type RestDoor = Door & { readonly at: (address: Partial<Address>) => RestDoor }
+
+/**
+ * Makes a door that serves contracts over HTTP. Opening it throws when the port is in use or two operations
+ * want the same route.
+ */
+export function rest(options: RestOptions = {}): RestDoor {
+  const limits = limitsOf(options.limits)
+  return {
+    name: options.name ?? 'rest',
+    at: (address) => rest({ ...options, ...address }),
+    open: (host, world) => open(host, world, limits, options),
+  }
+}
+
+async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
+  const state: DoorState = { limits, world, closing: false, calls: 0, streams: new Set() }
+  const served = (options.contracts ?? host.contracts).flatMap((contract) => servedBy(host, contract))
+  const app = createServer({
+    host,
+    served,
+    state,
+    unknownFields: options.unknownFields ?? 'refuse',
+    pages: options.pages ?? '',
+  })
+  await options.extend?.(app)
+  const url = await listen(app, { host: options.host ?? '127.0.0.1', port: options.port ?? portOfEnvironment() ?? 8080 })
+  let closed: Promise<void> | undefined
+  return { url, close: () => (closed ??= close(app, state)) }
+}
+
+function servedBy(host: DoorHost, contract: AnyContract): Served[] {
+  const client = host.client(contract) as Readonly<Record<string, (input: unknown, options: CallOptions) => unknown>>
+  return Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).flatMap(([name, operation]) =>
+    operation.http === undefined ? [] : [{ contract, name, operation, http: operation.http, call: client[name]! }],
+  )
+}
+
+async function close(app: FastifyInstance, state: DoorState): Promise<void> {
+  state.closing = true
+  for (const end of state.streams) end()
+  // Answers under way end their connections themselves; what is left after the wait is cut.
+  const timer = state.world.runtime.timers.after(state.limits.drain, () => app.server.closeAllConnections())
+  try {
+    await app.close()
+  } finally {
+    timer.cancel()
+  }
+}
+
+function portOfEnvironment(): number | undefined {
+  const given = process.env['PORT']
+  if (given === undefined || given === '') return undefined
+  const port = Number(given)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
+  throw new Error(`Cannot open the REST door: the environment variable PORT is "${given}"; give a number from 0 to 65535`)
+}

@@ -1,0 +1,170 @@
+import { fastify } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { HttpRoute } from 'dure/contract'
+import type { DoorHost } from 'dure/service'
+import { acceptJson } from './body.ts'
+import { Refusal } from './errors.ts'
+import type { RefusalCode } from './errors.ts'
+import type { Limits } from './limits.ts'
+import { answerMalformed } from './malformed.ts'
+import { operationHandler, pathOf } from './operation.ts'
+import type { Served } from './operation.ts'
+import { PAGES, servePages } from './pages.ts'
+import { parseRoute, signpost } from './paths.ts'
+import type { Route, Signpost } from './paths.ts'
+import { problemOf } from './problem.ts'
+import { correlate, sendNothing, sendProblem } from './reply.ts'
+import type { DoorState } from './reply.ts'
+
+export type ServerOptions = {
+  readonly host: DoorHost
+  readonly served: readonly Served[]
+  readonly state: DoorState
+  readonly unknownFields: 'refuse' | 'drop'
+  readonly pages: string | false
+}
+
+/** Builds the server with all its routes; it does not listen yet. */
+export function createServer({ host, served, state, unknownFields, pages }: ServerOptions): FastifyInstance {
+  const { limits } = state
+  const app = newFastify(limits, (error, request, reply) => failed(error, request, reply, state))
+  acceptJson(app)
+
+  const routes = served.flatMap((one) => one.http.routes.map((route) => ({ ...parseRoute(route), served: one })))
+  const own = pages === false ? [] : Object.keys(PAGES).map((path) => parseRoute(`GET ${pages}${path}` as HttpRoute))
+  refuseTwins([...routes, ...own])
+
+  const admit = admission(state)
+  for (const route of routes) {
+    app.route({
+      method: route.method,
+      url: route.pattern,
+      // A HEAD on a stream would run it to its end for nobody.
+      exposeHeadRoute: route.served.operation.kind !== 'stream',
+      onRequest: admit,
+      handler: operationHandler(route.served, route, state, unknownFields),
+    })
+  }
+  if (pages !== false) servePages(app, host, state, pages)
+
+  const signs = signpost([...routes, ...own])
+  app.setNotFoundHandler((request, reply) => lost(request, reply, state, signs))
+  app.setErrorHandler<FastifyError>((error, request, reply) => failed(error, request, reply, state))
+  return app
+}
+
+function newFastify(
+  limits: Limits,
+  onFrameworkError: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void,
+): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.body,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    requestTimeout: limits.requestTimeout,
+    // Requests of connections that are still open when the door closes are answered, and end them.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1024 },
+    http: {
+      maxHeaderSize: limits.headers,
+      headersTimeout: Math.min(limits.headersTimeout, limits.requestTimeout),
+      requestTimeout: limits.requestTimeout,
+      // Node looks for slow requests only this often; its 30 s would make the limits above a fiction.
+      connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headersTimeout / 2)),
+    },
+    clientErrorHandler: (error, socket) => answerMalformed(error, socket, limits),
+    frameworkErrors: onFrameworkError,
+  })
+  app.server.maxConnections = limits.connections
+  return app
+}
+
+/** Counts calls in hand, and turns one away when there are too many. */
+function admission(state: DoorState): (request: FastifyRequest, reply: FastifyReply, done: () => void) => void {
+  const release = (): void => void state.calls--
+  return (request, reply, done) => {
+    if (state.calls >= state.limits.requests) {
+      failed(
+        new Refusal('OVERLOADED', `Cannot take the request: ${state.limits.requests} are in hand; try again soon`),
+        request,
+        reply,
+        state,
+      )
+      return
+    }
+    state.calls++
+    reply.raw.once('close', release)
+    done()
+  }
+}
+
+/** No route leads here: says what would. */
+function lost(request: FastifyRequest, reply: FastifyReply, state: DoorState, signs: Signpost): void {
+  const path = pathOf(request.url)
+  const methods = signs.methods(path)
+  if (methods.length > 0) {
+    reply.header('allow', methods.join(', '))
+    if (request.method === 'OPTIONS') return sendNothing(reply, state, 204)
+    const detail = `Cannot ${request.method} "${path}": it is served with ${methods.join(' and ')} only`
+    return failed(new Refusal('METHOD_NOT_ALLOWED', detail), request, reply, state)
+  }
+  const nearest = signs.nearest(path)
+  const hint = nearest === undefined ? 'see /openapi.json for what is' : `did you mean "${nearest}"?`
+  failed(
+    new Refusal('PATH_NOT_FOUND', `Cannot find "${path.slice(0, 200)}": nothing is served there; ${hint}`),
+    request,
+    reply,
+    state,
+  )
+}
+
+/** Whatever goes wrong before an operation is called. */
+function failed(error: unknown, request: FastifyRequest, reply: FastifyReply, state: DoorState): void {
+  const correlationId = correlate(request, reply, state)
+  const reason = refusalOf(error, request, state.limits) ?? error
+  const mapped = problemOf(reason, { instance: pathOf(request.url), correlationId })
+  if (mapped.hidden) state.world.log.error('Cannot answer a request', { method: request.method, correlationId, error })
+  sendProblem(reply, state, mapped.problem)
+}
+
+const FRAMEWORK: Readonly<Record<string, { code: RefusalCode; detail: (request: FastifyRequest, limits: Limits) => string }>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'BODY_TOO_LARGE',
+    detail: (_, { body }) => `Cannot take the body: it is larger than ${body} bytes`,
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    detail: ({ headers }) => `Cannot read a body of type "${headers['content-type'] ?? ''}"; send application/json`,
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'MALFORMED_REQUEST',
+    detail: () => 'Cannot read the body: it is not as long as Content-Length says',
+  },
+  FST_ERR_BAD_URL: { code: 'MALFORMED_REQUEST', detail: () => 'Cannot read the path: it is not valid percent-encoding' },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    code: 'PATH_TOO_LONG',
+    detail: () => 'Cannot read the path: a parameter is longer than 1024 characters',
+  },
+  ECONNRESET: { code: 'MALFORMED_REQUEST', detail: () => 'Cannot read the body: the connection ended before it did' },
+}
+
+function refusalOf(error: unknown, request: FastifyRequest, limits: Limits): Refusal | undefined {
+  const known = FRAMEWORK[(error as { code?: string } | null)?.code ?? '']
+  return known === undefined ? undefined : new Refusal(known.code, known.detail(request, limits))
+}
+
+function refuseTwins(routes: readonly (Route & { readonly served?: Served })[]): void {
+  const seen = new Map<string, string>()
+  for (const { shape, method, template, served } of routes) {
+    const owner = served === undefined ? "the door's own pages" : `${served.contract.name}.${served.name}`
+    const other = seen.get(shape)
+    if (other !== undefined) {
+      throw new Error(
+        `Cannot open the REST door: "${method} ${template}" of ${other} and of ${owner} are the same route; ` +
+          (served === undefined ? 'move the pages with the option "pages"' : 'give one of them another path'),
+      )
+    }
+    seen.set(shape, owner)
+  }
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// Plain JavaScript that old versions of Node can read, so that they can say what to do instead of failing on syntax.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire, registerHooks } from 'node:module'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const major = Number(process.versions.node.split('.')[0])
+
+if (major >= 24 && process.features.typescript) {
+  const built = join(here, '../dist/main.js')
+  // In a checkout nothing is built: the sources run as they are, the library's as well.
+  if (!existsSync(built)) useSources()
+  const { main } = await import(existsSync(built) ? '../dist/main.js' : '../src/main.ts')
+  await main()
+} else {
+  const pinned = pinnedNode()
+  if (pinned === undefined) {
+    process.stderr.write(
+      `dure needs Node 24 or later that runs TypeScript; this is Node ${process.versions.node}.\n` +
+        `Run "npm install --save-dev node@26" in your project (dure finds it there), or install Node 26.\n`,
+    )
+    process.exitCode = 2
+  } else handOver(pinned)
+}
+
+function useSources() {
+  registerHooks({
+    resolve: (specifier, context, next) => next(specifier, { ...context, conditions: ['source', ...context.conditions] }),
+  })
+}
+
+/** The `node` package of the user's project, or of this one. */
+function pinnedNode() {
+  if (process.env.DURE_PINNED) return undefined
+  for (const from of [join(process.cwd(), 'package.json'), fileURLToPath(import.meta.url)]) {
+    try {
+      const binary = join(dirname(createRequire(from).resolve('node/package.json')), 'bin', 'node')
+      if (existsSync(binary)) return binary
+    } catch {
+      // Not there: the next one may be.
+    }
+  }
+  return undefined
+}
+
+function handOver(node) {
+  // Marked, so that a pinned Node that is too old as well ends in words rather than in a circle.
+  const env = { ...process.env, DURE_PINNED: '1' }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', env })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 143)
+  })
+}

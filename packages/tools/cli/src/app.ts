@@ -1,0 +1,99 @@
+import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, run, text_en } from '@stricli/core'
+import type { Application, ApplicationText } from '@stricli/core'
+import { callCommand } from './commands/call.ts'
+import { compatCommand } from './commands/compat.ts'
+import { devCommand } from './commands/dev.ts'
+import { docsCommand } from './commands/docs.ts'
+import { listCommand } from './commands/list.ts'
+import { startCommand } from './commands/start.ts'
+import { CliError, EXIT, paint } from './shell.ts'
+import type { Shell } from './shell.ts'
+import { VERSION } from './version.ts'
+
+/**
+ * Runs one command line and gives its exit code: 0 done, 1 failed (for `compat`: it breaks somebody), 2 misuse.
+ */
+export async function runCli(args: readonly string[], shell: Shell): Promise<number> {
+  const context = {
+    ...shell,
+    process: {
+      stdout: colorless(shell, shell.process.stdout),
+      stderr: colorless(shell, shell.process.stderr),
+      env: shell.process.env,
+      exitCode: undefined as number | string | null | undefined,
+    },
+  }
+  await run(application, args, context)
+  const code = Number(context.process.exitCode ?? EXIT.done)
+  // Stricli's own codes are negative: what the user typed, or a defect of ours.
+  if (code >= 0) return code
+  return code === -5 || code === -4 ? EXIT.misuse : EXIT.failed
+}
+
+const describe = (error: unknown): string => {
+  if (error instanceof CliError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+const styled = (message: string, ansiColor: boolean): string => {
+  const [first = '', ...rest] = message.split('\n')
+  return [paint({ color: ansiColor }, 'red', first), ...rest].join('\n')
+}
+
+const text: ApplicationText = {
+  ...text_en,
+  noCommandRegisteredForInput: ({ input, corrections, ansiColor }) => {
+    const hint =
+      corrections.length > 0
+        ? `did you mean ${corrections.map((name) => `"dure ${name.replaceAll('`', '')}"`).join(' or ')}?`
+        : 'see "dure --help"'
+    return styled(`Cannot run "${input}": there is no such command; ${hint}`, ansiColor)
+  },
+  exceptionWhileParsingArguments: (error, ansiColor) => {
+    const message = error instanceof Error ? formatMessageForArgumentScannerError(error as never, {}) : String(error)
+    return styled(`${message}\nSee --help of the command.`, ansiColor)
+  },
+  exceptionWhileRunningCommand: (error, ansiColor) => styled(describe(error), ansiColor),
+  commandErrorResult: (error, ansiColor) => styled(describe(error), ansiColor),
+}
+
+const application: Application<Shell> = buildApplication(
+  buildRouteMap({
+    routes: {
+      dev: devCommand,
+      start: startCommand,
+      list: listCommand,
+      call: callCommand,
+      docs: docsCommand,
+      compat: compatCommand,
+    },
+    docs: {
+      brief: 'Runs and inspects a system of services',
+      fullDescription: [
+        'Runs and inspects a system of services.',
+        '',
+        'A system file exports what system() makes. Without a name it is the file that package.json names',
+        '("dure": { "system": "…" }), else ./system.ts.',
+        '',
+        'Results go to standard output, everything else to standard error.',
+        'Exit codes: 0 done, 1 failed (compat: a caller or subscriber breaks), 2 misuse.',
+      ].join('\n'),
+    },
+  }),
+  {
+    name: 'dure',
+    versionInfo: { currentVersion: VERSION },
+    scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+    documentation: { onlyRequiredInUsageLine: false },
+    localization: { text },
+    determineExitCode: (error) => (error instanceof CliError ? error.exitCode : EXIT.failed),
+  },
+)
+
+/** Stricli asks the stream how many colours it has. */
+function colorless(
+  shell: Shell,
+  output: Shell['process']['stdout'],
+): Shell['process']['stdout'] & { getColorDepth: () => number } {
+  return { write: (text) => output.write(text), getColorDepth: () => (shell.color ? 8 : 1) }
+}

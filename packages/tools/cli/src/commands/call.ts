@@ -1,0 +1,105 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import { resolve } from 'node:path'
+import { askCall } from '../control/client.ts'
+import type { CallFailure } from '../control/protocol.ts'
+import { dataDirectory } from '../data.ts'
+import { CliError, EXIT, paint, print, say } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+
+type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
+
+export const callCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Call an operation of a running system',
+    fullDescription: [
+      'Calls an operation of the system that runs on a data directory, through its control socket.',
+      'The input is JSON, or - to read it from standard input. The answer is printed as JSON; a stream one',
+      'value a line. A failed call prints its code and reason, and exits with 1.',
+      '',
+      'Examples:',
+      '  dure call orders.find \'{"id": 7}\'',
+      '  dure call orders.place - < order.json',
+      '  dure call orders.watch | head -3',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      data: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'DIR',
+        brief: 'Data directory of the system (default .dure, or DURE_DATA)',
+      },
+      timeout: { kind: 'parsed', parse: seconds, optional: true, placeholder: 'SECONDS', brief: 'How long the call may take' },
+      idempotencyKey: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'KEY',
+        brief: 'Makes a repeated command happen once',
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        { parse: String, placeholder: 'service.operation', brief: 'What to call' },
+        { parse: String, optional: true, placeholder: 'input', brief: 'JSON, or - for standard input' },
+      ],
+    },
+  },
+  async func(this: Shell, flags: Flags, name: string, given?: string): Promise<void> {
+    const [service = '', operation = '', ...rest] = name.split('.')
+    if (service === '' || operation === '' || rest.length > 0) {
+      throw new CliError(`Cannot call "${name}": write service.operation, such as orders.find`, { exitCode: EXIT.misuse })
+    }
+    const input = given === undefined ? undefined : parseInput(given === '-' ? await readAll(this.stdin) : given, given)
+    const directory = resolve(this.cwd, dataDirectory(flags.data, this.process.env))
+    const call = { service, operation, input, timeout: flags.timeout, idempotencyKey: flags.idempotencyKey }
+    for await (const line of askCall(directory, call)) {
+      if ('error' in line) return fail(this, name, line.error)
+      // A single value is for reading; of a stream, a line each.
+      if ('value' in line) print(this, JSON.stringify(line.value, undefined, line.stream === true ? undefined : 2))
+    }
+  },
+})
+
+function fail(shell: Shell, name: string, failure: CallFailure): void {
+  say(shell, `${paint(shell, 'red', `${name} failed: ${failure.code}`)}\n  ${failure.message}`)
+  const issues = (failure.issues ?? []).map(({ path, message }) => `${pathText(path)}: ${message}`)
+  // The message itself may name the first of them.
+  for (const issue of issues) if (!failure.message.includes(issue)) say(shell, `  ${issue}`)
+  if (failure.data !== undefined) say(shell, `  data: ${JSON.stringify(failure.data)}`)
+  const { suggestions = [] } = failure
+  if (suggestions.length > 0) say(shell, `  Did you mean ${suggestions.join(' or ')}?`)
+  else if (failure.code === 'UNIMPLEMENTED') say(shell, '  See "dure list --data DIR" for what there is.')
+  shell.process.exitCode = EXIT.failed
+}
+
+const pathText = (path: readonly (string | number)[]): string =>
+  path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  ) || '(input)'
+
+function parseInput(text: string, given: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const where = given === '-' ? 'standard input' : 'the input'
+    throw new CliError(`Cannot read ${where} as JSON: ${(cause as Error).message}`, { exitCode: EXIT.misuse, cause })
+  }
+}
+
+async function readAll(stdin: Shell['stdin']): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!Number.isFinite(value) || value <= 0) throw new Error(`"${text}" is not a positive number of seconds`)
+  return value * 1000
+}

@@ -1,0 +1,73 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import { dirname, resolve } from 'node:path'
+import { dataDirectory } from '../data.ts'
+import { systemFile } from '../load.ts'
+import type { Port } from '../run.ts'
+import { paint, say } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+import { supervise } from '../supervise.ts'
+import { watchSources } from '../watch.ts'
+import { parsePort } from './start.ts'
+
+type Flags = { readonly data?: string; readonly port?: readonly Port[] }
+
+export const devCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Run a system and restart it when a file changes',
+    fullDescription: [
+      'Runs all services of a system in one process, shows where it is and what is in it, and starts it again',
+      'when a file beside or below the system file changes. Data are kept between restarts.',
+      '',
+      'Examples:',
+      '  dure dev',
+      '  dure dev src/system.ts --port 9000',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      data: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'DIR',
+        brief: 'Where it keeps its files (default .dure, or DURE_DATA)',
+      },
+      port: {
+        kind: 'parsed',
+        parse: parsePort,
+        optional: true,
+        variadic: true,
+        placeholder: '[DOOR=]N',
+        brief: 'Port of a door, instead of the one its system says',
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ parse: String, optional: true, placeholder: 'system.ts', brief: 'The system file' }],
+    },
+  },
+  async func(this: Shell, flags: Flags, given?: string): Promise<void> {
+    const file = systemFile(given, this.cwd)
+    const data = resolve(this.cwd, dataDirectory(flags.data, this.process.env))
+    const ports = (flags.port ?? []).flatMap(({ door, port }) => [
+      '--port',
+      door === undefined ? String(port) : `${door}=${port}`,
+    ])
+    const supervisor = supervise({
+      args: ['start', file, '--log', 'pretty', '--data', data, ...ports],
+      cwd: this.cwd,
+      onExit: (how) => say(this, paint(this, 'yellow', `The system ${how}; it starts again when a file changes`)),
+    })
+    const watcher = watchSources(dirname(file), {
+      ignore: [data],
+      onChange: (path) => {
+        say(this, paint(this, 'dim', `${path} changed: starting again`))
+        supervisor.restart()
+      },
+    })
+    await this.stopped()
+    watcher.close()
+    await supervisor.stop()
+  },
+})

@@ -1,0 +1,78 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { asyncapi, describeContract, openapi } from 'dure/contract'
+import type { System } from 'dure/service'
+import { contractsOf, loadSystem } from '../load.ts'
+import { markdown } from '../markdown.ts'
+import { CliError, print, say } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+
+type Format = 'openapi' | 'asyncapi' | 'markdown' | 'contract'
+type Flags = { readonly format: Format; readonly out?: string }
+
+export const docsCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Write the documents drawn from contracts',
+    fullDescription: [
+      'Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events),',
+      'markdown (all of it, for people), or contract (descriptions that "dure compat" compares).',
+      '',
+      'Examples:',
+      '  dure docs',
+      '  dure docs --format markdown --out docs/api.md',
+      '  dure docs src/system.ts --format contract --out contracts.json',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      format: {
+        kind: 'enum',
+        values: ['openapi', 'asyncapi', 'markdown', 'contract'],
+        default: 'openapi',
+        brief: 'Which document',
+      },
+      out: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'FILE',
+        brief: 'Where to write it (default standard output)',
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ parse: String, optional: true, placeholder: 'system.ts', brief: 'The system file' }],
+    },
+  },
+  async func(this: Shell, flags: Flags, file?: string): Promise<void> {
+    const { system } = await loadSystem(file, this.cwd)
+    const text = draw(system, flags.format)
+    if (flags.out === undefined) return print(this, text)
+    const path = resolve(this.cwd, flags.out)
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, text.endsWith('\n') ? text : `${text}\n`)
+    } catch (cause) {
+      throw new CliError(`Cannot write "${flags.out}": ${(cause as Error).message}`, { cause })
+    }
+    say(this, `Wrote ${flags.out}`)
+  },
+})
+
+function draw(system: System, format: Format): string {
+  const contracts = contractsOf(system)
+  switch (format) {
+    case 'openapi':
+      return json(openapi(contracts, { title: system.name }))
+    case 'asyncapi':
+      return json(asyncapi(contracts, { title: system.name }))
+    case 'markdown':
+      return markdown(system.name, contracts)
+    case 'contract':
+      return json({ system: system.name, contracts: contracts.map(describeContract) })
+  }
+}
+
+const json = (value: unknown): string => JSON.stringify(value, undefined, 2)

@@ -1,0 +1,55 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import { resolve } from 'node:path'
+import { askListing } from '../control/client.ts'
+import { listingOf } from '../control/protocol.ts'
+import { describeSystem } from '../listing.ts'
+import { contractsOf, loadSystem } from '../load.ts'
+import { CliError, EXIT, print } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+
+type Flags = { readonly data?: string; readonly json?: boolean }
+
+export const listCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show services, operations, routes, events and owners',
+    fullDescription: [
+      'Shows services with their owners, operations, routes and events: of a system file, or with --data',
+      'of the system that runs on a data directory.',
+      '',
+      'Examples:',
+      '  dure list',
+      '  dure list src/system.ts --json',
+      '  dure list --data .dure',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      data: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'DIR',
+        brief: 'Ask the system that runs on this data directory',
+      },
+      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ parse: String, optional: true, placeholder: 'system.ts', brief: 'The system file' }],
+    },
+  },
+  async func(this: Shell, flags: Flags, file?: string): Promise<void> {
+    if (flags.data !== undefined && file !== undefined) {
+      throw new CliError('Cannot list both a system file and a data directory: give one of them', { exitCode: EXIT.misuse })
+    }
+    const listing =
+      flags.data === undefined ? await listingOfFile(file, this.cwd) : await askListing(resolve(this.cwd, flags.data))
+    print(this, flags.json === true ? JSON.stringify(listing, undefined, 2) : describeSystem(listing, this))
+  },
+})
+
+async function listingOfFile(file: string | undefined, cwd: string): Promise<ReturnType<typeof listingOf>> {
+  const { system } = await loadSystem(file, cwd)
+  return listingOf(system.name, contractsOf(system))
+}

@@ -1,0 +1,90 @@
+import type { ServerResponse } from 'node:http'
+import { CallError, DeclaredError, wireOf } from 'dure/contract'
+import type { AnyOperation, ErrorTypes } from 'dure/contract'
+import type { CallOptions } from 'dure/call'
+import type { DoorHost, World } from 'dure/service'
+import { closest } from '../closest.ts'
+import type { CallFailure, CallLine, CallRequest } from './protocol.ts'
+
+/** Makes a call and answers with its values, one a line, and how it ended. */
+export async function runCall(host: DoorHost, world: World, request: CallRequest, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  const write = async (line: CallLine): Promise<void> => {
+    if (response.write(`${JSON.stringify(line)}\n`) || response.destroyed) return
+    await new Promise<void>((resolve) => {
+      response.once('drain', resolve)
+      response.once('close', resolve)
+    })
+  }
+  let operation: AnyOperation | undefined
+  try {
+    const found = find(host, request)
+    operation = found.operation
+    const input = readInput(operation, request)
+    const toJson = writer(operation.output)
+    const { timeout, idempotencyKey } = request
+    const result = found.call(input, { signal: gone.signal, timeout, idempotencyKey, correlationId: world.runtime.ids.next() })
+    if (operation.kind === 'stream') {
+      for await (const value of result as AsyncIterable<unknown>) await write({ value: toJson(value), stream: true })
+    } else {
+      const value = await (result as Promise<unknown>)
+      if (operation.output !== undefined) await write({ value: toJson(value) })
+    }
+    await write({ done: true })
+  } catch (error) {
+    await write({ error: callFailure(error, operation) })
+  }
+  response.end()
+}
+
+type Call = (input: unknown, options: CallOptions) => unknown
+
+function find(host: DoorHost, { service, operation }: CallRequest): { call: Call; operation: AnyOperation } {
+  const names = host.contracts.flatMap((contract) =>
+    Object.keys(contract.operations as object).map((name) => `${contract.name}.${name}`),
+  )
+  const contract = host.contracts.find(({ name }) => name === service)
+  const found = contract === undefined ? undefined : ownOperation(contract.operations, operation)
+  if (contract === undefined || found === undefined) {
+    const place = `${service}.${operation}`
+    const has =
+      contract === undefined
+        ? `system "${host.system}" has no service "${service}"`
+        : `service "${service}" has no such operation`
+    throw new CallError('UNIMPLEMENTED', `Cannot call ${place}: ${has}`, { details: { suggestions: closest(place, names) } })
+  }
+  return { operation: found, call: (host.client(contract) as Readonly<Record<string, Call>>)[operation]! }
+}
+
+const ownOperation = (operations: Readonly<Record<string, AnyOperation>>, name: string): AnyOperation | undefined =>
+  Object.hasOwn(operations, name) ? operations[name] : undefined
+
+function readInput(operation: AnyOperation, { service, operation: name, input }: CallRequest): unknown {
+  if (operation.input === undefined) {
+    if (input === undefined || (typeof input === 'object' && input !== null && Object.keys(input).length === 0)) return undefined
+    throw new CallError('INVALID_ARGUMENT', `Cannot call ${service}.${name}: it takes no input`)
+  }
+  // Leaving the input out means: everything in it is optional. If not, the contract says what is missing.
+  return wireOf(operation.input, 'input').fromJson(input ?? {})
+}
+
+function writer(schema: AnyOperation['output']): (value: unknown) => unknown {
+  return schema === undefined ? (value) => value : wireOf(schema, 'output').toJson
+}
+
+/** A failure in JSON form. This door is its owner's, so nothing is hidden. */
+export function callFailure(error: unknown, operation?: AnyOperation): CallFailure {
+  if (error instanceof DeclaredError) {
+    const type = Object.values((operation?.errors ?? {}) as ErrorTypes).find(({ code }) => code === error.code)
+    const data = type === undefined ? undefined : writer(type.data)(error.data)
+    return { code: error.code, message: error.message, declared: true, ...(data === undefined ? {} : { data }) }
+  }
+  if (error instanceof CallError) {
+    const { issues, suggestions } = error.details as Partial<CallFailure>
+    return { code: error.code, message: error.message, declared: false, issues, suggestions }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: error instanceof SyntaxError ? 'INVALID_ARGUMENT' : 'INTERNAL', message, declared: false }
+}

@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+import { connect } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { existsSync, realpathSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+// The address structure of a Unix socket holds 108 bytes on Linux and 104 on macOS.
+const LONGEST = 100
+
+/** Where the control socket of a data directory is: in it, or under a name made from it when that path is too long. */
+export function socketPath(directory: string): string {
+  const real = existsSync(directory) ? realpathSync(directory) : resolve(directory)
+  const path = join(real, 'control.sock')
+  if (Buffer.byteLength(path) <= LONGEST) return path
+  const digest = createHash('sha256').update(real).digest('hex').slice(0, 24)
+  return join(tmpdir(), `dure-${userInfo().uid}-${digest}.sock`)
+}
+
+/** Whether somebody answers on a socket; what a crash left behind does not. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      done(true)
+    })
+    socket.once('error', () => done(false))
+  })
+}

@@ -1,0 +1,126 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { AnyContract } from 'dure/contract'
+import type { System } from 'dure/service'
+import { CliError, EXIT } from './shell.ts'
+
+export type Loaded = { readonly system: System; readonly file: string }
+
+/**
+ * Finds and loads a system file.
+ * @throws {CliError} when there is none, when it fails while loading, or when it exports no system
+ */
+export async function loadSystem(given: string | undefined, cwd: string): Promise<Loaded> {
+  const file = systemFile(given, cwd)
+  const shown = relative(cwd, file) || file
+  const exports = await importFile(file, shown)
+  const found = [...new Set([exports['default'], exports['system'], ...Object.values(exports)])].filter(isSystem)
+  if (found.length === 0) {
+    const names = Object.keys(exports)
+    const has = names.length === 0 ? 'it exports nothing' : `it exports ${names.map((name) => `"${name}"`).join(', ')}`
+    throw new CliError(
+      `Cannot use "${shown}" as a system: ${has}, and none of it was made by system(); add: export default system('shop', { services: […] })`,
+      { exitCode: EXIT.misuse },
+    )
+  }
+  if (found.length > 1 && !isSystem(exports['default'])) {
+    throw new CliError(`Cannot use "${shown}" as a system: it exports ${found.length} of them; make one the default export`, {
+      exitCode: EXIT.misuse,
+    })
+  }
+  return { system: found[0]!, file }
+}
+
+/** The contracts that a module exports, or that the services of its system promise. */
+export async function loadContracts(given: string, cwd: string): Promise<readonly AnyContract[]> {
+  const file = resolve(cwd, given)
+  if (!existsSync(file)) throw new CliError(`Cannot read "${given}": there is no such file`, { exitCode: EXIT.misuse })
+  const values = Object.values(await importFile(file, given))
+  const contracts = values.flatMap((value) => (isSystem(value) ? contractsOf(value) : isContract(value) ? [value] : []))
+  if (contracts.length > 0) return [...new Set(contracts)]
+  throw new CliError(`Cannot find a contract in "${given}": export what contract() or system() makes`, { exitCode: EXIT.misuse })
+}
+
+export function contractsOf(system: System): readonly AnyContract[] {
+  return system.services.map(({ contract }) => contract)
+}
+
+/** The path of the system file: as given, as package.json says, or `./system.ts`. */
+export function systemFile(given: string | undefined, cwd: string): string {
+  const named = given ?? fromPackage(cwd)
+  const file = resolve(cwd, named ?? 'system.ts')
+  if (existsSync(file) && statSync(file).isFile()) return file
+  const hint =
+    named === undefined
+      ? 'give its path, or name it in package.json: "dure": { "system": "src/system.ts" }'
+      : given === undefined
+        ? 'package.json names it under "dure"; mend the path there'
+        : 'look at the path'
+  throw new CliError(`Cannot find the system file "${relative(cwd, file) || file}": there is no such file; ${hint}`, {
+    exitCode: EXIT.misuse,
+  })
+}
+
+function fromPackage(cwd: string): string | undefined {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const path = join(folder, 'package.json')
+    if (existsSync(path)) {
+      try {
+        const { dure } = JSON.parse(readFileSync(path, 'utf8')) as { dure?: { system?: unknown } }
+        return typeof dure?.system === 'string' ? resolve(folder, dure.system) : undefined
+      } catch (cause) {
+        throw new CliError(`Cannot read "${path}": ${(cause as Error).message}`, { exitCode: EXIT.misuse, cause })
+      }
+    }
+    if (dirname(folder) === folder) return undefined
+  }
+}
+
+async function importFile(file: string, shown: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
+  } catch (cause) {
+    throw new CliError(`Cannot load "${shown}": ${reasonOf(cause)}`, { cause })
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return `it threw ${String(cause)}`
+  const { name, message, stack = '', code } = cause as Error & { code?: string }
+  // The library's own errors say all there is to say.
+  if (name === 'SystemError' || name === 'ContractError') return message
+  const hint =
+    code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+      ? '\n  Types are stripped and the rest is run, so use erasable syntax only: no enums, namespaces, parameter properties.'
+      : ''
+  const lines = stack.split('\n')
+  // A syntax error begins with its place in the source; anything else has frames.
+  const place = lines[0]?.startsWith('file:') ? lines.slice(0, 3) : []
+  const frames = lines.filter((line) => /^\s+at /.test(line) && !line.includes('node:internal')).slice(0, 5)
+  return [message, ...place.map((line) => `  ${line}`), ...frames].join('\n') + hint
+}
+
+function isSystem(value: unknown): value is System {
+  const system = value as Partial<System> | null
+  return (
+    typeof system === 'object' &&
+    system !== null &&
+    typeof system.name === 'string' &&
+    Array.isArray(system.services) &&
+    Array.isArray(system.doors) &&
+    typeof system.broker === 'function'
+  )
+}
+
+function isContract(value: unknown): value is AnyContract {
+  const contract = value as Partial<AnyContract> | null
+  return (
+    typeof contract === 'object' &&
+    contract !== null &&
+    typeof contract.name === 'string' &&
+    typeof contract.version === 'string' &&
+    typeof contract.operations === 'object' &&
+    Array.isArray(contract.events)
+  )
+}

@@ -1,0 +1,50 @@
+import type { World } from 'dure/service'
+import { paint } from './shell.ts'
+
+type Logger = World['log']
+type Fields = Readonly<Record<string, unknown>>
+
+/** Log lines for a person at a terminal: time, level, message, then the fields. */
+export function consoleLogger(options: {
+  readonly now: () => number
+  readonly write: (text: string) => void
+  readonly color: boolean
+  readonly fields?: Fields
+}): Logger {
+  const { now, write, fields = {} } = options
+  const at =
+    (level: string, style: 'dim' | 'red' | 'yellow' | 'green') =>
+    (message: string, more?: Fields): void => {
+      const time = new Date(now()).toISOString().slice(11, 23)
+      const { error, ...rest } = { ...fields, ...more }
+      const pairs = Object.entries(rest).map(([name, value]) => paint(options, 'dim', `${name}=${valueText(value)}`))
+      const head = [paint(options, 'dim', time), paint(options, style, level.padEnd(5)), message, ...pairs].join(' ')
+      write(error === undefined ? `${head}\n` : `${head}\n${errorText(error)}\n`)
+    }
+  return {
+    debug: () => {},
+    info: at('info', 'green'),
+    warn: at('warn', 'yellow'),
+    error: at('error', 'red'),
+    with: (more) => consoleLogger({ ...options, fields: { ...fields, ...more } }),
+  }
+}
+
+function valueText(value: unknown): string {
+  if (typeof value === 'string') return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value)
+  const text =
+    JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner)) ?? String(value)
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text
+}
+
+function errorText(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const lines = text.split('\n').filter((line) => !line.includes('node:internal'))
+  const cause = error instanceof Error && error.cause !== undefined ? `\n    caused by ${errorText(error.cause).trim()}` : ''
+  return (
+    lines
+      .slice(0, 12)
+      .map((line) => `    ${line.trim()}`)
+      .join('\n') + cause
+  )
+}

@@ -1,0 +1,111 @@
+import { resolve } from 'node:path'
+import { start } from 'dure/service'
+import type { Door, Running, System } from 'dure/service'
+import { prepareDirectory } from './data.ts'
+import { control } from './control/control.ts'
+import { listingOf } from './control/protocol.ts'
+import { servicesTable } from './listing.ts'
+import { contractsOf, loadSystem } from './load.ts'
+import { consoleLogger } from './log.ts'
+import { CliError, EXIT, paint, print } from './shell.ts'
+import type { Shell } from './shell.ts'
+
+export type RunOptions = {
+  readonly file: string | undefined
+  readonly data: string
+  readonly ports: readonly Port[]
+  readonly log: 'json' | 'pretty'
+}
+
+/** `9000` for the only door with an address, `rest=9000` for one of several. */
+export type Port = { readonly door: string | undefined; readonly port: number }
+
+/** Runs a system in this process until somebody wants it to end, then lets it finish what is under way. */
+export async function runSystem(shell: Shell, options: RunOptions): Promise<void> {
+  const { system, file } = await loadSystem(options.file, shell.cwd)
+  const directory = resolve(shell.cwd, options.data)
+  prepareDirectory(directory)
+  const doors = withControl(moveDoors(system.doors, options.ports))
+  const write = (text: string): void => shell.process.stderr.write(text)
+  const pretty = options.log === 'pretty'
+  const log = pretty ? consoleLogger({ now: () => Date.now(), write, color: shell.color }) : undefined
+  const running = await begin({ ...system, doors }, { directory, ...(log === undefined ? {} : { log }) })
+  const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
+  if (pretty) print(shell, welcome(shell, system, file, directory, urls))
+  else
+    write(
+      `${JSON.stringify({ time: new Date().toISOString(), level: 'info', message: 'Ready', system: system.name, pid: process.pid, directory, urls })}\n`,
+    )
+
+  const reason = await shell.stopped()
+  log?.info('Stopping: finishing what is under way', { reason })
+  await running.stop()
+  if (pretty) log?.info('Stopped')
+  else
+    write(
+      `${JSON.stringify({ time: new Date().toISOString(), level: 'info', message: 'Stopped', system: system.name, reason })}\n`,
+    )
+}
+
+async function begin(system: System, options: Parameters<typeof start>[1]): Promise<Running> {
+  try {
+    return await start(system, options)
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    // A message that names what could not be done is all a user needs; anything else is a defect and keeps its stack.
+    if (message.startsWith('Cannot ')) throw new CliError(message, { cause })
+    throw cause
+  }
+}
+
+function welcome(
+  shell: Shell,
+  system: System,
+  file: string,
+  directory: string,
+  urls: readonly { readonly door: string; readonly url: string }[],
+): string {
+  const listing = listingOf(system.name, contractsOf(system))
+  const first = listing.services.flatMap((s) =>
+    s.operations.filter(({ kind }) => kind === 'query').map((o) => `${s.name}.${o.name}`),
+  )[0]
+  const example =
+    first ?? listing.services.flatMap((s) => s.operations.map((o) => `${s.name}.${o.name}`))[0] ?? 'service.operation'
+  return [
+    '',
+    `${paint(shell, 'bold', system.name)} is ${paint(shell, 'green', 'ready')}`,
+    '',
+    ...urls.map(({ door, url }) => `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`),
+    `  ${'data'.padEnd(8)} ${directory}`,
+    `  ${'system'.padEnd(8)} ${file}`,
+    '',
+    servicesTable(listing, shell),
+    '',
+    `  Try: dure call ${example}${directory === resolve(shell.cwd, '.dure') ? '' : ` --data ${directory}`}`,
+    '',
+  ].join('\n')
+}
+
+type Movable = Door & { readonly at: (address: { readonly port: number }) => Door }
+const movable = (door: Door): door is Movable => typeof (door as Partial<Movable>).at === 'function'
+
+/** Opens doors at other ports than their system says. */
+function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {
+  let moved = doors
+  const candidates = doors.filter(movable)
+  for (const { door: name, port } of ports) {
+    const chosen = name === undefined ? candidates : candidates.filter((door) => door.name === name)
+    if (chosen.length !== 1) {
+      const names = candidates.map((door) => door.name).join(', ')
+      const has = candidates.length === 0 ? 'the system has no door with a port' : `doors with a port are: ${names}`
+      throw new CliError(`Cannot use --port ${name === undefined ? port : `${name}=${port}`}: ${has}; write --port NAME=N`, {
+        exitCode: EXIT.misuse,
+      })
+    }
+    moved = moved.map((door) => (door.name === chosen[0]!.name && movable(door) ? door.at({ port }) : door))
+  }
+  return moved
+}
+
+const withControl = (doors: readonly Door[]): readonly Door[] =>
+  doors.some(({ name }) => name === 'control') ? doors : [...doors, control()]

@@ -1,0 +1,51 @@
+import type { CommandContext } from '@stricli/core'
+
+/** The world a command runs in; tests bring their own. */
+export type Shell = CommandContext & {
+  readonly process: {
+    readonly stdout: Output
+    readonly stderr: Output
+    readonly env: Readonly<Partial<Record<string, string>>>
+    exitCode?: number | string | null
+  }
+  /** Folder that paths are relative to. */
+  readonly cwd: string
+  readonly stdin: AsyncIterable<Uint8Array | string>
+  /** Width of the terminal; 80 where there is none. */
+  readonly columns: number
+  readonly color: boolean
+  /** Resolves with the reason when somebody wants the command to end. */
+  readonly stopped: () => Promise<string>
+}
+
+export type Output = { readonly write: (text: string) => void }
+
+/** Documented in `dure --help`. */
+export const EXIT = Object.freeze({ done: 0, failed: 1, misuse: 2 })
+
+/** An error whose message is all a user needs: no stack is shown. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly exitCode: number
+
+  constructor(message: string, options: { readonly exitCode?: number; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.exitCode = options.exitCode ?? EXIT.failed
+  }
+}
+
+/** Results go to standard output, talk to standard error. */
+export function print(shell: Shell, text: string): void {
+  shell.process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+}
+
+export function say(shell: Shell, text: string): void {
+  shell.process.stderr.write(`${text}\n`)
+}
+
+const CODES = Object.freeze({ bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] })
+
+export function paint(shell: { readonly color: boolean }, style: keyof typeof CODES, text: string): string {
+  const [on, off] = CODES[style]
+  return shell.color && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text
+}
