@@ -1,7 +1,7 @@
 import type { DeadlineEntry } from '../runtime/runtime.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
-import { invalidInput, invalidOutput, isFault, type EndpointShared } from './endpoint.ts'
+import { invalidInput, invalidOutput, isFault, type Callee } from './callee.ts'
 import { cancelledError } from './failure.ts'
 
 /**
@@ -9,7 +9,7 @@ import { cancelledError } from './failure.ts'
  * caller asks, each value is parsed and isolated like an answer, and the stream ends with its deadline,
  * its caller, or its service, even while the handler is asleep.
  */
-export function streamOf(shared: EndpointShared, input: unknown, call: CallContext): AsyncIterable<unknown> {
+export function streamOf(shared: Callee, input: unknown, call: CallContext): AsyncIterable<unknown> {
   return { [Symbol.asyncIterator]: () => new PendingStream(shared, input, call) }
 }
 
@@ -17,7 +17,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
-  readonly #shared: EndpointShared
+  readonly #shared: Callee
   readonly #input: unknown
   readonly #call: CallContext
   readonly #cancellation = new Cancellation()
@@ -28,7 +28,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   #interrupt: ((error: Error) => void) | undefined = undefined
   #ended: Error | undefined = undefined
 
-  constructor(shared: EndpointShared, input: unknown, call: CallContext) {
+  constructor(shared: Callee, input: unknown, call: CallContext) {
     this.#shared = shared
     this.#input = input
     this.#call = call

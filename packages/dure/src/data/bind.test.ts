@@ -6,7 +6,8 @@ import { virtualRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { bindDatabase, bindTransaction, type BindOptions } from './bind.ts'
 import type { Database, Store, Transaction } from './database.ts'
-import { createOutbox, type Outbox, type OutboxMessage } from './outbox.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import type { OutboxMessage } from './outbox-row.ts'
 import { inWorld, orderIds } from './world.conformance.ts'
 
 type Tables = { orders: { id: string; total: number } }

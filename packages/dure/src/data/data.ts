@@ -4,7 +4,8 @@ export { database } from './database.ts'
 export { sql, type Kysely, type RawBuilder } from 'kysely'
 export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
 export { bindDatabase, bindTransaction, type BindOptions, type Origin } from './bind.ts'
-export { createOutbox, type Outbox, type OutboxMessage, type OutboxOptions } from './outbox.ts'
+export { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
+export type { OutboxMessage } from './outbox-row.ts'
 export { createInbox, type Inbox } from './inbox.ts'
 export type {
   Database,

@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import type { Store, StoreTransaction } from './database.ts'
-import { createOutbox, type Outbox, type OutboxMessage, type OutboxOptions } from './outbox.ts'
+import { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
+import type { OutboxMessage } from './outbox-row.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
 const module = new URL('./sqlite/sqlite.test-support.ts', import.meta.url)

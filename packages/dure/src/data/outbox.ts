@@ -1,7 +1,7 @@
-import type { Message } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from './database.ts'
+import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
 import { createRelay, type RelayLimits } from './relay.ts'
 
 /**
@@ -20,12 +20,6 @@ export type Outbox = {
   /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. What is left stays in the table for the next start. */
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
-
-/** A message, where it goes, and for a queue the milliseconds until it is visible. */
-export type OutboxMessage = Message & { readonly destination: 'topic' | 'queue'; readonly delay?: number }
-
-/** A committed message at its place in the order of commits. */
-export type OutboxRow = { readonly position: number; readonly message: OutboxMessage }
 
 export type OutboxOptions = {
   readonly store: Store

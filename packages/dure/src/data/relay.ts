@@ -2,7 +2,7 @@ import { CallError } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { StoreTransaction } from './database.ts'
-import type { OutboxMessage, OutboxRow } from './outbox.ts'
+import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
 
 /**
  * Hands committed rows over in order, one batch at a time, and takes delivered ones out of the table later, a few

@@ -8,26 +8,16 @@ import { createIds } from './ids.ts'
 import { realClock } from './clock.ts'
 import { realRandom } from './random.ts'
 import { realTimers } from './timers.ts'
+import type { Runtime } from './world.ts'
 
+export type { Runtime } from './world.ts'
 export type { Clock } from './clock.ts'
 export type { Timer, Timers } from './timers.ts'
 export { seededRandom, type Random } from './random.ts'
 export type { Ids } from './ids.ts'
 export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines.ts'
+export { standardError } from './output.ts'
 export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
-
-import type { Clock } from './clock.ts'
-import type { Timers } from './timers.ts'
-import type { Random } from './random.ts'
-import type { Ids } from './ids.ts'
-
-/** Everything nondeterministic that a service may ask of the world. */
-export type Runtime = {
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly random: Random
-  readonly ids: Ids
-}
 
 /** The real world: system clock, event-loop timers, cryptographic randomness, UUIDv7. */
 export function realRuntime(): Runtime {

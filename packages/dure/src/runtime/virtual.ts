@@ -1,4 +1,4 @@
-import type { Runtime } from './runtime.ts'
+import type { Runtime } from './world.ts'
 import { createIds } from './ids.ts'
 import { seededRandom } from './random.ts'
 import { sleepWith, type Timers } from './timers.ts'

@@ -1,5 +1,4 @@
-import type { CallContext } from '../call/context.ts'
-import type { Client } from '../call/client.ts'
+import type { CallContext, Client } from '../call/call.ts'
 import type { AnyContract, AnyEvent, AnyOperation, EventData, HandlerInput, HandlerOutput } from '../contract/contract.ts'
 import type { Database, DatabaseDefinition, Transaction } from '../data/data.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'

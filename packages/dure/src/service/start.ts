@@ -2,7 +2,7 @@ import { clientFactory, createLocalTransport, type Client } from '../call/call.t
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
-import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
+import { createDeadlines, realRuntime, standardError, type Runtime } from '../runtime/runtime.ts'
 import { createLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { startOrder } from './order.ts'
@@ -26,9 +26,7 @@ export type StartOptions = {
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
   const runtime = options.runtime ?? realRuntime()
-  const log =
-    options.log ??
-    createLogger({ clock: runtime.clock, write: (line) => void process.stderr.write(line), fields: { system: system.name } })
+  const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const world: World = { directory: options.directory, runtime, log }
   const undo = createUndo(log)
   try {

@@ -1,0 +1,58 @@
+import { CallError, type AnyOperation, type Issue, type Parser } from '../contract/contract.ts'
+import type { Clock, Deadlines } from '../runtime/runtime.ts'
+import type { Cancellation, CancelReason } from './cancellation.ts'
+import type { CallContext } from './context.ts'
+import type { Gate } from './gate.ts'
+import type { OperationMetrics } from './metrics.ts'
+
+/** What the callee's half of one operation is made of. */
+export type EndpointOptions = {
+  /** `orders.place`, for messages. */
+  readonly place: string
+  readonly operation: AnyOperation
+  readonly handler: (input: unknown, context: unknown) => unknown
+  /** Makes what the handler gets as its context; `cancellation` is this call's own end. */
+  readonly context: (call: CallContext, cancellation: Cancellation) => unknown
+  /** Stands around the handler when the call carries an idempotency key; `input` is what the caller sent. */
+  readonly once?: ((input: unknown, call: CallContext, run: () => unknown) => unknown) | undefined
+  readonly gate: Gate
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly metrics: OperationMetrics
+  /** Told of failures that are the service's own fault, with what was thrown. */
+  readonly onFault: (place: string, thrown: unknown, call: CallContext) => void
+}
+
+/** The same, composed: what all calls of one operation share. */
+export type Callee = EndpointOptions & {
+  readonly parseInput: Parser
+  readonly parseOutput: Parser
+  readonly toFailure: (thrown: unknown, cancelled: CancelReason | undefined) => Error
+}
+
+export function invalidInput(place: string, issues: readonly Issue[]): CallError {
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Call to ${place} was refused: its input does not match the contract (${inWords(issues)})`,
+    {
+      details: { issues },
+    },
+  )
+}
+
+export function invalidOutput(place: string, issues: readonly Issue[]): CallError {
+  return new CallError(
+    'INTERNAL',
+    `Call to ${place} failed: the handler's answer does not match the contract (${inWords(issues)})`,
+  )
+}
+
+function inWords(issues: readonly Issue[]): string {
+  const shown = issues.slice(0, 3).map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  return issues.length > 3 ? `${shown.join('; ')}; and ${issues.length - 3} more` : shown.join('; ')
+}
+
+/** Whether the service itself is to blame: such failures are logged with what was thrown. */
+export function isFault(error: Error, thrown: unknown): boolean {
+  return error instanceof CallError && (error.code === 'INTERNAL' || error.code === 'UNKNOWN') && error !== thrown
+}
