@@ -58,6 +58,12 @@ test('too few and too many cells, text that is not UTF-8, and a line without end
   assert.deepEqual(bad, ['2 WRONG_COLUMN_COUNT', '3 WRONG_COLUMN_COUNT', '4 NOT_UTF8', '5 LINE_TOO_LONG'])
 })
 
+test('a cell that is longer than any name is a bad row', async () => {
+  const { rows, bad } = await read(`a,b\n${'z'.repeat(201)},1\n${'z'.repeat(200)},1\n`)
+  assert.equal(rows.length, 1)
+  assert.deepEqual(bad, ['2 TOO_LONG'])
+})
+
 test('what was written by the rules is read back, whatever the cells hold', async () => {
   const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', ' ', 'é', '두') })
   await fc.assert(

@@ -6,6 +6,8 @@ import type { Rejects } from './rejects.ts'
 /** A good row: where it begins, and its cells by column. */
 export type Row<Column extends string> = { readonly line: number; readonly cells: Readonly<Record<Column, string>> }
 
+/** As long as a name may be in the marketplace's contracts. */
+const LONGEST_CELL = 200
 /** A quoted cell may hold line ends, but no cell of these files is longer than a few lines. */
 const MOST_LINES_A_ROW = 8
 
@@ -36,6 +38,8 @@ export async function* readCsv<Column extends string>(options: {
     } else if (cells.length !== header.length) {
       const detail = `${cells.length} cells instead of ${header.length}: ${excerpt(line.text)}`
       rejects.reject({ file, line: line.number, reason: 'WRONG_COLUMN_COUNT', detail })
+    } else if (cells.some((cell) => cell.length > LONGEST_CELL)) {
+      rejects.reject({ file, line: line.number, reason: 'TOO_LONG', detail: excerpt(line.text) })
     } else {
       const row = {} as Record<Column, string>
       for (const [column, place] of places) row[column] = cells[place]!.trim()

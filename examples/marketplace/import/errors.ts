@@ -12,6 +12,7 @@ export const REJECT_REASONS = {
   EMPTY_CELL: 'a cell that matters is empty',
   NOT_A_NUMBER: 'a cell that must be a number is none',
   OUT_OF_RANGE: 'a number is beyond what can be meant',
+  TOO_LONG: 'a cell is longer than 200 characters',
   DUPLICATE: 'an earlier row has the same id',
   CANCELLATION: 'the invoice is a cancellation, which orders nothing',
   ADJUSTMENT: 'the invoice is an adjustment of debts, which orders nothing',

@@ -88,8 +88,18 @@ test('every kind of dirt is skipped by itself, with its line', async () => {
 
 test('the survey knows list price and needed stock of good lines only', async () => {
   const file = invoiceFile('1,A,x,6,d,2.55,1.0,UK', '2,A,x,4,d,2.95,2.0,UK', '3,A,x,9,d,9.99,0.0,UK', 'C4,A,x,-2,d,9.99,1.0,UK')
-  const survey = (await surveyInvoices(file)).get('A')!
-  assert.deepEqual([survey.listPrice, survey.quantity, survey.prices.size], [2.95, 10, 2])
+  const { invoices, codes, customers } = await surveyInvoices(file)
+  assert.deepEqual(
+    [invoices, [...customers]],
+    [
+      2,
+      [
+        [1, 'UK'],
+        [2, 'UK'],
+      ],
+    ],
+  )
+  assert.deepEqual([...codes.values()], [{ code: 'A', description: 'x', listPrice: 2.95, quantity: 10 }])
 })
 
 test('a file of another kind is a clear error', async () => {

@@ -41,25 +41,34 @@ export type CodeSurvey = {
   listPrice: number
   /** Sum over good lines: as much must be in stock for every invoice to be served. */
   quantity: number
-  /** Good lines whose price is below the list price were sold at a discount. */
-  readonly prices: Set<number>
 }
 
-/** A first reading of the file: stock codes with their list price and the quantity they need. Reports no dirt; `readInvoices` does. */
-export async function surveyInvoices(file: string): Promise<ReadonlyMap<string, CodeSurvey>> {
+/** A first reading of a file. */
+export type InvoiceSurvey = {
+  readonly invoices: number
+  readonly codes: ReadonlyMap<string, CodeSurvey>
+  /** Customers, with the country of their first invoice. */
+  readonly customers: ReadonlyMap<number, string>
+}
+
+/** Reads the file for its stock codes and customers. Reports no dirt; `readInvoices` does. */
+export async function surveyInvoices(file: string): Promise<InvoiceSurvey> {
   const codes = new Map<string, CodeSurvey>()
-  for await (const invoice of readInvoices({ file, rejects: collectRejects({ keep: 0 }) })) {
-    for (const { code, description, quantity, price } of invoice.lines) {
+  const customers = new Map<number, string>()
+  let invoices = 0
+  for await (const { customer, country, lines } of readInvoices({ file, rejects: collectRejects({ keep: 0 }) })) {
+    invoices++
+    if (!customers.has(customer)) customers.set(customer, country)
+    for (const { code, description, quantity, price } of lines) {
       const known = codes.get(code)
-      if (!known) codes.set(code, { code, description, listPrice: price, quantity, prices: new Set([price]) })
+      if (!known) codes.set(code, { code, description, listPrice: price, quantity })
       else {
         known.listPrice = Math.max(known.listPrice, price)
         known.quantity += quantity
-        known.prices.add(price)
       }
     }
   }
-  return codes
+  return { invoices, codes, customers }
 }
 
 /**
@@ -118,6 +127,6 @@ function faultOf({ cells }: InvoiceRow): [RejectReason, string] | undefined {
   const id = Number(customer)
   // The published sample writes "0.0" where the customer is missing.
   if (id === 0) return ['NO_CUSTOMER', number]
-  if (!Number.isSafeInteger(id) || id < 0) return ['OUT_OF_RANGE', `CustomerID ${JSON.stringify(customer)}`]
+  if (!Number.isInteger(id) || id < 0 || id > 2_147_483_647) return ['OUT_OF_RANGE', `CustomerID ${JSON.stringify(customer)}`]
   return undefined
 }

@@ -3,7 +3,7 @@ import { seededRandom } from 'dure/runtime'
 import type { DoorClient } from './door.ts'
 import { idleQueue } from './idle.ts'
 import { openLedger, type Ledger } from './ledger.ts'
-import { followMarks, type MarkFollower } from './marks.ts'
+import { followMarks, marksOf, type MarkFollower } from './marks.ts'
 import { drawTransactions, type Mix } from './mix.ts'
 import { learnPopulation, type Population } from './population.ts'
 import { drawProducts, drawSessions, type SessionOptions } from './session.ts'
@@ -38,7 +38,7 @@ export async function createDriver(options: DriverOptions): Promise<Driver> {
   const now = (): number => performance.now()
   const population = await learnPopulation(door.get)
   const ledger = openLedger()
-  const marks = followMarks({ door, after: population.lastMark, now })
+  const marks = followMarks({ open: marksOf(door), after: population.lastMark, now })
   const random = seededRandom(seed)
   // Names must differ from those of every earlier run on the same data, whatever the seed.
   const run = Date.now().toString(36)

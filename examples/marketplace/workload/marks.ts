@@ -18,18 +18,19 @@ export type MarkFollower = {
   readonly stop: () => Promise<void>
 }
 
-/** Reads `GET /marks` as it comes; when the stream ends or breaks it goes on after the last position, so no mark is missed. */
-export function followMarks(options: { door: DoorClient; after: number; now: () => number }): MarkFollower {
-  const { door, now } = options
+/** A mark as it is read, wherever it is read from. */
+export type ReadMark = { readonly position: number; readonly tid: string; readonly status: string; readonly source: string }
+export type OpenMarks = (after: number, signal: AbortSignal) => AsyncIterable<ReadMark>
+
+/** Follows the log of marks; when the stream ends or breaks it goes on after the last position, so no mark is missed. */
+export function followMarks(options: { open: OpenMarks; after: number; now: () => number }): MarkFollower {
+  const { open, now } = options
   const expected = new Map<string, (ending: Ending | undefined) => void>()
   const stopping = new AbortController()
   let position = options.after
 
   const read = async (): Promise<void> => {
-    for await (const line of door.lines(`/marks?after=${position}`, stopping.signal)) {
-      const mark = JSON.parse(line) as { position?: number; tid: string; status: string; source: string }
-      // A stream that the server had to break off says so in its last line.
-      if (mark.position === undefined) return
+    for await (const mark of open(position, stopping.signal)) {
       position = mark.position
       const resolve = expected.get(mark.tid)
       if (!resolve) continue
@@ -58,5 +59,17 @@ export function followMarks(options: { door: DoorClient; after: number; now: () 
       stopping.abort()
       await following
     },
+  }
+}
+
+/** `GET /marks` as it comes. */
+export function marksOf(door: DoorClient): OpenMarks {
+  return async function* (after, signal) {
+    for await (const line of door.lines(`/marks?after=${after}`, signal)) {
+      const mark = JSON.parse(line) as Partial<ReadMark>
+      // A stream that the server had to break off says so in its last line.
+      if (mark.position === undefined) return
+      yield mark as ReadMark
+    }
   }
 }
