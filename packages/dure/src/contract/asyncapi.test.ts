@@ -57,8 +57,8 @@ test('events of every wire type make a valid AsyncAPI 3 document', async () => {
   assert.equal(message.payload.properties.type.const, 'order.placed')
 })
 
-test('tuples are said as JSON Schema draft 7 says them', async () => {
-  const { pair } = (await draw([Orders], { title: 'Shop' })).components.messages['order.placed'].payload.properties.data
+test('tuples are said as JSON Schema draft 7 says them', () => {
+  const { pair } = (asyncapi([Orders], { title: 'Shop' }) as Drawn).components.messages['order.placed'].payload.properties.data
     .properties
   assert.equal(pair.items.length, 2)
   assert.equal(pair.additionalItems, false)

@@ -1,6 +1,6 @@
 /** What a new version of a contract breaks, and for whom, in words. */
 import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
-import { unfits, type Unfit } from './fit.ts'
+import { mayBeUndefined, unfits, type Unfit } from './fit.ts'
 import { opened } from './json-schema.ts'
 import { routeOf } from './route.ts'
 import type { JsonSchema } from './wire.ts'
@@ -129,7 +129,10 @@ const nothing: JsonSchema = { 'x-dure-type': 'undefined' }
 function compareInput(where: string, before: JsonSchema | undefined, after: JsonSchema | undefined, report: Report): void {
   if (before === undefined && after === undefined) return
   if (before !== undefined && after === undefined) return report('notice', where, 'is ignored now')
-  if (before === undefined) return report('breaking', where, 'is needed now')
+  if (before === undefined)
+    return mayBeUndefined(after) ? report('compatible', where, 'may be given now') : report('breaking', where, 'is needed now')
+  if (mayBeUndefined(before) && before['x-dure-type'] !== 'unknown' && !mayBeUndefined(after))
+    report('breaking', where, 'is needed now')
   const failing = unfits(before, after ?? nothing)
   const places = new Set<string>()
   for (const each of failing) {
@@ -189,6 +192,8 @@ function compareOutput(
   if (before === undefined && after === undefined) return
   if (before === undefined) return report('compatible', where, 'is new')
   if (after === undefined) return report('breaking', where, 'is gone', readers)
+  if (mayBeUndefined(after) && after['x-dure-type'] !== 'unknown' && !mayBeUndefined(before))
+    report('breaking', where, 'may be missing now', readers)
   const places = new Set<string>()
   for (const each of unfits(after, opened(before))) {
     places.add(each.path)

@@ -2,7 +2,7 @@
 import type { AnyContract } from './contract.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
-import { drawing } from './json-schema.ts'
+import { kept } from './json-schema.ts'
 import type { AnyOperation, OperationKind } from './operation.ts'
 import type { AnySchema } from './schema.ts'
 import type { JsonSchema } from './wire.ts'
@@ -69,8 +69,8 @@ function describeOperation(operation: AnyOperation): OperationDescription {
   const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
   return {
     kind,
-    ...(input !== undefined && { input: drawing(input as AnySchema, 'input').jsonSchema }),
-    ...(output !== undefined && { output: drawing(output as AnySchema, 'output').jsonSchema }),
+    ...(input !== undefined && { input: kept(input as AnySchema, 'input') }),
+    ...(output !== undefined && { output: kept(output as AnySchema, 'output') }),
     errors: Object.fromEntries(errors.map((each) => [each.code, describeError(each)])),
     ...(scope !== undefined && { scope }),
     idempotent,
@@ -83,14 +83,14 @@ function describeOperation(operation: AnyOperation): OperationDescription {
 
 function describeError(error: ErrorType<string, AnySchema | undefined>): ErrorDescription {
   const { status, http, data } = error
-  return { status, http, ...(data !== undefined && { data: drawing(data, 'output').jsonSchema }), ...about(error) }
+  return { status, http, ...(data !== undefined && { data: kept(data, 'output') }), ...about(error) }
 }
 
 function describeEvent(event: AnyEvent): EventDescription {
   const key = keyOf(event)
   return {
     version: event.version,
-    schema: drawing(event.schema as AnySchema, 'output').jsonSchema,
+    schema: kept(event.schema as AnySchema, 'output'),
     ...(key !== undefined && { key }),
     upcasts: Object.keys(event.upcast).map(Number),
     ...about(event),

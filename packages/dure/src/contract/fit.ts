@@ -46,14 +46,23 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
     }
   }
 
+  /** In arrays, maps, sets and records `undefined` is a value; as a field it is the same as absent. */
+  function element(f: unknown, t: unknown, path: string): Unfit[] {
+    const absent = mayBeUndefined(f) && !mayBeUndefined(t) && !variantsOf(to, t).some((each) => each.type === 'unknown')
+    return [...(absent ? [{ path, kind: 'type' as const, from: 'undefined', to: 'a value' }] : []), ...fit(f, t, path)]
+  }
+
   /** Where a variant goes on the other side; the reasons of the likeliest place if it goes nowhere. */
   function place(source: Variant, targets: readonly Variant[], path: string): Unfit[] {
     let best: Unfit[] | undefined
+    let harmless: Unfit[] | undefined
     for (const target of targets) {
       const reasons = compare(source, target, path)
-      if (reasons.every((each) => each.kind === 'extra' || each.kind === 'default')) return reasons
-      if (alike(source, target) && (best === undefined || reasons.length < best.length)) best = reasons
+      if (reasons.length === 0) return []
+      if (reasons.every((each) => each.kind === 'extra' || each.kind === 'default')) harmless ??= reasons
+      else if (alike(source, target) && (best === undefined || reasons.length < best.length)) best = reasons
     }
+    if (harmless !== undefined) return harmless
     if (best !== undefined) return best
     const literals = targets.filter((each) => each.literal !== undefined && each.type === source.type)
     if (source.literal !== undefined && literals.length > 0)
@@ -82,8 +91,8 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
           ((schema.items as JsonSchema).prefixItems as unknown[] | undefined) ?? []
         return [
           ...reasons,
-          ...fit(pair(f.schema)[0], pair(t.schema)[0], `${path}{key}`),
-          ...fit(pair(f.schema)[1], pair(t.schema)[1], `${path}{}`),
+          ...element(pair(f.schema)[0], pair(t.schema)[0], `${path}{key}`),
+          ...element(pair(f.schema)[1], pair(t.schema)[1], `${path}{}`),
         ]
       }
       default:
@@ -120,7 +129,7 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
     }
     for (const [name, part] of theirs) if (!mine.has(name)) reasons.push(...fit(rest, part, at(name)))
     if (t.additionalProperties === false) reasons.push({ path: `${path}{}`, kind: 'closed', from: 'there', to: 'refused' })
-    else if (t.additionalProperties !== undefined) reasons.push(...fit(rest, t.additionalProperties, `${path}{}`))
+    else if (t.additionalProperties !== undefined) reasons.push(...element(rest, t.additionalProperties, `${path}{}`))
     return reasons
   }
 
@@ -131,11 +140,17 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
       const part = at < mine.length ? mine[at] : f.items
       const into = at < theirs.length ? theirs[at] : t.items
       // How many there are is a matter of bounds.
-      if (part !== false && into !== false) reasons.push(...fit(part, into, `${path}[${at}]`))
+      if (part !== false && into !== false) reasons.push(...element(part, into, `${path}[${at}]`))
     }
-    if (f.items !== false && t.items !== false) reasons.push(...fit(f.items, t.items, `${path}[]`))
+    if (f.items !== false && t.items !== false) reasons.push(...element(f.items, t.items, `${path}[]`))
     return reasons
   }
+}
+
+export function mayBeUndefined(schema: unknown): boolean {
+  if (!isSchema(schema)) return false
+  const alternatives = (schema.anyOf ?? schema.oneOf) as unknown
+  return schema['x-dure-optional'] === true || (Array.isArray(alternatives) && alternatives.some(mayBeUndefined))
 }
 
 /** Takes `boolean` apart when the other side names true or false. */

@@ -31,7 +31,7 @@ export function drawing(schema: AnySchema, side: Side): Drawing {
   const known = drawings[side].get(schema)
   if (known !== undefined) return known
   const { annotated, problems } = isZod(schema) ? drawZod(schema, side) : drawOther(schema, side)
-  const drawn: Drawing = { annotated, problems, jsonSchema: published(annotated) as JsonSchema }
+  const drawn: Drawing = { annotated, problems, jsonSchema: published(annotated, documentMarks) as JsonSchema }
   drawings[side].set(schema, drawn)
   return drawn
 }
@@ -98,15 +98,21 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
   }
 }
 
-const marks = new Set(['x-dure-shared', 'x-dure-optional', 'x-dure-class', '$schema'])
+/** As descriptions keep it: a comparison must know where `undefined` may be. */
+export function kept(schema: AnySchema, side: Side): JsonSchema {
+  return published(drawing(schema, side).annotated, descriptionMarks) as JsonSchema
+}
 
-/** Without the marks. */
-function published(value: unknown, names: boolean = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => published(each))
+const descriptionMarks: ReadonlySet<string> = new Set(['x-dure-shared', 'x-dure-class', '$schema'])
+const documentMarks: ReadonlySet<string> = new Set([...descriptionMarks, 'x-dure-optional'])
+
+/** Without the marks that only codecs read. */
+function published(value: unknown, marks: ReadonlySet<string>, names: boolean = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => published(each, marks))
   if (!isSchema(value)) return value
   const entries = Object.entries(value).filter(([key]) => names || !marks.has(key))
   // Object.fromEntries keeps a key called __proto__ a key.
   return Object.fromEntries(
-    entries.map(([key, part]) => [key, !names && isData(key) ? part : published(part, !names && isNames(key))]),
+    entries.map(([key, part]) => [key, !names && isData(key) ? part : published(part, marks, !names && isNames(key))]),
   )
 }
