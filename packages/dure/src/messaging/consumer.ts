@@ -3,7 +3,7 @@ import type { Inbox, Store } from '../data/data.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Broker, Subscription } from './broker.ts'
-import { markClean, markRunning } from './clean.ts'
+import { beginLife } from './life.ts'
 import { deadLetters, type DeadLetters } from './dead-letters.ts'
 import { decoderOf } from './decode.ts'
 import { createLanes, type Effect, type Tally } from './lanes.ts'
@@ -84,7 +84,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
     )
 
   await createParkedTables(store)
-  const clean = await markRunning(store, group)
+  const life = await beginLife({ store, runtime, log: options.log, consumer: group })
   const permits = createPermits(limits.inHand)
   const running: RunningReaction[] = []
   const stopAll = async (): Promise<void> => {
@@ -93,10 +93,13 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
   try {
     for (const reaction of reactions) {
       const start = reaction.kind === 'topic' ? startTopic : startQueue
-      running.push(await start({ ...options, limits, permits, reaction, clean, consumer: `${group}/${reaction.name}` }))
+      running.push(
+        await start({ ...options, limits, permits, reaction, suspicion: life.suspicion, consumer: `${group}/${reaction.name}` }),
+      )
     }
   } catch (error) {
     await stopAll()
+    life.stop()
     throw error
   }
 
@@ -108,7 +111,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
   return {
     status: () => statusOf(running),
     deadLetters: deadLetters({ store, runtime, changed: reload }),
-    stop: () => (stopping ??= stopAll().then(() => markClean(store, group))),
+    stop: () => (stopping ??= stopAll().then(life.endClean)),
   }
 }
 
@@ -125,12 +128,12 @@ type StartReaction = ConsumerOptions & {
   readonly permits: Permits
   readonly reaction: ConsumerReaction
   readonly consumer: string
-  /** The process before this one ended as it should. */
-  readonly clean: boolean
+  /** Batches of each partition to be read with care; 0 when the process before this one ended as it should. */
+  readonly suspicion: number
 }
 
 async function startTopic(options: StartReaction): Promise<RunningReaction> {
-  const { store, inbox, broker, runtime, log, limits, permits, reaction, consumer, clean } = options
+  const { store, inbox, broker, runtime, log, limits, permits, reaction, consumer, suspicion } = options
   const { event, retry, concurrency } = reaction
   const tally: Tally = { handled: 0, duplicates: 0, parked: 0 }
   const decode = decoderOf(event)
@@ -155,11 +158,13 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
   const lanes = createLanes({ store, inbox, consumer, decode, effect: reaction, concurrency, parked, tally })
   /** Messages still to be read with care, by partition. */
   const careful = new Map<number, number>()
+  /** Partitions whose last batch ended in trouble with the store. */
+  const troubled = new Set<number>()
   let inHand = 0
   let full = false
 
   const readWithCare = async (messages: readonly Message[], partition: number): Promise<boolean> => {
-    const left = clean ? 0 : (careful.get(partition) ?? limits.batch)
+    const left = careful.get(partition) ?? suspicion * limits.batch
     if (left <= 0) return false
     // One of these may be what ended the process: each is tried from the table, where tries are counted first.
     careful.set(partition, left - messages.length)
@@ -186,7 +191,11 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
         inHand += batch.length
         try {
           const messages = batch.map(({ message }) => message)
-          if (!(await readWithCare(messages, partition))) await lanes(messages)
+          if (!(await readWithCare(messages, partition))) await lanes(messages, troubled.has(partition))
+          troubled.delete(partition)
+        } catch (error) {
+          troubled.add(partition)
+          throw error
         } finally {
           inHand -= batch.length
           permits.give(taken)

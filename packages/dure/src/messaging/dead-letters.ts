@@ -67,8 +67,14 @@ export function deadLetters(options: { store: Store; runtime: Runtime; changed?:
   const where = ({ consumer, error, messageIds }: DeadLetterFilter): { sql: string; parameters: string[] } => {
     const parts = ["state = 'dead'"]
     const parameters: string[] = []
-    if (consumer !== undefined) parts.push('consumer = ?') && parameters.push(consumer)
-    if (error !== undefined) parts.push(`${line} = ?`) && parameters.push(error)
+    if (consumer !== undefined) {
+      parts.push('consumer = ?')
+      parameters.push(consumer)
+    }
+    if (error !== undefined) {
+      parts.push(`${line} = ?`)
+      parameters.push(error)
+    }
     if (messageIds !== undefined) {
       parts.push(`message_id IN (${messageIds.map(() => '?').join(', ') || 'NULL'})`)
       parameters.push(...messageIds)

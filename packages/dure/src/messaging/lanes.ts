@@ -32,7 +32,8 @@ type Passage = {
 /**
  * Runs the messages of one batch: one key strictly in order, different keys side by side, each effect in one
  * transaction with its inbox mark. What fails is parked with everything of its key after it.
- * Rejects for trouble that is not the messages' own (the store's); the broker then brings the batch again.
+ * Rejects for trouble that is not the messages' own (the store's); the broker then brings the batch again. It is
+ * then to be run `alone`, one message after another: who fails now even at the commit fails by itself, and is parked.
  */
 export function createLanes(options: {
   store: Store
@@ -43,13 +44,13 @@ export function createLanes(options: {
   concurrency: number
   parked: Parked
   tally: Tally
-}): (messages: readonly Message[]) => Promise<void> {
+}): (messages: readonly Message[], alone: boolean) => Promise<void> {
   const { store, inbox, consumer, decode, effect, concurrency, parked, tally } = options
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
   // asked for at once and share commits, and one key still happens in order.
   const inOneGo = effect.prepare === undefined && store.dialect === 'sqlite'
 
-  const run = async (messages: readonly Message[]): Promise<void> => {
+  const run = async (messages: readonly Message[], alone: boolean): Promise<void> => {
     const passages = admit(messages)
     const held: string[] = []
     for (const { outcome, message } of passages) {
@@ -59,7 +60,8 @@ export function createLanes(options: {
     }
     try {
       await read(passages)
-      if (inOneGo) await Promise.all(passages.map(pass))
+      if (alone) await runAlone(passages)
+      else if (inOneGo) await Promise.all(passages.map(pass))
       else await runLanes(passages)
       await settle(passages)
     } finally {
@@ -138,6 +140,14 @@ export function createLanes(options: {
   }
 
   const blocked = ({ previous }: Passage): boolean => previous !== undefined && !previous.written
+
+  const runAlone = async (passages: readonly Passage[]): Promise<void> => {
+    for (const passage of passages) {
+      await pass(passage)
+      // If it was the store after all, parking fails as well and the batch comes once more.
+      passage.outcome ??= 'failed'
+    }
+  }
 
   const runLanes = async (passages: readonly Passage[]): Promise<void> => {
     const lanes = new Map<string, Passage[]>()

@@ -36,7 +36,7 @@ const TABLES = [
     at BIGINT NOT NULL, consumer TEXT NOT NULL, message_id TEXT NOT NULL, action TEXT NOT NULL,
     reason TEXT NOT NULL, actor TEXT NOT NULL, error TEXT NOT NULL, message TEXT NOT NULL
   )`,
-  'CREATE TABLE IF NOT EXISTS dure_consumers (consumer TEXT PRIMARY KEY, clean BIGINT NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS dure_consumers (consumer TEXT PRIMARY KEY, clean BIGINT NOT NULL, crashes BIGINT NOT NULL)',
 ]
 
 const COLUMNS =

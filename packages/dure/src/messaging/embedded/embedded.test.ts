@@ -115,7 +115,7 @@ test('a message that kills its process is dead after its attempts', { timeout: 6
   assert.equal(handled, 0)
 })
 
-test('a damaged file is refused with its name and what to do, and left as it is', async (t) => {
+test('a damaged file is refused with its name and what to do, and left as it is', { timeout: 60_000 }, async (t) => {
   const directory = await directoryOf(t)
   const path = join(directory, 'broker.db')
   const broker = await openBroker(directory)
@@ -153,50 +153,58 @@ test('a damaged file is refused with its name and what to do, and left as it is'
   await again.stop()
 })
 
-test('a file in use, a directory that cannot be made and a foreign database are refused in words', async (t) => {
-  const directory = await directoryOf(t)
-  const broker = await openBroker(directory)
-  await assert.rejects(
-    openBroker(directory),
-    (error: Error) => isCallError(error, 'FAILED_PRECONDITION') && /another process/.test(error.message),
-  )
-  await broker.stop()
-  await assert.rejects(openBroker(join(directory, 'broker.db', 'below')), (error: Error) => /broker\.db/.test(error.message))
-  const other = join(directory, 'other')
-  const file = openBrokerFile(other, 'process')
-  file.db.exec('PRAGMA user_version = 99')
-  file.db.close()
-  await assert.rejects(
-    openBroker(other),
-    (error: Error) => isCallError(error, 'FAILED_PRECONDITION') && /version 99/.test(error.message),
-  )
-})
+test(
+  'a file in use, a directory that cannot be made and a foreign database are refused in words',
+  { timeout: 60_000 },
+  async (t) => {
+    const directory = await directoryOf(t)
+    const broker = await openBroker(directory)
+    await assert.rejects(
+      openBroker(directory),
+      (error: Error) => isCallError(error, 'FAILED_PRECONDITION') && /another process/.test(error.message),
+    )
+    await broker.stop()
+    await assert.rejects(openBroker(join(directory, 'broker.db', 'below')), (error: Error) => /broker\.db/.test(error.message))
+    const other = join(directory, 'other')
+    const file = openBrokerFile(other, 'process')
+    file.db.exec('PRAGMA user_version = 99')
+    file.db.close()
+    await assert.rejects(
+      openBroker(other),
+      (error: Error) => isCallError(error, 'FAILED_PRECONDITION') && /version 99/.test(error.message),
+    )
+  },
+)
 
-test('concurrent publishers share commits, and a failed commit fails them all and leaves nothing', async (t) => {
-  const file = openBrokerFile(await directoryOf(t), 'power')
-  t.after(() => file.db.close())
-  const commits = createCommits({ file, runtime, pending: 1000 })
-  file.db.exec('CREATE TABLE numbers (n INTEGER)')
-  const insert = file.db.prepare('INSERT INTO numbers (n) VALUES (?)')
-  const add = (n: number): Promise<void> => commits.add({ write: () => void insert.run(n) })
-  await Promise.all(Array.from({ length: 100 }, (_, n) => add(n)))
-  assert.equal(commits.count(), 1)
+test(
+  'concurrent publishers share commits, and a failed commit fails them all and leaves nothing',
+  { timeout: 60_000 },
+  async (t) => {
+    const file = openBrokerFile(await directoryOf(t), 'power')
+    t.after(() => file.db.close())
+    const commits = createCommits({ file, runtime, pending: 1000 })
+    file.db.exec('CREATE TABLE numbers (n INTEGER)')
+    const insert = file.db.prepare('INSERT INTO numbers (n) VALUES (?)')
+    const add = (n: number): Promise<void> => commits.add({ write: () => void insert.run(n) })
+    await Promise.all(Array.from({ length: 100 }, (_, n) => add(n)))
+    assert.equal(commits.count(), 1)
 
-  let failed = 0
-  const bad = commits.add({ write: () => assert.fail('no room'), failed: () => void failed++ })
-  const good = commits.add({ write: () => void insert.run(1000), failed: () => void failed++ })
-  const outcomes = await Promise.allSettled([bad, good])
-  assert.deepEqual(
-    outcomes.map(({ status }) => status),
-    ['rejected', 'rejected'],
-  )
-  assert.equal(failed, 2)
-  await add(2000)
-  const { count, largest } = file.db.prepare('SELECT count(*) AS count, max(n) AS largest FROM numbers').get()!
-  assert.deepEqual([count, largest], [101, 2000])
-})
+    let failed = 0
+    const bad = commits.add({ write: () => assert.fail('no room'), failed: () => void failed++ })
+    const good = commits.add({ write: () => void insert.run(1000), failed: () => void failed++ })
+    const outcomes = await Promise.allSettled([bad, good])
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    )
+    assert.equal(failed, 2)
+    await add(2000)
+    const { count, largest } = file.db.prepare('SELECT count(*) AS count, max(n) AS largest FROM numbers').get()!
+    assert.deepEqual([count, largest], [101, 2000])
+  },
+)
 
-test('a full buffer is committed at once instead of growing', async (t) => {
+test('a full buffer is committed at once instead of growing', { timeout: 60_000 }, async (t) => {
   const file = openBrokerFile(await directoryOf(t), 'power')
   t.after(() => file.db.close())
   const commits = createCommits({ file, runtime, pending: 10 })
@@ -239,52 +247,56 @@ test('a reader far behind gets everything in order, from the table and then from
   )
 })
 
-test('retention by time deletes what is old, tells whose it was, and never gives an offset twice', async (t) => {
-  const world = virtualRuntime()
-  const lines: string[] = []
-  const directory = await directoryOf(t)
-  /** Virtual time moves only when it is told to, so whatever waits for a commit needs it to. */
-  const during = async <T>(work: Promise<T>): Promise<T> => {
-    let over = false
-    const end = work.finally(() => void (over = true))
-    end.catch(() => {})
-    while (!over) await world.advance(0)
-    return end
-  }
-  let broker = await openBroker(directory, { sweep: 1000 }, { runtime: world, lines })
-  await during(broker.declareTopic('topic', { partitions: 1, retention: { ms: 10_000 } }))
-  const slow = await during(
-    broker.subscribe({ group: 'slow', topics: ['topic'], batch: 1, deliver: () => Promise.reject(new Error('busy')) }),
-  )
-  await during(slow.stop())
-  await during(broker.publish([1, 2, 3].map((n) => message('topic', 'k', String(n), world))))
-  await world.advance(8000)
-  await during(broker.publish([message('topic', 'k', '4', world)]))
-  await world.advance(4000)
-  const left = await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 })
-  assert.deepEqual(
-    left.map(({ message: { data } }) => data),
-    ['4'],
-  )
-  const warning = lines.find((line) => line.includes('Retention'))
-  assert.match(warning!, /"slow"/)
-  assert.match(warning!, /"unread":3/)
+test(
+  'retention by time deletes what is old, tells whose it was, and never gives an offset twice',
+  { timeout: 60_000 },
+  async (t) => {
+    const world = virtualRuntime()
+    const lines: string[] = []
+    const directory = await directoryOf(t)
+    /** Virtual time moves only when it is told to, so whatever waits for a commit needs it to. */
+    const during = async <T>(work: Promise<T>): Promise<T> => {
+      let over = false
+      const end = work.finally(() => void (over = true))
+      end.catch(() => {})
+      while (!over) await world.advance(0)
+      return end
+    }
+    let broker = await openBroker(directory, { sweep: 1000 }, { runtime: world, lines })
+    await during(broker.declareTopic('topic', { partitions: 1, retention: { ms: 10_000 } }))
+    const slow = await during(
+      broker.subscribe({ group: 'slow', topics: ['topic'], batch: 1, deliver: () => Promise.reject(new Error('busy')) }),
+    )
+    await during(slow.stop())
+    await during(broker.publish([1, 2, 3].map((n) => message('topic', 'k', String(n), world))))
+    await world.advance(8000)
+    await during(broker.publish([message('topic', 'k', '4', world)]))
+    await world.advance(4000)
+    const left = await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 })
+    assert.deepEqual(
+      left.map(({ message: { data } }) => data),
+      ['4'],
+    )
+    const warning = lines.find((line) => line.includes('Retention'))
+    assert.match(warning!, /"slow"/)
+    assert.match(warning!, /"unread":3/)
 
-  await world.advance(20_000)
-  assert.deepEqual(await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 }), [])
-  await during(broker.stop())
-  broker = await openBroker(directory, {}, { runtime: world })
-  await during(broker.publish([message('topic', 'k', '5', world)]))
-  const [next] = await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 })
-  assert.equal(next!.offset, 4)
-  assert.deepEqual(
-    (await broker.lag()).map(({ lag }) => lag),
-    [1],
-  )
-  await during(broker.stop())
-})
+    await world.advance(20_000)
+    assert.deepEqual(await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 }), [])
+    await during(broker.stop())
+    broker = await openBroker(directory, {}, { runtime: world })
+    await during(broker.publish([message('topic', 'k', '5', world)]))
+    const [next] = await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 })
+    assert.equal(next!.offset, 4)
+    assert.deepEqual(
+      (await broker.lag()).map(({ lag }) => lag),
+      [1],
+    )
+    await during(broker.stop())
+  },
+)
 
-test('retention by size keeps the newest', async (t) => {
+test('retention by size keeps the newest', { timeout: 60_000 }, async (t) => {
   const world = virtualRuntime()
   const broker = await openBroker(await directoryOf(t), { sweep: 1000 }, { runtime: world })
   let ready = false
@@ -325,7 +337,7 @@ test('everything of a key goes to one partition, and keys spread over all', () =
   )
 })
 
-test('the file does not grow while nothing happens', async (t) => {
+test('the file does not grow while nothing happens', { timeout: 60_000 }, async (t) => {
   const directory = await directoryOf(t)
   const broker = await openBroker(directory)
   await broker.publish([message('topic', 'k')])

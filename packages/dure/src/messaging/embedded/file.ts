@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
 
@@ -95,6 +95,21 @@ function create(path: string): void {
     db.close()
   }
   renameSync(draft, path)
+  flushFolder(dirname(path))
+}
+
+/** Makes the new name itself survive a power cut, where the system can do that. */
+function flushFolder(folder: string): void {
+  try {
+    const descriptor = openSync(folder, 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    // Some systems cannot open a folder; they order the two themselves.
+  }
 }
 
 function checkVersion(db: DatabaseSync, path: string): void {

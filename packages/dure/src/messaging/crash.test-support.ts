@@ -1,0 +1,40 @@
+/**
+ * A consuming process to be killed: `work` consumes and tells each number whose effect it has seen committed;
+ * `poison` dies when it meets a message of the key "poison".
+ */
+import { writeSync } from 'node:fs'
+import { createInbox, sqlite } from '../data/data.ts'
+import { silentLogger } from '../telemetry/telemetry.ts'
+import { createConsumer } from './consumer.ts'
+import { effectOf, MIGRATIONS, QUICK, runtime } from './consumer.test-support.ts'
+import { embeddedBroker } from './embedded/embedded.ts'
+
+const [role, directory] = process.argv.slice(2)
+const log = silentLogger()
+const broker = await embeddedBroker()({ directory: directory!, runtime, log })
+const store = await sqlite()({ directory: directory!, runtime, log }).open('test', { migrations: MIGRATIONS })
+let tried = 0
+const consumer = await createConsumer({
+  store,
+  inbox: createInbox({ runtime }),
+  broker,
+  runtime,
+  log,
+  group: 'test',
+  limits: { batch: 16 },
+  reactions: [
+    effectOf(
+      async (n, { message }, tx) => {
+        tx.onCommit(() => void writeSync(1, `${message.key}/${n}\n`))
+        if (role === 'poison' && message.key === 'poison') process.kill(process.pid, 'SIGKILL')
+        // Some messages fail now and then, so that there is something parked at any moment.
+        if (role === 'work' && n % 7 === 3 && tried++ % 2 === 0) throw new Error('now and then')
+      },
+      { retry: { ...QUICK, attempts: role === 'poison' ? 3 : 1000 } },
+    ),
+  ],
+})
+// The runtime's timers do not keep a process alive; this one waits for its end.
+setInterval(() => {
+  if (role === 'poison' && consumer.status().dead === 2) writeSync(1, 'survived\n')
+}, 5)

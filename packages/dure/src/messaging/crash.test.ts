@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { createInbox, sqlite, type Store } from '../data/data.ts'
+import { silentLogger } from '../telemetry/telemetry.ts'
+import { until } from './broker.conformance.ts'
+import type { Broker } from './broker.ts'
+import { Counted, effectOf, effectsIn, messageOf, MIGRATIONS, QUICK, runtime } from './consumer.test-support.ts'
+import { createConsumer, type Consumer } from './consumer.ts'
+import { embeddedBroker } from './embedded/embedded.ts'
+
+const child = fileURLToPath(new URL('./crash.test-support.ts', import.meta.url))
+const log = silentLogger()
+
+async function directoryOf(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'dure-crash-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Runs the child until it has said so many lines or a certain word, or has killed itself; gives what it said. */
+async function runUntilKilled(role: string, directory: string, until: number | string): Promise<string[]> {
+  const process_ = spawn(process.execPath, ['--conditions=source', child, role, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  process_.stdout.setEncoding('utf8')
+  const ended = once(process_, 'close')
+  process_.stdout.on('data', (text: string) => {
+    said += text
+    const enough = typeof until === 'string' ? said.includes(until) : said.split('\n').length > until
+    if (enough) process_.kill('SIGKILL')
+  })
+  const [, signal] = (await ended) as [number | null, string | null]
+  assert.equal(signal, 'SIGKILL')
+  return said
+    .slice(0, said.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter(Boolean)
+}
+
+async function openBroker(directory: string): Promise<Broker> {
+  return embeddedBroker()({ directory, runtime, log })
+}
+
+async function consumeHere(
+  t: TestContext,
+  directory: string,
+  attempts: number,
+): Promise<{ broker: Broker; store: Store; consumer: Consumer }> {
+  const broker = await openBroker(directory)
+  const store = await sqlite()({ directory, runtime, log }).open('test', { migrations: MIGRATIONS })
+  const consumer = await createConsumer({
+    store,
+    inbox: createInbox({ runtime }),
+    broker,
+    runtime,
+    log,
+    group: 'test',
+    limits: { batch: 16 },
+    reactions: [effectOf(undefined, { retry: { ...QUICK, attempts } })],
+  })
+  t.after(async () => {
+    await consumer.stop()
+    await broker.stop()
+    await store.stop()
+  })
+  return { broker, store, consumer }
+}
+
+async function quiet(broker: Broker, consumer: Consumer): Promise<void> {
+  await until(async () => {
+    const still = (): boolean => consumer.status().waiting === 0 && consumer.status().inHand === 0
+    return still() && (await broker.lag()).every(({ lag }) => lag === 0) && still()
+  })
+}
+
+test('killed again and again, a consumer has every effect once and in order', { timeout: 120_000 }, async (t) => {
+  const directory = await directoryOf(t)
+  const before = await openBroker(directory)
+  await before.declareTopic('counted', { partitions: 4 })
+  const keys = Array.from({ length: 12 }, (_, key) => `k${key}`)
+  for (let n = 0; n < 60; n++) await before.publish(keys.map((key) => messageOf(Counted, key, JSON.stringify({ key, n }))))
+  await before.stop()
+
+  const told: string[] = []
+  for (const lines of [20, 1, 60, 100]) told.push(...(await runUntilKilled('work', directory, lines)))
+  assert.equal(new Set(told).size, told.length, 'no effect was told twice')
+  assert.ok(told.length >= 150)
+
+  const { broker, store, consumer } = await consumeHere(t, directory, 1000)
+  await quiet(broker, consumer)
+  const effects = await effectsIn(store)
+  for (const key of keys)
+    assert.deepEqual(
+      effects.get(key),
+      Array.from({ length: 60 }, (_, n) => n),
+      `effects of "${key}"`,
+    )
+})
+
+test(
+  'a message that kills the process at every try is dead after its attempts, and the others are done',
+  { timeout: 120_000 },
+  async (t) => {
+    const directory = await directoryOf(t)
+    const before = await openBroker(directory)
+    await before.declareTopic('counted', { partitions: 1 })
+    const publish = (key: string, n: number): Promise<void> =>
+      before.publish([messageOf(Counted, key, JSON.stringify({ key, n }))])
+    for (let n = 0; n < 40; n++) await publish(`k${n % 5}`, n)
+    await publish('poison', 0)
+    await publish('poison', 1)
+    for (let n = 40; n < 60; n++) await publish(`k${n % 5}`, n)
+    await before.stop()
+
+    let crashes = 0
+    for (;;) {
+      const said = await runUntilKilled('poison', directory, 'survived')
+      if (said.includes('survived')) break
+      crashes++
+      assert.ok(crashes < 10, 'it comes to an end')
+    }
+    // Three counted tries, and the uncounted ones before there was a reason for care.
+    assert.ok(crashes >= 3, `${crashes} crashes`)
+    const { broker, store, consumer } = await consumeHere(t, directory, 3)
+    await until(() => consumer.status().dead === 2)
+    await quiet(broker, consumer)
+    const [letter] = await consumer.deadLetters.list()
+    assert.equal(letter!.message.key, 'poison')
+    assert.equal(letter!.attempts, 3)
+    assert.match(letter!.error, /process ended during try 3/)
+    const effects = await effectsIn(store)
+    assert.equal(effects.has('poison'), false)
+    for (let key = 0; key < 5; key++) {
+      assert.deepEqual(
+        effects.get(`k${key}`),
+        Array.from({ length: 12 }, (_, n) => key + n * 5),
+      )
+    }
+  },
+)
