@@ -4,7 +4,7 @@ import type { AnyContract } from './contract.ts'
 import type { AnyEvent } from './event.ts'
 import { shown } from './json-schema.ts'
 import { info, tagOf, type DocumentOptions } from './openapi.ts'
-import { isData, isNames, isSchema } from './shape.ts'
+import { isSchema, mapSchemas } from './keywords.ts'
 import type { JsonSchema } from './wire.ts'
 
 export type AsyncApiOptions = DocumentOptions & {
@@ -41,7 +41,12 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
     ...(options.servers !== undefined && { servers: options.servers }),
     channels,
     operations,
-    components: { messages, schemas: draft07(book.schemas(), true) },
+    components: {
+      messages,
+      schemas: Object.fromEntries(
+        Object.entries(book.schemas()).map(([name, schema]) => [name, isSchema(schema) ? draft07(schema) : schema]),
+      ),
+    },
   }
 }
 
@@ -79,21 +84,14 @@ function drawMessage(event: AnyEvent, data: JsonSchema): Json {
 const described = (event: AnyEvent): Json => (event.description === undefined ? {} : { description: event.description })
 
 /** AsyncAPI's schemas are of JSON Schema draft 7, which says tuples and what stands beside a reference otherwise. */
-function draft07(value: unknown, names: boolean = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => draft07(each))
-  if (!isSchema(value)) return value
-  if (names) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, draft07(part)]))
-  const { prefixItems, items, $ref, ...others } = value
-  const rest = Object.fromEntries(
-    Object.entries(others).map(([key, part]) => [key, isData(key) ? part : draft07(part, isNames(key))]),
-  )
-  const made: Record<string, unknown> = { ...rest }
-  if (prefixItems !== undefined) {
-    made.items = draft07(prefixItems)
-    if (items !== undefined) made.additionalItems = draft07(items)
-  } else if (items !== undefined) made.items = draft07(items)
-  if ($ref === undefined) return made
-  return Object.keys(made).length === 0
-    ? { $ref }
-    : { ...made, allOf: [{ $ref }, ...((made.allOf as unknown[] | undefined) ?? [])] }
+function draft07(schema: JsonSchema): JsonSchema {
+  return mapSchemas(schema, ({ prefixItems, items, $ref, ...others }) => {
+    const made: Record<string, unknown> = { ...others }
+    if (items !== undefined) made[prefixItems === undefined ? 'items' : 'additionalItems'] = items
+    if (prefixItems !== undefined) made.items = prefixItems
+    if ($ref === undefined) return made
+    return Object.keys(made).length === 0
+      ? { $ref }
+      : { ...made, allOf: [{ $ref }, ...((made.allOf as unknown[] | undefined) ?? [])] }
+  })
 }

@@ -1,5 +1,5 @@
 /** The shared schemas of a document: each definition once, under a name, wherever it was drawn. */
-import { isData, isNames, isSchema } from './shape.ts'
+import { isSchema, mapSchemas } from './keywords.ts'
 import type { JsonSchema } from './wire.ts'
 
 export type Components = {
@@ -58,32 +58,22 @@ function nameFor(name: string, at: number, hint: string): string {
 
 const refTo = (name: string): string => `#/components/schemas/${name}`
 
-function rehome(value: unknown, nameOf: ReadonlyMap<string, string>): unknown {
-  return mapRefs(value, (ref) => {
-    const name = nameOf.get(ref)
-    return name === undefined ? ref : refTo(name)
+function rehome(schema: unknown, nameOf: ReadonlyMap<string, string>): unknown {
+  if (!isSchema(schema)) return schema
+  return mapSchemas(schema, (each) => {
+    const name = typeof each.$ref === 'string' ? nameOf.get(each.$ref) : undefined
+    return name === undefined ? each : { ...each, $ref: refTo(name) }
   })
 }
 
-function refersToItself(value: unknown): boolean {
+function refersToItself(schema: unknown): boolean {
   let found = false
-  mapRefs(value, (ref) => {
-    if (ref === '#') found = true
-    return ref
-  })
+  if (isSchema(schema))
+    mapSchemas(schema, (each) => {
+      found ||= each.$ref === '#'
+      return each
+    })
   return found
-}
-
-function mapRefs(value: unknown, change: (ref: string) => string, names: boolean = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => mapRefs(each, change))
-  if (!isSchema(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => {
-      if (names) return [key, mapRefs(part, change)]
-      if (key === '$ref' && typeof part === 'string') return [key, change(part)]
-      return [key, isData(key) ? part : mapRefs(part, change, isNames(key))]
-    }),
-  )
 }
 
 const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)

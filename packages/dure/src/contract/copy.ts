@@ -2,7 +2,7 @@
  * Isolation: a copy that shares nothing mutable, and the cheaper one for values that a schema library has
  * just made, where only the positions that it hands over by reference need copying.
  */
-import type { Category, Shape } from './shape.ts'
+import { some, type Category, type Shape } from './shape.ts'
 import { copyUnknown, hasKey, kindOf, setKey } from './unknown.ts'
 
 type Change = (value: unknown) => unknown
@@ -79,36 +79,8 @@ export function isolatorOf(shape: Shape, lenient: boolean): Change | undefined {
 }
 
 /** Whether a value that the schema library made can still share something with what it was made from. */
-function hasHoles(shape: Shape, seen: Set<Shape> = new Set()): boolean {
-  if (shape.shared === true) return true
-  const inside = (part: Shape): boolean => hasHoles(part, seen)
-  switch (shape.kind) {
-    case 'plain':
-    case 'number':
-    case 'bigint':
-    case 'undefined':
-      return false
-    case 'array':
-      return [shape.items, ...shape.prefix].some(inside)
-    case 'object':
-      return [...shape.properties.values(), ...(shape.rest ? [shape.rest] : [])].some(inside)
-    case 'map':
-      return inside(shape.key) || inside(shape.value)
-    case 'set':
-      return inside(shape.items)
-    case 'union':
-      return Object.values(shape.cases).some(inside)
-    case 'choice':
-      return [...shape.cases.values()].some(inside)
-    case 'ref': {
-      const target = shape.target()
-      if (seen.has(target)) return false
-      seen.add(target)
-      return inside(target)
-    }
-    default:
-      return true
-  }
+function hasHoles(shape: Shape): boolean {
+  return some(shape, ({ shared, kind }) => shared === true || kind === 'date' || kind === 'bytes' || kind === 'unknown')
 }
 
 function compiler(lenient: boolean): (shape: Shape) => Change {

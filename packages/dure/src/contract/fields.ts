@@ -1,5 +1,5 @@
 /** The fields of an object, whichever way its schema says them: directly, by reference, as variants or as parts. */
-import { isSchema, resolve } from './shape.ts'
+import { isSchema, resolve } from './keywords.ts'
 import type { JsonSchema } from './wire.ts'
 
 export type Field = {

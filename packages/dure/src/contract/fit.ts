@@ -1,6 +1,7 @@
 /** Whether every value of one schema is a value of another, and if not, where and why not. */
-import { isSchema } from './shape.ts'
-import { patternsOf, targetOf, variantsOf, type Variant } from './variants.ts'
+import { boundsOf, looser, literalFits, show } from './bounds.ts'
+import { isSchema } from './keywords.ts'
+import { targetOf, variantsOf, type Variant } from './variants.ts'
 import type { JsonSchema } from './wire.ts'
 
 /** One reason why values of `from` are not all values of `to`. */
@@ -79,7 +80,7 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
     if (t.literal !== undefined)
       return f.literal === t.literal ? [] : [{ path, kind: 'literal', from: nameOf(f), to: show(t.literal) }]
     if (f.literal !== undefined) return literalFits(f, t) ? [] : [{ path, kind: 'bound', from: show(f.literal), to: boundsOf(t) }]
-    const reasons = bounds(f, t, path)
+    const reasons: Unfit[] = looser(f, t).map((each) => ({ path, kind: 'bound', ...each }))
     switch (t.type) {
       case 'object':
         return [...reasons, ...object(f.schema, t.schema, path)]
@@ -177,138 +178,9 @@ function alike(f: Variant, t: Variant): boolean {
   })
 }
 
-/** Keyword, what it bounds, and whether the bound itself is allowed. */
-type Bound = readonly [keyword: string, of: string, inclusive: boolean]
-const lower: readonly Bound[] = [
-  ['minimum', 'value', true],
-  ['exclusiveMinimum', 'value', false],
-  ['x-dure-minimum', 'value', true],
-  ['x-dure-exclusiveMinimum', 'value', false],
-  ['minLength', 'length', true],
-  ['minItems', 'items', true],
-  ['minProperties', 'properties', true],
-]
-const upper: readonly Bound[] = lower.map(([keyword, of, inclusive]) => [
-  keyword.replace('min', 'max').replace('Min', 'Max'),
-  of,
-  inclusive,
-])
-
-function bounds(f: Variant, t: Variant, path: string): Unfit[] {
-  const reasons: Unfit[] = []
-  for (const [keywords, sign] of [
-    [lower, 1],
-    [upper, -1],
-  ] as const)
-    for (const [keyword, of, inclusive] of keywords) {
-      const wanted = t.schema[keyword]
-      if (wanted === undefined) continue
-      const kept = keywords.some(([other, ofOther, includes]) => {
-        const given = f.schema[other]
-        if (given === undefined || of !== ofOther) return false
-        const order = sign * compareValues(given, wanted, t.type)
-        return order > 0 || (order === 0 && (inclusive || !includes))
-      })
-      if (!kept) reasons.push({ path, kind: 'bound', from: boundsOf(f, of), to: `${plainWord(keyword)} ${show(wanted)}` })
-    }
-  for (const keyword of ['multipleOf', 'format', 'contentEncoding', 'contentMediaType']) {
-    const [given, wanted] = [f.schema[keyword], t.schema[keyword]]
-    if (wanted === undefined || given === wanted) continue
-    if (keyword === 'multipleOf' && typeof given === 'number' && given % (wanted as number) === 0) continue
-    // The text form of a wire type is no promise of its own.
-    if (t.schema['x-dure-type'] !== undefined) continue
-    reasons.push({
-      path,
-      kind: 'bound',
-      from: given === undefined ? `no ${keyword}` : `${keyword} ${show(given)}`,
-      to: `${keyword} ${show(wanted)}`,
-    })
-  }
-  const given = new Set(patternsOf(f.schema))
-  // A known format says more about what a text is than the pattern that happens to check it.
-  const told = t.schema.format !== undefined && t.schema.format === f.schema.format
-  if (!told)
-    for (const pattern of patternsOf(t.schema))
-      if (!given.has(pattern))
-        reasons.push({
-          path,
-          kind: 'bound',
-          from: given.size === 0 ? 'no pattern' : `pattern ${[...given].join(', ')}`,
-          to: `pattern ${pattern}`,
-        })
-  return reasons
-}
-
-const plainWord = (keyword: string): string =>
-  keyword
-    .replace('x-dure-', '')
-    .replace(/([A-Z])/g, ' $1')
-    .toLowerCase()
-
-function compareValues(a: unknown, b: unknown, type: string): number {
-  const [x, y] =
-    type === 'bigint'
-      ? [BigInt(String(a)), BigInt(String(b))]
-      : type === 'date'
-        ? [Date.parse(String(a)), Date.parse(String(b))]
-        : [Number(a), Number(b)]
-  return x > y ? 1 : x < y ? -1 : 0
-}
-
-function literalFits(f: Variant, t: Variant): boolean {
-  const { literal } = f
-  const { schema } = t
-  if (t.type === 'integer' && !Number.isInteger(literal)) return false
-  if (t.type === 'bigint')
-    return (
-      bounds(
-        { ...f, schema: { 'x-dure-minimum': literal, 'x-dure-maximum': literal } },
-        { ...t, schema: { ...schema, pattern: undefined } },
-        '',
-      ).length === 0
-    )
-  if (typeof literal === 'number') {
-    if (typeof schema.multipleOf === 'number' && literal % schema.multipleOf !== 0) return false
-    return (
-      bounds({ ...f, schema: { minimum: literal, maximum: literal } }, { ...t, schema: { ...schema, multipleOf: undefined } }, '')
-        .length === 0
-    )
-  }
-  if (typeof literal !== 'string') return true
-  if (schema.format !== undefined && patternsOf(schema).length === 0) return false
-  const size = bounds(
-    { ...f, schema: { minLength: literal.length, maxLength: literal.length } },
-    { ...t, schema: { minLength: schema.minLength, maxLength: schema.maxLength } },
-    '',
-  )
-  return size.length === 0 && patternsOf(schema).every((pattern) => matches(pattern, literal))
-}
-
-function matches(pattern: string, text: string): boolean {
-  try {
-    return new RegExp(pattern, 'u').test(text)
-  } catch {
-    return false
-  }
-}
-
 const fields = (schema: JsonSchema): ReadonlyMap<string, unknown> =>
   new Map(Object.entries((schema.properties as JsonSchema | undefined) ?? {}))
 const different = (f: Variant, t: Variant, path: string): Unfit => ({ path, kind: 'type', from: nameOf(f), to: nameOf(t) })
-const show = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
-
-function boundsOf({ schema }: Variant, of?: string): string {
-  const found = [...lower, ...upper].filter(
-    ([keyword, each]) => schema[keyword] !== undefined && (of === undefined || each === of),
-  )
-  const words = found.map(([keyword]) => `${plainWord(keyword)} ${show(schema[keyword])}`)
-  if (of === undefined)
-    words.push(
-      ...patternsOf(schema).map((pattern) => `pattern ${pattern}`),
-      ...(schema.format === undefined ? [] : [`format ${show(schema.format)}`]),
-    )
-  return words.join(', ') || 'unbounded'
-}
 
 function nameOf({ type, literal, schema }: Variant): string {
   if (literal !== undefined) return show(literal)

@@ -1,5 +1,5 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
-import { isData, isNames, isSchema } from './shape.ts'
+import { isSchema, mapSchemas, without } from './keywords.ts'
 import type { AnySchema } from './schema.ts'
 import { checkWire } from './unknown.ts'
 import type { JsonSchema } from './wire.ts'
@@ -31,7 +31,7 @@ export function drawing(schema: AnySchema, side: Side): Drawing {
   const known = drawings[side].get(schema)
   if (known !== undefined) return known
   const { annotated, problems } = isZod(schema) ? drawZod(schema, side) : drawOther(schema, side)
-  const drawn: Drawing = { annotated, problems, jsonSchema: published(annotated, documentMarks) as JsonSchema }
+  const drawn: Drawing = { annotated, problems, jsonSchema: published(annotated, documentMarks) }
   drawings[side].set(schema, drawn)
   return drawn
 }
@@ -44,16 +44,7 @@ export function shown(schema: AnySchema, side: Side): JsonSchema {
 
 /** Without the refusal of keys that are not named. */
 export function opened(schema: JsonSchema): JsonSchema {
-  return open(schema) as JsonSchema
-}
-
-function open(value: unknown, names: boolean = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => open(each))
-  if (!isSchema(value)) return value
-  const entries = Object.entries(value).filter(([key, part]) => names || key !== 'additionalProperties' || part !== false)
-  return Object.fromEntries(
-    entries.map(([key, part]) => [key, !names && isData(key) ? part : open(part, !names && isNames(key))]),
-  )
+  return mapSchemas(schema, (each) => without(each, (keyword, value) => keyword === 'additionalProperties' && value === false))
 }
 
 /** Whether it is a schema at all, and if not, what to do about it. */
@@ -100,19 +91,13 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
 
 /** As descriptions keep it: a comparison must know where `undefined` may be. */
 export function kept(schema: AnySchema, side: Side): JsonSchema {
-  return published(drawing(schema, side).annotated, descriptionMarks) as JsonSchema
+  return published(drawing(schema, side).annotated, descriptionMarks)
 }
 
 const descriptionMarks: ReadonlySet<string> = new Set(['x-dure-shared', 'x-dure-class', '$schema'])
 const documentMarks: ReadonlySet<string> = new Set([...descriptionMarks, 'x-dure-optional'])
 
 /** Without the marks that only codecs read. */
-function published(value: unknown, marks: ReadonlySet<string>, names: boolean = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => published(each, marks))
-  if (!isSchema(value)) return value
-  const entries = Object.entries(value).filter(([key]) => names || !marks.has(key))
-  // Object.fromEntries keeps a key called __proto__ a key.
-  return Object.fromEntries(
-    entries.map(([key, part]) => [key, !names && isData(key) ? part : published(part, marks, !names && isNames(key))]),
-  )
+function published(annotated: JsonSchema, marks: ReadonlySet<string>): JsonSchema {
+  return mapSchemas(annotated, (each) => without(each, (keyword) => marks.has(keyword)))
 }

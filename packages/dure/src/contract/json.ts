@@ -1,6 +1,6 @@
 /** The JSON form of values whose schema is known: compiled once; parts that need no change are not touched. */
 import { categoryOf } from './copy.ts'
-import type { Category, Shape } from './shape.ts'
+import { some, type Category, type Shape } from './shape.ts'
 import { isPairs, unknownFromJson, unknownToJson } from './tagged.ts'
 import { bigintFromText, bytesFromText, bytesToText, dateFromText } from './text.ts'
 import { hasKey, kindOf, MAX_DEPTH, setKey, TAG } from './unknown.ts'
@@ -172,34 +172,24 @@ function compile(root: Shape, direction: Direction): Change | undefined {
     }
   }
 
-  function needs(shape: Shape, seen: Set<Shape> = new Set()): boolean {
-    const inside = (part: Shape): boolean => needs(part, seen)
-    const within = (part: Shape): boolean => part.optional === true || inside(part)
-    switch (shape.kind) {
-      case 'plain':
-        return false
-      case 'number':
-        return to
-      case 'array':
-        return [shape.items, ...shape.prefix].some(within)
-      case 'object':
-        return (
-          (to && !shape.closed && shape.rest === undefined) ||
-          [...shape.properties.values(), ...(shape.rest ? [shape.rest] : [])].some(inside)
-        )
-      case 'union':
-        return Object.values(shape.cases).some(inside)
-      case 'choice':
-        return [...shape.cases.values()].some(inside)
-      case 'ref': {
-        const target = shape.target()
-        if (seen.has(target)) return false
-        seen.add(target)
-        return inside(target)
+  function needs(shape: Shape): boolean {
+    return some(shape, (part) => {
+      switch (part.kind) {
+        case 'plain':
+        case 'union':
+        case 'choice':
+        case 'ref':
+          return false
+        case 'number':
+          return to
+        case 'array':
+          return [part.items, ...part.prefix].some((each) => each.optional === true)
+        case 'object':
+          return to && !part.closed && part.rest === undefined
+        default:
+          return true
       }
-      default:
-        return true
-    }
+    })
   }
 }
 

@@ -7,7 +7,7 @@ import { shown } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
 import type { AnySchema } from './schema.ts'
-import { isSchema, resolve } from './shape.ts'
+import { isSchema, resolve } from './keywords.ts'
 import type { JsonSchema } from './wire.ts'
 
 export type DocumentOptions = {

@@ -2,7 +2,7 @@
 import { isolatorOf } from './copy.ts'
 import { drawing, type Side } from './json-schema.ts'
 import type { AnySchema, Issue } from './schema.ts'
-import { shapeOf } from './shape.ts'
+import { shapeOf } from './shape-of.ts'
 import { sureOf } from './sure.ts'
 import { checkWire, copyUnknown } from './unknown.ts'
 import { isZod } from './zod.ts'

@@ -4,7 +4,7 @@
  * What a schema has checked (that a leaf is a string or a number) need not be looked at again; left to see is
  * that objects and arrays are plain ones, and that no key came along which the schema does not know.
  */
-import { isSchema } from './shape.ts'
+import { isSchema } from './keywords.ts'
 
 export type Sure = (value: unknown) => boolean
 

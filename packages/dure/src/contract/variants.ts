@@ -1,5 +1,5 @@
 /** A JSON Schema taken apart into the variants it allows, each with one type: what comparing needs. */
-import { isSchema, resolve } from './shape.ts'
+import { isSchema, resolve } from './keywords.ts'
 import type { JsonSchema } from './wire.ts'
 
 export type Variant = {

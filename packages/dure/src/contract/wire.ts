@@ -10,7 +10,7 @@ import type { AnySchema, Issue } from './schema.ts'
 import { copierOf } from './copy.ts'
 import { drawing, type Side } from './json-schema.ts'
 import { jsonCodecOf } from './json.ts'
-import { shapeOf } from './shape.ts'
+import { shapeOf } from './shape-of.ts'
 import { checkWire } from './unknown.ts'
 
 /** JSON Schema 2020-12; positions that are not JSON carry `x-dure-type`. */

@@ -1,8 +1,8 @@
 /** Everything that is known of one library, Zod 4: what its types are called and where its own converter gives up. */
+import { assemble } from './assemble.ts'
 import type { Misfit, Side } from './json-schema.ts'
 import type { AnySchema } from './schema.ts'
 import { bytesToText } from './text.ts'
-import { isData, isNames } from './shape.ts'
 import { checkWire } from './unknown.ts'
 import type { JsonSchema } from './wire.ts'
 
@@ -298,59 +298,4 @@ function unique(problems: readonly Misfit[]): Misfit[] {
   // A wrapper and what it wraps stand in one place.
   const seen = new Set<string>()
   return problems.filter(({ where, found }) => !seen.has(`${where} ${found}`) && seen.add(`${where} ${found}`))
-}
-
-/** One document of several: parts that refer to nothing go inline, the others become definitions. */
-function assemble(documents: readonly JsonSchema[]): JsonSchema {
-  const inline = documents.map((document, at) => {
-    if (at === 0) return false
-    const { $ref, ...rest } = withoutDefs(document)
-    if (typeof $ref === 'string' && $ref !== '#' && Object.keys(rest).length === 0) return true
-    return !document.$defs && !JSON.stringify(document).includes('"$ref":') && !circular(at, new Set())
-  })
-  const definitions: Draft = {}
-  const root = put(documents[0]!, 0) as Draft
-  for (let at = 1; at < documents.length; at++) if (!inline[at]) definitions[`part${at}`] = put(withoutDefs(documents[at]!), at)
-  documents.forEach((document, at) => {
-    for (const [name, body] of Object.entries((document.$defs as JsonSchema | undefined) ?? {}))
-      definitions[nameOf(at, name)] = put(body, at)
-  })
-  delete root.$defs
-  return Object.keys(definitions).length === 0 ? root : { ...root, $defs: definitions }
-
-  function circular(at: number, above: Set<number>): boolean {
-    if (above.has(at)) return true
-    const inside = [...JSON.stringify(documents[at]).matchAll(/"x-dure-part":(\d+)/g)]
-    return inside.some(([, each]) => circular(Number(each), new Set([...above, at])))
-  }
-
-  // Names that Zod makes up count from zero in every document; names that people gave mean one thing everywhere.
-  function nameOf(at: number, name: string): string {
-    return at > 0 && name.startsWith('__schema') ? `part${at}${name}` : name
-  }
-
-  function put(value: unknown, at: number, names: boolean = false): unknown {
-    if (Array.isArray(value)) return value.map((each) => put(each, at))
-    if (typeof value !== 'object' || value === null) return value
-    const { 'x-dure-part': part } = value as { 'x-dure-part'?: number }
-    if (part !== undefined && !names) {
-      if (part === 0) return { $ref: '#' }
-      return inline[part] ? put(withoutDefs(documents[part]!), part) : { $ref: `#/$defs/part${part}` }
-    }
-    return Object.fromEntries(
-      Object.entries(value).map(([key, each]) => {
-        if (names) return [key, put(each, at)]
-        if (isData(key)) return [key, each]
-        if (key === '$ref' && typeof each === 'string' && at > 0 && each === '#') return [key, `#/$defs/part${at}`]
-        if (key === '$ref' && typeof each === 'string' && each.startsWith('#/$defs/'))
-          return [key, `#/$defs/${nameOf(at, each.slice(8))}`]
-        return [key, put(each, at, isNames(key))]
-      }),
-    )
-  }
-}
-
-function withoutDefs(document: JsonSchema): JsonSchema {
-  const { $defs: _defs, $schema: _schema, ...rest } = document
-  return rest
 }

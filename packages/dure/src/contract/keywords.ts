@@ -1,0 +1,55 @@
+/** Reading JSON Schema: what its keywords hold, and where a reference leads. */
+import type { JsonSchema } from './wire.ts'
+
+export function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function typesOf(schema: JsonSchema): readonly string[] {
+  const { type } = schema
+  if (typeof type === 'string') return [type]
+  if (Array.isArray(type)) return type as string[]
+  if (schema.properties !== undefined) return ['object']
+  return []
+}
+
+export function literalsOf(schema: unknown): readonly unknown[] {
+  if (!isSchema(schema)) return []
+  return schema.const !== undefined ? [schema.const] : Array.isArray(schema.enum) ? schema.enum : []
+}
+
+/** The schema a local reference (`#/$defs/Money`) points at. */
+export function resolve(root: JsonSchema, ref: string): unknown {
+  if (ref === '#') return root
+  if (!ref.startsWith('#/')) return undefined
+  let at: unknown = root
+  for (const step of ref.slice(2).split('/'))
+    at =
+      isSchema(at) || Array.isArray(at)
+        ? (at as JsonSchema)[decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')]
+        : undefined
+  return at
+}
+
+/** The schema with every schema inside it, innermost first, put through `change`. Data in it (defaults, constants) is left alone. */
+export function mapSchemas(schema: JsonSchema, change: (schema: JsonSchema) => JsonSchema): JsonSchema {
+  const inside = (value: unknown): unknown =>
+    Array.isArray(value) ? value.map(inside) : isSchema(value) ? mapSchemas(value, change) : value
+  // Object.fromEntries keeps a key called __proto__ a key.
+  const entries = Object.entries(schema).map(([key, value]): [string, unknown] => {
+    if (data.has(key)) return [key, value]
+    if (!byName.has(key) || !isSchema(value)) return [key, inside(value)]
+    return [key, Object.fromEntries(Object.entries(value).map(([name, part]) => [name, inside(part)]))]
+  })
+  return change(Object.fromEntries(entries))
+}
+
+/** Keywords whose value is data: nothing in it is a schema. */
+const data: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples', 'required'])
+/** Keywords whose value gives a schema for each name. */
+const byName: ReadonlySet<string> = new Set(['properties', 'patternProperties', '$defs'])
+
+/** Without some keywords. */
+export function without(schema: JsonSchema, drop: (keyword: string, value: unknown) => boolean): JsonSchema {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword, value]) => !drop(keyword, value)))
+}
