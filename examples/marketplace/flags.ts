@@ -1,4 +1,4 @@
-import { describeFlags, flag, numberFlag, readFlags, textFlag, type FlagValues } from './workload/flags.ts'
+import { choiceFlag, describeFlags, flag, numberFlag, readFlags, textFlag, type FlagValues } from './workload/flags.ts'
 
 const FLAGS = {
   port: numberFlag({ help: 'Port of the HTTP door; 0 takes a free one', fallback: 8080, most: 65_535 }),
@@ -9,6 +9,11 @@ const FLAGS = {
   seed: numberFlag({ help: 'Seed of what is generated', fallback: 1, most: 2_147_483_647 }),
   catalog: flag({ ...textFlag('DIR', 'Import products and sellers from the Olist CSV files in DIR'), read: notEmpty }),
   invoices: flag({ ...textFlag('FILE', 'Replay the invoice lines of the UCI CSV file as carts and checkouts'), read: notEmpty }),
+  durability: choiceFlag(
+    ['power', 'process'],
+    'What a commit survives: a power cut, or the end of the process only (faster on slow disks)',
+    'power',
+  ),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
 }
 

@@ -5,6 +5,8 @@
 import { access, constants, mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { rest } from '@dure/rest'
+import { sqlite } from 'dure/data'
+import { embeddedBroker } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
 import { createLogger } from 'dure/telemetry'
@@ -52,7 +54,14 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   const provider = httpProvider({ url: flags.provider ?? own!.url })
   steps.push(provider.close)
   const door = rest({ port: flags.port, host: flags.host })
-  const running = await start(marketplace({ provider, doors: [door] }), { directory, log })
+  const { durability } = flags
+  const system = marketplace({
+    provider,
+    doors: [door],
+    database: sqlite({ durability }),
+    broker: embeddedBroker({ durability }),
+  })
+  const running = await start(system, { directory, log })
   steps.push(running.stop)
   return running
 }
