@@ -16,6 +16,7 @@ export type { Timer, Timers } from './timers.ts'
 export { seededRandom, type Random } from './random.ts'
 export type { Ids } from './ids.ts'
 export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines.ts'
+export { createFlush, type Flush } from './flush.ts'
 export { standardError } from './output.ts'
 export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
 

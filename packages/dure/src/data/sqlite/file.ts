@@ -16,12 +16,13 @@ export type Durability = 'power' | 'process'
 const CHECKED_BYTES = 256 * 1024 * 1024
 
 /**
- * Opens a service's database file for writing, made if need be.
+ * Opens a service's database file for writing, made if need be. With `synchronous = NORMAL` a commit is written
+ * but not flushed: the writer flushes the log itself, beside the event loop, before anybody hears of the commit.
  * @throws {CallError} DATA_LOSS when it is damaged, FAILED_PRECONDITION when it is another service's,
  * PERMISSION_DENIED when it cannot be read or written, RESOURCE_EXHAUSTED when the disk is full
  */
-export function openFile(options: { file: string; service: string; durability: Durability }): DatabaseSync {
-  const { file, service, durability } = options
+export function openFile(options: { file: string; service: string }): DatabaseSync {
+  const { file, service } = options
   const action = `Opening the store of service "${service}"`
   let db: DatabaseSync | undefined
   try {
@@ -31,7 +32,7 @@ export function openFile(options: { file: string; service: string; durability: D
     checkWhole(db, file, service)
     checkOwner(db, file, service)
     db.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
     )
     return db
   } catch (error) {

@@ -25,14 +25,21 @@ export function kyselyConnection(options: {
   readonly explain: (error: unknown) => unknown
   /** Streams read all rows first: a cursor left open in a transaction would outlive it, and see what the loop writes. */
   readonly whole?: boolean
+  /** Waited for before rows are handed over, when there is something to wait for. */
+  readonly durable?: () => Promise<void> | undefined
 }): KyselyConnection {
-  const { statements, guard, explain, whole = false } = options
+  const { statements, guard, explain, whole = false, durable } = options
   return {
     statements,
     executeQuery: async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
       guard()
       try {
-        if (statements.answers(sql)) return { rows: statements.all(sql, parameters) as unknown as R[] }
+        if (statements.answers(sql)) {
+          const rows = statements.all(sql, parameters) as unknown as R[]
+          const wait = durable?.()
+          if (wait !== undefined) await wait
+          return { rows }
+        }
         const { changes, lastInsertRowid } = statements.run(sql, parameters)
         return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
       } catch (error) {

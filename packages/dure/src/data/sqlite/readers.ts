@@ -30,8 +30,10 @@ export function createReaders(options: {
   readonly service: string
   readonly schema: SchemaVersion
   readonly size: number
+  /** The end of a flush that is under way: what was read may be on its way to the disk only then. */
+  readonly durable?: () => Promise<void> | undefined
 }): Readers {
-  const { file, service, schema, size } = options
+  const { file, service, schema, size, durable = () => undefined } = options
   const all: Reader[] = []
   const idle: Reader[] = []
   const waiters: Waiter[] = []
@@ -46,7 +48,7 @@ export function createReaders(options: {
     const statements = createStatements({ db, schema })
     const reader = {
       db,
-      connection: kyselyConnection({ statements, guard, explain: (error) => explainRead(error, service, file) }),
+      connection: kyselyConnection({ statements, guard, durable, explain: (error) => explainRead(error, service, file) }),
     }
     all.push(reader)
     return reader
@@ -95,7 +97,9 @@ export function createReaders(options: {
     select: async (sql, parameters = []) => {
       guard()
       try {
-        return shared.connection.statements.all(sql, parameters)
+        const rows = shared.connection.statements.all(sql, parameters)
+        await durable()
+        return rows
       } catch (error) {
         throw explainRead(error, service, file)
       }
@@ -115,7 +119,7 @@ export function createReaders(options: {
               'Reading from a snapshot failed: the snapshot is over. To do: await every read inside it',
             )
         }
-        return await work(
+        const answer = await work(
           kyselyTransaction(
             kyselyConnection({
               statements,
@@ -125,6 +129,8 @@ export function createReaders(options: {
             }),
           ),
         )
+        await durable()
+        return answer
       } finally {
         over = true
         giveBack(reader)

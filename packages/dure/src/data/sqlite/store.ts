@@ -1,5 +1,6 @@
 import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
+import { createFlush } from '../../runtime/runtime.ts'
 import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
 import { migrate } from '../migrations.ts'
 import { openFile, type Durability } from './file.ts'
@@ -22,10 +23,11 @@ export async function openStore(options: {
   const lock = takeLock(`${file.replace(/\.db$/, '')}.lock`, service)
   const undo: (() => void)[] = [lock.release]
   try {
-    const db = openFile({ file, service, durability })
+    const db = openFile({ file, service })
+    const flush = durability === 'power' ? createFlush(`${file}-wal`) : undefined
     undo.unshift(() => db.close())
     const schema = { value: 0 }
-    const writer = createWriter({ db, schema, service, file, runtime: world.runtime, log: world.log, limits })
+    const writer = createWriter({ db, schema, service, file, runtime: world.runtime, log: world.log, limits, flush })
 
     // Rebuilding a table drops it for a moment, which foreign keys would forbid: they are checked at the end instead.
     db.exec('PRAGMA foreign_keys = OFF')
@@ -42,7 +44,7 @@ export async function openStore(options: {
     const deferred = db.prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%INITIALLY DEFERRED%'").get()
     if (deferred !== undefined) writer.commitEachAlone()
 
-    const readers = createReaders({ file, service, schema, size: options.readers })
+    const readers = createReaders({ file, service, schema, size: options.readers, durable: () => flush?.pending() })
     let stopping: Promise<void> | undefined
     const stop = async (): Promise<void> => {
       await writer.stop(readers.stop)

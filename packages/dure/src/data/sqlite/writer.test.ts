@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
-import { virtualRuntime } from '../../runtime/runtime.ts'
+import { virtualRuntime, type Flush } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { createWriter, type Writer } from './writer.ts'
 
@@ -16,7 +16,7 @@ type Opened = {
 }
 
 /** A writer under virtual time, and a second connection that sees only what is committed. */
-function opened(t: TestContext, limits: { readonly group?: number; readonly timeout?: number } = {}): Opened {
+function opened(t: TestContext, limits: { readonly group?: number; readonly timeout?: number } = {}, flush?: Flush): Opened {
   const directory = mkdtempSync(join(tmpdir(), 'dure-writer-'))
   const file = join(directory, 'orders.db')
   const db = new DatabaseSync(file)
@@ -32,6 +32,7 @@ function opened(t: TestContext, limits: { readonly group?: number; readonly time
     runtime,
     log,
     limits: { group: 128, groupTime: 4, waiting: 100, timeout: 5_000, ...limits },
+    flush,
   })
   t.after(() => {
     other.close()
@@ -214,4 +215,51 @@ test('a listener that throws harms nobody', async (t) => {
   await runtime.advance(1)
   await all
   assert.deepEqual(ids(other), ['a', 'b'])
+})
+
+/** A disk whose flushes end when they are told to. */
+function slowDisk(): Flush & { readonly finish: (error?: Error) => void; readonly asked: () => number } {
+  const waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
+  let asked = 0
+  return {
+    flush: () => {
+      asked++
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+    },
+    pending: () => undefined,
+    stop: async () => {},
+    finish: (error) => {
+      const one = waiting.shift()!
+      if (error === undefined) one.resolve()
+      else one.reject(error)
+    },
+    asked: () => asked,
+  }
+}
+
+test('nobody is answered before the disk is, and the next group does not wait for it', async (t) => {
+  const disk = slowDisk()
+  const { other, writer, runtime } = opened(t, {}, disk)
+  const answered: string[] = []
+  const first = add(writer, 'a').then(() => answered.push('a'))
+  await runtime.advance(1)
+  const second = add(writer, 'b').then(() => answered.push('b'))
+  await runtime.advance(1)
+  assert.deepEqual(ids(other), ['a', 'b'])
+  assert.deepEqual([answered, disk.asked()], [[], 2])
+  disk.finish()
+  await first
+  assert.deepEqual(answered, ['a'])
+  disk.finish()
+  await second
+})
+
+test('a disk that fails ends every promise: the group is refused, and so is everything after it', async (t) => {
+  const disk = slowDisk()
+  const { writer, runtime } = opened(t, {}, disk)
+  const group = [add(writer, 'a'), add(writer, 'b')]
+  await runtime.advance(1)
+  disk.finish(Object.assign(new Error('input/output error'), { code: 'EIO' }))
+  for (const one of await Promise.allSettled(group)) assert.equal(one.status, 'rejected')
+  await assert.rejects(add(writer, 'c'), /input\/output error/)
 })

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Flush, Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { StoreTransaction } from '../database.ts'
 import { closed, ended, explain, full, nested, tooLong } from './errors.ts'
@@ -10,7 +10,8 @@ import { createStatements, type SchemaVersion } from './statements.ts'
 /**
  * The single writer with group commit. Transactions run one after another. Those that wait share one BEGIN and
  * one COMMIT (one write to the disk), each inside a savepoint: one that fails is rolled back alone. Nobody is
- * answered, not even a failure, before the commit: what a member saw of the members before it is true only then.
+ * answered, not even a failure, before the commit is on the disk: what a member saw of the members before it is true
+ * only then. The disk is flushed beside the event loop, so the next group runs meanwhile and shares the next flush.
  *
  * A member that waits for the world outside makes the finished ones before it wait as well. So a group is small
  * (in number and in time), and a transaction that asks for more than the usual timeout runs alone.
@@ -55,8 +56,10 @@ export function createWriter(options: {
   readonly runtime: Runtime
   readonly log: Logger
   readonly limits: WriterLimits
+  /** Puts commits on the disk; without it they survive the process only. */
+  readonly flush?: Flush | undefined
 }): Writer {
-  const { db, schema, service, file, runtime, log, limits } = options
+  const { db, schema, service, file, runtime, log, limits, flush } = options
   const { clock, timers } = runtime
   const statements = createStatements({ db, schema })
   const control = {
@@ -79,6 +82,10 @@ export function createWriter(options: {
   let arrivals = 0
   let watch: Timer | undefined
   let watchAt = 0
+  /** The end of the last group's way to the disk. */
+  let flushing: Promise<void> | undefined
+  /** Set when the disk has failed: what it holds is unknown, so nothing more is promised. */
+  let broken: { readonly error: unknown } | undefined
   /** Set when the engine gave up the whole group, as it does when the disk is full. */
   let lost: { readonly error: unknown } | undefined
 
@@ -93,6 +100,7 @@ export function createWriter(options: {
     { timeout = limits.timeout }: { readonly timeout?: number } = {},
   ): Promise<T> => {
     if (stopped) return Promise.reject(closed(service))
+    if (broken !== undefined) return Promise.reject(broken.error)
     if (current !== undefined && insideOf.getStore() === current.member) return Promise.reject(nested(service))
     if (waiting.length - head >= limits.waiting) return Promise.reject(full(service, limits.waiting))
     arrivals++
@@ -146,7 +154,15 @@ export function createWriter(options: {
     const failure = commit()
     // Tables may have changed, for good or not at all.
     if (schema.value !== version) schema.value++
-    settle(outcomes, failure)
+    if (failure !== undefined || flush === undefined) return settle(outcomes, failure)
+    // The next group may run while this one is on its way to the disk; answers keep the order of the commits.
+    flushing = flush.flush().then(
+      () => settle(outcomes, undefined),
+      (error: unknown) => {
+        broken = { error: explain(error, `${action}: flushing`, file) }
+        settle(outcomes, broken)
+      },
+    )
   }
 
   const mayJoin = (outcomes: readonly Outcome[], started: number): boolean => {
@@ -277,6 +293,8 @@ export function createWriter(options: {
     stop: async (before) => {
       stopped = true
       await running
+      await flushing
+      await flush?.stop()
       if (!db.isOpen) return
       before()
       try {
