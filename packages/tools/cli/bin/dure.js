@@ -2,7 +2,8 @@
 // Plain JavaScript that old versions of Node can read, so that they can say what to do instead of failing on syntax.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire, registerHooks } from 'node:module'
+// As a namespace: a name that an old version does not have would end in a syntax error.
+import * as modules from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +29,7 @@ if (major >= 24 && process.features.typescript) {
 }
 
 function useSources() {
-  registerHooks({
+  modules.registerHooks({
     resolve: (specifier, context, next) => next(specifier, { ...context, conditions: ['source', ...context.conditions] }),
   })
 }
@@ -38,7 +39,7 @@ function pinnedNode() {
   if (process.env.DURE_PINNED) return undefined
   for (const from of [join(process.cwd(), 'package.json'), fileURLToPath(import.meta.url)]) {
     try {
-      const binary = join(dirname(createRequire(from).resolve('node/package.json')), 'bin', 'node')
+      const binary = join(dirname(modules.createRequire(from).resolve('node/package.json')), 'bin', 'node')
       if (existsSync(binary)) return binary
     } catch {
       // Not there: the next one may be.

@@ -42,6 +42,12 @@ const styled = (message: string, ansiColor: boolean): string => {
 
 const text: ApplicationText = {
   ...text_en,
+  briefs: {
+    ...text_en.briefs,
+    help: 'Show this',
+    version: 'Show the version',
+    argumentEscapeSequence: 'Take the rest as arguments',
+  },
   noCommandRegisteredForInput: ({ input, corrections, ansiColor }) => {
     const hint =
       corrections.length > 0

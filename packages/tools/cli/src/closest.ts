@@ -1,10 +1,12 @@
 /** Up to three names most like the one given, the likeliest first; none when nothing is near. */
 export function closest(given: string, names: readonly string[]): readonly string[] {
   const wanted = given.toLowerCase()
-  return names
+  const near = names
     .map((name) => ({ name, cost: nearness(wanted, name.toLowerCase()) }))
     .filter(({ cost, name }) => cost <= Math.max(2, Math.floor(name.length / 3)))
     .sort((a, b) => a.cost - b.cost)
+  return near
+    .filter(({ cost }) => cost <= near[0]!.cost + 1)
     .slice(0, 3)
     .map(({ name }) => name)
 }

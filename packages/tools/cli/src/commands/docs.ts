@@ -31,14 +31,14 @@ export const docsCommand: Command<Shell> = buildCommand({
         kind: 'enum',
         values: ['openapi', 'asyncapi', 'markdown', 'contract'],
         default: 'openapi',
-        brief: 'Which document',
+        brief: 'What to draw',
       },
       out: {
         kind: 'parsed',
         parse: String,
         optional: true,
         placeholder: 'FILE',
-        brief: 'Where to write it (default standard output)',
+        brief: 'Write to this file',
       },
     },
     positional: {

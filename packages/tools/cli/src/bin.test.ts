@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { SOURCES, temporary } from './shell.test-support.ts'
+
+const BIN = join(SOURCES, '../bin/dure.js')
+// A system file of its own inside the package, so that it finds the library as any user's would.
+const folder = join(SOURCES, `../.test-${process.pid}`)
+const children: ChildProcess[] = []
+
+after(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+type Spawned = {
+  child: ChildProcess
+  out: () => string
+  err: () => string
+  exit: Promise<number | null>
+  until: (pattern: RegExp) => Promise<void>
+}
+
+function dure(args: readonly string[], options: { node?: readonly string[]; env?: Record<string, string> } = {}): Spawned {
+  const child = spawn(process.execPath, [...(options.node ?? []), BIN, ...args], { env: { ...process.env, ...options.env } })
+  children.push(child)
+  let out = ''
+  let err = ''
+  let all = ''
+  let wake = (): void => {}
+  child.stdout.on('data', (chunk) => ((out += String(chunk)), (all += String(chunk)), wake()))
+  child.stderr.on('data', (chunk) => ((err += String(chunk)), (all += String(chunk)), wake()))
+  const exit = once(child, 'close').then(([code]) => (wake(), code as number | null))
+  const until = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(all)) {
+      assert.equal(child.exitCode, null, `ended without ${pattern}:\n${all}`)
+      await new Promise<void>((resolve) => void (wake = resolve))
+    }
+  }
+  return { child, out: () => out, err: () => err, exit, until }
+}
+
+test('start logs JSON, answers calls and stops cleanly on SIGTERM', async () => {
+  const data = temporary()
+  const running = dure(['start', join(SOURCES, 'shop.test-support.ts'), '--data', data])
+  await running.until(/"message":"Ready"/)
+  const call = dure(['call', 'orders.find', '{"id":7}', '--data', data])
+  assert.equal(await call.exit, 0)
+  assert.deepEqual(JSON.parse(call.out()), { id: 7, at: '1970-01-01T00:00:00.000Z' })
+  running.child.kill('SIGTERM')
+  assert.equal(await running.exit, 0)
+  const lines = running
+    .err()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { message: string })
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    ['Ready', 'Stopped'],
+  )
+  assert.equal(running.out(), '')
+})
+
+test('dev starts again when a file changes, and waits when the file is broken', async () => {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'system.ts')
+  cpSync(join(SOURCES, 'shop.test-support.ts'), file)
+  const dev = dure(['dev', file, '--data', temporary()])
+  await dev.until(/shop is ready/)
+  appendFileSync(file, '\nconst broken: = 1\n')
+  await dev.until(/Stopped[^]*Cannot load[^]*system\.ts:\d+\n[^]*starts again when a file changes/)
+  cpSync(join(SOURCES, 'shop.test-support.ts'), file)
+  await dev.until(/starts again when a file changes[^]*shop is ready/)
+  dev.child.kill('SIGTERM')
+  assert.equal(await dev.exit, 0)
+  assert.match(dev.err(), /Stopped[^]*Stopped/)
+})
+
+test('an old Node is told what to do', async () => {
+  const old = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.9.0'}})`
+  const { exit, err } = dure(['--version'], { node: ['--import', old], env: { DURE_PINNED: '1' } })
+  assert.equal(await exit, 2)
+  assert.match(err(), /needs Node 24[^]*20\.9\.0[^]*npm install/)
+})
+
+test('results end quietly when nobody reads on', async () => {
+  const { child, exit, err } = dure(['list', join(SOURCES, 'shop.test-support.ts')])
+  child.stdout!.destroy()
+  assert.equal(await exit, 0)
+  assert.equal(err(), '')
+})

@@ -1,0 +1,53 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runCli } from './app.ts'
+import type { Shell } from './shell.ts'
+
+export const SOURCES: string = dirname(fileURLToPath(import.meta.url))
+
+export function temporary(): string {
+  return mkdtempSync(join(tmpdir(), 'dure-cli-'))
+}
+
+/** Runs a command line in this process and gives all that came of it. */
+export async function dure(
+  args: readonly string[],
+  world: {
+    cwd?: string
+    stdin?: string
+    env?: Record<string, string>
+    columns?: number
+    color?: boolean
+    stop?: Promise<unknown>
+    onOut?: (text: string) => void
+  } = {},
+): Promise<{ code: number; out: string; err: string }> {
+  let out = ''
+  let err = ''
+  const shell: Shell = {
+    process: {
+      stdout: {
+        write: (text) => {
+          out += text
+          world.onOut?.(out)
+        },
+      },
+      stderr: { write: (text) => void (err += text) },
+      env: world.env ?? {},
+    },
+    cwd: world.cwd ?? SOURCES,
+    stdin: (async function* () {
+      yield world.stdin ?? ''
+    })(),
+    columns: world.columns ?? 80,
+    color: world.color ?? false,
+    stopped: async () => {
+      await world.stop
+      return 'the test is over'
+    },
+  }
+  const code = await runCli(args, shell)
+  return { code, out, err }
+}
