@@ -71,6 +71,7 @@ export async function replayInvoices(options: InvoiceOptions): Promise<InvoiceRe
     now: () => performance.now(),
   })
   const replay = async (invoice: Invoice): Promise<void> => {
+    noticeDiscounts(invoice, products.byCode, file, rejects)
     const lines = mergeLines(invoice, file, rejects)
     for (let part = 0; part * MOST_LINES < lines.length; part++) {
       const tid = part === 0 ? `uci-${invoice.number}` : `uci-${invoice.number}-${part + 1}`
@@ -171,6 +172,19 @@ async function putCustomers({ customer }: ImportClients, { customers }: InvoiceS
 function addressOf(customerId: number, country: string) {
   const place = country || 'unknown'
   return { firstName: 'Customer', lastName: String(customerId), street: 'unknown', city: place, state: place, zipCode: '-' }
+}
+
+function noticeDiscounts(
+  { lines, number }: Invoice,
+  byCode: ReadonlyMap<string, SoldProduct>,
+  file: string,
+  rejects: Rejects,
+): void {
+  for (const { line, code, price } of lines) {
+    const list = byCode.get(code)!.price
+    if (price < list)
+      rejects.notice({ file, line, reason: 'SOLD_BELOW_LIST', detail: `${number} ${code} at ${price}, list price ${list}` })
+  }
 }
 
 /** One line a stock code: what is bought of it, and what is paid for all of it, in cents. */

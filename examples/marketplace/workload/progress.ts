@@ -15,7 +15,9 @@ export type Progress = {
 export function showProgress(options: { terminal: Terminal; line: () => string }): Progress {
   const { terminal, line } = options
   const live = terminal.isTTY === true
+  let drawn = Number.NEGATIVE_INFINITY
   const draw = (): void => {
+    drawn = performance.now()
     const text = line()
     if (!live) terminal.write(`${text}\n`)
     else terminal.write(`\r\u001B[2K${text.slice(0, Math.max(10, (terminal.columns ?? 80) - 1))}`)
@@ -29,7 +31,8 @@ export function showProgress(options: { terminal: Terminal; line: () => string }
     },
     stop: () => {
       clearInterval(timer)
-      draw()
+      // In a log the last line may have been written a moment ago.
+      if (live || performance.now() - drawn > 1000) draw()
       if (live) terminal.write('\n')
     },
   }

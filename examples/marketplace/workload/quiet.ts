@@ -39,9 +39,9 @@ function onlyDead({ services, lag }: StatusNumbers): boolean {
 }
 
 function moving({ services, lag }: StatusNumbers): string {
-  const parts = services.flatMap(({ service, ...numbers }) =>
-    Object.entries(numbers)
-      .filter(([, value]) => typeof value === 'number' && value > 0)
+  const parts = services.flatMap(({ service, callsInFlight, outbox, waiting, dead }) =>
+    Object.entries({ calls: callsInFlight, 'events unsent': outbox, 'events waiting': waiting, 'dead letters': dead })
+      .filter(([, value]) => value > 0)
       .map(([what, value]) => `${service} ${what} ${String(value)}`),
   )
   for (const { group, lag: behind } of lag) if (behind > 0) parts.push(`${group} is ${behind} events behind`)
