@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'dure/call'
+import { sqlite } from 'dure/data'
 import { embeddedBroker, type Broker } from 'dure/messaging'
 import { start, type Running } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
@@ -68,7 +69,9 @@ export async function withShopIn(
   let broker: Broker | undefined
   const system = marketplace({
     provider: options.provider ?? fakeProvider(),
-    broker: async (world) => (broker = await embeddedBroker()(world)),
+    // What a power cut would take is not asked here, and a flush of the disk a commit would be most of the time.
+    database: sqlite({ durability: 'process' }),
+    broker: async (world) => (broker = await embeddedBroker({ durability: 'process' })(world)),
   })
   const running = await start(system, { directory, log: silentLogger() })
   try {

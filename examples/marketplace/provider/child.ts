@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 
 export type ProviderProcess = {
   readonly url: string
+  /** Ends it as a crash would: it is then started again. */
+  readonly kill: () => void
   readonly stop: () => Promise<void>
 }
 
@@ -46,6 +48,7 @@ export async function startProviderProcess(options: {
     get url() {
       return url
     },
+    kill: () => void child.kill('SIGKILL'),
     stop: async () => {
       stopping = true
       if (child.exitCode !== null || child.signalCode !== null) return
