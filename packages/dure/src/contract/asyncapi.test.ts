@@ -55,6 +55,7 @@ test('events of every wire type make a valid AsyncAPI 3 document', async () => {
   assert.equal(message['x-dure-schema-version'], 3)
   assert.equal(message.payload.properties.schemaversion.maximum, 3)
   assert.equal(message.payload.properties.type.const, 'order.placed')
+  assert.equal(message.payload.properties.partitionkey.description, 'Events of one key keep their order: {orderId}')
 })
 
 test('tuples are said as JSON Schema draft 7 says them', () => {

@@ -1,6 +1,7 @@
 /** AsyncAPI 3 of the events that services announce. */
 import { components, pascal } from './components.ts'
 import type { AnyContract } from './contract.ts'
+import { keyOf } from './describe.ts'
 import type { AnyEvent } from './event.ts'
 import { shown } from './json-schema.ts'
 import { info, tagOf, type DocumentOptions } from './openapi.ts'
@@ -53,6 +54,7 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
 // Attribute names of extensions are lower case: CloudEvents 1.0, "Naming conventions"; partitionkey is of its partitioning extension.
 function drawMessage(event: AnyEvent, data: JsonSchema): Json {
   const text = { type: 'string' }
+  const key = keyOf(event)
   return {
     name: event.name,
     title: pascal(event.name),
@@ -68,7 +70,7 @@ function drawMessage(event: AnyEvent, data: JsonSchema): Json {
         type: { const: event.name },
         time: { type: 'string', format: 'date-time' },
         datacontenttype: { const: 'application/json' },
-        partitionkey: { type: 'string', description: 'Events of one key keep their order' },
+        partitionkey: { type: 'string', description: `Events of one key keep their order${key === undefined ? '' : `: ${key}`}` },
         schemaversion: { type: 'integer', minimum: 1, maximum: event.version, description: 'Version of the schema of the data' },
         correlationid: text,
         causationid: text,
