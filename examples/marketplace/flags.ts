@@ -4,7 +4,14 @@ const FLAGS = {
   port: numberFlag({ help: 'Port of the HTTP door; 0 takes a free one', fallback: 8080, most: 65_535 }),
   host: textFlag('HOST', 'Address it listens on; 0.0.0.0 is everybody', '127.0.0.1'),
   data: flag({ ...textFlag('DIR', 'Where everything is kept', '.data/marketplace'), read: notEmpty }),
-  products: numberFlag({ help: 'Products generated into an empty directory, ten a seller', fallback: 1_000, most: 1_000_000 }),
+  products: flag<number | undefined>({
+    ...numberFlag({
+      help: 'Products generated into an empty directory, ten a seller (default 1000, or none with --catalog)',
+      fallback: 0,
+      most: 1_000_000,
+    }),
+    fallback: undefined,
+  }),
   customers: numberFlag({ help: 'Customers generated into an empty directory', fallback: 1_000, most: 1_000_000 }),
   seed: numberFlag({ help: 'Seed of what is generated', fallback: 1, most: 2_147_483_647 }),
   catalog: flag({ ...textFlag('DIR', 'Import products and sellers from the Olist CSV files in DIR'), read: notEmpty }),

@@ -18,6 +18,12 @@ import { marketplace } from './system.ts'
 import { welcome } from './welcome.ts'
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
+const log = createLogger({
+  clock: realRuntime().clock,
+  level: 'warn',
+  write: (line) => void process.stderr.write(line),
+  fields: { system: 'marketplace' },
+})
 const warn = (text: string): void => void process.stderr.write(`${text}\n`)
 
 async function main(words: readonly string[]): Promise<void> {
@@ -27,7 +33,7 @@ async function main(words: readonly string[]): Promise<void> {
   const steps: (() => Promise<void>)[] = []
   try {
     const running = await open(flags, steps)
-    await prepareData({ host: running, flags, directory: resolve(flags.data), say, signal: stopping })
+    await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
     const url = running.doors.find((door) => door.url !== undefined)?.url
     if (!stopping.aborted) say(await welcome(running, url ?? ''))
     await aborted(stopping)
@@ -41,13 +47,6 @@ async function main(words: readonly string[]): Promise<void> {
 async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Promise<Running> {
   const directory = resolve(flags.data)
   await usable(directory, flags.data)
-  const { clock } = realRuntime()
-  const log = createLogger({
-    clock,
-    level: 'warn',
-    write: (line) => void process.stderr.write(line),
-    fields: { system: 'marketplace' },
-  })
   const file = join(directory, 'provider', 'charges.sqlite')
   const own = flags.provider === undefined ? await startProviderProcess({ file, seed: flags.seed, warn }) : undefined
   if (own !== undefined) steps.push(own.stop)
