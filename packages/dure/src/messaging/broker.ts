@@ -12,7 +12,10 @@ export type Broker = {
   readonly name: string
   /** Makes the topic if it is not there; partitions are only ever counted at the making. */
   readonly declareTopic: (topic: string, options?: TopicOptions) => Promise<void>
-  /** Appends all, in order. Resolved means durable; rejected means none or some may be there (publish again). */
+  /**
+   * Appends all, in order. Resolved means durable; rejected means none or some may be there (publish again). Subscribers
+   * may see a message before its publisher is told: who publishes the same message again gives it the same id.
+   */
   readonly publish: (messages: readonly Message[]) => Promise<void>
   /** Joins a consumer group. Each partition goes to one member of the group at a time. */
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>

@@ -11,8 +11,10 @@ import { embeddedBroker } from './embedded/embedded.ts'
 
 const [role, directory] = process.argv.slice(2)
 const log = silentLogger()
-const broker = await embeddedBroker()({ directory: directory!, runtime, log })
-const store = await sqlite()({ directory: directory!, runtime, log }).open('test', { migrations: MIGRATIONS })
+const broker = await embeddedBroker({ durability: 'process' })({ directory: directory!, runtime, log })
+const store = await sqlite({ durability: 'process' })({ directory: directory!, runtime, log }).open('test', {
+  migrations: MIGRATIONS,
+})
 let tried = 0
 const consumer = await createConsumer({
   store,

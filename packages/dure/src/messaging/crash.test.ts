@@ -45,7 +45,7 @@ async function runUntilKilled(role: string, directory: string, until: number | s
 }
 
 async function openBroker(directory: string): Promise<Broker> {
-  return embeddedBroker()({ directory, runtime, log })
+  return embeddedBroker({ durability: 'process' })({ directory, runtime, log })
 }
 
 async function consumeHere(
@@ -54,7 +54,7 @@ async function consumeHere(
   attempts: number,
 ): Promise<{ broker: Broker; store: Store; consumer: Consumer }> {
   const broker = await openBroker(directory)
-  const store = await sqlite()({ directory, runtime, log }).open('test', { migrations: MIGRATIONS })
+  const store = await sqlite({ durability: 'process' })({ directory, runtime, log }).open('test', { migrations: MIGRATIONS })
   const consumer = await createConsumer({
     store,
     inbox: createInbox({ runtime }),

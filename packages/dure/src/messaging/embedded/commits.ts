@@ -6,45 +6,61 @@ import type { BrokerFile } from './file.ts'
 export type Write = {
   /** Runs inside the transaction; must not change anything in memory that `failed` cannot undo. */
   readonly write: () => void
-  /** The commit is durable. */
+  /** The commit has happened: it survives the end of the process, soon also a power cut. */
   readonly committed?: () => void
   /** Nothing of the commit happened. */
   readonly failed?: () => void
   /** Counts against the bound of what may wait. Default 1. */
   readonly weight?: number
+  /** For what may be forgotten in a power cut (then it is done again): resolves without waiting for the disk. */
+  readonly relaxed?: boolean
 }
 
 /**
- * Group commit: what a turn of the event loop brings shares one transaction and one disk flush.
- * The buffer is bounded: when it is full it is committed at once instead of at the end of the turn.
+ * Group commit in two steps. What a turn of the event loop brings shares one transaction; what is committed while the
+ * disk is being flushed shares the next flush. The flush happens beside the event loop, so that a slow disk delays
+ * those who wait for it and nobody else. What waits is bounded: when that is full, it is committed and flushed at once.
  */
 export type Commits = {
   /** Resolves when the write is durable. */
   readonly add: (write: Write) => Promise<void>
   /** Commits what waits, now. */
   readonly flush: () => void
-  /** Refuses everything from now on. */
-  readonly stop: () => void
+  /** Refuses everything from now on; resolves when the last flush is over. */
+  readonly stop: () => Promise<void>
   /** Commits so far, for tests and figures. */
   readonly count: () => number
 }
 
+/** Flushes what is committed to the disk: beside the event loop, or in it. */
+export type Disk = { readonly flush: () => Promise<void>; readonly flushSync: () => void }
+
 type Waiting = Write & { resolve: () => void; reject: (error: unknown) => void }
 
-export function createCommits(options: { file: BrokerFile; runtime: Runtime; pending: number }): Commits {
-  const { file, runtime, pending } = options
+/** @param options.disk left out when nothing has to survive a power cut */
+export function createCommits(options: {
+  file: BrokerFile
+  runtime: Runtime
+  pending: number
+  disk?: Disk | undefined
+}): Commits {
+  const { file, runtime, pending, disk } = options
   const begin = file.db.prepare('BEGIN IMMEDIATE')
   const commit = file.db.prepare('COMMIT')
   let waiting: Waiting[] = []
   let weight = 0
   let scheduled = false
-  let stopped = false
+  let refusal: CallError | undefined
   let count = 0
+  let unflushed: Waiting[] = []
+  let unflushedWeight = 0
+  let flushing: Promise<void> | undefined
 
   const flush = (): void => {
     if (waiting.length === 0) return
     const batch = waiting
     waiting = []
+    const batchWeight = weight
     weight = 0
     try {
       begin.run()
@@ -59,8 +75,61 @@ export function createCommits(options: { file: BrokerFile; runtime: Runtime; pen
       for (const entry of batch) entry.reject(error)
       return
     }
-    for (const entry of batch) entry.resolve()
+    for (const entry of batch) {
+      if (disk === undefined || entry.relaxed) entry.resolve()
+      else unflushed.push(entry)
+    }
+    unflushedWeight += batchWeight
+    if (disk !== undefined && unflushed.length > 0) toDisk(disk)
     for (const entry of batch) entry.committed?.()
+  }
+
+  const toDisk = (to: Disk): void => {
+    if (unflushedWeight >= pending) return flushNow(to)
+    flushing ??= flushBeside(to).finally(() => {
+      flushing = undefined
+      if (unflushed.length > 0) toDisk(to)
+    })
+  }
+
+  const flushBeside = async (to: Disk): Promise<void> => {
+    const batch = takeUnflushed()
+    try {
+      await to.flush()
+      for (const entry of batch) entry.resolve()
+    } catch (cause) {
+      breakDown(batch, cause)
+    }
+  }
+
+  const flushNow = (to: Disk): void => {
+    const batch = takeUnflushed()
+    try {
+      to.flushSync()
+      for (const entry of batch) entry.resolve()
+    } catch (cause) {
+      breakDown(batch, cause)
+    }
+  }
+
+  const takeUnflushed = (): Waiting[] => {
+    const batch = unflushed
+    unflushed = []
+    unflushedWeight = 0
+    return batch
+  }
+
+  /** After a failed flush nobody knows what is on the disk, and a later one that works would not tell (see "fsyncgate"). */
+  const breakDown = (batch: readonly Waiting[], cause: unknown): void => {
+    const text = cause instanceof Error ? cause.message : String(cause)
+    refusal = new CallError(
+      'UNAVAILABLE',
+      `Cannot flush the broker file "${file.path}" to the disk: ${text}; check the disk and restart`,
+      {
+        cause,
+      },
+    )
+    for (const entry of batch) entry.reject(refusal)
   }
 
   const flushTurn = (): void => {
@@ -71,8 +140,7 @@ export function createCommits(options: { file: BrokerFile; runtime: Runtime; pen
   return {
     add: (write) =>
       new Promise((resolve, reject) => {
-        if (stopped)
-          return reject(new CallError('UNAVAILABLE', `Cannot write to the broker file "${file.path}": the broker has stopped`))
+        if (refusal !== undefined) return reject(refusal)
         waiting.push({ ...write, resolve, reject })
         weight += write.weight ?? 1
         if (weight >= pending) return flush()
@@ -81,7 +149,10 @@ export function createCommits(options: { file: BrokerFile; runtime: Runtime; pen
         runtime.timers.soon(flushTurn)
       }),
     flush,
-    stop: () => void (stopped = true),
+    stop: async () => {
+      refusal ??= new CallError('UNAVAILABLE', `Cannot write to the broker file "${file.path}": the broker has stopped`)
+      while (flushing !== undefined) await flushing
+    },
     count: () => count,
   }
 }

@@ -166,9 +166,9 @@ test(
     await broker.stop()
     await assert.rejects(openBroker(join(directory, 'broker.db', 'below')), (error: Error) => /broker\.db/.test(error.message))
     const other = join(directory, 'other')
-    const file = openBrokerFile(other, 'process')
+    const file = openBrokerFile(other)
     file.db.exec('PRAGMA user_version = 99')
-    file.db.close()
+    file.close()
     await assert.rejects(
       openBroker(other),
       (error: Error) => isCallError(error, 'FAILED_PRECONDITION') && /version 99/.test(error.message),
@@ -180,8 +180,8 @@ test(
   'concurrent publishers share commits, and a failed commit fails them all and leaves nothing',
   { timeout: 60_000 },
   async (t) => {
-    const file = openBrokerFile(await directoryOf(t), 'power')
-    t.after(() => file.db.close())
+    const file = openBrokerFile(await directoryOf(t))
+    t.after(() => file.close())
     const commits = createCommits({ file, runtime, pending: 1000 })
     file.db.exec('CREATE TABLE numbers (n INTEGER)')
     const insert = file.db.prepare('INSERT INTO numbers (n) VALUES (?)')
@@ -204,9 +204,47 @@ test(
   },
 )
 
+test('a write resolves when the disk is flushed; what is committed meanwhile shares the next flush', async (t) => {
+  const file = openBrokerFile(await directoryOf(t))
+  t.after(() => file.close())
+  const flushes: { resolve: () => void; reject: (error: Error) => void }[] = []
+  const disk = {
+    flush: () => new Promise<void>((resolve, reject) => void flushes.push({ resolve, reject })),
+    flushSync: () => assert.fail('too much waits'),
+  }
+  const commits = createCommits({ file, runtime, pending: 1000, disk })
+  const done: number[] = []
+  const add = async (n: number, relaxed = false): Promise<void> => {
+    await commits.add({ write: () => {}, relaxed })
+    done.push(n)
+  }
+  const first = add(1)
+  await until(() => flushes.length === 1)
+  const second = add(2)
+  await add(0, true)
+  await add(0, true)
+  const third = add(3)
+  await add(0, true)
+  assert.deepEqual(done, [0, 0, 0])
+  flushes[0]!.resolve()
+  await first
+  await until(() => flushes.length === 2)
+  assert.deepEqual(done, [0, 0, 0, 1])
+  flushes[1]!.resolve()
+  await Promise.all([second, third])
+  assert.equal(flushes.length, 2)
+
+  // A flush that fails leaves nobody in belief, now or later.
+  const fourth = add(4)
+  await until(() => flushes.length === 3)
+  flushes[2]!.reject(new Error('EIO'))
+  await assert.rejects(fourth, (error: Error) => isCallError(error, 'UNAVAILABLE') && /EIO/.test(error.message))
+  await assert.rejects(add(5), /check the disk and restart/)
+})
+
 test('a full buffer is committed at once instead of growing', { timeout: 60_000 }, async (t) => {
-  const file = openBrokerFile(await directoryOf(t), 'power')
-  t.after(() => file.db.close())
+  const file = openBrokerFile(await directoryOf(t))
+  t.after(() => file.close())
   const commits = createCommits({ file, runtime, pending: 10 })
   const all = Array.from({ length: 25 }, () => commits.add({ write: () => {} }))
   assert.equal(commits.count(), 2)
@@ -262,7 +300,7 @@ test(
       while (!over) await world.advance(0)
       return end
     }
-    let broker = await openBroker(directory, { sweep: 1000 }, { runtime: world, lines })
+    let broker = await openBroker(directory, { sweep: 1000, durability: 'process' }, { runtime: world, lines })
     await during(broker.declareTopic('topic', { partitions: 1, retention: { ms: 10_000 } }))
     const slow = await during(
       broker.subscribe({ group: 'slow', topics: ['topic'], batch: 1, deliver: () => Promise.reject(new Error('busy')) }),
@@ -284,7 +322,7 @@ test(
     await world.advance(20_000)
     assert.deepEqual(await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 }), [])
     await during(broker.stop())
-    broker = await openBroker(directory, {}, { runtime: world })
+    broker = await openBroker(directory, { durability: 'process' }, { runtime: world })
     await during(broker.publish([message('topic', 'k', '5', world)]))
     const [next] = await broker.browse({ topic: 'topic', partition: 0, from: 0, limit: 10 })
     assert.equal(next!.offset, 4)
@@ -298,7 +336,7 @@ test(
 
 test('retention by size keeps the newest', { timeout: 60_000 }, async (t) => {
   const world = virtualRuntime()
-  const broker = await openBroker(await directoryOf(t), { sweep: 1000 }, { runtime: world })
+  const broker = await openBroker(await directoryOf(t), { sweep: 1000, durability: 'process' }, { runtime: world })
   let ready = false
   const work = (async () => {
     await broker.declareTopic('topic', { partitions: 2, retention: { bytes: 20_000 } })

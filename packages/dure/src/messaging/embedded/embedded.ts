@@ -29,8 +29,8 @@ export function embeddedBroker(
 ): (world: { readonly directory: string; readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker> {
   const { durability = 'power', pending = 10_000, sweep = 60_000 } = options
   return async ({ directory, runtime, log }) => {
-    const file = openBrokerFile(directory, durability)
-    const commits = createCommits({ file, runtime, pending })
+    const file = openBrokerFile(directory)
+    const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
     const topics = createTopics({ file, commits, runtime })
     const groups = createGroups({ file, commits, runtime, topics })
     const queues = createQueues({ file, commits, runtime })
@@ -39,8 +39,8 @@ export function embeddedBroker(
     const stop = async (): Promise<void> => {
       await Promise.all([groups.stop(), queues.stop(), sweeper.stop()])
       commits.flush()
-      commits.stop()
-      file.db.close()
+      await commits.stop()
+      file.close()
     }
     let stopping: Promise<void> | undefined
     /** Reading a damaged page, too, should say which file it was. */

@@ -1,7 +1,19 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
+import type { Disk } from './commits.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
 export type BrokerFile = {
@@ -9,6 +21,9 @@ export type BrokerFile = {
   readonly db: DatabaseSync
   /** What went wrong with the file, in words a person can act on. */
   readonly explain: (action: string, error: unknown) => CallError
+  /** How what is committed gets to the disk: the log holds it all until SQLite, flushing by itself, moves it to the file. */
+  readonly disk: Disk
+  readonly close: () => void
 }
 
 const SCHEMA = 1
@@ -49,7 +64,7 @@ const TABLES = `
  * Opens `broker.db` in a directory, makes both if need be, and refuses a file it cannot trust.
  * @throws {CallError} DATA_LOSS for a damaged file, FAILED_PRECONDITION for one in use, unwritable or of another version
  */
-export function openBrokerFile(directory: string, durability: 'power' | 'process'): BrokerFile {
+export function openBrokerFile(directory: string): BrokerFile {
   const path = join(directory, 'broker.db')
   const explain = (action: string, error: unknown): CallError => explainFor(path, action, error)
   let db: DatabaseSync | undefined
@@ -61,15 +76,36 @@ export function openBrokerFile(directory: string, durability: 'power' | 'process
     // One process owns the file: offsets are counted in memory. The lock goes with the process, even a killed one.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     db.exec('PRAGMA journal_mode = WAL')
-    db.exec(`PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'OFF'}`)
+    // A commit does not flush the disk (commits.ts does, for many at once); a power cut leaves a file that is whole.
+    db.exec('PRAGMA synchronous = NORMAL')
     db.exec('PRAGMA wal_autocheckpoint = 4000')
     checkWhole(db, path)
     checkVersion(db, path)
-    return { path, db, explain }
+    // The first write makes the log file, which stays the same one as long as the database is open.
+    db.exec(`PRAGMA user_version = ${SCHEMA}`)
+    const opened = db
+    const log = openSync(`${path}-wal`, 'r+')
+    flushFolder(directory)
+    return {
+      path,
+      db,
+      explain,
+      disk: { flush: () => flushLog(log), flushSync: () => fdatasyncSync(log) },
+      close: () => {
+        closeSync(log)
+        opened.close()
+      },
+    }
   } catch (error) {
     db?.close()
     throw error instanceof CallError ? error : explain('open the broker file', error)
   }
+}
+
+function flushLog(log: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(log, (error) => (error ? reject(error) : resolve()))
+  })
 }
 
 function checkWhole(db: DatabaseSync, path: string): void {

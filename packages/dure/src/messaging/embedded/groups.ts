@@ -44,6 +44,7 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
     if (unsaved.size === 0) return Promise.resolve()
     let saved: (readonly [Cursor, number])[] = []
     return commits.add({
+      relaxed: true,
       write: () => {
         saved = []
         for (const [cursor, group] of unsaved) {

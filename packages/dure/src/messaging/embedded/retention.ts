@@ -36,6 +36,7 @@ export function startSweeper(options: {
     let trimmed: ReturnType<Partition['trim']> | undefined
     let losing: ReturnType<Groups['behind']> = []
     await commits.add({
+      relaxed: true,
       write: () => void (trimmed = partition.trim(before, limit)),
       committed: () => {
         losing = groups.behind(topic.name, partition.number, partition.floor() + trimmed!.deleted)

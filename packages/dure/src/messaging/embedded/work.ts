@@ -91,7 +91,7 @@ export function createWorkList(options: {
     try {
       do {
         again = false
-        await commits.add({ write: () => void (claimed = claim(hands())) })
+        await commits.add({ write: () => void (claimed = claim(hands())), relaxed: true })
         size -= claimed.buried
         for (const work of claimed.taken) start(work)
       } while ((again || claimed.buried > 0) && hands() > 0)
@@ -165,6 +165,7 @@ export function createWorkList(options: {
     return commits.add({
       write: () => void (changed = run()),
       committed: () => void (size += changed * by),
+      relaxed: true,
     })
   }
 
