@@ -1,6 +1,6 @@
 /** Joining the documents that Zod draws of the parts of a schema. `{ "x-dure-part": n }` is the place of the nth. */
 import { isSchema, mapSchemas } from './keywords.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 /** One document of several: parts that refer to nothing go inline, the others become definitions. */
 export function assemble(documents: readonly JsonSchema[]): JsonSchema {

@@ -1,12 +1,12 @@
 /** AsyncAPI 3 of the events that services announce. */
 import { components, pascal } from './components.ts'
-import type { AnyContract } from './contract.ts'
+import type { AnyContract } from './definition.ts'
 import { keyOf } from './describe.ts'
 import type { AnyEvent } from './event.ts'
 import { shown } from './json-schema.ts'
 import { info, tagOf, type DocumentOptions } from './openapi.ts'
 import { isSchema, mapSchemas } from './keywords.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 export type AsyncApiOptions = DocumentOptions & {
   /** Brokers by name: `{ production: { host: 'kafka.example.com:9092', protocol: 'kafka' } }`. */

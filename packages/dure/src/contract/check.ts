@@ -1,12 +1,12 @@
 /** Refusing contracts that could not be kept under every placement, before anything is started. */
-import type { AnyContract } from './contract.ts'
+import type { AnyContract } from './definition.ts'
 import { STATUSES } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { fieldsOf, type Field } from './fields.ts'
-import { drawing, notASchema, type Side } from './json-schema.ts'
+import { drawing, notASchema } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
-import type { AnySchema } from './schema.ts'
+import type { AnySchema, Side } from './schema.ts'
 
 /** One thing that is wrong with a contract. */
 export type ContractProblem = {

@@ -3,7 +3,7 @@ import type { ContractDescription, ErrorDescription, EventDescription, Operation
 import { mayBeUndefined, unfits, type Unfit } from './fit.ts'
 import { opened } from './json-schema.ts'
 import { routeOf } from './route.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 export type Change = {
   /** `breaking`: somebody who did nothing fails. `notice`: nobody fails, but somebody should know. */

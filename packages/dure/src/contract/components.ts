@@ -1,6 +1,6 @@
 /** The shared schemas of a document: each definition once, under a name, wherever it was drawn. */
 import { isSchema, mapSchemas } from './keywords.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 export type Components = {
   /** Takes in a schema with its definitions; answers with one that refers to the document's. */

@@ -2,10 +2,12 @@
  * What a service promises: operations, events, errors. A contract is a value; types, validation,
  * clients, documents and the compatibility gate all come from it.
  */
+import type { Contract, ContractOptions } from './definition.ts'
 import type { AnyEvent } from './event.ts'
 import type { Operations } from './operation.ts'
 import { checkContract } from './check.ts'
 
+export type { AnyContract, Contract, ContractOptions } from './definition.ts'
 export { command, query, stream } from './operation.ts'
 export type {
   AnyOperation,
@@ -27,11 +29,11 @@ export type { AnyEvent, EventData, EventInput, EventOptions, EventType } from '.
 export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
 export type { ErrorOptions, ErrorType, Status } from './errors.ts'
 export type { Message } from './message.ts'
-export type { AnySchema, InputOf, Issue, OutputOf, Schema } from './schema.ts'
+export type { AnySchema, InputOf, Issue, JsonSchema, OutputOf, Schema, Side } from './schema.ts'
 export { ContractError } from './check.ts'
 export type { ContractProblem } from './check.ts'
 export { wireOf } from './wire.ts'
-export type { JsonSchema, Wire, WireType } from './wire.ts'
+export type { Wire, WireType } from './wire.ts'
 export { parserOf } from './parse.ts'
 export type { Parsed, Parser } from './parse.ts'
 export { openapi } from './openapi.ts'
@@ -42,34 +44,6 @@ export { describeContract } from './describe.ts'
 export type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
 export { compareContracts, versionTrouble } from './compat.ts'
 export type { Change } from './compat.ts'
-export type { Side } from './json-schema.ts'
-
-/** A service's promise, as a value. */
-export type Contract<
-  Name extends string = string,
-  Ops extends Operations = Operations,
-  Events extends readonly AnyEvent[] = readonly AnyEvent[],
-> = {
-  readonly name: Name
-  /** Semantic version: a breaking change needs a new major. */
-  readonly version: string
-  /** The team that answers for it. */
-  readonly owner: string
-  readonly description: string | undefined
-  readonly operations: Ops
-  readonly events: Events
-}
-
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyContract = Contract<string, any, readonly AnyEvent[]>
-
-export type ContractOptions<Ops extends Operations, Events extends readonly AnyEvent[]> = {
-  readonly version: string
-  readonly owner: string
-  readonly description?: string
-  readonly operations: Ops
-  readonly events?: Events
-}
 
 /**
  * Defines a contract, and refuses one that could not be kept under every placement.

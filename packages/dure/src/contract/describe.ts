@@ -1,11 +1,10 @@
 /** A contract as plain JSON: kept in a file, it is what the next version is compared with. */
-import type { AnyContract } from './contract.ts'
+import type { AnyContract } from './definition.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { kept } from './json-schema.ts'
 import type { AnyOperation, OperationKind } from './operation.ts'
-import type { AnySchema } from './schema.ts'
-import type { JsonSchema } from './wire.ts'
+import type { AnySchema, JsonSchema } from './schema.ts'
 
 export type ContractDescription = {
   /** Version of this form. */

@@ -1,6 +1,6 @@
 /** The fields of an object, whichever way its schema says them: directly, by reference, as variants or as parts. */
 import { isSchema, resolve } from './keywords.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 export type Field = {
   readonly schema: unknown

@@ -2,7 +2,7 @@
 import { boundsOf, looser, literalFits, show } from './bounds.ts'
 import { isSchema } from './keywords.ts'
 import { targetOf, variantsOf, type Variant } from './variants.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 /** One reason why values of `from` are not all values of `to`. */
 export type Unfit = {

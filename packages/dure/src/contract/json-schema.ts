@@ -1,20 +1,8 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
 import { isSchema, mapSchemas, without } from './keywords.ts'
-import type { AnySchema } from './schema.ts'
+import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
 import { checkWire } from './unknown.ts'
-import type { JsonSchema } from './wire.ts'
 import { drawZod, isZod } from './zod.ts'
-
-/** Which face of a schema: what goes in (before defaults and transforms) or what comes out. */
-export type Side = 'input' | 'output'
-
-/** A position that cannot travel. */
-export type Misfit = {
-  /** `lines[].when`; empty for the value itself. */
-  readonly where: string
-  readonly found: string
-  readonly fix: string
-}
 
 export type Drawing = {
   /** For documents and comparison. */

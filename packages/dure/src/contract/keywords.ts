@@ -1,5 +1,5 @@
 /** Reading JSON Schema: what its keywords hold, and where a reference leads. */
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 export function isSchema(value: unknown): value is JsonSchema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

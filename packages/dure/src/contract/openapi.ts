@@ -1,14 +1,13 @@
 /** OpenAPI 3.1 of the operations that have an HTTP mapping. */
 import { components, pascal, type Components } from './components.ts'
-import type { AnyContract } from './contract.ts'
+import type { AnyContract } from './definition.ts'
 import { STATUSES, type ErrorType, type Status } from './errors.ts'
 import { fieldsOf, type Field } from './fields.ts'
 import { shown } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
-import type { AnySchema } from './schema.ts'
+import type { AnySchema, JsonSchema } from './schema.ts'
 import { isSchema, resolve } from './keywords.ts'
-import type { JsonSchema } from './wire.ts'
 
 export type DocumentOptions = {
   readonly title: string

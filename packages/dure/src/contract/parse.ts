@@ -1,7 +1,7 @@
 /** Checking, parsing and isolating a value where it crosses: once, in that order. */
 import { isolatorOf } from './copy.ts'
-import { drawing, type Side } from './json-schema.ts'
-import type { AnySchema, Issue } from './schema.ts'
+import { drawing } from './json-schema.ts'
+import type { AnySchema, Issue, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
 import { sureOf } from './sure.ts'
 import { checkWire, copyUnknown } from './unknown.ts'

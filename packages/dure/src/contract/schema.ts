@@ -18,3 +18,17 @@ export type OutputOf<S> = S extends AnySchema ? StandardSchemaV1.InferOutput<S> 
 
 /** One thing that is wrong with a value: where and what. */
 export type Issue = { readonly path: readonly (string | number)[]; readonly message: string }
+
+/** JSON Schema 2020-12; positions that are not JSON carry `x-dure-type`. */
+export type JsonSchema = { readonly [keyword: string]: unknown }
+
+/** Which face of a schema: what goes in (before defaults and transforms) or what comes out. */
+export type Side = 'input' | 'output'
+
+/** A position that cannot travel. */
+export type Misfit = {
+  /** `lines[].when`; empty for the value itself. */
+  readonly where: string
+  readonly found: string
+  readonly fix: string
+}

@@ -4,7 +4,7 @@
  */
 import { isSchema, literalsOf, resolve, typesOf } from './keywords.ts'
 import { merge, same, type Category, type Shape } from './shape.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 const plain: Shape = { kind: 'plain' }
 const unknown: Shape = { kind: 'unknown' }

@@ -1,6 +1,6 @@
 /** A JSON Schema taken apart into the variants it allows, each with one type: what comparing needs. */
 import { isSchema, resolve } from './keywords.ts'
-import type { JsonSchema } from './wire.ts'
+import type { JsonSchema } from './schema.ts'
 
 export type Variant = {
   /** JSON Schema's types, the wire types, `unknown`, and `opaque` for what cannot be taken apart. */

@@ -6,15 +6,12 @@
  * Two things are settled here once for every placement. Object keys that are symbols do not travel.
  * In JSON form a key of a declared object that is `undefined` is left out, so it comes back absent.
  */
-import type { AnySchema, Issue } from './schema.ts'
+import type { AnySchema, Issue, JsonSchema, Side } from './schema.ts'
 import { copierOf } from './copy.ts'
-import { drawing, type Side } from './json-schema.ts'
+import { drawing } from './json-schema.ts'
 import { jsonCodecOf } from './json.ts'
 import { shapeOf } from './shape-of.ts'
 import { checkWire } from './unknown.ts'
-
-/** JSON Schema 2020-12; positions that are not JSON carry `x-dure-type`. */
-export type JsonSchema = { readonly [keyword: string]: unknown }
 
 /** What sits in a position that JSON alone cannot hold. */
 export type WireType = 'date' | 'bigint' | 'bytes' | 'map' | 'set' | 'undefined' | 'unknown'

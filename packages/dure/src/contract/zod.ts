@@ -1,10 +1,8 @@
 /** Everything that is known of one library, Zod 4: what its types are called and where its own converter gives up. */
 import { assemble } from './assemble.ts'
-import type { Misfit, Side } from './json-schema.ts'
-import type { AnySchema } from './schema.ts'
+import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
 import { bytesToText } from './text.ts'
 import { checkWire } from './unknown.ts'
-import type { JsonSchema } from './wire.ts'
 
 // The parts of Zod's internals that are read. They are documented for library authors: https://zod.dev/library-authors
 type ZodSchema = AnySchema & {

@@ -1,0 +1,30 @@
+/** The type of a contract, for everybody who reads one. */
+import type { AnyEvent } from './event.ts'
+import type { Operations } from './operation.ts'
+
+/** A service's promise, as a value. */
+export type Contract<
+  Name extends string = string,
+  Ops extends Operations = Operations,
+  Events extends readonly AnyEvent[] = readonly AnyEvent[],
+> = {
+  readonly name: Name
+  /** Semantic version: a breaking change needs a new major. */
+  readonly version: string
+  /** The team that answers for it. */
+  readonly owner: string
+  readonly description: string | undefined
+  readonly operations: Ops
+  readonly events: Events
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyContract = Contract<string, any, readonly AnyEvent[]>
+
+export type ContractOptions<Ops extends Operations, Events extends readonly AnyEvent[]> = {
+  readonly version: string
+  readonly owner: string
+  readonly description?: string
+  readonly operations: Ops
+  readonly events?: Events
+}
