@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { command, contract, error, event, query, stream } from '../contract/contract.ts'
@@ -36,14 +37,11 @@ const orders = service(Orders, {
     find: async (input, { database, stock }) => {
       const done = await stock.reserve.attempt({ id: 1 })
       if (!done.ok) {
-        const n: number = done.error.data.productId
-        void n
-        const c: 'OUT_OF_STOCK' = done.error.code
-        void c
+        done.error.data.productId satisfies number
+        done.error.code satisfies 'OUT_OF_STOCK'
       }
       const { left } = await stock.reserve({ id: 2 })
-      const l: number = left
-      void l
+      left satisfies number
       return database.transaction(async (tx) => {
         await tx.insertInto('orders').values({ id: input.id }).execute()
         await tx.publish(Placed, { orderId: 'x', at: new Date(0) })
@@ -63,25 +61,30 @@ const orders = service(Orders, {
       name: 'b',
       prepare: async (event, { stock }) => (await stock.reserve({ id: event.data.at.getTime() })).left,
       handle: async (event, { tx }, left) => {
-        const n: number = left
-        void n
-        void event
-        void tx
+        left satisfies number
+        await tx.insertInto('orders').values({ id: event.id }).execute()
       },
     }),
   ],
 })
 const client = undefined as unknown as Client<typeof Orders>
-test('types', () => {
-  void orders
-  const f = async () => {
-    for await (const x of client.watch()) {
-      const s: string = x.id
-      void s
-    }
-    await client.reset()
-    const y = await client.find({ id: 'a' })
-    y.id.length
-  }
-  void f
+
+/** Never run: what matters is that it compiles, and that what must not compile does not. */
+async function asked(): Promise<void> {
+  for await (const one of client.watch()) one.id satisfies string
+  await client.reset()
+  const found = await client.find({ id: 'a' })
+  found.id satisfies string
+  // @ts-expect-error an input that the contract does not know
+  await client.find({ name: 'a' })
+  // @ts-expect-error a required input left out
+  await client.find()
+  // @ts-expect-error an operation that the contract does not have
+  await client.drop()
+}
+
+test('a service’s types follow from its contract, its needs and its tables', () => {
+  assert.equal(orders.contract, Orders)
+  assert.equal(orders.reactions.length, 2)
+  assert.equal(typeof asked, 'function')
 })
