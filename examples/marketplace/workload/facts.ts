@@ -104,6 +104,14 @@ export type Observed = {
   readonly acceptedUpdates: ReadonlySet<string>
   /** Ids of checkouts and updates that may or may not have happened: no answer came. */
   readonly unknown: ReadonlySet<string>
+  /** Packages that were delivered when observation began. */
+  readonly deliveredBefore: number | undefined
+  /** Packages that answered deliveries say they delivered. */
+  readonly delivered: number
+  /** Deliveries without an answer: each may have delivered packages nobody here counted. */
+  readonly unknownDeliveries: number
+  /** Checkouts whose answer held fewer lines than had been acknowledged into the cart. */
+  readonly shortCheckouts: readonly string[]
   /** Dashboards seen while everything was moving. */
   readonly dashboards: readonly DashboardFact[]
 }
@@ -113,5 +121,9 @@ export const NOTHING_OBSERVED: Observed = {
   acceptedCheckouts: new Set(),
   acceptedUpdates: new Set(),
   unknown: new Set(),
+  deliveredBefore: undefined,
+  delivered: 0,
+  unknownDeliveries: 0,
+  shortCheckouts: [],
   dashboards: [],
 }

@@ -1,4 +1,4 @@
-import { findings, number } from './finding.ts'
+import { findings, number, sum } from './finding.ts'
 import type { Facts, MarkFact, Observed } from './facts.ts'
 import type { Invariant } from './invariants.ts'
 import { isPaid } from './statuses.ts'
@@ -8,8 +8,11 @@ export function checkTransactions(facts: Facts, observed: Observed): Invariant[]
   const { acceptedCheckouts, acceptedUpdates } = observed
   return [
     ordersEnded(facts),
-    ...(acceptedCheckouts.size > 0 ? [acceptedEnded(facts, observed), acceptedAccounted(facts, observed)] : []),
+    ...(acceptedCheckouts.size > 0
+      ? [linesKept(observed), acceptedEnded(facts, observed), acceptedAccounted(facts, observed)]
+      : []),
     ...(acceptedUpdates.size > 0 ? [updatesEnded(facts, observed)] : []),
+    ...(observed.deliveredBefore === undefined ? [] : [deliveriesKept(facts, observed)]),
     nothingDead(facts),
   ]
 }
@@ -33,6 +36,23 @@ function ordersEnded({ orders, marks }: Facts): Invariant {
   return wrong.invariant(
     'one order and one mark per checkout',
     `${number(orders.length)} orders, ${number(marks.size)} transactions marked`,
+  )
+}
+
+function linesKept({ shortCheckouts, acceptedCheckouts }: Observed): Invariant {
+  const wrong = findings()
+  for (const what of shortCheckouts) wrong.add(`checkout ${what}`)
+  return wrong.invariant('every line acknowledged is in its checkout', `${number(acceptedCheckouts.size)} checkouts`)
+}
+
+function deliveriesKept({ shipments }: Facts, { deliveredBefore = 0, delivered, unknownDeliveries }: Observed): Invariant {
+  const wrong = findings()
+  const since = sum(shipments, (shipment) => shipment.delivered) - deliveredBefore
+  if (since < delivered) wrong.add('acknowledged deliveries are missing')
+  else if (since > delivered && unknownDeliveries === 0) wrong.add('more was delivered than was asked for')
+  return wrong.invariant(
+    'packages delivered = deliveries acknowledged',
+    `${number(since)} = ${number(delivered)}${unknownDeliveries > 0 ? `, ${number(unknownDeliveries)} without an answer` : ''}`,
   )
 }
 

@@ -10,6 +10,10 @@ const observed: Observed = {
   acceptedCheckouts: new Set(['t1', 't2', 't3', 't4']),
   acceptedUpdates: new Set(['v1']),
   unknown: new Set(['t9']),
+  deliveredBefore: 0,
+  delivered: 2,
+  unknownDeliveries: 0,
+  shortCheckouts: [],
   dashboards: [],
 }
 
@@ -32,7 +36,10 @@ test('a sound marketplace keeps every invariant, observed or not', async () => {
 test('every invariant is broken by some case below', async () => {
   const names = (await check()).map(({ name }) => name)
   assert.equal(new Set(names).size, names.length)
-  assert.deepEqual(names.toSorted(), [...new Set(cases.map(([, name]) => name))].toSorted())
+  assert.deepEqual(
+    names.toSorted(),
+    [...new Set([...cases.map(([, name]) => name), 'every line acknowledged is in its checkout'])].toSorted(),
+  )
 })
 
 /** Each case doctors one answer; the invariant named must be among those that notice, with the words given. */
@@ -239,6 +246,18 @@ const cases: readonly [what: string, name: string, detail: RegExp, change: (answ
     /v1 never ended/,
     (a) => void list(a, '/marks/list').pop(),
   ],
+  [
+    'an acknowledged delivery is lost',
+    'packages delivered = deliveries acknowledged',
+    /1 = 2; 1 wrong: acknowledged deliveries are missing/,
+    (a) => (item(a, '/shipments')['deliveredCount'] = 0),
+  ],
+  [
+    'more was delivered than was asked for',
+    'packages delivered = deliveries acknowledged',
+    /3 = 2/,
+    (a) => (item(a, '/shipments')['deliveredCount'] = 2),
+  ],
   ['a letter is dead', 'no dead letters', /^1$/, (a) => (one(a, '/status')['services'][0].dead = 1)],
 ]
 
@@ -256,6 +275,13 @@ test('noticed: a checkout without an answer happened twice, a dashboard was torn
     for (const position of [6, 7]) list(a, '/marks/list').push({ ...item(a, '/marks/list', 3), position, tid: 't9' })
   })
   assert.match(doubled.find(({ name }) => name.startsWith('every accepted checkout'))!.detail, /t9, which got no answer, ended 2/)
+  const short = await check(undefined, { ...observed, shortCheckouts: ['t1 holds 1 of 2 lines'] })
+  assert.match(short.find(({ ok }) => !ok)!.detail, /t1 holds 1 of 2/)
+  const unanswered = { ...observed, delivered: 1, unknownDeliveries: 1 }
+  assert.ok(
+    (await check(undefined, unanswered)).every(({ ok }) => ok),
+    'a delivery without an answer explains a package more',
+  )
   const sums = { orders: 1, lines: 1, amount: 1, freight: 1, incentive: 1, invoice: 1, items: 1 }
   const torn = { seller: 7, view: sums, entries: { ...sums, lines: 2 } }
   const broken = (await check(undefined, { ...observed, dashboards: [torn] })).filter(({ ok }) => !ok)

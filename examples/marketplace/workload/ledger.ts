@@ -1,7 +1,7 @@
 import type { TransactionType } from './mix.ts'
 import { TRANSACTIONS } from './mix.ts'
 import type { DashboardFact, Observed } from './facts.ts'
-import type { ShownItem, TrackedUpdate } from './anomalies.ts'
+import type { TrackedUpdate } from './anomalies.ts'
 import { latencies, type Latencies, type LatencySummary } from './statistics.ts'
 
 /** A checkout whose cart might show a replication anomaly: it held several products of one seller. */
@@ -22,10 +22,15 @@ export type Ledger = {
   readonly suspects: Suspect[]
   readonly updates: Map<string, TrackedUpdate[]>
   readonly seeDashboard: (dashboard: DashboardFact) => void
-  readonly observed: (suppliedBefore: number | undefined) => Observed
+  /** A delivery was answered, or got no answer. */
+  readonly delivery: (packages: number | 'unknown') => void
+  /** A checkout's answer held fewer lines than had been acknowledged. */
+  readonly shortCheckout: (what: string) => void
+  readonly observed: (before: Before) => Observed
 }
 
-export type { ShownItem }
+/** What there was before the run, as the marketplace said. */
+export type Before = { readonly supplied: number; readonly delivered: number }
 
 /** A run sees no more dashboards than this; they are samples. */
 const MOST_DASHBOARDS = 1000
@@ -40,7 +45,10 @@ export function openLedger(): Ledger {
   const acceptedCheckouts = new Set<string>()
   const acceptedUpdates = new Set<string>()
   const unknown = new Set<string>()
+  const shortCheckouts: string[] = []
   let total = 0
+  let delivered = 0
+  let unknownDeliveries = 0
   return {
     finished: (type, ms) => {
       total++
@@ -61,6 +69,21 @@ export function openLedger(): Ledger {
     seeDashboard: (dashboard) => {
       if (dashboards.length < MOST_DASHBOARDS) dashboards.push(dashboard)
     },
-    observed: (suppliedBefore) => ({ suppliedBefore, acceptedCheckouts, acceptedUpdates, unknown, dashboards }),
+    delivery: (packages) => {
+      if (packages === 'unknown') unknownDeliveries++
+      else delivered += packages
+    },
+    shortCheckout: (what) => void shortCheckouts.push(what),
+    observed: (before) => ({
+      suppliedBefore: before.supplied,
+      deliveredBefore: before.delivered,
+      acceptedCheckouts,
+      acceptedUpdates,
+      unknown,
+      delivered,
+      unknownDeliveries,
+      shortCheckouts,
+      dashboards,
+    }),
   }
 }

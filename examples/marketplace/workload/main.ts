@@ -77,12 +77,7 @@ async function report(
   const progress = showProgress({ terminal: process.stderr, line: liveLine(driver, flags.seconds) })
   const { seconds } = await driver.run(flags.seconds, signal).finally(progress.stop)
   if (signal.aborted) print('Interrupted: checking what was done so far')
-  const { invariants, quietAfter } = await verify({
-    door,
-    ledger,
-    suppliedBefore: population.supplied,
-    seconds: flags.quiet,
-  })
+  const { invariants, quietAfter } = await verify({ door, run: { ledger, before: population }, seconds: flags.quiet })
   const { anomalies, carts } = await findAnomalies(door, ledger)
   const result = workloadReport({ ledger, seconds: flags.seconds === 0 ? 0 : seconds, anomalies, invariants })
   if (flags.seconds > 0) for (const line of describeFigures(result)) print(line)

@@ -1,6 +1,7 @@
 import { Audit } from '../services/audit/contract.ts'
 import { Customer } from '../services/customer/contract.ts'
 import { Product } from '../services/product/contract.ts'
+import { Shipment } from '../services/shipment/contract.ts'
 import { Stock } from '../services/stock/contract.ts'
 import type { OperationOutput } from 'dure/contract'
 import { DoorError } from './door.ts'
@@ -32,6 +33,8 @@ export type Population = {
   readonly customers: readonly Person[]
   /** Pieces ever supplied. */
   readonly supplied: number
+  /** Packages delivered so far. */
+  readonly delivered: number
   /** Position of the last mark. */
   readonly lastMark: number
 }
@@ -56,6 +59,7 @@ export async function learnPopulation(get: Get): Promise<Population> {
     shelves: [...shelves].map(([seller, indexes]) => ({ seller, products: indexes })),
     customers,
     supplied: (await ask(get, '/stock/totals', Stock.operations.totals)).initial,
+    delivered: (await ask(get, '/shipments/totals', Shipment.operations.totals)).delivered,
     lastMark: (await ask(get, '/marks/totals', Audit.operations.totals)).last,
   }
 }

@@ -58,6 +58,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       ...{ items: products, initial: 100, available: 100, reserved: 0, sold: 0, unbalanced: 0 },
       reservations: { reserved: 0, confirmed: 0, cancelled: 0 },
     }),
+    '/shipments/totals': () => ({ shipments: 0, byStatus: {}, packages: 0, delivered: 0 }),
     '/marks/totals': () => ({ marks: marks.length, last: marks.length, byOutcome: [] }),
   }
   const serve = (request: IncomingMessage, response: ServerResponse, text: string): void => {
@@ -77,7 +78,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     const status = forced ?? (method === 'GET' ? 200 : 202)
     response.writeHead(status, { 'content-type': 'application/json' })
     const list = lists[url.pathname]
-    const shown = url.pathname.startsWith('/product/') ? product(Number(url.pathname.split('/')[3])) : { ok: true }
+    const shown = url.pathname.startsWith('/product/')
+      ? product(Number(url.pathname.split('/')[3]))
+      : { items: 10, dropped: [], packages: 3, shipments: 1 }
     response.end(JSON.stringify(list ? list() : shown))
     if (status > 299 || typeof body['instanceId'] !== 'string') {
       if (method === 'PUT' && status < 300) mark(String(body['version']), 'UPDATE_PRODUCT')

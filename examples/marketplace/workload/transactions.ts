@@ -51,7 +51,7 @@ export function transactions(context: TransactionContext): Transactions {
   }
 
   /** One request whose response is the end of the transaction. */
-  const synchronous = async (type: TransactionType, method: Method, path: string): Promise<string | undefined> => {
+  const synchronous = async (type: TransactionType, method: Method, path: string): Promise<Reply> => {
     const sent = now()
     const reply = await door.send(method, path)
     const done = isDone(reply)
@@ -59,7 +59,7 @@ export function transactions(context: TransactionContext): Transactions {
     if (done && !over()) ledger.finished(type, now() - sent)
     else if (!done && !over()) ledger.aborted(type)
     if (reply.kind !== 'answer') await available()
-    return done && reply.kind === 'answer' ? reply.text : undefined
+    return reply
   }
 
   /** Waits for the end of a transaction that was accepted, and measures it from when it was sent. */
@@ -130,6 +130,8 @@ export function transactions(context: TransactionContext): Transactions {
       return
     }
     ledger.acceptedCheckouts.add(tid)
+    const { items = 0, dropped = [] } = JSON.parse(textOf(reply) ?? '{}') as { items?: number; dropped?: unknown[] }
+    if (items + dropped.length < added) ledger.shortCheckout(`${tid} holds ${items + dropped.length} of ${added} lines`)
     if (sellers.size < added) ledger.suspects.push({ customer: person.id, tid })
     await asynchronous('checkout', ending, sent)
   }
@@ -191,13 +193,19 @@ export function transactions(context: TransactionContext): Transactions {
     checkout,
     dashboard: async () => {
       const { seller } = context.draw()
-      const text = await synchronous('dashboard', 'GET', `/seller/dashboard/${seller}`)
+      const text = textOf(await synchronous('dashboard', 'GET', `/seller/dashboard/${seller}`))
       if (text === undefined || dashboards++ % DASHBOARD_SAMPLE !== 0) return
       const parsed = Seller.operations.dashboard.output.safeParse(JSON.parse(text))
       if (parsed.success) ledger.seeDashboard(dashboardFact(parsed.data))
       else ledger.complain('dashboard: does not keep its contract')
     },
-    delivery: async () => void (await synchronous('delivery', 'PATCH', `/shipment/${context.name()}`)),
+    delivery: async () => {
+      const reply = await synchronous('delivery', 'PATCH', `/shipment/${context.name()}`)
+      const text = textOf(reply)
+      if (text !== undefined) ledger.delivery((JSON.parse(text) as { packages: number }).packages)
+      // A 5xx is no answer either: what was asked for may have been done before it failed.
+      else if (reply.kind === 'unknown' || (reply.kind === 'answer' && reply.status >= 500)) ledger.delivery('unknown')
+    },
     price: () =>
       update('price', (product, tid) => {
         const raised = Math.max(product.price * (1.01 + random.integer(9) / 100), product.price + 0.01)
@@ -213,6 +221,11 @@ export function transactions(context: TransactionContext): Transactions {
 
 function isDone(reply: Reply): boolean {
   return reply.kind === 'answer' && reply.status >= 200 && reply.status < 300
+}
+
+/** The text of an answer that is a success. */
+function textOf(reply: Reply): string | undefined {
+  return isDone(reply) && reply.kind === 'answer' ? reply.text : undefined
 }
 
 /** The first few draws that are not locked; undefined when luck or products ran out. */

@@ -1,10 +1,10 @@
 import { Cart } from '../services/cart/contract.ts'
 import { countAnomalies } from './anomalies.ts'
 import type { DoorClient } from './door.ts'
-import { productKey } from './facts.ts'
+import { productKey, type Facts } from './facts.ts'
 import { ask, gatherFacts } from './gather.ts'
 import { checkInvariants, type Invariant } from './invariants.ts'
-import type { Ledger } from './ledger.ts'
+import type { Before, Ledger } from './ledger.ts'
 import { waitForQuiet } from './quiet.ts'
 
 /**
@@ -13,15 +13,15 @@ import { waitForQuiet } from './quiet.ts'
  */
 export async function verify(options: {
   door: DoorClient
-  ledger?: Ledger
-  suppliedBefore?: number
+  /** What a run did, and what there was before it. */
+  run?: { readonly ledger: Ledger; readonly before: Before }
   seconds: number
   signal?: AbortSignal
-}): Promise<{ readonly invariants: readonly Invariant[]; readonly quietAfter: number }> {
-  const { door, ledger, suppliedBefore, seconds, signal } = options
+}): Promise<{ readonly invariants: readonly Invariant[]; readonly quietAfter: number; readonly facts: Facts }> {
+  const { door, run, seconds, signal } = options
   const { ms } = await waitForQuiet({ get: door.get, seconds, signal })
   const facts = await gatherFacts(door.get)
-  return { invariants: checkInvariants(facts, ledger?.observed(suppliedBefore)), quietAfter: ms }
+  return { invariants: checkInvariants(facts, run?.ledger.observed(run.before)), quietAfter: ms, facts }
 }
 
 /** Fetches the history of every suspect cart and counts the anomalies in it. */

@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { seededRandom } from 'dure/runtime'
+import { createDriver, type Driver } from '../workload/driver.ts'
+import { doorClient, type DoorClient } from '../workload/door.ts'
+import type { Invariant } from '../workload/invariants.ts'
+import type { Mix } from '../workload/mix.ts'
+import type { SessionOptions } from '../workload/session.ts'
+import { verify } from '../workload/verify.ts'
+import { createChild, type Child } from './child.ts'
+import { freePort } from './free-port.ts'
+import { createStorm, type StormResult } from './storm.ts'
+import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
+
+export type ChaosOptions = {
+  readonly directory: string
+  readonly kills: number
+  readonly seconds: number
+  readonly seed: number
+  readonly concurrency: number
+  readonly products: number
+  readonly customers: number
+  readonly mix: Mix
+  readonly sessions: SessionOptions
+  /** Seconds to wait for quiet at the end. */
+  readonly quiet: number
+  readonly signal: AbortSignal
+  /** Told what happens as it happens. */
+  readonly say: (line: string) => void
+  /** Given what there is to show while it runs. */
+  readonly watch: (look: () => ChaosProgress) => void
+}
+
+export type ChaosProgress = {
+  readonly up: boolean
+  readonly kills: number
+  readonly finished: number
+  readonly accepted: number
+  readonly unknown: number
+}
+
+export type ChaosResult = Verdict &
+  StormResult & {
+    readonly finished: number
+    readonly accepted: number
+    readonly unknown: number
+    readonly books: ProviderBooks
+    readonly invariants: readonly Invariant[]
+  }
+
+const MARKETPLACE = fileURLToPath(new URL('../main.ts', import.meta.url))
+const PROVIDER = fileURLToPath(new URL('../provider/main.ts', import.meta.url))
+/** Seconds of load after the last restart. */
+const AFTERMATH = 2
+
+/**
+ * Runs the marketplace and its payment provider as processes, sends transactions, kills both over and over, and
+ * then looks for what was lost and what was doubled. No process is left behind, however it ends.
+ * @throws {ChildError} when the marketplace does not come back
+ * @throws {NotQuietError} when it does not come to rest
+ */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { directory, seed, products, customers, say } = options
+  const [port, providerPort] = [await freePort(), await freePort()]
+  const providerUrl = `http://127.0.0.1:${providerPort}`
+  const provider = createChild({
+    name: 'The payment provider',
+    words: [PROVIDER, '--port', `${providerPort}`, '--seed', `${seed}`, '--file', join(directory, 'provider', 'charges.sqlite')],
+    ready: /Payment provider at/,
+  })
+  const marketplace = createChild({
+    name: 'The marketplace',
+    words: [
+      ...[MARKETPLACE, '--port', `${port}`, '--data', join(directory, 'marketplace'), '--provider', providerUrl],
+      ...['--products', `${products}`, '--customers', `${customers}`, '--seed', `${seed}`],
+    ],
+    ready: /^ready$/m,
+  })
+  const door = doorClient({ url: `http://127.0.0.1:${port}`, connections: options.concurrency, timeout: 5000 })
+  try {
+    await provider.start()
+    say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
+    return await underLoad({ ...options, door, provider, marketplace, providerUrl })
+  } finally {
+    await door.close()
+    await Promise.all([marketplace.kill(), provider.kill()])
+  }
+}
+
+async function underLoad(
+  options: ChaosOptions & { door: DoorClient; provider: Child; marketplace: Child; providerUrl: string },
+): Promise<ChaosResult> {
+  const { door, provider, providerUrl, seed, seconds, signal, say, watch } = options
+  const random = seededRandom(seed)
+  let kills = 0
+  let up = (): boolean => true
+  const driver = await createDriver({
+    ...options,
+    // A transaction that met a broken connection waits here until the marketplace is back.
+    available: async () => {
+      do await sleep(20)
+      while (!up())
+    },
+    // Asking again must not double what happened, and not asking again must not lose what was acknowledged: both are tried.
+    insist: () => random.integer(2) === 0,
+  })
+  const { ledger, population } = driver
+  const over = new AbortController()
+  const storm = createStorm({
+    ...options,
+    random,
+    finished: ledger.total,
+    onEvent: (event) => {
+      if (event.kind === 'killed') kills = event.kills
+      else if (event.kind === 'restarted') say(`Kill ${kills} of ${options.kills}: back after ${Math.round(event.ms)} ms`)
+      else say('The payment provider was killed')
+    },
+  })
+  up = storm.up
+  watch(() => progressOf(driver, up(), kills))
+  try {
+    const load = driver.run(seconds * 100 + 3600, AbortSignal.any([signal, over.signal]))
+    const stormed = await storm.run().finally(async () => {
+      await sleep(AFTERMATH * 1000, undefined, { signal }).catch(() => {})
+      over.abort()
+      await load
+    })
+    if (!provider.running()) await provider.start()
+    const { invariants, facts } = await verify({ door, run: { ledger, before: population }, seconds: options.quiet })
+    const books = (await (await fetch(`${providerUrl}/totals`)).json()) as ProviderBooks
+    const verdict = judge({ facts, observed: ledger.observed(population), updates: ledger.updates, books })
+    const { finished, accepted, unknown } = progressOf(driver, up(), kills)
+    return { ...stormed, ...verdict, finished, accepted, unknown, books, invariants }
+  } finally {
+    over.abort()
+    await driver.stop()
+  }
+}
+
+function progressOf({ ledger }: Driver, up: boolean, kills: number): ChaosProgress {
+  const { acceptedCheckouts, acceptedUpdates, unknown } = ledger
+  return { up, kills, finished: ledger.total(), accepted: acceptedCheckouts.size + acceptedUpdates.size, unknown: unknown.size }
+}

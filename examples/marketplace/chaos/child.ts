@@ -1,0 +1,80 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+
+/** A program that is started, killed and started again with the same words. */
+export type Child = {
+  /**
+   * Starts it; resolves with the milliseconds it took to be ready.
+   * @throws {ChildError} when it ends or stays silent instead, with the last it said
+   */
+  readonly start: () => Promise<number>
+  /** SIGKILL: no chance to tidy up. Resolves when it is gone; at once when it was. */
+  readonly kill: () => Promise<void>
+  readonly running: () => boolean
+}
+
+export class ChildError extends Error {
+  override readonly name = 'ChildError'
+}
+
+const MOST_SAID = 8_000
+
+/** Every child that runs: whoever ends this process takes them along. */
+const alive = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
+export function createChild(options: {
+  readonly name: string
+  readonly words: readonly string[]
+  /** What it prints when it is ready. */
+  readonly ready: RegExp
+  /** Milliseconds it may take. Default 60,000. */
+  readonly patience?: number
+}): Child {
+  const { name, words, ready, patience = 60_000 } = options
+  let child: ChildProcess | undefined
+  const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
+
+  const start = async (): Promise<number> => {
+    if (running()) throw new ChildError(`Cannot start ${name}: it runs already`)
+    const begun = performance.now()
+    const started = spawn(process.execPath, ['--conditions=source', ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child = started
+    alive.add(started)
+    started.once('exit', () => alive.delete(started))
+    let said = ''
+    await new Promise<void>((resolve, reject) => {
+      const fail = (what: string): void =>
+        reject(new ChildError(`${name} ${what}; the last it said: ${said.trim() || 'nothing'}`))
+      const timer = setTimeout(() => fail(`was not ready after ${patience / 1000} s`), patience)
+      // Both pipes are read to the end of its days, or a full pipe would stop it.
+      const hear = (text: string): void => {
+        said = (said + text).slice(-MOST_SAID)
+        if (ready.test(said)) settle(resolve)
+      }
+      const ended = (code: number | null, signal: string | null): void => settle(() => fail(`ended with ${signal ?? code}`))
+      const settle = (then: () => void): void => {
+        clearTimeout(timer)
+        started.off('exit', ended)
+        then()
+      }
+      started.stdout.setEncoding('utf8').on('data', hear)
+      started.stderr.setEncoding('utf8').on('data', hear)
+      started.once('exit', ended)
+      started.once('error', (error) => settle(() => fail(error.message)))
+    })
+    return performance.now() - begun
+  }
+  return {
+    start,
+    running,
+    kill: async () => {
+      if (!child || !running()) return
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
+}

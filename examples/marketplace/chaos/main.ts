@@ -1,0 +1,127 @@
+/**
+ * Chaos: `npm run chaos -- --kills 20`. Starts the marketplace on data of its own, kills it (-9) under load again and
+ * again, and proves that nothing acknowledged was lost and nothing happened twice.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { describeFlags, FlagError, numberFlag, readFlags, textFlag } from '../workload/flags.ts'
+import { describeInvariant } from '../workload/invariants.ts'
+import { showProgress } from '../workload/progress.ts'
+import { runFlags, sessionOptions } from '../workload/run-flags.ts'
+import { runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
+
+const run = runFlags(1)
+const FLAGS = {
+  kills: numberFlag({ help: 'How often the marketplace is killed', fallback: 20, least: 1, most: 10_000 }),
+  seconds: numberFlag({ help: 'Over which the kills are spread, about', fallback: 60, least: 1 }),
+  products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
+  customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
+  seed: run.seed,
+  concurrency: { ...run.concurrency, fallback: 32 },
+  mix: run.mix,
+  quiet: numberFlag({ help: 'Seconds to wait for quiet at the end', fallback: 120, least: 1 }),
+  data: textFlag('DIR', 'Use this directory, which must be new, and keep it'),
+  json: textFlag('FILE', 'Write the outcome to this file'),
+}
+
+const HELP = `Usage: npm run chaos -- [flags]
+
+Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
+restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds.
+
+${describeFlags(FLAGS)}
+`
+
+async function main(words: readonly string[]): Promise<number> {
+  const flags = readFlags(FLAGS, words)
+  if (!flags) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const directory = dataDirectory(flags.data)
+  const stopping = new AbortController()
+  const interrupt = (): void => stopping.abort(new Error('Interrupted'))
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const print = (line: string): void => void process.stdout.write(`${line}\n`)
+  let look: () => ChaosProgress = () => ({ up: false, kills: 0, finished: 0, accepted: 0, unknown: 0 })
+  const progress = showProgress({ terminal: process.stderr, line: () => describeProgress(look(), flags.kills) })
+  let sound = false
+  try {
+    const result = await runChaos({
+      ...flags,
+      sessions: sessionOptions({
+        ...{ sellers: 'uniform', products: 'uniform', zipf: 1 },
+        ...{ 'checkout-probability': 100, 'voucher-probability': 5, 'unique-seller': false },
+      }),
+      directory,
+      signal: stopping.signal,
+      say: progress.note,
+      watch: (next) => (look = next),
+    })
+    progress.stop()
+    for (const line of describeResult(result)) print(line)
+    if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(reportOf(result, flags.seed), undefined, 2)}\n`)
+    sound = result.lost.length + result.doubled.length === 0 && result.invariants.every(({ ok }) => ok)
+    if (stopping.signal.aborted) print(`Interrupted after ${result.kills} of ${flags.kills} kills`)
+    return sound && result.kills === flags.kills ? 0 : 1
+  } finally {
+    progress.stop()
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    if (sound && flags.data === undefined) rmSync(directory, { recursive: true, force: true })
+    else print(`Data kept in ${directory}`)
+  }
+}
+
+function dataDirectory(given: string | undefined): string {
+  if (given === undefined) return mkdtempSync(join(tmpdir(), 'dure-chaos-'))
+  const directory = resolve(given)
+  mkdirSync(directory, { recursive: true })
+  return directory
+}
+
+function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgress, of: number): string {
+  const state = up ? 'up' : 'down'
+  return `kill ${kills} of ${of} · ${state} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
+}
+
+function describeResult(result: ChaosResult): string[] {
+  const { kills, providerKills, restarts, finished, accepted, unknown, lost, doubled, invariants } = result
+  const mean = restarts.reduce((sum, ms) => sum + ms, 0) / Math.max(1, restarts.length)
+  return [
+    `${kills} kills and ${providerKills} of the payment provider; ready again after ${Math.round(mean)} ms (at most ${Math.round(Math.max(0, ...restarts))} ms)`,
+    `${finished.toLocaleString('en')} transactions finished, ${accepted.toLocaleString('en')} acknowledged to follow up, ${unknown.toLocaleString('en')} without an answer`,
+    `lost ${lost.length}, doubled ${doubled.length}`,
+    ...lost.slice(0, 20).map((what) => `  lost: ${what}`),
+    ...doubled.slice(0, 20).map((what) => `  doubled: ${what}`),
+    ...invariants.map(describeInvariant),
+  ]
+}
+
+/** What `--json` writes. */
+function reportOf(result: ChaosResult, seed: number): object {
+  const { kills, providerKills, restarts, finished, accepted, unknown, lost, doubled, books, invariants } = result
+  return {
+    kills,
+    lost: lost.length,
+    doubled: doubled.length,
+    invariants,
+    seed,
+    provider_kills: providerKills,
+    restart_ms: restarts.map((ms) => Math.round(ms)),
+    transactions: finished,
+    acknowledged: accepted,
+    without_an_answer: unknown,
+    provider: books,
+    what_was_lost: lost,
+    what_was_doubled: doubled,
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const known = error instanceof FlagError || ['ChildError', 'DoorError', 'NotQuietError'].includes((error as Error).name)
+  process.stderr.write(`${known ? (error as Error).message : String((error as Error).stack ?? error)}\n`)
+  process.exitCode = error instanceof FlagError ? 2 : 1
+}
