@@ -114,14 +114,15 @@ async function run(t: TestContext, directory = folder(t), services?: readonly Se
   return running
 }
 
-async function quiet(running: Running): Promise<void> {
+async function until(condition: () => Promise<boolean>): Promise<void> {
   const started = performance.now()
-  while (!(await running.status()).quiet) {
-    if (performance.now() - started > 20_000)
-      assert.fail(`The system did not get quiet: ${JSON.stringify(await running.status())}`)
+  while (!(await condition())) {
+    if (performance.now() - started > 20_000) assert.fail('What was waited for did not come')
     await new Promise((resolve) => void setImmediate(resolve))
   }
 }
+
+const quiet = (running: Running): Promise<void> => until(async () => (await running.status()).quiet)
 
 test('services call each other, publish through the outbox, react through the inbox, work through a queue', async (t) => {
   const running = await run(t)
@@ -213,6 +214,53 @@ test('a command that committed but lost its answer in a crash is not done twice'
   )
   assert.equal(done, 1)
   assert.deepEqual(await running.client(Once).go(undefined, { idempotencyKey: 'other' }), { ok: true })
+})
+
+test('a poisonous event becomes a dead letter that holds its key, and goes on when it is retried', async (t) => {
+  let poisonous = true
+  const handled: string[] = []
+  const watcher = service(contract('watcher', { version: '1.0.0', owner: 'tests', operations: {} }), {
+    database: database<{ t: { n: number } }>({ migrations: { '001': 'CREATE TABLE t (n INTEGER)' } }),
+    handlers: {},
+    subscriptions: ({ on }) => [
+      on(Placed, {
+        retry: { attempts: 2, first: 1 },
+        handle: ({ data }) => {
+          if (poisonous && data.quantity === 1) throw new Error('cannot stomach this')
+          handled.push(`${data.orderId}/${data.quantity}`)
+        },
+      }),
+    ],
+  })
+  const source = service(Orders, {
+    database: database<OrderTables>({ migrations: { '001': 'CREATE TABLE orders (id TEXT)' } }),
+    handlers: {
+      place: async ({ orderId, quantity }, { database }) => {
+        await database.transaction((tx) => tx.publish(Placed, { orderId, quantity }))
+        return { orderId }
+      },
+      count: () => ({ count: 0 }),
+    },
+  })
+  const running = await run(t, folder(t), [source, watcher])
+  const client = running.client(Orders)
+  for (const [orderId, quantity] of [
+    ['a', 1],
+    ['a', 2],
+    ['b', 1],
+    ['b', 2],
+    ['c', 3],
+  ] as const)
+    await client.place({ orderId, quantity })
+  await until(async () => (await running.status()).services.some(({ dead }) => dead === 4))
+  assert.deepEqual(handled, ['c/3'])
+  const letters = running.deadLetters('watcher')!
+  poisonous = false
+  await letters.retry({})
+  await quiet(running)
+  assert.deepEqual(handled.toSorted(), ['a/1', 'a/2', 'b/1', 'b/2', 'c/3'])
+  assert.ok(handled.indexOf('a/1') < handled.indexOf('a/2') && handled.indexOf('b/1') < handled.indexOf('b/2'))
+  assert.equal(running.deadLetters('orders'), undefined)
 })
 
 test('health says who is ready and why not', async (t) => {

@@ -71,7 +71,8 @@ async function startAll(system: System, world: World, patience: number, undo: Un
     undo.add(`door "${door.name}"`, () => open.close())
   }
   log.debug('System is ready', { services: units.length })
-  return { ...host, transport, doors, stop: undo.all }
+  const deadLetters: Running['deadLetters'] = (service) => units.find(({ name }) => name === service)?.deadLetters()
+  return { ...host, transport, doors, deadLetters, stop: undo.all }
 }
 
 type Undo = {

@@ -1,7 +1,7 @@
 import type { Client, Transport } from '../call/call.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
-import type { Broker, GroupLag } from '../messaging/messaging.ts'
+import type { Broker, DeadLetters, GroupLag } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { embeddedBroker } from '../messaging/messaging.ts'
@@ -80,6 +80,8 @@ export type OpenDoor = {
 export type Running = DoorHost & {
   readonly doors: readonly OpenDoor[]
   readonly transport: Transport
+  /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
+  readonly deadLetters: (service: string) => DeadLetters | undefined
   /** Drains and stops everything, last started first. Idempotent. */
   readonly stop: () => Promise<void>
 }

@@ -8,7 +8,7 @@ import {
 } from '../call/call.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
-import { createConsumer, type Broker, type Consumer } from '../messaging/messaging.ts'
+import { createConsumer, type Broker, type Consumer, type DeadLetters } from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
@@ -24,6 +24,7 @@ export type Unit = {
   readonly listen: () => Promise<void>
   readonly health: () => Promise<ServiceHealth>
   readonly status: () => Promise<ServiceStatus & { readonly published: number }>
+  readonly deadLetters: () => DeadLetters | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -134,7 +135,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     }
   }
 
-  return { name, listen, health, status, stop }
+  return { name, listen, health, status, deadLetters: () => consumer?.deadLetters, stop }
 }
 
 function onceFor(idempotency: Idempotency | undefined, operation: string, definition: AnyOperation) {
