@@ -1,35 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { CallError, type Message } from '../contract/contract.ts'
-import { realRuntime, type Runtime } from '../runtime/runtime.ts'
-import { silentLogger, type Logger } from '../telemetry/telemetry.ts'
-import type { Broker, Delivery } from './broker.ts'
-import { queueConformance } from './queue.conformance.ts'
+import type { Message } from '../contract/contract.ts'
 import { LIMITS } from './limits.ts'
+import { queueConformance } from './queue.conformance.ts'
+import { persistenceConformance, replayConformance } from './replay.conformance.ts'
+import {
+  collector,
+  firsts,
+  isCallError,
+  numberOf,
+  until,
+  withRig,
+  type BrokerFeatures,
+  type MakeBroker,
+  type Rig,
+} from './rig.conformance.ts'
 
-/** What an adapter has; what it does not have is not tested. */
-export type BrokerFeatures = {
-  /** Groups can be moved to an offset, a time, the beginning or the end. */
-  readonly replay: boolean
-  /** What is published survives `stop` and a new start in the same directory. */
-  readonly persistent: boolean
-  readonly browse: boolean
-  readonly queues: boolean
-  /** Messages sent to a queue can be given a delay. */
-  readonly delay: boolean
-  /** Dead messages of queues can be listed, retried and discarded. */
-  readonly dead: boolean
-}
-
-/** Makes the broker under test: called again with the same directory after a `stop`. Adapters to a server may use its name as a prefix. */
-export type MakeBroker = (world: {
-  readonly directory: string
-  readonly runtime: Runtime
-  readonly log: Logger
-}) => Promise<Broker>
+export type { BrokerFeatures, MakeBroker } from './rig.conformance.ts'
 
 /** Registers the cases that every Broker adapter has to pass with `node:test`. */
 export function brokerConformance(name: string, makeBroker: MakeBroker, features: BrokerFeatures): void {
@@ -291,8 +278,8 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     await assert.rejects(b.publish([rig.message('a', 2)]), (error) => isCallError(error, 'UNAVAILABLE'))
   })
 
-  if (features.persistent) persistence(broker)
-  if (features.replay) replay(broker)
+  if (features.persistent) persistenceConformance(broker)
+  if (features.replay) replayConformance(broker)
   if (features.browse) {
     broker('shows messages without a group', async (rig) => {
       const { broker: b, topic } = rig
@@ -306,191 +293,4 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     })
   }
   if (features.queues) queueConformance(broker, features)
-}
-
-type Register = (title: string, work: (rig: Rig) => Promise<void>) => void
-
-function persistence(broker: Register): void {
-  broker('continues after a restart where the group had come to', async (rig) => {
-    const { topic } = rig
-    const before = collector()
-    await rig.broker.subscribe({ group: 'g', topics: [topic], deliver: before.deliver })
-    await rig.broker.publish(Array.from({ length: 20 }, (_, n) => rig.message(`k${n % 4}`, n)))
-    await until(() => before.ids.size === 20)
-    await rig.restart()
-    const after = collector()
-    await rig.broker.publish([rig.message('k0', 100)])
-    await rig.broker.subscribe({ group: 'g', topics: [topic], deliver: after.deliver })
-    await until(() => after.ids.size === 1)
-    assert.deepEqual(firsts(after.deliveries, 'k0'), [100])
-  })
-
-  broker('keeps what nobody has read over a restart, and the number of partitions', async (rig) => {
-    const { topic } = rig
-    await rig.broker.declareTopic(topic, { partitions: 3 })
-    await rig.broker.publish(Array.from({ length: 30 }, (_, n) => rig.message(`k${n % 10}`, n)))
-    await rig.restart()
-    await rig.broker.declareTopic(topic, { partitions: 16 })
-    const seen = collector()
-    await rig.broker.subscribe({ group: 'g', topics: [topic], deliver: seen.deliver })
-    await until(() => seen.ids.size === 30)
-    assert.ok(seen.deliveries.every(({ partition }) => partition < 3))
-    for (let key = 0; key < 10; key++) assert.deepEqual(firsts(seen.deliveries, `k${key}`), [key, key + 10, key + 20])
-  })
-}
-
-function replay(broker: Register): void {
-  const readAll = async (rig: Rig, count: number): Promise<number[]> => {
-    const seen = collector()
-    const subscription = await rig.broker.subscribe({ group: 'g', topics: [rig.topic], deliver: seen.deliver })
-    // The last message is a fence: when it has come, everything before it in the one partition has.
-    const fence = rig.message('a', -1)
-    await rig.broker.publish([fence])
-    await until(() => seen.ids.has(fence.id) && seen.ids.size >= count)
-    await subscription.stop()
-    return seen.deliveries.map(({ message }) => numberOf(message)).filter((n) => n >= 0)
-  }
-
-  broker('replays from the beginning, an offset, a time, and skips to the end', async (rig) => {
-    const { broker: b, topic, runtime } = rig
-    await b.declareTopic(topic, { partitions: 1 })
-    await b.publish([rig.message('a', 1), rig.message('a', 2)])
-    await runtime.timers.sleep(5)
-    const time = runtime.clock.now()
-    await b.publish([rig.message('a', 3)])
-    assert.deepEqual(await readAll(rig, 3), [1, 2, 3])
-    const move = (to: Parameters<Broker['seek']>[0]['to']): Promise<void> => b.seek({ group: 'g', topic, to })
-    await move('beginning')
-    assert.deepEqual(await readAll(rig, 3), [1, 2, 3])
-    const [, second] = await b.browse({ topic, partition: 0, from: 0, limit: 2 })
-    await move({ partition: 0, offset: second!.offset })
-    assert.deepEqual(await readAll(rig, 2), [2, 3])
-    await move({ time })
-    assert.deepEqual(await readAll(rig, 1), [3])
-    await b.publish([rig.message('a', 4)])
-    await move('end')
-    assert.deepEqual(await readAll(rig, 0), [])
-  })
-
-  broker('refuses to move a group that is reading, or beyond what there is', async (rig) => {
-    const { broker: b, topic } = rig
-    await b.declareTopic(topic, { partitions: 1 })
-    const subscription = await b.subscribe({ group: 'g', topics: [topic], deliver: async () => {} })
-    await assert.rejects(b.seek({ group: 'g', topic, to: 'beginning' }), (error) => isCallError(error, 'FAILED_PRECONDITION'))
-    await subscription.stop()
-    for (const to of [
-      { partition: 0, offset: 10 },
-      { partition: 0, offset: -1 },
-      { partition: 5, offset: 0 },
-    ]) {
-      await assert.rejects(b.seek({ group: 'g', topic, to }), (error) => isCallError(error, 'OUT_OF_RANGE'))
-    }
-    await assert.rejects(b.seek({ group: 'g', topic: `${topic}.none`, to: 'end' }), (error) => isCallError(error, 'NOT_FOUND'))
-  })
-}
-
-/** A broker under test, and what a case needs around it. */
-export type Rig = {
-  readonly broker: Broker
-  readonly runtime: Runtime
-  /** Names that no other case uses. */
-  readonly topic: string
-  readonly queue: string
-  /** Stops the broker and makes it again on the same data: read `rig.broker` afresh afterwards. */
-  readonly restart: () => Promise<void>
-  readonly message: (key: string, n: number) => Message
-  readonly job: (n: number) => Message
-}
-
-let cases = 0
-
-async function withRig(makeBroker: MakeBroker, work: (rig: Rig) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'dure-broker-'))
-  const runtime = realRuntime()
-  const world = { directory, runtime, log: silentLogger() }
-  const unique = `${directory.slice(-6)}.${cases++}`
-  let broker = await makeBroker(world)
-  const make = (type: string, key: string, n: number): Message => ({
-    id: runtime.ids.next(),
-    source: 'conformance',
-    type,
-    key,
-    time: runtime.clock.now(),
-    schemaVersion: 1,
-    correlationId: 'correlation',
-    causationId: undefined,
-    traceparent: undefined,
-    data: JSON.stringify({ n }),
-  })
-  const topic = `topic.${unique}`
-  const queue = `queue.${unique}`
-  try {
-    await work({
-      get broker() {
-        return broker
-      },
-      runtime,
-      topic,
-      queue,
-      restart: async () => {
-        await broker.stop()
-        broker = await makeBroker(world)
-      },
-      message: (key, n) => make(topic, key, n),
-      job: (n) => make(queue, '', n),
-    })
-  } finally {
-    await broker.stop()
-    await rm(directory, { recursive: true, force: true })
-  }
-}
-
-export type Collector = {
-  readonly deliveries: Delivery[]
-  readonly ids: Set<string>
-  readonly deliver: (batch: readonly Delivery[]) => Promise<void>
-}
-
-/** Keeps what is delivered, and when each message came first. */
-export function collector(): Collector {
-  const deliveries: Delivery[] = []
-  const ids = new Set<string>()
-  return {
-    deliveries,
-    ids,
-    deliver: async (batch) => {
-      for (const delivery of batch) {
-        deliveries.push(delivery)
-        ids.add(delivery.message.id)
-      }
-    },
-  }
-}
-
-/** The numbers of a key's messages in the order in which each came for the first time. */
-function firsts(deliveries: readonly Delivery[], key: string): number[] {
-  const seen = new Set<string>()
-  const numbers: number[] = []
-  for (const { message } of deliveries) {
-    if (message.key !== key || seen.has(message.id)) continue
-    seen.add(message.id)
-    numbers.push(numberOf(message))
-  }
-  return numbers
-}
-
-export function numberOf(message: Message): number {
-  return (JSON.parse(message.data) as { n: number }).n
-}
-
-export function isCallError(error: unknown, code: CallError['code']): boolean {
-  assert.ok(error instanceof CallError, `Expected a CallError, got ${String(error)}`)
-  assert.equal(error.code, code, error.message)
-  return true
-}
-
-/** Waits for a condition; the case's own timeout is the bound. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  // A timer that keeps the process alive, unlike those of the runtime: a case must not end for want of other work.
-  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 2))
 }

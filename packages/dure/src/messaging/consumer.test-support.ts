@@ -9,7 +9,7 @@ import { createInbox, sqlite, type Store, type StoreTransaction } from '../data/
 import { realRuntime } from '../runtime/runtime.ts'
 import { createLogger, silentLogger } from '../telemetry/telemetry.ts'
 import type { Broker } from './broker.ts'
-import { until } from './broker.conformance.ts'
+import { until } from './rig.conformance.ts'
 import { createConsumer, type Consumer, type ConsumerLimits, type ConsumerReaction } from './consumer.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
 import { retryPolicy } from './retry.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { isCallError, until } from './broker.conformance.ts'
+import { isCallError, until } from './rig.conformance.ts'
 import { assertEffects, makeRig, runtime, type Rig } from './consumer.test-support.ts'
 import type { Consumer } from './consumer.ts'
 import { deadLetters } from './dead-letters.ts'

@@ -1,7 +1,8 @@
 import type { Message } from '../contract/contract.ts'
 import type { Inbox, Store, StoreTransaction } from '../data/data.ts'
 import type { Decoder } from './decode.ts'
-import type { Arrival, Parked } from './parked.ts'
+import type { Arrival } from './arrival.ts'
+import type { Parked } from './parked.ts'
 
 /** A message with its data read. */
 export type Received = { readonly message: Message; readonly data: unknown }

@@ -2,7 +2,7 @@ import type { Message } from '../contract/contract.ts'
 import type { Store, StoreTransaction } from '../data/data.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import { HopelessError } from './hopeless.ts'
+import { isDead, rowFor, type Arrival } from './arrival.ts'
 import { errorText, headOf, insertParked, lastSequence, parkedKeys, type ParkedRow } from './parked-rows.ts'
 import { backoff, type RetryPolicy } from './retry.ts'
 
@@ -25,11 +25,6 @@ export type Parked = {
   /** Lets tries in hand end and begins none. */
   readonly stop: () => Promise<void>
 }
-
-/** A message on its way into the table: one that failed its first try, or one that comes behind. */
-export type Arrival =
-  | { readonly message: Message; readonly failure: unknown }
-  | { readonly message: Message; readonly behind: true }
 
 /** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
 export type TryAgain = (message: Message, finish: (tx: StoreTransaction) => Promise<boolean>) => Promise<void>
@@ -173,11 +168,9 @@ export async function openParked(options: {
     return failure === undefined
   }
 
-  const isDead = (error: unknown, tries: number): boolean => error instanceof HopelessError || tries >= retry.attempts
-
   const recordFailure = async (key: Key, row: ParkedRow, started: number, error: unknown): Promise<void> => {
     const now = runtime.clock.now()
-    const dead = isDead(error, started)
+    const dead = isDead(retry, error, started)
     const nextAt = dead ? 0 : Math.ceil(now + backoff(retry, started, runtime.random))
     await store.transaction((tx) =>
       tx.run(
@@ -203,36 +196,8 @@ export async function openParked(options: {
     suspects--
   }
 
-  const arrived = (arrival: Arrival): ParkedRow => {
-    const now = runtime.clock.now()
-    const base = { consumer, key: arrival.message.key, sequence: ++sequence, message: arrival.message }
-    if ('behind' in arrival) {
-      return {
-        ...base,
-        state: 'held',
-        started: 0,
-        finished: 0,
-        nextAt: 0,
-        error: '',
-        firstFailure: undefined,
-        lastFailure: undefined,
-      }
-    }
-    const dead = isDead(arrival.failure, 1)
-    return {
-      ...base,
-      state: dead ? 'dead' : 'waiting',
-      started: 1,
-      finished: 1,
-      nextAt: dead ? 0 : Math.ceil(now + backoff(retry, 1, runtime.random)),
-      error: errorText(arrival.failure),
-      firstFailure: now,
-      lastFailure: now,
-    }
-  }
-
   const add: Parked['add'] = async (messages) => {
-    const rows = messages.map(arrived)
+    const rows = messages.map((one) => rowFor(one, { consumer, sequence: ++sequence, retry, runtime }))
     const fresh = await store.transaction(async (tx) => {
       const inserted: ParkedRow[] = []
       for (const row of rows) if (await insertParked(tx, row)) inserted.push(row)
@@ -246,7 +211,7 @@ export async function openParked(options: {
         key.nextAt = row.nextAt
       }
     }
-    for (const one of messages) if (!('behind' in one)) report(one.message, isDead(one.failure, 1), one.failure, 1)
+    for (const one of messages) if (!('behind' in one)) report(one.message, isDead(retry, one.failure, 1), one.failure, 1)
     for (const row of fresh) enqueue(keyOf(row.key))
   }
 

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict'
-import type { BrokerFeatures, Rig } from './broker.conformance.ts'
-import { isCallError, numberOf, until } from './broker.conformance.ts'
 import { HopelessError } from './hopeless.ts'
+import { isCallError, numberOf, until, type BrokerFeatures, type Register, type Rig } from './rig.conformance.ts'
 
 /** The cases of queues: competing consumers, leases, delay, attempts, the dead. */
-export function queueConformance(
-  broker: (title: string, work: (rig: Rig) => Promise<void>) => void,
-  features: BrokerFeatures,
-): void {
+export function queueConformance(broker: Register, features: BrokerFeatures): void {
   broker('gives every message of a queue to one of the competing receivers', async (rig) => {
     const { broker: b, queue } = rig
     const taken: [number, number][] = []

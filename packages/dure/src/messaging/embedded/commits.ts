@@ -1,6 +1,6 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { CallError } from '../../contract/contract.ts'
-import type { BrokerFile } from './file.ts'
+import type { BrokerFile, Disk } from './file.ts'
 
 /** One caller's part of a shared commit. */
 export type Write = {
@@ -31,9 +31,6 @@ export type Commits = {
   /** Commits so far, for tests and figures. */
   readonly count: () => number
 }
-
-/** Flushes what is committed to the disk: beside the event loop, or in it. */
-export type Disk = { readonly flush: () => Promise<void>; readonly flushSync: () => void }
 
 type Waiting = Write & { resolve: () => void; reject: (error: unknown) => void }
 

@@ -3,17 +3,23 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import type { DeadMessage } from '../broker.ts'
 import type { Commits } from './commits.ts'
 import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
-import type { WorkList } from './work.ts'
+
+/** One queue's part of `Broker.dead`. */
+export type DeadList = {
+  readonly list: (limit?: number) => readonly DeadMessage[]
+  readonly retry: (ids?: readonly string[]) => Promise<number>
+  readonly discard: (ids: readonly string[], reason: string) => Promise<number>
+}
 
 /** A queue's dead messages: looked at, given another life, or discarded with a reason that is kept. */
-export function createDeadWork(options: {
+export function createDeadList(options: {
   db: DatabaseSync
   commits: Commits
   runtime: Runtime
   id: number
   name: string
   revived: (count: number) => void
-}): WorkList['dead'] {
+}): DeadList {
   const { db, commits, runtime, id, name, revived } = options
   const listed = db.prepare(
     `SELECT attempts, error, failed_at, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND dead = 1 ORDER BY seq LIMIT ?`,

@@ -13,7 +13,6 @@ import {
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
-import type { Disk } from './commits.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
 export type BrokerFile = {
@@ -25,6 +24,9 @@ export type BrokerFile = {
   readonly disk: Disk
   readonly close: () => void
 }
+
+/** Flushes what is committed to the disk: beside the event loop, or in it. */
+export type Disk = { readonly flush: () => Promise<void>; readonly flushSync: () => void }
 
 const SCHEMA = 1
 /** Above this a page-by-page check would hold up the start; a short file is found at any size. */

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Message } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
-import type { DeadMessage, QueueOptions, ReceiveOptions } from '../broker.ts'
+import type { QueueOptions, ReceiveOptions } from '../broker.ts'
 import { HopelessError } from '../hopeless.ts'
 import { backoff, retryPolicy } from '../retry.ts'
 import type { Commits } from './commits.ts'
-import { createDeadWork } from './dead.ts'
+import { createDeadList, type DeadList } from './dead.ts'
 import type { BrokerFile } from './file.ts'
 import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
 
@@ -24,11 +24,7 @@ export type WorkList = {
   /** Hands out what is visible to those who have a hand free. */
   readonly wake: () => void
   readonly join: (options: ReceiveOptions) => { readonly stop: () => Promise<void> }
-  readonly dead: {
-    readonly list: (limit?: number) => readonly DeadMessage[]
-    readonly retry: (ids?: readonly string[]) => Promise<number>
-    readonly discard: (ids: readonly string[], reason: string) => Promise<number>
-  }
+  readonly dead: DeadList
   readonly stop: () => void
 }
 
@@ -194,7 +190,7 @@ export function createWorkList(options: {
       let left: Promise<void> | undefined
       return { stop: () => (left ??= leave()) }
     },
-    dead: createDeadWork({
+    dead: createDeadList({
       db,
       commits,
       runtime,

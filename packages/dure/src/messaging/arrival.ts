@@ -1,0 +1,48 @@
+import type { Message } from '../contract/contract.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { HopelessError } from './hopeless.ts'
+import { errorText, type ParkedRow } from './parked-rows.ts'
+import { backoff, type RetryPolicy } from './retry.ts'
+
+/** A message on its way into the table: one that failed its first try, or one that comes behind. */
+export type Arrival =
+  | { readonly message: Message; readonly failure: unknown }
+  | { readonly message: Message; readonly behind: true }
+
+/** The row that keeps it. */
+export function rowFor(
+  arrival: Arrival,
+  options: { consumer: string; sequence: number; retry: RetryPolicy; runtime: Runtime },
+): ParkedRow {
+  const { consumer, sequence, retry, runtime } = options
+  const base = { consumer, key: arrival.message.key, sequence, message: arrival.message }
+  if ('behind' in arrival) {
+    return {
+      ...base,
+      state: 'held',
+      started: 0,
+      finished: 0,
+      nextAt: 0,
+      error: '',
+      firstFailure: undefined,
+      lastFailure: undefined,
+    }
+  }
+  const now = runtime.clock.now()
+  const dead = isDead(retry, arrival.failure, 1)
+  return {
+    ...base,
+    state: dead ? 'dead' : 'waiting',
+    started: 1,
+    finished: 1,
+    nextAt: dead ? 0 : Math.ceil(now + backoff(retry, 1, runtime.random)),
+    error: errorText(arrival.failure),
+    firstFailure: now,
+    lastFailure: now,
+  }
+}
+
+/** Whether a failure after so many tries is the last. */
+export function isDead(retry: RetryPolicy, error: unknown, tries: number): boolean {
+  return error instanceof HopelessError || tries >= retry.attempts
+}

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CallError, type Message } from '../contract/contract.ts'
+import { realRuntime, type Runtime } from '../runtime/runtime.ts'
+import { silentLogger, type Logger } from '../telemetry/telemetry.ts'
+import type { Broker, Delivery } from './broker.ts'
+
+/** What an adapter has; what it does not have is not tested. */
+export type BrokerFeatures = {
+  /** Groups can be moved to an offset, a time, the beginning or the end. */
+  readonly replay: boolean
+  /** What is published survives `stop` and a new start in the same directory. */
+  readonly persistent: boolean
+  readonly browse: boolean
+  readonly queues: boolean
+  /** Messages sent to a queue can be given a delay. */
+  readonly delay: boolean
+  /** Dead messages of queues can be listed, retried and discarded. */
+  readonly dead: boolean
+}
+
+/** Makes the broker under test: called again with the same directory after a `stop`. Adapters to a server may use its name as a prefix. */
+export type MakeBroker = (world: {
+  readonly directory: string
+  readonly runtime: Runtime
+  readonly log: Logger
+}) => Promise<Broker>
+
+/** Registers one case. */
+export type Register = (title: string, work: (rig: Rig) => Promise<void>) => void
+
+/** A broker under test, and what a case needs around it. */
+export type Rig = {
+  readonly broker: Broker
+  readonly runtime: Runtime
+  /** Names that no other case uses. */
+  readonly topic: string
+  readonly queue: string
+  /** Stops the broker and makes it again on the same data: read `rig.broker` afresh afterwards. */
+  readonly restart: () => Promise<void>
+  readonly message: (key: string, n: number) => Message
+  readonly job: (n: number) => Message
+}
+
+let cases = 0
+
+export async function withRig(makeBroker: MakeBroker, work: (rig: Rig) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'dure-broker-'))
+  const runtime = realRuntime()
+  const world = { directory, runtime, log: silentLogger() }
+  const unique = `${directory.slice(-6)}.${cases++}`
+  let broker = await makeBroker(world)
+  const make = (type: string, key: string, n: number): Message => ({
+    id: runtime.ids.next(),
+    source: 'conformance',
+    type,
+    key,
+    time: runtime.clock.now(),
+    schemaVersion: 1,
+    correlationId: 'correlation',
+    causationId: undefined,
+    traceparent: undefined,
+    data: JSON.stringify({ n }),
+  })
+  const topic = `topic.${unique}`
+  const queue = `queue.${unique}`
+  try {
+    await work({
+      get broker() {
+        return broker
+      },
+      runtime,
+      topic,
+      queue,
+      restart: async () => {
+        await broker.stop()
+        broker = await makeBroker(world)
+      },
+      message: (key, n) => make(topic, key, n),
+      job: (n) => make(queue, '', n),
+    })
+  } finally {
+    await broker.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+export type Collector = {
+  readonly deliveries: Delivery[]
+  readonly ids: Set<string>
+  readonly deliver: (batch: readonly Delivery[]) => Promise<void>
+}
+
+/** Keeps what is delivered, and when each message came first. */
+export function collector(): Collector {
+  const deliveries: Delivery[] = []
+  const ids = new Set<string>()
+  return {
+    deliveries,
+    ids,
+    deliver: async (batch) => {
+      for (const delivery of batch) {
+        deliveries.push(delivery)
+        ids.add(delivery.message.id)
+      }
+    },
+  }
+}
+
+/** The numbers of a key's messages in the order in which each came for the first time. */
+export function firsts(deliveries: readonly Delivery[], key: string): number[] {
+  const seen = new Set<string>()
+  const numbers: number[] = []
+  for (const { message } of deliveries) {
+    if (message.key !== key || seen.has(message.id)) continue
+    seen.add(message.id)
+    numbers.push(numberOf(message))
+  }
+  return numbers
+}
+
+export function numberOf(message: Message): number {
+  return (JSON.parse(message.data) as { n: number }).n
+}
+
+export function isCallError(error: unknown, code: CallError['code']): boolean {
+  assert.ok(error instanceof CallError, `Expected a CallError, got ${String(error)}`)
+  assert.equal(error.code, code, error.message)
+  return true
+}
+
+/** Waits for a condition; the case's own timeout is the bound. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  // A timer that keeps the process alive, unlike those of the runtime: a case must not end for want of other work.
+  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 2))
+}
