@@ -11,6 +11,8 @@ export type Child = {
   /** SIGKILL: no chance to tidy up. Resolves when it is gone; at once when it was. */
   readonly kill: () => Promise<void>
   readonly running: () => boolean
+  /** The last it said, on either stream. */
+  readonly lastWords: () => string
 }
 
 export class ChildError extends Error {
@@ -35,16 +37,21 @@ export function createChild(options: {
 }): Child {
   const { name, words, ready, patience = 60_000 } = options
   let child: ChildProcess | undefined
+  let said = ''
   const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
 
   const start = async (): Promise<number> => {
     if (running()) throw new ChildError(`Cannot start ${name}: it runs already`)
     const begun = performance.now()
-    const started = spawn(process.execPath, ['--conditions=source', ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+    // A group of its own: Ctrl-C is for the one who kills, who still wants to look at what is left.
+    const started = spawn(process.execPath, ['--conditions=source', ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
     child = started
     alive.add(started)
     started.once('exit', () => alive.delete(started))
-    let said = ''
+    said = ''
     await new Promise<void>((resolve, reject) => {
       const fail = (what: string): void =>
         reject(new ChildError(`${name} ${what}; the last it said: ${said.trim() || 'nothing'}`))
@@ -70,6 +77,7 @@ export function createChild(options: {
   return {
     start,
     running,
+    lastWords: () => said.trim(),
     kill: async () => {
       if (!child || !running()) return
       const gone = once(child, 'exit')

@@ -21,7 +21,7 @@ const FLAGS = {
   concurrency: { ...run.concurrency, fallback: 32 },
   mix: run.mix,
   quiet: numberFlag({ help: 'Seconds to wait for quiet at the end', fallback: 120, least: 1 }),
-  data: textFlag('DIR', 'Use this directory, which must be new, and keep it'),
+  data: textFlag('DIR', 'Use this directory, and keep it'),
   json: textFlag('FILE', 'Write the outcome to this file'),
 }
 
@@ -41,8 +41,12 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const directory = dataDirectory(flags.data)
   const stopping = new AbortController()
-  const interrupt = (): void => stopping.abort(new Error('Interrupted'))
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const interrupt = (): void => {
+    // Once ends the kills and looks at what is there; twice ends everything, and the children with it.
+    if (stopping.signal.aborted) process.exit(130)
+    stopping.abort(new Error('Interrupted'))
+  }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   const print = (line: string): void => void process.stdout.write(`${line}\n`)
   let look: () => ChaosProgress = () => ({ up: false, kills: 0, finished: 0, accepted: 0, unknown: 0 })
   const progress = showProgress({ terminal: process.stderr, line: () => describeProgress(look(), flags.kills) })
@@ -58,15 +62,13 @@ async function main(words: readonly string[]): Promise<number> {
       signal: stopping.signal,
       say: progress.note,
       watch: (next) => (look = next),
-    })
-    progress.stop()
+    }).finally(progress.stop)
     for (const line of describeResult(result)) print(line)
     if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(reportOf(result, flags.seed), undefined, 2)}\n`)
     sound = result.lost.length + result.doubled.length === 0 && result.invariants.every(({ ok }) => ok)
     if (stopping.signal.aborted) print(`Interrupted after ${result.kills} of ${flags.kills} kills`)
     return sound && result.kills === flags.kills ? 0 : 1
   } finally {
-    progress.stop()
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     if (sound && flags.data === undefined) rmSync(directory, { recursive: true, force: true })
     else print(`Data kept in ${directory}`)

@@ -8,6 +8,7 @@ function fakeChild(history: string[], name: string): Child {
   let running = true
   return {
     running: () => running,
+    lastWords: () => 'out of memory',
     start: async () => {
       assert.ok(!running, `${name} is started when it is down`)
       running = true
@@ -54,6 +55,19 @@ test('every kill is followed by a start, under load, and the provider falls now 
   assert.equal(history.filter((line) => line === 'provider down').length, 3)
   assert.ok(provider.running() && storm.up())
   assert.equal(events.filter(({ kind }) => kind === 'killed').length, 3)
+})
+
+test('a marketplace that falls by itself is no kill but an error', async () => {
+  const marketplace = fakeChild([], 'marketplace')
+  await marketplace.kill()
+  let finished = 0
+  const storm = createStorm({
+    ...{ marketplace, provider: fakeChild([], 'provider'), kills: 1, seconds: 0.01, random: seededRandom(1) },
+    finished: () => (finished += 10),
+    signal: new AbortController().signal,
+    onEvent: () => {},
+  })
+  await assert.rejects(storm.run(), /ChildError: The marketplace ended by itself; the last it said: out of memory/)
 })
 
 test('an interrupted storm ends before its next kill', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from 'dure/runtime'
-import type { Child } from './child.ts'
+import { ChildError, type Child } from './child.ts'
 
 export type StormOptions = {
   readonly marketplace: Child
@@ -69,6 +69,10 @@ export function createStorm(options: StormOptions): Storm {
         if (signal.aborted) {
           await elsewhere
           break
+        }
+        // It must fall by our hand and no other, or a crash would hide among the kills.
+        if (!marketplace.running()) {
+          throw new ChildError(`The marketplace ended by itself; the last it said: ${marketplace.lastWords() || 'nothing'}`)
         }
         up = false
         await marketplace.kill()

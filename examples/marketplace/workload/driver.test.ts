@@ -84,6 +84,24 @@ test('a checkout that got no answer is neither accepted nor forgotten', async (t
   assert.equal(driver.ledger.acceptedCheckouts.size, 0)
 })
 
+test('a checkout that holds fewer lines than were acknowledged is remembered', async (t) => {
+  const { driver, runUntil } = await rig(t, 'checkout:1', { answeredLines: 0 })
+  await runUntil(() => driver.ledger.summary('checkout').count >= 1)
+  const { shortCheckouts } = driver.ledger.observed({ supplied: 0, delivered: 0 })
+  assert.match(shortCheckouts[0]!, /holds 0 of \d+ lines/)
+})
+
+test('packages that answers name are added up, deliveries without an answer counted', async (t) => {
+  let asked = 0
+  const answer = (_method: string, path: string): 'hang up' | undefined =>
+    path.startsWith('/shipment/') && asked++ % 2 === 1 ? 'hang up' : undefined
+  const { driver, runUntil } = await rig(t, 'delivery:1', { answer }, { concurrency: 1 })
+  await runUntil(() => asked >= 4)
+  const { delivered, unknownDeliveries } = driver.ledger.observed({ supplied: 0, delivered: 0 })
+  assert.ok(delivered >= 6 && delivered % 3 === 0, String(delivered))
+  assert.ok(unknownDeliveries >= 1)
+})
+
 test('a transaction that ends badly is an abort with its reason', async (t) => {
   const { driver, runUntil } = await rig(t, 'checkout:1', { ending: () => 'NOT_ACCEPTED' })
   await runUntil(() => driver.ledger.summary('checkout').aborts >= 3)

@@ -52,7 +52,9 @@ function deliveriesKept({ shipments }: Facts, { deliveredBefore = 0, delivered, 
   else if (since > delivered && unknownDeliveries === 0) wrong.add('more was delivered than was asked for')
   return wrong.invariant(
     'packages delivered = deliveries acknowledged',
-    `${number(since)} = ${number(delivered)}${unknownDeliveries > 0 ? `, ${number(unknownDeliveries)} without an answer` : ''}`,
+    unknownDeliveries === 0
+      ? `${number(since)} = ${number(delivered)}`
+      : `${number(since)} ≥ ${number(delivered)}, ${number(unknownDeliveries)} deliveries got no answer`,
   )
 }
 

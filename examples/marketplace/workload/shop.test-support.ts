@@ -17,12 +17,14 @@ export type ShopOptions = {
   readonly customers?: number
   /** Changes an answer: a status, `hang up` for none at all, or nothing for the usual one. */
   readonly answer?: (method: string, path: string) => number | 'hang up' | undefined
+  /** Lines that a checkout's answer names. Default 10, as many as a session has at most. */
+  readonly answeredLines?: number
   /** How a transaction ends. Default SUCCESS. */
   readonly ending?: (tid: string) => string
 }
 
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { products = 20, customers = 5, answer = () => undefined, ending = () => 'SUCCESS' } = options
+  const { products = 20, customers = 5, answer = () => undefined, ending = () => 'SUCCESS', answeredLines = 10 } = options
   const requests: Shop['requests'] = []
   const marks: Mark[] = []
   const streams = new Set<ServerResponse>()
@@ -80,7 +82,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     const list = lists[url.pathname]
     const shown = url.pathname.startsWith('/product/')
       ? product(Number(url.pathname.split('/')[3]))
-      : { items: 10, dropped: [], packages: 3, shipments: 1 }
+      : { items: answeredLines, dropped: [], packages: 3, shipments: 1 }
     response.end(JSON.stringify(list ? list() : shown))
     if (status > 299 || typeof body['instanceId'] !== 'string') {
       if (method === 'PUT' && status < 300) mark(String(body['version']), 'UPDATE_PRODUCT')
