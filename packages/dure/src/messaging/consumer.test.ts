@@ -9,14 +9,12 @@ import { z } from 'zod'
 test('a message that fails a few times holds its own key only, and order is kept', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
   let failures = 0
-  let othersWhileFailing = 0
   const consumer = await rig.start([
     rig.effect((n, { message }) => {
       if (message.key === 'a' && n === 2 && failures < 3) {
         failures++
         throw new Error('not yet')
       }
-      if (message.key === 'b' && failures > 0 && failures < 3) othersWhileFailing++
     }),
   ])
   await rig.publish('a', 1, 2, 3, 4)
@@ -29,7 +27,6 @@ test('a message that fails a few times holds its own key only, and order is kept
   const { handled, parked, dead } = consumer.status()
   assert.deepEqual({ handled, dead }, { handled: 7, dead: 0 })
   assert.ok(parked >= 3, `${parked} parked`)
-  assert.ok(othersWhileFailing >= 0)
 })
 
 test('other keys of the same partition go on while one is parked', { timeout: 60_000 }, async (t) => {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +11,7 @@ import type { Broker } from './broker.ts'
 import { Counted, effectOf, effectsIn, messageOf, MIGRATIONS, QUICK, runtime } from './consumer.test-support.ts'
 import { createConsumer, type Consumer } from './consumer.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
+import { lines, runUntilKilled } from './killed.test-support.ts'
 
 const child = fileURLToPath(new URL('./crash.test-support.ts', import.meta.url))
 const log = silentLogger()
@@ -21,27 +20,6 @@ async function directoryOf(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'dure-crash-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
   return directory
-}
-
-/** Runs the child until it has said so many lines or a certain word, or has killed itself; gives what it said. */
-async function runUntilKilled(role: string, directory: string, until: number | string): Promise<string[]> {
-  const process_ = spawn(process.execPath, ['--conditions=source', child, role, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let said = ''
-  process_.stdout.setEncoding('utf8')
-  const ended = once(process_, 'close')
-  process_.stdout.on('data', (text: string) => {
-    said += text
-    const enough = typeof until === 'string' ? said.includes(until) : said.split('\n').length > until
-    if (enough) process_.kill('SIGKILL')
-  })
-  const [, signal] = (await ended) as [number | null, string | null]
-  assert.equal(signal, 'SIGKILL')
-  return said
-    .slice(0, said.lastIndexOf('\n') + 1)
-    .split('\n')
-    .filter(Boolean)
 }
 
 async function openBroker(directory: string): Promise<Broker> {
@@ -89,7 +67,7 @@ test('killed again and again, a consumer has every effect once and in order', { 
   await before.stop()
 
   const told: string[] = []
-  for (const lines of [20, 1, 60, 100]) told.push(...(await runUntilKilled('work', directory, lines)))
+  for (const count of [20, 1, 60, 100]) told.push(...(await runUntilKilled(child, ['work', directory], lines(count))))
   assert.equal(new Set(told).size, told.length, 'no effect was told twice')
   assert.ok(told.length >= 150)
 
@@ -121,7 +99,7 @@ test(
 
     let crashes = 0
     for (;;) {
-      const said = await runUntilKilled('poison', directory, 'survived')
+      const said = await runUntilKilled(child, ['poison', directory], (text) => text.includes('survived'))
       if (said.includes('survived')) break
       crashes++
       assert.ok(crashes < 10, 'it comes to an end')

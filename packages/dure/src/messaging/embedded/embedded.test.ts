@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +10,7 @@ import { realRuntime, virtualRuntime, type Runtime } from '../../runtime/runtime
 import { createLogger, silentLogger } from '../../telemetry/telemetry.ts'
 import { collector, isCallError, until } from '../rig.conformance.ts'
 import type { Broker } from '../broker.ts'
+import { lines, runUntilKilled } from '../killed.test-support.ts'
 import { partitionOf } from '../partition.ts'
 import { createCommits } from './commits.ts'
 import { embeddedBroker, type EmbeddedBrokerOptions } from './embedded.ts'
@@ -51,32 +50,11 @@ function message(type: string, key: string, data = 'null', at: Runtime = runtime
   }
 }
 
-/** Runs the child until it has said `lines` lines, kills it without notice, and gives all it said. */
-async function runAndKill(role: string, directory: string, lines: number): Promise<string[]> {
-  const process_ = spawn(process.execPath, ['--conditions=source', child, role, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let said = ''
-  process_.stdout.setEncoding('utf8')
-  const ended = once(process_, 'close')
-  process_.stdout.on('data', (text: string) => {
-    said += text
-    if (said.split('\n').length > lines) process_.kill('SIGKILL')
-  })
-  const [code, signal] = (await ended) as [number | null, string | null]
-  assert.equal(signal, 'SIGKILL', `the child ended by itself with code ${code}`)
-  // A line that is not whole was not said.
-  return said
-    .slice(0, said.lastIndexOf('\n') + 1)
-    .split('\n')
-    .filter(Boolean)
-}
-
 test('nothing acknowledged is lost when the process is killed, three times over', { timeout: 60_000 }, async (t) => {
   const directory = await directoryOf(t)
   const acknowledged = { topic: new Set<string>(), queue: new Set<string>() }
-  for (const lines of [5, 60, 200]) {
-    for (const line of await runAndKill('publish', directory, lines)) {
+  for (const count of [5, 60, 200]) {
+    for (const line of await runUntilKilled(child, ['publish', directory], lines(count))) {
       const [first, second, work] = line.split(' ')
       acknowledged.topic.add(first!).add(second!)
       acknowledged.queue.add(work!)
@@ -103,7 +81,7 @@ test('nothing acknowledged is lost when the process is killed, three times over'
 
 test('a message that kills its process is dead after its attempts', { timeout: 60_000 }, async (t) => {
   const directory = await directoryOf(t)
-  for (let attempt = 1; attempt <= 3; attempt++) await runAndKill('crash', directory, Infinity)
+  for (let attempt = 1; attempt <= 3; attempt++) await runUntilKilled(child, ['crash', directory], () => false)
   const broker = await openBroker(directory)
   t.after(() => broker.stop())
   let handled = 0
