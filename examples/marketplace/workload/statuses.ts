@@ -3,6 +3,11 @@ const PAID = new Set(['PAYMENT_PROCESSED', 'READY_FOR_SHIPMENT', 'IN_TRANSIT', '
 
 export const isPaid = (orderStatus: string): boolean => PAID.has(orderStatus)
 
+/** Statuses of an order that a seller's dashboard shows. */
+const OPEN = new Set(['INVOICED', 'PAYMENT_PROCESSED', 'READY_FOR_SHIPMENT', 'IN_TRANSIT'])
+
+export const isOpen = (orderStatus: string): boolean => OPEN.has(orderStatus)
+
 /** What an order's status must be when its shipment has this one. */
 export const ORDER_STATUS_OF: Readonly<Record<string, string>> = {
   approved: 'READY_FOR_SHIPMENT',
