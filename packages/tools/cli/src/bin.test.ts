@@ -2,19 +2,16 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { SOURCES, temporary } from './shell.test-support.ts'
+import { linkLibrary, SOURCES, temporary } from './shell.test-support.ts'
 
 const BIN = join(SOURCES, '../bin/dure.js')
-// A system file of its own inside the package, so that it finds the library as any user's would.
-const folder = join(SOURCES, `../.test-${process.pid}`)
 const children: ChildProcess[] = []
 
 after(() => {
   for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
 })
 
 type Spawned = {
@@ -44,7 +41,7 @@ function dure(args: readonly string[], options: { node?: readonly string[]; env?
   return { child, out: () => out, err: () => err, exit, until }
 }
 
-test('start logs JSON, answers calls and stops cleanly on SIGTERM', async () => {
+test('start logs JSON, answers calls and stops cleanly on SIGTERM', { timeout: 60_000 }, async () => {
   const data = temporary()
   const running = dure(['start', join(SOURCES, 'shop.test-support.ts'), '--data', data])
   await running.until(/"message":"Ready"/)
@@ -65,8 +62,9 @@ test('start logs JSON, answers calls and stops cleanly on SIGTERM', async () => 
   assert.equal(running.out(), '')
 })
 
-test('dev starts again when a file changes, and waits when the file is broken', async () => {
-  mkdirSync(folder, { recursive: true })
+test('dev starts again when a file changes, and waits when the file is broken', { timeout: 60_000 }, async () => {
+  const folder = temporary()
+  linkLibrary(folder)
   const file = join(folder, 'system.ts')
   cpSync(join(SOURCES, 'shop.test-support.ts'), file)
   const dev = dure(['dev', file, '--data', temporary()])
@@ -80,14 +78,14 @@ test('dev starts again when a file changes, and waits when the file is broken', 
   assert.match(dev.err(), /Stopped[^]*Stopped/)
 })
 
-test('an old Node is told what to do', async () => {
+test('an old Node is told what to do', { timeout: 60_000 }, async () => {
   const old = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.9.0'}})`
   const { exit, err } = dure(['--version'], { node: ['--import', old], env: { DURE_PINNED: '1' } })
   assert.equal(await exit, 2)
   assert.match(err(), /needs Node 24[^]*20\.9\.0[^]*npm install/)
 })
 
-test('results end quietly when nobody reads on', async () => {
+test('results end quietly when nobody reads on', { timeout: 60_000 }, async () => {
   const { child, exit, err } = dure(['list', join(SOURCES, 'shop.test-support.ts')])
   child.stdout!.destroy()
   assert.equal(await exit, 0)

@@ -1,4 +1,4 @@
-import type { OperationListing, ServiceListing, SystemListing } from './control/protocol.ts'
+import type { OperationListing, ServiceListing, SystemListing } from './control/control.ts'
 import { paint } from './shell.ts'
 import { table, wrap } from './table.ts'
 

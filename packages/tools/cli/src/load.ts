@@ -96,7 +96,7 @@ function reasonOf(cause: unknown): string {
       : ''
   const lines = stack.split('\n')
   // A syntax error begins with its place in the source; anything else has frames.
-  const place = lines[0]?.startsWith('file:') ? lines.slice(0, 3) : []
+  const place = /^(?:file:|\/|[A-Za-z]:\\).*:\d+$/.test(lines[0] ?? '') ? lines.slice(0, 3) : []
   const frames = lines.filter((line) => /^\s+at /.test(line) && !line.includes('node:internal')).slice(0, 5)
   return [message, ...place.map((line) => `  ${line}`), ...frames].join('\n') + hint
 }

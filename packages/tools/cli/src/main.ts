@@ -13,6 +13,7 @@ export async function main(): Promise<void> {
     stdin: process.stdin,
     columns: stdout.columns ?? 80,
     color,
+    interactive: process.stdin.isTTY === true && stderr.isTTY === true,
     stopped,
   }
   process.exitCode = await runCli(process.argv.slice(2), shell)

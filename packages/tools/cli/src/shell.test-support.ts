@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,11 @@ export const SOURCES: string = dirname(fileURLToPath(import.meta.url))
 
 export function temporary(): string {
   return mkdtempSync(join(tmpdir(), 'dure-cli-'))
+}
+
+/** Makes a folder's files find the library, as an installation would. */
+export function linkLibrary(folder: string): void {
+  symlinkSync(join(SOURCES, '../../../../node_modules'), join(folder, 'node_modules'))
 }
 
 /** Runs a command line in this process and gives all that came of it. */
@@ -43,6 +48,7 @@ export async function dure(
     })(),
     columns: world.columns ?? 80,
     color: world.color ?? false,
+    interactive: false,
     stopped: async () => {
       await world.stop
       return 'the test is over'

@@ -14,6 +14,8 @@ export type Shell = CommandContext & {
   /** Width of the terminal; 80 where there is none. */
   readonly columns: number
   readonly color: boolean
+  /** Whether a person can be asked. */
+  readonly interactive: boolean
   /** Resolves with the reason when somebody wants the command to end. */
   readonly stopped: () => Promise<string>
 }

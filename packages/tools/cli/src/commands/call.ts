@@ -1,11 +1,12 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
-import { askCall } from '../control/client.ts'
-import type { CallFailure } from '../control/protocol.ts'
+import { askCall } from '../control/control.ts'
+import type { CallFailure } from '../control/control.ts'
 import { dataDirectory } from '../data.ts'
 import { CliError, EXIT, paint, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
+import type { chooseCall } from './choose.ts'
 
 type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
 
@@ -44,18 +45,19 @@ export const callCommand: Command<Shell> = buildCommand({
     positional: {
       kind: 'tuple',
       parameters: [
-        { parse: String, placeholder: 'service.operation', brief: 'What to call' },
+        { parse: String, optional: true, placeholder: 'service.operation', brief: 'What to call; asked for at a terminal' },
         { parse: String, optional: true, placeholder: 'input', brief: 'JSON, or - for standard input' },
       ],
     },
   },
-  async func(this: Shell, flags: Flags, name: string, given?: string): Promise<void> {
+  async func(this: Shell, flags: Flags, given?: string, json?: string): Promise<void> {
+    const directory = resolve(this.cwd, dataDirectory(flags.data, this.process.env))
+    const { name, input: text } = given === undefined ? await choose(this, directory) : { name: given, input: json }
     const [service = '', operation = '', ...rest] = name.split('.')
     if (service === '' || operation === '' || rest.length > 0) {
       throw new CliError(`Cannot call "${name}": write service.operation, such as orders.find`, { exitCode: EXIT.misuse })
     }
-    const input = given === undefined ? undefined : parseInput(given === '-' ? await readAll(this.stdin) : given, given)
-    const directory = resolve(this.cwd, dataDirectory(flags.data, this.process.env))
+    const input = text === undefined ? undefined : parseInput(text === '-' ? await readAll(this.stdin) : text, text)
     const call = { service, operation, input, timeout: flags.timeout, idempotencyKey: flags.idempotencyKey }
     for await (const line of askCall(directory, call)) {
       if ('error' in line) return fail(this, name, line.error)
@@ -64,6 +66,14 @@ export const callCommand: Command<Shell> = buildCommand({
     }
   },
 })
+
+async function choose(shell: Shell, directory: string): ReturnType<typeof chooseCall> {
+  if (!shell.interactive)
+    throw new CliError('Cannot call nothing: write service.operation, such as orders.find', { exitCode: EXIT.misuse })
+  // Prompts are loaded only where somebody can answer them.
+  const prompts = await import('./choose.ts')
+  return prompts.chooseCall(directory)
+}
 
 function fail(shell: Shell, name: string, failure: CallFailure): void {
   say(shell, `${paint(shell, 'red', `${name} failed: ${failure.code}`)}\n  ${failure.message}`)

@@ -1,0 +1,94 @@
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { CallError } from 'dure/contract'
+import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
+import { callFailure, runCall } from './answer.ts'
+import { listingOf } from './protocol.ts'
+import type { CallRequest } from './protocol.ts'
+import { answers, socketPath } from './socket.ts'
+
+const LONGEST_BODY = 16 * 1024 * 1024
+
+/**
+ * The door for whoever owns the data directory: `dure call`, `dure list --data`. A Unix domain socket that
+ * only its owner may open, speaking JSON over HTTP. Opening it throws when another process already runs on
+ * the directory.
+ */
+export function control(): Door {
+  return { name: 'control', open }
+}
+
+async function open(host: DoorHost, world: World): Promise<OpenDoor> {
+  await mkdir(world.directory, { recursive: true })
+  const path = socketPath(world.directory)
+  if (await answers(path)) {
+    throw new Error(
+      `Cannot start on "${world.directory}": a system runs on it already; stop that one, or choose another directory with --data`,
+    )
+  }
+  await rm(path, { force: true })
+  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
+    answer(host, world, request, response).catch((error: unknown) => {
+      if (!response.headersSent) sendJson(response, 400, { error: callFailure(error) })
+      else response.destroy()
+    })
+  })
+  server.maxConnections = 64
+  await listen(server, path)
+  return { url: undefined, close: () => close(server, world) }
+}
+
+async function answer(host: DoorHost, world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  switch (`${request.method} ${request.url}`) {
+    case 'GET /v1/system':
+      return sendJson(response, 200, listingOf(host.system, host.contracts, process.pid))
+    case 'GET /v1/health':
+      return sendJson(response, 200, await host.health())
+    case 'GET /v1/status':
+      return sendJson(response, 200, await host.status())
+    case 'POST /v1/call':
+      return runCall(host, world, await readCall(request), response)
+    default:
+      return sendJson(response, 404, { error: callFailure(new CallError('UNIMPLEMENTED', `Nothing is at "${request.url}"`)) })
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}
+
+async function readCall(request: IncomingMessage): Promise<CallRequest> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > LONGEST_BODY) throw new CallError('INVALID_ARGUMENT', `Cannot take a call of more than ${LONGEST_BODY} bytes`)
+    chunks.push(chunk)
+  }
+  const value = JSON.parse(Buffer.concat(chunks).toString()) as Partial<CallRequest> | null
+  if (typeof value?.service !== 'string' || typeof value.operation !== 'string') {
+    throw new CallError('INVALID_ARGUMENT', 'Cannot make the call: it names no service and operation')
+  }
+  return value as CallRequest
+}
+
+/** The socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */
+async function listen(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+  } finally {
+    process.umask(before)
+  }
+  await chmod(path, 0o600)
+}
+
+async function close(server: Server, world: World): Promise<void> {
+  const timer = world.runtime.timers.after(2_000, () => server.closeAllConnections())
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  timer.cancel()
+}
