@@ -1,9 +1,16 @@
 import { sql, type Kysely } from 'dure/data'
 import type { Mark } from '../../mark.ts'
+import { prepared } from '../../prepared.ts'
 import type { AuditTables } from './tables.ts'
 
 type Db = Kysely<AuditTables>
 export type MarkRow = AuditTables['marks']
+
+const insertMark = prepared(
+  (_tx: Db, [tid, type, actorId, status, source, time]: readonly [string, string, number, string, string, number]) =>
+    sql`insert into marks (position, tid, type, actor_id, status, source, time)
+      select coalesce(max(position), 0) + 1, ${tid}, ${type}, ${actorId}, ${status}, ${source}, ${time} from marks`,
+)
 
 /**
  * Appends a mark one position after the last. Not by a counter of the engine's: two transactions can take its numbers
@@ -12,12 +19,15 @@ export type MarkRow = AuditTables['marks']
  */
 export async function appendMark(tx: Db, mark: Mark, time: number): Promise<void> {
   const { tid, type, actorId, status, source } = mark
-  await sql`insert into marks (position, tid, type, actor_id, status, source, time)
-    select coalesce(max(position), 0) + 1, ${tid}, ${type}, ${actorId}, ${status}, ${source}, ${time} from marks`.execute(tx)
+  await insertMark(tx, [tid, type, actorId, status, source, time])
 }
 
+const selectAfter = prepared((read: Db, { after, limit }: { after: number; limit: number }) =>
+  read.selectFrom('marks').selectAll().where('position', '>', after).orderBy('position').limit(limit),
+)
+
 export async function marksAfter(read: Db, after: number, limit: number): Promise<MarkRow[]> {
-  return read.selectFrom('marks').selectAll().where('position', '>', after).orderBy('position').limit(limit).execute()
+  return (await selectAfter(read, { after, limit })).rows
 }
 
 export async function marksOf(read: Db, tid: string): Promise<MarkRow[]> {

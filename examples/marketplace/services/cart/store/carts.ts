@@ -1,30 +1,21 @@
 import { sql, type Kysely } from 'dure/data'
+import { prepared } from '../../prepared.ts'
 import type { Line, SeenLine } from '../domain/cart.ts'
 import type { CartTables } from './tables.ts'
 
 type Db = Kysely<CartTables>
 
-/** Puts a line in place of one for the same product; tells how many lines the cart has then. */
-export async function putLine(tx: Db, customerId: number, line: Line): Promise<number> {
-  const { sellerId, productId, productName, unitPrice, freightValue, quantity, voucher, version } = line
-  await tx
+const openCart = prepared((tx: Db, customerId: number) =>
+  tx
     .insertInto('carts')
     .values({ customer_id: customerId, checkouts: 0 })
-    .onConflict((conflict) => conflict.column('customer_id').doNothing())
-    .execute()
-  await tx
+    .onConflict((conflict) => conflict.column('customer_id').doNothing()),
+)
+
+const upsertLine = prepared((tx: Db, row: CartTables['cart_items']) =>
+  tx
     .insertInto('cart_items')
-    .values({
-      customer_id: customerId,
-      seller_id: sellerId,
-      product_id: productId,
-      name: productName,
-      unit_price: unitPrice,
-      freight_value: freightValue,
-      quantity,
-      voucher,
-      version,
-    })
+    .values(row)
     .onConflict((conflict) =>
       conflict.columns(['customer_id', 'seller_id', 'product_id']).doUpdateSet((eb) => ({
         name: eb.ref('excluded.name'),
@@ -34,19 +25,37 @@ export async function putLine(tx: Db, customerId: number, line: Line): Promise<n
         voucher: eb.ref('excluded.voucher'),
         version: eb.ref('excluded.version'),
       })),
-    )
-    .execute()
-  const { lines } = await tx
+    ),
+)
+
+const countLines = prepared((tx: Db, customerId: number) =>
+  tx
     .selectFrom('cart_items')
     .select((eb) => eb.fn.countAll<number>().as('lines'))
-    .where('customer_id', '=', customerId)
-    .executeTakeFirstOrThrow()
-  return lines
+    .where('customer_id', '=', customerId),
+)
+
+/** Puts a line in place of one for the same product; tells how many lines the cart has then. */
+export async function putLine(tx: Db, customerId: number, line: Line): Promise<number> {
+  const { sellerId, productId, productName, unitPrice, freightValue, quantity, voucher, version } = line
+  await openCart(tx, customerId)
+  await upsertLine(tx, {
+    customer_id: customerId,
+    seller_id: sellerId,
+    product_id: productId,
+    name: productName,
+    unit_price: unitPrice,
+    freight_value: freightValue,
+    quantity,
+    voucher,
+    version,
+  })
+  const { rows } = await countLines(tx, customerId)
+  return rows[0]!.lines
 }
 
-/** The lines of a cart in order of seller and product, each beside the product as it is known here. */
-export async function seenLines(db: Db, customerId: number): Promise<readonly SeenLine[]> {
-  const rows = await db
+const selectSeen = prepared((db: Db, customerId: number) =>
+  db
     .selectFrom('cart_items as i')
     .leftJoin('product_replicas as r', (join) =>
       join.onRef('r.seller_id', '=', 'i.seller_id').onRef('r.product_id', '=', 'i.product_id'),
@@ -55,8 +64,12 @@ export async function seenLines(db: Db, customerId: number): Promise<readonly Se
     .select(['r.price as seen_price', 'r.version as seen_version'])
     .where('i.customer_id', '=', customerId)
     .orderBy('i.seller_id')
-    .orderBy('i.product_id')
-    .execute()
+    .orderBy('i.product_id'),
+)
+
+/** The lines of a cart in order of seller and product, each beside the product as it is known here. */
+export async function seenLines(db: Db, customerId: number): Promise<readonly SeenLine[]> {
+  const { rows } = await selectSeen(db, customerId)
   return rows.map((row) => ({
     line: {
       sellerId: row.seller_id,
@@ -77,9 +90,31 @@ export async function cartExists(db: Db, customerId: number): Promise<boolean> {
   return row !== undefined
 }
 
+const deleteLines = prepared((tx: Db, customerId: number) => tx.deleteFrom('cart_items').where('customer_id', '=', customerId))
+
 export async function emptyCart(tx: Db, customerId: number): Promise<void> {
-  await tx.deleteFrom('cart_items').where('customer_id', '=', customerId).execute()
+  await deleteLines(tx, customerId)
 }
+
+const upsertHistory = prepared((tx: Db, row: CartTables['cart_history']) =>
+  tx
+    .insertInto('cart_history')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.columns(['customer_id', 'tid']).doUpdateSet((eb) => ({
+        checkout_id: eb.ref('excluded.checkout_id'),
+        items: eb.ref('excluded.items'),
+        dropped: eb.ref('excluded.dropped'),
+      })),
+    ),
+)
+
+const countCheckout = prepared((tx: Db, customerId: number) =>
+  tx
+    .updateTable('carts')
+    .set({ checkouts: sql`checkouts + 1` })
+    .where('customer_id', '=', customerId),
+)
 
 /** Keeps what was sent, and counts the checkout. `items` and `dropped` are kept as they were shown. */
 export async function recordCheckout(
@@ -88,16 +123,8 @@ export async function recordCheckout(
 ): Promise<void> {
   const { customerId, tid, checkoutId } = checkout
   const [items, dropped] = [JSON.stringify(checkout.items), JSON.stringify(checkout.dropped)]
-  await tx
-    .insertInto('cart_history')
-    .values({ customer_id: customerId, tid, checkout_id: checkoutId, items, dropped })
-    .onConflict((conflict) => conflict.columns(['customer_id', 'tid']).doUpdateSet({ checkout_id: checkoutId, items, dropped }))
-    .execute()
-  await tx
-    .updateTable('carts')
-    .set({ checkouts: sql`checkouts + 1` })
-    .where('customer_id', '=', customerId)
-    .execute()
+  await upsertHistory(tx, { customer_id: customerId, tid, checkout_id: checkoutId, items, dropped })
+  await countCheckout(tx, customerId)
 }
 
 /** A checkout as it was sent. */

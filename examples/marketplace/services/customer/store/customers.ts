@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'dure/data'
 import { isAfter } from '../../cursor.ts'
+import { prepared } from '../../prepared.ts'
 import type { CustomerTables } from './tables.ts'
 
 type Db = Kysely<CustomerTables>
@@ -45,11 +46,22 @@ function counted(read: Db) {
     .select(['n.success_payment_count', 'n.failed_payment_count', 'n.delivery_count', 'n.failed_reservation_count'])
 }
 
+const counting = (what: Count) =>
+  prepared((_tx: Db, customerId: number) => {
+    const column = sql.ref(what)
+    return sql`insert into counts (customer_id, ${column}) values (${customerId}, 1)
+      on conflict (customer_id) do update set ${column} = counts.${column} + 1`
+  })
+const COUNTING = {
+  success_payment_count: counting('success_payment_count'),
+  failed_payment_count: counting('failed_payment_count'),
+  delivery_count: counting('delivery_count'),
+  failed_reservation_count: counting('failed_reservation_count'),
+} as const satisfies Record<Count, unknown>
+
 /** Counts one more. */
 export async function count(tx: Db, customerId: number, what: Count): Promise<void> {
-  const column = sql.ref(what)
-  await sql`insert into counts (customer_id, ${column}) values (${customerId}, 1)
-    on conflict (customer_id) do update set ${column} = counts.${column} + 1`.execute(tx)
+  await COUNTING[what](tx, customerId)
 }
 
 export type CustomerTotals = {

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
+import { prepared } from '../../prepared.ts'
 import { advance, isBehind } from '../../progress.ts'
 import type { OrderStatus } from '../../values.ts'
 import type { PricedLine, Totals } from '../domain/totals.ts'
@@ -6,23 +7,48 @@ import type { OrderTables } from './tables.ts'
 
 type Db = Kysely<OrderTables>
 
+const selectOrdered = prepared((tx: Db, checkoutId: string) =>
+  tx.selectFrom('orders').select('order_id').where('checkout_id', '=', checkoutId),
+)
+
 export async function isOrdered(tx: Db, checkoutId: string): Promise<boolean> {
-  const row = await tx.selectFrom('orders').select('order_id').where('checkout_id', '=', checkoutId).executeTakeFirst()
-  return row !== undefined
+  return (await selectOrdered(tx, checkoutId)).rows.length > 0
 }
 
-/** The customer's next order number. Taken in the order's own transaction, so none is ever skipped. */
-export async function takeOrderId(tx: Db, customerId: number): Promise<number> {
-  const { next_order_id: next } = await tx
+const takeNext = prepared((tx: Db, customerId: number) =>
+  tx
     .insertInto('customer_orders')
     .values({ customer_id: customerId, next_order_id: 2 })
     .onConflict((conflict) =>
       conflict.column('customer_id').doUpdateSet({ next_order_id: sql`customer_orders.next_order_id + 1` }),
     )
-    .returning('next_order_id')
-    .executeTakeFirstOrThrow()
-  return next - 1
+    .returning('next_order_id'),
+)
+
+/** The customer's next order number. Taken in the order's own transaction, so none is ever skipped. */
+export async function takeOrderId(tx: Db, customerId: number): Promise<number> {
+  const { rows } = await takeNext(tx, customerId)
+  return rows[0]!.next_order_id - 1
 }
+
+const insertRow = prepared(
+  (tx: Db, row: Omit<OrderTables['orders'], 'payment_date' | 'delivered_carrier_date' | 'delivered_customer_date'>) =>
+    tx.insertInto('orders').values(row),
+)
+const insertItems = prepared((tx: Db, rows: readonly OrderTables['order_items'][]) => tx.insertInto('order_items').values(rows))
+const insertHistory = prepared((tx: Db, rows: readonly OrderTables['order_history'][]) =>
+  tx
+    .insertInto('order_history')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['customer_id', 'order_id', 'status'])
+        .doUpdateSet((eb) => ({ created_at: eb.ref('excluded.created_at') })),
+    ),
+)
+const selectStatus = prepared((tx: Db, { customerId, orderId }: { customerId: number; orderId: number }) =>
+  tx.selectFrom('orders').select('status').where('customer_id', '=', customerId).where('order_id', '=', orderId),
+)
 
 const DAYS_TO_DELIVER = 5 * 24 * 60 * 60 * 1000
 
@@ -41,46 +67,38 @@ export async function insertOrder(
 ): Promise<void> {
   const { customerId, orderId, now, lines, totals } = order
   const key = { customer_id: customerId, order_id: orderId }
-  await tx
-    .insertInto('orders')
-    .values({
+  await insertRow(tx, {
+    ...key,
+    checkout_id: order.checkoutId,
+    instance_id: order.instanceId,
+    invoice_number: order.invoiceNumber,
+    status: 'INVOICED',
+    purchase_date: now,
+    estimated_delivery_date: now + DAYS_TO_DELIVER,
+    count_items: lines.length,
+    total_items: totals.totalItems,
+    total_incentive: totals.totalIncentive,
+    total_amount: totals.totalAmount,
+    total_freight: totals.totalFreight,
+    total_invoice: totals.totalInvoice,
+  })
+  await insertItems(
+    tx,
+    lines.map((line) => ({
       ...key,
-      checkout_id: order.checkoutId,
-      instance_id: order.instanceId,
-      invoice_number: order.invoiceNumber,
-      status: 'INVOICED',
-      purchase_date: now,
-      estimated_delivery_date: now + DAYS_TO_DELIVER,
-      count_items: lines.length,
-      total_items: totals.totalItems,
-      total_incentive: totals.totalIncentive,
-      total_amount: totals.totalAmount,
-      total_freight: totals.totalFreight,
-      total_invoice: totals.totalInvoice,
-    })
-    .execute()
-  await tx
-    .insertInto('order_items')
-    .values(
-      lines.map((line) => ({
-        ...key,
-        order_item_id: line.orderItemId,
-        seller_id: line.sellerId,
-        product_id: line.productId,
-        product_name: line.productName,
-        unit_price: line.unitPrice,
-        quantity: line.quantity,
-        freight_value: line.freightValue,
-        total_items: line.totalItems,
-        total_incentive: line.totalIncentive,
-        total_amount: line.totalAmount,
-      })),
-    )
-    .execute()
-  await tx
-    .insertInto('order_history')
-    .values({ ...key, status: 'INVOICED', created_at: now })
-    .execute()
+      order_item_id: line.orderItemId,
+      seller_id: line.sellerId,
+      product_id: line.productId,
+      product_name: line.productName,
+      unit_price: line.unitPrice,
+      quantity: line.quantity,
+      freight_value: line.freightValue,
+      total_items: line.totalItems,
+      total_incentive: line.totalIncentive,
+      total_amount: line.totalAmount,
+    })),
+  )
+  await insertHistory(tx, [{ ...key, status: 'INVOICED', created_at: now }])
 }
 
 const DATE_OF: Partial<Record<OrderStatus, 'payment_date' | 'delivered_carrier_date' | 'delivered_customer_date'>> = {
@@ -94,12 +112,7 @@ const DATE_OF: Partial<Record<OrderStatus, 'payment_date' | 'delivered_carrier_d
  * knows best when its own step was.
  */
 export async function moveOrder(tx: Db, customerId: number, orderId: number, to: OrderStatus, at: number): Promise<void> {
-  const order = await tx
-    .selectFrom('orders')
-    .select('status')
-    .where('customer_id', '=', customerId)
-    .where('order_id', '=', orderId)
-    .executeTakeFirst()
+  const [order] = (await selectStatus(tx, { customerId, orderId })).rows
   if (order === undefined) return
   const passed = advance(order.status, to)
   if (passed.length === 0 && !isBehind(order.status, to)) return
@@ -117,13 +130,8 @@ export async function moveOrder(tx: Db, customerId: number, orderId: number, to:
       .where('order_id', '=', orderId)
       .execute()
   }
-  await tx
-    .insertInto('order_history')
-    .values(steps.map((status) => ({ customer_id: customerId, order_id: orderId, status, created_at: at })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['customer_id', 'order_id', 'status'])
-        .doUpdateSet((eb) => ({ created_at: eb.ref('excluded.created_at') })),
-    )
-    .execute()
+  await insertHistory(
+    tx,
+    steps.map((status) => ({ customer_id: customerId, order_id: orderId, status, created_at: at })),
+  )
 }

@@ -1,11 +1,22 @@
 import { sql, type Kysely } from 'dure/data'
 import { isAfter } from '../../cursor.ts'
+import { prepared } from '../../prepared.ts'
 import type { PaymentLine } from '../domain/lines.ts'
 import type { PaymentTables } from './tables.ts'
 
 type Db = Kysely<PaymentTables>
 type Card = Omit<PaymentTables['order_payment_cards'], 'customer_id' | 'order_id' | 'sequential'>
 export type PaymentRow = PaymentTables['order_payments'] & { [K in keyof Card]: Card[K] | null }
+
+const insertLines = prepared((tx: Db, rows: readonly PaymentTables['order_payments'][]) =>
+  tx
+    .insertInto('order_payments')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing()),
+)
+const insertCard = prepared((tx: Db, row: PaymentTables['order_payment_cards']) =>
+  tx.insertInto('order_payment_cards').values(row),
+)
 
 /** Keeps an order's payment. False when it was kept before. */
 export async function insertPayment(
@@ -14,17 +25,13 @@ export async function insertPayment(
 ): Promise<boolean> {
   const { customerId, orderId, lines, card } = payment
   const key = { customer_id: customerId, order_id: orderId }
-  const { numInsertedOrUpdatedRows } = await tx
-    .insertInto('order_payments')
-    .values(lines.map((line) => ({ ...key, ...line })))
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirst()
-  if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return false
+  const { changed } = await insertLines(
+    tx,
+    lines.map((line) => ({ ...key, ...line })),
+  )
+  if (changed === 0) return false
   if (card !== undefined) {
-    await tx
-      .insertInto('order_payment_cards')
-      .values({ ...key, sequential: 1, ...card })
-      .execute()
+    await insertCard(tx, { ...key, sequential: 1, ...card })
   }
   return true
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'dure/data'
 import { isAfter } from '../../cursor.ts'
+import { prepared } from '../../prepared.ts'
 import { tallyOf } from '../../tally.ts'
 import type { ShipmentTables } from './tables.ts'
 
@@ -7,15 +8,18 @@ type Db = Kysely<ShipmentTables>
 type Shipment = ShipmentTables['shipments']
 type Package = ShipmentTables['packages']
 
+const insertOne = prepared((tx: Db, row: Shipment) =>
+  tx
+    .insertInto('shipments')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing()),
+)
+const insertPackages = prepared((tx: Db, rows: readonly Package[]) => tx.insertInto('packages').values(rows))
+
 /** Keeps a shipment and its packages. False when there is one for the order already. */
 export async function insertShipment(tx: Db, shipment: Shipment, packages: readonly Package[]): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await tx
-    .insertInto('shipments')
-    .values(shipment)
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirst()
-  if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return false
-  await tx.insertInto('packages').values(packages).execute()
+  if ((await insertOne(tx, shipment)).changed === 0) return false
+  await insertPackages(tx, packages)
   return true
 }
 
