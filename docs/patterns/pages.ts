@@ -63,17 +63,17 @@ function line({ id, name, ko }: Row, language: 'en' | 'ko'): string {
   const pattern = language === 'en' ? `${name} · ${ko}` : `${ko} · ${name}`
   const part = proof?.part === undefined ? '' : ` (${proof.part[language]})`
   const state = proof === undefined ? text.not : `${text[proof.state]}${part}`
-  return `| ${id} | ${cell(pattern)} | ${cell(state)} | ${proof === undefined ? '' : links(proof, text)} |`
+  return `| ${id} | ${cell(pattern)} | ${cell(state)} | ${proof === undefined ? '' : links(proof, language)} |`
 }
 
-function links({ code, guide, tests }: Proof, text: Words): string {
+function links({ code, guide, tests }: Proof, language: 'en' | 'ko'): string {
+  const text = words[language]
+  const read = guide === undefined ? [] : [language === 'ko' ? guide.replace(/\.md$/, '.ko.md') : guide]
   const link = (label: string, paths: readonly string[]): string =>
     paths
       .map((path, index) => `[${label}${paths.length > 1 ? ` ${index + 1}` : ''}](${posix.relative('docs/patterns', path)})`)
       .join(' ')
-  return [link(text.code, code), link(text.guide, guide === undefined ? [] : [guide]), link(text.test, tests)]
-    .filter((part) => part !== '')
-    .join(' · ')
+  return [link(text.code, code), link(text.guide, read), link(text.test, tests)].filter((part) => part !== '').join(' · ')
 }
 
 function cell(text: string): string {
