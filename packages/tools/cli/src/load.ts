@@ -96,7 +96,8 @@ function reasonOf(cause: unknown): string {
       : ''
   const lines = stack.split('\n')
   // A syntax error begins with its place in the source; anything else has frames.
-  const place = /^(?:file:|\/|[A-Za-z]:\\).*:\d+$/.test(lines[0] ?? '') ? lines.slice(0, 3) : []
+  const placed = /^(?:file:|\/|[A-Za-z]:\\).*:\d+$/.test(lines[0] ?? '')
+  const place = placed ? lines.slice(0, 4).filter((line) => line !== '' && !line.startsWith(name)) : []
   const frames = lines.filter((line) => /^\s+at /.test(line) && !line.includes('node:internal')).slice(0, 5)
   return [message, ...place.map((line) => `  ${line}`), ...frames].join('\n') + hint
 }

@@ -23,7 +23,7 @@ export type Shell = CommandContext & {
 export type Output = { readonly write: (text: string) => void }
 
 /** Documented in `dure --help`. */
-export const EXIT = Object.freeze({ done: 0, failed: 1, misuse: 2 })
+export const EXIT: { readonly done: 0; readonly failed: 1; readonly misuse: 2 } = Object.freeze({ done: 0, failed: 1, misuse: 2 })
 
 /** An error whose message is all a user needs: no stack is shown. */
 export class CliError extends Error {
@@ -45,9 +45,17 @@ export function say(shell: Shell, text: string): void {
   shell.process.stderr.write(`${text}\n`)
 }
 
-const CODES = Object.freeze({ bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] })
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+const CODES: Readonly<Record<Style, readonly [on: number, off: number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+}
 
-export function paint(shell: { readonly color: boolean }, style: keyof typeof CODES, text: string): string {
+export function paint(shell: { readonly color: boolean }, style: Style, text: string): string {
   const [on, off] = CODES[style]
   return shell.color && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text
 }

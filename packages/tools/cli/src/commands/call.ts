@@ -7,6 +7,7 @@ import { dataDirectory } from '../data.ts'
 import { CliError, EXIT, paint, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import type { chooseCall } from './choose.ts'
+import { dataFlag } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
 
@@ -26,13 +27,7 @@ export const callCommand: Command<Shell> = buildCommand({
   },
   parameters: {
     flags: {
-      data: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        placeholder: 'DIR',
-        brief: 'Data directory of the system (default .dure, or DURE_DATA)',
-      },
+      data: dataFlag,
       timeout: { kind: 'parsed', parse: seconds, optional: true, placeholder: 'SECONDS', brief: 'How long the call may take' },
       idempotencyKey: {
         kind: 'parsed',

@@ -8,7 +8,7 @@ import { paint, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
-import { parsePort } from './start.ts'
+import { dataFlag, portFlag, systemParameter } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly port?: readonly Port[] }
 
@@ -26,26 +26,10 @@ export const devCommand: Command<Shell> = buildCommand({
   },
   parameters: {
     flags: {
-      data: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        placeholder: 'DIR',
-        brief: 'Where it keeps its files (default .dure, or DURE_DATA)',
-      },
-      port: {
-        kind: 'parsed',
-        parse: parsePort,
-        optional: true,
-        variadic: true,
-        placeholder: '[DOOR=]N',
-        brief: 'Port of a door, instead of the one its system says',
-      },
+      data: dataFlag,
+      port: portFlag,
     },
-    positional: {
-      kind: 'tuple',
-      parameters: [{ parse: String, optional: true, placeholder: 'system.ts', brief: 'The system file' }],
-    },
+    positional: { kind: 'tuple', parameters: [systemParameter] },
   },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)

@@ -8,6 +8,7 @@ import { contractsOf, loadSystem } from '../load.ts'
 import { markdown } from '../markdown.ts'
 import { CliError, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
+import { systemParameter } from './parameters.ts'
 
 type Format = 'openapi' | 'asyncapi' | 'markdown' | 'contract'
 type Flags = { readonly format: Format; readonly out?: string }
@@ -41,10 +42,7 @@ export const docsCommand: Command<Shell> = buildCommand({
         brief: 'Write to this file',
       },
     },
-    positional: {
-      kind: 'tuple',
-      parameters: [{ parse: String, optional: true, placeholder: 'system.ts', brief: 'The system file' }],
-    },
+    positional: { kind: 'tuple', parameters: [systemParameter] },
   },
   async func(this: Shell, flags: Flags, file?: string): Promise<void> {
     const { system } = await loadSystem(file, this.cwd)

@@ -6,6 +6,7 @@ import { describeSystem } from '../listing.ts'
 import { contractsOf, loadSystem } from '../load.ts'
 import { CliError, EXIT, print } from '../shell.ts'
 import type { Shell } from '../shell.ts'
+import { systemParameter } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly json?: boolean }
 
@@ -33,10 +34,7 @@ export const listCommand: Command<Shell> = buildCommand({
       },
       json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' },
     },
-    positional: {
-      kind: 'tuple',
-      parameters: [{ parse: String, optional: true, placeholder: 'system.ts', brief: 'The system file' }],
-    },
+    positional: { kind: 'tuple', parameters: [systemParameter] },
   },
   async func(this: Shell, flags: Flags, file?: string): Promise<void> {
     if (flags.data !== undefined && file !== undefined) {
