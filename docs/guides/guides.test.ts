@@ -119,6 +119,11 @@ for (const path of translated) {
   })
 }
 
+test('the first service of README.md is the one that can be run', () => {
+  const [first] = blocksOf(read('README.md')).filter(({ language }) => language === 'ts')
+  assert.equal(first!.text, read('examples/first-service/system.ts'))
+})
+
 test('the table of statuses is the one in the code', async () => {
   const code = `import { STATUSES } from 'dure/contract'
     for (const [name, { http, retryable, meaning }] of Object.entries(STATUSES))
