@@ -1,4 +1,5 @@
-import type { Invariant } from './invariants.ts'
+/** Something that must hold, whether it does, and the numbers that were compared. */
+export type Invariant = { readonly name: string; readonly ok: boolean; readonly detail: string }
 
 /** Gathers what is wrong while a check goes over many things, and keeps the first few as examples. */
 export type Findings = {

@@ -1,6 +1,5 @@
-import { findings, money, number, sum } from './finding.ts'
+import { findings, money, number, sum, type Invariant } from './finding.ts'
 import type { DashboardFact, Facts, Observed, OrderFact } from './facts.ts'
-import type { Invariant } from './invariants.ts'
 import { isPaid, ORDER_STATUS_OF, STATUS_ORDER } from './statuses.ts'
 
 /** Orders, and what payment, shipment, seller and customer know of them. */

@@ -1,6 +1,5 @@
-import { findings, number, sum } from './finding.ts'
+import { findings, number, sum, type Invariant } from './finding.ts'
 import type { Facts, Observed } from './facts.ts'
-import type { Invariant } from './invariants.ts'
 
 /** Products, the carts' replicas of them, and the stock. */
 export function checkCatalogue(facts: Facts, observed: Observed): Invariant[] {

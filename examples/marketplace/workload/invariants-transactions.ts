@@ -1,6 +1,5 @@
-import { findings, number, sum } from './finding.ts'
+import { findings, number, sum, type Invariant } from './finding.ts'
 import type { Facts, MarkFact, Observed } from './facts.ts'
-import type { Invariant } from './invariants.ts'
 import { isPaid } from './statuses.ts'
 
 /** Every transaction that was accepted ended, once, and left what its end says. */

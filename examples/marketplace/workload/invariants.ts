@@ -1,10 +1,10 @@
 import { checkBookkeeping } from './invariants-bookkeeping.ts'
 import { checkCatalogue } from './invariants-catalogue.ts'
 import { checkTransactions } from './invariants-transactions.ts'
+import type { Invariant } from './finding.ts'
 import { NOTHING_OBSERVED, type Facts, type Observed } from './facts.ts'
 
-/** Something that must hold, whether it does, and the numbers that were compared. */
-export type Invariant = { readonly name: string; readonly ok: boolean; readonly detail: string }
+export type { Invariant }
 
 /**
  * Everything that must hold once the marketplace is quiet. `observed` is what somebody who sent transactions
