@@ -48,9 +48,13 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   const directory = resolve(flags.data)
   await usable(directory, flags.data)
   const file = join(directory, 'provider', 'charges.sqlite')
-  const own = flags.provider === undefined ? await startProviderProcess({ file, seed: flags.seed, warn }) : undefined
-  if (own !== undefined) steps.push(own.stop)
-  const provider = httpProvider({ url: flags.provider ?? own!.url })
+  // It takes as long to start as everything else, so it does so beside it.
+  const own = flags.provider === undefined ? startProviderProcess({ file, seed: flags.seed, warn }) : undefined
+  const url = flags.provider ?? own!.then((child) => child.url)
+  // Whether it started is asked at the end, and in vain when something else fails first.
+  Promise.all([own, url]).catch(() => {})
+  steps.push(async () => (await own?.catch(() => undefined))?.stop())
+  const provider = httpProvider({ url })
   steps.push(provider.close)
   const door = rest({ port: flags.port, host: flags.host })
   const { durability } = flags
@@ -62,6 +66,7 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   })
   const running = await start(system, { directory, log })
   steps.push(running.stop)
+  await own
   return running
 }
 

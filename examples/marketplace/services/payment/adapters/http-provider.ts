@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import type { Pool } from 'undici'
 import type { Charge, Outcome, PaymentProvider } from '../domain/provider.ts'
 
 /** No usable answer came from the payment provider. Whether it charged is not known; the same key may be tried again. */
@@ -10,17 +10,24 @@ export type HttpProvider = PaymentProvider & { readonly close: () => Promise<voi
 
 /** A provider spoken to over HTTP. It makes one attempt a charge: trying again is the message's business, which outlives a crash. */
 export function httpProvider(options: {
-  /** Where the provider listens, e.g. `http://127.0.0.1:9000`. */
-  readonly url: string
+  /** Where the provider listens, e.g. `http://127.0.0.1:9000`; or will, once it is up. */
+  readonly url: string | Promise<string>
   /** Milliseconds to wait for an answer. Default 2,000. */
   readonly timeout?: number
 }): HttpProvider {
   const { url, timeout = 2_000 } = options
-  const pool = new Pool(url, { connections: 32, connectTimeout: timeout, headersTimeout: timeout, bodyTimeout: timeout })
+  let pool: Promise<Pool> | undefined
+  // Loaded when it is needed: the client is a tenth of what a marketplace at rest takes in memory.
+  const open = async (): Promise<Pool> => {
+    const [{ Pool }, origin] = await Promise.all([import('undici'), url])
+    return new Pool(origin, { connections: 32, connectTimeout: timeout, headersTimeout: timeout, bodyTimeout: timeout })
+  }
 
   const send = async (path: string, headers: Record<string, string>, body: unknown, signal?: AbortSignal): Promise<unknown> => {
     try {
-      const { statusCode, body: answer } = await pool.request({
+      const { statusCode, body: answer } = await (
+        await (pool ??= open())
+      ).request({
         method: 'POST',
         path,
         headers: { 'content-type': 'application/json', ...headers },
@@ -28,13 +35,14 @@ export function httpProvider(options: {
         signal: signal ?? null,
       })
       const text = await answer.text()
-      if (statusCode !== 200)
+      if (statusCode !== 200) {
         throw new ProviderError(`The payment provider answered ${statusCode} to ${path}: ${text.slice(0, 200)}`)
+      }
       return JSON.parse(text) as unknown
     } catch (cause) {
       if (cause instanceof ProviderError) throw cause
       const { message } = cause as Error
-      throw new ProviderError(`Cannot get an answer of the payment provider at ${url}: ${message}`, { cause })
+      throw new ProviderError(`Cannot get an answer of the payment provider at ${await url}: ${message}`, { cause })
     }
   }
 
@@ -44,7 +52,7 @@ export function httpProvider(options: {
     forget: async () => {
       await send('/forget', {}, {})
     },
-    close: () => pool.destroy(),
+    close: async () => (await pool?.catch(() => undefined))?.destroy(),
   }
 }
 
