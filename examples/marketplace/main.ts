@@ -39,7 +39,7 @@ async function main(words: readonly string[]): Promise<void> {
     await aborted(stopping)
     say('Stopping: finishing what is under way; once more to end at once')
   } finally {
-    for (const step of steps.reverse()) await step()
+    for (const step of steps.toReversed()) await step()
   }
 }
 

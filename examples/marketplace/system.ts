@@ -36,5 +36,5 @@ export function marketplace({ provider, timers = realRuntime().timers, ...rest }
 
 /** As the command line runs it: `dure dev`, with a payment provider that listens at PAYMENT_PROVIDER_URL. */
 const url = process.env['PAYMENT_PROVIDER_URL'] ?? 'http://127.0.0.1:8090'
-// oxlint-disable-next-line import/no-default-export -- the system file's one export is what the command line loads
+// The one thing that the command line loads.
 export default marketplace({ provider: httpProvider({ url }), doors: [rest()] })
