@@ -11,7 +11,12 @@ export type Inbox = {
    * is nothing left to do but to acknowledge it.
    */
   readonly mark: (tx: StoreTransaction, consumer: string, messageId: string) => Promise<boolean>
+  /** Marks many at once; answers those that had not been marked before. An id given twice is answered once. */
+  readonly markAll: (tx: StoreTransaction, consumer: string, messageIds: readonly string[]) => Promise<Set<string>>
 }
+
+/** Rows of one statement: a few sizes only, so that few statements are prepared. */
+const SIZES = [64, 16, 4, 1] as const
 
 /** Marks after which a step of tidying is taken, and the marks a step looks at. */
 const [EVERY, STEP] = [256, 512]
@@ -50,7 +55,27 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
     }
   }
 
+  const markAll: Inbox['markAll'] = async (tx, consumer, messageIds) => {
+    const fresh = new Set<string>()
+    const now = clock.now()
+    let at = 0
+    for (const size of SIZES) {
+      for (; messageIds.length - at >= size; at += size) {
+        const rows = await tx.all(
+          insertOf(size),
+          messageIds.slice(at, at + size).flatMap((id) => [consumer, id, now]),
+        )
+        for (const row of rows) fresh.add(row['message_id'] as string)
+      }
+    }
+    const before = marks
+    marks += messageIds.length
+    if (Math.floor(marks / EVERY) > Math.floor(before / EVERY)) await tidy(tx)
+    return fresh
+  }
+
   return {
+    markAll,
     mark: async (tx, consumer, messageId) => {
       if (++marks % EVERY === 0) await tidy(tx)
       const changed = await tx.run(
@@ -60,4 +85,9 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
       return changed === 1
     },
   }
+}
+
+function insertOf(rows: number): string {
+  const values = Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')
+  return `INSERT INTO dure_inbox (consumer, message_id, seen_at) VALUES ${values} ON CONFLICT (consumer, message_id) DO NOTHING RETURNING message_id`
 }

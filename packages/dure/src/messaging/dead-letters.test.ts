@@ -16,8 +16,11 @@ async function withDead(t: TestContext): Promise<{ rig: Rig; consumer: Consumer;
       throw new Error('out of stock')
     }),
   ])
+  // One after another: keys of different partitions have no order among themselves.
   await rig.publish('a', 1, 2, 3)
+  await until(() => consumer.status().dead === 3)
   await rig.publish('b', 1)
+  await until(() => consumer.status().dead === 4)
   await rig.publish('c', 1, 2)
   await rig.quiet(consumer)
   await until(() => consumer.status().dead === 6)
