@@ -11,6 +11,7 @@ import { createParkedTables } from './parked-rows.ts'
 import { openParked, type Parked } from './parked.ts'
 import { createPermits, type Permits } from './permits.ts'
 import type { RetryPolicy } from './retry.ts'
+import { createTogether } from './together.ts'
 
 /** What a consumer does with the messages of one topic, or with the work of one queue. */
 export type ConsumerReaction = Effect & {
@@ -94,7 +95,15 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
     for (const reaction of reactions) {
       const start = reaction.kind === 'topic' ? startTopic : startQueue
       running.push(
-        await start({ ...options, limits, permits, reaction, suspicion: life.suspicion, consumer: `${group}/${reaction.name}` }),
+        await start({
+          ...options,
+          limits,
+          permits,
+
+          reaction,
+          suspicion: life.suspicion,
+          consumer: `${group}/${reaction.name}`,
+        }),
       )
     }
   } catch (error) {
@@ -155,7 +164,8 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
       })
     },
   })
-  const lanes = createLanes({ store, inbox, consumer, decode, effect: reaction, concurrency, parked, tally })
+  const together = createTogether({ store, inbox, consumer })
+  const lanes = createLanes({ store, inbox, consumer, decode, effect: reaction, concurrency, parked, tally, together })
   /** Messages still to be read with care, by partition. */
   const careful = new Map<number, number>()
   /** Partitions whose last batch ended in trouble with the store. */

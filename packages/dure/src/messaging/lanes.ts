@@ -3,6 +3,7 @@ import type { Inbox, Store, StoreTransaction } from '../data/data.ts'
 import type { Decoder } from './decode.ts'
 import type { Arrival } from './arrival.ts'
 import type { Parked } from './parked.ts'
+import type { Share, Together } from './together.ts'
 
 /** A message with its data read. */
 export type Received = { readonly message: Message; readonly data: unknown }
@@ -45,8 +46,9 @@ export function createLanes(options: {
   concurrency: number
   parked: Parked
   tally: Tally
+  together: Together
 }): (messages: readonly Message[], alone: boolean) => Promise<void> {
-  const { store, inbox, consumer, decode, effect, concurrency, parked, tally } = options
+  const { store, inbox, consumer, decode, effect, concurrency, parked, tally, together } = options
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
   // asked for at once, and one key still happens in order.
   const inOneGo = effect.prepare === undefined && store.dialect === 'sqlite'
@@ -100,37 +102,22 @@ export function createLanes(options: {
     }
   }
 
-  /**
-   * The whole batch in one transaction: the usual case, in which nothing fails, costs one transaction instead of
-   * many. If anything fails, all of it is rolled back and each message gets a transaction of its own.
-   */
   const passTogether = async (passages: readonly Passage[]): Promise<void> => {
     for (const passage of passages) {
       if (passage.outcome === undefined && passage.previous?.outcome !== undefined) passage.outcome = 'behind'
     }
     const able = passages.filter(({ outcome }) => outcome === undefined)
-    if (able.length > 1 && (await allAtOnce(able))) return
-    await Promise.all(able.map(pass))
+    if (able.length === 0) return
+    const fresh = await together(able.map(shareOf))
+    if (fresh === 'alone') return void (await Promise.all(able.map(pass)))
+    const left = new Set(fresh)
+    for (const passage of able) passage.outcome = left.delete(passage.message.id) ? 'handled' : 'duplicate'
   }
 
-  const allAtOnce = async (passages: readonly Passage[]): Promise<boolean> => {
-    try {
-      const fresh = await store.transaction(async (tx) => {
-        const ids = passages.map(({ message }) => message.id)
-        const marked = await inbox.markAll(tx, consumer, ids)
-        const left = new Set(marked)
-        for (const { message, data } of passages) {
-          // The same message may be in the batch twice: its effect happens for the first.
-          if (left.delete(message.id)) await effect.handle({ message, data }, tx, undefined)
-        }
-        return marked
-      })
-      for (const passage of passages) passage.outcome = fresh.delete(passage.message.id) ? 'handled' : 'duplicate'
-      return true
-    } catch {
-      return false
-    }
-  }
+  const shareOf = ({ message, data }: Passage): Share => ({
+    messageId: message.id,
+    handle: (tx) => effect.handle({ message, data }, tx, undefined),
+  })
 
   const pass = async (passage: Passage): Promise<void> => {
     if (passage.outcome !== undefined) return
