@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { AnyEvent, EventInput } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -97,4 +97,4 @@ export type StoreTransaction = {
 
 export type SqlValue = string | number | bigint | Uint8Array | null
 export type SqlRow = Readonly<Record<string, SqlValue>>
-export type { Kysely, RawBuilder }
+export type { Kysely }
