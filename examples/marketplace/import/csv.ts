@@ -22,8 +22,20 @@ export async function* readCsv<Column extends string>(options: {
   columns: readonly Column[]
   rejects: Rejects
 }): AsyncGenerator<Row<Column>> {
+  const lines = readLines(options.file)
+  try {
+    yield* rowsOf(pushback(lines), options)
+  } finally {
+    // A header of another file, or a reader who has seen enough: the file is closed all the same.
+    await lines.return(undefined)
+  }
+}
+
+async function* rowsOf<Column extends string>(
+  source: Source,
+  options: { file: string; columns: readonly Column[]; rejects: Rejects },
+): AsyncGenerator<Row<Column>> {
   const { file, columns, rejects } = options
-  const source = pushback(readLines(file))
   const header = await readHeader(source, file, columns)
   const places = columns.map((column) => [column, header.indexOf(column)] as const)
   for (let line = await source.next(); line; line = await source.next()) {
