@@ -9,7 +9,7 @@ import { auditDatabase } from './store/tables.ts'
 /** Marks read at once for a stream. */
 const BATCH = 500
 /** Milliseconds between two looks when nothing is new. */
-const PAUSE = 5
+const PAUSE = 10
 
 /** The log of transactions that have ended. */
 export function audit(timers: Timers): Service<typeof Audit> {

@@ -27,8 +27,8 @@ export const cart: Service<typeof Cart> = service(Cart, {
     add: async ({ customerId, ...item }, { database }) => {
       if (item.quantity < 1) throw InvalidQuantity({ quantity: item.quantity })
       await database.transaction(async (tx) => {
-        const lines = await putLine(tx, customerId, lineOf(item))
-        if (lines > MOST_LINES) throw CartFull({ customerId, most: MOST_LINES })
+        const fits = await putLine(tx, customerId, lineOf(item), MOST_LINES)
+        if (!fits) throw CartFull({ customerId, most: MOST_LINES })
       })
     },
 

@@ -6,7 +6,7 @@ export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
 export { bindDatabase, bindTransaction, type BindOptions, type Origin } from './bind.ts'
 export { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
-export { createInbox, type Inbox } from './inbox.ts'
+export { createInbox, type Inbox, type Mark } from './inbox.ts'
 export type {
   Database,
   DatabaseAdapter,

@@ -37,6 +37,27 @@ check('an effect that fails leaves no mark, so that the message has it the next 
   assert.equal(await mark(store, inbox, 'a'), false)
 })
 
+check('marks made together are all new, or nothing is known of them', async ({ open }) => {
+  const store = await open()
+  const inbox = createInbox({ runtime: virtualRuntime() })
+  const marksOf = (...ids: readonly number[]) => ids.map((id) => ({ consumer: `consumer-${id % 3}`, messageId: String(id) }))
+  const markAll = (...ids: readonly number[]): Promise<boolean> =>
+    store.transaction(async (tx) => {
+      if (await inbox.markAll(tx, marksOf(...ids))) return true
+      throw new Error('some were known')
+    })
+  const hundred = Array.from({ length: 100 }, (_, i) => i)
+  assert.equal(await markAll(...hundred), true)
+  assert.equal(await marksLeft(store), 100)
+  await assert.rejects(markAll(100, 101, 57, 102), /some were known/)
+  await assert.rejects(markAll(100, 101, 101), /some were known/)
+  assert.equal(await markAll(100, 101, 102), true)
+  assert.equal(await marksLeft(store), 103)
+  // The same message is another mark for another consumer.
+  assert.equal(await mark(store, inbox, '100', 'consumer-2'), true)
+  assert.equal(await mark(store, inbox, '100', 'consumer-1'), false)
+})
+
 check('marks are kept for their time and not for ever', async ({ open }) => {
   const store = await open()
   const runtime = virtualRuntime()

@@ -11,12 +11,17 @@ export type Inbox = {
    * is nothing left to do but to acknowledge it.
    */
   readonly mark: (tx: StoreTransaction, consumer: string, messageId: string) => Promise<boolean>
-  /** Marks many at once; answers those that had not been marked before. An id given twice is answered once. */
-  readonly markAll: (tx: StoreTransaction, consumer: string, messageIds: readonly string[]) => Promise<Set<string>>
+  /**
+   * Marks many at once, at a fraction of the cost. True when none of them had been marked before. False when some had,
+   * or one was given twice: which ones is not known, so the transaction is to be rolled back and each message tried alone.
+   */
+  readonly markAll: (tx: StoreTransaction, marks: readonly Mark[]) => Promise<boolean>
 }
 
-/** Rows of one statement: a few sizes only, so that few statements are prepared. */
-const SIZES = [64, 16, 4, 1] as const
+export type Mark = { readonly consumer: string; readonly messageId: string }
+
+/** Rows of one statement, beyond which it has one of these sizes: so few statements are prepared. */
+const [MANY, MOST] = [16, 64]
 
 /** Marks after which a step of tidying is taken, and the marks a step looks at. */
 const [EVERY, STEP] = [256, 512]
@@ -30,7 +35,7 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
   const { clock } = runtime
   let marks = 0
   /** Where the next step of tidying starts. */
-  let from: readonly [consumer: string, messageId: string] = ['', '']
+  let from: readonly [messageId: string, consumer: string] = ['', '']
 
   /**
    * Walks through the table in order of its key, twice as fast as it grows: every mark is met again and again
@@ -38,56 +43,57 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
    */
   const tidy = async (tx: StoreTransaction): Promise<void> => {
     const [end] = await tx.all(
-      `SELECT consumer, message_id FROM dure_inbox WHERE (consumer, message_id) > (?, ?) ORDER BY consumer, message_id LIMIT 1 OFFSET ${STEP - 1}`,
+      `SELECT message_id, consumer FROM dure_inbox WHERE (message_id, consumer) > (?, ?) ORDER BY message_id, consumer LIMIT 1 OFFSET ${STEP - 1}`,
       from,
     )
     const expired = clock.now() - retention
     if (end === undefined) {
-      await tx.run('DELETE FROM dure_inbox WHERE (consumer, message_id) > (?, ?) AND seen_at < ?', [...from, expired])
+      await tx.run('DELETE FROM dure_inbox WHERE (message_id, consumer) > (?, ?) AND seen_at < ?', [...from, expired])
       from = ['', '']
     } else {
-      const to = [String(end['consumer']), String(end['message_id'])] as const
+      const to = [String(end['message_id']), String(end['consumer'])] as const
       await tx.run(
-        'DELETE FROM dure_inbox WHERE (consumer, message_id) > (?, ?) AND (consumer, message_id) <= (?, ?) AND seen_at < ?',
+        'DELETE FROM dure_inbox WHERE (message_id, consumer) > (?, ?) AND (message_id, consumer) <= (?, ?) AND seen_at < ?',
         [...from, ...to, expired],
       )
       from = to
     }
   }
 
-  const markAll: Inbox['markAll'] = async (tx, consumer, messageIds) => {
-    const fresh = new Set<string>()
+  const markAll: Inbox['markAll'] = async (tx, wanted) => {
     const now = clock.now()
-    let at = 0
-    for (const size of SIZES) {
-      for (; messageIds.length - at >= size; at += size) {
-        const rows = await tx.all(
-          insertOf(size),
-          messageIds.slice(at, at + size).flatMap((id) => [consumer, id, now]),
-        )
-        for (const row of rows) fresh.add(row['message_id'] as string)
-      }
+    let changed = 0
+    for (let from = 0; from < wanted.length;) {
+      const left = wanted.length - from
+      const size = left >= MOST ? MOST : Math.min(left, MANY)
+      const some = wanted.slice(from, from + size)
+      changed += await tx.run(
+        insertOf(size),
+        some.flatMap(({ consumer, messageId }) => [messageId, consumer, now]),
+      )
+      from += size
     }
+    if (changed < wanted.length) return false
     const before = marks
-    marks += messageIds.length
+    marks += wanted.length
     if (Math.floor(marks / EVERY) > Math.floor(before / EVERY)) await tidy(tx)
-    return fresh
+    return true
   }
 
   return {
     markAll,
     mark: async (tx, consumer, messageId) => {
       if (++marks % EVERY === 0) await tidy(tx)
-      const changed = await tx.run(
-        'INSERT INTO dure_inbox (consumer, message_id, seen_at) VALUES (?, ?, ?) ON CONFLICT (consumer, message_id) DO NOTHING',
-        [consumer, messageId, clock.now()],
-      )
+      const changed = await tx.run(insertOf(1), [messageId, consumer, clock.now()])
       return changed === 1
     },
   }
 }
 
+const inserts: string[] = []
+
 function insertOf(rows: number): string {
-  const values = Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')
-  return `INSERT INTO dure_inbox (consumer, message_id, seen_at) VALUES ${values} ON CONFLICT (consumer, message_id) DO NOTHING RETURNING message_id`
+  return (inserts[rows] ??=
+    `INSERT INTO dure_inbox (message_id, consumer, seen_at) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')} ` +
+    'ON CONFLICT (message_id, consumer) DO NOTHING')
 }

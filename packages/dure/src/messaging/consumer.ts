@@ -11,7 +11,7 @@ import { createParkedTables } from './parked-rows.ts'
 import { openParked, type Parked } from './parked.ts'
 import { createPermits, type Permits } from './permits.ts'
 import type { RetryPolicy } from './retry.ts'
-import { createTogether } from './together.ts'
+import { createTogether, type Together } from './together.ts'
 
 /** What a consumer does with the messages of one topic, or with the work of one queue. */
 export type ConsumerReaction = Effect & {
@@ -87,6 +87,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
   await createParkedTables(store)
   const life = await beginLife({ store, runtime, log: options.log, consumer: group })
   const permits = createPermits(limits.inHand)
+  const together = createTogether({ store, inbox: options.inbox })
   const running: RunningReaction[] = []
   const stopAll = async (): Promise<void> => {
     await Promise.all(running.map((reaction) => reaction.stop()))
@@ -99,7 +100,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
           ...options,
           limits,
           permits,
-
+          together,
           reaction,
           suspicion: life.suspicion,
           consumer: `${group}/${reaction.name}`,
@@ -135,6 +136,7 @@ type RunningReaction = {
 type StartReaction = ConsumerOptions & {
   readonly limits: ConsumerLimits
   readonly permits: Permits
+  readonly together: Together
   readonly reaction: ConsumerReaction
   readonly consumer: string
   /** Batches of each partition to be read with care; 0 when the process before this one ended as it should. */
@@ -142,7 +144,7 @@ type StartReaction = ConsumerOptions & {
 }
 
 async function startTopic(options: StartReaction): Promise<RunningReaction> {
-  const { store, inbox, broker, runtime, log, limits, permits, reaction, consumer, suspicion } = options
+  const { store, inbox, broker, runtime, log, limits, permits, together, reaction, consumer, suspicion } = options
   const { event, retry, concurrency } = reaction
   const tally: Tally = { handled: 0, duplicates: 0, parked: 0 }
   const decode = decoderOf(event)
@@ -164,7 +166,6 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
       })
     },
   })
-  const together = createTogether({ store, inbox, consumer })
   const lanes = createLanes({ store, inbox, consumer, decode, effect: reaction, concurrency, parked, tally, together })
   /** Messages still to be read with care, by partition. */
   const careful = new Map<number, number>()

@@ -12,13 +12,26 @@ export type Decoder = (message: Message) => unknown
 export function decoderOf(event: AnyEvent): Decoder {
   const wire = wireOf(event.schema, 'output')
   const check = checkOf(event.schema)
+  const right = rightOf(event)
   return (message) => {
     const json = upcast(event, message, parseJson(event, message))
     const value = wire.plain ? json : wire.fromJson(json)
+    if (right.has(message)) return value
     const issues = check?.(value)
     if (issues instanceof Promise) return issues.then((found) => accept(event, message, value, found))
-    return accept(event, message, value, issues)
+    accept(event, message, value, issues)
+    if (Object.isFrozen(message)) right.add(message)
+    return value
   }
+}
+
+/** A broker in this process brings every group the same frozen message: what one found right the others need not judge. */
+const judged = new WeakMap<AnyEvent, WeakSet<Message>>()
+
+function rightOf(event: AnyEvent): WeakSet<Message> {
+  let right = judged.get(event)
+  if (right === undefined) judged.set(event, (right = new WeakSet()))
+  return right
 }
 
 function parseJson(event: AnyEvent, message: Message): unknown {

@@ -108,13 +108,13 @@ export function createLanes(options: {
     }
     const able = passages.filter(({ outcome }) => outcome === undefined)
     if (able.length === 0) return
-    const fresh = await together(able.map(shareOf))
-    if (fresh === 'alone') return void (await Promise.all(able.map(pass)))
-    const left = new Set(fresh)
-    for (const passage of able) passage.outcome = left.delete(passage.message.id) ? 'handled' : 'duplicate'
+    const outcome = await together(able.map(shareOf))
+    if (outcome === 'alone') await Promise.all(able.map(pass))
+    else for (const passage of able) passage.outcome = 'handled'
   }
 
   const shareOf = ({ message, data }: Passage): Share => ({
+    consumer,
     messageId: message.id,
     handle: (tx) => effect.handle({ message, data }, tx, undefined),
   })

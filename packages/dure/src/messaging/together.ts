@@ -1,28 +1,42 @@
-import type { Inbox, Store, StoreTransaction } from '../data/data.ts'
+import type { Inbox, Mark, Store, StoreTransaction } from '../data/data.ts'
 
 /** One message's part of a shared transaction. */
-export type Share = {
-  readonly messageId: string
+export type Share = Mark & {
   readonly handle: (tx: StoreTransaction) => Promise<void> | void
 }
 
 /**
- * One transaction for whatever a reaction has to do when its turn to write comes: the batches of all partitions
- * that arrived meanwhile, marked in one statement, handled one after another. That is the usual case, in which
- * nothing fails, at the cost of one transaction instead of many. If anything fails all of it is rolled back, and
- * each message is to have a transaction of its own.
+ * One transaction for whatever a service's reactions have to do when its turn to write comes: the batches of all
+ * topics and partitions that arrived meanwhile, marked in one statement, handled one after another. That is the usual
+ * case, in which everything is new and nothing fails, at the cost of one transaction instead of many. Otherwise all
+ * of it is rolled back, and each message is to have a transaction of its own (`alone`).
+ * A reaction that has failed shares with no other until it succeeds, so that its neighbours do not pay for it.
  */
-export type Together = (shares: readonly Share[]) => Promise<ReadonlySet<string> | 'alone'>
+export type Together = (shares: readonly Share[]) => Promise<'done' | 'alone'>
 
 /** Messages that share a transaction, at most: what is rolled back together when one of them fails. */
 const MOST = 256
 
-type Group = { readonly shares: Share[]; done: Promise<ReadonlySet<string> | 'alone'> }
+type Group = { readonly shares: Share[]; done: Promise<'done' | 'alone'> }
 
-export function createTogether(options: { store: Store; inbox: Inbox; consumer: string }): Together {
-  const { store, inbox, consumer } = options
+export function createTogether(options: { store: Store; inbox: Inbox }): Together {
+  const { store, inbox } = options
   /** The group that still takes more: its transaction has been asked for and has not begun. */
   let open: Group | undefined
+  /** Consumers whose last try ended in a rollback that was theirs. */
+  const failing = new Set<string>()
+
+  const handleAll = async (shares: readonly Share[], tx: StoreTransaction): Promise<void> => {
+    if (!(await inbox.markAll(tx, shares))) throw new Error('Some of the messages had been marked before')
+    for (const share of shares) {
+      try {
+        await share.handle(tx)
+      } catch (error) {
+        failing.add(share.consumer)
+        throw error
+      }
+    }
+  }
 
   const begin = (): Group => {
     const group: Group = { shares: [], done: Promise.resolve('alone') }
@@ -30,28 +44,29 @@ export function createTogether(options: { store: Store; inbox: Inbox; consumer: 
       if (open === group) open = undefined
     }
     group.done = store
-      .transaction(async (tx) => {
+      .transaction((tx) => {
         close()
-        const fresh = await inbox.markAll(
-          tx,
-          consumer,
-          group.shares.map(({ messageId }) => messageId),
-        )
-        const left = new Set(fresh)
-        for (const { messageId, handle } of group.shares) {
-          // The same message may have come twice: its effect happens for the first.
-          if (left.delete(messageId)) await handle(tx)
-        }
-        return fresh
+        return handleAll(group.shares, tx)
       })
-      .catch((): 'alone' => {
-        close()
-        return 'alone'
-      })
+      .then(
+        () => 'done' as const,
+        () => {
+          close()
+          return 'alone' as const
+        },
+      )
     return group
   }
 
-  return (shares) => {
+  return async (shares) => {
+    const { consumer } = shares[0]!
+    if (failing.has(consumer)) {
+      const group = begin()
+      group.shares.push(...shares)
+      const outcome = await group.done
+      if (outcome === 'done') failing.delete(consumer)
+      return outcome
+    }
     if (open === undefined || open.shares.length + shares.length > MOST) open = begin()
     open.shares.push(...shares)
     return open.done

@@ -35,10 +35,11 @@ const countLines = prepared((tx: Db, customerId: number) =>
     .where('customer_id', '=', customerId),
 )
 
-/** Puts a line in place of one for the same product; tells how many lines the cart has then. */
-export async function putLine(tx: Db, customerId: number, line: Line): Promise<number> {
+/** Puts a line in place of one for the same product. False when the cart then has more than `most` lines. */
+export async function putLine(tx: Db, customerId: number, line: Line, most: number): Promise<boolean> {
   const { sellerId, productId, productName, unitPrice, freightValue, quantity, voucher, version } = line
-  await openCart(tx, customerId)
+  const before = await linesOf(tx, customerId)
+  if (before === 0) await openCart(tx, customerId)
   await upsertLine(tx, {
     customer_id: customerId,
     seller_id: sellerId,
@@ -50,6 +51,10 @@ export async function putLine(tx: Db, customerId: number, line: Line): Promise<n
     voucher,
     version,
   })
+  return before < most || (await linesOf(tx, customerId)) <= most
+}
+
+async function linesOf(tx: Db, customerId: number): Promise<number> {
   const { rows } = await countLines(tx, customerId)
   return rows[0]!.lines
 }

@@ -23,6 +23,6 @@ export const ownMigrations: Migrations = {
       consumer TEXT NOT NULL,
       message_id TEXT NOT NULL,
       seen_at INTEGER NOT NULL,
-      PRIMARY KEY (consumer, message_id)
+      PRIMARY KEY (message_id, consumer)
     ) WITHOUT ROWID`,
 }

@@ -237,21 +237,29 @@ function slowDisk(): Flush & { readonly finish: (error?: Error) => void; readonl
   }
 }
 
-test('nobody is answered before the disk is, and the next group does not wait for it', async (t) => {
+test('nobody is answered before the disk is; meanwhile a few wait for company and many do not', async (t) => {
   const disk = slowDisk()
   const { other, writer, runtime } = opened(t, {}, disk)
   const answered: string[] = []
-  const first = add(writer, 'a').then(() => answered.push('a'))
+  const put = (id: string): Promise<unknown> => add(writer, id).then(() => answered.push(id))
+  const first = put('a')
   await runtime.advance(1)
-  const second = add(writer, 'b').then(() => answered.push('b'))
+  const few = put('b')
   await runtime.advance(1)
-  assert.deepEqual(ids(other), ['a', 'b'])
-  assert.deepEqual([answered, disk.asked()], [[], 2])
+  assert.deepEqual([ids(other), answered, disk.asked()], [['a'], [], 1])
   disk.finish()
   await first
-  assert.deepEqual(answered, ['a'])
+  await runtime.advance(1)
+  assert.deepEqual([ids(other), answered, disk.asked()], [['a', 'b'], ['a'], 2])
+
+  const many = Array.from({ length: 20 }, (_, i) => put(`c${i}`))
+  await runtime.advance(1)
+  assert.deepEqual([ids(other).length, answered, disk.asked()], [22, ['a'], 3])
   disk.finish()
-  await second
+  await few
+  disk.finish()
+  await Promise.all(many)
+  assert.equal(answered.length, 22)
 })
 
 test('a disk that fails ends every promise: the group is refused, and so is everything after it', async (t) => {

@@ -12,6 +12,11 @@ import { createTopics } from './topics.ts'
 export type EmbeddedBrokerOptions = {
   /** What a resolved publish survives: a power cut, or only the end of the process. Default 'power'. */
   readonly durability?: 'power' | 'process'
+  /**
+   * Partitions of topics that do not say. Default 1, which is fastest while each group has one member: keys are worked
+   * on side by side in any case. As many members of a group can share a topic as it has partitions.
+   */
+  readonly partitions?: number
   /** Messages that may wait for the next commit; a full buffer is committed at once. Default 10,000. */
   readonly pending?: number
   /** Milliseconds between looks for messages that need not be kept. Default 60,000. */
@@ -27,11 +32,11 @@ export type EmbeddedBrokerOptions = {
 export function embeddedBroker(
   options: EmbeddedBrokerOptions = {},
 ): (world: { readonly directory: string; readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker> {
-  const { durability = 'power', pending = 10_000, sweep = 60_000 } = options
+  const { durability = 'power', partitions = 1, pending = 10_000, sweep = 60_000 } = options
   return async ({ directory, runtime, log }) => {
     const file = openBrokerFile(directory)
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
-    const topics = createTopics({ file, commits, runtime })
+    const topics = createTopics({ file, commits, runtime, partitions })
     const groups = createGroups({ file, commits, runtime, topics })
     const queues = createQueues({ file, commits, runtime })
     const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })

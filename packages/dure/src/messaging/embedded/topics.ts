@@ -26,11 +26,16 @@ export type Topics = {
 }
 
 const DAY = 86_400_000
-const PARTITIONS = 8
 const MOST_PARTITIONS = 1024
 const RETENTION: Required<Retention> = { ms: 7 * DAY, bytes: 1024 ** 3 }
 
-export function createTopics(options: { file: BrokerFile; commits: Commits; runtime: Runtime }): Topics {
+export function createTopics(options: {
+  file: BrokerFile
+  commits: Commits
+  runtime: Runtime
+  /** Of topics that do not say. */
+  partitions: number
+}): Topics {
   const { file, commits, runtime } = options
   const { db } = file
   const topics = new Map<string, Topic>()
@@ -86,7 +91,7 @@ export function createTopics(options: { file: BrokerFile; commits: Commits; runt
       if (retention) await changeRetention(topic, { ...RETENTION, ...retention })
       return topic
     }
-    const made = create(name, partitions ?? PARTITIONS, { ...RETENTION, ...retention }).finally(() => declaring.delete(name))
+    const made = create(name, partitions ?? options.partitions, { ...RETENTION, ...retention }).finally(() => declaring.delete(name))
     declaring.set(name, made)
     return made
   }
