@@ -1,9 +1,9 @@
 /** Checking, parsing and isolating a value where it crosses: once, in that order. */
 import { isolatorOf } from './copy.ts'
 import { drawing } from './json-schema.ts'
+import { MISS, quickOf } from './quick.ts'
 import type { AnySchema, Issue, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
-import { sureOf } from './sure.ts'
 import { checkWire, copyUnknown } from './unknown.ts'
 import { isZod } from './zod.ts'
 
@@ -28,9 +28,19 @@ export function parserOf(schema: AnySchema | undefined, side: Side): Parser {
   if (schema === undefined) return () => nothing
   const known = parsers[side].get(schema)
   if (known !== undefined) return known
-  const parser = makeParser(schema, side)
+  const parser = quicker(schema, makeParser(schema, side))
   parsers[side].set(schema, parser)
   return parser
+}
+
+/** The long way only for what is not plainly right. */
+function quicker(schema: AnySchema, long: Parser): Parser {
+  const quick = quickOf(schema)
+  if (quick === undefined) return long
+  return (value) => {
+    const made = quick(value)
+    return made === MISS ? long(value) : { ok: true, value: made }
+  }
 }
 
 function makeParser(schema: AnySchema, side: Side): Parser {
@@ -68,18 +78,7 @@ function makeParser(schema: AnySchema, side: Side): Parser {
     const issue = checkWire(value)
     return issue === undefined ? parse(value) : { ok: false, issues: [issue] }
   }
-  const sure = isZod(schema) ? sureOf(drawing(schema, 'input').annotated) : undefined
-  if (sure === undefined) return checked
-  return (value) => {
-    const result = validate(value)
-    if (!(result instanceof Promise) && result.issues === undefined && sure(value)) return settle(result)
-    // Not surely right: the walk over everything says what is wrong, if anything is.
-    const issue = checkWire(value)
-    if (!(result instanceof Promise)) return issue === undefined ? settle(result) : { ok: false, issues: [issue] }
-    if (issue === undefined) return result.then(settle)
-    result.catch(() => {})
-    return { ok: false, issues: [issue] }
-  }
+  return checked
 }
 
 /**

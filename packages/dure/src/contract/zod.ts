@@ -5,15 +5,20 @@ import { bytesToText } from './text.ts'
 import { checkWire } from './unknown.ts'
 
 // The parts of Zod's internals that are read. They are documented for library authors: https://zod.dev/library-authors
-type ZodSchema = AnySchema & {
+export type ZodSchema = AnySchema & {
   readonly _zod: {
     readonly def: ZodDef
     readonly bag: { readonly Class?: { readonly name: string } }
     readonly parent?: ZodSchema
   }
 }
-type ZodDef = {
+export type ZodDef = {
   readonly type: string
+  readonly format?: string
+  readonly element?: ZodSchema
+  readonly innerType?: ZodSchema
+  readonly catchall?: ZodSchema
+  readonly entries?: Readonly<Record<string, unknown>>
   readonly coerce?: boolean
   readonly keyType?: ZodSchema
   readonly valueType?: ZodSchema

@@ -91,7 +91,9 @@ export function createTopics(options: {
       if (retention) await changeRetention(topic, { ...RETENTION, ...retention })
       return topic
     }
-    const made = create(name, partitions ?? options.partitions, { ...RETENTION, ...retention }).finally(() => declaring.delete(name))
+    const made = create(name, partitions ?? options.partitions, { ...RETENTION, ...retention }).finally(() =>
+      declaring.delete(name),
+    )
     declaring.set(name, made)
     return made
   }

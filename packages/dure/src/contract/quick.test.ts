@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { z } from 'zod'
+import { parserOf } from './parse.ts'
+import { MISS, quickOf } from './quick.ts'
+import { checkWire } from './unknown.ts'
+
+const Line = z.object({ sku: z.string().min(1).max(8), quantity: z.int().positive(), price: z.number().min(0).lt(100) })
+const Order = z.object({
+  id: z.uuid(),
+  note: z.string().optional(),
+  lines: z.array(Line).min(1).max(3),
+  paid: z.boolean(),
+  kind: z.enum(['new', 'old']),
+  of: z.nullable(z.strictObject({ type: z.literal('gift'), code: z.string().regex(/^[a-z]+$/) })),
+  'odd key "\\': z.string().optional(),
+})
+
+class Surprise {
+  sku = 'a'
+  quantity = 1
+  price = 1
+}
+class List extends Array<unknown> {}
+
+const anything = fc.oneof(
+  fc.string({ maxLength: 10 }),
+  fc.integer({ min: -1, max: 101 }),
+  fc.double(),
+  fc.constantFrom(null, undefined, true, 1n, Symbol('s'), new Date(0), new Surprise(), () => 1, [], {}, Number.NaN, -0, 2 ** 60),
+)
+const mostly = <T>(good: fc.Arbitrary<T>) => fc.oneof({ weight: 12, arbitrary: good }, { weight: 1, arbitrary: anything })
+const line = mostly(
+  fc.record(
+    {
+      sku: mostly(fc.string({ minLength: 1, maxLength: 8 })),
+      quantity: mostly(fc.integer({ min: 1, max: 9 })),
+      price: mostly(fc.double({ min: 0, max: 99, noNaN: true })),
+    },
+    { noNullPrototype: true },
+  ),
+)
+const gift = fc.record(
+  { type: mostly(fc.constant('gift')), code: mostly(fc.constantFrom('abc', 'A')) },
+  { noNullPrototype: true },
+)
+const order = fc.record(
+  {
+    id: mostly(fc.uuid()),
+    note: mostly(fc.string()),
+    lines: mostly(
+      fc.oneof(
+        { weight: 9, arbitrary: fc.array(line, { minLength: 1, maxLength: 3 }) },
+        { weight: 1, arbitrary: fc.constant(List.from([{ sku: 'a', quantity: 1, price: 1 }])) },
+      ),
+    ),
+    paid: mostly(fc.boolean()),
+    kind: mostly(fc.constantFrom('new', 'old')),
+    of: mostly(fc.oneof(fc.constant(null), gift)),
+    'odd key "\\': fc.string(),
+    extra: anything,
+  },
+  { requiredKeys: ['id', 'lines', 'paid', 'kind', 'of'], noNullPrototype: true },
+)
+
+test('what goes the quick way is what Zod accepts, makes the same of, and what can travel', () => {
+  const quick = quickOf(Order)!
+  let [hits, misses] = [0, 0]
+  fc.assert(
+    fc.property(order, (candidate) => {
+      const made = quick(candidate)
+      const zod = Order.safeParse(candidate)
+      if (made === MISS) {
+        misses++
+        // Only what Zod refuses, and what is odd about a value that it takes, goes the long way.
+        const plain = zod.success && checkWire(candidate) === undefined
+        if (plain) assert.ok('extra' in candidate || ('note' in candidate && candidate.note === undefined))
+        return
+      }
+      hits++
+      assert.ok(zod.success)
+      assert.deepEqual(made, zod.data)
+      assert.equal(checkWire(candidate), undefined)
+    }),
+    { numRuns: 5_000 },
+  )
+  assert.ok(hits > 100 && misses > 100, `${hits} hits, ${misses} misses`)
+})
+
+test('what comes out shares nothing with what went in', () => {
+  const quick = quickOf(Order)!
+  const given = {
+    id: '01a1fe33-322b-7207-945c-d57e2e1656cf',
+    lines: [{ sku: 'a', quantity: 1, price: 2 }],
+    paid: true,
+    kind: 'new',
+    of: { type: 'gift', code: 'abc' },
+  }
+  const made = quick(Object.freeze(given)) as typeof given
+  assert.deepEqual(made, given)
+  made.lines[0]!.quantity = 9
+  made.of.code = 'x'
+  assert.deepEqual([given.lines[0]!.quantity, given.of.code], [1, 'abc'])
+})
+
+test('whatever is not plainly right takes the long way, which says what is wrong', () => {
+  const parse = parserOf(Line, 'input')
+  const good = { sku: 'x', quantity: 1, price: 1 }
+  assert.deepEqual(parse(good), { ok: true, value: good })
+  assert.deepEqual(parse({ ...good, note: 'dropped' }), { ok: true, value: good })
+  for (const bad of [new Surprise(), { ...good, extra: () => 1 }, { ...good, quantity: 0 }, { ...good, extra: Symbol('s') }]) {
+    const parsed = parse(bad)
+    assert.ok(!(parsed instanceof Promise) && !parsed.ok, String(bad))
+    assert.ok(parsed.issues[0]!.message.length > 0)
+  }
+})
+
+test('there is no quick way where a schema leaves room or does more than look', () => {
+  type Tree = { readonly children: readonly Tree[] }
+  const Tree: z.ZodType<Tree> = z.object({
+    get children() {
+      return z.array(Tree)
+    },
+  })
+  for (const schema of [
+    Tree,
+    z.unknown(),
+    z.object({ a: z.unknown() }),
+    z.looseObject({ a: z.string() }),
+    z.object({ a: z.string() }).catchall(z.string()),
+    z.object({ a: z.string() }).refine(() => true),
+    z.object({ toString: z.string() }),
+    z.object({ a: z.string().default('x') }),
+    z.object({ a: z.string().trim() }),
+    z.object({ a: z.string().transform(Number) }),
+    z.object({ a: z.email() }),
+    z.object({ a: z.string().regex(/a/g) }),
+    z.object({ a: z.coerce.number() }),
+    z.object({ a: z.number().multipleOf(2) }),
+    z.object({ a: z.int32() }),
+    z.object({ a: z.date() }),
+    z.object({ a: z.literal([1, 2]) }),
+    z.record(z.string(), z.string()),
+    z.union([z.string(), z.object({ a: z.string() })]),
+    z.tuple([z.string()]),
+  ]) {
+    assert.equal(quickOf(schema), undefined)
+  }
+})
