@@ -6,10 +6,15 @@ import { parserOf } from './parse.ts'
 import { MISS, quickOf } from './quick.ts'
 import { checkWire } from './unknown.ts'
 
-const Line = z.object({ sku: z.string().min(1).max(8), quantity: z.int().positive(), price: z.number().min(0).lt(100) })
+const Line = z.object({
+  sku: z.string().min(1).max(8),
+  quantity: z.int().positive(),
+  price: z.number().min(0).lt(100).multipleOf(0.01),
+})
 const Order = z.object({
   id: z.uuid(),
   note: z.string().optional(),
+  voucher: z.int().default(7),
   lines: z.array(Line).min(1).max(3),
   paid: z.boolean(),
   kind: z.enum(['new', 'old']),
@@ -36,7 +41,12 @@ const line = mostly(
     {
       sku: mostly(fc.string({ minLength: 1, maxLength: 8 })),
       quantity: mostly(fc.integer({ min: 1, max: 9 })),
-      price: mostly(fc.double({ min: 0, max: 99, noNaN: true })),
+      price: mostly(
+        fc.oneof(
+          fc.integer({ min: 0, max: 9_999 }).map((cents) => cents / 100),
+          fc.double({ min: 0, max: 99 }),
+        ),
+      ),
     },
     { noNullPrototype: true },
   ),
@@ -49,6 +59,7 @@ const order = fc.record(
   {
     id: mostly(fc.uuid()),
     note: mostly(fc.string()),
+    voucher: mostly(fc.integer()),
     lines: mostly(
       fc.oneof(
         { weight: 9, arbitrary: fc.array(line, { minLength: 1, maxLength: 3 }) },
@@ -74,8 +85,12 @@ test('what goes the quick way is what Zod accepts, makes the same of, and what c
       if (made === MISS) {
         misses++
         // Only what Zod refuses, and what is odd about a value that it takes, goes the long way.
-        const plain = zod.success && checkWire(candidate) === undefined
-        if (plain) assert.ok('extra' in candidate || ('note' in candidate && candidate.note === undefined))
+        const plain =
+          zod.success &&
+          checkWire(candidate) === undefined &&
+          // Zod allows for what division loses, more than is surely lost.
+          zod.data.lines.every(({ price }) => price === Math.round(price * 100) / 100)
+        if (plain) assert.ok('extra' in candidate || Object.values(candidate).includes(undefined))
         return
       }
       hits++
@@ -88,6 +103,15 @@ test('what goes the quick way is what Zod accepts, makes the same of, and what c
   assert.ok(hits > 100 && misses > 100, `${hits} hits, ${misses} misses`)
 })
 
+test('a default that is made anew is made anew', () => {
+  let n = 0
+  const quick = quickOf(z.object({ a: z.int().default(() => n++) }))!
+  const [first, second] = [quick({}), quick({})] as { a: number }[]
+  assert.equal(second!.a, first!.a + 1)
+  assert.deepEqual(quick({ a: 5 }), { a: 5 })
+  assert.equal(quick({ a: undefined }), MISS)
+})
+
 test('what comes out shares nothing with what went in', () => {
   const quick = quickOf(Order)!
   const given = {
@@ -95,6 +119,7 @@ test('what comes out shares nothing with what went in', () => {
     lines: [{ sku: 'a', quantity: 1, price: 2 }],
     paid: true,
     kind: 'new',
+    voucher: 1,
     of: { type: 'gift', code: 'abc' },
   }
   const made = quick(Object.freeze(given)) as typeof given
@@ -131,13 +156,12 @@ test('there is no quick way where a schema leaves room or does more than look', 
     z.object({ a: z.string() }).catchall(z.string()),
     z.object({ a: z.string() }).refine(() => true),
     z.object({ toString: z.string() }),
-    z.object({ a: z.string().default('x') }),
+    z.object({ a: z.array(z.string()).default([]) }),
     z.object({ a: z.string().trim() }),
     z.object({ a: z.string().transform(Number) }),
     z.object({ a: z.email() }),
     z.object({ a: z.string().regex(/a/g) }),
     z.object({ a: z.coerce.number() }),
-    z.object({ a: z.number().multipleOf(2) }),
     z.object({ a: z.int32() }),
     z.object({ a: z.date() }),
     z.object({ a: z.literal([1, 2]) }),

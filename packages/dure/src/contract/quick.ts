@@ -26,10 +26,13 @@ export function quickOf(schema: AnySchema): Quick | undefined {
   if (result === undefined || writer.lines.length > LONGEST) return undefined
   try {
     // As Zod does itself. Of the schema only keys, literals and bounds get into the text, each written as JSON.
-    return new Function('MISS', 'patterns', `return (value) => { ${writer.lines.join('\n')} return ${result} }`)(
-      MISS,
-      writer.patterns,
-    ) as Quick
+    return new Function(
+      'MISS',
+      'multiple',
+      'patterns',
+      'defaults',
+      `return (value) => { ${writer.lines.join('\n')} return ${result} }`,
+    )(MISS, surelyMultiple, writer.patterns, writer.defaults) as Quick
   } catch (error) {
     if (error instanceof EvalError) return undefined
     throw error
@@ -39,6 +42,8 @@ export function quickOf(schema: AnySchema): Quick | undefined {
 type Writer = {
   readonly lines: string[]
   readonly patterns: RegExp[]
+  /** Definitions that know a default: it may be another one every time. */
+  readonly defaults: ZodDef[]
   /** Writes what checks one position; answers the expression of its copy. Undefined when it is not of the plain kind. */
   readonly write: (schema: ZodSchema, at: string) => string | undefined
 }
@@ -46,6 +51,7 @@ type Writer = {
 function createWriter(): Writer {
   const lines: string[] = []
   const patterns: RegExp[] = []
+  const defaults: ZodDef[] = []
   /** Schemas around the one being written: one that contains itself has no end. */
   const around = new Set<ZodSchema>()
   let names = 0
@@ -107,7 +113,9 @@ function createWriter(): Writer {
     for (const [key, schema] of shape) {
       const [property, text] = [name(), JSON.stringify(key)]
       lines.push(`const ${property} = ${at}[${text}]`)
-      const inner = schema._zod.def.type === 'optional' ? schema._zod.def.innerType : undefined
+      const { def } = schema._zod
+      const mayBeAbsent = def.type === 'optional' || (def.type === 'default' && isScalar(def.defaultValue))
+      const inner = mayBeAbsent ? def.innerType : undefined
       if (inner === undefined) {
         // An own property or none: inherited ones were ruled out, so what is missing is undefined and fails.
         const inside = write(schema, property)
@@ -115,20 +123,22 @@ function createWriter(): Writer {
         parts.push(`${text}: ${inside}`)
         continue
       }
-      // Absent is absent; a key that is there and undefined goes the long way.
+      // Absent is absent; a key that is there and undefined makes one too many, and goes the long way.
       const present = name()
-      lines.push(`let ${present}; if (${property} === undefined) ${count}++; else {`)
+      const absent = def.type === 'default' ? `${present} = defaults[${defaults.push(def) - 1}].defaultValue;` : ''
+      lines.push(`let ${present}; if (${property} === undefined) { ${count}++; ${absent} } else {`)
       const inside = write(inner, property)
       if (inside === undefined) return undefined
       lines.push(`${present} = ${inside} }`)
-      optional.push(`if (${present} !== undefined) ${made}[${text}] = ${present};`)
+      if (def.type === 'default') parts.push(`${text}: ${present}`)
+      else optional.push(`if (${present} !== undefined) ${made}[${text}] = ${present};`)
     }
     missUnless(`${count} === ${shape.length}`)
     lines.push(`const ${made} = { ${parts.join(', ')} }; ${optional.join(' ')}`)
     return made
   }
 
-  return { lines, patterns, write }
+  return { lines, patterns, defaults, write }
 }
 
 /** What a value that is not made of others has to fulfil, as an expression. */
@@ -172,6 +182,14 @@ function conditionsOf(def: ZodDef, at: string, patterns: RegExp[]): string[] | u
   return conditions
 }
 
+const isScalar = (value: unknown): boolean => value !== undefined && (typeof value !== 'object' || value === null)
+
+/** Whether Zod, which allows for what division loses, will surely say yes. */
+function surelyMultiple(value: number, step: number): boolean {
+  const ratio = value / step
+  return Math.abs(ratio - Math.round(ratio)) < Number.EPSILON * Math.max(Math.abs(ratio), 1)
+}
+
 /** Formats that are what their pattern says and nothing more. */
 const BY_PATTERN: ReadonlySet<unknown> = new Set(['regex', 'uuid', 'guid', 'datetime', 'date'])
 
@@ -189,6 +207,8 @@ function checkOf(def: CheckDef, before: string, at: string, patterns: RegExp[]):
       return bound('value', (least) => `${at} ${def['inclusive'] === true ? '>=' : '>'} ${least}`)
     case 'less_than':
       return bound('value', (most) => `${at} ${def['inclusive'] === true ? '<=' : '<'} ${most}`)
+    case 'multiple_of':
+      return bound('value', (step) => `multiple(${at}, ${step})`)
     case 'string_format': {
       const { pattern } = def
       // A global or sticky pattern remembers where it was.
