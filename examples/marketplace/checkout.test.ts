@@ -142,6 +142,11 @@ test('a checkout asked for again, its answer lost, is answered as before and mad
     const ask = { customerId: 1, ...ADDRESS, paymentType: 'BOLETO', instanceId: 't1' } as const
     const first = await shop.cart.checkout(ask)
     assert.deepEqual(await shop.cart.checkout(ask), first)
+    // Also when the cart holds something again, which is then for another checkout.
+    await shop.cart.add({ customerId: 1, ...itemOf(1) })
+    assert.deepEqual(await shop.cart.checkout(ask), first)
+    assert.equal((await shop.cart.get({ customerId: 1 })).items.length, 1)
+    await shop.cart.seal({ customerId: 1 })
     await shop.quiet()
     assert.equal((await shop.order.totals()).orders, 1)
     await assert.rejects(shop.cart.checkout({ ...ask, instanceId: 't2' }), { code: 'CART_EMPTY' })
@@ -172,11 +177,9 @@ test('every message delivered a second time changes nothing', () =>
     const before = await everything(shop)
     let messages = 0
     for (const { name } of EVENTS) {
-      for (let partition = 0; partition < 8; partition++) {
-        const found = await shop.broker.browse({ topic: name, partition, from: 0, limit: 1_000 })
-        messages += found.length
-        if (found.length > 0) await shop.broker.publish(found.map(({ message }) => message))
-      }
+      const found = await shop.broker.browse({ topic: name, partition: 0, from: 0, limit: 1_000 })
+      messages += found.length
+      await shop.broker.publish(found.map(({ message }) => message))
     }
     assert.ok(messages > 15)
     await shop.quiet()
@@ -189,10 +192,8 @@ test('a message that comes again under another id changes no order, stock, payme
     await buy(shop, 1, 't1', [itemOf(1, { quantity: 2 }), itemOf(2)])
     const before = await orders(shop)
     for (const { name } of [ReserveStock, StockConfirmed, InvoiceIssued, PaymentConfirmed]) {
-      for (let partition = 0; partition < 8; partition++) {
-        const found = await shop.broker.browse({ topic: name, partition, from: 0, limit: 1_000 })
-        await shop.broker.publish(found.map(({ message }, i) => ({ ...message, id: `${message.id.slice(0, -2)}${10 + i}` })))
-      }
+      const found = await shop.broker.browse({ topic: name, partition: 0, from: 0, limit: 1_000 })
+      await shop.broker.publish(found.map(({ message }, i) => ({ ...message, id: `${message.id.slice(0, -2)}${10 + i}` })))
     }
     await shop.quiet()
     assert.deepEqual(await orders(shop), before)

@@ -2,12 +2,12 @@
  * The marketplace in one process: `npm start`. Services, their databases and the broker are started together, the
  * payment provider beside them; then the data are seen to, and the HTTP door says where it is.
  */
-import { access, constants, mkdir } from 'node:fs/promises'
+import { access, constants } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { rest } from '@dure/rest'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
-import { realRuntime } from 'dure/runtime'
+import { makeFolder, realRuntime } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
 import { createLogger } from 'dure/telemetry'
 import { prepareData } from './data/prepare.ts'
@@ -72,7 +72,7 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
 
 async function usable(directory: string, given: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true })
+    makeFolder(directory)
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     const { message } = cause as Error

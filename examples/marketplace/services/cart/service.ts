@@ -36,8 +36,12 @@ export const cart: Service<typeof Cart> = service(Cart, {
     checkout: ({ cardSecurityNumber: _, instanceId, ...customer }, { database, clock, ids }) =>
       database.transaction(async (tx) => {
         const { customerId } = customer
+        // A client that did not hear the answer asks again, when the cart may hold lines for the next order.
+        const answered = instanceId === undefined ? undefined : await answerOf(tx, customerId, instanceId)
+        if (answered !== undefined) return answered
         const lines = await seenLines(tx, customerId)
-        if (lines.length === 0) return repeated(tx, customerId, instanceId)
+        if (lines.length === 0)
+          throw (await cartExists(tx, customerId)) ? CartEmpty({ customerId }) : CartNotFound({ customerId })
         const tid = instanceId ?? ids.next()
         const checkoutId = ids.next()
         const { kept, dropped } = settle(lines)
@@ -105,14 +109,10 @@ export const cart: Service<typeof Cart> = service(Cart, {
 
 type Answer = { instanceId: string; items: number; dropped: ProductStatus[] }
 
-/** The answer to a checkout of an empty cart: what it was the first time, for a client that did not hear it. */
-async function repeated(tx: Kysely<CartTables>, customerId: number, tid: string | undefined): Promise<Answer> {
-  const done = tid === undefined ? undefined : await checkoutOf(tx, customerId, tid)
-  if (tid !== undefined && done !== undefined) {
-    return { instanceId: tid, items: done.items.length, dropped: done.dropped as ProductStatus[] }
-  }
-  if (await cartExists(tx, customerId)) throw CartEmpty({ customerId })
-  throw CartNotFound({ customerId })
+/** The answer to a checkout that has been made already. */
+async function answerOf(tx: Kysely<CartTables>, customerId: number, tid: string): Promise<Answer | undefined> {
+  const done = await checkoutOf(tx, customerId, tid)
+  return done && { instanceId: tid, items: done.items.length, dropped: done.dropped as ProductStatus[] }
 }
 
 function lineOf(item: CartItem): Line {

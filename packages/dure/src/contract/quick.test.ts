@@ -103,6 +103,21 @@ test('what goes the quick way is what Zod accepts, makes the same of, and what c
   assert.ok(hits > 100 && misses > 100, `${hits} hits, ${misses} misses`)
 })
 
+test('a schema need not be an object', () => {
+  for (const [schema, good, bad] of [
+    [z.string(), 'a', 1],
+    [z.int().max(5), 5, 6],
+    [z.boolean(), false, null],
+    [z.nullable(z.enum(['a', 'b'])), null, 'c'],
+    [z.array(z.array(z.literal('x'))), [['x'], []], [['y']]],
+    [z.object({}), {}, []],
+  ] as const) {
+    const quick = quickOf(schema)!
+    assert.deepEqual(quick(good), good)
+    assert.equal(quick(bad), MISS)
+  }
+})
+
 test('a default that is made anew is made anew', () => {
   let n = 0
   const quick = quickOf(z.object({ a: z.int().default(() => n++) }))!

@@ -31,7 +31,7 @@ export function quickOf(schema: AnySchema): Quick | undefined {
       'multiple',
       'patterns',
       'defaults',
-      `return (value) => { ${writer.lines.join('\n')} return ${result} }`,
+      `return (value) => { ${writer.lines.join(';\n')};\nreturn ${result} }`,
     )(MISS, surelyMultiple, writer.patterns, writer.defaults) as Quick
   } catch (error) {
     if (error instanceof EvalError) return undefined

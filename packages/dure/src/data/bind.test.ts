@@ -123,6 +123,27 @@ check('data that is too large is refused, counted in bytes', async ({ store, opt
   assert.equal(got.length, 1)
 })
 
+check(
+  'a key that no broker takes is refused, so that nothing waits behind it for ever',
+  async ({ store, options, outbox, got }) => {
+    const database = bindDatabase<Tables>({ ...options, store })
+    await database.transaction(async (tx) => {
+      for (const orderId of ['k'.repeat(1025), '\ud800']) {
+        await assert.rejects(tx.publish(Placed, { orderId, at: new Date(0) }), {
+          code: 'INVALID_ARGUMENT',
+          message: /^Publishing "order\.placed" failed: its key/,
+        })
+      }
+      await tx.publish(Placed, { orderId: 'fine', at: new Date(0) })
+    })
+    await outbox.flush()
+    assert.deepEqual(
+      got.map(({ key }) => key),
+      ['fine'],
+    )
+  },
+)
+
 check('publishing joins a transaction that somebody else began', async ({ store, options, outbox, got }) => {
   let leaked: Transaction<Tables> | undefined
   await store.transaction(async (began) => {

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { CallError, parserOf, wireOf, type AnyEvent, type Message, type Parsed } from '../contract/contract.ts'
+import { CallError, parserOf, wireOf, wrongOf, type AnyEvent, type Message, type Parsed } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Database, Store, StoreTransaction, Transaction } from './database.ts'
 import type { Outbox } from './outbox.ts'
@@ -57,7 +57,7 @@ async function messageOf(event: AnyEvent, data: unknown, options: BindOptions): 
   // A character is three bytes at most in UTF-8: short texts need no counting.
   if (text.length * 3 > messageSize && Buffer.byteLength(text) > messageSize)
     throw tooLarge(event, Buffer.byteLength(text), messageSize)
-  return {
+  const message = {
     id: runtime.ids.next(),
     source: origin.service,
     type: event.name,
@@ -69,6 +69,10 @@ async function messageOf(event: AnyEvent, data: unknown, options: BindOptions): 
     traceparent: origin.traceparent,
     data: text,
   }
+  // What no broker takes must not get into the outbox: everything behind it would wait for ever.
+  const wrong = wrongOf(message)
+  if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Publishing "${event.name}" failed: ${wrong}`)
+  return message
 }
 
 type Codec = {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Message } from '../contract/contract.ts'
-import { LIMITS } from './limits.ts'
+import { MESSAGE_LIMITS, type Message } from '../contract/contract.ts'
 import { queueConformance } from './queue.conformance.ts'
 import { persistenceConformance, replayConformance } from './replay.conformance.ts'
 import {
@@ -229,12 +228,12 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     const { broker: b, topic } = rig
     const seen = collector()
     await b.subscribe({ group: 'g', topics: [topic], deliver: seen.deliver })
-    const large = { ...rig.message('large', 1), data: JSON.stringify('x'.repeat(LIMITS.data - 2)) }
+    const large = { ...rig.message('large', 1), data: JSON.stringify('x'.repeat(MESSAGE_LIMITS.data - 2)) }
     await b.publish([large])
     await until(() => seen.ids.has(large.id))
     const refused: readonly Message[] = [
-      { ...rig.message('too large', 2), data: JSON.stringify('x'.repeat(LIMITS.data)) },
-      rig.message('k'.repeat(LIMITS.key + 1), 2),
+      { ...rig.message('too large', 2), data: JSON.stringify('x'.repeat(MESSAGE_LIMITS.data)) },
+      rig.message('k'.repeat(MESSAGE_LIMITS.key + 1), 2),
       rig.message('half a pair \ud800', 2),
       { ...rig.message('no type', 2), type: '' },
       { ...rig.message('no time', 2), time: Number.NaN },
@@ -259,7 +258,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
       "'; DROP TABLE topics; --",
       'a\0b',
       'line\nbreak',
-      'k'.repeat(LIMITS.key),
+      'k'.repeat(MESSAGE_LIMITS.key),
       '__proto__',
     ]
     const seen = collector()

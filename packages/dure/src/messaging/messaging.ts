@@ -14,7 +14,6 @@ export type {
 } from './broker.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
 export { embeddedBroker, type EmbeddedBrokerOptions } from './embedded/embedded.ts'
-export { LIMITS } from './limits.ts'
 export { queue } from './queue.ts'
 export {
   createConsumer,

@@ -4,7 +4,10 @@ export type Timers = {
   readonly after: (ms: number, task: () => void) => Timer
   /** Resolves after `ms` milliseconds, or at once (without an error) when the signal aborts. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
-  /** Runs `task` when the current turn's I/O is done: the place to flush what a turn has gathered. */
+  /**
+   * Runs `task` when the current turn's I/O is done: the place to flush what a turn has gathered. What such a task leads
+   * to may ask for the same and is still of this turn, a few times over: so news passes through several hands in one turn.
+   */
   readonly soon: (task: () => void) => void
 }
 
@@ -18,7 +21,39 @@ export function realTimers(): Timers {
     handle.unref()
     return { cancel: () => clearTimeout(handle) }
   }
-  return { after, sleep: sleepWith(after), soon: (task) => void setImmediate(task) }
+  return { after, sleep: sleepWith(after), soon: createSoon() }
+}
+
+/** Times that a turn is gone on with before I/O is looked at again. */
+const ROUNDS = 4
+
+function createSoon(): Timers['soon'] {
+  let tasks: (() => void)[] = []
+  let scheduled = false
+  let rounds = 0
+
+  const round = (): void => {
+    const now = tasks
+    tasks = []
+    rounds++
+    // Promises that these tasks settle run dry first; a tick asked for in a microtask comes after all of them.
+    queueMicrotask(() => process.nextTick(goOn))
+    for (const task of now) queueMicrotask(task)
+  }
+
+  const goOn = (): void => {
+    if (tasks.length > 0 && rounds < ROUNDS) return round()
+    rounds = 0
+    scheduled = tasks.length > 0
+    if (scheduled) setImmediate(round)
+  }
+
+  return (task) => {
+    tasks.push(task)
+    if (scheduled) return
+    scheduled = true
+    setImmediate(round)
+  }
 }
 
 /** `sleep` in terms of `after`: shared by the real world and the virtual one. */

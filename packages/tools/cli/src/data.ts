@@ -1,5 +1,5 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { accessSync, constants, statSync } from 'node:fs'
+import { makeFolder } from 'dure/runtime'
 import { CliError } from './shell.ts'
 
 /** Where a system keeps its files unless told otherwise. */
@@ -13,19 +13,12 @@ export function dataDirectory(given: string | undefined, env: Readonly<Partial<R
  */
 export function prepareDirectory(path: string): void {
   try {
-    make(path)
+    makeFolder(path)
     if (!statSync(path).isDirectory()) throw new Error('it is a file')
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new CliError(`Cannot use the data directory "${path}": ${reason(cause)}; choose another with --data`, { cause })
   }
-}
-
-// Step by step: Node's recursive mkdir never returns where the file system refuses new folders with ENOENT, as /proc does.
-function make(path: string): void {
-  if (existsSync(path)) return
-  make(dirname(path))
-  mkdirSync(path)
 }
 
 function reason(cause: unknown): string {

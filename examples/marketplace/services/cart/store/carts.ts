@@ -132,18 +132,17 @@ export async function recordCheckout(
   await countCheckout(tx, customerId)
 }
 
+const selectCheckout = prepared((db: Db, { customerId, tid }: { customerId: number; tid: string }) =>
+  db.selectFrom('cart_history').select(['items', 'dropped']).where('customer_id', '=', customerId).where('tid', '=', tid),
+)
+
 /** A checkout as it was sent. */
 export async function checkoutOf(
   db: Db,
   customerId: number,
   tid: string,
 ): Promise<{ items: unknown[]; dropped: unknown[] } | undefined> {
-  const row = await db
-    .selectFrom('cart_history')
-    .select(['items', 'dropped'])
-    .where('customer_id', '=', customerId)
-    .where('tid', '=', tid)
-    .executeTakeFirst()
+  const [row] = (await selectCheckout(db, { customerId, tid })).rows
   return row && { items: JSON.parse(row.items) as unknown[], dropped: JSON.parse(row.dropped) as unknown[] }
 }
 

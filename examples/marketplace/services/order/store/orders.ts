@@ -101,11 +101,23 @@ export async function insertOrder(
   await insertHistory(tx, [{ ...key, status: 'INVOICED', created_at: now }])
 }
 
-const DATE_OF: Partial<Record<OrderStatus, 'payment_date' | 'delivered_carrier_date' | 'delivered_customer_date'>> = {
+type DateColumn = 'payment_date' | 'delivered_carrier_date' | 'delivered_customer_date'
+
+const DATE_OF: Partial<Record<OrderStatus, DateColumn>> = {
   PAYMENT_PROCESSED: 'payment_date',
   IN_TRANSIT: 'delivered_carrier_date',
   DELIVERED: 'delivered_customer_date',
 }
+
+/** One query for each set of columns that change together. */
+const updates = new Map<string, ReturnType<typeof updateOf>>()
+
+type Changes = { status?: OrderStatus } & Partial<Record<DateColumn, number>>
+
+const updateOf = () =>
+  prepared((tx: Db, { key, changes }: { key: { customer_id: number; order_id: number }; changes: Changes }) =>
+    tx.updateTable('orders').set(changes).where('customer_id', '=', key.customer_id).where('order_id', '=', key.order_id),
+  )
 
 /**
  * Takes an order on to a status it was told of. News that is overtaken by later news changes no status, but it
@@ -117,18 +129,16 @@ export async function moveOrder(tx: Db, customerId: number, orderId: number, to:
   const passed = advance(order.status, to)
   if (passed.length === 0 && !isBehind(order.status, to)) return
   const steps = passed.length > 0 ? passed : [to]
-  const dates: Partial<Record<(typeof DATE_OF)['DELIVERED'] & string, number>> = {}
+  const changes: Changes = passed.length > 0 ? { status: to } : {}
   for (const step of steps) {
     const date = DATE_OF[step]
-    if (date !== undefined) dates[date] = at
+    if (date !== undefined) changes[date] = at
   }
-  if (passed.length > 0 || Object.keys(dates).length > 0) {
-    await tx
-      .updateTable('orders')
-      .set({ ...(passed.length > 0 && { status: to }), ...dates })
-      .where('customer_id', '=', customerId)
-      .where('order_id', '=', orderId)
-      .execute()
+  const columns = Object.keys(changes).join()
+  if (columns !== '') {
+    let update = updates.get(columns)
+    if (update === undefined) updates.set(columns, (update = updateOf()))
+    await update(tx, { key: { customer_id: customerId, order_id: orderId }, changes })
   }
   await insertHistory(
     tx,

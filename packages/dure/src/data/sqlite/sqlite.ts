@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
+import { makeFolder } from '../../runtime/runtime.ts'
 import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
 import { ownMigrations } from './tables.ts'
 import type { Durability } from './file.ts'
@@ -51,7 +51,7 @@ export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => D
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory)
   } catch (error) {
     throw new CallError(
       'PERMISSION_DENIED',

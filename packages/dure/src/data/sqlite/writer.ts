@@ -115,12 +115,14 @@ export function createWriter(options: {
 
   /** One group a turn of the event loop: callers that were just answered can join the next, and input and output get their turn. */
   const run = async (): Promise<void> => {
-    await turn()
     while (head < waiting.length) {
-      // While a group is on its way to the disk a few wait for company: fewer and larger groups cost less.
-      if (waiting.length - head < WORTH) await flushing
-      await runGroup()
       await turn()
+      // While a group is on its way to the disk a few wait for company: fewer and larger groups cost less.
+      if (flushing !== undefined && waiting.length - head < WORTH) {
+        await flushing
+        await turn()
+      }
+      await runGroup()
     }
     waiting = []
     head = 0
@@ -161,13 +163,17 @@ export function createWriter(options: {
     if (schema.value !== version) schema.value++
     if (failure !== undefined || flush === undefined) return settle(outcomes, failure)
     // The next group may run while this one is on its way to the disk; answers keep the order of the commits.
-    flushing = flush.flush().then(
+    const mine = flush.flush().then(
       () => settle(outcomes, undefined),
       (error: unknown) => {
         broken = { error: explain(error, `${action}: flushing`, file) }
         settle(outcomes, broken)
       },
     )
+    flushing = mine
+    void mine.then(() => {
+      if (flushing === mine) flushing = undefined
+    })
   }
 
   const mayJoin = (outcomes: readonly Outcome[], started: number): boolean => {

@@ -1,18 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  fdatasync,
-  fdatasyncSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
+import { makeFolder } from '../../runtime/runtime.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
 export type BrokerFile = {
@@ -71,7 +61,7 @@ export function openBrokerFile(directory: string): BrokerFile {
   const explain = (action: string, error: unknown): CallError => explainFor(path, action, error)
   let db: DatabaseSync | undefined
   try {
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory)
     if (!existsSync(path)) create(path)
     else if (statSync(path).size === 0) throw damaged(path, 'it is empty')
     db = new DatabaseSync(path)

@@ -1,7 +1,8 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { CallError } from 'dure/contract'
+import { makeFolder } from 'dure/runtime'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { callFailure, runCall } from './answer.ts'
 import { listingOf } from './protocol.ts'
@@ -20,7 +21,7 @@ export function control(): Door {
 }
 
 async function open(host: DoorHost, world: World): Promise<OpenDoor> {
-  await mkdir(world.directory, { recursive: true })
+  makeFolder(world.directory)
   const path = socketPath(world.directory)
   if (await answers(path)) {
     throw new Error(

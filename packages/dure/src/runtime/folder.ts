@@ -1,0 +1,13 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/**
+ * Makes a folder with all that lead to it, where they are not there yet. Step by step: Node's own recursive way never
+ * returns where a file system refuses new folders with ENOENT, as /proc does.
+ * @throws {Error} the file system's own
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
+}
