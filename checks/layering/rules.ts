@@ -7,10 +7,12 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   contract: [],
   telemetry: ['runtime', 'contract'],
+  discovery: ['runtime', 'contract', 'telemetry'],
+  resilience: ['runtime', 'contract', 'telemetry'],
   data: ['runtime', 'contract', 'telemetry'],
   messaging: ['runtime', 'contract', 'telemetry', 'data'],
-  call: ['runtime', 'contract', 'telemetry', 'data', 'messaging'],
-  service: ['runtime', 'contract', 'telemetry', 'data', 'messaging', 'call'],
+  call: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging'],
+  service: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging', 'call'],
 }
 
 /** Which published packages a package may import, by the folder it stands in. A pattern ends in `*`. */

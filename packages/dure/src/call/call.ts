@@ -1,6 +1,7 @@
 /** Asking another service: typed clients over one pipeline, whatever carries the call. */
 export { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 export type { CallContext, CallOptions } from './context.ts'
+export type { ConnectPeer, Peer } from './peer.ts'
 export type { Route, Target, Transport } from './transport.ts'
 export { clientFactory, type Attempt, type Caller, type Client, type ClientOperation } from './client.ts'
 export type { EndpointOptions } from './callee.ts'

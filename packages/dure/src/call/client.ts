@@ -61,7 +61,8 @@ export function clientFactory<C extends AnyContract>(options: {
     }
   }
   for (const [name, operation] of Object.entries(contract.operations as Operations)) {
-    const route = transport.route({ service: contract.name, operation: name })
+    const repeatable = operation.kind !== 'command' || operation.idempotent
+    const route = transport.route({ service: contract.name, operation: name, repeatable })
     const place = `${contract.name}.${name}`
     const bind =
       operation.kind === 'stream' ? bindStream(place, operation, route, runtime) : bindCall(place, operation, route, runtime)

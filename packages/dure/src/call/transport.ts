@@ -10,7 +10,12 @@ export type Transport = {
   readonly route: (target: Target) => Route
 }
 
-export type Target = { readonly service: string; readonly operation: string }
+export type Target = {
+  readonly service: string
+  readonly operation: string
+  /** May be sent twice: a query, or a command declared idempotent. */
+  readonly repeatable?: boolean
+}
 
 export type Route = {
   readonly call: (input: unknown, context: CallContext) => Promise<unknown>

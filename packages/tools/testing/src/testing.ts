@@ -1,0 +1,2 @@
+/** Tests that users run on their own services. */
+export const nothingYet = undefined
