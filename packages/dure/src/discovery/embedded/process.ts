@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+
+/** Tells one process from a later one that was given the same number. */
+export type ProcessMark = {
+  readonly pid: number
+  /** When it began, in the kernel's ticks since boot; empty where the system does not tell. */
+  readonly began: string
+}
+
+let own: ProcessMark | undefined
+
+export function thisProcess(): ProcessMark {
+  return (own ??= { pid: process.pid, began: stateOf(process.pid)?.began ?? '' })
+}
+
+/** Whether that very process still runs. A killed one that its parent has not yet buried does not. */
+export function processIsAlive({ pid, began }: ProcessMark): boolean {
+  if (pid === process.pid) return began === thisProcess().began
+  if (began !== '') {
+    const state = stateOf(pid)
+    return state !== undefined && state.began === began && state.state !== 'Z' && state.state !== 'X'
+  }
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // It belongs to somebody else, so it is there.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** From Linux's /proc: proc(5), the third and the twenty-second field; the second, a name in brackets, may hold anything. */
+function stateOf(pid: number): { readonly state: string; readonly began: string } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0] ?? '', began: fields[19] ?? '' }
+  } catch {
+    return undefined
+  }
+}
