@@ -185,9 +185,14 @@ export async function openParked(options: {
   }
 
   const report = (message: Message, dead: boolean, error: unknown, tries: number): void => {
-    const fields = { consumer, topic: message.type, messageId: message.id, tries, error }
-    if (dead) log.error('A message is dead; later ones of its key are held until somebody decides', fields)
-    else log.warn('A message failed and will be tried again; later ones of its key wait behind it', fields)
+    const fields = { consumer, topic: message.type, messageId: message.id, tries }
+    if (dead) log.error('A message is dead; later ones of its key are held until somebody decides', { ...fields, error })
+    // Where it failed is worth a screen of text once, not at every try.
+    else
+      log.warn('A message failed and will be tried again; later ones of its key wait behind it', {
+        ...fields,
+        error: errorText(error),
+      })
   }
 
   const clearSuspect = (key: Key): void => {
