@@ -20,6 +20,7 @@ export type {
   ServiceOptions,
 } from './definition.ts'
 export { SystemError } from './errors.ts'
+export { groupsOf, type Group, type Placement } from './placement.ts'
 export { start, type StartOptions } from './start.ts'
 export { system } from './system.ts'
 export type {

@@ -1,6 +1,7 @@
 import type { Client, Transport } from '../call/call.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
+import { embeddedRegistry, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -9,6 +10,7 @@ import { sqlite } from '../data/data.ts'
 import type { Service } from './definition.ts'
 import { SystemError } from './errors.ts'
 import { findProblems } from './order.ts'
+import { placementProblems, type Placement } from './placement.ts'
 
 /** What adapters are made of: where they may keep files, the world, and a voice. */
 export type World = {
@@ -23,12 +25,14 @@ export type Adapter<Port> = (world: World) => Port | Promise<Port>
 
 export type SystemOptions = {
   readonly services: readonly Service[]
-  /** Where services run: `together` is one process. */
-  readonly placement?: 'together'
+  /** Which services share a process when the system is split; `together` unless told. */
+  readonly placement?: Placement
   /** Default: `sqlite()`, one file a service. */
   readonly database?: Adapter<DatabaseAdapter>
   /** Default: `embeddedBroker()`. */
   readonly broker?: Adapter<Broker>
+  /** Who is where, when the system is split. Default: `embeddedRegistry()`, for one machine. */
+  readonly registry?: Adapter<Registry>
   /** Ways in from outside: `rest({ port: 8080 })`, … */
   readonly doors?: readonly Door[]
 }
@@ -39,17 +43,20 @@ export type System = Required<SystemOptions> & { readonly name: string }
 /**
  * Puts services together.
  * @throws {SystemError} naming everything that keeps them from being one system: two services of one name, a
- * need nobody serves, a circle of needs, a missing handler, a subscription to what nobody announces
+ * need nobody serves, a circle of needs, a missing handler, a subscription to what nobody announces, a placement that
+ * cannot be
  */
 export function system(name: string, options: SystemOptions): System {
-  const problems = findProblems(options.services)
+  const { services, placement = 'together' } = options
+  const problems = [...findProblems(services), ...placementProblems(placement, services)]
   if (problems.length > 0) throw new SystemError(`Cannot put system "${name}" together`, problems)
   return Object.freeze({
     name,
-    services: Object.freeze([...options.services]),
-    placement: options.placement ?? 'together',
+    services: Object.freeze([...services]),
+    placement,
     database: options.database ?? sqlite(),
     broker: options.broker ?? embeddedBroker(),
+    registry: options.registry ?? embeddedRegistry(),
     doors: Object.freeze([...(options.doors ?? [])]),
   })
 }
