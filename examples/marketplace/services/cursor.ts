@@ -1,4 +1,4 @@
-import { sql, type RawBuilder } from 'dure/data'
+import { sql, type RawBuilder, type SelectQueryBuilder } from 'dure/data'
 
 /** Where a list goes on: the key of the last row shown, as `12/3`. */
 export function cursorOf(after: string | undefined, columns: number): readonly number[] {
@@ -7,9 +7,20 @@ export function cursorOf(after: string | undefined, columns: number): readonly n
 }
 
 /** Rows whose key comes after the cursor: `(a, b) > (1, 2)`, which every engine answers from the key's index. */
-export function isAfter(columns: readonly string[], after: string | undefined): RawBuilder<boolean> {
+function isAfter(columns: readonly string[], after: string | undefined): RawBuilder<boolean> {
   const names = sql.join(columns.map((column) => sql.ref(column)))
   return sql<boolean>`(${names}) > (${sql.join(cursorOf(after, columns.length))})`
+}
+
+/** One part of a query's rows in the order of their key, read from the key's index. */
+export function rowsAfter<DB, TB extends keyof DB, Row>(
+  query: SelectQueryBuilder<DB, TB, Row>,
+  key: readonly string[],
+  page: { after?: string | undefined; limit: number },
+): SelectQueryBuilder<DB, TB, Row> {
+  let ordered = query.where(isAfter(key, page.after)).limit(page.limit)
+  for (const column of key) ordered = ordered.orderBy(sql.ref(column))
+  return ordered
 }
 
 /** One part of a list, with the place where the next begins when there may be one. */

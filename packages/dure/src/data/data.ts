@@ -1,7 +1,7 @@
 /** A service's own data: one database per service, transactions, outbox, inbox. */
 export { database } from './database.ts'
 /** SQL of one's own inside a typed query, parameters apart: sql`…${value}`. */
-export { sql, type Kysely, type RawBuilder } from 'kysely'
+export { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from 'kysely'
 export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
 export { bindDatabase, bindTransaction, type BindOptions, type Origin } from './bind.ts'
 export { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import type { CartTables } from './tables.ts'
 
 type Db = Kysely<CartTables>
@@ -44,12 +44,5 @@ export async function reprice(
 }
 
 export async function listReplicas(read: Db, page: { after?: string | undefined; limit: number }): Promise<Replica[]> {
-  return read
-    .selectFrom('product_replicas')
-    .selectAll()
-    .where(isAfter(['seller_id', 'product_id'], page.after))
-    .orderBy('seller_id')
-    .orderBy('product_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(read.selectFrom('product_replicas').selectAll(), ['seller_id', 'product_id'], page).execute()
 }

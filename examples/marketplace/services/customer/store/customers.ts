@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import { prepared } from '../../prepared.ts'
 import type { CustomerTables } from './tables.ts'
 
@@ -31,11 +31,7 @@ export async function findCustomer(read: Db, customerId: number): Promise<Counte
 }
 
 export async function listCustomers(read: Db, page: { after?: string | undefined; limit: number }): Promise<CountedRow[]> {
-  return counted(read)
-    .where(isAfter(['c.customer_id'], page.after))
-    .orderBy('c.customer_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(counted(read), ['c.customer_id'], page).execute()
 }
 
 function counted(read: Db) {

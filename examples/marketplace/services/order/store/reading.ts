@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import { tallyOf } from '../../tally.ts'
 import type { OrderTables } from './tables.ts'
 
@@ -41,14 +41,7 @@ export async function ordersOf(read: Db, customerId: number, limit: number): Pro
 }
 
 export async function listOrders(read: Db, page: { after?: string | undefined; limit: number }): Promise<Row[]> {
-  return read
-    .selectFrom('orders')
-    .selectAll()
-    .where(isAfter(['customer_id', 'order_id'], page.after))
-    .orderBy('customer_id')
-    .orderBy('order_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(read.selectFrom('orders').selectAll(), ['customer_id', 'order_id'], page).execute()
 }
 
 export type OrderTotals = {

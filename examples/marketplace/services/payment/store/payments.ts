@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import { prepared } from '../../prepared.ts'
 import type { PaymentLine } from '../domain/lines.ts'
 import type { PaymentTables } from './tables.ts'
@@ -45,13 +45,7 @@ export async function paymentOf(read: Db, customerId: number, orderId: number): 
 }
 
 export async function listPayments(read: Db, page: { after?: string | undefined; limit: number }): Promise<PaymentRow[]> {
-  return withCards(read)
-    .where(isAfter(['p.customer_id', 'p.order_id', 'p.sequential'], page.after))
-    .orderBy('p.customer_id')
-    .orderBy('p.order_id')
-    .orderBy('p.sequential')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(withCards(read), ['p.customer_id', 'p.order_id', 'p.sequential'], page).execute()
 }
 
 function withCards(read: Db) {

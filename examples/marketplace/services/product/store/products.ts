@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import type { ProductTables } from './tables.ts'
 
 type Db = Kysely<ProductTables>
@@ -55,14 +55,7 @@ function productsOf(read: Db, sellerId: number) {
 }
 
 export async function listProducts(read: Db, page: { after?: string | undefined; limit: number }): Promise<ProductRow[]> {
-  return read
-    .selectFrom('products')
-    .selectAll()
-    .where(isAfter(['seller_id', 'product_id'], page.after))
-    .orderBy('seller_id')
-    .orderBy('product_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(read.selectFrom('products').selectAll(), ['seller_id', 'product_id'], page).execute()
 }
 
 export async function productTotals(read: Db): Promise<{ products: number; sellers: number }> {

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import { tallyOf } from '../../tally.ts'
 import type { EntryRow } from './entries.ts'
 import type { SellerTables } from './tables.ts'
@@ -31,26 +31,15 @@ export async function findSeller(read: Db, sellerId: number): Promise<SellerRow 
 }
 
 export async function listSellers(read: Db, page: Page): Promise<SellerRow[]> {
-  return read
-    .selectFrom('sellers')
-    .selectAll()
-    .where(isAfter(['seller_id'], page.after))
-    .orderBy('seller_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(read.selectFrom('sellers').selectAll(), ['seller_id'], page).execute()
 }
 
 export async function listEntries(read: Db, page: Page): Promise<EntryRow[]> {
-  return read
-    .selectFrom('order_entries')
-    .selectAll()
-    .where(isAfter(['customer_id', 'order_id', 'seller_id', 'product_id'], page.after))
-    .orderBy('customer_id')
-    .orderBy('order_id')
-    .orderBy('seller_id')
-    .orderBy('product_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(
+    read.selectFrom('order_entries').selectAll(),
+    ['customer_id', 'order_id', 'seller_id', 'product_id'],
+    page,
+  ).execute()
 }
 
 export type SellerTotals = {

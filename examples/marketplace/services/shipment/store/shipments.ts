@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import { prepared } from '../../prepared.ts'
 import { tallyOf } from '../../tally.ts'
 import type { ShipmentTables } from './tables.ts'
@@ -46,14 +46,7 @@ export async function findShipment(
 }
 
 export async function listShipments(read: Db, page: { after?: string | undefined; limit: number }): Promise<Shipment[]> {
-  return read
-    .selectFrom('shipments')
-    .selectAll()
-    .where(isAfter(['customer_id', 'order_id'], page.after))
-    .orderBy('customer_id')
-    .orderBy('order_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(read.selectFrom('shipments').selectAll(), ['customer_id', 'order_id'], page).execute()
 }
 
 export type ShipmentTotals = { shipments: number; byStatus: Record<string, number>; packages: number; delivered: number }

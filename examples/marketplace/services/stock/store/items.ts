@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'dure/data'
-import { isAfter } from '../../cursor.ts'
+import { rowsAfter } from '../../cursor.ts'
 import type { StockTables } from './tables.ts'
 
 type Db = Kysely<StockTables>
@@ -55,14 +55,7 @@ export async function findItem(db: Db, sellerId: number, productId: number): Pro
 }
 
 export async function listItems(read: Db, page: { after?: string | undefined; limit: number }): Promise<Item[]> {
-  return read
-    .selectFrom('stock_items')
-    .selectAll()
-    .where(isAfter(['seller_id', 'product_id'], page.after))
-    .orderBy('seller_id')
-    .orderBy('product_id')
-    .limit(page.limit)
-    .execute()
+  return rowsAfter(read.selectFrom('stock_items').selectAll(), ['seller_id', 'product_id'], page).execute()
 }
 
 export async function setVersion(tx: Db, sellerId: number, productId: number, version: string): Promise<void> {
