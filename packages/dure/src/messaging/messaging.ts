@@ -14,6 +14,18 @@ export type {
 } from './broker.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
 export { embeddedBroker, type EmbeddedBrokerOptions } from './embedded/embedded.ts'
+export {
+  brokerContract,
+  brokerHandlers,
+  remoteBroker,
+  type BrokerClient,
+  type BrokerContract,
+  type BrokerHandlers,
+  type BrokerHandlersOptions,
+  type BrokerOperations,
+  type RemoteBrokerOptions,
+  type ServedBroker,
+} from './remote/remote.ts'
 export { queue } from './queue.ts'
 export {
   createConsumer,

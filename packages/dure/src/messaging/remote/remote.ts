@@ -1,0 +1,114 @@
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import type { Broker } from '../broker.ts'
+import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
+import { createMembership } from './membership.ts'
+import { groupMember, queueMember, type Member } from './member.ts'
+import { unpack, unpackOne } from './pack.ts'
+import { createPublisher } from './publisher.ts'
+import { createPauses, patiently } from './trying.ts'
+
+export { brokerContract } from './contract.ts'
+export type { BrokerClient, BrokerContract, BrokerOperations } from './contract.ts'
+export { brokerHandlers, type BrokerHandlers, type BrokerHandlersOptions, type ServedBroker } from './handlers.ts'
+
+export type RemoteBrokerOptions = {
+  /** A client of `brokerContract` over any transport. */
+  readonly client: BrokerClient
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** What the broker's process calls this one in its log. Default 'remote'. */
+  readonly name?: string
+  /**
+   * Milliseconds for which publishing, declaring, joining and asking are tried again while the broker cannot be reached.
+   * Members that have joined try for ever. Default 10,000.
+   */
+  readonly patience?: number
+}
+
+/**
+ * A broker in another process. What the port promises holds over the death of either: members join again by themselves,
+ * and what was in hand comes again. A publish whose answer was lost is made again, so its messages may be there twice
+ * with the same id; a consumer's inbox lets one of them through.
+ */
+export function remoteBroker(options: RemoteBrokerOptions): Broker {
+  const { client, runtime, log, name = 'remote', patience = 10_000 } = options
+  const ending = new AbortController()
+  const pauses = createPauses(runtime, ending.signal)
+  const membership = createMembership({ client, runtime, log, name, pauses, patience })
+  let numbers = 0
+  let stopping: Promise<void> | undefined
+
+  const trying = <T>(work: (ask: AskOptions) => Promise<T>): Promise<T> =>
+    patiently({ runtime, pauses, patience }, (timeout) => work({ timeout }))
+  const publisher = createPublisher({ runtime, send: (messages) => trying((ask) => client.publish({ messages }, ask)) })
+  const sender = createPublisher({ runtime, send: (messages) => trying((ask) => client.send({ messages }, ask)) })
+
+  const running = (action: string): void => {
+    if (stopping) throw new CallError('UNAVAILABLE', `Cannot ${action}: this client of the broker has stopped`)
+  }
+  const join = async (make: (number: number) => Member) => membership.add(make(++numbers))
+
+  const stop = async (): Promise<void> => {
+    const leaving = membership.stop()
+    await Promise.all([publisher.idle(), sender.idle(), leaving])
+    ending.abort()
+  }
+
+  return {
+    name,
+    declareTopic: async (topic, wish) => {
+      running('declare a topic')
+      await trying((ask) => client.declareTopic({ topic, ...wish }, ask))
+    },
+    publish: async (messages) => {
+      running('publish')
+      await publisher.add(messages)
+    },
+    subscribe: async (wish) => {
+      running('subscribe')
+      return join((number) => groupMember({ number, client, runtime }, wish))
+    },
+    declareQueue: async (queue, wish) => {
+      running('declare a queue')
+      await trying((ask) => client.declareQueue({ queue, ...wish }, ask))
+    },
+    send: async (messages) => {
+      running('send')
+      await sender.add(messages)
+    },
+    receive: async (wish) => {
+      running('receive')
+      return join((number) => queueMember({ number, client, runtime }, wish))
+    },
+    dead: {
+      list: async ({ queue, limit }) => {
+        const { dead } = await trying((ask) => client.deadList({ queue, limit }, ask))
+        return dead.map((one) => ({ ...one, message: unpackOne(one.message) }))
+      },
+      // Asked once: a second answer would not count what the first has done.
+      retry: async ({ queue, ids }) => (await client.deadRetry({ queue, ids: ids && [...ids] })).count,
+      discard: async ({ queue, ids, reason }) => (await client.deadDiscard({ queue, ids: [...ids], reason })).count,
+    },
+    lag: async () => {
+      running('tell the lag')
+      return (await trying((ask) => client.lag({}, ask))).groups
+    },
+    seek: async ({ group, topic, to }) => {
+      running('seek')
+      await client.seek({ group, topic, ...wishOf(to) })
+    },
+    browse: async ({ topic, partition, from, limit }) => {
+      running('browse')
+      const { messages } = await trying((ask) => client.browse({ topic, partition, from, limit }, ask))
+      return unpack(messages).map(({ message, extra: offset }) => ({ message, partition, offset }))
+    },
+    stop: () => (stopping ??= stop()),
+  }
+}
+
+function wishOf(to: Parameters<Broker['seek']>[0]['to']): Omit<SeekWish, 'group' | 'topic'> {
+  if (typeof to === 'string') return { to }
+  return 'time' in to ? { to: 'time', time: to.time } : { to: 'offset', ...to }
+}
