@@ -1,5 +1,6 @@
 import { CallError, type AnyOperation, type Issue, type Parser } from '../contract/contract.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
+import type { Attributes, Tracer } from '../telemetry/telemetry.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import type { Gate } from './gate.ts'
@@ -18,13 +19,18 @@ export type EndpointOptions = {
   readonly gate: Gate
   readonly clock: Clock
   readonly deadlines: Deadlines
-  readonly metrics: OperationMetrics
+  /** Undefined: nothing is measured. */
+  readonly metrics: OperationMetrics | undefined
+  /** Undefined: no spans are made, and trace context passes through as it came. */
+  readonly tracer?: Tracer | undefined
   /** Told of failures that are the service's own fault, with what was thrown. */
   readonly onFault: (place: string, thrown: unknown, call: CallContext) => void
 }
 
 /** The same, composed: what all calls of one operation share. */
 export type Callee = EndpointOptions & {
+  /** What every span of this operation says. */
+  readonly attributes: Attributes
   readonly parseInput: Parser
   readonly parseOutput: Parser
   readonly toFailure: (thrown: unknown, cancelled: CancelReason | undefined) => Error

@@ -9,8 +9,10 @@ import type {
   Operations,
 } from '../contract/contract.ts'
 import type { Ids, Runtime } from '../runtime/runtime.ts'
+import { isSampled, spanIdOf, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
 import { followSignal, type Cancellation } from './cancellation.ts'
 import type { CallContext, CallOptions } from './context.ts'
+import { failedSent, OUTSIDE, rpcAttributes, sampledBy } from './tracing.ts'
 import type { Route, Transport } from './transport.ts'
 
 /** A typed client of a contract: local or remote, it cannot tell. */
@@ -52,8 +54,10 @@ export function clientFactory<C extends AnyContract>(options: {
   contract: C
   transport: Transport
   runtime: Runtime
+  /** Undefined: no spans are made, and trace context passes through as it came. */
+  tracer?: Tracer | undefined
 }): (caller: Caller) => Client<C> {
-  const { contract, transport, runtime } = options
+  const { contract, transport, runtime, tracer } = options
   class BoundClient {
     readonly caller: Caller
     constructor(caller: Caller) {
@@ -64,8 +68,8 @@ export function clientFactory<C extends AnyContract>(options: {
     const repeatable = operation.kind !== 'command' || operation.idempotent
     const route = transport.route({ service: contract.name, operation: name, repeatable })
     const place = `${contract.name}.${name}`
-    const bind =
-      operation.kind === 'stream' ? bindStream(place, operation, route, runtime) : bindCall(place, operation, route, runtime)
+    const way: Way = { place, operation, route, runtime, tracer, attributes: rpcAttributes(place) }
+    const bind = operation.kind === 'stream' ? bindStream(way) : bindCall(way)
     // A getter: most handlers use one or two of a client's operations, so the rest are never made.
     Object.defineProperty(BoundClient.prototype, name, {
       enumerable: true,
@@ -81,14 +85,32 @@ export function clientFactory<C extends AnyContract>(options: {
 
 type CallFunction = (input?: unknown, options?: CallOptions) => Promise<unknown>
 
-function bindCall(place: string, operation: AnyOperation, route: Route, runtime: Runtime) {
+/** What all calls of one operation by one caller share. */
+type Way = {
+  readonly place: string
+  readonly operation: AnyOperation
+  readonly route: Route
+  readonly runtime: Runtime
+  readonly tracer: Tracer | undefined
+  readonly attributes: Attributes
+}
+
+function bindCall(way: Way) {
+  const { place, route, tracer } = way
+  // In this process the callee tells of what fails; a call that leaves it may fail on the way.
+  const watched = tracer !== undefined && route.local !== true
+  const begin = (input: unknown, context: OutgoingCall): Promise<unknown> => {
+    if (tracer !== undefined && sampledBy(context)) return traced(way, tracer, input, context)
+    const answer = route.call(input, context)
+    return watched ? telling(way, tracer, answer, context) : answer
+  }
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
-    const context = outgoing(operation, runtime, caller, options)
-    if (options?.signal === undefined) return route.call(input, context)
+    const context = outgoing(way, caller, options)
+    if (options?.signal === undefined) return begin(input, context)
     const { cancellation, release } = followSignal(options.signal)
     joinParent(caller, cancellation)
     context.cancellation = cancellation
-    return route.call(input, context).finally(release)
+    return begin(input, context).finally(release)
   }
   return (caller: Caller): CallFunction => {
     const call: CallFunction = (input, options) => send(caller, input, options)
@@ -105,16 +127,68 @@ function bindCall(place: string, operation: AnyOperation, route: Route, runtime:
   }
 }
 
-function bindStream(_place: string, operation: AnyOperation, route: Route, runtime: Runtime) {
+function bindStream(way: Way) {
+  const { route, tracer } = way
   return (caller: Caller) =>
     (input?: unknown, options?: CallOptions): AsyncIterable<unknown> => {
-      const context = outgoing(operation, runtime, caller, options)
-      if (options?.signal === undefined) return route.stream(input, context)
-      const { cancellation } = followSignal(options.signal)
-      joinParent(caller, cancellation)
-      context.cancellation = cancellation
-      return route.stream(input, context)
+      const context = outgoing(way, caller, options)
+      if (options?.signal !== undefined) {
+        const { cancellation } = followSignal(options.signal)
+        joinParent(caller, cancellation)
+        context.cancellation = cancellation
+      }
+      if (tracer === undefined || (route.local === true && !sampledBy(context))) return route.stream(input, context)
+      return tracedStream(way, tracer, input, context)
     }
+}
+
+function beginSent({ place, attributes }: Way, tracer: Tracer, context: OutgoingCall): ActiveSpan {
+  const span = tracer.begin({
+    name: place,
+    kind: 'client',
+    service: context.caller ?? OUTSIDE,
+    parent: context.parentTrace,
+    tracestate: context.tracestate,
+    at: context.sentAt,
+    attributes,
+  })
+  context.traceparent = span.traceparent
+  return span
+}
+
+async function traced(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
+  const span = beginSent(way, tracer, context)
+  try {
+    const value = await way.route.call(input, context)
+    span.end()
+    return value
+  } catch (error) {
+    span.end(error)
+    throw error
+  }
+}
+
+async function telling(way: Way, tracer: Tracer, answer: Promise<unknown>, context: OutgoingCall): Promise<unknown> {
+  try {
+    return await answer
+  } catch (error) {
+    failedSent(tracer, way, context, error)
+    throw error
+  }
+}
+
+/** Its span lasts from the call to the end of the stream, or to where the caller had seen enough. */
+async function* tracedStream(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): AsyncGenerator<unknown> {
+  const span = sampledBy(context) ? beginSent(way, tracer, context) : undefined
+  try {
+    yield* way.route.stream(input, context)
+  } catch (error) {
+    if (span === undefined) failedSent(tracer, way, context, error)
+    else span.end(error)
+    throw error
+  } finally {
+    span?.end()
+  }
 }
 
 /** A signal given for one call does not free that call from its caller's own end. */
@@ -122,26 +196,29 @@ function joinParent(caller: Caller, cancellation: Cancellation): void {
   caller.parent?.cancellation?.add({ onCancel: (reason) => cancellation.cancel(reason) })
 }
 
-function outgoing(operation: AnyOperation, runtime: Runtime, caller: Caller, options: CallOptions | undefined): OutgoingCall {
+function outgoing({ operation, runtime, tracer }: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {
   const now = runtime.clock.monotonic()
   const own = now + (options?.timeout ?? operation.deadline)
   const parent = caller.parent
   const deadline = parent === undefined || own < parent.deadline ? own : parent.deadline
-  return new OutgoingCall(now, deadline, caller.service, parent, options, runtime.ids)
+  return new OutgoingCall(now, deadline, caller.service, parent, options, runtime.ids, tracer)
 }
 
-/** The context of one call. Its correlation id is made only when somebody reads it. */
+/** The context of one call. Its ids are made only when somebody reads them. */
 class OutgoingCall implements CallContext {
   readonly sentAt: number
   readonly deadline: number
   cancellation: Cancellation | undefined
   readonly causationId: string | undefined
-  readonly traceparent: string | undefined
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
+  readonly sampled: boolean | undefined
   readonly #ids: Ids
   readonly #parent: CallContext | undefined
-  #correlationId: string | undefined
+  readonly #options: CallOptions | undefined
+  readonly #tracer: Tracer | undefined
+  #correlationId: string | undefined = undefined
+  #traceparent: string | undefined = undefined
 
   constructor(
     now: number,
@@ -150,20 +227,52 @@ class OutgoingCall implements CallContext {
     parent: CallContext | undefined,
     options: CallOptions | undefined,
     ids: Ids,
+    tracer: Tracer | undefined,
   ) {
     this.sentAt = now
     this.deadline = deadline
     this.cancellation = parent?.cancellation
     this.causationId = parent?.causationId
-    this.traceparent = options?.traceparent ?? parent?.traceparent
     this.caller = caller
     this.idempotencyKey = options?.idempotencyKey
+    this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer)
     this.#ids = ids
     this.#parent = parent
-    this.#correlationId = options?.correlationId
+    this.#options = options
+    this.#tracer = tracer
   }
 
   get correlationId(): string {
-    return (this.#correlationId ??= this.#parent?.correlationId ?? this.#ids.next())
+    return (this.#correlationId ??= this.#options?.correlationId ?? this.#parent?.correlationId ?? this.#ids.next())
   }
+
+  /** The trace context that this call is a child of. */
+  get parentTrace(): string | undefined {
+    return this.#options?.traceparent ?? this.#parent?.traceparent
+  }
+
+  get parentSpan(): string | undefined {
+    return spanIdOf(this.parentTrace)
+  }
+
+  get tracestate(): string | undefined {
+    return this.#options?.tracestate ?? this.#parent?.tracestate
+  }
+
+  get traceparent(): string | undefined {
+    if (this.#tracer === undefined) return this.parentTrace
+    return (this.#traceparent ??= this.#tracer.child(this.parentTrace, this.sampled === true))
+  }
+
+  set traceparent(own: string) {
+    this.#traceparent = own
+  }
+}
+
+/** Once, where the trace begins; everything after does as it was decided there. */
+function decide(given: string | undefined, parent: CallContext | undefined, tracer: Tracer): boolean {
+  if (given !== undefined) return isSampled(given)
+  if (parent === undefined) return tracer.sample()
+  if (parent.sampled !== undefined) return parent.sampled
+  return parent.traceparent === undefined ? tracer.sample() : isSampled(parent.traceparent)
 }

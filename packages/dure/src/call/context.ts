@@ -14,6 +14,12 @@ export type CallContext = {
   readonly causationId: string | undefined
   /** W3C trace context (`00-<trace>-<span>-<flags>`); undefined when nothing is traced. */
   readonly traceparent: string | undefined
+  /** Whether spans are made of it, when that is known without building a `traceparent`; else its flag says. */
+  readonly sampled?: boolean | undefined
+  /** What other vendors' tracing wants to travel along (W3C `tracestate`). */
+  readonly tracestate?: string | undefined
+  /** The span that this call's own is a child of, while both are in one process. */
+  readonly parentSpan?: string | undefined
   /** The calling service, or undefined at the door. */
   readonly caller: string | undefined
   /** Given by a client that wants a command to happen once. */
@@ -32,4 +38,6 @@ export type CallOptions = {
   readonly correlationId?: string
   /** Continues somebody's trace (doors do this). */
   readonly traceparent?: string
+  /** Its `tracestate`, which travels along unread. */
+  readonly tracestate?: string
 }

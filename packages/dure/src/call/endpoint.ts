@@ -4,6 +4,7 @@ import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'
 import { PendingCall } from './pending.ts'
 import { streamOf } from './streaming.ts'
+import { rpcAttributes } from './tracing.ts'
 import type { Route } from './transport.ts'
 
 /**
@@ -11,12 +12,13 @@ import type { Route } from './transport.ts'
  * handler under its deadline, parse and isolate the output. Whatever carried the call here (the local
  * transport, a socket), everything from here on is the same.
  */
-export type Endpoint = Route & { readonly operation: AnyOperation; readonly metrics: OperationMetrics }
+export type Endpoint = Route & { readonly operation: AnyOperation; readonly metrics: OperationMetrics | undefined }
 
 export function createEndpoint(options: EndpointOptions): Endpoint {
   const { operation, place } = options
   const shared: Callee = {
     ...options,
+    attributes: rpcAttributes(place),
     parseInput: parserOf(operation.input, 'input'),
     parseOutput: parserOf(operation.output, 'output'),
     toFailure: createFailureMapper(place, operation),

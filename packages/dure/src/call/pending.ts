@@ -3,7 +3,9 @@ import type { DeadlineEntry } from '../runtime/runtime.ts'
 import { invalidInput, invalidOutput, isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
+import type { ActiveSpan } from '../telemetry/telemetry.ts'
 import { cancelledError } from './failure.ts'
+import { beginServed, failedServed, sampledBy, TracedCall } from './tracing.ts'
 
 /**
  * One call under way, in one object: its own end (what the handler's signal follows), its node in the deadline
@@ -14,7 +16,8 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
   readonly #shared: Callee
-  readonly #call: CallContext
+  #call: CallContext
+  #span: ActiveSpan | undefined = undefined
   readonly #resolve: (value: unknown) => void
   readonly #reject: (error: Error) => void
   #settled = false
@@ -29,6 +32,10 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
 
   start(input: unknown): void {
     const shared = this.#shared
+    if (shared.tracer !== undefined && sampledBy(this.#call)) {
+      this.#span = beginServed(shared, shared.tracer, this.#call)
+      this.#call = new TracedCall(this.#call, this.#span)
+    }
     const call = this.#call
     if (call.deadline <= call.sentAt) return this.#refuse(cancelledError(shared.place, 'deadline'))
     if (!shared.gate.enter()) return this.#refuse(shared.gate.refusal())
@@ -111,15 +118,24 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
     shared.deadlines.remove(this)
     call.cancellation?.remove(this)
     shared.gate.leave()
-    shared.metrics.record(shared.clock.monotonic() - call.sentAt, error)
+    shared.metrics?.record(shared.clock.monotonic() - call.sentAt, error)
+    this.#tell(error)
     if (error === undefined) this.#resolve(value)
     else this.#reject(error)
   }
 
   #refuse(error: Error): void {
     this.#settled = true
-    this.#shared.metrics.record(0, error)
+    this.#shared.metrics?.record(0, error)
+    this.#tell(error)
     this.#reject(error)
+  }
+
+  /** Ends the span of a sampled call, and makes one of a call that was not and failed. */
+  #tell(error: Error | undefined): void {
+    const { tracer } = this.#shared
+    if (this.#span !== undefined) this.#span.end(error)
+    else if (error !== undefined && tracer !== undefined) failedServed(this.#shared, tracer, this.#call, error)
   }
 
   /** The deadline has passed, or the service has waited long enough for its calls. */

@@ -2,7 +2,9 @@ import type { DeadlineEntry } from '../runtime/runtime.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import { invalidInput, invalidOutput, isFault, type Callee } from './callee.ts'
+import type { ActiveSpan } from '../telemetry/telemetry.ts'
 import { cancelledError } from './failure.ts'
+import { beginServed, failedServed, sampledBy, TracedCall } from './tracing.ts'
 
 /**
  * The callee's half of a server stream. The handler's iterator is asked for the next value only when the
@@ -19,7 +21,8 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   following: DeadlineEntry | undefined = undefined
   readonly #shared: Callee
   readonly #input: unknown
-  readonly #call: CallContext
+  #call: CallContext
+  #span: ActiveSpan | undefined = undefined
   readonly #cancellation = new Cancellation()
   #iterator: AsyncIterator<unknown> | undefined = undefined
   #opened = false
@@ -73,11 +76,17 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
 
   async #open(): Promise<void> {
     const shared = this.#shared
+    if (shared.tracer !== undefined && sampledBy(this.#call)) {
+      this.#span = beginServed(shared, shared.tracer, this.#call)
+      this.#call = new TracedCall(this.#call, this.#span)
+    }
     const call = this.#call
     this.#opened = true
     if (!shared.gate.enter()) {
       this.#over = true
-      throw shared.gate.refusal()
+      const refusal = shared.gate.refusal()
+      this.#tell(refusal)
+      throw refusal
     }
     shared.deadlines.add(this, call.deadline)
     call.cancellation?.add(this)
@@ -113,7 +122,14 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     shared.deadlines.remove(this)
     this.#call.cancellation?.remove(this)
     shared.gate.leave()
-    shared.metrics.record(shared.clock.monotonic() - this.#call.sentAt, error)
+    shared.metrics?.record(shared.clock.monotonic() - this.#call.sentAt, error)
+    this.#tell(error)
+  }
+
+  #tell(error: Error | undefined): void {
+    const { tracer } = this.#shared
+    if (this.#span !== undefined) this.#span.end(error)
+    else if (error !== undefined && tracer !== undefined) failedServed(this.#shared, tracer, this.#call, error)
   }
 
   /** Runs the handler's `finally`; a handler that hangs there or throws hurts nobody. */

@@ -21,4 +21,6 @@ export type Route = {
   readonly call: (input: unknown, context: CallContext) => Promise<unknown>
   /** Pulls: the callee is asked for a value only when the caller wants one. */
   readonly stream: (input: unknown, context: CallContext) => AsyncIterable<unknown>
+  /** True when the callee is in this process and itself tells of calls that fail; else the caller does. */
+  readonly local?: boolean
 }

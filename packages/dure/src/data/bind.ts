@@ -1,8 +1,10 @@
 import type { Kysely } from 'kysely'
 import { CallError, parserOf, wireOf, wrongOf, type AnyEvent, type Message, type Parsed } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import type { Tracer } from '../telemetry/telemetry.ts'
 import type { Database, Store, StoreTransaction, Transaction } from './database.ts'
 import type { Outbox } from './outbox.ts'
+import { tracedPublish, tracedTransaction } from './tracing.ts'
 
 /** What messages say about where they come from; changes with every call. */
 export type Origin = {
@@ -10,12 +12,16 @@ export type Origin = {
   readonly correlationId: string
   readonly causationId: string | undefined
   readonly traceparent: string | undefined
+  /** Whether spans are made, when that is known without reading `traceparent`. */
+  readonly sampled?: boolean | undefined
 }
 
 export type BindOptions = {
   readonly outbox: Outbox
   readonly origin: Origin
   readonly runtime: Runtime
+  /** Undefined: no spans are made. */
+  readonly tracer?: Tracer | undefined
   /** Bytes of data a message may have. Default 1 MiB. */
   readonly messageSize?: number
 }
@@ -26,7 +32,13 @@ export function bindDatabase<Tables>(options: BindOptions & { readonly store: St
   return {
     read: store.read,
     snapshot: store.snapshot,
-    transaction: (work, limits) => store.transaction((tx) => work(bindTransaction<Tables>(tx, options)), limits),
+    transaction: (work, limits) =>
+      tracedTransaction(store, options, (origin) =>
+        store.transaction(
+          (tx) => work(bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin })),
+          limits,
+        ),
+      ),
   }
 }
 
@@ -36,10 +48,11 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
   // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
   return Object.assign(tx.kysely, {
     publish: async (event: AnyEvent, data: unknown): Promise<void> => {
-      outbox.append(tx, [{ ...(await messageOf(event, data, options)), destination: 'topic' }])
+      const message = tracedPublish(tx, options, await messageOf(event, data, options))
+      outbox.append(tx, [{ ...message, destination: 'topic' }])
     },
     send: async (queue: AnyEvent, data: unknown, { delay }: { readonly delay?: number } = {}): Promise<void> => {
-      const message = await messageOf(queue, data, options)
+      const message = tracedPublish(tx, options, await messageOf(queue, data, options))
       outbox.append(tx, [
         delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
       ])

@@ -1,6 +1,6 @@
 import { clientFactory, type CallContext, type Caller, type Cancellation, type Transport } from '../call/call.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { Needs } from './definition.ts'
 
 /** Makes the context of one call; `operation` is undefined for a reaction to an event. */
@@ -18,8 +18,9 @@ export function contextFactory(options: {
   log: Logger
   /** The service's database as seen by one call, if it has one. */
   database: ((call: CallContext, operation: string | undefined) => unknown) | undefined
+  tracer: Tracer | undefined
 }): MakeContext {
-  const { service, needs, transport, runtime, database } = options
+  const { service, needs, transport, runtime, database, tracer } = options
 
   class HandlerCall implements CallContext {
     readonly deadline: number
@@ -54,6 +55,14 @@ export function contextFactory(options: {
       return this.#call.traceparent
     }
 
+    get sampled(): boolean | undefined {
+      return this.#call.sampled
+    }
+
+    get tracestate(): string | undefined {
+      return this.#call.tracestate
+    }
+
     get caller(): string | undefined {
       return this.#call.caller
     }
@@ -67,7 +76,7 @@ export function contextFactory(options: {
     }
 
     get log(): Logger {
-      return options.log.with({ correlationId: this.correlationId })
+      return options.log.with({ correlationId: this.correlationId, traceId: traceIdOf(this.traceparent) })
     }
 
     get clock() {
@@ -89,7 +98,7 @@ export function contextFactory(options: {
     })
   }
   for (const [name, contract] of Object.entries(needs)) {
-    const clientFor = clientFactory({ contract, transport, runtime })
+    const clientFor = clientFactory({ contract, transport, runtime, tracer })
     lazily(name, (call) => clientFor({ service, parent: call } satisfies Caller))
   }
   if (database !== undefined) lazily('database', HandlerCall.database)

@@ -27,7 +27,7 @@ export async function openData(options: {
   log: Logger
 }): Promise<UnitData> {
   const { service, database, broker, log } = options
-  const { runtime } = options.world
+  const { runtime, telemetry } = options.world
   const name = service.contract.name
   const store = await database.open(name, service.database!)
   try {
@@ -49,7 +49,13 @@ export async function openData(options: {
       idempotency,
       published: () => delivered + outbox.depth(),
       databaseFor: (call, operation) => {
-        const bound = bindDatabase<unknown>({ store, outbox, runtime, origin: originOf(name, call) })
+        const bound = bindDatabase<unknown>({
+          store,
+          outbox,
+          runtime,
+          origin: originOf(name, call),
+          tracer: telemetry?.tracer,
+        })
         const key = call.idempotencyKey
         return key === undefined || operation === undefined ? bound : marking(bound, idempotency, { operation, key })
       },
@@ -92,6 +98,10 @@ function originOf(service: string, call: CallContext): Origin {
       return call.correlationId
     },
     causationId: call.causationId,
-    traceparent: call.traceparent,
+    // Read only when something is published: a call that is not sampled has none until then.
+    get traceparent() {
+      return call.traceparent
+    },
+    sampled: call.sampled,
   }
 }

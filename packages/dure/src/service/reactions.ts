@@ -2,10 +2,11 @@ import { Cancellation, type CallContext } from '../call/call.ts'
 import { bindTransaction, type StoreTransaction } from '../data/data.ts'
 import type { ConsumerReaction, Received } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { MakeContext } from './context.ts'
 import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
 import type { UnitData } from './own-data.ts'
+import { consuming } from './consuming.ts'
 
 /** Milliseconds the calls of one `prepare` have together. */
 const PREPARE_DEADLINE = 30_000
@@ -20,45 +21,70 @@ export function reactionsOf(options: {
   data: UnitData
   runtime: Runtime
   log: Logger
+  tracer?: Tracer | undefined
 }): readonly ConsumerReaction[] {
-  const { service, contexts, data, runtime, log } = options
+  const { service, contexts, data, runtime, log, tracer } = options
   const name = service.contract.name
 
-  const effectContext = (received: Received, tx: StoreTransaction): EffectContext<unknown> => {
-    const { message } = received
-    const origin = {
-      service: name,
-      correlationId: message.correlationId,
-      causationId: message.id,
-      traceparent: message.traceparent,
+  const effectContext = (
+    { message }: Received,
+    tx: StoreTransaction,
+    traceparent: string | undefined,
+  ): EffectContext<unknown> => {
+    const { correlationId } = message
+    const origin = { service: name, correlationId, causationId: message.id, traceparent }
+    return {
+      tx: bindTransaction(tx, { outbox: data.outbox, runtime, origin, tracer }),
+      get log() {
+        return log.with({ correlationId, traceId: traceIdOf(traceparent) })
+      },
+      clock: runtime.clock,
+      ids: runtime.ids,
     }
-    return { tx: bindTransaction(tx, { outbox: data.outbox, runtime, origin }), log, clock: runtime.clock, ids: runtime.ids }
   }
 
-  return service.reactions.map(({ kind, event, name: reactionName, prepare, handle, concurrency, retry }): ConsumerReaction => ({
-    kind,
-    event,
-    name: reactionName,
-    concurrency,
-    retry,
-    prepare:
-      prepare &&
-      (async (received) => {
-        const cancellation = new Cancellation()
-        const timer = runtime.timers.after(PREPARE_DEADLINE, () => cancellation.cancel('deadline'))
-        try {
-          const context = contexts(callFor(received, name, cancellation, runtime), cancellation)
-          return await prepare(eventOf(received), context as Parameters<typeof prepare>[1])
-        } finally {
-          timer.cancel()
-        }
-      }),
-    handle: async (received, tx, prepared) => handle(eventOf(received), effectContext(received, tx), prepared),
-  }))
+  return service.reactions.map(({ kind, event, name: reaction, prepare, handle, concurrency, retry }): ConsumerReaction => {
+    const inSpan = consuming({ group: name, reaction, runtime, tracer })
+    return {
+      kind,
+      event,
+      name: reaction,
+      concurrency,
+      retry,
+      prepare:
+        prepare &&
+        (async (received) => {
+          const cancellation = new Cancellation()
+          const timer = runtime.timers.after(PREPARE_DEADLINE, () => cancellation.cancel('deadline'))
+          try {
+            return await inSpan(received.message, 'prepare', (traceparent) => {
+              const context = contexts(callFor({ received, service: name, cancellation, runtime, traceparent }), cancellation)
+              return prepare(eventOf(received), context as Parameters<typeof prepare>[1])
+            })
+          } finally {
+            timer.cancel()
+          }
+        }),
+      handle: (received, tx, prepared) =>
+        inSpan(
+          received.message,
+          'process',
+          (traceparent) => handle(eventOf(received), effectContext(received, tx, traceparent), prepared),
+          tx.onCommit,
+        ),
+    }
+  })
 }
 
-function callFor(received: Received, service: string, cancellation: Cancellation, runtime: Runtime): CallContext {
-  const { message } = received
+function callFor(options: {
+  received: Received
+  service: string
+  cancellation: Cancellation
+  runtime: Runtime
+  traceparent: string | undefined
+}): CallContext {
+  const { service, cancellation, runtime, traceparent } = options
+  const { message } = options.received
   const sentAt = runtime.clock.monotonic()
   return {
     sentAt,
@@ -66,7 +92,7 @@ function callFor(received: Received, service: string, cancellation: Cancellation
     cancellation,
     correlationId: message.correlationId,
     causationId: message.id,
-    traceparent: message.traceparent,
+    traceparent,
     caller: service,
     idempotencyKey: undefined,
   }

@@ -3,8 +3,9 @@ import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
 import { createDeadlines, realRuntime, standardError, type Runtime } from '../runtime/runtime.ts'
-import { createLogger, type Logger } from '../telemetry/telemetry.ts'
+import { createLogger, openTelemetry, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
+import { lagReadings, unitReadings } from './readings.ts'
 import { startOrder } from './order.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { prepareUnit, type Unit } from './unit.ts'
@@ -27,8 +28,11 @@ export type StartOptions = {
 export async function start(system: System, options: StartOptions): Promise<Running> {
   const runtime = options.runtime ?? realRuntime()
   const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
-  const world: World = { directory: options.directory, runtime, log }
+  const { directory } = options
+  const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
+  const world: World = { directory, runtime, log, telemetry }
   const undo = createUndo(log)
+  if (telemetry !== undefined) undo.add('telemetry', telemetry.stop)
   try {
     return await startAll(system, world, options.patience ?? 10_000, undo)
   } catch (error) {
@@ -38,10 +42,11 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 }
 
 async function startAll(system: System, world: World, patience: number, undo: Undo): Promise<Running> {
-  const { runtime, log } = world
+  const { runtime, log, telemetry } = world
   const database: DatabaseAdapter = await system.database(world)
   const broker: Broker = await system.broker(world)
   undo.add('broker', () => broker.stop())
+  telemetry?.metrics.observe(() => lagReadings(broker))
 
   const transport = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
@@ -51,6 +56,7 @@ async function startAll(system: System, world: World, patience: number, undo: Un
   for (const service of startOrder(system.services)) {
     const unit = await prepareUnit({ service, database, broker, transport, deadlines, world, patience })
     units.push(unit)
+    telemetry?.metrics.observe(() => unitReadings(unit))
     undo.add(`service "${service.contract.name}"`, () => unit.stop())
   }
   // Reactions may call any service, so they begin when every service answers.
@@ -60,7 +66,7 @@ async function startAll(system: System, world: World, patience: number, undo: Un
     system: system.name,
     contracts: system.services.map(({ contract }) => contract),
     client: <C extends AnyContract>(contract: C): Client<C> =>
-      clientFactory({ contract, transport, runtime })({ service: undefined }),
+      clientFactory({ contract, transport, runtime, tracer: telemetry?.tracer })({ service: undefined }),
     health: () => healthOf(units),
     status: () => statusOf(units, broker),
   }

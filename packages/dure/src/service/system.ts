@@ -4,7 +4,7 @@ import type { DatabaseAdapter } from '../data/data.ts'
 import { embeddedRegistry, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import type { Logger, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { embeddedBroker } from '../messaging/messaging.ts'
 import { sqlite } from '../data/data.ts'
 import type { Service } from './definition.ts'
@@ -18,6 +18,8 @@ export type World = {
   readonly directory: string
   readonly runtime: Runtime
   readonly log: Logger
+  /** Spans and metrics; undefined when the system makes none. */
+  readonly telemetry?: Telemetry | undefined
 }
 
 /** One way to serve a port, made when the system starts. */
@@ -35,6 +37,8 @@ export type SystemOptions = {
   readonly registry?: Adapter<Registry>
   /** Ways in from outside: `rest({ port: 8080 })`, … */
   readonly doors?: readonly Door[]
+  /** Sampling and exporters. Default: metrics, 1 % of traces and whatever fails, kept in the system's directory; false for none. */
+  readonly telemetry?: TelemetryOptions | false
 }
 
 /** Services, their placement, their adapters, their policies: one typed value. */
@@ -58,6 +62,7 @@ export function system(name: string, options: SystemOptions): System {
     broker: options.broker ?? embeddedBroker(),
     registry: options.registry ?? embeddedRegistry(),
     doors: Object.freeze([...(options.doors ?? [])]),
+    telemetry: options.telemetry ?? {},
   })
 }
 

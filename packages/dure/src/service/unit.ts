@@ -5,11 +5,13 @@ import {
   createOperationMetrics,
   type CallContext,
   type LocalTransport,
+  type OperationMetrics,
 } from '../call/call.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters } from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
+import { traceIdOf, type Metrics } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency } from './idempotency.ts'
@@ -23,7 +25,8 @@ export type Unit = {
   /** Begins to react to events. */
   readonly listen: () => Promise<void>
   readonly health: () => Promise<ServiceHealth>
-  readonly status: () => Promise<ServiceStatus & { readonly published: number }>
+  /** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
+  readonly status: () => Promise<ServiceStatus & { readonly published: number; readonly outboxAge: number }>
   readonly deadLetters: () => DeadLetters | undefined
   readonly stop: () => Promise<void>
 }
@@ -45,7 +48,7 @@ const CAPACITY = 10_000
 /** Opens a service's store and takes its calls; events come after `listen`. */
 export async function prepareUnit(options: UnitOptions): Promise<Unit> {
   const { service, broker, transport, deadlines, patience } = options
-  const { runtime } = options.world
+  const { runtime, telemetry } = options.world
   const name = service.contract.name
   const log = options.world.log.with({ service: name })
   const gate = createGate({ service: name, capacity: CAPACITY })
@@ -60,21 +63,27 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     runtime,
     log,
     database: data?.databaseFor,
+    tracer: telemetry?.tracer,
   })
 
   for (const [operationName, operation] of Object.entries(service.contract.operations as Record<string, AnyOperation>)) {
     const endpoint = createEndpoint({
       place: `${name}.${operationName}`,
       operation,
+      tracer: telemetry?.tracer,
       handler: service.handlers[operationName]!,
       context: (call, cancellation) => contexts(call, cancellation, operationName),
       once: onceFor(data?.idempotency, operationName, operation),
       gate,
       clock: runtime.clock,
       deadlines,
-      metrics: createOperationMetrics(),
+      metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),
       onFault: (place, thrown, call) =>
-        log.error(`Call to ${place} failed`, { error: thrown, correlationId: call.correlationId }),
+        log.error(`Call to ${place} failed`, {
+          error: thrown,
+          correlationId: call.correlationId,
+          traceId: traceIdOf(call.traceparent),
+        }),
     })
     transport.add({ service: name, operation: operationName }, endpoint)
   }
@@ -91,7 +100,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       runtime,
       log,
       group: name,
-      reactions: reactionsOf({ service, contexts, data, runtime, log }),
+      reactions: reactionsOf({ service, contexts, data, runtime, log, tracer: telemetry?.tracer }),
     })
   }
 
@@ -128,6 +137,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       service: name,
       callsInFlight: gate.inside(),
       outbox: data?.outbox.depth() ?? 0,
+      outboxAge: ageOf(data?.outbox.oldest(), runtime),
       published: data?.published() ?? 0,
       inHand,
       waiting,
@@ -136,6 +146,16 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
   }
 
   return { name, listen, health, status, deadLetters: () => consumer?.deadLetters, stop }
+}
+
+function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {
+  const own = createOperationMetrics()
+  metrics.add({ service, operation, duration: own.duration, codes: () => own.codes })
+  return own
+}
+
+function ageOf(time: number | undefined, { clock }: Runtime): number {
+  return time === undefined ? 0 : Math.max(0, clock.now() - time)
 }
 
 function onceFor(idempotency: Idempotency | undefined, operation: string, definition: AnyOperation) {

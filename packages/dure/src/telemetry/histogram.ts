@@ -13,6 +13,10 @@ export type HistogramSnapshot = {
   readonly count: number
   readonly mean: number
   readonly max: number
+  /** Milliseconds, of all records together. */
+  readonly sum: number
+  /** How many records lie below so many milliseconds: exact where a bucket ends, as at powers of two of a microsecond. */
+  readonly below: (ms: number) => number
   /** The value below which the fraction `p` (0 to 1) of the records lie, in milliseconds. */
   readonly percentile: (p: number) => number
 }
@@ -38,10 +42,18 @@ export function createHistogram(): Histogram {
       const frozen = counts.slice()
       const total = count
       const top = max
+      const whole = sum
       return {
         count: total,
-        mean: total === 0 ? 0 : sum / total,
+        mean: total === 0 ? 0 : whole / total,
         max: top,
+        sum: whole,
+        below: (ms) => {
+          const limit = bucketOf(Math.round(ms * 1000))
+          let records = 0
+          for (let i = 0; i < limit; i++) records += frozen[i]!
+          return records
+        },
         percentile: (p) => {
           let left = Math.ceil(p * total)
           if (total === 0) return 0

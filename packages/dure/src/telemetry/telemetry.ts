@@ -1,3 +1,16 @@
-/** What a service says about itself: logs now, spans and exporters to come. */
+/** What a service says about itself: logs, spans, metrics, and where they go. */
 export { createLogger, silentLogger, type Logger, type LogLevel, type LogFields } from './log.ts'
 export { createHistogram, type Histogram, type HistogramSnapshot } from './histogram.ts'
+export { createMetrics, FAMILIES } from './metrics.ts'
+export type { Family, MetricFamily, Metrics, OperationReading, Reading } from './metrics.ts'
+export { openTelemetry, type Telemetry, type TelemetryOptions } from './open.ts'
+export { PROMETHEUS_TYPE } from './prometheus.ts'
+export { batchingSink, UndeliverableError } from './sink.ts'
+export type { Exporter, ExporterWorld, SinkLimits, TelemetrySink } from './sink.ts'
+export { errorType } from './span.ts'
+export type { ActiveSpan, Attributes, AttributeValue, Span, SpanKind, SpanLink, SpanStart } from './span.ts'
+export { childTraceparent, formatTraceparent, isSampled, keepTracestate, parseTraceparent, spanIdOf, traceIdOf } from './trace.ts'
+export type { TraceContext } from './trace.ts'
+export { createTracer, type FailedSpan, type Tracer } from './tracer.ts'
+export { openTraces, type Traces, type TraceSummary } from './export/reader.ts'
+export { spanStore, type StoreOptions } from './export/store.ts'

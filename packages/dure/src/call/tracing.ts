@@ -1,0 +1,105 @@
+import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
+import type { Cancellation } from './cancellation.ts'
+import type { CallContext } from './context.ts'
+
+/** What spans of a call say, in OpenTelemetry's words; made once per operation. */
+export function rpcAttributes(place: string): Attributes {
+  const dot = place.indexOf('.')
+  return { 'rpc.system': 'dure', 'rpc.service': place.slice(0, dot), 'rpc.method': place.slice(dot + 1) }
+}
+
+/** Whether spans are made of a call: as was decided where its trace began. */
+export function sampledBy(call: CallContext): boolean {
+  return call.sampled ?? (call.traceparent !== undefined && isSampled(call.traceparent))
+}
+
+/** A sampled call as its handler sees it: whatever follows from it is a child of the callee's span. */
+export class TracedCall implements CallContext {
+  readonly sentAt: number
+  readonly deadline: number
+  readonly cancellation: Cancellation | undefined
+  readonly causationId: string | undefined
+  readonly traceparent: string
+  readonly tracestate: string | undefined
+  readonly sampled = true
+  readonly caller: string | undefined
+  readonly idempotencyKey: string | undefined
+  readonly #call: CallContext
+
+  constructor(call: CallContext, span: ActiveSpan) {
+    this.sentAt = call.sentAt
+    this.deadline = call.deadline
+    this.cancellation = call.cancellation
+    this.causationId = call.causationId
+    this.traceparent = span.traceparent
+    this.tracestate = call.tracestate
+    this.caller = call.caller
+    this.idempotencyKey = call.idempotencyKey
+    this.#call = call
+  }
+
+  get correlationId(): string {
+    return this.#call.correlationId
+  }
+}
+
+type Traced = { readonly place: string; readonly attributes: Attributes; readonly tracer?: Tracer | undefined }
+
+/** Begins the callee's span of a sampled call. */
+export function beginServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext): ActiveSpan {
+  return tracer.begin({
+    name: place,
+    kind: 'server',
+    service: attributes['rpc.service'] as string,
+    parent: call.traceparent,
+    tracestate: call.tracestate,
+    at: call.sentAt,
+    attributes,
+  })
+}
+
+/**
+ * Tells of a call that failed without being sampled. In one process its caller makes no span of its own, so this one
+ * takes the place that the call itself has in the trace; else it is a child of the caller's.
+ */
+export function failedServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext, error: unknown): void {
+  const { traceparent, parentSpan } = call
+  tracer.failed({
+    name: place,
+    kind: 'server',
+    service: attributes['rpc.service'] as string,
+    ...(call.sampled === undefined ? { parent: traceparent } : { own: traceparent, parent: under(traceparent, parentSpan) }),
+    tracestate: call.tracestate,
+    at: call.sentAt,
+    attributes,
+    error,
+  })
+}
+
+/** The same for the caller of another process. */
+export function failedSent(
+  tracer: Tracer,
+  sent: { readonly place: string; readonly attributes: Attributes },
+  call: CallContext,
+  error: unknown,
+): void {
+  tracer.failed({
+    name: sent.place,
+    kind: 'client',
+    service: call.caller ?? OUTSIDE,
+    own: call.traceparent,
+    parent: under(call.traceparent, call.parentSpan),
+    tracestate: call.tracestate,
+    at: call.sentAt,
+    attributes: sent.attributes,
+    error,
+  })
+}
+
+/** Who calls when no service does: a door's client, a test, a command line. */
+export const OUTSIDE = 'outside'
+
+function under(traceparent: string | undefined, parentSpan: string | undefined): string | undefined {
+  if (traceparent === undefined || parentSpan === undefined) return undefined
+  return `${traceparent.slice(0, 36)}${parentSpan}${traceparent.slice(52)}`
+}

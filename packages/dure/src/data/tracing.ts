@@ -1,0 +1,58 @@
+import type { Message } from '../contract/contract.ts'
+import { isSampled, type Tracer } from '../telemetry/telemetry.ts'
+import type { Origin } from './bind.ts'
+import type { Store, StoreTransaction } from './database.ts'
+
+type Traced = { readonly origin: Origin; readonly tracer?: Tracer | undefined }
+
+/** Runs a transaction in a span of its own, from the asking to the commit; what it announces is a child of that. */
+export function tracedTransaction<T>(
+  { service, dialect }: Pick<Store, 'service' | 'dialect'>,
+  { origin, tracer }: Traced,
+  run: (origin: Origin) => Promise<T>,
+): Promise<T> {
+  if (tracer === undefined || !isTraced(origin)) return run(origin)
+  const span = tracer.begin({
+    name: `transaction ${service}`,
+    kind: 'client',
+    service: origin.service,
+    parent: origin.traceparent,
+    attributes: { 'db.system.name': ENGINES[dialect], 'db.namespace': service, 'db.operation.name': 'transaction' },
+  })
+  return run({ ...origin, correlationId: origin.correlationId, traceparent: span.traceparent, sampled: true }).then(
+    (value) => {
+      span.end()
+      return value
+    },
+    (error: unknown) => {
+      span.end(error ?? new Error('It was rolled back'))
+      throw error
+    },
+  )
+}
+
+/** OpenTelemetry's names for the engines. */
+const ENGINES: Readonly<Record<Store['dialect'], string>> = { sqlite: 'sqlite', postgres: 'postgresql' }
+
+/** Puts a span between a transaction and what reacts to its message. It is told of if the transaction commits. */
+export function tracedPublish(tx: Pick<StoreTransaction, 'onCommit'>, { origin, tracer }: Traced, message: Message): Message {
+  if (tracer === undefined || !isTraced(origin)) return message
+  const span = tracer.begin({
+    name: `publish ${message.type}`,
+    kind: 'producer',
+    service: origin.service,
+    parent: origin.traceparent,
+    attributes: {
+      'messaging.system': 'dure',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': message.type,
+      'messaging.message.id': message.id,
+    },
+  })
+  tx.onCommit(() => span.end())
+  return { ...message, traceparent: span.traceparent }
+}
+
+function isTraced({ sampled, traceparent }: Origin): boolean {
+  return sampled ?? (traceparent !== undefined && isSampled(traceparent))
+}

@@ -1,0 +1,113 @@
+import type { Histogram } from './histogram.ts'
+import type { Attributes } from './span.ts'
+
+/** The numbers of a system, read when somebody asks; names, units and attributes are OpenTelemetry's. */
+export type Metrics = {
+  /** Adds one operation: how often it was answered, with which code, how long it took. */
+  readonly add: (operation: OperationReading) => void
+  /** Adds what is read at the time of asking; answers a way to take it out again. */
+  readonly observe: (observer: () => Promise<readonly Reading[]> | readonly Reading[]) => () => void
+  /** All of it, by name. An observer that fails is left out. */
+  readonly read: () => Promise<readonly MetricFamily[]>
+}
+
+export type OperationReading = {
+  readonly service: string
+  readonly operation: string
+  readonly duration: Histogram
+  /** Answers by code, `OK` among them. */
+  readonly codes: () => ReadonlyMap<string, number>
+}
+
+/** One number of one family. */
+export type Reading = { readonly family: Family; readonly attributes: Attributes; readonly value: number }
+
+export type Family = {
+  /** `messaging.consumer.lag`. */
+  readonly name: string
+  readonly help: string
+  /** UCUM, as OpenTelemetry has it: `s`, `{message}`. */
+  readonly unit: string
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+}
+
+export type MetricFamily = Family & { readonly points: readonly Point[] }
+export type Point = NumberPoint | HistogramPoint
+export type NumberPoint = { readonly attributes: Attributes; readonly value: number }
+export type HistogramPoint = {
+  readonly attributes: Attributes
+  readonly count: number
+  /** Seconds. */
+  readonly sum: number
+  /** Records up to each of BOUNDS, cumulative; the rest is above the last. */
+  readonly below: readonly number[]
+}
+
+/** Upper bounds of duration buckets in seconds: powers of two of a microsecond, where the histogram's own buckets end. */
+export const BOUNDS: readonly number[] = Array.from({ length: 21 }, (_, i) => 2 ** (i + 5) / 1_000_000)
+
+export const FAMILIES = {
+  duration: { name: 'rpc.server.call.duration', help: 'Time from a call to its answer', unit: 's', kind: 'histogram' },
+  calls: { name: 'rpc.server.calls', help: 'Calls answered, by code', unit: '{call}', kind: 'counter' },
+  inFlight: { name: 'rpc.server.active_calls', help: 'Calls being worked on', unit: '{call}', kind: 'gauge' },
+  lag: { name: 'messaging.consumer.lag', help: 'Messages a consumer group has not read yet', unit: '{message}', kind: 'gauge' },
+  outboxDepth: {
+    name: 'dure.outbox.depth',
+    help: 'Messages committed and not yet with the broker',
+    unit: '{message}',
+    kind: 'gauge',
+  },
+  outboxAge: { name: 'dure.outbox.age', help: 'Age of the oldest message in the outbox', unit: 's', kind: 'gauge' },
+  dead: { name: 'dure.consumer.dead', help: 'Dead letters, and messages held behind them', unit: '{message}', kind: 'gauge' },
+  dropped: {
+    name: 'dure.telemetry.dropped',
+    help: 'Spans lost because a sink was full or failing',
+    unit: '{span}',
+    kind: 'counter',
+  },
+} as const satisfies Readonly<Record<string, Family>>
+
+export function createMetrics(): Metrics {
+  const operations: OperationReading[] = []
+  const observers = new Set<Parameters<Metrics['observe']>[0]>()
+  return {
+    add: (operation) => void operations.push(operation),
+    observe: (observer) => {
+      observers.add(observer)
+      return () => void observers.delete(observer)
+    },
+    read: async () => {
+      const readings = await Promise.all([...observers].map(async (observer) => observer()).map((one) => one.catch(() => [])))
+      return [durations(operations), calls(operations), ...gathered(readings.flat())].filter(({ points }) => points.length > 0)
+    },
+  }
+}
+
+function attributesOf({ service, operation }: OperationReading): Attributes {
+  return { 'rpc.service': service, 'rpc.method': operation }
+}
+
+function durations(operations: readonly OperationReading[]): MetricFamily {
+  const points = operations.map((one): HistogramPoint => {
+    const { count, sum, below } = one.duration.snapshot()
+    return { attributes: attributesOf(one), count, sum: sum / 1_000, below: BOUNDS.map((bound) => below(bound * 1_000)) }
+  })
+  return { ...FAMILIES.duration, points }
+}
+
+function calls(operations: readonly OperationReading[]): MetricFamily {
+  const points = operations.flatMap((one) =>
+    [...one.codes()].map(([code, value]) => ({ attributes: { ...attributesOf(one), 'rpc.response.status_code': code }, value })),
+  )
+  return { ...FAMILIES.calls, points }
+}
+
+function gathered(readings: readonly Reading[]): readonly MetricFamily[] {
+  const families = new Map<string, Family & { readonly points: NumberPoint[] }>()
+  for (const { family, attributes, value } of readings) {
+    const known = families.get(family.name) ?? { ...family, points: [] }
+    families.set(family.name, known)
+    known.points.push({ attributes, value })
+  }
+  return [...families.values()]
+}

@@ -1,0 +1,58 @@
+import { spanStore, type StoreOptions } from './export/store.ts'
+import { createMetrics, FAMILIES, type Metrics } from './metrics.ts'
+import { prometheusText } from './prometheus.ts'
+import type { Exporter, ExporterWorld } from './sink.ts'
+import { createTracer, type Tracer } from './tracer.ts'
+
+/** What a system says about itself, and to whom. */
+export type TelemetryOptions = {
+  /** Share of traces of which spans are made, from 0 to 1. Default 0.01. What fails is always told of. */
+  readonly sampling?: number
+  /** Where spans and metrics go besides the store: `[otlp({ endpoint })]`. Default none. */
+  readonly exporters?: readonly Exporter[]
+  /** The embedded store that `dure trace` reads. Default: 64 MiB in the system's directory; false for none. */
+  readonly store?: StoreOptions | false
+}
+
+/** A system's telemetry while it runs. */
+export type Telemetry = {
+  readonly tracer: Tracer
+  readonly metrics: Metrics
+  /** All metrics in Prometheus' text format. */
+  readonly prometheus: () => Promise<string>
+  /** Resolves when every span made so far has been delivered, or dropped. */
+  readonly flush: () => Promise<void>
+  /** Delivers what is left, for a short while, and ends. */
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * Opens a system's telemetry; false makes none, and then nothing is measured.
+ * @throws {RangeError} when the share is not a number from 0 to 1
+ */
+export function openTelemetry(
+  options: TelemetryOptions | false | undefined,
+  world: Omit<ExporterWorld, 'metrics'>,
+): Telemetry | undefined {
+  if (options === false) return undefined
+  const { sampling = 0.01, exporters = [], store = {} } = options ?? {}
+  if (!(sampling >= 0 && sampling <= 1)) {
+    throw new RangeError(`Cannot open telemetry: sampling is ${sampling}; give the share of traces as a number from 0 to 1`)
+  }
+  const metrics = createMetrics()
+  const all = store === false ? exporters : [spanStore(store), ...exporters]
+  const sinks = all.map((make) => make({ ...world, metrics }))
+  metrics.observe(() =>
+    sinks.map((sink) => ({ family: FAMILIES.dropped, attributes: { sink: sink.name }, value: sink.dropped() })),
+  )
+  const each = async (what: 'flush' | 'stop'): Promise<void> => {
+    await Promise.all(sinks.map((sink) => sink[what]()))
+  }
+  return {
+    tracer: createTracer({ runtime: world.runtime, ratio: sampling, sinks }),
+    metrics,
+    prometheus: async () => prometheusText(await metrics.read()),
+    flush: () => each('flush'),
+    stop: () => each('stop'),
+  }
+}

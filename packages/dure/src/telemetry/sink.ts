@@ -1,0 +1,147 @@
+import { type Runtime, type Timer } from '../runtime/runtime.ts'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Span } from './span.ts'
+
+/** The TelemetrySink port: where spans go. Whoever hands them over never waits. */
+export type TelemetrySink = {
+  readonly name: string
+  /** Takes a span, or drops and counts it when there is no room. Never throws. */
+  readonly take: (span: Span) => void
+  /** Spans lost since the start. */
+  readonly dropped: () => number
+  /** Resolves when all that was taken has been delivered, or dropped. */
+  readonly flush: () => Promise<void>
+  /** Delivers what it can in a short while, drops the rest, ends. Idempotent. */
+  readonly stop: () => Promise<void>
+}
+
+/** Makes a sink when a system starts. */
+export type Exporter = (world: ExporterWorld) => TelemetrySink
+
+export type ExporterWorld = {
+  readonly system: string
+  /** A folder of the system's own. */
+  readonly directory: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+export type SinkLimits = {
+  /** Spans kept in memory; more are dropped. Default 4,096. */
+  readonly capacity: number
+  /** Spans delivered at once, at most. Default 512. */
+  readonly batch: number
+  /** Milliseconds between a first span and its delivery. Default 1,000. */
+  readonly interval: number
+  /** Tries of one batch before it is dropped. Default 8. */
+  readonly attempts: number
+  /** Milliseconds a stop may take. Default 2,000. */
+  readonly patience: number
+}
+
+export const SINK_LIMITS: SinkLimits = { capacity: 4_096, batch: 512, interval: 1_000, attempts: 8, patience: 2_000 }
+
+/** Rejected with this, a batch is dropped and not tried again. */
+export class UndeliverableError extends Error {
+  override readonly name = 'UndeliverableError'
+}
+
+/**
+ * A sink that gathers spans and delivers them in batches, one at a time: what fails is tried again after a pause that
+ * doubles, with jitter, while later spans wait up to the limit.
+ */
+export function batchingSink(options: {
+  name: string
+  runtime: Runtime
+  log: Logger
+  /** Delivers a batch; the signal fires when nobody waits any longer. */
+  deliver: (spans: readonly Span[], signal: AbortSignal) => Promise<void> | void
+  close?: () => Promise<void> | void
+  limits?: Partial<SinkLimits>
+}): TelemetrySink {
+  const { name, runtime, log, deliver } = options
+  const { timers, random } = runtime
+  const limits = { ...SINK_LIMITS, ...options.limits }
+  const waiting: Span[] = []
+  const end = new AbortController()
+  let dropped = 0
+  let timer: Timer | undefined
+  let working: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+  let wake = (): void => {}
+  let troubled = false
+
+  const drop = (count: number): void => {
+    dropped += waiting.splice(0, count).length
+  }
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const pausing = timers.after(ms, resolve)
+      wake = () => {
+        pausing.cancel()
+        resolve()
+      }
+    })
+  const deliverAll = async (): Promise<void> => {
+    for (let failures = 0; waiting.length > 0;) {
+      if (end.signal.aborted) return drop(waiting.length)
+      const batch = waiting.slice(0, limits.batch)
+      try {
+        await deliver(batch, end.signal)
+        waiting.splice(0, batch.length)
+        failures = 0
+        if (troubled) log.info('Telemetry is delivered again', { sink: name, dropped })
+        troubled = false
+      } catch (error) {
+        failures++
+        // Said once, not with every try: a receiver that is down is down for a while.
+        if (!troubled) log.warn('Telemetry could not be delivered; it is tried again while there is room', { sink: name, error })
+        troubled = true
+        if (error instanceof UndeliverableError || failures >= limits.attempts || stopping !== undefined) {
+          drop(batch.length)
+          failures = 0
+        } else await pause(Math.min(30_000, 250 * 2 ** failures) * (0.5 + random.number() / 2))
+      }
+    }
+  }
+  const work = (): Promise<void> => {
+    timer?.cancel()
+    timer = undefined
+    working ??= deliverAll().finally(() => {
+      working = undefined
+      schedule()
+    })
+    return working
+  }
+  const schedule = (): void => {
+    if (timer !== undefined || working !== undefined || waiting.length === 0) return
+    timer = timers.after(limits.interval, () => void work())
+  }
+  const stop = async (): Promise<void> => {
+    const patient = timers.after(limits.patience, () => end.abort())
+    wake()
+    await work()
+    patient.cancel()
+    drop(waiting.length)
+    timer?.cancel()
+    await options.close?.()
+  }
+
+  return {
+    name,
+    take: (span) => {
+      if (stopping !== undefined || waiting.length >= limits.capacity) {
+        dropped++
+        return
+      }
+      waiting.push(span)
+      if (waiting.length >= limits.batch && working === undefined) void work()
+      else schedule()
+    },
+    dropped: () => dropped,
+    flush: () => (waiting.length > 0 ? work() : (working ?? Promise.resolve())),
+    stop: () => (stopping ??= stop()),
+  }
+}

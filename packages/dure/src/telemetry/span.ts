@@ -1,0 +1,60 @@
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
+export type AttributeValue = string | number | boolean
+/** Named as OpenTelemetry's semantic conventions name them: `rpc.method`, `db.system.name`, … Never inputs, never secrets. */
+export type Attributes = Readonly<Record<string, AttributeValue>>
+
+/** A piece of work that is over, as sinks get it. */
+export type Span = {
+  readonly traceId: string
+  readonly spanId: string
+  /** The span it is part of; undefined for the first of a trace. */
+  readonly parentId: string | undefined
+  readonly tracestate: string | undefined
+  /** `orders.place`, `publish order.placed`, `POST /orders`. */
+  readonly name: string
+  readonly kind: SpanKind
+  /** The service (or door) that did it. */
+  readonly service: string
+  /** Milliseconds since the epoch, with fractions. */
+  readonly start: number
+  /** Milliseconds, with fractions, measured by the monotonic clock. */
+  readonly duration: number
+  readonly attributes: Attributes
+  readonly status: 'unset' | 'error'
+  /** What went wrong, in words; undefined when nothing did. */
+  readonly message: string | undefined
+  readonly links: readonly SpanLink[]
+}
+
+/** Another span that led to this one, without being its parent. */
+export type SpanLink = { readonly traceId: string; readonly spanId: string }
+
+/** What is known when a span begins. */
+export type SpanStart = {
+  readonly name: string
+  readonly kind: SpanKind
+  readonly service: string
+  /** The `traceparent` it is a child of; undefined, or malformed, begins a trace. */
+  readonly parent: string | undefined
+  readonly tracestate?: string | undefined
+  /** Monotonic milliseconds; default now. */
+  readonly at?: number
+  readonly attributes: Attributes
+  readonly links?: readonly SpanLink[]
+}
+
+/** A span under way. It is told of when it ends, and never if it does not. */
+export type ActiveSpan = {
+  /** What travels with everything that it leads to. */
+  readonly traceparent: string
+  readonly tracestate: string | undefined
+  /** Ends it; an error marks it as failed. Only the first end counts. */
+  readonly end: (error?: unknown, attributes?: Attributes) => void
+}
+
+/** `error.type` of OpenTelemetry: the code of a declared error or a CallError, else the error's class. */
+export function errorType(error: unknown): string {
+  if (!(error instanceof Error)) return 'UNKNOWN'
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : error.name
+}

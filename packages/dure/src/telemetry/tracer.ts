@@ -1,0 +1,96 @@
+import type { Runtime } from '../runtime/runtime.ts'
+import type { TelemetrySink } from './sink.ts'
+import { errorType, type ActiveSpan, type Attributes, type Span, type SpanStart } from './span.ts'
+import { childTraceparent, parseTraceparent, spanIdOf } from './trace.ts'
+
+/**
+ * Makes spans. Whether a trace is sampled is decided once, where it begins and before anything is built for it, and the
+ * decision travels with it; a piece of work that fails is told of all the same, by a span made then.
+ */
+export type Tracer = {
+  /** Decides for a new trace. */
+  readonly sample: () => boolean
+  /** Begins a span of a sampled trace. */
+  readonly begin: (start: SpanStart) => ActiveSpan
+  /** Tells of something that failed and was not sampled. */
+  readonly failed: (span: FailedSpan) => void
+  /** The `traceparent` of something that is not (yet) a span. */
+  readonly child: (parent: string | undefined, sampled: boolean) => string
+}
+
+export type FailedSpan = Omit<SpanStart, 'at'> & {
+  /** When it began: monotonic milliseconds. */
+  readonly at: number
+  readonly error: unknown
+  /** Its own `traceparent`, when it has had one; else it gets one under `parent`. */
+  readonly own?: string | undefined
+}
+
+/** How far the wall clock may be from where the monotonic clock has it before spans are placed anew, in milliseconds. */
+const DRIFT = 20
+/** Characters of a message that are kept. */
+const LONGEST_MESSAGE = 1_000
+
+export function createTracer(options: {
+  runtime: Runtime
+  /** Share of traces that are sampled, from 0 to 1. */
+  ratio: number
+  sinks: readonly TelemetrySink[]
+}): Tracer {
+  const { runtime, ratio, sinks } = options
+  const { clock, ids, random } = runtime
+  let epoch = clock.now() - clock.monotonic()
+
+  /** From monotonic to wall-clock time, so that spans of one process are exact among themselves. */
+  const wall = (monotonic: number): number => {
+    const now = clock.now() - clock.monotonic()
+    if (Math.abs(now - epoch) > DRIFT) epoch = now
+    return epoch + monotonic
+  }
+  const emit = (start: SpanStart, own: string, at: number, error: unknown, more: Attributes | undefined): void => {
+    const { traceId, spanId } = parseTraceparent(own)!
+    const failure = error === undefined ? undefined : { 'error.type': errorType(error) }
+    const span: Span = {
+      traceId,
+      spanId,
+      parentId: parseTraceparent(start.parent) === undefined ? undefined : spanIdOf(start.parent),
+      tracestate: start.tracestate,
+      name: start.name,
+      kind: start.kind,
+      service: start.service,
+      start: wall(at),
+      duration: Math.max(0, clock.monotonic() - at),
+      attributes: more === undefined && failure === undefined ? start.attributes : { ...start.attributes, ...more, ...failure },
+      status: error === undefined ? 'unset' : 'error',
+      message: error === undefined ? undefined : messageOf(error).slice(0, LONGEST_MESSAGE),
+      links: start.links ?? [],
+    }
+    for (const sink of sinks) sink.take(span)
+  }
+
+  return {
+    sample: () => ratio > 0 && random.number() < ratio,
+    child: (parent, sampled) => childTraceparent(parent, sampled, ids),
+    begin: (start) => {
+      const own = childTraceparent(start.parent, true, ids)
+      const at = start.at ?? clock.monotonic()
+      let over = false
+      return {
+        traceparent: own,
+        tracestate: start.tracestate,
+        end: (error, attributes) => {
+          if (over) return
+          over = true
+          emit(start, own, at, error, attributes)
+        },
+      }
+    },
+    failed: (span) => emit(span, span.own ?? childTraceparent(span.parent, false, ids), span.at, span.error ?? FAILED, undefined),
+  }
+}
+
+const FAILED = new Error('It failed')
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'Something was thrown that is not an Error'
+}
