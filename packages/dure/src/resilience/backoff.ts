@@ -1,0 +1,23 @@
+import type { Random } from '../runtime/runtime.ts'
+
+export type BackoffPolicy = {
+  /** Milliseconds that bound the first wait. Default 20. */
+  readonly base: number
+  /** Milliseconds that bound every wait. Default 1,000. */
+  readonly longest: number
+}
+
+export type Backoff = {
+  /** Milliseconds to wait before try `retry` (1 is the first repetition). */
+  readonly delay: (retry: number) => number
+}
+
+/**
+ * Exponential backoff with full jitter: a wait is anywhere between nothing and a bound that doubles. Callers that failed
+ * together do not come back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ */
+export function createBackoff(options: { random: Random; policy?: Partial<BackoffPolicy> }): Backoff {
+  const { random, policy = {} } = options
+  const { base = 20, longest = 1_000 } = policy
+  return { delay: (retry) => random.number() * Math.min(longest, base * 2 ** (retry - 1)) }
+}

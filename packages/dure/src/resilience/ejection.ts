@@ -1,0 +1,156 @@
+import type { Clock, Random } from '../runtime/runtime.ts'
+
+/**
+ * Outlier ejection: a peer that fails or stalls several times in a row is left out for a time that grows with every
+ * relapse; then one call, the probe, decides whether it is back. Never more than a share of the peers is out at once: when
+ * everybody fails the fault lies elsewhere, and sending all load to the last one standing would only fell it too.
+ */
+export type EjectionPolicy = {
+  /** Failures in a row that eject. Default 5. */
+  readonly failures: number
+  /** Calls in a row that passed their deadline without an answer, and eject. Default 3. */
+  readonly stalls: number
+  /** Milliseconds of the first ejection; each relapse doubles it. Default 1,000. */
+  readonly time: number
+  /** Milliseconds no ejection exceeds (but for jitter, a tenth); a peer that was well for as long starts anew. Default 30,000. */
+  readonly longest: number
+  /** Part of the peers (0 to 1) that may be out at once, rounded down: one peer alone is never ejected below 1. Default 0.5. */
+  readonly share: number
+}
+
+export type Ejection = {
+  /** Watches one more peer. `onChange` hears when it is left out and when it is back. */
+  readonly join: (onChange?: (change: StandingChange) => void) => Standing
+  /** The peer is gone. Others return early if too large a share would now be out. */
+  readonly leave: (standing: Standing) => void
+  /** Peers left out now, those being probed included. */
+  readonly out: () => number
+  /** When the next probe is due: monotonic milliseconds; Infinity when nobody waits for one. */
+  readonly nextProbe: () => number
+}
+
+export type StandingChange = 'ejected' | 'returned'
+
+/** How one peer stands with its callers. Outcomes of ordinary calls count only while it is in. */
+export type Standing = {
+  readonly state: () => 'in' | 'out' | 'probing'
+  readonly succeeded: () => void
+  readonly failed: () => void
+  readonly stalled: () => void
+  /** Takes the one probe, if it is due: whoever gets true makes one call and tells how it went. */
+  readonly probe: (now?: number) => boolean
+  /** `unknown` (the call was given up) leaves the probe to the next caller. */
+  readonly probed: (outcome: 'answered' | 'failed' | 'unknown') => void
+  /** When its probe is due: monotonic milliseconds; Infinity while it is in or being probed. */
+  readonly due: () => number
+  /** Ejections in a row, each longer than the one before. */
+  readonly relapses: () => number
+}
+
+type Member = Standing & { readonly giveBack: () => void }
+
+export function createEjection(options: { clock: Clock; random: Random; policy?: Partial<EjectionPolicy> }): Ejection {
+  const { clock, random, policy = {} } = options
+  const { failures = 5, stalls = 3, time = 1_000, longest = 30_000, share = 0.5 } = policy
+  const members = new Set<Member>()
+  let out = 0
+  let nextProbe = Number.POSITIVE_INFINITY
+
+  const allowed = (): number => Math.floor(members.size * share + 1e-9)
+  const findNextProbe = (): void => {
+    nextProbe = Number.POSITIVE_INFINITY
+    for (const member of members) if (member.due() < nextProbe) nextProbe = member.due()
+  }
+
+  const join = (onChange: (change: StandingChange) => void = () => {}): Member => {
+    let state: 'in' | 'out' | 'probing' = 'in'
+    let failed = 0
+    let stalled = 0
+    let relapses = 0
+    let due = Number.POSITIVE_INFINITY
+    let returnedAt = Number.NEGATIVE_INFINITY
+
+    const stayOut = (now: number): void => {
+      const length = Math.min(longest, time * 2 ** relapses++)
+      state = 'out'
+      // Callers that ejected it together do not probe it together.
+      due = now + length * (1 + random.number() / 10)
+      findNextProbe()
+    }
+    const eject = (): void => {
+      if (out >= allowed()) return
+      const now = clock.monotonic()
+      if (now - returnedAt >= longest) relapses = 0
+      out++
+      stayOut(now)
+      onChange('ejected')
+    }
+    const giveBack = (): void => {
+      state = 'in'
+      failed = 0
+      stalled = 0
+      due = Number.POSITIVE_INFINITY
+      returnedAt = clock.monotonic()
+      out--
+      findNextProbe()
+      onChange('returned')
+    }
+
+    const member: Member = {
+      state: () => state,
+      succeeded: () => {
+        // What was sent before the ejection says nothing about now; only the probe brings a peer back.
+        if (state !== 'in') return
+        failed = 0
+        stalled = 0
+      },
+      failed: () => {
+        if (state === 'in' && members.has(member) && ++failed >= failures) eject()
+      },
+      stalled: () => {
+        if (state === 'in' && members.has(member) && ++stalled >= stalls) eject()
+      },
+      probe: (now = clock.monotonic()) => {
+        if (state !== 'out' || now < due) return false
+        state = 'probing'
+        due = Number.POSITIVE_INFINITY
+        findNextProbe()
+        return true
+      },
+      probed: (outcome) => {
+        if (state !== 'probing' || !members.has(member)) return
+        if (outcome === 'answered') return giveBack()
+        const now = clock.monotonic()
+        if (outcome === 'failed') return stayOut(now)
+        state = 'out'
+        due = now
+        findNextProbe()
+      },
+      due: () => due,
+      relapses: () => relapses,
+      giveBack,
+    }
+    members.add(member)
+    return member
+  }
+
+  const leave = (standing: Standing): void => {
+    const member = standing as Member
+    if (!members.delete(member)) return
+    if (member.state() !== 'in') out--
+    findNextProbe()
+    while (out > allowed()) soonestBack().giveBack()
+  }
+
+  /** Whoever would be probed first; one that is being probed already comes before all others. */
+  const soonestBack = (): Member => {
+    let best: Member | undefined
+    for (const member of members) {
+      if (member.state() === 'probing') return member
+      if (member.state() === 'out' && (best === undefined || member.due() < best.due())) best = member
+    }
+    return best!
+  }
+
+  return { join, leave, out: () => out, nextProbe: () => nextProbe }
+}

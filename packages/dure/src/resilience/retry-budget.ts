@@ -1,0 +1,74 @@
+import type { Clock } from '../runtime/runtime.ts'
+
+/**
+ * How many repetitions callers of one service may add to its load: over the last `window` at most `ratio` of their calls,
+ * and `minimumPerSecond` besides, so that a quiet caller can retry too. When a service is in trouble, retries then add a
+ * fifth to its load and never multiply it (Finagle's RetryBudget, with its figures).
+ */
+export type RetryBudgetPolicy = {
+  /** Retries per call. Default 0.2. */
+  readonly ratio: number
+  /** Retries a second whatever the calls. Default 10. */
+  readonly minimumPerSecond: number
+  /** Milliseconds over which both are counted. Default 10,000. */
+  readonly window: number
+}
+
+export type RetryBudget = {
+  /** A first try was made: earns a part of a retry. `now`, in monotonic milliseconds, saves reading the clock. */
+  readonly called: (now?: number) => void
+  /** Takes one retry out of the budget, when there is one. */
+  readonly take: (now?: number) => boolean
+  /** Whole retries that may be taken now. */
+  readonly left: (now?: number) => number
+}
+
+/** The window moves in this many steps: what is earned expires a step at a time. */
+const SLICES = 10
+
+export function createRetryBudget(options: { clock: Clock; policy?: Partial<RetryBudgetPolicy> }): RetryBudget {
+  const { clock, policy = {} } = options
+  const { ratio = 0.2, minimumPerSecond = 10, window = 10_000 } = policy
+  const width = window / SLICES
+  const reserve = (minimumPerSecond * window) / 1000
+  const calls = new Float64Array(SLICES)
+  const retries = new Float64Array(SLICES)
+  let allCalls = 0
+  let allRetries = 0
+  let slice = Math.floor(clock.monotonic() / width)
+  let end = (slice + 1) * width
+
+  const moveTo = (now: number): void => {
+    const next = Math.floor(now / width)
+    for (let passed = Math.max(slice + 1, next - SLICES + 1); passed <= next; passed++) {
+      const index = passed % SLICES
+      allCalls -= calls[index]!
+      allRetries -= retries[index]!
+      calls[index] = 0
+      retries[index] = 0
+    }
+    slice = next
+    end = (next + 1) * width
+  }
+
+  const balance = (now: number): number => {
+    if (now >= end) moveTo(now)
+    // A hair's breadth of tolerance: five calls at a fifth each earn one retry, whatever floating point makes of it.
+    return Math.floor(allCalls * ratio + reserve - allRetries + 1e-9)
+  }
+
+  return {
+    called: (now = clock.monotonic()) => {
+      if (now >= end) moveTo(now)
+      calls[slice % SLICES]!++
+      allCalls++
+    },
+    take: (now = clock.monotonic()) => {
+      if (balance(now) < 1) return false
+      retries[slice % SLICES]!++
+      allRetries++
+      return true
+    },
+    left: (now = clock.monotonic()) => Math.max(0, balance(now)),
+  }
+}
