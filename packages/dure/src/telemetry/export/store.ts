@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { makeFolder } from '../../runtime/runtime.ts'
 import { batchingSink, type Exporter, type SinkLimits } from '../sink.ts'
-import type { Span } from '../span.ts'
+import type { Attributes, Span } from '../span.ts'
 
 export type StoreOptions = {
   /** Bytes of spans that are kept; the oldest go first. Default 64 MiB. */
@@ -17,17 +17,21 @@ const SCHEMA = 1
 /** A writer of another process holds the file for a moment; longer would hold up this process. */
 const BUSY_MS = 50
 
+// No index: trace ids are random, and keeping them sorted costs every writer more than reading the whole file, which is
+// bounded, costs the person who looks for one.
 const TABLES = `
   CREATE TABLE IF NOT EXISTS spans (
     position INTEGER PRIMARY KEY, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, name TEXT NOT NULL,
     kind TEXT NOT NULL, service TEXT NOT NULL, start REAL NOT NULL, duration REAL NOT NULL, status TEXT NOT NULL,
     message TEXT, tracestate TEXT, attributes TEXT NOT NULL, links TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS spans_trace ON spans (trace_id);
 `
-const INSERT = `INSERT INTO spans
-  (trace_id, span_id, parent_id, name, kind, service, start, duration, status, message, tracestate, attributes, links)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const COLUMNS =
+  'trace_id, span_id, parent_id, name, kind, service, start, duration, status, message, tracestate, attributes, links'
+/** Rows of one INSERT: most of what a row costs is the statement around it. */
+const ROWS = 32
+const insertOf = (rows: number): string =>
+  `INSERT INTO spans (${COLUMNS}) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}`
 
 /**
  * The embedded span store of one machine: a SQLite file of bounded size that all processes of a system write to and
@@ -58,41 +62,67 @@ function openStore(directory: string, limit: number): StoreFile {
     if (version > SCHEMA)
       throw new Error(`Cannot use "${STORE_FILE}": it is of a later version (${version}) than this program knows`)
     db.exec(`BEGIN IMMEDIATE; ${TABLES}; PRAGMA user_version = ${SCHEMA}; COMMIT`)
-    const insert = db.prepare(INSERT)
+    const one = db.prepare(insertOf(1))
+    const many = db.prepare(insertOf(ROWS))
     const prune = pruner(db, limit)
-    return { write: (spans) => write(db, insert, prune, spans), close: () => db.close() }
+    const insert = (spans: readonly Span[]): void => {
+      let at = 0
+      for (; at + ROWS <= spans.length; at += ROWS) many.run(...spans.slice(at, at + ROWS).flatMap(valuesOf))
+      for (; at < spans.length; at++) one.run(...valuesOf(spans[at]!))
+    }
+    return {
+      write: (spans) =>
+        inTransaction(db, () => {
+          insert(spans)
+          prune()
+        }),
+      close: () => db.close(),
+    }
   } catch (error) {
     db.close()
     throw error
   }
 }
 
-function write(db: DatabaseSync, insert: StatementSync, prune: () => void, spans: readonly Span[]): void {
+function inTransaction(db: DatabaseSync, work: () => void): void {
   db.exec('BEGIN IMMEDIATE')
   try {
-    for (const span of spans) {
-      insert.run(
-        span.traceId,
-        span.spanId,
-        span.parentId ?? null,
-        span.name,
-        span.kind,
-        span.service,
-        span.start,
-        span.duration,
-        span.status,
-        span.message ?? null,
-        span.tracestate ?? null,
-        JSON.stringify(span.attributes),
-        JSON.stringify(span.links),
-      )
-    }
-    prune()
+    work()
     db.exec('COMMIT')
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
   }
+}
+
+function valuesOf(span: Span): (string | number | null)[] {
+  return [
+    span.traceId,
+    span.spanId,
+    span.parentId ?? null,
+    span.name,
+    span.kind,
+    span.service,
+    span.start,
+    span.duration,
+    span.status,
+    span.message ?? null,
+    span.tracestate ?? null,
+    attributesText(span.attributes),
+    span.links.length === 0 ? '[]' : JSON.stringify(span.links),
+  ]
+}
+
+/** Most spans of an operation say the same, in the same object. */
+const texts = new WeakMap<Attributes, string>()
+
+function attributesText(attributes: Attributes): string {
+  let text = texts.get(attributes)
+  if (text === undefined) {
+    text = JSON.stringify(attributes)
+    texts.set(attributes, text)
+  }
+  return text
 }
 
 /** Takes the oldest tenth away when the file is full; its pages are used again, so the file does not grow. */
