@@ -1,0 +1,314 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import type { Message } from '../../contract/contract.ts'
+import { realRuntime } from '../../runtime/runtime.ts'
+import { silentLogger } from '../../telemetry/telemetry.ts'
+import type { Broker } from '../broker.ts'
+import { embeddedBroker } from '../embedded/embedded.ts'
+import { collector, firsts, isCallError, numberOf, until } from '../rig.conformance.ts'
+import { PARCEL } from './pack.ts'
+import { remoteBroker } from './remote.ts'
+import { clientOf, serveBroker, type Served } from './served.test-support.ts'
+import { wireTo, type Wire } from './wire.test-support.ts'
+
+const runtime = realRuntime()
+const log = silentLogger()
+
+type World = {
+  /** Another client process. */
+  readonly connect: (patience?: number) => { readonly broker: Broker; readonly wire: Wire }
+  /** The broker itself, as its own process has it. */
+  readonly inside: () => Broker
+  /** Ends the broker's process and starts it again; all wires are cut meanwhile. */
+  readonly restart: () => Promise<void>
+}
+
+async function makeWorld(t: TestContext, lease = 400): Promise<World> {
+  const directory = await mkdtemp(join(tmpdir(), 'dure-remote-'))
+  const wires: Wire[] = []
+  const brokers: Broker[] = []
+  let embedded: Broker
+  let served: Served
+  const start = async (): Promise<void> => {
+    embedded = await embeddedBroker({ durability: 'process' })({ directory, runtime, log })
+    served = serveBroker({ broker: embedded, runtime, lease })
+  }
+  await start()
+  t.after(async () => {
+    for (const wire of wires) {
+      wire.thaw()
+      wire.mend()
+    }
+    for (const broker of brokers) await broker.stop()
+    await served.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+  return {
+    inside: () => embedded,
+    connect: (patience = 10_000) => {
+      // Asked for anew at every call, because after a restart another transport leads there.
+      const client = new Proxy({}, { get: (_, name) => clientOf(served.transport, runtime)[name as 'beat'] })
+      const wire = wireTo(client as ReturnType<typeof clientOf>)
+      const broker = remoteBroker({ client: wire.client, runtime, log, patience })
+      wires.push(wire)
+      brokers.push(broker)
+      return { broker, wire }
+    },
+    restart: async () => {
+      for (const wire of wires) wire.cut()
+      await served.stop()
+      await start()
+      for (const wire of wires) wire.mend()
+    },
+  }
+}
+
+const message = (key: string, n: number, pad = ''): Message => ({
+  id: runtime.ids.next(),
+  source: 'test',
+  type: 'topic',
+  key,
+  time: runtime.clock.now(),
+  schemaVersion: 1,
+  correlationId: 'c',
+  causationId: undefined,
+  traceparent: undefined,
+  data: JSON.stringify({ n, pad }),
+})
+const job = (n: number): Message => ({ ...message('', n), type: 'queue' })
+const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, n) => from + n)
+
+test('a frozen client loses its partitions with the batch in hand, and what it settles later counts for nothing', async (t) => {
+  const world = await makeWorld(t)
+  const [one, two] = [world.connect(), world.connect()]
+  const taken: number[] = []
+  let finish = (): void => {}
+  const held = new Promise<void>((resolve) => void (finish = resolve))
+  await one.broker.subscribe({
+    group: 'g',
+    topics: ['topic'],
+    batch: 2,
+    deliver: async (batch) => {
+      taken.push(...batch.map(({ message: m }) => numberOf(m)))
+      await held
+      // All that it had in hand has failed, as far as it knows: the broker must not listen.
+      throw new Error('too late')
+    },
+  })
+  await one.broker.publish([message('a', 1), message('a', 2), message('a', 3)])
+  await until(() => taken.length === 2)
+  one.wire.freeze()
+  const seen = collector()
+  await two.broker.subscribe({ group: 'g', topics: ['topic'], batch: 2, deliver: seen.deliver })
+  await until(() => seen.ids.size === 3)
+  assert.deepEqual(
+    seen.deliveries.map(({ message: m }) => numberOf(m)),
+    [1, 2, 3],
+  )
+  one.wire.thaw()
+  finish()
+  // It joins again, by itself, and takes over when the other leaves.
+  await until(() => one.wire.asked('open') === 2 && one.wire.asked('subscribe') === 2)
+  await two.broker.publish([message('a', 4)])
+  await until(() => seen.ids.size === 4 || taken.includes(4))
+})
+
+test('a client whose connection breaks for good is gone soon; one that comes back at once keeps what it has', async (t) => {
+  const world = await makeWorld(t)
+  const [one, two] = [world.connect(), world.connect()]
+  let finish = (): void => {}
+  const held = new Promise<void>((resolve) => void (finish = resolve))
+  const first = collector()
+  let batches = 0
+  await one.broker.subscribe({
+    group: 'g',
+    topics: ['topic'],
+    deliver: async (batch) => {
+      batches++
+      if (batches === 1) await held
+      await first.deliver(batch)
+    },
+  })
+  await one.broker.publish([message('a', 1)])
+  await until(() => batches === 1)
+  one.wire.cut()
+  one.wire.mend()
+  await until(() => one.wire.asked('deliveries') === 2)
+  finish()
+  await one.broker.publish([message('a', 2)])
+  await until(() => first.ids.size === 2)
+  assert.equal(first.deliveries.length, 2, 'what it had in hand did not come twice')
+  assert.equal(one.wire.asked('open'), 1)
+
+  one.wire.cut()
+  const second = collector()
+  await two.broker.subscribe({ group: 'g', topics: ['topic'], deliver: second.deliver })
+  await two.broker.publish([message('a', 3)])
+  await until(() => second.ids.size === 1)
+})
+
+test('an answer to settling that is lost does no harm', async (t) => {
+  const world = await makeWorld(t)
+  const { broker, wire } = world.connect()
+  const seen = collector()
+  await broker.subscribe({ group: 'g', topics: ['topic'], batch: 1, deliver: seen.deliver })
+  wire.loseAnswer('settle')
+  await broker.publish(range(5).map((n) => message('a', n)))
+  await until(() => seen.ids.size === 5)
+  await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+  assert.equal(seen.deliveries.length, 5)
+})
+
+test('a publish whose answer is lost is made again, in its place, with the same ids', async (t) => {
+  const world = await makeWorld(t)
+  const { broker, wire } = world.connect()
+  const seen = collector()
+  await broker.subscribe({ group: 'g', topics: ['topic'], deliver: seen.deliver })
+  wire.loseAnswer('publish')
+  const first = broker.publish([message('a', 1)])
+  await runtime.timers.sleep(1)
+  await Promise.all([first, broker.publish([message('a', 2)]), broker.publish([message('a', 3)])])
+  await until(() => seen.deliveries.length === 4)
+  assert.deepEqual(firsts(seen.deliveries, 'a'), [1, 2, 3])
+  assert.equal(seen.ids.size, 3)
+})
+
+test('what is published in one turn goes in one call, and one that is refused does not spoil it for the others', async (t) => {
+  const world = await makeWorld(t)
+  const { broker, wire } = world.connect()
+  await Promise.all(range(200).map((n) => broker.publish([message('a', n)])))
+  assert.equal(wire.asked('publish'), 1)
+  const results = await Promise.allSettled([
+    broker.publish([message('a', 1)]),
+    broker.publish([{ ...message('a', 2), type: 'no\0topic' }]),
+    broker.publish([message('a', 3)]),
+  ])
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+})
+
+test('who cannot reach the broker is told when patience is over, and not before', async (t) => {
+  const world = await makeWorld(t)
+  const { broker, wire } = world.connect(150)
+  wire.cut()
+  const refused = Promise.all([
+    assert.rejects(broker.publish([message('a', 1)]), (error) => isCallError(error, 'UNAVAILABLE')),
+    assert.rejects(broker.lag(), (error) => isCallError(error, 'UNAVAILABLE')),
+    assert.rejects(broker.subscribe({ group: 'g', topics: ['topic'], deliver: async () => {} }), (error) =>
+      isCallError(error, 'UNAVAILABLE'),
+    ),
+  ])
+  await refused
+  const patient = world.connect()
+  patient.wire.cut()
+  const published = patient.broker.publish([message('a', 2)])
+  await runtime.timers.sleep(30)
+  patient.wire.mend()
+  await published
+})
+
+test('a broker that starts again under load loses nothing and keeps the order of every key', { timeout: 60_000 }, async (t) => {
+  const world = await makeWorld(t)
+  const publisher = world.connect()
+  const consumers = [world.connect(), world.connect()]
+  const seen = collector()
+  const work = new Map<number, number>()
+  await publisher.broker.declareTopic('topic', { partitions: 4 })
+  for (const { broker } of consumers) {
+    await broker.subscribe({ group: 'g', topics: ['topic'], batch: 8, deliver: seen.deliver })
+    await broker.receive({ queue: 'queue', handle: async (m) => void work.set(numberOf(m), (work.get(numberOf(m)) ?? 0) + 1) })
+  }
+  const keys = range(10)
+  const publishing = Promise.all(
+    keys.map(async (key) => {
+      for (const n of range(60)) {
+        await publisher.broker.publish([message(`k${key}`, n)])
+        if (key === 0) await publisher.broker.send([job(n)])
+      }
+    }),
+  )
+  for (const count of [100, 250, 400]) {
+    await until(() => seen.ids.size >= count)
+    await world.restart()
+  }
+  await publishing
+  await until(() => seen.ids.size === 600 && work.size === 60)
+  for (const key of keys) assert.deepEqual(firsts(seen.deliveries, `k${key}`), range(60))
+  await until(async () => (await publisher.broker.lag()).every(({ lag }) => lag === 0))
+})
+
+test('a batch that is too large to travel at once comes in parts, and what is done of it does not come again', async (t) => {
+  const world = await makeWorld(t)
+  const { broker } = world.connect()
+  const pad = 'x'.repeat(PARCEL / 3)
+  const sizes: number[] = []
+  const seen = collector()
+  let failing = true
+  await world.inside().publish(range(10).map((n) => message('a', n, pad)))
+  await broker.subscribe({
+    group: 'g',
+    topics: ['topic'],
+    deliver: async (batch) => {
+      sizes.push(batch.length)
+      if (failing && batch.some(({ message: m }) => numberOf(m) === 5)) {
+        failing = false
+        throw new Error('not now')
+      }
+      await seen.deliver(batch)
+    },
+  })
+  await until(() => seen.ids.size === 10)
+  assert.deepEqual(
+    seen.deliveries.map(({ message: m }) => numberOf(m)),
+    range(10),
+  )
+  assert.deepEqual(sizes, [2, 2, 2, 2, 2, 2])
+  // One list that is larger than a call may be: published in order all the same.
+  await broker.publish(range(10, 10).map((n) => message('a', n, pad)))
+  await until(() => seen.ids.size === 20)
+  assert.deepEqual(firsts(seen.deliveries, 'a'), range(20))
+})
+
+test('a member that leaves while the broker cannot be reached leaves nothing behind that swallows messages', async (t) => {
+  const world = await makeWorld(t)
+  const { broker, wire } = world.connect(100)
+  const seen = collector()
+  const leaving = await broker.subscribe({ group: 'g', topics: ['topic'], deliver: async () => {} })
+  await broker.subscribe({ group: 'other', topics: ['topic'], deliver: seen.deliver })
+  wire.cut()
+  await leaving.stop()
+  wire.mend()
+  await until(() => wire.asked('open') >= 2)
+  const inside = collector()
+  await world.inside().subscribe({ group: 'g', topics: ['topic'], deliver: inside.deliver })
+  await world.inside().publish([message('a', 1)])
+  await until(() => inside.ids.size === 1 && seen.ids.size === 1)
+})
+
+test('with a client that dies its work of a queue goes to others', async (t) => {
+  const world = await makeWorld(t)
+  const [one, two] = [world.connect(), world.connect()]
+  const attempts: number[] = []
+  let began = 0
+  let finish = (): void => {}
+  const held = new Promise<void>((resolve) => void (finish = resolve))
+  await one.broker.receive({
+    queue: 'queue',
+    handle: async () => {
+      began++
+      await held
+    },
+  })
+  await one.broker.send([job(1)])
+  await until(() => began === 1)
+  one.wire.cut()
+  await two.broker.receive({ queue: 'queue', handle: async (_m, { attempt }) => void attempts.push(attempt) })
+  await until(() => attempts.length === 1)
+  assert.deepEqual(attempts, [2])
+  finish()
+})
