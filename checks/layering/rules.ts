@@ -49,7 +49,9 @@ export const patternCode = {
     'packages/dure/src/runtime/',
     'packages/dure/src/data/sqlite/',
     'packages/dure/src/messaging/embedded/',
+    'packages/dure/src/call/socket/',
     'packages/dure/src/discovery/embedded/',
+    'packages/dure/src/service/supervisor/',
     'packages/dure/src/telemetry/export/',
   ],
 } as const

@@ -13,6 +13,12 @@ export function thisProcess(): ProcessMark {
   return (own ??= { pid: process.pid, began: stateOf(process.pid)?.began ?? '' })
 }
 
+/** The mark of a process that runs; undefined when there is none. */
+export function markOf(pid: number): ProcessMark | undefined {
+  const mark = { pid, began: stateOf(pid)?.began ?? '' }
+  return processIsAlive(mark) ? mark : undefined
+}
+
 /** Whether that very process still runs. A killed one that its parent has not yet buried does not. */
 export function processIsAlive({ pid, began }: ProcessMark): boolean {
   if (pid === process.pid) return began === thisProcess().began

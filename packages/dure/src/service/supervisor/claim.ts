@@ -1,0 +1,66 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { markOf, processIsAlive, thisProcess, type ProcessMark } from '../../discovery/discovery.ts'
+import { makeFolder } from '../../runtime/runtime.ts'
+import { SupervisorError } from './errors.ts'
+
+/** A directory's supervisor: who it is, and whom it has started, in `<directory>/supervisor.json`. */
+export type Claim = {
+  /** Notes the processes that belong to it. */
+  readonly note: (pids: readonly number[]) => void
+  readonly release: () => void
+}
+
+type Noted = { readonly supervisor: ProcessMark; readonly processes: readonly ProcessMark[] }
+
+/**
+ * Makes this process the directory's supervisor. Where one was killed, its processes are stopping by themselves: they
+ * are waited for, and killed when they take longer than `patience` milliseconds.
+ * @throws {SupervisorError} when another one runs
+ */
+export async function claim(directory: string, patience: number): Promise<Claim> {
+  makeFolder(directory)
+  const file = join(directory, 'supervisor.json')
+  const before = read(file)
+  if (before !== undefined && before.supervisor.pid !== process.pid && processIsAlive(before.supervisor)) {
+    throw new SupervisorError(
+      `Cannot start on "${directory}": process ${before.supervisor.pid} runs the system on it already; stop that one, or choose another directory`,
+    )
+  }
+  await gone(before?.processes ?? [], patience)
+
+  const write = (processes: readonly ProcessMark[]): void => {
+    const draft = `${file}.${process.pid}`
+    writeFileSync(draft, JSON.stringify({ supervisor: thisProcess(), processes } satisfies Noted), { mode: 0o600 })
+    renameSync(draft, file)
+  }
+  write([])
+  return {
+    note: (pids) => write(pids.flatMap((pid) => markOf(pid) ?? [])),
+    release: () => rmSync(file, { force: true }),
+  }
+}
+
+async function gone(processes: readonly ProcessMark[], patience: number): Promise<void> {
+  for (let waited = 0; processes.some(processIsAlive); waited += 20) {
+    if (waited >= patience) for (const one of processes) if (processIsAlive(one)) process.kill(one.pid, 'SIGKILL')
+    await sleep(20)
+  }
+}
+
+/** What is cut short or strange is as good as nothing: the locks of the stores keep two systems apart in any case. */
+function read(file: string): Noted | undefined {
+  try {
+    const { supervisor, processes } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Noted>
+    const marks = (Array.isArray(processes) ? processes : []).filter(isMark)
+    return isMark(supervisor) ? { supervisor, processes: marks } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isMark(value: unknown): value is ProcessMark {
+  const { pid, began } = (value ?? {}) as Partial<ProcessMark>
+  return Number.isInteger(pid) && pid! > 1 && typeof began === 'string'
+}

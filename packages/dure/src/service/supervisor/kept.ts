@@ -1,0 +1,137 @@
+import { SupervisorError } from './errors.ts'
+import { launch, type Launched } from './launch.ts'
+import type { ProcessOptions, SupervisorOptions } from './options.ts'
+
+/** A process that is kept running: by another one when it falls over, and by a fresh one when it is to be replaced. */
+export type Kept = {
+  readonly name: string
+  /** Resolves with what it said when it got ready. @throws {SupervisorError} when it ends instead */
+  readonly start: () => Promise<unknown>
+  readonly replace: () => Promise<void>
+  readonly stop: () => Promise<void>
+  readonly pid: () => number | undefined
+  /** Of the one that runs, and of the one that is to take its place. */
+  readonly pids: () => readonly number[]
+  readonly restarts: () => number
+}
+
+/** Milliseconds a process must have been ready for its next fall to count as a first one. */
+const STABLE = 10_000
+
+export function createKept(options: SupervisorOptions & { readonly process: ProcessOptions; readonly onPid: () => void }): Kept {
+  const { process: what, random, onPid, onEvent, readiness = 60_000, backoff = { first: 100, most: 10_000 } } = options
+  const { name } = what
+  let current: Launched | undefined
+  let coming: Launched | undefined
+  let restarts = 0
+  let falls = 0
+  let stopping = false
+  let again: NodeJS.Timeout | undefined
+  /** One replacement at a time, and none while it starts again after a fall. */
+  let busy: Promise<void> = Promise.resolve()
+
+  const begin = (): Launched => launch({ ...options, onSilence: () => onEvent?.({ kind: 'silent', name }) })
+  const readyInTime = (one: Launched): Promise<unknown> => {
+    const timer = setTimeout(one.kill, readiness)
+    return one.ready.finally(() => clearTimeout(timer))
+  }
+
+  /** From now on this one is the process; when it ends and nobody wanted that, there will be another. */
+  const keep = (one: Launched): void => {
+    current = one
+    onPid()
+    let readyAt = Number.POSITIVE_INFINITY
+    one.ready.then(
+      () => (readyAt = performance.now()),
+      () => {},
+    )
+    void one.ended.then((how) => {
+      if (current !== one) return
+      current = undefined
+      if (stopping) return
+      falls = performance.now() - readyAt > STABLE ? 1 : falls + 1
+      const most = Math.min(backoff.most, backoff.first * 2 ** Math.min(falls - 1, 20))
+      // Half of it is left to chance, so that those who fell together do not come back together.
+      const pause = most / 2 + (random.number() * most) / 2
+      onEvent?.({ kind: 'ended', name, how, again: pause })
+      again = setTimeout(revive, pause)
+    })
+  }
+
+  const revive = (): void => {
+    if (stopping) return
+    restarts++
+    const begun = performance.now()
+    const one = begin()
+    keep(one)
+    one.go()
+    readyInTime(one).then(
+      () => onEvent?.({ kind: 'back', name, ms: performance.now() - begun }),
+      // Its end is seen to where it is kept.
+      () => {},
+    )
+  }
+
+  const replaceNow = async (): Promise<void> => {
+    const old = current
+    if (stopping || old === undefined) return
+    const fresh = begin()
+    coming = fresh
+    onPid()
+    try {
+      await fresh.loaded
+      if (what.overlaps === true) {
+        fresh.go()
+        await readyInTime(fresh)
+        if (stopping) return await fresh.stop()
+        keep(fresh)
+        await old.stop()
+        return
+      }
+      // What both would own, one must have let go first; everything else of the new one is there already.
+      if (stopping || current !== old) return fresh.kill()
+      current = undefined
+      await old.stop()
+      keep(fresh)
+      fresh.go()
+      await readyInTime(fresh)
+    } catch (cause) {
+      fresh.kill()
+      throw new SupervisorError(`Cannot replace "${name}": ${(cause as Error).message}`, { cause })
+    } finally {
+      coming = undefined
+    }
+  }
+
+  return {
+    name,
+    pid: () => current?.pid,
+    pids: () => [current?.pid, coming?.pid].filter((pid) => pid !== undefined),
+    restarts: () => restarts,
+    start: async () => {
+      const one = begin()
+      current = one
+      onPid()
+      one.go()
+      try {
+        const info = await readyInTime(one)
+        keep(one)
+        return info
+      } catch (cause) {
+        throw new SupervisorError((cause as Error).message, { cause })
+      }
+    },
+    replace: () => {
+      const next = busy.then(replaceNow)
+      busy = next.catch(() => {})
+      return next
+    },
+    stop: async () => {
+      stopping = true
+      clearTimeout(again)
+      coming?.kill()
+      await current?.stop()
+      await busy
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import type { Random } from '../../runtime/runtime.ts'
+
+export type SupervisorOptions = {
+  /** The system's directory: one supervisor a directory. */
+  readonly directory: string
+  /** Processes in the order they start; they stop in the opposite one. */
+  readonly processes: readonly ProcessOptions[]
+  readonly random: Random
+  /** Told of every line a process writes. */
+  readonly onLine: (line: { readonly name: string; readonly stream: 'out' | 'error'; readonly text: string }) => void
+  /** Told of what happens to processes after the start. */
+  readonly onEvent?: (event: ProcessEvent) => void
+  /** Milliseconds a process may take to stop before it is killed. Default 20,000. */
+  readonly patience?: number
+  /** Milliseconds a process may take to get ready. Default 60,000. */
+  readonly readiness?: number
+  /** Milliseconds without a sign of life after which a process is killed and started again. Default 30,000. */
+  readonly silence?: number
+  /** Milliseconds before a process that fell over is started again: the first time, and at most. Default 100 and 10,000. */
+  readonly backoff?: { readonly first: number; readonly most: number }
+}
+
+export type ProcessOptions = {
+  readonly name: string
+  /** The program and its words; run by this version of Node. */
+  readonly program: readonly string[]
+  /** Options of Node itself. Default: those of this process. */
+  readonly node?: readonly string[]
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string
+  /** Two of it may run at the same time, so that a new one can be there before the old one leaves. Default false. */
+  readonly overlaps?: boolean
+}
+
+export type ProcessEvent =
+  | { readonly kind: 'ended'; readonly name: string; readonly how: string; readonly again: number }
+  | { readonly kind: 'back'; readonly name: string; readonly ms: number }
+  | { readonly kind: 'silent'; readonly name: string }

@@ -1,0 +1,22 @@
+/** A process to be supervised; what it does depends on its word. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { joinSupervisor } from './supervisor.ts'
+
+const [word, file = ''] = process.argv.slice(2)
+const supervised = joinSupervisor()
+if (supervised === undefined) throw new Error('Nobody supervises this process')
+await supervised.loaded()
+if (word === 'fails' || (word === 'fails once' && !existsSync(file))) {
+  if (file !== '') writeFileSync(file, '')
+  process.stderr.write('Cannot start: the moon is in the wrong place\n')
+  process.exit(1)
+}
+const alive = setInterval(() => {}, 1000)
+process.stdout.write(`working ${process.pid}\n`)
+supervised.ready({ pid: process.pid })
+const reason = await supervised.stopped
+if (word === 'hangs') await new Promise(() => {})
+process.stdout.write(`stopping: ${reason}\n`)
+if (file !== '') writeFileSync(file, reason)
+clearInterval(alive)
+supervised.leave()

@@ -1,0 +1,44 @@
+import { SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
+
+/** What a supervised process has to do with its supervisor. */
+export type Supervised = {
+  /** Says that the program is loaded; resolves when it may begin its work. */
+  readonly loaded: () => Promise<void>
+  /** Says that it works; `info` (JSON) is for whoever started all. */
+  readonly ready: (info?: unknown) => void
+  /** Resolves with the reason when it is to stop: asked to, or because its supervisor is gone. */
+  readonly stopped: Promise<string>
+  /** Lets the process end when nothing else keeps it. */
+  readonly leave: () => void
+}
+
+/** The supervisor of this process; undefined when nobody supervises it. */
+export function joinSupervisor(): Supervised | undefined {
+  if (process.env[SUPERVISED] === undefined || process.send === undefined || !process.connected) return undefined
+  const go = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<string>()
+  const say = (message: FromProcess): void => {
+    if (process.connected) process.send!(message, () => {})
+  }
+  process.on('message', (message: ToProcess) => {
+    if (message?.dure === 'go') go.resolve()
+    if (message?.dure === 'stop') stopped.resolve('asked by its supervisor')
+    if (message?.dure === 'pulse') say({ dure: 'pulse' })
+  })
+  // Who read what this process writes may be gone with its supervisor: it still finishes what is under way.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  process.on('disconnect', () => stopped.resolve('its supervisor is gone'))
+  // Somebody wants this one process to stop: it does so cleanly, and its supervisor starts another.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.resolve(signal))
+  return {
+    loaded: () => {
+      say({ dure: 'loaded' })
+      return Promise.race([go.promise, stopped.promise.then(() => undefined)])
+    },
+    ready: (info) => say({ dure: 'ready', info }),
+    stopped: stopped.promise,
+    leave: () => {
+      if (process.connected) process.disconnect!()
+    },
+  }
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { markOf } from '../../discovery/discovery.ts'
+import { seededRandom } from '../../runtime/runtime.ts'
+import { supervise, type ProcessEvent, type ProcessOptions, type Supervisor, type SupervisorOptions } from './supervisor.ts'
+
+const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
+const HOST = fileURLToPath(new URL('./host.test-support.ts', import.meta.url))
+const NODE = ['--conditions=source']
+
+function rig(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-supervisor-'))
+  const lines: string[] = []
+  const events: ProcessEvent[] = []
+  let wake = (): void => {}
+  const running: Supervisor[] = []
+  t.after(async () => {
+    for (const one of running) await one.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const program = (name: string, word: string, more: Partial<ProcessOptions> = {}): ProcessOptions => ({
+    name,
+    program: [PROGRAM, word, join(directory, `${name}.reason`)],
+    node: NODE,
+    ...more,
+  })
+  return {
+    directory,
+    lines,
+    events,
+    program,
+    start: async (processes: readonly ProcessOptions[], more: Partial<SupervisorOptions> = {}): Promise<Supervisor> => {
+      const supervisor = await supervise({
+        directory,
+        processes,
+        random: seededRandom(1),
+        onLine: ({ name, stream, text }) => {
+          lines.push(`${name} ${stream} ${text}`)
+          wake()
+        },
+        onEvent: (event) => {
+          events.push(event)
+          wake()
+        },
+        backoff: { first: 5, most: 20 },
+        ...more,
+      })
+      running.push(supervisor)
+      return supervisor
+    },
+    until: async (condition: () => boolean): Promise<void> => {
+      while (!condition()) await new Promise<void>((resolve) => void (wake = resolve))
+    },
+  }
+}
+
+const pidOf = (supervisor: Supervisor, name: string): number => supervisor.processes().find((one) => one.name === name)!.pid!
+
+test('starts in order, tells what they say, stops last first', { timeout: 60_000 }, async (t) => {
+  const { start, program, lines, directory } = rig(t)
+  const supervisor = await start([program('a', 'works'), program('b', 'works')])
+  assert.deepEqual(supervisor.ready, [{ pid: pidOf(supervisor, 'a') }, { pid: pidOf(supervisor, 'b') }])
+  await supervisor.stop()
+  assert.deepEqual(
+    lines.map((line) => line.replace(/\d+/, 'PID')),
+    [
+      ...['a out working PID', 'b out working PID'],
+      ...['b out stopping: asked by its supervisor', 'a out stopping: asked by its supervisor'],
+    ],
+  )
+  assert.ok(!existsSync(join(directory, 'supervisor.json')))
+})
+
+test('whoever falls over is started again, and only it', { timeout: 60_000 }, async (t) => {
+  const { start, program, events, until } = rig(t)
+  const supervisor = await start([program('a', 'works'), program('b', 'works')])
+  const [a, b] = [pidOf(supervisor, 'a'), pidOf(supervisor, 'b')]
+  process.kill(b, 'SIGKILL')
+  await until(() => events.some(({ kind }) => kind === 'back'))
+  assert.equal(pidOf(supervisor, 'a'), a)
+  assert.notEqual(pidOf(supervisor, 'b'), b)
+  const [ended] = events
+  assert.ok(ended?.kind === 'ended' && ended.name === 'b' && ended.how === 'was killed by SIGKILL' && ended.again <= 5)
+  assert.deepEqual(
+    supervisor.processes().map(({ restarts }) => restarts),
+    [0, 1],
+  )
+})
+
+test('who fails again and again waits longer and longer, and comes back when it can', { timeout: 60_000 }, async (t) => {
+  const { start, program, events, until, directory } = rig(t)
+  writeFileSync(join(directory, 'a.reason'), '')
+  const supervisor = await start([program('a', 'fails once')])
+  rmSync(join(directory, 'a.reason'))
+  process.kill(pidOf(supervisor, 'a'), 'SIGKILL')
+  await until(() => events.some(({ kind }) => kind === 'back'))
+  const pauses = events.flatMap((event) => (event.kind === 'ended' ? [event.again] : []))
+  assert.equal(pauses.length, 2)
+  assert.ok(pauses[0]! <= 5 && pauses[1]! >= 5 && pauses[1]! <= 10, pauses.join())
+})
+
+test('what cannot start is said with its last words, and nobody is left behind', { timeout: 60_000 }, async (t) => {
+  const { start, program, lines, directory } = rig(t)
+  await assert.rejects(start([program('a', 'works'), program('b', 'fails')]), {
+    name: 'SupervisorError',
+    message: /Process "b" ended with code 1; the last it said: .*Cannot start: the moon/s,
+  })
+  assert.ok(lines.includes('a out stopping: asked by its supervisor'))
+  assert.ok(!existsSync(join(directory, 'supervisor.json')))
+})
+
+test('replaced one after the other: who may overlap is there before the old one leaves', { timeout: 60_000 }, async (t) => {
+  const { start, program, lines, events } = rig(t)
+  const supervisor = await start([program('a', 'works'), program('b', 'works', { overlaps: true })])
+  const before = supervisor.processes().map(({ pid }) => pid)
+  lines.length = 0
+  await supervisor.replace()
+  const after = supervisor.processes().map(({ pid }) => pid)
+  assert.ok(before.every((pid) => !after.includes(pid)))
+  assert.deepEqual(
+    lines.map((line) => line.replace(/\d+/, 'PID')),
+    [
+      ...['a out stopping: asked by its supervisor', 'a out working PID'],
+      ...['b out working PID', 'b out stopping: asked by its supervisor'],
+    ],
+  )
+  assert.deepEqual(events, [])
+})
+
+test('who does not stop in time is killed', { timeout: 60_000 }, async (t) => {
+  const { start, program } = rig(t)
+  const supervisor = await start([program('a', 'hangs')], { patience: 50 })
+  const pid = pidOf(supervisor, 'a')
+  await supervisor.stop()
+  assert.equal(markOf(pid), undefined)
+})
+
+test('who shows no sign of life is killed and started again', { timeout: 60_000 }, async (t) => {
+  const { start, program, events, until } = rig(t)
+  const supervisor = await start([program('a', 'works')], { silence: 1_000 })
+  process.kill(pidOf(supervisor, 'a'), 'SIGSTOP')
+  await until(() => events.some(({ kind }) => kind === 'back'))
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['silent', 'ended', 'back'],
+  )
+})
+
+test(
+  'a killed supervisor takes its processes along, and a second one waits until they are gone',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start, program, directory } = rig(t)
+    const host = spawn(process.execPath, [...NODE, HOST, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.after(() => host.kill('SIGKILL'))
+    const [text] = (await once(host.stdout, 'data')) as [Buffer]
+    const pids = JSON.parse(String(text)) as number[]
+    await assert.rejects(start([program('c', 'works')]), new RegExp(`process ${host.pid} runs the system on it already`))
+    assert.ok(pids.every((pid) => markOf(pid) !== undefined))
+
+    process.kill(pids[0]!, 'SIGSTOP')
+    host.kill('SIGKILL')
+    await once(host, 'exit')
+    // One of them is frozen, and cannot hear that it is alone.
+    const supervisor = await start([program('c', 'works')], { patience: 2_000 })
+    assert.ok(pids.every((pid) => markOf(pid) === undefined))
+    assert.equal(readFileSync(join(directory, 'b.reason'), 'utf8'), 'its supervisor is gone')
+    await supervisor.stop()
+  },
+)
+
+test('a claim that was cut short keeps nobody out', { timeout: 60_000 }, async (t) => {
+  const { start, program, directory } = rig(t)
+  writeFileSync(join(directory, 'supervisor.json'), '{"supervisor":{"pid":')
+  await (await start([program('a', 'works')])).stop()
+})

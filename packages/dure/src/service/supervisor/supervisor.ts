@@ -1,0 +1,59 @@
+/**
+ * Runs the processes of a split system on one machine: starts them in order, starts again what falls over, replaces
+ * them one by one, and takes them along when it ends. When it is killed itself, they notice and stop by themselves.
+ */
+import { claim, type Claim } from './claim.ts'
+import { createKept, type Kept } from './kept.ts'
+import type { SupervisorOptions } from './options.ts'
+
+export type { ProcessEvent, ProcessOptions, SupervisorOptions } from './options.ts'
+export { SupervisorError } from './errors.ts'
+export { joinSupervisor, type Supervised } from './supervised.ts'
+
+export type Supervisor = {
+  /** What each process said when it got ready, in their order. */
+  readonly ready: readonly unknown[]
+  readonly processes: () => readonly { readonly name: string; readonly pid: number | undefined; readonly restarts: number }[]
+  /** Replaces processes (all, unless named) one after the other by fresh ones of the same program, losing no call. */
+  readonly replace: (names?: readonly string[]) => Promise<void>
+  /** Stops all, last first. Idempotent. */
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * Starts everything; resolves when all is ready. If something cannot start, what has started is stopped again.
+ * @throws {SupervisorError} when another supervisor runs on the directory, or a process ends instead of getting ready
+ */
+export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
+  const { directory, processes } = options
+  const owned = await claim(directory, options.patience ?? 20_000)
+  const kept: Kept[] = []
+  const stop = async (): Promise<void> => {
+    for (const one of kept.toReversed()) await one.stop()
+    owned.release()
+  }
+  try {
+    const ready: unknown[] = []
+    for (const each of processes) {
+      const one = createKept({ ...options, process: each, onPid: () => note(owned, kept) })
+      kept.push(one)
+      ready.push(await one.start())
+    }
+    let stopping: Promise<void> | undefined
+    return {
+      ready,
+      processes: () => kept.map((one) => ({ name: one.name, pid: one.pid(), restarts: one.restarts() })),
+      replace: async (names) => {
+        for (const one of kept) if (names === undefined || names.includes(one.name)) await one.replace()
+      },
+      stop: () => (stopping ??= stop()),
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function note(owned: Claim, kept: readonly Kept[]): void {
+  owned.note(kept.flatMap((one) => one.pids()))
+}
