@@ -9,3 +9,14 @@ export { createEndpoint, type Endpoint } from './endpoint.ts'
 export { createGate, type Gate } from './gate.ts'
 export { createLocalTransport, type LocalTransport } from './local.ts'
 export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
+export {
+  listenSocket,
+  socketPeers,
+  type ClientTls,
+  type Heartbeat,
+  type ListenSocketOptions,
+  type ServerTls,
+  type SocketLimits,
+  type SocketListener,
+  type SocketPeersOptions,
+} from './socket/socket.ts'

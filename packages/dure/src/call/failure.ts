@@ -2,6 +2,7 @@ import {
   CallError,
   DeclaredError,
   parserOf,
+  wireOf,
   type AnyOperation,
   type ErrorType,
   type AnySchema,
@@ -65,7 +66,31 @@ export function cancelledError(place: Place, reason: CancelReason): CallError {
   }
 }
 
-/** Details are small, plain facts; a copy keeps caller and callee apart. */
+/**
+ * Details of a refusal that came before the callee began. Such a call may be sent again, to another instance for example,
+ * even when it must not happen twice.
+ */
+export const NOT_BEGUN: Readonly<Record<string, unknown>> = Object.freeze({ begun: false })
+
+export function hasNotBegun(error: CallError): boolean {
+  return error.details['begun'] === false
+}
+
+/**
+ * Details are small, plain facts; a copy keeps caller and callee apart. That somebody further on has not begun is true of
+ * that call, not of this one.
+ */
 function copyDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.keys(details).length === 0 ? details : structuredClone(details)
+  const keys = Object.keys(details)
+  if (keys.length === 0) return details
+  if (details['begun'] !== false) return travelling(details)
+  const { begun: _begun, ...rest } = details
+  return travelling(rest)
+}
+
+const checkWire = wireOf(undefined, 'output').check
+
+/** A copy of details that can travel; others are left out under every placement, so that code and message are not lost with them. */
+function travelling(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return checkWire(details) === undefined ? structuredClone(details) : {}
 }

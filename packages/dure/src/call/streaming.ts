@@ -27,6 +27,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   #iterator: AsyncIterator<unknown> | undefined = undefined
   #opened = false
   #over = false
+  #turn: Promise<IteratorResult<unknown>> | undefined = undefined
   /** Rejects the `next` that is waiting, when the stream is ended from outside. */
   #interrupt: ((error: Error) => void) | undefined = undefined
   #ended: Error | undefined = undefined
@@ -37,7 +38,14 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     this.#call = call
   }
 
-  async next(): Promise<IteratorResult<unknown>> {
+  /** Whoever asks before the last answer has come is answered after it. */
+  next(): Promise<IteratorResult<unknown>> {
+    const step = (): Promise<IteratorResult<unknown>> => this.#step()
+    this.#turn = this.#turn === undefined ? step() : this.#turn.then(step, step)
+    return this.#turn
+  }
+
+  async #step(): Promise<IteratorResult<unknown>> {
     if (this.#ended !== undefined) {
       const error = this.#ended
       this.#ended = undefined

@@ -1,0 +1,106 @@
+import { connect as connectPlain, createServer, type Server, type Socket } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { chmod, unlink } from 'node:fs/promises'
+import type { Address } from '../../discovery/discovery.ts'
+
+/** Certificates, in PEM. */
+export type ClientTls = {
+  /** Who is trusted to sign the other side's certificate. Default: the authorities Node knows. */
+  readonly ca?: string | Buffer
+  /** This side's own certificate and key, where the other side asks for one. */
+  readonly cert?: string | Buffer
+  readonly key?: string | Buffer
+  /** The name that the other side's certificate must bear. Default: the host. */
+  readonly servername?: string
+}
+
+export type ServerTls = {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+  /** When given, callers must show a certificate that it has signed (mutual TLS). */
+  readonly ca?: string | Buffer
+}
+
+export function textOf(address: Address): string {
+  return address.kind === 'unix' ? address.path : `${address.host}:${address.port}`
+}
+
+/** Begins to connect; `onReady` when bytes may be sent (with TLS: after its handshake). */
+export function openSocket(address: Address, tls: ClientTls | undefined, onReady: () => void): Socket {
+  const to = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true }
+  if (tls === undefined) return connectPlain(to, onReady)
+  const socket = connectTls(
+    {
+      ...to,
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+      servername: tls.servername ?? (address.kind === 'tcp' ? nameOf(address.host) : undefined),
+      minVersion: 'TLSv1.2',
+    },
+    onReady,
+  )
+  return socket
+}
+
+/** An address is no name, and must not be sent as one. */
+function nameOf(host: string): string | undefined {
+  return /^[\d.]+$|:/.test(host) ? undefined : host
+}
+
+export function makeServer(tls: ServerTls | undefined, handshake: number, onSocket: (socket: Socket) => void): Server {
+  if (tls === undefined) return createServer({ noDelay: true }, onSocket)
+  const options: TlsOptions = {
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: handshake,
+    ...(tls.ca !== undefined && { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+  }
+  const server = createTlsServer(options, onSocket)
+  // A stranger who fails the handshake is no event of ours.
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  return server
+}
+
+/**
+ * Listens; a socket file that a dead process left behind is taken over, one that somebody listens on is not.
+ * @returns where it listens: the port the system gave when 0 was asked for
+ */
+export async function listenOn(server: Server, address: Address): Promise<Address> {
+  if (address.kind === 'tcp') {
+    await listening(server, { host: address.host, port: address.port })
+    const bound = server.address()
+    return { ...address, port: typeof bound === 'object' && bound !== null ? bound.port : address.port }
+  }
+  try {
+    await listening(server, { path: address.path })
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EADDRINUSE' || (await answers(address))) throw error
+    await unlink(address.path)
+    await listening(server, { path: address.path })
+  }
+  // Only this user's processes may call.
+  await chmod(address.path, 0o600)
+  return address
+}
+
+function listening(server: Server, options: { host?: string; port?: number; path?: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ ...options, backlog: 1024 }, () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+}
+
+function answers(address: Address): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = openSocket(address, undefined, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}

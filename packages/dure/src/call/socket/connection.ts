@@ -1,0 +1,119 @@
+import type { Socket } from 'node:net'
+import type { Timers } from '../../runtime/runtime.ts'
+import { FrameReader, FrameWriter, type OnFrame } from './frames.ts'
+import type { SocketLimits } from './limits.ts'
+import { HELLO_LIMIT } from './hello.ts'
+
+const LONG_BATCH = 1024 * 1024
+
+/**
+ * One socket with frames on it: what is to be sent in one turn goes out in one write; a peer that does not read what
+ * it asked for is not read from; whatever is wrong ends the connection, once, with its reason.
+ */
+export class Connection {
+  readonly writer: FrameWriter = new FrameWriter()
+  readonly reader: FrameReader
+  /** Bytes of the longest frame that the other side takes. */
+  frameLimit: number
+  /** Something has come since whoever watches last looked. */
+  heard = false
+  closed = false
+  readonly #socket: Socket
+  readonly #soon: Timers['soon']
+  readonly #limits: SocketLimits
+  readonly #onClose: (reason: string) => void
+  #scheduled = false
+  #held = false
+
+  constructor(options: {
+    socket: Socket
+    timers: Timers
+    limits: SocketLimits
+    onFrame: OnFrame
+    /** Told once. */
+    onClose: (reason: string) => void
+  }) {
+    const { socket, limits } = options
+    this.#socket = socket
+    this.frameLimit = limits.frame
+    this.#soon = options.timers.soon
+    this.#limits = limits
+    this.#onClose = options.onClose
+    this.reader = new FrameReader({ limit: HELLO_LIMIT, onFrame: options.onFrame })
+    socket.setNoDelay(true)
+    socket.on('data', this.#read)
+    socket.on('drain', this.#drained)
+    socket.on('error', (error) => this.close(error.message))
+    socket.on('end', () => this.close('it was closed by the other side'))
+    socket.on('close', () => this.close('it was closed'))
+  }
+
+  /** Bytes written and not yet taken by the system. */
+  get waiting(): number {
+    return this.writer.length + this.#socket.writableLength
+  }
+
+  /** Sends what was gathered at the end of this turn. */
+  flush(): void {
+    if (this.#held) return
+    // What is long already is not copied into something longer.
+    if (this.writer.length > LONG_BATCH) return this.sendNow()
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#soon(this.#send)
+  }
+
+  /** Gathers without sending, until `release`. */
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+    this.flush()
+  }
+
+  readonly #send = (): void => {
+    this.#scheduled = false
+    if (this.closed || this.#held) return
+    this.sendNow()
+  }
+
+  /** Sends what is not held back: the first words of a connection. */
+  sendNow(): void {
+    if (this.closed || this.writer.length === 0) return
+    const batch = this.writer.take()
+    this.#socket.write(batch, () => this.writer.release(batch))
+    if (this.#socket.writableLength > this.#limits.outgoing) this.#socket.pause()
+  }
+
+  readonly #drained = (): void => {
+    if (!this.closed) this.#socket.resume()
+  }
+
+  readonly #read = (chunk: Buffer): void => {
+    if (this.closed) return
+    this.heard = true
+    try {
+      this.reader.push(chunk)
+    } catch (error) {
+      this.close(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  /** Drops what has not been sent, of a connection that was closed with last words. */
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** Ends the connection; `lastWords` sends what was gathered first. Idempotent. */
+  close(reason: string, options: { lastWords?: boolean } = {}): void {
+    if (this.closed) return
+    if (options.lastWords === true) {
+      this.sendNow()
+      this.#socket.destroySoon()
+    } else this.#socket.destroy()
+    this.closed = true
+    this.#onClose(reason)
+  }
+}

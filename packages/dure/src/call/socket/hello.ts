@@ -1,0 +1,43 @@
+/** Who speaks, and which version: the first frame each way. */
+import { BodyReader, FrameWriter } from './frames.ts'
+import { HELLO, MAGIC, ProtocolError, REFUSE, VERSION } from './protocol.ts'
+
+/** The first frame may be this long, so that a stranger cannot make anybody wait for more. */
+export const HELLO_LIMIT = 1_024
+
+/** A caller's first words, alone: nothing else is sent before it knows to whom. */
+export function hello(frame: number): Buffer {
+  const writer = new FrameWriter()
+  writeHello(writer, frame)
+  return writer.take()
+}
+
+/** @param frame bytes of the longest frame that this side takes */
+export function writeHello(writer: FrameWriter, frame: number): void {
+  writer.begin(HELLO, 0)
+  writer.int(MAGIC)
+  writer.short(VERSION)
+  writer.int(frame)
+  writer.end()
+}
+
+export function writeRefusal(writer: FrameWriter, why: string): void {
+  writer.begin(REFUSE, 0)
+  writer.text(why)
+  writer.end()
+}
+
+/**
+ * Reads the other side's first frame.
+ * @returns bytes of the longest frame that it takes
+ * @throws {ProtocolError} for a stranger, another version, or a refusal
+ */
+export function readHello(type: number, bytes: Buffer, start: number, end: number): number {
+  const body = new BodyReader(bytes, start, end)
+  if (type === REFUSE) throw new ProtocolError(`the other side refused: ${body.text()}`)
+  if (type !== HELLO || body.int() !== MAGIC) throw new ProtocolError('the other side does not speak Dure’s protocol')
+  const version = body.short()
+  if (version !== VERSION)
+    throw new ProtocolError(`the other side speaks version ${version} of the protocol and this one version ${VERSION}`)
+  return body.int()
+}

@@ -1,0 +1,274 @@
+import type { Socket } from 'node:net'
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import { NOT_BEGUN } from '../failure.ts'
+import type { Route } from '../transport.ts'
+import { decode } from './codec.ts'
+import { Connection } from './connection.ts'
+import { failureToWire, tooLong, unsendable, withoutDetails } from './failures.ts'
+import { BodyReader } from './frames.ts'
+import { readHello, writeHello, writeRefusal } from './hello.ts'
+import type { SocketLimits } from './limits.ts'
+import {
+  ANSWER,
+  CALL,
+  CANCEL,
+  DONE,
+  END,
+  ESCAPED,
+  FAILURE,
+  ITEM,
+  LEAVING,
+  MORE,
+  NAME,
+  PING,
+  PONG,
+  ProtocolError,
+  REASONS,
+  STREAM,
+} from './protocol.ts'
+import { ServedCall } from './served-call.ts'
+import { ServedStream } from './served-stream.ts'
+
+/** What all connections of one listener share. */
+export type Listener = {
+  readonly runtime: Runtime
+  readonly limits: SocketLimits
+  /** The way to an operation by its name on the wire (`service\noperation`). */
+  readonly route: (name: string) => ServedRoute
+  readonly onIdle: () => void
+  readonly onClose: (incoming: Incoming, reason: string) => void
+}
+
+export type ServedRoute = { readonly place: string; readonly route: Route }
+
+type Name = { readonly text: string; route: ServedRoute | undefined }
+
+/** The callee's end of one connection: who calls, what they call things, and the calls under way. */
+export class Incoming {
+  readonly connection: Connection
+  readonly since: number
+  greeted = false
+  readonly #listener: Listener
+  readonly #names: (Name | undefined)[] = []
+  readonly #calls = new Map<number, ServedCall | ServedStream>()
+  readonly #newId: () => string
+  /** For whoever watches: when it was last heard, and since when it has been on the same frame. */
+  heardAt: number
+  frames = 0
+  frameSince: number
+
+  constructor(socket: Socket, listener: Listener) {
+    this.#listener = listener
+    this.#newId = listener.runtime.ids.next
+    this.since = this.heardAt = this.frameSince = listener.runtime.clock.monotonic()
+    this.connection = new Connection({
+      socket,
+      timers: listener.runtime.timers,
+      limits: listener.limits,
+      onFrame: (type, id, bytes, start, end) => this.#receive(type, id, bytes, start, end),
+      onClose: (reason) => {
+        this.cancelAll('caller')
+        listener.onClose(this, reason)
+      },
+    })
+  }
+
+  /** Calls under way. */
+  get size(): number {
+    return this.#calls.size
+  }
+
+  cancelAll(reason: 'caller' | 'stopping'): void {
+    for (const call of this.#calls.values()) call.cancel(reason)
+    if (reason === 'caller') this.#calls.clear()
+  }
+
+  leave(): void {
+    if (!this.greeted) return
+    this.connection.writer.begin(LEAVING, 0)
+    this.connection.writer.end()
+    this.connection.flush()
+  }
+
+  #receive(type: number, id: number, bytes: Buffer, start: number, end: number): void {
+    if (!this.greeted) return this.#greet(type, bytes, start, end)
+    switch (type) {
+      case CALL:
+      case STREAM:
+        return this.#call(type, id, bytes, start, end)
+      case CANCEL:
+        return this.#cancel(id, new BodyReader(bytes, start, end).byte())
+      case MORE: {
+        const stream = this.#calls.get(id)
+        if (stream instanceof ServedStream) stream.more(new BodyReader(bytes, start, end).int())
+        return
+      }
+      case NAME:
+        return this.#name(id, bytes, start, end)
+      case PING:
+        this.connection.writer.begin(PONG, id)
+        this.connection.writer.end()
+        return this.connection.flush()
+      case PONG:
+        return
+      default:
+        throw new ProtocolError(`Frames of type ${type} are not known`)
+    }
+  }
+
+  #greet(type: number, bytes: Buffer, start: number, end: number): void {
+    const { connection } = this
+    try {
+      connection.frameLimit = readHello(type, bytes, start, end)
+    } catch (error) {
+      const reason = (error as Error).message
+      writeRefusal(connection.writer, reason)
+      return connection.close(reason, { lastWords: true })
+    }
+    this.greeted = true
+    connection.reader.limit = this.#listener.limits.frame
+    writeHello(connection.writer, this.#listener.limits.frame)
+    connection.flush()
+  }
+
+  #name(id: number, bytes: Buffer, start: number, end: number): void {
+    // Numbers are given in order, so what is kept is as long as what was sent.
+    if (id !== this.#names.length + 1 || id > this.#listener.limits.names || end - start > 1_024)
+      throw new ProtocolError('A name is out of order, too long or one too many')
+    this.#names.push({ text: new BodyReader(bytes, start, end).text(), route: undefined })
+  }
+
+  #call(type: number, id: number, bytes: Buffer, start: number, end: number): void {
+    const { limits, runtime } = this.#listener
+    const body = new BodyReader(bytes, start, end)
+    const name = this.#names[body.short() - 1]
+    if (name === undefined || this.#calls.has(id)) throw new ProtocolError('A call is to no name, or has the number of another')
+    const { place, route } = (name.route ??= this.#listener.route(name.text))
+    const caller = body.short()
+    const left = body.int()
+    const flags = body.byte()
+    const now = runtime.clock.monotonic()
+    const call = new ServedCall({
+      now,
+      left,
+      caller: caller === 0 ? undefined : this.#names[caller - 1]?.text,
+      flags,
+      body,
+      newId: this.#newId,
+    })
+    if (this.#calls.size >= limits.pending)
+      return this.#fail(
+        id,
+        new CallError(
+          'RESOURCE_EXHAUSTED',
+          `Call to ${place} was refused: ${limits.pending} calls are under way on its connection`,
+          {
+            details: NOT_BEGUN,
+          },
+        ),
+      )
+    let input: unknown
+    try {
+      input = decode(bytes, body.at, end, (flags & ESCAPED) !== 0)
+    } catch (error) {
+      return this.#fail(
+        id,
+        new CallError('INVALID_ARGUMENT', `Call to ${place} was refused: its input cannot be read (${(error as Error).message})`),
+      )
+    }
+    if (type === CALL) {
+      this.#calls.set(id, call)
+      route.call(input, call).then(
+        (value) => this.#answer(ANSWER, id, place, value),
+        (error: unknown) => this.#fail(id, error),
+      )
+      return
+    }
+    const stream = new ServedStream({
+      values: route.stream(input, call),
+      call,
+      most: limits.pending,
+      sink: {
+        item: (value) => this.#answer(ITEM, id, place, value),
+        end: () => this.#end(id),
+        fail: (error) => this.#fail(id, error),
+      },
+    })
+    this.#calls.set(id, stream)
+    stream.more(1)
+  }
+
+  #cancel(id: number, why: number): void {
+    const call = this.#calls.get(id)
+    if (call === undefined) return
+    const reason = REASONS[why]
+    if (call instanceof ServedStream) {
+      this.#over(id)
+      if (why === DONE) return call.done()
+    }
+    call.cancel(reason ?? 'caller')
+  }
+
+  /** @returns false when the call is over because of what it answered */
+  #answer(type: number, id: number, place: string, value: unknown): boolean {
+    const { connection } = this
+    if (connection.closed) return true
+    const { writer } = connection
+    const { outgoing } = this.#listener.limits
+    if (connection.waiting > outgoing * 4) {
+      this.#fail(
+        id,
+        new CallError('RESOURCE_EXHAUSTED', `Call to ${place} failed: its caller does not take the answers it has asked for`),
+      )
+      return false
+    }
+    writer.begin(type, id)
+    try {
+      writer.value(value, 0, writer.mark())
+    } catch (error) {
+      writer.undo()
+      this.#fail(id, unsendable(place, error))
+      return false
+    }
+    const size = writer.end()
+    if (size > connection.frameLimit) {
+      writer.undo()
+      this.#fail(id, tooLong(place, 'answer', size, connection.frameLimit))
+      return false
+    }
+    if (type === ANSWER) this.#over(id)
+    connection.flush()
+    return true
+  }
+
+  #end(id: number): void {
+    this.#over(id)
+    if (this.connection.closed) return
+    this.connection.writer.begin(END, id)
+    this.connection.writer.end()
+    this.connection.flush()
+  }
+
+  #fail(id: number, error: unknown): void {
+    this.#over(id)
+    const { connection } = this
+    if (connection.closed) return
+    const { writer } = connection
+    writer.begin(FAILURE, id)
+    try {
+      writer.value(failureToWire(error), 0, writer.mark())
+      if (writer.end() > connection.frameLimit) throw new Error('Too long')
+    } catch {
+      writer.undo()
+      writer.begin(FAILURE, id)
+      writer.value(withoutDetails(error), 0, writer.mark())
+      writer.end()
+    }
+    connection.flush()
+  }
+
+  #over(id: number): void {
+    if (this.#calls.delete(id) && this.#calls.size === 0) this.#listener.onIdle()
+  }
+}

@@ -1,0 +1,33 @@
+/** What one connection or listener may take up, so that nobody can make a process grow without end. */
+export type SocketLimits = {
+  /** Bytes of the longest frame, one call or answer. Default 16 MiB. */
+  readonly frame: number
+  /** Calls under way on one connection. Default 10,000. */
+  readonly pending: number
+  /** Bytes waiting to be sent on one connection; beyond, no more is read from it. Default 16 MiB. */
+  readonly outgoing: number
+  /** Connections of one listener; further ones are closed at once. Default 1,000. */
+  readonly connections: number
+  /** Names (operations, callers) one connection may introduce. Default 4,096. */
+  readonly names: number
+  /** Milliseconds until a new connection must have said who it is. Default 5,000. */
+  readonly handshake: number
+  /** Milliseconds until a frame that has begun must be whole. Default 30,000. */
+  readonly wholeFrame: number
+  /** Milliseconds of silence after which a listener closes a connection (callers speak every few seconds). Default 30,000. */
+  readonly silence: number
+}
+
+export function withDefaults(limits: Partial<SocketLimits> = {}): SocketLimits {
+  return {
+    frame: 16 * 1024 * 1024,
+    pending: 10_000,
+    outgoing: 16 * 1024 * 1024,
+    connections: 1_000,
+    names: 4_096,
+    handshake: 5_000,
+    wholeFrame: 30_000,
+    silence: 30_000,
+    ...limits,
+  }
+}

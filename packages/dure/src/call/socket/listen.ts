@@ -1,0 +1,157 @@
+import type { Address } from '../../discovery/discovery.ts'
+import { CallError } from '../../contract/contract.ts'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import { NOT_BEGUN } from '../failure.ts'
+import type { Route, Transport } from '../transport.ts'
+import { listenOn, makeServer, textOf, type ServerTls } from './address.ts'
+import { Incoming, type Listener, type ServedRoute } from './incoming.ts'
+import { withDefaults, type SocketLimits } from './limits.ts'
+
+export type ListenSocketOptions = {
+  /** Port 0 lets the system choose one. */
+  readonly address: Address
+  /** Where calls go: the local transport of this process. */
+  readonly transport: Transport
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly limits?: Partial<SocketLimits>
+  readonly tls?: ServerTls | undefined
+}
+
+export type SocketListener = {
+  /** Where it listens. */
+  readonly address: Address
+  /** Takes no new connections, tells callers to go elsewhere, and resolves when no call is under way. What still comes is served. */
+  readonly drain: () => Promise<void>
+  /** Ends what is under way as UNAVAILABLE and closes every connection. Idempotent. */
+  readonly stop: () => Promise<void>
+}
+
+/** Operations that callers may have asked for, however many connections they make; those of a process are far fewer. */
+const MOST_ROUTES = 10_000
+/** Milliseconds between two looks at all connections. */
+const LOOK = 500
+/** Milliseconds that a caller has to take the last words. */
+const FAREWELL = 1_000
+
+/**
+ * Serves the calls of other processes on a TCP port or a Unix socket.
+ * @throws when the address cannot be listened on: the system's own error
+ */
+export async function listenSocket(options: ListenSocketOptions): Promise<SocketListener> {
+  const { runtime, log, transport } = options
+  const limits = withDefaults(options.limits)
+  const connections = new Set<Incoming>()
+  let draining: (() => void)[] = []
+  let looking: Timer | undefined
+  let stopping: Promise<void> | undefined
+
+  const busy = (): boolean => {
+    for (const { size } of connections) if (size > 0) return true
+    return false
+  }
+  const checkDrained = (): void => {
+    if (draining.length === 0 || busy()) return
+    const waiting = draining
+    draining = []
+    for (const resolve of waiting) resolve()
+  }
+  const listener: Listener = {
+    runtime,
+    limits,
+    route: createRoutes(transport),
+    onIdle: checkDrained,
+    onClose: (incoming, reason) => {
+      connections.delete(incoming)
+      log.debug('Connection closed', { reason })
+      checkDrained()
+    },
+  }
+  const server = makeServer(options.tls, limits.handshake, (socket) => {
+    const incoming = new Incoming(socket, listener)
+    if (!incoming.connection.closed) connections.add(incoming)
+  })
+  server.maxConnections = limits.connections
+  const address = await listenOn(server, options.address)
+  server.on('error', (error) => log.warn('Cannot take a connection', { error }))
+
+  const look = (): void => {
+    const now = runtime.clock.monotonic()
+    for (const incoming of connections) {
+      const trouble = troubleWith(incoming, now, limits)
+      if (trouble !== undefined) incoming.connection.close(trouble)
+    }
+    looking = runtime.timers.after(LOOK, look)
+  }
+  looking = runtime.timers.after(LOOK, look)
+
+  const stopAccepting = (): Promise<void> => new Promise((resolve) => void server.close(() => resolve()))
+  const stop = async (): Promise<void> => {
+    const closed = stopAccepting()
+    for (const incoming of connections) incoming.cancelAll('stopping')
+    // The failures that this makes are written in this turn.
+    await new Promise<void>((resolve) => runtime.timers.soon(resolve))
+    looking?.cancel()
+    const all = [...connections]
+    for (const { connection } of all) connection.close('this side has stopped', { lastWords: true })
+    const patience = runtime.timers.after(FAREWELL, () => all.forEach(({ connection }) => connection.destroy()))
+    await closed
+    patience.cancel()
+  }
+
+  log.debug('Listening for calls', { address: textOf(address) })
+  return {
+    address,
+    drain: () => {
+      void stopAccepting()
+      for (const incoming of connections) incoming.leave()
+      return new Promise((resolve) => {
+        draining.push(resolve)
+        checkDrained()
+      })
+    },
+    stop: () => (stopping ??= stop()),
+  }
+}
+
+/** What is wrong with a connection that nobody would otherwise notice. */
+function troubleWith(incoming: Incoming, now: number, limits: SocketLimits): string | undefined {
+  const { connection } = incoming
+  if (connection.heard) {
+    connection.heard = false
+    incoming.heardAt = now
+  }
+  if (!incoming.greeted) return now - incoming.since > limits.handshake ? 'it did not say who it is in time' : undefined
+  if (now - incoming.heardAt > limits.silence) return `it has been silent for ${limits.silence} ms`
+  const { count, partial } = connection.reader
+  if (!partial || count !== incoming.frames) {
+    incoming.frames = count
+    incoming.frameSince = now
+  } else if (now - incoming.frameSince > limits.wholeFrame) return `a frame was not whole after ${limits.wholeFrame} ms`
+  return undefined
+}
+
+/** Routes by name; strangers cannot make it remember more and more of them. */
+function createRoutes(transport: Transport): (name: string) => ServedRoute {
+  const known = new Map<string, ServedRoute>()
+  return (name) => {
+    let served = known.get(name)
+    if (served !== undefined) return served
+    const [service = '', operation = ''] = name.split('\n')
+    const place = `${service}.${operation}`
+    if (known.size >= MOST_ROUTES) return { place, route: nowhere(place, service) }
+    served = { place, route: transport.route({ service, operation }) }
+    known.set(name, served)
+    return served
+  }
+}
+
+function nowhere(place: string, service: string): Route {
+  const missing = (): CallError =>
+    new CallError('UNAVAILABLE', `Call to ${place} failed: no service "${service}" runs here`, { details: NOT_BEGUN })
+  return {
+    call: () => Promise.reject(missing()),
+    stream: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(missing()) }) }),
+  }
+}

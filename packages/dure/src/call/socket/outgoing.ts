@@ -1,0 +1,227 @@
+import type { CallContext } from '../context.ts'
+import { cancelledError, NOT_BEGUN } from '../failure.ts'
+import { CallError } from '../../contract/contract.ts'
+import type { Clock, Deadlines } from '../../runtime/runtime.ts'
+import type { CancelReason } from '../cancellation.ts'
+import { invalidInput } from '../callee.ts'
+import { decode, UnsendableError } from './codec.ts'
+import type { Connection } from './connection.ts'
+import { failureFromWire, tooLong } from './failures.ts'
+import {
+  ANSWER,
+  CANCEL,
+  END,
+  ESCAPED,
+  FAILURE,
+  HAS_CAUSATION,
+  HAS_CORRELATION,
+  HAS_KEY,
+  HAS_TRACE,
+  ITEM,
+  MORE,
+  NAME,
+  ProtocolError,
+  REASONS,
+} from './protocol.ts'
+
+/** Whoever waits for frames of one call. */
+export type Waiting = {
+  /** `orders.place`, for messages. */
+  readonly place: string
+  /** An answer, or the next value of a stream. */
+  readonly value: (value: unknown) => void
+  /** A stream is over. */
+  readonly end: () => void
+  readonly fail: (error: Error) => void
+}
+
+/** The way to one operation, and what it is called on the present connection. */
+export type Destination = {
+  readonly service: string
+  readonly operation: string
+  /** `orders.place`, for messages. */
+  readonly place: string
+  namedOn: Outgoing | undefined
+  name: number
+}
+
+/** The caller's end of one connection: the calls that wait on it, and what it has named. */
+export class Outgoing {
+  readonly connection: Connection
+  readonly pending: Map<number, Waiting> = new Map()
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly #limits: { readonly pending: number; readonly outgoing: number; readonly names: number }
+  readonly #callers = new Map<string, number>()
+  #names = 0
+  #lastId = 0
+
+  constructor(options: {
+    connection: Connection
+    clock: Clock
+    deadlines: Deadlines
+    limits: { readonly pending: number; readonly outgoing: number; readonly names: number }
+  }) {
+    this.connection = options.connection
+    this.clock = options.clock
+    this.deadlines = options.deadlines
+    this.#limits = options.limits
+  }
+
+  /**
+   * Writes a call and remembers who waits for it.
+   * @returns its id, or why it cannot be sent
+   */
+  send(type: number, to: Destination, input: unknown, context: CallContext, waiting: Waiting): number | CallError {
+    const left = context.deadline - this.clock.monotonic()
+    if (left <= 0) return cancelledError(to.place, 'deadline')
+    const refusal = this.#refusal(to)
+    if (refusal !== undefined) return refusal
+    const { writer } = this.connection
+    const operation = to.namedOn === this ? to.name : this.#nameOperation(to)
+    const caller = context.caller === undefined ? 0 : this.#callerName(context.caller)
+    const id = this.#nextId()
+    writer.begin(type, id)
+    try {
+      const size = this.#write(operation, caller, left, input, context)
+      if (size > this.connection.frameLimit) {
+        writer.undo()
+        return tooLong(to.place, 'input', size, this.connection.frameLimit)
+      }
+    } catch (error) {
+      writer.undo()
+      if (error instanceof UnsendableError) return invalidInput(to.place, [error.issue])
+      throw error
+    }
+    this.pending.set(id, waiting)
+    this.connection.flush()
+    return id
+  }
+
+  #write(operation: number, caller: number, left: number, input: unknown, context: CallContext): number {
+    const { writer } = this.connection
+    writer.short(operation)
+    writer.short(caller)
+    writer.int(Math.min(Math.ceil(left), 0xffffffff))
+    const flagsAt = writer.mark()
+    const { correlationId, causationId, traceparent, idempotencyKey } = context
+    let flags = HAS_CORRELATION
+    writer.text(correlationId)
+    if (causationId !== undefined) {
+      flags |= HAS_CAUSATION
+      writer.text(causationId)
+    }
+    if (traceparent !== undefined) {
+      flags |= HAS_TRACE
+      writer.text(traceparent)
+    }
+    if (idempotencyKey !== undefined) {
+      flags |= HAS_KEY
+      writer.text(idempotencyKey)
+    }
+    writer.value(input, flags, flagsAt)
+    return writer.end()
+  }
+
+  #refusal(to: Destination): CallError | undefined {
+    if (this.pending.size >= this.#limits.pending)
+      return new CallError(
+        'RESOURCE_EXHAUSTED',
+        `Call to ${to.place} was not sent: ${this.pending.size} calls are waiting on the connection; try again later`,
+        { details: NOT_BEGUN },
+      )
+    if (this.connection.waiting > this.#limits.outgoing)
+      return new CallError(
+        'RESOURCE_EXHAUSTED',
+        `Call to ${to.place} was not sent: the other side does not take what was sent before; try again later`,
+        { details: NOT_BEGUN },
+      )
+    return undefined
+  }
+
+  /** Ids come round again after four thousand million calls: one that still waits keeps its own. */
+  #nextId(): number {
+    do this.#lastId = this.#lastId === 0xffffffff ? 1 : this.#lastId + 1
+    while (this.pending.has(this.#lastId))
+    return this.#lastId
+  }
+
+  #nameOperation(to: Destination): number {
+    to.name = this.#define(`${to.service}\n${to.operation}`)
+    to.namedOn = this
+    return to.name
+  }
+
+  #callerName(caller: string): number {
+    const known = this.#callers.get(caller)
+    if (known !== undefined) return known
+    // Callers are few; should they not be, some go unnamed rather than the call unsent.
+    if (this.#callers.size > this.#limits.names / 4) return 0
+    const name = this.#define(caller)
+    this.#callers.set(caller, name)
+    return name
+  }
+
+  #define(text: string): number {
+    const name = ++this.#names
+    const { writer } = this.connection
+    writer.begin(NAME, name)
+    writer.text(text)
+    writer.end()
+    return name
+  }
+
+  /** Tells the callee that nobody waits any more. */
+  cancel(id: number, why: number): void {
+    if (!this.pending.delete(id) || this.connection.closed) return
+    const { writer } = this.connection
+    writer.begin(CANCEL, id)
+    writer.byte(why)
+    writer.end()
+    this.connection.flush()
+  }
+
+  more(id: number, count: number): void {
+    const { writer } = this.connection
+    writer.begin(MORE, id)
+    writer.int(count)
+    writer.end()
+    this.connection.flush()
+  }
+
+  /** A frame for one of the calls; those of calls that are over are nobody's. */
+  receive(type: number, id: number, bytes: Buffer, start: number, end: number): void {
+    const waiting = this.pending.get(id)
+    if (waiting === undefined) return
+    if (type === END) {
+      this.pending.delete(id)
+      return waiting.end()
+    }
+    if (start === end) throw new ProtocolError('A frame ends before what it says')
+    const value = decode(bytes, start + 1, end, (bytes[start]! & ESCAPED) !== 0)
+    switch (type) {
+      case ANSWER:
+        this.pending.delete(id)
+        return waiting.value(value)
+      case ITEM:
+        return waiting.value(value)
+      case FAILURE:
+        this.pending.delete(id)
+        return waiting.fail(failureFromWire(value))
+      default:
+        throw new ProtocolError(`Frames of type ${type} are not known`)
+    }
+  }
+
+  /** Nothing that waits is forgotten. */
+  failAll(failure: (place: string) => CallError): void {
+    for (const [id, waiting] of this.pending) {
+      this.pending.delete(id)
+      waiting.fail(failure(waiting.place))
+    }
+  }
+}
+
+export function reasonCode(reason: CancelReason): number {
+  return REASONS.indexOf(reason)
+}

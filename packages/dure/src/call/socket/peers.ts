@@ -1,0 +1,176 @@
+import { CallError } from '../../contract/contract.ts'
+import type { Address } from '../../discovery/discovery.ts'
+import { createDeadlines, type Deadlines, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import { NOT_BEGUN } from '../failure.ts'
+import type { ConnectPeer, Peer } from '../peer.ts'
+import type { Route, Target } from '../transport.ts'
+import { openSocket, textOf, type ClientTls } from './address.ts'
+import { Connection } from './connection.ts'
+import { startHeartbeat, type Heartbeat } from './heartbeat.ts'
+import { hello, readHello } from './hello.ts'
+import { withDefaults, type SocketLimits } from './limits.ts'
+import { Outgoing, type Destination } from './outgoing.ts'
+import { LEAVING, PONG, REFUSE } from './protocol.ts'
+import { SentCall } from './sent-call.ts'
+import { SentStream } from './sent-stream.ts'
+
+export type SocketPeersOptions = {
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** Certificates; without them nothing is encrypted. */
+  readonly tls?: ClientTls | undefined
+  readonly limits?: Partial<SocketLimits>
+  readonly heartbeat?: Partial<Heartbeat>
+  /** How long to wait before connecting again, in milliseconds: at random up to a bound that doubles. Default 50 to 2,000. */
+  readonly backoff?: { readonly first?: number; readonly most?: number }
+}
+
+type Settings = {
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly tls: ClientTls | undefined
+  readonly limits: SocketLimits
+  readonly heartbeat: Heartbeat
+  readonly backoff: { readonly first: number; readonly most: number }
+  readonly deadlines: Deadlines
+}
+
+/** Peers over TCP and Unix sockets, with or without TLS. One timer wheel serves the deadlines of all of them. */
+export function socketPeers(options: SocketPeersOptions): ConnectPeer {
+  const { runtime, log, tls } = options
+  const settings: Settings = {
+    runtime,
+    log,
+    tls,
+    limits: withDefaults(options.limits),
+    heartbeat: { every: 2_000, misses: 2, ...options.heartbeat },
+    backoff: { first: 50, most: 2_000, ...options.backoff },
+    deadlines: createDeadlines({ clock: runtime.clock, timers: runtime.timers }),
+  }
+  return (address) => createPeer(address, settings)
+}
+
+function createPeer(address: Address, settings: Settings): Peer {
+  const { runtime, log, limits } = settings
+  const where = textOf(address)
+  let state: ReturnType<Peer['state']> = 'idle'
+  let stopped = false
+  /** Failed attempts in a row. */
+  let failures = 0
+  let current: Outgoing | undefined
+  let lastReason = 'it has not been tried'
+  let again: Timer | undefined
+
+  const unreached = (place: string, why: string): CallError =>
+    new CallError('UNAVAILABLE', `Call to ${place} failed: no connection to ${where}: ${why}`, { details: NOT_BEGUN })
+
+  const connect = (): Outgoing => {
+    state = 'connecting'
+    let greeted = false
+    let leaving = false
+    let heartbeat: { readonly stop: () => void } | undefined
+    const socket = openSocket(address, settings.tls, () => void socket.write(hello(limits.frame)))
+    const connection = new Connection({
+      socket,
+      timers: runtime.timers,
+      limits,
+      onFrame: (type, id, bytes, start, end) => {
+        if (!greeted) return greet(type, bytes, start, end)
+        if (type === PONG) return
+        if (type === LEAVING) {
+          leaving = true
+          state = 'down'
+          lastReason = 'the other side is stopping'
+          return
+        }
+        if (type === REFUSE) readHello(type, bytes, start, end)
+        outgoing.receive(type, id, bytes, start, end)
+      },
+      onClose: (reason) => {
+        patience.cancel()
+        heartbeat?.stop()
+        lost(outgoing, greeted, leaving, reason)
+      },
+    })
+    // Held back until the other side has said who it is.
+    connection.hold()
+    const outgoing = new Outgoing({ connection, clock: runtime.clock, deadlines: settings.deadlines, limits })
+    const patience = runtime.timers.after(limits.handshake, () => connection.close(`no greeting within ${limits.handshake} ms`))
+
+    const greet = (type: number, bytes: Buffer, start: number, end: number): void => {
+      connection.frameLimit = readHello(type, bytes, start, end)
+      connection.reader.limit = limits.frame
+      greeted = true
+      patience.cancel()
+      failures = 0
+      state = 'up'
+      heartbeat = startHeartbeat({
+        connection,
+        heartbeat: settings.heartbeat,
+        clock: runtime.clock,
+        timers: runtime.timers,
+        onSilence: (ms) => connection.close(`the other side has been silent for ${ms} ms`),
+      })
+      connection.release()
+    }
+    current = outgoing
+    return outgoing
+  }
+
+  const lost = (outgoing: Outgoing, greeted: boolean, leaving: boolean, reason: string): void => {
+    current = undefined
+    state = 'down'
+    lastReason = reason
+    outgoing.failAll((place) =>
+      greeted
+        ? new CallError('UNAVAILABLE', `Call to ${place} failed: the connection to ${where} was lost: ${reason}`)
+        : unreached(place, reason),
+    )
+    if (stopped) return
+    if (greeted && !leaving) log.warn('Connection lost', { address: where, reason })
+    else log.debug('No connection', { address: where, reason })
+    failures++
+    const bound = Math.min(settings.backoff.most, settings.backoff.first * 2 ** Math.min(failures - 1, 20))
+    again = runtime.timers.after(Math.ceil(runtime.random.number() * bound), () => {
+      if (!stopped && current === undefined) connect()
+    })
+  }
+
+  const reach = (place: string): Outgoing | CallError => {
+    if (state === 'up' || state === 'connecting') return current!
+    if (state === 'idle' && !stopped) return connect()
+    const why = stopped ? 'this side has stopped' : lastReason
+    return unreached(place, why)
+  }
+
+  return {
+    address,
+    route: (target) => routeTo(target, reach),
+    state: () => state,
+    pending: () => current?.pending.size ?? 0,
+    stop: async () => {
+      stopped = true
+      again?.cancel()
+      current?.connection.close('this side has stopped')
+      state = 'down'
+    },
+  }
+}
+
+function routeTo(target: Target, reach: (place: string) => Outgoing | CallError): Route {
+  const { service, operation } = target
+  const place = `${service}.${operation}`
+  const to: Destination = { service, operation, place, namedOn: undefined, name: 0 }
+  return {
+    call: (input, context) =>
+      new Promise((resolve, reject) => {
+        const on = reach(place)
+        if (on instanceof CallError) return reject(on)
+        new SentCall(to, context, resolve, reject).start(on, input)
+      }),
+    stream: (input, context) => ({
+      [Symbol.asyncIterator]: () => new SentStream(to, context, input, () => reach(place)),
+    }),
+  }
+}

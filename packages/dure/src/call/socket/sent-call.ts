@@ -1,0 +1,78 @@
+import type { DeadlineEntry } from '../../runtime/runtime.ts'
+import { CallError } from '../../contract/contract.ts'
+import type { CancelListener, CancelReason } from '../cancellation.ts'
+import type { CallContext } from '../context.ts'
+import { cancelledError } from '../failure.ts'
+import { reasonCode, type Destination, type Outgoing, type Waiting } from './outgoing.ts'
+import { CALL } from './protocol.ts'
+
+/**
+ * One call sent and not answered, in one object: its node in the deadline wheel, its ear for its caller's end, and
+ * whoever waits for the answer. It ends by its own clock, whatever the other side does.
+ */
+export class SentCall implements DeadlineEntry, CancelListener, Waiting {
+  at = 0
+  previous: DeadlineEntry | undefined = undefined
+  following: DeadlineEntry | undefined = undefined
+  readonly #to: Destination
+  readonly #call: CallContext
+  readonly #resolve: (value: unknown) => void
+  readonly #reject: (error: Error) => void
+  #on: Outgoing | undefined = undefined
+  #id = 0
+  #settled = false
+
+  constructor(to: Destination, call: CallContext, resolve: (value: unknown) => void, reject: (error: Error) => void) {
+    this.#to = to
+    this.#call = call
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  get place(): string {
+    return this.#to.place
+  }
+
+  start(on: Outgoing, input: unknown): void {
+    const call = this.#call
+    call.cancellation?.add(this)
+    if (this.#settled) return
+    const sent = on.send(CALL, this.#to, input, call, this)
+    if (sent instanceof CallError) return this.fail(sent)
+    this.#on = on
+    this.#id = sent
+    on.deadlines.add(this, call.deadline)
+  }
+
+  value(value: unknown): void {
+    if (this.#settled) return
+    this.#release()
+    this.#resolve(value)
+  }
+
+  fail(error: Error): void {
+    if (this.#settled) return
+    this.#release()
+    this.#reject(error)
+  }
+
+  end(): void {
+    this.fail(new CallError('INTERNAL', `Call to ${this.place} failed: the answer was that of a stream`))
+  }
+
+  expire(): void {
+    this.onCancel('deadline')
+  }
+
+  onCancel(reason: CancelReason): void {
+    if (this.#settled) return
+    this.fail(cancelledError(this.place, reason))
+    this.#on?.cancel(this.#id, reasonCode(reason))
+  }
+
+  #release(): void {
+    this.#settled = true
+    this.#on?.deadlines.remove(this)
+    this.#call.cancellation?.remove(this)
+  }
+}
