@@ -1,4 +1,5 @@
 import { CallError } from '../contract/contract.ts'
+import { NOT_BEGUN } from './failure.ts'
 
 /**
  * A service's door for calls: counts who is inside, so that a stop can wait for them, and turns others
@@ -41,11 +42,13 @@ export function createGate(options: { service: string; capacity: number }): Gate
         return new CallError(
           'RESOURCE_EXHAUSTED',
           `Service "${service}" is at its limit of ${capacity} calls at once; try again later`,
+          { details: NOT_BEGUN },
         )
       }
       return new CallError(
         'UNAVAILABLE',
         `Service "${service}" is ${state === 'starting' ? 'still starting' : 'stopping'} and takes no calls`,
+        { details: NOT_BEGUN },
       )
     },
     inside: () => count,

@@ -1,14 +1,21 @@
 import { CallError } from '../contract/contract.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Route, Target, Transport } from './transport.ts'
+import { NOT_BEGUN } from './failure.ts'
+import type { Route, Target } from './transport.ts'
 
 /**
  * The local transport: caller and callee in one process. Nothing is copied here because the endpoint's
  * own parsing isolates both sides (a parsed value is a new value).
  */
-export type LocalTransport = Transport & {
+export type LocalTransport = {
+  readonly route: (target: Target) => LocalRoute
   readonly add: (target: Target, endpoint: Endpoint) => void
   readonly remove: (service: string) => void
+}
+
+export type LocalRoute = Route & {
+  /** Whether the operation's service runs here now. */
+  readonly connected: () => boolean
 }
 
 export function createLocalTransport(): LocalTransport {
@@ -31,14 +38,20 @@ export function createLocalTransport(): LocalTransport {
   }
 }
 
-type MutableRoute = Route & { readonly connect: (endpoint: Endpoint | undefined) => void }
+type MutableRoute = LocalRoute & { readonly connect: (endpoint: Endpoint | undefined) => void }
 
 /** Callers may take their route before the callee has started, and keep it while it restarts. */
 function createRoute(target: Target): MutableRoute {
   let endpoint: Endpoint | undefined
   const missing = (): CallError =>
-    new CallError('UNAVAILABLE', `Call to ${target.service}.${target.operation} failed: no service "${target.service}" runs here`)
+    new CallError(
+      'UNAVAILABLE',
+      `Call to ${target.service}.${target.operation} failed: no service "${target.service}" runs here`,
+      { details: NOT_BEGUN },
+    )
   return {
+    local: true,
+    connected: () => endpoint !== undefined,
     connect: (next) => {
       endpoint = next
     },

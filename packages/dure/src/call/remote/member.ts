@@ -1,0 +1,36 @@
+import type { Instance } from '../../discovery/discovery.ts'
+import type { Loaded, Standing } from '../../resilience/resilience.ts'
+import type { Route, Target } from '../transport.ts'
+import type { PeerSlot } from './peers.ts'
+
+/** One instance of a service: the peer it runs on, how it stands, and the ways to its operations. */
+export class Member implements Loaded {
+  readonly instance: Instance
+  readonly slot: PeerSlot
+  readonly standing: Standing
+  /** Stays listed by the registry. */
+  listed = true
+  /** Made once and shared by all calls, so that an answered call costs no closure of its own. */
+  readonly answered: (value: unknown) => unknown
+  readonly #routes: (Route | undefined)[] = []
+
+  constructor(instance: Instance, slot: PeerSlot, standing: Standing) {
+    this.instance = instance
+    this.slot = slot
+    this.standing = standing
+    this.answered = (value) => {
+      slot.leave()
+      standing.succeeded()
+      return value
+    }
+  }
+
+  pending(): number {
+    return this.slot.bulkhead.inside()
+  }
+
+  /** The way to an operation; `number` is the operation's own within its service. */
+  route(number: number, target: Target): Route {
+    return (this.#routes[number] ??= this.slot.peer.route(target))
+  }
+}

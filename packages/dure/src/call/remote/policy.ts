@@ -1,0 +1,38 @@
+import type { BackoffPolicy, EjectionPolicy, RetryBudgetPolicy } from '../../resilience/resilience.ts'
+
+/** How calls to other processes are kept safe. What is not given has a default. */
+export type RemotePolicy = {
+  /** Times one call is sent at most, the first included. Default 4. */
+  readonly attempts: number
+  /** What retries may add to the load, a service at a time. */
+  readonly budget: Partial<RetryBudgetPolicy>
+  /** How long a call waits before it is sent again to an instance that it has tried. */
+  readonly backoff: Partial<BackoffPolicy>
+  /** When an instance is left out, and for how long. */
+  readonly ejection: Partial<EjectionPolicy>
+  /** Milliseconds a call must have had for its missed deadline to speak against the instance. Default 100. */
+  readonly stallAfter: number
+  /** Calls under way to one peer. Default 1,000. */
+  readonly concurrency: number
+  /** Calls that may wait for a place at one peer. Default 1,000. */
+  readonly queue: number
+  /** Milliseconds a call waits for a first instance of its service, never past its deadline. Default 5,000. */
+  readonly patience: number
+  /** Calls of one service that may wait for its first instance. Default 1,000. */
+  readonly waiters: number
+}
+
+export function completePolicy(policy: Partial<RemotePolicy> = {}): RemotePolicy {
+  return {
+    attempts: 4,
+    budget: {},
+    backoff: {},
+    ejection: {},
+    stallAfter: 100,
+    concurrency: 1_000,
+    queue: 1_000,
+    patience: 5_000,
+    waiters: 1_000,
+    ...policy,
+  }
+}

@@ -1,0 +1,119 @@
+import type { Deadlines } from '../../runtime/runtime.ts'
+import type { CallContext } from '../context.ts'
+import type { Route, Target } from '../transport.ts'
+import type { Member } from './member.ts'
+import type { Grant, Pool } from './pool.ts'
+import { RemoteStream } from './stream.ts'
+import { isSafeToRepeat, verdictOn } from './verdict.ts'
+
+/** The way to one operation of a service, wherever its instances are. */
+export class RemoteRoute implements Route {
+  readonly target: Target
+  readonly place: string
+  readonly repeatable: boolean
+  readonly #pool: Pool
+  readonly #number: number
+
+  /** @param number the operation's own within the pool */
+  constructor(pool: Pool, target: Target, number: number) {
+    this.#pool = pool
+    this.#number = number
+    this.target = target
+    this.place = `${target.service}.${target.operation}`
+    this.repeatable = target.repeatable === true
+  }
+
+  /** A call that goes well costs a choice, a counter and one promise more than its way to the peer. */
+  call(input: unknown, context: CallContext): Promise<unknown> {
+    const pool = this.#pool
+    pool.budget.called(context.sentAt)
+    const member = pool.quickly(context.sentAt)
+    if (member === undefined) return this.#persist(input, context, [], undefined)
+    try {
+      return this.#routeTo(member)
+        .call(input, context)
+        .then(member.answered, (error: unknown) => this.#failed(error, input, context, member))
+    } catch (error) {
+      // A peer that throws instead of rejecting must not keep the place.
+      this.settle({ member, probe: false }, error, context)
+      return Promise.reject(error as Error)
+    }
+  }
+
+  stream(input: unknown, context: CallContext): AsyncIterable<unknown> {
+    return { [Symbol.asyncIterator]: () => new RemoteStream(this, input, context) }
+  }
+
+  #routeTo(member: Member): Route {
+    return member.route(this.#number, this.target)
+  }
+
+  #failed(error: unknown, input: unknown, context: CallContext, member: Member): Promise<unknown> {
+    this.settle({ member, probe: false }, error, context)
+    if (!isSafeToRepeat(error, this.repeatable)) throw error
+    return this.#persist(input, context, [member], error)
+  }
+
+  /** Sends until there is an answer, or no more may be sent. `failure` is that of the last one tried. */
+  async #persist(input: unknown, context: CallContext, tried: Member[], failure: unknown): Promise<unknown> {
+    for (;;) {
+      if (tried.length > 0) await this.again(failure, tried, context)
+      const grant = await this.admit(context, tried)
+      try {
+        const value = await this.#routeTo(grant.member).call(input, context)
+        this.settle(grant, undefined, context)
+        return value
+      } catch (error) {
+        this.settle(grant, error, context)
+        failure = error
+        tried.push(grant.member)
+      }
+    }
+  }
+
+  get deadlines(): Deadlines {
+    return this.#pool.deadlines
+  }
+
+  begin(): void {
+    this.#pool.budget.called()
+  }
+
+  admit(context: CallContext, tried: readonly Member[]): Promise<Grant> {
+    return this.#pool.admit({ place: this.place, repeatable: this.repeatable, context, tried })
+  }
+
+  open(grant: Grant, input: unknown, context: CallContext): AsyncIterator<unknown> {
+    return this.#routeTo(grant.member).stream(input, context)[Symbol.asyncIterator]()
+  }
+
+  /** A call has ended: its place is free, and the instance is judged by it. */
+  settle({ member, probe }: Grant, error: unknown, context: CallContext): void {
+    member.slot.leave()
+    this.judge({ member, probe }, error, context)
+  }
+
+  judge({ member, probe }: Grant, error: unknown, context: CallContext): void {
+    const { standing } = member
+    const verdict = error === undefined ? 'answered' : verdictOn(error, context, this.#pool.policy.stallAfter)
+    if (probe) standing.probed(verdict === 'stalled' ? 'failed' : verdict)
+    else if (verdict === 'answered') standing.succeeded()
+    else if (verdict === 'failed') standing.failed()
+    else if (verdict === 'stalled') standing.stalled()
+  }
+
+  /**
+   * Resolves when the call may be sent again: at once to somebody else, after a wait to somebody tried before.
+   * @throws `failure` when it must not, or when there is no time left for it
+   */
+  async again(failure: unknown, tried: readonly Member[], context: CallContext): Promise<void> {
+    const { policy, budget, backoff, runtime, hasOther, counts } = this.#pool
+    if (!isSafeToRepeat(failure, this.repeatable) || tried.length >= policy.attempts) throw failure
+    if (context.cancellation?.reason !== undefined) throw failure
+    const now = runtime.clock.monotonic()
+    const delay = hasOther(tried) ? 0 : backoff.delay(tried.length)
+    if (now + delay >= context.deadline || !budget.take(now)) throw failure
+    counts.retries++
+    if (delay > 0) await runtime.timers.sleep(delay, context.cancellation?.signal)
+  }
+}

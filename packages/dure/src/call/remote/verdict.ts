@@ -1,0 +1,36 @@
+import { CallError, DeclaredError } from '../../contract/contract.ts'
+import type { CallContext } from '../context.ts'
+import { hasNotBegun } from '../failure.ts'
+
+/** What a failed call says of the instance that it went to. */
+export type Verdict = 'answered' | 'failed' | 'stalled' | 'unknown'
+
+/** @param stallAfter milliseconds a call must have had for its missed deadline to count */
+export function verdictOn(error: unknown, context: CallContext, stallAfter: number): Verdict {
+  if (error instanceof DeclaredError) return 'answered'
+  if (!(error instanceof CallError)) return 'failed'
+  switch (error.code) {
+    case 'UNAVAILABLE':
+    case 'INTERNAL':
+    case 'UNKNOWN':
+    case 'DATA_LOSS':
+      return 'failed'
+    case 'DEADLINE_EXCEEDED':
+      return context.deadline - context.sentAt >= stallAfter ? 'stalled' : 'unknown'
+    // Neither the caller's own end nor a limit says whether the instance is well.
+    case 'CANCELLED':
+    case 'RESOURCE_EXHAUSTED':
+      return 'unknown'
+    default:
+      return 'answered'
+  }
+}
+
+/**
+ * Only what could not be reached is sent again; and only if it may happen twice, or if it surely has not begun. An answer,
+ * whatever it says, is an answer.
+ */
+export function isSafeToRepeat(error: unknown, repeatable: boolean): boolean {
+  if (!(error instanceof CallError) || error.code !== 'UNAVAILABLE') return false
+  return repeatable || hasNotBegun(error)
+}
