@@ -7,7 +7,16 @@ export { clientFactory, type Attempt, type Caller, type Client, type ClientOpera
 export type { EndpointOptions } from './callee.ts'
 export { createEndpoint, type Endpoint } from './endpoint.ts'
 export { createGate, type Gate } from './gate.ts'
-export { createLocalTransport, type LocalTransport } from './local.ts'
+export { createJoinedTransport } from './joined.ts'
+export { createLocalTransport, type LocalRoute, type LocalTransport } from './local.ts'
+export {
+  createRemoteTransport,
+  type RemoteInstance,
+  type RemoteService,
+  type RemoteStatus,
+  type RemoteTransport,
+} from './remote/remote.ts'
+export type { RemotePolicy } from './remote/policy.ts'
 export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
 export {
   listenSocket,
