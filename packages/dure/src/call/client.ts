@@ -97,12 +97,14 @@ type Way = {
 
 function bindCall(way: Way) {
   const { place, route, tracer } = way
-  // In this process the callee tells of what fails; a call that leaves it may fail on the way.
-  const watched = tracer !== undefined && route.local !== true
   const begin = (input: unknown, context: OutgoingCall): Promise<unknown> => {
-    if (tracer !== undefined && sampledBy(context)) return traced(way, tracer, input, context)
+    if (tracer === undefined) return route.call(input, context)
+    if (sampledBy(context)) return traced(way, tracer, input, context)
+    // In this process the callee tells of what fails; a call that leaves it may fail on the way. Asked anew each time:
+    // a service may come to this process, and leave it.
+    const local = route.local === true
     const answer = route.call(input, context)
-    return watched ? telling(way, tracer, answer, context) : answer
+    return local ? answer : telling(way, tracer, answer, context)
   }
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
     const context = outgoing(way, caller, options)
