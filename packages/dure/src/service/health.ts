@@ -1,19 +1,28 @@
-import type { Broker } from '../messaging/messaging.ts'
+import type { GroupLag } from '../messaging/messaging.ts'
 import type { Health, SystemStatus } from './system.ts'
 import type { Unit } from './unit.ts'
 
 /** Live and ready, with reasons, over all services. */
-export async function healthOf(units: readonly Unit[]): Promise<Health> {
+export async function healthOf(units: readonly Pick<Unit, 'health'>[]): Promise<Health> {
   const services = await Promise.all(units.map((unit) => unit.health()))
   return { live: services.every(({ live }) => live), ready: services.every(({ ready }) => ready), services }
 }
 
-/** What is still on its way. */
-export async function statusOf(units: readonly Unit[], broker: Broker): Promise<SystemStatus> {
+type Status = Awaited<ReturnType<Unit['status']>>
+
+/** What is still on its way. Who does not answer may have anything: then it is not quiet. */
+export async function statusOf(
+  units: readonly { readonly status: () => Promise<Status | undefined> }[],
+  lagOf: () => Promise<readonly GroupLag[] | undefined>,
+): Promise<SystemStatus> {
   // The order matters to whoever waits for quiet: an event is always in at least one place that is read after it moved.
-  const services = await Promise.all(units.map((unit) => unit.status()))
-  const lag = await broker.lag()
+  const before = await Promise.all(units.map((unit) => unit.status()))
+  const lag = await lagOf()
   const after = await Promise.all(units.map((unit) => unit.status()))
-  const busy = [...services, ...after].some((one) => one.outbox > 0 || one.waiting > 0 || one.inHand > 0)
-  return { quiet: !busy && lag.every((one) => one.lag === 0), services: after, lag: lag.filter((one) => one.lag > 0) }
+  const busy = [...before, ...after].some((one) => one === undefined || one.outbox > 0 || one.waiting > 0 || one.inHand > 0)
+  return {
+    quiet: !busy && lag !== undefined && lag.every((one) => one.lag === 0),
+    services: after.filter((one) => one !== undefined),
+    lag: lag?.filter((one) => one.lag > 0) ?? [],
+  }
 }

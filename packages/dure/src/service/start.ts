@@ -7,7 +7,10 @@ import { createLogger, openTelemetry, type Logger } from '../telemetry/telemetry
 import { healthOf, statusOf } from './health.ts'
 import { lagReadings, unitReadings } from './readings.ts'
 import { startOrder } from './order.ts'
+import { joinPart } from './part/part.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
+import { BROKER } from './placement.ts'
+import { createUndo, type Undo } from './undo.ts'
 import { prepareUnit, type Unit } from './unit.ts'
 
 export type StartOptions = {
@@ -19,10 +22,15 @@ export type StartOptions = {
   readonly log?: Logger
   /** Milliseconds a stop waits for calls under way before it ends them. Default 10,000. */
   readonly patience?: number
+  /**
+   * What runs in this process, when the rest of the system runs in others on the same directory: names of services,
+   * `broker`, `doors`. Default: everything, with nobody else.
+   */
+  readonly part?: readonly string[]
 }
 
 /**
- * Runs a system in this process: adapters, then services in order of their needs, then reactions to events, then
+ * Runs a system, or a part of it, in this process: adapters, then services in order of their needs, then reactions to events, then
  * doors. If anything cannot start, what has started is stopped again and the error says what and why.
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
@@ -34,31 +42,34 @@ export async function start(system: System, options: StartOptions): Promise<Runn
   const undo = createUndo(log)
   if (telemetry !== undefined) undo.add('telemetry', telemetry.stop)
   try {
-    return await startAll(system, world, options.patience ?? 10_000, undo)
+    return await startAll(system, options, world, undo)
   } catch (error) {
     await undo.all()
     throw error
   }
 }
 
-async function startAll(system: System, world: World, patience: number, undo: Undo): Promise<Running> {
+async function startAll(system: System, options: StartOptions, world: World, undo: Undo): Promise<Running> {
   const { runtime, log, telemetry } = world
+  const { patience = 10_000, part: members } = options
   const database: DatabaseAdapter = await system.database(world)
-  const broker: Broker = await system.broker(world)
-  undo.add('broker', () => broker.stop())
-  telemetry?.metrics.observe(() => lagReadings(broker))
-
-  const transport = createLocalTransport()
+  const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   undo.add('deadlines', async () => deadlines.stop())
+  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, patience }))
+  const broker = part?.broker ?? (await ownBroker(system, world, undo))
+  // One process tells the lag of all groups.
+  if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker))
+  const transport = part?.transport ?? local
 
   const units: Unit[] = []
-  for (const service of startOrder(system.services)) {
-    const unit = await prepareUnit({ service, database, broker, transport, deadlines, world, patience })
+  for (const service of startOrder(part?.services ?? system.services)) {
+    const unit = await prepareUnit({ service, database, broker, local, transport, deadlines, world, patience })
     units.push(unit)
     telemetry?.metrics.observe(() => unitReadings(unit))
     undo.add(`service "${service.contract.name}"`, () => unit.stop())
   }
+  await part?.open(units)
   // Reactions may call any service, so they begin when every service answers.
   for (const unit of units) await unit.listen()
 
@@ -67,40 +78,23 @@ async function startAll(system: System, world: World, patience: number, undo: Un
     contracts: system.services.map(({ contract }) => contract),
     client: <C extends AnyContract>(contract: C): Client<C> =>
       clientFactory({ contract, transport, runtime, tracer: telemetry?.tracer })({ service: undefined }),
-    health: () => healthOf(units),
-    status: () => statusOf(units, broker),
+    health: () => part?.health(units) ?? healthOf(units),
+    status: () => part?.status(units) ?? statusOf(units, () => broker.lag()),
   }
   const doors: OpenDoor[] = []
-  for (const door of system.doors) {
+  for (const door of part?.doors ?? system.doors) {
     const open = await door.open(host, world)
     doors.push(open)
     undo.add(`door "${door.name}"`, () => open.close())
   }
   log.debug('System is ready', { services: units.length })
-  const deadLetters: Running['deadLetters'] = (service) => units.find(({ name }) => name === service)?.deadLetters()
+  const deadLetters: Running['deadLetters'] = (service) =>
+    part === undefined ? units.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(units, service)
   return { ...host, transport, doors, deadLetters, stop: undo.all }
 }
 
-type Undo = {
-  readonly add: (what: string, step: () => Promise<void> | void) => void
-  /** Takes back every step, last first; one that fails does not keep the others from happening. */
-  readonly all: () => Promise<void>
-}
-
-function createUndo(log: Logger): Undo {
-  const steps: { what: string; step: () => Promise<void> | void }[] = []
-  let running: Promise<void> | undefined
-  const run = async (): Promise<void> => {
-    for (let next = steps.pop(); next !== undefined; next = steps.pop()) {
-      try {
-        await next.step()
-      } catch (error) {
-        log.error(`Could not stop ${next.what} cleanly`, { error })
-      }
-    }
-  }
-  return {
-    add: (what, step) => void steps.push({ what, step }),
-    all: () => (running ??= run()),
-  }
+async function ownBroker(system: System, world: World, undo: Undo): Promise<Broker> {
+  const broker = await system.broker(world)
+  undo.add('broker', () => broker.stop())
+  return broker
 }

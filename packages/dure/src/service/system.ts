@@ -94,8 +94,11 @@ export type Running = DoorHost & {
   readonly transport: Transport
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
-  /** Drains and stops everything, last started first. Idempotent. */
-  readonly stop: () => Promise<void>
+  /**
+   * Drains and stops everything here, last started first. Idempotent. `everything`: all other processes of the system
+   * stop as well, so who hosts the broker leaves last.
+   */
+  readonly stop: (options?: { readonly everything?: boolean }) => Promise<void>
 }
 
 /** Health, with reasons (O1). */

@@ -6,6 +6,7 @@ import {
   type CallContext,
   type LocalTransport,
   type OperationMetrics,
+  type Transport,
 } from '../call/call.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
@@ -35,7 +36,10 @@ export type UnitOptions = {
   readonly service: Service
   readonly database: DatabaseAdapter
   readonly broker: Broker
-  readonly transport: LocalTransport
+  /** Where its endpoints are added. */
+  readonly local: LocalTransport
+  /** The way to what it needs. */
+  readonly transport: Transport
   readonly deadlines: Deadlines
   readonly world: World
   /** Milliseconds a stop waits for calls under way before it ends them. */
@@ -47,7 +51,7 @@ const CAPACITY = 10_000
 
 /** Opens a service's store and takes its calls; events come after `listen`. */
 export async function prepareUnit(options: UnitOptions): Promise<Unit> {
-  const { service, broker, transport, deadlines, patience } = options
+  const { service, broker, local, transport, deadlines, patience } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
   const log = options.world.log.with({ service: name })
@@ -85,7 +89,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
           traceId: traceIdOf(call.traceparent),
         }),
     })
-    transport.add({ service: name, operation: operationName }, endpoint)
+    local.add({ service: name, operation: operationName }, endpoint)
   }
   gate.open()
   state = 'running'
@@ -115,7 +119,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     })
     await gate.drain()
     patient.cancel()
-    transport.remove(name)
+    local.remove(name)
     await data?.outbox.stop()
     await data?.store.stop()
     state = 'stopped'

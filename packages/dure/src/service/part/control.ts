@@ -1,0 +1,176 @@
+import {
+  clientFactory,
+  createEndpoint,
+  createGate,
+  createOperationMetrics,
+  type Client,
+  type LocalTransport,
+  type Transport,
+} from '../../call/call.ts'
+import {
+  CallError,
+  command,
+  query,
+  type AnyOperation,
+  type Contract,
+  type Operation,
+  type Schema,
+} from '../../contract/contract.ts'
+import type { DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetters } from '../../messaging/messaging.ts'
+import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import type { ServiceHealth } from '../system.ts'
+import type { Unit } from '../unit.ts'
+
+/**
+ * What the processes of one system ask each other about their services, over the same transport as calls. Every
+ * service answers for itself, under its own name, beside the operations of its contract: who finds one finds the other.
+ */
+export type ControlContract = Contract<string, ControlOperations>
+
+type Asks<In, Out> = Operation<'query', Schema<In>, Schema<Out>, {}>
+type Does<In, Out> = Operation<'command', Schema<In>, Schema<Out>, {}>
+type ControlOperations = {
+  readonly 'dure.health': Asks<undefined, ServiceHealth>
+  readonly 'dure.status': Asks<undefined, UnitStatus>
+  readonly 'dure.letters.groups': Asks<undefined, readonly DeadLetterGroup[]>
+  readonly 'dure.letters.list': Asks<DeadLetterFilter & { readonly limit?: number }, readonly DeadLetter[]>
+  readonly 'dure.letters.retry': Does<{ readonly filter: DeadLetterFilter; readonly by?: string | undefined }, number>
+  readonly 'dure.letters.discard': Does<Discard, number>
+  readonly 'dure.letters.edit': Does<Edit, undefined>
+}
+export type UnitStatus = Awaited<ReturnType<Unit['status']>>
+type Discard = { readonly filter: DeadLetterFilter; readonly reason: string; readonly by?: string | undefined }
+type Edit = {
+  readonly letter: { readonly consumer: string; readonly messageId: string }
+  readonly data: string
+  readonly reason: string
+  readonly by?: string | undefined
+}
+
+/** Both sides are this library, of one version or the next: what is said is trusted, and copied as calls are. */
+function plain<T>(): Schema<T> {
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'dure',
+      validate: (value) => ({ value: value as T }),
+      jsonSchema: { input: () => ({}), output: () => ({}) },
+    },
+  }
+}
+
+/** Milliseconds: who asks for health wants to hear soon that there is none. */
+const SOON = 2_000
+
+const operations: ControlOperations = {
+  'dure.health': query({ input: plain<undefined>(), output: plain<ServiceHealth>(), deadline: SOON }),
+  'dure.status': query({ input: plain<undefined>(), output: plain<UnitStatus>(), deadline: SOON }),
+  'dure.letters.groups': query({ input: plain<undefined>(), output: plain<readonly DeadLetterGroup[]>() }),
+  'dure.letters.list': query({
+    input: plain<DeadLetterFilter & { readonly limit?: number }>(),
+    output: plain<readonly DeadLetter[]>(),
+  }),
+  'dure.letters.retry': command({
+    input: plain<{ readonly filter: DeadLetterFilter; readonly by?: string | undefined }>(),
+    output: plain<number>(),
+  }),
+  'dure.letters.discard': command({ input: plain<Discard>(), output: plain<number>() }),
+  'dure.letters.edit': command({ input: plain<Edit>(), output: plain<undefined>() }),
+}
+
+function controlOf(service: string): ControlContract {
+  return { name: service, version: '1.0.0', owner: 'dure', description: undefined, operations, events: [] }
+}
+
+/** Lets others ask about a unit of this process. */
+export function serveControl(options: {
+  readonly unit: Unit
+  readonly transport: LocalTransport
+  readonly deadlines: Deadlines
+  readonly runtime: Runtime
+  readonly log: Logger
+}): void {
+  const { unit, transport, deadlines, runtime, log } = options
+  const letters = (): DeadLetters => unit.deadLetters() ?? NONE
+  const handlers: Readonly<Record<keyof ControlOperations, (input: never) => unknown>> = {
+    'dure.health': () => unit.health(),
+    'dure.status': () => unit.status(),
+    'dure.letters.groups': () => letters().groups(),
+    'dure.letters.list': (filter: DeadLetterFilter) => letters().list(filter),
+    'dure.letters.retry': ({ filter, by }: Discard) => letters().retry(filter, by),
+    'dure.letters.discard': ({ filter, reason, by }: Discard) => letters().discard(filter, reason, by),
+    'dure.letters.edit': ({ letter, data, reason, by }: Edit) => letters().edit(letter, data, reason, by),
+  }
+  const gate = createGate({ service: unit.name, capacity: 100 })
+  for (const [name, operation] of Object.entries(operations as Readonly<Record<string, AnyOperation>>)) {
+    const place = `${unit.name}.${name}`
+    const endpoint = createEndpoint({
+      ...{ place, operation, gate, deadlines, clock: runtime.clock, metrics: createOperationMetrics() },
+      handler: handlers[name as keyof ControlOperations] as (input: unknown) => unknown,
+      context: () => undefined,
+      onFault: (at, thrown) => log.error(`Call to ${at} failed`, { error: thrown }),
+    })
+    transport.add({ service: unit.name, operation: name }, endpoint)
+  }
+  gate.open()
+}
+
+/** A unit in another process, as far as it can be asked. */
+export type RemoteUnit = Pick<Unit, 'name' | 'health' | 'deadLetters'> & {
+  /** Undefined when nobody answers. */
+  readonly status: () => Promise<UnitStatus | undefined>
+}
+
+export function remoteUnit(options: {
+  readonly service: string
+  /** Whether it has dead letters at all. */
+  readonly reacts: boolean
+  /** Whether any process runs it, as far as is known here. */
+  readonly there: () => boolean
+  readonly transport: Transport
+  readonly runtime: Runtime
+}): RemoteUnit {
+  const { service, reacts, there, transport, runtime } = options
+  const client: Client<ControlContract> = clientFactory({ contract: controlOf(service), transport, runtime })({
+    service: undefined,
+  })
+  return {
+    name: service,
+    health: async () => {
+      if (!there()) return away(service, 'No process runs it')
+      try {
+        return await client['dure.health']()
+      } catch (error) {
+        return away(service, `It does not answer: ${(error as Error).message}`)
+      }
+    },
+    status: async () => (there() ? client['dure.status']().catch(() => undefined) : undefined),
+    deadLetters: () => (reacts ? lettersThrough(client) : undefined),
+  }
+}
+
+function away(service: string, reason: string): ServiceHealth {
+  return { service, state: 'stopped', live: false, ready: false, reasons: [reason] }
+}
+
+function lettersThrough(client: Client<ControlContract>): DeadLetters {
+  return {
+    groups: () => client['dure.letters.groups'](),
+    list: (filter = {}) => client['dure.letters.list'](filter),
+    retry: (filter = {}, by) => client['dure.letters.retry']({ filter, by }),
+    discard: (filter, reason, by) => client['dure.letters.discard']({ filter, reason, by }),
+    edit: async (letter, data, reason, by) => void (await client['dure.letters.edit']({ letter, data, reason, by })),
+  }
+}
+
+/** Of a service that reacts to nothing, or not yet. */
+const NONE: DeadLetters = {
+  groups: async () => [],
+  list: async () => [],
+  retry: async () => 0,
+  discard: async () => 0,
+  edit: async (letter) => {
+    throw new CallError('NOT_FOUND', `Cannot edit dead letter "${letter.messageId}": the service has none`)
+  },
+}

@@ -1,0 +1,19 @@
+import type { LocalTransport } from '../../call/call.ts'
+import type { Deadlines } from '../../runtime/runtime.ts'
+import type { System, World } from '../system.ts'
+import type { Undo } from '../undo.ts'
+import type { Wires } from './wires.ts'
+
+/** What one process of a split system is made of. */
+export type PartOptions = {
+  readonly system: System
+  /** What runs here: names of services, `broker`, `doors`. */
+  readonly members: readonly string[]
+  readonly world: World
+  readonly local: LocalTransport
+  readonly deadlines: Deadlines
+  readonly undo: Undo
+  /** Milliseconds a stop waits for calls under way. */
+  readonly patience: number
+  readonly wires?: Wires | undefined
+}

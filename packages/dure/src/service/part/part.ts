@@ -1,0 +1,144 @@
+import { createJoinedTransport, type Transport } from '../../call/call.ts'
+import type { Instance, Registration, Registry } from '../../discovery/discovery.ts'
+import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { Service } from '../definition.ts'
+import { healthOf, statusOf } from '../health.ts'
+import { BROKER, checkPart, DOORS } from '../placement.ts'
+import type { Door, Health, SystemStatus } from '../system.ts'
+import type { Undo } from '../undo.ts'
+import type { Unit } from '../unit.ts'
+import { remoteUnit, serveControl, type RemoteUnit } from './control.ts'
+import type { PartOptions } from './options.ts'
+import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
+import { sockets, type Listener } from './wires.ts'
+
+/** One process of a system that is split: what runs in it, and the way to what runs elsewhere. */
+export type Part = {
+  /** To services here directly, to the others through the registry. */
+  readonly transport: Transport
+  readonly services: readonly Service[]
+  readonly doors: readonly Door[]
+  readonly broker: Broker
+  /** Takes calls from other processes and lets them know; the way back is among what is to be undone. */
+  readonly open: (units: readonly Unit[]) => Promise<void>
+  readonly health: (units: readonly Unit[]) => Promise<Health>
+  readonly status: (units: readonly Unit[]) => Promise<SystemStatus>
+  readonly deadLetters: (units: readonly Unit[], service: string) => DeadLetters | undefined
+}
+
+/**
+ * Milliseconds between leaving the registry and taking no more calls: others need a moment to hear of it, and what they
+ * send until then is answered.
+ */
+const GRACE = 150
+
+/** @throws {SystemError} when the part names what is not there, {CallError} when there is no way to the others */
+export async function joinPart(options: PartOptions): Promise<Part> {
+  const { system, members, world, local, deadlines, undo, patience, wires = sockets } = options
+  const { runtime, log } = world
+  checkPart(system, members)
+  const services = system.services.filter(({ contract }) => members.includes(contract.name))
+  const registry = await system.registry(world)
+  // What is registered until then goes with it: the process itself.
+  undo.add('registry', () => registry.stop())
+  const remote = wires.connect({ registry, runtime, log })
+  undo.add('connections to other processes', () => remote.stop())
+  const transport = createJoinedTransport({ local, remote })
+
+  const name = members.join('+')
+  const served = members.includes(BROKER) ? await brokerHere(options) : undefined
+  const broker = served?.broker ?? (await brokerElsewhere({ name, system: system.name, transport, registry, world, undo }))
+
+  const elsewhere = new Map(
+    system.services
+      .filter((one) => !services.includes(one))
+      .map(({ contract, reactions }) => [
+        contract.name,
+        remoteUnit({
+          service: contract.name,
+          reacts: reactions.length > 0,
+          there: () => registry.instances(contract.name).length > 0,
+          transport,
+          runtime,
+        }),
+      ]),
+  )
+  const all = (units: readonly Unit[]): readonly (Unit | RemoteUnit)[] =>
+    system.services.flatMap(
+      ({ contract }) => units.find((unit) => unit.name === contract.name) ?? elsewhere.get(contract.name) ?? [],
+    )
+
+  const open = async (units: readonly Unit[]): Promise<void> => {
+    for (const unit of units) serveControl({ unit, transport: local, deadlines, runtime, log })
+    const brokers = served === undefined ? [] : [{ service: BROKER_SERVICE, version: served.version }]
+    const here = [...brokers, ...services.map(({ contract }) => ({ service: contract.name, version: contract.version }))]
+    if (here.length === 0) return
+    const id = runtime.ids.next()
+    const listener = await wires.listen({ directory: world.directory, id, transport: local, runtime, log })
+    undo.add('connections from other processes', () => listener.stop())
+    await registry.register({ service: PROCESS, id, version: '1.0.0', address: listener.address })
+    const instances = here.map((one) => ({ ...one, id, address: listener.address }))
+    await announce({ registry, undo, runtime, patience, listener, leave: served?.leave }, instances)
+  }
+
+  return {
+    transport,
+    services,
+    doors: members.includes(DOORS) ? system.doors : [],
+    broker,
+    open,
+    health: (units) => healthOf(all(units)),
+    status: (units) => statusOf(all(units), () => broker.lag().catch(() => undefined)),
+    deadLetters: (units, service) =>
+      all(units)
+        .find((unit) => unit.name === service)
+        ?.deadLetters(),
+  }
+}
+
+/** Registers, and leaves in the order that fails no call: out of the registry, a moment later out of reach, then the end. */
+async function announce(
+  options: {
+    readonly registry: Registry
+    readonly undo: Undo
+    readonly runtime: Runtime
+    readonly patience: number
+    readonly listener: Listener
+    /** Ends what would otherwise be under way for ever. */
+    readonly leave: (() => Promise<void>) | undefined
+  },
+  instances: readonly Instance[],
+): Promise<void> {
+  const { registry, undo, runtime, patience, listener, leave } = options
+  const registrations: Registration[] = []
+  undo.add('registration', async (everything) => {
+    if (everything && leave !== undefined) await othersGone(options)
+    for (const registration of registrations) await registration.stop()
+    await runtime.timers.sleep(GRACE)
+    await leave?.()
+    // What hangs is ended by its service, which comes next.
+    await Promise.race([listener.drain(), runtime.timers.sleep(patience)])
+  })
+  for (const instance of instances) registrations.push(await registry.register(instance))
+}
+
+/** A process is there from when it takes calls until it has let go of everything; its services leave before. */
+const PROCESS = 'dure.process'
+
+/** Who leaves may still have something to tell the broker. */
+async function othersGone(options: {
+  readonly registry: Registry
+  readonly runtime: Runtime
+  readonly patience: number
+}): Promise<void> {
+  const { registry, runtime, patience } = options
+  const gone = new AbortController()
+  const look = (): void => {
+    if (registry.instances(PROCESS).length <= 1) gone.abort()
+  }
+  const watching = registry.watch(PROCESS, look)
+  look()
+  await runtime.timers.sleep(patience, gone.signal)
+  watching.stop()
+}

@@ -1,0 +1,86 @@
+import { clientFactory, type Transport } from '../../call/call.ts'
+import type { DatabaseAdapter } from '../../data/data.ts'
+import type { Registry } from '../../discovery/discovery.ts'
+import { brokerContract, brokerHandlers, remoteBroker, type Broker } from '../../messaging/messaging.ts'
+import type { Service } from '../definition.ts'
+import { SystemError } from '../errors.ts'
+import { BROKER } from '../placement.ts'
+import type { World } from '../system.ts'
+import type { Undo } from '../undo.ts'
+import { prepareUnit } from '../unit.ts'
+import type { PartOptions } from './options.ts'
+
+/** What the broker is called where services are looked for. */
+export const BROKER_SERVICE: string = brokerContract.name
+
+export type BrokerHere = {
+  readonly broker: Broker
+  readonly version: string
+  /** Ends the sessions of other processes, which would otherwise last for ever; they look for the broker again. */
+  readonly leave: () => Promise<void>
+}
+
+/** Runs the system's broker in this process, for it and for all others. */
+export async function brokerHere(options: PartOptions): Promise<BrokerHere> {
+  const { system, world, local, deadlines, undo, patience } = options
+  const { runtime, log } = world
+  const broker = await system.broker(world)
+  undo.add('broker', () => broker.stop())
+  const served = brokerHandlers({ broker, runtime, log })
+  undo.add('sessions of the broker', () => served.stop())
+  const service: Service = {
+    contract: brokerContract,
+    needs: {},
+    database: undefined,
+    handlers: served.handlers as Service['handlers'],
+    reactions: [],
+    ready: undefined,
+  }
+  const unit = await prepareUnit({ service, database: NO_DATABASE, broker, local, transport: local, deadlines, world, patience })
+  undo.add('broker for other processes', () => unit.stop())
+  return { broker, version: brokerContract.version, leave: served.stop }
+}
+
+/** Milliseconds a process waits for the one that hosts the broker. */
+const BROKER_PATIENCE = 30_000
+
+/** The broker of the system, in whatever process it runs. @throws {SystemError} when it runs in none */
+export async function brokerElsewhere(options: {
+  /** What this process runs, by which the broker's knows it. */
+  readonly name: string
+  readonly system: string
+  readonly transport: Transport
+  readonly registry: Registry
+  readonly world: World
+  readonly undo: Undo
+}): Promise<Broker> {
+  const { name, system, transport, registry, undo } = options
+  const { runtime, log, directory } = options.world
+  if (!(await isThere(registry, options.world))) {
+    throw new SystemError(`Cannot start "${name}" of system "${system}"`, [
+      `No process on "${directory}" hosts its broker; start "${BROKER}" first, or all of it with --split`,
+    ])
+  }
+  const client = clientFactory({ contract: brokerContract, transport, runtime })({ service: name })
+  const broker = remoteBroker({ client, name, runtime, log })
+  undo.add('broker', () => broker.stop())
+  return broker
+}
+
+async function isThere(registry: Registry, { runtime, log, directory }: World): Promise<boolean> {
+  const there = (): boolean => registry.instances(BROKER_SERVICE).length > 0
+  if (there()) return true
+  log.info('Waiting for the process that hosts the broker', { directory })
+  const found = new AbortController()
+  const watching = registry.watch(BROKER_SERVICE, () => {
+    if (there()) found.abort()
+  })
+  await runtime.timers.sleep(BROKER_PATIENCE, found.signal)
+  watching.stop()
+  return there()
+}
+
+const NO_DATABASE: DatabaseAdapter = {
+  name: 'none',
+  open: () => Promise.reject(new Error('The broker has no store of a service')),
+}

@@ -1,0 +1,39 @@
+import { createRemoteTransport, listenSocket, socketPeers, type LocalTransport, type Transport } from '../../call/call.ts'
+import { socketIn, type Address, type Registry } from '../../discovery/discovery.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+
+/** What connects the processes of a system. */
+export type Wires = {
+  /** The way to whatever the registry knows. */
+  readonly connect: (options: {
+    readonly registry: Registry
+    readonly runtime: Runtime
+    readonly log: Logger
+  }) => Transport & { readonly stop: () => Promise<void> }
+  /** The way from others to what runs here. */
+  readonly listen: (options: {
+    readonly directory: string
+    /** Unique for this process. */
+    readonly id: string
+    readonly transport: LocalTransport
+    readonly runtime: Runtime
+    readonly log: Logger
+  }) => Promise<Listener>
+}
+
+/** Takes calls for the services of this process. */
+export type Listener = {
+  readonly address: Address
+  /** Takes nothing new, answers what it has. */
+  readonly drain: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** Unix sockets in the system's directory: for the processes of one machine, and of one user. */
+export const sockets: Wires = {
+  connect: ({ registry, runtime, log }) =>
+    createRemoteTransport({ registry, connect: socketPeers({ runtime, log }), runtime, log }),
+  listen: ({ directory, id, transport, runtime, log }) =>
+    listenSocket({ address: socketIn(directory, id), transport, runtime, log }),
+}
