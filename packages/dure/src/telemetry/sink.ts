@@ -43,9 +43,18 @@ export type SinkLimits = {
 
 export const SINK_LIMITS: SinkLimits = { capacity: 4_096, batch: 512, interval: 1_000, attempts: 8, patience: 2_000 }
 
-/** Rejected with this, a batch is dropped and not tried again. */
+/** Milliseconds, whatever a receiver asks for. */
+const LONGEST_PAUSE = 30_000
+
+/** Rejected with this, a batch is not tried again: it is lost, or only so many of its spans are. */
 export class UndeliverableError extends Error {
   override readonly name = 'UndeliverableError'
+  readonly lost: number | undefined
+
+  constructor(message: string, lost?: number) {
+    super(message)
+    this.lost = lost
+  }
 }
 
 /**
@@ -56,7 +65,7 @@ export function batchingSink(options: {
   name: string
   runtime: Runtime
   log: Logger
-  /** Delivers a batch; the signal fires when nobody waits any longer. */
+  /** Delivers a batch; the signal fires when nobody waits any longer. An error's `retryAfter` (milliseconds) is heeded. */
   deliver: (spans: readonly Span[], signal: AbortSignal) => Promise<void> | void
   close?: () => Promise<void> | void
   limits?: Partial<SinkLimits>
@@ -75,6 +84,12 @@ export function batchingSink(options: {
 
   const drop = (count: number): void => {
     dropped += waiting.splice(0, count).length
+  }
+  /** A pause that doubles, with jitter; longer when the receiver asks for it. */
+  const waitOf = (error: unknown, failures: number): number => {
+    const asked = (error as { retryAfter?: number } | null)?.retryAfter ?? 0
+    const own = 250 * 2 ** failures * (0.5 + random.number() / 2)
+    return Math.min(LONGEST_PAUSE, Math.max(own, asked))
   }
   const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -99,10 +114,14 @@ export function batchingSink(options: {
         // Said once, not with every try: a receiver that is down is down for a while.
         if (!troubled) log.warn('Telemetry could not be delivered; it is tried again while there is room', { sink: name, error })
         troubled = true
-        if (error instanceof UndeliverableError || failures >= limits.attempts || stopping !== undefined) {
+        if (error instanceof UndeliverableError) {
+          waiting.splice(0, batch.length)
+          dropped += error.lost ?? batch.length
+          failures = 0
+        } else if (failures >= limits.attempts || stopping !== undefined) {
           drop(batch.length)
           failures = 0
-        } else await pause(Math.min(30_000, 250 * 2 ** failures) * (0.5 + random.number() / 2))
+        } else await pause(waitOf(error, failures))
       }
     }
   }

@@ -12,5 +12,6 @@ export type { ActiveSpan, Attributes, AttributeValue, Span, SpanKind, SpanLink, 
 export { childTraceparent, formatTraceparent, isSampled, keepTracestate, parseTraceparent, spanIdOf, traceIdOf } from './trace.ts'
 export type { TraceContext } from './trace.ts'
 export { createTracer, type FailedSpan, type Tracer } from './tracer.ts'
+export { otlp, type OtlpOptions } from './export/otlp.ts'
 export { openTraces, type Traces, type TraceSummary } from './export/reader.ts'
 export { spanStore, type StoreOptions } from './export/store.ts'

@@ -2,6 +2,7 @@ import { CallError, wireOf } from 'dure/contract'
 import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CallOptions } from 'dure/call'
+import { traceIdOf } from 'dure/telemetry'
 import { callHeaders } from './headers.ts'
 import { inputReader } from './input.ts'
 import type { RequestParts } from './input.ts'
@@ -9,6 +10,7 @@ import { sendLines } from './ndjson.ts'
 import type { Route } from './paths.ts'
 import { problem, problemIssues, problemOf } from './problem.ts'
 import type { DeclaredErrors, Problem } from './problem.ts'
+import { traceRequest } from './tracing.ts'
 import { correlate, sendJson, sendNothing, sendProblem } from './reply.ts'
 import type { DoorState } from './reply.ts'
 
@@ -41,17 +43,29 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
 
   return (request, reply) => {
     const correlationId = correlate(request, reply, state)
+    let failure: unknown
+    let traceId: string | undefined
     const describe = (error: unknown): Problem => {
+      failure = error
       const mapped = problemOf(error, { instance: pathOf(request.url), correlationId, declared })
       // A CallError was logged by the service it happened in, under the same correlation id.
       if (mapped.hidden && !(error instanceof CallError)) {
-        world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: name, correlationId, error })
+        world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: name, correlationId, traceId, error })
       }
       return mapped.problem
     }
     const fail = (error: unknown): void => sendProblem(reply, state, describe(error))
     try {
-      const { timeout, traceparent, idempotencyKey } = callHeaders(request.headers, limits.deadline)
+      const { timeout, traceparent: given, idempotencyKey } = callHeaders(request.headers, limits.deadline)
+      const trace = traceRequest(request, reply, { state, route, given, path: pathOf(request.url) })
+      const { traceparent, tracestate } = trace
+      traceId = traceIdOf(traceparent)
+      // The client may go away at any moment; what it asked for is then nobody's.
+      const gone = new AbortController()
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableEnded) gone.abort()
+        trace.end(reply.statusCode, failure)
+      })
       const gathered = read(request as unknown as RequestParts)
       if (!gathered.ok) {
         const document = problem(
@@ -62,12 +76,14 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
         )
         return sendProblem(reply, state, { ...document, errors: problemIssues(gathered.issues) })
       }
-      // The client may go away at any moment; what it asked for is then nobody's.
-      const gone = new AbortController()
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableEnded) gone.abort()
+      const answer = call(gathered.input, {
+        signal: gone.signal,
+        correlationId,
+        traceparent,
+        tracestate,
+        timeout,
+        idempotencyKey,
       })
-      const answer = call(gathered.input, { signal: gone.signal, correlationId, traceparent, timeout, idempotencyKey })
       if (operation.kind === 'stream') {
         void sendLines(answer as AsyncIterable<unknown>, { reply, state, status: http.status, toJson, gone, describe }).catch(
           fail,

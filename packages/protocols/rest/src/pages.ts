@@ -1,7 +1,8 @@
 import { asyncapi, openapi } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { DoorHost } from 'dure/service'
-import { problemOf } from './problem.ts'
+import { PROMETHEUS_TYPE } from 'dure/telemetry'
+import { problem, problemOf } from './problem.ts'
 import { correlate, sendJson, sendProblem, sendText } from './reply.ts'
 import type { DoorState } from './reply.ts'
 
@@ -13,6 +14,7 @@ export const PAGES: Readonly<Record<string, string>> = {
   '/health/live': 'Whether the process does its work',
   '/health/ready': 'Whether it can take calls, and if not why',
   '/status': 'What is in hand and on its way',
+  '/metrics': 'Rates, errors, durations, lags, for Prometheus',
 }
 
 /** Serves what there is to know about the system. */
@@ -48,7 +50,16 @@ export function servePages(app: FastifyInstance, host: DoorHost, state: DoorStat
   page('/status', async (reply) => {
     sendJson(reply.header('cache-control', 'no-store'), state, 200, JSON.stringify(await host.status()))
   })
-  const links = Object.entries(PAGES).map(([path, about]) => ({ href: prefix + path, about }))
+  page('/metrics', async (reply) => {
+    const telemetry = state.world.telemetry
+    if (telemetry === undefined) {
+      const detail = 'Cannot show metrics: the system was made with telemetry: false'
+      return sendProblem(reply, state, problem(404, 'NOT_FOUND', detail, `${prefix}/metrics`))
+    }
+    sendText(reply.header('cache-control', 'no-store'), state, 200, PROMETHEUS_TYPE, await telemetry.prometheus())
+  })
+  const there = Object.entries(PAGES).filter(([path]) => path !== '/metrics' || state.world.telemetry !== undefined)
+  const links = there.map(([path, about]) => ({ href: prefix + path, about }))
   page('/', (reply, accept) => {
     const services = host.contracts.map(({ name, version, owner, description }) => ({ name, version, owner, description }))
     if (accept.includes('text/html'))

@@ -6,6 +6,8 @@ import type { Problem } from './problem.ts'
 
 /** What all handlers of one open door share. */
 export type DoorState = {
+  /** The door's name. */
+  readonly door: string
   readonly limits: Limits
   readonly world: World
   /** Set when the door starts to close: every answer from then on ends its connection. */

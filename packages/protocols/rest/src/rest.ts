@@ -52,7 +52,7 @@ export function rest(options: RestOptions = {}): RestDoor {
 }
 
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
-  const state: DoorState = { limits, world, closing: false, calls: 0, streams: new Set() }
+  const state: DoorState = { door: options.name ?? 'rest', limits, world, closing: false, calls: 0, streams: new Set() }
   const served = (options.contracts ?? host.contracts).flatMap((contract) => servedBy(host, contract))
   const app = createServer({
     host,

@@ -6,6 +6,7 @@ import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
 import { listCommand } from './commands/list.ts'
 import { startCommand } from './commands/start.ts'
+import { traceCommand } from './commands/trace.ts'
 import { CliError, EXIT, paint } from './shell.ts'
 import type { Shell } from './shell.ts'
 import { VERSION } from './version.ts'
@@ -70,6 +71,7 @@ const application: Application<Shell> = buildApplication(
       start: startCommand,
       list: listCommand,
       call: callCommand,
+      trace: traceCommand,
       docs: docsCommand,
       compat: compatCommand,
     },

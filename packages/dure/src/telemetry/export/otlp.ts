@@ -1,0 +1,121 @@
+import type { Timer } from '../../runtime/runtime.ts'
+import { batchingSink, UndeliverableError, type Exporter, type ExporterWorld, type SinkLimits } from '../sink.ts'
+import { metricsRequest, tracesRequest, type Resource } from './otlp-json.ts'
+import { createPost, type Post } from './post.ts'
+
+export type OtlpOptions = {
+  /** Where the receiver listens: `/v1/traces` and `/v1/metrics` are added. Default http://127.0.0.1:4318. */
+  readonly endpoint?: string
+  /** Sent with every request: `{ authorization: 'Bearer …' }`. Never logged. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Milliseconds one request may take. Default 10,000. */
+  readonly timeout?: number
+  /** Milliseconds between two reports of the metrics. Default 15,000; false for none. */
+  readonly metrics?: number | false
+  readonly limits?: Partial<SinkLimits>
+}
+
+/**
+ * Exports spans and metrics by OTLP over HTTP, as JSON. What the receiver cannot take now is tried again while there
+ * is room for it; what it refuses is dropped and counted. Source: OTLP 1.x, "OTLP/HTTP".
+ * @throws {TypeError} when the endpoint is no http or https address
+ */
+export function otlp(options: OtlpOptions = {}): Exporter {
+  const { endpoint = 'http://127.0.0.1:4318', headers = {}, timeout = 10_000, metrics = 15_000, limits = {} } = options
+  const base = baseOf(endpoint)
+  return (world) => {
+    const { runtime, log, system } = world
+    const resource: Resource = { namespace: system, instance: runtime.ids.next() }
+    const post = createPost({ headers, timeout, clock: runtime.clock })
+    const reports =
+      metrics === false ? undefined : reportMetrics({ world, resource, post, url: `${base}/v1/metrics`, interval: metrics })
+    return batchingSink({
+      name: 'otlp',
+      runtime,
+      log,
+      limits,
+      deliver: (spans, signal) =>
+        deliver(() => post.send(`${base}/v1/traces`, tracesRequest(spans, resource), signal), 'rejectedSpans'),
+      close: async () => {
+        await reports?.stop(limits.patience ?? 2_000)
+        post.close()
+      },
+    })
+  }
+}
+
+function baseOf(endpoint: string): string {
+  const url = URL.parse(endpoint)
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new TypeError(`Cannot export telemetry to "${endpoint}": give an address that begins with http:// or https://`)
+  }
+  return endpoint.replace(/\/+$/, '')
+}
+
+/** Status codes that OTLP says are worth another try. */
+const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+async function deliver(send: () => ReturnType<Post['send']>, rejected: 'rejectedSpans' | 'rejectedDataPoints'): Promise<void> {
+  const { status, body, retryAfter } = await send()
+  if (status >= 200 && status < 300) return refusedPart(body, rejected)
+  const message = `The receiver answered ${status}`
+  if (!RETRYABLE.has(status)) throw new UndeliverableError(message)
+  throw Object.assign(new Error(message), { retryAfter })
+}
+
+/** A receiver that takes a request may still have dropped parts of it, which must not be sent again. */
+function refusedPart(body: string, rejected: string): void {
+  try {
+    const partial = (JSON.parse(body) as { partialSuccess?: Readonly<Record<string, unknown>> }).partialSuccess
+    const count = Number(partial?.[rejected] ?? 0)
+    if (count > 0)
+      throw new UndeliverableError(`The receiver refused ${count} of them: ${String(partial?.['errorMessage'] ?? '')}`, count)
+  } catch (error) {
+    // An empty answer, or one in another encoding, is a plain success.
+    if (error instanceof UndeliverableError) throw error
+  }
+}
+
+/** Numbers are cumulative: a report that fails is made good by the next one. */
+function reportMetrics(options: { world: ExporterWorld; resource: Resource; post: Post; url: string; interval: number }): {
+  stop: (patience: number) => Promise<void>
+} {
+  const { world, resource, post, url, interval } = options
+  const { clock, timers } = world.runtime
+  const since = clock.now()
+  let timer: Timer | undefined
+  let sending: Promise<void> | undefined
+  let stopped = false
+  let troubled = false
+  const end = new AbortController()
+
+  const report = async (): Promise<void> => {
+    try {
+      const request = metricsRequest(await world.metrics.read(), { resource, since, now: clock.now() })
+      await deliver(() => post.send(url, request, end.signal), 'rejectedDataPoints')
+      troubled = false
+    } catch (error) {
+      if (!troubled) world.log.warn('Metrics could not be reported; the next report makes it good', { sink: 'otlp', error })
+      troubled = true
+    }
+  }
+  const next = (): void => {
+    timer = timers.after(interval, () => {
+      sending = report().finally(() => {
+        sending = undefined
+        if (!stopped) next()
+      })
+    })
+  }
+  next()
+  return {
+    stop: async (patience) => {
+      stopped = true
+      timer?.cancel()
+      const patient = timers.after(patience, () => end.abort())
+      await sending
+      await report()
+      patient.cancel()
+    },
+  }
+}
