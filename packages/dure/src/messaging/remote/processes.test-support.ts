@@ -51,10 +51,14 @@ export function startHost(): Host {
   }
 }
 
+const SCRIPTS = {
+  host: fileURLToPath(new URL('./host.test-support.ts', import.meta.url)),
+  counting: fileURLToPath(new URL('./counting.test-support.ts', import.meta.url)),
+}
+
 /** A process from one of the scripts beside this one. */
-export function run(script: 'host' | 'counting', ...args: readonly string[]): ChildProcess {
-  const path = fileURLToPath(new URL(`./${script}.test-support.ts`, import.meta.url))
-  return fork(path, [...args], { execArgv: ['--conditions=source'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+export function run(script: keyof typeof SCRIPTS, ...args: readonly string[]): ChildProcess {
+  return fork(SCRIPTS[script], [...args], { execArgv: ['--conditions=source'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
 /** Ends a process at once; resolves when it is gone. */
