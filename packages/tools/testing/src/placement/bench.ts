@@ -1,0 +1,118 @@
+import type { AnyContract } from 'dure/contract'
+import { realRuntime } from 'dure/runtime'
+import type { System } from 'dure/service'
+import { openCopy, together, type Copy, type Placement, type SystemFile } from './copies.ts'
+import { differenceOf, type Difference } from './difference.ts'
+import { comparable, type Outcome } from './outcome.ts'
+import { performer, type Performer } from './perform.ts'
+import type { Made, Step } from './step.ts'
+
+/** The copies under test: one of each placement, and fresh ones when asked. */
+export type Bench = {
+  /** The same call to every copy. */
+  readonly ask: (step: Step) => Promise<ReadonlyMap<string, Outcome>>
+  /** Fresh copies of two placements, to be stopped by whoever asked. */
+  readonly pair: (placement: Placement) => Promise<Pair>
+  /** Places that differ between two copies of one placement that got the same calls. */
+  readonly natural: (history: readonly Made[]) => Promise<readonly string[]>
+  readonly renew: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export type Pair = {
+  readonly ask: (step: Step) => Promise<readonly [Outcome, Outcome]>
+  readonly stop: () => Promise<void>
+}
+
+type Seat = { readonly name: string; readonly copy: Copy; readonly perform: Performer }
+
+export function createBench(options: {
+  readonly placements: readonly Placement[]
+  readonly file: SystemFile | undefined
+  readonly contracts: readonly AnyContract[]
+  readonly make: () => System
+  readonly seed: number
+}): Bench {
+  const { contracts, make, placements, file, seed } = options
+  const caller = realRuntime()
+  let seats: Promise<readonly Seat[]> | undefined
+  let asked = 0
+
+  const sit = async (placement: Placement): Promise<Seat> => {
+    const copy = await openCopy(placement, { system: make, file, seed })
+    return { name: placement.name, copy, perform: performer(contracts, copy.transport, caller) }
+  }
+  const sitAll = async (chosen: readonly Placement[]): Promise<readonly Seat[]> => {
+    const opened = await Promise.allSettled(chosen.map(sit))
+    const failed = opened.find((each) => each.status === 'rejected')
+    const good = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    if (failed === undefined) return good
+    await Promise.all(good.map(({ copy }) => copy.stop()))
+    throw failed.reason
+  }
+  const askAll = async (of: readonly Seat[], step: Step): Promise<Outcome[]> => {
+    const correlationId = `call ${asked++}`
+    return await Promise.all(
+      of.map(async ({ copy, perform }) => {
+        const outcome = await perform(step, correlationId)
+        await copy.settle()
+        return outcome
+      }),
+    )
+  }
+  const stop = async (): Promise<void> => {
+    const open = await seats?.catch(() => [])
+    seats = undefined
+    await Promise.all((open ?? []).map(({ copy }) => copy.stop()))
+  }
+  const pairOf = async (first: Placement, second: Placement): Promise<Pair> => {
+    const both = await sitAll([first, second])
+    return {
+      ask: async (step) => {
+        const [left, right] = await askAll(both, step)
+        return [left!, right!]
+      },
+      stop: async () => void (await Promise.all(both.map(({ copy }) => copy.stop()))),
+    }
+  }
+
+  return {
+    ask: async (step) => {
+      const open = await (seats ??= sitAll([together, ...placements]))
+      const outcomes = await askAll(open, step)
+      return new Map(open.map(({ name }, at) => [name, outcomes[at]!]))
+    },
+    pair: (placement) => pairOf(together, placement),
+    natural: async (history) => {
+      const twins = await pairOf(together, together)
+      try {
+        const found = new Set<string>()
+        for (const { value } of history) {
+          const [left, right] = await twins.ask(value.value)
+          // One after another: a place that varies is left aside to see the next.
+          for (let tries = 0; tries < 50; tries++) {
+            const difference = compare(left, right, found)
+            if (difference === undefined) break
+            found.add(general(difference.path))
+          }
+        }
+        return [...found]
+      } finally {
+        await twins.stop()
+      }
+    },
+    renew: stop,
+    stop,
+  }
+}
+
+/** The first difference between two outcomes in a place that does not vary by itself. */
+export function compare(left: Outcome, right: Outcome, varying: ReadonlySet<string>): Difference | undefined {
+  const [a, b] = comparable(left, right)
+  return differenceOf(a, b, '', (path) => varying.has(general(path)))
+}
+
+/** `.items[3].id` as `.items[].id`: what varies in one item does so in all. */
+export function general(path: string): string {
+  return path.replace(/\[\d+\]/g, '[]')
+}

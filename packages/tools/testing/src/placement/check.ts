@@ -1,0 +1,176 @@
+import { realpathSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import type { System } from 'dure/service'
+import { compare, createBench } from './bench.ts'
+import { bare, together, type Placement, type SystemFile } from './copies.ts'
+import type { Difference } from './difference.ts'
+import type { Outcome } from './outcome.ts'
+import { probeAll, type ProbeFinding } from './probes.ts'
+import { inAnotherProcess } from './processes.ts'
+import { smallest } from './smallest.ts'
+import { overTcp, overUnixSocket } from './sockets.ts'
+import { plan, type Made, type Step } from './step.ts'
+
+export type CheckPlacementOptions = {
+  /**
+   * What is checked. It runs on embedded parts of its own in folders of its own, so nobody's data are touched. Give a
+   * function that makes it when its services keep anything in memory: each copy then has its own.
+   */
+  readonly system: System | (() => System)
+  /**
+   * Placements to compare with everything together in one process. Default: over a Unix socket, over TCP, and, where
+   * `file` is given, in another process.
+   */
+  readonly placements?: readonly Placement[]
+  /** Calls of each operation. Default 20. */
+  readonly runs?: number
+  /** Where chance starts: the same seed makes the same calls. Default 1. */
+  readonly seed?: number
+  /** The module that exports the system, by path or URL: another process loads it from there. */
+  readonly file?: string | URL
+  /** The name it is exported by, as the system or a function that makes it. Default: `default`. */
+  readonly name?: string
+  /** Attempts at making a difference smaller. Default 200. */
+  readonly attempts?: number
+  /** Whether to ask what does not depend on any contract as well: thrown strings, mutated answers, … Default true. */
+  readonly probes?: boolean
+  /** Told as it goes. */
+  readonly progress?: (done: number, of: number) => void
+}
+
+export type PlacementReport = {
+  /** No placement differs. */
+  readonly ok: boolean
+  readonly system: string
+  readonly seed: number
+  readonly runs: number
+  readonly placements: readonly string[]
+  readonly services: readonly ServiceReport[]
+  readonly probes: { readonly asked: number; readonly findings: readonly ProbeFinding[] }
+}
+
+export type ServiceReport = { readonly service: string; readonly operations: readonly OperationReport[] }
+
+export type OperationReport = {
+  readonly operation: string
+  readonly calls: number
+  /** Calls that were answered; the others ended in an error, the same one everywhere unless there are findings. */
+  readonly answered: number
+  /** Values in answers that are not the same twice even under one placement, and so were compared by kind only. */
+  readonly varying: readonly string[]
+  readonly findings: readonly Finding[]
+}
+
+/** A difference, as small as it could be made. */
+export type Finding = {
+  readonly service: string
+  readonly operation: string
+  readonly placement: string
+  readonly difference: Difference
+  /** Calls that lead to it, from a fresh start; the last one is answered differently. */
+  readonly steps: readonly Step[]
+  readonly together: Outcome
+  readonly other: Outcome
+  /** False when it did not happen again from a fresh start: chance or memory outside the database may be at work. */
+  readonly repeats: boolean
+}
+
+/**
+ * Runs the same calls against a system under different placements and reports every difference, each as small as it
+ * could be made. Every copy runs on an embedded database and broker of its own in a folder of its own, without doors;
+ * ids, chance and the wall clock are the same for all copies, timers and deadlines are real.
+ *
+ * A value that differs under a second copy of the same placement as well (a count kept in memory, real chance) says
+ * nothing about placement: from then on it is left aside, and the report names it.
+ */
+export async function checkPlacement(options: CheckPlacementOptions): Promise<PlacementReport> {
+  const { runs = 20, seed = 1, attempts = 200 } = options
+  const file = sourceOf(options)
+  const chosen = options.placements ?? [overUnixSocket, overTcp, ...(file === undefined ? [] : [inAnotherProcess])]
+  const make = (): System => bare(typeof options.system === 'function' ? options.system() : options.system)
+  const system = make()
+  const contracts = system.services.map(({ contract }) => contract)
+  const steps = plan(contracts, runs, seed)
+  const tally = createTally()
+  const bench = createBench({ placements: chosen, file, contracts, make, seed })
+  // Timers of the runtime do not keep a process alive, and a check must come to its end.
+  const awake = setInterval(() => {}, 60_000)
+  try {
+    let history: Made[] = []
+    for (const [at, step] of steps.entries()) {
+      options.progress?.(at, steps.length)
+      const { service, operation } = step.value.value
+      const row = tally.row(service, operation)
+      history.push(step)
+      const outcomes = await bench.ask(step.value.value)
+      const reference = outcomes.get(together.name)!
+      row.calls++
+      if (isAnswer(reference)) row.answered++
+      let differed = false
+      for (const placement of chosen) {
+        const other = outcomes.get(placement.name)!
+        const difference = compare(reference, other, row.varying)
+        if (difference === undefined) continue
+        differed = true
+        if (row.findings.some((found) => found.placement === placement.name)) continue
+        const natural = await bench.natural(history)
+        for (const place of natural) row.varying.add(place)
+        if (compare(reference, other, row.varying) === undefined) continue
+        const again = await smallest({ bench, placement, history, attempts, varying: row.varying })
+        row.findings.push({
+          service,
+          operation,
+          placement: placement.name,
+          ...(again ?? { difference, steps: [step.value.value], together: reference, other }),
+          repeats: again !== undefined,
+        })
+      }
+      // After a difference the copies may hold different states, and everything later would differ for that reason.
+      if (differed) {
+        await bench.renew()
+        history = []
+      }
+    }
+  } finally {
+    clearInterval(awake)
+    await bench.stop()
+  }
+  const probes = options.probes === false ? { asked: 0, findings: [] } : await probeAll(chosen, seed)
+  const services = contracts.map(({ name }) => ({ service: name, operations: tally.of(name) }))
+  const ok = probes.findings.length === 0 && services.every((each) => each.operations.every((row) => row.findings.length === 0))
+  const placements = [together, ...chosen].map(({ name }) => name)
+  return { ok, system: system.name, seed, runs, placements, services, probes }
+}
+
+function sourceOf({ file, name = 'default' }: CheckPlacementOptions): SystemFile | undefined {
+  if (file === undefined) return undefined
+  return { url: file instanceof URL ? file.href : pathToFileURL(realpathSync(file)).href, name }
+}
+
+function isAnswer(outcome: Outcome): boolean {
+  return outcome.kind === 'answer' || (outcome.kind === 'stream' && typeof outcome.end === 'string')
+}
+
+type Row = {
+  operation: string
+  calls: number
+  answered: number
+  varying: Set<string>
+  findings: Finding[]
+}
+
+function createTally() {
+  const rows = new Map<string, Map<string, Row>>()
+  const row = (service: string, operation: string): Row => {
+    const of = rows.get(service) ?? new Map<string, Row>()
+    rows.set(service, of)
+    const found = of.get(operation) ?? { operation, calls: 0, answered: 0, varying: new Set(), findings: [] }
+    of.set(operation, found)
+    return found
+  }
+  const of = (service: string): readonly OperationReport[] =>
+    [...(rows.get(service)?.values() ?? [])]
+      .map((each) => ({ ...each, varying: [...each.varying] }))
+      .toSorted((a, b) => (a.operation < b.operation ? -1 : 1))
+  return { row, of }
+}

@@ -1,0 +1,54 @@
+/** The process that a system is placed in: does what its parent says, and ends with it. */
+import { listenSocket } from 'dure/call'
+import { realRuntime } from 'dure/runtime'
+import { start, type System } from 'dure/service'
+import { silentLogger } from 'dure/telemetry'
+import { bare, settler, steppedRuntime, type SystemFile } from './copies.ts'
+
+export type ToChild =
+  | {
+      readonly kind: 'start'
+      readonly file: SystemFile
+      readonly directory: string
+      readonly seed: number
+      readonly address: Parameters<typeof listenSocket>[0]['address']
+    }
+  | { readonly kind: 'settle' | 'stop' }
+
+export type FromChild = { readonly done: ToChild['kind']; readonly failed?: string }
+
+type Placed = { readonly settle: () => Promise<void>; readonly stop: () => Promise<void> }
+
+async function place({ file, directory, seed, address }: Extract<ToChild, { kind: 'start' }>): Promise<Placed> {
+  const exported = ((await import(file.url)) as Readonly<Record<string, unknown>>)[file.name] as System | (() => System)
+  if (exported === undefined) throw new Error(`Cannot place the system: "${file.url}" exports no "${file.name}"`)
+  const system = bare(typeof exported === 'function' ? exported() : exported)
+  const runtime = steppedRuntime(seed)
+  const log = silentLogger()
+  const running = await start(system, { directory, runtime, log, patience: 200 })
+  const listener = await listenSocket({ address, transport: running.transport, runtime: realRuntime(), log })
+  return {
+    settle: settler(running, runtime),
+    stop: async () => {
+      await listener.stop()
+      await running.stop()
+    },
+  }
+}
+
+if (process.send !== undefined) {
+  let placed: Placed | undefined
+  const say = (message: FromChild): void => void process.send!(message)
+  process.on('disconnect', () => process.exit())
+  process.on('message', (message: ToChild) => {
+    const work = async (): Promise<void> => {
+      if (message.kind === 'start') placed = await place(message)
+      else await placed?.[message.kind]()
+    }
+    work().then(
+      () => say({ done: message.kind }),
+      (error: unknown) =>
+        say({ done: message.kind, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    )
+  })
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Transport } from 'dure/call'
+import { sqlite } from 'dure/data'
+import { embeddedBroker } from 'dure/messaging'
+import { realRuntime, virtualRuntime, type Runtime } from 'dure/runtime'
+import { start, type Running, type System } from 'dure/service'
+import { silentLogger, type Logger } from 'dure/telemetry'
+
+/** One way to place a system: starts a fresh copy of it, with a folder of its own. */
+export type Placement = {
+  readonly name: string
+  readonly open: (world: CopyWorld) => Promise<Copy>
+}
+
+/** What a copy is made of. */
+export type CopyWorld = {
+  /** On embedded parts of its own, without doors. */
+  readonly system: System
+  /** Where the system file is, for placements that load it in another process. */
+  readonly file: SystemFile | undefined
+  /** Empty, and removed afterwards. */
+  readonly directory: string
+  /** Ids and chance from a seed, a wall clock that moves only between calls; timers and deadlines are real. */
+  readonly runtime: SteppedRuntime
+  readonly seed: number
+  readonly log: Logger
+}
+
+export type SystemFile = { readonly url: string; readonly name: string }
+
+/** A running copy. */
+export type Copy = {
+  readonly transport: Transport
+  /** Moves the wall clock on and waits until nothing is on its way, or for as long as is worth waiting. */
+  readonly settle: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export type SteppedRuntime = Runtime & { readonly step: () => void }
+
+/** Milliseconds the wall clock moves on between two calls. */
+const STEP = 1_000
+
+/** The same ids, chance and wall clock for every copy; what measures time or waits is real. */
+export function steppedRuntime(seed: number): SteppedRuntime {
+  const { timers, clock } = realRuntime()
+  let now = virtualRuntime().clock.now()
+  const { random, ids } = virtualRuntime({ seed, start: now })
+  return { timers, clock: { now: () => now, monotonic: clock.monotonic }, random, ids, step: () => void (now += STEP) }
+}
+
+/** The system on embedded parts that start quickly and touch nobody's data, with no way in from outside. */
+export function bare(system: System): System {
+  return {
+    ...system,
+    doors: [],
+    database: sqlite({ durability: 'process' }),
+    broker: embeddedBroker({ durability: 'process' }),
+  }
+}
+
+/** All in one process: what every other placement is compared with. */
+export const together: Placement = {
+  name: 'together',
+  open: async ({ system, directory, runtime, log }) => {
+    const running = await start(system, { directory, runtime, log, patience: 200 })
+    return { transport: running.transport, settle: settler(running, runtime), stop: running.stop }
+  },
+}
+
+/** Milliseconds that a system is waited for to become quiet; one that has not done so once is not waited for again as long. */
+const PATIENCE = { first: 1_000, later: 20 }
+
+export function settler(running: Running, runtime: SteppedRuntime): () => Promise<void> {
+  const { clock, timers } = runtime
+  let patience = PATIENCE.first
+  return async () => {
+    runtime.step()
+    const until = clock.monotonic() + patience
+    while (!(await running.status()).quiet) {
+      if (clock.monotonic() > until) {
+        patience = PATIENCE.later
+        return
+      }
+      await timers.sleep(1)
+    }
+  }
+}
+
+/** Starts a fresh copy in a folder of its own. */
+export async function openCopy(
+  placement: Placement,
+  options: {
+    /** Called for every copy, so that each can have a memory of its own. */
+    readonly system: () => System
+    readonly file: SystemFile | undefined
+    readonly seed: number
+  },
+): Promise<Copy> {
+  const directory = await mkdtemp(join(tmpdir(), 'dure-placement-'))
+  const clear = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  try {
+    const runtime = steppedRuntime(options.seed)
+    const copy = await placement.open({ ...options, system: options.system(), directory, runtime, log: silentLogger() })
+    return { ...copy, stop: () => copy.stop().finally(clear) }
+  } catch (error) {
+    await clear()
+    throw error
+  }
+}

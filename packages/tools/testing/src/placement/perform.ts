@@ -1,0 +1,115 @@
+import { clientFactory, type CallOptions, type Transport } from 'dure/call'
+import type { AnyContract, AnyOperation } from 'dure/contract'
+import type { Runtime } from 'dure/runtime'
+import { copyOf } from '../arbitrary/arbitrary.ts'
+import { failureOf, type Outcome } from './outcome.ts'
+import type { Step } from './step.ts'
+
+/** Values a stream is read for before its reader leaves. */
+const ENOUGH = 20
+/** Milliseconds a stream that waits for news is waited for. */
+const IDLE = 150
+/** Milliseconds past the deadline after which a call counts as never answered. */
+const GRACE = 3_000
+
+export type Performer = (step: Step, correlationId: string) => Promise<Outcome>
+
+/** Makes calls through a transport as any caller would, with the typed client. */
+export function performer(contracts: readonly AnyContract[], transport: Transport, runtime: Runtime): Performer {
+  const clients = new Map(
+    contracts.map((contract) => [contract.name, clientFactory({ contract, transport, runtime })({ service: undefined })]),
+  )
+  const definitions = new Map(contracts.map((contract) => [contract.name, contract.operations as Record<string, AnyOperation>]))
+  return async (step, correlationId) => {
+    const definition = definitions.get(step.service)![step.operation]!
+    const call = (clients.get(step.service) as unknown as Record<string, Call>)[step.operation]!
+    const input = copyOf(step.input)
+    const options = optionsOf(step, correlationId)
+    const outcome = definition.kind === 'stream' ? read(call, input, options, runtime) : ask(call, input, options)
+    // The caller's own object is the caller's again as soon as the call is made: nobody may look at it any more.
+    scramble(input)
+    const heard = new AbortController()
+    const silence = runtime.timers.sleep(definition.deadline + GRACE, heard.signal).then((): Outcome => ({ kind: 'silence' }))
+    const found = await Promise.race([outcome, silence])
+    heard.abort()
+    if (found.kind !== 'answer' && found.kind !== 'stream') return found
+    // What the caller does with its answer must not reach the callee either.
+    const kept = copyOf(found)
+    scramble(found.kind === 'answer' ? found.value : found.values)
+    return kept
+  }
+}
+
+type Call = (input: unknown, options: CallOptions) => unknown
+
+function optionsOf({ manner }: Step, correlationId: string): CallOptions {
+  switch (manner.kind) {
+    case 'aborted':
+      return { correlationId, signal: AbortSignal.abort() }
+    case 'late':
+      return { correlationId, timeout: 0 }
+    case 'keyed':
+      return { correlationId, idempotencyKey: manner.key }
+    case 'plain':
+      return { correlationId }
+  }
+}
+
+async function ask(call: Call, input: unknown, options: CallOptions): Promise<Outcome> {
+  try {
+    return { kind: 'answer', value: await call(input, options) }
+  } catch (thrown) {
+    return { kind: 'failure', error: failureOf(thrown) }
+  }
+}
+
+async function read(call: Call, input: unknown, options: CallOptions, runtime: Runtime): Promise<Outcome> {
+  const values: unknown[] = []
+  let iterator: AsyncIterator<unknown> | undefined
+  try {
+    iterator = (call(input, options) as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+    for (;;) {
+      const idle = new AbortController()
+      const next = await Promise.race([iterator.next(), runtime.timers.sleep(IDLE, idle.signal).then(() => undefined)])
+      idle.abort()
+      if (next === undefined) {
+        await iterator.return?.()
+        return { kind: 'stream', values, end: 'cut' }
+      }
+      if (next.done === true) return { kind: 'stream', values, end: 'done' }
+      values.push(next.value)
+      if (values.length >= ENOUGH) {
+        await iterator.return?.()
+        return { kind: 'stream', values, end: 'left' }
+      }
+    }
+  } catch (thrown) {
+    return { kind: 'stream', values, end: failureOf(thrown) }
+  }
+}
+
+/** Changes everything in a value that can be changed. */
+export function scramble(value: unknown, seen: Set<unknown> = new Set()): void {
+  if (typeof value !== 'object' || value === null || seen.has(value) || Object.isFrozen(value)) return
+  seen.add(value)
+  if (value instanceof Date) value.setTime(86_400_000)
+  else if (value instanceof Uint8Array) value.fill(255)
+  else if (value instanceof Map) {
+    for (const part of value.values()) scramble(part, seen)
+    value.clear()
+  } else if (value instanceof Set) {
+    for (const part of value) scramble(part, seen)
+    value.clear()
+  } else if (Array.isArray(value)) {
+    for (const part of value) scramble(part, seen)
+    value.length = 0
+  } else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
+    for (const key of Object.keys(value)) {
+      const described = Object.getOwnPropertyDescriptor(value, key)!
+      if (!('value' in described)) continue
+      scramble(described.value, seen)
+      if (described.configurable === true) delete (value as Record<string, unknown>)[key]
+    }
+    ;(value as Record<string, unknown>)['scrambled'] = true
+  }
+}

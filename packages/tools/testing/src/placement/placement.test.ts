@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Route, Transport } from 'dure/call'
+import { CallError, command, contract, query } from 'dure/contract'
+import { service, system, type System } from 'dure/service'
+import { z } from 'zod'
+import { copyOf } from '../arbitrary/arbitrary.ts'
+import { checkPlacement, describeReport, placements, type Placement } from './placement.ts'
+import { hostile } from './hostile.test-support.ts'
+
+const HOSTILE = new URL('hostile.test-support.ts', import.meta.url)
+
+/** Together, but on a road that changes what it carries. */
+function broken(change: (route: Route, operation: string) => Route): Placement {
+  return {
+    name: 'on a broken road',
+    open: async (world) => {
+      const copy = await placements.together.open(world)
+      const transport: Transport = { route: (target) => change(copy.transport.route(target), target.operation) }
+      return { ...copy, transport }
+    },
+  }
+}
+
+const answers = (change: (value: unknown) => unknown): Placement =>
+  broken((route) => ({ ...route, call: (input, context) => route.call(input, context).then(change) }))
+
+const Shop = contract('shop', {
+  version: '1.0.0',
+  owner: 'tests',
+  operations: {
+    find: query({
+      input: z.object({ id: z.int(), at: z.date() }),
+      output: z.object({ id: z.int(), at: z.date(), note: z.string().optional() }),
+    }),
+    put: command({ input: z.object({ key: z.enum(['a', 'b']), amount: z.int().min(0) }) }),
+    total: query({ input: z.object({ key: z.enum(['a', 'b']) }), output: z.int() }),
+    label: query({ output: z.string() }),
+  },
+})
+
+const shop = (): System => {
+  const amounts = new Map<string, number>()
+  return system('shop', {
+    services: [
+      service(Shop, {
+        handlers: {
+          find: ({ id, at }) => ({ id, at, note: id > 5 ? 'large' : undefined }),
+          put: ({ key, amount }) => void amounts.set(key, (amounts.get(key) ?? 0) + amount),
+          total: ({ key }) => amounts.get(key) ?? 0,
+          label: () => 'fixed',
+        },
+      }),
+    ],
+  })
+}
+
+test('hostile values come out the same over sockets and in another process, or are refused alike', async () => {
+  const report = await checkPlacement({ system: hostile, file: HOSTILE, name: 'hostile', runs: 12, seed: 7 })
+  assert.ok(report.ok, describeReport(report))
+  assert.deepEqual(report.placements, ['together', 'over a Unix socket', 'over TCP', 'in another process'])
+  for (const { operation, calls, answered } of report.services[0]!.operations) {
+    assert.equal(calls, 12)
+    assert.ok(operation === 'failing' ? answered === 0 : answered > 0, `${operation}: ${answered} answered`)
+  }
+  assert.ok(report.probes.asked > 80)
+})
+
+test('a date that becomes a text is found and made as small as it can be', async () => {
+  const road = answers((value) => (typeof value === 'object' ? (JSON.parse(JSON.stringify(value)) as unknown) : value))
+  const report = await checkPlacement({ system: shop, placements: [road], runs: 10, probes: false })
+  assert.equal(report.ok, false)
+  const [found, ...others] = report.services[0]!.operations.flatMap((row) => row.findings)
+  assert.deepEqual(others, [])
+  assert.equal(found!.operation, 'find')
+  assert.equal(found!.difference.path, '.value.at')
+  assert.deepEqual(found!.steps, [
+    { service: 'shop', operation: 'find', input: { id: 0, at: new Date(0) }, manner: { kind: 'plain' } },
+  ])
+  assert.equal(found!.repeats, true)
+  const text = describeReport(report)
+  assert.match(text, /^shop +1 difference; 40 calls, \d+ answered$/m)
+  assert.match(text, /^shop\.find differs on a broken road: Date and string at \.value\.at$/m)
+  assert.match(text, /^ {2}call shop\.find: \{ id: 0, at: 1970-01-01T00:00:00\.000Z \}$/m)
+  assert.match(text, /Placement changes behaviour\.$/)
+  for (const line of text.split('\n')) assert.ok(line.length <= 80, line)
+})
+
+test('a difference that only some inputs show is found at its edge', async () => {
+  // Absent here, `undefined` there.
+  const road = answers((value) => {
+    if (typeof value === 'object' && value !== null && 'note' in value && value.note === undefined) delete value.note
+    return value
+  })
+  const report = await checkPlacement({ system: shop, placements: [road], runs: 10, probes: false })
+  const found = report.services[0]!.operations.flatMap((row) => row.findings)[0]!
+  assert.equal(found.difference.path, '.value.note')
+  assert.equal(found.difference.what, 'one is there, the other is not')
+  const large = answers((value) => {
+    if (typeof value === 'object' && value !== null && 'note' in value && value.note === 'large') value.note = 'LARGE'
+    return value
+  })
+  const second = await checkPlacement({ system: shop, placements: [large], runs: 30, probes: false })
+  assert.deepEqual(second.services[0]!.operations.flatMap((row) => row.findings)[0]!.steps[0]!.input, { id: 6, at: new Date(0) })
+})
+
+test('a call that is carried twice is found in the state it leaves, with the calls that lead to it', async () => {
+  const road = broken((route, operation) => {
+    const twice: Route['call'] = async (input, context) => {
+      const kept = copyOf(input)
+      await route.call(input, context)
+      return await route.call(kept, context)
+    }
+    return operation === 'put' ? { ...route, call: twice } : route
+  })
+  const report = await checkPlacement({ system: shop, placements: [road], runs: 10, probes: false })
+  const found = report.services[0]!.operations.flatMap((row) => row.findings)
+  assert.deepEqual(
+    found.map(({ operation }) => operation),
+    ['total'],
+  )
+  const { steps, together, other } = found[0]!
+  assert.deepEqual(
+    steps.map(({ operation, input }) => [operation, input]),
+    [
+      ['put', { key: (steps[0]!.input as { key: string }).key, amount: 1 }],
+      ['total', { key: (steps[0]!.input as { key: string }).key }],
+    ],
+  )
+  assert.deepEqual(
+    [together, other],
+    [
+      { kind: 'answer', value: 1 },
+      { kind: 'answer', value: 2 },
+    ],
+  )
+})
+
+test('errors, identity, lost answers and streams that run ahead are found as well', async () => {
+  const other: Readonly<Record<string, Placement>> = {
+    'other words': broken((route) => ({
+      ...route,
+      call: (input, context) =>
+        route.call(input, context).catch((error: unknown) => {
+          if (error instanceof CallError) throw new CallError(error.code, `${error.message}.`, { details: error.details })
+          throw error
+        }),
+    })),
+    'no copies': broken((route) => {
+      let last: unknown
+      return { ...route, call: async (input, context) => (last ??= await route.call(input, context)) }
+    }),
+  }
+  for (const [name, placement] of Object.entries(other)) {
+    const report = await checkPlacement({ system: shop, placements: [placement], runs: 12, attempts: 20, probes: false })
+    assert.equal(report.ok, false, name)
+  }
+  const deaf = broken((route) => ({
+    ...route,
+    call: (input, context) => route.call(input, { ...context, cancellation: undefined, deadline: context.sentAt + 300 }),
+  }))
+  const report = await checkPlacement({ system: shop, placements: [deaf], runs: 0 })
+  const probes = report.probes.findings.map(({ probe }) => probe)
+  for (const probe of ['a signal that fires during the call', 'what a handler knows of its call'])
+    assert.ok(probes.includes(probe), `${probe}: not found among ${probes.join(', ')}`)
+  assert.match(describeReport(report), /Probe "a signal that fires during the call" differs on a broken road/)
+})
+
+test('what is never the same twice is compared by itself first, and said', async () => {
+  let made = 0
+  const chancy = (): System =>
+    system('chancy', {
+      services: [
+        service(
+          contract('chancy', {
+            version: '1.0.0',
+            owner: 'tests',
+            operations: { next: query({ output: z.object({ id: z.int(), fixed: z.literal('f') }) }) },
+          }),
+          { handlers: { next: () => ({ id: made++, fixed: 'f' as const }) } },
+        ),
+      ],
+    })
+  const report = await checkPlacement({ system: chancy, placements: [placements.unix], runs: 5, probes: false })
+  assert.equal(report.ok, true, describeReport(report))
+  assert.deepEqual(report.services[0]!.operations[0]!.varying, ['.value.id'])
+  assert.match(describeReport(report), /not compared, as they vary by themselves: next\.value\.id/)
+})
+
+test('the same seed asks the same', async () => {
+  const options = { system: shop, placements: [], runs: 10, seed: 3, probes: false } as const
+  assert.deepEqual(await checkPlacement(options), await checkPlacement(options))
+})
+
+test('a system that no other process can find is refused there', async () => {
+  await assert.rejects(
+    checkPlacement({ system: shop, placements: [placements.process], runs: 1, probes: false }),
+    /^TypeError: Cannot place the system in another process: no file says where it is; give "file"$/,
+  )
+  await assert.rejects(
+    checkPlacement({ system: shop, placements: [placements.process], file: HOSTILE, name: 'missing', runs: 1, probes: false }),
+    /exports no "missing"/,
+  )
+})

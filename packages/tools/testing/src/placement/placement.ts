@@ -1,0 +1,26 @@
+/**
+ * Placement never changes behaviour: proven on a system's own contracts. The same calls, with inputs generated from the
+ * contracts' schemas, go to copies of the system placed in different ways, and everything a caller can learn is compared.
+ */
+import { together, type Placement } from './copies.ts'
+import { inAnotherProcess } from './processes.ts'
+import { overTcp, overUnixSocket } from './sockets.ts'
+
+export { checkPlacement } from './check.ts'
+export { placementSuite } from './suite.ts'
+export { describeReport } from './report.ts'
+export type { CheckPlacementOptions, Finding, OperationReport, PlacementReport, ServiceReport } from './check.ts'
+export type { Copy, CopyWorld, Placement, SteppedRuntime, SystemFile } from './copies.ts'
+export type { Difference } from './difference.ts'
+export type { Failure, Outcome } from './outcome.ts'
+export type { ProbeFinding } from './probes.ts'
+export type { Manner, Step } from './step.ts'
+export { differenceOf } from './difference.ts'
+
+/** The placements there are. Each is compared with `together`, the one process that a system starts as. */
+export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'process', Placement>> = Object.freeze({
+  together,
+  unix: overUnixSocket,
+  tcp: overTcp,
+  process: inAnotherProcess,
+})

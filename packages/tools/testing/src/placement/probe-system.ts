@@ -1,0 +1,175 @@
+/** A system whose only service does everything that a handler should not do, and says what it went through. */
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import { CallError, command, contract, DeclaredError, error, query, stream, type AnyContract } from 'dure/contract'
+import { service, system, type System } from 'dure/service'
+import { z } from 'zod'
+import { scramble } from './perform.ts'
+
+const Declared = error('DECLARED', {
+  data: z.object({ at: z.date(), big: z.bigint(), map: z.map(z.string(), z.date()), maybe: z.string().optional() }),
+  status: 'NOT_FOUND',
+  message: ({ big }) => `Declared with ${big}`,
+})
+const Bare = error('BARE')
+const Undeclared = error('UNDECLARED')
+
+const name = z.string()
+const definition = contract('probe', {
+  version: '1.0.0',
+  owner: 'testing',
+  operations: {
+    echo: query({ input: z.unknown(), output: z.unknown() }),
+    spoil: query({ input: z.unknown(), output: z.string() }),
+    held: query({ output: z.unknown() }),
+    refuse: query({ input: name, output: z.unknown(), errors: { Declared, Bare } }),
+    produce: query({ input: name, output: z.unknown() }),
+    wait: query({ input: z.object({ name, ms: z.number() }), output: name, deadline: 20_000 }),
+    never: query({ input: name, deadline: 20_000 }),
+    context: query({ output: z.unknown() }),
+    note: command({ input: z.number(), output: z.number() }),
+    seen: query({ output: z.array(z.string()) }),
+    count: stream({
+      input: z.object({ name, to: z.number(), ms: z.number().default(0), fails: z.string().optional() }),
+      output: z.number(),
+    }),
+    repeat: stream({ input: z.unknown(), output: z.unknown() }),
+    silent: stream({ input: name, output: z.number() }),
+  },
+})
+/** Probes call by name, and look at what comes back as unknown. */
+export const Probe: AnyContract = definition
+
+class OwnError extends Error {
+  readonly extra = { kept: 'inside' }
+}
+class Point {
+  readonly x = 1
+}
+
+/** Everything a handler may throw. */
+const thrown: Readonly<Record<string, () => unknown>> = {
+  'a string': () => 'a string',
+  undefined: () => undefined,
+  null: () => null,
+  'an object': () => ({ code: 'NOT_FOUND', message: 'not really' }),
+  'an Error': () => new Error('secret: password 1234'),
+  'an error of its own class': () => new OwnError('inside'),
+  'an AbortError of its own': () => new DOMException('not of this call', 'AbortError'),
+  'a declared error': () => Declared({ at: new Date(7), big: 9n, map: new Map([['k', new Date(8)]]), maybe: undefined }),
+  'a declared error without data': () => Bare(),
+  'a declared error with wrong data': () => Declared({ at: 'never' } as never),
+  'a declared error with a message of its own': () =>
+    new DeclaredError({ code: 'BARE', data: undefined, status: 'INTERNAL', message: 'in other words' }),
+  'an error of another contract': () => Undeclared(),
+  'a CallError': () => new CallError('ABORTED', 'A concurrent change got in the way'),
+  'a CallError with details': () =>
+    new CallError('OUT_OF_RANGE', 'Too far', {
+      details: { at: new Date(1), big: 2n, map: new Map([[1, new Set([-0])]]), gone: undefined },
+    }),
+  'a CallError with a cause': () => new CallError('INTERNAL', 'Because', { cause: new Error('of this') }),
+  'a CallError with details that cannot travel': () =>
+    new CallError('DATA_LOSS', 'Gone', { details: { call: () => 1, point: new Point() } }),
+  'a CallError with a class in its details': () => new CallError('DATA_LOSS', 'Gone', { details: { point: new Point() } }),
+  'a CallError with a Buffer in its details': () => new CallError('DATA_LOSS', 'Gone', { details: { bytes: Buffer.from('ab') } }),
+}
+export const THROWN: readonly string[] = Object.keys(thrown)
+
+/** Answers that the contract allows and the road does not. */
+const produced: Readonly<Record<string, () => unknown>> = {
+  'a class instance': () => ({ point: new Point() }),
+  'a function': () => () => 1,
+  'a cycle': () => {
+    const cycle: unknown[] = []
+    cycle.push(cycle)
+    return cycle
+  },
+  'an invalid date': () => new Date(NaN),
+  'a promise in an object': () => ({ later: Promise.resolve(1) }),
+  'a frozen object': () => Object.freeze({ a: Object.freeze([1]) }),
+  nothing: () => undefined,
+  'a Buffer': () => Buffer.from('from a pool'),
+  // oxlint-disable-next-line unicorn/no-thenable -- what it is here for
+  'a thenable': () => ({ then: (resolve: (value: unknown) => void) => resolve('what it resolved to') }),
+}
+export const PRODUCED: readonly string[] = Object.keys(produced)
+
+/** A system with a memory of its own: made anew for every copy. */
+export function probeSystem(): System {
+  const seen: string[] = []
+  const held = { count: 0, list: [1], when: new Date(5), map: new Map([['k', 'v']]) }
+  const told = (text: string, signal: AbortSignal): void => {
+    signal.addEventListener('abort', () => seen.push(`${text} ended: ${(signal.reason as Error).name}`), { once: true })
+  }
+  return system('probes', {
+    services: [
+      service(definition, {
+        handlers: {
+          echo: (input) => input,
+          spoil: (input) => {
+            scramble(input)
+            return 'spoilt'
+          },
+          held: () => {
+            held.count++
+            // After it was answered, so that only a copy can stay what it was.
+            void turn().then(() => held.list.push(held.count))
+            return held
+          },
+          refuse: async (what) => {
+            if (!what.startsWith('at once: ')) await turn()
+            throw thrown[what.replace('at once: ', '')]!()
+          },
+          produce: (what) => produced[what]!(),
+          wait: async ({ name, ms }, { signal }) => {
+            seen.push(`${name} began`)
+            told(name, signal)
+            await sleep(ms, undefined, { signal })
+            return name
+          },
+          never: (text: string, { signal }) => {
+            seen.push(`${text} began`)
+            told(text, signal)
+            return new Promise<never>(() => {})
+          },
+          context: (_input, { deadline, clock, caller, correlationId, causationId, traceparent, idempotencyKey, signal }) => ({
+            left: deadline - clock.monotonic(),
+            caller,
+            correlationId,
+            causationId,
+            traceparent,
+            idempotencyKey,
+            aborted: signal.aborted,
+          }),
+          note: (n) => {
+            seen.push(`note ${n}`)
+            return n
+          },
+          seen: () => seen,
+          count: async function* ({ name, to, ms, fails }, { signal }) {
+            told(name, signal)
+            try {
+              for (let n = 1; n <= to; n++) {
+                if (ms > 0) await sleep(ms)
+                seen.push(`${name} made ${n}`)
+                yield n
+              }
+              if (fails !== undefined) throw thrown[fails]!()
+            } finally {
+              seen.push(`${name} let go`)
+            }
+          },
+          repeat: async function* (input) {
+            yield input
+            yield input
+          },
+          // oxlint-disable-next-line require-yield -- a stream that never says anything
+          silent: async function* (text, { signal }) {
+            told(text, signal)
+            seen.push(`${text} began`)
+            await new Promise(() => {})
+          },
+        },
+      }),
+    ],
+  })
+}

@@ -1,0 +1,277 @@
+/**
+ * What no contract's inputs can ask: who sees whose changes, what is made of whatever is thrown, how calls and streams
+ * end. Every probe is an experiment that comes to an observation; the law says what it must be, or at least that it is
+ * the same under every placement.
+ */
+import type { CallOptions } from 'dure/call'
+import { realRuntime } from 'dure/runtime'
+import { differenceOf } from './difference.ts'
+import { failureOf } from './outcome.ts'
+import { scramble } from './perform.ts'
+import { PRODUCED, THROWN } from './probe-system.ts'
+
+export type Probing = {
+  readonly name: string
+  /** What it must come to, where the law says so. */
+  readonly must?: unknown
+  readonly run: (probe: Calls) => Promise<unknown>
+}
+
+export type Calls = {
+  readonly call: (operation: string, input?: unknown, options?: CallOptions) => Promise<unknown>
+  readonly stream: (operation: string, input?: unknown, options?: CallOptions) => AsyncIterable<unknown>
+  /** Calls something that the service does not have. */
+  readonly stray: () => Promise<unknown>
+  /** What the service went through, of one name, once it contains `until`. */
+  readonly seen: (name: string, until?: string) => Promise<readonly string[]>
+}
+
+const { timers } = realRuntime()
+export const pause = (ms: number): Promise<void> => timers.sleep(ms)
+export const caught = (work: Promise<unknown>): Promise<unknown> => work.then((value) => ({ value }), failureOf)
+/** Long enough to arrive, short enough to be waited for. */
+const SHORT = 80
+
+async function readAll(stream: AsyncIterable<unknown>, most: number = Infinity): Promise<unknown> {
+  const values: unknown[] = []
+  try {
+    for await (const value of stream) if (values.push(value) >= most) break
+    return { values }
+  } catch (error) {
+    return { values, error: failureOf(error) }
+  }
+}
+
+const precious = () => ({
+  list: [1, { deep: 2 }],
+  when: new Date(3),
+  map: new Map([['k', [4]]]),
+  bytes: new Uint8Array([5]),
+  set: new Set([6n]),
+})
+
+export const probings: readonly Probing[] = [
+  {
+    name: 'the caller changes its input after the call',
+    must: precious(),
+    run: async ({ call }) => {
+      const input = precious()
+      const answer = call('echo', input)
+      scramble(input)
+      return await answer
+    },
+  },
+  {
+    name: 'the callee changes its input',
+    must: precious(),
+    run: async ({ call }) => {
+      const input = precious()
+      await call('spoil', input)
+      return input
+    },
+  },
+  {
+    name: 'the callee changes what it has answered',
+    must: { same: true },
+    run: async ({ call }) => {
+      const first = await call('held')
+      const before = structuredClone(first)
+      await call('held')
+      await pause(5)
+      return { same: differenceOf(first, before) === undefined }
+    },
+  },
+  {
+    name: 'the caller changes its answer',
+    must: { list: true, when: 5 },
+    run: async ({ call }) => {
+      scramble(await call('held'))
+      const { list, when } = (await call('held')) as { list: unknown[]; when: Date }
+      return { list: list.length > 0, when: when.getTime() }
+    },
+  },
+  {
+    // A stream begins when it is first read, so this is what it is asked for.
+    name: 'the caller changes its input before it reads the stream',
+    run: async ({ stream }) => {
+      const input = precious()
+      const values = stream('repeat', input)
+      scramble(input)
+      return await readAll(values)
+    },
+  },
+  {
+    name: 'a stream gives one object twice, and its reader changes the first',
+    must: { first: true, second: precious() },
+    run: async ({ stream }) => {
+      const [first, second] = ((await readAll(stream('repeat', precious()))) as { values: unknown[] }).values
+      scramble(first)
+      return { first: first !== second, second }
+    },
+  },
+  {
+    name: 'one object in two places of a value',
+    must: { same: false },
+    run: async ({ call }) => {
+      const one = { a: 1 }
+      const { left, right } = (await call('echo', { left: one, right: one })) as Record<string, unknown>
+      return { same: left === right }
+    },
+  },
+  ...THROWN.flatMap((what) => [
+    { name: `the handler throws ${what}`, run: ({ call }: Calls) => caught(call('refuse', what)) },
+    { name: `the handler throws ${what}, at once`, run: ({ call }: Calls) => caught(call('refuse', `at once: ${what}`)) },
+    {
+      name: `a stream throws ${what} after two values`,
+      run: ({ stream }: Calls) => readAll(stream('count', { name: 'failing', to: 2, fails: what })),
+    },
+  ]),
+  ...PRODUCED.map((what) => ({
+    name: `the handler answers with ${what}`,
+    run: ({ call }: Calls) => caught(call('produce', what)),
+  })),
+  { name: 'an operation that is not there', run: ({ stray }) => caught(stray()) },
+  {
+    name: 'a signal that has fired before the call',
+    run: async ({ call, seen }) => [
+      await caught(call('wait', { name: 'gone before', ms: 5_000 }, { signal: AbortSignal.abort() })),
+      await seen('gone before'),
+    ],
+  },
+  {
+    name: 'a signal that fires during the call',
+    run: async ({ call, seen }) => {
+      const leaving = new AbortController()
+      const answer = caught(call('wait', { name: 'gone during', ms: 5_000 }, { signal: leaving.signal }))
+      await seen('gone during', 'began')
+      leaving.abort()
+      return [await answer, await seen('gone during', 'ended')]
+    },
+  },
+  {
+    name: 'a deadline shorter than the handler',
+    run: async ({ call, seen }) => [
+      await caught(call('wait', { name: 'too long', ms: 5_000 }, { timeout: SHORT })),
+      await seen('too long', 'ended'),
+    ],
+  },
+  {
+    name: 'no time left',
+    run: async ({ call, seen }) => [await caught(call('wait', { name: 'late', ms: 0 }, { timeout: 0 })), await seen('late')],
+  },
+  {
+    name: 'a handler that never ends',
+    run: async ({ call, seen }) => [await caught(call('never', 'never', { timeout: SHORT })), await seen('never', 'ended')],
+  },
+  {
+    name: 'what a handler knows of its call',
+    run: async ({ call }) => {
+      const known = (await call('context', undefined, { timeout: 4_000, correlationId: 'c 1', idempotencyKey: 'k 1' })) as {
+        left: number
+      }
+      return { ...known, left: known.left > 3_000 && known.left <= 4_000 }
+    },
+  },
+  {
+    name: 'two hundred calls at once arrive in order',
+    run: async ({ call, seen }) => [
+      await Promise.all(Array.from({ length: 200 }, (_, n) => call('note', n))),
+      await seen('note', 'note 199'),
+    ],
+  },
+  {
+    name: 'answers that overtake each other find their calls',
+    must: ['30', '20', '10', '0'],
+    run: async ({ call }) => await Promise.all([30, 20, 10, 0].map((ms) => call('wait', { name: String(ms), ms }))),
+  },
+  {
+    name: 'a stream of a thousand values',
+    must: { values: Array.from({ length: 1_000 }, (_, i) => i + 1) },
+    run: ({ stream }) => readAll(stream('count', { name: 'thousand', to: 1_000 })),
+  },
+  {
+    name: 'a stream without values',
+    must: { values: [] },
+    run: ({ stream }) => readAll(stream('count', { name: 'empty', to: 0 })),
+  },
+  {
+    name: 'a stream with wrong input',
+    run: ({ stream }) => readAll(stream('count', { name: 1 })),
+  },
+  {
+    name: 'a stream left early lets its handler go',
+    run: async ({ stream, seen }) => [
+      await readAll(stream('count', { name: 'left', to: 1_000_000 }), 3),
+      (await seen('left', 'let go')).filter((text) => !text.includes('made')),
+    ],
+  },
+  {
+    name: 'a stream is not made far ahead of its reader',
+    must: { within: true },
+    run: async ({ stream, seen }) => {
+      const iterator = stream('count', { name: 'slow', to: 1_000_000 })[Symbol.asyncIterator]()
+      await iterator.next()
+      await pause(50)
+      const made = (await seen('slow')).length
+      await iterator.return?.()
+      return { within: made < 1_000 }
+    },
+  },
+  {
+    name: 'a stream past its deadline',
+    run: async ({ stream, seen }) => [
+      await readAll(stream('silent', 'silent', { timeout: SHORT })),
+      await seen('silent', 'ended'),
+    ],
+  },
+  {
+    name: 'a stream with no time left',
+    run: async ({ stream, seen }) => [await readAll(stream('silent', 'hasty', { timeout: 0 })), await seen('hasty')],
+  },
+  {
+    name: 'a signal that fires during a stream',
+    run: async ({ stream, seen }) => {
+      const leaving = new AbortController()
+      const read = readAll(stream('silent', 'leaving', { signal: leaving.signal }))
+      await seen('leaving', 'began')
+      leaving.abort()
+      return [await read, await seen('leaving', 'ended')]
+    },
+  },
+  {
+    name: 'a signal that has fired before a stream',
+    run: async ({ stream, seen }) => [
+      await readAll(stream('silent', 'gone', { signal: AbortSignal.abort() })),
+      await seen('gone'),
+    ],
+  },
+  {
+    name: 'a stream that is over stays over',
+    run: async ({ stream }) => {
+      const iterator = stream('count', { name: 'over', to: 1 })[Symbol.asyncIterator]()
+      return [await iterator.next(), await iterator.next(), await iterator.next(), await iterator.return?.()]
+    },
+  },
+  {
+    name: 'a stream that failed is over',
+    run: async ({ stream }) => {
+      const iterator = stream('count', { name: 'broken', to: 0, fails: 'an Error' })[Symbol.asyncIterator]()
+      return [await caught(iterator.next()), await iterator.next(), await iterator.return?.()]
+    },
+  },
+  {
+    name: 'a text of two million characters',
+    run: async ({ call }) => ((await call('echo', 'ü'.repeat(2_000_000))) as string).length,
+  },
+  { name: 'a text with half a character', must: 'a\ud800b', run: ({ call }) => call('echo', 'a\ud800b') },
+  {
+    name: 'a hundred thousand items',
+    run: async ({ call }) =>
+      (
+        (await call(
+          'echo',
+          Array.from({ length: 100_000 }, (_, i) => ({ i })),
+        )) as unknown[]
+      ).length,
+  },
+]

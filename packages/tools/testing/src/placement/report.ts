@@ -1,0 +1,106 @@
+import { inspect } from 'node:util'
+import type { Finding, OperationReport, PlacementReport } from './check.ts'
+import type { Outcome } from './outcome.ts'
+import type { Step } from './step.ts'
+
+/** A report as text, for a terminal `width` columns wide. Default 80. */
+export function describeReport(report: PlacementReport, width: number = 80): string {
+  const { placements, services, probes, system, runs, seed } = report
+  const lines: string[] = []
+  lines.push(...fold(`${system}: ${placements.join(', ')}; ${runs} calls of each operation, seed ${seed}`, width), '')
+  const name = Math.max(...services.map(({ service }) => service.length), 'any contract'.length)
+  for (const { service, operations } of services) {
+    const [calls, answered] = [sum(operations, (row) => row.calls), sum(operations, (row) => row.answered)]
+    const wrong = operations.flatMap((row) => row.findings).length
+    const verdict = wrong === 0 ? 'equal' : wrong === 1 ? '1 difference' : `${wrong} differences`
+    lines.push(...fold(`${service.padEnd(name)}  ${verdict}; ${calls} calls, ${answered} answered`, width, name + 2))
+    const varying = operations.flatMap((row) => row.varying.map((path) => `${row.operation}${path}`))
+    if (varying.length > 0)
+      lines.push(...fold(`${''.padEnd(name)}  not compared, as they vary by themselves: ${varying.join(', ')}`, width, name + 2))
+  }
+  if (probes.asked > 0) {
+    const wrong = probes.findings.length
+    const verdict = wrong === 0 ? 'equal' : wrong === 1 ? '1 difference' : `${wrong} differences`
+    lines.push(`${'any contract'.padEnd(name)}  ${verdict}; ${probes.asked} probes`)
+  }
+  for (const { operations } of services)
+    for (const row of operations) for (const found of row.findings) lines.push('', ...describeFinding(found, width))
+  for (const { probe, placement, difference } of probes.findings) {
+    lines.push('', ...fold(`Probe "${probe}" differs ${placement}: ${difference.what}${at(difference.path)}`, width))
+    lines.push(...shown('together', difference.left, width), ...shown(placement, difference.right, width))
+  }
+  lines.push('', report.ok ? 'No difference found: placement does not change behaviour.' : 'Placement changes behaviour.')
+  return lines.join('\n')
+}
+
+function describeFinding(found: Finding, width: number): string[] {
+  const { service, operation, placement, difference, steps } = found
+  const lines = fold(`${service}.${operation} differs ${placement}: ${difference.what}${at(difference.path)}`, width)
+  for (const step of steps) lines.push(...shown(`call ${step.service}.${step.operation}${mannerOf(step)}`, step.input, width))
+  lines.push(...shown('together', said(found.together), width), ...shown(placement, said(found.other), width))
+  if (!found.repeats)
+    lines.push(
+      ...fold(
+        'It did not happen again from a fresh start: chance, time or memory outside the database may be at work.',
+        width,
+        2,
+        '  ',
+      ),
+    )
+  return lines
+}
+
+const at = (path: string): string => (path === '' ? '' : ` at ${path}`)
+
+function mannerOf({ manner }: Step): string {
+  switch (manner.kind) {
+    case 'plain':
+      return ''
+    case 'aborted':
+      return ' (given up before it was sent)'
+    case 'late':
+      return ' (sent with no time left)'
+    case 'keyed':
+      return ` (idempotency key "${manner.key}")`
+  }
+}
+
+/** An outcome without what says nothing. */
+function said(outcome: Outcome): unknown {
+  if (outcome.kind === 'answer') return outcome.value
+  if (outcome.kind === 'failure') return short(outcome.error)
+  if (outcome.kind === 'silence') return 'no answer and no error, long after the deadline'
+  return { values: outcome.values, end: typeof outcome.end === 'string' ? outcome.end : short(outcome.end) }
+}
+
+function short(failure: object): unknown {
+  return Object.fromEntries(
+    Object.entries(failure).filter(([key, value]) => value !== undefined && !(key === 'fields' && isEmpty(value))),
+  )
+}
+
+const isEmpty = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.keys(value).length === 0
+
+function shown(label: string, value: unknown, width: number): string[] {
+  const text = inspect(value, { depth: 8, breakLength: width - 6, maxArrayLength: 20, maxStringLength: 200, sorted: false })
+  const [first = '', ...rest] = text.split('\n').flatMap((line) => fold(line, width - 4))
+  if (rest.length === 0 && label.length + first.length + 4 <= width) return [`  ${label}: ${first}`]
+  return [`  ${label}:`, `    ${first}`, ...rest.map((line) => `    ${line}`)]
+}
+
+/** Breaks a line at spaces, or anywhere when there is none. */
+function fold(text: string, width: number, indent: number = 0, first: string = ''): string[] {
+  const lines: string[] = []
+  let rest = first + text
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width)
+    const cut = space > indent ? space : width
+    lines.push(rest.slice(0, cut).trimEnd())
+    rest = ' '.repeat(indent) + rest.slice(cut).trimStart()
+  }
+  return [...lines, rest]
+}
+
+function sum(rows: readonly OperationReport[], of: (row: OperationReport) => number): number {
+  return rows.reduce((total, row) => total + of(row), 0)
+}

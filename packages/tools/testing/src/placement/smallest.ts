@@ -1,0 +1,95 @@
+import type fc from 'fast-check'
+import { compare, type Bench } from './bench.ts'
+import type { Placement } from './copies.ts'
+import type { Difference } from './difference.ts'
+import type { Outcome } from './outcome.ts'
+import type { Made, Step } from './step.ts'
+
+type Shown = {
+  readonly difference: Difference
+  readonly steps: readonly Step[]
+  readonly together: Outcome
+  readonly other: Outcome
+}
+
+/**
+ * Makes a difference as small as it can be: first fewer calls, each attempt on fresh copies; then smaller inputs, the
+ * way fast-check makes them smaller. Undefined when it does not happen again from a fresh start.
+ */
+export async function smallest(options: {
+  readonly bench: Bench
+  readonly placement: Placement
+  /** All calls since a fresh start; the last one was answered differently. */
+  readonly history: readonly Made[]
+  readonly attempts: number
+  readonly varying: ReadonlySet<string>
+}): Promise<Shown | undefined> {
+  const { bench, placement, history, varying } = options
+  let attempts = options.attempts
+
+  const fresh = async (steps: readonly Step[]): Promise<Shown | undefined> => {
+    attempts--
+    const pair = await bench.pair(placement)
+    try {
+      for (const [at, step] of steps.entries()) {
+        const [left, right] = await pair.ask(step)
+        const difference = compare(left, right, varying)
+        if (difference !== undefined) return { difference, steps: steps.slice(0, at + 1), together: left, other: right }
+      }
+      return undefined
+    } finally {
+      await pair.stop()
+    }
+  }
+  const stepsOf = (made: readonly Made[]): Step[] => made.map(({ value }) => value.value)
+
+  // Most differences need no history.
+  let kept = history.slice(-1)
+  let shown = await fresh(stepsOf(kept))
+  if (shown === undefined) {
+    kept = [...history]
+    shown = await fresh(stepsOf(kept))
+    if (shown === undefined) return undefined
+    kept = kept.slice(0, shown.steps.length)
+    for (let size = Math.ceil(kept.length / 2); size >= 1 && attempts > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+      for (let from = Math.max(0, kept.length - 1 - size); attempts > 0; from -= size) {
+        const start = Math.max(0, from)
+        const fewer = [...kept.slice(0, start), ...kept.slice(Math.min(start + size, kept.length - 1))]
+        const found = fewer.length < kept.length ? await fresh(stepsOf(fewer)) : undefined
+        if (found !== undefined) {
+          kept = fewer.slice(0, found.steps.length)
+          shown = found
+        }
+        if (start === 0) break
+      }
+    }
+  }
+
+  // One call without a history leaves little behind, so all attempts at it can use the same two copies.
+  const warm = kept.length === 1 ? await bench.pair(placement) : undefined
+  const differs = async (made: readonly Made[]): Promise<boolean> => {
+    if (warm === undefined) return (await fresh(stepsOf(made))) !== undefined
+    attempts--
+    const [left, right] = await warm.ask(made[0]!.value.value)
+    return compare(left, right, varying) !== undefined
+  }
+  try {
+    for (let at = kept.length - 1; at >= 0; at--) {
+      for (let smaller = true; smaller;) {
+        smaller = false
+        const { arbitrary, value } = kept[at]!
+        for (const candidate of arbitrary.shrink(value.value_, value.context)) {
+          if (attempts <= 0) break
+          const attempt = kept.with(at, { arbitrary, value: candidate as fc.Value<Step> })
+          if (!(await differs(attempt))) continue
+          kept = attempt
+          smaller = true
+          break
+        }
+      }
+    }
+  } finally {
+    await warm?.stop()
+  }
+  return (await fresh(stepsOf(kept))) ?? shown
+}

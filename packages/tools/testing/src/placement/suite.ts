@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkPlacement, type CheckPlacementOptions } from './check.ts'
+import { describeReport } from './report.ts'
+
+/** `checkPlacement` as a test of `node:test`, with one test inside for each service: fails with the report. */
+export function placementSuite(options: CheckPlacementOptions): void {
+  void test('placement does not change behaviour', async (context) => {
+    const report = await checkPlacement(options)
+    for (const { service, operations } of report.services)
+      await context.test(service, () => {
+        const only = { ...report, services: [{ service, operations }], probes: { asked: 0, findings: [] } }
+        assert.ok(
+          operations.every((row) => row.findings.length === 0),
+          describeReport({ ...only, ok: false }),
+        )
+      })
+    await context.test('any contract', () => {
+      assert.ok(report.probes.findings.length === 0, describeReport({ ...report, services: [], ok: false }))
+    })
+  })
+}
