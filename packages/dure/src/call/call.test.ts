@@ -321,3 +321,45 @@ test('a stream ends with its deadline even while its handler sleeps, and breaks 
   await assert.rejects(failing.next(), (thrown) => OutOfStock.is(thrown))
   assert.equal(rig.gate.inside(), 0)
 })
+
+test('a stream whose caller is gone, or whose time is over, before it begins never reaches its handler', async () => {
+  let begun = 0
+  const rig = callRig({
+    operations: { ticks: stream({ output: Tick }) },
+    handlers: {
+      ticks: async function* () {
+        begun++
+        yield { n: 1 }
+        await never
+      },
+    },
+  })
+  const gone = rig.client.ticks(undefined, { signal: AbortSignal.abort() })[Symbol.asyncIterator]()
+  await assert.rejects(gone.next(), code('CANCELLED'))
+  assert.equal((await gone.next()).done, true)
+  const late = rig.client.ticks(undefined, { timeout: 0 })[Symbol.asyncIterator]()
+  await assert.rejects(late.next(), code('DEADLINE_EXCEEDED'))
+  assert.equal((await late.next()).done, true)
+  assert.equal(begun, 0)
+  assert.equal(rig.gate.inside(), 0)
+})
+
+test('details that cannot travel are left out, and code and message stay', async () => {
+  const rig = callRig({
+    operations: { at: query({}), later: query({}) },
+    handlers: {
+      at: () => {
+        throw new CallError('DATA_LOSS', 'Gone', { details: { call: () => 1 } })
+      },
+      later: async () => {
+        await Promise.resolve()
+        throw new CallError('DATA_LOSS', 'Gone', { details: { call: () => 1 } })
+      },
+    },
+  })
+  for (const call of [rig.client.at, rig.client.later])
+    await assert.rejects(call(), (thrown: CallError) => {
+      assert.deepEqual([thrown.code, thrown.message, thrown.details], ['DATA_LOSS', 'Gone', {}])
+      return true
+    })
+})

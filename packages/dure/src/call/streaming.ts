@@ -90,6 +90,10 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     }
     const call = this.#call
     this.#opened = true
+    if (call.deadline <= call.sentAt) {
+      this.#over = true
+      throw cancelledError(shared.place, 'deadline')
+    }
     if (!shared.gate.enter()) {
       this.#over = true
       const refusal = shared.gate.refusal()
@@ -98,10 +102,17 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     }
     shared.deadlines.add(this, call.deadline)
     call.cancellation?.add(this)
+    this.#throwIfEnded()
     const parsed = await shared.parseInput(this.#input)
+    this.#throwIfEnded()
     if (!parsed.ok) throw invalidInput(shared.place, parsed.issues)
     const values = shared.handler(parsed.value, shared.context(call, this.#cancellation)) as AsyncIterable<unknown>
     this.#iterator = values[Symbol.asyncIterator]()
+  }
+
+  /** The caller may have gone before the stream began, or while its input was parsed: the handler then never starts. */
+  #throwIfEnded(): void {
+    if (this.#ended !== undefined) throw this.#ended
   }
 
   #orInterrupted<T>(work: Promise<T>): Promise<T> {

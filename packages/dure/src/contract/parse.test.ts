@@ -190,3 +190,12 @@ test('an output nested too deep for the stack is refused', async () => {
   for (let i = 0; i < 100_000; i++) chain = { next: chain }
   assert.match(issues(await parserOf(Chain, 'output')(chain)), /nested more than 200/)
 })
+
+test('where no input is expected, what can travel is dropped and what cannot is refused', () => {
+  const parse = parserOf(undefined, 'input')
+  assert.deepEqual(parse(undefined), { ok: true, value: undefined })
+  assert.deepEqual(parse({ left: ['over'] }), { ok: true, value: undefined })
+  const refused = parse({ at: () => 1 }) as { ok: boolean; issues: unknown }
+  assert.equal(refused.ok, false)
+  assert.deepEqual(refused.issues, [{ path: ['at'], message: 'A function cannot travel' }])
+})

@@ -14,18 +14,23 @@ export type Parser = (value: unknown) => Parsed | Promise<Parsed>
 
 const parsers: Record<Side, WeakMap<AnySchema, Parser>> = { input: new WeakMap(), output: new WeakMap() }
 const nothing: Parsed = Object.freeze({ ok: true, value: undefined })
+const noOutput: Parser = () => nothing
+const noInput: Parser = (value) => {
+  const issue = value === undefined ? undefined : checkWire(value)
+  return issue === undefined ? nothing : { ok: false, issues: [issue] }
+}
 
 /**
  * The parser of one schema, made once. `input`: what a caller hands in must be of the wire type system, and
  * what comes out shares nothing mutable with it. `output` (also of error data and events): what comes out of
  * the schema crosses, so that is what must be of the wire type system; it shares nothing mutable with what
  * the handler keeps. Frozen values come out thawed, because they would not be frozen after a journey.
- * No schema: anything is taken and `undefined` comes out.
+ * No schema: anything that can travel is taken and `undefined` comes out.
  *
  * Errors that the schema's own refinements throw are passed on (Zod makes rejected promises of them).
  */
 export function parserOf(schema: AnySchema | undefined, side: Side): Parser {
-  if (schema === undefined) return () => nothing
+  if (schema === undefined) return side === 'input' ? noInput : noOutput
   const known = parsers[side].get(schema)
   if (known !== undefined) return known
   const parser = quicker(schema, makeParser(schema, side))
