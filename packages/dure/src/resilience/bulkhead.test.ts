@@ -74,6 +74,23 @@ test('who could not be served before the deadline is told at once', async () => 
   assert.equal(bulkhead.waiting(), 3)
 })
 
+test('the pace is learnt from many: one that took long does not scare others away', async () => {
+  const { world, bulkhead, ended, wait } = rig(1, 1_000)
+  bulkhead.enter()
+  for (let i = 0; i < 60; i++) wait(`early ${i}`, 100_000)
+  for (let i = 0; i < 40; i++) {
+    await world.advance(10)
+    bulkhead.leave()
+  }
+  await world.advance(0)
+  ended.length = 0
+  // 20 wait, each 10 ms: a turn comes after some 210 ms.
+  wait('too early', world.clock.monotonic() + 150)
+  wait('in time', world.clock.monotonic() + 300)
+  await world.advance(0)
+  assert.deepEqual(ended, ['too early late'])
+})
+
 test('a peer from which nothing comes back is found out by the time that takes', async () => {
   const { world, bulkhead, ended, wait } = rig(1, 100)
   bulkhead.enter()

@@ -103,14 +103,22 @@ function nameOf(address: Address): string {
   return address.kind === 'unix' ? address.path : address.host
 }
 
-function fakeRegistry() {
+type FakeRegistry = Registry & {
+  readonly put: (instance: Instance) => void
+  /** By name: see `add` below. */
+  readonly add: (...names: string[]) => void
+  readonly remove: (...names: string[]) => void
+}
+
+/** A registry told what to know. */
+export function fakeRegistry(): FakeRegistry {
   const instances = new Map<string, Instance>()
   const listeners = new Set<{ service: string; tell: (instances: readonly Instance[]) => void }>()
   const of = (service: string): Instance[] => [...instances.values()].filter((instance) => instance.service === service)
   const tell = (service: string): void => {
     for (const listener of listeners) if (listener.service === service) listener.tell(of(service))
   }
-  const registry: Registry & { add: (...names: string[]) => void; remove: (...names: string[]) => void } = {
+  const registry: FakeRegistry = {
     register: () => Promise.reject(new Error('not needed here')),
     instances: of,
     watch: (service, listener) => {
@@ -119,12 +127,15 @@ function fakeRegistry() {
       return { stop: () => void listeners.delete(entry) }
     },
     stop: async () => {},
+    put: (instance) => {
+      instances.set(instance.id, instance)
+      tell(instance.service)
+    },
     /** `a` is service orders in process a; `stock@a` is service stock there; `a#2` is a started again. */
     add: (...names) => {
       for (const name of names) {
         const { service, process } = parse(name)
-        instances.set(name, { service, id: name, address: at(process), version: '1.0.0' })
-        tell(service)
+        registry.put({ service, id: name, address: at(process), version: '1.0.0' })
       }
     },
     remove: (...names) => {

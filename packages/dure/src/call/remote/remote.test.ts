@@ -178,6 +178,39 @@ test('a frozen instance is left out after a few calls, nobody waits past the dea
   assert.ok(outcomes.slice(600).every(({ result }) => result === undefined || result.startsWith('ok')))
 })
 
+test('successes in between keep an instance in, however many of its calls fail', async () => {
+  const { world, call, up, process, transport } = remoteRig({ attempts: 1, ejection: { failures: 2 } })
+  up('a', 'b')
+  process('b').state = 'down'
+  for (let i = 0; i < 20; i++) {
+    process('a').script = i % 2 === 0 ? [fails('INTERNAL')] : []
+    call()
+    await world.advance(2)
+  }
+  assert.equal(process('a').received.length, 20)
+  assert.equal(transport.status().services[0]!.ejections, 0)
+})
+
+test('calls that wait for a place at an instance that is left out go elsewhere at once', async () => {
+  const { world, call, up, process, transport } = remoteRig({ concurrency: 1, queue: 10, ejection: { stalls: 1 } })
+  up('a')
+  process('a').behaviour = frozen
+  const stalled = call({ timeout: 200 })
+  await world.advance(1)
+  const waiting = Array.from({ length: 3 }, () => call({ timeout: 5_000 }))
+  up('b')
+  await world.advance(150)
+  assert.deepEqual(
+    waiting.map(({ result }) => result),
+    [undefined, undefined, undefined],
+  )
+  await world.advance(100)
+  assert.equal(stalled.result, 'DEADLINE_EXCEEDED')
+  assert.equal(transport.status().services[0]!.ejections, 1)
+  const left = waiting.filter(({ result }) => result !== 'ok b')
+  assert.ok(left.length <= 1, 'all but the one whose turn had come at that moment')
+})
+
 test('a probe is one call at a time, and a call that may be repeated is not hurt by it', async () => {
   const { world, call, up, process } = remoteRig({ ejection: { failures: 1, time: 1_000 } })
   up('a', 'b')
