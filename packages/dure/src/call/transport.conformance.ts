@@ -180,7 +180,7 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
         if (how === 'declared') throw OutOfStock({ sku: 'x', at: new Date(5), left: 2n ** 70n })
         if (how === 'bare') throw Bare()
         if (how === 'canonical') throw new CallError('NOT_FOUND', 'no such thing', { details: { id: 1, at: new Date(7) } })
-        if (how === 'text') throw 'a text' // oxlint-disable-line no-throw-literal
+        if (how === 'text') throw 'a text'
         throw new TypeError('password=1')
       },
       answers: () => ({ id: 5 }),

@@ -49,6 +49,8 @@ export class Incoming {
   readonly connection: Connection
   readonly since: number
   greeted = false
+  /** The caller knows that this side is stopping, and sends no more calls. */
+  left = false
   readonly #listener: Listener
   readonly #names: (Name | undefined)[] = []
   readonly #calls = new Map<number, ServedCall | ServedStream>()
@@ -84,8 +86,12 @@ export class Incoming {
     if (reason === 'caller') this.#calls.clear()
   }
 
+  /** Asks the caller to send no more calls. */
   leave(): void {
-    if (!this.greeted) return
+    if (!this.greeted) {
+      this.connection.close('this side is stopping')
+      return
+    }
     this.connection.writer.begin(LEAVING, 0)
     this.connection.writer.end()
     this.connection.flush()
@@ -110,6 +116,9 @@ export class Incoming {
         this.connection.writer.begin(PONG, id)
         this.connection.writer.end()
         return this.connection.flush()
+      case LEAVING:
+        this.left = true
+        return this.#listener.onIdle()
       case PONG:
         return
       default:

@@ -22,7 +22,10 @@ export type ListenSocketOptions = {
 export type SocketListener = {
   /** Where it listens. */
   readonly address: Address
-  /** Takes no new connections, tells callers to go elsewhere, and resolves when no call is under way. What still comes is served. */
+  /**
+   * Takes no new connections, asks callers to go elsewhere, and resolves when they have and no call is under way: what
+   * was sent before they knew is served. A caller that does not hear is not waited for.
+   */
   readonly drain: () => Promise<void>
   /** Ends what is under way as UNAVAILABLE and closes every connection. Idempotent. */
   readonly stop: () => Promise<void>
@@ -32,7 +35,7 @@ export type SocketListener = {
 const MOST_ROUTES = 10_000
 /** Milliseconds between two looks at all connections. */
 const LOOK = 500
-/** Milliseconds that a caller has to take the last words. */
+/** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
 const FAREWELL = 1_000
 
 /**
@@ -47,8 +50,9 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   let looking: Timer | undefined
   let stopping: Promise<void> | undefined
 
+  let deaf = false
   const busy = (): boolean => {
-    for (const { size } of connections) if (size > 0) return true
+    for (const { size, left } of connections) if (size > 0 || (!left && !deaf)) return true
     return false
   }
   const checkDrained = (): void => {
@@ -106,6 +110,10 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     drain: () => {
       void stopAccepting()
       for (const incoming of connections) incoming.leave()
+      runtime.timers.after(FAREWELL, () => {
+        deaf = true
+        checkDrained()
+      })
       return new Promise((resolve) => {
         draining.push(resolve)
         checkDrained()

@@ -130,6 +130,12 @@ export class Outgoing {
         `Call to ${to.place} was not sent: ${this.pending.size} calls are waiting on the connection; try again later`,
         { details: NOT_BEGUN },
       )
+    if (to.namedOn !== this && this.#names >= this.#limits.names)
+      return new CallError(
+        'RESOURCE_EXHAUSTED',
+        `Call to ${to.place} was not sent: ${this.#names} operations are in use on the connection`,
+        { details: NOT_BEGUN },
+      )
     if (this.connection.waiting > this.#limits.outgoing)
       return new CallError(
         'RESOURCE_EXHAUSTED',

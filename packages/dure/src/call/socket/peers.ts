@@ -61,6 +61,8 @@ function createPeer(address: Address, settings: Settings): Peer {
   let current: Outgoing | undefined
   let lastReason = 'it has not been tried'
   let again: Timer | undefined
+  // One way to an operation, however often it is asked for: it has one name on the wire.
+  const routes = new Map<string, Route>()
 
   const unreached = (place: string, why: string): CallError =>
     new CallError('UNAVAILABLE', `Call to ${place} failed: no connection to ${where}: ${why}`, { details: NOT_BEGUN })
@@ -82,7 +84,10 @@ function createPeer(address: Address, settings: Settings): Peer {
           leaving = true
           state = 'down'
           lastReason = 'the other side is stopping'
-          return
+          // Said after every call that was sent: the other side knows then that no more will come.
+          connection.writer.begin(LEAVING, 0)
+          connection.writer.end()
+          return connection.flush()
         }
         if (type === REFUSE) readHello(type, bytes, start, end)
         outgoing.receive(type, id, bytes, start, end)
@@ -146,7 +151,15 @@ function createPeer(address: Address, settings: Settings): Peer {
 
   return {
     address,
-    route: (target) => routeTo(target, reach),
+    route: (target) => {
+      const key = `${target.service}.${target.operation}`
+      let route = routes.get(key)
+      if (route === undefined) {
+        route = routeTo(target, reach)
+        routes.set(key, route)
+      }
+      return route
+    },
     state: () => state,
     pending: () => current?.pending.size ?? 0,
     stop: async () => {

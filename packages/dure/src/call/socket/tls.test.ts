@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect as connectPlain } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { CallError } from '../../contract/contract.ts'
+import type { Peer } from '../peer.ts'
+import { connect, echo, listen, until } from './rig.test-support.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'dure-tls-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+// In the words by which the test runner says loudly what was not run.
+const skip = hasOpenssl ? false : 'needs server: openssl'
+
+function openssl(...args: string[]): void {
+  const { status, stderr } = spawnSync('openssl', args, { cwd: directory, encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+}
+
+type Identity = { readonly cert: Buffer; readonly key: Buffer }
+
+function authority(name: string): { ca: Buffer; sign: (who: string) => Identity } {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj']
+  openssl('req', '-x509', ...key, `/CN=${name}`, '-days', '2', '-keyout', `${name}.key`, '-out', `${name}.crt`)
+  return {
+    ca: readFileSync(join(directory, `${name}.crt`)),
+    sign: (who) => {
+      const file = `${name}-${who}`
+      writeFileSync(join(directory, `${file}.ext`), `subjectAltName=DNS:${who}`)
+      openssl('req', ...key, `/CN=${who}`, '-keyout', `${file}.key`, '-out', `${file}.csr`)
+      openssl(
+        ...['x509', '-req', '-in', `${file}.csr`, '-CA', `${name}.crt`, '-CAkey', `${name}.key`, '-CAcreateserial'],
+        ...['-days', '2', '-extfile', `${file}.ext`, '-out', `${file}.crt`],
+      )
+      return { cert: readFileSync(join(directory, `${file}.crt`)), key: readFileSync(join(directory, `${file}.key`)) }
+    },
+  }
+}
+
+async function refused(peer: Peer): Promise<void> {
+  const error = await echo(peer, 1, 5_000).catch((failure: unknown) => failure)
+  assert.ok(error instanceof CallError && error.code === 'UNAVAILABLE', String(error))
+  await peer.stop()
+}
+
+test('TLS: calls are encrypted, and only for who the caller trusts', { skip, timeout: 30_000 }, async () => {
+  const ours = authority('ours')
+  const theirs = authority('theirs')
+  const listener = await listen({ tls: ours.sign('orders') })
+  const peer = connect(listener.address, { tls: { ca: ours.ca, servername: 'orders' } })
+  const value = { text: 'x'.repeat(200_000), at: new Date(5) }
+  assert.deepEqual(await echo(peer, value), value)
+  assert.deepEqual(await Promise.all(Array.from({ length: 200 }, (_, n) => echo(peer, n))), [...Array(200).keys()])
+  await peer.stop()
+
+  await refused(connect(listener.address, { tls: { ca: theirs.ca, servername: 'orders' } }))
+  await refused(connect(listener.address, { tls: { ca: ours.ca, servername: 'payments' } }))
+  // Who speaks without encryption is not understood, and nobody else is troubled.
+  await refused(connect(listener.address))
+  const { port } = listener.address as { port: number }
+  const stranger = connectPlain(port, '127.0.0.1')
+  stranger.on('error', () => {})
+  stranger.write('not a handshake at all, and rather long for one')
+  await until(() => stranger.destroyed)
+  const again = connect(listener.address, { tls: { ca: ours.ca, servername: 'orders' } })
+  assert.equal(await echo(again, 'still here'), 'still here')
+  await again.stop()
+  await listener.stop()
+})
+
+test('mutual TLS: callers without a certificate, or with a stranger’s, are turned away', { skip, timeout: 30_000 }, async () => {
+  const ours = authority('mutual')
+  const theirs = authority('strangers')
+  const listener = await listen({ tls: { ...ours.sign('orders'), ca: ours.ca } })
+  const trusting = { ca: ours.ca, servername: 'orders' }
+  const known = connect(listener.address, { tls: { ...trusting, ...ours.sign('web') } })
+  assert.equal(await echo(known, 'hello'), 'hello')
+  await refused(connect(listener.address, { tls: trusting }))
+  await refused(connect(listener.address, { tls: { ...trusting, ...theirs.sign('web') } }))
+  assert.equal(await echo(known, 'again'), 'again')
+  await known.stop()
+  await listener.stop()
+})
