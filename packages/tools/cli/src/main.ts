@@ -7,6 +7,8 @@ export async function main(): Promise<void> {
   const color = stdout.isTTY === true && stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   // `dure call … | head` closes the pipe: everything that was wanted has been read.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  // Loaded only where there is one.
+  const supervised = env['DURE_SUPERVISOR'] && process.connected ? (await import('dure/supervisor')).joinSupervisor() : undefined
   const shell: Shell = {
     process,
     cwd: process.cwd(),
@@ -14,7 +16,8 @@ export async function main(): Promise<void> {
     columns: stdout.columns ?? 80,
     color,
     interactive: process.stdin.isTTY === true && stderr.isTTY === true,
-    stopped,
+    stopped: supervised === undefined ? stopped : () => supervised.stopped,
+    supervised,
   }
   process.exitCode = await runCli(process.argv.slice(2), shell)
   // The channel to a parent would keep this process alive.

@@ -14,23 +14,44 @@ export type RunOptions = {
   readonly data: string
   readonly ports: readonly Port[]
   readonly log: 'json' | 'pretty'
+  /** What of it runs in this process, others running the rest; undefined: all of it. */
+  readonly part?: readonly string[] | undefined
 }
+
+export type Url = { readonly door: string; readonly url: string }
 
 /** `9000` for the only door with an address, `rest=9000` for one of several. */
 export type Port = { readonly door: string | undefined; readonly port: number }
 
 /** Runs a system in this process until somebody wants it to end, then lets it finish what is under way. */
 export async function runSystem(shell: Shell, options: RunOptions): Promise<void> {
+  // Who waits for others has nothing else that would keep the process.
+  const alive = setInterval(() => {}, 2 ** 30)
+  try {
+    await run(shell, options)
+  } finally {
+    clearInterval(alive)
+  }
+}
+
+async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
   const doors = withControl(moveDoors(system.doors, options.ports))
+  const { part } = options
+  // Everything is loaded by now: who takes the place of another goes on when that one has left.
+  await shell.supervised?.loaded()
   const write = (text: string): void => shell.process.stderr.write(text)
   const pretty = options.log === 'pretty'
   const log = pretty ? consoleLogger({ now: () => Date.now(), write, color: shell.color }) : undefined
-  const running = await begin({ ...system, doors }, { directory, ...(log === undefined ? {} : { log }) })
+  const running = await begin(
+    { ...system, doors },
+    { directory, ...(log === undefined ? {} : { log }), ...(part === undefined ? {} : { part }) },
+  )
   const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
-  if (pretty) print(shell, welcome(shell, system, file, directory, urls))
+  if (shell.supervised !== undefined) shell.supervised.ready({ urls })
+  else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part }))
   else
     write(
       `${JSON.stringify({ time: new Date().toISOString(), level: 'info', message: 'Ready', system: system.name, pid: process.pid, directory, urls })}\n`,
@@ -38,13 +59,16 @@ export async function runSystem(shell: Shell, options: RunOptions): Promise<void
 
   const reason = await shell.stopped()
   log?.info('Stopping: finishing what is under way', { reason })
-  await running.stop()
+  await running.stop({ everything: reason === ALONE })
   if (pretty) log?.info('Stopped')
   else
     write(
       `${JSON.stringify({ time: new Date().toISOString(), level: 'info', message: 'Stopped', system: system.name, reason })}\n`,
     )
 }
+
+/** Then nobody stops the processes of a split system in order. */
+const ALONE = 'its supervisor is gone'
 
 async function begin(system: System, options: Parameters<typeof start>[1]): Promise<Running> {
   try {
@@ -57,13 +81,15 @@ async function begin(system: System, options: Parameters<typeof start>[1]): Prom
   }
 }
 
-function welcome(
-  shell: Shell,
-  system: System,
-  file: string,
-  directory: string,
-  urls: readonly { readonly door: string; readonly url: string }[],
-): string {
+export function welcome(options: {
+  readonly shell: Shell
+  readonly system: System
+  readonly file: string
+  readonly directory: string
+  readonly urls: readonly Url[]
+  readonly part?: readonly string[] | undefined
+}): string {
+  const { shell, system, file, directory, urls, part } = options
   const listing = listingOf(system.name, contractsOf(system))
   const first = listing.services.flatMap((s) =>
     s.operations.filter(({ kind }) => kind === 'query').map((o) => `${s.name}.${o.name}`),
@@ -72,7 +98,7 @@ function welcome(
     first ?? listing.services.flatMap((s) => s.operations.map((o) => `${s.name}.${o.name}`))[0] ?? 'service.operation'
   return [
     '',
-    `${paint(shell, 'bold', system.name)} is ${paint(shell, 'green', 'ready')}`,
+    `${paint(shell, 'bold', system.name)}${part === undefined ? '' : ` (${part.join(', ')})`} is ${paint(shell, 'green', 'ready')}`,
     '',
     ...urls.map(({ door, url }) => `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`),
     `  ${'data'.padEnd(8)} ${directory}`,
@@ -106,5 +132,9 @@ function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Doo
   return moved
 }
 
-const withControl = (doors: readonly Door[]): readonly Door[] =>
+/** The words that say the same on another command line. */
+export const portWords = (ports: readonly Port[]): readonly string[] =>
+  ports.flatMap(({ door, port }) => ['--port', door === undefined ? String(port) : `${door}=${port}`])
+
+export const withControl = (doors: readonly Door[]): readonly Door[] =>
   doors.some(({ name }) => name === 'control') ? doors : [...doors, control()]

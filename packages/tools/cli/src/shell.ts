@@ -1,4 +1,5 @@
 import type { CommandContext } from '@stricli/core'
+import type { Supervised } from 'dure/supervisor'
 
 /** The world a command runs in; tests bring their own. */
 export type Shell = CommandContext & {
@@ -18,6 +19,8 @@ export type Shell = CommandContext & {
   readonly interactive: boolean
   /** Resolves with the reason when somebody wants the command to end. */
   readonly stopped: () => Promise<string>
+  /** Who started this process as one of several, if anybody did. */
+  readonly supervised?: Supervised | undefined
 }
 
 export type Output = { readonly write: (text: string) => void }

@@ -8,26 +8,28 @@ import { paint, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
-import { dataFlag, portFlag, systemParameter } from './parameters.ts'
+import { dataFlag, portFlag, splitFlag, systemParameter } from './parameters.ts'
 
-type Flags = { readonly data?: string; readonly port?: readonly Port[] }
+type Flags = { readonly data?: string; readonly port?: readonly Port[]; readonly split?: boolean }
 
 export const devCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Run a system and restart it when a file changes',
     fullDescription: [
-      'Runs all services of a system in one process, shows where it is and what is in it, and starts it again',
-      'when a file beside or below the system file changes. Data are kept between restarts.',
+      'Runs all services of a system in one process (with --split: in several), shows where it is and what is in it,',
+      'and starts it again when a file changes beside or below the system file. Data are kept between restarts.',
       '',
       'Examples:',
       '  dure dev',
       '  dure dev src/system.ts --port 9000',
+      '  dure dev --split',
     ].join('\n'),
   },
   parameters: {
     flags: {
       data: dataFlag,
       port: portFlag,
+      split: splitFlag,
     },
     positional: { kind: 'tuple', parameters: [systemParameter] },
   },
@@ -39,7 +41,7 @@ export const devCommand: Command<Shell> = buildCommand({
       door === undefined ? String(port) : `${door}=${port}`,
     ])
     const supervisor = supervise({
-      args: ['start', file, '--log', 'pretty', '--data', data, ...ports],
+      args: ['start', file, '--log', 'pretty', '--data', data, ...ports, ...(flags.split === true ? ['--split'] : [])],
       cwd: this.cwd,
       onExit: (how) => say(this, paint(this, 'yellow', `The system ${how}; it starts again when a file changes`)),
     })

@@ -27,6 +27,13 @@ export const portFlag: TypedFlagParameter<readonly Port[] | undefined, Shell> = 
   brief: 'Port of a door, instead of the one its system says',
 }
 
+export const splitFlag: TypedFlagParameter<boolean | undefined, Shell> = {
+  kind: 'boolean',
+  optional: true,
+  withNegated: false,
+  brief: 'Each service, or group of "placement", in its own process',
+}
+
 function parsePort(text: string): Port {
   const [, door, digits = ''] = /^(?:([\w-]+)=)?(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)

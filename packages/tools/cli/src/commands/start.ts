@@ -1,22 +1,36 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
+import { CliError, EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { dataFlag, portFlag, systemParameter } from './parameters.ts'
+import { dataFlag, portFlag, splitFlag } from './parameters.ts'
 
-type Flags = { readonly data?: string; readonly port?: readonly Port[]; readonly log: 'json' | 'pretty' }
+type Flags = {
+  readonly data?: string
+  readonly port?: readonly Port[]
+  readonly log: 'json' | 'pretty'
+  readonly split?: boolean
+}
 
 export const startCommand: Command<Shell> = buildCommand({
   docs: {
-    brief: 'Run a system',
+    brief: 'Run a system, or a part of it',
     fullDescription: [
-      'Runs all services of a system in this process. Logs are JSON lines on standard error. SIGTERM and SIGINT',
-      'stop it cleanly: what is under way is finished first; a second signal ends it at once.',
+      'Runs all services of a system in this process; with --split each in a process of its own, or as its "placement"',
+      'groups them, started again when they fall over. With names of services only those, beside others on the same data',
+      'directory; "broker" is the process that hosts the broker, "doors" the one that opens the doors.',
+      '',
+      'Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a',
+      'second signal ends it at once. With --split, SIGUSR2 replaces all processes one after the other.',
       '',
       'Examples:',
       '  dure start',
       '  dure start src/system.ts --data /var/lib/shop --port 80',
+      '  dure start --split',
+      '  dure start orders',
     ].join('\n'),
   },
   parameters: {
@@ -24,12 +38,39 @@ export const startCommand: Command<Shell> = buildCommand({
       data: dataFlag,
       port: portFlag,
       log: { kind: 'enum', values: ['json', 'pretty'], default: 'json', brief: 'How to log' },
+      split: splitFlag,
     },
-    positional: { kind: 'tuple', parameters: [systemParameter] },
+    positional: {
+      kind: 'array',
+      parameter: { parse: String, placeholder: 'system.ts|service', brief: 'The system file, and services to run of it' },
+    },
   },
-  async func(this: Shell, flags: Flags, file?: string): Promise<void> {
+  async func(this: Shell, flags: Flags, ...words: readonly string[]): Promise<void> {
+    const { file, part } = readWords(words, this.cwd)
+    const options = { file, data: dataDirectory(flags.data, this.process.env), ports: flags.port ?? [], log: flags.log }
+    if (flags.split === true) {
+      if (part !== undefined) {
+        throw new CliError(`Cannot split "${part.join(' ')}": --split runs all services; leave out their names`, {
+          exitCode: EXIT.misuse,
+        })
+      }
+      const { splitSystem } = await import('../split.ts')
+      return await splitSystem(this, options)
+    }
     // The chassis is loaded only by the command that runs it.
     const { runSystem } = await import('../run.ts')
-    await runSystem(this, { file, data: dataDirectory(flags.data, this.process.env), ports: flags.port ?? [], log: flags.log })
+    await runSystem(this, { ...options, part })
   },
 })
+
+/** The first word is a system file when it looks like one; names of services do not. */
+function readWords(
+  [first, ...rest]: readonly string[],
+  cwd: string,
+): { readonly file: string | undefined; readonly part: readonly string[] | undefined } {
+  if (first === undefined) return { file: undefined, part: undefined }
+  const path = resolve(cwd, first)
+  const isFile = /[./\\]/.test(first) || (existsSync(path) && statSync(path).isFile())
+  const part = isFile ? rest : [first, ...rest]
+  return { file: isFile ? first : undefined, part: part.length === 0 ? undefined : part }
+}

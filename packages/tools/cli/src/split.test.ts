@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { markOf } from 'dure/discovery'
+import { SOURCES, temporary } from './shell.test-support.ts'
+
+const BIN = join(SOURCES, '../bin/dure.js')
+const SHOP = join(SOURCES, 'shop.test-support.ts')
+const children: ChildProcess[] = []
+after(() => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+type Line = { readonly message: string; readonly process?: string; readonly processes?: readonly Process[] }
+type Process = { readonly name: string; readonly pid: number }
+
+function dure(...args: readonly string[]) {
+  const child = spawn(process.execPath, [BIN, ...args])
+  children.push(child)
+  let [out, err] = ['', '']
+  let wake = (): void => {}
+  child.stdout.on('data', (chunk) => ((out += String(chunk)), wake()))
+  child.stderr.on('data', (chunk) => ((err += String(chunk)), wake()))
+  const exit = once(child, 'close').then(([code]) => (wake(), code as number | null))
+  const lines = (): readonly Line[] =>
+    err
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Line)
+  const until = async (found: () => boolean): Promise<void> => {
+    while (!found()) {
+      assert.ok(child.exitCode === null && child.signalCode === null, `It ended:\n${out}${err}`)
+      await new Promise<void>((resolve) => void (wake = resolve))
+    }
+  }
+  const said = (message: string): (() => boolean) => {
+    return () => lines().some((line) => line.message === message)
+  }
+  return { child, exit, lines, until, said, out: () => out, err: () => err }
+}
+
+async function find(data: string, id: number): Promise<unknown> {
+  const call = dure('call', 'orders.find', `{"id":${id}}`, '--data', data)
+  assert.equal(await call.exit, 0, call.err())
+  return (JSON.parse(call.out()) as { id: number }).id
+}
+
+test(
+  'start --split: a process each, one answer; who is killed comes back; all are replaced; all end',
+  { timeout: 120_000 },
+  async () => {
+    const data = temporary()
+    const running = dure('start', SHOP, '--split', '--data', data)
+    await running.until(running.said('Ready'))
+    const { processes } = running.lines().find(({ message }) => message === 'Ready')!
+    assert.deepEqual(
+      processes!.map(({ name }) => name),
+      ['broker', 'orders', 'stock', 'doors'],
+    )
+    assert.equal(await find(data, 7), 7)
+
+    process.kill(processes![1]!.pid, 'SIGKILL')
+    assert.equal(await find(data, 8), 8)
+    await running.until(running.said('Process is back'))
+
+    running.child.kill('SIGUSR2')
+    await running.until(running.said('Every process has been replaced'))
+    assert.ok(processes!.every(({ pid }) => markOf(pid) === undefined))
+    assert.equal(await find(data, 9), 9)
+
+    running.child.kill('SIGTERM')
+    assert.equal(await running.exit, 0, running.err())
+    assert.equal(running.lines().at(-1)?.message, 'Stopped')
+  },
+)
+
+test('start --split: without its supervisor nobody stays, and a second start goes on', { timeout: 120_000 }, async () => {
+  const data = temporary()
+  const first = dure('start', SHOP, '--split', '--data', data)
+  await first.until(first.said('Ready'))
+  const { processes } = first.lines().find(({ message }) => message === 'Ready')!
+  const twice = dure('start', SHOP, '--split', '--data', data)
+  assert.equal(await twice.exit, 1)
+  assert.match(twice.err(), new RegExp(`process ${first.child.pid} runs the system on it already`))
+  first.child.kill('SIGKILL')
+  await first.exit
+  const second = dure('start', SHOP, '--split', '--data', data)
+  await second.until(second.said('Ready'))
+  assert.ok(processes!.every(({ pid }) => markOf(pid) === undefined))
+  assert.equal(await find(data, 7), 7)
+  second.child.kill('SIGTERM')
+  assert.equal(await second.exit, 0)
+})
+
+test('start of parts: each by a command of its own, found by the others', { timeout: 120_000 }, async () => {
+  const data = temporary()
+  const orders = dure('start', SHOP, 'orders', '--data', data)
+  const rest = dure('start', SHOP, 'broker', 'stock', 'doors', '--data', data)
+  await Promise.all([orders.until(orders.said('Ready')), rest.until(rest.said('Ready'))])
+  assert.equal(await find(data, 7), 7)
+  orders.child.kill('SIGTERM')
+  assert.equal(await orders.exit, 0)
+  rest.child.kill('SIGTERM')
+  assert.equal(await rest.exit, 0)
+})
+
+test('what cannot be split or started is said', { timeout: 120_000 }, async () => {
+  const cases: [readonly string[], number, RegExp][] = [
+    [
+      ['start', SHOP, 'ordres'],
+      1,
+      /Cannot start a part of system "shop": There is no "ordres"; there are orders, stock, broker, doors/,
+    ],
+    [['start', SHOP, 'orders', '--split'], 2, /--split runs all services; leave out their names/],
+    [['start', 'missing.ts', '--split'], 2, /Cannot find the system file/],
+  ]
+  for (const [args, code, expected] of cases) {
+    const ended = dure(...args, '--data', temporary())
+    assert.equal(await ended.exit, code, ended.err())
+    assert.match(ended.err(), expected)
+  }
+})

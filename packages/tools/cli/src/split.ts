@@ -1,0 +1,106 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { realRuntime } from 'dure/runtime'
+import { groupsOf, type Group } from 'dure/service'
+import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
+import { prepareDirectory } from './data.ts'
+import { loadSystem } from './load.ts'
+import { consoleLogger } from './log.ts'
+import { portWords, welcome, withControl, type RunOptions, type Url } from './run.ts'
+import { CliError, paint, print } from './shell.ts'
+import type { Shell } from './shell.ts'
+
+const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
+
+/**
+ * Runs a system as its placement says, each group in a process of its own, until somebody wants it to end. SIGUSR2
+ * replaces all processes one after the other.
+ */
+export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'>): Promise<void> {
+  const { system, file } = await loadSystem(options.file, shell.cwd)
+  const directory = resolve(shell.cwd, options.data)
+  prepareDirectory(directory)
+  const groups = groupsOf({ ...system, doors: withControl(system.doors) })
+  const voice = voiceOf(shell, options.log, system.name)
+  const words = ['--data', directory, '--log', options.log]
+  const width = Math.max(...groups.map(({ name }) => name.length))
+  const supervisor = await begin({
+    directory,
+    random: realRuntime().random,
+    processes: groups.map(({ name, members }) => ({
+      name,
+      program: [BIN, 'start', file, ...members, ...words, ...(members.includes('doors') ? portWords(options.ports) : [])],
+      cwd: shell.cwd,
+    })),
+    onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
+    onEvent: voice.event,
+  })
+  const replace = (): void => {
+    voice.say('info', 'Replacing every process, one after the other')
+    supervisor.replace().then(
+      () => voice.say('info', 'Every process has been replaced'),
+      (error: unknown) => voice.say('error', (error as Error).message),
+    )
+  }
+  process.on('SIGUSR2', replace)
+  try {
+    const urls = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
+    if (options.log === 'pretty') {
+      print(shell, welcome({ shell, system, file, directory, urls }))
+      print(shell, processesText(shell, groups, supervisor))
+    } else voice.say('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
+    shell.supervised?.ready({ urls })
+    const reason = await shell.stopped()
+    voice.say('info', 'Stopping: finishing what is under way', { reason })
+  } finally {
+    process.off('SIGUSR2', replace)
+    await supervisor.stop()
+  }
+  voice.say('info', 'Stopped')
+}
+
+async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
+  try {
+    return await supervise(options)
+  } catch (cause) {
+    if ((cause as Error).name === 'SupervisorError') throw new CliError((cause as Error).message, { cause })
+    throw cause
+  }
+}
+
+type Voice = {
+  readonly say: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+  readonly event: (event: ProcessEvent) => void
+}
+
+function voiceOf(shell: Shell, log: RunOptions['log'], system: string): Voice {
+  const write = (text: string): void => shell.process.stderr.write(text)
+  const logger = consoleLogger({ now: () => Date.now(), write, color: shell.color })
+  const say: Voice['say'] = (level, message, fields = {}) => {
+    if (log === 'pretty') logger[level](message, fields)
+    else write(`${JSON.stringify({ time: new Date().toISOString(), level, message, system, ...fields })}\n`)
+  }
+  const event = (what: ProcessEvent): void => {
+    switch (what.kind) {
+      case 'ended':
+        return say('warn', `Process ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) })
+      case 'back':
+        return say('info', 'Process is back', { process: what.name, afterMs: Math.round(what.ms) })
+      case 'silent':
+        return say('warn', 'Process shows no sign of life and is killed', { process: what.name })
+    }
+  }
+  return { say, event }
+}
+
+/** Whose line it is: in front for people, as a field for machines. */
+function labelled(shell: Shell, log: RunOptions['log'], name: string, text: string): string {
+  if (log === 'pretty') return `${paint(shell, 'cyan', name)} ${paint(shell, 'dim', '|')} ${text}`
+  return text.startsWith('{"') ? `{"process":${JSON.stringify(name.trim())},${text.slice(1)}` : text
+}
+
+function processesText(shell: Shell, groups: readonly Group[], supervisor: Supervisor): string {
+  const width = Math.max(...groups.map(({ name }) => name.length))
+  const rows = supervisor.processes().map(({ name, pid }) => `  ${name.padEnd(width)}  ${paint(shell, 'dim', `process ${pid}`)}`)
+  return [...rows, '', `  To replace all one after the other: kill -USR2 ${process.pid}`, ''].join('\n')
+}
