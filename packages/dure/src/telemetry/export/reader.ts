@@ -40,33 +40,36 @@ export function openTraces(directory: string): Traces | undefined {
     'SELECT trace_id FROM spans WHERE trace_id >= ? AND trace_id < ? GROUP BY trace_id ORDER BY max(position) DESC LIMIT ?',
   )
   const trace = db.prepare('SELECT * FROM spans WHERE trace_id = ? ORDER BY start, position')
-  // A bare column beside min() is that of the row with the minimum: SQLite says so, §2.5 of its SELECT page.
   const recent = db.prepare(`
-    SELECT trace_id, min(start) AS start, max(start + duration) AS ended, count(*) AS spans,
-      sum(status = 'error') AS errors, name, service
-    FROM spans WHERE trace_id IN (SELECT trace_id FROM spans GROUP BY trace_id ORDER BY max(position) DESC LIMIT ?)
-    GROUP BY trace_id ORDER BY start DESC`)
+    SELECT trace_id, start, duration, status, name, service FROM spans
+    WHERE trace_id IN (SELECT trace_id FROM spans GROUP BY trace_id ORDER BY max(position) DESC LIMIT ?)
+    ORDER BY start, position`)
   return {
     find: (prefix, limit = 10) =>
       find.all(prefix.toLowerCase(), `${prefix.toLowerCase()}g`, limit).map((row) => String(row['trace_id'])),
     trace: (id) => trace.all(id).map(spanOf),
-    recent: (limit = 20) => recent.all(limit).map(summaryOf),
+    recent: (limit = 20) =>
+      [...Map.groupBy(recent.all(limit), (row) => String(row['trace_id'])).values()]
+        .map(summaryOf)
+        .toSorted((a, b) => b.start - a.start),
     close: () => db.close(),
   }
 }
 
 type Row = ReturnType<ReturnType<DatabaseSync['prepare']>['all']>[number]
 
-function summaryOf(row: Row): TraceSummary {
-  const start = Number(row['start'])
+/** Of a trace's rows, by start. */
+function summaryOf(rows: readonly Row[]): TraceSummary {
+  const [first] = rows
+  const start = Number(first!['start'])
   return {
-    traceId: String(row['trace_id']),
+    traceId: String(first!['trace_id']),
     start,
-    duration: Number(row['ended']) - start,
-    spans: Number(row['spans']),
-    errors: Number(row['errors']),
-    name: String(row['name']),
-    service: String(row['service']),
+    duration: Math.max(...rows.map((row) => Number(row['start']) + Number(row['duration']))) - start,
+    spans: rows.length,
+    errors: rows.filter((row) => row['status'] === 'error').length,
+    name: String(first!['name']),
+    service: String(first!['service']),
   }
 }
 

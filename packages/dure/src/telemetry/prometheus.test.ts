@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createHistogram, createMetrics, FAMILIES, type Reading } from './telemetry.ts'
+import { prometheusText } from './prometheus.ts'
+
+/** Reads the text format back, strictly: a reader that takes anything proves nothing. */
+function parse(
+  text: string,
+): Map<string, { type: string; samples: { name: string; labels: Record<string, string>; value: number }[] }> {
+  const families = new Map<string, { type: string; samples: { name: string; labels: Record<string, string>; value: number }[] }>()
+  let current = ''
+  assert.ok(text.endsWith('\n'))
+  for (const line of text.slice(0, -1).split('\n')) {
+    const type = /^# TYPE ([a-zA-Z_:][\w:]*) (counter|gauge|histogram)$/.exec(line)
+    if (type !== null) {
+      current = type[1]!
+      assert.ok(!families.has(current), `${current} comes twice`)
+      families.set(current, { type: type[2]!, samples: [] })
+      continue
+    }
+    if (/^# HELP [a-zA-Z_:][\w:]* .+$/.test(line)) continue
+    const sample = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line)
+    assert.ok(sample !== null, `cannot read: ${line}`)
+    const [, name, inside = '', value] = sample
+    const pairs = [...inside.matchAll(/([a-zA-Z_]\w*)="((?:[^"\\]|\\["\\n])*)"(?:,|$)/g)]
+    assert.equal(pairs.map(([all]) => all).join(''), inside)
+    const labels = Object.fromEntries(
+      pairs.map(([, key, raw]) => [key!, raw!.replaceAll(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c))]),
+    )
+    assert.ok(name!.startsWith(current), `${name} is not of ${current}`)
+    families.get(current)!.samples.push({ name: name!, labels, value: Number(value === '+Inf' ? Infinity : value) })
+  }
+  return families
+}
+
+test('rates, errors and durations of operations are read back', async () => {
+  const metrics = createMetrics()
+  const duration = createHistogram()
+  for (const ms of [0.01, 0.5, 0.5, 3, 70_000]) duration.record(ms)
+  metrics.add({
+    service: 'orders',
+    operation: 'place',
+    duration,
+    codes: () =>
+      new Map([
+        ['OK', 4],
+        ['OUT_OF_STOCK', 1],
+      ]),
+  })
+  const families = parse(prometheusText(await metrics.read()))
+
+  const histogram = families.get('rpc_server_call_duration_seconds')!
+  assert.equal(histogram.type, 'histogram')
+  const buckets = histogram.samples.filter(({ name }) => name.endsWith('_bucket'))
+  const counts = buckets.map(({ value }) => value)
+  assert.deepEqual(
+    counts,
+    counts.toSorted((a, b) => a - b),
+  )
+  const upTo = (le: number): number => buckets.find(({ labels }) => Number(labels['le']) === le)!.value
+  assert.deepEqual(
+    [upTo(0.000032), upTo(0.000512), upTo(0.004096), counts.at(-1), buckets.at(-1)!.labels['le']],
+    [1, 3, 4, 5, '+Inf'],
+  )
+  const one = (suffix: string): number => histogram.samples.find(({ name }) => name.endsWith(suffix))!.value
+  assert.equal(one('_count'), 5)
+  assert.ok(Math.abs(one('_sum') - 70.00401) < 1e-9)
+
+  const calls = families.get('rpc_server_calls_total')!
+  assert.deepEqual(
+    calls.samples.map(({ labels, value }) => [
+      labels['rpc_service'],
+      labels['rpc_method'],
+      labels['rpc_response_status_code'],
+      value,
+    ]),
+    [
+      ['orders', 'place', 'OK', 4],
+      ['orders', 'place', 'OUT_OF_STOCK', 1],
+    ],
+  )
+})
+
+test('what is observed is read when asked, awkward labels survive, and an observer that fails is left out', async () => {
+  const metrics = createMetrics()
+  const awkward = 'a "quoted"\\ group\nof two lines'
+  metrics.observe(() => Promise.reject(new Error('gone')))
+  metrics.observe(() => {
+    throw new Error('gone at once')
+  })
+  const forget = metrics.observe((): readonly Reading[] => [
+    { family: FAMILIES.lag, attributes: { 'messaging.consumer.group.name': awkward }, value: 7 },
+    { family: FAMILIES.lag, attributes: {}, value: 0.5 },
+  ])
+  const lag = parse(prometheusText(await metrics.read())).get('messaging_consumer_lag')!
+  assert.equal(lag.type, 'gauge')
+  assert.deepEqual(
+    lag.samples.map(({ labels, value }) => [labels['messaging_consumer_group_name'], value]),
+    [
+      [awkward, 7],
+      [undefined, 0.5],
+    ],
+  )
+  forget()
+  assert.deepEqual(await metrics.read(), [])
+})
