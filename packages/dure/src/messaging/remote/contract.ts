@@ -28,7 +28,7 @@ export type BrokerOperations = {
   readonly close: Does<InSession>
   readonly subscribe: Does<SubscribeWish, void, Over>
   readonly receive: Does<ReceiveWish, void, Over>
-  readonly leave: Does<InSession & { readonly member: number }, void, Over>
+  readonly leave: Does<InSession & { readonly member: number }, { readonly left: boolean }, Over>
   readonly deliveries: Operation<'stream', Schema<InSession & { readonly have: readonly number[] }>, Schema<Parcels>, Over>
   readonly settle: Does<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
   readonly seek: Does<SeekWish>
@@ -187,9 +187,10 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
     }),
     leave: command({
       input: schemaOf(record<InSession & { readonly member: number }>({ session, member })),
+      output: schemaOf(record<{ readonly left: boolean }>({ left: flag })),
       errors,
       idempotent: true,
-      description: 'Gives the member nothing more; answers when all it had is settled.',
+      description: 'Gives the member nothing more; answers, soon, whether all it had is settled: if not, ask again.',
     }),
     deliveries: stream({
       input: schemaOf(record<InSession & { readonly have: readonly number[] }>({ session, have: list(number) })),
@@ -223,6 +224,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
     browse: query({
       input: schemaOf(record<BrowseWish>({ topic: text, partition: number, from: number, limit: number })),
       output: packed,
+      description: 'The first of what there is from an offset on; fewer than asked for when they are large.',
     }),
     lag: query({
       input: schemaOf(record<{}>({})),

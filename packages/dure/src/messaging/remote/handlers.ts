@@ -1,4 +1,4 @@
-import type { HandlerInput, HandlerOutput, Operation, Schema } from '../../contract/contract.ts'
+import { CallError, type HandlerInput, type HandlerOutput, type Operation, type Schema } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker, Delivery } from '../broker.ts'
@@ -29,6 +29,11 @@ export type BrokerHandlersOptions = {
    */
   readonly lease?: number
 }
+
+/** Sessions at once, at most: one for each client process. */
+const MOST_SESSIONS = 1_000
+/** UTF-16 units of an answer that shows messages, about; a single message may be larger. */
+const LARGEST_ANSWER = 2 * 1024 * 1024
 
 /** Serves a broker to other processes. */
 export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
@@ -67,7 +72,9 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       const silent = now - session.seen()
       const allowed = session.streaming() ? lease : lease / 5
       if (silent <= allowed) continue
-      log.warn('A client of the broker shows no sign of life; its partitions go to others', { client: session.name, silent })
+      if (session.members() > 0) {
+        log.warn('A client of the broker shows no sign of life; what it had goes to others', { client: session.name, silent })
+      }
       void end(session, `it has shown no sign of life for ${Math.round(silent)} ms`)
     }
     sweepLater()
@@ -106,7 +113,13 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
     publish: ({ messages }) => done(broker.publish(unpack(messages).map(({ message }) => message))),
     send: ({ messages }) => done(broker.send(unpack(messages).map(({ message, extra: delay }) => ({ ...message, delay })))),
     open: async ({ name }) => {
-      if (stopping) throw SessionOver()
+      if (stopping) throw new CallError('UNAVAILABLE', 'Cannot open a session: the broker is stopping')
+      if (sessions.size >= MOST_SESSIONS) {
+        throw new CallError(
+          'RESOURCE_EXHAUSTED',
+          `Cannot open a session: the broker has ${MOST_SESSIONS}, and no more are allowed`,
+        )
+      }
       const session = createSession({ id: runtime.ids.next(), name, runtime })
       sessions.set(session.id, session)
       sweepLater()
@@ -141,7 +154,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
         }),
       )
     },
-    leave: async ({ session, member }) => done(need(session).leave(member)),
+    leave: async ({ session, member }) => ({ left: await need(session).leave(member) }),
     deliveries: ({ session, have }) => need(session).attach(have),
     settle: async ({ session, outcomes }) => {
       need(session).settle(outcomes)
@@ -149,13 +162,16 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
     seek: ({ group, topic, ...wish }) => done(broker.seek({ group, topic, to: targetOf(wish) })),
     browse: async (wish) => {
       const messages: (string | number | null)[] = []
-      for (const { message, offset } of await broker.browse(wish)) pack(messages, message, offset)
+      const [found = []] = inParts(await broker.browse(wish), ({ message }) => message, LARGEST_ANSWER)
+      for (const { message, offset } of found) pack(messages, message, offset)
       return { messages }
     },
     lag: async () => ({ groups: await broker.lag() }),
-    deadList: async ({ queue, limit }) => ({
-      dead: (await broker.dead.list({ queue, ...given({ limit }) })).map((dead) => ({ ...dead, message: packOne(dead.message) })),
-    }),
+    deadList: async ({ queue, limit }) => {
+      const all = await broker.dead.list({ queue, ...given({ limit }) })
+      const [found = []] = inParts(all, ({ message }) => message, LARGEST_ANSWER)
+      return { dead: found.map((dead) => ({ ...dead, message: packOne(dead.message) })) }
+    },
     deadRetry: async ({ queue, ids }) => ({ count: await broker.dead.retry({ queue, ...given({ ids }) }) }),
     deadDiscard: async (wish) => ({ count: await broker.dead.discard(wish) }),
   }

@@ -49,6 +49,16 @@ export function createMembership(options: MembershipOptions): Membership {
   let opening: Promise<Live> | undefined
   let running: Promise<void> | undefined
   let stopped = false
+  let reached = true
+
+  const lost = (error: unknown): void => {
+    if (reached && !stopped) log.warn('The broker cannot be reached; it is tried again and again', { client: name, error })
+    reached = false
+  }
+  const found = (): void => {
+    if (!reached) log.info('The broker is reached again', { client: name })
+    reached = true
+  }
 
   /** The session there is, or another. */
   const session = (timeout: number): Promise<Live> => {
@@ -67,10 +77,10 @@ export function createMembership(options: MembershipOptions): Membership {
     return live
   }
 
-  const lose = (lost: Live): void => {
-    if (live !== lost) return
+  const lose = (within: Live): void => {
+    if (live !== within) return
     live = undefined
-    lost.over.abort()
+    within.over.abort()
     if (stopped || members.size === 0) return
     log.warn('The session with the broker is over; its members join again', { client: name, members: members.size })
     running ??= reopen().finally(() => void (running = undefined))
@@ -81,7 +91,7 @@ export function createMembership(options: MembershipOptions): Membership {
       try {
         await session(patience)
       } catch (error) {
-        for (const member of members.values()) member.onError(error)
+        lost(error)
         await pauses.pause(failed)
       }
     }
@@ -106,7 +116,8 @@ export function createMembership(options: MembershipOptions): Membership {
       try {
         return await ask(within, () => member.join(within.id, { timeout: patience }))
       } catch (error) {
-        member.onError(error)
+        if (mayPass(error)) lost(error)
+        else member.onError(error)
         await pauses.pause(failed)
       }
     }
@@ -119,6 +130,7 @@ export function createMembership(options: MembershipOptions): Membership {
       if (live !== within) return
       try {
         const { streaming } = await ask(within, () => client.beat({ session: within.id }, { timeout: within.beat * 5 }))
+        found()
         // Either side may think that a stream is there when the other has none; then the whole is made new.
         deaf = streaming ? 0 : deaf + 1
         if (deaf === 4) lose(within)
@@ -141,9 +153,7 @@ export function createMembership(options: MembershipOptions): Membership {
       } catch (error) {
         if (SessionOver.is(error)) return lose(within)
         // An hour is over, and another begins.
-        if (!(error instanceof CallError) || !ENDS.has(error.code)) {
-          for (const member of live === within ? members.values() : []) member.onError(error)
-        }
+        if (!(error instanceof CallError) || !ENDS.has(error.code)) lost(error)
       }
       if (live === within) await pauses.pause(++failed)
     }
@@ -190,22 +200,26 @@ export function createMembership(options: MembershipOptions): Membership {
 
   const leave = async (member: Member): Promise<void> => {
     const within = live
-    if (within !== undefined && member.joined) {
-      const until = runtime.clock.monotonic() + patience
-      while (live === within) {
-        try {
-          await ask(within, () => client.leave({ session: within.id, member: member.number }, { timeout: patience / 2 }))
-          break
-        } catch {
-          // As long as something is in hand it waits for that. Otherwise the broker cannot be reached: the session is given
-          // up, because in it the broker would go on handing things to a member that is not there.
-          if (member.inHand() === 0 && runtime.clock.monotonic() > until) lose(within)
-          else await runtime.timers.sleep(20)
-        }
-      }
-    }
+    if (within !== undefined && member.joined) await leaveSession(within, member)
     await member.idle()
     members.delete(member.number)
+  }
+
+  const leaveSession = async (within: Live, member: Member): Promise<void> => {
+    let until = runtime.clock.monotonic() + patience
+    while (live === within) {
+      try {
+        const wish = { session: within.id, member: member.number }
+        const { left } = await ask(within, () => client.leave(wish, { timeout: patience / 2 }))
+        if (left) return
+        until = runtime.clock.monotonic() + patience
+      } catch {
+        // What is in hand is waited for in any case. When the broker cannot be reached after that, the session is given
+        // up: in it the broker would go on handing things to a member that is not there.
+        if (member.inHand() === 0 && runtime.clock.monotonic() > until) lose(within)
+        else await runtime.timers.sleep(20)
+      }
+    }
   }
 
   return {

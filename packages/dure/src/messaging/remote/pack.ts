@@ -91,13 +91,17 @@ export const PARCEL: number = 256 * 1024
 const MOST = 2000
 
 /** The same in order, in parts that are not too large to travel. */
-export function inParts<T>(all: readonly T[], messageOf: (one: T) => Message): readonly (readonly T[])[] {
+export function inParts<T>(
+  all: readonly T[],
+  messageOf: (one: T) => Message,
+  largest: number = PARCEL,
+): readonly (readonly T[])[] {
   const parts: T[][] = []
   let size = Number.POSITIVE_INFINITY
   for (const one of all) {
     const own = sizeOf(messageOf(one))
     const last = parts.at(-1)
-    if (last === undefined || size + own > PARCEL || last.length >= MOST) {
+    if (last === undefined || size + own > largest || last.length >= MOST) {
       parts.push([one])
       size = own
     } else {

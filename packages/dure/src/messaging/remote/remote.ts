@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Broker } from '../broker.ts'
+import type { Broker, Delivery } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
 import { createMembership } from './membership.ts'
 import { groupMember, queueMember, type Member } from './member.ts'
@@ -101,8 +101,15 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
     },
     browse: async ({ topic, partition, from, limit }) => {
       running('browse')
-      const { messages } = await trying((ask) => client.browse({ topic, partition, from, limit }, ask))
-      return unpack(messages).map(({ message, extra: offset }) => ({ message, partition, offset }))
+      const found: Delivery[] = []
+      // An answer may hold fewer than asked for, when they are large.
+      for (let next = from; found.length < limit; next = found.at(-1)!.offset + 1) {
+        const wish = { topic, partition, from: next, limit: limit - found.length }
+        const { messages } = await trying((ask) => client.browse(wish, ask))
+        if (messages.length === 0) break
+        for (const { message, extra: offset } of unpack(messages)) found.push({ message, partition, offset })
+      }
+      return found
     },
     stop: () => (stopping ??= stop()),
   }

@@ -20,8 +20,9 @@ export type Session = {
   readonly streaming: () => boolean
   /** Makes a member, once for each number. */
   readonly join: (member: number, make: () => Promise<Subscription>) => Promise<void>
-  /** Resolves when the member has settled all it had. */
-  readonly leave: (member: number) => Promise<void>
+  readonly members: () => number
+  /** Gives the member nothing more; true when it has settled all it had, false when it has not for now. */
+  readonly leave: (member: number) => Promise<boolean>
   /** Hands a parcel over; resolves when the client has done it, rejects when it has not. */
   readonly offer: (parcel: Omit<Parcel, 'number'>) => Promise<void>
   readonly settle: (outcomes: readonly Outcome[]) => void
@@ -31,18 +32,31 @@ export type Session = {
   readonly end: (why: string) => Promise<void>
 }
 
-type Waiting = { readonly parcel: Parcel; readonly resolve: () => void; readonly reject: (error: Error) => void }
+type Waiting = {
+  readonly parcel: Parcel
+  readonly size: number
+  /** On its way, or there. */
+  sent: boolean
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
 type Joined = { readonly made: Promise<Subscription>; subscription: Subscription | undefined }
 type Line = { readonly iterator: AsyncIterator<Parcels>; readonly finish: () => void; readonly wake: () => void }
 
 /** Members of one session, at most. */
 const MOST_MEMBERS = 10_000
+/** UTF-16 units that may be with a client and not settled, about; one parcel may always. */
+const WINDOW = 16 * 1024 * 1024
+/** Milliseconds that one asking for a member's end waits for it: an answer in time shows that this side lives. */
+const LEAVE_WAIT = 500
 
 export function createSession(options: { id: string; name: string; runtime: Runtime }): Session {
   const { id, name, runtime } = options
   const unsettled = new Map<number, Waiting>()
   const members = new Map<number, Joined>()
-  let ready: Parcel[] = []
+  let ready: Waiting[] = []
+  /** Size of all that is sent and not settled. */
+  let out = 0
   let line: Line | undefined
   let seen = runtime.clock.monotonic()
   let numbers = 0
@@ -78,18 +92,21 @@ export function createSession(options: { id: string; name: string; runtime: Runt
 
   const leave: Session['leave'] = async (number) => {
     const joined = members.get(number)
-    if (joined === undefined) return
+    if (joined === undefined) return true
     const subscription = await joined.made
-    await subscription.stop()
-    members.delete(number)
+    const stopped = subscription.stop().then(() => void members.delete(number))
+    const waited = new AbortController()
+    await Promise.race([stopped.finally(() => waited.abort()), runtime.timers.sleep(LEAVE_WAIT, waited.signal)])
+    return !members.has(number)
   }
 
   const offer: Session['offer'] = (content) =>
     new Promise((resolve, reject) => {
       if (over) return reject(goneError(name, why))
       const parcel = { number: ++numbers, ...content }
-      unsettled.set(parcel.number, { parcel, resolve, reject })
-      ready.push(parcel)
+      const waiting = { parcel, size: sizeOfParcel(parcel), sent: false, resolve, reject }
+      unsettled.set(parcel.number, waiting)
+      ready.push(waiting)
       line?.wake()
     })
 
@@ -99,24 +116,26 @@ export function createSession(options: { id: string; name: string; runtime: Runt
       // Settled before: the answer to that was lost on its way.
       if (waiting === undefined) continue
       unsettled.delete(number)
+      if (waiting.sent) out -= waiting.size
       if (error === undefined) waiting.resolve()
       else waiting.reject(failureOf(error, errorName))
     }
+    if (ready.length > 0) line?.wake()
   }
 
+  /** What goes out next; nothing when nothing is ready or the client has enough in hand. */
   const takeReady = (): Parcel[] => {
     let size = 0
     let count = 0
-    while (count < ready.length && (count === 0 || size < PARCEL)) {
-      for (const field of ready[count]!.messages) if (typeof field === 'string') size += field.length
+    for (const waiting of ready) {
+      if (count > 0 && size + waiting.size > PARCEL) break
+      if (out > 0 && out + waiting.size > WINDOW) break
+      waiting.sent = true
+      out += waiting.size
+      size += waiting.size
       count++
     }
-    if (count === ready.length) {
-      const all = ready
-      ready = []
-      return all
-    }
-    return ready.splice(0, count)
+    return ready.splice(0, count).map(({ parcel }) => parcel)
   }
 
   const createLine = (): Line => {
@@ -125,10 +144,11 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     let scheduled = false
     const give = (): void => {
       scheduled = false
-      if (asked === undefined || ended || ready.length === 0) return
-      const resolve = asked
+      if (asked === undefined || ended) return
+      const parcels = takeReady()
+      if (parcels.length === 0) return
+      asked({ done: false, value: { parcels } })
       asked = undefined
-      resolve({ done: false, value: { parcels: takeReady() } })
     }
     const finish = (): void => {
       ended = true
@@ -151,8 +171,8 @@ export function createSession(options: { id: string; name: string; runtime: Runt
         next: () =>
           new Promise((resolve) => {
             if (ended) return resolve({ done: true, value: undefined })
-            if (ready.length > 0) return resolve({ done: false, value: { parcels: takeReady() } })
             asked = resolve
+            give()
           }),
         return: () => {
           finish()
@@ -168,7 +188,12 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     touch()
     const known = new Set(have)
     ready = []
-    for (const [number, { parcel }] of unsettled) if (!known.has(number)) ready.push(parcel)
+    out = 0
+    for (const [number, waiting] of unsettled) {
+      waiting.sent = known.has(number)
+      if (waiting.sent) out += waiting.size
+      else ready.push(waiting)
+    }
     const { iterator } = (line = createLine())
     return { [Symbol.asyncIterator]: () => iterator }
   }
@@ -181,6 +206,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     ready = []
     for (const { reject } of unsettled.values()) reject(goneError(name, why))
     unsettled.clear()
+    out = 0
     line?.finish()
     await Promise.allSettled(left)
     members.clear()
@@ -192,6 +218,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     touch,
     seen: () => seen,
     streaming: () => line !== undefined,
+    members: () => members.size,
     join,
     leave,
     offer,
@@ -207,6 +234,12 @@ export function createSession(options: { id: string; name: string; runtime: Runt
       return over
     },
   }
+}
+
+function sizeOfParcel({ messages }: Parcel): number {
+  let size = 0
+  for (const field of messages) if (typeof field === 'string') size += field.length
+  return size
 }
 
 /** Why a member did not do its parcel, as far as it said. */
