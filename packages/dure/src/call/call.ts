@@ -12,11 +12,11 @@ export { createLocalTransport, type LocalRoute, type LocalTransport } from './lo
 export {
   createRemoteTransport,
   type RemoteInstance,
+  type RemotePolicy,
   type RemoteService,
   type RemoteStatus,
   type RemoteTransport,
 } from './remote/remote.ts'
-export type { RemotePolicy } from './remote/policy.ts'
 export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
 export {
   listenSocket,

@@ -10,8 +10,8 @@ import {
 } from '../../resilience/resilience.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { CallContext } from '../context.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
+import type { Admitted, Grant } from './admission.ts'
 import { Member } from './member.ts'
 import { keyOf, type Peers } from './peers.ts'
 import type { RemotePolicy } from './policy.ts'
@@ -40,17 +40,6 @@ export type Pool = {
   readonly waiting: () => number
   readonly stop: () => void
 }
-
-export type Admitted = {
-  /** `orders.place`, for messages. */
-  readonly place: string
-  readonly repeatable: boolean
-  readonly context: CallContext
-  readonly tried: readonly Member[]
-}
-
-/** `probe`: this call decides whether the member is back, and must say how it went. */
-export type Grant = { readonly member: Member; readonly probe: boolean }
 
 export function createPool(options: {
   service: string

@@ -1,13 +1,14 @@
 import type { Deadlines } from '../../runtime/runtime.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
+import type { Grant } from './admission.ts'
 import type { Member } from './member.ts'
-import type { Grant, Pool } from './pool.ts'
-import { RemoteStream } from './stream.ts'
+import type { Pool } from './pool.ts'
+import { RemoteStream, type StreamWay } from './stream.ts'
 import { isSafeToRepeat, verdictOn } from './verdict.ts'
 
 /** The way to one operation of a service, wherever its instances are. */
-export class RemoteRoute implements Route {
+export class RemoteRoute implements Route, StreamWay {
   readonly target: Target
   readonly place: string
   readonly repeatable: boolean

@@ -1,8 +1,19 @@
-import type { DeadlineEntry } from '../../runtime/runtime.ts'
+import type { DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import type { CallContext } from '../context.ts'
+import type { Grant } from './admission.ts'
 import type { Member } from './member.ts'
-import type { Grant } from './pool.ts'
-import type { RemoteRoute } from './route.ts'
+
+/** What a stream needs of the way to its operation. */
+export type StreamWay = {
+  readonly deadlines: Deadlines
+  /** Counts a first try. */
+  begin(): void
+  admit(context: CallContext, tried: readonly Member[]): Promise<Grant>
+  open(grant: Grant, input: unknown, context: CallContext): AsyncIterator<unknown>
+  judge(grant: Grant, error: unknown, context: CallContext): void
+  /** Resolves when it may be begun again, and throws `failure` when not. */
+  again(failure: unknown, tried: readonly Member[], context: CallContext): Promise<void>
+}
 
 /**
  * One stream from one instance. Until the first value has arrived it may be begun again elsewhere; from then on it is that
@@ -12,7 +23,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
-  readonly #route: RemoteRoute
+  readonly #route: StreamWay
   readonly #input: unknown
   readonly #context: CallContext
   #grant: Grant | undefined = undefined
@@ -21,7 +32,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
   #judged = false
   #over = false
 
-  constructor(route: RemoteRoute, input: unknown, context: CallContext) {
+  constructor(route: StreamWay, input: unknown, context: CallContext) {
     this.#route = route
     this.#input = input
     this.#context = context

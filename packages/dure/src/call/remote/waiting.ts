@@ -2,8 +2,8 @@ import { CallError } from '../../contract/contract.ts'
 import type { Clock, DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import type { CancelListener } from '../cancellation.ts'
+import type { Admitted } from './admission.ts'
 import type { RemotePolicy } from './policy.ts'
-import type { Admitted } from './pool.ts'
 
 /** Where calls wait for the first instance of their service: services start in any order, and start again. */
 export type WaitingRoom = {

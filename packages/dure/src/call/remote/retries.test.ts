@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DeclaredError } from '../../contract/contract.ts'
+import { fails, remoteRig } from './remote.test-support.ts'
+
+test('what may be repeated moves on from an instance that cannot be reached; what may not, does not', async () => {
+  const { world, call, up, process } = remoteRig()
+  up('a', 'b')
+  process('a').behaviour = fails('UNAVAILABLE')
+  const outcomes = Array.from({ length: 4 }, () => call())
+  await world.advance(5)
+  assert.deepEqual(
+    outcomes.map(({ result }) => result),
+    ['ok b', 'ok b', 'ok b', 'ok b'],
+  )
+  assert.ok(process('a').received.length > 0)
+
+  process('a').received.length = 0
+  process('b').received.length = 0
+  const once = Array.from({ length: 8 }, () => call({ repeatable: false }))
+  await world.advance(5)
+  const failed = once.filter(({ result }) => result === 'UNAVAILABLE').length
+  assert.ok(failed > 0)
+  assert.equal(failed, process('a').received.length)
+  assert.equal(once.filter(({ result }) => result === 'ok b').length, process('b').received.length)
+})
+
+test('what surely has not begun is sent elsewhere even when it must not happen twice', async () => {
+  const { world, call, up, process } = remoteRig()
+  up('a', 'b')
+  process('a').behaviour = fails('UNAVAILABLE', { begun: false })
+  const outcomes = Array.from({ length: 10 }, () => call({ repeatable: false }))
+  await world.advance(5)
+  assert.ok(outcomes.every(({ result }) => result === 'ok b'))
+  assert.ok(process('a').received.length > 0)
+})
+
+test('answers are never asked for again: declared errors, refused inputs, limits, passed deadlines, faults', async () => {
+  for (const code of [
+    'INVALID_ARGUMENT',
+    'CANCELLED',
+    'RESOURCE_EXHAUSTED',
+    'DEADLINE_EXCEEDED',
+    'INTERNAL',
+    'ABORTED',
+  ] as const) {
+    const { world, call, up, process, transport } = remoteRig()
+    up('a', 'b')
+    for (const name of ['a', 'b']) process(name).behaviour = fails(code)
+    const outcome = call()
+    await world.advance(5)
+    assert.equal(outcome.result, code)
+    assert.equal(process('a').received.length + process('b').received.length, 1, code)
+    assert.equal(transport.status().services[0]!.retries, 0)
+  }
+  const { world, call, up, process } = remoteRig()
+  up('a')
+  process('a').behaviour = {
+    kind: 'fails',
+    after: 0,
+    error: () => new DeclaredError({ code: 'OUT_OF_STOCK', data: undefined, status: 'UNAVAILABLE', message: 'declared' }),
+  }
+  const outcome = call()
+  await world.advance(5)
+  assert.match(outcome.result!, /declared/)
+  assert.equal(process('a').received.length, 1)
+})
+
+test('one instance alone is tried again with backoff, so many times and no longer than the deadline', async () => {
+  const { world, call, up, process } = remoteRig({ attempts: 4, backoff: { base: 20 } })
+  up('a')
+  process('a').script = [fails('UNAVAILABLE'), fails('UNAVAILABLE')]
+  const third = call()
+  await world.advance(100)
+  assert.equal(third.result, 'ok a')
+  process('a').behaviour = fails('UNAVAILABLE')
+  process('a').received.length = 0
+  const failed = call()
+  await world.advance(1_000)
+  assert.equal(failed.result, 'UNAVAILABLE')
+  assert.equal(process('a').received.length, 4)
+  process('a').received.length = 0
+  const hurried = call({ timeout: 1 })
+  await world.advance(1_000)
+  assert.equal(hurried.result, 'UNAVAILABLE')
+  assert.ok(hurried.took <= 1)
+})
+
+test('when everybody fails, retries add a fifth to the load and no more', async () => {
+  const { world, call, up, process, transport } = remoteRig({ budget: { ratio: 0.2, minimumPerSecond: 1 } })
+  up('a', 'b', 'c')
+  for (const name of ['a', 'b', 'c']) process(name).behaviour = fails('UNAVAILABLE')
+  const outcomes = []
+  for (let i = 0; i < 1_000; i++) {
+    outcomes.push(call())
+    await world.advance(1)
+  }
+  await world.advance(1_000)
+  assert.ok(outcomes.every(({ result }) => result === 'UNAVAILABLE'))
+  const sent = ['a', 'b', 'c'].reduce((sum, name) => sum + process(name).received.length, 0)
+  assert.ok(sent > 1_150 && sent <= 1_000 * 1.2 + 11, `${sent} were sent for 1000 calls`)
+  assert.equal(transport.status().services[0]!.retries, sent - 1_000)
+})
