@@ -1,6 +1,7 @@
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, run, text_en } from '@stricli/core'
 import type { Application, ApplicationText } from '@stricli/core'
 import { callCommand } from './commands/call.ts'
+import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
@@ -74,6 +75,7 @@ const application: Application<Shell> = buildApplication(
       trace: traceCommand,
       docs: docsCommand,
       compat: compatCommand,
+      check: checkCommands,
     },
     docs: {
       brief: 'Runs and inspects a system of services',

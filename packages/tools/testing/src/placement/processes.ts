@@ -15,6 +15,8 @@ async function open({ file, directory, seed }: CopyWorld): Promise<Copy> {
   // Beside this file, whatever it was compiled to.
   const child = fork(fileURLToPath(new URL(`./child${here.slice(here.lastIndexOf('.'))}`, here)), [], {
     serialization: 'advanced',
+    // In a checkout nothing is built, and the library's sources run as they are: also when hooks rather than an option said so.
+    execArgv: here.endsWith('.ts') ? [...process.execArgv, '--conditions=source'] : process.execArgv,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const address = { kind: 'unix', path: join(directory, 'calls') } as const

@@ -1,0 +1,107 @@
+import { buildCommand, buildRouteMap } from '@stricli/core'
+import type { Command, RouteMap } from '@stricli/core'
+import type { Placement } from '@dure/testing'
+import { pathToFileURL } from 'node:url'
+import { loadSystem } from '../load.ts'
+import { CliError, EXIT, print, say } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+import { systemParameter } from './parameters.ts'
+
+type Flags = {
+  readonly runs?: number
+  readonly seed?: number
+  readonly placement?: readonly ('unix' | 'tcp' | 'process')[]
+}
+
+const placementCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show that services answer alike wherever they run',
+    fullDescription: [
+      'Starts copies of the system in different places: together in one process, over a Unix socket, over TCP, in',
+      'another process. All get the same calls, with inputs made from the contracts, and whatever a caller can tell',
+      'apart is a difference: values, types, errors, order, deadlines, cancellation. It is shown as small as it can be',
+      'made, with the calls that lead to it. Exits with 1 when there is one.',
+      '',
+      'Copies keep their data in folders and an embedded database and broker of their own, and open no doors. Handlers',
+      'do run, so a service that talks to the outside world does that here too.',
+      '',
+      'Examples:',
+      '  dure check placement',
+      '  dure check placement src/system.ts --runs 100 --seed 7',
+      '  dure check placement --placement tcp',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      runs: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 100_000),
+        optional: true,
+        placeholder: 'N',
+        brief: 'Calls of each operation (default 20)',
+      },
+      seed: {
+        kind: 'parsed',
+        parse: wholeNumber(0, 0x7fffffff),
+        optional: true,
+        placeholder: 'N',
+        brief: 'The same number makes the same calls (default 1)',
+      },
+      placement: {
+        kind: 'enum',
+        values: ['unix', 'tcp', 'process'],
+        optional: true,
+        variadic: true,
+        brief: 'Compare only this with all together; may be repeated',
+      },
+    },
+    positional: { kind: 'tuple', parameters: [systemParameter] },
+  },
+  async func(this: Shell, flags: Flags, given?: string): Promise<void> {
+    const { system, file } = await loadSystem(given, this.cwd)
+    // The suite brings a library of generators along, which no other command needs.
+    const { checkPlacement, describeReport, placements } = await import('@dure/testing')
+    const chosen: readonly Placement[] | undefined =
+      flags.placement && [...new Set(flags.placement)].map((name) => placements[name])
+    const { length } = system.services
+    say(this, `Checking ${length} ${length === 1 ? 'service' : 'services'} of "${system.name}"`)
+    const report = await checkPlacement({
+      system,
+      file,
+      name: await exportedAs(system, file),
+      ...(flags.runs !== undefined && { runs: flags.runs }),
+      ...(flags.seed !== undefined && { seed: flags.seed }),
+      ...(chosen !== undefined && { placements: chosen }),
+    }).catch((cause: unknown) => {
+      // A message that names what could not be done is all a user needs; anything else is a defect and keeps its stack.
+      const message = cause instanceof Error ? cause.message : String(cause)
+      throw message.startsWith('Cannot ') ? new CliError(message, { cause }) : cause
+    })
+    print(this, describeReport(report, Math.min(this.columns, 120)))
+    if (!report.ok) this.process.exitCode = EXIT.failed
+  },
+})
+
+export const checkCommands: RouteMap<Shell> = buildRouteMap({
+  routes: { placement: placementCommand },
+  docs: {
+    brief: 'Try a system and say whether it keeps a promise',
+    fullDescription: ['Tries a system and says whether it keeps a promise.', '', 'Examples:', '  dure check placement'].join(
+      '\n',
+    ),
+  },
+})
+
+/** The name that another process finds the system by. */
+async function exportedAs(system: unknown, file: string): Promise<string> {
+  const exports = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
+  return Object.keys(exports).find((name) => exports[name] === system) ?? 'default'
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number
+    throw new Error(`"${text}" is not a whole number from ${least} to ${most}`)
+  }
+}
