@@ -40,6 +40,8 @@ export type MembershipOptions = {
 /** Outcomes in one call, at most. */
 const MOST_OUTCOMES = 500
 const HOUR = 3_600_000
+/** Milliseconds for which it is tried to tell the broker that a member leaves; it answers within a quarter of that. */
+const LEAVE = 2_000
 
 export function createMembership(options: MembershipOptions): Membership {
   const { client, runtime, log, name, pauses, patience } = options
@@ -112,7 +114,7 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   const rejoinOne = async (within: Live, member: Member): Promise<void> => {
-    for (let failed = 1; live === within && members.has(member.number); failed++) {
+    for (let failed = 1; live === within && member.joined; failed++) {
       try {
         return await ask(within, () => member.join(within.id, { timeout: patience }))
       } catch (error) {
@@ -164,16 +166,22 @@ export function createMembership(options: MembershipOptions): Membership {
     if (within.inHand.has(number)) return
     within.inHand.add(number)
     const member = members.get(parcel.member)
-    const outcome =
-      member === undefined
-        ? { number, error: `Client "${name}" has no member ${parcel.member} any more`, errorName: 'Error' }
-        : await member.take(parcel, () => live === within)
-    if (outcome !== undefined) settle(within, [outcome])
+    if (member === undefined) return refuse(within, parcel)
+    const outcome = await member.take(parcel, () => live === within)
+    if (outcome !== undefined) settle(within, outcome)
+  }
+
+  /** A member that was given up while it joined may have become one all the same: it leaves, and others get what it has. */
+  const refuse = async (within: Live, { number, member }: Parcel): Promise<void> => {
+    const leaving = ask(within, () => client.leave({ session: within.id, member }, { timeout: LEAVE }))
+    settle(within, { number, error: `Client "${name}" has no member ${member} any more`, errorName: 'Error' })
+    // When that is lost, it is said again with the next parcel.
+    await leaving.catch(() => {})
   }
 
   /** What ends in one turn is settled in one call. */
-  const settle = (within: Live, outcomes: readonly Outcome[]): void => {
-    within.outcomes.push(...outcomes)
+  const settle = (within: Live, outcome: Outcome): void => {
+    within.outcomes.push(outcome)
     if (within.scheduled) return
     within.scheduled = true
     runtime.timers.soon(() => {
@@ -200,19 +208,21 @@ export function createMembership(options: MembershipOptions): Membership {
 
   const leave = async (member: Member): Promise<void> => {
     const within = live
-    if (within !== undefined && member.joined) await leaveSession(within, member)
+    // From here on no further session has it.
+    member.joined = false
+    if (within !== undefined) await leaveSession(within, member)
     await member.idle()
     members.delete(member.number)
   }
 
   const leaveSession = async (within: Live, member: Member): Promise<void> => {
-    let until = runtime.clock.monotonic() + patience
+    let until = runtime.clock.monotonic() + LEAVE
     while (live === within) {
       try {
         const wish = { session: within.id, member: member.number }
-        const { left } = await ask(within, () => client.leave(wish, { timeout: patience / 2 }))
+        const { left } = await ask(within, () => client.leave(wish, { timeout: LEAVE }))
         if (left) return
-        until = runtime.clock.monotonic() + patience
+        until = runtime.clock.monotonic() + LEAVE
       } catch {
         // What is in hand is waited for in any case. When the broker cannot be reached after that, the session is given
         // up: in it the broker would go on handing things to a member that is not there.

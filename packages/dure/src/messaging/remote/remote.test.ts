@@ -229,6 +229,25 @@ test('a member that leaves while the broker cannot be reached leaves nothing beh
   await until(() => inside.ids.size === 1 && seen.ids.size === 1)
 })
 
+test('a member that was given up while it joined does not keep others from its partitions', async (t) => {
+  const world = await makeWorld(t, 5_000)
+  const { broker, wire } = world.connect(50)
+  await broker.subscribe({ group: 'other', topics: ['topic'], deliver: async () => {} })
+  wire.loseAnswer('subscribe')
+  const joining = assert.rejects(
+    broker.subscribe({ group: 'g', topics: ['topic'], deliver: async () => assert.fail() }),
+    (error) => isCallError(error, 'UNAVAILABLE'),
+  )
+  await until(async () => (await world.inside().lag()).some(({ group }) => group === 'g'))
+  wire.cut()
+  await joining
+  wire.mend()
+  const seen = collector()
+  await world.inside().subscribe({ group: 'g', topics: ['topic'], deliver: seen.deliver })
+  await world.inside().publish([message('a', 1)])
+  await until(() => seen.ids.size === 1)
+})
+
 test('with a client that dies its work of a queue goes to others', async (t) => {
   const world = await makeWorld(t)
   const [one, two] = [world.connect(), world.connect()]
