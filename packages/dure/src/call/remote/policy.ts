@@ -16,9 +16,9 @@ export type RemotePolicy = {
   readonly concurrency: number
   /** Calls that may wait for a place at one peer. Default 1,000. */
   readonly queue: number
-  /** Milliseconds a call waits for a first instance of its service, never past its deadline. Default 5,000. */
+  /** Milliseconds a call waits for a first instance of its service, or for one to be reached; never past its deadline. Default 5,000. */
   readonly patience: number
-  /** Calls of one service that may wait for its first instance. Default 1,000. */
+  /** Calls of one service that may wait so. Default 1,000. */
   readonly waiters: number
 }
 

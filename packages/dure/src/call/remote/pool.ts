@@ -11,6 +11,7 @@ import {
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
+import type { CallContext } from '../context.ts'
 import type { Admitted, Grant } from './admission.ts'
 import { Member } from './member.ts'
 import { keyOf, type Peers } from './peers.ts'
@@ -33,8 +34,13 @@ export type Pool = {
    * @throws {CallError} UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED or CANCELLED
    */
   readonly admit: (call: Admitted) => Promise<Grant>
-  /** Whether somebody who is well has not been tried yet. */
+  /** Whether somebody who is well and connected has not been tried yet. */
   readonly hasOther: (tried: readonly Member[]) => boolean
+  /**
+   * Waits a little for a connection to come back, as calls wait for a first instance.
+   * @throws `failure` when patience or the deadline would end, or when too many wait
+   */
+  readonly linger: (failure: unknown, context: CallContext) => Promise<void>
   readonly counts: { retries: number; refused: number; ejections: number }
   readonly members: () => readonly Member[]
   readonly waiting: () => number
@@ -51,7 +57,7 @@ export function createPool(options: {
   log: Logger
 }): Pool {
   const { service, registry, peers, policy, runtime, deadlines, log } = options
-  const { clock, random } = runtime
+  const { clock, random, timers } = runtime
   const ejection = createEjection({ clock, random, policy: policy.ejection })
   const members = new Map<string, Member>()
   const counts = { retries: 0, refused: 0, ejections: 0 }
@@ -59,6 +65,7 @@ export function createPool(options: {
   /** Those who take ordinary calls: kept, not computed, because every call chooses from it. */
   let ready: Member[] = []
   let stopped = false
+  let lingering = 0
 
   const findReady = (): void => {
     ready = [...members.values()].filter(({ standing }) => standing.state() === 'in')
@@ -153,6 +160,16 @@ export function createPool(options: {
     }
   }
 
+  const linger = async (failure: unknown, context: CallContext): Promise<void> => {
+    const now = clock.monotonic()
+    const delay = (LINGER * (1 + random.number())) / 2
+    const end = Math.min(context.deadline, context.sentAt + policy.patience)
+    if (now + delay >= end || lingering >= policy.waiters) throw failure
+    lingering++
+    await timers.sleep(delay, context.cancellation?.signal)
+    lingering--
+  }
+
   const allOut = (place: string): CallError => {
     const wait = Math.max(0, Math.ceil(ejection.nextProbe() - clock.monotonic()))
     const next = Number.isFinite(wait) ? `the first is tried again in ${wait} ms` : 'one is being tried right now'
@@ -182,10 +199,11 @@ export function createPool(options: {
         throw error
       }
     },
-    hasOther: (tried) => candidates(tried).some((member) => !tried.includes(member)),
+    hasOther: (tried) => ready.some((member) => !tried.includes(member) && member.slot.peer.state() !== 'down'),
+    linger,
     counts,
     members: () => [...members.values()],
-    waiting: room.waiting,
+    waiting: () => room.waiting() + lingering,
     stop: () => {
       stopped = true
       watching.stop()
@@ -195,6 +213,9 @@ export function createPool(options: {
     },
   }
 }
+
+/** Milliseconds between two looks at a connection that is down, at most. */
+const LINGER = 100
 
 /** Milliseconds after which a probe is made with any call. */
 const OVERDUE = 1_000

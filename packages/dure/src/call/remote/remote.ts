@@ -25,7 +25,7 @@ export type RemoteStatus = { readonly services: readonly RemoteService[] }
 export type RemoteService = {
   readonly service: string
   readonly instances: readonly RemoteInstance[]
-  /** Calls waiting for a first instance. */
+  /** Calls waiting for a first instance, or for one to be reached. */
   readonly waiting: number
   /** Retries that the budget has left. */
   readonly retriesLeft: number

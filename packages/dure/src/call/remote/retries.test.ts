@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DeclaredError } from '../../contract/contract.ts'
-import { fails, remoteRig } from './remote.test-support.ts'
+import { Cancellation } from '../cancellation.ts'
+import { answers, fails, remoteRig } from './remote.test-support.ts'
 
 test('what may be repeated moves on from an instance that cannot be reached; what may not, does not', async () => {
   const { world, call, up, process } = remoteRig()
@@ -100,4 +101,39 @@ test('when everybody fails, retries add a fifth to the load and no more', async 
   const sent = ['a', 'b', 'c'].reduce((sum, name) => sum + process(name).received.length, 0)
   assert.ok(sent > 1_150 && sent <= 1_000 * 1.2 + 11, `${sent} were sent for 1000 calls`)
   assert.equal(transport.status().services[0]!.retries, sent - 1_000)
+})
+
+test('while nobody can be reached calls wait, and go through when somebody can, even if they must not happen twice', async () => {
+  const { world, call, up, process, transport } = remoteRig({ waiters: 3, patience: 2_000 })
+  up('a', 'b')
+  const unreached = fails('UNAVAILABLE', { begun: false })
+  for (const name of ['a', 'b']) Object.assign(process(name), { behaviour: unreached, state: 'down' })
+  const caller = new Cancellation()
+  const calls = [
+    call({ timeout: 10_000, repeatable: false }),
+    call({ timeout: 500 }),
+    call({ cancellation: caller, timeout: 10_000 }),
+  ]
+  await world.advance(50)
+  const beyond = call({ timeout: 10_000 })
+  await world.advance(1)
+  assert.equal(beyond.result, 'UNAVAILABLE', 'so many may wait and no more')
+  caller.cancel('caller')
+  await world.advance(700)
+  assert.deepEqual(
+    calls.map(({ result }) => result),
+    [undefined, 'UNAVAILABLE', 'CANCELLED'],
+  )
+  assert.ok(calls[1]!.took <= 500)
+  Object.assign(process('b'), { behaviour: answers(), state: 'up' })
+  await world.advance(200)
+  assert.equal(calls[0]!.result, 'ok b')
+  const { retries, waiting } = transport.status().services[0]!
+  assert.deepEqual([retries, waiting], [0, 0], 'what never left was no retry')
+
+  Object.assign(process('b'), { behaviour: unreached, state: 'down' })
+  const impatient = call({ timeout: 10_000 })
+  await world.advance(2_100)
+  assert.equal(impatient.result, 'UNAVAILABLE')
+  assert.ok(impatient.took <= 2_000)
 })

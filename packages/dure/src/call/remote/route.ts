@@ -5,7 +5,7 @@ import type { Grant } from './admission.ts'
 import type { Member } from './member.ts'
 import type { Pool } from './pool.ts'
 import { RemoteStream, type StreamWay } from './stream.ts'
-import { isSafeToRepeat, verdictOn } from './verdict.ts'
+import { isOutOfReach, isSafeToRepeat, verdictOn } from './verdict.ts'
 
 /** The way to one operation of a service, wherever its instances are. */
 export class RemoteRoute implements Route, StreamWay {
@@ -58,7 +58,7 @@ export class RemoteRoute implements Route, StreamWay {
   /** Sends until there is an answer, or no more may be sent. `failure` is that of the last one tried. */
   async #persist(input: unknown, context: CallContext, tried: Member[], failure: unknown): Promise<unknown> {
     for (;;) {
-      if (tried.length > 0) await this.again(failure, tried, context)
+      if (failure !== undefined) await this.again(failure, tried, context)
       const grant = await this.admit(context, tried)
       try {
         const value = await this.#routeTo(grant.member).call(input, context)
@@ -104,13 +104,18 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   /**
-   * Resolves when the call may be sent again: at once to somebody else, after a wait to somebody tried before.
+   * Resolves when the call may be sent again: at once to somebody else, after a wait to somebody tried before. What has
+   * not left this process, because its peer is not connected, was no try and is no load: it is taken out of `tried`.
    * @throws `failure` when it must not, or when there is no time left for it
    */
-  async again(failure: unknown, tried: readonly Member[], context: CallContext): Promise<void> {
-    const { policy, budget, backoff, runtime, hasOther, counts } = this.#pool
-    if (!isSafeToRepeat(failure, this.repeatable) || tried.length >= policy.attempts) throw failure
-    if (context.cancellation?.reason !== undefined) throw failure
+  async again(failure: unknown, tried: Member[], context: CallContext): Promise<void> {
+    const { policy, budget, backoff, runtime, hasOther, counts, linger } = this.#pool
+    if (!isSafeToRepeat(failure, this.repeatable) || context.cancellation?.reason !== undefined) throw failure
+    if (isOutOfReach(failure, tried.at(-1)!)) {
+      tried.pop()
+      return hasOther(tried) ? undefined : linger(failure, context)
+    }
+    if (tried.length >= policy.attempts) throw failure
     const now = runtime.clock.monotonic()
     const delay = hasOther(tried) ? 0 : backoff.delay(tried.length)
     if (now + delay >= context.deadline || !budget.take(now)) throw failure

@@ -12,7 +12,7 @@ export type StreamWay = {
   open(grant: Grant, input: unknown, context: CallContext): AsyncIterator<unknown>
   judge(grant: Grant, error: unknown, context: CallContext): void
   /** Resolves when it may be begun again, and throws `failure` when not. */
-  again(failure: unknown, tried: readonly Member[], context: CallContext): Promise<void>
+  again(failure: unknown, tried: Member[], context: CallContext): Promise<void>
 }
 
 /**
@@ -70,7 +70,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
     let failure: unknown
     route.begin()
     for (;;) {
-      if (tried.length > 0) await route.again(failure, tried, this.#context)
+      if (failure !== undefined) await route.again(failure, tried, this.#context)
       const grant = await route.admit(this.#context, tried)
       this.#grant = grant
       this.#judged = false

@@ -1,6 +1,7 @@
 import { CallError, DeclaredError } from '../../contract/contract.ts'
 import type { CallContext } from '../context.ts'
 import { hasNotBegun } from '../failure.ts'
+import type { Member } from './member.ts'
 
 /** What a failed call says of the instance that it went to. */
 export type Verdict = 'answered' | 'failed' | 'stalled' | 'unknown'
@@ -24,6 +25,11 @@ export function verdictOn(error: unknown, context: CallContext, stallAfter: numb
     default:
       return 'answered'
   }
+}
+
+/** Whether the call has not left this process, because the connection to the member is down. */
+export function isOutOfReach(error: unknown, member: Member): boolean {
+  return error instanceof CallError && hasNotBegun(error) && member.slot.peer.state() === 'down'
 }
 
 /**
