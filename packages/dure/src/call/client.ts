@@ -9,10 +9,10 @@ import type {
   Operations,
 } from '../contract/contract.ts'
 import type { Ids, Runtime } from '../runtime/runtime.ts'
-import { isSampled, spanIdOf, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
+import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
 import { followSignal, type Cancellation } from './cancellation.ts'
 import type { CallContext, CallOptions } from './context.ts'
-import { failedSent, OUTSIDE, rpcAttributes, sampledBy } from './tracing.ts'
+import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
 import type { Route, Transport } from './transport.ts'
 
 /** A typed client of a contract: local or remote, it cannot tell. */
@@ -98,13 +98,10 @@ type Way = {
 function bindCall(way: Way) {
   const { place, route, tracer } = way
   const begin = (input: unknown, context: OutgoingCall): Promise<unknown> => {
-    if (tracer === undefined) return route.call(input, context)
-    if (sampledBy(context)) return traced(way, tracer, input, context)
-    // In this process the callee tells of what fails; a call that leaves it may fail on the way. Asked anew each time:
-    // a service may come to this process, and leave it.
-    const local = route.local === true
-    const answer = route.call(input, context)
-    return local ? answer : telling(way, tracer, answer, context)
+    // In this process the callee makes the one span of a call, and tells of what fails; a call that leaves it may fail on
+    // the way. Asked anew each time: a service may come to this process, and leave it.
+    if (tracer === undefined || route.local === true) return route.call(input, context)
+    return sampledBy(context) ? traced(way, tracer, input, context) : telling(way, tracer, input, context)
   }
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
     const context = outgoing(way, caller, options)
@@ -139,7 +136,7 @@ function bindStream(way: Way) {
         joinParent(caller, cancellation)
         context.cancellation = cancellation
       }
-      if (tracer === undefined || (route.local === true && !sampledBy(context))) return route.stream(input, context)
+      if (tracer === undefined || route.local === true) return route.stream(input, context)
       return tracedStream(way, tracer, input, context)
     }
 }
@@ -155,6 +152,7 @@ function beginSent({ place, attributes }: Way, tracer: Tracer, context: Outgoing
     attributes,
   })
   context.traceparent = span.traceparent
+  context.sampled = undefined
   return span
 }
 
@@ -170,22 +168,30 @@ async function traced(way: Way, tracer: Tracer, input: unknown, context: Outgoin
   }
 }
 
-async function telling(way: Way, tracer: Tracer, answer: Promise<unknown>, context: OutgoingCall): Promise<unknown> {
+async function telling(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
+  leaving(context)
   try {
-    return await answer
+    return await way.route.call(input, context)
   } catch (error) {
-    failedSent(tracer, way, context, error)
+    recordSent(tracer, way, context, error)
     throw error
   }
+}
+
+/** Fixes what travels: whoever is called elsewhere makes a span of its own. */
+function leaving(context: OutgoingCall): void {
+  context.traceparent = context.traceparent!
+  context.sampled = undefined
 }
 
 /** Its span lasts from the call to the end of the stream, or to where the caller had seen enough. */
 async function* tracedStream(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): AsyncGenerator<unknown> {
   const span = sampledBy(context) ? beginSent(way, tracer, context) : undefined
+  if (span === undefined) leaving(context)
   try {
     yield* way.route.stream(input, context)
   } catch (error) {
-    if (span === undefined) failedSent(tracer, way, context, error)
+    if (span === undefined) recordSent(tracer, way, context, error)
     else span.end(error)
     throw error
   } finally {
@@ -214,7 +220,7 @@ class OutgoingCall implements CallContext {
   readonly causationId: string | undefined
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
-  readonly sampled: boolean | undefined
+  sampled: boolean | undefined
   readonly #ids: Ids
   readonly #parent: CallContext | undefined
   readonly #options: CallOptions | undefined
@@ -251,10 +257,6 @@ class OutgoingCall implements CallContext {
   /** The trace context that this call is a child of. */
   get parentTrace(): string | undefined {
     return this.#options?.traceparent ?? this.#parent?.traceparent
-  }
-
-  get parentSpan(): string | undefined {
-    return spanIdOf(this.parentTrace)
   }
 
   get tracestate(): string | undefined {

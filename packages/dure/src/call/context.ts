@@ -14,12 +14,15 @@ export type CallContext = {
   readonly causationId: string | undefined
   /** W3C trace context (`00-<trace>-<span>-<flags>`); undefined when nothing is traced. */
   readonly traceparent: string | undefined
-  /** Whether spans are made of it, when that is known without building a `traceparent`; else its flag says. */
+  /**
+   * Set when caller and callee are in one process: whether the call is sampled, known without building a `traceparent`.
+   * It is one span then, which the callee makes. Undefined: the flag in `traceparent` says, and the caller has a span of its own.
+   */
   readonly sampled?: boolean | undefined
   /** What other vendors' tracing wants to travel along (W3C `tracestate`). */
   readonly tracestate?: string | undefined
-  /** The span that this call's own is a child of, while both are in one process. */
-  readonly parentSpan?: string | undefined
+  /** The trace context that its own `traceparent` is a child of, in the process where it was made. */
+  readonly parentTrace?: string | undefined
   /** The calling service, or undefined at the door. */
   readonly caller: string | undefined
   /** Given by a client that wants a command to happen once. */

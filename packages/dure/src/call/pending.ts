@@ -5,7 +5,7 @@ import { Cancellation, type CancelListener, type CancelReason } from './cancella
 import type { CallContext } from './context.ts'
 import type { ActiveSpan } from '../telemetry/telemetry.ts'
 import { cancelledError } from './failure.ts'
-import { beginServed, failedServed, sampledBy, TracedCall } from './tracing.ts'
+import { beginServed, recordServed, sampledBy, TracedCall } from './tracing.ts'
 
 /**
  * One call under way, in one object: its own end (what the handler's signal follows), its node in the deadline
@@ -32,7 +32,7 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
 
   start(input: unknown): void {
     const shared = this.#shared
-    if (shared.tracer !== undefined && sampledBy(this.#call)) {
+    if (shared.tracer !== undefined && this.#call.sampled === undefined && sampledBy(this.#call)) {
       this.#span = beginServed(shared, shared.tracer, this.#call)
       this.#call = new TracedCall(this.#call, this.#span)
     }
@@ -134,8 +134,9 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
   /** Ends the span of a sampled call, and makes one of a call that was not and failed. */
   #tell(error: Error | undefined): void {
     const { tracer } = this.#shared
+    if (tracer === undefined) return
     if (this.#span !== undefined) this.#span.end(error)
-    else if (error !== undefined && tracer !== undefined) failedServed(this.#shared, tracer, this.#call, error)
+    else if (error !== undefined || this.#call.sampled === true) recordServed(this.#shared, tracer, this.#call, error)
   }
 
   /** The deadline has passed, or the service has waited long enough for its calls. */

@@ -4,7 +4,7 @@ import type { CallContext } from './context.ts'
 import { invalidInput, invalidOutput, isFault, type Callee } from './callee.ts'
 import type { ActiveSpan } from '../telemetry/telemetry.ts'
 import { cancelledError } from './failure.ts'
-import { beginServed, failedServed, sampledBy, TracedCall } from './tracing.ts'
+import { beginServed, recordServed, sampledBy, TracedCall } from './tracing.ts'
 
 /**
  * The callee's half of a server stream. The handler's iterator is asked for the next value only when the
@@ -84,7 +84,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
 
   async #open(): Promise<void> {
     const shared = this.#shared
-    if (shared.tracer !== undefined && sampledBy(this.#call)) {
+    if (shared.tracer !== undefined && this.#call.sampled === undefined && sampledBy(this.#call)) {
       this.#span = beginServed(shared, shared.tracer, this.#call)
       this.#call = new TracedCall(this.#call, this.#span)
     }
@@ -147,8 +147,9 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
 
   #tell(error: Error | undefined): void {
     const { tracer } = this.#shared
+    if (tracer === undefined) return
     if (this.#span !== undefined) this.#span.end(error)
-    else if (error !== undefined && tracer !== undefined) failedServed(this.#shared, tracer, this.#call, error)
+    else if (error !== undefined || this.#call.sampled === true) recordServed(this.#shared, tracer, this.#call, error)
   }
 
   /** Runs the handler's `finally`; a handler that hangs there or throws hurts nobody. */

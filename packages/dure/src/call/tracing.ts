@@ -1,3 +1,4 @@
+import { CallError } from '../contract/contract.ts'
 import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext } from './context.ts'
@@ -45,7 +46,7 @@ export class TracedCall implements CallContext {
 
 type Traced = { readonly place: string; readonly attributes: Attributes; readonly tracer?: Tracer | undefined }
 
-/** Begins the callee's span of a sampled call. */
+/** Begins the callee's span of a sampled call that came from another process. */
 export function beginServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext): ActiveSpan {
   return tracer.begin({
     name: place,
@@ -59,16 +60,16 @@ export function beginServed({ place, attributes }: Traced, tracer: Tracer, call:
 }
 
 /**
- * Tells of a call that failed without being sampled. In one process its caller makes no span of its own, so this one
- * takes the place that the call itself has in the trace; else it is a child of the caller's.
+ * Tells of a call that is over and has no span yet. In one process a call is one span, which takes the place that the
+ * call itself has in the trace; what came from elsewhere is a child of its caller's.
  */
-export function failedServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext, error: unknown): void {
-  const { traceparent, parentSpan } = call
-  tracer.failed({
+export function recordServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext, error: Error | undefined): void {
+  const { traceparent } = call
+  tracer.record({
     name: place,
     kind: 'server',
     service: attributes['rpc.service'] as string,
-    ...(call.sampled === undefined ? { parent: traceparent } : { own: traceparent, parent: under(traceparent, parentSpan) }),
+    ...(call.sampled === undefined ? { parent: traceparent } : { own: traceparent, parent: call.parentTrace }),
     tracestate: call.tracestate,
     at: call.sentAt,
     attributes,
@@ -76,30 +77,25 @@ export function failedServed({ place, attributes }: Traced, tracer: Tracer, call
   })
 }
 
-/** The same for the caller of another process. */
-export function failedSent(
+/** Tells of a call to another process that failed and was not sampled. */
+export function recordSent(
   tracer: Tracer,
   sent: { readonly place: string; readonly attributes: Attributes },
   call: CallContext,
   error: unknown,
 ): void {
-  tracer.failed({
+  tracer.record({
     name: sent.place,
     kind: 'client',
     service: call.caller ?? OUTSIDE,
     own: call.traceparent,
-    parent: under(call.traceparent, call.parentSpan),
+    parent: call.parentTrace,
     tracestate: call.tracestate,
     at: call.sentAt,
     attributes: sent.attributes,
-    error,
+    error: error ?? new CallError('UNKNOWN', `Call to ${sent.place} failed`),
   })
 }
 
 /** Who calls when no service does: a door's client, a test, a command line. */
 export const OUTSIDE = 'outside'
-
-function under(traceparent: string | undefined, parentSpan: string | undefined): string | undefined {
-  if (traceparent === undefined || parentSpan === undefined) return undefined
-  return `${traceparent.slice(0, 36)}${parentSpan}${traceparent.slice(52)}`
-}

@@ -32,7 +32,7 @@ export function consuming(options: { group: string; reaction: string; runtime: R
       try {
         return await work(traceparent)
       } catch (error) {
-        tracer.failed({ ...startOf(message, step), at, error })
+        tracer.record({ ...startOf(message, step), at, error: error ?? new Error('It failed') })
         throw error
       }
     }

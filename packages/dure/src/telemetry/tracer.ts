@@ -1,7 +1,7 @@
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TelemetrySink } from './sink.ts'
 import { errorType, type ActiveSpan, type Attributes, type Span, type SpanStart } from './span.ts'
-import { childTraceparent, parseTraceparent, spanIdOf } from './trace.ts'
+import { childTraceparent, parseTraceparent } from './trace.ts'
 
 /**
  * Makes spans. Whether a trace is sampled is decided once, where it begins and before anything is built for it, and the
@@ -12,15 +12,16 @@ export type Tracer = {
   readonly sample: () => boolean
   /** Begins a span of a sampled trace. */
   readonly begin: (start: SpanStart) => ActiveSpan
-  /** Tells of something that failed and was not sampled. */
-  readonly failed: (span: FailedSpan) => void
+  /** Makes a span of something that is over: it was sampled, or it failed. */
+  readonly record: (span: PastSpan) => void
   /** The `traceparent` of something that is not (yet) a span. */
   readonly child: (parent: string | undefined, sampled: boolean) => string
 }
 
-export type FailedSpan = Omit<SpanStart, 'at'> & {
+export type PastSpan = Omit<SpanStart, 'at'> & {
   /** When it began: monotonic milliseconds. */
   readonly at: number
+  /** What it failed with; undefined when it did not. */
   readonly error: unknown
   /** Its own `traceparent`, when it has had one; else it gets one under `parent`. */
   readonly own?: string | undefined
@@ -48,12 +49,12 @@ export function createTracer(options: {
     return epoch + monotonic
   }
   const emit = (start: SpanStart, own: string, at: number, error: unknown, more: Attributes | undefined): void => {
-    const { traceId, spanId } = parseTraceparent(own)!
     const failure = error === undefined ? undefined : { 'error.type': errorType(error) }
     const span: Span = {
-      traceId,
-      spanId,
-      parentId: parseTraceparent(start.parent) === undefined ? undefined : spanIdOf(start.parent),
+      // Its own was made here; of whose child it is, others may have said.
+      traceId: own.slice(3, 35),
+      spanId: own.slice(36, 52),
+      parentId: parseTraceparent(start.parent)?.spanId,
       tracestate: start.tracestate,
       name: start.name,
       kind: start.kind,
@@ -85,11 +86,10 @@ export function createTracer(options: {
         },
       }
     },
-    failed: (span) => emit(span, span.own ?? childTraceparent(span.parent, false, ids), span.at, span.error ?? FAILED, undefined),
+    record: (span) =>
+      emit(span, span.own ?? childTraceparent(span.parent, span.error === undefined, ids), span.at, span.error, undefined),
   }
 }
-
-const FAILED = new Error('It failed')
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'Something was thrown that is not an Error'

@@ -53,7 +53,7 @@ export function traceRequest(
   const end = (status: number, failure: unknown): void => {
     const error = failureOf(status, failure)
     if (error === undefined) return
-    tracer.failed({ ...start, own, at, error, attributes: { ...attributes, ...withStatus(status) } })
+    tracer.record({ ...start, own, at, error, attributes: { ...attributes, ...withStatus(status) } })
   }
   return { traceparent: own, tracestate, end }
 }
