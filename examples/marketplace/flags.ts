@@ -1,4 +1,13 @@
-import { choiceFlag, describeFlags, flag, numberFlag, readFlags, textFlag, type FlagValues } from './workload/flags.ts'
+import {
+  choiceFlag,
+  describeFlags,
+  flag,
+  numberFlag,
+  readFlags,
+  switchFlag,
+  textFlag,
+  type FlagValues,
+} from './workload/flags.ts'
 
 const FLAGS = {
   port: numberFlag({ help: 'Port of the HTTP door; 0 takes a free one', fallback: 8080, most: 65_535 }),
@@ -21,6 +30,7 @@ const FLAGS = {
     'What a commit survives: a power cut, or the end of the process only (faster on slow disks)',
     'power',
   ),
+  split: switchFlag('Run each service in a process of its own, kept running by this one'),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
 }
 
@@ -28,7 +38,8 @@ export type MarketplaceFlags = FlagValues<typeof FLAGS>
 
 export const HELP = `Usage: npm start -- [flags]
 
-Runs the marketplace in one process, behind one HTTP door, with a payment provider beside it.
+Runs the marketplace in one process (with --split: one for each service), behind one HTTP door, with a payment
+provider beside it.
 A second start on the same directory continues where the first one was.
 
 ${describeFlags(FLAGS)}

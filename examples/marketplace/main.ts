@@ -1,30 +1,23 @@
 /**
- * The marketplace in one process: `npm start`. Services, their databases and the broker are started together, the
- * payment provider beside them; then the data are seen to, and the HTTP door says where it is.
+ * The marketplace: `npm start`. Services, their databases and the broker are started together in one process (with
+ * `--split` each in its own), the payment provider beside them; then the data are seen to, and the HTTP door says where
+ * it is.
  */
 import { access, constants } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { rest } from '@dure/rest'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
-import { makeFolder, realRuntime } from 'dure/runtime'
+import { makeFolder } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
-import { createLogger } from 'dure/telemetry'
 import { prepareData } from './data/prepare.ts'
 import { HELP, marketplaceFlags, type MarketplaceFlags } from './flags.ts'
 import { startProviderProcess } from './provider/child.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
+import { startSplit } from './split.ts'
 import { marketplace } from './system.ts'
+import { log, messageOf, say, warn } from './voice.ts'
 import { welcome } from './welcome.ts'
-
-const say = (text: string): void => void process.stdout.write(`${text}\n`)
-const log = createLogger({
-  clock: realRuntime().clock,
-  level: 'warn',
-  write: (line) => void process.stderr.write(line),
-  fields: { system: 'marketplace' },
-})
-const warn = (text: string): void => void process.stderr.write(`${text}\n`)
 
 async function main(words: readonly string[]): Promise<void> {
   const flags = marketplaceFlags(words)
@@ -32,10 +25,13 @@ async function main(words: readonly string[]): Promise<void> {
   const stopping = stopOnSignal()
   const steps: (() => Promise<void>)[] = []
   try {
-    const running = await open(flags, steps)
-    await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
-    const url = running.doors.find((door) => door.url !== undefined)?.url
-    if (!stopping.aborted) say(await welcome(running, url ?? ''))
+    if (flags.split) await openSplit(flags, words, steps)
+    else {
+      const running = await open(flags, steps)
+      await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
+      const url = running.doors.find((door) => door.url !== undefined)?.url
+      if (!stopping.aborted) say(await welcome(running, url ?? ''))
+    }
     await aborted(stopping)
     say('Stopping: finishing what is under way; once more to end at once')
   } finally {
@@ -47,13 +43,7 @@ async function main(words: readonly string[]): Promise<void> {
 async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Promise<Running> {
   const directory = resolve(flags.data)
   await usable(directory, flags.data)
-  const file = join(directory, 'provider', 'charges.sqlite')
-  // It takes as long to start as everything else, so it does so beside it.
-  const own = flags.provider === undefined ? startProviderProcess({ file, seed: flags.seed, warn }) : undefined
-  const url = flags.provider ?? own!.then((child) => child.url)
-  // Whether it started is asked at the end, and in vain when something else fails first.
-  Promise.all([own, url]).catch(() => {})
-  steps.push(async () => (await own?.catch(() => undefined))?.stop())
+  const { own, url } = openProvider(flags, directory, steps)
   const provider = httpProvider({ url })
   steps.push(provider.close)
   const door = rest({ port: flags.port, host: flags.host })
@@ -68,6 +58,45 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   steps.push(running.stop)
   await own
   return running
+}
+
+/** The payment provider: our own beside everything else, or the one we are told of. */
+function openProvider(
+  flags: MarketplaceFlags,
+  directory: string,
+  steps: (() => Promise<void>)[],
+): { readonly own: Promise<unknown> | undefined; readonly url: string | Promise<string> } {
+  const file = join(directory, 'provider', 'charges.sqlite')
+  // It takes as long to start as everything else, so it does so beside it.
+  const own = flags.provider === undefined ? startProviderProcess({ file, seed: flags.seed, warn }) : undefined
+  const url = flags.provider ?? own!.then((child) => child.url)
+  // Whether it started is asked at the end, and in vain when something else fails first.
+  Promise.all([own, url]).catch(() => {})
+  steps.push(async () => (await own?.catch(() => undefined))?.stop())
+  return { own, url }
+}
+
+/** The same, each service in a process of its own. SIGUSR2 replaces all of them, one after the other. */
+async function openSplit(flags: MarketplaceFlags, words: readonly string[], steps: (() => Promise<void>)[]): Promise<void> {
+  const directory = resolve(flags.data)
+  await usable(directory, flags.data)
+  const { url } = openProvider(flags, directory, steps)
+  const provider = await url
+  // Only looked at: what each process runs, it makes itself.
+  const shape = httpProvider({ url: provider })
+  steps.push(shape.close)
+  const split = await startSplit({ system: marketplace({ provider: shape, doors: [rest()] }), flags, words, provider })
+  steps.push(split.stop)
+  const replace = (): void => {
+    say('Replacing every process, one after the other')
+    split.replace().then(
+      () => say('Every process has been replaced'),
+      (error: unknown) => warn(messageOf(error)),
+    )
+  }
+  process.on('SIGUSR2', replace)
+  steps.push(async () => void process.off('SIGUSR2', replace))
+  say(split.welcome)
 }
 
 async function usable(directory: string, given: string): Promise<void> {
@@ -109,10 +138,4 @@ try {
   process.exitCode = 1
 } finally {
   process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM')
-}
-
-/** What went wrong, in words: the stack is for errors nobody foresaw, and for whoever asks by DEBUG. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return process.env['DEBUG'] === undefined ? error.message : (error.stack ?? error.message)
 }

@@ -9,7 +9,7 @@ import type { Mix } from '../workload/mix.ts'
 import type { SessionOptions } from '../workload/session.ts'
 import { verify } from '../workload/verify.ts'
 import { createChild, type Child } from './child.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../free-port.ts'
 import { createStorm, type StormResult } from './storm.ts'
 import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
 

@@ -8,11 +8,14 @@ import { SupervisorError } from './errors.ts'
 /** A directory's supervisor: who it is, and whom it has started, in `<directory>/supervisor.json`. */
 export type Claim = {
   /** Notes the processes that belong to it. */
-  readonly note: (pids: readonly number[]) => void
+  readonly note: (processes: readonly { readonly name: string; readonly pid: number }[]) => void
   readonly release: () => void
 }
 
-type Noted = { readonly supervisor: ProcessMark; readonly processes: readonly ProcessMark[] }
+type Named = ProcessMark & { readonly name: string }
+type Noted = { readonly supervisor: ProcessMark; readonly processes: readonly Named[] }
+
+const named = (name: string, mark: ProcessMark | undefined): Named[] => (mark === undefined ? [] : [{ name, ...mark }])
 
 /**
  * Makes this process the directory's supervisor. Where one was killed, its processes are stopping by themselves: they
@@ -30,14 +33,14 @@ export async function claim(directory: string, patience: number): Promise<Claim>
   }
   await gone(before?.processes ?? [], patience)
 
-  const write = (processes: readonly ProcessMark[]): void => {
+  const write = (processes: readonly Named[]): void => {
     const draft = `${file}.${process.pid}`
     writeFileSync(draft, JSON.stringify({ supervisor: thisProcess(), processes } satisfies Noted), { mode: 0o600 })
     renameSync(draft, file)
   }
   write([])
   return {
-    note: (pids) => write(pids.flatMap((pid) => markOf(pid) ?? [])),
+    note: (processes) => write(processes.flatMap(({ name, pid }) => named(name, markOf(pid)))),
     release: () => rmSync(file, { force: true }),
   }
 }
@@ -60,7 +63,7 @@ function read(file: string): Noted | undefined {
   }
 }
 
-function isMark(value: unknown): value is ProcessMark {
-  const { pid, began } = (value ?? {}) as Partial<ProcessMark>
+function isMark(value: unknown): value is Named {
+  const { pid, began } = (value ?? {}) as Partial<Named>
   return Number.isInteger(pid) && pid! > 1 && typeof began === 'string'
 }

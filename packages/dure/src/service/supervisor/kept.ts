@@ -5,6 +5,8 @@ import type { ProcessOptions, SupervisorOptions } from './options.ts'
 /** A process that is kept running: by another one when it falls over, and by a fresh one when it is to be replaced. */
 export type Kept = {
   readonly name: string
+  /** Has its program loaded, so that the start itself is quick. */
+  readonly load: () => void
   /** Resolves with what it said when it got ready. @throws {SupervisorError} when it ends instead */
   readonly start: () => Promise<unknown>
   readonly replace: () => Promise<void>
@@ -108,10 +110,12 @@ export function createKept(options: SupervisorOptions & { readonly process: Proc
     pid: () => current?.pid,
     pids: () => [current?.pid, coming?.pid].filter((pid) => pid !== undefined),
     restarts: () => restarts,
-    start: async () => {
-      const one = begin()
-      current = one
+    load: () => {
+      current = begin()
       onPid()
+    },
+    start: async () => {
+      const one = current!
       one.go()
       try {
         const info = await readyInTime(one)

@@ -33,12 +33,13 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     owned.release()
   }
   try {
-    const ready: unknown[] = []
     for (const each of processes) {
       const one = createKept({ ...options, process: each, onPid: () => note(owned, kept) })
       kept.push(one)
-      ready.push(await one.start())
+      one.load()
     }
+    const ready: unknown[] = []
+    for (const one of kept) ready.push(await one.start())
     let stopping: Promise<void> | undefined
     return {
       ready,
@@ -55,5 +56,5 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
 }
 
 function note(owned: Claim, kept: readonly Kept[]): void {
-  owned.note(kept.flatMap((one) => one.pids()))
+  owned.note(kept.flatMap((one) => one.pids().map((pid) => ({ name: one.name, pid }))))
 }

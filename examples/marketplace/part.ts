@@ -1,0 +1,61 @@
+/**
+ * One process of a marketplace that is split: started by `npm start -- --split` with the flags of the whole, and told by
+ * its environment which part it is. The part with the doors sees to the data as well.
+ */
+import { resolve } from 'node:path'
+import { rest } from '@dure/rest'
+import { sqlite } from 'dure/data'
+import { embeddedBroker } from 'dure/messaging'
+import { start } from 'dure/service'
+import { joinSupervisor, type Supervised } from 'dure/supervisor'
+import { prepareData } from './data/prepare.ts'
+import { marketplaceFlags } from './flags.ts'
+import { httpProvider } from './services/payment/adapters/http-provider.ts'
+import { PART, PROVIDER } from './split.ts'
+import { marketplace } from './system.ts'
+import { log, messageOf, say, warn } from './voice.ts'
+import { welcome } from './welcome.ts'
+
+async function main(supervised: Supervised): Promise<void> {
+  const flags = marketplaceFlags(process.argv.slice(2))!
+  const part = process.env[PART]!.split(',')
+  const { durability } = flags
+  const provider = httpProvider({ url: process.env[PROVIDER]! })
+  const system = marketplace({
+    provider,
+    doors: [rest({ port: flags.port, host: flags.host })],
+    database: sqlite({ durability }),
+    broker: embeddedBroker({ durability }),
+  })
+  await supervised.loaded()
+  const directory = resolve(flags.data)
+  // Who waits for others has nothing else that would keep the process.
+  const alive = setInterval(() => {}, 2 ** 30)
+  const running = await start(system, { directory, part, log })
+  try {
+    const stopping = new AbortController()
+    void supervised.stopped.then(() => stopping.abort())
+    const url = running.doors.find((door) => door.url !== undefined)?.url
+    if (url === undefined) supervised.ready()
+    else {
+      await prepareData({ host: running, flags, directory, say, log, signal: stopping.signal })
+      if (!stopping.signal.aborted) supervised.ready({ welcome: await welcome(running, url) })
+    }
+    await supervised.stopped
+  } finally {
+    await running.stop({ everything: (await Promise.race([supervised.stopped, ''])) === 'its supervisor is gone' })
+    await provider.close()
+    clearInterval(alive)
+    supervised.leave()
+  }
+}
+
+const supervised = joinSupervisor()
+try {
+  if (supervised === undefined) throw new Error('Cannot run a part of the marketplace by itself: use "npm start -- --split"')
+  await main(supervised)
+} catch (error) {
+  warn(messageOf(error))
+  process.exitCode = 1
+  supervised?.leave()
+}

@@ -1,0 +1,67 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { realRuntime } from 'dure/runtime'
+import { groupsOf, type System } from 'dure/service'
+import { supervise, type ProcessEvent } from 'dure/supervisor'
+import type { MarketplaceFlags } from './flags.ts'
+import { freePort } from './free-port.ts'
+import { say, warn } from './voice.ts'
+
+/** In the environment of each process: which part of the marketplace it is, and where the payment provider listens. */
+export const PART = 'MARKETPLACE_PART'
+export const PROVIDER = 'MARKETPLACE_PROVIDER'
+
+const PROGRAM = fileURLToPath(new URL('./part.ts', import.meta.url))
+/** Milliseconds a process may take to get ready: importing files is part of it. */
+const READINESS = 24 * 3_600_000
+
+export type Split = {
+  /** What to show when all is ready. */
+  readonly welcome: string
+  /** Replaces every process by a fresh one, one after the other. */
+  readonly replace: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** The marketplace with a process for each service, one for the broker and one for the doors. */
+export async function startSplit(options: {
+  readonly system: System
+  readonly flags: MarketplaceFlags
+  /** The flags as they were given. */
+  readonly words: readonly string[]
+  /** Where the payment provider listens. */
+  readonly provider: string
+}): Promise<Split> {
+  const { system, flags, words, provider } = options
+  // The doors must come back where they were.
+  const port = flags.port === 0 ? await freePort() : flags.port
+  const supervisor = await supervise({
+    directory: resolve(flags.data),
+    processes: groupsOf(system).map(({ name, members }) => ({
+      name,
+      program: [PROGRAM, ...words, '--port', String(port)],
+      env: { [PART]: members.join(','), [PROVIDER]: provider },
+    })),
+    random: realRuntime().random,
+    readiness: READINESS,
+    onLine: ({ name, stream, text }) => (stream === 'out' ? say(text) : warn(`${name} | ${text}`)),
+    onEvent: (event) => warn(describe(event)),
+  })
+  const infos = supervisor.ready as readonly ({ readonly welcome?: string } | null | undefined)[]
+  return {
+    welcome: infos.find((info) => info?.welcome !== undefined)?.welcome ?? '',
+    replace: () => supervisor.replace(),
+    stop: supervisor.stop,
+  }
+}
+
+function describe(event: ProcessEvent): string {
+  switch (event.kind) {
+    case 'ended':
+      return `Process "${event.name}" ${event.how}; starting it again`
+    case 'back':
+      return `Process "${event.name}" is back after ${Math.round(event.ms)} ms`
+    case 'silent':
+      return `Process "${event.name}" shows no sign of life and is killed`
+  }
+}
