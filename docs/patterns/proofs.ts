@@ -185,6 +185,41 @@ export const proofs: Readonly<Record<string, Proof>> = {
       'examples/marketplace/chaos/chaos.test.ts',
     ],
   },
+  N5: {
+    state: 'begun',
+    part: {
+      en: 'instances that fail or stall are left out and probed back; fallback and dashboard not yet',
+      ko: '실패하거나 멈춰 선 인스턴스를 빼고 탐침으로 되돌림, 폴백과 대시보드는 아직',
+    },
+    code: ['packages/dure/src/resilience/ejection.ts', 'packages/dure/src/call/remote/pool.ts'],
+    guide: 'docs/guides/resilience.md',
+    tests: [
+      'packages/dure/src/resilience/ejection.test.ts',
+      'packages/dure/src/call/remote/standing.test.ts',
+      'packages/dure/src/call/remote/replicas.test.ts',
+    ],
+  },
+  N6: {
+    state: 'begun',
+    part: {
+      en: 'deadlines, retry under a budget, bulkhead, shedding, reconnection between processes; rate limit not yet',
+      ko: '프로세스 사이의 데드라인, 예산 안의 재시도, 벌크헤드, 부하 차단, 재연결. 속도 제한은 아직',
+    },
+    code: [
+      'packages/dure/src/resilience/retry-budget.ts',
+      'packages/dure/src/resilience/bulkhead.ts',
+      'packages/dure/src/call/remote/route.ts',
+      'packages/dure/src/call/socket/peers.ts',
+    ],
+    guide: 'docs/guides/resilience.md',
+    tests: [
+      'packages/dure/src/resilience/retry-budget.test.ts',
+      'packages/dure/src/resilience/bulkhead.test.ts',
+      'packages/dure/src/call/remote/retries.test.ts',
+      'packages/dure/src/call/remote/remote.test.ts',
+      'packages/dure/src/call/remote/replicas.test.ts',
+    ],
+  },
   O1: {
     state: 'works',
     code: ['packages/dure/src/service/health.ts', 'packages/dure/src/service/unit.ts', 'packages/protocols/rest/src/pages.ts'],
