@@ -1,17 +1,24 @@
-import { z } from 'zod'
-import { command, contract } from 'dure/contract'
 import { service, start, system } from 'dure/service'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
+import { moleculerParams, order, Orders, place, traceparent } from './order.ts'
+import { benchRemote } from './remote.ts'
 
 /**
  * A typed call inside one process, with everything on that production needs: input and output validated,
  * both sides isolated, deadline, trace context, cancellation, metrics. Beside it the bare async function with
  * the same body, and Moleculer's local call with the same features (validator, timeout, metrics, tracing at 1 %).
+ * Then the same call between two processes (see `remote.ts`).
  */
-export async function bench({ progress, peer }: BenchContext): Promise<BenchResult> {
+export async function bench(context: BenchContext): Promise<BenchResult> {
+  const local = await benchLocal(context)
+  const remote = await benchRemote(context)
+  return { ratios: { ...local.ratios, ...remote.ratios }, figures: { ...local.figures, ...remote.figures } }
+}
+
+async function benchLocal({ progress, peer }: BenchContext): Promise<BenchResult> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bench-call-'))
   const dure = await dureCall(directory)
   const moleculer = await moleculerCall(peer)
@@ -50,39 +57,7 @@ export async function bench({ progress, peer }: BenchContext): Promise<BenchResu
 
 type Contender = { readonly call: () => Promise<unknown>; readonly stop: () => Promise<void> }
 
-/** The payload: an order of two lines. */
-const order = {
-  orderId: 'order-4711',
-  customerId: 42,
-  lines: [
-    { productId: 1, quantity: 2, unitPrice: 3.5 },
-    { productId: 2, quantity: 1, unitPrice: 9 },
-  ],
-}
-const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'
-
-/** The work itself: the same function under every contender. */
-async function place(input: typeof order): Promise<{ orderId: string; total: number }> {
-  let total = 0
-  for (const { quantity, unitPrice } of input.lines) total += quantity * unitPrice
-  return { orderId: input.orderId, total }
-}
-
 async function dureCall(directory: string): Promise<Contender> {
-  const Orders = contract('orders', {
-    version: '1.0.0',
-    owner: 'bench',
-    operations: {
-      place: command({
-        input: z.object({
-          orderId: z.string(),
-          customerId: z.int(),
-          lines: z.array(z.object({ productId: z.int(), quantity: z.int(), unitPrice: z.number() })).min(1),
-        }),
-        output: z.object({ orderId: z.string(), total: z.number() }),
-      }),
-    },
-  })
   const running = await start(system('bench', { services: [service(Orders, { handlers: { place } })] }), { directory })
   const client = running.client(Orders)
   return { call: () => client.place(order, { traceparent }), stop: running.stop }
@@ -101,22 +76,7 @@ async function moleculerCall(peer: BenchContext['peer']): Promise<Contender & { 
     name: 'orders',
     actions: {
       place: {
-        params: {
-          orderId: { type: 'string', min: 1, max: 64 },
-          customerId: { type: 'number', integer: true, positive: true },
-          lines: {
-            type: 'array',
-            min: 1,
-            items: {
-              type: 'object',
-              props: {
-                productId: { type: 'number', integer: true },
-                quantity: { type: 'number', integer: true, positive: true },
-                unitPrice: 'number',
-              },
-            },
-          },
-        },
+        params: moleculerParams,
         handler: ({ params }: { params: typeof order }) => place(params),
       },
     },

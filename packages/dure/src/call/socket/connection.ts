@@ -4,7 +4,8 @@ import { FrameReader, FrameWriter, type OnFrame } from './frames.ts'
 import type { SocketLimits } from './limits.ts'
 import { HELLO_LIMIT } from './hello.ts'
 
-const LONG_BATCH = 1024 * 1024
+/** Bytes after which a batch goes out before the turn is over: the other side works on it while this one goes on. */
+const LONG_BATCH = 4096
 
 /**
  * One socket with frames on it: what is to be sent in one turn goes out in one write; a peer that does not read what
@@ -56,7 +57,6 @@ export class Connection {
   /** Sends what was gathered at the end of this turn. */
   flush(): void {
     if (this.#held) return
-    // What is long already is not copied into something longer.
     if (this.writer.length > LONG_BATCH) return this.sendNow()
     if (this.#scheduled) return
     this.#scheduled = true
