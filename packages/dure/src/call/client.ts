@@ -151,8 +151,7 @@ function beginSent({ place, attributes }: Way, tracer: Tracer, context: Outgoing
     at: context.sentAt,
     attributes,
   })
-  context.traceparent = span.traceparent
-  context.sampled = undefined
+  context.leave(span)
   return span
 }
 
@@ -169,7 +168,7 @@ async function traced(way: Way, tracer: Tracer, input: unknown, context: Outgoin
 }
 
 async function telling(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
-  leaving(context)
+  context.leave()
   try {
     return await way.route.call(input, context)
   } catch (error) {
@@ -178,16 +177,10 @@ async function telling(way: Way, tracer: Tracer, input: unknown, context: Outgoi
   }
 }
 
-/** Fixes what travels: whoever is called elsewhere makes a span of its own. */
-function leaving(context: OutgoingCall): void {
-  context.traceparent = context.traceparent!
-  context.sampled = undefined
-}
-
 /** Its span lasts from the call to the end of the stream, or to where the caller had seen enough. */
 async function* tracedStream(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): AsyncGenerator<unknown> {
   const span = sampledBy(context) ? beginSent(way, tracer, context) : undefined
-  if (span === undefined) leaving(context)
+  if (span === undefined) context.leave()
   try {
     yield* way.route.stream(input, context)
   } catch (error) {
@@ -268,8 +261,10 @@ class OutgoingCall implements CallContext {
     return (this.#traceparent ??= this.#tracer.child(this.parentTrace, this.sampled === true))
   }
 
-  set traceparent(own: string) {
-    this.#traceparent = own
+  /** It goes to another process, which makes a span of its own: what travels is all that process knows. */
+  leave(span?: ActiveSpan): void {
+    this.#traceparent = span?.traceparent ?? this.traceparent
+    this.sampled = undefined
   }
 }
 

@@ -3,18 +3,9 @@ import { CallError, parserOf, wireOf, wrongOf, type AnyEvent, type Message, type
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/telemetry.ts'
 import type { Database, Store, StoreTransaction, Transaction } from './database.ts'
+import type { Origin } from './origin.ts'
 import type { Outbox } from './outbox.ts'
 import { tracedPublish, tracedTransaction } from './tracing.ts'
-
-/** What messages say about where they come from; changes with every call. */
-export type Origin = {
-  readonly service: string
-  readonly correlationId: string
-  readonly causationId: string | undefined
-  readonly traceparent: string | undefined
-  /** Whether spans are made, when that is known without reading `traceparent`. */
-  readonly sampled?: boolean | undefined
-}
 
 export type BindOptions = {
   readonly outbox: Outbox

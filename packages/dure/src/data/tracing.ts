@@ -1,7 +1,7 @@
 import type { Message } from '../contract/contract.ts'
 import { isSampled, type Tracer } from '../telemetry/telemetry.ts'
-import type { Origin } from './bind.ts'
 import type { Store, StoreTransaction } from './database.ts'
+import type { Origin } from './origin.ts'
 
 type Traced = { readonly origin: Origin; readonly tracer?: Tracer | undefined }
 

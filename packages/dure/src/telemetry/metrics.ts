@@ -46,7 +46,9 @@ export type HistogramPoint = {
 /** Upper bounds of duration buckets in seconds: powers of two of a microsecond, where the histogram's own buckets end. */
 export const BOUNDS: readonly number[] = Array.from({ length: 21 }, (_, i) => 2 ** (i + 5) / 1_000_000)
 
-export const FAMILIES = {
+type FamilyName = 'duration' | 'calls' | 'inFlight' | 'lag' | 'outboxDepth' | 'outboxAge' | 'dead' | 'dropped'
+
+export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   duration: { name: 'rpc.server.call.duration', help: 'Time from a call to its answer', unit: 's', kind: 'histogram' },
   calls: { name: 'rpc.server.calls', help: 'Calls answered, by code', unit: '{call}', kind: 'counter' },
   inFlight: { name: 'rpc.server.active_calls', help: 'Calls being worked on', unit: '{call}', kind: 'gauge' },
@@ -65,7 +67,7 @@ export const FAMILIES = {
     unit: '{span}',
     kind: 'counter',
   },
-} as const satisfies Readonly<Record<string, Family>>
+}
 
 export function createMetrics(): Metrics {
   const operations: OperationReading[] = []

@@ -1,0 +1,9 @@
+/** What messages say about where they come from; changes with every call. */
+export type Origin = {
+  readonly service: string
+  readonly correlationId: string
+  readonly causationId: string | undefined
+  readonly traceparent: string | undefined
+  /** Whether spans are made, when that is known without reading `traceparent`. */
+  readonly sampled?: boolean | undefined
+}
