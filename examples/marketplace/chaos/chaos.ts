@@ -10,13 +10,20 @@ import type { SessionOptions } from '../workload/session.ts'
 import { verify } from '../workload/verify.ts'
 import { createChild, type Child } from './child.ts'
 import { freePort } from '../free-port.ts'
-import { createStorm, type StormResult } from './storm.ts'
+import { processesOf, type Processes } from './processes.ts'
+import { createSplitStorm } from './split-storm.ts'
+import { createStorm, type Frozen, type StormResult } from './storm.ts'
 import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
+import { watchedDoor, type Waits } from './waits.ts'
 
 export type ChaosOptions = {
   readonly directory: string
   readonly kills: number
   readonly seconds: number
+  /** A process for each service; the kills go through all of them, the supervisor included. */
+  readonly split?: boolean
+  /** Splits it, and freezes each service in turn instead. */
+  readonly freeze?: boolean
   readonly seed: number
   readonly concurrency: number
   readonly products: number
@@ -62,6 +69,7 @@ const AFTERMATH = 2
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { directory, seed, products, customers, say } = options
+  const split = options.split === true || options.freeze === true
   const [port, providerPort] = [await freePort(), await freePort()]
   const providerUrl = `http://127.0.0.1:${providerPort}`
   const provider = createChild({
@@ -74,24 +82,41 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     words: [
       ...[MARKETPLACE, '--port', `${port}`, '--data', join(directory, 'marketplace'), '--provider', providerUrl],
       ...['--products', `${products}`, '--customers', `${customers}`, '--seed', `${seed}`],
+      ...(split ? ['--split'] : []),
     ],
+    patience: split ? 180_000 : 60_000,
     ready: /^ready$/m,
   })
-  const door = doorClient({ url: `http://127.0.0.1:${port}`, connections: options.concurrency, timeout: 5000 })
+  // Where one process may stand still, it is the deadline of calls that ends them, and not this client's patience.
+  const plain = doorClient({
+    ...{ url: `http://127.0.0.1:${port}`, connections: options.concurrency },
+    timeout: split ? 20_000 : 5_000,
+  })
+  const { door, waits } = split ? watchedDoor(plain) : { door: plain, waits: undefined }
+  const alive = (): Promise<boolean> => plain.send('GET', '/health/live').then(({ kind }) => kind === 'answer')
+  const processes = processesOf(join(directory, 'marketplace'), alive)
   try {
     await provider.start()
     say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
-    return await underLoad({ ...options, door, provider, marketplace, providerUrl })
+    return await underLoad({ ...options, door, waits, processes, provider, marketplace, providerUrl })
   } finally {
     await door.close()
     await Promise.all([marketplace.kill(), provider.kill()])
+    if (split) await processes.gone()
   }
 }
 
 async function underLoad(
-  options: ChaosOptions & { door: DoorClient; provider: Child; marketplace: Child; providerUrl: string },
+  options: ChaosOptions & {
+    door: DoorClient
+    waits: Waits | undefined
+    processes: Processes
+    provider: Child
+    marketplace: Child
+    providerUrl: string
+  },
 ): Promise<ChaosResult> {
-  const { door, provider, providerUrl, seed, seconds, signal, say, watch } = options
+  const { door, waits, provider, providerUrl, seed, seconds, signal, say, watch } = options
   const random = seededRandom(seed)
   let kills = 0
   let up = (): boolean => true
@@ -107,16 +132,28 @@ async function underLoad(
   })
   const { ledger, population } = driver
   const over = new AbortController()
-  const storm = createStorm({
-    ...options,
-    random,
-    finished: ledger.total,
-    onEvent: (event) => {
-      if (event.kind === 'killed') kills = event.kills
-      else if (event.kind === 'restarted') say(`Kill ${kills} of ${options.kills}: back after ${Math.round(event.ms)} ms`)
-      else say('The payment provider was killed')
-    },
-  })
+  const common = { ...options, random, finished: ledger.total }
+  const storm =
+    waits === undefined
+      ? createStorm({
+          ...common,
+          onEvent: (event) => {
+            if (event.kind === 'killed') kills = event.kills
+            else if (event.kind === 'restarted') say(`Kill ${kills} of ${options.kills}: back after ${Math.round(event.ms)} ms`)
+            else say('The payment provider was killed')
+          },
+        })
+      : createSplitStorm({
+          ...common,
+          waits,
+          freeze: options.freeze === true,
+          onEvent: (event) => {
+            if (event.kind === 'killed') kills = event.kills
+            else if (event.kind === 'back')
+              say(`Kill ${kills} of ${options.kills}: ${event.name} is back after ${Math.round(event.ms)} ms`)
+            else say(describeFrozen(event))
+          },
+        })
   up = storm.up
   watch(() => progressOf(driver, up(), kills))
   try {
@@ -141,4 +178,8 @@ async function underLoad(
 function progressOf({ ledger }: Driver, up: boolean, kills: number): ChaosProgress {
   const { acceptedCheckouts, acceptedUpdates, unknown } = ledger
   return { up, kills, finished: ledger.total(), accepted: acceptedCheckouts.size + acceptedUpdates.size, unknown: unknown.size }
+}
+
+export function describeFrozen({ name, requests, failed, longest }: Frozen): string {
+  return `${name} frozen: of ${requests} requests ${failed} failed, the longest took ${longest} ms`
 }

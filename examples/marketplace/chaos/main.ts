@@ -5,16 +5,18 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { describeFlags, FlagError, numberFlag, readFlags, textFlag } from '../workload/flags.ts'
+import { describeFlags, FlagError, numberFlag, readFlags, switchFlag, textFlag } from '../workload/flags.ts'
 import { describeInvariant } from '../workload/invariants.ts'
 import { showProgress } from '../workload/progress.ts'
 import { runFlags, sessionOptions } from '../workload/run-flags.ts'
-import { runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
+import { describeFrozen, runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
 
 const run = runFlags(1)
 const FLAGS = {
   kills: numberFlag({ help: 'How often the marketplace is killed', fallback: 20, least: 1, most: 10_000 }),
   seconds: numberFlag({ help: 'Over which the kills are spread, about', fallback: 60, least: 1 }),
+  split: switchFlag('Run each service in a process of its own, and kill each in turn, the supervisor included'),
+  freeze: switchFlag('Run it split, and freeze each service in turn for seven seconds instead of killing'),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
   seed: run.seed,
@@ -67,7 +69,7 @@ async function main(words: readonly string[]): Promise<number> {
     if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(reportOf(result, flags.seed), undefined, 2)}\n`)
     sound = result.lost.length + result.doubled.length === 0 && result.invariants.every(({ ok }) => ok)
     if (stopping.signal.aborted) print(`Interrupted after ${result.kills} of ${flags.kills} kills`)
-    return sound && result.kills === flags.kills ? 0 : 1
+    return sound && (flags.freeze || result.kills === flags.kills) ? 0 : 1
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     if (sound && flags.data === undefined) rmSync(directory, { recursive: true, force: true })
@@ -91,6 +93,7 @@ function describeResult(result: ChaosResult): string[] {
   const { kills, providerKills, restarts, finished, accepted, unknown, lost, doubled, invariants } = result
   const mean = restarts.reduce((sum, ms) => sum + ms, 0) / Math.max(1, restarts.length)
   return [
+    ...(result.frozen ?? []).map(describeFrozen),
     `${kills} kills and ${providerKills} of the payment provider; ready again after ${Math.round(mean)} ms (at most ${Math.round(Math.max(0, ...restarts))} ms)`,
     `${finished.toLocaleString('en')} transactions finished, ${accepted.toLocaleString('en')} acknowledged to follow up, ${unknown.toLocaleString('en')} without an answer`,
     `lost ${lost.length}, doubled ${doubled.length}`,
@@ -114,6 +117,7 @@ function reportOf(result: ChaosResult, seed: number): object {
     transactions: finished,
     acknowledged: accepted,
     without_an_answer: unknown,
+    frozen: result.frozen,
     provider: books,
     what_was_lost: lost,
     what_was_doubled: doubled,

@@ -25,7 +25,23 @@ export type Storm = {
   readonly up: () => boolean
   readonly run: () => Promise<StormResult>
 }
-export type StormResult = { readonly kills: number; readonly providerKills: number; readonly restarts: readonly number[] }
+export type StormResult = {
+  readonly kills: number
+  readonly providerKills: number
+  readonly restarts: readonly number[]
+  /** Of a storm that freezes. */
+  readonly frozen?: readonly Frozen[]
+}
+
+/** What clients saw while one process stood still. */
+export type Frozen = {
+  readonly name: string
+  readonly requests: number
+  /** Requests that were answered with a server's error, or not at all. */
+  readonly failed: number
+  /** Milliseconds. */
+  readonly longest: number
+}
 
 /** As many transactions as show that a restarted marketplace is at work again. */
 const UNDER_LOAD = 10
