@@ -2,6 +2,7 @@ import type { Deadlines } from '../../runtime/runtime.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
 import type { Grant } from './admission.ts'
+import { kept } from './kept.ts'
 import type { Member } from './member.ts'
 import type { Pool } from './pool.ts'
 import { RemoteStream, type StreamWay } from './stream.ts'
@@ -29,7 +30,7 @@ export class RemoteRoute implements Route, StreamWay {
     const pool = this.#pool
     pool.budget.called(context.sentAt)
     const member = pool.quickly(context.sentAt)
-    if (member === undefined) return this.#persist(input, context, [], undefined)
+    if (member === undefined) return this.#persist(kept(input), context, [], undefined)
     try {
       return this.#routeTo(member)
         .call(input, context)

@@ -1,6 +1,7 @@
 import type { DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import type { CallContext } from '../context.ts'
 import type { Grant } from './admission.ts'
+import { kept } from './kept.ts'
 import type { Member } from './member.ts'
 
 /** What a stream needs of the way to its operation. */
@@ -67,6 +68,8 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
   async #first(): Promise<IteratorResult<unknown>> {
     const route = this.#route
     const tried: Member[] = []
+    // It may be begun again later, and must be the same then.
+    const input = kept(this.#input)
     let failure: unknown
     route.begin()
     for (;;) {
@@ -81,7 +84,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
           return { done: true, value: undefined }
         }
         route.deadlines.add(this, this.#context.deadline)
-        this.#iterator = route.open(grant, this.#input, this.#context)
+        this.#iterator = route.open(grant, input, this.#context)
         return await this.#iterator.next()
       } catch (error) {
         this.#judge(error)
