@@ -73,7 +73,10 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       const allowed = session.streaming() ? lease : lease / 5
       if (silent <= allowed) continue
       if (session.members() > 0) {
-        log.warn('A client of the broker shows no sign of life; what it had goes to others', { client: session.name, silent })
+        log.warn('A client of the broker shows no sign of life; what it had goes to others', {
+          client: session.name,
+          silent: Math.round(silent),
+        })
       }
       void end(session, `it has shown no sign of life for ${Math.round(silent)} ms`)
     }
