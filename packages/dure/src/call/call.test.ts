@@ -363,3 +363,25 @@ test('details that cannot travel are left out, and code and message stay', async
       return true
     })
 })
+
+test('a call that runs out of time together with what it asked of another says the same whoever notices first', async () => {
+  const rig = callRig({
+    operations: { outer: query({ deadline: 1_000 }), each: stream({ output: Tick, deadline: 1_000 }) },
+    handlers: {
+      outer: () => asked(),
+      each: async function* () {
+        yield await asked()
+      },
+    },
+  })
+  // The other's answer is here at the very moment, a tick before the deadline's own timer.
+  const asked = async (): Promise<never> => {
+    await rig.world.timers.sleep(1_000)
+    throw new CallError('DEADLINE_EXCEEDED', 'Call to other.never was not answered before its deadline')
+  }
+  const late = [rig.client.outer(), rig.client.each()[Symbol.asyncIterator]().next()].map((call) =>
+    assert.rejects(call, /^CallError: Call to rig\.(outer|each) was not answered before its deadline$/),
+  )
+  await rig.world.advance(1_000)
+  await Promise.all(late)
+})

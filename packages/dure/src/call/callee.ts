@@ -33,7 +33,8 @@ export type Callee = EndpointOptions & {
   readonly attributes: Attributes
   readonly parseInput: Parser
   readonly parseOutput: Parser
-  readonly toFailure: (thrown: unknown, cancelled: CancelReason | undefined) => Error
+  /** `overdue`: the deadline of this call is over. */
+  readonly toFailure: (thrown: unknown, cancelled: CancelReason | undefined, overdue: boolean) => Error
 }
 
 export function invalidInput(place: string, issues: readonly Issue[]): CallError {

@@ -21,13 +21,15 @@ export type Place = string
 export function createFailureMapper(
   place: Place,
   operation: AnyOperation,
-): (thrown: unknown, cancelled: CancelReason | undefined) => Error {
+): (thrown: unknown, cancelled: CancelReason | undefined, overdue: boolean) => Error {
   const declared = new Map<string, { type: ErrorType<string, AnySchema | undefined>; parse: Parser | undefined }>()
   for (const type of Object.values(operation.errors) as ErrorType<string, AnySchema | undefined>[]) {
     declared.set(type.code, { type, parse: type.data === undefined ? undefined : parserOf(type.data, 'output') })
   }
-  return (thrown, cancelled) => {
+  return (thrown, cancelled, overdue) => {
     if (thrown instanceof DeclaredError) return declaredFailure(place, declared, thrown)
+    // The same moment ends a call and what it has asked of others; who notices first is chance, and must not show.
+    if (thrown instanceof CallError && thrown.code === 'DEADLINE_EXCEEDED' && overdue) return cancelledError(place, 'deadline')
     if (thrown instanceof CallError) return new CallError(thrown.code, thrown.message, { details: copyDetails(thrown.details) })
     // What a handler throws because it was told to stop is no failure of its own.
     if (cancelled !== undefined) return cancelledError(place, cancelled)

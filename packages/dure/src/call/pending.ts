@@ -105,7 +105,8 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
 
   #fail(thrown: unknown): void {
     if (this.#settled) return
-    const error = this.#shared.toFailure(thrown, this.reason)
+    const overdue = this.#shared.clock.monotonic() >= this.#call.deadline
+    const error = this.#shared.toFailure(thrown, this.reason, overdue)
     if (isFault(error, thrown)) this.#shared.onFault(this.#shared.place, thrown, this.#call)
     this.#settle(error, undefined)
   }

@@ -63,7 +63,8 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
       if (parsed.ok) return { done: false, value: parsed.value }
       throw invalidOutput(this.#shared.place, parsed.issues)
     } catch (thrown) {
-      const error = this.#shared.toFailure(thrown, this.#cancellation.reason)
+      const overdue = this.#shared.clock.monotonic() >= this.#call.deadline
+      const error = this.#shared.toFailure(thrown, this.#cancellation.reason, overdue)
       if (!this.#over && isFault(error, thrown)) this.#shared.onFault(this.#shared.place, thrown, this.#call)
       this.#close(error)
       this.#ended = undefined
