@@ -18,7 +18,7 @@ import {
 } from '../../contract/contract.ts'
 import type { DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetters } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
-import type { Logger } from '../../telemetry/telemetry.ts'
+import type { Logger, MetricFamily } from '../../telemetry/telemetry.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { Unit } from '../unit.ts'
 
@@ -33,6 +33,7 @@ type Does<In, Out> = Operation<'command', Schema<In>, Schema<Out>, {}>
 type ControlOperations = {
   readonly 'dure.health': Asks<undefined, ServiceHealth>
   readonly 'dure.status': Asks<undefined, UnitStatus>
+  readonly 'dure.metrics': Asks<undefined, readonly MetricFamily[]>
   readonly 'dure.letters.groups': Asks<undefined, readonly DeadLetterGroup[]>
   readonly 'dure.letters.list': Asks<DeadLetterFilter & { readonly limit?: number }, readonly DeadLetter[]>
   readonly 'dure.letters.retry': Does<{ readonly filter: DeadLetterFilter; readonly by?: string | undefined }, number>
@@ -66,6 +67,7 @@ const SOON = 2_000
 const operations: ControlOperations = {
   'dure.health': query({ input: plain<undefined>(), output: plain<ServiceHealth>(), deadline: SOON }),
   'dure.status': query({ input: plain<undefined>(), output: plain<UnitStatus>(), deadline: SOON }),
+  'dure.metrics': query({ input: plain<undefined>(), output: plain<readonly MetricFamily[]>(), deadline: SOON }),
   'dure.letters.groups': query({ input: plain<undefined>(), output: plain<readonly DeadLetterGroup[]>() }),
   'dure.letters.list': query({
     input: plain<DeadLetterFilter & { readonly limit?: number }>(),
@@ -96,6 +98,7 @@ export function serveControl(options: {
   const handlers: Readonly<Record<keyof ControlOperations, (input: never) => unknown>> = {
     'dure.health': () => unit.health(),
     'dure.status': () => unit.status(),
+    'dure.metrics': () => unit.metrics(),
     'dure.letters.groups': () => letters().groups(),
     'dure.letters.list': (filter: DeadLetterFilter) => letters().list(filter),
     'dure.letters.retry': ({ filter, by }: Discard) => letters().retry(filter, by),
@@ -120,6 +123,8 @@ export function serveControl(options: {
 export type RemoteUnit = Pick<Unit, 'name' | 'health' | 'deadLetters'> & {
   /** Undefined when nobody answers. */
   readonly status: () => Promise<UnitStatus | undefined>
+  /** Nothing when nobody answers. */
+  readonly metrics: () => Promise<readonly MetricFamily[]>
 }
 
 export function remoteUnit(options: {
@@ -146,6 +151,7 @@ export function remoteUnit(options: {
       }
     },
     status: async () => (there() ? client['dure.status']().catch(() => undefined) : undefined),
+    metrics: async () => (there() ? client['dure.metrics']().catch(() => []) : []),
     deadLetters: () => (reacts ? lettersThrough(client) : undefined),
   }
 }

@@ -6,6 +6,7 @@ import type { Service } from '../definition.ts'
 import { healthOf, statusOf } from '../health.ts'
 import { BROKER, checkPart, DOORS } from '../placement.ts'
 import type { Door, Health, SystemStatus } from '../system.ts'
+import { lagFamilies } from '../readings.ts'
 import type { Undo } from '../undo.ts'
 import type { Unit } from '../unit.ts'
 import { remoteUnit, serveControl, type RemoteUnit } from './control.ts'
@@ -64,6 +65,10 @@ export async function joinPart(options: PartOptions): Promise<Part> {
         }),
       ]),
   )
+  const telemetry = world.telemetry
+  // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
+  for (const unit of elsewhere.values()) telemetry?.metrics.elsewhere(unit.metrics)
+  if (served === undefined) telemetry?.metrics.elsewhere(async () => lagFamilies(broker))
   const all = (units: readonly Unit[]): readonly (Unit | RemoteUnit)[] =>
     system.services.flatMap(
       ({ contract }) => units.find((unit) => unit.name === contract.name) ?? elsewhere.get(contract.name) ?? [],

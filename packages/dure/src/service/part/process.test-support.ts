@@ -1,0 +1,17 @@
+/** One process of the small shop: which part, its words say. */
+import { silentLogger } from '../../telemetry/telemetry.ts'
+import { start } from '../service.ts'
+import { joinSupervisor } from '../supervisor/supervisor.ts'
+import { shop } from './shop.test-support.ts'
+
+const [directory, ...part] = process.argv.slice(2)
+const supervised = joinSupervisor()!
+const system = shop()
+await supervised.loaded()
+const alive = setInterval(() => {}, 1000)
+const running = await start(system, { directory: directory!, part, log: silentLogger(), patience: 2_000 })
+supervised.ready()
+await supervised.stopped
+await running.stop()
+clearInterval(alive)
+supervised.leave()

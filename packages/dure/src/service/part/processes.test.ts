@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { CallError } from '../../contract/contract.ts'
+import { seededRandom } from '../../runtime/runtime.ts'
+import { silentLogger } from '../../telemetry/telemetry.ts'
+import { groupsOf, start, type Running } from '../service.ts'
+import { supervise, type Supervisor } from '../supervisor/supervisor.ts'
+import { Mail, Orders, shop, Stock } from './shop.test-support.ts'
+
+const PROGRAM = fileURLToPath(new URL('./process.test-support.ts', import.meta.url))
+
+/** The small shop, a process for each service, and this one as its caller. */
+async function rig(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-processes-'))
+  const backs: string[] = []
+  let wake = (): void => {}
+  const supervisor: Supervisor = await supervise({
+    directory,
+    processes: groupsOf(shop()).map(({ name, members }) => ({
+      ...{ name, node: ['--conditions=source'] },
+      program: [PROGRAM, directory, ...members],
+    })),
+    random: seededRandom(1),
+    onLine: ({ text }) => t.diagnostic(text),
+    onEvent: (event) => {
+      if (event.kind !== 'back') return
+      backs.push(event.name)
+      wake()
+    },
+    backoff: { first: 5, most: 50 },
+  })
+  const caller: Running = await start(shop(), { directory, part: ['doors'], log: silentLogger() })
+  t.after(async () => {
+    await caller.stop()
+    await supervisor.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return {
+    supervisor,
+    caller,
+    pidOf: (name: string): number => supervisor.processes().find((one) => one.name === name)!.pid!,
+    back: async (times: number): Promise<void> => {
+      while (backs.length < times) await new Promise<void>((resolve) => void (wake = resolve))
+    },
+    quiet: async (): Promise<void> => {
+      while (!(await caller.status().catch(() => ({ quiet: false }))).quiet) await pause()
+    },
+  }
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 10))
+
+/** Orders without end from several lanes; tells what was acknowledged and what failed. */
+function placing(caller: Running) {
+  const client = caller.client(Orders)
+  const placed: string[] = []
+  const failed: unknown[] = []
+  let over = false
+  const lanes = Array.from({ length: 6 }, async (_, lane) => {
+    for (let n = 0; !over; n++) {
+      const orderId = `${lane}-${n}`
+      await client.place({ orderId, quantity: 1 }).then(
+        () => placed.push(orderId),
+        async (error: unknown) => {
+          failed.push(error)
+          await pause()
+        },
+      )
+    }
+  })
+  return {
+    placed,
+    failed,
+    more: async (count: number): Promise<void> => {
+      for (const before = placed.length; placed.length < before + count;) await pause()
+    },
+    end: async (): Promise<void> => {
+      over = true
+      await Promise.all(lanes)
+    },
+  }
+}
+
+test('every process killed under load: nothing acknowledged is lost, nothing happens twice', { timeout: 120_000 }, async (t) => {
+  const { caller, pidOf, back, quiet } = await rig(t)
+  const load = placing(caller)
+  for (const [i, name] of ['stock', 'orders', 'mail', 'broker'].entries()) {
+    await load.more(30)
+    process.kill(pidOf(name), 'SIGKILL')
+    await back(i + 1)
+  }
+  await load.more(30)
+  await load.end()
+  await quiet()
+  const sent = await caller.client(Mail).sent()
+  assert.equal(new Set(sent).size, sent.length)
+  assert.deepEqual(
+    load.placed.filter((id) => !sent.includes(id)),
+    [],
+  )
+  assert.equal((await caller.client(Orders).count()).count, sent.length)
+  for (const error of load.failed) {
+    // Told by its own process, or by that of the service that it needed.
+    assert.ok(error instanceof CallError && ['UNAVAILABLE', 'INTERNAL', 'DEADLINE_EXCEEDED'].includes(error.code), String(error))
+  }
+})
+
+test('every process replaced under load: no call fails', { timeout: 120_000 }, async (t) => {
+  const { caller, supervisor, quiet } = await rig(t)
+  const before = supervisor.processes().map(({ pid }) => pid)
+  const load = placing(caller)
+  await load.more(30)
+  await supervisor.replace()
+  await load.more(30)
+  await load.end()
+  assert.deepEqual(load.failed, [])
+  assert.ok(supervisor.processes().every(({ pid }) => !before.includes(pid)))
+  await quiet()
+  assert.deepEqual((await caller.client(Mail).sent()).toSorted(), load.placed.toSorted())
+})
+
+test('a frozen process: no caller waits past its deadline, others go on, and it comes back', { timeout: 120_000 }, async (t) => {
+  const { caller, pidOf } = await rig(t)
+  const stock = caller.client(Stock)
+  await stock.reserve({ quantity: 1 })
+  process.kill(pidOf('stock'), 'SIGSTOP')
+  const asked = Array.from({ length: 20 }, () => stock.reserve({ quantity: 1 }, { timeout: 500 }))
+  for (const answer of await Promise.allSettled(asked)) {
+    assert.ok(answer.status === 'rejected')
+    assert.ok(['DEADLINE_EXCEEDED', 'UNAVAILABLE'].includes((answer.reason as CallError).code), String(answer.reason))
+  }
+  assert.deepEqual(await caller.client(Orders).count(), { count: 0 })
+  assert.equal((await caller.health()).services.find(({ service }) => service === 'stock')!.ready, false)
+  process.kill(pidOf('stock'), 'SIGCONT')
+  for (;;) {
+    if (
+      await stock.reserve({ quantity: 1 }).then(
+        () => true,
+        () => false,
+      )
+    )
+      break
+    await pause()
+  }
+})
