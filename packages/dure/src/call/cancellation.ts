@@ -7,7 +7,9 @@ export type CancelReason = 'deadline' | 'caller' | 'stopping'
  */
 export class Cancellation {
   reason: CancelReason | undefined = undefined
-  #listeners: Set<CancelListener> | undefined = undefined
+  // Nearly every call has one listener: a set is made for the second.
+  #listener: CancelListener | undefined = undefined
+  #others: Set<CancelListener> | undefined = undefined
   #controller: AbortController | undefined = undefined
 
   /** The same news as an AbortSignal, for handlers and libraries. */
@@ -23,20 +25,24 @@ export class Cancellation {
     if (this.reason !== undefined) return
     this.reason = reason
     this.#controller?.abort(abortReason(reason))
-    const listeners = this.#listeners
-    this.#listeners = undefined
-    if (listeners !== undefined) for (const listener of listeners) listener.onCancel(reason)
+    const listener = this.#listener
+    const others = this.#others
+    this.#listener = undefined
+    this.#others = undefined
+    listener?.onCancel(reason)
+    if (others !== undefined) for (const other of others) other.onCancel(reason)
   }
 
   /** Told once when cancelled; at once when that has happened. */
   add(listener: CancelListener): void {
     if (this.reason !== undefined) return listener.onCancel(this.reason)
-    this.#listeners ??= new Set()
-    this.#listeners.add(listener)
+    if (this.#listener === undefined || this.#listener === listener) this.#listener = listener
+    else (this.#others ??= new Set()).add(listener)
   }
 
   remove(listener: CancelListener): void {
-    this.#listeners?.delete(listener)
+    if (this.#listener === listener) this.#listener = undefined
+    else this.#others?.delete(listener)
   }
 }
 

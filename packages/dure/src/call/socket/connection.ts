@@ -5,7 +5,7 @@ import type { SocketLimits } from './limits.ts'
 import { HELLO_LIMIT } from './hello.ts'
 
 /** Bytes after which a batch goes out before the turn is over: the other side works on it while this one goes on. */
-const LONG_BATCH = 4096
+const LONG_BATCH = 5_000
 
 /**
  * One socket with frames on it: what is to be sent in one turn goes out in one write; a peer that does not read what
