@@ -9,7 +9,7 @@ import { mayPass } from './trying.ts'
  * time, and tried again before anything later goes: so the order in which things were asked for is the order they have.
  */
 export type Publisher = {
-  /** Resolves when all are durable. */
+  /** Resolves when all are durable. What the caller makes of the messages meanwhile changes nothing. */
   readonly add: (messages: readonly (Message & { readonly delay?: number })[]) => Promise<void>
   /** Resolves when nothing is under way. */
   readonly idle: () => Promise<void>
@@ -18,7 +18,7 @@ export type Publisher = {
 type Outgoing = Message & { readonly delay?: number }
 /** What one caller asked for, in parts that can travel. */
 type Request = {
-  readonly parts: readonly (readonly Outgoing[])[]
+  readonly parts: readonly Pack[]
   readonly size: number
   next: number
   readonly resolve: () => void
@@ -53,7 +53,7 @@ export function createPublisher(options: { runtime: Runtime; send: (messages: Pa
       if (requests.length > 0 && (request.parts.length > 1 || filled + request.size > PARCEL)) break
       requests.push(request)
       filled += request.size
-      for (const message of request.parts[request.next]!) pack(messages, message, message.delay ?? 0)
+      for (const field of request.parts[request.next]!) messages.push(field)
       if (request.parts.length > 1) break
     }
     try {
@@ -68,9 +68,7 @@ export function createPublisher(options: { runtime: Runtime; send: (messages: Pa
   }
 
   const sendAlone = async (request: Request): Promise<void> => {
-    const messages: (string | number | null)[] = []
-    for (const message of request.parts[0]!) pack(messages, message, message.delay ?? 0)
-    await send(messages).then(
+    await send(request.parts[0]!).then(
       () => finish(request, undefined),
       (error: unknown) => finish(request, { error }),
     )
@@ -96,7 +94,7 @@ export function createPublisher(options: { runtime: Runtime; send: (messages: Pa
       }
       size += own
       await new Promise<void>((resolve, reject) => {
-        waiting.push({ parts: inParts(messages, (message) => message), size: own, next: 0, resolve, reject })
+        waiting.push({ parts: inParts(messages, (message) => message).map(packed), size: own, next: 0, resolve, reject })
         if (running) return
         running = true
         runtime.timers.soon(() => void run())
@@ -104,4 +102,10 @@ export function createPublisher(options: { runtime: Runtime; send: (messages: Pa
     },
     idle: () => (running ? new Promise((resolve) => void quiet.push(resolve)) : Promise.resolve()),
   }
+}
+
+function packed(messages: readonly Outgoing[]): Pack {
+  const into: (string | number | null)[] = []
+  for (const message of messages) pack(into, message, message.delay ?? 0)
+  return into
 }

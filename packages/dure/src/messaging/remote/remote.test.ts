@@ -131,6 +131,20 @@ test('what is published in one turn goes in one call, and one that is refused do
   )
 })
 
+test('what is published is what was handed in, whatever becomes of it afterwards', async (t) => {
+  const world = await makeWorld(t)
+  const { broker } = world.connect()
+  const seen = collector()
+  await broker.subscribe({ group: 'g', topics: ['topic'], deliver: seen.deliver })
+  const own = [{ ...message('a', 1) }]
+  const published = broker.publish(own)
+  own[0]!.key = 'changed'
+  own.length = 0
+  await published
+  await until(() => seen.ids.size === 1)
+  assert.equal(seen.deliveries[0]!.message.key, 'a')
+})
+
 test('who cannot reach the broker is told when patience is over, and not before', async (t) => {
   const world = await makeWorld(t)
   const { broker, wire } = world.connect(150)
