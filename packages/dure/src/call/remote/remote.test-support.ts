@@ -105,6 +105,7 @@ function nameOf(address: Address): string {
 
 type FakeRegistry = Registry & {
   readonly put: (instance: Instance) => void
+  readonly watchers: () => number
   /** By name: see `add` below. */
   readonly add: (...names: string[]) => void
   readonly remove: (...names: string[]) => void
@@ -127,6 +128,7 @@ export function fakeRegistry(): FakeRegistry {
       return { stop: () => void listeners.delete(entry) }
     },
     stop: async () => {},
+    watchers: () => listeners.size,
     put: (instance) => {
       instances.set(instance.id, instance)
       tell(instance.service)

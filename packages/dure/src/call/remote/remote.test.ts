@@ -129,7 +129,7 @@ test('calls that wait for a place at a peer that goes away go elsewhere', async 
 })
 
 test('a stop fails whoever waits, ends every connection, and refuses what comes later', async () => {
-  const { world, call, up, process, transport } = remoteRig()
+  const { world, call, up, process, transport, registry } = remoteRig()
   const waiting = call()
   up('stock@b')
   const stock = call({ service: 'stock' })
@@ -140,6 +140,7 @@ test('a stop fails whoever waits, ends every connection, and refuses what comes 
   await world.advance(1)
   assert.equal(waiting.result, 'UNAVAILABLE')
   assert.equal(process('b').stops, 1)
+  assert.equal(registry.watchers(), 0)
   const later = [call(), call({ service: 'stock' }), call({ service: 'new' })]
   await world.advance(1)
   assert.ok(later.every(({ result }) => result === 'UNAVAILABLE'))

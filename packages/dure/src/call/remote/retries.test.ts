@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DeclaredError } from '../../contract/contract.ts'
+import { CallError, DeclaredError } from '../../contract/contract.ts'
 import { Cancellation } from '../cancellation.ts'
 import { answers, fails, remoteRig } from './remote.test-support.ts'
 
@@ -136,4 +136,48 @@ test('while nobody can be reached calls wait, and go through when somebody can, 
   await world.advance(2_100)
   assert.equal(impatient.result, 'UNAVAILABLE')
   assert.ok(impatient.took <= 2_000)
+})
+
+test('what was not reached was no try: the tries that count are those that were sent', async () => {
+  const { world, call, up, process } = remoteRig({ attempts: 2 })
+  up('a')
+  Object.assign(process('a'), { behaviour: fails('UNAVAILABLE', { begun: false }), state: 'down' })
+  const patient = call({ timeout: 10_000 })
+  await world.advance(1_000)
+  assert.ok(process('a').received.length > 5)
+  Object.assign(process('a'), { script: [fails('UNAVAILABLE')], behaviour: answers(), state: 'up' })
+  await world.advance(1_000)
+  assert.equal(patient.result, 'ok a')
+
+  // A service that is stopping answers that it has not begun: that was sent, and counts.
+  process('a').behaviour = fails('UNAVAILABLE', { begun: false })
+  process('a').received.length = 0
+  const refused = call({ timeout: 10_000, repeatable: false })
+  await world.advance(1_000)
+  assert.equal(refused.result, 'UNAVAILABLE')
+  assert.equal(process('a').received.length, 2)
+})
+
+test('a call that finds the connection broken goes to another instance at once', async () => {
+  const { world, call, up, process } = remoteRig({ budget: { ratio: 0, minimumPerSecond: 0 } })
+  up('a', 'b')
+  for (const name of ['a', 'b']) {
+    const breaking = process(name)
+    breaking.script = [
+      {
+        kind: 'fails',
+        after: 0,
+        error: () => {
+          breaking.state = 'down'
+          process(name === 'a' ? 'b' : 'a').script = []
+          return new CallError('UNAVAILABLE', 'no connection', { details: { begun: false } })
+        },
+      },
+    ]
+  }
+  const moved = call({ repeatable: false })
+  await world.advance(5)
+  assert.match(moved.result!, /^ok/)
+  assert.ok(moved.took <= 2)
+  assert.equal(process('a').received.length + process('b').received.length, 2)
 })
