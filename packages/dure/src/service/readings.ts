@@ -1,5 +1,5 @@
 import type { Broker } from '../messaging/messaging.ts'
-import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
+import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
 import type { Unit } from './unit.ts'
 
 /** What each consumer group has still to read, by partition. */
@@ -16,6 +16,12 @@ export async function lagReadings(broker: Broker): Promise<readonly Reading[]> {
   }))
 }
 
+/** The same as metrics, for a process that asks another one's broker. */
+export async function lagFamilies(broker: Broker): Promise<readonly MetricFamily[]> {
+  const readings = await lagReadings(broker)
+  return readings.map(({ family, attributes, value }): MetricFamily => ({ ...family, points: [{ attributes, value }] }))
+}
+
 /** What one service has in hand and on its way. */
 export async function unitReadings(unit: Unit): Promise<readonly Reading[]> {
   const { service, callsInFlight, outbox, outboxAge, dead } = await unit.status()
@@ -26,4 +32,11 @@ export async function unitReadings(unit: Unit): Promise<readonly Reading[]> {
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
   ]
+}
+
+/** What is told of one service, out of what its process tells. */
+export function familiesOf(families: readonly MetricFamily[], service: string): readonly MetricFamily[] {
+  return families.map((family): MetricFamily => {
+    return { ...family, points: family.points.filter(({ attributes }) => attributes['rpc.service'] === service) }
+  })
 }

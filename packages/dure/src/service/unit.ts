@@ -12,12 +12,13 @@ import { CallError, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters } from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
-import { traceIdOf, type Metrics } from '../telemetry/telemetry.ts'
+import { traceIdOf, type MetricFamily, type Metrics } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency } from './idempotency.ts'
 import { openData } from './own-data.ts'
 import { reactionsOf } from './reactions.ts'
+import { familiesOf } from './readings.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
 /** One running service: its store, its endpoints, its reactions, and how to stop it without losing anything. */
@@ -29,6 +30,8 @@ export type Unit = {
   /** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
   readonly status: () => Promise<ServiceStatus & { readonly published: number; readonly outboxAge: number }>
   readonly deadLetters: () => DeadLetters | undefined
+  /** What is measured of it. */
+  readonly metrics: () => Promise<readonly MetricFamily[]>
   readonly stop: () => Promise<void>
 }
 
@@ -149,7 +152,9 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     }
   }
 
-  return { name, listen, health, status, deadLetters: () => consumer?.deadLetters, stop }
+  const metrics = async (): Promise<readonly MetricFamily[]> => familiesOf((await telemetry?.metrics.read()) ?? [], name)
+
+  return { name, listen, health, status, metrics, deadLetters: () => consumer?.deadLetters, stop }
 }
 
 function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {

@@ -7,8 +7,12 @@ export type Metrics = {
   readonly add: (operation: OperationReading) => void
   /** Adds what is read at the time of asking; answers a way to take it out again. */
   readonly observe: (observer: () => Promise<readonly Reading[]> | readonly Reading[]) => () => void
-  /** All of it, by name. An observer that fails is left out. */
+  /** All of this process, by name. An observer that fails is left out. */
   readonly read: () => Promise<readonly MetricFamily[]>
+  /** Adds the metrics of other processes to what `readEverywhere` gives. */
+  readonly elsewhere: (read: () => Promise<readonly MetricFamily[]>) => void
+  /** The same of this process and the others of the system that are known of here, as far as they answer. */
+  readonly readEverywhere: () => Promise<readonly MetricFamily[]>
 }
 
 export type OperationReading = {
@@ -72,17 +76,39 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
 export function createMetrics(): Metrics {
   const operations: OperationReading[] = []
   const observers = new Set<Parameters<Metrics['observe']>[0]>()
+  const others: (() => Promise<readonly MetricFamily[]>)[] = []
+  const read = async (): Promise<readonly MetricFamily[]> => {
+    const readings = await gatherAll([...observers].map((observer) => async () => observer()))
+    return merged([durations(operations), calls(operations), ...readings.map(familyOf)])
+  }
   return {
     add: (operation) => void operations.push(operation),
     observe: (observer) => {
       observers.add(observer)
       return () => void observers.delete(observer)
     },
-    read: async () => {
-      const readings = await Promise.all([...observers].map(async (observer) => observer()).map((one) => one.catch(() => [])))
-      return [durations(operations), calls(operations), ...gathered(readings.flat())].filter(({ points }) => points.length > 0)
-    },
+    read,
+    elsewhere: (other) => void others.push(other),
+    readEverywhere: async () => merged(await gatherAll([read, ...others])),
   }
+}
+
+/** What all of them give; one that fails gives nothing. */
+async function gatherAll<T>(sources: readonly (() => Promise<readonly T[]>)[]): Promise<readonly T[]> {
+  const lists = await Promise.all(sources.map((read) => read().catch(() => [])))
+  return lists.flat()
+}
+
+function familyOf({ family, attributes, value }: Reading): MetricFamily {
+  return { ...family, points: [{ attributes, value }] }
+}
+
+/** One family a name, with the points of all. */
+function merged(families: readonly MetricFamily[]): readonly MetricFamily[] {
+  const byName = Map.groupBy(families, ({ name }) => name)
+  return [...byName.values()]
+    .map((same): MetricFamily => ({ ...same[0]!, points: same.flatMap(({ points }) => points) }))
+    .filter(({ points }) => points.length > 0)
 }
 
 function attributesOf({ service, operation }: OperationReading): Attributes {
@@ -102,14 +128,4 @@ function calls(operations: readonly OperationReading[]): MetricFamily {
     [...one.codes()].map(([code, value]) => ({ attributes: { ...attributesOf(one), 'rpc.response.status_code': code }, value })),
   )
   return { ...FAMILIES.calls, points }
-}
-
-function gathered(readings: readonly Reading[]): readonly MetricFamily[] {
-  const families = new Map<string, Family & { readonly points: NumberPoint[] }>()
-  for (const { family, attributes, value } of readings) {
-    const known = families.get(family.name) ?? { ...family, points: [] }
-    families.set(family.name, known)
-    known.points.push({ attributes, value })
-  }
-  return [...families.values()]
 }

@@ -18,7 +18,7 @@ export type TelemetryOptions = {
 export type Telemetry = {
   readonly tracer: Tracer
   readonly metrics: Metrics
-  /** All metrics in Prometheus' text format. */
+  /** All metrics in Prometheus' text format, of the other processes of a split system as well. */
   readonly prometheus: () => Promise<string>
   /** Resolves when every span made so far has been delivered, or dropped. */
   readonly flush: () => Promise<void>
@@ -51,7 +51,7 @@ export function openTelemetry(
   return {
     tracer: createTracer({ runtime: world.runtime, ratio: sampling, sinks }),
     metrics,
-    prometheus: async () => prometheusText(await metrics.read()),
+    prometheus: async () => prometheusText(await metrics.readEverywhere()),
     flush: () => each('flush'),
     stop: () => each('stop'),
   }

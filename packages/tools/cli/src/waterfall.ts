@@ -30,7 +30,7 @@ export function waterfall(spans: readonly Span[], options: WaterfallOptions): st
   const right = Math.max(...durations.map((text) => text.length))
   const serviceWidth = Math.min(16, Math.max(...shown.map((row) => serviceOf(row).length)))
   const room = width - serviceWidth - right - 6
-  const nameWidth = Math.min(Math.max(...shown.map((row) => nameOf(row).length)), Math.floor(room * 0.62))
+  const nameWidth = Math.min(Math.max(...shown.map((row) => nameOf(row).length)), Math.max(room - 40, Math.floor(room * 0.74)))
   const barWidth = Math.max(8, room - nameWidth)
 
   const lines = shown.map((row, i) => {
