@@ -40,7 +40,7 @@ export type MembershipOptions = {
 /** Outcomes in one call, at most. */
 const MOST_OUTCOMES = 500
 const HOUR = 3_600_000
-/** Milliseconds for which it is tried to tell the broker that a member leaves; it answers within a quarter of that. */
+/** Milliseconds for which it is tried, at most, to tell the broker that a member leaves; it answers within a quarter of that. */
 const LEAVE = 2_000
 
 export function createMembership(options: MembershipOptions): Membership {
@@ -216,13 +216,14 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   const leaveSession = async (within: Live, member: Member): Promise<void> => {
-    let until = runtime.clock.monotonic() + LEAVE
+    const span = Math.min(LEAVE, patience)
+    let until = runtime.clock.monotonic() + span
     while (live === within) {
       try {
         const wish = { session: within.id, member: member.number }
-        const { left } = await ask(within, () => client.leave(wish, { timeout: LEAVE }))
+        const { left } = await ask(within, () => client.leave(wish, { timeout: span }))
         if (left) return
-        until = runtime.clock.monotonic() + LEAVE
+        until = runtime.clock.monotonic() + span
       } catch {
         // What is in hand is waited for in any case. When the broker cannot be reached after that, the session is given
         // up: in it the broker would go on handing things to a member that is not there.
