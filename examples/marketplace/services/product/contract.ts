@@ -57,17 +57,16 @@ export const Product = contract('product', {
       idempotent: true,
       http: { routes: ['POST /product/batch', 'POST /products'], status: 201 },
     }),
+    // Not idempotent, though the product ends up the same: each of them is announced, and once more is one event more.
     updatePrice: command({
       input: PriceUpdate,
       errors: { ProductNotFound },
-      idempotent: true,
       http: { routes: 'PATCH /product', status: 202 },
       description: 'Sets the price if the version is the present one; the carts are told in any case',
     }),
     replace: command({
       input: ProductData.extend({ version: Version }),
       errors: { ProductNotFound },
-      idempotent: true,
       http: { routes: 'PUT /product', status: 202 },
       description: 'Puts a new version in place of the product; the version is also the name of the transaction',
     }),
