@@ -1,11 +1,10 @@
-import { z } from 'zod'
-import { command, contract } from 'dure/contract'
 import { service, start, system } from 'dure/service'
 import type { TelemetryOptions } from 'dure/telemetry'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
+import { order, Orders, place, type Order } from '../call/order.ts'
 
 /**
  * What it costs to know what happens: a typed call inside one process with metrics and 1 % of traces, over the same call
@@ -63,38 +62,7 @@ export async function bench({ progress, peer }: BenchContext): Promise<BenchResu
 
 type Contender = { readonly call: () => Promise<unknown>; readonly stop: () => Promise<void> }
 
-/** The payload: an order of two lines. */
-const order = {
-  orderId: 'order-4711',
-  customerId: 42,
-  lines: [
-    { productId: 1, quantity: 2, unitPrice: 3.5 },
-    { productId: 2, quantity: 1, unitPrice: 9 },
-  ],
-}
-
-/** The work itself: the same function under every contender. */
-async function place(input: typeof order): Promise<{ orderId: string; total: number }> {
-  let total = 0
-  for (const { quantity, unitPrice } of input.lines) total += quantity * unitPrice
-  return { orderId: input.orderId, total }
-}
-
 async function dureCall(directory: string, telemetry: TelemetryOptions | false): Promise<Contender> {
-  const Orders = contract('orders', {
-    version: '1.0.0',
-    owner: 'bench',
-    operations: {
-      place: command({
-        input: z.object({
-          orderId: z.string(),
-          customerId: z.int(),
-          lines: z.array(z.object({ productId: z.int(), quantity: z.int(), unitPrice: z.number() })).min(1),
-        }),
-        output: z.object({ orderId: z.string(), total: z.number() }),
-      }),
-    },
-  })
   const running = await start(system('bench', { services: [service(Orders, { handlers: { place } })], telemetry }), { directory })
   const client = running.client(Orders)
   return { call: () => client.place(order), stop: running.stop }
@@ -109,7 +77,7 @@ async function moleculerCall(peer: BenchContext['peer'], on: boolean): Promise<C
   })
   broker.createService({
     name: 'orders',
-    actions: { place: { handler: ({ params }: { params: typeof order }) => place(params) } },
+    actions: { place: { handler: ({ params }: { params: Order }) => place(params) } },
   })
   await broker.start()
   return { call: () => broker.call('orders.place', order), stop: () => broker.stop() }

@@ -1,5 +1,6 @@
 import { rest } from '@dure/rest'
 import { realRuntime, type Timers } from 'dure/runtime'
+import { otlp, type TelemetryOptions } from 'dure/telemetry'
 import { system, type Adapter, type Door, type System } from 'dure/service'
 import type { DatabaseAdapter } from 'dure/data'
 import type { Broker } from 'dure/messaging'
@@ -30,8 +31,19 @@ export function marketplace({ provider, timers = realRuntime().timers, ...rest }
   return system('marketplace', {
     services: [cart, order, stock, payment(provider), shipment, seller, customer, product, audit(timers)],
     placement: 'together',
+    telemetry: telemetryOf(process.env),
     ...rest,
   })
+}
+
+/** OpenTelemetry's own variables say where spans and metrics go, and what share of traces is sampled. */
+function telemetryOf(env: Readonly<Partial<Record<string, string>>>): TelemetryOptions {
+  const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT']
+  const share = env['OTEL_TRACES_SAMPLER_ARG']
+  return {
+    ...(endpoint ? { exporters: [otlp({ endpoint })] } : {}),
+    ...(share ? { sampling: Number(share) } : {}),
+  }
 }
 
 /** As the command line runs it: `dure dev`, with a payment provider that listens at PAYMENT_PROVIDER_URL. */

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { openTraces, otlp, silentLogger, type Span } from '../../telemetry/telemetry.ts'
+import { start, type Running } from '../service.ts'
+import { Orders, shop } from './shop.test-support.ts'
+
+type Received = { readonly service: string; readonly traceId: string; readonly spanId: string; readonly name: string }
+type Request = {
+  readonly resourceSpans: readonly {
+    readonly resource: {
+      readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue: string } }[]
+    }
+    readonly scopeSpans: readonly { readonly spans: readonly Omit<Received, 'service'>[] }[]
+  }[]
+}
+
+/** A receiver of OTLP over HTTP, and the parts of a small shop, each with everything between them through sockets. */
+async function rig(t: TestContext) {
+  const received: Received[] = []
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', (part: Buffer) => (text += part.toString()))
+    request.on('end', () => {
+      for (const { resource, scopeSpans } of (JSON.parse(text) as Request).resourceSpans) {
+        const service = resource.attributes.find(({ key }) => key === 'service.name')!.value.stringValue
+        for (const { traceId, spanId, name } of scopeSpans[0]!.spans) received.push({ service, traceId, spanId, name })
+      }
+      response.end('{}')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const directory = mkdtempSync(join(tmpdir(), 'dure-traced-'))
+  const running: Running[] = []
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.splice(0).map((one) => one.stop({ everything: true })))
+  }
+  t.after(async () => {
+    await stop()
+    server.closeAllConnections()
+    server.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const run = async (part: string): Promise<Running> => {
+    const system = { ...shop(), telemetry: { sampling: 0, exporters: [otlp({ endpoint, metrics: false })] } }
+    const one = await start(system, { directory, part: [part], log: silentLogger(), patience: 2_000 })
+    running.push(one)
+    return one
+  }
+  for (const part of ['broker', 'stock', 'orders', 'mail']) await run(part)
+  return { doors: await run('doors'), directory, received, stop }
+}
+
+async function quiet(running: Running): Promise<void> {
+  while (!(await running.status()).quiet) await new Promise((resolve) => void setTimeout(resolve, 5))
+}
+
+/** `kind service name`, nested under its parent; the reaction's place among its siblings is a matter of time. */
+function tree(spans: readonly Span[], parentId: string, depth = 0): string[] {
+  return spans
+    .filter((span) => span.parentId === parentId)
+    .flatMap((span) => [`${'  '.repeat(depth)}${span.kind} ${span.service} ${span.name}`, ...tree(spans, span.spanId, depth + 1)])
+}
+
+test(
+  'one request over all processes is one trace, in the store that they share and at the receiver',
+  { timeout: 60_000 },
+  async (t) => {
+    const { doors, directory, received, stop } = await rig(t)
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const place = (flag: string, quantity: number): Promise<unknown> =>
+      doors
+        .client(Orders)
+        .place({ orderId: `${flag}${quantity}`, quantity }, { traceparent: `00-${traceId}-00f067aa0ba902b7-${flag}` })
+    await place('00', 1)
+    await place('01', 2)
+    await quiet(doors)
+    await stop()
+
+    const traces = openTraces(directory)!
+    const spans = traces.trace(traceId)
+    traces.close()
+    assert.deepEqual(tree(spans, '00f067aa0ba902b7'), [
+      'client outside orders.place',
+      '  server orders orders.place',
+      '    client orders stock.reserve',
+      '      server stock stock.reserve',
+      '        client stock transaction stock',
+      '    client orders transaction orders',
+      '      producer orders publish order.placed',
+      '        consumer mail process order.placed',
+    ])
+    const key = ({ service, spanId, name }: Pick<Received, 'service' | 'spanId' | 'name'>): string =>
+      `${service} ${spanId} ${name}`
+    const there = received.filter((span) => span.traceId === traceId)
+    assert.deepEqual(there.map(key).toSorted(), spans.map(key).toSorted())
+  },
+)
+
+test('a failure in another process is kept by both sides without being sampled', { timeout: 60_000 }, async (t) => {
+  const { doors, directory, stop } = await rig(t)
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const refused = doors
+    .client(Orders)
+    .place({ orderId: 'a', quantity: 10_000_000 }, { traceparent: `00-${traceId}-00f067aa0ba902b7-00` })
+  await assert.rejects(refused, { code: 'OUT_OF_STOCK' })
+  await stop()
+  const traces = openTraces(directory)!
+  const spans = traces.trace(traceId)
+  traces.close()
+  assert.deepEqual(spans.map(({ kind, service, name, status }) => `${kind} ${service} ${name} ${status}`).toSorted(), [
+    'client orders stock.reserve error',
+    'client outside orders.place error',
+    'server orders orders.place error',
+    'server stock stock.reserve error',
+  ])
+})
