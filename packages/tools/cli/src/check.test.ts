@@ -31,7 +31,7 @@ test('check placement says that services answer alike wherever they run', async 
   assert.equal(code, 0, out + err)
   assert.match(
     out,
-    /^clocks: together, over a Unix socket, over TCP, in another process; 5 calls of\neach operation, seed 4\n\nclock +equal; 5 calls, \d answered\nany contract +equal; \d+ probes\n\nNo difference found/,
+    /^clocks: together, over a Unix socket, over TCP, each service alone, in another\nprocess; 5 calls of each operation, seed 4\n\nclock +equal; 5 calls, \d answered\nany contract +equal; \d+ probes\n\nNo difference found/,
   )
   assert.equal(err, 'Checking 1 service of "clocks"\n')
 })

@@ -10,17 +10,17 @@ import { systemParameter } from './parameters.ts'
 type Flags = {
   readonly runs?: number
   readonly seed?: number
-  readonly placement?: readonly ('unix' | 'tcp' | 'process')[]
+  readonly placement?: readonly ('unix' | 'tcp' | 'each' | 'process')[]
 }
 
 const placementCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show that services answer alike wherever they run',
     fullDescription: [
-      'Starts copies of the system in different places: together in one process, over a Unix socket, over TCP, in',
-      'another process. All get the same calls, with inputs made from the contracts, and whatever a caller can tell',
-      'apart is a difference: values, types, errors, order, deadlines, cancellation. It is shown as small as it can be',
-      'made, with the calls that lead to it. Exits with 1 when there is one.',
+      'Starts copies of the system in different places: together in one process, over a Unix socket, over TCP,',
+      'each service by itself, in another process. All get the same calls, with inputs made from the contracts, and',
+      'whatever a caller can tell apart is a difference: values, types, errors, order, deadlines, cancellation. It is',
+      'shown as small as it can be made, with the calls that lead to it. Exits with 1 when there is one.',
       '',
       'Copies keep their data in folders and an embedded database and broker of their own, and open no doors. Handlers',
       'do run, so a service that talks to the outside world does that here too.',
@@ -49,7 +49,7 @@ const placementCommand: Command<Shell> = buildCommand({
       },
       placement: {
         kind: 'enum',
-        values: ['unix', 'tcp', 'process'],
+        values: ['unix', 'tcp', 'each', 'process'],
         optional: true,
         variadic: true,
         brief: 'Compare only this with all together; may be repeated',

@@ -13,7 +13,7 @@ export type Bench = {
   readonly ask: (step: Step) => Promise<ReadonlyMap<string, Outcome>>
   /** Fresh copies of two placements, to be stopped by whoever asked. */
   readonly pair: (placement: Placement) => Promise<Pair>
-  /** Places that differ between two copies of one placement that got the same calls. */
+  /** Places that differ between two copies of one placement that got the same calls, with another chance. */
   readonly natural: (history: readonly Made[]) => Promise<readonly string[]>
   readonly renew: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -38,12 +38,12 @@ export function createBench(options: {
   let seats: Promise<readonly Seat[]> | undefined
   let asked = 0
 
-  const sit = async (placement: Placement): Promise<Seat> => {
-    const copy = await openCopy(placement, { system: make, file, seed })
+  const sit = async (placement: Placement, drawn: number = seed): Promise<Seat> => {
+    const copy = await openCopy(placement, { system: make, file, seed: drawn })
     return { name: placement.name, copy, perform: performer(contracts, copy.transport, caller) }
   }
-  const sitAll = async (chosen: readonly Placement[]): Promise<readonly Seat[]> => {
-    const opened = await Promise.allSettled(chosen.map(sit))
+  const sitAll = async (sitting: readonly Promise<Seat>[]): Promise<readonly Seat[]> => {
+    const opened = await Promise.allSettled(sitting)
     const failed = opened.find((each) => each.status === 'rejected')
     const good = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
     if (failed === undefined) return good
@@ -65,8 +65,8 @@ export function createBench(options: {
     seats = undefined
     await Promise.all((open ?? []).map(({ copy }) => copy.stop()))
   }
-  const pairOf = async (first: Placement, second: Placement): Promise<Pair> => {
-    const both = await sitAll([first, second])
+  const pairOf = async (...sitting: readonly [Promise<Seat>, Promise<Seat>]): Promise<Pair> => {
+    const both = await sitAll(sitting)
     return {
       ask: async (step) => {
         const [left, right] = await askAll(both, step)
@@ -78,13 +78,14 @@ export function createBench(options: {
 
   return {
     ask: async (step) => {
-      const open = await (seats ??= sitAll([together, ...placements]))
+      const open = await (seats ??= sitAll([together, ...placements].map((each) => sit(each))))
       const outcomes = await askAll(open, step)
       return new Map(open.map(({ name }, at) => [name, outcomes[at]!]))
     },
-    pair: (placement) => pairOf(together, placement),
+    pair: (placement) => pairOf(sit(together), sit(placement)),
     natural: async (history) => {
-      const twins = await pairOf(together, together)
+      // Ids that a handler makes are then others: that they are says nothing about placement.
+      const twins = await pairOf(sit(together), sit(together, seed + 1))
       try {
         const found = new Set<string>()
         for (const { value } of history) {
@@ -93,7 +94,7 @@ export function createBench(options: {
           for (let tries = 0; tries < 50; tries++) {
             const difference = compare(left, right, found)
             if (difference === undefined) break
-            found.add(general(difference.path))
+            found.add(placeOf(difference.path, difference.kinds))
           }
         }
         return [...found]
@@ -109,10 +110,10 @@ export function createBench(options: {
 /** The first difference between two outcomes in a place that does not vary by itself. */
 export function compare(left: Outcome, right: Outcome, varying: ReadonlySet<string>): Difference | undefined {
   const [a, b] = comparable(left, right)
-  return differenceOf(a, b, '', (path) => varying.has(general(path)))
+  return differenceOf(a, b, '', (path, kinds) => varying.has(placeOf(path, kinds)))
 }
 
 /** `.items[3].id` as `.items[].id`: what varies in one item does so in all. */
-export function general(path: string): string {
-  return path.replace(/\[\d+\]/g, '[]')
+function placeOf(path: string, kinds: boolean): string {
+  return path.replace(/\[\d+\]/g, '[]') + (kinds ? ' (also in kind)' : '')
 }

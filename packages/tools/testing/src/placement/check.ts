@@ -8,6 +8,7 @@ import type { Outcome } from './outcome.ts'
 import { probeAll, type ProbeFinding } from './probes.ts'
 import { inAnotherProcess } from './processes.ts'
 import { smallest } from './smallest.ts'
+import { eachAlone } from './each.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 import { plan, type Made, type Step } from './step.ts'
 
@@ -18,8 +19,8 @@ export type CheckPlacementOptions = {
    */
   readonly system: System | (() => System)
   /**
-   * Placements to compare with everything together in one process. Default: over a Unix socket, over TCP, and, where
-   * `file` is given, in another process.
+   * Placements to compare with everything together in one process. Default: over a Unix socket, over TCP, each
+   * service alone, and, where `file` is given, in another process.
    */
   readonly placements?: readonly Placement[]
   /** Calls of each operation. Default 20. */
@@ -56,7 +57,7 @@ export type OperationReport = {
   readonly calls: number
   /** Calls that were answered; the others ended in an error, the same one everywhere unless there are findings. */
   readonly answered: number
-  /** Values in answers that are not the same twice even under one placement, and so were compared by kind only. */
+  /** Places in answers that are not the same twice even under one placement, and so were compared by kind only. */
   readonly varying: readonly string[]
   readonly findings: readonly Finding[]
 }
@@ -80,13 +81,14 @@ export type Finding = {
  * could be made. Every copy runs on an embedded database and broker of its own in a folder of its own, without doors;
  * ids, chance and the wall clock are the same for all copies, timers and deadlines are real.
  *
- * A value that differs under a second copy of the same placement as well (a count kept in memory, real chance) says
- * nothing about placement: from then on it is left aside, and the report names it.
+ * Where a difference is found, two more copies run together, one with another seed: a value that differs between those
+ * two as well (an id, a count kept in memory) says nothing about placement. From then on only its kind is compared, and
+ * the report names it.
  */
 export async function checkPlacement(options: CheckPlacementOptions): Promise<PlacementReport> {
   const { runs = 20, seed = 1, attempts = 200 } = options
   const file = sourceOf(options)
-  const chosen = options.placements ?? [overUnixSocket, overTcp, ...(file === undefined ? [] : [inAnotherProcess])]
+  const chosen = options.placements ?? [overUnixSocket, overTcp, eachAlone, ...(file === undefined ? [] : [inAnotherProcess])]
   const make = (): System => bare(typeof options.system === 'function' ? options.system() : options.system)
   const system = make()
   const contracts = system.services.map(({ contract }) => contract)

@@ -3,6 +3,7 @@
  * contracts' schemas, go to copies of the system placed in different ways, and everything a caller can learn is compared.
  */
 import { together, type Placement } from './copies.ts'
+import { eachAlone } from './each.ts'
 import { inAnotherProcess } from './processes.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 
@@ -18,9 +19,10 @@ export type { Manner, Step } from './step.ts'
 export { differenceOf } from './difference.ts'
 
 /** The placements there are. Each is compared with `together`, the one process that a system starts as. */
-export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'process', Placement>> = Object.freeze({
+export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process', Placement>> = Object.freeze({
   together,
   unix: overUnixSocket,
   tcp: overTcp,
+  each: eachAlone,
   process: inAnotherProcess,
 })

@@ -36,8 +36,25 @@ const definition = contract('probe', {
     silent: stream({ input: name, output: z.number() }),
   },
 })
+/** One hop further away: passes on what it is asked. */
+const front = contract('front', {
+  version: '1.0.0',
+  owner: 'testing',
+  operations: {
+    echo: definition.operations.echo,
+    refuse: definition.operations.refuse,
+    produce: definition.operations.produce,
+    wait: definition.operations.wait,
+    never: definition.operations.never,
+    context: definition.operations.context,
+    count: definition.operations.count,
+    silent: definition.operations.silent,
+  },
+})
+
 /** Probes call by name, and look at what comes back as unknown. */
 export const Probe: AnyContract = definition
+export const Front: AnyContract = front
 
 class OwnError extends Error {
   readonly extra = { kept: 'inside' }
@@ -168,6 +185,19 @@ export function probeSystem(): System {
             seen.push(`${text} began`)
             await new Promise(() => {})
           },
+        },
+      }),
+      service(front, {
+        needs: { probe: definition },
+        handlers: {
+          echo: (input, { probe }) => probe.echo(input),
+          refuse: (what, { probe }) => probe.refuse(what),
+          produce: (what, { probe }) => probe.produce(what),
+          wait: (input, { probe }) => probe.wait(input),
+          never: (text, { probe }) => probe.never(text) as Promise<never>,
+          context: (_input, { probe }) => probe.context(),
+          count: (input, { probe }) => probe.count(input),
+          silent: (text, { probe }) => probe.silent(text),
         },
       }),
     ],

@@ -1,18 +1,21 @@
 /** Runs the experiments of `probings.ts` under every placement, and compares what they come to. */
 import { clientFactory, type CallOptions } from 'dure/call'
-import { contract, query } from 'dure/contract'
+import { contract, query, type AnyContract } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
 import { z } from 'zod'
 import { bare, openCopy, together, type Copy, type Placement } from './copies.ts'
 import { differenceOf, type Difference } from './difference.ts'
-import { Probe, probeSystem } from './probe-system.ts'
-import { caught, pause, probings, type Calls } from './probings.ts'
+import { Front, Probe, probeSystem } from './probe-system.ts'
+import { caught, pause, type Calls } from './experiment.ts'
+import { farProbings } from './far-probings.ts'
+import { probings as nearProbings } from './probings.ts'
 
 export type ProbeFinding = { readonly probe: string; readonly placement: string; readonly difference: Difference }
 
 export type ProbeReport = { readonly asked: number; readonly findings: readonly ProbeFinding[] }
 
 const caller = realRuntime()
+const probings = [...nearProbings, ...farProbings]
 
 /** Runs every probe under every placement. */
 export async function probeAll(placements: readonly Placement[], seed: number): Promise<ProbeReport> {
@@ -32,17 +35,16 @@ export async function probeAll(placements: readonly Placement[], seed: number): 
   }
   const awake = setInterval(() => {}, 60_000)
   try {
-    const reference = await observe(together)
+    // All at once: most of an experiment is waiting.
+    const all = [together, ...placements]
+    const observed = await Promise.all(all.map(observe))
     const findings: ProbeFinding[] = []
-    const compare = (placement: string, observed: readonly unknown[]): void => {
-      for (const [at, { name, must }] of probings.entries()) {
-        const lawful = must === undefined ? reference[at] : { value: must }
-        const difference = differenceOf(lawful, observed[at])
-        if (difference !== undefined) findings.push({ probe: name, placement, difference })
+    for (const [which, { name: placement }] of all.entries())
+      for (const [at, { name: probe, must }] of probings.entries()) {
+        const lawful = must === undefined ? observed[0]![at] : { value: must }
+        const difference = differenceOf(lawful, observed[which]![at])
+        if (difference !== undefined) findings.push({ probe, placement, difference })
       }
-    }
-    compare(together.name, reference)
-    for (const placement of placements) compare(placement.name, await observe(placement))
     return { asked: probings.length, findings }
   } finally {
     clearInterval(awake)
@@ -62,18 +64,24 @@ const Stray = contract('probe', {
 
 function callsOf(copy: Copy): Calls {
   const { transport } = copy
-  const client = clientFactory({ contract: Probe, transport, runtime: caller })({ service: undefined }) as unknown as Readonly<
-    Record<string, (input?: unknown, options?: CallOptions) => unknown>
-  >
+  const callsOfOne = (contract: AnyContract): Pick<Calls, 'call' | 'stream'> => {
+    const client = clientFactory({ contract, transport, runtime: caller })({ service: undefined }) as unknown as Readonly<
+      Record<string, (input?: unknown, options?: CallOptions) => unknown>
+    >
+    return {
+      call: (operation, input, options) => client[operation]!(input, options) as Promise<unknown>,
+      stream: (operation, input, options) => client[operation]!(input, options) as AsyncIterable<unknown>,
+    }
+  }
+  const near = callsOfOne(Probe)
   const stray = clientFactory({ contract: Stray, transport, runtime: caller })({ service: undefined })
-  const call: Calls['call'] = (operation, input, options) => client[operation]!(input, options) as Promise<unknown>
   return {
-    call,
-    stream: (operation, input, options) => client[operation]!(input, options) as AsyncIterable<unknown>,
+    ...near,
+    far: callsOfOne(Front),
     stray: () => stray.elsewhere(),
     seen: async (name, until = '') => {
       for (let tries = 0; ; tries++) {
-        const seen = ((await call('seen')) as string[]).filter((text) => text.startsWith(name))
+        const seen = ((await near.call('seen')) as string[]).filter((text) => text.startsWith(name))
         if (seen.some((text) => text.includes(until)) || until === '' || tries > 500) return seen
         await pause(2)
       }

@@ -16,7 +16,9 @@ export function describeReport(report: PlacementReport, width: number = 80): str
     lines.push(...fold(`${service.padEnd(name)}  ${verdict}; ${calls} calls, ${answered} answered`, width, name + 2))
     const varying = operations.flatMap((row) => row.varying.map((path) => `${row.operation}${path}`))
     if (varying.length > 0)
-      lines.push(...fold(`${''.padEnd(name)}  not compared, as they vary by themselves: ${varying.join(', ')}`, width, name + 2))
+      lines.push(
+        ...fold(`${''.padEnd(name)}  compared by kind only, as they vary by themselves: ${varying.join(', ')}`, width, name + 2),
+      )
   }
   if (probes.asked > 0) {
     const wrong = probes.findings.length

@@ -1,0 +1,52 @@
+import type { CallOptions } from 'dure/call'
+import { realRuntime } from 'dure/runtime'
+import { failureOf } from './outcome.ts'
+
+/** One experiment with calls: `probings.ts` and `far-probings.ts` are full of them. */
+export type Probing = {
+  readonly name: string
+  /** What it must come to, where the law says so. */
+  readonly must?: unknown
+  readonly run: (probe: Calls) => Promise<unknown>
+}
+
+export type Calls = {
+  readonly call: (operation: string, input?: unknown, options?: CallOptions) => Promise<unknown>
+  readonly stream: (operation: string, input?: unknown, options?: CallOptions) => AsyncIterable<unknown>
+  /** The same of a service that passes on what it is asked, from one hop further away. */
+  readonly far: Pick<Calls, 'call' | 'stream'>
+  /** Calls something that the service does not have. */
+  readonly stray: () => Promise<unknown>
+  /** What the service went through, of one name, once it contains `until`. */
+  readonly seen: (name: string, until?: string) => Promise<readonly string[]>
+}
+
+const { timers } = realRuntime()
+export const pause = (ms: number): Promise<void> => timers.sleep(ms)
+export const caught = (work: Promise<unknown>): Promise<unknown> => work.then((value) => ({ value }), failureOf)
+/** Milliseconds: long enough to reach the handler on a busy machine, short enough to be waited for. */
+export const SHORT = 300
+
+export async function readAll(stream: AsyncIterable<unknown>, most: number = Infinity): Promise<unknown> {
+  const values: unknown[] = []
+  try {
+    for await (const value of stream) if (values.push(value) >= most) break
+    return { values }
+  } catch (error) {
+    return { values, error: failureOf(error) }
+  }
+}
+
+export type Known = { readonly left: number; readonly traceparent: unknown }
+
+/** Trace ids are chance; whether there is one is not. */
+export const formOf = (traceparent: unknown): unknown =>
+  typeof traceparent === 'string' ? traceparent.replace(/[0-9a-f]/g, '0') : traceparent
+
+export const precious = () => ({
+  list: [1, { deep: 2 }],
+  when: new Date(3),
+  map: new Map([['k', [4]]]),
+  bytes: new Uint8Array([5]),
+  set: new Set([6n]),
+})
