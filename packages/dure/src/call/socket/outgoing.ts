@@ -17,6 +17,7 @@ import {
   HAS_CORRELATION,
   HAS_KEY,
   HAS_TRACE,
+  HAS_TRACESTATE,
   ITEM,
   MORE,
   NAME,
@@ -104,7 +105,7 @@ export class Outgoing {
     writer.short(caller)
     writer.int(Math.min(Math.ceil(left), 0xffffffff))
     const flagsAt = writer.mark()
-    const { correlationId, causationId, traceparent, idempotencyKey } = context
+    const { correlationId, causationId, traceparent, idempotencyKey, tracestate } = context
     let flags = HAS_CORRELATION
     writer.text(correlationId)
     if (causationId !== undefined) {
@@ -118,6 +119,10 @@ export class Outgoing {
     if (idempotencyKey !== undefined) {
       flags |= HAS_KEY
       writer.text(idempotencyKey)
+    }
+    if (tracestate !== undefined) {
+      flags |= HAS_TRACESTATE
+      writer.text(tracestate)
     }
     writer.value(input, flags, flagsAt)
     return writer.end()

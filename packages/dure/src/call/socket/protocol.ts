@@ -31,6 +31,7 @@ export const HAS_CORRELATION = 1
 export const HAS_CAUSATION = 2
 export const HAS_TRACE = 4
 export const HAS_KEY = 8
+export const HAS_TRACESTATE = 16
 export const ESCAPED = 128
 
 /** Why a call is ended; `DONE`: the caller of a stream has seen enough. */

@@ -1,7 +1,7 @@
 import { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { BodyReader } from './frames.ts'
-import { HAS_CAUSATION, HAS_CORRELATION, HAS_KEY, HAS_TRACE } from './protocol.ts'
+import { HAS_CAUSATION, HAS_CORRELATION, HAS_KEY, HAS_TRACE, HAS_TRACESTATE } from './protocol.ts'
 
 /** One call that came over the wire, in one object: what came with it, and its caller's end. */
 export class ServedCall extends Cancellation implements CallContext {
@@ -12,6 +12,7 @@ export class ServedCall extends Cancellation implements CallContext {
   readonly traceparent: string | undefined
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
+  readonly tracestate: string | undefined
 
   constructor(options: {
     now: number
@@ -30,6 +31,7 @@ export class ServedCall extends Cancellation implements CallContext {
     this.causationId = (flags & HAS_CAUSATION) !== 0 ? body.text() : undefined
     this.traceparent = (flags & HAS_TRACE) !== 0 ? body.text() : undefined
     this.idempotencyKey = (flags & HAS_KEY) !== 0 ? body.text() : undefined
+    this.tracestate = (flags & HAS_TRACESTATE) !== 0 ? body.text() : undefined
   }
 
   get cancellation(): Cancellation {

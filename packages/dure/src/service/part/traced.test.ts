@@ -76,7 +76,10 @@ test(
     const place = (flag: string, quantity: number): Promise<unknown> =>
       doors
         .client(Orders)
-        .place({ orderId: `${flag}${quantity}`, quantity }, { traceparent: `00-${traceId}-00f067aa0ba902b7-${flag}` })
+        .place(
+          { orderId: `${flag}${quantity}`, quantity },
+          { traceparent: `00-${traceId}-00f067aa0ba902b7-${flag}`, tracestate: 'vendor=1' },
+        )
     await place('00', 1)
     await place('01', 2)
     await quiet(doors)
@@ -95,6 +98,11 @@ test(
       '      producer orders publish order.placed',
       '        consumer mail process order.placed',
     ])
+    const calls = spans.filter(({ kind }) => kind === 'server')
+    assert.deepEqual(
+      calls.map(({ tracestate }) => tracestate),
+      ['vendor=1', 'vendor=1'],
+    )
     const key = ({ service, spanId, name }: Pick<Received, 'service' | 'spanId' | 'name'>): string =>
       `${service} ${spanId} ${name}`
     const there = received.filter((span) => span.traceId === traceId)
