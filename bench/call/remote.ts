@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clientFactory, socketPeers } from 'dure/call'
@@ -9,6 +9,7 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { bareFrames, type Packer } from './frames.ts'
+import { freePort } from './port.ts'
 import { order, Orders, traceparent } from './order.ts'
 
 /** Calls under way at once. */
@@ -224,12 +225,4 @@ type Grpc = {
     readonly bench: { readonly Orders: new (address: string, credentials: unknown) => GrpcClient }
   }
   readonly credentials: { readonly createInsecure: () => unknown }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => void server.close(resolve))
-  return port
 }

@@ -7,19 +7,11 @@ import { realRuntime } from 'dure/runtime'
 import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
+import { freePort } from './port.ts'
 import { moleculerParams, Orders, place, type Order } from './order.ts'
 
 /** Peers' types are not known here on purpose: the tree is checked where they are not installed. */
 const load = async (name: string): Promise<never> => (await import(name)) as never
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => void server.close(resolve))
-  return port
-}
 
 async function dure(address: Address, directory: string): Promise<Address> {
   const log = silentLogger()

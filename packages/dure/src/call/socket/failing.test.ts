@@ -5,19 +5,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Address } from '../../discovery/discovery.ts'
 import { CallError } from '../../contract/contract.ts'
 import type { Peer } from '../peer.ts'
 import { anyPort, connect, contextFor, echo, echoTransport, listen, until, wait, type Seen } from './rig.test-support.ts'
 
+const CHILD = fileURLToPath(new URL('./child.test-support.ts', import.meta.url))
+
 type Child = { readonly process: ChildProcess; readonly address: Address }
 
 async function serve(address: Address): Promise<Child> {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=source', join(import.meta.dirname, 'child.test-support.ts'), JSON.stringify(address)],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  )
+  const child = spawn(process.execPath, ['--conditions=source', CHILD, JSON.stringify(address)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { process: child, address: JSON.parse(line.toString()) as Address }
 }

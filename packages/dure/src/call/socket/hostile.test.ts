@@ -40,6 +40,15 @@ const named = frames((writer) => {
   writer.end()
 })
 
+/** A call to the first name, with a minute to live and nothing beside it; its input may follow. */
+function beginCall(writer: FrameWriter, type: number, id: number): void {
+  writer.begin(type, id)
+  writer.short(1)
+  writer.short(0)
+  writer.int(60_000)
+  writer.byte(0)
+}
+
 /** A good caller is served all the while. */
 async function whileServed(
   options: Parameters<typeof listen>[0],
@@ -212,11 +221,7 @@ test('calls, names and wishes beyond their limits are refused', { timeout: 30_00
       hello(1_000_000),
       named,
       frames((writer) => {
-        writer.begin(STREAM, 1)
-        writer.short(1)
-        writer.short(0)
-        writer.int(60_000)
-        writer.byte(0)
+        beginCall(writer, STREAM, 1)
         writer.end()
         writer.begin(MORE, 1)
         writer.int(0xffffffff)
@@ -252,11 +257,7 @@ test('a peer that asks and never reads is not answered without end', { timeout: 
     const ask = (from: number): Buffer =>
       frames((writer) => {
         for (let id = from; id < from + 100; id++) {
-          writer.begin(CALL, id)
-          writer.short(1)
-          writer.short(0)
-          writer.int(60_000)
-          writer.byte(0)
+          beginCall(writer, CALL, id)
           writer.end()
         }
       })
@@ -282,11 +283,7 @@ test('an input that cannot be read fails its call and no other', async () => {
       hello(1_000_000),
       named,
       frames((writer) => {
-        writer.begin(CALL, 1)
-        writer.short(1)
-        writer.short(0)
-        writer.int(60_000)
-        writer.byte(0)
+        beginCall(writer, CALL, 1)
         writer.byte(0xc9)
         writer.end()
         writer.begin(PING, 0)

@@ -12,12 +12,13 @@ import { connect, echo, listen, until } from './rig.test-support.ts'
 const directory = mkdtempSync(join(tmpdir(), 'dure-tls-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+const program = 'openssl'
+const hasOpenssl = spawnSync(program, ['version']).status === 0
 // In the words by which the test runner says loudly what was not run.
 const skip = hasOpenssl ? false : 'needs server: openssl'
 
 function openssl(...args: string[]): void {
-  const { status, stderr } = spawnSync('openssl', args, { cwd: directory, encoding: 'utf8' })
+  const { status, stderr } = spawnSync(program, args, { cwd: directory, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
 }
 
