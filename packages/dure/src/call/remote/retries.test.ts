@@ -181,3 +181,33 @@ test('a call that finds the connection broken goes to another instance at once',
   assert.ok(moved.took <= 2)
   assert.equal(process('a').received.length + process('b').received.length, 2)
 })
+
+test('what is sent again is what was sent first, or nothing', async () => {
+  const { world, up, process, transport, context } = remoteRig()
+  up('a', 'b')
+  for (const name of ['a', 'b']) process(name).script = [fails('UNAVAILABLE', {}, 5)]
+  const route = transport.route({ service: 'orders', operation: 'find', repeatable: true })
+  const received = () => [...process('a').received, ...process('b').received].map((input) => JSON.stringify(input))
+  const changed = { lines: [{ sku: 'x' }] }
+  const failing = route.call(changed, context(1_000))
+  const refused = assert.rejects(failing, { code: 'UNAVAILABLE' })
+  changed.lines[0]!.sku = 'y'
+  await world.advance(50)
+  await refused
+  assert.equal(received().length, 1)
+
+  for (const name of ['a', 'b']) process(name).script = [fails('UNAVAILABLE', {}, 5)]
+  const again = route.call({ lines: [{ sku: 'z' }] }, context(1_000))
+  await world.advance(100)
+  assert.match(String(await again), /^[ab]$/)
+  assert.deepEqual(received().slice(-1), ['{"lines":[{"sku":"z"}]}'])
+
+  for (const name of ['a', 'b']) process(name).script = [fails('UNAVAILABLE', {}, 5)]
+  const kept = { lines: new Map([['x', 1]]) }
+  const answer = route.call(kept, context(1_000))
+  kept.lines.set('x', 2)
+  await world.advance(100)
+  assert.match(String(await answer), /^[ab]$/)
+  const maps = [...process('a').received, ...process('b').received].slice(-3) as (typeof kept)[]
+  assert.ok(maps.filter(({ lines }) => lines instanceof Map).every(({ lines }) => lines.get('x') === 1))
+})

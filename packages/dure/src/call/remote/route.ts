@@ -4,6 +4,7 @@ import type { Route, Target } from '../transport.ts'
 import type { Grant } from './admission.ts'
 import { kept } from './kept.ts'
 import type { Member } from './member.ts'
+import { isUnchanged, noted } from './noted.ts'
 import type { Pool } from './pool.ts'
 import { RemoteStream, type StreamWay } from './stream.ts'
 import { isOutOfReach, isSafeToRepeat, verdictOn } from './verdict.ts'
@@ -31,10 +32,12 @@ export class RemoteRoute implements Route, StreamWay {
     pool.budget.called(context.sentAt)
     const member = pool.quickly(context.sentAt)
     if (member === undefined) return this.#persist(kept(input), context, [], undefined)
+    const notes = noted(input)
+    const sent = notes === undefined ? kept(input) : input
     try {
       return this.#routeTo(member)
-        .call(input, context)
-        .then(member.answered, (error: unknown) => this.#failed(error, input, context, member))
+        .call(sent, context)
+        .then(member.answered, (error: unknown) => this.#failed(error, sent, notes, context, member))
     } catch (error) {
       // A peer that throws instead of rejecting must not keep the place.
       this.settle({ member, probe: false }, error, context)
@@ -50,10 +53,18 @@ export class RemoteRoute implements Route, StreamWay {
     return member.route(this.#number, this.target)
   }
 
-  #failed(error: unknown, input: unknown, context: CallContext, member: Member): Promise<unknown> {
+  #failed(
+    error: unknown,
+    input: unknown,
+    notes: readonly unknown[] | undefined,
+    context: CallContext,
+    member: Member,
+  ): Promise<unknown> {
     this.settle({ member, probe: false }, error, context)
     if (!isSafeToRepeat(error, this.repeatable)) throw error
-    return this.#persist(input, context, [member], error)
+    // The object may have been changed since it was sent; then what to send again is not known any more.
+    if (notes !== undefined && !isUnchanged(input, notes)) throw error
+    return this.#persist(notes === undefined ? input : kept(input), context, [member], error)
   }
 
   /** Sends until there is an answer, or no more may be sent. `failure` is that of the last one tried. */
