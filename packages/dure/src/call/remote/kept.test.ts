@@ -12,6 +12,20 @@ test('an input that waits is what it was when it was handed in', () => {
   assert.deepStrictEqual(copy, before)
 })
 
+test('nothing about an input changes while it waits', () => {
+  const input = {
+    buffer: Buffer.from('ab'),
+    bytes: new Uint8Array([1]),
+    map: new Map([[{ key: -0 }, [undefined]]]),
+    bare: Object.assign(Object.create(null) as object, { a: NaN }),
+    odd: JSON.parse('{"__proto__":1}') as unknown,
+  }
+  const copy = kept(input) as typeof input
+  assert.deepStrictEqual(copy, input)
+  assert.ok(Buffer.isBuffer(copy.buffer) && !Buffer.isBuffer(copy.bytes))
+  assert.notEqual(copy.buffer, input.buffer)
+})
+
 test('what cannot travel is left to whoever refuses it, and a cycle ends', () => {
   const instance = { at: new URL('http://localhost/') }
   assert.equal(kept(instance), instance)

@@ -86,6 +86,16 @@ export type Finding = {
  * the report names it.
  */
 export async function checkPlacement(options: CheckPlacementOptions): Promise<PlacementReport> {
+  // Timers of the runtime do not keep a process alive, and a check must come to its end.
+  const awake = setInterval(() => {}, 60_000)
+  try {
+    return await check(options)
+  } finally {
+    clearInterval(awake)
+  }
+}
+
+async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   const { runs = 20, seed = 1, attempts = 200 } = options
   const file = sourceOf(options)
   const chosen = options.placements ?? [overUnixSocket, overTcp, eachAlone, ...(file === undefined ? [] : [inAnotherProcess])]
@@ -95,8 +105,6 @@ export async function checkPlacement(options: CheckPlacementOptions): Promise<Pl
   const steps = plan(contracts, runs, seed)
   const tally = createTally()
   const bench = createBench({ placements: chosen, file, contracts, make, seed })
-  // Timers of the runtime do not keep a process alive, and a check must come to its end.
-  const awake = setInterval(() => {}, 60_000)
   try {
     let history: Made[] = []
     for (const [at, step] of steps.entries()) {
@@ -134,7 +142,6 @@ export async function checkPlacement(options: CheckPlacementOptions): Promise<Pl
       }
     }
   } finally {
-    clearInterval(awake)
     await bench.stop()
   }
   const probes = options.probes === false ? { asked: 0, findings: [] } : await probeAll(chosen, seed)

@@ -33,22 +33,17 @@ export async function probeAll(placements: readonly Placement[], seed: number): 
       await copy.stop()
     }
   }
-  const awake = setInterval(() => {}, 60_000)
-  try {
-    // All at once: most of an experiment is waiting.
-    const all = [together, ...placements]
-    const observed = await Promise.all(all.map(observe))
-    const findings: ProbeFinding[] = []
-    for (const [which, { name: placement }] of all.entries())
-      for (const [at, { name: probe, must }] of probings.entries()) {
-        const lawful = must === undefined ? observed[0]![at] : { value: must }
-        const difference = differenceOf(lawful, observed[which]![at])
-        if (difference !== undefined) findings.push({ probe, placement, difference })
-      }
-    return { asked: probings.length, findings }
-  } finally {
-    clearInterval(awake)
-  }
+  // All at once: most of an experiment is waiting.
+  const all = [together, ...placements]
+  const observed = await Promise.all(all.map(observe))
+  const findings: ProbeFinding[] = []
+  for (const [which, { name: placement }] of all.entries())
+    for (const [at, { name: probe, must }] of probings.entries()) {
+      const lawful = must === undefined ? observed[0]![at] : { value: must }
+      const difference = differenceOf(lawful, observed[which]![at])
+      if (difference !== undefined) findings.push({ probe, placement, difference })
+    }
+  return { asked: probings.length, findings }
 }
 
 /** An observation, or that there was none. */
