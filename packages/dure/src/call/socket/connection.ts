@@ -8,8 +8,8 @@ import { HELLO_LIMIT } from './hello.ts'
 const LONG_BATCH = 5_000
 
 /**
- * One socket with frames on it: what is to be sent in one turn goes out in one write; a peer that does not read what
- * it asked for is not read from; whatever is wrong ends the connection, once, with its reason.
+ * One socket with frames on it: what is to be sent in one turn goes out in one write; a caller that does not read
+ * what it asked for is not read from; whatever is wrong ends the connection, once, with its reason.
  */
 export class Connection {
   readonly writer: FrameWriter = new FrameWriter()
@@ -22,6 +22,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #soon: Timers['soon']
   readonly #limits: SocketLimits
+  readonly #pauses: boolean
   readonly #onClose: (reason: string) => void
   #scheduled = false
   #held = false
@@ -30,6 +31,8 @@ export class Connection {
     socket: Socket
     timers: Timers
     limits: SocketLimits
+    /** Reads no more while too much waits to be sent. One side only: two that both did would wait for each other for ever. */
+    pauses: boolean
     onFrame: OnFrame
     /** Told once. */
     onClose: (reason: string) => void
@@ -39,6 +42,7 @@ export class Connection {
     this.frameLimit = limits.frame
     this.#soon = options.timers.soon
     this.#limits = limits
+    this.#pauses = options.pauses
     this.#onClose = options.onClose
     this.reader = new FrameReader({ limit: HELLO_LIMIT, onFrame: options.onFrame })
     socket.setNoDelay(true)
@@ -84,7 +88,7 @@ export class Connection {
     if (this.closed || this.writer.length === 0) return
     const batch = this.writer.take()
     this.#socket.write(batch, () => this.writer.release(batch))
-    if (this.#socket.writableLength > this.#limits.outgoing) this.#socket.pause()
+    if (this.#pauses && this.#socket.writableLength > this.#limits.outgoing) this.#socket.pause()
   }
 
   readonly #drained = (): void => {

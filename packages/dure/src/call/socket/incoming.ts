@@ -57,6 +57,7 @@ export class Incoming {
   readonly #newId: () => string
   /** For whoever watches: when it was last heard, and since when it has been on the same frame. */
   heardAt: number
+  waiting = 0
   frames = 0
   frameSince: number
 
@@ -68,6 +69,7 @@ export class Incoming {
       socket,
       timers: listener.runtime.timers,
       limits: listener.limits,
+      pauses: true,
       onFrame: (type, id, bytes, start, end) => this.#receive(type, id, bytes, start, end),
       onClose: (reason) => {
         this.cancelAll('caller')

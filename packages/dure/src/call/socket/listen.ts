@@ -126,10 +126,13 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
 /** What is wrong with a connection that nobody would otherwise notice. */
 function troubleWith(incoming: Incoming, now: number, limits: SocketLimits): string | undefined {
   const { connection } = incoming
-  if (connection.heard) {
+  // Taking what it asked for is a sign of life as well: it is not read from while much of that waits.
+  const { waiting } = connection
+  if (connection.heard || waiting < incoming.waiting) {
     connection.heard = false
     incoming.heardAt = now
   }
+  incoming.waiting = waiting
   if (!incoming.greeted) return now - incoming.since > limits.handshake ? 'it did not say who it is in time' : undefined
   if (now - incoming.heardAt > limits.silence) return `it has been silent for ${limits.silence} ms`
   const { count, partial } = connection.reader

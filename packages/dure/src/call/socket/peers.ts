@@ -77,6 +77,7 @@ function createPeer(address: Address, settings: Settings): Peer {
       socket,
       timers: runtime.timers,
       limits,
+      pauses: false,
       onFrame: (type, id, bytes, start, end) => {
         if (!greeted) return greet(type, bytes, start, end)
         if (type === PONG) return
