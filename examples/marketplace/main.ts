@@ -25,7 +25,7 @@ async function main(words: readonly string[]): Promise<void> {
   const stopping = stopOnSignal()
   const steps: (() => Promise<void>)[] = []
   try {
-    if (flags.split) await openSplit(flags, words, steps)
+    if (flags.split) await openSplit(flags, words, steps, stopping)
     else {
       const running = await open(flags, steps)
       await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
@@ -77,7 +77,12 @@ function openProvider(
 }
 
 /** The same, each service in a process of its own. SIGUSR2 replaces all of them, one after the other. */
-async function openSplit(flags: MarketplaceFlags, words: readonly string[], steps: (() => Promise<void>)[]): Promise<void> {
+async function openSplit(
+  flags: MarketplaceFlags,
+  words: readonly string[],
+  steps: (() => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
   const directory = resolve(flags.data)
   await usable(directory, flags.data)
   const { url } = openProvider(flags, directory, steps)
@@ -85,7 +90,12 @@ async function openSplit(flags: MarketplaceFlags, words: readonly string[], step
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
-  const split = await startSplit({ system: marketplace({ provider: shape, doors: [rest()] }), flags, words, provider })
+  const system = marketplace({ provider: shape, doors: [rest()] })
+  const split = await startSplit({ system, flags, words, provider, signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+    return undefined
+  })
+  if (split === undefined) return
   steps.push(split.stop)
   const replace = (): void => {
     say('Replacing every process, one after the other')

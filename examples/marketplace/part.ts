@@ -27,7 +27,10 @@ async function main(supervised: Supervised): Promise<void> {
     database: sqlite({ durability }),
     broker: embeddedBroker({ durability }),
   })
-  await supervised.loaded()
+  if (!(await supervised.loaded())) {
+    await provider.close()
+    return supervised.leave()
+  }
   const directory = resolve(flags.data)
   // Who waits for others has nothing else that would keep the process.
   const alive = setInterval(() => {}, 2 ** 30)

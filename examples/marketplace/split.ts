@@ -31,8 +31,10 @@ export async function startSplit(options: {
   readonly words: readonly string[]
   /** Where the payment provider listens. */
   readonly provider: string
+  /** Gives up the start. */
+  readonly signal: AbortSignal
 }): Promise<Split> {
-  const { system, flags, words, provider } = options
+  const { system, flags, words, provider, signal } = options
   // The doors must come back where they were.
   const port = flags.port === 0 ? await freePort() : flags.port
   const supervisor = await supervise({
@@ -44,6 +46,7 @@ export async function startSplit(options: {
     })),
     random: realRuntime().random,
     readiness: READINESS,
+    signal,
     onLine: ({ name, stream, text }) => (stream === 'out' ? say(text) : warn(`${name} | ${text}`)),
     onEvent: (event) => warn(describe(event)),
   })

@@ -41,7 +41,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const doors = withControl(moveDoors(system.doors, options.ports))
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
-  await shell.supervised?.loaded()
+  if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
   const write = (text: string): void => shell.process.stderr.write(text)
   const pretty = options.log === 'pretty'
   const log = pretty ? consoleLogger({ now: () => Date.now(), write, color: shell.color }) : undefined

@@ -7,7 +7,7 @@ import { shop } from './shop.test-support.ts'
 const [directory, ...part] = process.argv.slice(2)
 const supervised = joinSupervisor()!
 const system = shop()
-await supervised.loaded()
+if (!(await supervised.loaded())) process.exit(0)
 const alive = setInterval(() => {}, 1000)
 const running = await start(system, { directory: directory!, part, log: silentLogger(), patience: 2_000 })
 supervised.ready()

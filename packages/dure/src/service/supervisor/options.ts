@@ -10,6 +10,8 @@ export type SupervisorOptions = {
   readonly onLine: (line: { readonly name: string; readonly stream: 'out' | 'error'; readonly text: string }) => void
   /** Told of what happens to processes after the start. */
   readonly onEvent?: (event: ProcessEvent) => void
+  /** Gives up a start that is under way: what has started is stopped, and the start rejects. */
+  readonly signal?: AbortSignal
   /** Milliseconds a process may take to stop before it is killed. Default 20,000. */
   readonly patience?: number
   /** Milliseconds a process may take to get ready. Default 60,000. */

@@ -5,11 +5,16 @@ import { joinSupervisor } from './supervisor.ts'
 const [word, file = ''] = process.argv.slice(2)
 const supervised = joinSupervisor()
 if (supervised === undefined) throw new Error('Nobody supervises this process')
-await supervised.loaded()
+if (!(await supervised.loaded())) process.exit(0)
 if (word === 'fails' || (word === 'fails once' && !existsSync(file))) {
   if (file !== '') writeFileSync(file, '')
   process.stderr.write('Cannot start: the moon is in the wrong place\n')
   process.exit(1)
+}
+if (word === 'waits') {
+  process.stdout.write('waiting\n')
+  await supervised.stopped
+  process.exit(0)
 }
 const alive = setInterval(() => {}, 1000)
 process.stdout.write(`working ${process.pid}\n`)

@@ -2,8 +2,8 @@ import { SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
 
 /** What a supervised process has to do with its supervisor. */
 export type Supervised = {
-  /** Says that the program is loaded; resolves when it may begin its work. */
-  readonly loaded: () => Promise<void>
+  /** Says that the program is loaded; resolves when it may begin its work, with false when it is to stop instead. */
+  readonly loaded: () => Promise<boolean>
   /** Says that it works; `info` (JSON) is for whoever started all. */
   readonly ready: (info?: unknown) => void
   /** Resolves with the reason when it is to stop: asked to, or because its supervisor is gone. */
@@ -33,7 +33,7 @@ export function joinSupervisor(): Supervised | undefined {
   return {
     loaded: () => {
       say({ dure: 'loaded' })
-      return Promise.race([go.promise, stopped.promise.then(() => undefined)])
+      return Promise.race([go.promise.then(() => true), stopped.promise.then(() => false)])
     },
     ready: (info) => say({ dure: 'ready', info }),
     stopped: stopped.promise,

@@ -180,3 +180,20 @@ test('a claim that was cut short keeps nobody out', { timeout: 60_000 }, async (
   writeFileSync(join(directory, 'supervisor.json'), '{"supervisor":{"pid":')
   await (await start([program('a', 'works')])).stop()
 })
+
+test('a start that is given up leaves nobody behind', { timeout: 60_000 }, async (t) => {
+  const { start, program, lines, until, directory } = rig(t)
+  const given = new AbortController()
+  const starting = start([program('a', 'works'), program('b', 'waits'), program('c', 'works')], {
+    signal: given.signal,
+    patience: 5_000,
+  })
+  const refused = assert.rejects(starting, { name: 'SupervisorError', message: 'The start was given up' })
+  await until(() => lines.some((line) => line.startsWith('b out waiting')))
+  given.abort()
+  await refused
+  // It was loaded, and never told to begin.
+  assert.ok(!lines.some((line) => line.startsWith('c ')))
+  assert.ok(lines.includes('a out stopping: asked by its supervisor'))
+  assert.ok(!existsSync(join(directory, 'supervisor.json')))
+})

@@ -3,6 +3,7 @@
  * them one by one, and takes them along when it ends. When it is killed itself, they notice and stop by themselves.
  */
 import { claim, type Claim } from './claim.ts'
+import { SupervisorError } from './errors.ts'
 import { createKept, type Kept } from './kept.ts'
 import type { SupervisorOptions } from './options.ts'
 
@@ -22,12 +23,14 @@ export type Supervisor = {
 
 /**
  * Starts everything; resolves when all is ready. If something cannot start, what has started is stopped again.
- * @throws {SupervisorError} when another supervisor runs on the directory, or a process ends instead of getting ready
+ * @throws {SupervisorError} when another supervisor runs on the directory, a process ends instead of getting ready, or
+ * the start is given up
  */
 export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
   const { directory, processes } = options
   const owned = await claim(directory, options.patience ?? 20_000)
   const kept: Kept[] = []
+  const given = givenUp(options.signal)
   const stop = async (): Promise<void> => {
     for (const one of kept.toReversed()) await one.stop()
     owned.release()
@@ -39,7 +42,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       one.load()
     }
     const ready: unknown[] = []
-    for (const one of kept) ready.push(await one.start())
+    for (const one of kept) ready.push(await Promise.race([one.start(), given.promise]))
     let stopping: Promise<void> | undefined
     return {
       ready,
@@ -52,7 +55,19 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   } catch (error) {
     await stop()
     throw error
+  } finally {
+    given.forget()
   }
+}
+
+/** Rejects when the signal aborts. */
+function givenUp(signal: AbortSignal | undefined): { readonly promise: Promise<never>; readonly forget: () => void } {
+  const { promise, reject } = Promise.withResolvers<never>()
+  promise.catch(() => {})
+  const abort = (): void => reject(new SupervisorError('The start was given up'))
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  return { promise, forget: () => signal?.removeEventListener('abort', abort) }
 }
 
 function note(owned: Claim, kept: readonly Kept[]): void {
