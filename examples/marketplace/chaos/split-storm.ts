@@ -1,24 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Random } from 'dure/runtime'
-import { ChildError, type Child } from './child.ts'
+import { ChildError } from './child.ts'
 import type { Processes } from './processes.ts'
-import type { Frozen, Storm } from './storm.ts'
+import type { Frozen, Storm, StormOptions } from './storm.ts'
 import type { Waits } from './waits.ts'
 
-export type SplitStormOptions = {
-  /** The supervisor. */
-  readonly marketplace: Child
+export type SplitStormOptions = Omit<StormOptions, 'provider' | 'onEvent'> & {
   readonly processes: Processes
   readonly waits: Waits
-  readonly kills: number
-  /** Over which the kills are spread. */
-  readonly seconds: number
   /** Stops each service once for a while (SIGSTOP), rather than killing. */
   readonly freeze: boolean
-  readonly random: Random
-  /** Transactions finished so far. */
-  readonly finished: () => number
-  readonly signal: AbortSignal
   readonly onEvent: (event: SplitEvent) => void
 }
 
