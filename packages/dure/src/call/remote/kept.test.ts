@@ -26,11 +26,18 @@ test('nothing about an input changes while it waits', () => {
   assert.notEqual(copy.buffer, input.buffer)
 })
 
-test('what cannot travel is left to whoever refuses it, and a cycle ends', () => {
-  const instance = { at: new URL('http://localhost/') }
-  assert.equal(kept(instance), instance)
+test('what cannot travel stays in its place for whoever refuses it, and cycles stay cycles', () => {
+  const url = new URL('http://localhost/')
+  const input = { list: [url, () => 1], when: new Date(NaN) }
+  const copy = kept(input) as typeof input
+  input.list.length = 0
+  assert.equal(copy.list[0], url)
+  assert.equal(copy.list.length, 2)
+  assert.ok(Number.isNaN(copy.when.getTime()))
+  assert.equal(kept(url), url)
   const cycle: Record<string, unknown> = {}
   cycle['left'] = cycle['right'] = cycle
-  assert.equal(kept(cycle), cycle)
+  const other = kept(cycle) as typeof cycle
+  assert.ok(other !== cycle && other['left'] === other && other['right'] === other)
   assert.equal(kept('text'), 'text')
 })

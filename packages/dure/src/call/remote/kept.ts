@@ -1,23 +1,57 @@
-import { wireOf } from '../../contract/contract.ts'
-
-const { check } = wireOf(undefined, 'input')
-
 /**
- * An input as it is now, for a call that is not sent at once: meanwhile the object is the caller's again. What cannot
- * travel stays what it is, to be refused in the words it is always refused in.
+ * An input as it is now, for a call that is not sent at once: meanwhile the object is the caller's again. It is a copy to
+ * the letter: a Buffer stays one, because the callee sees the difference, and what cannot travel stays in its place, to be
+ * refused there in the words it is always refused in.
  */
 export function kept(input: unknown): unknown {
-  return check(input) === undefined ? copy(input) : input
+  return typeof input === 'object' && input !== null ? copy(input, new Map()) : input
 }
 
-/** To the letter: a Buffer stays one, because the callee sees the difference and says so where it wants neither. */
-function copy(value: unknown): unknown {
+function copy(value: unknown, known: Map<object, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return Array.from(value, copy)
-  if (value instanceof Date) return new Date(value.getTime())
-  if (value instanceof Uint8Array) return Buffer.isBuffer(value) ? Buffer.from(value) : new Uint8Array(value)
-  if (value instanceof Map) return new Map(Array.from(value, ([key, part]) => [copy(key), copy(part)]))
-  if (value instanceof Set) return new Set(Array.from(value, copy))
-  const fields = Object.fromEntries(Object.entries(value).map(([key, part]) => [key, copy(part)]))
-  return Object.getPrototypeOf(value) === null ? Object.setPrototypeOf(fields, null) : fields
+  // Cycles stay cycles: they end here and are refused later.
+  const before = known.get(value)
+  if (before !== undefined) return before
+  const made = emptied(value)
+  known.set(value, made)
+  if (made === value) return value
+  if (Array.isArray(made)) for (const part of value as unknown[]) made.push(copy(part, known))
+  else if (made instanceof Map)
+    for (const [key, part] of value as Map<unknown, unknown>) made.set(copy(key, known), copy(part, known))
+  else if (made instanceof Set) for (const part of value as Set<unknown>) made.add(copy(part, known))
+  else if (isFields(value))
+    for (const [key, part] of Object.entries(value)) {
+      // As a definition: an assignment would take __proto__ for the prototype.
+      Object.defineProperty(made, key, { value: copy(part, known), enumerable: true, configurable: true, writable: true })
+    }
+  return made
+}
+
+/** Another of its kind, without what is inside; the value itself when it is of no kind that travels. */
+function emptied(value: object): object {
+  switch (Object.getPrototypeOf(value) as unknown) {
+    case Object.prototype:
+      return {}
+    case null:
+      return Object.create(null) as object
+    case Array.prototype:
+      return []
+    case Date.prototype:
+      return new Date((value as Date).getTime())
+    case Buffer.prototype:
+      return Buffer.from(value as Buffer)
+    case Uint8Array.prototype:
+      return new Uint8Array(value as Uint8Array)
+    case Map.prototype:
+      return new Map()
+    case Set.prototype:
+      return new Set()
+    default:
+      return value
+  }
+}
+
+function isFields(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
