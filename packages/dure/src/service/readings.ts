@@ -1,6 +1,6 @@
 import type { Broker } from '../messaging/messaging.ts'
 import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
-import type { Unit } from './unit.ts'
+import type { ServiceStatus } from './system.ts'
 
 /** What each consumer group has still to read, by partition. */
 export async function lagReadings(broker: Broker): Promise<readonly Reading[]> {
@@ -22,8 +22,10 @@ export async function lagFamilies(broker: Broker): Promise<readonly MetricFamily
   return readings.map(({ family, attributes, value }): MetricFamily => ({ ...family, points: [{ attributes, value }] }))
 }
 
+type Measured = { readonly status: () => Promise<ServiceStatus & { readonly outboxAge: number }> }
+
 /** What one service has in hand and on its way. */
-export async function unitReadings(unit: Unit): Promise<readonly Reading[]> {
+export async function unitReadings(unit: Measured): Promise<readonly Reading[]> {
   const { service, callsInFlight, outbox, outboxAge, dead } = await unit.status()
   const attributes = { 'rpc.service': service }
   return [
