@@ -50,7 +50,6 @@ export const patternCode = {
     'packages/dure/src/data/sqlite/',
     'packages/dure/src/messaging/embedded/',
     'packages/dure/src/call/socket/',
-    'packages/dure/src/call/socket/',
     'packages/dure/src/discovery/embedded/',
     'packages/dure/src/service/supervisor/',
     'packages/dure/src/telemetry/export/',
