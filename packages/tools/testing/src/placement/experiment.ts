@@ -43,7 +43,15 @@ export type Known = { readonly left: number; readonly traceparent: unknown }
 export const formOf = (traceparent: unknown): unknown =>
   typeof traceparent === 'string' ? traceparent.replace(/[0-9a-f]/g, '0') : traceparent
 
-export const precious = () => ({
+type Precious = {
+  list: (number | { deep: number })[]
+  when: Date
+  map: Map<string, number[]>
+  bytes: Uint8Array
+  set: Set<bigint>
+}
+
+export const precious = (): Precious => ({
   list: [1, { deep: 2 }],
   when: new Date(3),
   map: new Map([['k', [4]]]),
