@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
-import { moleculerParams, order, Orders, place, traceparent } from './order.ts'
+import { moleculerFeatures, moleculerParams, order, Orders, place, traceparent } from './order.ts'
 import { benchRemote } from './remote.ts'
 
 /**
@@ -69,8 +69,7 @@ async function moleculerCall(peer: BenchContext['peer']): Promise<Contender & { 
     logger: false,
     validator: true,
     requestTimeout: 5_000,
-    metrics: { enabled: true },
-    tracing: { enabled: true, sampling: { rate: 0.01 } },
+    ...moleculerFeatures,
   })
   broker.createService({
     name: 'orders',

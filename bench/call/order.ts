@@ -36,6 +36,9 @@ export const Orders = contract('orders', {
 
 export const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'
 
+/** What ours has on by default. */
+export const moleculerFeatures = { metrics: { enabled: true }, tracing: { enabled: true, sampling: { rate: 0.01 } } }
+
 /** Moleculer's validator for the same order. */
 export const moleculerParams = {
   orderId: { type: 'string', min: 1, max: 64 },

@@ -10,7 +10,7 @@ import { silentLogger } from 'dure/telemetry'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { bareFrames, type Packer } from './frames.ts'
 import { freePort } from './port.ts'
-import { order, Orders, traceparent } from './order.ts'
+import { moleculerFeatures, order, Orders, traceparent } from './order.ts'
 
 /** Calls under way at once. */
 const IN_FLIGHT = 64
@@ -151,6 +151,7 @@ async function moleculer(load: BenchContext['peer']): Promise<Contender> {
     nodeID: 'caller',
     logger: false,
     requestTimeout: 5_000,
+    ...moleculerFeatures,
     transporter: { type: 'TCP', options: { udpDiscovery: false, port, urls } },
   })
   await broker.start()

@@ -8,7 +8,7 @@ import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
 import { freePort } from './port.ts'
-import { moleculerParams, Orders, place, type Order } from './order.ts'
+import { moleculerFeatures, moleculerParams, Orders, place, type Order } from './order.ts'
 
 /** Peers' types are not known here on purpose: the tree is checked where they are not installed. */
 const load = async (name: string): Promise<never> => (await import(name)) as never
@@ -39,6 +39,7 @@ async function moleculer(callerPort: number): Promise<number> {
     logger: false,
     validator: true,
     requestTimeout: 5_000,
+    ...moleculerFeatures,
     transporter: { type: 'TCP', options: { udpDiscovery: false, port, urls } },
   })
   broker.createService({
