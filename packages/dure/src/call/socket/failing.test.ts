@@ -101,6 +101,18 @@ test(
   },
 )
 
+test('what a frozen process finds waiting when it goes on is not begun for nobody', { timeout: 30_000 }, async () => {
+  await withChild(anyPort, {}, async (child, peer) => {
+    await echo(peer, 1)
+    child.process.kill('SIGSTOP')
+    const late = await echo(peer, 2, 1_500).catch((error: unknown) => error)
+    assert.equal(codeOf(late), 'DEADLINE_EXCEEDED')
+    child.process.kill('SIGCONT')
+    assert.equal(await echo(peer, 3), 3)
+    assert.equal(await peer.route({ service: 'rig', operation: 'echoed' }).call(undefined, contextFor()), 2)
+  })
+})
+
 test('a peer that is frozen while it is connected to costs no more than the deadline', { timeout: 30_000 }, async () => {
   const child = await serve(anyPort)
   child.process.kill('SIGSTOP')

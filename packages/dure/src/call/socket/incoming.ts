@@ -36,6 +36,8 @@ export type Listener = {
   readonly limits: SocketLimits
   /** The way to an operation by its name on the wire (`service\noperation`). */
   readonly route: (name: string) => ServedRoute
+  /** Milliseconds that a call read now may have waited unread. */
+  readonly age: (now: number) => number
   readonly onIdle: () => void
   readonly onClose: (incoming: Incoming, reason: string) => void
 }
@@ -160,9 +162,19 @@ export class Incoming {
     const left = body.int()
     const flags = body.byte()
     const now = runtime.clock.monotonic()
+    const age = this.#listener.age(now)
+    if (age >= left)
+      return this.#fail(
+        id,
+        new CallError(
+          'UNAVAILABLE',
+          `Call to ${place} was refused: its process stood still for ${Math.round(age)} ms, and nobody may be waiting for the answer any more`,
+          { details: NOT_BEGUN },
+        ),
+      )
     const call = new ServedCall({
       now,
-      left,
+      left: left - age,
       caller: caller === 0 ? undefined : this.#names[caller - 1]?.text,
       flags,
       body,

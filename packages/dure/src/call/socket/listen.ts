@@ -7,6 +7,7 @@ import type { Route, Transport } from '../transport.ts'
 import { listenOn, makeServer, textOf, type ServerTls } from './address.ts'
 import { Incoming, type Listener, type ServedRoute } from './incoming.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
+import { watchStalls } from './stall.ts'
 
 export type ListenSocketOptions = {
   /** Port 0 lets the system choose one. */
@@ -61,9 +62,11 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     draining = []
     for (const resolve of waiting) resolve()
   }
+  const stalls = watchStalls(runtime)
   const listener: Listener = {
     runtime,
     limits,
+    age: stalls.age,
     route: createRoutes(transport),
     onIdle: checkDrained,
     onClose: (incoming, reason) => {
@@ -97,6 +100,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     // The failures that this makes are written in this turn.
     await new Promise<void>((resolve) => runtime.timers.soon(resolve))
     looking?.cancel()
+    stalls.stop()
     const all = [...connections]
     for (const { connection } of all) connection.close('this side has stopped', { lastWords: true })
     const patience = runtime.timers.after(FAREWELL, () => all.forEach(({ connection }) => connection.destroy()))

@@ -12,12 +12,17 @@ const log = silentLogger()
 /** Calls that never end, and how they were told to. */
 export type Seen = { waiting: number; readonly ended: string[] }
 
-/** Answers without contracts: `echo` gives back, `wait` never answers, `ticks` counts for ever. */
+/** Answers without contracts: `echo` gives back, `echoed` tells how often, `wait` never answers, `ticks` counts for ever. */
 export function echoTransport(seen: Seen = { waiting: 0, ended: [] }): Transport {
+  let echoed = 0
   return {
     route: ({ operation }) => ({
       call: (input, context) => {
-        if (operation !== 'wait') return Promise.resolve(input)
+        if (operation === 'echoed') return Promise.resolve(echoed)
+        if (operation !== 'wait') {
+          echoed++
+          return Promise.resolve(input)
+        }
         seen.waiting++
         return new Promise((_resolve, reject) => {
           context.cancellation?.add({
