@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import { rest } from '@dure/rest'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
-import { makeFolder } from 'dure/runtime'
+import { keepAlive, makeFolder } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
 import { prepareData } from './data/prepare.ts'
 import { HELP, marketplaceFlags, type MarketplaceFlags } from './flags.ts'
@@ -136,9 +136,9 @@ function stopOnSignal(): AbortSignal {
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return
   // Timers of the runtime do not keep a process alive, and a marketplace without a caller must.
-  const alive = setInterval(() => {}, 2 ** 30)
+  const alive = keepAlive()
   await new Promise<void>((done) => void signal.addEventListener('abort', () => done(), { once: true }))
-  clearInterval(alive)
+  alive.stop()
 }
 
 try {

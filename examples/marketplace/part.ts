@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { rest } from '@dure/rest'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
+import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
 import { prepareData } from './data/prepare.ts'
@@ -33,7 +34,7 @@ async function main(supervised: Supervised): Promise<void> {
   }
   const directory = resolve(flags.data)
   // Who waits for others has nothing else that would keep the process.
-  const alive = setInterval(() => {}, 2 ** 30)
+  const alive = keepAlive()
   const running = await start(system, { directory, part, log })
   try {
     const stopping = new AbortController()
@@ -48,7 +49,7 @@ async function main(supervised: Supervised): Promise<void> {
   } finally {
     await running.stop({ everything: (await Promise.race([supervised.stopped, ''])) === 'its supervisor is gone' })
     await provider.close()
-    clearInterval(alive)
+    alive.stop()
     supervised.leave()
   }
 }

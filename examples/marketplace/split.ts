@@ -44,7 +44,7 @@ export async function startSplit(options: {
       program: [PROGRAM, ...words, '--port', String(port)],
       env: { [PART]: members.join(','), [PROVIDER]: provider },
     })),
-    random: realRuntime().random,
+    runtime: realRuntime(),
     readiness: READINESS,
     signal,
     onLine: ({ name, stream, text }) => (stream === 'out' ? say(text) : warn(`${name} | ${text}`)),

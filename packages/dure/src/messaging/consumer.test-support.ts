@@ -7,10 +7,10 @@ import { z } from 'zod'
 import { event, type AnyEvent, type Message } from '../contract/contract.ts'
 import { createInbox, sqlite, type Store, type StoreTransaction } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
-import { createLogger, silentLogger } from '../telemetry/telemetry.ts'
+import { createLogger, silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import type { Broker } from './broker.ts'
 import { until } from './rig.conformance.ts'
-import { createConsumer, type Consumer, type ConsumerLimits, type ConsumerReaction } from './consumer.ts'
+import { createConsumer, type Consumer, type ConsumerLimits, type ConsumerOptions, type ConsumerReaction } from './consumer.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
 import { retryPolicy } from './retry.ts'
 
@@ -30,11 +30,7 @@ export type Rig = {
   readonly store: Store
   readonly lines: string[]
   readonly publish: (key: string, ...numbers: number[]) => Promise<void>
-  readonly start: (
-    reactions: readonly ConsumerReaction[],
-    limits?: Partial<ConsumerLimits>,
-    world?: { store?: Store },
-  ) => Promise<Consumer>
+  readonly start: (reactions: readonly ConsumerReaction[], limits?: Partial<ConsumerLimits>) => Promise<Consumer>
   /** A reaction that writes its number into `effects`, after `handle` has had its say. */
   readonly effect: (handle?: Handle, options?: Partial<ConsumerReaction>) => ConsumerReaction
   /** Numbers in the order of their effects, by key. */
@@ -43,14 +39,24 @@ export type Rig = {
   readonly quiet: (consumer: Consumer) => Promise<void>
 }
 
+/** The store that the tests' consumers write their effects to. */
+export const storeIn = (directory: string, migrations: Readonly<Record<string, string>> = {}): Promise<Store> =>
+  sqlite({ durability: 'process' })({ directory, runtime, log: silentLogger() }).open('test', {
+    migrations: { ...MIGRATIONS, ...migrations },
+  })
+
+/** A consumer of the tests' one group. */
+export const consumerOf = (
+  options: Pick<ConsumerOptions, 'store' | 'broker' | 'reactions' | 'limits'> & { readonly log?: Logger },
+): Promise<Consumer> =>
+  createConsumer({ inbox: createInbox({ runtime }), runtime, log: silentLogger(), group: 'test', ...options })
+
 export async function makeRig(t: TestContext, migrations: Readonly<Record<string, string>> = {}): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'dure-consumer-'))
   const lines: string[] = []
   const log = createLogger({ clock: runtime.clock, write: (line) => void lines.push(line) })
   const broker = await embeddedBroker({ durability: 'process' })({ directory, runtime, log: silentLogger() })
-  const store = await sqlite({ durability: 'process' })({ directory, runtime, log: silentLogger() }).open('test', {
-    migrations: { ...MIGRATIONS, ...migrations },
-  })
+  const store = await storeIn(directory, migrations)
   const consumers: Consumer[] = []
   t.after(async () => {
     for (const consumer of consumers) await consumer.stop()
@@ -64,16 +70,7 @@ export async function makeRig(t: TestContext, migrations: Readonly<Record<string
     lines,
     publish: (key, ...numbers) => broker.publish(numbers.map((n) => messageOf(Counted, key, JSON.stringify({ key, n })))),
     start: async (reactions, limits = {}) => {
-      const consumer = await createConsumer({
-        store,
-        inbox: createInbox({ runtime }),
-        broker,
-        runtime,
-        log,
-        group: 'test',
-        reactions,
-        limits,
-      })
+      const consumer = await consumerOf({ store, broker, reactions, limits, log })
       consumers.push(consumer)
       return consumer
     },

@@ -3,26 +3,18 @@
  * `poison` dies when it meets a message of the key "poison".
  */
 import { writeSync } from 'node:fs'
-import { createInbox, sqlite } from '../data/data.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
-import { createConsumer } from './consumer.ts'
-import { effectOf, MIGRATIONS, QUICK, runtime } from './consumer.test-support.ts'
+import { consumerOf, effectOf, QUICK, runtime, storeIn } from './consumer.test-support.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
 
 const [role, directory] = process.argv.slice(2)
 const log = silentLogger()
 const broker = await embeddedBroker({ durability: 'process' })({ directory: directory!, runtime, log })
-const store = await sqlite({ durability: 'process' })({ directory: directory!, runtime, log }).open('test', {
-  migrations: MIGRATIONS,
-})
+const store = await storeIn(directory!)
 let tried = 0
-const consumer = await createConsumer({
+const consumer = await consumerOf({
   store,
-  inbox: createInbox({ runtime }),
   broker,
-  runtime,
-  log,
-  group: 'test',
   limits: { batch: 16 },
   reactions: [
     effectOf(

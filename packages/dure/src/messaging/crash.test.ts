@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createInbox, sqlite, type Store } from '../data/data.ts'
+import type { Store } from '../data/data.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { until } from './rig.conformance.ts'
 import type { Broker } from './broker.ts'
-import { Counted, effectOf, effectsIn, messageOf, MIGRATIONS, QUICK, runtime } from './consumer.test-support.ts'
-import { createConsumer, type Consumer } from './consumer.ts'
+import { consumerOf, Counted, effectOf, effectsIn, messageOf, QUICK, runtime, storeIn } from './consumer.test-support.ts'
+import type { Consumer } from './consumer.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
 import { lines, runUntilKilled } from './killed.test-support.ts'
 
@@ -32,14 +32,10 @@ async function consumeHere(
   attempts: number,
 ): Promise<{ broker: Broker; store: Store; consumer: Consumer }> {
   const broker = await openBroker(directory)
-  const store = await sqlite({ durability: 'process' })({ directory, runtime, log }).open('test', { migrations: MIGRATIONS })
-  const consumer = await createConsumer({
+  const store = await storeIn(directory)
+  const consumer = await consumerOf({
     store,
-    inbox: createInbox({ runtime }),
     broker,
-    runtime,
-    log,
-    group: 'test',
     limits: { batch: 16 },
     reactions: [effectOf(undefined, { retry: { ...QUICK, attempts } })],
   })

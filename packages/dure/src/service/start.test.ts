@@ -4,24 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { CallError, command, contract, error, event, query } from '../contract/contract.ts'
+import { CallError, command, contract, event, query } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
 import { queue } from '../messaging/messaging.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { service, start, system, SystemError, type Running, type Service } from './service.ts'
+import { quiet, Stock, stockOf, until } from './rig.test-support.ts'
 
 const Placed = event('order.placed', { schema: z.object({ orderId: z.string(), quantity: z.int() }), key: (e) => e.orderId })
 const Letters = queue('letters', { schema: z.object({ to: z.string() }), key: (l) => l.to })
-const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ left: z.int() }) })
-
-const Stock = contract('stock', {
-  version: '1.0.0',
-  owner: 'tests',
-  operations: {
-    reserve: command({ input: z.object({ quantity: z.int() }), output: z.object({ left: z.int() }), errors: { OutOfStock } }),
-    left: query({ output: z.object({ left: z.int() }) }),
-  },
-})
 const Orders = contract('orders', {
   version: '1.0.0',
   owner: 'tests',
@@ -37,29 +28,7 @@ const Mail = contract('mail', {
   operations: { sent: query({ output: z.object({ placed: z.array(z.string()), letters: z.array(z.string()) }) }) },
 })
 
-type StockTables = { stock: { id: number; quantity: number } }
-const stock = service(Stock, {
-  database: database<StockTables>({
-    migrations: {
-      '001': 'CREATE TABLE stock (id INTEGER PRIMARY KEY, quantity INTEGER NOT NULL); INSERT INTO stock VALUES (1, 10)',
-    },
-  }),
-  handlers: {
-    reserve: ({ quantity }, { database }) =>
-      database.transaction(async (tx) => {
-        const { quantity: before } = await tx.selectFrom('stock').select('quantity').executeTakeFirstOrThrow()
-        if (before < quantity) throw OutOfStock({ left: before })
-        await tx
-          .updateTable('stock')
-          .set({ quantity: before - quantity })
-          .execute()
-        return { left: before - quantity }
-      }),
-    left: async (_input, { database }) => ({
-      left: (await database.read.selectFrom('stock').select('quantity').executeTakeFirstOrThrow()).quantity,
-    }),
-  },
-})
+const stock = stockOf(10)
 
 type OrderTables = { orders: { id: string } }
 const orders = service(Orders, {
@@ -113,16 +82,6 @@ async function run(t: TestContext, directory = folder(t), services?: readonly Se
   t.after(() => running.stop())
   return running
 }
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const started = performance.now()
-  while (!(await condition())) {
-    if (performance.now() - started > 20_000) assert.fail('What was waited for did not come')
-    await new Promise((resolve) => void setImmediate(resolve))
-  }
-}
-
-const quiet = (running: Running): Promise<void> => until(async () => (await running.status()).quiet)
 
 test('services call each other, publish through the outbox, react through the inbox, work through a queue', async (t) => {
   const running = await run(t)

@@ -7,7 +7,8 @@ import { z } from 'zod'
 import { command, contract, error, event, query, stream } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
 import { createLogger, openTraces, type Span, type TelemetryOptions, type TelemetrySink } from '../telemetry/telemetry.ts'
-import { service, start, system, type Running } from './service.ts'
+import { service, start, system } from './service.ts'
+import { quiet } from './rig.test-support.ts'
 
 const Placed = event('order.placed', { schema: z.object({ orderId: z.string() }), key: (e) => e.orderId })
 const Sent = event('mail.sent', { schema: z.object({ orderId: z.string() }), key: (e) => e.orderId })
@@ -98,10 +99,6 @@ async function run(t: TestContext, options: TelemetryOptions | false) {
   const running = await start(system('shop', { services: [orders, mail, stock], telemetry }), { directory, log })
   t.after(() => running.stop())
   return { running, spans, lines, directory }
-}
-
-async function quiet(running: Running): Promise<void> {
-  while (!(await running.status()).quiet) await new Promise((resolve) => void setImmediate(resolve))
 }
 
 /** `kind service name`, nested under its parent. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { keepAlive, realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'
 import type { Door, Running, System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
@@ -26,11 +27,11 @@ export type Port = { readonly door: string | undefined; readonly port: number }
 /** Runs a system in this process until somebody wants it to end, then lets it finish what is under way. */
 export async function runSystem(shell: Shell, options: RunOptions): Promise<void> {
   // Who waits for others has nothing else that would keep the process.
-  const alive = setInterval(() => {}, 2 ** 30)
+  const alive = keepAlive()
   try {
     await run(shell, options)
   } finally {
-    clearInterval(alive)
+    alive.stop()
   }
 }
 
@@ -44,7 +45,8 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
   const write = (text: string): void => shell.process.stderr.write(text)
   const pretty = options.log === 'pretty'
-  const log = pretty ? consoleLogger({ now: () => Date.now(), write, color: shell.color }) : undefined
+  const { clock } = realRuntime()
+  const log = pretty ? consoleLogger({ now: clock.now, write, color: shell.color }) : undefined
   const running = await begin(
     { ...system, doors },
     { directory, ...(log === undefined ? {} : { log }), ...(part === undefined ? {} : { part }) },
@@ -54,7 +56,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part }))
   else
     write(
-      `${JSON.stringify({ time: new Date().toISOString(), level: 'info', message: 'Ready', system: system.name, pid: process.pid, directory, urls })}\n`,
+      `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: 'info', message: 'Ready', system: system.name, pid: process.pid, directory, urls })}\n`,
     )
 
   const reason = await shell.stopped()
@@ -63,7 +65,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   if (pretty) log?.info('Stopped')
   else
     write(
-      `${JSON.stringify({ time: new Date().toISOString(), level: 'info', message: 'Stopped', system: system.name, reason })}\n`,
+      `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: 'info', message: 'Stopped', system: system.name, reason })}\n`,
     )
 }
 

@@ -26,7 +26,7 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
   const width = Math.max(...groups.map(({ name }) => name.length))
   const supervisor = await begin({
     directory,
-    random: realRuntime().random,
+    runtime: realRuntime(),
     processes: groups.map(({ name, members }) => ({
       name,
       program: [BIN, 'start', file, ...members, ...words, ...(members.includes('doors') ? portWords(options.ports) : [])],
@@ -74,11 +74,12 @@ type Voice = {
 }
 
 function voiceOf(shell: Shell, log: RunOptions['log'], system: string): Voice {
+  const { clock } = realRuntime()
   const write = (text: string): void => shell.process.stderr.write(text)
-  const logger = consoleLogger({ now: () => Date.now(), write, color: shell.color })
+  const logger = consoleLogger({ now: clock.now, write, color: shell.color })
   const say: Voice['say'] = (level, message, fields = {}) => {
     if (log === 'pretty') logger[level](message, fields)
-    else write(`${JSON.stringify({ time: new Date().toISOString(), level, message, system, ...fields })}\n`)
+    else write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), level, message, system, ...fields })}\n`)
   }
   const event = (what: ProcessEvent): void => {
     switch (what.kind) {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Address } from '../../discovery/discovery.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
-import { transportConformance, type MakeLink } from '../transport.conformance.ts'
+import type { MakeLink } from '../transport-rig.conformance.ts'
+import { transportConformance } from '../transport.conformance.ts'
 import { listenSocket, socketPeers } from './socket.ts'
 
 const over =

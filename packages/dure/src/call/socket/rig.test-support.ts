@@ -4,6 +4,7 @@ import type { Address } from '../../discovery/discovery.ts'
 import type { CallContext } from '../context.ts'
 import type { Peer } from '../peer.ts'
 import type { Transport } from '../transport.ts'
+export { until } from '../transport-rig.conformance.ts'
 import { listenSocket, socketPeers, type ListenSocketOptions, type SocketListener, type SocketPeersOptions } from './socket.ts'
 
 export const runtime: Runtime = realRuntime()
@@ -67,8 +68,3 @@ export const echo = (peer: Peer, input: unknown, timeout?: number): Promise<unkn
 
 export const wait = (peer: Peer, timeout?: number): Promise<unknown> =>
   peer.route({ service: 'rig', operation: 'wait' }).call(undefined, contextFor(timeout))
-
-/** Waits for a condition, not for a time. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 2))
-}

@@ -1,6 +1,6 @@
 /** A process to be killed: registers an instance and waits. */
 import { writeSync } from 'node:fs'
-import { realRuntime } from '../../runtime/runtime.ts'
+import { keepAlive, realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { embeddedRegistry } from './embedded.ts'
 
@@ -8,5 +8,5 @@ const [directory, id, path] = process.argv.slice(2)
 const registry = embeddedRegistry()({ directory: directory!, runtime: realRuntime(), log: silentLogger() })
 await registry.register({ service: 'orders', id: id!, version: '1.0.0', address: { kind: 'unix', path: path! } })
 // The runtime's timers do not keep a process alive; this one waits for its end.
-setInterval(() => {}, 1000)
+keepAlive()
 writeSync(1, 'registered\n')

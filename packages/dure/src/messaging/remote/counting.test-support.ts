@@ -1,22 +1,14 @@
 /** A consuming process to be killed: it writes every number it gets into its store; told to stop, it does all it has parked and stops. */
-import { createInbox, sqlite } from '../../data/data.ts'
-import { silentLogger } from '../../telemetry/telemetry.ts'
-import { createConsumer } from '../consumer.ts'
-import { effectOf, MIGRATIONS, runtime } from '../consumer.test-support.ts'
+import { consumerOf, effectOf, storeIn } from '../consumer.test-support.ts'
 import { until } from '../rig.conformance.ts'
 import { connectTo } from './processes.test-support.ts'
 
 const directory = process.argv[2]!
-const log = silentLogger()
 const broker = connectTo(directory, 60_000)
-const store = await sqlite({ durability: 'process' })({ directory, runtime, log }).open('test', { migrations: MIGRATIONS })
-const consumer = await createConsumer({
+const store = await storeIn(directory)
+const consumer = await consumerOf({
   store,
-  inbox: createInbox({ runtime }),
   broker,
-  runtime,
-  log,
-  group: 'test',
   limits: { batch: 32 },
   reactions: [effectOf((_n, _received, tx) => tx.onCommit(() => void process.send!('done')))],
 })

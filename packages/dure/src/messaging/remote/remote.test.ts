@@ -108,7 +108,7 @@ test('a publish whose answer is lost is made again, in its place, with the same 
   await broker.subscribe({ group: 'g', topics: ['topic'], deliver: seen.deliver })
   wire.loseAnswer('publish')
   const first = broker.publish([message('a', 1)])
-  await runtime.timers.sleep(1)
+  await until(() => wire.asked('publish') === 1)
   await Promise.all([first, broker.publish([message('a', 2)]), broker.publish([message('a', 3)])])
   await until(() => seen.deliveries.length === 4)
   assert.deepEqual(firsts(seen.deliveries, 'a'), [1, 2, 3])
@@ -160,7 +160,8 @@ test('who cannot reach the broker is told when patience is over, and not before'
   const patient = world.connect()
   patient.wire.cut()
   const published = patient.broker.publish([message('a', 2)])
-  await runtime.timers.sleep(30)
+  // It has been tried in vain, and more than once.
+  await until(() => patient.wire.asked('publish') >= 3)
   patient.wire.mend()
   await published
 })

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { start, SystemError, type Running } from '../service.ts'
-import { Mail, Orders, OutOfStock, shop, Stock } from './shop.test-support.ts'
+import { OutOfStock, quiet, Stock, until } from '../rig.test-support.ts'
+import { Mail, Orders, shop } from './shop.test-support.ts'
 
 /** Several parts in one process: everything between them still goes through sockets and the registry. */
 function rig(t: TestContext) {
@@ -22,13 +23,6 @@ function rig(t: TestContext) {
       running.push(one)
       return one
     },
-  }
-}
-
-async function quiet(running: Running): Promise<void> {
-  for (;;) {
-    if ((await running.status()).quiet) return
-    await new Promise((resolve) => void setTimeout(resolve, 5))
   }
 }
 
@@ -68,9 +62,7 @@ test('health, status and dead letters are of all processes, whoever is asked', {
     health.services.map(({ service, state, ready }) => `${service} ${state} ${ready}`)
   assert.deepEqual(states(await broker.health()), ['orders running true', 'stock running true', 'mail running true'])
   await broker.client(Orders).place({ orderId: 'cursed', quantity: 1 })
-  while ((await broker.status()).services.find(({ service }) => service === 'mail')?.dead !== 1) {
-    await new Promise((resolve) => void setTimeout(resolve, 5))
-  }
+  await until(async () => (await broker.status()).services.find(({ service }) => service === 'mail')?.dead === 1)
   const letters = broker.deadLetters('mail')!
   assert.equal((await letters.groups())[0]?.error, 'Error: A curse lies on it')
   const [letter] = await letters.list()
@@ -106,8 +98,9 @@ test('a service that is replaced under load fails no call and leaves nothing beh
       }
     }),
   )
-  const more = async (): Promise<void> => {
-    for (const before = placed; placed < before + 50;) await new Promise((resolve) => void setTimeout(resolve, 5))
+  const more = (): Promise<void> => {
+    const before = placed
+    return until(() => placed >= before + 50)
   }
   for (let round = 0; round < 2; round++) {
     await more()

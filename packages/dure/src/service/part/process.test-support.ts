@@ -1,4 +1,5 @@
 /** One process of the small shop: which part, its words say. */
+import { keepAlive } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { start } from '../service.ts'
 import { joinSupervisor } from '../supervisor/supervisor.ts'
@@ -8,10 +9,10 @@ const [directory, ...part] = process.argv.slice(2)
 const supervised = joinSupervisor()!
 const system = shop()
 if (!(await supervised.loaded())) process.exit(0)
-const alive = setInterval(() => {}, 1000)
+const alive = keepAlive()
 const running = await start(system, { directory: directory!, part, log: silentLogger(), patience: 2_000 })
 supervised.ready()
 await supervised.stopped
 await running.stop()
-clearInterval(alive)
+alive.stop()
 supervised.leave()

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { CallError } from '../../contract/contract.ts'
-import { seededRandom } from '../../runtime/runtime.ts'
+import { realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { groupsOf, start, type Running } from '../service.ts'
 import { supervise, type Supervisor } from '../supervisor/supervisor.ts'
-import { Mail, Orders, shop, Stock } from './shop.test-support.ts'
+import { quiet as quietOf, Stock, until } from '../rig.test-support.ts'
+import { Mail, Orders, shop } from './shop.test-support.ts'
 
 const PROGRAM = fileURLToPath(new URL('./process.test-support.ts', import.meta.url))
 
@@ -24,7 +25,7 @@ async function rig(t: TestContext) {
       ...{ name, node: ['--conditions=source'] },
       program: [PROGRAM, directory, ...members],
     })),
-    random: seededRandom(1),
+    runtime: realRuntime(),
     onLine: ({ text }) => t.diagnostic(text),
     onEvent: (event) => {
       if (event.kind !== 'back') return
@@ -46,9 +47,7 @@ async function rig(t: TestContext) {
     back: async (times: number): Promise<void> => {
       while (backs.length < times) await new Promise<void>((resolve) => void (wake = resolve))
     },
-    quiet: async (): Promise<void> => {
-      while (!(await caller.status().catch(() => ({ quiet: false }))).quiet) await pause()
-    },
+    quiet: (): Promise<void> => quietOf(caller),
   }
 }
 
@@ -76,7 +75,8 @@ function placing(caller: Running) {
     placed,
     failed,
     more: async (count: number): Promise<void> => {
-      for (const before = placed.length; placed.length < before + count;) await pause()
+      const before = placed.length
+      await until(() => placed.length >= before + count)
     },
     end: async (): Promise<void> => {
       over = true
@@ -136,14 +136,10 @@ test('a frozen process: no caller waits past its deadline, others go on, and it 
   assert.deepEqual(await caller.client(Orders).count(), { count: 0 })
   assert.equal((await caller.health()).services.find(({ service }) => service === 'stock')!.ready, false)
   process.kill(pidOf('stock'), 'SIGCONT')
-  for (;;) {
-    if (
-      await stock.reserve({ quantity: 1 }).then(
-        () => true,
-        () => false,
-      )
-    )
-      break
-    await pause()
-  }
+  await until(() =>
+    stock.reserve({ quantity: 1 }).then(
+      () => true,
+      () => false,
+    ),
+  )
 })

@@ -1,20 +1,12 @@
 /** A small shop to be split: orders need stock, mail reacts to orders. */
 import { z } from 'zod'
-import { command, contract, error, event, query } from '../../contract/contract.ts'
+import { command, contract, event, query } from '../../contract/contract.ts'
 import { database, sqlite } from '../../data/data.ts'
 import { embeddedBroker } from '../../messaging/messaging.ts'
+import { OutOfStock, Stock, stockOf } from '../rig.test-support.ts'
 import { service, system, type Placement, type System } from '../service.ts'
 
 const Placed = event('order.placed', { schema: z.object({ orderId: z.string(), quantity: z.int() }), key: (e) => e.orderId })
-export const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ left: z.int() }) })
-
-export const Stock = contract('stock', {
-  version: '1.0.0',
-  owner: 'tests',
-  operations: {
-    reserve: command({ input: z.object({ quantity: z.int() }), output: z.object({ left: z.int() }), errors: { OutOfStock } }),
-  },
-})
 export const Orders = contract('orders', {
   version: '2.0.0',
   owner: 'tests',
@@ -34,23 +26,7 @@ export const Mail = contract('mail', {
   operations: { sent: query({ output: z.array(z.string()) }) },
 })
 
-const stock = service(Stock, {
-  database: database<{ stock: { id: number; quantity: number } }>({
-    migrations: {
-      '001': 'CREATE TABLE stock (id INTEGER PRIMARY KEY, quantity INTEGER NOT NULL); INSERT INTO stock VALUES (1, 1000000)',
-    },
-  }),
-  handlers: {
-    reserve: ({ quantity }, { database }) =>
-      database.transaction(async (tx) => {
-        const { quantity: before } = await tx.selectFrom('stock').select('quantity').executeTakeFirstOrThrow()
-        if (before < quantity) throw OutOfStock({ left: before })
-        const left = before - quantity
-        await tx.updateTable('stock').set({ quantity: left }).execute()
-        return { left }
-      }),
-  },
-})
+const stock = stockOf(1_000_000)
 
 const orders = service(Orders, {
   needs: { stock: Stock },

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openTraces, otlp, silentLogger, type Span } from '../../telemetry/telemetry.ts'
 import { start, type Running } from '../service.ts'
+import { quiet } from '../rig.test-support.ts'
 import { Orders, shop } from './shop.test-support.ts'
 
 type Received = { readonly service: string; readonly traceId: string; readonly spanId: string; readonly name: string }
@@ -54,10 +55,6 @@ async function rig(t: TestContext) {
   }
   for (const part of ['broker', 'stock', 'orders', 'mail']) await run(part)
   return { doors: await run('doors'), directory, received, stop }
-}
-
-async function quiet(running: Running): Promise<void> {
-  while (!(await running.status()).quiet) await new Promise((resolve) => void setTimeout(resolve, 5))
 }
 
 /** `kind service name`, nested under its parent; the reaction's place among its siblings is a matter of time. */

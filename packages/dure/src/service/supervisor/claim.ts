@@ -1,8 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { markOf, processIsAlive, thisProcess, type ProcessMark } from '../../discovery/discovery.ts'
-import { makeFolder } from '../../runtime/runtime.ts'
+import { makeFolder, type Timers } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
 
 /** A directory's supervisor: who it is, and whom it has started, in `<directory>/supervisor.json`. */
@@ -22,7 +21,7 @@ const named = (name: string, mark: ProcessMark | undefined): Named[] => (mark ==
  * are waited for, and killed when they take longer than `patience` milliseconds.
  * @throws {SupervisorError} when another one runs
  */
-export async function claim(directory: string, patience: number): Promise<Claim> {
+export async function claim(directory: string, patience: number, timers: Timers): Promise<Claim> {
   makeFolder(directory)
   const file = join(directory, 'supervisor.json')
   const before = read(file)
@@ -31,7 +30,7 @@ export async function claim(directory: string, patience: number): Promise<Claim>
       `Cannot start on "${directory}": process ${before.supervisor.pid} runs the system on it already; stop that one, or choose another directory`,
     )
   }
-  await gone(before?.processes ?? [], patience)
+  await gone(before?.processes ?? [], patience, timers)
 
   const write = (processes: readonly Named[]): void => {
     const draft = `${file}.${process.pid}`
@@ -45,10 +44,10 @@ export async function claim(directory: string, patience: number): Promise<Claim>
   }
 }
 
-async function gone(processes: readonly ProcessMark[], patience: number): Promise<void> {
+async function gone(processes: readonly ProcessMark[], patience: number, timers: Timers): Promise<void> {
   for (let waited = 0; processes.some(processIsAlive); waited += 20) {
     if (waited >= patience) for (const one of processes) if (processIsAlive(one)) process.kill(one.pid, 'SIGKILL')
-    await sleep(20)
+    await timers.sleep(20)
   }
 }
 

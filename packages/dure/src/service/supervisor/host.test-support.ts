@@ -10,7 +10,7 @@ const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.u
 const supervisor = await supervise({
   directory,
   processes: ['a', 'b'].map((name) => ({ name, program: [PROGRAM, 'works', join(directory, `${name}.reason`)] })),
-  random: realRuntime().random,
+  runtime: realRuntime(),
   onLine: () => {},
 })
 writeSync(1, `${JSON.stringify(supervisor.processes().map(({ pid }) => pid))}\n`)

@@ -1,3 +1,4 @@
+import type { Timer } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
 import { launch, type Launched } from './launch.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
@@ -21,21 +22,22 @@ export type Kept = {
 const STABLE = 10_000
 
 export function createKept(options: SupervisorOptions & { readonly process: ProcessOptions; readonly onPid: () => void }): Kept {
-  const { process: what, random, onPid, onEvent, readiness = 60_000, backoff = { first: 100, most: 10_000 } } = options
+  const { process: what, runtime, onPid, onEvent, readiness = 60_000, backoff = { first: 100, most: 10_000 } } = options
   const { name } = what
+  const { clock, timers, random } = runtime
   let current: Launched | undefined
   let coming: Launched | undefined
   let restarts = 0
   let falls = 0
   let stopping = false
-  let again: NodeJS.Timeout | undefined
+  let again: Timer | undefined
   /** One replacement at a time, and none while it starts again after a fall. */
   let busy: Promise<void> = Promise.resolve()
 
   const begin = (): Launched => launch({ ...options, onSilence: () => onEvent?.({ kind: 'silent', name }) })
   const readyInTime = (one: Launched): Promise<unknown> => {
-    const timer = setTimeout(one.kill, readiness)
-    return one.ready.finally(() => clearTimeout(timer))
+    const timer = timers.after(readiness, one.kill)
+    return one.ready.finally(timer.cancel)
   }
 
   /** From now on this one is the process; when it ends and nobody wanted that, there will be another. */
@@ -44,31 +46,31 @@ export function createKept(options: SupervisorOptions & { readonly process: Proc
     onPid()
     let readyAt = Number.POSITIVE_INFINITY
     one.ready.then(
-      () => (readyAt = performance.now()),
+      () => (readyAt = clock.monotonic()),
       () => {},
     )
     void one.ended.then((how) => {
       if (current !== one) return
       current = undefined
       if (stopping) return
-      falls = performance.now() - readyAt > STABLE ? 1 : falls + 1
+      falls = clock.monotonic() - readyAt > STABLE ? 1 : falls + 1
       const most = Math.min(backoff.most, backoff.first * 2 ** Math.min(falls - 1, 20))
       // Half of it is left to chance, so that those who fell together do not come back together.
       const pause = most / 2 + (random.number() * most) / 2
       onEvent?.({ kind: 'ended', name, how, again: pause })
-      again = setTimeout(revive, pause)
+      again = timers.after(pause, revive)
     })
   }
 
   const revive = (): void => {
     if (stopping) return
     restarts++
-    const begun = performance.now()
+    const begun = clock.monotonic()
     const one = begin()
     keep(one)
     one.go()
     readyInTime(one).then(
-      () => onEvent?.({ kind: 'back', name, ms: performance.now() - begun }),
+      () => onEvent?.({ kind: 'back', name, ms: clock.monotonic() - begun }),
       // Its end is seen to where it is kept.
       () => {},
     )
@@ -132,7 +134,7 @@ export function createKept(options: SupervisorOptions & { readonly process: Proc
     },
     stop: async () => {
       stopping = true
-      clearTimeout(again)
+      again?.cancel()
       coming?.kill()
       await current?.stop()
       await busy

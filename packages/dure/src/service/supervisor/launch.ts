@@ -31,12 +31,13 @@ export const SUPERVISED = 'DURE_SUPERVISOR'
 const LAST_WORDS = 20
 
 export function launch(
-  options: Pick<SupervisorOptions, 'onLine' | 'patience' | 'silence'> & {
+  options: Pick<SupervisorOptions, 'onLine' | 'patience' | 'silence' | 'runtime'> & {
     readonly process: ProcessOptions
     readonly onSilence: () => void
   },
 ): Launched {
-  const { process: what, onLine, patience = 20_000, silence = 30_000 } = options
+  const { process: what, runtime, onLine, patience = 20_000, silence = 30_000 } = options
+  const { clock, timers } = runtime
   const { name, program, node = process.execArgv, env, cwd } = what
   const child = spawn(process.execPath, [...node, ...program], {
     // The channel carries wishes and pulses; its end tells the process that its supervisor is gone.
@@ -62,7 +63,7 @@ export function launch(
   loaded.promise.catch(() => {})
   ready.promise.catch(() => {})
   const over = (how: string): void => {
-    clearInterval(pulse)
+    pulse.cancel()
     const error = new Error(`Process "${name}" ${how}; the last it said: ${said.join('\n').trim() || 'nothing'}`)
     loaded.reject(error)
     ready.reject(error)
@@ -74,18 +75,20 @@ export function launch(
     if (child.connected) child.send(message, () => {})
   }
   // A process that stands still long enough is as good as dead. One that this process could not listen to is not.
-  let looked = performance.now()
-  const pulse = setInterval(() => {
-    const now = performance.now()
+  let looked = clock.monotonic()
+  const feel = (): void => {
+    pulse = timers.after(silence / 10, feel)
+    const now = clock.monotonic()
     if (now - looked > silence / 3 && heard < now) heard = now
     looked = now
     if (now - heard > silence) {
       options.onSilence()
       child.kill('SIGKILL')
     } else tell({ dure: 'pulse' })
-  }, silence / 10)
+  }
+  let pulse = timers.after(silence / 10, feel)
   child.on('message', (message: FromProcess) => {
-    heard = performance.now()
+    heard = clock.monotonic()
     if (message?.dure === 'loaded') loaded.resolve()
     if (message?.dure === 'ready') ready.resolve(message.info)
   })
@@ -101,10 +104,10 @@ export function launch(
     go: () => tell({ dure: 'go' }),
     kill: () => void child.kill('SIGKILL'),
     stop: async () => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), patience)
+      const timer = timers.after(patience, () => void child.kill('SIGKILL'))
       tell({ dure: 'stop' })
       await ended.promise
-      clearTimeout(timer)
+      timer.cancel()
     },
   }
 }

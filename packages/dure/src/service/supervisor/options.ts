@@ -1,11 +1,11 @@
-import type { Random } from '../../runtime/runtime.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
 
 export type SupervisorOptions = {
   /** The system's directory: one supervisor a directory. */
   readonly directory: string
   /** Processes in the order they start; they stop in the opposite one. */
   readonly processes: readonly ProcessOptions[]
-  readonly random: Random
+  readonly runtime: Runtime
   /** Told of every line a process writes. */
   readonly onLine: (line: { readonly name: string; readonly stream: 'out' | 'error'; readonly text: string }) => void
   /** Told of what happens to processes after the start. */

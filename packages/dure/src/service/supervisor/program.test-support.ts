@@ -1,5 +1,6 @@
 /** A process to be supervised; what it does depends on its word. */
 import { existsSync, writeFileSync } from 'node:fs'
+import { keepAlive } from '../../runtime/runtime.ts'
 import { joinSupervisor } from './supervisor.ts'
 
 const [word, file = ''] = process.argv.slice(2)
@@ -16,12 +17,12 @@ if (word === 'waits') {
   await supervised.stopped
   process.exit(0)
 }
-const alive = setInterval(() => {}, 1000)
+const alive = keepAlive()
 process.stdout.write(`working ${process.pid}\n`)
 supervised.ready({ pid: process.pid })
 const reason = await supervised.stopped
 if (word === 'hangs') await new Promise(() => {})
 process.stdout.write(`stopping: ${reason}\n`)
 if (file !== '') writeFileSync(file, reason)
-clearInterval(alive)
+alive.stop()
 supervised.leave()

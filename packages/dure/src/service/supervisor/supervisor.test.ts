@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { markOf } from '../../discovery/discovery.ts'
-import { seededRandom } from '../../runtime/runtime.ts'
+import { realRuntime } from '../../runtime/runtime.ts'
 import { supervise, type ProcessEvent, type ProcessOptions, type Supervisor, type SupervisorOptions } from './supervisor.ts'
 
 const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
@@ -39,7 +39,7 @@ function rig(t: TestContext) {
       const supervisor = await supervise({
         directory,
         processes,
-        random: seededRandom(1),
+        runtime: realRuntime(),
         onLine: ({ name, stream, text }) => {
           lines.push(`${name} ${stream} ${text}`)
           wake()

@@ -2,6 +2,7 @@
  * Runs the processes of a split system on one machine: starts them in order, starts again what falls over, replaces
  * them one by one, and takes them along when it ends. When it is killed itself, they notice and stop by themselves.
  */
+import { keepAlive } from '../../runtime/runtime.ts'
 import { claim, type Claim } from './claim.ts'
 import { SupervisorError } from './errors.ts'
 import { createKept, type Kept } from './kept.ts'
@@ -28,12 +29,18 @@ export type Supervisor = {
  */
 export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
   const { directory, processes } = options
-  const owned = await claim(directory, options.patience ?? 20_000)
+  // While it waits to start one again there may be nothing else that keeps this process.
+  const alive = keepAlive()
+  const owned = await claim(directory, options.patience ?? 20_000, options.runtime.timers).catch((error: unknown) => {
+    alive.stop()
+    throw error
+  })
   const kept: Kept[] = []
   const given = givenUp(options.signal)
   const stop = async (): Promise<void> => {
     for (const one of kept.toReversed()) await one.stop()
     owned.release()
+    alive.stop()
   }
   try {
     for (const each of processes) {

@@ -28,10 +28,10 @@ export function decimals(schema: JsonSchema): fc.Arbitrary<number> {
     minExcluded: schema['exclusiveMinimum'] !== undefined,
     maxExcluded: schema['exclusiveMaximum'] !== undefined,
   }
-  const any = fc.double({ noNaN: true, noDefaultInfinity: true, ...finite(bounds) })
+  const wide = fc.double({ noNaN: true, noDefaultInfinity: true, ...finite(bounds) })
   const whole = near(clamp(Math.ceil(min)), clamp(Math.floor(max))).filter((n) => n > min && n < max)
   // Where no whole number fits, the filter would look for one for ever.
-  return Math.floor(max) - Math.ceil(min) > 2 ? fc.oneof(any, whole) : any
+  return Math.floor(max) - Math.ceil(min) > 2 ? fc.oneof(wide, whole) : wide
 }
 
 function near(low: number, high: number): fc.Arbitrary<number> {

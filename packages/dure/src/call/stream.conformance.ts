@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { z } from 'zod'
+import { stream } from '../contract/contract.ts'
+import { code, never, OutOfStock, until, type Conforms } from './transport-rig.conformance.ts'
+
+/** What every Transport keeps of a server stream: order, backpressure, and every way to end. */
+export function streamCases(conforms: Conforms): void {
+  let made = 0
+  let cleaned = 0
+  conforms(
+    'a stream keeps its order, makes a value only when asked, and is let go of early',
+    { ticks: stream({ input: z.object({ from: z.int(), to: z.int() }), output: z.object({ n: z.int() }) }) },
+    {
+      ticks: async function* ({ from, to }: { from: number; to: number }) {
+        try {
+          for (let n = from; n < to; n++) {
+            made++
+            yield { n }
+          }
+        } finally {
+          cleaned++
+        }
+      },
+    },
+    async ({ client, gate }) => {
+      const got: number[] = []
+      for await (const { n } of client.ticks({ from: 5, to: 25 })) got.push(n)
+      assert.deepEqual(
+        got,
+        Array.from({ length: 20 }, (_, i) => i + 5),
+      )
+      await until(() => cleaned === 1)
+      made = 0
+      for await (const { n } of client.ticks({ from: 0, to: 1_000_000 })) if (n === 2) break
+      await until(() => cleaned === 2 && gate.inside() === 0)
+      assert.equal(made, 3)
+      const iterator = client.ticks({ from: 0, to: 2 })[Symbol.asyncIterator]()
+      const results = await Promise.all([iterator.next(), iterator.next(), iterator.next(), iterator.next()])
+      assert.deepEqual(
+        results.map(({ done = false }) => done),
+        [false, false, true, true],
+      )
+      // Never begun: nothing was asked for, so nothing was made.
+      made = 0
+      await client.ticks({ from: 0, to: 5 })[Symbol.asyncIterator]().return?.()
+      assert.equal(made, 0)
+    },
+  )
+
+  let asleep = 0
+  conforms(
+    'a stream ends with its deadline, its caller, its failure, even while its handler sleeps',
+    {
+      sleepy: stream({ output: z.object({ n: z.int() }), deadline: 60 }),
+      endless: stream({ output: z.object({ n: z.int() }), deadline: 60_000 }),
+      wrong: stream({ output: z.object({ n: z.int() }) }),
+      failing: stream({ output: z.object({ n: z.int() }), errors: { OutOfStock } }),
+    },
+    {
+      sleepy: async function* () {
+        yield { n: 1 }
+        await never
+      },
+      endless: async function* () {
+        yield { n: 1 }
+        asleep++
+        await never
+      },
+      wrong: async function* () {
+        yield { n: 'x' }
+      },
+      failing: async function* () {
+        yield { n: 1 }
+        throw OutOfStock({ sku: 'y', at: new Date(0), left: 0n })
+      },
+    },
+    async ({ client, gate }) => {
+      const sleepy = client.sleepy()[Symbol.asyncIterator]()
+      assert.deepEqual((await sleepy.next()).value, { n: 1 })
+      await assert.rejects(sleepy.next(), code('DEADLINE_EXCEEDED'))
+      assert.equal((await sleepy.next()).done, true)
+      const controller = new AbortController()
+      const endless = client.endless(undefined, { signal: controller.signal })[Symbol.asyncIterator]()
+      await endless.next()
+      const second = assert.rejects(endless.next(), code('CANCELLED'))
+      await until(() => asleep === 1)
+      controller.abort()
+      await second
+      await assert.rejects(client.wrong()[Symbol.asyncIterator]().next(), code('INTERNAL'))
+      const failing = client.failing()[Symbol.asyncIterator]()
+      await failing.next()
+      await assert.rejects(failing.next(), (thrown) => OutOfStock.is(thrown))
+      await until(() => gate.inside() === 0)
+    },
+  )
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { CallError, contract, error, type Contract, type ErrorType, type Operations } from '../contract/contract.ts'
+import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
+import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './call.ts'
+import type { CallContext, Cancellation, Client, Gate, LocalTransport, Transport } from './call.ts'
+
+/** Joins a caller to a callee's local transport: what a caller uses, and how to take it away again. */
+export type Link = { readonly transport: Transport; readonly stop: () => Promise<void> }
+export type MakeLink = (local: LocalTransport, runtime: Runtime) => Promise<Link>
+
+export type HandlerContext = CallContext & { readonly signal: AbortSignal; readonly cancellation: Cancellation }
+export type Handlers<Ops extends Operations> = { [K in keyof Ops]: (input: never, context: HandlerContext) => unknown }
+
+export type Rig<Ops extends Operations> = {
+  readonly client: Client<Contract<'rig', Ops>>
+  readonly transport: Transport
+  readonly runtime: Runtime
+  readonly gate: Gate
+}
+
+const defined = <Ops extends Operations>(operations: Ops): Contract<'rig', Ops> =>
+  contract('rig', { version: '1.0.0', owner: 'tests', operations })
+
+export const never: Promise<never> = new Promise<never>(() => {})
+export const code =
+  (expected: string) =>
+  (thrown: unknown): true => {
+    assert.ok(thrown instanceof CallError, String(thrown))
+    assert.equal(thrown.code, expected, thrown.message)
+    return true
+  }
+
+const Shortage: z.ZodObject<{ sku: z.ZodString; at: z.ZodDate; left: z.ZodBigInt }> = z.object({
+  sku: z.string(),
+  at: z.date(),
+  left: z.bigint(),
+})
+export const OutOfStock: ErrorType<'OUT_OF_STOCK', typeof Shortage> = error('OUT_OF_STOCK', {
+  data: Shortage,
+  status: 'ABORTED',
+})
+export const Bare: ErrorType<'BARE', undefined> = error('BARE')
+
+/** One case: operations, their handlers, and what a caller may expect of them. */
+export type Conforms = <Ops extends Operations>(
+  title: string,
+  operations: Ops,
+  handlers: Handlers<Ops>,
+  work: (rig: Rig<Ops>) => Promise<void>,
+) => void
+
+/** Registers cases with `node:test`, each with handlers and a link of its own. */
+export function conformsOver(name: string, makeLink: MakeLink): Conforms {
+  async function withRig<Ops extends Operations>(
+    operations: Ops,
+    handlers: Handlers<Ops>,
+    work: (rig: Rig<Ops>) => Promise<void>,
+  ) {
+    const runtime = realRuntime()
+    const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
+    const local = createLocalTransport()
+    const gate = createGate({ service: 'rig', capacity: 1_000 })
+    const definition = defined(operations)
+    for (const [operationName, operation] of Object.entries(operations)) {
+      const endpoint = createEndpoint({
+        place: `rig.${operationName}`,
+        operation,
+        handler: handlers[operationName] as (input: unknown, context: unknown) => unknown,
+        context: (call: CallContext, cancellation: Cancellation): HandlerContext => ({
+          sentAt: call.sentAt,
+          deadline: call.deadline,
+          correlationId: call.correlationId,
+          causationId: call.causationId,
+          traceparent: call.traceparent,
+          caller: call.caller,
+          idempotencyKey: call.idempotencyKey,
+          cancellation,
+          signal: cancellation.signal,
+        }),
+        gate,
+        clock: runtime.clock,
+        deadlines,
+        metrics: createOperationMetrics(),
+        onFault: () => {},
+      })
+      local.add({ service: 'rig', operation: operationName }, endpoint)
+    }
+    gate.open()
+    const { transport, stop } = await makeLink(local, runtime)
+    try {
+      const client = clientFactory({ contract: definition, transport, runtime })({ service: 'tester' }) as Client<
+        typeof definition
+      >
+      await work({ client, transport, runtime, gate })
+    } finally {
+      await stop()
+      deadlines.stop()
+    }
+  }
+  return (title, operations, handlers, work) =>
+    void test(`${name}: ${title}`, { timeout: 30_000 }, () => withRig(operations, handlers, work))
+}
+
+/** Waits for a condition; the case's own timeout is the bound. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  // A timer that keeps the process alive, unlike those of the runtime: a case must not end for want of other work.
+  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 2))
+}
