@@ -47,6 +47,27 @@ test('every kind of transaction finishes, and its latency counts', async (t) => 
   assert.deepEqual([...ledger.complaints()], [])
 })
 
+test('at a rate, what is due does not wait for what is slow, and what is slow counts from when it was due', async (t) => {
+  const arrivals: number[] = []
+  const answer = (_method: string, path: string): undefined => {
+    if (path.startsWith('/shipment/')) arrivals.push(performance.now())
+  }
+  // One transaction at a time, and more due than anybody could carry out this way.
+  const rate = 20_000
+  const { driver } = await rig(t, 'delivery:1', { answer }, { rate, concurrency: 1 })
+  const { ledger } = driver
+  const stop = new AbortController()
+  const poll = setInterval(() => ledger.total() >= 20 && stop.abort(), 5)
+  t.after(() => clearInterval(poll))
+  const { due = 0, unfinished = 0, seconds } = await driver.run(30, stop.signal)
+  assert.ok(due >= Math.floor(seconds * rate), `${due} due in ${seconds} s`)
+  assert.equal(unfinished, due - ledger.total())
+  assert.ok(unfinished > 0)
+  // The first fell due before it arrived, and the others at equal distances after it.
+  const last = ledger.total() - 1
+  assert.ok(ledger.overall().max >= arrivals[last]! - arrivals[0]! - (last * 1000) / rate)
+})
+
 test('each customer is in one session at a time', async (t) => {
   const { driver, shop, runUntil } = await rig(t, 'checkout:1', { customers: 2 }, { concurrency: 8 })
   await runUntil(() => driver.ledger.summary('checkout').count >= 20)

@@ -16,6 +16,8 @@ export type Ledger = {
   readonly complaints: () => ReadonlyMap<string, number>
   readonly summary: (type: TransactionType) => LatencySummary & { readonly aborts: number }
   readonly total: () => number
+  /** Latency of all kinds together. */
+  readonly overall: () => LatencySummary
   readonly acceptedCheckouts: Set<string>
   readonly acceptedUpdates: Set<string>
   readonly unknown: Set<string>
@@ -46,12 +48,14 @@ export function openLedger(): Ledger {
   const acceptedUpdates = new Set<string>()
   const unknown = new Set<string>()
   const shortCheckouts: string[] = []
+  const all = latencies()
   let total = 0
   let delivered = 0
   let unknownDeliveries = 0
   return {
     finished: (type, ms) => {
       total++
+      all.record(ms)
       measured[type].latencies.record(ms)
     },
     aborted: (type) => void measured[type].aborts++,
@@ -61,6 +65,7 @@ export function openLedger(): Ledger {
     complaints: () => complaints,
     summary: (type) => ({ ...measured[type].latencies.summary(), aborts: measured[type].aborts }),
     total: () => total,
+    overall: all.summary,
     acceptedCheckouts,
     acceptedUpdates,
     unknown,

@@ -1,6 +1,6 @@
 /**
  * The workload of the Online Marketplace benchmark, as a process of its own: `npm run workload -- --url U --seconds N`.
- * It keeps a fixed number of transactions outstanding, measures them, waits for quiet and checks every invariant.
+ * It keeps a fixed number of transactions outstanding, or begins a fixed number a second, measures them, waits for quiet and checks every invariant.
  */
 import { writeFileSync } from 'node:fs'
 import { createDriver, type Driver } from './driver.ts'
@@ -17,15 +17,21 @@ const FLAGS = {
   url: flag({ ...textFlag('U', "Where the marketplace's HTTP door is", 'http://127.0.0.1:8080'), read: readUrl }),
   seconds: numberFlag({ help: 'How long to send transactions; 0 only checks the invariants', fallback: 60 }),
   ...runFlags(1),
+  rate: numberFlag({
+    help: 'Transactions that fall due a second, --concurrency at most at a time; 0 begins one as soon as another has ended',
+    fallback: 0,
+    most: 100_000,
+    whole: false,
+  }),
   quiet: numberFlag({ help: 'Seconds to wait for quiet after the run', fallback: 120, least: 1 }),
   json: textFlag('FILE', 'Write figures and invariants to this file'),
 }
 
 const HELP = `Usage: npm run workload -- [flags]
 
-Runs the Online Marketplace workload in a closed loop, then checks every invariant.
+Runs the Online Marketplace workload in a closed loop (with --rate: an open one), then checks every invariant.
 Latency is the response time for dashboard and delivery; for checkout and updates it is the time
-until the transaction's mark arrives. Customers add items at the price the driver tracked itself.
+until the transaction's mark arrives. With --rate it counts from when the transaction was due. Customers add items at the price the driver tracked itself.
 
 ${describeFlags(FLAGS)}
 `
@@ -51,6 +57,7 @@ async function main(words: readonly string[]): Promise<number> {
     driver = await createDriver({
       door,
       concurrency: flags.concurrency,
+      ...(flags.rate === 0 ? {} : { rate: flags.rate }),
       seed: flags.seed,
       mix: flags.mix,
       sessions: sessionOptions(flags),
@@ -80,20 +87,20 @@ function write(file: string | undefined, result: object): void {
 async function report(
   driver: Driver,
   door: DoorClient,
-  flags: { seconds: number; quiet: number; json: string | undefined; concurrency: number },
+  flags: { seconds: number; quiet: number; json: string | undefined; concurrency: number; rate: number },
   signal: AbortSignal,
 ): Promise<number> {
   const { ledger, population } = driver
   print(
     `${population.products.length.toLocaleString('en')} products of ${population.shelves.length.toLocaleString('en')} sellers, ` +
-      `${population.customers.length.toLocaleString('en')} customers; ${flags.concurrency} transactions outstanding`,
+      `${population.customers.length.toLocaleString('en')} customers; ${flags.rate === 0 ? `${flags.concurrency} transactions outstanding` : `${flags.rate} transactions due a second`}`,
   )
   const progress = showProgress({ terminal: process.stderr, line: liveLine(driver, flags.seconds) })
-  const { seconds } = await driver.run(flags.seconds, signal).finally(progress.stop)
+  const run = await driver.run(flags.seconds, signal).finally(progress.stop)
   print(signal.aborted ? 'Interrupted: checking what was done so far' : 'Waiting for quiet, then checking every invariant')
   const { invariants, quietAfter } = await verify({ door, run: { ledger, before: population }, seconds: flags.quiet })
   const { anomalies, carts } = await findAnomalies(door, ledger)
-  const result = workloadReport({ ledger, seconds, anomalies, invariants })
+  const result = workloadReport({ ledger, run, anomalies, invariants })
   for (const line of describeFigures(result)) print(line)
   for (const [answer, count] of ledger.complaints()) print(`  ${count.toLocaleString('en')} × ${answer}`)
   print(`${anomalies} anomalies in ${carts.toLocaleString('en')} carts with several products of one seller`)

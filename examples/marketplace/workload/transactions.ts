@@ -10,7 +10,8 @@ import type { TransactionType } from './mix.ts'
 import type { Person, Population, TrackedProduct } from './population.ts'
 import type { SessionPlan } from './session.ts'
 
-export type Transactions = Readonly<Record<TransactionType, () => Promise<void>>>
+/** Latency counts from when a transaction was due; from when its request is sent where no moment is given. */
+export type Transactions = Readonly<Record<TransactionType, (due?: number) => Promise<void>>>
 
 export type TransactionContext = {
   readonly door: DoorClient
@@ -51,27 +52,26 @@ export function transactions(context: TransactionContext): Transactions {
   }
 
   /** One request whose response is the end of the transaction. */
-  const synchronous = async (type: TransactionType, method: Method, path: string): Promise<Reply> => {
-    const sent = now()
+  const synchronous = async (type: TransactionType, method: Method, path: string, due = now()): Promise<Reply> => {
     const reply = await door.send(method, path)
     const done = isDone(reply)
     if (!done) complain(type, reply)
-    if (done && !over()) ledger.finished(type, now() - sent)
+    if (done && !over()) ledger.finished(type, now() - due)
     else if (!done && !over()) ledger.aborted(type)
     if (reply.kind !== 'answer') await available()
     return reply
   }
 
-  /** Waits for the end of a transaction that was accepted, and measures it from when it was sent. */
+  /** Waits for the end of a transaction that was accepted. */
   const asynchronous = async (
     type: TransactionType,
     ending: ReturnType<MarkFollower['expect']>,
-    sent: number,
+    due: number,
   ): Promise<string | undefined> => {
     const mark = await ending
     if (!mark) return undefined
     if (!over()) {
-      if (mark.status === 'SUCCESS') ledger.finished(type, mark.at - sent)
+      if (mark.status === 'SUCCESS') ledger.finished(type, mark.at - due)
       else {
         ledger.aborted(type)
         ledger.complain(`${type}: ${mark.status} from ${mark.source}`)
@@ -80,18 +80,18 @@ export function transactions(context: TransactionContext): Transactions {
     return mark.status
   }
 
-  const checkout = async (): Promise<void> => {
+  const checkout = async (due?: number): Promise<void> => {
     const plan = context.plan()
     const person = await idle.take()
     try {
       if (over()) return
-      await session(person, plan)
+      await session(person, plan, due)
     } finally {
       idle.giveBack(person)
     }
   }
 
-  const session = async (person: Person, plan: SessionPlan): Promise<void> => {
+  const session = async (person: Person, plan: SessionPlan, due?: number): Promise<void> => {
     const path = `/cart/${person.id}`
     const sellers = new Set<number>()
     let added = 0
@@ -133,12 +133,13 @@ export function transactions(context: TransactionContext): Transactions {
     const { items = 0, dropped = [] } = JSON.parse(textOf(reply) ?? '{}') as { items?: number; dropped?: unknown[] }
     if (items + dropped.length < added) ledger.shortCheckout(`${tid} holds ${items + dropped.length} of ${added} lines`)
     if (sellers.size < added) ledger.suspects.push({ customer: person.id, tid })
-    await asynchronous('checkout', ending, sent)
+    await asynchronous('checkout', ending, due ?? sent)
   }
 
   /** Carries out `change` on a product that nobody else is changing. */
   const update = async (
     type: 'price' | 'product',
+    due: number | undefined,
     change: (product: TrackedProduct, tid: string) => { method: Method; body: object; price: number; version: string },
   ): Promise<void> => {
     const product = lockProduct(population, context.draw)
@@ -156,7 +157,7 @@ export function transactions(context: TransactionContext): Transactions {
       if (isDone(reply)) {
         ledger.acceptedUpdates.add(tid)
         track(product.key, { version, price, sent, done: now() })
-        const status = await asynchronous(type, ending, sent)
+        const status = await asynchronous(type, ending, due ?? sent)
         if (status !== 'SUCCESS' && status !== undefined) return
         product.price = price
         product.version = version
@@ -191,31 +192,36 @@ export function transactions(context: TransactionContext): Transactions {
 
   return {
     checkout,
-    dashboard: async () => {
+    dashboard: async (due) => {
       const { seller } = context.draw()
-      const text = textOf(await synchronous('dashboard', 'GET', `/seller/dashboard/${seller}`))
+      const text = textOf(await synchronous('dashboard', 'GET', `/seller/dashboard/${seller}`, due))
       if (text === undefined || dashboards++ % DASHBOARD_SAMPLE !== 0) return
       const parsed = Seller.operations.dashboard.output.safeParse(JSON.parse(text))
       if (parsed.success) ledger.seeDashboard(dashboardFact(parsed.data))
       else ledger.complain('dashboard: does not keep its contract')
     },
-    delivery: async () => {
-      const reply = await synchronous('delivery', 'PATCH', `/shipment/${context.name()}`)
+    delivery: async (due) => {
+      const reply = await synchronous('delivery', 'PATCH', `/shipment/${context.name()}`, due)
       const text = textOf(reply)
       if (text !== undefined) ledger.delivery((JSON.parse(text) as { packages: number }).packages)
       // A 5xx is no answer either: what was asked for may have been done before it failed.
       else if (reply.kind === 'unknown' || (reply.kind === 'answer' && reply.status >= 500)) ledger.delivery('unknown')
     },
-    price: () =>
-      update('price', (product, tid) => {
+    price: (due) =>
+      update('price', due, (product, tid) => {
         const raised = Math.max(product.price * (1.01 + random.integer(9) / 100), product.price + 0.01)
         const price = Math.round(raised * 100) / 100
         const { seller: sellerId, product: productId, version } = product
         return { method: 'PATCH', body: { sellerId, productId, price, version, instanceId: tid }, price, version }
       }),
-    product: () =>
+    product: (due) =>
       // A replaced product begins again at its first price, which also keeps prices from rising for ever.
-      update('product', ({ data }, tid) => ({ method: 'PUT', body: { ...data, version: tid }, price: data.price, version: tid })),
+      update('product', due, ({ data }, tid) => ({
+        method: 'PUT',
+        body: { ...data, version: tid },
+        price: data.price,
+        version: tid,
+      })),
   }
 }
 
