@@ -5,10 +5,15 @@ import type { AnyContract } from 'dure/contract'
 import type { System } from 'dure/service'
 import { CliError, EXIT } from './shell.ts'
 
-export type Loaded = { readonly system: System; readonly file: string }
+export type Loaded = {
+  readonly system: System
+  readonly file: string
+  /** Where the file exports a function that makes its system: makes another. */
+  readonly make?: () => System
+}
 
 /**
- * Finds and loads a system file.
+ * Finds and loads a system file: one that exports a system, or by default a function that makes one.
  * @throws {CliError} when there is none, when it fails while loading, or when it exports no system
  */
 export async function loadSystem(given: string | undefined, cwd: string): Promise<Loaded> {
@@ -16,6 +21,11 @@ export async function loadSystem(given: string | undefined, cwd: string): Promis
   const shown = relative(cwd, file) || file
   const exports = await importFile(file, shown)
   const found = [...new Set([exports['default'], exports['system'], ...Object.values(exports)])].filter(isSystem)
+  const { default: maker } = exports
+  if (found.length === 0 && typeof maker === 'function' && maker.length === 0) {
+    const made: unknown = maker()
+    if (isSystem(made)) return { system: made, file, make: maker as () => System }
+  }
   if (found.length === 0) {
     const names = Object.keys(exports)
     const has = names.length === 0 ? 'it exports nothing' : `it exports ${names.map((name) => `"${name}"`).join(', ')}`

@@ -1,6 +1,6 @@
 /** Tests that users run on their own services. */
 export { anything, arbitraryOf, arbitraryOfJson, copyOf, hostile, wrongOf } from './arbitrary/arbitrary.ts'
-export { checkPlacement, describeReport, differenceOf, placements, placementSuite } from './placement/placement.ts'
+export { checkPlacement, describeReport, differenceOf, placements, placementSuite, reportAsJson } from './placement/placement.ts'
 export type {
   CheckPlacementOptions,
   Copy,

@@ -10,20 +10,27 @@ import { systemParameter } from './parameters.ts'
 type Flags = {
   readonly runs?: number
   readonly seed?: number
-  readonly placement?: readonly ('unix' | 'tcp' | 'each' | 'process')[]
+  readonly json?: boolean
+  readonly placement?: readonly ('unix' | 'tcp' | 'each' | 'process' | 'split')[]
 }
 
 const placementCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show that services answer alike wherever they run',
     fullDescription: [
-      'Starts copies of the system in different places: together in one process, over a Unix socket, over TCP,',
-      'each service by itself, in another process. All get the same calls, with inputs made from the contracts, and',
-      'whatever a caller can tell apart is a difference: values, types, errors, order, deadlines, cancellation. It is',
-      'shown as small as it can be made, with the calls that lead to it. Exits with 1 when there is one.',
+      'Starts copies of the system in different places: together in one process, over',
+      'a Unix socket, over TCP, in another process, and each service in a process of',
+      'its own. All get the same calls, with inputs made from the contracts, and',
+      'whatever a caller can tell apart is a difference: values, types, errors, who',
+      'sees whose changes, order, deadlines, cancellation, streams. It is shown as',
+      'small as it can be made, with the calls that lead to it. Exits with 1 when',
+      'there is one.',
       '',
-      'Copies keep their data in folders and an embedded database and broker of their own, and open no doors. Handlers',
-      'do run, so a service that talks to the outside world does that here too.',
+      'Copies keep their data in folders and an embedded database and broker of their',
+      'own, and open no doors. Handlers do run, so a service that talks to the outside',
+      'world does that here too. A service that keeps anything in memory needs a file',
+      'whose default export is a function that makes the system, so that each copy',
+      'has its own.',
       '',
       'Examples:',
       '  dure check placement',
@@ -47,9 +54,10 @@ const placementCommand: Command<Shell> = buildCommand({
         placeholder: 'N',
         brief: 'The same number makes the same calls (default 1)',
       },
+      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print the report as JSON' },
       placement: {
         kind: 'enum',
-        values: ['unix', 'tcp', 'each', 'process'],
+        values: ['unix', 'tcp', 'each', 'process', 'split'],
         optional: true,
         variadic: true,
         brief: 'Compare only this with all together; may be repeated',
@@ -58,15 +66,15 @@ const placementCommand: Command<Shell> = buildCommand({
     positional: { kind: 'tuple', parameters: [systemParameter] },
   },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
-    const { system, file } = await loadSystem(given, this.cwd)
+    const { system, file, make } = await loadSystem(given, this.cwd)
     // The suite brings a library of generators along, which no other command needs.
-    const { checkPlacement, describeReport, placements } = await import('@dure/testing')
+    const { checkPlacement, describeReport, placements, reportAsJson } = await import('@dure/testing')
     const chosen: readonly Placement[] | undefined =
       flags.placement && [...new Set(flags.placement)].map((name) => placements[name])
     const { length } = system.services
     say(this, `Checking ${length} ${length === 1 ? 'service' : 'services'} of "${system.name}"`)
     const report = await checkPlacement({
-      system,
+      system: make ?? system,
       file,
       name: await exportedAs(system, file),
       ...(flags.runs !== undefined && { runs: flags.runs }),
@@ -77,7 +85,8 @@ const placementCommand: Command<Shell> = buildCommand({
       const message = cause instanceof Error ? cause.message : String(cause)
       throw message.startsWith('Cannot ') ? new CliError(message, { cause }) : cause
     })
-    print(this, describeReport(report, Math.min(this.columns, 120)))
+    if (flags.json === true) print(this, JSON.stringify(reportAsJson(report), undefined, 2))
+    else print(this, describeReport(report, Math.min(this.columns, 120)))
     if (!report.ok) this.process.exitCode = EXIT.failed
   },
 })

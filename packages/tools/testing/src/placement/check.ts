@@ -9,6 +9,7 @@ import { probeAll, type ProbeFinding } from './probes.ts'
 import { inAnotherProcess } from './processes.ts'
 import { smallest } from './smallest.ts'
 import { eachAlone } from './each.ts'
+import { split } from './split.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 import { plan, type Made, type Step } from './step.ts'
 
@@ -19,8 +20,8 @@ export type CheckPlacementOptions = {
    */
   readonly system: System | (() => System)
   /**
-   * Placements to compare with everything together in one process. Default: over a Unix socket, over TCP, each
-   * service alone, and, where `file` is given, in another process.
+   * Placements to compare with everything together in one process. Default: over a Unix socket, over TCP, in another
+   * process, each service in a process of its own; without `file`, each service alone in place of the last two.
    */
   readonly placements?: readonly Placement[]
   /** Calls of each operation. Default 20. */
@@ -98,7 +99,11 @@ export async function checkPlacement(options: CheckPlacementOptions): Promise<Pl
 async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   const { runs = 20, seed = 1, attempts = 200 } = options
   const file = sourceOf(options)
-  const chosen = options.placements ?? [overUnixSocket, overTcp, eachAlone, ...(file === undefined ? [] : [inAnotherProcess])]
+  const chosen = options.placements ?? [
+    overUnixSocket,
+    overTcp,
+    ...(file === undefined ? [eachAlone] : [inAnotherProcess, split]),
+  ]
   const make = (): System => bare(typeof options.system === 'function' ? options.system() : options.system)
   const system = make()
   const contracts = system.services.map(({ contract }) => contract)

@@ -1,9 +1,10 @@
 /** The process that a system is placed in: does what its parent says, and ends with it. */
 import { listenSocket } from 'dure/call'
 import { realRuntime } from 'dure/runtime'
-import { start, type System } from 'dure/service'
+import { start } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { bare, settler, steppedRuntime, type SystemFile } from './copies.ts'
+import { systemOf } from './placed.ts'
 
 export type ToChild =
   | {
@@ -20,9 +21,7 @@ export type FromChild = { readonly done: ToChild['kind']; readonly failed?: stri
 type Placed = { readonly settle: () => Promise<void>; readonly stop: () => Promise<void> }
 
 async function place({ file, directory, seed, address }: Extract<ToChild, { kind: 'start' }>): Promise<Placed> {
-  const exported = ((await import(file.url)) as Readonly<Record<string, unknown>>)[file.name] as System | (() => System)
-  if (exported === undefined) throw new Error(`Cannot place the system: "${file.url}" exports no "${file.name}"`)
-  const system = bare(typeof exported === 'function' ? exported() : exported)
+  const system = bare(await systemOf(file))
   const runtime = steppedRuntime(seed)
   const log = silentLogger()
   const running = await start(system, { directory, runtime, log, patience: 200 })

@@ -12,6 +12,8 @@ import { silentLogger, type Logger } from 'dure/telemetry'
 export type Placement = {
   readonly name: string
   readonly open: (world: CopyWorld) => Promise<Copy>
+  /** Fresh copies that are worth the while when a difference is made smaller. Default: as many as there are attempts. */
+  readonly starts?: number
 }
 
 /** What a copy is made of. */

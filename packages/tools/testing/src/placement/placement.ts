@@ -5,11 +5,13 @@
 import { together, type Placement } from './copies.ts'
 import { eachAlone } from './each.ts'
 import { inAnotherProcess } from './processes.ts'
+import { split } from './split.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 
 export { checkPlacement } from './check.ts'
 export { placementSuite } from './suite.ts'
 export { describeReport } from './report.ts'
+export { reportAsJson } from './json.ts'
 export type { CheckPlacementOptions, Finding, OperationReport, PlacementReport, ServiceReport } from './check.ts'
 export type { Copy, CopyWorld, Placement, SteppedRuntime, SystemFile } from './copies.ts'
 export type { Difference } from './difference.ts'
@@ -19,10 +21,11 @@ export type { Manner, Step } from './step.ts'
 export { differenceOf } from './difference.ts'
 
 /** The placements there are. Each is compared with `together`, the one process that a system starts as. */
-export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process', Placement>> = Object.freeze({
+export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process' | 'split', Placement>> = Object.freeze({
   together,
   unix: overUnixSocket,
   tcp: overTcp,
   each: eachAlone,
   process: inAnotherProcess,
+  split,
 })

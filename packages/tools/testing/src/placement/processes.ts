@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Copy, CopyWorld, Placement } from './copies.ts'
 import type { FromChild, ToChild } from './child.ts'
+import { programBeside } from './placed.ts'
 import { connect } from './sockets.ts'
 
 /** The system runs in a process of its own, which loads it from its file; the caller reaches it through a Unix socket. */
@@ -11,12 +12,10 @@ export const inAnotherProcess: Placement = { name: 'in another process', open }
 
 async function open({ file, directory, seed }: CopyWorld): Promise<Copy> {
   if (file === undefined) throw new TypeError('Cannot place the system in another process: no file says where it is; give "file"')
-  const here = import.meta.url
-  // Beside this file, whatever it was compiled to.
-  const child = fork(fileURLToPath(new URL(`./child${here.slice(here.lastIndexOf('.'))}`, here)), [], {
+  const program = programBeside(import.meta.url, 'child')
+  const child = fork(fileURLToPath(program.url), [], {
     serialization: 'advanced',
-    // In a checkout nothing is built, and the library's sources run as they are: also when hooks rather than an option said so.
-    execArgv: here.endsWith('.ts') ? [...process.execArgv, '--conditions=source'] : process.execArgv,
+    execArgv: [...program.node],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const address = { kind: 'unix', path: join(directory, 'calls') } as const

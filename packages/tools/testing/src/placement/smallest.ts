@@ -26,9 +26,11 @@ export async function smallest(options: {
 }): Promise<Shown | undefined> {
   const { bench, placement, history, varying } = options
   let attempts = options.attempts
+  let starts = placement.starts ?? Infinity
 
   const fresh = async (steps: readonly Step[]): Promise<Shown | undefined> => {
     attempts--
+    starts--
     const pair = await bench.pair(placement)
     try {
       for (const [at, step] of steps.entries()) {
@@ -51,8 +53,12 @@ export async function smallest(options: {
     shown = await fresh(stepsOf(kept))
     if (shown === undefined) return undefined
     kept = kept.slice(0, shown.steps.length)
-    for (let size = Math.ceil(kept.length / 2); size >= 1 && attempts > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-      for (let from = Math.max(0, kept.length - 1 - size); attempts > 0; from -= size) {
+    for (
+      let size = Math.ceil(kept.length / 2);
+      size >= 1 && attempts > 0 && starts > 0;
+      size = size === 1 ? 0 : Math.ceil(size / 2)
+    ) {
+      for (let from = Math.max(0, kept.length - 1 - size); attempts > 0 && starts > 0; from -= size) {
         const start = Math.max(0, from)
         const fewer = [...kept.slice(0, start), ...kept.slice(Math.min(start + size, kept.length - 1))]
         const found = fewer.length < kept.length ? await fresh(stepsOf(fewer)) : undefined
@@ -79,7 +85,7 @@ export async function smallest(options: {
         smaller = false
         const { arbitrary, value } = kept[at]!
         for (const candidate of arbitrary.shrink(value.value_, value.context)) {
-          if (attempts <= 0) break
+          if (attempts <= 0 || (warm === undefined && starts <= 0)) break
           const attempt = kept.with(at, { arbitrary, value: candidate as fc.Value<Step> })
           if (!(await differs(attempt))) continue
           kept = attempt

@@ -1,4 +1,7 @@
-/** Contracts of everything that has ever changed on a journey, served by handlers that give it back as they got it. */
+/**
+ * A contract of everything that has ever changed on a journey, served by handlers that give it back as they got it:
+ * `dure check placement packages/tools/testing/src/placement/hostile.system.ts`.
+ */
 import { command, contract, error, query, stream } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
@@ -76,7 +79,7 @@ const echo = <S extends z.ZodType>(schema: S) => query({ input: schema, output: 
 
 const Hostile = contract('hostile', {
   version: '1.0.0',
-  owner: 'tests',
+  owner: 'testing',
   operations: {
     dates: echo(Dates),
     bigs: echo(Bigs),
@@ -101,10 +104,17 @@ const Hostile = contract('hostile', {
     each: stream({ input: z.array(z.unknown()), output: z.unknown() }),
     dated: stream({ input: z.array(z.date()), output: Dates }),
     remembered: command({ input: z.unknown(), output: z.array(z.unknown()) }),
+    // Two hundred levels may travel; the deepest asked for here may not.
+    deep: query({ input: z.int().min(0).max(260), output: z.unknown() }),
+    huge: query({
+      input: z.object({ kind: z.enum(['text', 'list', 'bytes', 'map', 'record']), size: z.int().min(0).max(100_000) }),
+      output: z.unknown(),
+    }),
   },
 })
 
-export function hostile(): System {
+// What it remembers is in memory, so every copy is made anew.
+export default function hostile(): System {
   const remembered: unknown[] = []
   const same = <T>(input: T): T => input
   return system('hostile', {
@@ -142,8 +152,24 @@ export function hostile(): System {
             if (remembered.length > 5) remembered.shift()
             return remembered
           },
+          deep: (levels) => {
+            let value: unknown = 'bottom'
+            for (let level = 0; level < levels; level++) value = level % 2 === 0 ? [value] : { in: value }
+            return value
+          },
+          huge: ({ kind, size }) => HUGE[kind](size),
         },
       }),
     ],
   })
+}
+
+const numbers = (size: number): readonly number[] => Array.from({ length: size }, (_, at) => at)
+
+const HUGE: Readonly<Record<'text' | 'list' | 'bytes' | 'map' | 'record', (size: number) => unknown>> = {
+  text: (size) => 'ü'.repeat(size),
+  list: numbers,
+  bytes: (size) => new Uint8Array(size).fill(7),
+  map: (size) => new Map(numbers(size).map((at) => [at, new Date(at)])),
+  record: (size) => Object.fromEntries(numbers(size).map((at) => [`key ${at}`, BigInt(at)])),
 }

@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { realRuntime } from 'dure/runtime'
+import { groupsOf, start } from 'dure/service'
+import { supervise, type Supervisor } from 'dure/supervisor'
+import { settler, steppedRuntime, type Copy, type CopyWorld, type Placement } from './copies.ts'
+import type { PartWords } from './part.ts'
+import { programBeside } from './placed.ts'
+
+/**
+ * Every service is a process of its own under a supervisor, beside one for the broker: a system as `dure start --split`
+ * runs it. The caller stands where the doors would be, and reaches services through the registry.
+ */
+export const split: Placement = { name: 'each service in a process of its own', open, starts: 20 }
+
+async function open({ system, file, directory, seed, log }: CopyWorld): Promise<Copy> {
+  if (file === undefined)
+    throw new TypeError('Cannot place each service in a process of its own: no file says where they are; give "file"')
+  const groups = groupsOf({ ...system, placement: 'each', doors: [] })
+  const part = programBeside(import.meta.url, 'part')
+  const processes = groups.map(({ name, members }, at) => {
+    // Two processes that made the same ids would take each other's messages for their own.
+    const words: PartWords = { file, directory, members, seed: seedOf(seed, at + 1), steps: join(directory, `steps-${at}`) }
+    return { name, program: [fileURLToPath(part.url), JSON.stringify(words)], node: part.node, steps: words.steps }
+  })
+  const said: string[] = []
+  const supervisor = await supervise({
+    directory,
+    processes,
+    runtime: realRuntime(),
+    onLine: ({ name, text }) => void said.push(`${name}: ${text}`),
+  }).catch((error: unknown) => {
+    throw new Error(`Cannot place each service in a process of its own: ${(error as Error).message}`, { cause: error })
+  })
+  const clocks: FarClock[] = []
+  const stop = async (running?: { readonly stop: () => Promise<void> }): Promise<void> => {
+    for (const clock of clocks) clock.stop()
+    await running?.stop()
+    await supervisor.stop()
+  }
+  try {
+    const runtime = steppedRuntime(seedOf(seed, 0))
+    const running = await start(system, { directory, part: ['doors'], runtime, log, patience: 200 })
+    try {
+      for (const { steps } of processes) clocks.push(await farClock(steps))
+    } catch (error) {
+      await running.stop()
+      throw error
+    }
+    const quiet = settler(running, runtime)
+    return {
+      transport: running.transport,
+      settle: async () => {
+        await Promise.all(clocks.map((clock) => clock.step()))
+        await quiet()
+      },
+      stop: async () => {
+        const fell = fallen(supervisor)
+        await stop(running)
+        if (fell.length > 0) throw new Error(`Processes ended while they were compared: ${fell.join(', ')}\n${said.join('\n')}`)
+      },
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Another for every process, the same every time. */
+const seedOf = (seed: number, at: number): number => (seed * 1_000 + at) % 0x7fffffff
+
+/** The clock of another process. */
+type FarClock = { readonly step: () => Promise<void>; readonly stop: () => void }
+
+async function farClock(path: string): Promise<FarClock> {
+  const socket = connect(path)
+  await once(socket, 'connect')
+  let answered = (): void => {}
+  // One that is gone has no time to tell; that its process fell is found at the end.
+  socket.on('data', () => answered())
+  socket.on('close', () => answered())
+  socket.on('error', () => {})
+  return {
+    step: () =>
+      new Promise((resolve) => {
+        if (socket.destroyed) return resolve()
+        answered = resolve
+        socket.write('.')
+      }),
+    stop: () => void socket.destroy(),
+  }
+}
+
+function fallen(supervisor: Supervisor): readonly string[] {
+  return supervisor.processes().flatMap(({ name, restarts }) => (restarts > 0 ? [name] : []))
+}
