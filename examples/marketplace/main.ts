@@ -90,7 +90,7 @@ async function openSplit(
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
-  const system = marketplace({ provider: shape, doors: [rest()] })
+  const system = marketplace({ provider: shape, doors: [rest({ port: flags.port, host: flags.host })] })
   const split = await startSplit({ system, flags, words, provider, signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error
     return undefined

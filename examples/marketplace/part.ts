@@ -35,7 +35,7 @@ async function main(supervised: Supervised): Promise<void> {
   const directory = resolve(flags.data)
   // Who waits for others has nothing else that would keep the process.
   const alive = keepAlive()
-  const running = await start(system, { directory, part, log })
+  const running = await start(system, { directory, part, log, sockets: supervised.sockets })
   try {
     const stopping = new AbortController()
     void supervised.stopped.then(() => stopping.abort())
@@ -47,7 +47,7 @@ async function main(supervised: Supervised): Promise<void> {
     }
     await supervised.stopped
   } finally {
-    await running.stop({ everything: (await Promise.race([supervised.stopped, ''])) === 'its supervisor is gone' })
+    await running.stop(supervised.manner())
     await provider.close()
     alive.stop()
     supervised.leave()

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
-import { groupsOf, type System } from 'dure/service'
+import { groupsOf, socketsOf, type System } from 'dure/service'
 import { supervise, type ProcessEvent } from 'dure/supervisor'
 import type { MarketplaceFlags } from './flags.ts'
-import { freePort } from './free-port.ts'
 import { say, warn } from './voice.ts'
 
 /** In the environment of each process: which part of the marketplace it is, and where the payment provider listens. */
@@ -35,14 +34,14 @@ export async function startSplit(options: {
   readonly signal: AbortSignal
 }): Promise<Split> {
   const { system, flags, words, provider, signal } = options
-  // The doors must come back where they were.
-  const port = flags.port === 0 ? await freePort() : flags.port
+  const directory = resolve(flags.data)
   const supervisor = await supervise({
-    directory: resolve(flags.data),
-    processes: groupsOf(system).map(({ name, members }) => ({
-      name,
-      program: [PROGRAM, ...words, '--port', String(port)],
-      env: { [PART]: members.join(','), [PROVIDER]: provider },
+    directory,
+    processes: groupsOf(system).map((group) => ({
+      name: group.name,
+      program: [PROGRAM, ...words],
+      env: { [PART]: group.members.join(','), [PROVIDER]: provider },
+      ...socketsOf(group, { doors: system.doors, directory }),
     })),
     runtime: realRuntime(),
     readiness: READINESS,
@@ -66,5 +65,9 @@ function describe(event: ProcessEvent): string {
       return `Process "${event.name}" is back after ${Math.round(event.ms)} ms`
     case 'silent':
       return `Process "${event.name}" shows no sign of life and is killed`
+    case 'replaced':
+      return `Process "${event.name}" replaced in ${Math.round(event.ms)} ms`
+    case 'not held':
+      return `Process "${event.name}": connections are refused while it is away: ${event.why}`
   }
 }

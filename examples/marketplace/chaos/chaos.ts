@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { seededRandom } from 'dure/runtime'
+import { seededRandom, type Random } from 'dure/runtime'
 import { createDriver, type Driver } from '../workload/driver.ts'
 import { doorClient, type DoorClient } from '../workload/door.ts'
 import type { Invariant } from '../workload/invariants.ts'
@@ -9,12 +9,14 @@ import type { Mix } from '../workload/mix.ts'
 import type { SessionOptions } from '../workload/session.ts'
 import { verify } from '../workload/verify.ts'
 import { createChild, type Child } from './child.ts'
-import { freePort } from '../free-port.ts'
+import { freePort } from './free-port.ts'
 import { processesOf, type Processes } from './processes.ts'
+import { createRolling, createSaid, type Said } from './rolling.ts'
 import { createSplitStorm } from './split-storm.ts'
-import { createStorm, type Frozen, type StormResult } from './storm.ts'
+import { createStorm, type Frozen, type Storm, type StormResult } from './storm.ts'
 import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
-import { watchedDoor, type Waits } from './waits.ts'
+import { beginVisits } from './visitors.ts'
+import { createWaits, type Waited, type Waits } from './waits.ts'
 
 export type ChaosOptions = {
   readonly directory: string
@@ -24,6 +26,8 @@ export type ChaosOptions = {
   readonly split?: boolean
   /** Splits it, and freezes each service in turn instead. */
   readonly freeze?: boolean
+  /** Splits it, and has every process replaced this many times instead. */
+  readonly rolling?: number
   readonly seed: number
   readonly concurrency: number
   readonly products: number
@@ -54,6 +58,8 @@ export type ChaosResult = Verdict &
     readonly unknown: number
     readonly books: ProviderBooks
     readonly invariants: readonly Invariant[]
+    /** The workload's calls while processes were replaced, and the answers it had not hoped for. */
+    readonly calls?: Waited & { readonly complaints: Readonly<Record<string, number>> }
   }
 
 const MARKETPLACE = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -69,7 +75,9 @@ const AFTERMATH = 2
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { directory, seed, products, customers, say } = options
-  const split = options.split === true || options.freeze === true
+  const rolling = (options.rolling ?? 0) > 0
+  const split = options.split === true || options.freeze === true || rolling
+  const said = createSaid()
   const [port, providerPort] = [await freePort(), await freePort()]
   const providerUrl = `http://127.0.0.1:${providerPort}`
   const provider = createChild({
@@ -86,19 +94,21 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     ],
     patience: split ? 180_000 : 60_000,
     ready: /^ready$/m,
+    onLine: said.hear,
   })
   // Where one process may stand still, it is the deadline of calls that ends them, and not this client's patience.
   const plain = doorClient({
     ...{ url: `http://127.0.0.1:${port}`, connections: options.concurrency },
     timeout: split ? 20_000 : 5_000,
   })
-  const { door, waits } = split ? watchedDoor(plain) : { door: plain, waits: undefined }
+  const waits = split ? createWaits() : undefined
+  const door = waits?.watch(plain) ?? plain
   const alive = (): Promise<boolean> => plain.send('GET', '/health/live').then(({ kind }) => kind === 'answer')
   const processes = processesOf(join(directory, 'marketplace'), alive)
   try {
     await provider.start()
     say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
-    return await underLoad({ ...options, door, waits, processes, provider, marketplace, providerUrl })
+    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl })
   } finally {
     await door.close()
     await Promise.all([marketplace.kill(), provider.kill()])
@@ -106,17 +116,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   }
 }
 
-async function underLoad(
-  options: ChaosOptions & {
-    door: DoorClient
-    waits: Waits | undefined
-    processes: Processes
-    provider: Child
-    marketplace: Child
-    providerUrl: string
-  },
-): Promise<ChaosResult> {
-  const { door, waits, provider, providerUrl, seed, seconds, signal, say, watch } = options
+type Staged = ChaosOptions & {
+  readonly door: DoorClient
+  readonly waits: Waits | undefined
+  readonly said: Said
+  readonly processes: Processes
+  readonly provider: Child
+  readonly marketplace: Child
+  readonly providerUrl: string
+}
+
+async function underLoad(options: Staged): Promise<ChaosResult> {
+  const { door, waits, provider, providerUrl, seed, seconds, signal, watch } = options
   const random = seededRandom(seed)
   let kills = 0
   let up = (): boolean => true
@@ -132,47 +143,68 @@ async function underLoad(
   })
   const { ledger, population } = driver
   const over = new AbortController()
-  const common = { ...options, random, finished: ledger.total }
-  const storm =
-    waits === undefined
-      ? createStorm({
-          ...common,
-          onEvent: (event) => {
-            if (event.kind === 'killed') kills = event.kills
-            else if (event.kind === 'restarted') say(`Kill ${kills} of ${options.kills}: back after ${Math.round(event.ms)} ms`)
-            else say('The payment provider was killed')
-          },
-        })
-      : createSplitStorm({
-          ...common,
-          waits,
-          freeze: options.freeze === true,
-          onEvent: (event) => {
-            if (event.kind === 'killed') kills = event.kills
-            else if (event.kind === 'back')
-              say(`Kill ${kills} of ${options.kills}: ${event.name} is back after ${Math.round(event.ms)} ms`)
-            else say(describeFrozen(event))
-          },
-        })
+  const storm = stormOf({ ...options, random, driver, onKill: (now) => (kills = now) })
   up = storm.up
   watch(() => progressOf(driver, up(), kills))
   try {
+    waits?.begin()
     const load = driver.run(seconds * 100 + 3600, AbortSignal.any([signal, over.signal]))
     const stormed = await storm.run().finally(async () => {
       await sleep(AFTERMATH * 1000, undefined, { signal }).catch(() => {})
       over.abort()
       await load
     })
+    const calls = stormed.rolled && waits ? { ...waits.end(), complaints: Object.fromEntries(ledger.complaints()) } : undefined
     if (!provider.running()) await provider.start()
     const { invariants, facts } = await verify({ door, run: { ledger, before: population }, seconds: options.quiet })
     const books = (await (await fetch(`${providerUrl}/totals`)).json()) as ProviderBooks
     const verdict = judge({ facts, observed: ledger.observed(population), updates: ledger.updates, books })
     const { finished, accepted, unknown } = progressOf(driver, up(), kills)
-    return { ...stormed, ...verdict, finished, accepted, unknown, books, invariants }
+    return { ...stormed, ...(calls && { calls }), ...verdict, finished, accepted, unknown, books, invariants }
   } finally {
     over.abort()
     await driver.stop()
   }
+}
+
+/** What is done to the marketplace while it works. */
+function stormOf(
+  options: Staged & { readonly random: Random; readonly driver: Driver; readonly onKill: (kills: number) => void },
+): Storm {
+  const { waits, door, driver, random, rolling = 0, freeze = false, kills, say, onKill } = options
+  const common = { ...options, finished: driver.ledger.total }
+  if (waits === undefined) {
+    let last = 0
+    return createStorm({
+      ...common,
+      onEvent: (event) => {
+        if (event.kind === 'killed') onKill((last = event.kills))
+        else if (event.kind === 'restarted') say(`Kill ${last} of ${kills}: back after ${Math.round(event.ms)} ms`)
+        else say('The payment provider was killed')
+      },
+    })
+  }
+  if (rolling > 0) {
+    const paths = driver.population.products.map(({ seller, product }) => `/product/${seller}/${product}`)
+    return createRolling({
+      ...common,
+      rounds: rolling,
+      visit: () => beginVisits({ url: door.url, paths, random }),
+      onEvent: ({ round, replaced }) =>
+        say(`Round ${round} of ${rolling}: ${replaced.map(({ name, ms }) => `${name} ${ms} ms`).join(', ')}`),
+    })
+  }
+  let last = 0
+  return createSplitStorm({
+    ...common,
+    waits,
+    freeze,
+    onEvent: (event) => {
+      if (event.kind === 'killed') onKill((last = event.kills))
+      else if (event.kind === 'back') say(`Kill ${last} of ${kills}: ${event.name} is back after ${Math.round(event.ms)} ms`)
+      else say(describeFrozen(event))
+    },
+  })
 }
 
 function progressOf({ ledger }: Driver, up: boolean, kills: number): ChaosProgress {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 
 /** A program that is started, killed and started again with the same words. */
 export type Child = {
@@ -10,6 +11,7 @@ export type Child = {
   readonly start: () => Promise<number>
   /** SIGKILL: no chance to tidy up. Resolves when it is gone; at once when it was. */
   readonly kill: () => Promise<void>
+  readonly signal: (signal: NodeJS.Signals) => void
   readonly running: () => boolean
   /** The last it said, on either stream. */
   readonly lastWords: () => string
@@ -34,8 +36,10 @@ export function createChild(options: {
   readonly ready: RegExp
   /** Milliseconds it may take. Default 60,000. */
   readonly patience?: number
+  /** Told of every line, on either stream. */
+  readonly onLine?: (line: string) => void
 }): Child {
-  const { name, words, ready, patience = 60_000 } = options
+  const { name, words, ready, patience = 60_000, onLine = () => {} } = options
   let child: ChildProcess | undefined
   let said = ''
   const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
@@ -67,8 +71,10 @@ export function createChild(options: {
         started.off('exit', ended)
         then()
       }
-      started.stdout.setEncoding('utf8').on('data', hear)
-      started.stderr.setEncoding('utf8').on('data', hear)
+      for (const stream of [started.stdout, started.stderr]) {
+        stream.setEncoding('utf8').on('data', hear)
+        createInterface(stream).on('line', onLine)
+      }
       started.once('exit', ended)
       started.once('error', (error) => settle(() => fail(error.message)))
     })
@@ -77,6 +83,7 @@ export function createChild(options: {
   return {
     start,
     running,
+    signal: (signal) => void child?.kill(signal),
     lastWords: () => said.trim(),
     kill: async () => {
       if (!child || !running()) return

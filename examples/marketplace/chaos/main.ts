@@ -10,6 +10,8 @@ import { describeInvariant } from '../workload/invariants.ts'
 import { showProgress } from '../workload/progress.ts'
 import { runFlags, sessionOptions } from '../workload/run-flags.ts'
 import { describeFrozen, runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
+import type { Rolled } from './storm.ts'
+import type { Waited } from './waits.ts'
 
 const run = runFlags(1)
 const FLAGS = {
@@ -17,6 +19,7 @@ const FLAGS = {
   seconds: numberFlag({ help: 'Over which the kills are spread, about', fallback: 60, least: 1 }),
   split: switchFlag('Run each service in a process of its own, and kill each in turn, the supervisor included'),
   freeze: switchFlag('Run it split, and freeze each service in turn for seven seconds instead of killing'),
+  rolling: numberFlag({ help: 'Run it split, and replace every process this often instead: no call may fail', fallback: 0 }),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
   seed: run.seed,
@@ -30,7 +33,8 @@ const FLAGS = {
 const HELP = `Usage: npm run chaos -- [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
-restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds.
+restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds. With --rolling
+nothing is killed: every process is replaced under load, and no call may fail.
 
 ${describeFlags(FLAGS)}
 `
@@ -51,7 +55,7 @@ async function main(words: readonly string[]): Promise<number> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   const print = (line: string): void => void process.stdout.write(`${line}\n`)
   let look: () => ChaosProgress = () => ({ up: false, kills: 0, finished: 0, accepted: 0, unknown: 0 })
-  const progress = showProgress({ terminal: process.stderr, line: () => describeProgress(look(), flags.kills) })
+  const progress = showProgress({ terminal: process.stderr, line: () => describeProgress(look(), flags) })
   let sound = false
   try {
     const result = await runChaos({
@@ -67,9 +71,10 @@ async function main(words: readonly string[]): Promise<number> {
     }).finally(progress.stop)
     for (const line of describeResult(result)) print(line)
     if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(reportOf(result, flags.seed), undefined, 2)}\n`)
-    sound = result.lost.length + result.doubled.length === 0 && result.invariants.every(({ ok }) => ok)
-    if (stopping.signal.aborted) print(`Interrupted after ${result.kills} of ${flags.kills} kills`)
-    return sound && (flags.freeze || result.kills === flags.kills) ? 0 : 1
+    sound =
+      failedCalls(result) === 0 && result.lost.length + result.doubled.length === 0 && result.invariants.every(({ ok }) => ok)
+    if (stopping.signal.aborted) print('Interrupted')
+    return sound && isWhole(result, flags) ? 0 : 1
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     if (sound && flags.data === undefined) rmSync(directory, { recursive: true, force: true })
@@ -84,9 +89,22 @@ function dataDirectory(given: string | undefined): string {
   return directory
 }
 
-function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgress, of: number): string {
+type Aim = { readonly kills: number; readonly freeze: boolean; readonly rolling: number }
+
+/** Whether all that was to be done to it has been. */
+function isWhole({ kills, rolled }: ChaosResult, aim: Aim): boolean {
+  if (aim.rolling > 0) return rolled?.rounds === aim.rolling
+  return aim.freeze || kills === aim.kills
+}
+
+function failedCalls({ rolled, calls }: ChaosResult): number {
+  return [rolled?.fresh, rolled?.slow, calls].reduce((sum, waited) => sum + (waited?.failed ?? 0), 0)
+}
+
+function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgress, aim: Aim): string {
   const state = up ? 'up' : 'down'
-  return `kill ${kills} of ${of} · ${state} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
+  const what = aim.rolling > 0 ? 'replacing' : aim.freeze ? 'freezing' : `kill ${kills} of ${aim.kills} · ${state}`
+  return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
 }
 
 function describeResult(result: ChaosResult): string[] {
@@ -94,12 +112,35 @@ function describeResult(result: ChaosResult): string[] {
   const mean = restarts.reduce((sum, ms) => sum + ms, 0) / Math.max(1, restarts.length)
   return [
     ...(result.frozen ?? []).map(describeFrozen),
-    `${kills} kills and ${providerKills} of the payment provider; ready again after ${Math.round(mean)} ms (at most ${Math.round(Math.max(0, ...restarts))} ms)`,
+    ...(result.rolled ? describeRolled(result, result.rolled) : []),
+    ...(result.rolled
+      ? []
+      : [
+          `${kills} kills and ${providerKills} of the payment provider; ready again after ${Math.round(mean)} ms (at most ${Math.round(Math.max(0, ...restarts))} ms)`,
+        ]),
     `${finished.toLocaleString('en')} transactions finished, ${accepted.toLocaleString('en')} acknowledged to follow up, ${unknown.toLocaleString('en')} without an answer`,
     `lost ${lost.length}, doubled ${doubled.length}`,
     ...lost.slice(0, 20).map((what) => `  lost: ${what}`),
     ...doubled.slice(0, 20).map((what) => `  doubled: ${what}`),
     ...invariants.map(describeInvariant),
+  ]
+}
+
+function describeRolled({ calls }: ChaosResult, { rounds, replaced, fresh, slow }: Rolled): string[] {
+  const names = [...new Set(replaced.map(({ name }) => name))]
+  const times = names.map((name) => {
+    const all = replaced.filter((one) => one.name === name).map(({ ms }) => ms)
+    return `  ${name}: ${Math.round(all.reduce((sum, ms) => sum + ms, 0) / all.length)} ms, at most ${Math.max(...all)} ms`
+  })
+  const seen = (who: string, { requests, failed, longest }: Waited): string =>
+    `${who}: ${requests.toLocaleString('en')} calls, ${failed} failed, the longest took ${longest} ms`
+  return [
+    `${rounds} times every process replaced, ${replaced.length} replacements:`,
+    ...times,
+    ...(calls ? [seen('the workload', calls)] : []),
+    seen('with a connection for each call', fresh),
+    seen('with connections idle for up to 4 s', slow),
+    ...Object.entries(calls?.complaints ?? {}).map(([what, count]) => `  ${count} × ${what}`),
   ]
 }
 
@@ -118,6 +159,7 @@ function reportOf(result: ChaosResult, seed: number): object {
     acknowledged: accepted,
     without_an_answer: unknown,
     frozen: result.frozen,
+    ...(result.rolled && { failed_calls: failedCalls(result), calls: result.calls, rolled: result.rolled }),
     provider: books,
     what_was_lost: lost,
     what_was_doubled: doubled,

@@ -6,6 +6,7 @@ import { seededRandom } from 'dure/runtime'
 import type { Child } from './child.ts'
 import type { Processes } from './processes.ts'
 import { createSplitStorm, type SplitEvent } from './split-storm.ts'
+import { createWaits } from './waits.ts'
 
 const NAMES = ['broker', 'cart', 'doors']
 
@@ -32,6 +33,7 @@ function rig(lost?: string) {
   let running = true
   const marketplace: Child = {
     running: () => running,
+    signal: () => {},
     lastWords: () => 'nothing of use',
     start: async () => {
       running = true
@@ -54,7 +56,7 @@ function storm(parts: ReturnType<typeof rig>, kills: number, events: SplitEvent[
   return createSplitStorm({
     ...parts,
     ...{ kills, seconds: 0.05, freeze: false },
-    waits: { begin: () => {}, end: () => ({ requests: 0, failed: 0, longest: 0 }) },
+    waits: createWaits(),
     random: seededRandom(1),
     finished: () => (finished += 10),
     signal: new AbortController().signal,

@@ -8,6 +8,7 @@ function fakeChild(history: string[], name: string): Child {
   let running = true
   return {
     running: () => running,
+    signal: () => {},
     lastWords: () => 'out of memory',
     start: async () => {
       assert.ok(!running, `${name} is started when it is down`)

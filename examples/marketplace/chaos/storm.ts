@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from 'dure/runtime'
 import { ChildError, type Child } from './child.ts'
+import type { Visited } from './visitors.ts'
 
 export type StormOptions = {
   readonly marketplace: Child
@@ -31,6 +32,8 @@ export type StormResult = {
   readonly restarts: readonly number[]
   /** Of a storm that freezes. */
   readonly frozen?: readonly Frozen[]
+  /** Of one that replaces. */
+  readonly rolled?: Rolled
 }
 
 /** What clients saw while one process stood still. */
@@ -42,6 +45,15 @@ export type Frozen = {
   /** Milliseconds. */
   readonly longest: number
 }
+
+/** What replacing every process under load has shown. */
+export type Rolled = Visited & {
+  readonly rounds: number
+  /** Every replacement, in order, with the milliseconds from its beginning until the old process had ended. */
+  readonly replaced: readonly Replaced[]
+}
+
+export type Replaced = { readonly name: string; readonly ms: number }
 
 /** As many transactions as show that a restarted marketplace is at work again. */
 const UNDER_LOAD = 10

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DoorClient, Reply } from '../workload/door.ts'
-import { watchedDoor } from './waits.ts'
+import { createWaits } from './waits.ts'
 
 function rig() {
   const answers: ((reply: Reply) => void)[] = []
   const plain = { url: 'http://x', send: () => new Promise<Reply>((resolve) => answers.push(resolve)) } as unknown as DoorClient
-  return { ...watchedDoor(plain), answers }
+  const waits = createWaits()
+  return { door: waits.watch(plain), waits, answers }
 }
 
 test('what a failing process says is no answer; what a working one says is', async () => {

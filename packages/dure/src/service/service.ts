@@ -21,6 +21,7 @@ export type {
 } from './definition.ts'
 export { SystemError } from './errors.ts'
 export { groupsOf, type Group, type Placement } from './placement.ts'
+export { socketsOf } from './sockets.ts'
 export { start, type StartOptions } from './start.ts'
 export { system } from './system.ts'
 export type {
@@ -32,6 +33,7 @@ export type {
   Running,
   ServiceHealth,
   ServiceStatus,
+  StopOptions,
   System,
   SystemOptions,
   SystemStatus,

@@ -27,6 +27,8 @@ export type StartOptions = {
    * `broker`, `doors`. Default: everything, with nobody else.
    */
   readonly part?: readonly string[]
+  /** Listening sockets that a supervisor holds for this process, by the name of their door (`Supervised.sockets`). */
+  readonly sockets?: ReadonlyMap<string, number> | undefined
 }
 
 /**
@@ -36,9 +38,9 @@ export type StartOptions = {
 export async function start(system: System, options: StartOptions): Promise<Running> {
   const runtime = options.runtime ?? realRuntime()
   const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
-  const { directory } = options
+  const { directory, sockets } = options
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
-  const world: World = { directory, runtime, log, telemetry }
+  const world: World = { directory, runtime, log, telemetry, sockets }
   const undo = createUndo(log)
   if (telemetry !== undefined) undo.add('telemetry', telemetry.stop)
   try {
@@ -85,7 +87,7 @@ async function startAll(system: System, options: StartOptions, world: World, und
   for (const door of part?.doors ?? system.doors) {
     const open = await door.open(host, world)
     doors.push(open)
-    undo.add(`door "${door.name}"`, () => open.close())
+    undo.add(`door "${door.name}"`, (how) => open.close(how))
   }
   log.debug('System is ready', { services: units.length })
   const deadLetters: Running['deadLetters'] = (service) =>

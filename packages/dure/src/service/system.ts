@@ -1,7 +1,7 @@
 import type { Client, Transport } from '../call/call.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
-import { embeddedRegistry, type Registry } from '../discovery/discovery.ts'
+import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
@@ -20,6 +20,8 @@ export type World = {
   readonly log: Logger
   /** Spans and metrics; undefined when the system makes none. */
   readonly telemetry?: Telemetry | undefined
+  /** Listening sockets that this process was handed, as file descriptors by the name of the door that is to work on them. */
+  readonly sockets?: ReadonlyMap<string, number> | undefined
 }
 
 /** One way to serve a port, made when the system starts. */
@@ -69,7 +71,10 @@ export function system(name: string, options: SystemOptions): System {
 /** A way in from outside, opened when every service is ready and closed before any stops. */
 export type Door = {
   readonly name: string
+  /** Works on the socket that the world has for it, if there is one, rather than on one of its own. */
   readonly open: (host: DoorHost, world: World) => Promise<OpenDoor>
+  /** Where it would listen for a system in this directory. A door that says so, and takes such a socket, can be handed over. */
+  readonly listens?: (directory: string) => Address
 }
 
 /** What a door may use: the contracts there are, and a way to call them. */
@@ -85,7 +90,14 @@ export type OpenDoor = {
   /** Where it can be reached, when it has an address. */
   readonly url: string | undefined
   /** Takes nothing new, answers what is under way, closes. */
-  readonly close: () => Promise<void>
+  readonly close: (options?: StopOptions) => Promise<void>
+}
+
+export type StopOptions = {
+  /** All other processes of the system stop as well, so who hosts the broker leaves last. */
+  readonly everything?: boolean
+  /** Another process takes its place: who is connected is answered until the connection can be ended without harm. */
+  readonly replaced?: boolean
 }
 
 /** A system that runs. */
@@ -94,11 +106,8 @@ export type Running = DoorHost & {
   readonly transport: Transport
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
-  /**
-   * Drains and stops everything here, last started first. Idempotent. `everything`: all other processes of the system
-   * stop as well, so who hosts the broker leaves last.
-   */
-  readonly stop: (options?: { readonly everything?: boolean }) => Promise<void>
+  /** Drains and stops everything here, last started first. Idempotent. */
+  readonly stop: (options?: StopOptions) => Promise<void>
 }
 
 /** Health, with reasons (O1). */

@@ -1,22 +1,22 @@
 import type { Logger } from '../telemetry/telemetry.ts'
+import type { StopOptions } from './system.ts'
 
-/** `everything`: not only this process stops, but all of the system. */
-type Step = (everything: boolean) => Promise<void> | void
+type Step = (options: StopOptions) => Promise<void> | void
 
 /** What has been started, and how to stop it again. */
 export type Undo = {
   readonly add: (what: string, step: Step) => void
   /** Takes back every step, last first; one that fails does not keep the others from happening. */
-  readonly all: (options?: { readonly everything?: boolean }) => Promise<void>
+  readonly all: (options?: StopOptions) => Promise<void>
 }
 
 export function createUndo(log: Logger): Undo {
   const steps: { what: string; step: Step }[] = []
   let running: Promise<void> | undefined
-  const run = async (everything: boolean): Promise<void> => {
+  const run = async (options: StopOptions): Promise<void> => {
     for (let next = steps.pop(); next !== undefined; next = steps.pop()) {
       try {
-        await next.step(everything)
+        await next.step(options)
       } catch (error) {
         log.error(`Could not stop ${next.what} cleanly`, { error })
       }
@@ -24,6 +24,6 @@ export function createUndo(log: Logger): Undo {
   }
   return {
     add: (what, step) => void steps.push({ what, step }),
-    all: ({ everything = false } = {}) => (running ??= run(everything)),
+    all: (options = {}) => (running ??= run(options)),
   }
 }

@@ -18,6 +18,11 @@ export type Limits = {
   readonly deadline: number
   /** How long `close` waits for answers that are under way. Default 10,000. */
   readonly drain: number
+  /**
+   * How long a door whose place another process takes keeps idle connections: what still comes on them is answered, and ends
+   * them. Default 5,000.
+   */
+  readonly handover: number
   /** A silent stream sends an empty line this often, so that a dead reader is noticed. Default 15,000. */
   readonly heartbeat: number
 }
@@ -32,6 +37,7 @@ export const LIMITS: Limits = Object.freeze({
   requests: 1_000,
   deadline: 60_000,
   drain: 10_000,
+  handover: 5_000,
   heartbeat: 15_000,
 })
 

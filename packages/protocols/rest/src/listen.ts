@@ -1,14 +1,16 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyListenOptions } from 'fastify'
 
 export type Address = { readonly host: string; readonly port: number }
 
 /**
- * Starts to listen, and says where.
+ * Starts to listen, on the socket that was handed to this process if there is one, and says where.
  * @throws {Error} that says what stood in the way and what to do
  */
-export async function listen(app: FastifyInstance, address: Address): Promise<string> {
+export async function listen(app: FastifyInstance, address: Address, handed?: number): Promise<string> {
   try {
-    return await app.listen({ host: address.host, port: address.port })
+    // Node takes a file descriptor here; Fastify hands on what it does not know.
+    const options: FastifyListenOptions & { fd?: number } = handed === undefined ? { ...address } : { host: '', fd: handed }
+    return await app.listen(options)
   } catch (cause) {
     await app.close()
     throw new Error(`Cannot listen on ${address.host}:${address.port}: ${reason(cause)}`, { cause })

@@ -1,8 +1,9 @@
 /** The REST door: every operation with an HTTP mapping, served, documented and bounded. */
 import type { AnyContract, AnyOperation } from 'dure/contract'
-import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
+import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
 import type { CallOptions } from 'dure/call'
 import type { FastifyInstance } from 'fastify'
+import { letGo } from './handover.ts'
 import { LIMITS, limitsOf } from './limits.ts'
 import type { Limits } from './limits.ts'
 import { listen } from './listen.ts'
@@ -48,6 +49,7 @@ export function rest(options: RestOptions = {}): RestDoor {
     name: options.name ?? 'rest',
     at: (address) => rest({ ...options, ...address }),
     open: (host, world) => open(host, world, limits, options),
+    listens: () => ({ kind: 'tcp', ...addressOf(options) }),
   }
 }
 
@@ -62,9 +64,13 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
     pages: options.pages ?? '',
   })
   await options.extend?.(app)
-  const url = await listen(app, { host: options.host ?? '127.0.0.1', port: options.port ?? portOfEnvironment() ?? 8080 })
+  const url = await listen(app, addressOf(options), world.sockets?.get(state.door))
   let closed: Promise<void> | undefined
-  return { url, close: () => (closed ??= close(app, state)) }
+  return { url, close: (how = {}) => (closed ??= close(app, state, how)) }
+}
+
+function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: RestOptions): Address {
+  return { host, port }
 }
 
 function servedBy(host: DoorHost, contract: AnyContract): Served[] {
@@ -74,9 +80,12 @@ function servedBy(host: DoorHost, contract: AnyContract): Served[] {
   )
 }
 
-async function close(app: FastifyInstance, state: DoorState): Promise<void> {
+async function close(app: FastifyInstance, state: DoorState, { replaced = false }: StopOptions): Promise<void> {
   state.closing = true
+  // No more connections, before the streams end: who opens one again is to find the other process.
+  const gone = replaced ? letGo(app.server, state) : undefined
   for (const end of state.streams) end()
+  await gone
   // Answers under way end their connections themselves; what is left after the wait is cut.
   const timer = state.world.runtime.timers.after(state.limits.drain, () => app.server.closeAllConnections())
   try {

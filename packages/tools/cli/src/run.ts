@@ -49,7 +49,12 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const log = pretty ? consoleLogger({ now: clock.now, write, color: shell.color }) : undefined
   const running = await begin(
     { ...system, doors },
-    { directory, ...(log === undefined ? {} : { log }), ...(part === undefined ? {} : { part }) },
+    {
+      directory,
+      sockets: shell.supervised?.sockets,
+      ...(log === undefined ? {} : { log }),
+      ...(part === undefined ? {} : { part }),
+    },
   )
   const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
@@ -61,16 +66,13 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
 
   const reason = await shell.stopped()
   log?.info('Stopping: finishing what is under way', { reason })
-  await running.stop({ everything: reason === ALONE })
+  await running.stop(shell.supervised?.manner())
   if (pretty) log?.info('Stopped')
   else
     write(
       `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: 'info', message: 'Stopped', system: system.name, reason })}\n`,
     )
 }
-
-/** Then nobody stops the processes of a split system in order. */
-const ALONE = 'its supervisor is gone'
 
 async function begin(system: System, options: Parameters<typeof start>[1]): Promise<Running> {
   try {
@@ -117,7 +119,7 @@ type Movable = Door & { readonly at: (address: { readonly port: number }) => Doo
 const movable = (door: Door): door is Movable => typeof (door as Partial<Movable>).at === 'function'
 
 /** Opens doors at other ports than their system says. */
-function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {
+export function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {
   let moved = doors
   const candidates = doors.filter(movable)
   for (const { door: name, port } of ports) {

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
-import { groupsOf, type Group } from 'dure/service'
+import { groupsOf, socketsOf, type Group } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { consoleLogger } from './log.ts'
-import { portWords, welcome, withControl, type RunOptions, type Url } from './run.ts'
+import { moveDoors, portWords, welcome, withControl, type RunOptions, type Url } from './run.ts'
 import { CliError, paint, print } from './shell.ts'
 import type { Shell } from './shell.ts'
 
@@ -20,17 +20,26 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
-  const groups = groupsOf({ ...system, doors: withControl(system.doors) })
+  const doors = withControl(moveDoors(system.doors, options.ports))
+  const groups = groupsOf({ ...system, doors })
   const voice = voiceOf(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
   const width = Math.max(...groups.map(({ name }) => name.length))
   const supervisor = await begin({
     directory,
     runtime: realRuntime(),
-    processes: groups.map(({ name, members }) => ({
-      name,
-      program: [BIN, 'start', file, ...members, ...words, ...(members.includes('doors') ? portWords(options.ports) : [])],
+    processes: groups.map((group) => ({
+      name: group.name,
+      program: [
+        BIN,
+        'start',
+        file,
+        ...group.members,
+        ...words,
+        ...(group.members.includes('doors') ? portWords(options.ports) : []),
+      ],
       cwd: shell.cwd,
+      ...socketsOf(group, { doors, directory }),
     })),
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
     onEvent: voice.event,
@@ -89,6 +98,10 @@ function voiceOf(shell: Shell, log: RunOptions['log'], system: string): Voice {
         return say('info', 'Process is back', { process: what.name, afterMs: Math.round(what.ms) })
       case 'silent':
         return say('warn', 'Process shows no sign of life and is killed', { process: what.name })
+      case 'replaced':
+        return say('info', 'Process is replaced', { process: what.name, afterMs: Math.round(what.ms) })
+      case 'not held':
+        return say('warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name })
     }
   }
   return { say, event }

@@ -117,8 +117,8 @@ async function announce(
 ): Promise<void> {
   const { registry, undo, runtime, patience, listener, leave } = options
   const registrations: Registration[] = []
-  undo.add('registration', async (everything) => {
-    if (everything && leave !== undefined) await othersGone(options)
+  undo.add('registration', async ({ everything }) => {
+    if (everything === true && leave !== undefined) await othersGone(options)
     for (const registration of registrations) await registration.stop()
     await runtime.timers.sleep(GRACE)
     await leave?.()

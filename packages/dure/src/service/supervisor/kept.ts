@@ -1,5 +1,6 @@
 import type { Timer } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
+import type { Held } from './held.ts'
 import { launch, type Launched } from './launch.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
 
@@ -21,9 +22,18 @@ export type Kept = {
 /** Milliseconds a process must have been ready for its next fall to count as a first one. */
 const STABLE = 10_000
 
-export function createKept(options: SupervisorOptions & { readonly process: ProcessOptions; readonly onPid: () => void }): Kept {
-  const { process: what, runtime, onPid, onEvent, readiness = 60_000, backoff = { first: 100, most: 10_000 } } = options
+export function createKept(
+  options: SupervisorOptions & {
+    readonly process: ProcessOptions
+    /** The sockets it listens on; undefined when it has none, or they cannot be held. */
+    readonly held: Held | undefined
+    readonly onPid: () => void
+  },
+): Kept {
+  const { process: what, held, runtime, onPid, onEvent, readiness = 60_000, backoff = { first: 100, most: 10_000 } } = options
   const { name } = what
+  // Two of it can listen at the same time only on a socket that belongs to neither.
+  const overlaps = what.overlaps === true && (held !== undefined || (what.sockets ?? []).length === 0)
   const { clock, timers, random } = runtime
   let current: Launched | undefined
   let coming: Launched | undefined
@@ -79,26 +89,31 @@ export function createKept(options: SupervisorOptions & { readonly process: Proc
   const replaceNow = async (): Promise<void> => {
     const old = current
     if (stopping || old === undefined) return
+    const begun = clock.monotonic()
     const fresh = begin()
     coming = fresh
     onPid()
     try {
       await fresh.loaded
-      if (what.overlaps === true) {
+      if (overlaps) {
         fresh.go()
         await readyInTime(fresh)
         if (stopping) return await fresh.stop()
+        // The old one may have fallen over meanwhile, and may even have been started again.
+        const leaving = current ?? old
+        again?.cancel()
         keep(fresh)
-        await old.stop()
-        return
+        await leaving.stop({ replaced: true })
+      } else {
+        // What both would own, one must have let go first; everything else of the new one is there already.
+        if (stopping || current !== old) return fresh.kill()
+        current = undefined
+        await old.stop({ replaced: true })
+        keep(fresh)
+        fresh.go()
+        await readyInTime(fresh)
       }
-      // What both would own, one must have let go first; everything else of the new one is there already.
-      if (stopping || current !== old) return fresh.kill()
-      current = undefined
-      await old.stop()
-      keep(fresh)
-      fresh.go()
-      await readyInTime(fresh)
+      onEvent?.({ kind: 'replaced', name, ms: clock.monotonic() - begun })
     } catch (cause) {
       fresh.kill()
       throw new SupervisorError(`Cannot replace "${name}": ${(cause as Error).message}`, { cause })

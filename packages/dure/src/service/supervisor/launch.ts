@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { Held } from './held.ts'
 import { lines } from './lines.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
 
@@ -14,7 +15,7 @@ export type Launched = {
   /** Lets it begin its work. */
   readonly go: () => void
   /** Asks it to finish what is under way and end; kills it when that takes too long. */
-  readonly stop: () => Promise<void>
+  readonly stop: (options?: { readonly replaced?: boolean }) => Promise<void>
   readonly kill: () => void
 }
 
@@ -23,26 +24,33 @@ export type FromProcess =
   | { readonly dure: 'loaded' }
   | { readonly dure: 'ready'; readonly info: unknown }
   | { readonly dure: 'pulse' }
-export type ToProcess = { readonly dure: 'go' } | { readonly dure: 'stop' } | { readonly dure: 'pulse' }
+export type ToProcess =
+  | { readonly dure: 'go' }
+  | { readonly dure: 'stop'; readonly replaced: boolean }
+  | { readonly dure: 'pulse' }
 
 /** Set in the environment of every process that a supervisor starts. */
 export const SUPERVISED = 'DURE_SUPERVISOR'
+/** The names of the sockets it is handed, whose file descriptors begin after the channel's. */
+export const SOCKETS = 'DURE_SOCKETS'
+export const FIRST_SOCKET = 4
 
 const LAST_WORDS = 20
 
 export function launch(
   options: Pick<SupervisorOptions, 'onLine' | 'patience' | 'silence' | 'runtime'> & {
     readonly process: ProcessOptions
+    readonly held: Held | undefined
     readonly onSilence: () => void
   },
 ): Launched {
-  const { process: what, runtime, onLine, patience = 20_000, silence = 30_000 } = options
+  const { process: what, held, runtime, onLine, patience = 20_000, silence = 30_000 } = options
   const { clock, timers } = runtime
   const { name, program, node = process.execArgv, env, cwd } = what
   const child = spawn(process.execPath, [...node, ...program], {
     // The channel carries wishes and pulses; its end tells the process that its supervisor is gone.
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, ...env, [SUPERVISED]: String(process.pid) },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(held?.descriptors ?? [])],
+    env: { ...process.env, ...env, [SUPERVISED]: String(process.pid), [SOCKETS]: JSON.stringify(held?.names ?? []) },
     cwd,
     // Ctrl-C at a terminal goes to everybody in the group; when to stop is the supervisor's to say.
     detached: true,
@@ -103,9 +111,9 @@ export function launch(
     ended: ended.promise,
     go: () => tell({ dure: 'go' }),
     kill: () => void child.kill('SIGKILL'),
-    stop: async () => {
+    stop: async ({ replaced = false } = {}) => {
       const timer = timers.after(patience, () => void child.kill('SIGKILL'))
-      tell({ dure: 'stop' })
+      tell({ dure: 'stop', replaced })
       await ended.promise
       timer.cancel()
     },

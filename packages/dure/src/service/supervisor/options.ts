@@ -1,3 +1,4 @@
+import type { Address } from '../../discovery/discovery.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 
 export type SupervisorOptions = {
@@ -32,9 +33,20 @@ export type ProcessOptions = {
   readonly cwd?: string
   /** Two of it may run at the same time, so that a new one can be there before the old one leaves. Default false. */
   readonly overlaps?: boolean
+  /**
+   * What it listens on. The supervisor holds these addresses from the start to the end and hands them to each process of
+   * this name: while one is replaced or has fallen over, connections wait rather than being refused. Where that is not
+   * possible (`not held`) the process has to listen by itself, and two of it do not overlap.
+   */
+  readonly sockets?: readonly SocketOptions[]
 }
+
+export type SocketOptions = { readonly name: string; readonly address: Address }
 
 export type ProcessEvent =
   | { readonly kind: 'ended'; readonly name: string; readonly how: string; readonly again: number }
   | { readonly kind: 'back'; readonly name: string; readonly ms: number }
   | { readonly kind: 'silent'; readonly name: string }
+  | { readonly kind: 'replaced'; readonly name: string; readonly ms: number }
+  /** Its sockets cannot be held here: when it is replaced or falls over, connections are refused for a moment. */
+  | { readonly kind: 'not held'; readonly name: string; readonly why: string }

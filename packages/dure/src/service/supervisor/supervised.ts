@@ -1,4 +1,4 @@
-import { SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
+import { FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
 
 /** What a supervised process has to do with its supervisor. */
 export type Supervised = {
@@ -8,6 +8,10 @@ export type Supervised = {
   readonly ready: (info?: unknown) => void
   /** Resolves with the reason when it is to stop: asked to, or because its supervisor is gone. */
   readonly stopped: Promise<string>
+  /** How it is to stop, for `Running.stop`. */
+  readonly manner: () => { readonly everything: boolean; readonly replaced: boolean }
+  /** Listening sockets that the supervisor holds for it, by name: file descriptors. */
+  readonly sockets: ReadonlyMap<string, number>
   /** Lets the process end when nothing else keeps it. */
   readonly leave: () => void
 }
@@ -17,19 +21,27 @@ export function joinSupervisor(): Supervised | undefined {
   if (process.env[SUPERVISED] === undefined || process.send === undefined || !process.connected) return undefined
   const go = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<string>()
+  let manner = { everything: false, replaced: false }
+  const stop = (reason: string, how: Partial<typeof manner> = {}): void => {
+    manner = { ...manner, ...how }
+    stopped.resolve(reason)
+  }
   const say = (message: FromProcess): void => {
     if (process.connected) process.send!(message, () => {})
   }
   process.on('message', (message: ToProcess) => {
     if (message?.dure === 'go') go.resolve()
-    if (message?.dure === 'stop') stopped.resolve('asked by its supervisor')
+    if (message?.dure === 'stop') {
+      if (message.replaced) stop('another takes its place', { replaced: true })
+      else stop('asked by its supervisor')
+    }
     if (message?.dure === 'pulse') say({ dure: 'pulse' })
   })
   // Who read what this process writes may be gone with its supervisor: it still finishes what is under way.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
-  process.on('disconnect', () => stopped.resolve('its supervisor is gone'))
+  process.on('disconnect', () => stop('its supervisor is gone', { everything: true }))
   // Somebody wants this one process to stop: it does so cleanly, and its supervisor starts another.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.resolve(signal))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(signal))
   return {
     loaded: () => {
       say({ dure: 'loaded' })
@@ -37,8 +49,15 @@ export function joinSupervisor(): Supervised | undefined {
     },
     ready: (info) => say({ dure: 'ready', info }),
     stopped: stopped.promise,
+    manner: () => manner,
+    sockets: socketsHanded(),
     leave: () => {
       if (process.connected) process.disconnect!()
     },
   }
+}
+
+function socketsHanded(): ReadonlyMap<string, number> {
+  const names = JSON.parse(process.env[SOCKETS] ?? '[]') as readonly string[]
+  return new Map(names.map((name, i) => [name, FIRST_SOCKET + i]))
 }

@@ -5,10 +5,11 @@
 import { keepAlive } from '../../runtime/runtime.ts'
 import { claim, type Claim } from './claim.ts'
 import { SupervisorError } from './errors.ts'
+import { cannotHold, hold, type Held } from './held.ts'
 import { createKept, type Kept } from './kept.ts'
-import type { SupervisorOptions } from './options.ts'
+import type { ProcessOptions, SupervisorOptions } from './options.ts'
 
-export type { ProcessEvent, ProcessOptions, SupervisorOptions } from './options.ts'
+export type { ProcessEvent, ProcessOptions, SocketOptions, SupervisorOptions } from './options.ts'
 export { SupervisorError } from './errors.ts'
 export { joinSupervisor, type Supervised } from './supervised.ts'
 
@@ -24,8 +25,8 @@ export type Supervisor = {
 
 /**
  * Starts everything; resolves when all is ready. If something cannot start, what has started is stopped again.
- * @throws {SupervisorError} when another supervisor runs on the directory, a process ends instead of getting ready, or
- * the start is given up
+ * @throws {SupervisorError} when another supervisor runs on the directory, an address cannot be had, a process ends instead
+ * of getting ready, or the start is given up
  */
 export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
   const { directory, processes } = options
@@ -36,15 +37,19 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     throw error
   })
   const kept: Kept[] = []
+  const sockets: Held[] = []
   const given = givenUp(options.signal)
   const stop = async (): Promise<void> => {
     for (const one of kept.toReversed()) await one.stop()
+    for (const one of sockets) one.release()
     owned.release()
     alive.stop()
   }
   try {
     for (const each of processes) {
-      const one = createKept({ ...options, process: each, onPid: () => note(owned, kept) })
+      const held = await holdFor(each, options)
+      if (held !== undefined) sockets.push(held)
+      const one = createKept({ ...options, process: each, held, onPid: () => note(owned, kept) })
       kept.push(one)
       one.load()
     }
@@ -65,6 +70,15 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   } finally {
     given.forget()
   }
+}
+
+/** Holds what a process listens on, where that is possible. */
+async function holdFor({ name, sockets = [] }: ProcessOptions, { onEvent }: SupervisorOptions): Promise<Held | undefined> {
+  if (sockets.length === 0) return undefined
+  const why = cannotHold()
+  if (why === undefined) return await hold(sockets)
+  onEvent?.({ kind: 'not held', name, why })
+  return undefined
 }
 
 /** Rejects when the signal aborts. */

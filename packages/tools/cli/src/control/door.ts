@@ -9,6 +9,7 @@ import { listingOf } from './protocol.ts'
 import type { CallRequest } from './protocol.ts'
 import { answers, socketPath } from './socket.ts'
 
+const NAME = 'control'
 const LONGEST_BODY = 16 * 1024 * 1024
 
 /**
@@ -17,10 +18,25 @@ const LONGEST_BODY = 16 * 1024 * 1024
  * the directory.
  */
 export function control(): Door {
-  return { name: 'control', open }
+  return { name: NAME, open, listens: (directory) => ({ kind: 'unix', path: socketPath(directory) }) }
 }
 
 async function open(host: DoorHost, world: World): Promise<OpenDoor> {
+  const handed = world.sockets?.get(NAME)
+  const path = handed === undefined ? await freePath(world) : undefined
+  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
+    answer(host, world, request, response).catch((error: unknown) => {
+      if (!response.headersSent) sendJson(response, 400, { error: callFailure(error) })
+      else response.destroy()
+    })
+  })
+  server.maxConnections = 64
+  await listen(server, path ?? { fd: handed! })
+  return { url: undefined, close: () => close(server, world) }
+}
+
+/** Where this system's socket is to be, with nothing there any more. */
+async function freePath(world: World): Promise<string> {
   makeFolder(world.directory)
   const path = socketPath(world.directory)
   if (await answers(path)) {
@@ -29,15 +45,7 @@ async function open(host: DoorHost, world: World): Promise<OpenDoor> {
     )
   }
   await rm(path, { force: true })
-  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
-    answer(host, world, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendJson(response, 400, { error: callFailure(error) })
-      else response.destroy()
-    })
-  })
-  server.maxConnections = 64
-  await listen(server, path)
-  return { url: undefined, close: () => close(server, world) }
+  return path
 }
 
 async function answer(host: DoorHost, world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -75,17 +83,17 @@ async function readCall(request: IncomingMessage): Promise<CallRequest> {
 }
 
 /** The socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */
-async function listen(server: Server, path: string): Promise<void> {
+async function listen(server: Server, at: string | { readonly fd: number }): Promise<void> {
   const before = process.umask(0o177)
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(path, resolve)
+      server.listen(at, resolve)
     })
   } finally {
     process.umask(before)
   }
-  await chmod(path, 0o600)
+  if (typeof at === 'string') await chmod(at, 0o600)
 }
 
 async function close(server: Server, world: World): Promise<void> {

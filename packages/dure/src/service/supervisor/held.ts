@@ -1,0 +1,93 @@
+import { lookup } from 'node:dns/promises'
+import { existsSync, rmSync } from 'node:fs'
+// Not by name: older versions of Node do not have all of it.
+import net from 'node:net'
+import type { Address } from '../../discovery/discovery.ts'
+import { SupervisorError } from './errors.ts'
+import type { SocketOptions } from './options.ts'
+
+/**
+ * Sockets that the supervisor has bound and never takes a connection from. A process listens on them; while there is
+ * none, connections wait in the queue of the kernel, which belongs to the socket and not to the process.
+ */
+export type Held = {
+  readonly names: readonly string[]
+  /** File descriptors, in the order of the names. */
+  readonly descriptors: readonly number[]
+  readonly release: () => void
+}
+
+/** Why sockets cannot be held here; undefined when they can. */
+export function cannotHold(): string | undefined {
+  if (typeof net.BoundSocket !== 'function') return `it takes Node 26.4 or later, and this is ${process.version}`
+  if (process.platform === 'win32') return 'on Windows a process cannot hand a socket to another this way'
+  return undefined
+}
+
+/** @throws {SupervisorError} when an address cannot be had, with what to do */
+export async function hold(sockets: readonly SocketOptions[]): Promise<Held> {
+  const bound: net.BoundSocket[] = []
+  const release = (): void => {
+    for (const socket of bound.splice(0)) socket.close()
+  }
+  try {
+    for (const { address } of sockets) {
+      bound.push(address.kind === 'tcp' ? await bindPort(address) : await bindPath(address.path))
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+  return { names: sockets.map(({ name }) => name), descriptors: bound.map((socket) => socket.fd()), release }
+}
+
+async function bindPort({ host, port }: Address & { readonly kind: 'tcp' }): Promise<net.BoundSocket> {
+  try {
+    const numeric = net.isIP(host) > 0 ? host : (await lookup(host, { order: 'ipv4first' })).address
+    return new net.BoundSocket({ host: numeric, port })
+  } catch (cause) {
+    throw new SupervisorError(`Cannot listen on ${host}:${port}: ${reason(cause)}`, { cause })
+  }
+}
+
+/** A Unix socket that only its owner may open. */
+async function bindPath(path: string): Promise<net.BoundSocket> {
+  if (await answers(path)) {
+    throw new SupervisorError(
+      `Cannot listen on "${path}": another process does already; stop that one, or choose another directory`,
+    )
+  }
+  // What a killed process has left behind.
+  if (existsSync(path)) rmSync(path)
+  // It is born with its rights: a moment with others would let another user of the machine in.
+  const before = process.umask(0o177)
+  try {
+    return new BoundPath({ path })
+  } catch (cause) {
+    throw new SupervisorError(`Cannot listen on "${path}": ${(cause as Error).message}`, { cause })
+  } finally {
+    process.umask(before)
+  }
+}
+
+// Node takes a path as well; its types do not say so yet.
+const BoundPath = net.BoundSocket as unknown as new (options: { readonly path: string }) => net.BoundSocket
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+function reason(cause: unknown): string {
+  const { code, message } = cause as { code?: string; message?: string }
+  if (code === 'EADDRINUSE') return 'the port is in use; choose another with --port'
+  if (code === 'EACCES') return 'this user may not open the port; choose one from 1024 up with --port'
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address; choose another host'
+  return message ?? String(cause)
+}
