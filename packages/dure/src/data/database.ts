@@ -52,6 +52,11 @@ export type DatabaseWorld = {
   readonly directory: string
   readonly runtime: Runtime
   readonly log: Logger
+  /**
+   * Told of every file that an embedded adapter holds open. Whoever simulates the death of a process closes them, as the
+   * operating system would: what was not committed is gone, and locks are free.
+   */
+  readonly opened?: ((file: { readonly close: () => void }) => void) | undefined
 }
 
 /** What an adapter gives: a way to open one service's store. */

@@ -104,3 +104,26 @@ test('any set of deadlines fires each entry exactly once, none early', async () 
     { numRuns: 15 },
   )
 })
+
+test('one deadline far away wakes an idle process twice a second at most, and a near one that comes later is in time', async () => {
+  const world = virtualRuntime()
+  const deadlines = createDeadlines({ clock: world.clock, timers: world.timers, resolution: 10 })
+  let fired: number | undefined
+  deadlines.add(
+    entry(() => assert.fail('its hour has not come')),
+    3_600_000,
+  )
+  let wakes = 0
+  while (world.clock.monotonic() < 20_000) {
+    await world.step()
+    wakes++
+  }
+  assert.ok(wakes <= 40, `it woke ${wakes} times in 20 seconds`)
+  const at = world.clock.monotonic() + 7
+  deadlines.add(
+    entry(() => (fired = world.clock.monotonic())),
+    at,
+  )
+  await world.advance(40)
+  assert.ok(fired !== undefined && fired >= at && fired <= at + 20, `due at ${at}, fired at ${fired}`)
+})

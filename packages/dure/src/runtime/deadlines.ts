@@ -2,7 +2,8 @@ import type { Clock } from './clock.ts'
 import type { Timer, Timers } from './timers.ts'
 
 /**
- * Many deadlines, one timer: a timer wheel of doubly linked lists.
+ * Many deadlines, one timer: a timer wheel of doubly linked lists. The timer sleeps over empty slots, so that one deadline
+ * far away wakes an idle process twice a second and not a hundred times.
  *
  * Adding and removing are a few pointer writes, so a call that ends in time never pays for a timer.
  * A deadline fires at most one tick (`resolution` ms) late and never early.
@@ -29,13 +30,25 @@ export type DeadlineEntry = {
 export function createDeadlines(options: { clock: Clock; timers: Timers; resolution?: number }): Deadlines {
   const { clock, timers, resolution = 10 } = options
   const SLOTS = 1024
+  /** Empty slots that the timer sleeps over at once, at most: by how much the cursor may lag behind the clock. */
+  const FURTHEST = 64
   const slots: DeadlineEntry[] = Array.from({ length: SLOTS }, newHead)
   let count = 0
   let cursor = Math.floor(clock.monotonic() / resolution)
   let timer: Timer | undefined
+  /** The slot, counted as the cursor is, that the timer wakes for. */
+  let next = 0
 
-  const schedule = (): void => {
-    timer = timers.after(resolution, tick)
+  const schedule = (slot: number): void => {
+    next = slot
+    timer?.cancel()
+    timer = timers.after(Math.max(0, slot * resolution - clock.monotonic()), tick)
+  }
+
+  const scheduleNext = (): void => {
+    let slot = cursor + 1
+    while (slot < cursor + FURTHEST && isEmpty(slots[slot % SLOTS]!)) slot++
+    schedule(slot)
   }
 
   const tick = (): void => {
@@ -46,7 +59,7 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
     const steps = Math.min(target - cursor, SLOTS)
     for (let step = 1; step <= steps; step++) expireSlot(slots[(cursor + step) % SLOTS]!, now)
     cursor = target
-    if (count > 0) schedule()
+    if (count > 0) scheduleNext()
   }
 
   const expireSlot = (head: DeadlineEntry, now: number): void => {
@@ -67,13 +80,13 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
   }
 
   const add = (entry: DeadlineEntry, at: number): void => {
-    if (timer === undefined) {
-      cursor = Math.floor(clock.monotonic() / resolution)
-      schedule()
-    }
+    if (timer === undefined) cursor = Math.floor(clock.monotonic() / resolution)
     entry.at = at
     // One slot past the deadline's own: visiting it means the deadline is surely over.
     const slot = Math.max(Math.floor(at / resolution) + 1, cursor + 1)
+    const visit = cursor + ((slot - cursor - 1) % SLOTS) + 1
+    if (timer === undefined) schedule(Math.min(visit, cursor + FURTHEST))
+    else if (visit < next) schedule(visit)
     const head = slots[slot % SLOTS]!
     const tail = head.previous!
     entry.previous = tail
@@ -102,6 +115,10 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
       timer = undefined
     },
   }
+}
+
+function isEmpty(head: DeadlineEntry): boolean {
+  return head.following === head
 }
 
 function newHead(): DeadlineEntry {

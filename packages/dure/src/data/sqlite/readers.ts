@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DatabaseConnection, Driver, Kysely } from 'kysely'
 import { CallError } from '../../contract/contract.ts'
-import type { SqlRow, SqlValue } from '../database.ts'
+import type { DatabaseWorld, SqlRow, SqlValue } from '../database.ts'
 import { explain, primaryCode } from './errors.ts'
 import { openReader } from './file.ts'
 import { kyselyConnection, kyselyReader, kyselyTransaction, noDriver, type KyselyConnection } from './kysely.ts'
@@ -30,6 +30,7 @@ export function createReaders(options: {
   readonly service: string
   readonly schema: SchemaVersion
   readonly size: number
+  readonly opened?: DatabaseWorld['opened']
   /** The end of a flush that is under way: what was read may be on its way to the disk only then. */
   readonly durable?: () => Promise<void> | undefined
 }): Readers {
@@ -45,6 +46,7 @@ export function createReaders(options: {
 
   const open = (): Reader => {
     const db = openReader(file)
+    options.opened?.({ close: () => db.close() })
     const statements = createStatements({ db, schema })
     const reader = {
       db,

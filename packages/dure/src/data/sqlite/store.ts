@@ -21,9 +21,11 @@ export async function openStore(options: {
 }): Promise<Store> {
   const { file, service, definition, ownMigrations, world, durability, limits } = options
   const lock = takeLock(`${file.replace(/\.db$/, '')}.lock`, service)
+  world.opened?.({ close: lock.release })
   const undo: (() => void)[] = [lock.release]
   try {
     const db = openFile({ file, service })
+    world.opened?.({ close: () => db.close() })
     const flush = durability === 'power' ? createFlush(`${file}-wal`) : undefined
     undo.unshift(() => db.close())
     const schema = { value: 0 }
@@ -44,7 +46,8 @@ export async function openStore(options: {
     const deferred = db.prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%INITIALLY DEFERRED%'").get()
     if (deferred !== undefined) writer.commitEachAlone()
 
-    const readers = createReaders({ file, service, schema, size: options.readers, durable: () => flush?.pending() })
+    const { opened } = world
+    const readers = createReaders({ file, service, schema, size: options.readers, opened, durable: () => flush?.pending() })
     let stopping: Promise<void> | undefined
     const stop = async (): Promise<void> => {
       await writer.stop(readers.stop)

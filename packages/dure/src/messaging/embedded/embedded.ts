@@ -23,18 +23,26 @@ export type EmbeddedBrokerOptions = {
   readonly sweep?: number
 }
 
+/** What the broker is made of: where it keeps its file, the world, and a voice. */
+export type EmbeddedBrokerWorld = {
+  readonly directory: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** Told of every file that is held open: see `DatabaseWorld`. */
+  readonly opened?: ((file: { readonly close: () => void }) => void) | undefined
+}
+
 /**
  * The broker inside the process: one SQLite file, `broker.db`, in the system's directory. For one machine and one
  * process; beyond that another adapter takes its place and nothing else changes.
  *
  * @throws {CallError} DATA_LOSS when the file is damaged, FAILED_PRECONDITION when it is in use or cannot be written
  */
-export function embeddedBroker(
-  options: EmbeddedBrokerOptions = {},
-): (world: { readonly directory: string; readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker> {
+export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: EmbeddedBrokerWorld) => Promise<Broker> {
   const { durability = 'power', partitions = 1, pending = 10_000, sweep = 60_000 } = options
-  return async ({ directory, runtime, log }) => {
+  return async ({ directory, runtime, log, opened }) => {
     const file = openBrokerFile(directory)
+    opened?.(file)
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
     const topics = createTopics({ file, commits, runtime, partitions })
     const groups = createGroups({ file, commits, runtime, topics })
