@@ -110,7 +110,32 @@ export function createBench(options: {
 /** The first difference between two outcomes in a place that does not vary by itself. */
 export function compare(left: Outcome, right: Outcome, varying: ReadonlySet<string>): Difference | undefined {
   const [a, b] = comparable(left, right)
+  const kinds = kindsOf(a, b)
+  if (kinds !== undefined && !varying.has(placeOf(kinds.path, true))) return { ...kinds, kinds: true, left: a, right: b }
   return differenceOf(a, b, '', (path, kinds) => varying.has(placeOf(path, kinds)))
+}
+
+/** Where one ended otherwise than the other, in words. */
+function kindsOf(left: Outcome, right: Outcome): Pick<Difference, 'path' | 'what'> | undefined {
+  if (left.kind !== right.kind) return { path: '', what: `${ENDS[left.kind]} and ${ENDS[right.kind]}` }
+  if (left.kind !== 'stream' || right.kind !== 'stream') return undefined
+  const [ours, theirs] = [left.end, right.end].map((end) => (typeof end === 'string' ? end : 'failed'))
+  return ours === theirs
+    ? undefined
+    : { path: '.end', what: `a stream that was ${PAST[ours!]} and one that was ${PAST[theirs!]}` }
+}
+
+const ENDS: Readonly<Record<Outcome['kind'], string>> = {
+  answer: 'an answer',
+  failure: 'an error',
+  stream: 'a stream',
+  silence: 'silence',
+}
+const PAST: Readonly<Record<string, string>> = {
+  done: 'whole',
+  left: 'left',
+  cut: 'still going on',
+  failed: 'broken off by an error',
 }
 
 /** `.items[3].id` as `.items[].id`: what varies in one item does so in all. */

@@ -7,7 +7,7 @@ import { settler, type Copy, type CopyWorld, type Placement } from './copies.ts'
  * sockets and the registry, as in a system that is split. The parts stay in this process, which makes no difference to
  * them and a large one to how soon they have started.
  */
-export const eachAlone: Placement = { name: 'each service alone', open }
+export const eachAlone: Placement = { name: 'with each service alone', open }
 
 async function open({ system, directory, runtime, log }: CopyWorld): Promise<Copy> {
   const parts: Running[] = []

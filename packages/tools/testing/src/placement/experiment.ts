@@ -15,6 +15,9 @@ export type Calls = {
   readonly stream: (operation: string, input?: unknown, options?: CallOptions) => AsyncIterable<unknown>
   /** The same of a service that passes on what it is asked, from one hop further away. */
   readonly far: Pick<Calls, 'call' | 'stream'>
+  /** One service that tells of what it writes, and another that keeps what it hears. */
+  readonly writer: Pick<Calls, 'call'>
+  readonly reader: Pick<Calls, 'call'>
   /** Calls something that the service does not have. */
   readonly stray: () => Promise<unknown>
   /** What the service went through, of one name, once it contains `until`. */

@@ -63,7 +63,7 @@ test('hostile values come out the same over sockets and in other processes, or a
     'over a Unix socket',
     'over TCP',
     'in another process',
-    'each service in a process of its own',
+    'with each service in a process of its own',
   ])
   for (const { operation, calls, answered } of report.services[0]!.operations) {
     assert.equal(calls, 12)
@@ -85,7 +85,7 @@ test('a date that becomes a text is found and made as small as it can be', async
   ])
   assert.equal(found!.repeats, true)
   const text = describeReport(report)
-  assert.match(text, /^shop +1 difference; 40 calls, \d+ answered$/m)
+  assert.match(text, /^shop +1 difference; 4 operations, 40 calls: \d+ answers, \d+ errors$/m)
   assert.match(text, /^shop\.find differs on a broken road: Date and string at \.value\.at$/m)
   assert.match(text, /^ {2}call shop\.find: \{ id: 0, at: 1970-01-01T00:00:00\.000Z \}$/m)
   assert.match(text, /Placement changes behaviour\.$/)

@@ -4,6 +4,7 @@ import { CallError, command, contract, DeclaredError, error, query, stream, type
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 import { scramble } from './perform.ts'
+import { eventServices } from './probe-events.ts'
 
 const Declared = error('DECLARED', {
   data: z.object({ at: z.date(), big: z.bigint(), map: z.map(z.string(), z.date()), maybe: z.string().optional() }),
@@ -11,6 +12,7 @@ const Declared = error('DECLARED', {
   message: ({ big }) => `Declared with ${big}`,
 })
 const Bare = error('BARE')
+const Held = error('HELD', { data: z.object({ at: z.date(), list: z.array(z.number()) }) })
 const Undeclared = error('UNDECLARED')
 
 const name = z.string()
@@ -29,11 +31,20 @@ const definition = contract('probe', {
     note: command({ input: z.number(), output: z.number() }),
     seen: query({ output: z.array(z.string()) }),
     count: stream({
-      input: z.object({ name, to: z.number(), ms: z.number().default(0), fails: z.string().optional() }),
+      input: z.object({
+        name,
+        from: z.number().default(1),
+        to: z.number(),
+        ms: z.number().default(0),
+        fails: z.string().optional(),
+      }),
       output: z.number(),
     }),
     repeat: stream({ input: z.unknown(), output: z.unknown() }),
     silent: stream({ input: name, output: z.number() }),
+    growing: stream({ output: z.unknown() }),
+    error: query({ errors: { Held } }),
+    details: query({}),
   },
 })
 /** One hop further away: passes on what it is asked. */
@@ -114,6 +125,8 @@ export const PRODUCED: readonly string[] = Object.keys(produced)
 export function probeSystem(): System {
   const seen: string[] = []
   const held = { count: 0, list: [1], when: new Date(5), map: new Map([['k', 'v']]) }
+  const fields = { at: new Date(5), list: [1] }
+  const heldErrors = [Held(fields), new CallError('ABORTED', 'Held', { details: { at: new Date(5), list: [1] } })] as const
   const told = (text: string, signal: AbortSignal): void => {
     signal.addEventListener('abort', () => seen.push(`${text} ended: ${(signal.reason as Error).name}`), { once: true })
   }
@@ -162,10 +175,10 @@ export function probeSystem(): System {
             return n
           },
           seen: () => seen,
-          count: async function* ({ name, to, ms, fails }, { signal }) {
+          count: async function* ({ name, from, to, ms, fails }, { signal }) {
             told(name, signal)
             try {
-              for (let n = 1; n <= to; n++) {
+              for (let n = from; n <= to; n++) {
                 if (ms > 0) await sleep(ms)
                 seen.push(`${name} made ${n}`)
                 yield n
@@ -185,8 +198,27 @@ export function probeSystem(): System {
             seen.push(`${text} began`)
             await new Promise(() => {})
           },
+          growing: async function* () {
+            const list: number[] = []
+            for (let n = 1; n <= 3; n++) {
+              list.push(n)
+              yield { list }
+            }
+          },
+          error: () => {
+            const [declared] = heldErrors
+            // After it was thrown, so that only a copy can stay what it was.
+            void turn().then(() => declared.data.list.push(2))
+            throw declared
+          },
+          details: () => {
+            const [, other] = heldErrors
+            void turn().then(() => (other.details['list'] as number[]).push(2))
+            throw other
+          },
         },
       }),
+      ...eventServices(),
       service(front, {
         needs: { probe: definition },
         handlers: {

@@ -1,81 +1,11 @@
 /**
- * What no contract's inputs can ask: who sees whose changes, what is made of whatever is thrown, how calls and streams
- * end. Every probe is an experiment that comes to an observation; the law says what it must be, or at least that it is
+ * What no contract's inputs can ask: what is made of whatever is thrown, how calls and streams end, in which order. Every probe is an experiment that comes to an observation; the law says what it must be, or at least that it is
  * the same under every placement.
  */
-import { differenceOf } from './difference.ts'
-import { caught, formOf, pause, precious, readAll, SHORT, type Calls, type Known, type Probing } from './experiment.ts'
-import { scramble } from './perform.ts'
+import { caught, formOf, pause, readAll, SHORT, type Calls, type Known, type Probing } from './experiment.ts'
 import { PRODUCED, THROWN } from './probe-system.ts'
 
 export const probings: readonly Probing[] = [
-  {
-    name: 'the caller changes its input after the call',
-    must: precious(),
-    run: async ({ call }) => {
-      const input = precious()
-      const answer = call('echo', input)
-      scramble(input)
-      return await answer
-    },
-  },
-  {
-    name: 'the callee changes its input',
-    must: precious(),
-    run: async ({ call }) => {
-      const input = precious()
-      await call('spoil', input)
-      return input
-    },
-  },
-  {
-    name: 'the callee changes what it has answered',
-    must: { same: true },
-    run: async ({ call }) => {
-      const first = await call('held')
-      const before = structuredClone(first)
-      await call('held')
-      await pause(5)
-      return { same: differenceOf(first, before) === undefined }
-    },
-  },
-  {
-    name: 'the caller changes its answer',
-    must: { list: true, when: 5 },
-    run: async ({ call }) => {
-      scramble(await call('held'))
-      const { list, when } = (await call('held')) as { list: unknown[]; when: Date }
-      return { list: list.length > 0, when: when.getTime() }
-    },
-  },
-  {
-    // A stream begins when it is first read, so this is what it is asked for.
-    name: 'the caller changes its input before it reads the stream',
-    run: async ({ stream }) => {
-      const input = precious()
-      const values = stream('repeat', input)
-      scramble(input)
-      return await readAll(values)
-    },
-  },
-  {
-    name: 'a stream gives one object twice, and its reader changes the first',
-    must: { first: true, second: precious() },
-    run: async ({ stream }) => {
-      const [first, second] = ((await readAll(stream('repeat', precious()))) as { values: unknown[] }).values
-      scramble(first)
-      return { first: first !== second, second }
-    },
-  },
-  {
-    name: 'one object in two places of a value',
-    must: { same: false },
-    run: async ({ call }) => {
-      const one = { a: 1 }
-      const { left, right } = (await call('echo', { left: one, right: one })) as Record<string, unknown>
-      return { same: left === right }
-    },
-  },
   ...THROWN.flatMap((what) => [
     { name: `the handler throws ${what}`, run: ({ call }: Calls) => caught(call('refuse', what)) },
     { name: `the handler throws ${what}, at once`, run: ({ call }: Calls) => caught(call('refuse', `at once: ${what}`)) },
@@ -144,6 +74,50 @@ export const probings: readonly Probing[] = [
     name: 'a stream of a thousand values',
     must: { values: Array.from({ length: 1_000 }, (_, i) => i + 1) },
     run: ({ stream }) => readAll(stream('count', { name: 'thousand', to: 1_000 })),
+  },
+  {
+    name: 'two streams that are read in turn keep their own order',
+    must: [1, 101, 2, 102, 3, 103],
+    run: async ({ stream }) => {
+      const [low, high] = [stream('count', { name: 'low', to: 3 }), stream('count', { name: 'high', to: 103, from: 101 })]
+      const [a, b] = [low[Symbol.asyncIterator](), high[Symbol.asyncIterator]()]
+      const values: unknown[] = []
+      for (let turn = 0; turn < 3; turn++) values.push((await a.next()).value, (await b.next()).value)
+      return values
+    },
+  },
+  {
+    name: 'a reader that pauses misses nothing',
+    must: Array.from({ length: 600 }, (_, i) => i + 1),
+    run: async ({ stream }) => {
+      const values: unknown[] = []
+      for await (const value of stream('count', { name: 'paused', to: 600 })) {
+        if (values.push(value) % 150 === 0) await pause(10)
+      }
+      return values
+    },
+  },
+  {
+    name: 'a deadline ends a stream that is giving values',
+    run: async ({ stream, seen }) => {
+      const read = (await readAll(stream('count', { name: 'giving', to: 1_000_000, ms: 5 }, { timeout: SHORT }))) as {
+        values: unknown[]
+        error: unknown
+      }
+      await seen('giving', 'let go')
+      return { some: read.values.length > 0, inOrder: read.values.every((value, at) => value === at + 1), error: read.error }
+    },
+  },
+  {
+    name: 'calls go on while a stream stands still',
+    must: ['a', 'b'],
+    run: async ({ call, stream }) => {
+      const iterator = stream('count', { name: 'standing', to: 1_000_000 })[Symbol.asyncIterator]()
+      await iterator.next()
+      const answers = [await call('echo', 'a'), await call('echo', 'b')]
+      await iterator.return?.()
+      return answers
+    },
   },
   {
     name: 'a stream without values',

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
+import type { ProbeFinding } from './probes.ts'
 import type { Step } from './step.ts'
 
 /** A report as text, for a terminal `width` columns wide. Default 80. */
@@ -10,10 +11,11 @@ export function describeReport(report: PlacementReport, width: number = 80): str
   lines.push(...fold(`${system}: ${placements.join(', ')}; ${runs} calls of each operation, seed ${seed}`, width), '')
   const name = Math.max(...services.map(({ service }) => service.length), 'any contract'.length)
   for (const { service, operations } of services) {
-    const [calls, answered] = [sum(operations, (row) => row.calls), sum(operations, (row) => row.answered)]
-    const wrong = operations.flatMap((row) => row.findings).length
-    const verdict = wrong === 0 ? 'equal' : wrong === 1 ? '1 difference' : `${wrong} differences`
-    lines.push(...fold(`${service.padEnd(name)}  ${verdict}; ${calls} calls, ${answered} answered`, width, name + 2))
+    const [calls, answers] = [sum(operations, (row) => row.calls), sum(operations, (row) => row.answered)]
+    const wrong = operations.flatMap((row) => together(row.findings, likeness)).length
+    const ended = `${counted(answers, 'answer')}, ${counted(calls - answers, 'error')}`
+    const text = `${verdictOf(wrong)}; ${counted(operations.length, 'operation')}, ${counted(calls, 'call')}: ${ended}`
+    lines.push(...fold(`${service.padEnd(name)}  ${text}`, width, name + 2))
     const varying = operations.flatMap((row) => row.varying.map((path) => `${row.operation}${path}`))
     if (varying.length > 0)
       lines.push(
@@ -21,25 +23,48 @@ export function describeReport(report: PlacementReport, width: number = 80): str
       )
   }
   if (probes.asked > 0) {
-    const wrong = probes.findings.length
-    const verdict = wrong === 0 ? 'equal' : wrong === 1 ? '1 difference' : `${wrong} differences`
-    lines.push(`${'any contract'.padEnd(name)}  ${verdict}; ${probes.asked} probes`)
+    const text = `${verdictOf(together(probes.findings, probeLikeness).length)}; ${probes.asked} probes: ${PROBED}`
+    lines.push(...fold(`${'any contract'.padEnd(name)}  ${text}`, width, name + 2))
   }
   for (const { operations } of services)
-    for (const row of operations) for (const found of row.findings) lines.push('', ...describeFinding(found, width))
-  for (const { probe, placement, difference } of probes.findings) {
-    lines.push('', ...fold(`Probe "${probe}" differs ${placement}: ${difference.what}${at(difference.path)}`, width))
-    lines.push(...shown('together', difference.left, width), ...shown(placement, difference.right, width))
+    for (const row of operations)
+      for (const alike of together(row.findings, likeness)) lines.push('', ...describeFinding(alike, width))
+  for (const alike of together(probes.findings, probeLikeness)) {
+    const { probe, difference, lawful } = alike[0]!
+    const where = placesOf(alike)
+    lines.push('', ...fold(`Probe "${probe}" differs ${where}: ${difference.what}${at(difference.path)}`, width))
+    lines.push(...shown(lawful ? 'it must be' : 'together', difference.left, width), ...shown(where, difference.right, width))
   }
   lines.push('', report.ok ? 'No difference found: placement does not change behaviour.' : 'Placement changes behaviour.')
   return lines.join('\n')
 }
 
-function describeFinding(found: Finding, width: number): string[] {
-  const { service, operation, placement, difference, steps } = found
-  const lines = fold(`${service}.${operation} differs ${placement}: ${difference.what}${at(difference.path)}`, width)
+const PROBED = 'isolation, errors, deadlines, cancellation, order, streams, events'
+
+const verdictOf = (differences: number): string => (differences === 0 ? 'equal' : counted(differences, 'difference'))
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** What looks the same in several placements is told once. */
+function together<T>(findings: readonly T[], key: (finding: T) => string): readonly (readonly T[])[] {
+  return [...Map.groupBy(findings, key).values()]
+}
+
+const likeness = ({ difference, steps, other, repeats }: Finding): string =>
+  inspect([difference, steps, other, repeats], { depth: 8 })
+
+const probeLikeness = ({ probe, difference }: ProbeFinding): string => inspect([probe, difference], { depth: 8 })
+
+const listing = new Intl.ListFormat('en')
+const placesOf = (findings: readonly { readonly placement: string }[]): string =>
+  listing.format(findings.map(({ placement }) => placement))
+
+function describeFinding(alike: readonly Finding[], width: number): string[] {
+  const found = alike[0]!
+  const { service, operation, difference, steps } = found
+  const where = placesOf(alike)
+  const lines = fold(`${service}.${operation} differs ${where}: ${difference.what}${at(difference.path)}`, width)
   for (const step of steps) lines.push(...shown(`call ${step.service}.${step.operation}${mannerOf(step)}`, step.input, width))
-  lines.push(...shown('together', said(found.together), width), ...shown(placement, said(found.other), width))
+  lines.push(...shown('together', said(found.together), width), ...shown(where, said(found.other), width))
   if (!found.repeats)
     lines.push(
       ...fold(
@@ -85,9 +110,9 @@ const isEmpty = (value: unknown): boolean => typeof value === 'object' && value 
 
 function shown(label: string, value: unknown, width: number): string[] {
   const text = inspect(value, { depth: 8, breakLength: width - 6, maxArrayLength: 20, maxStringLength: 200, sorted: false })
-  const [first = '', ...rest] = text.split('\n').flatMap((line) => fold(line, width - 4))
+  const [first = '', ...rest] = text.split('\n').flatMap((line) => fold(line, width - 4, line.search(/\S/) + 2))
   if (rest.length === 0 && label.length + first.length + 4 <= width) return [`  ${label}: ${first}`]
-  return [`  ${label}:`, `    ${first}`, ...rest.map((line) => `    ${line}`)]
+  return [...fold(`${label}:`, width, 2, '  '), `    ${first}`, ...rest.map((line) => `    ${line}`)]
 }
 
 /** Breaks a line at spaces, or anywhere when there is none. */

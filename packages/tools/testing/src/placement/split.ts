@@ -13,7 +13,7 @@ import { programBeside } from './placed.ts'
  * Every service is a process of its own under a supervisor, beside one for the broker: a system as `dure start --split`
  * runs it. The caller stands where the doors would be, and reaches services through the registry.
  */
-export const split: Placement = { name: 'each service in a process of its own', open, starts: 20 }
+export const split: Placement = { name: 'with each service in a process of its own', open, starts: 20 }
 
 async function open({ system, file, directory, seed, log }: CopyWorld): Promise<Copy> {
   if (file === undefined)
