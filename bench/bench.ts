@@ -16,4 +16,6 @@ export type BenchResult = {
   readonly ratios: Readonly<Record<string, number>>
   /** What was measured, each with its unit in its name: `events_per_second`, `p99_ms`. A list holds the single runs. */
   readonly figures: Readonly<Record<string, number | readonly number[]>>
+  /** Lines for people, of at most 80 columns, that say the same more readably; not part of the JSON. */
+  readonly shown?: readonly string[]
 }

@@ -51,8 +51,8 @@ async function main(): Promise<void> {
   }
   await installPeers(folder, context.progress)
   const { bench } = (await import(`./${name}/${name}.ts`)) as { readonly bench: Bench }
-  const result = await bench(context)
-  console.log(`${name}\n${table(result)}`)
+  const { shown = [], ...result } = await bench(context)
+  console.log([name, table(result), ...shown].join('\n'))
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ bench: name, ...result }, null, 2)}\n`)
 }
 
