@@ -56,37 +56,3 @@ export function primaryCode(error: unknown): number {
   const code = (error as { errcode?: unknown } | undefined)?.errcode
   return typeof code === 'number' ? code & 0xff : 0
 }
-
-export function closed(service: string): CallError {
-  return new CallError('UNAVAILABLE', `Beginning a transaction failed: the store of service "${service}" is closed`)
-}
-
-export function ended(service: string): CallError {
-  return new CallError('ABORTED', `A transaction of service "${service}" was ended from inside, and nothing of it was kept`)
-}
-
-export function nested(service: string): CallError {
-  return new CallError(
-    'FAILED_PRECONDITION',
-    `Beginning a transaction failed: service "${service}" is inside one already, which would wait for itself. To do: use the \`tx\` you have, or begin the second after the first`,
-  )
-}
-
-export function full(service: string, limit: number): CallError {
-  return new CallError(
-    'RESOURCE_EXHAUSTED',
-    `Beginning a transaction failed: ${limit} transactions of service "${service}" are waiting already. To do: try again later, or take on less at once`,
-  )
-}
-
-export function tooLong(service: string, timeout: number, arrivals: number): CallError {
-  const cause =
-    arrivals === 0
-      ? ''
-      : `. ${arrivals} other transactions of the service were begun meanwhile: if its work waits for one of them, it waits for itself`
-  return new CallError(
-    'DEADLINE_EXCEEDED',
-    `A transaction of service "${service}" was rolled back: it took longer than ${timeout} ms${cause}. ` +
-      'To do: keep calls to other services and to the world out of it (before or after), or give it a longer `timeout`',
-  )
-}

@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DatabaseConnection, Driver, Kysely } from 'kysely'
-import { CallError } from '../../contract/contract.ts'
 import type { DatabaseWorld, SqlRow, SqlValue } from '../database.ts'
+import { noDriver } from '../kysely.ts'
+import { crowded, readClosed, readOnly, snapshotOver } from '../errors.ts'
 import { explain, primaryCode } from './errors.ts'
 import { openReader } from './file.ts'
-import { kyselyConnection, kyselyReader, kyselyTransaction, noDriver, type KyselyConnection } from './kysely.ts'
+import { kyselyConnection, sqliteKysely, type KyselyConnection } from './kysely.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
 /**
@@ -41,7 +42,7 @@ export function createReaders(options: {
   let stopped = false
 
   const guard = (): void => {
-    if (stopped) throw closed(service)
+    if (stopped) throw readClosed(service)
   }
 
   const open = (): Reader => {
@@ -62,7 +63,7 @@ export function createReaders(options: {
     if (reader !== undefined) return reader
     // One more than the pool's size: the first is shared by single statements.
     if (all.length <= size) return open()
-    if (waiters.length >= WAITING) throw crowded(service)
+    if (waiters.length >= WAITING) throw crowded(service, WAITING)
     return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
   }
 
@@ -95,7 +96,7 @@ export function createReaders(options: {
 
   const shared = open()
   return {
-    kysely: kyselyReader(shared.connection, { provideConnection }, driver),
+    kysely: sqliteKysely.reader(shared.connection, { provideConnection }, driver),
     select: async (sql, parameters = []) => {
       guard()
       try {
@@ -115,14 +116,10 @@ export function createReaders(options: {
         const { statements } = reader.connection
         const guardSnapshot = (): void => {
           guard()
-          if (over)
-            throw new CallError(
-              'FAILED_PRECONDITION',
-              'Reading from a snapshot failed: the snapshot is over. To do: await every read inside it',
-            )
+          if (over) throw snapshotOver()
         }
         const answer = await work(
-          kyselyTransaction(
+          sqliteKysely.transaction(
             kyselyConnection({
               statements,
               guard: guardSnapshot,
@@ -140,30 +137,13 @@ export function createReaders(options: {
     },
     stop: () => {
       stopped = true
-      for (const waiter of waiters.splice(0)) waiter.reject(closed(service))
+      for (const waiter of waiters.splice(0)) waiter.reject(readClosed(service))
       for (const reader of all) reader.db.close()
     },
   }
 }
 
 function explainRead(error: unknown, service: string, file: string): unknown {
-  if (primaryCode(error) === 8) {
-    return new CallError(
-      'FAILED_PRECONDITION',
-      `Writing through \`read\` failed: it only reads (service "${service}"). To do: write inside \`database.transaction\``,
-      { cause: error },
-    )
-  }
+  if (primaryCode(error) === 8) return readOnly(service, error)
   return explain(error, `Reading from the store of service "${service}"`, file)
-}
-
-function closed(service: string): CallError {
-  return new CallError('UNAVAILABLE', `Reading failed: the store of service "${service}" is closed`)
-}
-
-function crowded(service: string): CallError {
-  return new CallError(
-    'RESOURCE_EXHAUSTED',
-    `Reading failed: ${WAITING} reads of service "${service}" wait for a connection already. To do: end snapshots and streams sooner, or try again later`,
-  )
 }

@@ -3,8 +3,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Flush, Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { StoreTransaction } from '../database.ts'
-import { closed, ended, explain, full, nested, tooLong } from './errors.ts'
-import { createMember, type Member } from './member.ts'
+import { closed, ended, full, nested, tooLong } from '../errors.ts'
+import { createMember, type Member } from '../member.ts'
+import { explain } from './errors.ts'
+import { kyselyConnection, sqliteKysely } from './kysely.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
 /**
@@ -98,6 +100,20 @@ export function createWriter(options: {
     return explained
   }
 
+  const attempt = <T>(run: () => T): T => {
+    try {
+      return run()
+    } catch (error) {
+      throw explainStatement(error)
+    }
+  }
+
+  const memberParts: Parameters<typeof createMember>[0] = {
+    all: async (sql, parameters) => attempt(() => statements.all(sql, parameters)),
+    run: async (sql, parameters) => attempt(() => Number(statements.run(sql, parameters).changes)),
+    kysely: (guard) => sqliteKysely.transaction(kyselyConnection({ statements, guard, explain: explainStatement, whole: true })),
+  }
+
   const transaction: Writer['transaction'] = <T>(
     work: (tx: StoreTransaction) => Promise<T>,
     { timeout = limits.timeout }: { readonly timeout?: number } = {},
@@ -184,7 +200,7 @@ export function createWriter(options: {
   }
 
   const runMember = async (job: Job, others: boolean): Promise<Outcome> => {
-    const member = createMember({ statements, explain: explainStatement })
+    const member = createMember(memberParts)
     // The first of a group needs no savepoint to be undone: it is all there is.
     if (others) control.mark.run()
     const outcome = await execute(job, member)

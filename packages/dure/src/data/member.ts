@@ -1,10 +1,8 @@
 import type { Kysely } from 'kysely'
-import { CallError } from '../../contract/contract.ts'
-import type { StoreTransaction } from '../database.ts'
-import { kyselyConnection, kyselyTransaction } from './kysely.ts'
-import type { Statements } from './statements.ts'
+import { CallError } from '../contract/contract.ts'
+import type { SqlRow, SqlValue, StoreTransaction } from './database.ts'
 
-/** One transaction among those that share a commit: what its work is given, and what it leaves behind. */
+/** One transaction: what its work is given, and what it leaves behind. */
 export type Member = {
   readonly tx: StoreTransaction
   readonly beforeCommit: (() => Promise<void>)[]
@@ -14,11 +12,12 @@ export type Member = {
 }
 
 export function createMember(options: {
-  readonly statements: Statements
-  /** Every error of a statement passes through it. */
-  readonly explain: (error: unknown) => unknown
+  readonly all: (sql: string, parameters: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  readonly run: (sql: string, parameters: readonly SqlValue[]) => Promise<number>
+  /** Makes the transaction's Kysely, when it is first asked for. `guard` throws once the transaction is over. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly kysely: (guard: () => void) => Kysely<any>
 }): Member {
-  const { statements, explain } = options
   const beforeCommit: (() => Promise<void>)[] = []
   const onCommit: (() => void)[] = []
   let over: string | undefined
@@ -35,24 +34,15 @@ export function createMember(options: {
 
   const tx: StoreTransaction = {
     get kysely() {
-      kysely ??= kyselyTransaction(kyselyConnection({ statements, guard, explain, whole: true }))
-      return kysely
+      return (kysely ??= options.kysely(guard))
     },
     all: async (sql, parameters = []) => {
       guard()
-      try {
-        return statements.all(sql, parameters)
-      } catch (error) {
-        throw explain(error)
-      }
+      return options.all(sql, parameters)
     },
     run: async (sql, parameters = []) => {
       guard()
-      try {
-        return Number(statements.run(sql, parameters).changes)
-      } catch (error) {
-        throw explain(error)
-      }
+      return options.run(sql, parameters)
     },
     beforeCommit: (task) => {
       guard()
