@@ -22,7 +22,9 @@ type Ran = { readonly code: number; readonly stdout: string; readonly stderr: st
 
 function node(args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { cwd }, (error, stdout, stderr) =>
+    // A test inside a test would report to the outer one's parent.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+    execFile(process.execPath, args, { cwd, env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
     )
   })
@@ -68,12 +70,17 @@ test('the snippets compile', async () => {
 
 for (const name of guides) {
   test(`the snippets of ${name} run and print what they say`, async () => {
-    const files = snippetFiles(read(`docs/guides/${name}`))
+    const all = snippetFiles(read(`docs/guides/${name}`))
+    const files = all.filter(({ path }) => !path.endsWith('.test.ts'))
     const main = `for (const path of ${JSON.stringify(files.map(({ path }) => `./${path}`))}) await import(path)\n`
     writeFileSync(join(folder, name, 'run-all.mjs'), main)
     const { code, stdout, stderr } = await node(['--conditions=source', 'run-all.mjs'], join(folder, name))
     assert.ok(code === 0, stderr)
     assert.deepEqual(stdout.split('\n').filter(Boolean), promised(files))
+    for (const { path } of all.filter((file) => !files.includes(file))) {
+      const tested = await node(['--conditions=source', '--test', '--test-reporter=tap', path], join(folder, name))
+      assert.ok(tested.code === 0 && /^# pass [1-9]/m.test(tested.stdout), tested.stdout + tested.stderr)
+    }
   })
 }
 
