@@ -23,6 +23,7 @@ export {
   socketPeers,
   type ClientTls,
   type Heartbeat,
+  type ListenerStatus,
   type ListenSocketOptions,
   type ServerTls,
   type SocketLimits,

@@ -9,6 +9,8 @@ import type { Route, Target } from './transport.ts'
  */
 export type LocalTransport = {
   readonly route: (target: Target) => LocalRoute
+  /** Whether an operation of this name runs here now. */
+  readonly has: (target: Target) => boolean
   readonly add: (target: Target, endpoint: Endpoint) => void
   readonly remove: (service: string) => void
 }
@@ -31,6 +33,7 @@ export function createLocalTransport(): LocalTransport {
   }
   return {
     route: routeTo,
+    has: ({ service, operation }) => routes.get(`${service}.${operation}`)?.connected() === true,
     add: (target, endpoint) => routeTo(target).connect(endpoint),
     remove: (service) => {
       for (const [key, route] of routes) if (key.startsWith(`${service}.`)) route.connect(undefined)

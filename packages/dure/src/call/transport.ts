@@ -8,6 +8,8 @@ import type { CallContext } from './context.ts'
 export type Transport = {
   /** The way to one operation, found once per caller and operation, not once per call. */
   readonly route: (target: Target) => Route
+  /** Whether an operation of this name runs here now; a transport that cannot tell does not have it. */
+  readonly has?: (target: Target) => boolean
 }
 
 export type Target = {

@@ -48,19 +48,40 @@ function nameOf(host: string): string | undefined {
   return /^[\d.]+$|:/.test(host) ? undefined : host
 }
 
-export function makeServer(tls: ServerTls | undefined, handshake: number, onSocket: (socket: Socket) => void): Server {
+export function makeServer(
+  tls: ServerTls | undefined,
+  limits: { readonly handshake: number; readonly strangers: number },
+  onSocket: (socket: Socket) => void,
+): Server {
   if (tls === undefined) return createServer({ noDelay: true }, onSocket)
   const options: TlsOptions = {
     cert: tls.cert,
     key: tls.key,
     minVersion: 'TLSv1.2',
-    handshakeTimeout: handshake,
+    handshakeTimeout: limits.handshake,
     ...(tls.ca !== undefined && { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
   }
-  const server = createTlsServer(options, onSocket)
+  const shaking = new Map<string, Socket>()
+  const server = createTlsServer(options, (socket) => {
+    shaking.delete(endOf(socket))
+    onSocket(socket)
+  })
+  // In its handshake a connection is a stranger as well: where there are too many, the oldest goes.
+  server.on('connection', (socket: Socket) => {
+    const end = endOf(socket)
+    shaking.set(end, socket)
+    socket.on('close', () => shaking.get(end) === socket && shaking.delete(end))
+    if (shaking.size <= limits.strangers) return
+    for (const oldest of shaking.values()) return void oldest.destroy()
+  })
   // A stranger who fails the handshake is no event of ours.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return server
+}
+
+/** Unix sockets have no address; their callers are this user's own. */
+function endOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { Packr, REUSE_BUFFER_MODE, RESET_BUFFER_MODE } from 'msgpackr'
 import { wireOf, type Issue } from '../../contract/contract.ts'
+import { checkBytes } from './bytes.ts'
 import { escapeValue, isPlainText, unescapeValue } from './escape.ts'
 import { ProtocolError } from './protocol.ts'
 
@@ -65,6 +66,7 @@ const range = { start: 0, end: 0 }
  */
 export function decode(bytes: Buffer, start: number, end: number, escaped: boolean): unknown {
   if (start === end) return undefined
+  checkBytes(bytes, start, end)
   const value = unpack(bytes, start, end)
   return escaped ? unescapeValue(value) : value
 }

@@ -18,12 +18,17 @@ export class Connection {
   frameLimit: number
   /** Something has come since whoever watches last looked. */
   heard = false
+  /** Batches that the system has taken. */
+  taken = 0
   closed = false
   readonly #socket: Socket
   readonly #soon: Timers['soon']
   readonly #limits: SocketLimits
   readonly #pauses: boolean
   readonly #onClose: (reason: string) => void
+  readonly #onHold: (bytes: number) => void
+  /** Bytes that the system had not taken when last looked. */
+  #untaken = 0
   #scheduled = false
   #held = false
 
@@ -36,6 +41,8 @@ export class Connection {
     onFrame: OnFrame
     /** Told once. */
     onClose: (reason: string) => void
+    /** Told how many bytes more (or less) it holds: frames that are not whole, and what the other side does not take. */
+    onHold?: (bytes: number) => void
   }) {
     const { socket, limits } = options
     this.#socket = socket
@@ -44,7 +51,8 @@ export class Connection {
     this.#limits = limits
     this.#pauses = options.pauses
     this.#onClose = options.onClose
-    this.reader = new FrameReader({ limit: HELLO_LIMIT, onFrame: options.onFrame })
+    this.#onHold = options.onHold ?? (() => {})
+    this.reader = new FrameReader({ limit: HELLO_LIMIT, onFrame: options.onFrame, onRoom: this.#onHold })
     socket.setNoDelay(true)
     socket.on('data', this.#read)
     socket.on('drain', this.#drained)
@@ -87,8 +95,21 @@ export class Connection {
   sendNow(): void {
     if (this.closed || this.writer.length === 0) return
     const batch = this.writer.take()
-    this.#socket.write(batch, () => this.writer.release(batch))
+    this.#socket.write(batch, () => {
+      this.taken++
+      this.writer.release(batch)
+      if (this.#untaken !== 0) this.#countUntaken()
+    })
+    if (this.#socket.writableLength === 0) return
     if (this.#pauses && this.#socket.writableLength > this.#limits.outgoing) this.#socket.pause()
+    this.#countUntaken()
+  }
+
+  #countUntaken(): void {
+    const now = this.closed ? 0 : this.#socket.writableLength
+    const change = now - this.#untaken
+    this.#untaken = now
+    if (change !== 0) this.#onHold(change)
   }
 
   readonly #drained = (): void => {
@@ -118,6 +139,7 @@ export class Connection {
       this.#socket.destroySoon()
     } else this.#socket.destroy()
     this.closed = true
+    this.reader.stop()
     this.#onClose(reason)
   }
 }

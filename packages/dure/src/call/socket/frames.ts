@@ -12,12 +12,23 @@ export class FrameReader {
   /** Bytes that the next frame may have, with its length. */
   limit: number
   readonly #onFrame: OnFrame
+  readonly #onRoom: (bytes: number) => void
   #rest: Buffer | undefined = undefined
   #held = 0
+  #stopped = false
 
-  constructor(options: { limit: number; onFrame: OnFrame }) {
+  /** @param options.onRoom told how much more (or less) room is held for a frame that is not whole */
+  constructor(options: { limit: number; onFrame: OnFrame; onRoom?: (bytes: number) => void }) {
     this.limit = options.limit
     this.#onFrame = options.onFrame
+    this.#onRoom = options.onRoom ?? (() => {})
+  }
+
+  /** What comes from now on, and what has come and was not told, is nobody's. */
+  stop(): void {
+    this.#stopped = true
+    this.#rest = undefined
+    this.#held = 0
   }
 
   /** Whether a frame has begun and is not whole. */
@@ -33,13 +44,13 @@ export class FrameReader {
       if (this.#held > 0) return
     }
     const { length } = chunk
-    while (length - at >= 4) {
+    while (length - at >= 4 && !this.#stopped) {
       const size = this.#sizeAt(chunk, at)
       if (length - at < size) break
       this.#take(chunk, at, size)
       at += size
     }
-    if (at < length) this.#hold(chunk, at)
+    if (at < length && !this.#stopped) this.#append(chunk, at, length)
   }
 
   #take(bytes: Buffer, at: number, size: number): void {
@@ -71,13 +82,10 @@ export class FrameReader {
       const whole = this.#rest!
       this.#rest = undefined
       this.#held = 0
+      this.#onRoom(-whole.length)
       this.#take(whole, 0, size)
     }
     return at
-  }
-
-  #hold(chunk: Buffer, at: number): void {
-    this.#append(chunk, at, chunk.length)
   }
 
   /** Room grows with what has come, not with what a length claims. */
@@ -85,8 +93,10 @@ export class FrameReader {
     const needed = this.#held + end - start
     let rest = this.#rest
     if (rest === undefined || rest.length < needed) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(512, needed * 2))
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(Math.max(512, needed * 2), this.limit)))
       rest?.copy(grown, 0, 0, this.#held)
+      this.#onRoom(grown.length - (rest?.length ?? 0))
+      if (this.#stopped) return
       rest = grown
       this.#rest = grown
     }
@@ -97,11 +107,12 @@ export class FrameReader {
 
 const FIRST_ROOM = 16 * 1024
 /** A batch's buffer longer than this is not used again. */
-const KEPT_ROOM = 256 * 1024
+const KEPT_ROOM = 64 * 1024
+const NO_ROOM = Buffer.alloc(0)
 
 /** Gathers frames until they are sent together. */
 export class FrameWriter {
-  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_ROOM)
+  #bytes: Buffer = NO_ROOM
   #spare: Buffer | undefined = undefined
   #at = 0
   #start = 0
@@ -204,9 +215,15 @@ export class FrameWriter {
   take(): Buffer {
     const batch = this.#bytes.subarray(0, this.#at)
     this.#at = 0
-    this.#bytes = this.#spare ?? Buffer.allocUnsafeSlow(FIRST_ROOM)
+    this.#bytes = this.#spare ?? NO_ROOM
     this.#spare = undefined
     return batch
+  }
+
+  /** Lets go of the room that is kept for the next frames; nothing to do while there are some. */
+  shrink(): void {
+    this.#spare = undefined
+    if (this.#at === 0) this.#bytes = NO_ROOM
   }
 
   release(batch: Buffer): void {
@@ -216,7 +233,7 @@ export class FrameWriter {
   #room(size: number): void {
     const needed = this.#at + size
     if (needed <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2, FIRST_ROOM))
     this.#bytes.copy(grown, 0, 0, this.#at)
     this.#bytes = grown
   }

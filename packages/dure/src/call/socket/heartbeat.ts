@@ -18,11 +18,17 @@ export function startHeartbeat(options: {
   heartbeat: Heartbeat
   clock: Clock
   timers: Timers
-  onSilence: (ms: number) => void
+  /** Milliseconds that a frame may take to be whole, and that the other side may take nothing of what is sent. */
+  wholeFrame: number
+  onTrouble: (reason: string) => void
 }): { readonly stop: () => void } {
-  const { connection, heartbeat, clock, timers } = options
+  const { connection, heartbeat, clock, timers, wholeFrame, onTrouble } = options
   let silent = 0
   let last = clock.monotonic()
+  let frames = 0
+  let frameSince = last
+  let taken = 0
+  let takenAt = last
   let timer: Timer
 
   const beat = (): void => {
@@ -33,7 +39,18 @@ export function startHeartbeat(options: {
     if (connection.heard) silent = 0
     else if (!late) silent++
     connection.heard = false
-    if (silent > heartbeat.misses) return options.onSilence(silent * heartbeat.every)
+    if (silent > heartbeat.misses) return onTrouble(`the other side has been silent for ${silent * heartbeat.every} ms`)
+    const { count, partial } = connection.reader
+    if (!partial || count !== frames || late) {
+      frames = count
+      frameSince = now
+    }
+    if (connection.waiting === 0 || connection.taken !== taken || late) {
+      taken = connection.taken
+      takenAt = now
+    }
+    if (now - frameSince > wholeFrame) return onTrouble(`a frame was not whole after ${wholeFrame} ms`)
+    if (now - takenAt > wholeFrame) return onTrouble(`the other side has taken nothing of what was sent for ${wholeFrame} ms`)
     connection.writer.begin(PING, 0)
     connection.writer.end()
     connection.flush()

@@ -39,5 +39,8 @@ export function readHello(type: number, bytes: Buffer, start: number, end: numbe
   const version = body.short()
   if (version !== VERSION)
     throw new ProtocolError(`the other side speaks version ${version} of the protocol and this one version ${VERSION}`)
-  return body.int()
+  const frame = body.int()
+  if (frame < HELLO_LIMIT)
+    throw new ProtocolError(`the other side takes frames of ${frame} bytes at most, too short for any answer`)
+  return frame
 }

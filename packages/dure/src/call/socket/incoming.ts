@@ -3,10 +3,12 @@ import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { Route } from '../transport.ts'
+import { HeavyError } from './bytes.ts'
 import { decode } from './codec.ts'
 import { Connection } from './connection.ts'
 import { failureToWire, tooLong, unsendable, withoutDetails } from './failures.ts'
 import { BodyReader } from './frames.ts'
+import type { Group, Guest, Guests } from './guests.ts'
 import { readHello, writeHello, writeRefusal } from './hello.ts'
 import type { SocketLimits } from './limits.ts'
 import {
@@ -34,6 +36,7 @@ import { ServedStream } from './served-stream.ts'
 export type Listener = {
   readonly runtime: Runtime
   readonly limits: SocketLimits
+  readonly guests: Guests
   /** The way to an operation by its name on the wire (`service\noperation`). */
   readonly route: (name: string) => ServedRoute
   /** Milliseconds that a call read now may have waited unread. */
@@ -42,15 +45,30 @@ export type Listener = {
   readonly onClose: (incoming: Incoming, reason: string) => void
 }
 
-export type ServedRoute = { readonly place: string; readonly route: Route }
+export type ServedRoute = {
+  readonly place: string
+  readonly route: Route
+  /** Nothing of this name is here, for now. */
+  readonly missing?: boolean
+}
+
+/** What a name and a call under way take up beside their bytes, about. */
+const NAME_SIZE = 64
+const CALL_SIZE = 1_024
 
 type Name = { readonly text: string; route: ServedRoute | undefined }
 
 /** The callee's end of one connection: who calls, what they call things, and the calls under way. */
-export class Incoming {
+export class Incoming implements Guest {
   readonly connection: Connection
   readonly since: number
+  readonly group: Group
+  here = false
+  held = 0
+  usedAt = 0
   greeted = false
+  /** Asked to go because others needed its place, and since when. */
+  displacedAt: number | undefined = undefined
   /** The caller knows that this side is stopping, and sends no more calls. */
   left = false
   readonly #listener: Listener
@@ -66,6 +84,7 @@ export class Incoming {
   constructor(socket: Socket, listener: Listener) {
     this.#listener = listener
     this.#newId = listener.runtime.ids.next
+    this.group = listener.guests.groupOf(socket.remoteAddress)
     this.since = this.heardAt = this.frameSince = listener.runtime.clock.monotonic()
     this.connection = new Connection({
       socket,
@@ -77,6 +96,7 @@ export class Incoming {
         this.cancelAll('caller')
         listener.onClose(this, reason)
       },
+      onHold: (change) => listener.guests.hold(this, change),
     })
   }
 
@@ -90,13 +110,22 @@ export class Incoming {
     if (reason === 'caller') this.#calls.clear()
   }
 
-  /** Asks the caller to send no more calls. */
-  leave(): void {
+  close(reason: string): void {
+    this.connection.close(reason)
+  }
+
+  displace(): void {
+    this.displacedAt = this.#listener.runtime.clock.monotonic()
+    this.leave(1)
+  }
+
+  /** Asks the caller to send no more calls; `why` is 1 when it may come back. */
+  leave(why: 0 | 1 = 0): void {
     if (!this.greeted) {
       this.connection.close('this side is stopping')
       return
     }
-    this.connection.writer.begin(LEAVING, 0)
+    this.connection.writer.begin(LEAVING, why)
     this.connection.writer.end()
     this.connection.flush()
   }
@@ -122,7 +151,7 @@ export class Incoming {
         return this.connection.flush()
       case LEAVING:
         this.left = true
-        return this.#listener.onIdle()
+        return this.#idle()
       case PONG:
         return
       default:
@@ -139,6 +168,11 @@ export class Incoming {
       writeRefusal(connection.writer, reason)
       return connection.close(reason, { lastWords: true })
     }
+    const refusal = this.#listener.guests.seat(this)
+    if (refusal !== undefined) {
+      writeRefusal(connection.writer, refusal)
+      return connection.close(refusal, { lastWords: true })
+    }
     this.greeted = true
     connection.reader.limit = this.#listener.limits.frame
     writeHello(connection.writer, this.#listener.limits.frame)
@@ -150,6 +184,7 @@ export class Incoming {
     if (id !== this.#names.length + 1 || id > this.#listener.limits.names || end - start > 1_024)
       throw new ProtocolError('A name is out of order, too long or one too many')
     this.#names.push({ text: new BodyReader(bytes, start, end).text(), route: undefined })
+    this.#listener.guests.hold(this, end - start + NAME_SIZE)
   }
 
   #call(type: number, id: number, bytes: Buffer, start: number, end: number): void {
@@ -157,11 +192,14 @@ export class Incoming {
     const body = new BodyReader(bytes, start, end)
     const name = this.#names[body.short() - 1]
     if (name === undefined || this.#calls.has(id)) throw new ProtocolError('A call is to no name, or has the number of another')
-    const { place, route } = (name.route ??= this.#listener.route(name.text))
+    const served = name.route ?? this.#listener.route(name.text)
+    if (served.missing !== true) name.route = served
+    const { place, route } = served
     const caller = body.short()
     const left = body.int()
     const flags = body.byte()
     const now = runtime.clock.monotonic()
+    this.usedAt = now
     const age = this.#listener.age(now)
     if (age >= left)
       return this.#fail(
@@ -179,6 +217,7 @@ export class Incoming {
       flags,
       body,
       newId: this.#newId,
+      size: end - start + CALL_SIZE,
     })
     if (this.#calls.size >= limits.pending)
       return this.#fail(
@@ -197,9 +236,15 @@ export class Incoming {
     } catch (error) {
       return this.#fail(
         id,
-        new CallError('INVALID_ARGUMENT', `Call to ${place} was refused: its input cannot be read (${(error as Error).message})`),
+        new CallError(
+          error instanceof HeavyError ? 'RESOURCE_EXHAUSTED' : 'INVALID_ARGUMENT',
+          `Call to ${place} was refused: its input cannot be read (${(error as Error).message})`,
+        ),
       )
     }
+    this.#listener.guests.hold(this, call.size)
+    // It may have been the one that held most.
+    if (this.connection.closed) return
     if (type === CALL) {
       this.#calls.set(id, call)
       route.call(input, call).then(
@@ -277,6 +322,8 @@ export class Incoming {
     this.#over(id)
     const { connection } = this
     if (connection.closed) return
+    // Failures are short, and come even to those who are told that no more answers do; not for ever.
+    if (connection.waiting > this.#listener.limits.outgoing * 5) return connection.close('it does not take its answers')
     const { writer } = connection
     writer.begin(FAILURE, id)
     try {
@@ -292,6 +339,17 @@ export class Incoming {
   }
 
   #over(id: number): void {
-    if (this.#calls.delete(id) && this.#calls.size === 0) this.#listener.onIdle()
+    const call = this.#calls.get(id)
+    if (call === undefined) return
+    this.#calls.delete(id)
+    this.#listener.guests.hold(this, -call.size)
+    if (this.#calls.size === 0) this.#idle()
+  }
+
+  #idle(): void {
+    this.#listener.onIdle()
+    // The last answer goes first.
+    if (this.displacedAt !== undefined && this.left && this.#calls.size === 0)
+      this.#listener.runtime.timers.soon(() => this.connection.close('its place was needed', { lastWords: true }))
   }
 }

@@ -6,8 +6,18 @@ export type SocketLimits = {
   readonly pending: number
   /** Bytes waiting to be sent on one connection; beyond, no more is read from it. Default 16 MiB. */
   readonly outgoing: number
-  /** Connections of one listener; further ones are closed at once. Default 1,000. */
+  /**
+   * Connections of one listener. A further one takes the place of an idle one, of whoever has most of them, or is refused
+   * in words. Default 1,000.
+   */
   readonly connections: number
+  /** Connections that have not said who they are yet; a further one closes the oldest. Default 256. */
+  readonly strangers: number
+  /**
+   * Bytes that all connections of one listener make it hold: frames not whole, inputs of calls under way, answers not
+   * taken. Beyond, the connection that holds most is closed. Default 256 MiB.
+   */
+  readonly memory: number
   /** Names (operations, callers) one connection may introduce. Default 4,096. */
   readonly names: number
   /** Milliseconds until a new connection must have said who it is. Default 5,000. */
@@ -24,6 +34,8 @@ export function withDefaults(limits: Partial<SocketLimits> = {}): SocketLimits {
     pending: 10_000,
     outgoing: 16 * 1024 * 1024,
     connections: 1_000,
+    strangers: 256,
+    memory: 256 * 1024 * 1024,
     names: 4_096,
     handshake: 5_000,
     wholeFrame: 30_000,

@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
 import { listenOn, makeServer, textOf, type ServerTls } from './address.ts'
+import { createGuests } from './guests.ts'
 import { Incoming, type Listener, type ServedRoute } from './incoming.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
 import { watchStalls } from './stall.ts'
@@ -23,6 +24,7 @@ export type ListenSocketOptions = {
 export type SocketListener = {
   /** Where it listens. */
   readonly address: Address
+  readonly status: () => ListenerStatus
   /**
    * Takes no new connections, asks callers to go elsewhere, and resolves when they have and no call is under way: what
    * was sent before they knew is served. A caller that does not hear is not waited for.
@@ -30,6 +32,16 @@ export type SocketListener = {
   readonly drain: () => Promise<void>
   /** Ends what is under way as UNAVAILABLE and closes every connection. Idempotent. */
   readonly stop: () => Promise<void>
+}
+
+export type ListenerStatus = {
+  /** Connections, those included that have not said who they are, and those. */
+  readonly connections: number
+  readonly strangers: number
+  /** Calls under way. */
+  readonly calls: number
+  /** Bytes held for all of them: frames not whole, inputs of calls under way, answers not taken. */
+  readonly held: number
 }
 
 /** Operations that callers may have asked for, however many connections they make; those of a process are far fewer. */
@@ -63,23 +75,29 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     for (const resolve of waiting) resolve()
   }
   const stalls = watchStalls(runtime)
+  const guests = createGuests(limits)
   const listener: Listener = {
     runtime,
     limits,
+    guests,
     age: stalls.age,
     route: createRoutes(transport),
     onIdle: checkDrained,
     onClose: (incoming, reason) => {
       connections.delete(incoming)
+      guests.leave(incoming)
       log.debug('Connection closed', { reason })
       checkDrained()
     },
   }
-  const server = makeServer(options.tls, limits.handshake, (socket) => {
+  const server = makeServer(options.tls, limits, (socket) => {
     const incoming = new Incoming(socket, listener)
-    if (!incoming.connection.closed) connections.add(incoming)
+    if (incoming.connection.closed) return
+    connections.add(incoming)
+    guests.arrive(incoming)
   })
-  server.maxConnections = limits.connections
+  // Those seated, strangers before and in the TLS handshake, those asked to go: what closes has a moment to be gone.
+  server.maxConnections = limits.connections + limits.strangers * 4
   const address = await listenOn(server, options.address)
   server.on('error', (error) => log.warn('Cannot take a connection', { error }))
 
@@ -111,6 +129,14 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   log.debug('Listening for calls', { address: textOf(address) })
   return {
     address,
+    status: () => {
+      let [strangers, calls] = [0, 0]
+      for (const { greeted, size } of connections) {
+        if (!greeted) strangers++
+        calls += size
+      }
+      return { connections: connections.size, strangers, calls, held: guests.held() }
+    },
     drain: () => {
       void stopAccepting()
       for (const incoming of connections) incoming.leave()
@@ -129,13 +155,14 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
 
 /** What is wrong with a connection that nobody would otherwise notice. */
 function troubleWith(incoming: Incoming, now: number, limits: SocketLimits): string | undefined {
-  const { connection } = incoming
+  const { connection, displacedAt } = incoming
+  if (displacedAt !== undefined && incoming.size === 0 && now - displacedAt > FAREWELL) return 'its place was needed'
   // Taking what it asked for is a sign of life as well: it is not read from while much of that waits.
   const { waiting } = connection
   if (connection.heard || waiting < incoming.waiting) {
     connection.heard = false
     incoming.heardAt = now
-  }
+  } else if (waiting === 0) connection.writer.shrink()
   incoming.waiting = waiting
   if (!incoming.greeted) return now - incoming.since > limits.handshake ? 'it did not say who it is in time' : undefined
   if (now - incoming.heardAt > limits.silence) return `it has been silent for ${limits.silence} ms`
@@ -155,7 +182,9 @@ function createRoutes(transport: Transport): (name: string) => ServedRoute {
     if (served !== undefined) return served
     const [service = '', operation = ''] = name.split('\n')
     const place = `${service}.${operation}`
-    if (known.size >= MOST_ROUTES) return { place, route: nowhere(place, service) }
+    // Strangers cannot fill it up for others with names of nothing.
+    if (known.size >= MOST_ROUTES || transport.has?.({ service, operation }) === false)
+      return { place, route: nowhere(place, service), missing: true }
     served = { place, route: transport.route({ service, operation }) }
     known.set(name, served)
     return served

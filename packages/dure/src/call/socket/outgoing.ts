@@ -4,6 +4,7 @@ import { CallError } from '../../contract/contract.ts'
 import type { Clock, Deadlines } from '../../runtime/runtime.ts'
 import type { CancelReason } from '../cancellation.ts'
 import { invalidInput } from '../callee.ts'
+import { HeavyError } from './bytes.ts'
 import { decode, UnsendableError } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
@@ -29,7 +30,10 @@ import {
 export type Waiting = {
   /** `orders.place`, for messages. */
   readonly place: string
-  /** An answer, or the next value of a stream. */
+  /** What its values come in: an answer, or the next of a stream. */
+  readonly kind: typeof ANSWER | typeof ITEM
+  /** Whether a value may come now: a stream's are asked for one by one. */
+  readonly wants: () => boolean
   readonly value: (value: unknown) => void
   /** A stream is over. */
   readonly end: () => void
@@ -204,24 +208,38 @@ export class Outgoing {
   receive(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     const waiting = this.pending.get(id)
     if (waiting === undefined) return
-    if (type === END) {
-      this.pending.delete(id)
-      return waiting.end()
-    }
-    if (start === end) throw new ProtocolError('A frame ends before what it says')
-    const value = decode(bytes, start + 1, end, (bytes[start]! & ESCAPED) !== 0)
     switch (type) {
       case ANSWER:
-        this.pending.delete(id)
-        return waiting.value(value)
       case ITEM:
-        return waiting.value(value)
-      case FAILURE:
+        if (waiting.kind !== type || !waiting.wants()) throw unasked(type, waiting)
+        return this.#value(type, id, waiting, bytes, start, end)
+      case END:
+        if (waiting.kind !== ITEM) throw unasked(type, waiting)
         this.pending.delete(id)
-        return waiting.fail(failureFromWire(value))
+        return waiting.end()
+      case FAILURE: {
+        const failure = failureFromWire(read(bytes, start, end))
+        this.pending.delete(id)
+        return waiting.fail(failure)
+      }
       default:
         throw new ProtocolError(`Frames of type ${type} are not known`)
     }
+  }
+
+  #value(type: number, id: number, waiting: Waiting, bytes: Buffer, start: number, end: number): void {
+    let value: unknown
+    try {
+      value = read(bytes, start, end)
+    } catch (error) {
+      if (!(error instanceof HeavyError)) throw error
+      this.cancel(id, REASONS.indexOf('caller'))
+      return waiting.fail(
+        new CallError('RESOURCE_EXHAUSTED', `Call to ${waiting.place} failed: its answer cannot be read (${error.message})`),
+      )
+    }
+    if (type === ANSWER) this.pending.delete(id)
+    waiting.value(value)
   }
 
   /** Nothing that waits is forgotten. */
@@ -231,6 +249,15 @@ export class Outgoing {
       waiting.fail(failure(waiting.place))
     }
   }
+}
+
+function read(bytes: Buffer, start: number, end: number): unknown {
+  if (start === end) throw new ProtocolError('A frame ends before what it says')
+  return decode(bytes, start + 1, end, (bytes[start]! & ESCAPED) !== 0)
+}
+
+function unasked(type: number, { place }: Waiting): ProtocolError {
+  return new ProtocolError(`A frame of type ${type} came for a call to ${place} that had not asked for it`)
 }
 
 export function reasonCode(reason: CancelReason): number {

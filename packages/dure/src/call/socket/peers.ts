@@ -71,6 +71,7 @@ function createPeer(address: Address, settings: Settings): Peer {
     state = 'connecting'
     let greeted = false
     let leaving = false
+    let displaced = false
     let heartbeat: { readonly stop: () => void } | undefined
     const socket = openSocket(address, settings.tls, () => void socket.write(hello(limits.frame)))
     const connection = new Connection({
@@ -82,9 +83,13 @@ function createPeer(address: Address, settings: Settings): Peer {
         if (!greeted) return greet(type, bytes, start, end)
         if (type === PONG) return
         if (type === LEAVING) {
+          // Once is enough: who says it again and again would fill this side up with answers.
+          if (leaving) return
           leaving = true
+          displaced = id !== 0
           state = 'down'
-          lastReason = 'the other side is stopping'
+          lastReason = displaced ? 'the other side needed its place' : 'the other side is stopping'
+          if (displaced && outgoing.pending.size === 0) return connection.close(lastReason)
           // Said after every call that was sent: the other side knows then that no more will come.
           connection.writer.begin(LEAVING, 0)
           connection.writer.end()
@@ -96,6 +101,7 @@ function createPeer(address: Address, settings: Settings): Peer {
       onClose: (reason) => {
         patience.cancel()
         heartbeat?.stop()
+        if (displaced && outgoing.pending.size === 0 && !stopped) return void rest(reason)
         lost(outgoing, greeted, leaving, reason)
       },
     })
@@ -116,12 +122,20 @@ function createPeer(address: Address, settings: Settings): Peer {
         heartbeat: settings.heartbeat,
         clock: runtime.clock,
         timers: runtime.timers,
-        onSilence: (ms) => connection.close(`the other side has been silent for ${ms} ms`),
+        wholeFrame: limits.wholeFrame,
+        onTrouble: (reason) => connection.close(reason),
       })
       connection.release()
     }
     current = outgoing
     return outgoing
+  }
+
+  /** Who has no calls for now gives its place to others, and connects again when it has one. */
+  const rest = (reason: string): void => {
+    current = undefined
+    state = 'idle'
+    lastReason = reason
   }
 
   const lost = (outgoing: Outgoing, greeted: boolean, leaving: boolean, reason: string): void => {

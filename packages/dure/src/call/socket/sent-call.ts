@@ -4,13 +4,14 @@ import type { CancelListener, CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
 import { reasonCode, type Destination, type Outgoing, type Waiting } from './outgoing.ts'
-import { CALL } from './protocol.ts'
+import { ANSWER, CALL } from './protocol.ts'
 
 /**
  * One call sent and not answered, in one object: its node in the deadline wheel, its ear for its caller's end, and
  * whoever waits for the answer. It ends by its own clock, whatever the other side does.
  */
 export class SentCall implements DeadlineEntry, CancelListener, Waiting {
+  readonly kind: typeof ANSWER = ANSWER
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
@@ -42,6 +43,10 @@ export class SentCall implements DeadlineEntry, CancelListener, Waiting {
     this.#on = on
     this.#id = sent
     on.deadlines.add(this, call.deadline)
+  }
+
+  wants(): boolean {
+    return true
   }
 
   value(value: unknown): void {

@@ -4,7 +4,7 @@ import type { CancelListener, CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
 import { reasonCode, type Destination, type Outgoing, type Waiting } from './outgoing.ts'
-import { DONE, STREAM } from './protocol.ts'
+import { DONE, ITEM, STREAM } from './protocol.ts'
 
 type Asked = { readonly resolve: (result: IteratorResult<unknown>) => void; readonly reject: (error: Error) => void }
 
@@ -13,6 +13,7 @@ type Asked = { readonly resolve: (result: IteratorResult<unknown>) => void; read
  * advance, so a handler does as much work far away as it would nearby.
  */
 export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, CancelListener, Waiting {
+  readonly kind: typeof ITEM = ITEM
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
@@ -74,6 +75,10 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
     this.#on = on
     this.#id = sent
     on.deadlines.add(this, call.deadline)
+  }
+
+  wants(): boolean {
+    return this.#asked.length > 0
   }
 
   value(value: unknown): void {

@@ -13,6 +13,8 @@ export class ServedCall extends Cancellation implements CallContext {
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
   readonly tracestate: string | undefined
+  /** Bytes that it takes up, about. */
+  readonly size: number
 
   constructor(options: {
     now: number
@@ -21,10 +23,12 @@ export class ServedCall extends Cancellation implements CallContext {
     flags: number
     body: BodyReader
     newId: () => string
+    size: number
   }) {
     super()
     const { now, flags, body } = options
     this.sentAt = now
+    this.size = options.size
     this.deadline = now + options.left
     this.caller = options.caller
     this.correlationId = (flags & HAS_CORRELATION) !== 0 ? body.text() : options.newId()

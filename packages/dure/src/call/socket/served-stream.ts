@@ -25,6 +25,10 @@ export class ServedStream {
     this.#most = options.most
   }
 
+  get size(): number {
+    return this.#call.size
+  }
+
   more(count: number): void {
     this.#wanted = Math.min(this.#wanted + count, this.#most)
     if (!this.#pumping) void this.#pump()
