@@ -10,6 +10,7 @@ export type {
   EffectContext,
   HandlerContext,
   Handlers,
+  InboxOptions,
   Needs,
   React,
   Reaction,
@@ -51,6 +52,7 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
     database: options.database,
     handlers: options.handlers as Service['handlers'],
     reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
+    inbox: options.inbox,
     ready: options.ready as Service['ready'],
   })
 }

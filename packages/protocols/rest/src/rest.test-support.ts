@@ -7,7 +7,7 @@ import type { Client } from 'dure/call'
 import { contract, command, error, query, stream } from 'dure/contract'
 import type { AnyContract, AnyOperation } from 'dure/contract'
 import { createDeadlines, realRuntime } from 'dure/runtime'
-import type { DoorHost, Health, World } from 'dure/service'
+import type { DoorHost, Health, OpenDoor, World } from 'dure/service'
 import { z } from 'zod'
 import { rest } from './rest.ts'
 import type { RestOptions } from './rest.ts'
@@ -195,7 +195,7 @@ export async function openShop(options: RestOptions = {}): Promise<
   ReturnType<typeof testHost> & {
     url: string
     port: number
-    close: () => Promise<void>
+    close: OpenDoor['close']
     [Symbol.asyncDispose]: () => Promise<void>
   }
 > {

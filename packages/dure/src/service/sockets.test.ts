@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { socketsOf } from './sockets.ts'
+import type { Door } from './system.ts'
+
+const open: Door['open'] = async () => ({ url: undefined, close: async () => {} })
+const listening = (name: string): Door => ({
+  name,
+  open,
+  listens: (directory) => ({ kind: 'unix', path: `${directory}/${name}` }),
+})
+const silent: Door = { name: 'mail', open }
+
+const doorsOf = (members: readonly string[], doors: readonly Door[]): ReturnType<typeof socketsOf> =>
+  socketsOf({ name: members.join('+'), members }, { doors, directory: '/data' })
+
+test('doors that say where they listen are handed over, and run beside their successor', () => {
+  assert.deepEqual(doorsOf(['doors'], [listening('rest'), listening('control')]), {
+    sockets: [
+      { name: 'rest', address: { kind: 'unix', path: '/data/rest' } },
+      { name: 'control', address: { kind: 'unix', path: '/data/control' } },
+    ],
+    overlaps: true,
+  })
+})
+
+test('who shares a process with a store, or with a door that cannot be handed over, does not overlap', () => {
+  assert.deepEqual(doorsOf(['orders'], [listening('rest')]), { sockets: [], overlaps: false })
+  const names = (members: readonly string[], doors: readonly Door[]): unknown => {
+    const { sockets, overlaps } = doorsOf(members, doors)
+    return [sockets.map(({ name }) => name), overlaps]
+  }
+  assert.deepEqual(names(['orders', 'doors'], [listening('rest')]), [['rest'], false])
+  assert.deepEqual(names(['doors'], [listening('rest'), silent]), [['rest'], false])
+  assert.deepEqual(names(['doors'], [listening('rest'), listening('rest')]), [[], false])
+})
