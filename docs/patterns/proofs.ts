@@ -175,11 +175,11 @@ export const proofs: Readonly<Record<string, Proof>> = {
       en: 'at least and effectively once, order, dead letters, replay, on the embedded broker; at most once is not offered',
       ko: '내장 브로커에서 적어도 한 번, 사실상 한 번, 순서, 데드 레터, 재생. 많아야 한 번은 제공하지 않음',
     },
-    code: ['packages/dure/src/messaging/consumer.ts', 'packages/dure/src/messaging/dead-letters.ts'],
+    code: ['packages/dure/src/messaging/consumer.ts', 'packages/dure/src/messaging/dead-letters/dead-letters.ts'],
     guide: 'docs/guides/messaging.md',
     tests: [
       'packages/dure/src/messaging/consumer.test.ts',
-      'packages/dure/src/messaging/dead-letters.test.ts',
+      'packages/dure/src/messaging/dead-letters/dead-letters.test.ts',
       'packages/dure/src/messaging/crash.test.ts',
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'examples/marketplace/chaos/chaos.test.ts',

@@ -6,6 +6,8 @@ import type { StoreTransaction } from './database.ts'
  * Needs nothing but a transaction, so it can be used with any broker and without the chassis.
  */
 export type Inbox = {
+  /** Milliseconds for which a mark is kept, at least. */
+  readonly retention: number
   /**
    * Marks a message as seen by a consumer. False when it was marked before: then it had its effect, and there
    * is nothing left to do but to acknowledge it.
@@ -26,12 +28,16 @@ const [MANY, MOST] = [16, 64]
 /** Marks after which a step of tidying is taken, and the marks a step looks at. */
 const [EVERY, STEP] = [256, 512]
 
+/** Milliseconds: well beyond the seven days that topics are kept by default. */
+export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
+
 /**
- * @param options.retention milliseconds a mark is kept, at least (default 7 days; at most about half as long
- * again). Must exceed the time after which no broker brings a message a second time.
+ * @param options.retention milliseconds a mark is kept, at least (default 10 days; at most about half as long
+ * again; Infinity: for ever). Must exceed the time after which no broker brings a message a second time: a consumer
+ * compares the two when it starts.
  */
 export function createInbox(options: { readonly runtime: Runtime; readonly retention?: number }): Inbox {
-  const { runtime, retention = 7 * 24 * 60 * 60 * 1000 } = options
+  const { runtime, retention = INBOX_RETENTION } = options
   const { clock } = runtime
   let marks = 0
   /** Where the next step of tidying starts. */
@@ -42,6 +48,7 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
    * without an index on time, which would cost as much as the mark itself.
    */
   const tidy = async (tx: StoreTransaction): Promise<void> => {
+    if (retention === Infinity) return
     const [end] = await tx.all(
       `SELECT message_id, consumer FROM dure_inbox WHERE (message_id, consumer) > (?, ?) ORDER BY message_id, consumer LIMIT 1 OFFSET ${STEP - 1}`,
       from,
@@ -81,6 +88,7 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
   }
 
   return {
+    retention,
     markAll,
     mark: async (tx, consumer, messageId) => {
       if (++marks % EVERY === 0) await tidy(tx)

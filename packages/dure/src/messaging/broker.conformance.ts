@@ -218,6 +218,8 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     await subscription.stop()
     await b.publish([rig.message('a', 2), rig.message('b', 3)])
     assert.equal(await lag(), 2)
+    assert.ok((await b.keeps(topic)) > 0)
+    assert.equal(await b.keeps(`${topic}.none`), await b.keeps(topic))
   })
 
   broker('takes an empty list for nothing to do', async ({ broker: b }) => {

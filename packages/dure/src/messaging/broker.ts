@@ -29,6 +29,11 @@ export type Broker = {
   readonly dead: DeadWork
   /** What each group has still to read, and each queue (as group 'queue') has still to do: for health, metrics and waiting for quiet. */
   readonly lag: () => Promise<readonly GroupLag[]>
+  /**
+   * Milliseconds after which it brings no message of a topic a second time, because it has thrown it away; Infinity when it
+   * keeps them for ever. Of a topic that is not there yet: what it would be.
+   */
+  readonly keeps: (topic: string) => Promise<number>
   /** Moves a group's position on a topic: to an offset per partition, to a time, or to the beginning. The group must have no member. */
   readonly seek: (options: {
     group: string
@@ -90,10 +95,14 @@ export type ReceiveOptions = {
 
 /** The dead messages of queues; those of topics live beside their consumer (dead-letters.ts). */
 export type DeadWork = {
-  /** At most `limit` (default 100), oldest first. */
-  readonly list: (options: { queue: string; limit?: number }) => Promise<readonly DeadMessage[]>
+  /** At most `limit` (default 100) after a place, oldest first; fewer when they are large. */
+  readonly list: (options: { queue: string; limit?: number; after?: number }) => Promise<readonly DeadMessage[]>
+  /** How many there are, and when one of the oldest failed. */
+  readonly count: (options: { queue: string }) => Promise<DeadCount>
   /** Gives those of these message ids (all, when none are named) a fresh set of attempts; answers how many. */
   readonly retry: (options: { queue: string; ids?: readonly string[] }) => Promise<number>
+  /** Replaces the data of those of this id; they stay dead. Answers how many. */
+  readonly edit: (options: { queue: string; id: string; data: string }) => Promise<number>
   /** Takes them out for good; the reason is kept. */
   readonly discard: (options: { queue: string; ids: readonly string[]; reason: string }) => Promise<number>
 }
@@ -105,7 +114,11 @@ export type DeadMessage = {
   readonly error: string
   /** Milliseconds since the epoch. */
   readonly failedAt: number
+  /** Grows along the list. */
+  readonly place: number
 }
+
+export type DeadCount = { readonly count: number; readonly oldest: number | undefined }
 
 export type Subscription = {
   /** Takes nothing new, waits for what is in hand, commits positions, leaves the group. */
@@ -118,6 +131,8 @@ export type GroupLag = {
   readonly partition: number
   /** Messages not yet read. */
   readonly lag: number
+  /** When the first of them was published (milliseconds since the epoch), where that is known. */
+  readonly since?: number | undefined
 }
 
 /** A message as a consumer meets it. */

@@ -4,12 +4,13 @@ import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Broker, Subscription } from './broker.ts'
 import { beginLife } from './life.ts'
-import { deadLetters, type DeadLetters } from './dead-letters.ts'
+import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
 import { decoderOf } from './decode.ts'
 import { createLanes, type Effect, type Tally } from './lanes.ts'
 import { createParkedTables } from './parked-rows.ts'
 import { openParked, type Parked } from './parked.ts'
 import { createPermits, type Permits } from './permits.ts'
+import { checkRetention } from './retention.ts'
 import type { RetryPolicy } from './retry.ts'
 import { createTogether, type Together } from './together.ts'
 
@@ -51,6 +52,8 @@ export type ConsumerLimits = {
  */
 export type Consumer = {
   readonly status: () => ConsumerStatus
+  /** The same for each reaction, with the dead of queues, which are asked for at the broker. */
+  readonly readings: () => Promise<readonly ReactionReading[]>
   readonly deadLetters: DeadLetters
   /** Takes nothing new, finishes what is in hand. Idempotent. */
   readonly stop: () => Promise<void>
@@ -71,9 +74,27 @@ export type ConsumerStatus = {
   readonly reasons: readonly string[]
 }
 
+/** How one reaction stands. */
+export type ReactionReading = {
+  /** `<group>/<reaction>`. */
+  readonly consumer: string
+  readonly kind: 'topic' | 'queue'
+  readonly topic: string
+  /** Messages waiting for another try, and those waiting behind them. */
+  readonly waiting: number
+  readonly deadLetters: number
+  /** Messages that wait behind dead letters. */
+  readonly held: number
+  /** When the oldest of the dead letters failed, of events for the first time; milliseconds since the epoch. */
+  readonly oldest: number | undefined
+}
+
 const LIMITS: ConsumerLimits = { batch: 128, inHand: 1024, parked: 10_000 }
 
-/** Starts to consume: parked messages first where they were left, then what the broker has. */
+/**
+ * Starts to consume: parked messages first where they were left, then what the broker has.
+ * @throws {CallError} FAILED_PRECONDITION when the inbox would forget a message while the broker may still bring it
+ */
 export async function createConsumer(options: ConsumerOptions): Promise<Consumer> {
   const { store, runtime, group, reactions } = options
   const limits = { ...LIMITS, ...options.limits }
@@ -84,6 +105,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
       `Cannot start the consumer "${group}": two of its reactions are called "${twice}"; give one a name of its own`,
     )
 
+  await checkRetention(options)
   await createParkedTables(store)
   const life = await beginLife({ store, runtime, log: options.log, consumer: group })
   const permits = createPermits(limits.inHand)
@@ -120,7 +142,14 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
   let stopping: Promise<void> | undefined
   return {
     status: () => statusOf(running),
-    deadLetters: deadLetters({ store, runtime, changed: reload }),
+    readings: () => Promise.all(running.map((reaction) => reaction.reading())),
+    deadLetters: deadLetters({
+      store,
+      runtime,
+      broker: options.broker,
+      reactions: reactions.map(({ kind, event, name }) => ({ kind, event, consumer: `${group}/${name}` })),
+      changed: reload,
+    }),
     stop: () => (stopping ??= stopAll().then(life.endClean)),
   }
 }
@@ -130,6 +159,7 @@ type RunningReaction = {
   readonly parked: Parked | undefined
   readonly inHand: () => number
   readonly reasons: () => readonly string[]
+  readonly reading: () => Promise<ReactionReading>
   readonly stop: () => Promise<void>
 }
 
@@ -226,6 +256,11 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
       const { waiting, dead } = parked.count()
       return full && waiting + dead >= limits.parked ? [fullText(consumer, waiting + dead, limits.parked)] : []
     },
+    reading: async () => {
+      const { waiting, dead, letters, oldest } = parked.count()
+      const { name: topic } = event
+      return { consumer, kind: 'topic', topic, waiting, deadLetters: letters, held: dead - letters, oldest }
+    },
     stop: async () => {
       await subscription.stop()
       await parked.stop()
@@ -265,7 +300,17 @@ async function startQueue(options: StartReaction): Promise<RunningReaction> {
       }
     },
   })
-  return { tally, parked: undefined, inHand: () => inHand, reasons: () => [], stop: () => subscription.stop() }
+  return {
+    tally,
+    parked: undefined,
+    inHand: () => inHand,
+    reasons: () => [],
+    reading: async () => {
+      const { count, oldest } = await broker.dead.count({ queue: event.name })
+      return { consumer, kind: 'queue', topic: event.name, waiting: 0, deadLetters: count, held: 0, oldest }
+    },
+    stop: () => subscription.stop(),
+  }
 }
 
 function statusOf(running: readonly RunningReaction[]): ConsumerStatus {

@@ -119,3 +119,25 @@ test(
     }
   },
 )
+
+test('a message that ends its process three times is dead, though it had more attempts', { timeout: 120_000 }, async (t) => {
+  const directory = await directoryOf(t)
+  const before = await openBroker(directory)
+  await before.declareTopic('counted', { partitions: 1 })
+  for (const [key, n] of [
+    ['a', 0],
+    ['poison', 0],
+    ['poison', 1],
+    ['b', 0],
+  ] as const)
+    await before.publish([messageOf(Counted, key, JSON.stringify({ key, n }))])
+  await before.stop()
+  let crashes = 0
+  while (!(await runUntilKilled(child, ['patient', directory], (text) => text.includes('survived'))).includes('survived'))
+    assert.ok(++crashes < 8, 'it comes to an end')
+  const { consumer, store } = await consumeHere(t, directory, 1000)
+  await until(() => consumer.status().dead === 2)
+  const [letter] = await consumer.deadLetters.list()
+  assert.deepEqual([letter!.message.key, letter!.attempts, letter!.held], ['poison', 3, 1])
+  assert.deepEqual([...(await effectsIn(store)).keys()].toSorted(), ['a', 'b'])
+})

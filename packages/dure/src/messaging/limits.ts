@@ -19,6 +19,16 @@ export function checkMessages(messages: readonly Message[]): void {
   }
 }
 
+/** Refuses data that no message may have. @throws {CallError} INVALID_ARGUMENT */
+export function checkData(type: string, data: string): void {
+  if (data.length <= MESSAGE_LIMITS.data && data.isWellFormed()) return
+  const why =
+    data.length > MESSAGE_LIMITS.data
+      ? `they have ${data.length} characters, and ${MESSAGE_LIMITS.data} are allowed`
+      : 'they hold half a surrogate pair, which cannot be written as UTF-8'
+  throw new CallError('INVALID_ARGUMENT', `Cannot change the data of a message of "${short(type)}": ${why}`)
+}
+
 /** @throws {CallError} INVALID_ARGUMENT when it is empty, too long or not well-formed */
 export function checkName(what: 'topic' | 'queue' | 'group', name: string): void {
   if (name.length > 0 && name.length <= MESSAGE_LIMITS.name && name.isWellFormed() && !name.includes('\0')) return

@@ -1,6 +1,7 @@
 /** Telling others: events on topics, work on queues, retries, dead letters; and the embedded broker. */
 export type {
   Broker,
+  DeadCount,
   DeadMessage,
   DeadWork,
   Delivery,
@@ -13,7 +14,7 @@ export type {
   TopicOptions,
 } from './broker.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
-export { embeddedBroker, type EmbeddedBrokerOptions } from './embedded/embedded.ts'
+export { embeddedBroker, type EmbeddedBrokerOptions, type EmbeddedBrokerWorld } from './embedded/embedded.ts'
 export {
   brokerContract,
   brokerHandlers,
@@ -26,6 +27,7 @@ export {
   type RemoteBrokerOptions,
   type ServedBroker,
 } from './remote/remote.ts'
+export { partitionOf } from './partition.ts'
 export { queue } from './queue.ts'
 export {
   createConsumer,
@@ -34,7 +36,20 @@ export {
   type ConsumerOptions,
   type ConsumerReaction,
   type ConsumerStatus,
+  type ReactionReading,
 } from './consumer.ts'
-export { deadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup, type DeadLetters } from './dead-letters.ts'
+export {
+  deadLetters,
+  type AuditFilter,
+  type DeadLetter,
+  type DeadLetterChange,
+  type DeadLetterDetail,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  type DeadLetters,
+  type DeadLettersOptions,
+  type MessageHead,
+  type Page,
+} from './dead-letters/dead-letters.ts'
 export { HopelessError } from './hopeless.ts'
 export type { Received } from './lanes.ts'

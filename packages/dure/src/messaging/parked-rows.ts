@@ -1,5 +1,6 @@
 import type { Message } from '../contract/contract.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from '../data/data.ts'
+import { fingerprintOf, letterOf } from './fingerprint.ts'
 
 /**
  * Parked messages, in the service's own database. Per consumer and key the lowest sequence is the head: it is
@@ -14,6 +15,8 @@ export type ParkedRow = {
   /** Tries begun and tries that ended; a difference means that the process ended in between. */
   readonly started: number
   readonly finished: number
+  /** Tries that ended with their process. */
+  readonly crashes: number
   /** Milliseconds since the epoch. */
   readonly nextAt: number
   readonly error: string
@@ -23,24 +26,29 @@ export type ParkedRow = {
 
 export type ParkedState = 'waiting' | 'dead' | 'held'
 
+/** What may be long comes last: looking at the rest does not read it. */
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS dure_parked (
     consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, sequence BIGINT NOT NULL,
-    message_id TEXT NOT NULL, message TEXT NOT NULL, state TEXT NOT NULL,
-    started BIGINT NOT NULL, finished BIGINT NOT NULL, next_at BIGINT NOT NULL,
-    error TEXT NOT NULL, first_failure BIGINT, last_failure BIGINT,
+    message_id TEXT NOT NULL, letter TEXT NOT NULL, state TEXT NOT NULL,
+    started BIGINT NOT NULL, finished BIGINT NOT NULL, crashes BIGINT NOT NULL, next_at BIGINT NOT NULL,
+    fingerprint TEXT NOT NULL, first_failure BIGINT, last_failure BIGINT,
+    error TEXT NOT NULL, message TEXT NOT NULL,
     PRIMARY KEY (consumer, message_id)
   )`,
   'CREATE INDEX IF NOT EXISTS dure_parked_order ON dure_parked (consumer, key, sequence)',
+  "CREATE INDEX IF NOT EXISTS dure_parked_dead ON dure_parked (last_failure, letter) WHERE state = 'dead'",
   `CREATE TABLE IF NOT EXISTS dure_parked_audit (
-    at BIGINT NOT NULL, consumer TEXT NOT NULL, message_id TEXT NOT NULL, action TEXT NOT NULL,
-    reason TEXT NOT NULL, actor TEXT NOT NULL, error TEXT NOT NULL, message TEXT NOT NULL
+    at BIGINT NOT NULL, letter TEXT NOT NULL, consumer TEXT NOT NULL, topic TEXT NOT NULL, message_id TEXT NOT NULL,
+    action TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL, error TEXT NOT NULL, message TEXT NOT NULL, data TEXT
   )`,
+  'CREATE INDEX IF NOT EXISTS dure_parked_audit_at ON dure_parked_audit (at, letter)',
+  'CREATE INDEX IF NOT EXISTS dure_parked_audit_letter ON dure_parked_audit (letter)',
   'CREATE TABLE IF NOT EXISTS dure_consumers (consumer TEXT PRIMARY KEY, clean BIGINT NOT NULL, crashes BIGINT NOT NULL)',
 ]
 
 const COLUMNS =
-  'consumer, topic, key, sequence, message_id, message, state, started, finished, next_at, error, first_failure, last_failure'
+  'consumer, topic, key, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
 
 /** Makes the tables where they are not there. Idempotent. */
 export async function createParkedTables(store: Store): Promise<void> {
@@ -57,16 +65,19 @@ export async function insertParked(tx: StoreTransaction, row: ParkedRow): Promis
     row.key,
     row.sequence,
     row.message.id,
-    JSON.stringify(row.message),
+    letterOf(row.consumer, row.message.id),
     row.state,
     row.started,
     row.finished,
+    row.crashes,
     row.nextAt,
-    row.error,
+    fingerprintOf({ consumer: row.consumer, topic: row.message.type, error: row.error }),
     row.firstFailure ?? null,
     row.lastFailure ?? null,
+    row.error,
+    JSON.stringify(row.message),
   ]
-  const sql = `INSERT INTO dure_parked (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (consumer, message_id) DO NOTHING`
+  const sql = `INSERT INTO dure_parked (${COLUMNS}) VALUES (${values.map(() => '?').join(', ')}) ON CONFLICT (consumer, message_id) DO NOTHING`
   return (await tx.run(sql, values)) === 1
 }
 
@@ -82,9 +93,9 @@ export async function headOf(store: Store, consumer: string, key: string): Promi
 export async function parkedKeys(
   store: Store,
   consumer: string,
-): Promise<readonly { key: string; rows: number; state: ParkedState; nextAt: number; suspect: boolean }[]> {
+): Promise<readonly { key: string; rows: number; state: ParkedState; nextAt: number; failedAt: number; suspect: boolean }[]> {
   const rows = await store.select(
-    `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished
+    `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished, first_failure
      FROM dure_parked AS parked
      JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? GROUP BY key) AS heads
        ON heads.key = parked.key AND heads.first = parked.sequence
@@ -96,6 +107,7 @@ export async function parkedKeys(
     rows: Number(row['rows']),
     state: String(row['state']) as ParkedState,
     nextAt: Number(row['next_at']),
+    failedAt: Number(row['first_failure'] ?? 0),
     suspect: Number(row['started']) > Number(row['finished']),
   }))
 }
@@ -115,6 +127,7 @@ export function rowOf(row: SqlRow): ParkedRow {
     state: String(row['state']) as ParkedState,
     started: Number(row['started']),
     finished: Number(row['finished']),
+    crashes: Number(row['crashes']),
     nextAt: Number(row['next_at']),
     error: String(row['error']),
     firstFailure: time('first_failure'),
@@ -123,7 +136,7 @@ export function rowOf(row: SqlRow): ParkedRow {
 }
 
 /** JSON leaves out what is undefined. */
-function messageOf(text: string): Message {
+export function messageOf(text: string): Message {
   const message = JSON.parse(text) as Message
   return { ...message, causationId: message.causationId, traceparent: message.traceparent }
 }

@@ -3,6 +3,7 @@ import type { Store, StoreTransaction } from '../data/data.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { isDead, rowFor, type Arrival } from './arrival.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { errorText, headOf, insertParked, lastSequence, parkedKeys, type ParkedRow } from './parked-rows.ts'
 import { backoff, type RetryPolicy } from './retry.ts'
 
@@ -21,9 +22,20 @@ export type Parked = {
   readonly add: (arrivals: readonly Arrival[]) => Promise<void>
   /** Looks at the table again: somebody else has changed it. */
   readonly reload: () => Promise<void>
-  readonly count: () => { readonly waiting: number; readonly dead: number; readonly trying: number }
+  readonly count: () => ParkedCount
   /** Lets tries in hand end and begins none. */
   readonly stop: () => Promise<void>
+}
+
+export type ParkedCount = {
+  /** Messages waiting for another try, and those behind them. */
+  readonly waiting: number
+  /** Dead letters, and the messages held behind them. */
+  readonly dead: number
+  readonly letters: number
+  /** When the oldest of the dead letters failed first. */
+  readonly oldest: number | undefined
+  readonly trying: number
 }
 
 /** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
@@ -34,6 +46,8 @@ type Key = {
   rows: number
   reserved: number
   dead: boolean
+  /** When its head failed first; 0 when it has not. */
+  failedAt: number
   active: boolean
   queued: boolean
   suspect: boolean
@@ -68,7 +82,7 @@ export async function openParked(options: {
   const keyOf = (name: string): Key => {
     let key = keys.get(name)
     if (!key) {
-      key = { key: name, rows: 0, reserved: 0, dead: false, active: false, queued: false, suspect: false, nextAt: 0 }
+      key = { key: name, rows: 0, reserved: 0, dead: false, failedAt: 0, active: false, queued: false, suspect: false, nextAt: 0 }
       keys.set(name, key)
     }
     return key
@@ -134,6 +148,7 @@ export async function openParked(options: {
         return
       }
       key.dead = row.state === 'dead'
+      key.failedAt = row.firstFailure ?? 0
       key.nextAt = row.nextAt
       if (key.dead || row.nextAt > runtime.clock.now()) return
       if (!(await attempt(key, row))) return
@@ -163,23 +178,33 @@ export async function openParked(options: {
     } catch (error) {
       failure = { error }
     }
-    if (failure) await recordFailure(key, row, started, failure.error)
+    if (failure) await recordFailure(key, row, { started, error: failure.error })
     else key.rows--
     return failure === undefined
   }
 
-  const recordFailure = async (key: Key, row: ParkedRow, started: number, error: unknown): Promise<void> => {
+  const recordFailure = async (
+    key: Key,
+    row: ParkedRow,
+    failure: { readonly started: number; readonly error: unknown; readonly crashed?: boolean },
+  ): Promise<void> => {
+    const { started, error, crashed = false } = failure
     const now = runtime.clock.now()
-    const dead = isDead(retry, error, started)
+    const crashes = row.crashes + (crashed ? 1 : 0)
+    const dead = isDead(retry, error, started) || crashes >= retry.crashes
     const nextAt = dead ? 0 : Math.ceil(now + backoff(retry, started, runtime.random))
+    const text = errorText(error)
+    const fingerprint = fingerprintOf({ consumer, topic: row.message.type, error: text })
     await store.transaction((tx) =>
       tx.run(
-        `UPDATE dure_parked SET finished = ?, state = ?, next_at = ?, error = ?, first_failure = coalesce(first_failure, ?), last_failure = ?
+        `UPDATE dure_parked SET finished = ?, crashes = ?, state = ?, next_at = ?, error = ?, fingerprint = ?,
+           first_failure = coalesce(first_failure, ?), last_failure = ?
          WHERE consumer = ? AND message_id = ?`,
-        [started, dead ? 'dead' : 'waiting', nextAt, errorText(error), now, now, consumer, row.message.id],
+        [started, crashes, dead ? 'dead' : 'waiting', nextAt, text, fingerprint, now, now, consumer, row.message.id],
       ),
     )
     key.dead = dead
+    key.failedAt = row.firstFailure ?? now
     key.nextAt = nextAt
     report(row.message, dead, error, started)
   }
@@ -213,6 +238,7 @@ export async function openParked(options: {
       const key = keyOf(row.key)
       if (key.rows++ === 0) {
         key.dead = row.state === 'dead'
+        key.failedAt = row.firstFailure ?? 0
         key.nextAt = row.nextAt
       }
     }
@@ -226,11 +252,12 @@ export async function openParked(options: {
     if (arrivals !== before) return reload()
     const present = new Set(found.map(({ key }) => key))
     for (const key of keys.values()) if (!present.has(key.key) && !key.active) key.rows = 0
-    for (const { key: name, rows, state, nextAt } of found) {
+    for (const { key: name, rows, state, nextAt, failedAt } of found) {
       const key = keyOf(name)
       if (key.active) continue
       key.rows = rows
       key.dead = state === 'dead'
+      key.failedAt = failedAt
       key.nextAt = state === 'held' ? 0 : nextAt
       enqueue(key)
     }
@@ -248,12 +275,8 @@ export async function openParked(options: {
       const row = (await headOf(store, consumer, name))!
       const key = keyOf(name)
       key.active = true
-      await recordFailure(
-        key,
-        row,
-        row.started,
-        new Error(`The process ended during try ${row.started} of it (or while another was being tried)`),
-      )
+      const error = new Error(`The process ended during try ${row.started} of it (or while another was being tried)`)
+      await recordFailure(key, row, { started: row.started, error, crashed: true })
       key.active = false
       if (key.dead) continue
       // No pause: it is the next to be tried, alone.
@@ -277,13 +300,16 @@ export async function openParked(options: {
     add,
     reload,
     count: () => {
-      let waiting = 0
-      let dead = 0
+      let [waiting, dead, letters, oldest] = [0, 0, 0, Infinity]
       for (const key of keys.values()) {
-        if (key.dead) dead += key.rows
-        else waiting += key.rows
+        if (!key.dead || key.rows === 0) waiting += key.rows
+        else {
+          dead += key.rows
+          letters++
+          oldest = Math.min(oldest, key.failedAt)
+        }
       }
-      return { waiting, dead, trying: active }
+      return { waiting, dead, letters, oldest: oldest === Infinity ? undefined : oldest, trying: active }
     },
     stop: async () => {
       stopped = true

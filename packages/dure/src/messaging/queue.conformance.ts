@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Message } from '../contract/contract.ts'
 import { HopelessError } from './hopeless.ts'
 import { isCallError, numberOf, until, type BrokerFeatures, type Register, type Rig } from './rig.conformance.ts'
 
@@ -177,6 +178,11 @@ export function queueConformance(broker: Register, features: BrokerFeatures): vo
       assert.equal(first!.attempts, 2)
       assert.match(first!.error, /cannot do \d/)
       assert.ok(first!.failedAt > 0)
+      assert.deepEqual(await b.dead.count({ queue }), { count: 3, oldest: (await b.dead.count({ queue })).oldest })
+      assert.ok((await b.dead.count({ queue })).oldest! > 0)
+      const rest = await b.dead.list({ queue, after: first!.place })
+      assert.equal(rest.length, 2)
+      assert.ok(rest.every(({ message, place }) => place > first!.place && message.id !== first!.message.id))
       failing = false
       assert.equal(await b.dead.discard({ queue, ids: [jobs[1]!.id], reason: 'asked for by nobody' }), 1)
       assert.equal(await b.dead.retry({ queue, ids: [jobs[2]!.id] }), 1)
@@ -186,6 +192,34 @@ export function queueConformance(broker: Register, features: BrokerFeatures): vo
       await until(async () => (await waiting(rig)) === 0)
       assert.deepEqual(await b.dead.list({ queue }), [])
       assert.equal(done.includes(1), false)
+    })
+
+    broker('lets people edit the data of a dead message, which stays dead and keeps its id', async (rig) => {
+      const { broker: b, queue } = rig
+      const came: Message[] = []
+      await b.declareQueue(queue, { attempts: 1 })
+      await b.receive({
+        queue,
+        onError: () => {},
+        handle: async (message) => {
+          if (numberOf(message) === 1) throw new Error('not this one')
+          came.push(message)
+        },
+      })
+      const job = rig.job(1)
+      await b.send([job])
+      await until(async () => (await b.dead.list({ queue })).length === 1)
+      assert.equal(await b.dead.edit({ queue, id: 'none', data: job.data }), 0)
+      assert.equal(await b.dead.edit({ queue, id: job.id, data: rig.job(2).data }), 1)
+      await assert.rejects(b.dead.edit({ queue, id: job.id, data: '"\ud800"' }), (error) =>
+        isCallError(error, 'INVALID_ARGUMENT'),
+      )
+      const [dead] = await b.dead.list({ queue })
+      assert.deepEqual(dead!.message, { ...job, data: rig.job(2).data })
+      assert.equal(await b.dead.retry({ queue }), 1)
+      await until(() => came.length === 1)
+      assert.deepEqual(came[0], { ...job, data: rig.job(2).data })
+      assert.deepEqual(await b.dead.count({ queue }), { count: 0, oldest: undefined })
     })
 
     broker('buries at once what is hopeless', async (rig) => {

@@ -10,10 +10,12 @@ export type RetryPolicy = {
   readonly factor: number
   /** No pause is longer. Default 30,000. */
   readonly longest: number
+  /** Times that its process may end while an event is being tried, before it is dead whatever its attempts. Default 3. */
+  readonly crashes: number
 }
 
 export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
-  return { attempts: 8, first: 100, factor: 2, longest: 30_000, ...options }
+  return { attempts: 8, first: 100, factor: 2, longest: 30_000, crashes: 3, ...options }
 }
 
 /** Milliseconds to wait after the given number of failed tries: exponential, with full jitter in the upper half. */

@@ -99,8 +99,17 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
   readonly handlers: Handlers<C, N, Tables>
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
   readonly subscriptions?: (react: React<N, Tables>) => readonly Reaction<N, Tables>[]
+  readonly inbox?: InboxOptions
   /** Why the service is not ready, if it is not; asked by health checks. */
   readonly ready?: (context: HandlerContext<N, Tables>) => Promise<string | undefined> | string | undefined
+}
+
+export type InboxOptions = {
+  /**
+   * Milliseconds for which it is remembered which events had their effect. Must exceed the time for which the broker
+   * may bring them again (Infinity: for ever). Default: 10 days, and half as long again as their topics are kept.
+   */
+  readonly retention?: number
 }
 
 /** A service's definition: started by `start`, alone or with others. */
@@ -111,5 +120,6 @@ export type Service<C extends AnyContract = AnyContract> = {
   // Inside the chassis handlers are met by name only; their types were checked where the service was defined.
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
   readonly reactions: readonly Reaction<Needs, unknown>[]
+  readonly inbox?: InboxOptions | undefined
   readonly ready: ((context: unknown) => Promise<string | undefined> | string | undefined) | undefined
 }

@@ -1,5 +1,5 @@
 import type { CallContext } from '../call/call.ts'
-import { bindDatabase, createInbox, createOutbox } from '../data/data.ts'
+import { bindDatabase, createInbox, createOutbox, INBOX_RETENTION } from '../data/data.ts'
 import type { Database, DatabaseAdapter, Inbox, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -45,7 +45,7 @@ export async function openData(options: {
     return {
       store,
       outbox,
-      inbox: createInbox({ runtime }),
+      inbox: createInbox({ runtime, retention: await retentionOf(service, broker) }),
       idempotency,
       published: () => delivered + outbox.depth(),
       databaseFor: (call, operation) => {
@@ -64,6 +64,15 @@ export async function openData(options: {
     await store.stop()
     throw error
   }
+}
+
+/** As the service says; otherwise half as long again as the broker may bring what it reacts to. */
+async function retentionOf({ inbox, reactions }: Service, broker: Broker): Promise<number> {
+  if (inbox?.retention !== undefined) return inbox.retention
+  const kept = await Promise.all(reactions.filter(({ kind }) => kind === 'topic').map(({ event }) => broker.keeps(event.name)))
+  // For what is kept for ever there is no bound that would do: the consumer says so, and the service has to say what it wants.
+  const longest = Math.max(0, ...kept.filter(Number.isFinite))
+  return Math.max(INBOX_RETENTION, longest * 1.5)
 }
 
 /** A database whose every transaction carries the mark of the call's idempotency key. */

@@ -1,13 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { DeadMessage } from '../broker.ts'
+import type { DeadCount, DeadMessage } from '../broker.ts'
 import type { Commits } from './commits.ts'
 import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
 
 /** One queue's part of `Broker.dead`. */
 export type DeadList = {
-  readonly list: (limit?: number) => readonly DeadMessage[]
+  readonly list: (limit?: number, after?: number) => readonly DeadMessage[]
+  readonly count: () => DeadCount
   readonly retry: (ids?: readonly string[]) => Promise<number>
+  readonly edit: (id: string, data: string) => Promise<number>
   readonly discard: (ids: readonly string[], reason: string) => Promise<number>
 }
 
@@ -22,8 +24,12 @@ export function createDeadList(options: {
 }): DeadList {
   const { db, commits, runtime, id, name, revived } = options
   const listed = db.prepare(
-    `SELECT attempts, error, failed_at, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND dead = 1 ORDER BY seq LIMIT ?`,
+    `SELECT seq, attempts, error, failed_at, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND dead = 1 AND seq > ? ORDER BY seq LIMIT ?`,
   )
+  const counted = db.prepare('SELECT count(*) AS n FROM work WHERE queue = ? AND dead = 1')
+  // By the index: the one that has been visible longest failed among the first.
+  const first = db.prepare('SELECT failed_at FROM work WHERE queue = ? AND dead = 1 ORDER BY visible_at, seq LIMIT 1')
+  const change = db.prepare('UPDATE work SET data = ? WHERE queue = ? AND dead = 1 AND id = ?')
   const reviveAll = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ? WHERE queue = ? AND dead = 1')
   const reviveOne = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ? WHERE queue = ? AND dead = 1 AND id = ?')
   const keep = db.prepare(
@@ -40,7 +46,12 @@ export function createDeadList(options: {
   }
 
   return {
-    list: (limit = 100) => listed.all(id, limit).map((row) => deadFrom(row, name)),
+    list: (limit = 100, after = -1) => listed.all(id, after, limit).map((row) => deadFrom(row, name)),
+    count: () => {
+      const count = Number(counted.get(id)?.['n'] ?? 0)
+      return { count, oldest: count === 0 ? undefined : Number(first.get(id)?.['failed_at'] ?? 0) }
+    },
+    edit: (message, data) => changing(() => Number(change.run(data, id, message).changes)),
     retry: async (ids) => {
       const count = await changing(() => {
         const now = runtime.clock.now()
@@ -66,5 +77,6 @@ function deadFrom(row: Readonly<Record<string, unknown>>, name: string): DeadMes
     attempts: Number(row['attempts']),
     error: String(row['error'] ?? ''),
     failedAt: Number(row['failed_at'] ?? 0),
+    place: Number(row['seq']),
   }
 }

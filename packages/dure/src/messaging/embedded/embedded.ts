@@ -80,6 +80,8 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
           ...groups.lag(),
           ...queues.waiting().map(({ queue, waiting }) => ({ group: 'queue', topic: queue, partition: 0, lag: waiting })),
         ]),
+      // What is past its time goes with the next sweep.
+      keeps: async (topic) => guarded('tell how long a topic keeps messages', () => topics.keeps(topic) + sweep),
       seek: async (wish) => guarded('seek', () => groups.seek(wish)),
       browse: async ({ topic, partition, from, limit }) =>
         guarded('browse', () => {

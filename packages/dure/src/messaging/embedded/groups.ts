@@ -162,11 +162,12 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
     seek,
     lag: () =>
       [...groups.values()].flatMap(({ name, topic, cursors }) =>
-        cursors.map((cursor) => ({
+        cursors.map(({ partition, position }) => ({
           group: name,
           topic: topic.name,
-          partition: cursor.partition.number,
-          lag: cursor.partition.next() - cursor.position(),
+          partition: partition.number,
+          lag: partition.next() - position(),
+          since: partition.read(position(), 1)[0]?.message.time,
         })),
       ),
     behind: (topic, partition, offset) =>

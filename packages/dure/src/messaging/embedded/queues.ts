@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
-import { checkMessages, checkName } from '../limits.ts'
+import { checkData, checkMessages, checkName } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
 import { messageParameters, ownCopy } from './rows.ts'
@@ -112,7 +112,12 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
   }
 
   const dead: DeadWork = {
-    list: async ({ queue, limit }) => need(queue).dead.list(limit),
+    list: async ({ queue, limit, after }) => need(queue).dead.list(limit, after),
+    count: async ({ queue }) => need(queue).dead.count(),
+    edit: async ({ queue, id, data }) => {
+      checkData(queue, data)
+      return need(queue).dead.edit(id, data)
+    },
     retry: async ({ queue, ids }) => need(queue).dead.retry(ids),
     discard: async ({ queue, ids, reason }) => need(queue).dead.discard(ids, reason),
   }

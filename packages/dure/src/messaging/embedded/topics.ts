@@ -22,6 +22,8 @@ export type Topics = {
   /** @throws {CallError} NOT_FOUND naming the topic */
   readonly need: (name: string) => Topic
   readonly declare: (name: string, options?: TopicOptions) => Promise<Topic>
+  /** Milliseconds for which a topic keeps messages, also one that is not there yet. */
+  readonly keeps: (name: string) => number
   readonly publish: (messages: readonly Message[]) => Promise<void>
 }
 
@@ -131,6 +133,7 @@ export function createTopics(options: {
       throw new CallError('NOT_FOUND', `Cannot find topic "${name}": nobody has declared it or published to it`)
     },
     declare,
+    keeps: (name) => (topics.get(name)?.retention ?? RETENTION).ms,
     publish: async (messages) => {
       if (messages.length === 0) return
       checkMessages(messages)

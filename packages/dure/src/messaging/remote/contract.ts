@@ -34,10 +34,14 @@ export type BrokerOperations = {
   readonly seek: Does<SeekWish>
   readonly browse: Tells<BrowseWish, { readonly messages: Pack }>
   readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
+  /** -1: for ever. */
+  readonly keeps: Tells<{ readonly topic: string }, { readonly ms: number }>
   readonly deadList: Tells<
-    { readonly queue: string; readonly limit?: number | undefined },
+    { readonly queue: string; readonly limit?: number | undefined; readonly after?: number | undefined },
     { readonly dead: readonly DeadParcel[] }
   >
+  readonly deadCount: Tells<{ readonly queue: string }, DeadTold>
+  readonly deadEdit: Does<DeadEdit, Count>
   readonly deadRetry: Does<{ readonly queue: string; readonly ids?: readonly string[] | undefined }, Count>
   readonly deadDiscard: Does<{ readonly queue: string; readonly ids: readonly string[]; readonly reason: string }, Count>
 }
@@ -78,6 +82,8 @@ export type SeekWish = {
 export type BrowseWish = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
 export type DeadParcel = Omit<DeadMessage, 'message'> & { readonly message: Pack }
 export type Count = { readonly count: number }
+export type DeadTold = { readonly count: number; readonly oldest?: number | undefined }
+export type DeadEdit = { readonly queue: string; readonly id: string; readonly data: string }
 
 /** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
 export type Parcel = {
@@ -230,20 +236,33 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       input: schemaOf(record<{}>({})),
       output: schemaOf(
         record<{ readonly groups: readonly GroupLag[] }>({
-          groups: list(record<GroupLag>({ group: text, topic: text, partition: number, lag: number })),
+          groups: list(record<GroupLag>({ group: text, topic: text, partition: number, lag: number, since: maybe(number) })),
         }),
       ),
+    }),
+    keeps: query({
+      input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
+      output: schemaOf(record<{ readonly ms: number }>({ ms: number })),
     }),
     deadList: query({
       input: schemaOf(
-        record<{ readonly queue: string; readonly limit?: number | undefined }>({ queue: text, limit: maybe(number) }),
+        record<{ readonly queue: string; readonly limit?: number | undefined; readonly after?: number | undefined }>({
+          queue: text,
+          limit: maybe(number),
+          after: maybe(number),
+        }),
       ),
       output: schemaOf(
         record<{ readonly dead: readonly DeadParcel[] }>({
-          dead: list(record<DeadParcel>({ message: packPart, attempts: number, error: text, failedAt: number })),
+          dead: list(record<DeadParcel>({ message: packPart, attempts: number, error: text, failedAt: number, place: number })),
         }),
       ),
     }),
+    deadCount: query({
+      input: schemaOf(record<{ readonly queue: string }>({ queue: text })),
+      output: schemaOf(record<DeadTold>({ count: number, oldest: maybe(number) })),
+    }),
+    deadEdit: command({ input: schemaOf(record<DeadEdit>({ queue: text, id: text, data: text })), output: counted }),
     deadRetry: command({
       input: schemaOf(
         record<{ readonly queue: string; readonly ids?: readonly string[] | undefined }>({ queue: text, ids: maybe(list(text)) }),

@@ -170,8 +170,14 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       return { messages }
     },
     lag: async () => ({ groups: await broker.lag() }),
-    deadList: async ({ queue, limit }) => {
-      const all = await broker.dead.list({ queue, ...given({ limit }) })
+    keeps: async ({ topic }) => {
+      const ms = await broker.keeps(topic)
+      return { ms: Number.isFinite(ms) ? ms : -1 }
+    },
+    deadCount: ({ queue }) => broker.dead.count({ queue }),
+    deadEdit: async (wish) => ({ count: await broker.dead.edit(wish) }),
+    deadList: async ({ queue, limit, after }) => {
+      const all = await broker.dead.list({ queue, ...given({ limit, after }) })
       const [found = []] = inParts(all, ({ message }) => message, LARGEST_ANSWER)
       return { dead: found.map((dead) => ({ ...dead, message: packOne(dead.message) })) }
     },

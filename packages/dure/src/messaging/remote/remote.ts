@@ -83,10 +83,15 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       return join((number) => queueMember({ number, client, runtime }, wish))
     },
     dead: {
-      list: async ({ queue, limit }) => {
-        const { dead } = await trying((ask) => client.deadList({ queue, limit }, ask))
+      list: async ({ queue, limit, after }) => {
+        const { dead } = await trying((ask) => client.deadList({ queue, limit, after }, ask))
         return dead.map((one) => ({ ...one, message: unpackOne(one.message) }))
       },
+      count: async ({ queue }) => {
+        const { count, oldest } = await trying((ask) => client.deadCount({ queue }, ask))
+        return { count, oldest }
+      },
+      edit: async (wish) => (await client.deadEdit(wish)).count,
       // Asked once: a second answer would not count what the first has done.
       retry: async ({ queue, ids }) => (await client.deadRetry({ queue, ids: ids && [...ids] })).count,
       discard: async ({ queue, ids, reason }) => (await client.deadDiscard({ queue, ids: [...ids], reason })).count,
@@ -94,6 +99,11 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
     lag: async () => {
       running('tell the lag')
       return (await trying((ask) => client.lag({}, ask))).groups
+    },
+    keeps: async (topic) => {
+      running('tell how long a topic keeps messages')
+      const { ms } = await trying((ask) => client.keeps({ topic }, ask))
+      return ms < 0 ? Infinity : ms
     },
     seek: async ({ group, topic, to }) => {
       running('seek')

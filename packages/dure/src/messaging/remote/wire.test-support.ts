@@ -114,6 +114,9 @@ const OPERATIONS: readonly (keyof BrokerClient)[] = [
   'browse',
   'lag',
   'deadList',
+  'keeps',
+  'deadCount',
+  'deadEdit',
   'deadRetry',
   'deadDiscard',
 ]

@@ -16,7 +16,16 @@ import {
   type Operation,
   type Schema,
 } from '../../contract/contract.ts'
-import type { DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetters } from '../../messaging/messaging.ts'
+import type {
+  AuditFilter,
+  DeadLetter,
+  DeadLetterChange,
+  DeadLetterDetail,
+  DeadLetterFilter,
+  DeadLetterGroup,
+  DeadLetters,
+  Page,
+} from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger, MetricFamily } from '../../telemetry/telemetry.ts'
 import type { ServiceHealth } from '../system.ts'
@@ -34,16 +43,19 @@ type ControlOperations = {
   readonly 'dure.health': Asks<undefined, ServiceHealth>
   readonly 'dure.status': Asks<undefined, UnitStatus>
   readonly 'dure.metrics': Asks<undefined, readonly MetricFamily[]>
-  readonly 'dure.letters.groups': Asks<undefined, readonly DeadLetterGroup[]>
-  readonly 'dure.letters.list': Asks<DeadLetterFilter & { readonly limit?: number }, readonly DeadLetter[]>
-  readonly 'dure.letters.retry': Does<{ readonly filter: DeadLetterFilter; readonly by?: string | undefined }, number>
+  readonly 'dure.letters.groups': Asks<DeadLetterFilter, readonly DeadLetterGroup[]>
+  readonly 'dure.letters.list': Asks<DeadLetterFilter & Page, readonly DeadLetter[]>
+  readonly 'dure.letters.show': Asks<{ readonly id: string }, DeadLetterDetail>
+  readonly 'dure.letters.audit': Asks<AuditFilter, readonly DeadLetterChange[]>
+  readonly 'dure.letters.retry': Does<Retry, number>
   readonly 'dure.letters.discard': Does<Discard, number>
   readonly 'dure.letters.edit': Does<Edit, undefined>
 }
 export type UnitStatus = Awaited<ReturnType<Unit['status']>>
+type Retry = { readonly filter: DeadLetterFilter; readonly by?: string | undefined }
 type Discard = { readonly filter: DeadLetterFilter; readonly reason: string; readonly by?: string | undefined }
 type Edit = {
-  readonly letter: { readonly consumer: string; readonly messageId: string }
+  readonly id: string
   readonly data: string
   readonly reason: string
   readonly by?: string | undefined
@@ -68,15 +80,11 @@ const operations: ControlOperations = {
   'dure.health': query({ input: plain<undefined>(), output: plain<ServiceHealth>(), deadline: SOON }),
   'dure.status': query({ input: plain<undefined>(), output: plain<UnitStatus>(), deadline: SOON }),
   'dure.metrics': query({ input: plain<undefined>(), output: plain<readonly MetricFamily[]>(), deadline: SOON }),
-  'dure.letters.groups': query({ input: plain<undefined>(), output: plain<readonly DeadLetterGroup[]>() }),
-  'dure.letters.list': query({
-    input: plain<DeadLetterFilter & { readonly limit?: number }>(),
-    output: plain<readonly DeadLetter[]>(),
-  }),
-  'dure.letters.retry': command({
-    input: plain<{ readonly filter: DeadLetterFilter; readonly by?: string | undefined }>(),
-    output: plain<number>(),
-  }),
+  'dure.letters.groups': query({ input: plain<DeadLetterFilter>(), output: plain<readonly DeadLetterGroup[]>() }),
+  'dure.letters.list': query({ input: plain<DeadLetterFilter & Page>(), output: plain<readonly DeadLetter[]>() }),
+  'dure.letters.show': query({ input: plain<{ readonly id: string }>(), output: plain<DeadLetterDetail>() }),
+  'dure.letters.audit': query({ input: plain<AuditFilter>(), output: plain<readonly DeadLetterChange[]>() }),
+  'dure.letters.retry': command({ input: plain<Retry>(), output: plain<number>() }),
   'dure.letters.discard': command({ input: plain<Discard>(), output: plain<number>() }),
   'dure.letters.edit': command({ input: plain<Edit>(), output: plain<undefined>() }),
 }
@@ -99,11 +107,13 @@ export function serveControl(options: {
     'dure.health': () => unit.health(),
     'dure.status': () => unit.status(),
     'dure.metrics': () => unit.metrics(),
-    'dure.letters.groups': () => letters().groups(),
-    'dure.letters.list': (filter: DeadLetterFilter) => letters().list(filter),
-    'dure.letters.retry': ({ filter, by }: Discard) => letters().retry(filter, by),
+    'dure.letters.groups': (filter: DeadLetterFilter) => letters().groups(filter),
+    'dure.letters.list': (filter: DeadLetterFilter & Page) => letters().list(filter),
+    'dure.letters.show': ({ id }: { readonly id: string }) => letters().show(id),
+    'dure.letters.audit': (filter: AuditFilter) => letters().audit(filter),
+    'dure.letters.retry': ({ filter, by }: Retry) => letters().retry(filter, by),
     'dure.letters.discard': ({ filter, reason, by }: Discard) => letters().discard(filter, reason, by),
-    'dure.letters.edit': ({ letter, data, reason, by }: Edit) => letters().edit(letter, data, reason, by),
+    'dure.letters.edit': ({ id, data, reason, by }: Edit) => letters().edit(id, data, reason, by),
   }
   const gate = createGate({ service: unit.name, capacity: 100 })
   for (const [name, operation] of Object.entries(operations as Readonly<Record<string, AnyOperation>>)) {
@@ -162,11 +172,13 @@ function away(service: string, reason: string): ServiceHealth {
 
 function lettersThrough(client: Client<ControlContract>): DeadLetters {
   return {
-    groups: () => client['dure.letters.groups'](),
+    groups: (filter = {}) => client['dure.letters.groups'](filter),
     list: (filter = {}) => client['dure.letters.list'](filter),
+    show: (id) => client['dure.letters.show']({ id }),
+    audit: (filter = {}) => client['dure.letters.audit'](filter),
     retry: (filter = {}, by) => client['dure.letters.retry']({ filter, by }),
     discard: (filter, reason, by) => client['dure.letters.discard']({ filter, reason, by }),
-    edit: async (letter, data, reason, by) => void (await client['dure.letters.edit']({ letter, data, reason, by })),
+    edit: async (id, data, reason, by) => void (await client['dure.letters.edit']({ id, data, reason, by })),
   }
 }
 
@@ -174,9 +186,13 @@ function lettersThrough(client: Client<ControlContract>): DeadLetters {
 const NONE: DeadLetters = {
   groups: async () => [],
   list: async () => [],
+  show: async (id) => {
+    throw new CallError('NOT_FOUND', `Cannot show dead letter "${id}": the service has none`)
+  },
+  audit: async () => [],
   retry: async () => 0,
   discard: async () => 0,
-  edit: async (letter) => {
-    throw new CallError('NOT_FOUND', `Cannot edit dead letter "${letter.messageId}": the service has none`)
+  edit: async (id) => {
+    throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": the service has none`)
   },
 }

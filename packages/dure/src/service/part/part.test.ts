@@ -61,18 +61,27 @@ test('health, status and dead letters are of all processes, whoever is asked', {
   const states = (health: Awaited<ReturnType<Running['health']>>): string[] =>
     health.services.map(({ service, state, ready }) => `${service} ${state} ${ready}`)
   assert.deepEqual(states(await broker.health()), ['orders running true', 'stock running true', 'mail running true'])
-  await broker.client(Orders).place({ orderId: 'cursed', quantity: 1 })
+  await broker.client(Orders).place({ orderId: 'cursed', quantity: 13 })
   await until(async () => (await broker.status()).services.find(({ service }) => service === 'mail')?.dead === 1)
   const letters = broker.deadLetters('mail')!
   assert.equal((await letters.groups())[0]?.error, 'Error: A curse lies on it')
   const [letter] = await letters.list()
-  const messageId = letter!.message.id
-  await letters.edit({ consumer: letter!.consumer, messageId }, '{"orderId":"blessed","quantity":1}', 'lifted', 'a test')
+  const { message, ...shown } = await letters.show(letter!.id)
+  assert.deepEqual([message.data, shown.held, shown.behind], ['{"orderId":"cursed","quantity":13}', 0, []])
+  await assert.rejects(letters.edit(letter!.id, '{"orderId":"cursed"}', 'it will not do'), { code: 'INVALID_ARGUMENT' })
+  await assert.rejects(letters.edit(letter!.id, '{"orderId":"blessed","quantity":1}', 'another key'), {
+    code: 'INVALID_ARGUMENT',
+  })
+  await letters.edit(letter!.id, '{"orderId":"cursed","quantity":1}', 'lifted', 'a test')
+  assert.deepEqual(
+    (await letters.audit()).map(({ action, by, data }) => [action, by, data]),
+    [['edit', 'a test', '{"orderId":"cursed","quantity":1}']],
+  )
   assert.equal(await letters.retry(), 1)
   await quiet(broker)
-  assert.deepEqual(await broker.client(Mail).sent(), ['blessed'])
+  assert.deepEqual(await broker.client(Mail).sent(), ['cursed'])
   assert.equal(broker.deadLetters('stock'), undefined)
-  await assert.rejects(letters.edit({ consumer: 'mail/x', messageId }, '{}', 'no such'), { code: 'NOT_FOUND' })
+  await assert.rejects(letters.edit(letter!.id, '{}', 'no such'), { code: 'NOT_FOUND' })
 
   await mail.stop()
   const health = await broker.health()

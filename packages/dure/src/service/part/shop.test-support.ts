@@ -56,7 +56,7 @@ const mail = service(Mail, {
     on(Placed, {
       retry: { attempts: 1 },
       handle: async ({ data }, { tx }) => {
-        if (data.orderId === 'cursed') throw new Error('A curse lies on it')
+        if (data.quantity === 13) throw new Error('A curse lies on it')
         await tx
           .insertInto('letters')
           .values({ id: data.orderId } as never)
