@@ -1,0 +1,103 @@
+import type { Clock } from 'dure/runtime'
+import { LANES } from './tables.ts'
+
+/**
+ * Which lanes are this relay's. A lane is held under a lease that ends by the clock of the database, and under a fence
+ * that grows when it changes hands: what a relay that was frozen meanwhile still wants to write is refused.
+ */
+export type Leases = {
+  /** Says that this relay lives, extends its leases, and takes its fair share of what is free. */
+  readonly renew: (query: Query) => Promise<Renewal>
+  /** Lanes that it may deliver from at this moment, with their fences: never longer than what the database was asked for. */
+  readonly held: () => ReadonlyMap<number, string>
+  /** The lanes it last knew to be its own, whether or not its time is up: the database knows better. */
+  readonly fences: () => ReadonlyMap<number, string>
+  /** Lanes beyond its fair share: to be given back when nothing of them is in hand. */
+  readonly excess: () => readonly number[]
+  readonly giveBack: (query: Query, lanes: readonly number[]) => Promise<void>
+  /** Gives all back and takes its name off the list. */
+  readonly leave: (query: Query) => Promise<void>
+  /** What was held may be somebody else's by now: nothing is held until the next `renew`. */
+  readonly forget: () => void
+  /** Relays that were alive at the last `renew`. */
+  readonly relays: () => number
+}
+
+export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly (readonly unknown[])[]>
+
+export type Renewal = {
+  /** Lanes that were not held before. */
+  readonly gained: readonly number[]
+  /** Lanes are somebody's who could let go of some: to be told to the others. */
+  readonly wanting: boolean
+}
+
+/** @param options.relay a name of its own for each run of a relay. @param options.lease milliseconds */
+export function createLeases(options: { readonly relay: string; readonly lease: number; readonly clock: Clock }): Leases {
+  const { relay, lease, clock } = options
+  let fences: ReadonlyMap<number, string> = new Map()
+  let until = -Infinity
+  let relays = 1
+
+  const share = (): number => Math.ceil(LANES / relays)
+
+  return {
+    renew: async (query) => {
+      const asked = clock.monotonic()
+      const [[alive] = []] = await query(REGISTER, [relay, lease])
+      relays = Math.max(1, Number(alive))
+      const kept = await query(EXTEND, [relay, lease])
+      const missing = Math.max(0, share() - kept.length)
+      const taken = missing === 0 ? [] : await query(TAKE, [relay, lease, missing])
+      const before = clock.monotonic() < until ? fences : new Map<number, string>()
+      fences = new Map([...kept, ...taken].map(([lane, fence]) => [Number(lane), String(fence)]))
+      until = asked + lease
+      return {
+        gained: [...fences].filter(([lane, fence]) => before.get(lane) !== fence).map(([lane]) => lane),
+        wanting: fences.size < Math.floor(LANES / relays),
+      }
+    },
+    held: () => (clock.monotonic() < until ? fences : NONE),
+    fences: () => fences,
+    excess: () => [...fences.keys()].sort((a, b) => a - b).slice(share()),
+    giveBack: async (query, lanes) => {
+      await query(GIVE_BACK, [relay, `{${lanes.join(',')}}`])
+      fences = new Map([...fences].filter(([lane]) => !lanes.includes(lane)))
+    },
+    leave: async (query) => {
+      until = -Infinity
+      await query(GIVE_BACK, [relay, `{${Array.from({ length: LANES }, (_, lane) => lane).join(',')}}`])
+      await query('DELETE FROM dure_outbox_relays WHERE relay = $1', [relay])
+    },
+    forget: () => {
+      until = -Infinity
+    },
+    relays: () => relays,
+  }
+}
+
+const NONE: ReadonlyMap<number, string> = new Map()
+
+/** The database's own clock, as it is while the statement runs. */
+const THEN = `clock_timestamp() + $2 * interval '1 millisecond'`
+
+const REGISTER = `
+  WITH gone AS (DELETE FROM dure_outbox_relays WHERE expires < clock_timestamp() - interval '10 minutes'),
+  here AS (
+    INSERT INTO dure_outbox_relays (relay, expires) VALUES ($1, ${THEN})
+    ON CONFLICT (relay) DO UPDATE SET expires = excluded.expires
+  )
+  SELECT 1 + count(*) FROM dure_outbox_relays WHERE expires > clock_timestamp() AND relay <> $1`
+
+const EXTEND = `UPDATE dure_outbox_lanes SET expires = ${THEN} WHERE owner = $1 RETURNING lane, fence`
+
+const TAKE = `
+  WITH free AS (
+    SELECT lane FROM dure_outbox_lanes WHERE owner IS NULL OR expires <= clock_timestamp()
+    ORDER BY lane LIMIT $3 FOR UPDATE SKIP LOCKED
+  )
+  UPDATE dure_outbox_lanes AS lanes SET owner = $1, fence = fence + 1, expires = ${THEN}
+  FROM free WHERE lanes.lane = free.lane RETURNING lanes.lane, lanes.fence`
+
+const GIVE_BACK = `
+  UPDATE dure_outbox_lanes SET owner = NULL, expires = NULL WHERE owner = $1 AND lane = ANY ($2::smallint[])`

@@ -1,0 +1,23 @@
+export type RelayLimits = {
+  /** Messages handed over at once. Default 512. */
+  readonly batch: number
+  /** Bytes of data handed over at once. Default 8 Mi, and one message more. */
+  readonly bytes: number
+  /** Milliseconds between looks when nothing wakes it. Default 500. */
+  readonly poll: number
+  /** Milliseconds after which the lanes of a relay that is gone are others'. Default 5,000. */
+  readonly lease: number
+  /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
+  readonly backoff: readonly [first: number, last: number]
+  /** Milliseconds after which the whole of its lanes is read again, in case rows were put in by hand. Default 60,000. */
+  readonly rescan: number
+}
+
+export const RELAY_LIMITS: RelayLimits = {
+  batch: 512,
+  bytes: 8 * 1024 * 1024,
+  poll: 500,
+  lease: 5_000,
+  backoff: [50, 5_000],
+  rescan: 60_000,
+}

@@ -1,0 +1,88 @@
+/**
+ * The outbox on PostgreSQL: many writers, any number of relays, nothing skipped and each key in order.
+ * With the chassis it is a store's own; alone it is `createPublisher` in the application's transactions, and
+ * `pollingRelay` in any process.
+ */
+import type { Outbox, OutboxMessage, OutboxOptions, StoreTransaction } from 'dure/data'
+import { realRuntime, type Runtime } from 'dure/runtime'
+import { silentLogger, type Logger } from 'dure/telemetry'
+import type { ClientConfig } from 'pg'
+import { insertsOf } from './insert.ts'
+import type { RelayLimits } from './limits.ts'
+import { createRelay, type RelayState } from './relay.ts'
+
+export { createPublisher, type NewMessage, type Publish, type PublisherOptions, type Querying } from './publish.ts'
+export { outboxMigrations, outboxSchema } from './tables.ts'
+export type { Horizon } from './horizon.ts'
+export type { RelayLimits } from './limits.ts'
+export type { RelayState } from './relay.ts'
+
+/** The outbox of a store, with a relay in this process. @param options.connection to the store's database and schema, as its role */
+export async function createPostgresOutbox(
+  options: Omit<OutboxOptions, 'limits'> & { readonly connection: ClientConfig; readonly limits?: Partial<RelayLimits> },
+): Promise<Outbox & { readonly state: () => RelayState }> {
+  const { store, connection, runtime, log, deliver, limits } = options
+  const relay = createRelay({ connection, name: store.service, runtime, log, deliver, limits })
+  const gathering = new WeakMap<StoreTransaction, OutboxMessage[]>()
+
+  /** Once, as late as can be: from here to the commit, others with the same keys wait. */
+  const write = async (tx: StoreTransaction): Promise<void> => {
+    const messages = gathering.get(tx)
+    if (messages === undefined) return
+    gathering.delete(tx)
+    // Not waited for: they are on their way together with the COMMIT behind them, which fails if one of them does.
+    for (const { text, values } of insertsOf(messages, 'question')) tx.run(text, values).catch(() => {})
+    tx.onCommit(() => {
+      relay.committed(messages.length)
+      relay.wake()
+      relay.tell()
+    })
+  }
+
+  await relay.ready
+  return {
+    append: (tx, messages) => {
+      // Asked every time, though once would do, because a transaction that is over refuses it.
+      tx.beforeCommit(() => write(tx))
+      const gathered = gathering.get(tx)
+      if (gathered === undefined) gathering.set(tx, [...messages])
+      else gathered.push(...messages)
+    },
+    depth: () => relay.state().depth,
+    oldest: () => relay.state().oldest,
+    state: relay.state,
+    flush: relay.flush,
+    stop: relay.stop,
+  }
+}
+
+export type PollingRelayOptions = {
+  /** The database with the outbox: a URL, or what `pg` connects with. */
+  readonly connection: string | ClientConfig
+  /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
+  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  /** Who it is, in logs and in the database's `pg_stat_activity`. Default 'outbox'. */
+  readonly name?: string
+  readonly limits?: Partial<RelayLimits>
+  readonly log?: Logger
+  readonly runtime?: Runtime
+}
+
+export type PollingRelay = {
+  readonly state: () => RelayState
+  /** Resolves when all that is committed by now has been delivered, by this relay or another. */
+  readonly flush: () => Promise<void>
+  /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops and leaves its lanes to others. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+/**
+ * A relay by itself, in any process: as many as you like share the work, and take over from one that is gone. Begins at
+ * once, whether or not the database can be reached, and keeps trying.
+ */
+export function pollingRelay(options: PollingRelayOptions): PollingRelay {
+  const { connection, deliver, name = 'outbox', limits, log = silentLogger(), runtime = realRuntime() } = options
+  const config = typeof connection === 'string' ? { connectionString: connection } : connection
+  const { state, flush, stop } = createRelay({ connection: config, name, runtime, log, deliver, limits })
+  return { state, flush, stop }
+}

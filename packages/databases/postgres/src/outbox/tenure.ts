@@ -1,0 +1,220 @@
+import type { Runtime, Timer } from 'dure/runtime'
+import type { Logger } from 'dure/telemetry'
+import type { Delivery } from './delivery.ts'
+import type { Flushes } from './flushes.ts'
+import type { Gauge } from './gauge.ts'
+import type { Hand } from './hand.ts'
+import { horizonOf, type Horizon } from './horizon.ts'
+import type { Leases } from './leases.ts'
+import { createReader } from './reader.ts'
+import { createRemoval } from './removal.ts'
+import type { RelayLimits } from './limits.ts'
+import type { OutboxRow } from './rows.ts'
+import { CHANNEL, type Session } from './session.ts'
+import type { Signal } from './signal.ts'
+import { LANES } from './tables.ts'
+
+/** What outlives a connection. */
+export type Duty = {
+  readonly name: string
+  readonly relay: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly limits: RelayLimits
+  readonly delivery: Delivery
+  readonly gauge: Gauge
+  readonly hand: Hand
+  readonly leases: Leases
+  readonly signal: Signal
+  readonly flushes: Flushes
+  readonly stopping: AbortSignal
+  readonly horizon: (horizon: Horizon | undefined) => void
+  /** What is there has been counted. */
+  readonly ready: () => void
+}
+
+export type Tenure = {
+  /** Works until the session is over or the relay is told to stop. @throws what ended the session */
+  readonly serve: () => Promise<void>
+  /** Somebody else spoke on the channel. */
+  readonly notified: (payload: string) => void
+  readonly tell: () => void
+}
+
+/** Milliseconds that news for relays elsewhere wait for more of it. */
+const TELL = 2
+/** Milliseconds between looks while somebody waits for lanes that others deliver. */
+const ELSEWHERE = 25
+/** Milliseconds until another look, when the last one left nothing and yet something is counted. */
+const AGAIN = 5
+/** Milliseconds between questions for who holds the horizon. */
+const HORIZON = 5_000
+/** Rows counted at most, so that asking for the depth costs little. */
+const COUNTED = 100_000
+
+/** What a relay does while it has one connection. */
+export function createTenure(session: Session, duty: Duty): Tenure {
+  const { name, relay, runtime, log, limits, delivery, gauge, hand, leases, signal, flushes, stopping } = duty
+  const { timers, clock } = runtime
+  const over = new AbortController()
+  const reader = createReader(limits)
+  const removal = createRemoval({ name, relay, session, hand, leases, timers, log })
+  let restartAt = clock.monotonic() + limits.rescan
+  let renewing: Promise<void> | undefined
+  let renewal: Timer | undefined
+  let horizonAt = -Infinity
+  let telling: Timer | undefined
+  let complete = false
+
+  /** Errors end the session, which is where they are told. */
+  const background = (task: Promise<unknown>): void => void task.catch(() => {})
+  const notify = (what: string): Promise<unknown> => session.query(`SELECT pg_notify(${CHANNEL}, $1)`, [what])
+
+  const renew = (own: boolean): Promise<void> =>
+    (renewing ??= renewNow(own).finally(() => {
+      renewing = undefined
+    }))
+
+  const renewNow = async (own: boolean): Promise<void> => {
+    const { gained, wanting } = await leases.renew(session.query)
+    if (gained.length > 0) reader.restart()
+    // Only at its own times: two that want would otherwise answer each other for ever.
+    if (wanting && own) await notify('lanes')
+    if (gained.length > 0 || leases.excess().length > 0) signal.set()
+  }
+
+  const renewLater = (): void => {
+    renewal = timers.after(limits.lease / 4, () => {
+      background(Promise.all([renew(true), complete ? undefined : count(), watch()]))
+      renewLater()
+    })
+  }
+
+  const watch = async (): Promise<void> => {
+    if (clock.monotonic() < horizonAt + HORIZON) return
+    horizonAt = clock.monotonic()
+    duty.horizon(await horizonOf(session))
+  }
+
+  const count = async (): Promise<void> => {
+    const mark = gauge.mark()
+    const [[rows] = []] = await session.query(COUNT, [COUNTED])
+    gauge.looked(Math.max(0, Number(rows) - hand.unremoved()), mark)
+  }
+
+  /** One look at the table, and everything that it found delivered. Answers the next one, when there may be more. */
+  const look = async (now: Look): Promise<{ readonly next?: Look }> => {
+    const { rows, more, lanes, mark, began } = await now
+    const next = more ? begin() : undefined
+    if (next !== undefined) background(next)
+    await handOver(rows)
+    if (next !== undefined) return { next }
+    hand.met()
+    complete = lanes === LANES
+    if (complete) gauge.looked(0, { ...mark, delivered: gauge.mark().delivered })
+    else background(count())
+    await flushes.looked(began, complete ? undefined : session.query)
+    return {}
+  }
+
+  const begin = async (): Look => {
+    const mark = gauge.mark()
+    const began = flushes.mark()
+    const lanes = [...leases.held().keys()]
+    if (clock.monotonic() > restartAt) {
+      restartAt = clock.monotonic() + limits.rescan
+      reader.restart()
+    }
+    const { rows, more } = lanes.length === 0 ? NOTHING : await reader.read(session.query, lanes)
+    return { rows: hand.take(rows), more, lanes: lanes.length, mark, began }
+  }
+
+  const handOver = async (rows: readonly OutboxRow[]): Promise<void> => {
+    if (rows.length === 0) return
+    const sent = await delivery.deliver(rows, over.signal)
+    gauge.delivered(sent.length)
+    hand.delivered(sent)
+    if (sent.length < rows.length) hand.drop(rows.filter((row) => !sent.includes(row)))
+    removal.soon()
+  }
+
+  const letGo = async (): Promise<void> => {
+    const lanes = leases.excess()
+    if (lanes.length === 0) return
+    await removal.now()
+    await leases.giveBack(session.query, lanes)
+    await notify('lanes')
+  }
+
+  const work = async (): Promise<void> => {
+    await Promise.all([renew(true), count()])
+    duty.ready()
+    renewLater()
+    background(watch())
+    for (let ahead: Look | undefined; !over.signal.aborted && !stopping.aborted;) {
+      // Nothing is being read ahead: what is in hand of the excess has been delivered.
+      if (ahead === undefined) await letGo()
+      ahead = (await look(ahead ?? begin())).next
+      if (ahead === undefined && !over.signal.aborted) {
+        const elsewhere = flushes.waiting() && leases.held().size < LANES
+        // What was being committed while it looked is counted and may have been seen: another look will tell.
+        const unsure = complete && gauge.depth() > 0
+        await signal.wait(unsure ? AGAIN : elsewhere ? ELSEWHERE : limits.poll)
+      }
+    }
+  }
+
+  const serve = async (): Promise<void> => {
+    const ended = session.over.then((error) => {
+      over.abort()
+      signal.set()
+      throw error
+    })
+    background(ended)
+    const end = (): void => over.abort()
+    stopping.addEventListener('abort', end)
+    try {
+      await work()
+      if (!stopping.aborted) return await ended
+      await removal.now()
+      await leases.leave(session.query)
+      await notify('lanes')
+    } finally {
+      over.abort()
+      stopping.removeEventListener('abort', end)
+      renewal?.cancel()
+      telling?.cancel()
+      removal.cancel()
+      hand.lost()
+      leases.forget()
+      duty.horizon(undefined)
+    }
+  }
+
+  return {
+    serve,
+    notified: (payload) => {
+      if (payload === 'lanes') background(renew(false))
+      else signal.set()
+    },
+    tell: () => {
+      if (leases.relays() < 2 && leases.held().size === LANES) return
+      telling ??= timers.after(TELL, () => {
+        telling = undefined
+        background(notify(''))
+      })
+    },
+  }
+}
+
+type Look = Promise<{
+  readonly rows: readonly OutboxRow[]
+  readonly more: boolean
+  readonly lanes: number
+  readonly mark: ReturnType<Gauge['mark']>
+  readonly began: number
+}>
+
+const NOTHING = { rows: [], more: false } as const
+
+const COUNT = 'SELECT count(*) FROM (SELECT FROM dure_outbox LIMIT $1) AS rows'
