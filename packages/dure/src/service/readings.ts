@@ -1,38 +1,63 @@
-import type { Broker } from '../messaging/messaging.ts'
+import type { Broker, ReactionReading } from '../messaging/messaging.ts'
+import type { Clock } from '../runtime/runtime.ts'
 import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
 import type { ServiceStatus } from './system.ts'
 
-/** What each consumer group has still to read, by partition. */
-export async function lagReadings(broker: Broker): Promise<readonly Reading[]> {
+/** What each consumer group has still to read, by partition, and for how long that has been there. */
+export async function lagReadings(broker: Broker, clock: Clock): Promise<readonly Reading[]> {
   const lags = await broker.lag()
-  return lags.map(({ group, topic, partition, lag }) => ({
-    family: FAMILIES.lag,
-    attributes: {
+  const now = clock.now()
+  return lags.flatMap(({ group, topic, partition, lag, since }) => {
+    const attributes = {
       'messaging.consumer.group.name': group,
       'messaging.destination.name': topic,
       'messaging.destination.partition.id': String(partition),
-    },
-    value: lag,
-  }))
+    }
+    // Who has read everything is not behind; where the time is not known, nothing is said.
+    const age = lag === 0 ? 0 : since === undefined ? undefined : secondsSince(since, now)
+    return [
+      { family: FAMILIES.lag, attributes, value: lag },
+      ...(age === undefined ? [] : [{ family: FAMILIES.lagAge, attributes, value: age }]),
+    ]
+  })
+}
+
+function secondsSince(time: number | undefined, now: number): number {
+  return time === undefined ? 0 : Math.max(0, now - time) / 1_000
 }
 
 /** The same as metrics, for a process that asks another one's broker. */
-export async function lagFamilies(broker: Broker): Promise<readonly MetricFamily[]> {
-  const readings = await lagReadings(broker)
+export async function lagFamilies(broker: Broker, clock: Clock): Promise<readonly MetricFamily[]> {
+  const readings = await lagReadings(broker, clock)
   return readings.map(({ family, attributes, value }): MetricFamily => ({ ...family, points: [{ attributes, value }] }))
 }
 
-type Measured = { readonly status: () => Promise<ServiceStatus & { readonly outboxAge: number }> }
+type Measured = {
+  readonly status: () => Promise<ServiceStatus & { readonly outboxAge: number }>
+  readonly readings: () => Promise<readonly ReactionReading[]>
+}
 
 /** What one service has in hand and on its way. */
-export async function unitReadings(unit: Measured): Promise<readonly Reading[]> {
+export async function unitReadings(unit: Measured, clock: Clock): Promise<readonly Reading[]> {
   const { service, callsInFlight, outbox, outboxAge, dead } = await unit.status()
+  // The dead of queues are the broker's to tell; when it does not, the rest is told.
+  const reactions = await unit.readings().catch(() => [])
+  const now = clock.now()
   const attributes = { 'rpc.service': service }
   return [
     { family: FAMILIES.inFlight, attributes, value: callsInFlight },
     { family: FAMILIES.outboxDepth, attributes, value: outbox },
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
+    ...reactions.flatMap(({ consumer, waiting, deadLetters, held, oldest }) => {
+      const own = { ...attributes, 'messaging.consumer.group.name': consumer }
+      return [
+        { family: FAMILIES.waiting, attributes: own, value: waiting },
+        { family: FAMILIES.deadLetters, attributes: own, value: deadLetters },
+        { family: FAMILIES.deadLettersAge, attributes: own, value: secondsSince(oldest, now) },
+        { family: FAMILIES.held, attributes: own, value: held },
+      ]
+    }),
   ]
 }
 

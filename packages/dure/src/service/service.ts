@@ -21,6 +21,7 @@ export type {
   ServiceOptions,
 } from './definition.ts'
 export { SystemError } from './errors.ts'
+export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
 export { groupsOf, type Group, type Placement } from './placement.ts'
 export { socketsOf } from './sockets.ts'
 export { start, type StartOptions } from './start.ts'

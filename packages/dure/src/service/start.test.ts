@@ -214,6 +214,10 @@ test('a poisonous event becomes a dead letter that holds its key, and goes on wh
   await until(async () => (await running.status()).services.some(({ dead }) => dead === 4))
   assert.deepEqual(handled, ['c/3'])
   const letters = running.deadLetters('watcher')!
+  assert.deepEqual(
+    (await running.lag()).consumers.map(({ consumer, deadLetters, held }) => [consumer, deadLetters, held]),
+    [['watcher/order.placed', 2, 2]],
+  )
   poisonous = false
   await letters.retry({})
   await quiet(running)

@@ -5,12 +5,14 @@ import type { Broker } from '../messaging/messaging.ts'
 import { createDeadlines, realRuntime, standardError, type Runtime } from '../runtime/runtime.ts'
 import { createLogger, openTelemetry, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
+import { lagOf } from './lag.ts'
 import { lagReadings, unitReadings } from './readings.ts'
 import { startOrder } from './order.ts'
 import { joinPart } from './part/part.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { createUndo, type Undo } from './undo.ts'
+import type { Wires } from './part/wires.ts'
 import { prepareUnit, type Unit } from './unit.ts'
 
 export type StartOptions = {
@@ -27,6 +29,8 @@ export type StartOptions = {
    * `broker`, `doors`. Default: everything, with nobody else.
    */
   readonly part?: readonly string[]
+  /** What connects the processes of a split system. Default: Unix sockets in the directory. */
+  readonly wires?: Wires | undefined
   /** Listening sockets that a supervisor holds for this process, by the name of their door (`Supervised.sockets`). */
   readonly sockets?: ReadonlyMap<string, number> | undefined
 }
@@ -53,28 +57,30 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 
 async function startAll(system: System, options: StartOptions, world: World, undo: Undo): Promise<Running> {
   const { runtime, log, telemetry } = world
-  const { patience = 10_000, part: members } = options
+  const { patience = 10_000, part: members, wires } = options
   const database: DatabaseAdapter = await system.database(world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   undo.add('deadlines', async () => deadlines.stop())
-  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, patience }))
+  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, patience, wires }))
   const broker = part?.broker ?? (await ownBroker(system, world, undo))
   // One process tells the lag of all groups.
-  if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker))
+  if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
   const transport = part?.transport ?? local
 
   const units: Unit[] = []
   for (const service of startOrder(part?.services ?? system.services)) {
     const unit = await prepareUnit({ service, database, broker, local, transport, deadlines, world, patience })
     units.push(unit)
-    telemetry?.metrics.observe(() => unitReadings(unit))
+    telemetry?.metrics.observe(() => unitReadings(unit, runtime.clock))
     undo.add(`service "${service.contract.name}"`, () => unit.stop())
   }
   await part?.open(units)
   // Reactions may call any service, so they begin when every service answers.
   for (const unit of units) await unit.listen()
 
+  const deadLetters: DoorHost['deadLetters'] = (service) =>
+    part === undefined ? units.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(units, service)
   const host: DoorHost = {
     system: system.name,
     contracts: system.services.map(({ contract }) => contract),
@@ -82,6 +88,8 @@ async function startAll(system: System, options: StartOptions, world: World, und
       clientFactory({ contract, transport, runtime, tracer: telemetry?.tracer })({ service: undefined }),
     health: () => part?.health(units) ?? healthOf(units),
     status: () => part?.status(units) ?? statusOf(units, () => broker.lag()),
+    lag: () => part?.lag(units) ?? lagOf(units, () => broker.lag()),
+    deadLetters,
   }
   const doors: OpenDoor[] = []
   for (const door of part?.doors ?? system.doors) {
@@ -90,9 +98,7 @@ async function startAll(system: System, options: StartOptions, world: World, und
     undo.add(`door "${door.name}"`, (how) => open.close(how))
   }
   log.debug('System is ready', { services: units.length })
-  const deadLetters: Running['deadLetters'] = (service) =>
-    part === undefined ? units.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(units, service)
-  return { ...host, transport, doors, deadLetters, stop: undo.all }
+  return { ...host, transport, doors, stop: undo.all }
 }
 
 async function ownBroker(system: System, world: World, undo: Undo): Promise<Broker> {

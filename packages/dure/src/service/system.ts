@@ -9,6 +9,7 @@ import { embeddedBroker } from '../messaging/messaging.ts'
 import { sqlite } from '../data/data.ts'
 import type { Service } from './definition.ts'
 import { SystemError } from './errors.ts'
+import type { Lag } from './lag.ts'
 import { findProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 
@@ -84,6 +85,10 @@ export type DoorHost = {
   readonly client: <C extends AnyContract>(contract: C) => Client<C>
   readonly health: () => Promise<Health>
   readonly status: () => Promise<SystemStatus>
+  /** How far every consumer is behind, over all processes. */
+  readonly lag: () => Promise<Lag>
+  /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
+  readonly deadLetters: (service: string) => DeadLetters | undefined
 }
 
 export type OpenDoor = {
@@ -104,8 +109,6 @@ export type StopOptions = {
 export type Running = DoorHost & {
   readonly doors: readonly OpenDoor[]
   readonly transport: Transport
-  /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
-  readonly deadLetters: (service: string) => DeadLetters | undefined
   /** Drains and stops everything here, last started first. Idempotent. */
   readonly stop: (options?: StopOptions) => Promise<void>
 }

@@ -10,7 +10,7 @@ import {
 } from '../call/call.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
-import { createConsumer, type Broker, type Consumer, type DeadLetters } from '../messaging/messaging.ts'
+import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type MetricFamily, type Metrics } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
@@ -29,6 +29,8 @@ export type Unit = {
   readonly health: () => Promise<ServiceHealth>
   /** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
   readonly status: () => Promise<ServiceStatus & { readonly published: number; readonly outboxAge: number }>
+  /** How each of its reactions stands. */
+  readonly readings: () => Promise<readonly ReactionReading[]>
   readonly deadLetters: () => DeadLetters | undefined
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
@@ -154,7 +156,9 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
 
   const metrics = async (): Promise<readonly MetricFamily[]> => familiesOf((await telemetry?.metrics.read()) ?? [], name)
 
-  return { name, listen, health, status, metrics, deadLetters: () => consumer?.deadLetters, stop }
+  const readings = async (): Promise<readonly ReactionReading[]> => (await consumer?.readings()) ?? []
+
+  return { name, listen, health, status, readings, metrics, deadLetters: () => consumer?.deadLetters, stop }
 }
 
 function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {

@@ -50,13 +50,32 @@ export type HistogramPoint = {
 /** Upper bounds of duration buckets in seconds: powers of two of a microsecond, where the histogram's own buckets end. */
 export const BOUNDS: readonly number[] = Array.from({ length: 21 }, (_, i) => 2 ** (i + 5) / 1_000_000)
 
-type FamilyName = 'duration' | 'calls' | 'inFlight' | 'lag' | 'outboxDepth' | 'outboxAge' | 'dead' | 'dropped'
+type FamilyName =
+  | 'duration'
+  | 'calls'
+  | 'inFlight'
+  | 'lag'
+  | 'lagAge'
+  | 'outboxDepth'
+  | 'outboxAge'
+  | 'dead'
+  | 'waiting'
+  | 'deadLetters'
+  | 'deadLettersAge'
+  | 'held'
+  | 'dropped'
 
 export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   duration: { name: 'rpc.server.call.duration', help: 'Time from a call to its answer', unit: 's', kind: 'histogram' },
   calls: { name: 'rpc.server.calls', help: 'Calls answered, by code', unit: '{call}', kind: 'counter' },
   inFlight: { name: 'rpc.server.active_calls', help: 'Calls being worked on', unit: '{call}', kind: 'gauge' },
   lag: { name: 'messaging.consumer.lag', help: 'Messages a consumer group has not read yet', unit: '{message}', kind: 'gauge' },
+  lagAge: {
+    name: 'dure.consumer.lag.age',
+    help: 'Time since the first message that a consumer group has not read was published',
+    unit: 's',
+    kind: 'gauge',
+  },
   outboxDepth: {
     name: 'dure.outbox.depth',
     help: 'Messages committed and not yet with the broker',
@@ -65,6 +84,15 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   },
   outboxAge: { name: 'dure.outbox.age', help: 'Age of the oldest message in the outbox', unit: 's', kind: 'gauge' },
   dead: { name: 'dure.consumer.dead', help: 'Dead letters, and messages held behind them', unit: '{message}', kind: 'gauge' },
+  waiting: {
+    name: 'dure.consumer.waiting',
+    help: 'Messages waiting for another try, and those behind them',
+    unit: '{message}',
+    kind: 'gauge',
+  },
+  deadLetters: { name: 'dure.consumer.dead_letters', help: 'Dead letters', unit: '{message}', kind: 'gauge' },
+  deadLettersAge: { name: 'dure.consumer.dead_letters.age', help: 'Age of the oldest dead letter', unit: 's', kind: 'gauge' },
+  held: { name: 'dure.consumer.held', help: 'Messages held behind dead letters', unit: '{message}', kind: 'gauge' },
   dropped: {
     name: 'dure.telemetry.dropped',
     help: 'Spans lost because a sink was full or failing',

@@ -63,6 +63,8 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     })),
   })
   const host: DoorHost = {
+    lag: async () => ({ consumers: [], outboxes: [], silent: [] }),
+    deadLetters: () => undefined,
     system: 'shop <test>',
     contracts: parts.map(({ contract }) => contract),
     client: <C extends AnyContract>(one: C): Client<C> =>

@@ -25,6 +25,7 @@ import type {
   DeadLetterGroup,
   DeadLetters,
   Page,
+  ReactionReading,
 } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger, MetricFamily } from '../../telemetry/telemetry.ts'
@@ -43,6 +44,7 @@ type ControlOperations = {
   readonly 'dure.health': Asks<undefined, ServiceHealth>
   readonly 'dure.status': Asks<undefined, UnitStatus>
   readonly 'dure.metrics': Asks<undefined, readonly MetricFamily[]>
+  readonly 'dure.readings': Asks<undefined, readonly ReactionReading[]>
   readonly 'dure.letters.groups': Asks<DeadLetterFilter, readonly DeadLetterGroup[]>
   readonly 'dure.letters.list': Asks<DeadLetterFilter & Page, readonly DeadLetter[]>
   readonly 'dure.letters.show': Asks<{ readonly id: string }, DeadLetterDetail>
@@ -80,6 +82,7 @@ const operations: ControlOperations = {
   'dure.health': query({ input: plain<undefined>(), output: plain<ServiceHealth>(), deadline: SOON }),
   'dure.status': query({ input: plain<undefined>(), output: plain<UnitStatus>(), deadline: SOON }),
   'dure.metrics': query({ input: plain<undefined>(), output: plain<readonly MetricFamily[]>(), deadline: SOON }),
+  'dure.readings': query({ input: plain<undefined>(), output: plain<readonly ReactionReading[]>(), deadline: SOON }),
   'dure.letters.groups': query({ input: plain<DeadLetterFilter>(), output: plain<readonly DeadLetterGroup[]>() }),
   'dure.letters.list': query({ input: plain<DeadLetterFilter & Page>(), output: plain<readonly DeadLetter[]>() }),
   'dure.letters.show': query({ input: plain<{ readonly id: string }>(), output: plain<DeadLetterDetail>() }),
@@ -107,6 +110,7 @@ export function serveControl(options: {
     'dure.health': () => unit.health(),
     'dure.status': () => unit.status(),
     'dure.metrics': () => unit.metrics(),
+    'dure.readings': () => unit.readings(),
     'dure.letters.groups': (filter: DeadLetterFilter) => letters().groups(filter),
     'dure.letters.list': (filter: DeadLetterFilter & Page) => letters().list(filter),
     'dure.letters.show': ({ id }: { readonly id: string }) => letters().show(id),
@@ -135,6 +139,7 @@ export type RemoteUnit = Pick<Unit, 'name' | 'health' | 'deadLetters'> & {
   readonly status: () => Promise<UnitStatus | undefined>
   /** Nothing when nobody answers. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
+  readonly readings: () => Promise<readonly ReactionReading[] | undefined>
 }
 
 export function remoteUnit(options: {
@@ -162,6 +167,7 @@ export function remoteUnit(options: {
     },
     status: async () => (there() ? client['dure.status']().catch(() => undefined) : undefined),
     metrics: async () => (there() ? client['dure.metrics']().catch(() => []) : []),
+    readings: async () => (there() ? client['dure.readings']().catch(() => undefined) : undefined),
     deadLetters: () => (reacts ? lettersThrough(client) : undefined),
   }
 }

@@ -80,6 +80,12 @@ test('health, status and dead letters are of all processes, whoever is asked', {
   assert.equal(await letters.retry(), 1)
   await quiet(broker)
   assert.deepEqual(await broker.client(Mail).sent(), ['cursed'])
+  const { consumers, silent } = await broker.lag()
+  assert.deepEqual(
+    consumers.map(({ consumer, unread, deadLetters }) => [consumer, unread, deadLetters]),
+    [['mail/order.placed', 0, 0]],
+  )
+  assert.deepEqual(silent, [])
   assert.equal(broker.deadLetters('stock'), undefined)
   await assert.rejects(letters.edit(letter!.id, '{}', 'no such'), { code: 'NOT_FOUND' })
 
@@ -88,6 +94,7 @@ test('health, status and dead letters are of all processes, whoever is asked', {
   assert.deepEqual(states(health).at(-1), 'mail stopped false')
   assert.match(health.services.at(-1)!.reasons[0]!, /No process runs it/)
   assert.equal((await broker.status()).quiet, false)
+  assert.deepEqual((await broker.lag()).silent, ['mail'])
 })
 
 test('a service that is replaced under load fails no call and leaves nothing behind', { timeout: 60_000 }, async (t) => {

@@ -4,6 +4,7 @@ import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Service } from '../definition.ts'
 import { healthOf, statusOf } from '../health.ts'
+import { lagOf, type Lag } from '../lag.ts'
 import { BROKER, checkPart, DOORS } from '../placement.ts'
 import type { Door, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
@@ -25,6 +26,7 @@ export type Part = {
   readonly open: (units: readonly Unit[]) => Promise<void>
   readonly health: (units: readonly Unit[]) => Promise<Health>
   readonly status: (units: readonly Unit[]) => Promise<SystemStatus>
+  readonly lag: (units: readonly Unit[]) => Promise<Lag>
   readonly deadLetters: (units: readonly Unit[], service: string) => DeadLetters | undefined
 }
 
@@ -68,7 +70,7 @@ export async function joinPart(options: PartOptions): Promise<Part> {
   const telemetry = world.telemetry
   // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
   for (const unit of elsewhere.values()) telemetry?.metrics.elsewhere(unit.metrics)
-  if (served === undefined) telemetry?.metrics.elsewhere(async () => lagFamilies(broker))
+  if (served === undefined) telemetry?.metrics.elsewhere(async () => lagFamilies(broker, runtime.clock))
   const all = (units: readonly Unit[]): readonly (Unit | RemoteUnit)[] =>
     system.services.flatMap(
       ({ contract }) => units.find((unit) => unit.name === contract.name) ?? elsewhere.get(contract.name) ?? [],
@@ -95,6 +97,7 @@ export async function joinPart(options: PartOptions): Promise<Part> {
     open,
     health: (units) => healthOf(all(units)),
     status: (units) => statusOf(all(units), () => broker.lag().catch(() => undefined)),
+    lag: (units) => lagOf(all(units), () => broker.lag()),
     deadLetters: (units, service) =>
       all(units)
         .find((unit) => unit.name === service)
