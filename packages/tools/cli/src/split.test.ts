@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { markOf } from 'dure/discovery'
+import { askListing } from './control/control.ts'
 import { SOURCES, temporary } from './shell.test-support.ts'
 
 const BIN = join(SOURCES, '../bin/dure.js')
@@ -66,8 +67,15 @@ test(
     assert.equal(await find(data, 8), 8)
     await running.until(running.said('Process is back'))
 
+    // The control socket belongs to the supervisor: whoever asks meanwhile waits, and is answered.
+    const replaced = running.said('Every process has been replaced')
+    const seen = new Set<number | undefined>()
+    const asking = (async () => {
+      while (!replaced()) seen.add((await askListing(data)).pid)
+    })()
     running.child.kill('SIGUSR2')
-    await running.until(running.said('Every process has been replaced'))
+    await Promise.all([asking, running.until(replaced)])
+    assert.ok(seen.size >= 2 && seen.has(processes!.find(({ name }) => name === 'doors')!.pid), [...seen].join())
     assert.ok(processes!.every(({ pid }) => markOf(pid) === undefined))
     assert.equal(await find(data, 9), 9)
 

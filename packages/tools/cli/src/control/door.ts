@@ -1,6 +1,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as Listener } from 'node:net'
 import { CallError } from 'dure/contract'
 import { makeFolder } from 'dure/runtime'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
@@ -25,6 +26,8 @@ async function open(host: DoorHost, world: World): Promise<OpenDoor> {
   const handed = world.sockets?.get(NAME)
   const path = handed === undefined ? await freePath(world) : undefined
   const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
+    // A connection each: none stands idle when the door closes.
+    response.setHeader('connection', 'close')
     answer(host, world, request, response).catch((error: unknown) => {
       if (!response.headersSent) sendJson(response, 400, { error: callFailure(error) })
       else response.destroy()
@@ -98,6 +101,8 @@ async function listen(server: Server, at: string | { readonly fd: number }): Pro
 
 async function close(server: Server, world: World): Promise<void> {
   const timer = world.runtime.timers.after(2_000, () => server.closeAllConnections())
-  await new Promise<void>((resolve) => server.close(() => resolve()))
+  // An HTTP server's own `close` ends what has connected and not asked yet; this half of it only stops listening.
+  await new Promise<void>((resolve) => void Listener.prototype.close.call(server, () => resolve()))
   timer.cancel()
+  server.close()
 }
