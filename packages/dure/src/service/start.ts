@@ -12,6 +12,7 @@ import { joinPart } from './part/part.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { createUndo, type Undo } from './undo.ts'
+import type { Wires } from './part/wires.ts'
 import { prepareUnit, type Unit } from './unit.ts'
 
 export type StartOptions = {
@@ -28,6 +29,8 @@ export type StartOptions = {
    * `broker`, `doors`. Default: everything, with nobody else.
    */
   readonly part?: readonly string[]
+  /** What connects the processes of a split system. Default: Unix sockets in the directory. */
+  readonly wires?: Wires | undefined
   /** Listening sockets that a supervisor holds for this process, by the name of their door (`Supervised.sockets`). */
   readonly sockets?: ReadonlyMap<string, number> | undefined
 }
@@ -54,12 +57,12 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 
 async function startAll(system: System, options: StartOptions, world: World, undo: Undo): Promise<Running> {
   const { runtime, log, telemetry } = world
-  const { patience = 10_000, part: members } = options
+  const { patience = 10_000, part: members, wires } = options
   const database: DatabaseAdapter = await system.database(world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   undo.add('deadlines', async () => deadlines.stop())
-  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, patience }))
+  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, patience, wires }))
   const broker = part?.broker ?? (await ownBroker(system, world, undo))
   // One process tells the lag of all groups.
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
