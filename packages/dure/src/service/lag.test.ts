@@ -77,8 +77,8 @@ test('every consumer tells how far it is behind, since when, and what is dead', 
   assert.deepEqual(
     (await running.lag()).outboxes.map(({ service: name, depth }) => [name, depth]),
     [
-      ['source', 0],
       ['copy', 0],
+      ['source', 0],
     ],
   )
   open.resolve()
