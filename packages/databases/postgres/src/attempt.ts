@@ -1,0 +1,149 @@
+import { CallError } from 'dure/contract'
+import { createMember, type Member } from 'dure/data/adapter'
+import type { Answer, Connection } from './connection.ts'
+import { crossed, endsSession, sqlState } from './errors.ts'
+import { kyselyConnection, postgresKysely } from './kysely.ts'
+import { numbered } from './placeholders.ts'
+import { checkOwn, type StatementNames } from './statements.ts'
+
+/**
+ * One attempt at a transaction, on one connection. Its first statement takes BEGIN along; after work that ran no
+ * statement there is nothing to commit.
+ *
+ * In PostgreSQL a statement that fails takes its transaction with it, in the embedded database it does not, and work that
+ * catches the error goes on. So when work goes on after a failure it is begun again, this time with a savepoint before
+ * that statement; and as the statement is remembered, the next time it has one from the start. Statements that never fail,
+ * or whose failure ends their work, cost nothing more.
+ */
+export type Attempt = {
+  readonly member: Member
+  /** A statement that the store itself adds. */
+  readonly query: (sql: string) => Promise<Answer>
+  readonly begun: () => boolean
+  /** Why it must be begun again; undefined when it need not. */
+  readonly again: () => Again | undefined
+  /** To be called when the work has returned: a failure that it survived unseen is one as well. */
+  readonly survived: () => void
+}
+
+/** `crossed`: another transaction got in the way. `survived`: a failure was caught. `stale`: the connection was gone before anything was done. */
+export type Again = { readonly why: 'crossed' | 'survived' | 'stale' | 'changed'; readonly error: unknown }
+
+export function createAttempt(options: {
+  readonly connection: Connection
+  readonly begin: string
+  readonly names: StatementNames
+  /** Statements whose failure was survived before. */
+  readonly fragile: Set<string>
+  /** The connection has served others before: it may be gone without anybody knowing. */
+  readonly used: boolean
+  /** Every error of a statement passes through it. */
+  readonly explain: (error: unknown) => unknown
+}): Attempt {
+  const { connection, names, fragile, used, explain } = options
+  let begun = false
+  let answered = false
+  let again: Again | undefined
+  let failed: { readonly sql: string; readonly error: unknown } | undefined
+  /** The statement behind a savepoint that is under way: nobody may get between it and the savepoint. */
+  let barrier: Promise<unknown> | undefined
+
+  const begin = (): void => {
+    if (begun) return
+    begun = true
+    // If it fails, so does what is sent right behind it.
+    connection.command(options.begin).catch(() => {})
+  }
+
+  const query = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
+    checkOwn(sql)
+    while (barrier !== undefined) await barrier
+    if (failed !== undefined) survived()
+    if (again !== undefined) throw doomed(again.error)
+    begin()
+    if (!fragile.has(sql)) return run(sql, parameters)
+    const guarded = behindSavepoint(sql, parameters)
+    barrier = guarded.then(noop, noop)
+    try {
+      return await guarded
+    } finally {
+      barrier = undefined
+    }
+  }
+
+  const run = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
+    try {
+      const answer = await connection.query(sql, parameters)
+      answered = true
+      return answer
+    } catch (error) {
+      fail(sql, error)
+      throw explain(error)
+    }
+  }
+
+  const fail = (sql: string, error: unknown): void => {
+    if (crossed(error)) again ??= { why: 'crossed', error }
+    else if (endsSession(error)) {
+      // What no answer came back from did nothing that lasts, so on another connection it is done for the first time.
+      if (used && !answered && sqlState(error) === undefined) again ??= { why: 'stale', error }
+    } else if (/cached plan must not change result type/.test((error as Error).message)) {
+      names.forget(sql)
+      again ??= { why: 'changed', error }
+    }
+    // Refused before it was sent, it did no harm; and what was sent behind a failed one is not what failed.
+    else if (!(error instanceof CallError) && sqlState(error) !== '25P02') failed ??= { sql, error }
+  }
+
+  const behindSavepoint = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
+    connection.command('SAVEPOINT dure_statement').catch(noop)
+    try {
+      const answer = await connection.query(sql, parameters)
+      answered = true
+      connection.command('RELEASE dure_statement').catch(noop)
+      return answer
+    } catch (error) {
+      if (crossed(error) || endsSession(error)) fail(sql, error)
+      else connection.command('ROLLBACK TO dure_statement; RELEASE dure_statement').catch(noop)
+      throw explain(error)
+    }
+  }
+
+  const survived = (): void => {
+    if (failed === undefined || again !== undefined) return
+    if (fragile.size >= FRAGILE) fragile.clear()
+    fragile.add(failed.sql)
+    again = { why: 'survived', error: failed.error }
+  }
+
+  const member = createMember({
+    all: async (sql, parameters) => (await query(numbered(sql), parameters)).rows,
+    run: async (sql, parameters) => (await query(numbered(sql), parameters)).changed,
+    kysely: (guard) => postgresKysely.transaction(kyselyConnection({ guard, query })),
+  })
+  return {
+    member,
+    query: (sql) => {
+      begin()
+      return connection.query(sql)
+    },
+    begun: () => begun,
+    again: () => again,
+    survived,
+  }
+}
+
+/** Statements that are remembered for a failure that was survived. */
+const FRAGILE = 256
+
+const noop = (): void => {}
+
+function doomed(cause: unknown): CallError {
+  return new CallError(
+    'ABORTED',
+    'Using a transaction failed: it is being begun again, because a statement before this one failed',
+    {
+      cause,
+    },
+  )
+}

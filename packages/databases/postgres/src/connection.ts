@@ -1,0 +1,82 @@
+import { Client, type ClientConfig } from 'pg'
+import { sendable, valueTypes } from './values.ts'
+import type { SqlRow } from 'dure/data'
+import type { StatementNames } from './statements.ts'
+
+/**
+ * One session with the server. Statements are sent as they come, without waiting for the answers of those before
+ * (they are answered in order), so that BEGIN costs no journey of its own.
+ */
+export type Connection = {
+  /** The server's process that serves it. */
+  readonly pid: number
+  /** One statement with `$1` parameters; prepared when it comes often. */
+  readonly query: (sql: string, parameters?: readonly unknown[]) => Promise<Answer>
+  /** Statements without parameters or rows; answers with the last one's command tag. */
+  readonly command: (sql: string) => Promise<string>
+  /** Why it cannot be used any more; undefined as long as it can. */
+  readonly broken: () => unknown
+  /** Settles when the session is over; never rejects. */
+  readonly over: Promise<unknown>
+  /** Ends it in good order. */
+  readonly end: () => Promise<void>
+  /** Ends it at once, whatever is under way. */
+  readonly destroy: (reason: unknown) => void
+}
+
+export type Answer = { readonly rows: readonly SqlRow[]; readonly changed: number }
+
+export async function connect(options: {
+  readonly config: ClientConfig
+  readonly names?: StatementNames | undefined
+  /** Run first. */
+  readonly settings?: string
+}): Promise<Connection> {
+  const { config, names, settings } = options
+  const client = new Client({
+    keepAlive: true,
+    pipeline: true,
+    ...config,
+    types: valueTypes as unknown as NonNullable<ClientConfig['types']>,
+  })
+  const { promise: over, resolve: finish } = Promise.withResolvers<unknown>()
+  let broken: unknown
+  const breakDown = (reason: unknown): void => {
+    broken ??= reason
+    finish(broken)
+  }
+  client.on('error', breakDown)
+  client.on('end', () => breakDown(new Error('Connection terminated')))
+  try {
+    await client.connect()
+    if (settings !== undefined) await client.query(settings)
+  } catch (error) {
+    client.end().catch(() => {})
+    throw error
+  }
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: { destroy: () => void } } }).connection
+  return {
+    pid: (client as unknown as { readonly processID: number }).processID,
+    query: async (text, parameters = []) => {
+      const values = sendable(parameters)
+      const name = names?.of(text)
+      // The extended protocol takes one statement at a time: text of several cannot end the transaction.
+      const query = { text, values, queryMode: 'extended' as const, ...(name === undefined ? {} : { name }) }
+      const { rows, rowCount } = await client.query<Record<string, never>>(
+        query as unknown as { text: string; values: unknown[] },
+      )
+      return { rows, changed: rowCount ?? 0 }
+    },
+    command: async (sql) => {
+      const answer = (await client.query(sql)) as unknown as { command: string } | readonly { command: string }[]
+      return 'command' in answer ? answer.command : (answer.at(-1)?.command ?? '')
+    },
+    broken: () => broken,
+    over,
+    end: () => client.end(),
+    destroy: (reason) => {
+      breakDown(reason)
+      stream.destroy()
+    },
+  }
+}

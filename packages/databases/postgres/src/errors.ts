@@ -1,0 +1,163 @@
+import { CallError, type Status } from 'dure/contract'
+
+/** Where a store is, in words without secrets. */
+export type Place = { readonly server: string; readonly database: string; readonly user: string }
+
+type Meaning = { readonly status: Status; readonly state: string; readonly advice: string }
+
+/**
+ * What PostgreSQL's error codes mean for whoever runs the service: the state found and what to do about it.
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  '28P01': {
+    status: 'UNAUTHENTICATED',
+    state: 'the server refused the password',
+    advice: 'check the user and the password in the connection string',
+  },
+  '28000': {
+    status: 'UNAUTHENTICATED',
+    state: 'the server does not let this user in',
+    advice: 'check the user in the connection string, and pg_hba.conf of the server',
+  },
+  '3D000': {
+    status: 'FAILED_PRECONDITION',
+    state: 'there is no such database',
+    advice: 'create it, or correct its name in the connection string',
+  },
+  '42501': {
+    status: 'PERMISSION_DENIED',
+    state: 'the role may not do this',
+    advice: 'a service reaches its own tables only; call the other service, or subscribe to its events',
+  },
+  '53100': {
+    status: 'RESOURCE_EXHAUSTED',
+    state: 'the disk is full',
+    advice: 'free some space and try again; what was committed before is kept',
+  },
+  '53200': { status: 'RESOURCE_EXHAUSTED', state: "the server's memory ran out", advice: 'give the server more memory' },
+  '53300': {
+    status: 'RESOURCE_EXHAUSTED',
+    state: 'the server has no connections left',
+    advice: 'raise max_connections, lower `writers` and `readers`, or put fewer services on it',
+  },
+  '25006': {
+    status: 'UNAVAILABLE',
+    state: 'the server only reads (it is a standby, or was told to)',
+    advice: 'connect to the primary (target_session_attrs, or the address that follows it)',
+  },
+  '55P03': { status: 'ABORTED', state: 'a lock was not to be had', advice: 'try again' },
+  '57014': {
+    status: 'DEADLINE_EXCEEDED',
+    state: 'the statement took too long and was cancelled',
+    advice: 'look at its plan with EXPLAIN, or give the transaction a longer `timeout`',
+  },
+  '25P03': {
+    status: 'DEADLINE_EXCEEDED',
+    state: 'the transaction was idle for too long',
+    advice: 'keep calls to the world out of it',
+  },
+  '25P04': { status: 'DEADLINE_EXCEEDED', state: 'the transaction took too long', advice: 'give it a longer `timeout`' },
+  '58030': {
+    status: 'UNAVAILABLE',
+    state: "the server's disk answered with an error",
+    advice: 'check the disk and the file system',
+  },
+  XX001: { status: 'DATA_LOSS', state: 'the data are damaged', advice: 'restore them from a backup' },
+  XX002: { status: 'DATA_LOSS', state: 'an index is damaged', advice: 'REINDEX it' },
+}
+
+const UNREACHABLE: Meaning = {
+  status: 'UNAVAILABLE',
+  state: 'the server cannot be reached',
+  advice: 'check that it runs and that the address is right; the store goes on by itself once it is back',
+}
+const RESTARTING: Meaning = {
+  status: 'UNAVAILABLE',
+  state: 'the server is starting or stopping',
+  advice: 'wait: the store goes on by itself once it is back',
+}
+
+/** SQLSTATEs by which the server says that two transactions crossed: to be begun again. */
+export function crossed(error: unknown): boolean {
+  const code = sqlState(error)
+  return code === '40001' || code === '40P01'
+}
+
+/** The five characters of the SQL standard, or undefined when the error is not the server's. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/** The error ended the session; otherwise only the statement. */
+export function endsSession(error: unknown): boolean {
+  if (sqlState(error) === undefined) return disconnected(error)
+  const severity = (error as { severity?: unknown }).severity
+  return severity === 'FATAL' || severity === 'PANIC'
+}
+
+function disconnected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string' && /^(E[A-Z]{3,}|ENOTFOUND)$/.test(code)) return true
+  // What `pg` says of a connection that is gone.
+  return /^(Connection terminated|timeout expired|Client (was closed|has encountered a connection error))/i.test(error.message)
+}
+
+function meaningOf(error: unknown): Meaning | undefined {
+  const code = sqlState(error)
+  if (code === undefined) return disconnected(error) ? UNREACHABLE : undefined
+  if (MEANINGS[code] !== undefined) return MEANINGS[code]
+  if (code.startsWith('57P')) return RESTARTING
+  if (code.startsWith('08')) return UNREACHABLE
+  return undefined
+}
+
+/**
+ * Says in words what went wrong with a server. Errors that are the statement's own (a constraint, a misspelt
+ * column) come back as they are.
+ */
+export function explain(error: unknown, action: string, place: Place): unknown {
+  if (error instanceof CallError) return error
+  const meaning = meaningOf(error)
+  if (meaning === undefined) return error
+  const { status, state, advice } = meaning
+  const { server, database, user } = place
+  const words = (error as Error).message
+  return new CallError(
+    status,
+    `${action} failed: ${state} (server "${server}", database "${database}", user "${user}": ${words}). To do: ${advice}`,
+    { cause: error },
+  )
+}
+
+/** The connection went while the commit was under way, and nobody can say how it ended. */
+export function unknownOutcome(service: string, place: Place, cause: unknown): CallError {
+  return new CallError(
+    'UNKNOWN',
+    `Committing a transaction of service "${service}" has an unknown outcome: the connection to "${place.server}" was lost after COMMIT was sent ` +
+      'and before it was answered, so it was kept whole or not at all. To do: look which before doing it again, or repeat a call under its idempotency key',
+    { cause, details: { service } },
+  )
+}
+
+/** The connection went while the commit was under way, and it is certain that nothing was kept. */
+export function notKept(service: string, place: Place, cause: unknown): CallError {
+  return new CallError(
+    'UNAVAILABLE',
+    `Committing a transaction of service "${service}" failed: the connection to "${place.server}" was lost, and nothing of it was kept. To do: try again`,
+    { cause },
+  )
+}
+
+/** Another process has taken the store, or may have. */
+export function notOwned(service: string, holder: string | undefined): CallError {
+  return new CallError(
+    holder === undefined ? 'UNAVAILABLE' : 'FAILED_PRECONDITION',
+    holder === undefined
+      ? `Beginning a transaction failed: the hold on the store of service "${service}" was lost with its connection, and is not regained yet. To do: wait; the store goes on by itself`
+      : `Opening the store of service "${service}" failed: it is in use by another process (${holder}). To do: stop that process; one process owns a service's store at a time`,
+    { details: { service } },
+  )
+}

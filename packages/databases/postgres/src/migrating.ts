@@ -1,0 +1,53 @@
+import { CallError } from 'dure/contract'
+import type { Migrations, StoreTransaction } from 'dure/data'
+import { createMember, migrate } from 'dure/data/adapter'
+import type { Connection } from './connection.ts'
+import { kyselyConnection, postgresKysely } from './kysely.ts'
+import { numbered } from './placeholders.ts'
+
+/**
+ * Brings the tables up to date on a session of its own, which nothing hurries. Whoever calls holds the store, so
+ * two processes that start at once migrate it once.
+ */
+export async function migrateOn(
+  connection: Connection,
+  options: { readonly service: string; readonly migrations: Migrations; readonly now: () => number },
+): Promise<readonly string[]> {
+  const transaction = async <T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> => {
+    const member = createMember({
+      all: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).rows,
+      run: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).changed,
+      kysely: (guard) => postgresKysely.transaction(kyselyConnection({ guard, query: connection.query })),
+    })
+    await connection.command('BEGIN')
+    try {
+      const value = await work(member.tx)
+      await connection.command('COMMIT')
+      return value
+    } catch (error) {
+      await connection.command('ROLLBACK').catch(() => {})
+      throw error
+    } finally {
+      member.end('its work is over')
+    }
+  }
+  return migrate({ ...options, store: { transaction, script: (sql) => script(connection, sql), verify: async () => {} } })
+}
+
+/** Statements that would end the transaction that a migration runs in. */
+const ENDS =
+  /(?:^|;)(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:commit|rollback(?!\s+to\b)|abort|begin(?!\s+atomic\b)|start\s+transaction)\b/i
+
+async function script(connection: Connection, sql: string): Promise<void> {
+  const ended = new CallError(
+    'FAILED_PRECONDITION',
+    'it ends the transaction it runs in. To do: take BEGIN, COMMIT and the like out of it',
+  )
+  // Bodies of functions may begin and end what they like.
+  if (ENDS.test(sql.replaceAll(/(\$\w*\$)[\s\S]*?\1|'(?:[^']|'')*'/g, "''"))) throw ended
+  await connection.command('SAVEPOINT dure_script')
+  await connection.command(sql)
+  await connection.command('RELEASE dure_script').catch(() => {
+    throw ended
+  })
+}

@@ -1,0 +1,163 @@
+import type { Kysely } from 'kysely'
+import type { SqlRow, SqlValue } from 'dure/data'
+import { noDriver, readOnly, snapshotOver } from 'dure/data/adapter'
+import type { Connection, Answer } from './connection.ts'
+import { endsSession, explain, sqlState, type Place } from './errors.ts'
+import { kyselyConnection, postgresKysely } from './kysely.ts'
+import { numbered } from './placeholders.ts'
+import type { Pool } from './pool.ts'
+import { checkOwn } from './statements.ts'
+
+/** Reading, on connections whose every transaction is read only: single statements, streams, and snapshots. */
+export type Readers = {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly kysely: Kysely<any>
+  readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
+}
+
+const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY'
+
+export function createReaders(options: { readonly service: string; readonly place: Place; readonly pool: Pool }): Readers {
+  const { service, place, pool } = options
+
+  const failure = (error: unknown): unknown =>
+    sqlState(error) === '25006'
+      ? readOnly(service, error)
+      : explain(error, `Reading from the store of service "${service}"`, place)
+
+  const query = async (connection: Connection, sql: string, parameters: readonly unknown[]): Promise<Answer> => {
+    checkOwn(sql)
+    try {
+      return await connection.query(sql, parameters)
+    } catch (error) {
+      throw failure(error)
+    }
+  }
+
+  const borrow = (): Promise<Connection> =>
+    pool.borrow().catch((error: unknown) => {
+      throw failure(error)
+    })
+
+  /** A statement on a connection that ended while nobody used it is asked again on another: reading twice harms nobody. */
+  const single = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
+    checkOwn(sql)
+    for (let tries = 1; ; tries++) {
+      const connection = await borrow()
+      try {
+        return await connection.query(sql, parameters)
+      } catch (error) {
+        if (tries === 2 || !endsSession(error) || sqlState(error) !== undefined) throw failure(error)
+        connection.destroy(error)
+      } finally {
+        pool.giveBack(connection)
+      }
+    }
+  }
+
+  /** A transaction that reads; whatever becomes of it, the connection comes out of it clean or not at all. */
+  const reading = async <T>(begin: string, work: (connection: Connection) => Promise<T>): Promise<T> => {
+    const connection = await borrow()
+    try {
+      await connection.command(begin).catch((error: unknown) => {
+        throw failure(error)
+      })
+      return await work(connection)
+    } finally {
+      if (connection.broken() === undefined) {
+        await connection.command('ROLLBACK').catch((error: unknown) => connection.destroy(error))
+      }
+      pool.giveBack(connection)
+    }
+  }
+
+  /** Rows a few at a time, on a connection that is the stream's own, or inside the transaction that is open on it. */
+  async function* stream(
+    { connection, busy }: { connection: Connection; busy: boolean },
+    sql: string,
+    parameters: readonly unknown[],
+    size: number,
+  ): AsyncGenerator<Answer> {
+    checkOwn(sql)
+    const name = `dure_rows_${++cursors}`
+    try {
+      if (!busy) await connection.command('BEGIN READ ONLY')
+      await connection.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, parameters)
+      for (;;) {
+        const answer = await connection.query(`FETCH ${Math.max(1, Math.trunc(size))} FROM ${name}`)
+        if (answer.rows.length === 0) break
+        yield answer
+      }
+    } catch (error) {
+      throw failure(error)
+    } finally {
+      if (connection.broken() === undefined) {
+        const ending = busy ? `CLOSE ${name}` : 'ROLLBACK'
+        await connection.command(ending).catch((error: unknown) => {
+          if (!busy) connection.destroy(error)
+        })
+      }
+    }
+  }
+
+  let cursors = 0
+  /** Connections that are lent to Kysely, by what it knows them as. */
+  const lent = new Map<object, { connection: Connection; busy: boolean }>()
+  const control = async (shown: object, sql: string, busy: boolean): Promise<void> => {
+    const loan = lent.get(shown)
+    if (loan === undefined) return
+    loan.busy = busy
+    await loan.connection.command(sql).catch((error: unknown) => {
+      throw failure(error)
+    })
+  }
+  return {
+    kysely: postgresKysely.reader(
+      kyselyConnection({ query: single }),
+      {
+        provideConnection: async (use) => {
+          const connection = await borrow()
+          const loan = { connection, busy: false }
+          const shown = kyselyConnection({
+            query: (sql, parameters) => query(connection, sql, parameters),
+            stream: (sql, parameters, size) => stream(loan, sql, parameters, size),
+          })
+          lent.set(shown, loan)
+          try {
+            return await use(shown)
+          } finally {
+            lent.delete(shown)
+            if (loan.busy) connection.destroy(new Error('A transaction was left open on it'))
+            pool.giveBack(connection)
+          }
+        },
+      },
+      {
+        ...noDriver,
+        beginTransaction: (connection) => control(connection, SNAPSHOT, true),
+        commitTransaction: (connection) => control(connection, 'COMMIT', false),
+        rollbackTransaction: (connection) => control(connection, 'ROLLBACK', false),
+      },
+    ),
+    select: async (sql, parameters = []) => (await single(numbered(sql), parameters)).rows,
+    snapshot: (work) =>
+      // BEGIN alone takes no snapshot; the first read does.
+      reading(`${SNAPSHOT}; SELECT 1`, async (connection) => {
+        let over = false
+        const guard = (): void => {
+          if (over) throw snapshotOver()
+        }
+        try {
+          return await work(
+            postgresKysely.transaction(
+              kyselyConnection({ guard, query: (sql, parameters) => query(connection, sql, parameters) }),
+            ),
+          )
+        } finally {
+          over = true
+        }
+      }),
+  }
+}

@@ -1,0 +1,202 @@
+import { escapeIdentifier } from 'pg'
+import { CallError } from 'dure/contract'
+import type { DatabaseDefinition, DatabaseWorld, Store } from 'dure/data'
+import { closed, crowded, full, readClosed } from 'dure/data/adapter'
+import { connect, type Connection } from './connection.ts'
+import { explain, type Place } from './errors.ts'
+import { keep } from './keeper.ts'
+import { migrateOn } from './migrating.ts'
+import { TIMELINE } from './outcome.ts'
+import { createPool } from './pool.ts'
+import type { Access } from './provision.ts'
+import { createReaders } from './readers.ts'
+import { createNames } from './statements.ts'
+import { ownMigrations } from './tables.ts'
+import { createTransactions, GRACE, type Isolation } from './transactions.ts'
+
+export type StoreLimits = {
+  readonly writers: number
+  readonly readers: number
+  readonly waiting: number
+  readonly timeout: number
+  readonly readTimeout: number
+  readonly connectTimeout: number
+}
+
+/** The oldest version of the server that is supported. */
+const OLDEST = 15
+
+/** Texts of values, alike wherever the server is. JIT compiles for longer than such statements run. */
+const ALIKE = `SET bytea_output = hex; SET datestyle = ISO; SET timezone = 'UTC'; SET intervalstyle = iso_8601; SET standard_conforming_strings = on; SET jit = off`
+
+/** Opens one service's store: the hold on it, migrations, writers, readers, in this order. */
+export async function openStore(options: {
+  readonly service: string
+  readonly access: Access
+  readonly definition: DatabaseDefinition<unknown>
+  readonly world: DatabaseWorld
+  readonly isolation: Isolation
+  readonly limits: StoreLimits
+}): Promise<Store> {
+  const { service, access, definition, world, isolation, limits } = options
+  const { runtime, log } = world
+  const place = placeOf(access)
+  const names = createNames()
+  const session = (what: string, settings: readonly string[], named = false): Promise<Connection> =>
+    connect({
+      config: {
+        ...access.config,
+        application_name: applicationName(service, what),
+        connectionTimeoutMillis: limits.connectTimeout,
+      },
+      names: named ? names : undefined,
+      settings: [
+        ALIKE,
+        ...(access.schema === undefined ? [] : [`SET search_path TO ${escapeIdentifier(access.schema)}`]),
+        ...settings,
+      ].join('; '),
+    })
+
+  const undo: (() => unknown)[] = []
+  try {
+    let destroyWriters: (reason: unknown) => void = () => {}
+    const keeper = await keep({
+      service,
+      connect: () =>
+        session('keeper', ['SET tcp_keepalives_idle = 10', 'SET tcp_keepalives_interval = 5', 'SET tcp_keepalives_count = 3']),
+      writers: applicationName(service, 'writer'),
+      runtime,
+      log,
+      lost: (reason) => destroyWriters(reason),
+    })
+    undo.unshift(keeper.stop)
+
+    const migrating = await session('migrations', [])
+    undo.unshift(migrating.end)
+    await checkServer(migrating, service, place)
+    await checkOwner(migrating, service, place)
+    const applied = await migrateOn(migrating, {
+      service,
+      migrations: { ...ownMigrations, ...definition.migrations },
+      now: runtime.clock.now,
+    })
+    if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
+    const timeline = Number((await migrating.query(TIMELINE)).rows[0]?.['timeline'])
+    undo.shift()
+    await migrating.end()
+
+    const patience = limits.timeout + GRACE
+    const writers = createPool({
+      connect: async () => {
+        const writer = await session('writer', limiting(patience), true)
+        try {
+          await keeper.admit(writer)
+        } catch (error) {
+          writer.destroy(error)
+          throw error
+        }
+        return writer
+      },
+      size: limits.writers,
+      waiting: limits.waiting,
+      runtime,
+      full: () => full(service, limits.waiting),
+      closed: () => closed(service),
+    })
+    destroyWriters = writers.destroyAll
+    const transactions = createTransactions({
+      service,
+      place,
+      pool: writers,
+      keeper,
+      timeline,
+      names,
+      isolation,
+      runtime,
+      log,
+      limits,
+    })
+    const pool = createPool({
+      connect: () => session('reader', ['SET default_transaction_read_only = on', ...limiting(limits.readTimeout)], true),
+      size: limits.readers,
+      waiting: limits.waiting,
+      runtime,
+      full: () => crowded(service, limits.waiting),
+      closed: () => readClosed(service),
+    })
+    const readers = createReaders({ service, place, pool })
+    let stopping: Promise<void> | undefined
+    const stop = async (): Promise<void> => {
+      await transactions.stop()
+      await pool.stop()
+      await keeper.stop()
+    }
+    return {
+      service,
+      dialect: 'postgres',
+      read: readers.kysely,
+      transaction: transactions.transaction,
+      snapshot: readers.snapshot,
+      select: readers.select,
+      stop: () => (stopping ??= stop()),
+    }
+  } catch (error) {
+    for (const step of undo) await step()
+    throw explain(error, `Opening the store of service "${service}"`, place)
+  }
+}
+
+/** What the server itself does about a session that this process has lost sight of. */
+function limiting(ms: number): readonly string[] {
+  return [`SET statement_timeout = ${ms}`, `SET idle_in_transaction_session_timeout = ${ms}`]
+}
+
+/** As the server shows it in pg_stat_activity; it keeps 63 bytes. */
+function applicationName(service: string, what: string): string {
+  return `dure ${what} ${service}`.slice(0, 63)
+}
+
+export function placeOf({ config }: Access): Place {
+  return {
+    server: `${config.host ?? 'localhost'}:${config.port ?? 5432}`,
+    database: config.database ?? config.user ?? '',
+    user: config.user ?? '',
+  }
+}
+
+async function checkServer(connection: Connection, service: string, place: Place): Promise<void> {
+  const [row] = (
+    await connection.query(
+      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number, pg_is_in_recovery() AS standby, current_schema() AS schema`,
+    )
+  ).rows
+  const trouble = (state: string, advice: string): CallError =>
+    new CallError(
+      'FAILED_PRECONDITION',
+      `Opening the store of service "${service}" failed: ${state} (server "${place.server}", database "${place.database}"). To do: ${advice}`,
+    )
+  if (Number(row?.['number']) < OLDEST * 10_000) {
+    throw trouble(`the server is PostgreSQL ${String(row?.['version'])}`, `use PostgreSQL ${OLDEST} or newer`)
+  }
+  if (row?.['standby'] === 1) throw trouble('the server is a standby, which only reads', 'connect to the primary')
+  if (row?.['schema'] === null) {
+    throw trouble(
+      `the role "${place.user}" has no schema to make tables in`,
+      `CREATE SCHEMA AUTHORIZATION "${place.user}", or ALTER ROLE … SET search_path`,
+    )
+  }
+}
+
+async function checkOwner(connection: Connection, service: string, place: Place): Promise<void> {
+  await connection.command('CREATE TABLE IF NOT EXISTS dure_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)')
+  await connection.query("INSERT INTO dure_meta (key, value) VALUES ('service', $1) ON CONFLICT (key) DO NOTHING", [service])
+  const [row] = (await connection.query("SELECT value, current_schema() AS schema FROM dure_meta WHERE key = 'service'")).rows
+  const owner = row?.['value']
+  if (owner === service) return
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    `Opening the store of service "${service}" failed: the schema "${String(row?.['schema'])}" belongs to service "${String(owner)}" (server "${place.server}", database "${place.database}"). ` +
+      'To do: give each service a schema or a database of its own',
+    { details: { service, owner: owner ?? null } },
+  )
+}

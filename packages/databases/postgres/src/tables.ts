@@ -1,0 +1,14 @@
+import type { Migrations } from 'dure/data'
+import { outboxMigrations } from './outbox/tables.ts'
+
+/** Dure's own tables in every service's store. Texts are compared byte by byte, as in the embedded database. */
+export const ownMigrations: Migrations = {
+  ...outboxMigrations,
+  'dure/0002-inbox': `
+    CREATE TABLE dure_inbox (
+      consumer TEXT COLLATE "C" NOT NULL,
+      message_id TEXT COLLATE "C" NOT NULL,
+      seen_at BIGINT NOT NULL,
+      PRIMARY KEY (message_id, consumer)
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05)`,
+}

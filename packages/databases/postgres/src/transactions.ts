@@ -1,0 +1,276 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { CallError } from 'dure/contract'
+import type { Store, StoreTransaction } from 'dure/data'
+import { closed, full, nested, tooLong, type Member } from 'dure/data/adapter'
+import type { Runtime } from 'dure/runtime'
+import type { Logger } from 'dure/telemetry'
+import { createAttempt, type Again, type Attempt } from './attempt.ts'
+import type { Connection } from './connection.ts'
+import { crossed, endsSession, explain, notKept, unknownOutcome, type Place } from './errors.ts'
+import { createGate } from './gate.ts'
+import type { Keeper } from './keeper.ts'
+import { createLimit, type Limit } from './limit.ts'
+import { outcomeOf } from './outcome.ts'
+import type { Pool } from './pool.ts'
+import type { StatementNames } from './statements.ts'
+
+export type Isolation = 'serializable' | 'repeatable read' | 'read committed'
+
+/**
+ * Transactions, several at once. Work that crossed another transaction's is run again from its start, within its time; after
+ * a few tries alone, so that it gets through. Resolved means durable. Listeners are called in the order in which the
+ * COMMITs were sent: of two transactions of which one saw the other's rows, the other one's first.
+ */
+export type Transactions = {
+  readonly transaction: Store['transaction']
+  readonly counts: () => TransactionCounts
+  readonly stop: () => Promise<void>
+}
+
+export type TransactionCounts = {
+  readonly committed: number
+  /** Times that work was run again because another transaction crossed it. */
+  readonly crossed: number
+  /** Commits whose connection was lost, by what was found out about them. */
+  readonly lost: { readonly kept: number; readonly notKept: number; readonly unknown: number }
+}
+
+type Work<T> = (tx: StoreTransaction) => Promise<T>
+type Done<T> = { readonly again: Again } | { readonly again: undefined; readonly value: T }
+
+/** Tries side by side with others, before one that has the store for itself. */
+const TOGETHER = 3
+
+export function createTransactions(options: {
+  readonly service: string
+  readonly place: Place
+  readonly pool: Pool
+  readonly keeper: Keeper
+  readonly timeline: number
+  readonly names: StatementNames
+  readonly isolation: Isolation
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly limits: { readonly waiting: number; readonly timeout: number }
+}): Transactions {
+  const { service, place, pool, keeper, timeline, names, isolation, runtime, log, limits } = options
+  const { timers } = runtime
+  const insideOf = new AsyncLocalStorage<Member>()
+  const live = new Set<Member>()
+  const used = new WeakSet<Connection>()
+  const fragile = new Set<string>()
+  const gate = createGate()
+  const counts = { committed: 0, crossed: 0, lost: { kept: 0, notKept: 0, unknown: 0 } }
+  let jobs = 0
+  let arrivals = 0
+  let stopped = false
+  let idle: (() => void) | undefined
+  /** The end of the last COMMIT that somebody listens to. */
+  let heard: Promise<void> = Promise.resolve()
+
+  const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, place)
+
+  const transaction: Store['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
+    const outer = insideOf.getStore()
+    if (outer !== undefined && live.has(outer)) throw nested(service)
+    if (stopped) throw closed(service)
+    keeper.check()
+    if (jobs >= limits.waiting) throw full(service, limits.waiting)
+    jobs++
+    arrivals++
+    try {
+      return await run(work, timeout)
+    } finally {
+      jobs--
+      if (jobs === 0) idle?.()
+    }
+  }
+
+  const run = async <T>(work: Work<T>, timeout: number): Promise<T> => {
+    const before = arrivals
+    const limit = createLimit({ timeout, runtime, error: (tries) => late(timeout, tries, arrivals - before) })
+    let connection = await borrow()
+    try {
+      limit.start()
+      for (let tries = 1; ; tries++) {
+        const done = await inTurn(connection, work, limit, tries > TOGETHER)
+        if (done.again === undefined) return done.value
+        if (done.again.why === 'crossed') counts.crossed++
+        limit.tries = tries
+        if (connection.broken() === undefined) continue
+        pool.giveBack(connection)
+        connection = await borrow()
+      }
+    } finally {
+      limit.cancel()
+      pool.giveBack(connection)
+    }
+  }
+
+  const borrow = async (): Promise<Connection> => {
+    try {
+      return await pool.borrow()
+    } catch (error) {
+      throw explain(error, `Beginning a transaction of service "${service}"`, place)
+    }
+  }
+
+  const inTurn = async <T>(connection: Connection, work: Work<T>, limit: Limit, alone: boolean): Promise<Done<T>> => {
+    const entering = gate.enter(alone)
+    const leave = await limit.race(entering).catch((error: unknown) => {
+      void entering.then((left) => left())
+      throw error
+    })
+    try {
+      return await tryOnce(connection, work, limit)
+    } finally {
+      leave()
+    }
+  }
+
+  const tryOnce = async <T>(connection: Connection, work: Work<T>, limit: Limit): Promise<Done<T>> => {
+    const begin = beginning(isolation, limit.timeout === limits.timeout ? undefined : limit.timeout)
+    const attempt = createAttempt({ connection, begin, names, fragile, used: used.has(connection), explain: explainStatement })
+    const { member } = attempt
+    used.add(connection)
+    live.add(member)
+    try {
+      const value = await limit.race(insideOf.run(member, complete, work, attempt))
+      // From here on it is the server's time, not the work's.
+      limit.cancel()
+      member.end('its work has returned')
+      if (attempt.again() === undefined) {
+        if (attempt.begun()) await commit(connection, attempt, member.onCommit)
+        else for (const listener of member.onCommit) notify(listener)
+        counts.committed++
+        return { again: undefined, value }
+      }
+    } catch (error) {
+      if (limit.expired()) {
+        member.end(`it was rolled back after ${limit.timeout} ms`)
+        // The server must not go on with what nobody waits for, holding its locks.
+        keeper.terminate(connection.pid)
+        connection.destroy(error)
+        throw error
+      }
+      member.end('its work has failed')
+      const again = attempt.again() ?? (error instanceof Crossed ? { why: 'crossed' as const, error: error.cause } : undefined)
+      await rollBack(connection, attempt)
+      if (again === undefined) throw error
+      limit.resume()
+      return { again }
+    } finally {
+      live.delete(member)
+    }
+    await rollBack(connection, attempt)
+    limit.resume()
+    return { again: attempt.again()! }
+  }
+
+  const complete = async <T>(work: Work<T>, attempt: Attempt): Promise<T> => {
+    const value = await work(attempt.member.tx)
+    attempt.survived()
+    for (const task of attempt.member.beforeCommit) {
+      if (attempt.again() !== undefined) return value
+      await task()
+      attempt.survived()
+    }
+    return value
+  }
+
+  const rollBack = async (connection: Connection, attempt: Attempt): Promise<void> => {
+    if (attempt.begun() && connection.broken() === undefined) {
+      await connection.command('ROLLBACK').catch((error: unknown) => connection.destroy(error))
+    }
+  }
+
+  const commit = async (connection: Connection, attempt: Attempt, listeners: readonly (() => void)[]): Promise<void> => {
+    // It was never sent.
+    if (connection.broken() !== undefined) throw notKept(service, place, connection.broken())
+    const before = heard
+    const settled = Promise.withResolvers<void>()
+    if (listeners.length > 0) heard = settled.promise
+    const witness = keeper.session()
+    let xid: string | null | undefined
+    try {
+      // Asked for on the way: the number by which the server knows it, should its answer be lost.
+      attempt.query('SELECT pg_current_xact_id_if_assigned()::text AS xid').then(
+        ({ rows }) => (xid = (rows[0]?.['xid'] ?? null) as string | null),
+        () => {},
+      )
+      const watch = timers.after(COMMITTING, () =>
+        connection.destroy(new Error('Connection terminated: COMMIT was not answered')),
+      )
+      try {
+        const answer = await connection.command('COMMIT')
+        if (answer !== 'COMMIT') throw new CallError('ABORTED', 'Committing failed: the transaction had failed before')
+      } catch (error) {
+        if (crossed(error)) throw new Crossed(error)
+        if (!endsSession(error)) throw explainStatement(error)
+        keeper.terminate(connection.pid)
+        connection.destroy(error)
+        await findOut(error)
+      } finally {
+        watch.cancel()
+      }
+      if (listeners.length > 0) {
+        await before
+        for (const listener of listeners) notify(listener)
+      }
+    } finally {
+      settled.resolve()
+    }
+
+    async function findOut(error: unknown): Promise<void> {
+      const outcome = await outcomeOf({ xid, witness, timeline, keeper, runtime, timeout: COMMITTING })
+      counts.lost[outcome === 'not kept' ? 'notKept' : outcome]++
+      log.warn('The connection was lost during a commit', { service, outcome, error })
+      if (outcome === 'unknown') throw unknownOutcome(service, place, error)
+      if (outcome === 'not kept') throw notKept(service, place, error)
+    }
+  }
+
+  const notify = (listener: () => void): void => {
+    try {
+      listener()
+    } catch (error) {
+      log.error('A listener to a commit failed', { service, error })
+    }
+  }
+
+  const late = (timeout: number, tries: number, others: number): CallError => {
+    const error = tooLong(service, timeout, tries === 0 ? others : 0)
+    if (tries === 0) return error
+    return new CallError(error.code, `${error.message}. It was begun ${tries + 1} times, because other transactions crossed it`)
+  }
+
+  return {
+    transaction,
+    counts: () => ({ ...counts, lost: { ...counts.lost } }),
+    stop: async () => {
+      stopped = true
+      if (jobs > 0) await new Promise<void>((resolve) => (idle = resolve))
+      await pool.stop()
+    },
+  }
+}
+
+/** Milliseconds that the answer to COMMIT may take, and finding out how it ended. */
+const COMMITTING = 10_000
+
+/** The server found at the commit that it crossed another transaction. */
+class Crossed extends Error {
+  constructor(cause: unknown) {
+    super('Crossed', { cause })
+  }
+}
+
+function beginning(isolation: Isolation, timeout: number | undefined): string {
+  const begin = `BEGIN ISOLATION LEVEL ${isolation.toUpperCase()}, READ WRITE`
+  if (timeout === undefined) return begin
+  const ms = Number.isFinite(timeout) ? Math.min(2 ** 31 - 1, Math.ceil(timeout) + GRACE) : 0
+  return `${begin}; SET LOCAL statement_timeout = ${ms}; SET LOCAL idle_in_transaction_session_timeout = ${ms}`
+}
+
+/** The server's own limits are for when this process cannot end a transaction any more. */
+export const GRACE = 1_000
