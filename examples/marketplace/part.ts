@@ -9,7 +9,6 @@ import { embeddedBroker } from 'dure/messaging'
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
-import { prepareData } from './data/prepare.ts'
 import { marketplaceFlags } from './flags.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import { PART, PROVIDER } from './split.ts'
@@ -42,6 +41,7 @@ async function main(supervised: Supervised): Promise<void> {
     const url = running.doors.find((door) => door.url !== undefined)?.url
     if (url === undefined) supervised.ready()
     else {
+      const { prepareData } = await import('./data/prepare.ts')
       await prepareData({ host: running, flags, directory, say, log, signal: stopping.signal })
       if (!stopping.signal.aborted) supervised.ready({ welcome: await welcome(running, url) })
     }

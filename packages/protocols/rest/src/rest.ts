@@ -8,7 +8,6 @@ import { LIMITS, limitsOf } from './limits.ts'
 import type { Limits } from './limits.ts'
 import { listen } from './listen.ts'
 import type { Address } from './listen.ts'
-import { createServer } from './server.ts'
 import type { Served } from './operation.ts'
 import type { DoorState } from './reply.ts'
 
@@ -56,6 +55,8 @@ export function rest(options: RestOptions = {}): RestDoor {
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
   const state: DoorState = { door: options.name ?? 'rest', limits, world, closing: false, calls: 0, streams: new Set() }
   const served = (options.contracts ?? host.contracts).flatMap((contract) => servedBy(host, contract))
+  // Every process of a split system names its doors, and one opens them: the others need not load a server.
+  const { createServer } = await import('./server.ts')
   const app = createServer({
     host,
     served,

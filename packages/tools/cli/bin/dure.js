@@ -12,6 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const major = Number(process.versions.node.split('.')[0])
 
 if (major >= 24 && process.features.typescript) {
+  keepCompiled()
   const built = join(here, '../dist/main.js')
   // In a checkout nothing is built: the sources run as they are, the library's as well.
   if (!existsSync(built)) useSources()
@@ -32,6 +33,15 @@ function useSources() {
   modules.registerHooks({
     resolve: (specifier, context, next) => next(specifier, { ...context, conditions: ['source', ...context.conditions] }),
   })
+}
+
+/** What was compiled once, the user's TypeScript as well, need not be again; without a place for it, it is as ever. */
+function keepCompiled() {
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    const packages = join(folder, 'node_modules')
+    if (existsSync(packages)) return void modules.enableCompileCache(join(packages, '.cache', 'dure'))
+    if (folder === dirname(folder)) return
+  }
 }
 
 /** The `node` package of the user's project, or of this one. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, cpSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { linkLibrary, SOURCES, temporary } from './shell.test-support.ts'
@@ -22,8 +22,12 @@ type Spawned = {
   until: (pattern: RegExp) => Promise<void>
 }
 
-function dure(args: readonly string[], options: { node?: readonly string[]; env?: Record<string, string> } = {}): Spawned {
-  const child = spawn(process.execPath, [...(options.node ?? []), BIN, ...args], { env: { ...process.env, ...options.env } })
+function dure(
+  args: readonly string[],
+  options: { node?: readonly string[]; env?: Record<string, string>; cwd?: string } = {},
+): Spawned {
+  const { node = [], env, cwd } = options
+  const child = spawn(process.execPath, [...node, BIN, ...args], { env: { ...process.env, ...env }, cwd })
   children.push(child)
   let out = ''
   let err = ''
@@ -90,4 +94,15 @@ test('results end quietly when nobody reads on', { timeout: 60_000 }, async () =
   child.stdout!.destroy()
   assert.equal(await exit, 0)
   assert.equal(err(), '')
+})
+
+test('what is compiled is kept beside the packages of a project, and nowhere without them', { timeout: 60_000 }, async () => {
+  const project = temporary()
+  mkdirSync(join(project, 'node_modules'))
+  mkdirSync(join(project, 'orders'))
+  assert.equal(await dure(['--version'], { cwd: join(project, 'orders') }).exit, 0)
+  assert.ok(existsSync(join(project, 'node_modules/.cache/dure')))
+  const bare = temporary()
+  assert.equal(await dure(['--version'], { cwd: bare }).exit, 0)
+  assert.deepEqual(readdirSync(bare), [])
 })

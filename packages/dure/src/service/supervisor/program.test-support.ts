@@ -1,5 +1,6 @@
 /** A process to be supervised; what it does depends on its word. */
 import { existsSync, writeFileSync } from 'node:fs'
+import { getCompileCacheDir } from 'node:module'
 import { keepAlive } from '../../runtime/runtime.ts'
 import { joinSupervisor } from './supervisor.ts'
 
@@ -19,7 +20,7 @@ if (word === 'waits') {
 }
 const alive = keepAlive()
 process.stdout.write(`working ${process.pid}\n`)
-supervised.ready({ pid: process.pid })
+supervised.ready(word === 'compiles' ? { folder: getCompileCacheDir() } : { pid: process.pid })
 const reason = await supervised.stopped
 if (word === 'hangs') await new Promise(() => {})
 process.stdout.write(`stopping: ${reason}\n`)

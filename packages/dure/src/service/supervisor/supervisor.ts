@@ -4,6 +4,7 @@
  */
 import { keepAlive } from '../../runtime/runtime.ts'
 import { claim, type Claim } from './claim.ts'
+import { shareCompiled } from './compiled.ts'
 import { SupervisorError } from './errors.ts'
 import { cannotHold, hold, type Held } from './held.ts'
 import { createKept, type Kept } from './kept.ts'
@@ -46,7 +47,8 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     alive.stop()
   }
   try {
-    for (const each of processes) {
+    const compiled = shareCompiled()
+    for (const each of processes.map((one) => ({ ...one, env: { ...compiled, ...one.env } }))) {
       const held = await holdFor(each, options)
       if (held !== undefined) sockets.push(held)
       const one = createKept({ ...options, process: each, held, onPid: () => note(owned, kept) })

@@ -1,0 +1,151 @@
+/**
+ * The marketplace: `npm start`. Services, their databases and the broker are started together in one process (with
+ * `--split` each in its own), the payment provider beside them; then the data are seen to, and the HTTP door says where
+ * it is.
+ */
+import { access, constants } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { rest } from '@dure/rest'
+import { sqlite } from 'dure/data'
+import { embeddedBroker } from 'dure/messaging'
+import { keepAlive, makeFolder } from 'dure/runtime'
+import { start, type Running } from 'dure/service'
+import { prepareData } from './data/prepare.ts'
+import { HELP, marketplaceFlags, type MarketplaceFlags } from './flags.ts'
+import { startProviderProcess } from './provider/child.ts'
+import { httpProvider } from './services/payment/adapters/http-provider.ts'
+import { startSplit } from './split.ts'
+import { marketplace } from './system.ts'
+import { log, messageOf, say, warn } from './voice.ts'
+import { welcome } from './welcome.ts'
+
+async function main(words: readonly string[]): Promise<void> {
+  const flags = marketplaceFlags(words)
+  if (flags === undefined) return say(HELP.trimEnd())
+  const stopping = stopOnSignal()
+  const steps: (() => Promise<void>)[] = []
+  try {
+    if (flags.split) await openSplit(flags, words, steps, stopping)
+    else {
+      const running = await open(flags, steps)
+      await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
+      const url = running.doors.find((door) => door.url !== undefined)?.url
+      if (!stopping.aborted) say(await welcome(running, url ?? ''))
+    }
+    await aborted(stopping)
+    say('Stopping: finishing what is under way; once more to end at once')
+  } finally {
+    for (const step of steps.toReversed()) await step()
+  }
+}
+
+/** Starts everything; what has to be stopped again is put among the steps. */
+async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Promise<Running> {
+  const directory = resolve(flags.data)
+  await usable(directory, flags.data)
+  const { own, url } = openProvider(flags, directory, steps)
+  const provider = httpProvider({ url })
+  steps.push(provider.close)
+  const door = rest({ port: flags.port, host: flags.host })
+  const { durability } = flags
+  const system = marketplace({
+    provider,
+    doors: [door],
+    database: sqlite({ durability }),
+    broker: embeddedBroker({ durability }),
+  })
+  const running = await start(system, { directory, log })
+  steps.push(running.stop)
+  await own
+  return running
+}
+
+/** The payment provider: our own beside everything else, or the one we are told of. */
+function openProvider(
+  flags: MarketplaceFlags,
+  directory: string,
+  steps: (() => Promise<void>)[],
+): { readonly own: Promise<unknown> | undefined; readonly url: string | Promise<string> } {
+  const file = join(directory, 'provider', 'charges.sqlite')
+  // It takes as long to start as everything else, so it does so beside it.
+  const own = flags.provider === undefined ? startProviderProcess({ file, seed: flags.seed, warn }) : undefined
+  const url = flags.provider ?? own!.then((child) => child.url)
+  // Whether it started is asked at the end, and in vain when something else fails first.
+  Promise.all([own, url]).catch(() => {})
+  steps.push(async () => (await own?.catch(() => undefined))?.stop())
+  return { own, url }
+}
+
+/** The same, each service in a process of its own. SIGUSR2 replaces all of them, one after the other. */
+async function openSplit(
+  flags: MarketplaceFlags,
+  words: readonly string[],
+  steps: (() => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
+  const directory = resolve(flags.data)
+  await usable(directory, flags.data)
+  const { url } = openProvider(flags, directory, steps)
+  const provider = await url
+  // Only looked at: what each process runs, it makes itself.
+  const shape = httpProvider({ url: provider })
+  steps.push(shape.close)
+  const system = marketplace({ provider: shape, doors: [rest({ port: flags.port, host: flags.host })] })
+  const split = await startSplit({ system, flags, words, provider, signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+    return undefined
+  })
+  if (split === undefined) return
+  steps.push(split.stop)
+  const replace = (): void => {
+    say('Replacing every process, one after the other')
+    split.replace().then(
+      () => say('Every process has been replaced'),
+      (error: unknown) => warn(messageOf(error)),
+    )
+  }
+  process.on('SIGUSR2', replace)
+  steps.push(async () => void process.off('SIGUSR2', replace))
+  say(split.welcome)
+}
+
+async function usable(directory: string, given: string): Promise<void> {
+  try {
+    makeFolder(directory)
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new Error(
+      `Cannot use the data directory "${given}": ${message}. To do: choose another with --data, or see to its rights`,
+      { cause },
+    )
+  }
+}
+
+/** The first signal stops cleanly, the second at once. */
+function stopOnSignal(): AbortSignal {
+  const stopping = new AbortController()
+  const onSignal = (): void => {
+    if (stopping.signal.aborted) process.exit(1)
+    stopping.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return stopping.signal
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  // Timers of the runtime do not keep a process alive, and a marketplace without a caller must.
+  const alive = keepAlive()
+  await new Promise<void>((done) => void signal.addEventListener('abort', () => done(), { once: true }))
+  alive.stop()
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  warn(messageOf(error))
+  process.exitCode = 1
+} finally {
+  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM')
+}
