@@ -79,6 +79,9 @@ export function makeServer(
   return server
 }
 
+/** Connections that the system takes before this process does. */
+export const BACKLOG = 1_024
+
 /** Unix sockets have no address; their callers are this user's own. */
 function endOf(socket: Socket): string {
   return `${socket.remoteAddress}:${socket.remotePort}`
@@ -109,7 +112,7 @@ export async function listenOn(server: Server, address: Address): Promise<Addres
 function listening(server: Server, options: { host?: string; port?: number; path?: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ ...options, backlog: 1024 }, () => {
+    server.listen({ ...options, backlog: BACKLOG }, () => {
       server.removeListener('error', reject)
       resolve()
     })

@@ -101,10 +101,8 @@ test('any callee: every call is settled, in words, and others go on', { timeout:
       ;[bytes, at, greets, stays] = [sent, cuts, manner > 1, manner === 2]
       const peer = connect({ kind: 'tcp', host: '127.0.0.1', port }, { limits: { handshake: 500, frame: 20_000 } })
       const timeout = stays || !greets ? 60 : 5_000
-      const iterator = peer
-        .route({ service: 'rig', operation: 'ticks' })
-        .stream(undefined, contextFor(timeout))
-        [Symbol.asyncIterator]()
+      const ticks = peer.route({ service: 'rig', operation: 'ticks' }).stream(undefined, contextFor(timeout))
+      const iterator = ticks[Symbol.asyncIterator]()
       const calls = [
         echo(peer, 1, timeout),
         iterator.next(),

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createGuests, type Guest, type Guests } from './guests.ts'
 
-type Fake = Guest & { usedAt: number; size: number; readonly end: string[] }
+type Fake = Guest & { usedAt: number; size: number; many: boolean; readonly end: string[] }
 
 let made = 0
 
@@ -15,6 +15,7 @@ function come(guests: Guests, address: string): Fake {
     since: made++,
     usedAt: 0,
     size: 0,
+    many: false,
     end: [],
     displace: () => void fake.end.push('displaced'),
     close: (reason) => {
@@ -22,7 +23,7 @@ function come(guests: Guests, address: string): Fake {
       guests.leave(fake)
     },
   }
-  guests.arrive(fake)
+  fake.many = guests.arrive(fake)
   return fake
 }
 
@@ -36,10 +37,13 @@ const limits = { connections: 4, strangers: 2, memory: 1_000 }
 test('of too many who do not say who they are, the oldest goes', () => {
   const guests = createGuests(limits)
   const [first, second, third] = [come(guests, 'a'), come(guests, 'b'), come(guests, 'a')]
+  assert.equal(first.end.length, 0)
+  guests.thin()
   assert.equal(first.end.length, 1)
   assert.deepEqual([second.end, third.end], [[], []])
   assert.equal(guests.seat(second), undefined)
   come(guests, 'a')
+  guests.thin()
   assert.deepEqual(third.end, [])
 })
 
@@ -129,8 +133,11 @@ test('whatever happens, the sums are right and the bounds hold', () => {
       for (const { what, who, address, bytes } of steps) {
         const here = all.filter((one) => one.here)
         const one = here[who % Math.max(1, here.length)]
-        if (what === 'come') all.push(come(guests, address))
-        else if (one === undefined) continue
+        if (what === 'come') {
+          const fake = come(guests, address)
+          all.push(fake)
+          if (fake.many) guests.thin()
+        } else if (one === undefined) continue
         else if (what === 'leave') guests.leave(one)
         else if (what === 'hold') guests.hold(one, bytes)
         else if (what === 'use') Object.assign(one, { size: bytes % 2, usedAt: bytes })

@@ -23,8 +23,13 @@ export type Guest = {
 
 export type Guests = {
   readonly groupOf: (address: string | undefined) => Group
-  /** Somebody has connected who has not said who it is; where too many have not, the oldest goes. */
-  readonly arrive: (guest: Guest) => void
+  /**
+   * Somebody has connected who has not said who it is.
+   * @returns whether there are too many of those
+   */
+  readonly arrive: (guest: Guest) => boolean
+  /** Closes the oldest of too many strangers. Not at once: what they say may wait to be read. */
+  readonly thin: () => void
   /**
    * It has said who it is, and takes a place.
    * @returns why there is none for it
@@ -45,9 +50,11 @@ export function createGuests(limits: Pick<SocketLimits, 'connections' | 'strange
   const leaving = new Set<Guest>()
   let held = 0
 
-  const oldestGoes = (set: Set<Guest>, reason: string): void => {
-    if (set.size <= limits.strangers) return
-    for (const guest of set) return guest.close(reason)
+  const oldestGo = (set: Set<Guest>, reason: string): void => {
+    for (const guest of set) {
+      if (set.size <= limits.strangers) return
+      guest.close(reason)
+    }
   }
 
   /** Idle ones only, of those who have no fewer places than the newcomer: of whoever has most, the longest unused. */
@@ -89,8 +96,9 @@ export function createGuests(limits: Pick<SocketLimits, 'connections' | 'strange
       guest.here = true
       guest.group.guests++
       strangers.add(guest)
-      oldestGoes(strangers, 'it had not said who it is when others wanted to')
+      return strangers.size > limits.strangers
     },
+    thin: () => oldestGo(strangers, 'it had not said who it is when others wanted to'),
     seat: (guest) => {
       strangers.delete(guest)
       if (seated.size >= limits.connections) {
@@ -102,7 +110,7 @@ export function createGuests(limits: Pick<SocketLimits, 'connections' | 'strange
         seated.delete(away)
         leaving.add(away)
         away.displace()
-        oldestGoes(leaving, 'its place was needed')
+        oldestGo(leaving, 'its place was needed')
       }
       seated.add(guest)
       return undefined

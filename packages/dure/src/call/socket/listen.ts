@@ -4,7 +4,7 @@ import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
-import { listenOn, makeServer, textOf, type ServerTls } from './address.ts'
+import { BACKLOG, listenOn, makeServer, textOf, type ServerTls } from './address.ts'
 import { createGuests } from './guests.ts'
 import { Incoming, type Listener, type ServedRoute } from './incoming.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
@@ -48,6 +48,8 @@ export type ListenerStatus = {
 const MOST_ROUTES = 10_000
 /** Milliseconds between two looks at all connections. */
 const LOOK = 500
+/** Milliseconds that strangers may be too many. */
+const THIN = 20
 /** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
 const FAREWELL = 1_000
 
@@ -90,19 +92,40 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
       checkDrained()
     },
   }
+  // Many may arrive in one turn of the event loop, and what they say can be read in the next one only.
+  let thinning = false
+  const thinSoon = (): void => {
+    if (thinning) return
+    thinning = true
+    const thin = (): void => {
+      thinning = false
+      guests.thin()
+    }
+    // When this is late, what is there to be read is read between the two.
+    runtime.timers.after(THIN, () => runtime.timers.soon(thin))
+  }
   const server = makeServer(options.tls, limits, (socket) => {
     const incoming = new Incoming(socket, listener)
     if (incoming.connection.closed) return
     connections.add(incoming)
-    guests.arrive(incoming)
+    if (guests.arrive(incoming)) thinSoon()
   })
-  // Those seated, strangers before and in the TLS handshake, those asked to go: what closes has a moment to be gone.
-  server.maxConnections = limits.connections + limits.strangers * 4
+  // Those seated, strangers before and in the TLS handshake, those asked to go, and as many as can arrive at once.
+  server.maxConnections = limits.connections + limits.strangers * 3 + BACKLOG
   const address = await listenOn(server, options.address)
   server.on('error', (error) => log.warn('Cannot take a connection', { error }))
 
+  let lookedAt = runtime.clock.monotonic()
+  let skipped = false
   const look = (): void => {
     const now = runtime.clock.monotonic()
+    // When this process has stood still, what others said meanwhile is still to be read: they are not to blame.
+    skipped = now - lookedAt > LOOK * 2 && !skipped
+    lookedAt = now
+    if (skipped) {
+      looking = runtime.timers.after(LOOK, look)
+      return
+    }
     for (const incoming of connections) {
       const trouble = troubleWith(incoming, now, limits)
       if (trouble !== undefined) incoming.connection.close(trouble)
