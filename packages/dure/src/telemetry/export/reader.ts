@@ -36,6 +36,18 @@ export function openTraces(directory: string): Traces | undefined {
   const path = join(directory, STORE_FILE)
   if (!existsSync(path)) return undefined
   const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 })
+  try {
+    // Its writer makes the file first and what is in it next.
+    if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'spans'").get() !== undefined) return tracesIn(db)
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  db.close()
+  return undefined
+}
+
+function tracesIn(db: DatabaseSync): Traces {
   const find = db.prepare(
     'SELECT trace_id FROM spans WHERE trace_id >= ? AND trace_id < ? GROUP BY trace_id ORDER BY max(position) DESC LIMIT ?',
   )

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { span } from '../span.test-support.ts'
@@ -62,6 +63,16 @@ test('what is written is read back, by its trace and by how that begins', async 
     ],
   )
   traces.close()
+})
+
+test('a store that its writer has only begun to make is none yet', (t) => {
+  const directory = folder(t)
+  writeFileSync(join(directory, 'telemetry.db'), '')
+  assert.equal(openTraces(directory), undefined)
+  const db = new DatabaseSync(join(directory, 'telemetry.db'))
+  db.exec('PRAGMA journal_mode = WAL')
+  assert.equal(openTraces(directory), undefined)
+  db.close()
 })
 
 test('many are written by several at once, and none is lost', async (t) => {
