@@ -88,13 +88,19 @@ export async function openParked(options: {
     return key
   }
 
+  /** Milliseconds; a wait that is longer than any pause is one of a clock that has been set back. */
+  const waitFor = (at: number): number => {
+    const wait = at - runtime.clock.now()
+    return wait > Math.max(retry.longest, STORE_PAUSE) ? 0 : wait
+  }
+
   const forget = (key: Key): void => {
     if (key.rows <= 0 && key.reserved === 0 && !key.active && !key.queued) keys.delete(key.key)
   }
 
   const enqueue = (key: Key): void => {
     if (key.active || key.queued || key.dead || key.rows <= 0) return
-    const wait = key.nextAt - runtime.clock.now()
+    const wait = waitFor(key.nextAt)
     if (wait > 0) return wakeAt(key.nextAt, wait)
     key.queued = true
     ready.push(key)
@@ -150,7 +156,7 @@ export async function openParked(options: {
       key.dead = row.state === 'dead'
       key.failedAt = row.firstFailure ?? 0
       key.nextAt = row.nextAt
-      if (key.dead || row.nextAt > runtime.clock.now()) return
+      if (key.dead || waitFor(row.nextAt) > 0) return
       if (!(await attempt(key, row))) return
     }
   }
@@ -244,6 +250,8 @@ export async function openParked(options: {
     }
     for (const one of messages) if (!('behind' in one)) report(one.message, isDead(retry, one.failure, 1), one.failure, 1)
     for (const row of fresh) enqueue(keyOf(row.key))
+    // Some were there: their commit happened and its answer was lost, so this process may not know of them.
+    if (fresh.length < rows.length) await reload()
   }
 
   const reload: Parked['reload'] = async () => {

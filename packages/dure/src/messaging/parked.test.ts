@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { CallError } from '../contract/contract.ts'
+import { sqlite, type Store } from '../data/data.ts'
+import { virtualRuntime } from '../runtime/runtime.ts'
+import { silentLogger } from '../telemetry/telemetry.ts'
+import { Counted, messageOf } from './consumer.test-support.ts'
+import { openParked, type Parked } from './parked.ts'
+import { createParkedTables } from './parked-rows.ts'
+import { retryPolicy } from './retry.ts'
+
+/** A parked list under virtual time, over a store that can be made to lose the answers to its commits. */
+async function makeParked(t: TestContext, tries: { fail: boolean }) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-parked-'))
+  const world = virtualRuntime()
+  let offset = 0
+  const runtime = { ...world, clock: { ...world.clock, now: () => world.clock.now() + offset } }
+  const log = silentLogger()
+  const real = await settled(
+    sqlite({ durability: 'process' })({ directory, runtime, log }).open('test', { migrations: {} }),
+    world,
+  )
+  const lost = { answers: 0 }
+  const store: Store = {
+    ...real,
+    transaction: async (work, limits) => {
+      const result = await real.transaction(work, limits)
+      if (lost.answers === 0) return result
+      lost.answers--
+      throw new CallError('UNAVAILABLE', 'The connection was lost at the commit')
+    },
+  }
+  t.after(async () => {
+    await settled(real.stop(), world)
+    rmSync(directory, { recursive: true, force: true })
+  })
+  await settled(createParkedTables(real), world)
+  const done: string[] = []
+  const retry = retryPolicy({ first: 100, longest: 1_000, attempts: 50 })
+  const parked = await settled(
+    openParked({
+      store,
+      consumer: 'test/count',
+      runtime,
+      log,
+      retry,
+      concurrency: 4,
+      tryAgain: async (message, finish) => {
+        if (tries.fail) throw new Error('not yet')
+        await store.transaction(finish)
+        done.push(message.key)
+      },
+    }),
+    world,
+  )
+  const add = (key: string): ReturnType<Parked['add']> =>
+    parked.add([{ message: messageOf(Counted, key, '{}', { id: `id of ${key}` }), failure: new Error('at first') }])
+  return { world, parked, add, lost, done, setClock: (ms: number) => void (offset += ms) }
+}
+
+/** Lets time go on until the promise settles. */
+async function settled<T>(promise: Promise<T>, world: ReturnType<typeof virtualRuntime>): Promise<T> {
+  let over = false
+  const mark = (): void => void (over = true)
+  promise.then(mark, mark)
+  while (!over) await world.advance(1)
+  return promise
+}
+
+test('a message that was parked and whose commit was not answered is tried, and holds its key', async (t) => {
+  const { world, parked, add, lost, done } = await makeParked(t, { fail: false })
+  lost.answers = 1
+  await assert.rejects(settled(add('a'), world), { code: 'UNAVAILABLE' })
+  // The broker brings it again.
+  await settled(add('a'), world)
+  assert.equal(parked.holds('a'), true)
+  await world.advance(5_000)
+  assert.deepEqual(done, ['a'])
+  assert.equal(parked.count().waiting, 0)
+  await settled(parked.stop(), world)
+})
+
+test('a clock that is set back by hours holds up no try', async (t) => {
+  const tries = { fail: true }
+  const { world, parked, add, done, setClock } = await makeParked(t, tries)
+  await settled(add('a'), world)
+  await world.advance(3_000)
+  assert.equal(parked.count().waiting, 1)
+  setClock(-7_200_000)
+  tries.fail = false
+  await world.advance(3_000)
+  assert.deepEqual(done, ['a'])
+  await settled(parked.stop(), world)
+})
