@@ -36,6 +36,52 @@ test('what surely has not begun is sent elsewhere even when it must not happen t
   assert.ok(process('a').received.length > 0)
 })
 
+test('an instance that is full has others asked, each once, whatever the call is', async () => {
+  const full = fails('RESOURCE_EXHAUSTED', { begun: false })
+  for (const repeatable of [true, false]) {
+    const { world, call, up, process, transport } = remoteRig()
+    up('a', 'b', 'c')
+    process('a').behaviour = full
+    process('b').behaviour = full
+    const outcomes = Array.from({ length: 10 }, () => call({ repeatable }))
+    await world.advance(5)
+    assert.ok(outcomes.every(({ result }) => result === 'ok c'))
+    assert.ok(process('a').received.length + process('b').received.length > 0)
+    // Being full is no fault: nobody is left out for it.
+    assert.equal(transport.status().services[0]!.ejections, 0)
+
+    process('c').behaviour = full
+    for (const name of ['a', 'b', 'c']) process(name).received.length = 0
+    const refused = call({ repeatable })
+    await world.advance(1_000)
+    assert.equal(refused.result, 'RESOURCE_EXHAUSTED')
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((name) => process(name).received.length),
+      [1, 1, 1],
+    )
+  }
+})
+
+test('what a full instance turned away is not asked of others without budget, and not of nobody', async () => {
+  const full = fails('RESOURCE_EXHAUSTED', { begun: false })
+  const { world, call, up, process, transport } = remoteRig({ budget: { ratio: 0, minimumPerSecond: 0 } })
+  up('a', 'b')
+  for (const name of ['a', 'b']) process(name).behaviour = full
+  const poor = call()
+  await world.advance(5)
+  assert.equal(poor.result, 'RESOURCE_EXHAUSTED')
+  assert.equal(process('a').received.length + process('b').received.length, 1)
+  assert.equal(transport.status().services[0]!.retries, 0)
+
+  const alone = remoteRig()
+  alone.up('a')
+  alone.process('a').behaviour = full
+  const outcome = alone.call()
+  await alone.world.advance(1_000)
+  assert.equal(outcome.result, 'RESOURCE_EXHAUSTED')
+  assert.equal(alone.process('a').received.length, 1)
+})
+
 test('answers are never asked for again: declared errors, refused inputs, limits, passed deadlines, faults', async () => {
   for (const code of [
     'INVALID_ARGUMENT',

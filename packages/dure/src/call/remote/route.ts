@@ -7,7 +7,7 @@ import type { Member } from './member.ts'
 import { isUnchanged, noted } from './noted.ts'
 import type { Pool } from './pool.ts'
 import { RemoteStream, type StreamWay } from './stream.ts'
-import { isOutOfReach, isSafeToRepeat, verdictOn } from './verdict.ts'
+import { isFull, isOutOfReach, isSafeToRepeat, verdictOn } from './verdict.ts'
 
 /** The way to one operation of a service, wherever its instances are. */
 export class RemoteRoute implements Route, StreamWay {
@@ -127,7 +127,7 @@ export class RemoteRoute implements Route, StreamWay {
       tried.pop()
       return hasOther(tried) ? undefined : linger(failure, context)
     }
-    if (tried.length >= policy.attempts) throw failure
+    if (tried.length >= policy.attempts || (isFull(failure) && !hasOther(tried))) throw failure
     const now = runtime.clock.monotonic()
     const delay = hasOther(tried) ? 0 : backoff.delay(tried.length)
     if (now + delay >= context.deadline || !budget.take(now)) throw failure
