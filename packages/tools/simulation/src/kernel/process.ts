@@ -1,0 +1,115 @@
+import { createIds, seededRandom, sleepWith, type Runtime, type Timers } from 'dure/runtime'
+import { createLogger, silentLogger, type Logger } from 'dure/telemetry'
+import type { Engine, Owner, Task } from './engine.ts'
+import type { Trace } from './trace.ts'
+
+/** When every run begins, by the wall clock: milliseconds since the epoch. */
+export const EPOCH = 1_767_225_600_000
+
+/**
+ * One life of one simulated process: its own view of time and chance, the files it holds open, and its end. What a dead
+ * process still has running as promises runs into ports that never answer, so nothing it does is seen any more.
+ */
+export type Process = Owner & {
+  /** Of the slot it lives in: `stock`. */
+  readonly name: string
+  /** Of this life: `stock#2`. */
+  readonly label: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** Milliseconds by which its wall clock is off. */
+  clockOffset: number
+  /** Files that the operating system closes when it dies. */
+  readonly files: { readonly close: () => void }[]
+  /** Told when it dies, after its files are closed. */
+  readonly onDeath: (() => void)[]
+  /**
+   * A moment between two steps at which it may die. True when it has: whoever asks returns a promise that never settles
+   * (`NEVER`), because nobody is there to be answered.
+   */
+  readonly point: (what: string, detail?: string) => boolean
+  /** Resolves after some virtual time; never, when it dies meanwhile. */
+  readonly pause: (ms: number) => Promise<void>
+}
+
+// oxlint-disable-next-line unicorn/no-thenable -- it is a promise
+export const NEVER: Promise<never> = new Promise<never>(() => {})
+
+export function createProcess(options: {
+  readonly name: string
+  readonly life: number
+  readonly seed: number
+  readonly engine: Engine
+  readonly trace: Trace
+  /** Keeps what it logs for a timeline. */
+  readonly speaks: boolean
+  /** Asked at every point; true kills it. */
+  readonly dies: (process: Process, what: string) => boolean
+}): Process {
+  const { name, life, seed, engine, trace, dies } = options
+  const label = life === 1 ? name : `${name}#${life}`
+  const random = seededRandom(seed)
+  const clock = {
+    now: () => Math.floor(EPOCH + engine.now() + process.clockOffset),
+    monotonic: () => engine.now(),
+  }
+  const after: Timers['after'] = (ms, task) => {
+    if (process.state === 'dead') return { cancel: () => {} }
+    const entry: Task = engine.at(engine.now() + Math.max(0, ms), process, task)
+    return { cancel: () => void (entry.run = undefined) }
+  }
+  const timers: Timers = { after, sleep: sleepWith(after), soon: (task) => void engine.at(engine.now(), process, task) }
+  const write = (line: string): void => {
+    if (process.state === 'dead') return
+    const { level, message, time: _time, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>
+    trace.note(engine.now(), label, `log.${String(level)}`, `${String(message)} ${shortened(fields)}`)
+  }
+  const process: Process = {
+    name,
+    label,
+    state: 'alive',
+    held: [],
+    clockOffset: 0,
+    files: [],
+    onDeath: [],
+    runtime: { clock, timers, random, ids: createIds({ clock, random }) },
+    log: options.speaks ? createLogger({ clock, write }) : silentLogger(),
+    point: (what, detail) => {
+      if (process.state === 'dead') return true
+      trace.add(engine.now(), label, what, detail)
+      return dies(process, what)
+    },
+    pause: (ms) => new Promise((resolve) => void after(ms, resolve)),
+  }
+  return process
+}
+
+/** Ends it as a kill does: at once, whatever it was doing. */
+export function kill(process: Process): void {
+  if (process.state === 'dead') return
+  process.state = 'dead'
+  process.held.length = 0
+  // Readers before the writer, the lock last: as they were opened, backwards.
+  for (const file of process.files.splice(0).toReversed()) closeQuietly(file)
+  for (const told of process.onDeath.splice(0)) told()
+}
+
+/** Lets a frozen process go on: everything that came meanwhile happens now, in order. */
+export function thaw(process: Process, engine: Engine): void {
+  if (process.state !== 'frozen') return
+  process.state = 'alive'
+  for (const task of process.held.splice(0)) engine.again(task)
+}
+
+function closeQuietly(file: { readonly close: () => void }): void {
+  try {
+    file.close()
+  } catch {
+    // It was closed before.
+  }
+}
+
+function shortened(fields: object): string {
+  const text = JSON.stringify(fields, (key, value: unknown) => (key === 'stack' ? undefined : value))
+  return text === '{}' ? '' : text.slice(0, 400)
+}

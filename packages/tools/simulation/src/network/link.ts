@@ -1,0 +1,289 @@
+import { Cancellation, type CallContext, type CancelReason, type Target, type Transport } from 'dure/call'
+import { CallError } from 'dure/contract'
+import type { Process } from '../kernel/process.ts'
+import { carried, carriedFailure } from './copy.ts'
+import { createLine, SILENCE, type NetworkWorld } from './wire.ts'
+
+/** Whoever waits for the answers to one call or stream. */
+export type Asker = {
+  readonly place: string
+  readonly value: (value: unknown) => void
+  readonly end: () => void
+  readonly fail: (error: Error) => void
+}
+
+/** Where a process takes calls. */
+export type Host = {
+  readonly process: Process
+  readonly transport: Transport
+  readonly links: Set<Link>
+  closed: boolean
+  /** Asked to take nothing new. */
+  leaving: boolean
+  /** Told when a call has ended. */
+  readonly idle: Set<() => void>
+}
+
+/** One connection, both of its ends. */
+export type Link = {
+  readonly client: Process
+  readonly host: Host
+  /** Sends a call; the asker hears of whatever comes back. */
+  readonly ask: (kind: 'call' | 'stream', target: Target, input: unknown, context: CallContext, asker: Asker) => number
+  readonly more: (id: number) => void
+  readonly cancel: (id: number, reason: CancelReason | 'done') => void
+  /** Calls under way at the host. */
+  readonly serving: () => number
+  readonly pending: () => number
+  /** Tells the caller that the host takes no more calls. */
+  readonly leave: () => void
+  /** The client's own end. */
+  readonly close: (reason: string) => void
+  /** Both ends are cut off from each other; each finds out after a while. */
+  readonly breakOff: (reason: string, after: number) => void
+}
+
+type Served = { readonly cancellation: Cancellation; readonly values: AsyncIterator<unknown> | undefined; turn: Promise<void> }
+
+/** The call was read after nobody could be waiting for its answer any more. */
+const TOO_LATE = { details: { begun: false } }
+
+export function createLink(options: {
+  readonly world: NetworkWorld
+  readonly client: Process
+  readonly host: Host
+  /** Told at the client, once: what was pending has failed already. */
+  readonly onClose: (reason: string) => void
+  readonly onLeave: () => void
+}): Link {
+  const { world, client, host, onClose, onLeave } = options
+  const server = host.process
+  let hereOpen = true
+  let thereOpen = true
+  let ids = 0
+  const asked = new Map<number, Asker>()
+  const served = new Map<number, Served>()
+  const there = createLine({ world, from: client, to: server, open: () => thereOpen && !host.closed })
+  const back = createLine({ world, from: server, to: client, open: () => hereOpen })
+
+  const closeHere = (reason: string): void => {
+    if (!hereOpen) return
+    hereOpen = false
+    const all = [...asked.values()]
+    asked.clear()
+    for (const asker of all) {
+      asker.fail(
+        new CallError('UNAVAILABLE', `Call to ${asker.place} failed: the connection to ${server.name} was lost: ${reason}`),
+      )
+    }
+    onClose(reason)
+  }
+
+  const closeThere = (): void => {
+    if (!thereOpen) return
+    thereOpen = false
+    host.links.delete(link)
+    for (const { cancellation } of served.values()) cancellation.cancel('caller')
+    served.clear()
+  }
+
+  const breakOff = (reason: string, after: number): void => {
+    world.at(world.now() + after, client, () => closeHere(reason))
+    world.at(world.now() + after, server, closeThere)
+  }
+
+  /** Sends, with what may befall it on the way. */
+  const send = (from: Process, what: string, detail: string, deliver: () => void): void => {
+    if (world.point(from, `${what} sent`, detail)) return
+    const [line, to] = from === client ? [there, server] : [back, client]
+    const fate = world.fate(from, to, what)
+    if (fate === 'lost') return breakOff('connection reset', world.latency(from, to))
+    const arrival = line(() => {
+      if (!world.point(to, `${what} came`, detail)) deliver()
+    })
+    if (fate === 'breaks after') breakOff('connection reset', arrival - world.now() + 0.01)
+  }
+
+  const finish = (id: number): void => {
+    served.delete(id)
+    for (const told of host.idle) told()
+  }
+
+  const answer = (id: number, place: string, value: unknown): void => {
+    if (!thereOpen) return finish(id)
+    const copy = carried(value)
+    finish(id)
+    send(server, 'answer', place, () => {
+      const asker = asked.get(id)
+      asked.delete(id)
+      asker?.value(copy)
+    })
+  }
+
+  const fail = (id: number, place: string, error: unknown): void => {
+    if (!thereOpen) return finish(id)
+    const copy = carriedFailure(error)
+    finish(id)
+    send(server, 'failure', `${place} ${(copy as CallError).code}`, () => {
+      const asker = asked.get(id)
+      asked.delete(id)
+      asker?.fail(copy)
+    })
+  }
+
+  const pull = async (id: number, place: string, { values }: Served): Promise<void> => {
+    try {
+      const { done, value } = await values!.next()
+      if (!thereOpen || !served.has(id)) return
+      if (done === true) {
+        finish(id)
+        send(server, 'end', place, () => {
+          const asker = asked.get(id)
+          asked.delete(id)
+          asker?.end()
+        })
+      } else {
+        const copy = carried(value)
+        send(server, 'item', place, () => asked.get(id)?.value(copy))
+      }
+    } catch (error) {
+      if (served.has(id)) fail(id, place, error)
+    }
+  }
+
+  const serve = (
+    kind: 'call' | 'stream',
+    id: number,
+    target: Target,
+    input: unknown,
+    context: CallContext,
+    left: number,
+    sent: number,
+  ) => {
+    const place = `${target.service}.${target.operation}`
+    const now = server.runtime.clock.monotonic()
+    const age = world.now() - sent
+    if (age > 500 && age >= left) {
+      return fail(id, place, new CallError('UNAVAILABLE', `Call to ${place} was refused: its process stood still`, TOO_LATE))
+    }
+    if (target.service !== '' && host.transport.has?.(target) === false) {
+      return fail(
+        id,
+        place,
+        new CallError('UNAVAILABLE', `Call to ${place} failed: no service "${target.service}" runs here`, TOO_LATE),
+      )
+    }
+    const cancellation = new Cancellation()
+    const { correlationId, causationId, traceparent, tracestate, caller, idempotencyKey } = context
+    const own = {
+      sentAt: now,
+      deadline: now + left,
+      cancellation,
+      correlationId,
+      causationId,
+      traceparent,
+      tracestate,
+      caller,
+      idempotencyKey,
+    }
+    const route = host.transport.route(target)
+    if (kind === 'call') {
+      served.set(id, { cancellation, values: undefined, turn: Promise.resolve() })
+      route.call(input, own).then(
+        (value) => answer(id, place, value),
+        (error: unknown) => fail(id, place, error),
+      )
+      return
+    }
+    const stream: Served = { cancellation, values: route.stream(input, own)[Symbol.asyncIterator](), turn: Promise.resolve() }
+    served.set(id, stream)
+    stream.turn = pull(id, place, stream)
+  }
+
+  const link: Link = {
+    client,
+    host,
+    ask: (kind, target, input, context, asker) => {
+      const id = ++ids
+      asked.set(id, asker)
+      const left = context.deadline - client.runtime.clock.monotonic()
+      const copy = carried(input)
+      const sent = world.now()
+      send(client, kind, asker.place, () => serve(kind, id, target, copy, context, left, sent))
+      return id
+    },
+    more: (id) => {
+      const place = asked.get(id)?.place ?? ''
+      send(client, 'more', place, () => {
+        const stream = served.get(id)
+        // One after another, as an iterator is to be asked.
+        if (stream !== undefined) stream.turn = stream.turn.then(() => pull(id, place, stream))
+      })
+    },
+    cancel: (id, reason) => {
+      asked.delete(id)
+      if (!hereOpen) return
+      send(client, 'cancel', reason, () => {
+        const call = served.get(id)
+        if (call === undefined) return
+        if (call.values !== undefined) finish(id)
+        if (reason === 'done') void Promise.resolve(call.values?.return?.()).catch(() => {})
+        else call.cancellation.cancel(reason)
+      })
+    },
+    serving: () => served.size,
+    pending: () => asked.size,
+    leave: () => {
+      back(onLeave)
+    },
+    close: (reason) => {
+      if (!hereOpen) return
+      closeHere(reason)
+      there(closeThere)
+    },
+    breakOff,
+  }
+  host.links.add(link)
+  // Silence is noticed by heartbeats: a frozen process and a cut cable send no reset.
+  const silent = 'the other side has been silent for too long'
+  watchSilence({
+    world,
+    here: client,
+    there: server,
+    open: () => hereOpen,
+    close: () => link.close(silent),
+  })
+  watchSilence({
+    world,
+    here: server,
+    there: client,
+    open: () => thereOpen,
+    close: () => {
+      closeThere()
+      back(() => closeHere('it was closed by the other side'))
+    },
+  })
+  return link
+}
+
+/** Looks whether the other side can have been heard of lately; a look that this process was too frozen for says nothing. */
+function watchSilence(options: {
+  readonly world: NetworkWorld
+  readonly here: Process
+  readonly there: Process
+  readonly open: () => boolean
+  readonly close: () => void
+}): void {
+  const { world, here, there, open, close } = options
+  let silentSince: number | undefined
+  const look = (): void => {
+    if (!open()) return
+    const now = world.now()
+    const silent = there.state !== 'alive' || world.cutUntil(here, there) > now || world.cutUntil(there, here) > now
+    if (!silent) silentSince = undefined
+    else silentSince ??= now
+    if (silentSince !== undefined && now - silentSince >= SILENCE - 2_000) return close()
+    world.at(now + 2_000, here, look)
+  }
+  world.at(world.now() + 2_000, here, look)
+}

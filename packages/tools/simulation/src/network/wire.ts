@@ -1,0 +1,49 @@
+import type { Process } from '../kernel/process.ts'
+
+/** What the network needs of whoever runs it: a queue, and what befalls what is sent. */
+export type NetworkWorld = {
+  readonly now: () => number
+  /** Runs a task of a process at a time; not when it is dead by then, later when it is frozen. */
+  readonly at: (time: number, process: Process, task: () => void) => void
+  /** Milliseconds that something sent from one process to another takes. */
+  readonly latency: (from: Process, to: Process) => number
+  /** Until when nothing gets from one to the other; a time past when the way is free. */
+  readonly cutUntil: (from: Process, to: Process) => number
+  /**
+   * What befalls one message. `lost`: the connection breaks before it arrives; `answered late`: it arrives, and then
+   * the connection breaks, so that nobody hears what came of it.
+   */
+  readonly fate: (from: Process, to: Process, what: string) => 'arrives' | 'lost' | 'breaks after'
+  /** A moment at which a process may die; true when it has. */
+  readonly point: (process: Process, what: string, detail: string) => boolean
+}
+
+/** Milliseconds of silence after which a side gives a connection up, as the heartbeats of the real one do. */
+export const SILENCE = 6_000
+/** Milliseconds that connecting may take. */
+export const HANDSHAKE = 5_000
+
+/** One direction of a connection: what is sent arrives in order, however long each takes. */
+export function createLine(options: {
+  readonly world: NetworkWorld
+  readonly from: Process
+  readonly to: Process
+  readonly open: () => boolean
+}): (deliver: () => void) => number {
+  const { world, from, to, open } = options
+  const waiting: (() => void)[] = []
+  let last = 0
+  const arrive = (): void => {
+    const next = waiting.shift()
+    if (next !== undefined && open()) next()
+  }
+  return (deliver) => {
+    const now = world.now()
+    // What is sent into a cut is sent again by the system until it gets through.
+    const begin = Math.max(now, world.cutUntil(from, to))
+    last = Math.max(last, begin + world.latency(from, to))
+    waiting.push(deliver)
+    world.at(last, to, arrive)
+    return last
+  }
+}

@@ -1,0 +1,89 @@
+import { CallError } from 'dure/contract'
+import type { Broker, Delivery, EmbeddedBrokerWorld } from 'dure/messaging'
+import { NEVER, type Process } from '../kernel/process.ts'
+
+/** What befalls a broker, asked at each step. */
+export type BrokerFate = {
+  readonly unavailable: (process: Process) => boolean
+  /** It is done and nobody is told: who published does it again. */
+  readonly answerLost: (process: Process, what: string) => boolean
+  /** A batch that was done comes once more, as after a rebalance whose positions were not yet noted. */
+  readonly again: (process: Process, place: string) => boolean
+  /** Milliseconds that a batch takes to get to its subscriber: so partitions overtake each other. */
+  readonly delay: (process: Process, place: string) => number
+  readonly sometimes: (what: string) => void
+}
+
+/** The real embedded broker, and between its steps whatever can happen to its process and to what it was told. */
+export function simulatedBroker(options: {
+  readonly process: Process
+  readonly fate: BrokerFate
+  readonly adapter: (world: EmbeddedBrokerWorld) => Broker | Promise<Broker>
+}): (world: EmbeddedBrokerWorld) => Promise<Broker> {
+  const { process, fate } = options
+  return async (world) => {
+    if (process.point('broker opens')) return NEVER
+    const opened = (file: { readonly close: () => void }): void => void process.files.push(file)
+    const inner = await options.adapter({ ...world, opened })
+
+    /** One step: it may be refused, it may be done without an answer, and its process may die before or after it. */
+    const step = async <T>(what: string, detail: string, work: () => Promise<T>): Promise<T> => {
+      if (process.point(what, detail)) return NEVER
+      if (fate.unavailable(process)) throw new CallError('UNAVAILABLE', `Cannot ${what}: the broker is not available`)
+      const result = await work()
+      if (process.point(`${what} done`, detail)) return NEVER
+      if (fate.answerLost(process, what))
+        throw new CallError('UNAVAILABLE', `Cannot ${what}: the connection was lost before the answer`)
+      return result
+    }
+
+    return {
+      ...inner,
+      publish: (messages) =>
+        step('publish', messages.map(({ id, type }) => `${type} ${id}`).join(), () => inner.publish(messages)),
+      send: (messages) => step('send', messages.map(({ id, type }) => `${type} ${id}`).join(), () => inner.send(messages)),
+      declareTopic: (topic, wish) => step('declare', topic, () => inner.declareTopic(topic, wish)),
+      declareQueue: (queue, wish) => step('declare', queue, () => inner.declareQueue(queue, wish)),
+      subscribe: (wish) =>
+        step('subscribe', wish.group, () =>
+          inner.subscribe({
+            ...wish,
+            deliver: async (batch, partition) => {
+              const place = `${wish.group} ${partition.topic}/${partition.partition}`
+              const delay = fate.delay(process, place)
+              if (delay > 0) await process.pause(delay)
+              if (process.point('deliver', `${place} ${idsOf(batch)}`)) return NEVER
+              await wish.deliver(batch, partition)
+              if (process.point('acknowledge', place)) return NEVER
+              if (fate.again(process, place)) {
+                fate.sometimes('a batch that was done came again')
+                throw new CallError('ABORTED', 'The position could not be noted; the batch comes again')
+              }
+            },
+          }),
+        ),
+      receive: (wish) =>
+        step('receive', wish.queue, () =>
+          inner.receive({
+            ...wish,
+            handle: async (message, delivery) => {
+              const delay = fate.delay(process, wish.queue)
+              if (delay > 0) await process.pause(delay)
+              if (process.point('hand over', `${wish.queue} ${message.id}`)) return NEVER
+              await wish.handle(message, delivery)
+              if (process.point('acknowledge', wish.queue)) return NEVER
+              if (fate.again(process, wish.queue)) {
+                fate.sometimes('work that was done came again')
+                throw new CallError('ABORTED', 'The acknowledgement was lost; the work comes again')
+              }
+            },
+          }),
+        ),
+    }
+  }
+}
+
+function idsOf(batch: readonly Delivery[]): string {
+  const first = batch[0]?.message.id
+  return batch.length === 1 ? `${first}` : `${first} and ${batch.length - 1} more`
+}

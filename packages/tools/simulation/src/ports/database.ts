@@ -1,0 +1,127 @@
+import { CallError } from 'dure/contract'
+import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, Store, StoreTransaction } from 'dure/data'
+import { NEVER, type Process } from '../kernel/process.ts'
+
+/** What befalls a store, asked at each transaction. */
+export type StoreFate = {
+  /** Milliseconds that the disk takes over it. */
+  readonly slowness: (process: Process, service: string) => number
+  readonly full: (process: Process, service: string) => boolean
+  /** The commit happens and nobody is told. */
+  readonly answerLost: (process: Process, service: string) => boolean
+  readonly sometimes: (what: string) => void
+}
+
+/**
+ * A store's owner: who holds it, until it dies. One that was frozen while another took over is fenced, as a database
+ * server does that has ended the session: nothing it sends is done.
+ */
+export type Owners = Map<string, Process>
+
+/** The real adapter, and between its steps whatever can happen to a process and its disk. */
+export function simulatedDatabase(options: {
+  readonly process: Process
+  readonly owners: Owners
+  readonly fate: StoreFate
+  readonly adapter: (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>
+  /** Lets a frozen process write on after its successor took over: for showing what goes wrong without a fence. */
+  readonly unfenced?: boolean
+}): (world: DatabaseWorld) => Promise<DatabaseAdapter> {
+  const { process, owners, fate } = options
+  const opened = (file: { readonly close: () => void }): void => void process.files.push(file)
+  return async (world) => {
+    const inner = await options.adapter({ ...world, opened })
+    return {
+      name: inner.name,
+      open: async (service, definition: DatabaseDefinition<unknown>) => {
+        if (process.point('store opens', service)) return NEVER
+        const holder = owners.get(service)
+        if (holder !== undefined && holder !== process && holder.state === 'frozen') {
+          // Its session has been silent for too long: the server ends it and lets the next one in.
+          fate.sometimes('a frozen owner lost its store')
+          for (const file of holder.files.splice(0).toReversed()) file.close()
+        }
+        const store = await inner.open(service, definition)
+        owners.set(service, process)
+        return simulatedStore({ store, service, process, owners, fate })
+      },
+    }
+  }
+}
+
+function simulatedStore(options: {
+  readonly store: Store
+  readonly service: string
+  readonly process: Process
+  readonly owners: Owners
+  readonly fate: StoreFate
+}): Store {
+  const { store, service, process, owners, fate } = options
+
+  const refusal = (action: string): CallError | undefined => {
+    if (owners.get(service) === process) return undefined
+    fate.sometimes('a revived process was fenced off its store')
+    return new CallError('UNAVAILABLE', `${action} failed: another process has taken over the store of service "${service}"`)
+  }
+
+  const transaction: Store['transaction'] = async (work, limits) => {
+    if (process.point('transaction', service)) return NEVER
+    const refused = refusal('The transaction')
+    if (refused !== undefined) throw refused
+    let lost = false
+    const result = await store.transaction(async (inner) => {
+      if (process.state === 'dead') return NEVER
+      const value = await work(watched(inner, fate))
+      // The last thing before the commit: whatever the work left to be done then was asked for earlier.
+      inner.beforeCommit(async () => {
+        const slow = fate.slowness(process, service)
+        if (slow > 0) await process.pause(slow)
+        if (process.point('commit', service)) return NEVER
+        if (fate.full(process, service)) {
+          throw new CallError('RESOURCE_EXHAUSTED', `The transaction of service "${service}" failed: the disk is full`)
+        }
+        lost = fate.answerLost(process, service)
+      })
+      return value
+    }, limits)
+    if (process.point('committed', service)) return NEVER
+    if (lost)
+      throw new CallError('UNAVAILABLE', `The transaction of service "${service}" failed: the connection was lost at its commit`)
+    return result
+  }
+
+  return {
+    service,
+    dialect: store.dialect,
+    read: store.read,
+    snapshot: store.snapshot,
+    transaction,
+    select: async (sql, parameters) => {
+      if (process.point('select', service)) return NEVER
+      const refused = refusal('Reading')
+      if (refused !== undefined) throw refused
+      return store.select(sql, parameters)
+    },
+    stop: async () => {
+      await store.stop()
+      if (owners.get(service) === process) owners.delete(service)
+    },
+  }
+}
+
+/** The transaction, with an eye on statements that tell of something rare. */
+function watched(tx: StoreTransaction, { sometimes }: StoreFate): StoreTransaction {
+  return {
+    get kysely() {
+      return tx.kysely
+    },
+    all: tx.all,
+    run: async (sql, parameters) => {
+      const changed = await tx.run(sql, parameters)
+      if (changed === 0 && sql.startsWith('INSERT INTO dure_inbox')) sometimes('the inbox knew a message')
+      return changed
+    },
+    beforeCommit: tx.beforeCommit,
+    onCommit: tx.onCommit,
+  }
+}

@@ -1,0 +1,258 @@
+import { between, createChance, pick, type Chance } from '../kernel/chance.ts'
+
+/** What can befall a system. Each run has some of these, at rates of its own (swarm testing, Groce et al. 2012). */
+export type FaultKind = PlannedKind | RateKind
+
+/** Faults with a place in time, drawn up before the run. */
+export type PlannedKind = 'crash' | 'freeze' | 'partition' | 'slow disk' | 'full disk' | 'clock jump' | 'broker outage'
+
+/** Faults that may befall any step, by chance. */
+export type RateKind =
+  | 'lost message'
+  | 'lost answer'
+  | 'delay'
+  | 'lost commit answer'
+  | 'lost publish answer'
+  | 'redelivery'
+  | 'late batch'
+
+export const PLANNED: readonly PlannedKind[] = [
+  'crash',
+  'freeze',
+  'partition',
+  'slow disk',
+  'full disk',
+  'clock jump',
+  'broker outage',
+]
+
+/** The least and the highest share of steps that a fault befalls, when a run has it. */
+const RATES: Readonly<Record<RateKind, readonly [number, number]>> = {
+  'lost message': [0.0005, 0.01],
+  'lost answer': [0.0005, 0.01],
+  delay: [0.005, 0.05],
+  'lost commit answer': [0.001, 0.02],
+  'lost publish answer': [0.01, 0.2],
+  redelivery: [0.01, 0.2],
+  'late batch': [0.05, 0.4],
+}
+
+export const FAULTS: readonly FaultKind[] = [...PLANNED, ...(Object.keys(RATES) as RateKind[])]
+
+/** One fault of a plan. Its key stays the same when others are taken out. */
+export type Planned =
+  | {
+      readonly kind: 'crash'
+      readonly key: string
+      readonly at: number
+      readonly slot: string
+      readonly point: string
+      readonly skip: number
+      readonly down: number
+      readonly silent: boolean
+    }
+  | {
+      readonly kind: 'freeze'
+      readonly key: string
+      readonly at: number
+      readonly slot: string
+      readonly ms: number
+      readonly successor: number | undefined
+      readonly afterwards: number
+    }
+  | {
+      readonly kind: 'partition'
+      readonly key: string
+      readonly at: number
+      readonly from: string
+      readonly to: string
+      readonly both: boolean
+      readonly ms: number
+    }
+  | {
+      readonly kind: 'slow disk' | 'full disk' | 'broker outage'
+      readonly key: string
+      readonly at: number
+      readonly slot: string
+      readonly ms: number
+      readonly most: number
+    }
+  | { readonly kind: 'clock jump'; readonly key: string; readonly at: number; readonly slot: string; readonly by: number }
+
+/** Between which steps a process may be made to die; `any` is whatever comes next. */
+const POINTS = [
+  'any',
+  'transaction',
+  'commit',
+  'committed',
+  'publish',
+  'publish done',
+  'deliver',
+  'acknowledge',
+  'call came',
+  'answer sent',
+  'call sent',
+  'answer came',
+] as const
+
+/** A fault that did happen. */
+export type Happened = {
+  /** In order of occurrence, from 1. */
+  readonly number: number
+  readonly time: number
+  readonly kind: FaultKind
+  /** Names it in this run and in runs of the same seed with fewer faults. */
+  readonly key: string
+  readonly text: string
+}
+
+export type Faults = {
+  readonly plan: readonly Planned[]
+  /** The kinds that this run has. */
+  readonly kinds: ReadonlySet<FaultKind>
+  /** Throws a site's dice: true when the fault befalls this step. Nothing does after `heal`. */
+  readonly befalls: (kind: RateKind, site: string) => boolean
+  /** How much of it, in [0, 1): of the step that was last befallen at this site. */
+  readonly amount: (kind: RateKind, site: string) => number
+  /** Notes a planned fault; false when it has been taken out of the run. */
+  readonly begins: (planned: Planned, text: string) => boolean
+  readonly heal: () => void
+  readonly healed: () => boolean
+  readonly happened: () => readonly Happened[]
+}
+
+export function createFaults(options: {
+  readonly seed: number
+  readonly slots: readonly string[]
+  /** Milliseconds during which faults may begin. */
+  readonly from: number
+  readonly span: number
+  /** Kinds that may be chosen. */
+  readonly kinds: readonly FaultKind[]
+  /** Keys of faults that are not to happen. */
+  readonly without: ReadonlySet<string>
+  readonly now: () => number
+  readonly onFault: (fault: Happened) => void
+}): Faults {
+  const { seed, without, now, onFault } = options
+  const chance = createChance(seed ^ 0x5bd1e995)
+  const kinds = chooseKinds(chance, options.kinds)
+  const rates = new Map<RateKind, number>()
+  for (const [kind, [least, most]] of Object.entries(RATES) as [RateKind, readonly [number, number]][]) {
+    if (kinds.has(kind)) rates.set(kind, least * (most / least) ** chance.site(`rate ${kind}`)())
+  }
+  const dice = new Map<string, { readonly roll: () => number; count: number }>()
+  const happened: Happened[] = []
+  let healed = false
+
+  const note = (kind: FaultKind, key: string, text: string): void => {
+    const fault = { number: happened.length + 1, time: now(), kind, key, text }
+    happened.push(fault)
+    onFault(fault)
+  }
+  const diceOf = (name: string) => {
+    let one = dice.get(name)
+    if (one === undefined) dice.set(name, (one = { roll: chance.site(name), count: 0 }))
+    return one
+  }
+
+  return {
+    plan: planOf(options, chance, kinds),
+    kinds,
+    befalls: (kind, site) => {
+      const rate = rates.get(kind)
+      if (rate === undefined || healed) return false
+      const name = `${kind} ${site}`
+      const one = diceOf(name)
+      one.count++
+      if (one.roll() >= rate) return false
+      const key = `${name} ${one.count}`
+      if (without.has(key)) return false
+      note(kind, key, site)
+      return true
+    },
+    amount: (kind, site) => diceOf(`amount ${kind} ${site}`).roll(),
+    begins: (planned, text) => {
+      if (healed || without.has(planned.key)) return false
+      note(planned.kind, planned.key, text)
+      return true
+    },
+    heal: () => void (healed = true),
+    healed: () => healed,
+    happened: () => happened,
+  }
+}
+
+/** Half of them, by chance; now and then all, now and then one alone. */
+function chooseKinds(chance: Chance, among: readonly FaultKind[]): ReadonlySet<FaultKind> {
+  const mood = chance.site('mood')()
+  if (mood < 0.05) return new Set()
+  if (mood < 0.15) return new Set([pick(chance.site('alone')(), among)].filter((kind) => kind !== undefined))
+  if (mood > 0.9) return new Set(among)
+  return new Set(among.filter((kind) => chance.site(`has ${kind}`)() < 0.5))
+}
+
+function planOf(
+  options: { slots: readonly string[]; from: number; span: number },
+  chance: Chance,
+  kinds: ReadonlySet<FaultKind>,
+): readonly Planned[] {
+  const { slots, from, span } = options
+  const plan: Planned[] = []
+  for (const kind of PLANNED) {
+    if (!kinds.has(kind)) continue
+    const number = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' ? 6 : 3)
+    for (let i = 1; i <= number; i++) {
+      const roll = chance.site(`${kind} ${i}`)
+      plan.push(planned(kind, `${kind} ${i}`, from + roll() * span, pick(roll(), slots), roll, slots))
+    }
+  }
+  return plan.toSorted((a, b) => a.at - b.at)
+}
+
+function planned(
+  kind: PlannedKind,
+  key: string,
+  at: number,
+  slot: string,
+  roll: () => number,
+  slots: readonly string[],
+): Planned {
+  switch (kind) {
+    case 'crash':
+      return {
+        kind,
+        key,
+        at,
+        slot,
+        point: roll() < 0.3 ? 'any' : pick(roll(), POINTS),
+        skip: between(roll(), 0, 3),
+        down: between(roll() ** 3, 50, 8_000),
+        silent: roll() < 0.25,
+      }
+    case 'freeze': {
+      const long = roll() < 0.5
+      const ms = long ? between(roll(), 5_000, 20_000) : between(roll(), 50, 4_000)
+      return {
+        kind,
+        key,
+        at,
+        slot,
+        ms,
+        successor: long && roll() < 0.7 ? between(roll(), 2_000, 5_000) : undefined,
+        afterwards: between(roll(), 100, 8_000),
+      }
+    }
+    case 'partition': {
+      const others = ['clients', ...slots].filter((name) => name !== slot)
+      return { kind, key, at, from: slot, to: pick(roll(), others), both: roll() < 0.6, ms: between(roll(), 100, 12_000) }
+    }
+    case 'clock jump':
+      return { kind, key, at, slot, by: Math.round((roll() - 0.5) * (roll() < 0.5 ? 20_000 : 7_200_000)) }
+    case 'slow disk':
+      return { kind, key, at, slot, ms: between(roll(), 500, 10_000), most: between(roll(), 20, 3_000) }
+    case 'full disk':
+    case 'broker outage':
+      return { kind, key, at, slot, ms: between(roll(), 100, 6_000), most: 0 }
+  }
+}

@@ -1,0 +1,46 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The disk of simulated machines: a folder in memory, where the system has such a thing. */
+export type Folder = {
+  readonly path: string
+  /** Empties it and puts these files there. */
+  readonly reset: (files: ReadonlyMap<string, Uint8Array>) => void
+  readonly files: () => ReadonlyMap<string, Uint8Array>
+  readonly remove: () => void
+}
+
+const MEMORY = '/dev/shm'
+
+export function makeFolder(): Folder {
+  const path = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'dure-simulation-'))
+  return {
+    path,
+    reset: (files) => {
+      for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true })
+      for (const [name, bytes] of files) writeFileSync(join(path, name), bytes)
+    },
+    files: () => {
+      const found = new Map<string, Uint8Array>()
+      for (const entry of readdirSync(path, { withFileTypes: true })) {
+        if (entry.isFile() && entry.name.endsWith('.db')) found.set(entry.name, readFileSync(join(path, entry.name)))
+      }
+      return found
+    },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  }
+}
+
+let shared: Folder | undefined
+
+/** This thread's folder, removed when the process ends. */
+export function threadFolder(): Folder {
+  if (shared === undefined) {
+    mkdirSync(tmpdir(), { recursive: true })
+    const made = makeFolder()
+    process.once('exit', made.remove)
+    shared = made
+  }
+  return shared
+}

@@ -1,0 +1,60 @@
+import { CallError } from 'dure/contract'
+import type { Random } from 'dure/runtime'
+import type { Chance } from '../kernel/chance.ts'
+import type { Trace } from '../kernel/trace.ts'
+import type { LoadWorld, Simulation } from './options.ts'
+import { messageOf, Violation } from './violation.ts'
+
+/** Users at work. */
+export type RunningLoad = {
+  /** Resolves when every user has made their last step. */
+  readonly begin: (until: number) => Promise<void>
+  readonly violation: () => Violation | undefined
+  readonly made: () => number
+  readonly refused: () => number
+}
+
+export function createLoad(options: {
+  readonly simulation: Simulation
+  readonly world: LoadWorld
+  readonly chance: Chance
+  readonly trace: Trace
+  readonly now: () => number
+  readonly random: (name: string) => Random
+  /** Fewer users, and fewer steps of each, than the load says. */
+  readonly users: number | undefined
+  readonly steps: number | undefined
+}): RunningLoad {
+  const { world, chance, trace, now } = options
+  const { clients = 4, pause = 1_000, step } = options.simulation.load
+  const users = Math.min(clients, options.users ?? clients)
+  let violation: Violation | undefined
+  let made = 0
+  let refused = 0
+
+  const use = async (user: number, until: number): Promise<void> => {
+    const wait = chance.site(`user ${user}`)
+    for (let number = 0; number < (options.steps ?? Infinity); number++) {
+      await world.sleep(wait() * pause * 2)
+      if (now() >= until || violation !== undefined) return
+      const random = options.random(`user ${user} step ${number}`)
+      trace.add(now(), 'clients', 'step', `user ${user} step ${number}`)
+      made++
+      try {
+        await step({ ...world, user, number, random })
+      } catch (error) {
+        refused++
+        // A status is an answer; anything else is a finding of the step's own.
+        if (!(error instanceof CallError)) violation ??= new Violation('what users see', messageOf(error))
+        else trace.add(now(), 'clients', 'was refused', `user ${user} step ${number} ${error.code}`)
+      }
+    }
+  }
+
+  return {
+    begin: async (until) => void (await Promise.all(Array.from({ length: users }, (_, user) => use(user, until)))),
+    violation: () => violation,
+    made: () => made,
+    refused: () => refused,
+  }
+}

@@ -1,0 +1,184 @@
+import type { Chance } from '../kernel/chance.ts'
+import type { Engine } from '../kernel/engine.ts'
+import type { Process } from '../kernel/process.ts'
+import type { NetworkWorld } from '../network/network.ts'
+import type { BrokerFate } from '../ports/broker.ts'
+import type { StoreFate } from '../ports/database.ts'
+import type { Faults, Planned } from './faults.ts'
+import type { Slot, Slots } from './slots.ts'
+
+/** Makes faults happen: at their time, or at the steps they befall. */
+export type Nemesis = {
+  readonly network: NetworkWorld
+  readonly news: (process: Process) => number
+  readonly store: Omit<StoreFate, 'sometimes'>
+  readonly broker: Omit<BrokerFate, 'sometimes'>
+  readonly dies: (slot: Slot, process: Process, what: string) => boolean
+  /** Load begins, and faults with it. */
+  readonly begin: (slots: Slots) => void
+  readonly heal: (slots: Slots) => void
+}
+
+type Cut = { readonly from: string; readonly to: string; readonly both: boolean; readonly until: number }
+type Window = { readonly kind: string; readonly slot: string; readonly until: number; readonly most: number }
+
+/** Milliseconds after which a process that was to die at a step, and came to no such step, dies anyway. */
+const ANYWAY = 3_000
+
+export function createNemesis(options: {
+  readonly faults: Faults
+  readonly engine: Engine
+  readonly chance: Chance
+  readonly sometimes: (what: string) => void
+}): Nemesis {
+  const { faults, engine, chance, sometimes } = options
+  let cuts: Cut[] = []
+  let windows: Window[] = []
+  let slots: Slots | undefined
+  // What the network takes when all is well: another pace in each run.
+  const base = 0.05 + chance.site('pace')() ** 2 * 3
+  const ways = new Map<string, () => number>()
+  const wayOf = (name: string): (() => number) => {
+    let roll = ways.get(name)
+    if (roll === undefined) ways.set(name, (roll = chance.site(name)))
+    return roll
+  }
+
+  const latency: NetworkWorld['latency'] = (from, to) => {
+    const way = `${from.name}>${to.name}`
+    const usual = base * (0.5 - Math.log(1 - wayOf(way)()) / 2)
+    if (!faults.befalls('delay', way)) return usual
+    return usual + 5 * 400 ** faults.amount('delay', way)
+  }
+
+  const cutUntil: NetworkWorld['cutUntil'] = (from, to) => {
+    let until = -1
+    for (const cut of cuts) {
+      const matches = (cut.from === from.name && cut.to === to.name) || (cut.both && cut.from === to.name && cut.to === from.name)
+      if (matches && cut.until > until) until = cut.until
+    }
+    return until
+  }
+
+  const windowOf = (kind: string, process: Process): Window | undefined => {
+    if (windows.length === 0) return undefined
+    const now = engine.now()
+    return windows.find((one) => one.kind === kind && one.slot === process.name && one.until > now)
+  }
+
+  const dies: Nemesis['dies'] = (slot, process, what) => {
+    const { doom } = slot
+    if (doom === undefined || slots === undefined || process !== slot.process) return false
+    if (doom.point !== 'any' && doom.point !== what) return false
+    if (doom.left-- > 0) return false
+    return doom.why()
+  }
+
+  const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void => {
+    const now = (where: string): boolean => {
+      slot.doom = undefined
+      if (!faults.begins(planned, `${slot.name} dies ${where}${planned.silent ? ', and its machine with it' : ''}`)) return false
+      sometimes(`crash ${where}`)
+      all.crash(slot, planned)
+      return true
+    }
+    const doom = {
+      point: planned.point,
+      left: planned.skip,
+      why: () => now(planned.point === 'any' ? 'at some step' : `at "${planned.point}"`),
+    }
+    slot.doom = doom
+    engine.at(engine.now() + ANYWAY, undefined, () => {
+      if (slot.doom === doom) now('between two steps')
+    })
+  }
+
+  const freeze = (planned: Extract<Planned, { kind: 'freeze' }>, slot: Slot, all: Slots): void => {
+    const { successor } = planned
+    if (slot.process?.state !== 'alive' || slot.running === undefined) return
+    const replaced = successor !== undefined && slot.members !== undefined && successor < planned.ms
+    if (
+      !faults.begins(
+        planned,
+        `${slot.name} stands still for ${planned.ms} ms${replaced ? `; another is started after ${successor} ms` : ''}`,
+      )
+    )
+      return
+    const process = all.freeze(slot)!
+    if (replaced)
+      engine.at(
+        engine.now() + successor,
+        undefined,
+        () => void (process.state === 'frozen' && slot.process === process && all.replace(slot)),
+      )
+    engine.at(engine.now() + planned.ms, undefined, () => {
+      if (process.state !== 'frozen') return
+      if (slot.zombies.has(process)) sometimes('a process came back after its successor had started')
+      all.revive(process)
+      engine.at(engine.now() + planned.afterwards, undefined, () => all.bury(slot, process))
+    })
+  }
+
+  const happen = (planned: Planned, all: Slots): void => {
+    if (faults.healed()) return
+    if (planned.kind === 'partition') {
+      const { from, to, both, ms } = planned
+      if (faults.begins(planned, `nothing gets from ${from} to ${to}${both ? ' and back' : ''} for ${ms} ms`))
+        cuts.push({ from, to, both, until: engine.now() + ms })
+      return
+    }
+    const slot = all.all.find(({ name }) => name === planned.slot)
+    if (slot === undefined) return
+    if (planned.kind === 'crash') crash(planned, slot, all)
+    else if (planned.kind === 'freeze') freeze(planned, slot, all)
+    else if (planned.kind === 'clock jump') {
+      const { process } = slot
+      if (process === undefined || !faults.begins(planned, `the clock of ${slot.name} jumps by ${planned.by} ms`)) return
+      process.clockOffset += planned.by
+    } else if (faults.begins(planned, `${slot.name}: ${planned.kind} for ${planned.ms} ms`)) {
+      windows.push({ kind: planned.kind, slot: slot.name, until: engine.now() + planned.ms, most: planned.most })
+    }
+  }
+
+  return {
+    network: {
+      now: engine.now,
+      at: (time, process, task) => void engine.at(time, process, task),
+      latency,
+      cutUntil,
+      fate: (from, to, what) => {
+        const way = `${from.name}>${to.name}`
+        if (faults.befalls('lost message', way)) return 'lost'
+        return what === 'call' && faults.befalls('lost answer', way) ? 'breaks after' : 'arrives'
+      },
+      point: (process, what, detail) => process.point(what, detail),
+    },
+    news: (process) => 1 + wayOf(`news ${process.name}`)() ** 3 * 400,
+    store: {
+      slowness: (process) => {
+        const slow = windowOf('slow disk', process)
+        return slow === undefined ? 0 : wayOf(`slow ${process.name}`)() * slow.most
+      },
+      full: (process) => windowOf('full disk', process) !== undefined,
+      answerLost: (process, service) => faults.befalls('lost commit answer', `${process.name} ${service}`),
+    },
+    broker: {
+      unavailable: (process) => windowOf('broker outage', process) !== undefined,
+      answerLost: (process, what) =>
+        (what === 'publish' || what === 'send') && faults.befalls('lost publish answer', process.name),
+      again: (_process, place) => faults.befalls('redelivery', place),
+      delay: (_process, place) => (faults.befalls('late batch', place) ? 2 * 1000 ** faults.amount('late batch', place) : 0),
+    },
+    dies,
+    begin: (all) => {
+      slots = all
+      const start = engine.now()
+      for (const planned of faults.plan) engine.at(start + planned.at, undefined, () => happen(planned, all))
+    },
+    heal: (all) => {
+      cuts = []
+      windows = []
+      all.heal()
+    },
+  }
+}

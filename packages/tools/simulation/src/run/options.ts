@@ -1,0 +1,69 @@
+import type { Client } from 'dure/call'
+import type { AnyContract } from 'dure/contract'
+import type { SqlRow, SqlValue } from 'dure/data'
+import type { Random, Runtime } from 'dure/runtime'
+import type { System, SystemStatus } from 'dure/service'
+import type { FaultKind } from './faults.ts'
+
+/** What is done to a system, and what must be true of it afterwards. */
+export type Simulation = {
+  /** The system, when the file's own is not to be used. */
+  readonly system?: SystemSource
+  readonly load: Load
+  /** By name, in words that say what must hold; each throws when it does not. */
+  readonly invariants: Readonly<Record<string, (world: CheckWorld) => Promise<void> | void>>
+  /** Kinds of faults that may befall it. Default: all. */
+  readonly faults?: readonly FaultKind[]
+  /** Where its services may run. Default: all three, by chance. */
+  readonly placements?: readonly Placed[]
+}
+
+/** All in one process, the broker with them; each in a process of its own; or groups, made by chance. */
+export type Placed = 'together' | 'each' | 'groups'
+
+/**
+ * A system, or what makes it for one life of one process: what it keeps in memory is then gone when that process dies.
+ * Made with the process's own clock, timers, chance and ids.
+ */
+export type SystemSource = System | ((process: { readonly name: string; readonly runtime: Runtime }) => System)
+
+/** A simulation, or what makes a new one for each run: what it remembers is then of that run alone. */
+export type SimulationSource = Simulation | (() => Simulation)
+
+export type Load = {
+  /** Milliseconds of virtual time for which it lasts. Default 60,000. */
+  readonly duration?: number
+  /** Users at once. Default 4. */
+  readonly clients?: number
+  /** Milliseconds that a user waits between two steps, about. Default 1,000. */
+  readonly pause?: number
+  /** Before everything else, while nothing fails yet. */
+  readonly setup?: (world: LoadWorld) => Promise<void>
+  /**
+   * One thing that one user does. Calls that fail with a status (UNAVAILABLE, DEADLINE_EXCEEDED, …) may be let through:
+   * the user has then seen a failure. Any other error ends the run as a violation.
+   */
+  readonly step: (world: StepWorld) => Promise<void>
+}
+
+/** What users have: clients that reach the system from outside, and time. */
+export type LoadWorld = {
+  readonly client: <C extends AnyContract>(contract: C) => Client<C>
+  readonly runtime: Runtime
+  readonly sleep: (ms: number) => Promise<void>
+}
+
+export type StepWorld = LoadWorld & {
+  /** Of this step alone: leaving other steps out does not change what it does. */
+  readonly random: Random
+  /** Which user, from 0, and which of their steps, from 0. */
+  readonly user: number
+  readonly number: number
+}
+
+/** What an invariant may look at, once everything has come to rest. */
+export type CheckWorld = LoadWorld & {
+  /** Rows of a service's own database as they are committed, read beside the service. */
+  readonly rows: (service: string, sql: string, parameters?: readonly SqlValue[]) => readonly SqlRow[]
+  readonly status: () => Promise<SystemStatus>
+}

@@ -1,0 +1,54 @@
+import { createChance } from '../kernel/chance.ts'
+import type { FaultKind } from './faults.ts'
+import { threadFolder } from './folder.ts'
+import type { SimulationSource, SystemSource } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import { partitionsOf, run } from './run.ts'
+import { makeTemplate } from './template.ts'
+
+export type SimulateOptions = {
+  /** Default: the simulation's own. */
+  readonly system?: SystemSource | undefined
+  readonly simulation: SimulationSource
+  readonly seed: number
+  /** Kinds of faults that may befall it. Default: those of the simulation. */
+  readonly faults?: readonly FaultKind[] | undefined
+  /** Keeps every line of what happens. */
+  readonly record?: boolean | undefined
+  /** Keys of faults (`Happened.key`) that are not to happen, and bounds of the load. */
+  readonly without?: ReadonlySet<string> | undefined
+  readonly users?: number | undefined
+  readonly steps?: number | undefined
+}
+
+type Templates = Map<number, Promise<ReadonlyMap<string, Uint8Array>>>
+const templates = new WeakMap<object, Templates>()
+let busy: Promise<unknown> = Promise.resolve()
+
+/**
+ * Runs a system once, from a seed. Runs of one thread happen one after another.
+ * @throws when the system cannot be started even once, without any faults
+ */
+export function simulate(options: SimulateOptions): Promise<Outcome> {
+  const mine = busy.then(() => simulateNow(options))
+  busy = mine.catch(() => {})
+  return mine
+}
+
+async function simulateNow(options: SimulateOptions): Promise<Outcome> {
+  const { seed, faults, record = false, without, users, steps } = options
+  const simulation = typeof options.simulation === 'function' ? options.simulation() : options.simulation
+  const system = options.system ?? simulation.system
+  if (system === undefined) throw new Error('Cannot simulate: neither the options nor the simulation name a system')
+  const folder = threadFolder()
+  const files = await templateOf(options.system ?? options.simulation, system, partitionsOf(createChance(seed)))
+  return run({ seed, system, simulation, folder, files, record, without, users, steps, faults })
+}
+
+function templateOf(key: object, system: SystemSource, partitions: number): Promise<ReadonlyMap<string, Uint8Array>> {
+  let known = templates.get(key)
+  if (known === undefined) templates.set(key, (known = new Map()))
+  let template = known.get(partitions)
+  if (template === undefined) known.set(partitions, (template = makeTemplate(system, threadFolder(), partitions)))
+  return template
+}

@@ -1,0 +1,184 @@
+import type { Wires, Running, System } from 'dure/service'
+import { start } from 'dure/service'
+import type { Engine } from '../kernel/engine.ts'
+import { createProcess, kill, thaw, type Process } from '../kernel/process.ts'
+import type { Chance } from '../kernel/chance.ts'
+import type { Trace } from '../kernel/trace.ts'
+
+/** A place where processes of one kind live, one after another, as a supervisor keeps it. */
+export type Slot = {
+  readonly name: string
+  /** What runs here; undefined for everything together. */
+  readonly members: readonly string[] | undefined
+  life: number
+  process: Process | undefined
+  running: Running | undefined
+  /** Frozen ones whose successor has been started, and those that were revived afterwards. */
+  readonly zombies: Set<Process>
+  /** It is to die at one of its next steps. */
+  doom: { readonly point: string; left: number; readonly why: () => boolean } | undefined
+}
+
+/** Starts processes, ends them, and starts them again. */
+export type Slots = {
+  readonly all: readonly Slot[]
+  readonly start: (slot: Slot) => void
+  /** Kills the process and starts another after `down` milliseconds. */
+  readonly crash: (slot: Slot, options: { readonly down: number; readonly silent: boolean }) => void
+  /** Leaves the frozen process where it is and starts its successor. */
+  readonly replace: (slot: Slot) => void
+  readonly freeze: (slot: Slot) => Process | undefined
+  readonly revive: (process: Process) => void
+  readonly bury: (slot: Slot, zombie: Process) => void
+  /** Brings everything up, now. */
+  readonly heal: () => void
+  readonly ready: () => boolean
+  /** Ends all of them. */
+  readonly stop: () => void
+}
+
+/** Milliseconds until a process that could not be started is started again. */
+const AGAIN = 500
+
+export function createSlots(options: {
+  readonly slots: readonly { readonly name: string; readonly members: readonly string[] | undefined }[]
+  readonly engine: Engine
+  readonly trace: Trace
+  readonly chance: Chance
+  readonly directory: string
+  readonly speaks: boolean
+  readonly systemFor: (process: Process) => System
+  readonly wiresFor: (process: Process) => Wires
+  /** Everything together has no wires of its own: the way in from outside is made here. */
+  readonly open: (process: Process, running: Running) => Promise<void>
+  readonly dies: (slot: Slot, process: Process, what: string) => boolean
+  readonly died: (process: Process, silent: boolean) => void
+  readonly onFailedStart: (slot: Slot, error: unknown) => void
+}): Slots {
+  const { engine, trace, chance } = options
+  const all: Slot[] = options.slots.map(({ name, members }) => ({
+    name,
+    members,
+    life: 0,
+    process: undefined,
+    running: undefined,
+    zombies: new Set(),
+    doom: undefined,
+  }))
+
+  const startAt = (slot: Slot, delay: number): void => {
+    engine.at(engine.now() + delay, undefined, () => {
+      if (slot.process === undefined) begin(slot)
+    })
+  }
+
+  const begin = (slot: Slot): void => {
+    slot.life++
+    const process = createProcess({
+      name: slot.name,
+      life: slot.life,
+      seed: chance.seed(`process ${slot.name} ${slot.life}`),
+      engine,
+      trace,
+      speaks: options.speaks,
+      dies: (who, what) => options.dies(slot, who, what),
+    })
+    slot.process = process
+    trace.add(engine.now(), process.label, 'starts')
+    // In a task of its own, so that it is frozen and killed like everything else it does.
+    engine.at(engine.now(), process, () => void boot(slot, process))
+  }
+
+  const boot = async (slot: Slot, process: Process): Promise<void> => {
+    const { runtime, log } = process
+    const { members } = slot
+    try {
+      const shared = { directory: options.directory, runtime, log, patience: 2_000 }
+      const running = await start(
+        options.systemFor(process),
+        members === undefined ? shared : { ...shared, part: members, wires: options.wiresFor(process) },
+      )
+      if (members === undefined) await options.open(process, running)
+      if (slot.process !== process || process.state === 'dead') return
+      slot.running = running
+      trace.add(engine.now(), process.label, 'is ready')
+    } catch (error) {
+      if (process.state === 'dead') return
+      trace.note(engine.now(), process.label, 'could not start', error instanceof Error ? error.message : String(error))
+      options.onFailedStart(slot, error)
+      end(process, false)
+      if (slot.process === process) {
+        slot.process = undefined
+        startAt(slot, AGAIN)
+      }
+    }
+  }
+
+  const end = (process: Process, silent: boolean): void => {
+    if (process.state === 'dead') return
+    kill(process)
+    options.died(process, silent)
+  }
+
+  const crash: Slots['crash'] = (slot, { down, silent }) => {
+    const { process } = slot
+    slot.doom = undefined
+    if (process === undefined) return
+    trace.add(engine.now(), process.label, 'dies')
+    end(process, silent)
+    slot.process = undefined
+    slot.running = undefined
+    startAt(slot, down)
+  }
+
+  const bury: Slots['bury'] = (slot, zombie) => {
+    if (!slot.zombies.delete(zombie)) return
+    trace.add(engine.now(), zombie.label, 'is killed by its supervisor')
+    end(zombie, false)
+  }
+
+  const revive = (process: Process): void => {
+    if (process.state !== 'frozen') return
+    trace.add(engine.now(), process.label, 'goes on')
+    thaw(process, engine)
+  }
+
+  return {
+    all,
+    start: (slot) => begin(slot),
+    crash,
+    freeze: (slot) => {
+      const { process } = slot
+      if (process === undefined || process.state !== 'alive') return undefined
+      trace.add(engine.now(), process.label, 'stands still')
+      process.state = 'frozen'
+      return process
+    },
+    replace: (slot) => {
+      const { process } = slot
+      if (process === undefined || process.state !== 'frozen') return
+      slot.zombies.add(process)
+      slot.process = undefined
+      slot.running = undefined
+      slot.doom = undefined
+      begin(slot)
+    },
+    revive,
+    bury,
+    heal: () => {
+      for (const slot of all) {
+        slot.doom = undefined
+        for (const zombie of slot.zombies) bury(slot, zombie)
+        if (slot.process !== undefined) revive(slot.process)
+        else startAt(slot, 100)
+      }
+    },
+    stop: () => {
+      for (const slot of all) {
+        for (const zombie of slot.zombies) kill(zombie)
+        if (slot.process !== undefined) kill(slot.process)
+      }
+    },
+    ready: () => all.every(({ running, process }) => running !== undefined && process?.state === 'alive'),
+  }
+}
