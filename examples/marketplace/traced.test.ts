@@ -58,6 +58,14 @@ const keyOf = ({ spanId, parentId, service, name }: Span): string => `${spanId} 
 
 const isCaller = (span: Span, served: Span): boolean => span.kind === 'client' && span.spanId === served.parentId
 
+/** Services in which something failed that was not sampled. */
+function failedBeside(folder: string, traceId: string): readonly string[] {
+  const traces = openTraces(folder)
+  const others = traces?.recent(1_000).filter((trace) => trace.traceId !== traceId) ?? []
+  traces?.close()
+  return others.map(({ service, name }) => `${service}: ${name}`)
+}
+
 /** What the store that all processes share has of a trace so far. */
 function kept(folder: string, traceId: string): readonly Span[] {
   const traces = openTraces(folder)
@@ -113,6 +121,8 @@ test(
       // No loose end: every span but those that the caller's own began is part of another that is there.
       const known = new Set(['00f067aa0ba902b7', ...spans.map(({ spanId }) => spanId)])
       assert.deepEqual(spans.filter(({ parentId }) => !known.has(parentId ?? '')).map(keyOf), [])
+
+      assert.deepEqual(failedBeside(folder, traceId), [])
 
       const shown = (...words: string[]): string => {
         const { status, stdout, stderr } = spawnSync(process.execPath, [DURE, 'trace', traceId, '--data', folder, ...words], {

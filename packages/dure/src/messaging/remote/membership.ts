@@ -1,4 +1,4 @@
-import { CallError, type Status } from '../../contract/contract.ts'
+import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Subscription } from '../broker.ts'
@@ -39,7 +39,8 @@ export type MembershipOptions = {
 
 /** Outcomes in one call, at most. */
 const MOST_OUTCOMES = 500
-const HOUR = 3_600_000
+/** Milliseconds: a fresh stream takes the place of one that is half as old. */
+const LONGEST_STREAM = 3_600_000
 /** Milliseconds for which it is tried, at most, to tell the broker that a member leaves; it answers within a quarter of that. */
 const LEAVE = 2_000
 
@@ -146,18 +147,42 @@ export function createMembership(options: MembershipOptions): Membership {
     let failed = 0
     while (live === within) {
       try {
-        const have = [...within.inHand]
-        const signal = within.over.signal
-        for await (const { parcels } of client.deliveries({ session: within.id, have }, { timeout: HOUR, signal })) {
-          failed = 0
-          for (const parcel of parcels) void take(within, parcel)
-        }
+        await listen(within, () => void (failed = 0))
       } catch (error) {
         if (SessionOver.is(error)) return lose(within)
-        // An hour is over, and another begins.
-        if (!(error instanceof CallError) || !ENDS.has(error.code)) lost(error)
+        lost(error)
       }
       if (live === within) await pauses.pause(++failed)
+    }
+  }
+
+  /**
+   * Takes what comes until the session is over, or it is time for a fresh stream. The stream is left then, not cancelled
+   * and not out of time: that it ends is no failure, and neither side is to tell of one.
+   */
+  const listen = async (within: Live, onNews: () => void): Promise<void> => {
+    const asked = client.deliveries({ session: within.id, have: [...within.inHand] }, { timeout: LONGEST_STREAM })
+    const incoming = asked[Symbol.asyncIterator]()
+    const left = Promise.withResolvers<void>()
+    const { signal } = within.over
+    const leave = (): void => {
+      onNews()
+      left.resolve()
+      incoming.return?.().catch(() => {})
+    }
+    const turn = runtime.timers.after(LONGEST_STREAM / 2, leave)
+    signal.addEventListener('abort', leave, { once: true })
+    const takeAll = async (): Promise<void> => {
+      for (let next = await incoming.next(); next.done !== true; next = await incoming.next()) {
+        onNews()
+        for (const parcel of next.value.parcels) void take(within, parcel)
+      }
+    }
+    try {
+      await Promise.race([takeAll(), left.promise])
+    } finally {
+      turn.cancel()
+      signal.removeEventListener('abort', leave)
     }
   }
 
@@ -267,6 +292,3 @@ export function createMembership(options: MembershipOptions): Membership {
     },
   }
 }
-
-/** How a stream ends when nothing is wrong. */
-const ENDS: ReadonlySet<Status> = new Set(['DEADLINE_EXCEEDED', 'CANCELLED'])

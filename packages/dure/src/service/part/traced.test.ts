@@ -84,6 +84,11 @@ test(
 
     const traces = openTraces(directory)!
     const spans = traces.trace(traceId)
+    // What is not sampled is told of when it fails, and that a process leaves the broker is no failure.
+    assert.deepEqual(
+      traces.recent(100).map((trace) => trace.traceId),
+      [traceId],
+    )
     traces.close()
     assert.deepEqual(tree(spans, '00f067aa0ba902b7'), [
       'client outside orders.place',
