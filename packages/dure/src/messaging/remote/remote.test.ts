@@ -55,6 +55,27 @@ test('a frozen client loses its partitions with the batch in hand, and what it s
   await until(() => seen.ids.size === 4 || taken.includes(4))
 })
 
+test('a stream that has been open for long is left for a fresh one, and nothing comes twice', async (t) => {
+  const world = await makeWorld(t)
+  const late: (() => void)[] = []
+  const { timers } = runtime
+  const after: typeof timers.after = (ms, work) => {
+    if (ms > 600_000) late.push(work)
+    return timers.after(ms, work)
+  }
+  const { broker, wire } = world.connect(10_000, { ...runtime, timers: { ...timers, after } })
+  const seen = collector()
+  await broker.subscribe({ group: 'g', topics: ['topic'], deliver: seen.deliver })
+  await broker.publish([message('a', 1)])
+  await until(() => seen.deliveries.length === 1)
+  for (const turn of late.splice(0)) turn()
+  await until(() => wire.asked('deliveries') === 2)
+  await broker.publish([message('a', 2)])
+  await until(() => seen.deliveries.length === 2)
+  assert.deepEqual(firsts(seen.deliveries, 'a'), [1, 2])
+  assert.equal(wire.asked('open'), 1)
+})
+
 test('a client whose connection breaks for good is gone soon; one that comes back at once keeps what it has', async (t) => {
   const world = await makeWorld(t)
   const [one, two] = [world.connect(), world.connect()]

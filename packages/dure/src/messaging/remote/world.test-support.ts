@@ -16,7 +16,7 @@ const log = silentLogger()
 /** A broker that is served, and clients on wires that can be cut. */
 export type World = {
   /** Another client process. */
-  readonly connect: (patience?: number) => { readonly broker: Broker; readonly wire: Wire }
+  readonly connect: (patience?: number, world?: Runtime) => { readonly broker: Broker; readonly wire: Wire }
   /** The broker itself, as its own process has it. */
   readonly inside: () => Broker
   /** Ends the broker's process and starts it again; all wires are cut meanwhile. */
@@ -45,11 +45,11 @@ export async function makeWorld(t: TestContext, lease = 400): Promise<World> {
   })
   return {
     inside: () => embedded,
-    connect: (patience = 10_000) => {
+    connect: (patience = 10_000, own = runtime) => {
       // Asked for anew at every call, because after a restart another transport leads there.
       const client = new Proxy({}, { get: (_, name) => clientOf(served.transport, runtime)[name as 'beat'] })
       const wire = wireTo(client as BrokerClient)
-      const broker = remoteBroker({ client: wire.client, runtime, log, patience })
+      const broker = remoteBroker({ client: wire.client, runtime: own, log, patience })
       wires.push(wire)
       brokers.push(broker)
       return { broker, wire }
