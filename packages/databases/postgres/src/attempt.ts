@@ -22,8 +22,13 @@ export type Attempt = {
   readonly begun: () => boolean
   /** Why it must be begun again; undefined when it need not. */
   readonly again: () => Again | undefined
-  /** To be called when the work has returned: a failure that it survived unseen is one as well. */
-  readonly survived: () => void
+  /**
+   * To be called when the work has returned. A failure that it caught has it begun again; one of a statement that comes
+   * now, or is answered only now, is the end of the transaction, whoever catches it.
+   */
+  readonly close: () => void
+  /** What failed after the work had returned. */
+  readonly fatal: () => unknown
 }
 
 /** `crossed`: another transaction got in the way. `survived`: a failure was caught. `stale`: the connection was gone before anything was done. */
@@ -47,6 +52,8 @@ export function createAttempt(options: {
   let failed: { readonly sql: string; readonly error: unknown } | undefined
   /** The statement behind a savepoint that is under way: nobody may get between it and the savepoint. */
   let barrier: Promise<unknown> | undefined
+  let closing = false
+  let fatal: unknown
 
   const begin = (): void => {
     if (begun) return
@@ -61,7 +68,7 @@ export function createAttempt(options: {
     if (failed !== undefined) survived()
     if (again !== undefined) throw doomed(again.error)
     begin()
-    if (!fragile.has(sql)) return run(sql, parameters)
+    if (closing || !fragile.has(sql)) return run(sql, parameters)
     const guarded = behindSavepoint(sql, parameters)
     barrier = guarded.then(noop, noop)
     try {
@@ -84,6 +91,7 @@ export function createAttempt(options: {
 
   const fail = (sql: string, error: unknown): void => {
     if (crossed(error)) again ??= { why: 'crossed', error }
+    else if (closing) fatal ??= error
     else if (endsSession(error)) {
       // What no answer came back from did nothing that lasts, so on another connection it is done for the first time.
       if (used && !answered && sqlState(error) === undefined) again ??= { why: 'stale', error }
@@ -129,7 +137,11 @@ export function createAttempt(options: {
     },
     begun: () => begun,
     again: () => again,
-    survived,
+    close: () => {
+      survived()
+      closing = true
+    },
+    fatal: () => fatal,
   }
 }
 

@@ -47,7 +47,7 @@ export function postgres(options: PostgresOptions): (world: DatabaseWorld) => Da
     name: 'postgres',
     open: async (service, definition) => {
       const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits })
-      if (typeof url === 'function') return open({ config: configOf(url(service), options.tls), schema: undefined })
+      if (typeof url === 'function') return open({ config: configOf(url(service), options.tls) })
       const { access, make } = accessOf({ service, admin: configOf(url, options.tls), apart, secret })
       try {
         return await open(access)
@@ -83,5 +83,6 @@ function configOf(url: string, tls: ClientConfig['ssl']): ClientConfig {
     throw malformed('it is malformed')
   }
   const { host, port, user, password, database, ssl } = parsed
-  return { host, port, user, password: password ?? undefined, database, ssl: tls ?? ssl }
+  const { options } = (parsed as unknown as { readonly connectionParameters: { readonly options?: string } }).connectionParameters
+  return { host, port, user, password: password ?? undefined, database, options, ssl: tls ?? ssl }
 }

@@ -8,7 +8,7 @@ import { explain, sqlState, type Place } from './errors.ts'
 export type Apart = 'schema' | 'database'
 
 /** One service's way in. */
-export type Access = { readonly config: ClientConfig; readonly schema: string | undefined }
+export type Access = { readonly config: ClientConfig }
 
 /**
  * The way in for one service, under a server that an administrator's connection string leads to: its own role, whose
@@ -33,7 +33,9 @@ export function accessOf(options: {
   const password = createHmac('sha256', secret).update(`dure/role/${role}`).digest('base64url')
   const database = apart === 'database' ? role : base
   const schema = apart === 'schema' ? named(service) : 'public'
-  const access = { config: { ...admin, user: role, password, database }, schema }
+  // Whoever connects so is in the right schema from the start.
+  const searchPath = `-c search_path=${escapeIdentifier(schema)}`
+  const access = { config: { ...admin, user: role, password, database, options: searchPath } }
   return { access, make: () => make({ service, admin, apart, role, password, database, schema }) }
 }
 

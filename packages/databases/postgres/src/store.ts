@@ -1,4 +1,3 @@
-import { escapeIdentifier } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseDefinition, DatabaseWorld, Store } from 'dure/data'
 import { closed, crowded, full, readClosed } from 'dure/data/adapter'
@@ -7,6 +6,7 @@ import { explain, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
 import { migrateOn } from './migrating.ts'
 import { TIMELINE } from './outcome.ts'
+import { createPostgresOutbox } from './outbox/outbox.ts'
 import { createPool } from './pool.ts'
 import type { Access } from './provision.ts'
 import { createReaders } from './readers.ts'
@@ -50,11 +50,7 @@ export async function openStore(options: {
         connectionTimeoutMillis: limits.connectTimeout,
       },
       names: named ? names : undefined,
-      settings: [
-        ALIKE,
-        ...(access.schema === undefined ? [] : [`SET search_path TO ${escapeIdentifier(access.schema)}`]),
-        ...settings,
-      ].join('; '),
+      settings: [ALIKE, ...settings].join('; '),
     })
 
   const undo: (() => unknown)[] = []
@@ -138,6 +134,8 @@ export async function openStore(options: {
       transaction: transactions.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
+      outbox: ({ limits: { batch } = {}, ...rest }) =>
+        createPostgresOutbox({ ...rest, connection: access.config, ...(batch === undefined ? {} : { limits: { batch } }) }),
       stop: () => (stopping ??= stop()),
     }
   } catch (error) {

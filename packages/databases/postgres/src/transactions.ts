@@ -169,11 +169,10 @@ export function createTransactions(options: {
 
   const complete = async <T>(work: Work<T>, attempt: Attempt): Promise<T> => {
     const value = await work(attempt.member.tx)
-    attempt.survived()
+    attempt.close()
     for (const task of attempt.member.beforeCommit) {
-      if (attempt.again() !== undefined) return value
+      if (attempt.again() !== undefined) break
       await task()
-      attempt.survived()
     }
     return value
   }
@@ -203,7 +202,9 @@ export function createTransactions(options: {
       )
       try {
         const answer = await connection.command('COMMIT')
-        if (answer !== 'COMMIT') throw new CallError('ABORTED', 'Committing failed: the transaction had failed before')
+        // The server rolls back where a statement failed that nobody waited for.
+        if (answer !== 'COMMIT')
+          throw attempt.again()?.error ?? attempt.fatal() ?? new Error(`COMMIT was answered with ${answer}`)
       } catch (error) {
         if (crossed(error)) throw new Crossed(error)
         if (!endsSession(error)) throw explainStatement(error)

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { AnyEvent, EventInput } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
+import type { Outbox, OutboxOptions } from './outbox.ts'
 
 /**
  * The Database port. A service has one database of its own and no way to another's.
@@ -14,6 +15,8 @@ export type Database<Tables> = {
    * Runs `work` in one transaction: rows, published events, sent messages commit together or not at all.
    * Resolved means durable. Transactions of one service run one after another where the engine has one writer;
    * those that are waiting may share a commit, each still all-or-nothing by itself.
+   * Where the engine has many writers, `work` is run again from its start when another transaction got in its way: what it
+   * does outside the transaction it must be able to do twice.
    * A transaction that takes longer than `timeout` milliseconds (default 5,000) is rolled back.
    */
   readonly transaction: <T>(work: (tx: Transaction<Tables>) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
@@ -83,6 +86,8 @@ export type Store = {
   readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
   /** One statement on a reading connection. */
   readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  /** The adapter's own outbox, where many write at once; without it `createOutbox` serves, which presumes a single writer. */
+  readonly outbox?: (options: OutboxOptions) => Promise<Outbox>
   readonly stop: () => Promise<void>
 }
 
@@ -96,7 +101,10 @@ export type StoreTransaction = {
   readonly run: (sql: string, parameters?: readonly SqlValue[]) => Promise<number>
   /** Runs after the work and before the commit, in the same transaction: the place to write in one go what the work gathered. */
   readonly beforeCommit: (task: () => Promise<void>) => void
-  /** Called once the transaction is durable, in order of commit; must not throw. */
+  /**
+   * Called once the transaction is durable; must not throw. In order of commit, or where many commit at once, of two
+   * transactions of which one saw what the other wrote, for the other one first.
+   */
   readonly onCommit: (listener: () => void) => void
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { virtualRuntime } from '../runtime/runtime.ts'
+import { adapterModule } from './adapter.test-support.ts'
 import type { Store } from './database.ts'
 import { createInbox, type Inbox } from './inbox.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
-const module = new URL('./sqlite/sqlite.test-support.ts', import.meta.url)
-const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(module, run))
+const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(adapterModule, run))
 
 const marksLeft = async (store: Store): Promise<number> =>
   Number((await store.select('SELECT count(*) AS n FROM dure_inbox'))[0]!['n'])

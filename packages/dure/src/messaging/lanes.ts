@@ -144,6 +144,8 @@ export function createLanes(options: {
   }
 
   const work = async (passage: Passage, tx: StoreTransaction, prepared: unknown): Promise<void> => {
+    // Where many write at once, a transaction that others crossed is begun again.
+    passage.begun = passage.written = false
     // Asked here, in the transaction, because only now is it known how the one before it went.
     if (blocked(passage)) return void (passage.outcome = 'behind')
     const { message, data } = passage

@@ -32,7 +32,7 @@ export async function openData(options: {
   const store = await database.open(name, service.database!)
   try {
     let delivered = 0
-    const outbox = await createOutbox({
+    const outbox = await (store.outbox ?? createOutbox)({
       store,
       runtime,
       log,

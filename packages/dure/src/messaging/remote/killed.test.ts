@@ -5,9 +5,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { sqlite } from '../../data/data.ts'
-import { silentLogger } from '../../telemetry/telemetry.ts'
-import { Counted, effectsIn, messageOf, MIGRATIONS, runtime } from '../consumer.test-support.ts'
+import { Counted, effectsIn, messageOf, runtime, storeIn } from '../consumer.test-support.ts'
 import { until } from '../rig.conformance.ts'
 import { connectTo, kill, run, startHost } from './processes.test-support.ts'
 
@@ -88,9 +86,7 @@ test(
     consumer.send('stop')
     await gone
 
-    const store = await sqlite({ durability: 'process' })({ directory, runtime, log: silentLogger() }).open('test', {
-      migrations: MIGRATIONS,
-    })
+    const store = await storeIn(directory)
     const found = await effectsIn(store)
     await store.stop()
     for (const key of keys) {
