@@ -42,7 +42,7 @@ const registry: Registry = {
 
 function connect() {
   // A slow machine shows in the longest wait, and not as a failure.
-  const connect = socketPeers({ runtime, log, limits: { handshake: PATIENCE } })
+  const connect = socketPeers({ runtime, log })
   const transport = createRemoteTransport({ registry, connect, runtime, log, policy: { patience: PATIENCE } })
   return { transport, shop: clientFactory({ contract: Shop, transport, runtime })({ service: 'honest' }) }
 }

@@ -86,3 +86,22 @@ test('mutual TLS: callers without a certificate, or with a stranger’s, are tur
   await known.stop()
   await listener.stop()
 })
+
+test('TLS: connections that never end their handshake keep nobody out', { skip, timeout: 60_000 }, async () => {
+  const ours = authority('patient')
+  const listener = await listen({ tls: ours.sign('orders'), limits: { strangers: 10, connections: 10 } })
+  const { port } = listener.address as { port: number }
+  const silent = Array.from({ length: 100 }, () => connectPlain(port, '127.0.0.1').on('error', () => {}))
+  for (const socket of silent.slice(50)) socket.write(Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]))
+  await until(() => silent.filter(({ destroyed }) => destroyed).length >= 90)
+  const peer = connect(listener.address, { tls: { ca: ours.ca, servername: 'orders' } })
+  assert.equal(await echo(peer, 'here'), 'here')
+  // Those who made it are no strangers any more, however many come after them.
+  const more = Array.from({ length: 30 }, () => connectPlain(port, '127.0.0.1').on('error', () => {}))
+  await until(() => more.filter(({ destroyed }) => destroyed).length >= 20)
+  assert.equal(await echo(peer, 'still here'), 'still here')
+  assert.equal(peer.state(), 'up')
+  for (const socket of [...silent, ...more]) socket.destroy()
+  await peer.stop()
+  await listener.stop()
+})
