@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Held } from './held.ts'
 import { lines } from './lines.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
+import { optionsOfNode } from './young.ts'
 
 /** One process, from its start to its end. */
 export type Launched = {
@@ -46,7 +47,7 @@ export function launch(
 ): Launched {
   const { process: what, held, runtime, onLine, patience = 20_000, silence = 30_000 } = options
   const { clock, timers } = runtime
-  const { name, program, node = process.execArgv, env, cwd } = what
+  const { name, program, node = optionsOfNode(process.execArgv, process.env['NODE_OPTIONS']), env, cwd } = what
   const child = spawn(process.execPath, [...node, ...program], {
     // The channel carries wishes and pulses; its end tells the process that its supervisor is gone.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(held?.descriptors ?? [])],

@@ -27,7 +27,7 @@ export type ProcessOptions = {
   readonly name: string
   /** The program and its words; run by this version of Node. */
   readonly program: readonly string[]
-  /** Options of Node itself. Default: those of this process. */
+  /** Options of Node itself. Default: those of this process and, where they say nothing of it, a young generation of 16 MB. */
   readonly node?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string

@@ -20,7 +20,9 @@ if (word === 'waits') {
 }
 const alive = keepAlive()
 process.stdout.write(`working ${process.pid}\n`)
-supervised.ready(word === 'compiles' ? { folder: getCompileCacheDir() } : { pid: process.pid })
+if (word === 'compiles') supervised.ready({ folder: getCompileCacheDir() })
+else if (word === 'tells its options') supervised.ready({ options: process.execArgv })
+else supervised.ready({ pid: process.pid })
 const reason = await supervised.stopped
 if (word === 'hangs') await new Promise(() => {})
 process.stdout.write(`stopping: ${reason}\n`)
