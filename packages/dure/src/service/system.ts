@@ -115,9 +115,9 @@ export type Running = DoorHost & {
 
 /** Health, with reasons (O1). */
 export type Health = {
-  /** The process does its work; a supervisor restarts what is not live. */
+  /** This process does its work; a supervisor restarts what is not live. */
   readonly live: boolean
-  /** It can take calls now. */
+  /** Every service can take calls now, wherever it runs. */
   readonly ready: boolean
   readonly services: readonly ServiceHealth[]
 }

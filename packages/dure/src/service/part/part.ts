@@ -95,7 +95,12 @@ export async function joinPart(options: PartOptions): Promise<Part> {
     doors: members.includes(DOORS) ? system.doors : [],
     broker,
     open,
-    health: (units) => healthOf(all(units)),
+    health: async (units) => {
+      const health = await healthOf(all(units))
+      // Whoever restarts what is not live must not do so with this process because another one is away.
+      const here = health.services.filter(({ service }) => units.some(({ name }) => name === service))
+      return { ...health, live: here.every(({ live }) => live) }
+    },
     status: (units) => statusOf(all(units), () => broker.lag().catch(() => undefined)),
     lag: (units) => lagOf(all(units), () => broker.lag()),
     deadLetters: (units, service) =>
