@@ -3,8 +3,10 @@ import type { Application, ApplicationText } from '@stricli/core'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
+import { deadCommands } from './commands/dead/dead.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
+import { lagCommand } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
 import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
@@ -72,6 +74,8 @@ const application: Application<Shell> = buildApplication(
       start: startCommand,
       list: listCommand,
       call: callCommand,
+      dead: deadCommands,
+      lag: lagCommand,
       trace: traceCommand,
       docs: docsCommand,
       compat: compatCommand,

@@ -1,3 +1,5 @@
+import { padTo, split, textWidth } from './width.ts'
+
 /** Lays rows out in columns that fit the width: two spaces between, the widest cells wrapped when they must be. */
 export function table(
   rows: readonly (readonly string[])[],
@@ -5,7 +7,7 @@ export function table(
 ): string {
   const { indent = '' } = options
   const columns = Math.max(0, ...rows.map((row) => row.length))
-  const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => textWidth(row[column] ?? ''))))
   shrink(widths, options.width - indent.length - 2 * (columns - 1))
   return rows.map((row) => layOut(row, widths, indent)).join('\n')
 }
@@ -26,7 +28,7 @@ function layOut(row: readonly string[], widths: readonly number[], indent: strin
   const height = Math.max(1, ...cells.map((lines) => lines.length))
   const lines: string[] = []
   for (let line = 0; line < height; line++) {
-    const texts = cells.map((cell, column) => (cell[line] ?? '').padEnd(widths[column]!))
+    const texts = cells.map((cell, column) => padTo(cell[line] ?? '', widths[column]!))
     lines.push(`${indent}${texts.join('  ')}`.trimEnd())
   }
   return lines.join('\n')
@@ -37,11 +39,15 @@ export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []
   let line = ''
   for (let word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+    if (line !== '' && textWidth(line) + 1 + textWidth(word) > width) {
       lines.push(line)
       line = ''
     }
-    for (; word.length > width; word = word.slice(width)) lines.push(word.slice(0, width))
+    while (textWidth(word) > width) {
+      const [head, rest] = split(word, width)
+      lines.push(head)
+      word = rest
+    }
     line = line === '' ? word : `${line} ${word}`
   }
   lines.push(line)

@@ -1,6 +1,7 @@
 import type { Span } from 'dure/telemetry'
 import { paint } from './shell.ts'
-import { durationText, shorten, visible } from './spantext.ts'
+import { durationText, visible } from './spantext.ts'
+import { padTo, shorten, textWidth } from './width.ts'
 
 export type WaterfallOptions = {
   /** Characters of a line; from 80 on everything fits. */
@@ -28,15 +29,18 @@ export function waterfall(spans: readonly Span[], options: WaterfallOptions): st
 
   const durations = shown.map(({ span }) => durationText(span.duration))
   const right = Math.max(...durations.map((text) => text.length))
-  const serviceWidth = Math.min(16, Math.max(...shown.map((row) => serviceOf(row).length)))
+  const serviceWidth = Math.min(16, Math.max(...shown.map((row) => textWidth(serviceOf(row)))))
   const room = width - serviceWidth - right - 6
-  const nameWidth = Math.min(Math.max(...shown.map((row) => nameOf(row).length)), Math.max(room - 40, Math.floor(room * 0.74)))
+  const nameWidth = Math.min(
+    Math.max(...shown.map((row) => textWidth(nameOf(row)))),
+    Math.max(room - 40, Math.floor(room * 0.74)),
+  )
   const barWidth = Math.max(8, room - nameWidth)
 
   const lines = shown.map((row, i) => {
     const failed = failureOf(row) !== undefined
-    const name = shorten(nameOf(row), nameWidth).padEnd(nameWidth)
-    const service = shorten(serviceOf(row), serviceWidth).padEnd(serviceWidth)
+    const name = padTo(shorten(nameOf(row), nameWidth), nameWidth)
+    const service = padTo(shorten(serviceOf(row), serviceWidth), serviceWidth)
     const bar = barOf(row, { start, total: end - start, width: barWidth })
     return [
       failed ? paint(options, 'red', name) : name,

@@ -24,7 +24,9 @@ export async function edited(message: Message, data: string, event: AnyEvent | u
   try {
     value = await decode(changed)
   } catch (error) {
-    throw refused(`its consumer could not read the new data: ${(error as Error).message}`)
+    // Which message it is has been said.
+    const why = (error as Error).message.replace(/^Cannot read message "[^"]*" of "[^"]*"/, '').replace(/^: /, '')
+    throw refused(`its consumer could not read the new data: ${why}`)
   }
   const key = keyOf(event, value)
   if (key !== message.key && (await keyFits(message, event))) {

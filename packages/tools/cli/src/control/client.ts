@@ -2,16 +2,31 @@ import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { CliError } from '../shell.ts'
-import type { CallLine, CallRequest, SystemListing } from './protocol.ts'
+import type { Lag } from 'dure/service'
+import { CliError, EXIT } from '../shell.ts'
+import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
+import type { CallFailure, CallLine, CallRequest, SystemListing } from './protocol.ts'
 import { socketPath } from './socket.ts'
 
 /** Asks the system that runs on a data directory what it is made of. */
 export async function askListing(directory: string): Promise<SystemListing> {
   const response = await send(directory, 'GET', '/v1/system')
-  let text = ''
-  for await (const chunk of response) text += String(chunk)
-  return JSON.parse(text) as SystemListing
+  return (await readJson(response)) as SystemListing
+}
+
+/** Asks it how far its consumers are behind. */
+export async function askLag(directory: string): Promise<Lag> {
+  return (await readJson(await send(directory, 'GET', '/v1/lag'))) as Lag
+}
+
+/** Asks about dead letters, or has something done to them. @throws {CliError} with what the system said to it */
+export async function askDead<T>(directory: string, request: DeadRequest): Promise<DeadAnswer<T>> {
+  const response = await send(directory, 'POST', '/v1/dead', JSON.stringify(request))
+  const answer = await readJson(response)
+  if (response.statusCode === 200) return answer as DeadAnswer<T>
+  const { error } = answer as { readonly error: CallFailure }
+  // What was asked for in the wrong way is not the system's failure.
+  throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
 }
 
 /** Makes a call through the control socket. Ending the iteration early cancels it. */
@@ -29,6 +44,12 @@ export async function* askCall(directory: string, call: CallRequest): AsyncGener
     response.destroy()
   }
   if (!ended) throw new CliError(`Cannot finish the call: the system on "${directory}" stopped before it answered`)
+}
+
+async function readJson(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk)
+  return JSON.parse(Buffer.concat(chunks).toString())
 }
 
 async function send(directory: string, method: string, path: string, body?: string): Promise<IncomingMessage> {

@@ -6,6 +6,8 @@ import { CallError } from 'dure/contract'
 import { makeFolder } from 'dure/runtime'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { callFailure, runCall } from './answer.ts'
+import { answerDead } from './dead.ts'
+import type { DeadRequest } from './dead-protocol.ts'
 import { listingOf } from './protocol.ts'
 import type { CallRequest } from './protocol.ts'
 import { answers, socketPath } from './socket.ts'
@@ -14,7 +16,7 @@ const NAME = 'control'
 const LONGEST_BODY = 16 * 1024 * 1024
 
 /**
- * The door for whoever owns the data directory: `dure call`, `dure list --data`. A Unix domain socket that
+ * The door for whoever owns the data directory: `dure call`, `dure dead`, `dure lag`, `dure list --data`. A Unix domain socket that
  * only its owner may open, speaking JSON over HTTP. Opening it throws when another process already runs on
  * the directory.
  */
@@ -59,6 +61,10 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
       return sendJson(response, 200, await host.health())
     case 'GET /v1/status':
       return sendJson(response, 200, await host.status())
+    case 'GET /v1/lag':
+      return sendJson(response, 200, await host.lag())
+    case 'POST /v1/dead':
+      return sendJson(response, 200, await answerDead(host, (await readJson(request)) as DeadRequest))
     case 'POST /v1/call':
       return runCall(host, world, await readCall(request), response)
     default:
@@ -71,6 +77,14 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 }
 
 async function readCall(request: IncomingMessage): Promise<CallRequest> {
+  const value = (await readJson(request)) as Partial<CallRequest> | null
+  if (typeof value?.service !== 'string' || typeof value.operation !== 'string') {
+    throw new CallError('INVALID_ARGUMENT', 'Cannot make the call: it names no service and operation')
+  }
+  return value as CallRequest
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -78,11 +92,7 @@ async function readCall(request: IncomingMessage): Promise<CallRequest> {
     if (size > LONGEST_BODY) throw new CallError('INVALID_ARGUMENT', `Cannot take a call of more than ${LONGEST_BODY} bytes`)
     chunks.push(chunk)
   }
-  const value = JSON.parse(Buffer.concat(chunks).toString()) as Partial<CallRequest> | null
-  if (typeof value?.service !== 'string' || typeof value.operation !== 'string') {
-    throw new CallError('INVALID_ARGUMENT', 'Cannot make the call: it names no service and operation')
-  }
-  return value as CallRequest
+  return JSON.parse(Buffer.concat(chunks).toString())
 }
 
 /** The socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */

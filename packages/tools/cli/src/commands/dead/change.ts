@@ -1,0 +1,109 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import { CliError, EXIT, print, type Shell } from '../../shell.ts'
+import { ask, byFlag, common, filter, filterOf, whoIs, type Common, type Filter } from './parameters.ts'
+
+type Flags = Common & Filter & { readonly all?: boolean; readonly yes?: boolean; readonly by?: string }
+
+const flags = {
+  ...common,
+  ...filter,
+  all: { kind: 'boolean', optional: true, withNegated: false, brief: 'All there are' },
+  yes: { kind: 'boolean', optional: true, withNegated: false, brief: 'Do not ask whether it is meant' },
+  by: byFlag,
+} as const
+
+const ids = { kind: 'array', parameter: { parse: String, placeholder: 'ID', brief: 'Which: ids, or how they begin' } } as const
+
+export const retryCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Give dead letters a fresh set of tries',
+    customUsage: ['[--data DIR] [--json] [--by NAME] ID…', '[--yes] (--all | filters)'],
+    fullDescription: [
+      'Has dead letters tried again: those named, those a filter lets through, or all. The messages that wait behind one',
+      'follow when it succeeds; when it fails again, it is dead again under the same id. The command does not wait for that.',
+      '',
+      'Examples:',
+      '  dure dead retry x7k2m9 b3c4d5',
+      '  dure dead retry --group q4w8ntya',
+      '  dure dead retry --all --yes',
+    ].join('\n'),
+  },
+  parameters: { flags, positional: ids },
+  async func(this: Shell, given: Flags, ...names: readonly string[]): Promise<void> {
+    const selection = await chosen(this, given, names, 'Retry')
+    if (selection === undefined) return report(this, given, 'retried', 0)
+    report(this, given, 'retried', await ask<number>(this, given, { action: 'retry', by: whoIs(given.by), ...selection }))
+  },
+})
+
+export const discardCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Take dead letters out for good',
+    customUsage: ['--reason TEXT [--data DIR] [--json] [--by NAME] ID…', '--reason TEXT [--yes] (--all | filters)'],
+    fullDescription: [
+      'Discards dead letters: those named, those a filter lets through, or all. The messages that wait behind one go on.',
+      'What was discarded stays in the audit, with the reason, and does not come again.',
+      '',
+      'Examples:',
+      '  dure dead discard x7k2m9 --reason "ordered twice"',
+      '  dure dead discard --group q4w8ntya --reason "test data" --yes',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: { ...flags, reason: { kind: 'parsed', parse: parseReason, placeholder: 'TEXT', brief: 'Why, for the audit' } },
+    positional: ids,
+  },
+  async func(this: Shell, given: Flags & { readonly reason: string }, ...names: readonly string[]): Promise<void> {
+    const selection = await chosen(this, given, names, 'Discard')
+    if (selection === undefined) return report(this, given, 'discarded', 0)
+    const { reason, by } = given
+    report(this, given, 'discarded', await ask<number>(this, given, { action: 'discard', reason, by: whoIs(by), ...selection }))
+  },
+})
+
+export function parseReason(text: string): string {
+  if (text.trim() !== '') return text
+  throw new Error('An empty reason explains nothing: say why')
+}
+
+type Selection = ReturnType<typeof filterOf> & { readonly ids?: readonly string[] }
+
+/** What is meant, if that is clear and, where it may be many, certain; undefined when there are none. */
+async function chosen(shell: Shell, given: Flags, names: readonly string[], verb: string): Promise<Selection | undefined> {
+  const wanted = filterOf(given)
+  const filtered = Object.values(wanted).some((value) => value !== undefined)
+  const ways = [names.length > 0, filtered, given.all === true].filter(Boolean).length
+  if (ways !== 1) {
+    const found = ways === 0 ? 'nothing says which' : 'there are several ways of saying which'
+    throw new CliError(`Cannot ${verb.toLowerCase()} dead letters: ${found}; give ids, or filters such as --group, or --all`, {
+      exitCode: EXIT.misuse,
+    })
+  }
+  if (names.length > 0) return { ids: names }
+  if (given.yes === true) return wanted
+  const count = await ask<number>(shell, given, { action: 'count', ...wanted })
+  if (count === 0) return undefined
+  if (!shell.interactive) {
+    throw new CliError(
+      `Cannot ${verb.toLowerCase()} ${counted(count)}: nobody can be asked here whether that is meant; add --yes`,
+      {
+        exitCode: EXIT.misuse,
+      },
+    )
+  }
+  // Prompts are loaded only where somebody can answer them.
+  const { confirmed } = await import('./confirm.ts')
+  if (await confirmed(`${verb} ${counted(count)}?`)) return wanted
+  throw new CliError('Nothing was done')
+}
+
+function report(shell: Shell, given: Flags, done: 'retried' | 'discarded', count: number): void {
+  // Who named some and met none has been told already; a filter that lets nothing through may be a slip.
+  if (count === 0 && given.all !== true) shell.process.exitCode = EXIT.failed
+  if (given.json === true) return print(shell, JSON.stringify({ [done]: count }))
+  if (count === 0) return print(shell, given.all === true ? 'No dead letters' : 'No dead letter is like that')
+  print(shell, done === 'retried' ? `${counted(count)} will be tried again` : `Discarded ${counted(count)}`)
+}
+
+const counted = (count: number): string => `${count} dead letter${count === 1 ? '' : 's'}`

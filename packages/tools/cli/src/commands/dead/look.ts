@@ -1,0 +1,143 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
+import { print } from '../../shell.ts'
+import type { Shell } from '../../shell.ts'
+import { ask, common, filter, filterOf, parseTime, wholeNumber, type Common, type Filter } from './parameters.ts'
+import { auditText, groupsText, letterText, listText } from './text.ts'
+
+/** The commands that change nothing. */
+export const groupsCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show dead letters that failed alike, most first',
+    customUsage: ['[--data DIR] [--json] [filters]'],
+    fullDescription: [
+      'Groups dead letters by consumer, topic and error; numbers, ids and quoted values in an error do not count.',
+      'The id of a group stays the same as long as those do.',
+      '',
+      'Examples:',
+      '  dure dead groups',
+      '  dure dead groups --since 1h --json',
+    ].join('\n'),
+  },
+  parameters: { flags: { ...common, ...filter } },
+  async func(this: Shell, flags: Common & Filter): Promise<void> {
+    const groups = await ask<readonly DeadLetterGroup[]>(this, flags, { action: 'groups', ...filterOf(flags) })
+    print(this, flags.json === true ? json(groups) : groupsText(groups, this))
+  },
+})
+
+export const listCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'List dead letters, those that failed first at the top',
+    customUsage: ['[--data DIR] [--json] [filters] [--limit N] [--after ID]'],
+    fullDescription: [
+      'Lists dead letters in the order of their last failure, a page at a time.',
+      '',
+      'Examples:',
+      '  dure dead list',
+      '  dure dead list --consumer desk/order.placed --error "out of stock"',
+      '  dure dead list --limit 20 --after x7k2m9qabc',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      ...common,
+      ...filter,
+      limit: {
+        kind: 'parsed',
+        parse: wholeNumber(1_000),
+        optional: true,
+        placeholder: 'N',
+        brief: 'At most so many (default 50)',
+      },
+      after: { kind: 'parsed', parse: String, optional: true, placeholder: 'ID', brief: 'Those after this one: the next page' },
+    },
+  },
+  async func(this: Shell, flags: Common & Filter & { readonly limit?: number; readonly after?: string }): Promise<void> {
+    const { limit = 50, after } = flags
+    // One more tells whether there is another page.
+    const found = await ask<readonly DeadLetter[]>(this, flags, { action: 'list', ...filterOf(flags), limit: limit + 1, after })
+    const letters = found.slice(0, limit)
+    print(this, flags.json === true ? json(letters) : listText(letters, { ...look(this), more: found.length > limit }))
+  },
+})
+
+export const showCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show all of one: message, error, who waits behind it',
+    fullDescription: [
+      'Shows one dead letter with its data, the whole error, its tries, the messages that wait behind it, and what was',
+      'done to it. The beginning of its id is enough; the id of its message, as logs have it, will do as well.',
+      '',
+      'Examples:',
+      '  dure dead show x7k2m9',
+      '  dure dead show x7k2m9 --json',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: common,
+    positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'ID', brief: 'Which one' }] },
+  },
+  async func(this: Shell, flags: Common, id: string): Promise<void> {
+    const letter = await ask<DeadLetterDetail>(this, flags, { action: 'show', id })
+    print(this, flags.json === true ? json(letter) : letterText(letter, look(this)))
+  },
+})
+
+export const auditCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show who retried, edited or discarded what, and why',
+    customUsage: ['[--data DIR] [--json] [filters] [--limit N] [ID]'],
+    fullDescription: [
+      'Shows what was done to dead letters, latest first; of one of them, when an id is given. An edit shows the data',
+      'before and after. Entries are kept for 400 days.',
+      '',
+      'Examples:',
+      '  dure dead audit',
+      '  dure dead audit x7k2m9qabc',
+      '  dure dead audit --action discard --since 30d --json',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      ...common,
+      consumer: filter.consumer,
+      action: { kind: 'enum', values: ['retry', 'edit', 'discard'], optional: true, brief: 'Only this' },
+      since: { kind: 'parsed', parse: parseTime, optional: true, placeholder: 'TIME', brief: 'Since then: 2h, 7d, or a date' },
+      until: { kind: 'parsed', parse: parseTime, optional: true, placeholder: 'TIME', brief: 'Before then' },
+      limit: {
+        kind: 'parsed',
+        parse: wholeNumber(1_000),
+        optional: true,
+        placeholder: 'N',
+        brief: 'At most so many (default 50)',
+      },
+    },
+    positional: { kind: 'tuple', parameters: [{ parse: String, optional: true, placeholder: 'ID', brief: 'Only of this one' }] },
+  },
+  async func(this: Shell, flags: Common & AuditFlags, id?: string): Promise<void> {
+    const { consumer, action: what, since, until, limit = 50 } = flags
+    const changes = await ask<readonly DeadLetterChange[]>(this, flags, {
+      action: 'audit',
+      of: id,
+      consumer,
+      what,
+      since,
+      until,
+      limit,
+    })
+    print(this, flags.json === true ? json(changes) : auditText(changes, look(this)))
+  },
+})
+
+type AuditFlags = {
+  readonly consumer?: string
+  readonly action?: DeadLetterChange['action']
+  readonly since?: number
+  readonly until?: number
+  readonly limit?: number
+}
+
+const json = (value: unknown): string => JSON.stringify(value, undefined, 2)
+const look = ({ columns, color }: Shell): { readonly columns: number; readonly color: boolean } => ({ columns, color })

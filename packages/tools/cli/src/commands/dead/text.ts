@@ -1,0 +1,173 @@
+import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup, MessageHead } from 'dure/messaging'
+import { agoText, timeText, visible } from '../../spantext.ts'
+import { paint } from '../../shell.ts'
+import { padTo, shorten, textWidth } from '../../width.ts'
+
+export type Look = { readonly columns: number; readonly color: boolean }
+
+/** Entries of two lines: what is told in columns, and below it the error, for which a column is too narrow. */
+export function groupsText(groups: readonly DeadLetterGroup[], look: Look): string {
+  if (groups.length === 0) return 'No dead letters'
+  const head = ['GROUP', 'COUNT', 'HOLDS', 'CONSUMER', 'FIRST', 'LAST']
+  const rows = groups.map(({ id, count, held, consumer, firstFailure, lastFailure }) => [
+    id,
+    String(count),
+    String(held),
+    visible(consumer),
+    agoText(firstFailure),
+    agoText(lastFailure),
+  ])
+  const notes = groups.map(({ error, count, example }) => ({ error, more: count > 1 ? `such as ${example}` : example }))
+  return entries({ head, rows, notes, look, flexible: [3] })
+}
+
+export function listText(letters: readonly DeadLetter[], look: Look & { readonly more: boolean }): string {
+  if (letters.length === 0) return 'No dead letters'
+  const head = ['ID', 'CONSUMER', 'KEY', 'TRIES', 'HOLDS', 'FAILED']
+  const rows = letters.map(({ id, consumer, message, attempts, held, lastFailure }) => [
+    id,
+    visible(consumer),
+    shorten(visible(message.key), 24) || '-',
+    String(attempts),
+    String(held),
+    agoText(lastFailure),
+  ])
+  const notes = letters.map(({ error, edits }) => ({ error, more: edits === 0 ? '' : `edited ${times(edits)}` }))
+  const text = entries({ head, rows, notes, look, flexible: [1, 2] })
+  return look.more ? `${text}\n\nThere are more: dure dead list … --after ${letters.at(-1)!.id}` : text
+}
+
+type Note = { readonly error: string; readonly more: string }
+
+function entries(options: {
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  readonly notes: readonly Note[]
+  readonly look: Look
+  /** The columns that give way when there is no room. */
+  readonly flexible: readonly number[]
+}): string {
+  const { head, rows, notes, look, flexible } = options
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => textWidth(row[column]!))))
+  for (let excess = widths.reduce((sum, width) => sum + width + 2, -2) - look.columns; excess > 0; excess--) {
+    const widest = flexible.reduce((best, column) => (widths[column]! > widths[best]! ? column : best))
+    if (widths[widest]! > NARROWEST) widths[widest]!--
+  }
+  const line = (row: readonly string[]): string => {
+    const cells = row.map((cell, column) => {
+      const fits = shorten(cell, widths[column]!)
+      return /^\d+$/.test(cell) || NUMBERS.has(head[column]!)
+        ? ' '.repeat(widths[column]! - textWidth(fits)) + fits
+        : padTo(fits, widths[column]!)
+    })
+    return cells.join('  ').trimEnd()
+  }
+  const indent = ' '.repeat(widths[0]! + 2)
+  const room = look.columns - indent.length
+  const lines = rows.flatMap((row, i) => {
+    const { error, more } = notes[i]!
+    const end = more === '' ? '' : `  (${more})`
+    const text = shorten(visible(error), Math.max(12, room - end.length))
+    const [id, ...rest] = [line(row).slice(0, widths[0]), line(row).slice(widths[0]!)]
+    return [`${paint(look, 'cyan', id!)}${rest.join('')}`, `${indent}${paint(look, 'red', text)}${paint(look, 'dim', end)}`]
+  })
+  return [paint(look, 'dim', line(head)), ...lines].join('\n')
+}
+
+const NARROWEST = 8
+
+/** Columns of numbers, which stand under one another at the right. */
+const NUMBERS: ReadonlySet<string> = new Set(['COUNT', 'HOLDS', 'TRIES'])
+
+/** All of one. */
+export function letterText(letter: DeadLetterDetail, look: Look): string {
+  const { id, kind, consumer, group, message, detail, attempts, firstFailure, lastFailure, held, behind, changes } = letter
+  const facts: readonly (readonly [name: string, value: string])[] = [
+    [kind === 'topic' ? 'event' : 'work', `${visible(message.type)}, version ${message.schemaVersion}`],
+    ['key', message.key === '' ? '(none)' : visible(message.key)],
+    ['message', visible(message.id)],
+    ['published', `${timeText(message.time)} (${agoText(message.time)}) by ${visible(message.source)}`],
+    ['correlation', visible(message.correlationId)],
+    ...(message.traceparent === undefined ? [] : [['trace', `dure trace ${traceId(message.traceparent)}`] as const]),
+    ['tries', String(attempts)],
+    ['failed', failedText(firstFailure, lastFailure)],
+    ['group', group],
+  ]
+  return [
+    `${paint(look, 'cyan', id)}  dead letter of ${paint(look, 'bold', visible(consumer))}`,
+    ...facts.map(([name, value]) => `  ${paint(look, 'dim', name.padEnd(11))}  ${value}`),
+    '',
+    paint(look, 'bold', 'Error'),
+    ...detail.split('\n').map((line, i) => `  ${paint(look, i === 0 ? 'red' : 'dim', keepIndent(line))}`),
+    '',
+    paint(look, 'bold', 'Data'),
+    ...dataLines(message.data).map((line) => `  ${line}`),
+    ...(held === 0
+      ? []
+      : [
+          '',
+          `${paint(look, 'bold', 'Behind it')}  ${held} of its key wait${held === 1 ? 's' : ''}`,
+          ...behindLines(behind, held),
+        ]),
+    ...(changes.length === 0
+      ? []
+      : ['', paint(look, 'bold', 'What was done'), ...changes.map((change) => `  ${changeText(change)}`)]),
+  ].join('\n')
+}
+
+function failedText(first: number, last: number): string {
+  if (first === last) return `${timeText(last)} (${agoText(last)})`
+  return `first ${timeText(first)}, last ${timeText(last)} (${agoText(last)})`
+}
+
+function behindLines(behind: readonly MessageHead[], held: number): readonly string[] {
+  const lines = behind.map(({ id, type, time }) => `  ${visible(id)}  ${visible(type)}  ${timeText(time)}`)
+  return held > behind.length && behind.length > 0 ? [...lines, `  … and ${held - behind.length} more`] : lines
+}
+
+/** What was done, latest first. An edit shows what was there and what came in its place. */
+export function auditText(changes: readonly DeadLetterChange[], look: Look): string {
+  if (changes.length === 0) return 'Nothing was done to dead letters'
+  return changes
+    .map((change) => {
+      const { letter, consumer, message, data, action } = change
+      const lines = [
+        `${paint(look, 'cyan', letter)}  ${changeText(change)}`,
+        `            ${paint(look, 'dim', `${visible(consumer)}, key ${visible(message.key) || '(none)'}`)}`,
+      ]
+      if (action === 'edit') {
+        const room = look.columns - 15
+        lines.push(`            ${paint(look, 'red', `- ${shorten(visible(message.data), room)}`)}`)
+        lines.push(`            ${paint(look, 'green', `+ ${shorten(visible(data ?? ''), room)}`)}`)
+      }
+      return lines.join('\n')
+    })
+    .join('\n')
+}
+
+const DONE = { retry: 'retried', edit: 'edited', discard: 'discarded' } as const
+
+function changeText({ at, action, by, reason }: DeadLetterChange): string {
+  const who = by === '' ? '' : ` by ${visible(by)}`
+  return `${timeText(at)}  ${DONE[action]}${who}${reason === '' ? '' : `: ${visible(reason)}`}`
+}
+
+function dataLines(data: string): readonly string[] {
+  try {
+    return JSON.stringify(JSON.parse(data), undefined, 2).split('\n').map(keepIndent)
+  } catch {
+    return [`${visible(data)}  (not JSON)`]
+  }
+}
+
+/** Without control characters, and with the spaces it begins with. */
+function keepIndent(line: string): string {
+  const [indent = ''] = /^ */.exec(line) ?? []
+  return indent + line.slice(indent.length).replaceAll(/[\p{Cc}\p{Cf}]/gu, '?')
+}
+
+function traceId(traceparent: string): string {
+  return traceparent.split('-')[1] ?? traceparent
+}
+
+const times = (n: number): string => (n === 1 ? 'once' : n === 2 ? 'twice' : `${n} times`)

@@ -1,0 +1,69 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import { resolve } from 'node:path'
+import type { ConsumerLag, Lag } from 'dure/service'
+import { askLag } from '../control/control.ts'
+import { dataDirectory } from '../data.ts'
+import { paint, print, say } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+import { ageText, visible } from '../spantext.ts'
+import { padTo, shorten, textWidth } from '../width.ts'
+import { dataFlag } from './parameters.ts'
+
+type Flags = { readonly data?: string; readonly json?: boolean }
+
+export const lagCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show how far every consumer is behind',
+    fullDescription: [
+      'Shows for every reaction of every service, and so for every copy and read model that is kept by events: messages it',
+      'has not read (UNREAD) and since when the first of them is there (BEHIND), those that failed and wait for another try',
+      '(WAITING), dead letters (DEAD) and what waits behind them (HELD). Then events that have not left their service.',
+      '',
+      'Examples:',
+      '  dure lag',
+      '  dure lag --json',
+      '  watch dure lag',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      data: dataFlag,
+      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' },
+    },
+  },
+  async func(this: Shell, flags: Flags): Promise<void> {
+    const lag = await askLag(resolve(this.cwd, dataDirectory(flags.data, this.process.env)))
+    for (const service of lag.silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer; this is without it.`))
+    print(this, flags.json === true ? JSON.stringify(lag, undefined, 2) : lagText(lag, this, Date.now()))
+  },
+})
+
+function lagText({ consumers, outboxes }: Lag, look: { readonly columns: number; readonly color: boolean }, now: number): string {
+  if (consumers.length === 0) return 'No service reacts to events'
+  const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD']
+  const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now)])
+  const [first = '', ...rest] = aligned([head, ...rows], look.columns)
+  const full = outboxes.filter(({ depth }) => depth > 0)
+  return [
+    paint(look, 'dim', first),
+    ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(look, 'red', line) : line)),
+    ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
+    ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
+  ].join('\n')
+}
+
+function numbersOf({ unread, since, waiting, deadLetters, held }: ConsumerLag, now: number): readonly string[] {
+  const behind = since === undefined ? (unread === undefined ? '?' : unread === 0 ? '-' : '?') : ageText(now - since)
+  return [unread === undefined ? '?' : String(unread), behind, String(waiting), String(deadLetters), String(held)]
+}
+
+/** The first column to the left and shortened where there is no room, the others to the right. */
+function aligned(rows: readonly (readonly string[])[], width: number): readonly string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => textWidth(row[column]!))))
+  const others = widths.slice(1).reduce((sum, one) => sum + one + 2, 0)
+  const names = Math.max(8, Math.min(widths[0]!, width - others))
+  return rows.map(([name = '', ...cells]) =>
+    [padTo(shorten(name, names), names), ...cells.map((cell, i) => cell.padStart(widths[i + 1]!))].join('  '),
+  )
+}
