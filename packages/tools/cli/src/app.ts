@@ -10,6 +10,7 @@ import { lagCommand } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
 import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
+import { fitHelp, isHelp } from './help.ts'
 import { CliError, EXIT, paint } from './shell.ts'
 import type { Shell } from './shell.ts'
 import { VERSION } from './version.ts'
@@ -86,8 +87,8 @@ const application: Application<Shell> = buildApplication(
       fullDescription: [
         'Runs and inspects a system of services.',
         '',
-        'A system file exports what system() makes. Without a name it is the file that package.json names',
-        '("dure": { "system": "…" }), else ./system.ts.',
+        'A system file exports what system() makes. Without a name it is the file that',
+        'package.json names ("dure": { "system": "…" }), else ./system.ts.',
         '',
         'Results go to standard output, everything else to standard error.',
         'Exit codes: 0 done, 1 failed (compat: a caller or subscriber breaks), 2 misuse.',
@@ -109,5 +110,6 @@ function colorless(
   shell: Shell,
   output: Shell['process']['stdout'],
 ): Shell['process']['stdout'] & { getColorDepth: () => number } {
-  return { write: (text) => output.write(text), getColorDepth: () => (shell.color ? 8 : 1) }
+  const write = (text: string): void => output.write(isHelp(text) ? fitHelp(text, shell.columns) : text)
+  return { write, getColorDepth: () => (shell.color ? 8 : 1) }
 }

@@ -15,9 +15,10 @@ export const callCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Call an operation of a running system',
     fullDescription: [
-      'Calls an operation of the system that runs on a data directory, through its control socket.',
-      'The input is JSON, or - to read it from standard input. The answer is printed as JSON; a stream one',
-      'value a line. A failed call prints its code and reason, and exits with 1.',
+      'Calls an operation of the system that runs on a data directory, through its',
+      'control socket. The input is JSON, or - to read it from standard input. The',
+      'answer is printed as JSON; a stream one value a line. A failed call prints its',
+      'code and reason, and exits with 1.',
       '',
       'Examples:',
       '  dure call orders.find \'{"id": 7}\'',

@@ -10,9 +10,10 @@ export const compatCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Say what a new version of contracts breaks, and whom',
     fullDescription: [
-      'Compares contracts, the older first: JSON files made by "dure docs --format contract", or modules that',
-      'export contracts or a system. Exits with 1 when somebody breaks and the version does not say so (a new',
-      'major version; before 1.0.0 a new minor one), with 2 when a file cannot be read.',
+      'Compares contracts, the older first: JSON files made by "dure docs --format',
+      'contract", or modules that export contracts or a system. Exits with 1 when',
+      'somebody breaks and the version does not say so (a new major version; before',
+      '1.0.0 a new minor one), with 2 when a file cannot be read.',
       '',
       'Examples:',
       '  dure docs --format contract --out contracts.json',

@@ -16,8 +16,9 @@ export const devCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Run a system and restart it when a file changes',
     fullDescription: [
-      'Runs all services of a system in one process (with --split: in several), shows where it is and what is in it,',
-      'and starts it again when a file changes beside or below the system file. Data are kept between restarts.',
+      'Runs all services of a system in one process (with --split: in several), shows',
+      'where it is and what is in it, and starts it again when a file changes beside',
+      'or below the system file. Data are kept between restarts.',
       '',
       'Examples:',
       '  dure dev',

@@ -17,8 +17,9 @@ export const docsCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Write the documents drawn from contracts',
     fullDescription: [
-      'Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events),',
-      'markdown (all of it, for people), or contract (descriptions that "dure compat" compares).',
+      'Draws a document from the contracts of a system: openapi (operations over',
+      'HTTP), asyncapi (events), markdown (all of it, for people), or contract',
+      '(descriptions that "dure compat" compares).',
       '',
       'Examples:',
       '  dure docs',

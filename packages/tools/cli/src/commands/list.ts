@@ -14,8 +14,8 @@ export const listCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show services, operations, routes, events and owners',
     fullDescription: [
-      'Shows services with their owners, operations, routes and events: of a system file, or with --data',
-      'of the system that runs on a data directory.',
+      'Shows services with their owners, operations, routes and events: of a system',
+      'file, or with --data of the system that runs on a data directory.',
       '',
       'Examples:',
       '  dure list',

@@ -16,9 +16,10 @@ export const traceCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show a trace as a waterfall',
     fullDescription: [
-      'Shows what one request led to: calls, transactions, events, over all services. The beginning of an id is enough;',
-      'without an id the latest traces are listed. Ids are in the logs (traceId) and in the traceresponse header.',
-      'A system keeps a share of its traces (1 % unless it says otherwise) and whatever failed.',
+      'Shows what one request led to: calls, transactions, events, over all services.',
+      'The beginning of an id is enough; without an id the latest traces are listed.',
+      'Ids are in the logs (traceId) and in the traceresponse header. A system keeps',
+      'a share of its traces (1 % unless it says otherwise) and whatever failed.',
       '',
       'Examples:',
       '  dure trace',
