@@ -8,8 +8,7 @@ import { BUCKETS } from './tables.ts'
  *
  * In one statement: first the buckets of the keys are locked until the commit is visible, then positions are drawn. Who
  * publishes the same key waits for that commit and draws later, so whoever sees the later row sees the earlier one, and
- * the log has them in the same order. The transaction's id is taken before positions are drawn, too: a row that a
- * snapshot cannot see yet, below a position that it sees, belongs to a transaction that the snapshot knows to be running.
+ * the log has them in the same order.
  *
  * Locks are taken in order of bucket, and at the end of a transaction nothing else is waited for: no two wait for each
  * other. Work on queues has no order to keep and takes no locks.
@@ -62,14 +61,13 @@ function compose(rows: number, locks: 'some' | 'all', mark: 'question' | 'dollar
   const buckets = next()
   const row = (at: number): string => `(${[...TYPES.map((type) => `${next()}::${type}`), at].join(', ')})`
   const tuples = Array.from({ length: rows }, (_, at) => row(at)).join(', ')
-  // Position and transaction id depend on what the locks give, so no plan can draw them first.
+  // Rows come of what the locks give, so no plan can draw their positions first.
   return (
     `WITH gate AS MATERIALIZED (SELECT ${all}(${TABLE}, ${ALL})), ` +
     `locked AS MATERIALIZED (SELECT count(pg_advisory_xact_lock(${TABLE}, bucket)) AS locks ` +
-    `FROM gate, unnest(${buckets}::int[]) AS bucket), ` +
-    `writer AS MATERIALIZED (SELECT pg_current_xact_id() AS xid FROM locked WHERE locks >= 0) ` +
-    `INSERT INTO dure_outbox (xid, ${COLUMNS}) ` +
-    `SELECT writer.xid, ${COLUMNS} FROM writer, (VALUES ${tuples}) AS message (${COLUMNS}, place)` +
+    `FROM gate, unnest(${buckets}::int[]) AS bucket) ` +
+    `INSERT INTO dure_outbox (${COLUMNS}) ` +
+    `SELECT ${COLUMNS} FROM locked, (VALUES ${tuples}) AS message (${COLUMNS}, place) WHERE locks >= 0` +
     (rows > 1 ? ' ORDER BY place' : '')
   )
 }

@@ -29,20 +29,20 @@ export type Place = {
 
 export const publish = createPublisher({ source: 'test' })
 
-/** `check(what, run)`: a test on a database of its own, of the file's server; on version 15 too where that is asked for. */
-export function onServers(versions: readonly ServerVersion[] = [18]) {
-  const servers = new Map<ServerVersion, Promise<LocalServer>>()
-  let databases = 0
-  const serverOf = (version: ServerVersion): Promise<LocalServer> => {
-    const started = servers.get(version) ?? testServer({ version, settings: { max_prepared_transactions: 4 } })
-    servers.set(version, started)
-    return started
+/** `check(what, run)`: a test on a database of its own, of the file's servers. To be called once, at the top of a file. */
+export async function onServers(
+  versions: readonly ServerVersion[] = [18],
+): Promise<(what: string, run: (place: Place) => Promise<void>, on?: readonly ServerVersion[]) => void> {
+  const servers = new Map<ServerVersion, LocalServer>()
+  for (const version of versions) {
+    if (version === 15 && missing15 !== false) continue
+    servers.set(version, await testServer({ version, settings: { max_prepared_transactions: 4, track_commit_timestamp: 'on' } }))
   }
-  return (what: string, run: (place: Place) => Promise<void>, on: readonly ServerVersion[] = versions): void => {
+  let databases = 0
+  return (what, run, on = versions) => {
     for (const version of on) {
       test(`${what} (PostgreSQL ${version})`, { skip: version === 15 ? missing15 : false, timeout: 120_000 }, async () => {
-        const server = await serverOf(version)
-        const place = await placeOn(server, `outbox_${++databases}`)
+        const place = await placeOn(servers.get(version)!, `outbox_${++databases}`)
         try {
           await run(place)
         } finally {

@@ -4,10 +4,10 @@ import { LANES } from './tables.ts'
 /**
  * Reads committed rows in order of position and never passes one that is not committed yet, without waiting for it.
  *
- * Each read is one statement with one snapshot, and says which transactions were running then. A row that it could not
- * see, below the last position that it saw, is of one of those: whoever began later took its id, and after that its
- * position, later (insert.ts). So the next read looks beyond that position, and at the rows of those of them that have
- * ended since. Of one key the later row is never there without the earlier one, so what comes late is of other keys.
+ * Each read is one statement with one snapshot. What the snapshot did not show is of transactions that had not ended then:
+ * those it lists as running, and those that came after all it knows of. So the next read looks beyond the last position,
+ * and before it at the rows of just these transactions, as far as they have ended since. That is every row there can be.
+ * Of one key the later row is never seen without the earlier one (insert.ts), so what comes late is of other keys.
  *
  * The cost is that of what is new. Rows deleted behind the position are not walked again, not even while a transaction
  * that is left open keeps vacuum from taking them away.
@@ -18,7 +18,10 @@ export type Reader = {
     select: Select,
     lanes: readonly number[],
   ) => Promise<{ readonly rows: readonly OutboxRow[]; readonly more: boolean }>
-  /** From the beginning of the table again: lanes were gained, or what was seen may not be there any more. */
+  /**
+   * From the beginning of the table again: lanes were gained, or rows that were read are not being delivered. A read that
+   * is under way comes back with nothing.
+   */
   readonly restart: () => void
 }
 
@@ -27,21 +30,30 @@ export type Select = (text: string, values: readonly unknown[]) => Promise<reado
 export function createReader(limits: { readonly batch: number; readonly bytes: number }): Reader {
   /** The last position seen, … */
   let cursor = 0
-  /** … and the transactions that may have rows before it, which were not to be seen. */
-  let pending: readonly string[] = []
+  /** … and the transactions that may have rows before it, which were not to be seen: */
+  let open = NONE
+  let beginning = 0
 
   return {
     restart: () => {
+      beginning++
       cursor = 0
-      pending = []
+      open = NONE
     },
     read: async (select, lanes) => {
-      const before = cursor
-      const raw = await select(READ, [before, `{${lanes.join(',')}}`, limits.batch, limits.bytes, `{${pending.join(',')}}`])
-      const running = runningIn(raw.find(([position]) => position === null)!)
+      const [before, since] = [cursor, beginning]
+      const raw = await select(READ, [
+        before,
+        `{${lanes.join(',')}}`,
+        limits.batch,
+        limits.bytes,
+        `{${open.running.join(',')}}`,
+        open.from,
+      ])
+      if (since !== beginning) return { rows: [], more: true }
+      open = openIn(raw.find(([position]) => position === null)!)
       const rows = raw.filter(([position]) => position !== null).map(rowOf)
       const late = inOrder(rows.filter(({ position }) => position <= before))
-      pending = running
       // Not all that came late fits, and what lies beyond must not overtake it: on from there, then. What is met a second
       // time is known to whoever has it in hand.
       if (full(late, limits)) {
@@ -67,10 +79,16 @@ function full(rows: readonly OutboxRow[], { batch, bytes }: { batch: number; byt
   return size >= bytes
 }
 
-/** The transactions running in a snapshot, which says `xmin:xmax:running,running`. */
-function runningIn(raw: RawRow): readonly string[] {
-  const list = String(raw.at(-1)).split(':')[2]!
-  return list === '' ? [] : list.split(',')
+/** The transactions that had not ended in a snapshot: these, and all from one on. */
+type Open = { readonly running: readonly string[]; readonly from: string }
+
+/** What has not been looked at has nothing before it: from a transaction on that will never be. */
+const NONE: Open = { running: [], from: '18446744073709551615' }
+
+/** A snapshot says `xmin:xmax:running,running`. */
+function openIn(raw: RawRow): Open {
+  const [, from, list] = String(raw.at(-1)).split(':') as [string, string, string]
+  return { running: list === '' ? [] : list.split(','), from }
 }
 
 const ALL = `position, ${COLUMNS}`
@@ -81,11 +99,13 @@ const bounded = (from: string): string =>
   `WHERE before < $4)`
 const NOTHING = COLUMNS.split(', ').map((column) => (column === 'data' ? 'pg_current_snapshot()::text' : 'NULL'))
 
+/** `position + 0`: the other index is the one to use there. */
 export const READ: string = [
   `SELECT NULL, ${NOTHING.join(', ')}`,
   bounded('dure_outbox WHERE position > $1'),
   bounded(
-    'dure_outbox WHERE xid = ANY (ARRAY(SELECT ended FROM unnest($5::xid8[]) AS ended ' +
-      'WHERE pg_visible_in_snapshot(ended, pg_current_snapshot()))) AND position <= $1',
+    `(SELECT ${ALL} FROM dure_outbox WHERE position + 0 <= $1 AND xid = ANY (ARRAY(SELECT ended FROM unnest($5::xid8[]) AS ended ` +
+      `WHERE pg_visible_in_snapshot(ended, pg_current_snapshot()))) ` +
+      `UNION ALL SELECT ${ALL} FROM dure_outbox WHERE position + 0 <= $1 AND xid >= $6::xid8) AS late WHERE true`,
   ),
 ].join(' UNION ALL ')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { collector, onServers, publish } from './outbox.test-support.ts'
 
-const check = onServers([18, 15])
+const check = await onServers([18, 15])
 
 check('what commits is delivered once, whole and in order of commit; what rolls back never is', async (place) => {
   const { got, deliver } = collector()

@@ -19,7 +19,7 @@ const STATEMENT_TIMEOUT = 20_000
  * The table is read by its indexes alone: statistics of a table that is empty in one minute and full in the next are
  * worth nothing. Its writes need not be flushed: at worst a delivered row comes a second time.
  */
-const SETTINGS = [
+export const SETTINGS: string = [
   ...['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit', 'synchronous_commit'].map(
     (name) => `SET ${name} = off`,
   ),

@@ -65,6 +65,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
   let horizonAt = -Infinity
   let telling: Timer | undefined
   let complete = false
+  let epoch = 0
 
   /** Errors end the session, which is where they are told. */
   const background = (task: Promise<unknown>): void => void task.catch(() => {})
@@ -77,10 +78,16 @@ export function createTenure(session: Session, duty: Duty): Tenure {
 
   const renewNow = async (own: boolean): Promise<void> => {
     const { gained, wanting } = await leases.renew(session.query)
-    if (gained.length > 0) reader.restart()
+    if (gained.length > 0) startOver()
     // Only at its own times: two that want would otherwise answer each other for ever.
     if (wanting && own) await notify('lanes')
     if (gained.length > 0 || leases.excess().length > 0) signal.set()
+  }
+
+  /** What is read from now on begins at the beginning, and what was read ahead is put back: it must not overtake what is read again. */
+  const startOver = (): void => {
+    reader.restart()
+    epoch++
   }
 
   const renewLater = (): void => {
@@ -104,11 +111,16 @@ export function createTenure(session: Session, duty: Duty): Tenure {
 
   /** One look at the table, and everything that it found delivered. Answers the next one, when there may be more. */
   const look = async (now: Look): Promise<{ readonly next?: Look }> => {
-    const { rows, more, lanes, mark, began } = await now
+    const { rows, more, lanes, mark, began, ...of } = await now
+    if (of.epoch !== epoch) {
+      hand.drop(rows)
+      return { next: begin() }
+    }
     const next = more ? begin() : undefined
     if (next !== undefined) background(next)
     await handOver(rows)
     if (next !== undefined) return { next }
+    if (of.epoch !== epoch) return { next: begin() }
     hand.met()
     complete = lanes === LANES
     if (complete) gauge.looked(0, { ...mark, delivered: gauge.mark().delivered })
@@ -125,8 +137,9 @@ export function createTenure(session: Session, duty: Duty): Tenure {
       restartAt = clock.monotonic() + limits.rescan
       reader.restart()
     }
+    const since = epoch
     const { rows, more } = lanes.length === 0 ? NOTHING : await reader.read(session.query, lanes)
-    return { rows: hand.take(rows), more, lanes: lanes.length, mark, began }
+    return { rows: hand.take(rows), more, lanes: lanes.length, mark, began, epoch: since }
   }
 
   const handOver = async (rows: readonly OutboxRow[]): Promise<void> => {
@@ -134,8 +147,11 @@ export function createTenure(session: Session, duty: Duty): Tenure {
     const sent = await delivery.deliver(rows, over.signal)
     gauge.delivered(sent.length)
     hand.delivered(sent)
-    if (sent.length < rows.length) hand.drop(rows.filter((row) => !sent.includes(row)))
     removal.soon()
+    if (sent.length === rows.length) return
+    const kept = new Set(sent)
+    hand.drop(rows.filter((row) => !kept.has(row)))
+    startOver()
   }
 
   const letGo = async (): Promise<void> => {
@@ -213,6 +229,7 @@ type Look = Promise<{
   readonly lanes: number
   readonly mark: ReturnType<Gauge['mark']>
   readonly began: number
+  readonly epoch: number
 }>
 
 const NOTHING = { rows: [], more: false } as const
