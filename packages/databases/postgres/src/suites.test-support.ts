@@ -1,15 +1,38 @@
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { ServerVersion } from './server.test-support.ts'
+import { announce } from './adapter.test-support.ts'
+import { missing15, RELAXED, testServer, type ServerVersion } from './server.test-support.ts'
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
+/** Test files of the library whose stores any adapter can open, with the tests that there are at least. */
+const SUITES = [
+  ['the inbox', 4, 'packages/dure/src/data/inbox.test.ts'],
+  ['consumers', 11, 'packages/dure/src/messaging/consumer.test.ts'],
+  ['consumers that are killed', 3, 'packages/dure/src/messaging/crash.test.ts'],
+  ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
+] as const
+
+/** Registers the library's suites on a server of that version. */
+export async function suitesOn(version: ServerVersion): Promise<void> {
+  const skip = version === 15 && missing15
+  if (skip === false) announce(version, (await testServer({ version, settings: RELAXED })).url())
+  for (const [what, least, file] of SUITES) {
+    test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 300_000 }, async () => {
+      const { passed, failed, output } = await runSuites(version, file)
+      assert.ok(failed === 0 && passed >= least, output)
+    })
+  }
+}
+
 /** Runs test files of the library with their stores on the announced server; resolves with how many passed and what was said. */
-export async function runSuites(
+async function runSuites(
   version: ServerVersion,
-  files: readonly string[],
+  file: string,
 ): Promise<{ readonly passed: number; readonly failed: number; readonly output: string }> {
-  const child = spawn(process.execPath, ['--conditions=source', '--test', '--test-reporter=tap', ...files], {
+  const child = spawn(process.execPath, ['--conditions=source', '--test', '--test-reporter=tap', file], {
     cwd: ROOT,
     // A runner that believes itself to be inside another one reports to that.
     env: {

@@ -1,5 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { SqlValue } from 'dure/data'
+import { unholdable } from 'dure/data/adapter'
 
 /**
  * Values are what they are in the embedded database: whole numbers are numbers (a bigint beyond what a number can hold
@@ -46,25 +47,20 @@ export function sendable(parameters: readonly unknown[]): unknown[] {
       case 'bigint':
         return value
       case 'string':
-        if (value.includes('\0')) throw refused(i, 'text with a zero character (U+0000)', 'Take it out, or store bytes')
+        if (value.includes('\0')) throw zero(i)
         return value
       case 'boolean':
         return value ? 1 : 0
       default:
         if (value === null || value instanceof Uint8Array) return value
-        throw refused(i, nameOf(value), 'Store dates as text or milliseconds, objects as JSON text')
+        throw unholdable(i, value)
     }
   })
 }
 
-function refused(index: number, what: string, advice: string): CallError {
+function zero(index: number): CallError {
   return new CallError(
     'INVALID_ARGUMENT',
-    `Running a statement failed: parameter ${index + 1} is ${what}, which a database column cannot hold. ${advice}`,
+    `Running a statement failed: parameter ${index + 1} is text with a zero character (U+0000), which a database column cannot hold. Take it out, or store bytes`,
   )
-}
-
-function nameOf(value: unknown): string {
-  if (value === undefined) return 'undefined'
-  return typeof value === 'object' ? `a ${value?.constructor?.name ?? 'object'}` : `a ${typeof value}`
 }

@@ -2,4 +2,4 @@
 export { migrate } from './migrations.ts'
 export { directKysely, noDriver, type DirectKysely } from './kysely.ts'
 export { createMember, type Member } from './member.ts'
-export { closed, crowded, full, nested, readClosed, readOnly, snapshotOver, tooLong } from './errors.ts'
+export { closed, crowded, full, nested, readClosed, readOnly, snapshotOver, tooLong, unholdable } from './errors.ts'

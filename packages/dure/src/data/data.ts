@@ -7,6 +7,7 @@ export { bindDatabase, bindTransaction, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
 export { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
+export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { createInbox, INBOX_RETENTION, type Inbox, type Mark } from './inbox.ts'
 export type {
   Database,

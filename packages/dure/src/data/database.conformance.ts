@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { CallError } from '../contract/contract.ts'
 import { crashConformance } from './crash.conformance.ts'
 import type { StoreTransaction } from './database.ts'
+import { meetingConformance } from './meeting.conformance.ts'
 import { migrationConformance } from './migrations.conformance.ts'
 import { readConformance } from './reads.conformance.ts'
 import { gate, inWorld, orderIds, type World } from './world.conformance.ts'
@@ -16,6 +17,7 @@ export type { AdapterModule } from './world.conformance.ts'
 export function databaseConformance(name: string, module: URL): void {
   describe(`database conformance: ${name}`, () => {
     transactionConformance(module)
+    meetingConformance(module)
     readConformance(module)
     migrationConformance(module)
     crashConformance(module)

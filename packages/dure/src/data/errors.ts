@@ -61,3 +61,17 @@ export function snapshotOver(): CallError {
     'Reading from a snapshot failed: the snapshot is over. To do: await every read inside it',
   )
 }
+
+/** A value of a kind that no column holds. @param index of the parameter, from 0 */
+export function unholdable(index: number, value: unknown): CallError {
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Running a statement failed: parameter ${index + 1} is ${nameOf(value)}, which a database column cannot hold. ` +
+      'Store dates as text or milliseconds, objects as JSON text',
+  )
+}
+
+function nameOf(value: unknown): string {
+  if (value === undefined) return 'undefined'
+  return typeof value === 'object' ? `a ${value?.constructor?.name ?? 'object'}` : `a ${typeof value}`
+}

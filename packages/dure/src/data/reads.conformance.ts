@@ -96,6 +96,29 @@ export function readConformance(module: URL): void {
     assert.equal(Object.getPrototypeOf(read[0]), Object.prototype)
   })
 
+  check('what engines answer differently comes back alike', async ({ open }) => {
+    const store = await open('values', {
+      '0001': `CREATE TABLE kept (id INTEGER PRIMARY KEY, flag SMALLINT, n BIGINT);
+        INSERT INTO kept (id, flag, n) VALUES (1, 1, 4000000000), (2, 0, 2)`,
+    })
+    assert.deepEqual(await store.select('SELECT sum(n) AS total, count(*) AS count, max(n) > 3 AS big FROM kept'), [
+      { total: 4_000_000_002, count: 2, big: 1 },
+    ])
+    const { kept } = await store.transaction(async (tx) => {
+      await tx.kysely.updateTable('kept').set({ flag: true }).where('id', '=', 2).execute()
+      await assert.rejects(
+        tx.kysely
+          .updateTable('kept')
+          .set({ n: new Date(0) })
+          .execute(),
+        { code: 'INVALID_ARGUMENT', message: /parameter 1 is a Date/ },
+      )
+      await assert.rejects(tx.run('UPDATE kept SET n = ?', [{ a: 1 } as unknown as null]), { message: /parameter 1 is a Object/ })
+      return { kept: await tx.all('SELECT flag FROM kept WHERE flag = ? ORDER BY id', [true as unknown as number]) }
+    })
+    assert.deepEqual(kept, [{ flag: 1 }, { flag: 1 }])
+  })
+
   check("another service's tables are out of reach", async ({ open }) => {
     const orders = await open('orders', ordersTable)
     const stock = await open('stock', { '0001': 'CREATE TABLE items (id TEXT PRIMARY KEY)' })

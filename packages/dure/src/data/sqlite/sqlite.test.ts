@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
 import { realRuntime } from '../../runtime/runtime.ts'
@@ -172,38 +171,6 @@ test("SQL that would take over the writer's transaction or another's file is ref
   assert.deepEqual(await again.select("SELECT name FROM sqlite_schema WHERE name = 'a'"), [])
 })
 
-test('a transaction inside a transaction of the same store is an error at once, in others it is not', async (t) => {
-  const { open } = place(t)
-  const [store, stock] = [await open(), await open('stock')]
-  const inner = await store.transaction(async (tx) => {
-    await tx.run("INSERT INTO orders VALUES ('a', 1)")
-    await stock.transaction((other) => other.run("INSERT INTO orders VALUES ('b', 1)"))
-    return store.transaction(async () => 'never').catch((error: Error) => error.message)
-  })
-  assert.match(inner, /inside one already/)
-  assert.equal(await store.transaction(async () => 'later'), 'later')
-})
-
-test('the work runs in the asynchronous context of its caller', async (t) => {
-  const { open } = place(t)
-  const store = await open()
-  const request = new AsyncLocalStorage<number>()
-  const seen = await Promise.all(
-    Array.from({ length: 20 }, (_, i) =>
-      request.run(i, () =>
-        store.transaction(async (tx) => {
-          await tx.run('INSERT INTO orders VALUES (?, 1)', [String(i)])
-          return request.getStore()
-        }),
-      ),
-    ),
-  )
-  assert.deepEqual(
-    seen,
-    Array.from({ length: 20 }, (_, i) => i),
-  )
-})
-
 test('transactions that wait are bounded', async (t) => {
   const { open } = place(t, { durability: 'process', waiting: 3 })
   const store = await open()
@@ -212,24 +179,6 @@ test('transactions that wait are bounded', async (t) => {
     outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as { code: string }).code)),
     [0, 1, 2, 'RESOURCE_EXHAUSTED', 'RESOURCE_EXHAUSTED'],
   )
-})
-
-test('a foreign key that is checked only at the commit fails its own transaction alone', async (t) => {
-  const { open } = place(t)
-  const store = await open('orders', {
-    '0001': `CREATE TABLE orders (id TEXT PRIMARY KEY);
-      CREATE TABLE lines (order_id TEXT REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED)`,
-  })
-  const outcomes = await Promise.allSettled([
-    store.transaction((tx) => tx.run("INSERT INTO orders VALUES ('a')")),
-    store.transaction((tx) => tx.run("INSERT INTO lines VALUES ('nowhere')")),
-    store.transaction((tx) => tx.run("INSERT INTO lines VALUES ('a')")),
-  ])
-  assert.deepEqual(
-    outcomes.map(({ status }) => status),
-    ['fulfilled', 'rejected', 'fulfilled'],
-  )
-  assert.deepEqual(await store.select('SELECT * FROM lines'), [{ order_id: 'a' }])
 })
 
 test('a migration may rebuild a table that others point to, but not leave rows that point nowhere', async (t) => {

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import type { SqlRow, SqlValue } from '../database.ts'
+import { unholdable } from '../errors.ts'
 
 /** One connection's prepared statements, the least recently used ones given up beyond `capacity`. */
 export type Statements = {
@@ -112,19 +113,10 @@ function bindable(parameters: readonly unknown[]): SqlValue[] {
         continue
       default:
         if (value === null || value instanceof Uint8Array) continue
-        throw new CallError(
-          'INVALID_ARGUMENT',
-          `Running a statement failed: parameter ${i + 1} is ${nameOf(value)}, which a database column cannot hold. ` +
-            'Store dates as text or milliseconds, objects as JSON text',
-        )
+        throw unholdable(i, value)
     }
   }
   return (copy ?? parameters) as SqlValue[]
-}
-
-function nameOf(value: unknown): string {
-  if (value === undefined) return 'undefined'
-  return typeof value === 'object' ? `a ${value?.constructor?.name ?? 'object'}` : `a ${typeof value}`
 }
 
 function refusal(word: string): CallError {
