@@ -21,20 +21,30 @@ const SQLITE = { en: 'SQLite; PostgreSQL not yet', ko: 'SQLite, PostgreSQL은 �
 
 export const proofs: Readonly<Record<string, Proof>> = {
   A1: {
-    state: 'begun',
-    part: { en: 'first half: one process; splitting not yet', ko: '전반부: 한 프로세스까지, 분리는 아직' },
+    state: 'works',
+    part: {
+      en: 'split over the processes of one machine; over several not yet',
+      ko: '한 머신의 여러 프로세스까지, 여러 머신은 아직',
+    },
     code: [
       'packages/dure/src/service/start.ts',
-      'packages/dure/src/service/order.ts',
+      'packages/dure/src/service/placement.ts',
+      'packages/dure/src/service/part/part.ts',
       'packages/dure/src/call/local.ts',
+      'packages/dure/src/call/remote/remote.ts',
+      'packages/tools/cli/src/split.ts',
       'examples/marketplace/system.ts',
     ],
     guide: 'docs/guides/monolith-first.md',
     tests: [
       'packages/dure/src/service/start.test.ts',
-      'packages/dure/src/call/call.test.ts',
+      'packages/dure/src/service/part/processes.test.ts',
+      'packages/tools/cli/src/split.test.ts',
       'examples/marketplace/main.test.ts',
+      'examples/marketplace/split.test.ts',
+      'examples/marketplace/placement.test.ts',
       'examples/marketplace/chaos/chaos.test.ts',
+      'examples/marketplace/chaos/split-storm.test.ts',
     ],
   },
   A4: {
@@ -56,8 +66,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   A7: {
     state: 'begun',
     part: {
-      en: 'lifecycle, health, logs, deadlines, idempotency; configuration, exported metrics and traces, discovery, resilience not yet',
-      ko: '수명 주기, 상태, 로그, 데드라인, 멱등성. 구성, 지표와 추적 내보내기, 디스커버리, 회복탄력성은 아직',
+      en: 'lifecycle, health, logs, metrics, traces, deadlines, idempotency, and between processes discovery and resilience; configuration not yet',
+      ko: '수명 주기, 상태, 로그, 지표, 추적, 데드라인, 멱등성, 프로세스 사이의 디스커버리와 회복탄력성까지. 구성은 아직',
     },
     code: [
       'packages/dure/src/service/service.ts',
@@ -197,6 +207,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
       'packages/dure/src/resilience/ejection.test.ts',
       'packages/dure/src/call/remote/standing.test.ts',
       'packages/dure/src/call/remote/replicas.test.ts',
+      'packages/dure/src/call/remote/remote.test.ts',
     ],
   },
   N6: {
@@ -208,6 +219,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
     code: [
       'packages/dure/src/resilience/retry-budget.ts',
       'packages/dure/src/resilience/bulkhead.ts',
+      'packages/dure/src/call/gate.ts',
       'packages/dure/src/call/remote/route.ts',
       'packages/dure/src/call/socket/peers.ts',
     ],
@@ -218,7 +230,19 @@ export const proofs: Readonly<Record<string, Proof>> = {
       'packages/dure/src/call/remote/retries.test.ts',
       'packages/dure/src/call/remote/remote.test.ts',
       'packages/dure/src/call/remote/replicas.test.ts',
+      'packages/dure/src/call/socket/failing.test.ts',
+      'packages/dure/src/call/socket/stall.test.ts',
     ],
+  },
+  N8: {
+    state: 'begun',
+    part: {
+      en: 'TLS and mutual TLS of the socket transport; identities, their rotation and whom they may call not yet',
+      ko: '소켓 전송의 TLS와 상호 TLS까지. 워크로드 신원과 그 교체, 호출 권한은 아직',
+    },
+    code: ['packages/dure/src/call/socket/address.ts', 'packages/dure/src/call/socket/listen.ts'],
+    guide: 'docs/guides/resilience.md',
+    tests: ['packages/dure/src/call/socket/tls.test.ts'],
   },
   O1: {
     state: 'works',
@@ -234,6 +258,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
     },
     code: [
       'packages/dure/src/telemetry/tracer.ts',
+      'packages/dure/src/call/tracing.ts',
+      'packages/dure/src/telemetry/export/store.ts',
       'packages/dure/src/telemetry/export/otlp.ts',
       'packages/tools/cli/src/waterfall.ts',
     ],
@@ -241,8 +267,13 @@ export const proofs: Readonly<Record<string, Proof>> = {
     tests: [
       'packages/dure/src/service/tracing.test.ts',
       'packages/dure/src/service/part/traced.test.ts',
+      'packages/dure/src/telemetry/sink.test.ts',
+      'packages/dure/src/telemetry/export/store.test.ts',
       'packages/dure/src/telemetry/export/otlp.test.ts',
+      'packages/protocols/rest/src/tracing.test.ts',
       'packages/tools/cli/src/trace.test.ts',
+      'packages/tools/cli/src/waterfall.test.ts',
+      'examples/marketplace/traced.test.ts',
     ],
   },
   O5: {
@@ -251,15 +282,103 @@ export const proofs: Readonly<Record<string, Proof>> = {
       en: 'rate, errors and duration of operations, lag, outboxes; Prometheus and OTLP; metrics of an application’s own not yet',
       ko: '오퍼레이션의 비율과 오류와 시간, 지연, 아웃박스를 프로메테우스와 OTLP로. 애플리케이션 고유의 지표는 아직',
     },
-    code: ['packages/dure/src/telemetry/metrics.ts', 'packages/dure/src/telemetry/prometheus.ts'],
+    code: [
+      'packages/dure/src/telemetry/metrics.ts',
+      'packages/dure/src/telemetry/prometheus.ts',
+      'packages/dure/src/telemetry/export/otlp.ts',
+      'packages/dure/src/service/readings.ts',
+    ],
     guide: 'docs/guides/telemetry.md',
-    tests: ['packages/dure/src/telemetry/prometheus.test.ts', 'packages/protocols/rest/src/tracing.test.ts'],
+    tests: [
+      'packages/dure/src/telemetry/prometheus.test.ts',
+      'packages/dure/src/telemetry/histogram.test.ts',
+      'packages/dure/src/telemetry/export/otlp.test.ts',
+      'packages/protocols/rest/src/tracing.test.ts',
+    ],
   },
   P1: {
     state: 'works',
-    part: { en: 'in one process', ko: '한 프로세스에서' },
-    code: ['packages/dure/src/service/start.ts', 'examples/marketplace/system.ts'],
+    part: {
+      en: 'in one process, or each in its own under a supervisor',
+      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서',
+    },
+    code: [
+      'packages/dure/src/service/start.ts',
+      'packages/dure/src/service/supervisor/supervisor.ts',
+      'packages/dure/src/discovery/embedded/embedded.ts',
+      'examples/marketplace/system.ts',
+    ],
     guide: 'docs/guides/monolith-first.md',
-    tests: ['packages/dure/src/service/start.test.ts', 'examples/marketplace/main.test.ts'],
+    tests: [
+      'packages/dure/src/service/start.test.ts',
+      'packages/dure/src/service/supervisor/supervisor.test.ts',
+      'packages/dure/src/discovery/embedded/embedded.test.ts',
+      'examples/marketplace/main.test.ts',
+      'examples/marketplace/split.test.ts',
+    ],
+  },
+  P2: {
+    state: 'begun',
+    part: {
+      en: 'one service a process, started by itself beside others of the machine; other hosts and virtual machines not yet',
+      ko: '서비스마다 프로세스 하나, 한 머신의 다른 것들 곁에서 따로 시작하는 것까지. 다른 호스트와 VM은 아직',
+    },
+    code: [
+      'packages/tools/cli/src/commands/start.ts',
+      'packages/dure/src/service/part/part.ts',
+      'packages/dure/src/call/socket/socket.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/tools/cli/src/split.test.ts',
+      'packages/dure/src/service/part/part.test.ts',
+      'packages/dure/src/service/part/processes.test.ts',
+    ],
+  },
+  U1: {
+    state: 'works',
+    part: {
+      en: 'together, over Unix sockets and TCP, in other processes under the supervisor; in a container not yet',
+      ko: '함께, Unix 소켓과 TCP 너머, 수퍼바이저 아래 다른 프로세스들에서. 컨테이너는 아직',
+    },
+    code: [
+      'packages/tools/testing/src/placement/check.ts',
+      'packages/tools/testing/src/placement/suite.ts',
+      'packages/tools/testing/src/placement/split.ts',
+      'packages/tools/testing/src/placement/hostile.system.ts',
+      'packages/tools/cli/src/commands/check.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/tools/testing/src/placement/placement.test.ts',
+      'packages/tools/testing/src/placement/suite.test.ts',
+      'packages/tools/testing/src/arbitrary/arbitrary.test.ts',
+      'packages/tools/cli/src/check.test.ts',
+      'packages/dure/src/call/socket/conformance.test.ts',
+      'examples/marketplace/placement.test.ts',
+    ],
+  },
+  U5: {
+    state: 'begun',
+    part: {
+      en: 'between services: on without being asked for; calls to the outside world, and limits by rate, not yet',
+      ko: '서비스 사이에서는 요청하지 않아도 켜져 있음. 바깥 세계를 향한 호출과 속도에 따른 제한은 아직',
+    },
+    code: [
+      'packages/dure/src/call/client.ts',
+      'packages/dure/src/call/remote/policy.ts',
+      'packages/dure/src/resilience/retry-budget.ts',
+      'packages/dure/src/resilience/ejection.ts',
+      'packages/dure/src/service/idempotency.ts',
+    ],
+    guide: 'docs/guides/resilience.md',
+    tests: [
+      'packages/dure/src/call/call.test.ts',
+      'packages/dure/src/call/remote/retries.test.ts',
+      'packages/dure/src/call/remote/standing.test.ts',
+      'packages/dure/src/call/remote/replicas.test.ts',
+      'packages/dure/src/resilience/retry-budget.test.ts',
+      'packages/dure/src/resilience/ejection.test.ts',
+    ],
   },
 }
