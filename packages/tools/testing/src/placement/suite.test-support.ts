@@ -32,7 +32,7 @@ if (import.meta.main)
     file: import.meta.filename,
     name: 'greetings',
     placements: [placements.unix!, placements.process!],
-    runs: 2,
+    runs: 4,
     attempts: 20,
     probes: false,
   })
