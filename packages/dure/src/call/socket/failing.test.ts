@@ -180,6 +180,28 @@ test(
   },
 )
 
+test('draining does not wait for streams without end: their callers are told', { timeout: 30_000 }, async () => {
+  const listener = await listen()
+  const peer = connect(listener.address)
+  const streamOf = (): AsyncIterator<unknown> =>
+    peer.route({ service: 'rig', operation: 'ticks' }).stream(undefined, contextFor())[Symbol.asyncIterator]()
+  const [idle, read] = [streamOf(), streamOf()]
+  assert.deepEqual(await idle.next(), { done: false, value: 0 })
+  const end = (async () => {
+    for (;;) await read.next()
+  })()
+  end.catch(() => {})
+  await listener.drain({ streams: 0 })
+  for (const over of [end, drained(idle)]) assert.equal(codeOf(await over.catch((error: unknown) => error)), 'UNAVAILABLE')
+  await listener.stop()
+  await peer.stop()
+})
+
+/** Reads what has come, to the end. */
+async function drained(values: AsyncIterator<unknown>): Promise<void> {
+  for (;;) if ((await values.next()).done === true) return
+}
+
 test('stopping ends what is under way as UNAVAILABLE and says why', async () => {
   const seen: Seen = { waiting: 0, ended: [] }
   const listener = await listen({ transport: echoTransport(seen) })

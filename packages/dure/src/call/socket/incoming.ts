@@ -110,6 +110,11 @@ export class Incoming implements Guest {
     if (reason === 'caller') this.#calls.clear()
   }
 
+  /** Streams may be without end: who leaves does not wait for them as for calls. */
+  endStreams(): void {
+    for (const call of this.#calls.values()) if (call instanceof ServedStream) call.leave()
+  }
+
   close(reason: string): void {
     this.connection.close(reason)
   }
@@ -257,6 +262,7 @@ export class Incoming implements Guest {
       values: route.stream(input, call),
       call,
       most: limits.pending,
+      place,
       sink: {
         item: (value) => this.#answer(ITEM, id, place, value),
         end: () => this.#end(id),

@@ -27,9 +27,10 @@ export type SocketListener = {
   readonly status: () => ListenerStatus
   /**
    * Takes no new connections, asks callers to go elsewhere, and resolves when they have and no call is under way: what
-   * was sent before they knew is served. A caller that does not hear is not waited for.
+   * was sent before they knew is served. A caller that does not hear is not waited for. Streams still open after `streams`
+   * milliseconds (default 2,000) end as UNAVAILABLE: they may be without end, and nobody is served until they are over.
    */
-  readonly drain: () => Promise<void>
+  readonly drain: (options?: { readonly streams?: number }) => Promise<void>
   /** Ends what is under way as UNAVAILABLE and closes every connection. Idempotent. */
   readonly stop: () => Promise<void>
 }
@@ -52,6 +53,7 @@ const LOOK = 500
 const THIN = 20
 /** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
 const FAREWELL = 1_000
+const STREAMS = 2_000
 
 /**
  * Serves the calls of other processes on a TCP port or a Unix socket.
@@ -160,12 +162,15 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
       }
       return { connections: connections.size, strangers, calls, held: guests.held() }
     },
-    drain: () => {
+    drain: ({ streams = STREAMS } = {}) => {
       void stopAccepting()
       for (const incoming of connections) incoming.leave()
       runtime.timers.after(FAREWELL, () => {
         deaf = true
         checkDrained()
+      })
+      runtime.timers.after(streams, () => {
+        for (const incoming of connections) incoming.endStreams()
       })
       return new Promise((resolve) => {
         draining.push(resolve)

@@ -1,4 +1,5 @@
 import type { CancelReason } from '../cancellation.ts'
+import { cancelledError } from '../failure.ts'
 import type { ServedCall } from './served-call.ts'
 
 /** What a stream's values are written to. */
@@ -14,15 +15,17 @@ export class ServedStream {
   readonly #call: ServedCall
   readonly #sink: StreamSink
   readonly #most: number
+  readonly #place: string
   #wanted = 0
   #pumping = false
   #over = false
 
-  constructor(options: { values: AsyncIterable<unknown>; call: ServedCall; sink: StreamSink; most: number }) {
+  constructor(options: { values: AsyncIterable<unknown>; call: ServedCall; sink: StreamSink; most: number; place: string }) {
     this.#iterator = options.values[Symbol.asyncIterator]()
     this.#call = options.call
     this.#sink = options.sink
     this.#most = options.most
+    this.#place = options.place
   }
 
   get size(): number {
@@ -59,6 +62,16 @@ export class ServedStream {
   cancel(reason: CancelReason): void {
     this.#over = true
     this.#call.cancel(reason)
+  }
+
+  /** This side leaves: the handler ends, and the caller is told. */
+  leave(): void {
+    if (this.#over) return
+    this.#call.cancel('stopping')
+    // Otherwise the value that is waited for fails with the same words.
+    if (this.#pumping) return
+    this.#over = true
+    this.#sink.fail(cancelledError(this.#place, 'stopping'))
   }
 
   /** The caller has seen enough. */
