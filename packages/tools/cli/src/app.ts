@@ -8,6 +8,7 @@ import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
 import { lagCommand } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
+import { simCommand } from './commands/sim.ts'
 import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
 import { fitHelp, isHelp } from './help.ts'
@@ -81,6 +82,7 @@ const application: Application<Shell> = buildApplication(
       docs: docsCommand,
       compat: compatCommand,
       check: checkCommands,
+      sim: simCommand,
     },
     docs: {
       brief: 'Runs and inspects a system of services',

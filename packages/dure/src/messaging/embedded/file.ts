@@ -84,8 +84,9 @@ export function openBrokerFile(directory: string): BrokerFile {
       explain,
       disk: { flush: () => flushLog(log), flushSync: () => fdatasyncSync(log) },
       close: () => {
-        closeSync(log)
+        // Throws when it was closed before: the descriptor may be another file's by then.
         opened.close()
+        closeSync(log)
       },
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * One run queue under virtual time. Everything that happens in a run is a task of this queue, or a promise that such a
  * task settles. The event loop does not turn while a run is under way: whatever a system asks of the real world (a
- * file's promise, a socket, a timer) is not answered, and is found out afterwards (`leaks`).
+ * file's promise, a socket, a timer) is not answered, and is noticed (escapes.ts).
  */
 export type Engine = {
   /** Milliseconds since the run began, fractional. */
@@ -112,15 +112,4 @@ function removeFirst(heap: Task[]): void {
     at = child
   }
   heap[at] = last
-}
-
-/** What the event loop still has to do that it had not `before`: real work that a run began. */
-export function leaks(before: readonly string[]): readonly string[] {
-  const known = new Map<string, number>()
-  for (const kind of before) known.set(kind, (known.get(kind) ?? 0) + 1)
-  return process.getActiveResourcesInfo().filter((kind) => {
-    const left = known.get(kind) ?? 0
-    known.set(kind, left - 1)
-    return left <= 0
-  })
 }

@@ -123,6 +123,7 @@ export function createLink(options: {
   const fail = (id: number, place: string, error: unknown): void => {
     if (!thereOpen) return finish(id)
     const copy = carriedFailure(error)
+    if ((copy as { code?: unknown }).code === 'SESSION_OVER') world.sometimes('a session with the broker was over')
     finish(id)
     send(server, 'failure', `${place} ${(copy as CallError).code}`, () => {
       const asker = asked.get(id)
@@ -164,6 +165,7 @@ export function createLink(options: {
     const now = server.runtime.clock.monotonic()
     const age = world.now() - sent
     if (age > 500 && age >= left) {
+      world.sometimes('a call that had waited too long was not begun')
       return fail(id, place, new CallError('UNAVAILABLE', `Call to ${place} was refused: its process stood still`, TOO_LATE))
     }
     if (target.service !== '' && host.transport.has?.(target) === false) {

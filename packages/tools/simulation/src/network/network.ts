@@ -1,4 +1,4 @@
-import { createRemoteTransport, type Transport } from 'dure/call'
+import { createRemoteTransport, type RemoteService, type RemoteTransport, type Transport } from 'dure/call'
 import type { Address } from 'dure/discovery'
 import { createDeadlines } from 'dure/runtime'
 import type { Listener, Wires } from 'dure/service'
@@ -16,10 +16,13 @@ export type Network = {
   readonly listen: (process: Process, id: string, transport: Transport) => Listener
   /** A process has died: who is connected hears at once when the system lives on, after a silence when its machine is gone. */
   readonly died: (process: Process, silently: boolean) => void
+  /** Calls sent again and instances left out, by all processes that ever were. */
+  readonly counts: () => { readonly retries: number; readonly ejections: number }
 }
 
 export function createNetwork(world: NetworkWorld): Network {
   const hosts = new Map<string, Host>()
+  const transports: RemoteTransport[] = []
   const hostAt = (address: Address): Host | undefined => hosts.get(address.kind === 'unix' ? address.path : '')
 
   const listen: Network['listen'] = (process, id, transport) => {
@@ -52,11 +55,18 @@ export function createNetwork(world: NetworkWorld): Network {
 
   return {
     listen,
+    counts: () => {
+      const services = transports.flatMap((transport) => transport.status().services)
+      const sum = (of: (service: RemoteService) => number): number => services.reduce((total, one) => total + of(one), 0)
+      return { retries: sum((one) => one.retries), ejections: sum((one) => one.ejections) }
+    },
     wires: (process) => ({
       connect: ({ registry, runtime, log }) => {
         const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
         const connect = simulatedPeers({ world, process, deadlines, hostAt })
-        return createRemoteTransport({ registry, connect, runtime, log })
+        const remote = createRemoteTransport({ registry, connect, runtime, log })
+        transports.push(remote)
+        return remote
       },
       listen: async ({ id, transport }) => listen(process, id, transport),
     }),

@@ -14,6 +14,7 @@ export type NetworkWorld = {
    * the connection breaks, so that nobody hears what came of it.
    */
   readonly fate: (from: Process, to: Process, what: string) => 'arrives' | 'lost' | 'breaks after'
+  readonly sometimes: (what: string) => void
   /** A moment at which a process may die; true when it has. */
   readonly point: (process: Process, what: string, detail: string) => boolean
 }

@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, Store, StoreTransaction } from 'dure/data'
+import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, Store, StoreTransaction } from 'dure/data'
 import { NEVER, type Process } from '../kernel/process.ts'
 
 /** What befalls a store, asked at each transaction. */
@@ -85,6 +85,7 @@ function simulatedStore(options: {
       return value
     }, limits)
     if (process.point('committed', service)) return NEVER
+    if (lost) fate.sometimes('a commit was not answered')
     if (lost)
       throw new CallError('UNAVAILABLE', `The transaction of service "${service}" failed: the connection was lost at its commit`)
     return result
@@ -100,7 +101,9 @@ function simulatedStore(options: {
       if (process.point('select', service)) return NEVER
       const refused = refusal('Reading')
       if (refused !== undefined) throw refused
-      return store.select(sql, parameters)
+      const rows = await store.select(sql, parameters)
+      noteRepeated(sql, rows, fate)
+      return rows
     },
     stop: async () => {
       await store.stop()
@@ -119,9 +122,23 @@ function watched(tx: StoreTransaction, { sometimes }: StoreFate): StoreTransacti
     run: async (sql, parameters) => {
       const changed = await tx.run(sql, parameters)
       if (changed === 0 && sql.startsWith('INSERT INTO dure_inbox')) sometimes('the inbox knew a message')
+      else if (sql.startsWith('INSERT INTO dure_parked '))
+        sometimes(changed === 1 ? 'a message was parked' : 'a message was parked already')
+      else if (sql.startsWith('UPDATE dure_parked SET finished') && parameters?.includes('dead') === true)
+        sometimes('a message died')
       return changed
     },
     beforeCommit: tx.beforeCommit,
     onCommit: tx.onCommit,
   }
+}
+
+/** A repeated command finds what became of the first. */
+function noteRepeated(sql: string, rows: readonly SqlRow[], { sometimes }: StoreFate): void {
+  if (rows.length === 0 || !sql.startsWith('SELECT * FROM dure_idempotency')) return
+  sometimes(
+    rows[0]!['outcome'] === 'committed'
+      ? 'a command whose answer was lost was not done again'
+      : 'a repeated command got its first answer',
+  )
 }

@@ -114,7 +114,7 @@ export type Faults = {
   readonly befalls: (kind: RateKind, site: string) => boolean
   /** How much of it, in [0, 1): of the step that was last befallen at this site. */
   readonly amount: (kind: RateKind, site: string) => number
-  /** Notes a planned fault; false when it has been taken out of the run. */
+  /** Notes a planned fault; false when it is not to happen. */
   readonly begins: (planned: Planned, text: string) => boolean
   readonly heal: () => void
   readonly healed: () => boolean
@@ -129,12 +129,12 @@ export function createFaults(options: {
   readonly span: number
   /** Kinds that may be chosen. */
   readonly kinds: readonly FaultKind[]
-  /** Keys of faults that are not to happen. */
-  readonly without: ReadonlySet<string>
+  /** Keys of the only faults that may happen; all, when undefined. */
+  readonly only: ReadonlySet<string> | undefined
   readonly now: () => number
   readonly onFault: (fault: Happened) => void
 }): Faults {
-  const { seed, without, now, onFault } = options
+  const { seed, only, now, onFault } = options
   const chance = createChance(seed ^ 0x5bd1e995)
   const kinds = chooseKinds(chance, options.kinds)
   const rates = new Map<RateKind, number>()
@@ -167,13 +167,13 @@ export function createFaults(options: {
       one.count++
       if (one.roll() >= rate) return false
       const key = `${name} ${one.count}`
-      if (without.has(key)) return false
+      if (only?.has(key) === false) return false
       note(kind, key, site)
       return true
     },
     amount: (kind, site) => diceOf(`amount ${kind} ${site}`).roll(),
     begins: (planned, text) => {
-      if (healed || without.has(planned.key)) return false
+      if (healed || only?.has(planned.key) === false) return false
       note(planned.kind, planned.key, text)
       return true
     },

@@ -10,7 +10,7 @@ export type RunningLoad = {
   /** Resolves when every user has made their last step. */
   readonly begin: (until: number) => Promise<void>
   readonly violation: () => Violation | undefined
-  readonly made: () => number
+  readonly made: () => readonly string[]
   readonly refused: () => number
 }
 
@@ -21,38 +21,37 @@ export function createLoad(options: {
   readonly trace: Trace
   readonly now: () => number
   readonly random: (name: string) => Random
-  /** Fewer users, and fewer steps of each, than the load says. */
-  readonly users: number | undefined
-  readonly steps: number | undefined
+  /** The only steps that are made; all, when undefined. */
+  readonly only: ReadonlySet<string> | undefined
 }): RunningLoad {
-  const { world, chance, trace, now } = options
+  const { world, chance, trace, now, only } = options
   const { clients = 4, pause = 1_000, step } = options.simulation.load
-  const users = Math.min(clients, options.users ?? clients)
+  const made: string[] = []
   let violation: Violation | undefined
-  let made = 0
   let refused = 0
 
   const use = async (user: number, until: number): Promise<void> => {
     const wait = chance.site(`user ${user}`)
-    for (let number = 0; number < (options.steps ?? Infinity); number++) {
+    for (let number = 0; ; number++) {
       await world.sleep(wait() * pause * 2)
       if (now() >= until || violation !== undefined) return
-      const random = options.random(`user ${user} step ${number}`)
-      trace.add(now(), 'clients', 'step', `user ${user} step ${number}`)
-      made++
+      const name = `user ${user} step ${number}`
+      if (only?.has(name) === false) continue
+      trace.add(now(), 'clients', 'step', name)
+      made.push(name)
       try {
-        await step({ ...world, user, number, random })
+        await step({ ...world, user, number, random: options.random(name) })
       } catch (error) {
         refused++
         // A status is an answer; anything else is a finding of the step's own.
         if (!(error instanceof CallError)) violation ??= new Violation('what users see', messageOf(error))
-        else trace.add(now(), 'clients', 'was refused', `user ${user} step ${number} ${error.code}`)
+        else trace.add(now(), 'clients', 'was refused', `${name} ${error.code}`)
       }
     }
   }
 
   return {
-    begin: async (until) => void (await Promise.all(Array.from({ length: users }, (_, user) => use(user, until)))),
+    begin: async (until) => void (await Promise.all(Array.from({ length: clients }, (_, user) => use(user, until)))),
     violation: () => violation,
     made: () => made,
     refused: () => refused,

@@ -151,6 +151,7 @@ export function createNemesis(options: {
         if (faults.befalls('lost message', way)) return 'lost'
         return what === 'call' && faults.befalls('lost answer', way) ? 'breaks after' : 'arrives'
       },
+      sometimes,
       point: (process, what, detail) => process.point(what, detail),
     },
     news: (process) => 1 + wayOf(`news ${process.name}`)() ** 3 * 400,

@@ -30,6 +30,14 @@ export type SystemSource = System | ((process: { readonly name: string; readonly
 /** A simulation, or what makes a new one for each run: what it remembers is then of that run alone. */
 export type SimulationSource = Simulation | (() => Simulation)
 
+/** A part of a run: for making a failing one smaller. */
+export type Only = {
+  /** Keys of the faults that may happen (`Happened.key`). */
+  readonly faults?: ReadonlySet<string>
+  /** The steps that users make (`user 0 step 3`). */
+  readonly steps?: ReadonlySet<string>
+}
+
 export type Load = {
   /** Milliseconds of virtual time for which it lasts. Default 60,000. */
   readonly duration?: number

@@ -30,7 +30,7 @@ export type Told = {
   /** How often each rare thing was seen. */
   readonly sometimes: Readonly<Record<string, number>>
   /** Steps that users made, and those that failed with a status. */
-  readonly steps: number
+  readonly steps: readonly string[]
   readonly refused: number
   /** Milliseconds of virtual time, and tasks that were run. */
   readonly virtual: number

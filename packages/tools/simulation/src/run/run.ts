@@ -7,7 +7,8 @@ import { embeddedBroker } from 'dure/messaging'
 import { seededRandom } from 'dure/runtime'
 import type { Running, System, SystemStatus } from 'dure/service'
 import { createChance, mix, type Chance } from '../kernel/chance.ts'
-import { createEngine, leaks } from '../kernel/engine.ts'
+import { createEngine } from '../kernel/engine.ts'
+import { watchEscapes } from '../kernel/escapes.ts'
 import { createProcess, type Process } from '../kernel/process.ts'
 import { createTrace } from '../kernel/trace.ts'
 import { createNetwork } from '../network/network.ts'
@@ -18,7 +19,7 @@ import { createFaults, FAULTS, type FaultKind } from './faults.ts'
 import type { Folder } from './folder.ts'
 import { createLoad } from './load.ts'
 import { createNemesis } from './nemesis.ts'
-import type { CheckWorld, LoadWorld, Simulation, SystemSource } from './options.ts'
+import type { CheckWorld, LoadWorld, Only, Simulation, SystemSource } from './options.ts'
 import type { Outcome, Told } from './outcome.ts'
 import { arrange } from './placing.ts'
 import { createSlots } from './slots.ts'
@@ -33,10 +34,7 @@ export type RunOptions = {
   /** The stores as they are before the first start of the run. */
   readonly files: ReadonlyMap<string, Uint8Array>
   readonly record: boolean
-  /** Keys of faults that are not to happen, and bounds of the load: for making a failing run smaller. */
-  readonly without?: ReadonlySet<string> | undefined
-  readonly users?: number | undefined
-  readonly steps?: number | undefined
+  readonly only?: Only | undefined
   readonly faults?: readonly FaultKind[] | undefined
 }
 
@@ -50,7 +48,6 @@ const MOST_TASKS = 5_000_000
 /** One run of one seed. */
 export async function run(options: RunOptions): Promise<Outcome> {
   const { seed, simulation, folder, files, record } = options
-  const resources = process.getActiveResourcesInfo()
   const engine = createEngine()
   const trace = createTrace({ record })
   const chance = createChance(seed)
@@ -76,7 +73,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     from: 500,
     span: duration,
     kinds: (options.faults ?? simulation.faults ?? FAULTS).filter((kind) => FAULTS.includes(kind)),
-    without: options.without ?? new Set(),
+    only: options.only?.faults,
     now: engine.now,
     onFault: (fault) => {
       sometimes(`fault: ${fault.kind}`)
@@ -163,8 +160,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     chance,
     trace,
     now: engine.now,
-    users: options.users,
-    steps: options.steps,
+    only: options.only?.steps,
     random: (name) => seededRandom(mix(chance.seed(name), 1)),
   })
 
@@ -243,9 +239,11 @@ export async function run(options: RunOptions): Promise<Outcome> {
   })
 
   const unseen: unknown[] = []
-  const onUnseen = (error: unknown): void => void unseen.push(error)
+  // What runs on in a dead process comes upon files that were closed.
+  const onUnseen = (error: unknown): void => void (comesFromClosed(error) || unseen.push(error))
   process.on('unhandledRejection', onUnseen)
   folder.reset(files)
+  const escapes = watchEscapes()
   try {
     let result: { readonly error: unknown } | undefined
     scenario().then(
@@ -257,10 +255,14 @@ export async function run(options: RunOptions): Promise<Outcome> {
       until: START + duration + REST + CHECK,
       most: MOST_TASKS,
     })
-    const escaped = leaks(resources)
+    const escaped = escapes.stop()
+    const { retries, ejections } = network.counts()
+    if (retries > 0) marks.set('a call was sent again', retries)
+    if (ejections > 0) marks.set('an instance was left out', ejections)
     // Rejections that nobody has looked at are told when the event loop turns.
     await new Promise((resolve) => void setImmediate(resolve))
     const error = load.violation() ?? result?.error
+    if (escaped.length > 0) return { kind: 'escaped', message: escaped.join(', '), ...told() }
     if (error instanceof Violation) return { kind: 'violated', invariant: error.invariant, message: error.message, ...told() }
     if (error !== undefined) return { kind: 'failed', message: messageOf(error), ...told() }
     if (ended !== 'done') {
@@ -272,16 +274,23 @@ export async function run(options: RunOptions): Promise<Outcome> {
         ...told(),
       }
     }
-    if (escaped.length > 0) return { kind: 'escaped', message: escaped.join(', '), ...told() }
     if (unseen.length > 0)
       return { kind: 'failed', message: `A rejection that nobody looked at: ${messageOf(unseen[0])}`, ...told() }
     return { kind: 'held', ...told() }
   } finally {
+    escapes.stop()
     process.off('unhandledRejection', onUnseen)
     endMarks()
     for (const reader of readers.values()) reader.close()
     slots.stop()
   }
+}
+
+function comesFromClosed(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if ((one as { code?: unknown }).code === 'ERR_INVALID_STATE') return true
+  }
+  return false
 }
 
 /** Partitions of topics: with more than one, keys overtake each other. */

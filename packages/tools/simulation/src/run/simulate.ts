@@ -1,7 +1,7 @@
 import { createChance } from '../kernel/chance.ts'
 import type { FaultKind } from './faults.ts'
 import { threadFolder } from './folder.ts'
-import type { SimulationSource, SystemSource } from './options.ts'
+import type { Only, SimulationSource, SystemSource } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { partitionsOf, run } from './run.ts'
 import { makeTemplate } from './template.ts'
@@ -15,10 +15,8 @@ export type SimulateOptions = {
   readonly faults?: readonly FaultKind[] | undefined
   /** Keeps every line of what happens. */
   readonly record?: boolean | undefined
-  /** Keys of faults (`Happened.key`) that are not to happen, and bounds of the load. */
-  readonly without?: ReadonlySet<string> | undefined
-  readonly users?: number | undefined
-  readonly steps?: number | undefined
+  /** A part of what the seed would make happen. */
+  readonly only?: Only | undefined
 }
 
 type Templates = Map<number, Promise<ReadonlyMap<string, Uint8Array>>>
@@ -36,13 +34,13 @@ export function simulate(options: SimulateOptions): Promise<Outcome> {
 }
 
 async function simulateNow(options: SimulateOptions): Promise<Outcome> {
-  const { seed, faults, record = false, without, users, steps } = options
+  const { seed, faults, record = false, only } = options
   const simulation = typeof options.simulation === 'function' ? options.simulation() : options.simulation
   const system = options.system ?? simulation.system
   if (system === undefined) throw new Error('Cannot simulate: neither the options nor the simulation name a system')
   const folder = threadFolder()
   const files = await templateOf(options.system ?? options.simulation, system, partitionsOf(createChance(seed)))
-  return run({ seed, system, simulation, folder, files, record, without, users, steps, faults })
+  return run({ seed, system, simulation, folder, files, record, only, faults })
 }
 
 function templateOf(key: object, system: SystemSource, partitions: number): Promise<ReadonlyMap<string, Uint8Array>> {

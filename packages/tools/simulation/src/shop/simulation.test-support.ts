@@ -33,8 +33,8 @@ export function shopping(mistake?: Mistake): () => Simulation {
           accepted.add(orderId)
           const next = random.number()
           if (next < 0.3) await client(Mail).collect(undefined, { timeout: 3_000 })
-          else if (next < 0.5) await orders.charge({ orderId }, { timeout: 6_000 })
-          else if (next < 0.7 && (await orders.giveBack({ orderId }, { timeout: 3_000 })).done)
+          else if (next < 0.6) await orders.charge({ orderId: `account ${random.integer(2)}` }, { timeout: 6_000 })
+          else if (next < 0.8 && (await orders.giveBack({ orderId }, { timeout: 3_000 })).done)
             sometimes('an order was given back')
         },
       },

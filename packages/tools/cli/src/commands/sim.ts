@@ -1,0 +1,149 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import type { FaultKind, Outcome, Report } from '@dure/simulation'
+import { pathToFileURL } from 'node:url'
+import { systemFile } from '../load.ts'
+import { CliError, EXIT, print, say } from '../shell.ts'
+import type { Shell } from '../shell.ts'
+import { systemParameter } from './parameters.ts'
+
+type Flags = {
+  readonly seeds?: number
+  readonly from?: number
+  readonly replay?: number
+  readonly threads?: number
+  readonly faults?: readonly string[]
+  readonly json?: boolean
+  readonly shrink: boolean
+}
+
+/** Milliseconds between two words about how far it has come. */
+const NEWS = 5_000
+
+export const simCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Run a system under simulation, from seeds',
+    fullDescription: [
+      'Runs the system that a file exports in one thread under virtual time: real code,',
+      'and around it crashes between any two steps, frozen processes that come back,',
+      'partitions, slow and full disks, clocks that jump, messages delayed, lost and',
+      'delivered twice. Then everything is healed, and its invariants are checked. What',
+      'users do and what must hold is the export "simulation" of the same file.',
+      '',
+      'A seed that fails is made as small as it can be made and shown step by step; the',
+      'same seed gives the same run again. Exits with 1 when a seed fails.',
+      '',
+      'Examples:',
+      '  dure sim system.ts --seeds 10000',
+      '  dure sim system.ts --seeds 10000 --from 20001',
+      '  dure sim system.ts --replay 4711',
+      '  dure sim system.ts --faults crash --faults freeze',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      seeds: { kind: 'parsed', parse: wholeNumber(1), optional: true, placeholder: 'N', brief: 'How many (default 100)' },
+      from: {
+        kind: 'parsed',
+        parse: wholeNumber(0),
+        optional: true,
+        placeholder: 'SEED',
+        brief: 'The first of them (default 1)',
+      },
+      replay: { kind: 'parsed', parse: wholeNumber(0), optional: true, placeholder: 'SEED', brief: 'Show one run, step by step' },
+      threads: { kind: 'parsed', parse: wholeNumber(1), optional: true, placeholder: 'N', brief: 'Default: one for each core' },
+      faults: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        variadic: true,
+        placeholder: 'KIND',
+        brief: 'Only faults of this kind; may be repeated',
+      },
+      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print the report as JSON' },
+      shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
+    },
+    positional: { kind: 'tuple', parameters: [systemParameter] },
+  },
+  async func(this: Shell, flags: Flags, given?: string): Promise<void> {
+    const file = systemFile(given, this.cwd)
+    const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, shrink, simulate, timeline } =
+      await import('@dure/simulation')
+    const faults = checkFaults(flags.faults, FAULTS)
+    const { simulation, system } = await loadSimulation(pathToFileURL(file).href).catch((cause: unknown) => {
+      throw cause instanceof TypeError ? new CliError(cause.message, { cause, exitCode: EXIT.misuse }) : cause
+    })
+    const how = { simulation, system, faults }
+
+    const show = async (outcome: Outcome): Promise<void> => {
+      if (!flags.shrink || outcome.kind === 'nondeterministic') return print(this, describeOutcome(outcome))
+      say(this, `Making seed ${outcome.seed} smaller`)
+      const small = await shrink({ ...how, seed: outcome.seed, outcome })
+      const { faults: left, steps } = small.outcome
+      print(this, describeOutcome(small.outcome))
+      print(this, `The smallest such run of ${small.runs} has ${left.length} faults and ${steps.length} steps of users:\n`)
+      print(this, timeline(small.outcome))
+    }
+
+    if (flags.replay !== undefined) {
+      const outcome = await simulate({ ...how, seed: flags.replay, record: true })
+      print(this, timeline(outcome, 100_000))
+      print(this, `\n${describeOutcome(outcome)}`)
+      if (outcome.kind !== 'held') this.process.exitCode = EXIT.failed
+      return
+    }
+
+    const { seeds = 100, from = 1, threads } = flags
+    say(this, `Running ${seeds} seeds from ${from}`)
+    let done = 0
+    let failed = 0
+    let told = performance.now()
+    const report = await explore({
+      file,
+      seeds,
+      from,
+      faults,
+      ...(threads !== undefined && { threads }),
+      onSeed: ({ outcome }) => {
+        done++
+        if (outcome.kind !== 'held') {
+          failed++
+          say(this, describeOutcome(outcome))
+        }
+        if (performance.now() - told < NEWS) return
+        told = performance.now()
+        say(this, `${done} of ${seeds} seeds, ${failed} failed`)
+      },
+    })
+    if (flags.json === true) print(this, JSON.stringify(asJson(report), undefined, 2))
+    else print(this, describeReport(report))
+    const [first] = report.failures
+    if (first === undefined) return
+    this.process.exitCode = EXIT.failed
+    if (flags.json === true) return
+    print(this, '')
+    await show(first)
+    print(this, `\nShow it again: dure sim ${given ?? ''} --replay ${first.seed}`.replaceAll('  ', ' '))
+  },
+})
+
+/** The report without the lines of its runs. */
+function asJson(report: Report): unknown {
+  return { ...report, failures: report.failures.map(({ lines: _lines, ...rest }) => rest) }
+}
+
+function checkFaults(given: readonly string[] | undefined, known: readonly FaultKind[]): readonly FaultKind[] | undefined {
+  const wrong = given?.find((kind) => !known.includes(kind as FaultKind))
+  if (wrong === undefined) return given as readonly FaultKind[] | undefined
+  throw new CliError(`Cannot simulate faults of kind "${wrong}": there are ${known.map((kind) => `"${kind}"`).join(', ')}`, {
+    exitCode: EXIT.misuse,
+  })
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= least && number <= 0xffffffff) return number
+    throw new Error(`"${text}" is not a whole number from ${least} to ${0xffffffff}`)
+  }
+}

@@ -1,0 +1,97 @@
+import { availableParallelism } from 'node:os'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { FaultKind } from '../run/faults.ts'
+import type { SimulationSource, SystemSource } from '../run/options.ts'
+import { createReport, type Report } from './report.ts'
+import { trySeed, type SeedResult } from './seeds.ts'
+import type { FromWorker, WorkerWish } from './worker.ts'
+
+export type ExploreOptions = {
+  /** A simulation of this thread; or give `file`, and several threads run it. */
+  readonly simulation?: SimulationSource
+  readonly system?: SystemSource
+  /** A module that exports `simulation`, and by default a system if the simulation names none. */
+  readonly file?: string
+  /** How many, and the first. Default: 100 from 1. */
+  readonly seeds?: number
+  readonly from?: number
+  readonly faults?: readonly FaultKind[] | undefined
+  /** Threads, when a file is given. Default: one for each core. */
+  readonly threads?: number
+  /** Runs one in so many seeds twice. Default 50. */
+  readonly verify?: number
+  /** Stops after so many seeds that do not hold. Default: 10. */
+  readonly failures?: number
+  /** Names that `sometimes` is expected to be called with. */
+  readonly expects?: readonly string[]
+  readonly onSeed?: (result: SeedResult) => void
+}
+
+/** Runs many seeds and tells what they have shown. */
+export async function explore(options: ExploreOptions): Promise<Report> {
+  const { seeds = 100, from = 1, failures = 10, onSeed, expects = [] } = options
+  const { add, report } = createReport(expects)
+  const began = performance.now()
+  let processor = 0
+  let failed = 0
+  let stopped = false
+  const take = (result: SeedResult): void => {
+    add(result)
+    if (result.outcome.kind !== 'held' && ++failed >= failures) stopped = true
+    onSeed?.(result)
+  }
+  const { file } = options
+  if (file === undefined) {
+    const { simulation, system, faults, verify = 50 } = options
+    if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
+    const before = process.cpuUsage()
+    for (let seed = from; seed < from + seeds && !stopped; seed++)
+      take(await trySeed({ simulation, system, faults, seed, verify }))
+    const { user, system: kernel } = process.cpuUsage(before)
+    processor = (user + kernel) / 1_000
+  } else {
+    const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
+    let next = from
+    const { faults, verify = 50 } = options
+    const wish: WorkerWish = { file: pathToFileURL(file).href, faults: faults === undefined ? undefined : [...faults], verify }
+    await Promise.all(
+      Array.from({ length: threads }, () =>
+        work(wish, {
+          next: () => (stopped || next >= from + seeds ? undefined : next++),
+          take,
+          cost: (ms) => void (processor += ms),
+        }),
+      ),
+    )
+  }
+  return report({ processor, elapsed: performance.now() - began })
+}
+
+/** One thread, which is handed one seed after another. */
+function work(
+  wish: WorkerWish,
+  hands: {
+    readonly next: () => number | undefined
+    readonly take: (result: SeedResult) => void
+    readonly cost: (ms: number) => void
+  },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const beside = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
+    const worker = new Worker(new URL(beside, import.meta.url), { workerData: wish })
+    const hand = (): void => worker.postMessage(hands.next())
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'result') {
+        hands.take(message.result)
+        hand()
+      } else if (message.kind === 'ready') hand()
+      else if (message.kind === 'cost') hands.cost(message.ms)
+      else reject(new Error(message.message))
+    })
+    worker.on('error', reject)
+    worker.on('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`A thread of the simulation ended with code ${code}`)),
+    )
+  })
+}

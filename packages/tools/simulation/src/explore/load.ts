@@ -1,0 +1,31 @@
+import type { Simulation, SimulationSource, SystemSource } from '../run/options.ts'
+
+/**
+ * The simulation that a module exports, and its system: the simulation's own, or the module's default export.
+ * @throws {TypeError} when there is none
+ */
+export async function loadSimulation(
+  url: string,
+): Promise<{ readonly simulation: SimulationSource; readonly system: SystemSource | undefined }> {
+  const exports = (await import(url)) as Readonly<Record<string, unknown>>
+  const simulation = exports['simulation']
+  if (typeof simulation !== 'function' && !isSimulation(simulation)) {
+    throw new TypeError(
+      `Cannot simulate "${url}": it exports no simulation; add: export const simulation = { load: { step: … }, invariants: { … } }`,
+    )
+  }
+  const source = simulation as SimulationSource
+  const one = typeof source === 'function' ? source() : source
+  if (!isSimulation(one)) throw new TypeError(`Cannot simulate "${url}": its simulation has no load or no invariants`)
+  if (one.system !== undefined) return { simulation: source, system: undefined }
+  const system = exports['default']
+  if (typeof system !== 'function' && (typeof system !== 'object' || system === null)) {
+    throw new TypeError(`Cannot simulate "${url}": neither its default export nor its simulation is a system`)
+  }
+  return { simulation: source, system: system as SystemSource }
+}
+
+function isSimulation(value: unknown): value is Simulation {
+  const one = value as Partial<Simulation> | null | undefined
+  return typeof one === 'object' && one !== null && typeof one.load?.step === 'function' && typeof one.invariants === 'object'
+}

@@ -1,0 +1,110 @@
+import type { Outcome } from '../run/outcome.ts'
+import type { SeedResult } from './seeds.ts'
+
+/** What many seeds have shown. */
+export type Report = {
+  readonly seeds: number
+  readonly held: number
+  /** The first of those that did not hold, by seed. */
+  readonly failures: readonly Outcome[]
+  /** How many did not hold. */
+  readonly failed: number
+  /** Seeds that were run twice, with the same result. */
+  readonly verified: number
+  /** Of each rare thing: in how many seeds it was seen, and how often in all. */
+  readonly sometimes: Readonly<Record<string, { readonly seeds: number; readonly times: number }>>
+  /** What was expected to be seen and was not. */
+  readonly never: readonly string[]
+  /** Steps that users made. */
+  readonly steps: number
+  readonly refused: number
+  /** Milliseconds of virtual time, of processor time of all threads, and of the clock on the wall. */
+  readonly virtual: number
+  readonly processor: number
+  readonly elapsed: number
+}
+
+/** What the kernel itself looks out for. */
+export const RARE: readonly string[] = [
+  'a call was sent again',
+  'an instance was left out',
+  'a call that had waited too long was not begun',
+  'a session with the broker was over',
+  'a commit was not answered',
+  'the inbox knew a message',
+  'a message was parked',
+  'a message died',
+  'a dead letter was tried again',
+  'a batch that was done came again',
+  'a frozen owner lost its store',
+  'a process came back after its successor had started',
+  'a revived process was fenced off its store',
+]
+
+/** Failures kept whole; of more only the number is. */
+const KEPT = 20
+
+export function createReport(expected: readonly string[]): {
+  readonly add: (result: SeedResult) => void
+  readonly report: (cost: { readonly processor: number; readonly elapsed: number }) => Report
+} {
+  const seen = new Map<string, { seeds: number; times: number }>()
+  const failures: Outcome[] = []
+  let [seeds, held, failed, verified, steps, refused, virtual] = [0, 0, 0, 0, 0, 0, 0]
+  return {
+    add: ({ outcome, verified: twice }) => {
+      seeds++
+      if (twice) verified++
+      if (outcome.kind === 'held') held++
+      else {
+        failed++
+        failures.push(outcome)
+        failures.sort((a, b) => a.seed - b.seed)
+        if (failures.length > KEPT) failures.pop()
+      }
+      steps += outcome.steps.length
+      refused += outcome.refused
+      virtual += outcome.virtual
+      for (const [what, times] of Object.entries(outcome.sometimes)) {
+        const one = seen.get(what) ?? { seeds: 0, times: 0 }
+        seen.set(what, { seeds: one.seeds + 1, times: one.times + times })
+      }
+    },
+    report: (cost) => ({
+      seeds,
+      held,
+      failures: [...failures],
+      failed,
+      verified,
+      sometimes: Object.fromEntries([...seen].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+      never: [...new Set([...RARE, ...expected])].filter((what) => !seen.has(what)),
+      steps,
+      refused,
+      virtual,
+      ...cost,
+    }),
+  }
+}
+
+/** The report for people: the sum, what was seen and how often, and what never was. */
+export function describeReport(report: Report): string {
+  const { seeds, held, failed, verified, sometimes, never, steps, refused, virtual, processor, elapsed } = report
+  const perSecond = (ms: number): string => (ms === 0 ? '–' : ((seeds * 1_000) / ms).toFixed(1))
+  const lines = [
+    `${count(seeds, 'seed')}: ${held} held, ${failed} did not; ${verified} run twice with the same result`,
+    `${count(steps, 'step')} of users, ${refused} refused; ${(virtual / 3_600_000).toFixed(1)} hours of virtual time in ${(elapsed / 1_000).toFixed(1)} s, ` +
+      `${perSecond(processor)} seeds a second on one core`,
+    '',
+    'Seen, in how many seeds and how often:',
+  ]
+  const width = Math.max(0, ...Object.keys(sometimes).map((what) => what.length))
+  for (const [what, one] of Object.entries(sometimes)) {
+    lines.push(`  ${what.padEnd(width)}  ${String(one.seeds).padStart(7)}  ${String(one.times).padStart(9)}`)
+  }
+  if (never.length > 0) lines.push('', `Never seen: ${never.join('; ')}`)
+  return lines.join('\n')
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,75 @@
+import type { Only } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import { simulate, type SimulateOptions } from './simulate.ts'
+
+/** A failing run, made as small as it could be made. */
+export type Shrunk = {
+  /** The smallest run, with every line of it. */
+  readonly outcome: Outcome
+  readonly only: Only
+  /** Runs that it took. */
+  readonly runs: number
+}
+
+/**
+ * Makes a failing run smaller while it fails in the same way: first with fewer faults, then with fewer steps of users,
+ * then with fewer faults again (delta debugging, Zeller 1999). What is left out does not change the dice of what is left.
+ * @param options.most runs that it may take; default 300
+ */
+export async function shrink(
+  options: Omit<SimulateOptions, 'record' | 'only'> & { readonly outcome: Outcome; readonly most?: number },
+): Promise<Shrunk> {
+  const { outcome: first, most = 300, ...how } = options
+  let runs = 0
+  let best: Outcome = first
+  let only: Only = { faults: new Set(keysOf(first)), steps: new Set(first.steps) }
+
+  const fails = async (tried: Only): Promise<boolean> => {
+    if (runs >= most) return false
+    runs++
+    const outcome = await simulate({ ...how, only: tried })
+    if (!isSame(outcome, first)) return false
+    best = outcome
+    only = tried
+    return true
+  }
+
+  const fewerFaults = async (): Promise<void> => {
+    await smaller(keysOf(best), (faults) => fails({ ...only, faults: new Set(faults) }))
+  }
+  const fewerSteps = async (): Promise<void> => {
+    await smaller(best.steps, (steps) => fails({ ...only, steps: new Set(steps) }))
+  }
+
+  await fewerFaults()
+  await fewerSteps()
+  await fewerFaults()
+  const recorded = await simulate({ ...how, only, record: true })
+  return { outcome: isSame(recorded, first) ? recorded : best, only, runs }
+}
+
+function keysOf(outcome: Outcome): readonly string[] {
+  return outcome.faults.map(({ key }) => key)
+}
+
+/** Whether a run failed as another did. */
+export function isSame(one: Outcome, other: Outcome): boolean {
+  if (one.kind !== other.kind) return false
+  if (one.kind === 'violated' && other.kind === 'violated') return one.invariant === other.invariant
+  if (one.kind === 'stuck' && other.kind === 'stuck') return one.phase === other.phase
+  return true
+}
+
+/** Leaves parts of a list out, large parts first, as long as what is left still fails. */
+async function smaller(list: readonly string[], fails: (part: readonly string[]) => Promise<boolean>): Promise<void> {
+  if (list.length === 0 || (await fails([]))) return
+  let left = list
+  for (let size = Math.ceil(left.length / 2); ; size = Math.ceil(size / 2)) {
+    for (let from = 0; from < left.length && left.length > 1;) {
+      const without = [...left.slice(0, from), ...left.slice(from + size)]
+      if (without.length > 0 && (await fails(without))) left = without
+      else from += size
+    }
+    if (size === 1) return
+  }
+}
