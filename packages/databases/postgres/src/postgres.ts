@@ -34,6 +34,8 @@ export type PostgresOptions = {
   readonly timeout?: number
   /** Milliseconds that a statement outside a transaction may take. Default 30,000. */
   readonly readTimeout?: number
+  /** Milliseconds to find out how a transaction ended whose connection was lost at its commit. Default 10,000. */
+  readonly outcomeTimeout?: number
   /** Milliseconds that connecting may take. Default 5,000. */
   readonly connectTimeout?: number
 }
@@ -41,8 +43,9 @@ export type PostgresOptions = {
 /** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
 export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter {
   const { url, apart = 'schema', secret, isolation = 'serializable' } = options
-  const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000, connectTimeout = 5_000 } = options
-  const limits = { writers, readers, waiting, timeout, readTimeout, connectTimeout }
+  const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000 } = options
+  const { outcomeTimeout = 10_000, connectTimeout = 5_000 } = options
+  const limits = { writers, readers, waiting, timeout, readTimeout, outcomeTimeout, connectTimeout }
   return (world) => ({
     name: 'postgres',
     open: async (service, definition) => {

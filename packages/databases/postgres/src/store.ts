@@ -20,6 +20,7 @@ export type StoreLimits = {
   readonly waiting: number
   readonly timeout: number
   readonly readTimeout: number
+  readonly outcomeTimeout: number
   readonly connectTimeout: number
 }
 

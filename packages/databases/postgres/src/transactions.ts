@@ -51,7 +51,7 @@ export function createTransactions(options: {
   readonly isolation: Isolation
   readonly runtime: Runtime
   readonly log: Logger
-  readonly limits: { readonly waiting: number; readonly timeout: number }
+  readonly limits: { readonly waiting: number; readonly timeout: number; readonly outcomeTimeout: number }
 }): Transactions {
   const { service, place, pool, keeper, timeline, names, isolation, runtime, log, limits } = options
   const { timers } = runtime
@@ -223,7 +223,7 @@ export function createTransactions(options: {
     }
 
     async function findOut(error: unknown): Promise<void> {
-      const outcome = await outcomeOf({ xid, witness, timeline, keeper, runtime, timeout: COMMITTING })
+      const outcome = await outcomeOf({ xid, witness, timeline, keeper, runtime, timeout: limits.outcomeTimeout })
       counts.lost[outcome === 'not kept' ? 'notKept' : outcome]++
       log.warn('The connection was lost during a commit', { service, outcome, error })
       if (outcome === 'unknown') throw unknownOutcome(service, place, error)
@@ -256,7 +256,7 @@ export function createTransactions(options: {
   }
 }
 
-/** Milliseconds that the answer to COMMIT may take, and finding out how it ended. */
+/** Milliseconds that the answer to COMMIT may take, before the connection is given up for lost. */
 const COMMITTING = 10_000
 
 /** The server found at the commit that it crossed another transaction. */
