@@ -89,7 +89,7 @@ test('what is dead is listed, grouped and shown, of events and of work', async (
   const table = await dead('list', '--limit', '2')
   const [head, one, why] = table.out.split('\n')
   assert.match(head!, /^ID +CONSUMER +KEY +TRIES +HOLDS +FAILED$/)
-  assert.match(one!, new RegExp(`^${order!.id}  desk/order\\.placed  주문-17 +2 +2  \\d+ s ago$`))
+  assert.match(one!, new RegExp(`^${order!.id}  desk/order\\.placed  주문-17 +4 +2  \\d+ s ago$`))
   assert.match(why!, /^ {12}Error: Out of stock: "주문-17" wants 13$/)
   // Wide characters take two columns, and what comes after them still stands under its heading.
   const end = (line: string, word: RegExp): number => textWidth(line.slice(0, word.exec(line)!.index))

@@ -43,7 +43,7 @@ const desk = service(Desk, {
   },
   subscriptions: ({ on, work }) => [
     on(Placed, {
-      retry: { attempts: 2, first: 1 },
+      retry: { attempts: 4, first: 1 },
       handle: async ({ data: { orderId, quantity } }, { tx }) => {
         const what = `${orderId} ${quantity}`
         await tx.insertInto('seen').values({ at: undefined, what }).execute()
