@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -10,10 +10,9 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openTraces, type Span } from 'dure/telemetry'
+import { runSplit } from './split.test-support.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 const DURE = fileURLToPath(new URL('../../packages/tools/cli/bin/dure.js', import.meta.url))
-const SMALL = ['--port', '0', '--products', '20', '--customers', '10', '--durability', 'process']
 
 /** What a receiver of OTLP over HTTP makes of a span: `process` is the instance that the resource names. */
 type Received = { readonly process: string; readonly service: string; readonly key: string }
@@ -86,34 +85,20 @@ test(
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
     const { endpoint, received } = await receiver(t, traceId)
     const folder = mkdtempSync(join(tmpdir(), 'marketplace-traced-'))
-    const child = spawn(process.execPath, ['--conditions=source', MAIN, '--split', ...SMALL, '--data', folder], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Nothing is sampled by chance: only what a caller asks for.
-      env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: '0' },
-    })
+    // Nothing is sampled by chance: only what a caller asks for.
+    const shop = await runSplit(folder, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: '0' })
     try {
-      let [out, err] = ['', '']
-      child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text))
-      child.stdout.setEncoding('utf8').on('data', (text: string) => void (out += text))
-      while (!/^ready$/m.test(out) || !out.includes('curl -s http')) {
-        assert.equal(child.exitCode, null, err)
-        await once(child.stdout, 'data')
-      }
-      const commands = [...out.matchAll(/curl -s -X (\w+) (\S+) .* -d '(.*)'/g)]
-      for (const [, method, at, body] of commands) {
-        const asked = at!.endsWith('/checkout') ? { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } : {}
-        const headers = { 'content-type': 'application/json', ...asked }
-        const answer = await fetch(at!, { method: method!, body: body!, headers })
+      for (const { method, at, body } of shop.commands) {
+        const asked = at.endsWith('/checkout') ? { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } : {}
+        const answer = await fetch(at, { method, body, headers: { 'content-type': 'application/json', ...asked } })
         assert.equal(answer.status, 202, await answer.text())
       }
       // Written a moment after it happens.
       while (!REACHED.every((service) => kept(folder, traceId).some((span) => span.service === service))) {
-        assert.equal(child.exitCode, null, err)
+        assert.equal(shop.child.exitCode, null, shop.errors())
         await setTimeout(50)
       }
-      child.kill('SIGTERM')
-      const [code] = (await once(child, 'close')) as [number | null]
-      assert.equal(code, 0, err)
+      assert.equal(await shop.stop(), 0, shop.errors())
 
       const spans = kept(folder, traceId)
       assert.deepEqual(received.map(({ key }) => key).toSorted(), spans.map(keyOf).toSorted())
@@ -142,7 +127,7 @@ test(
       const calls = spans.filter((span) => span.kind === 'server' && spans.some((other) => isCaller(other, span)))
       assert.equal(rest.filter((line) => /^[ │]*[├└] /.test(line)).length, spans.length - calls.length - 1, waterfall)
     } finally {
-      child.kill('SIGKILL')
+      shop.child.kill('SIGKILL')
       // When it failed on the way, its processes are still about to notice that they are alone.
       rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
     }

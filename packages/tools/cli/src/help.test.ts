@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { fitHelp, isHelp } from './help.ts'
 import { dure } from './shell.test-support.ts'
 
-const COMMANDS = ['', 'dev', 'start', 'list', 'call', 'trace', 'docs', 'compat', 'check', 'check placement']
+const COMMANDS = ['', 'dev', 'start', 'list', 'call', 'dead', 'lag', 'trace', 'docs', 'compat', 'check', 'check placement']
 
 test('help fits a terminal of 80 columns, and a narrower one', async () => {
   for (const command of COMMANDS)

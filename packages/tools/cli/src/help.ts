@@ -1,24 +1,27 @@
 /** Help as the command-line library writes it, folded to the width of the terminal. */
+import { stripVTControlCharacters as plainOf } from 'node:util'
 
-const STYLES = /\u001b\[[\d;]*m/g
-const HELP = /^(?:\u001b\[[\d;]*m)*USAGE/
 /** A row of flags or arguments: what is typed, a gap, what it does. */
 const ROW = /^ +(?:-\w +)?(?:\[?--\S*|\S+?)(?:\.\.\.)? {2,}(?=\S)/
 const NARROWEST = 40
 
 export function isHelp(text: string): boolean {
-  return HELP.test(text)
+  return plainOf(text).startsWith('USAGE')
 }
 
 export function fitHelp(text: string, columns: number): string {
   const width = Math.max(columns, NARROWEST)
-  // Defaults and choices stand in a column of their own, far to the right: they fit behind what the flag does.
   return text
     .split('\n')
-    .flatMap((line) =>
-      widthOf(line) <= width ? line : fold(line.replace(/(\S) {2,}(?=(?:\u001b\[[\d;]*m)*\[[^[]*$)/, '$1 '), width),
-    )
+    .flatMap((line) => (widthOf(line) <= width ? line : fold(closed(line), width)))
     .join('\n')
+}
+
+/** Defaults and choices stand in a column of their own, far to the right: they fit behind what the flag does. */
+function closed(line: string): string {
+  const gap = line.lastIndexOf('  ')
+  const last = line.slice(gap).trimStart()
+  return gap > 0 && plainOf(last).startsWith('[') ? `${line.slice(0, gap).trimEnd()} ${last}` : line
 }
 
 function fold(line: string, width: number): readonly string[] {
@@ -39,7 +42,7 @@ function fold(line: string, width: number): readonly string[] {
 
 /** Where a line goes on: under what a flag does, behind the command it is about, or where it began. */
 function hangingOf(line: string): number {
-  const plain = line.replaceAll(STYLES, '')
+  const plain = plainOf(line)
   if (/^ +dure /.test(plain)) return 7
   return ROW.exec(plain)?.[0].length ?? /^ */.exec(plain)![0].length
 }
@@ -50,5 +53,5 @@ function wordsOf(line: string): readonly string[] {
 }
 
 function widthOf(text: string): number {
-  return text.replaceAll(STYLES, '').length
+  return plainOf(text).length
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { greetings } from './suite.test-support.ts'
 
 const FILE = join(import.meta.dirname, 'suite.test-support.ts')
 
@@ -18,7 +19,8 @@ function run(env: Readonly<Record<string, string>>): { readonly status: number |
 test('placementSuite is a test with one inside for each service', () => {
   const { status, said } = run({})
   assert.equal(status, 0, said)
-  for (const name of ['greeter', 'counter', 'any contract', 'placement does not change behaviour'])
+  const services = greetings.services.map(({ contract }) => contract.name)
+  for (const name of [...services, 'any contract', 'placement does not change behaviour'])
     assert.match(said, new RegExp(`^ *ok \\d+ - ${name}$`, 'm'))
 })
 
