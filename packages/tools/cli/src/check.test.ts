@@ -52,6 +52,23 @@ test('check placement shows a difference at 80 columns and fails', async () => {
   for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line)
 })
 
+test('check placement makes every copy anew where a file exports a function, and prints JSON for programs', async () => {
+  const folder = temporary()
+  linkLibrary(folder)
+  const handlers = '{ handlers: { next: ({ day }) => new Date((day.getTime() % 1000) + count++) } }'
+  const body = `{ let count = 0; return system('clocks', { services: [service(Clock, ${handlers})] }) }`
+  writeFileSync(join(folder, 'system.ts'), `${HEAD}export default () => ${body}\n`)
+  const args = ['check', 'placement', 'system.ts', '--runs', '5', '--placement', 'tcp', '--json']
+  const { code, out, err } = await dure(args, { cwd: folder })
+  assert.equal(code, 0, out + err)
+  const { ok, system, services, probes } = JSON.parse(out) as Record<string, unknown> & { probes: { findings: unknown[] } }
+  assert.deepEqual([ok, system, probes.findings], [true, 'clocks', []])
+  const [{ operations }] = services as [{ operations: { operation: string; answered: number; varying: unknown[] }[] }]
+  assert.ok(operations[0]!.answered > 1, out)
+  // A count that copies shared would differ between them, or vary by itself.
+  assert.deepEqual(operations[0]!.varying, [])
+})
+
 test('check placement refuses what it cannot use', async () => {
   const cwd = systemFile('({ day }) => day')
   for (const args of [['--runs', '0'], ['--seed', 'x'], ['--placement', 'moon'], ['other.ts']]) {
