@@ -66,6 +66,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
   let telling: Timer | undefined
   let complete = false
   let epoch = 0
+  let leaving = false
 
   /** Errors end the session, which is where they are told. */
   const background = (task: Promise<unknown>): void => void task.catch(() => {})
@@ -192,6 +193,9 @@ export function createTenure(session: Session, duty: Duty): Tenure {
     try {
       await work()
       if (!stopping.aborted) return await ended
+      leaving = true
+      renewal?.cancel()
+      await renewing
       await removal.now()
       await leases.leave(session.query)
       await notify('lanes')
@@ -210,7 +214,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
   return {
     serve,
     notified: (payload) => {
-      if (payload === 'lanes') background(renew(false))
+      if (payload === 'lanes' && !leaving) background(renew(false))
       else signal.set()
     },
     tell: () => {
