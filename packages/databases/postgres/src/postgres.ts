@@ -6,6 +6,8 @@ import { accessOf, type Access, type Apart } from './provision.ts'
 import { openStore } from './store.ts'
 import type { Isolation } from './transactions.ts'
 
+export { transactionOn, type QueryClient } from './inbox.ts'
+
 export type PostgresOptions = {
   /**
    * `postgres://user:password@host:port/database`. A text leads to the server as somebody who may create roles: each

@@ -8,7 +8,7 @@ export type { Origin } from './origin.ts'
 export { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
-export { createInbox, INBOX_RETENTION, type Inbox, type Mark } from './inbox.ts'
+export { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
 export type {
   Database,
   DatabaseAdapter,

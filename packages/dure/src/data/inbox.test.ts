@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { adapterModule } from './adapter.test-support.ts'
-import type { Store } from './database.ts'
-import { createInbox, type Inbox } from './inbox.ts'
+import type { SqlRow, Store } from './database.ts'
+import { createInbox, inboxTable, type Inbox, type InboxTransaction } from './inbox.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
 const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(adapterModule, run))
@@ -79,4 +80,25 @@ check('marks are kept for their time and not for ever', async ({ open }) => {
   }
   assert.ok(most < RATE * 4, `${most} marks at the most, at ${RATE} in the time of retention`)
   assert.equal(await mark(store, inbox, id(0), 'consumer-0'), true, 'the oldest is forgotten')
+})
+
+test('works in the transactions of any client, on a table of its own making', async () => {
+  const db = new DatabaseSync(':memory:')
+  const tx: InboxTransaction = {
+    all: async (sql, parameters = []) => db.prepare(sql).all(...parameters) as SqlRow[],
+    run: async (sql, parameters = []) => Number(db.prepare(sql).run(...parameters).changes),
+  }
+  for (let twice = 0; twice < 2; twice++) db.exec(inboxTable)
+  const runtime = virtualRuntime()
+  const inbox = createInbox({ runtime, retention: 1_000 })
+  assert.equal(await inbox.mark(tx, 'mail', 'a'), true)
+  assert.equal(await inbox.mark(tx, 'mail', 'a'), false)
+  db.exec('BEGIN')
+  assert.equal(await inbox.mark(tx, 'mail', 'b'), true)
+  db.exec('ROLLBACK')
+  assert.equal(await inbox.mark(tx, 'mail', 'b'), true)
+  // Marks that have expired are met and removed as others are made.
+  await runtime.advance(1_001)
+  for (let n = 0; n < 1_024; n++) await inbox.mark(tx, 'mail', `later ${n}`)
+  assert.equal(await inbox.mark(tx, 'mail', 'a'), true)
 })

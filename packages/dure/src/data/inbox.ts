@@ -3,7 +3,7 @@ import type { StoreTransaction } from './database.ts'
 
 /**
  * The inbox, or idempotent consumer: marks which messages had their effect, in the transaction of the effect.
- * Needs nothing but a transaction, so it can be used with any broker and without the chassis.
+ * Needs nothing but a transaction, so it can be used with any broker, any client of a database, and without the chassis.
  */
 export type Inbox = {
   /** Milliseconds for which a mark is kept, at least. */
@@ -12,13 +12,20 @@ export type Inbox = {
    * Marks a message as seen by a consumer. False when it was marked before: then it had its effect, and there
    * is nothing left to do but to acknowledge it.
    */
-  readonly mark: (tx: StoreTransaction, consumer: string, messageId: string) => Promise<boolean>
+  readonly mark: (tx: InboxTransaction, consumer: string, messageId: string) => Promise<boolean>
   /**
    * Marks many at once, at a fraction of the cost. True when none of them had been marked before. False when some had,
    * or one was given twice: which ones is not known, so the transaction is to be rolled back and each message tried alone.
    */
-  readonly markAll: (tx: StoreTransaction, marks: readonly Mark[]) => Promise<boolean>
+  readonly markAll: (tx: InboxTransaction, marks: readonly Mark[]) => Promise<boolean>
 }
+
+/** What the inbox needs of a transaction: statements with `?` for parameters, on a table that `inboxTable` makes. */
+export type InboxTransaction = Pick<StoreTransaction, 'all' | 'run'>
+
+/** The inbox's table, for a database whose tables Dure does not make. Changes nothing where it is there. */
+export const inboxTable: string =
+  'CREATE TABLE IF NOT EXISTS dure_inbox (message_id TEXT NOT NULL, consumer TEXT NOT NULL, seen_at BIGINT NOT NULL, PRIMARY KEY (message_id, consumer))'
 
 export type Mark = { readonly consumer: string; readonly messageId: string }
 
@@ -47,7 +54,7 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
    * Walks through the table in order of its key, twice as fast as it grows: every mark is met again and again
    * without an index on time, which would cost as much as the mark itself.
    */
-  const tidy = async (tx: StoreTransaction): Promise<void> => {
+  const tidy = async (tx: InboxTransaction): Promise<void> => {
     if (retention === Infinity) return
     const [end] = await tx.all(
       `SELECT message_id, consumer FROM dure_inbox WHERE (message_id, consumer) > (?, ?) ORDER BY message_id, consumer LIMIT 1 OFFSET ${STEP - 1}`,

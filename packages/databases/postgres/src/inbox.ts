@@ -1,0 +1,19 @@
+import type { InboxTransaction, SqlRow, SqlValue } from 'dure/data'
+import { numbered } from './placeholders.ts'
+
+/** What the inbox needs of `pg`: a client inside a transaction of the caller's. */
+export type QueryClient = {
+  readonly query: (text: string, values: unknown[]) => Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
+}
+
+/**
+ * The caller's own transaction, as `createInbox` of `dure/data` wants it: for an application with `pg` and no chassis.
+ * The table is `inboxTable`. Rejects with `pg`'s errors; the transaction is then to be rolled back.
+ */
+export function transactionOn(client: QueryClient): InboxTransaction {
+  const query = (sql: string, parameters: readonly SqlValue[] = []) => client.query(numbered(sql), [...parameters])
+  return {
+    all: async (sql, parameters) => (await query(sql, parameters)).rows as SqlRow[],
+    run: async (sql, parameters) => (await query(sql, parameters)).rowCount ?? 0,
+  }
+}
