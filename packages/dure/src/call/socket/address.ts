@@ -79,8 +79,11 @@ export function makeServer(
   return server
 }
 
-/** Connections that the system takes before this process does. */
-export const BACKLOG = 1_024
+/**
+ * Connections that the system takes before this process does. Node takes one of them a turn of its event loop: in a longer
+ * queue callers would wait longer than they have patience for, and it would be full of those who have left.
+ */
+export const BACKLOG = 256
 
 /** Unix sockets have no address; their callers are this user's own. */
 function endOf(socket: Socket): string {

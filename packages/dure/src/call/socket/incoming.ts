@@ -2,7 +2,6 @@ import type { Socket } from 'node:net'
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { NOT_BEGUN } from '../failure.ts'
-import type { Route } from '../transport.ts'
 import { HeavyError } from './bytes.ts'
 import { decode } from './codec.ts'
 import { Connection } from './connection.ts'
@@ -11,6 +10,7 @@ import { BodyReader } from './frames.ts'
 import type { Group, Guest, Guests } from './guests.ts'
 import { readHello, writeHello, writeRefusal } from './hello.ts'
 import type { SocketLimits } from './limits.ts'
+import { Names, type ServedRoute } from './names.ts'
 import {
   ANSWER,
   CALL,
@@ -45,18 +45,8 @@ export type Listener = {
   readonly onClose: (incoming: Incoming, reason: string) => void
 }
 
-export type ServedRoute = {
-  readonly place: string
-  readonly route: Route
-  /** Nothing of this name is here, for now. */
-  readonly missing?: boolean
-}
-
-/** What a name and a call under way take up beside their bytes, about. */
-const NAME_SIZE = 64
+/** What a call under way takes up beside its bytes, about. */
 const CALL_SIZE = 1_024
-
-type Name = { readonly text: string; route: ServedRoute | undefined }
 
 /** The callee's end of one connection: who calls, what they call things, and the calls under way. */
 export class Incoming implements Guest {
@@ -72,7 +62,7 @@ export class Incoming implements Guest {
   /** The caller knows that this side is stopping, and sends no more calls. */
   left = false
   readonly #listener: Listener
-  readonly #names: (Name | undefined)[] = []
+  readonly #names: Names
   readonly #calls = new Map<number, ServedCall | ServedStream>()
   readonly #newId: () => string
   /** For whoever watches: when it was last heard, and since when it has been on the same frame. */
@@ -83,6 +73,7 @@ export class Incoming implements Guest {
 
   constructor(socket: Socket, listener: Listener) {
     this.#listener = listener
+    this.#names = new Names({ find: listener.route, most: listener.limits.names })
     this.#newId = listener.runtime.ids.next
     this.group = listener.guests.groupOf(socket.remoteAddress)
     this.since = this.heardAt = this.frameSince = listener.runtime.clock.monotonic()
@@ -149,7 +140,7 @@ export class Incoming implements Guest {
         return
       }
       case NAME:
-        return this.#name(id, bytes, start, end)
+        return this.#listener.guests.hold(this, this.#names.add(id, bytes, start, end))
       case PING:
         this.connection.writer.begin(PONG, id)
         this.connection.writer.end()
@@ -184,21 +175,11 @@ export class Incoming implements Guest {
     connection.flush()
   }
 
-  #name(id: number, bytes: Buffer, start: number, end: number): void {
-    // Numbers are given in order, so what is kept is as long as what was sent.
-    if (id !== this.#names.length + 1 || id > this.#listener.limits.names || end - start > 1_024)
-      throw new ProtocolError('A name is out of order, too long or one too many')
-    this.#names.push({ text: new BodyReader(bytes, start, end).text(), route: undefined })
-    this.#listener.guests.hold(this, end - start + NAME_SIZE)
-  }
-
   #call(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     const { limits, runtime } = this.#listener
     const body = new BodyReader(bytes, start, end)
-    const name = this.#names[body.short() - 1]
-    if (name === undefined || this.#calls.has(id)) throw new ProtocolError('A call is to no name, or has the number of another')
-    const served = name.route ?? this.#listener.route(name.text)
-    if (served.missing !== true) name.route = served
+    const served = this.#names.route(body.short())
+    if (served === undefined || this.#calls.has(id)) throw new ProtocolError('A call is to no name, or has the number of another')
     const { place, route } = served
     const caller = body.short()
     const left = body.int()
@@ -218,7 +199,7 @@ export class Incoming implements Guest {
     const call = new ServedCall({
       now,
       left: left - age,
-      caller: caller === 0 ? undefined : this.#names[caller - 1]?.text,
+      caller: caller === 0 ? undefined : this.#names.text(caller),
       flags,
       body,
       newId: this.#newId,
