@@ -175,7 +175,8 @@ async function run(options: {
   const ready = Promise.withResolvers<void>()
   let dropped = 0
   createInterface({ input: child.stderr }).on('line', (line) => {
-    if (line.includes('ready to accept connections')) ready.resolve()
+    // A standby is ready to accept `read-only connections`.
+    if (/ready to accept (read-only )?connections/.test(line)) ready.resolve()
     lines.push(line)
     if (lines.length > LOG_LINES) {
       lines.shift()
