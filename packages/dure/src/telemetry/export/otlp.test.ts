@@ -171,7 +171,7 @@ test('what a receiver refuses, in whole or in part, is counted and not sent agai
 
 test('a receiver that never answers is left after the time for a request; later spans wait, bounded', async (t) => {
   const { requests, endpoint } = await receiver(t, () => {})
-  const sink = exporter(t, { endpoint, timeout: 20, limits: { attempts: 1, capacity: 3 } })
+  const sink = exporter(t, { endpoint, timeout: 500, limits: { attempts: 1, capacity: 3 } })
   for (let i = 0; i < 10; i++) sink.take(span())
   assert.equal(sink.dropped(), 7)
   await sink.flush()
