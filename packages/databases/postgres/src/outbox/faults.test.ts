@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import { collector, onServers, type Place } from './outbox.test-support.ts'
+import { collector, onServers, publish, type Place } from './outbox.test-support.ts'
 
 const check = await onServers()
 
@@ -116,8 +116,7 @@ check('large messages: a batch is bounded by its bytes as well', async (place) =
     },
     { limits: { bytes: 50_000 } },
   )
-  const flushed = relay.flush()
-  await flushed
+  await relay.flush()
   await place.transaction(async (client) => {
     for (let n = 0; n < 40; n++) await publishLarge(client, n)
   })
@@ -132,9 +131,8 @@ check('large messages: a batch is bounded by its bytes as well', async (place) =
   )
 })
 
-async function publishLarge(client: Parameters<Parameters<Place['transaction']>[0]>[0], n: number): Promise<void> {
-  const { publish } = await import('./outbox.test-support.ts')
-  await publish(client, { type: 'large', key: 'same', data: 'x'.repeat(10_000), id: String(n) })
+function publishLarge(client: Parameters<typeof publish>[0], n: number): Promise<void> {
+  return publish(client, { type: 'large', key: 'same', data: 'x'.repeat(10_000), id: String(n) })
 }
 
 /** The real world, whose clock can be moved: what a process sees that was frozen. */

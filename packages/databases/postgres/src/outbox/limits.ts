@@ -9,8 +9,10 @@ export type RelayLimits = {
   readonly lease: number
   /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
   readonly backoff: readonly [first: number, last: number]
-  /** Milliseconds after which the whole of its lanes is read again, in case rows were put in by hand. Default 60,000. */
+  /** Milliseconds after which the whole of its lanes is read again, in case rows came that say an earlier transaction (from a backup). Default 60,000. */
   readonly rescan: number
+  /** Milliseconds between questions for who holds the horizon. Default 5,000. */
+  readonly horizon: number
 }
 
 export const RELAY_LIMITS: RelayLimits = {
@@ -20,4 +22,5 @@ export const RELAY_LIMITS: RelayLimits = {
   lease: 5_000,
   backoff: [50, 5_000],
   rescan: 60_000,
+  horizon: 5_000,
 }

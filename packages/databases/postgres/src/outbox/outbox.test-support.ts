@@ -72,16 +72,21 @@ async function placeOn(server: LocalServer, database: string): Promise<Place & {
 
   const transaction: Place['transaction'] = async (work) => {
     const one = await pool.connect()
+    // A connection that is lost while it is out of the pool says so to whoever has it; its next statement fails as well.
+    const ignore = (): void => {}
+    one.on('error', ignore)
+    let failure: unknown
     try {
       await one.query('BEGIN')
       const result = await work(one)
       await one.query('COMMIT')
       return result
     } catch (error) {
-      await one.query('ROLLBACK').catch(() => {})
+      await one.query('ROLLBACK').catch((lost: unknown) => (failure = lost))
       throw error
     } finally {
-      one.release()
+      one.release(failure !== undefined)
+      one.removeListener('error', ignore)
     }
   }
 

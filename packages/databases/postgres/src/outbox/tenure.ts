@@ -47,8 +47,6 @@ const TELL = 2
 const ELSEWHERE = 25
 /** Milliseconds until another look, when the last one left nothing and yet something is counted. */
 const AGAIN = 5
-/** Milliseconds between questions for who holds the horizon. */
-const HORIZON = 5_000
 /** Rows counted at most, so that asking for the depth costs little. */
 const COUNTED = 100_000
 
@@ -99,7 +97,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
   }
 
   const watch = async (): Promise<void> => {
-    if (clock.monotonic() < horizonAt + HORIZON) return
+    if (clock.monotonic() < horizonAt + limits.horizon) return
     horizonAt = clock.monotonic()
     duty.horizon(await horizonOf(session))
   }
