@@ -35,6 +35,7 @@ export async function connect(options: {
   const { config, names, settings } = options
   const client = new Client({
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     pipeline: true,
     ...config,
     types: valueTypes as unknown as NonNullable<ClientConfig['types']>,

@@ -24,6 +24,8 @@ export type Keeper = {
 
 /** Milliseconds between attempts to get the lock back, and how long the end of a killed owner may take to be noticed. */
 const [PAUSE, NOTICED] = [100, 5_000]
+/** Milliseconds between signs of life of the session that holds the lock, and that one may take. */
+const PULSE = 5_000
 
 const TAKE = `SELECT pg_try_advisory_lock(hashtextextended('dure/' || current_schema(), 0)) AS taken`
 const HOLDER = `
@@ -79,12 +81,28 @@ export async function keep(options: {
       const [own] = (await session.query(STARTED)).rows
       held = { session, started: String(own?.['started']) }
       void session.over.then((reason) => lose(session, reason))
+      beat(session)
       for (const waiter of waiters.splice(0)) waiter(session)
       return undefined
     } catch (error) {
       session.destroy(error)
       throw error
     }
+  }
+
+  /** A session whose server is gone without a word is found out. */
+  const beat = (session: Connection): void => {
+    timers.after(PULSE, () => {
+      if (held?.session !== session || stopping.signal.aborted) return
+      const late = timers.after(PULSE, () => session.destroy(new Error('Connection terminated: no sign of life')))
+      session.command('SELECT 1').then(
+        () => {
+          late.cancel()
+          beat(session)
+        },
+        () => late.cancel(),
+      )
+    })
   }
 
   const lose = (session: Connection, reason: unknown): void => {

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { SqlRow, SqlValue } from 'dure/data'
+import type { Timers } from 'dure/runtime'
 import { noDriver, readOnly, snapshotOver } from 'dure/data/adapter'
 import type { Connection, Answer } from './connection.ts'
 import { endsSession, explain, sqlState, type Place } from './errors.ts'
@@ -19,18 +20,35 @@ export type Readers = {
 
 const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY'
 
-export function createReaders(options: { readonly service: string; readonly place: Place; readonly pool: Pool }): Readers {
-  const { service, place, pool } = options
+export function createReaders(options: {
+  readonly service: string
+  readonly place: Place
+  readonly pool: Pool
+  readonly timers: Timers
+  /** Milliseconds after which an answer is not waited for any more. */
+  readonly patience: number
+}): Readers {
+  const { service, place, pool, timers, patience } = options
 
   const failure = (error: unknown): unknown =>
     sqlState(error) === '25006'
       ? readOnly(service, error)
       : explain(error, `Reading from the store of service "${service}"`, place)
 
+  /** The server ends a statement that takes too long; a server that does not answer at all is left. */
+  const answered = async <T>(connection: Connection, answer: Promise<T>): Promise<T> => {
+    const watch = timers.after(patience, () => connection.destroy(new Unanswered()))
+    try {
+      return await answer
+    } finally {
+      watch.cancel()
+    }
+  }
+
   const query = async (connection: Connection, sql: string, parameters: readonly unknown[]): Promise<Answer> => {
     checkOwn(sql)
     try {
-      return await connection.query(sql, parameters)
+      return await answered(connection, connection.query(sql, parameters))
     } catch (error) {
       throw failure(error)
     }
@@ -47,9 +65,10 @@ export function createReaders(options: { readonly service: string; readonly plac
     for (let tries = 1; ; tries++) {
       const connection = await borrow()
       try {
-        return await connection.query(sql, parameters)
+        return await answered(connection, connection.query(sql, parameters))
       } catch (error) {
-        if (tries === 2 || !endsSession(error) || sqlState(error) !== undefined) throw failure(error)
+        const gone = endsSession(error) && sqlState(error) === undefined && !(connection.broken() instanceof Unanswered)
+        if (tries === 2 || !gone) throw failure(error)
         connection.destroy(error)
       } finally {
         pool.giveBack(connection)
@@ -61,13 +80,13 @@ export function createReaders(options: { readonly service: string; readonly plac
   const reading = async <T>(begin: string, work: (connection: Connection) => Promise<T>): Promise<T> => {
     const connection = await borrow()
     try {
-      await connection.command(begin).catch((error: unknown) => {
+      await answered(connection, connection.command(begin)).catch((error: unknown) => {
         throw failure(error)
       })
       return await work(connection)
     } finally {
       if (connection.broken() === undefined) {
-        await connection.command('ROLLBACK').catch((error: unknown) => connection.destroy(error))
+        await answered(connection, connection.command('ROLLBACK')).catch((error: unknown) => connection.destroy(error))
       }
       pool.giveBack(connection)
     }
@@ -83,10 +102,10 @@ export function createReaders(options: { readonly service: string; readonly plac
     checkOwn(sql)
     const name = `dure_rows_${++cursors}`
     try {
-      if (!busy) await connection.command('BEGIN READ ONLY')
-      await connection.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, parameters)
+      if (!busy) await answered(connection, connection.command('BEGIN READ ONLY'))
+      await answered(connection, connection.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, parameters))
       for (;;) {
-        const answer = await connection.query(`FETCH ${Math.max(1, Math.trunc(size))} FROM ${name}`)
+        const answer = await answered(connection, connection.query(`FETCH ${Math.max(1, Math.trunc(size))} FROM ${name}`))
         if (answer.rows.length === 0) break
         yield answer
       }
@@ -95,7 +114,7 @@ export function createReaders(options: { readonly service: string; readonly plac
     } finally {
       if (connection.broken() === undefined) {
         const ending = busy ? `CLOSE ${name}` : 'ROLLBACK'
-        await connection.command(ending).catch((error: unknown) => {
+        await answered(connection, connection.command(ending)).catch((error: unknown) => {
           if (!busy) connection.destroy(error)
         })
       }
@@ -109,7 +128,7 @@ export function createReaders(options: { readonly service: string; readonly plac
     const loan = lent.get(shown)
     if (loan === undefined) return
     loan.busy = busy
-    await loan.connection.command(sql).catch((error: unknown) => {
+    await answered(loan.connection, loan.connection.command(sql)).catch((error: unknown) => {
       throw failure(error)
     })
   }
@@ -159,5 +178,12 @@ export function createReaders(options: { readonly service: string; readonly plac
           over = true
         }
       }),
+  }
+}
+
+/** The connection was given up because a statement on it was not answered. */
+class Unanswered extends Error {
+  constructor() {
+    super('Connection terminated: no answer in time')
   }
 }

@@ -121,7 +121,7 @@ export async function openStore(options: {
       full: () => crowded(service, limits.waiting),
       closed: () => readClosed(service),
     })
-    const readers = createReaders({ service, place, pool })
+    const readers = createReaders({ service, place, pool, timers: runtime.timers, patience: limits.readTimeout + GRACE })
     let stopping: Promise<void> | undefined
     const stop = async (): Promise<void> => {
       await transactions.stop()
