@@ -20,7 +20,7 @@ const HELP = `Usage: npm run soak -- [flags]
   --connections N  Connections that the attackers hold or try to hold (default 10000); each needs a file descriptor,
                    so raise their limit first where it is lower: ulimit -n 20000
   --pace N         Connections that they open a second, and open again when they are closed (default 300)
-  --growth N       MiB a minute that memory may grow by (default 1)
+  --growth N       MiB a minute that memory may grow by (default 2)
   --json FILE      Write the outcome to this file
   --leak           Let the server leak, to see that it is noticed
 `
@@ -68,7 +68,7 @@ async function main(): Promise<number> {
       minutes: { type: 'string', default: '10' },
       connections: { type: 'string', default: '10000' },
       pace: { type: 'string', default: '300' },
-      growth: { type: 'string', default: '1' },
+      growth: { type: 'string', default: '2' },
       json: { type: 'string' },
       leak: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
