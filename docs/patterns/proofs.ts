@@ -170,13 +170,35 @@ export const proofs: Readonly<Record<string, Proof>> = {
   },
   D13: {
     state: 'works',
-    part: SQLITE,
-    code: ['packages/dure/src/data/inbox.ts', 'packages/dure/src/messaging/consumer.ts'],
-    guide: 'docs/guides/data.md',
+    code: [
+      'packages/dure/src/data/inbox.ts',
+      'packages/dure/src/messaging/consumer.ts',
+      'packages/dure/src/messaging/retention.ts',
+      'packages/databases/postgres/src/inbox.ts',
+    ],
+    guide: 'docs/guides/inbox.md',
     tests: [
       'packages/dure/src/data/inbox.test.ts',
+      'packages/databases/postgres/src/inbox.test.ts',
+      'packages/databases/postgres/src/suites18.test.ts',
       'packages/dure/src/messaging/consumer.test.ts',
+      'packages/dure/src/messaging/retention.test.ts',
+      'packages/tools/cli/src/poison.test.ts',
       'examples/marketplace/checkout.test.ts',
+    ],
+  },
+  D14: {
+    state: 'works',
+    part: {
+      en: 'of every consumer, and so of every copy that events keep; read models as a pattern of their own not yet',
+      ko: '소비자마다, 곧 이벤트로 맞추는 사본마다. 독립된 패턴으로서의 읽기 모델은 아직',
+    },
+    code: ['packages/dure/src/service/lag.ts', 'packages/dure/src/service/readings.ts', 'packages/tools/cli/src/commands/lag.ts'],
+    guide: 'docs/guides/dead-letters.md',
+    tests: [
+      'packages/dure/src/service/lag.test.ts',
+      'packages/dure/src/service/readings.test.ts',
+      'packages/tools/cli/src/dead.test.ts',
     ],
   },
   E1: {
@@ -185,11 +207,17 @@ export const proofs: Readonly<Record<string, Proof>> = {
       en: 'at least and effectively once, order, dead letters, replay, on the embedded broker; at most once is not offered',
       ko: '내장 브로커에서 적어도 한 번, 사실상 한 번, 순서, 데드 레터, 재생. 많아야 한 번은 제공하지 않음',
     },
-    code: ['packages/dure/src/messaging/consumer.ts', 'packages/dure/src/messaging/dead-letters/dead-letters.ts'],
+    code: [
+      'packages/dure/src/messaging/consumer.ts',
+      'packages/dure/src/messaging/dead-letters/dead-letters.ts',
+      'packages/tools/cli/src/commands/dead/dead.ts',
+    ],
     guide: 'docs/guides/messaging.md',
     tests: [
       'packages/dure/src/messaging/consumer.test.ts',
       'packages/dure/src/messaging/dead-letters/dead-letters.test.ts',
+      'packages/tools/cli/src/dead.test.ts',
+      'packages/tools/cli/src/poison.test.ts',
       'packages/dure/src/messaging/crash.test.ts',
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'examples/marketplace/chaos/chaos.test.ts',

@@ -4,7 +4,7 @@ import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetr
 import type { ServiceStatus } from './system.ts'
 
 /** What each consumer group has still to read, by partition, and for how long that has been there. */
-export async function lagReadings(broker: Broker, clock: Clock): Promise<readonly Reading[]> {
+export async function lagReadings(broker: Pick<Broker, 'lag'>, clock: Clock): Promise<readonly Reading[]> {
   const lags = await broker.lag()
   const now = clock.now()
   return lags.flatMap(({ group, topic, partition, lag, since }) => {
@@ -27,7 +27,7 @@ function secondsSince(time: number | undefined, now: number): number {
 }
 
 /** The same as metrics, for a process that asks another one's broker. */
-export async function lagFamilies(broker: Broker, clock: Clock): Promise<readonly MetricFamily[]> {
+export async function lagFamilies(broker: Pick<Broker, 'lag'>, clock: Clock): Promise<readonly MetricFamily[]> {
   const readings = await lagReadings(broker, clock)
   return readings.map(({ family, attributes, value }): MetricFamily => ({ ...family, points: [{ attributes, value }] }))
 }

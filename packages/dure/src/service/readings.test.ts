@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { virtualRuntime } from '../runtime/runtime.ts'
+import type { Reading } from '../telemetry/telemetry.ts'
+import { lagReadings, unitReadings } from './readings.ts'
+
+const { clock } = virtualRuntime()
+const ago = (ms: number): number => clock.now() - ms
+const told = (readings: readonly Reading[]): readonly (readonly [string, string, number])[] =>
+  readings.map(({ family, attributes, value }) => [family.name, Object.values(attributes).join(' '), value])
+
+test('every consumer group tells its lag in messages and, where it is known, in time', async () => {
+  const lag = async () => [
+    { group: 'desk/placed', topic: 'placed', partition: 0, lag: 3, since: ago(2_500) },
+    { group: 'desk/placed', topic: 'placed', partition: 1, lag: 0, since: undefined },
+    { group: 'queue', topic: 'print', partition: 0, lag: 2 },
+  ]
+  assert.deepEqual(told(await lagReadings({ lag }, clock)), [
+    ['messaging.consumer.lag', 'desk/placed placed 0', 3],
+    ['dure.consumer.lag.age', 'desk/placed placed 0', 2.5],
+    ['messaging.consumer.lag', 'desk/placed placed 1', 0],
+    ['dure.consumer.lag.age', 'desk/placed placed 1', 0],
+    ['messaging.consumer.lag', 'queue print 0', 2],
+  ])
+})
+
+test('every consumer tells its dead letters, the age of the oldest, what they hold and what waits', async () => {
+  const status = async () => ({ service: 'desk', callsInFlight: 0, outbox: 0, outboxAge: 0, inHand: 0, waiting: 0, dead: 5 })
+  const reading = {
+    ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed', waiting: 4, deadLetters: 2, held: 3 },
+    oldest: ago(90_000),
+  } as const
+  const all = told(await unitReadings({ status, readings: async () => [reading] }, clock))
+  assert.deepEqual(
+    all.filter(([name]) => name.startsWith('dure.consumer')),
+    [
+      ['dure.consumer.dead', 'desk', 5],
+      ['dure.consumer.waiting', 'desk desk/placed', 4],
+      ['dure.consumer.dead_letters', 'desk desk/placed', 2],
+      ['dure.consumer.dead_letters.age', 'desk desk/placed', 90],
+      ['dure.consumer.held', 'desk desk/placed', 3],
+    ],
+  )
+  // A broker that does not tell of its queues takes nothing else along.
+  const silent = told(await unitReadings({ status, readings: () => Promise.reject(new Error('away')) }, clock))
+  assert.deepEqual(
+    silent,
+    all.filter(([, attributes]) => attributes === 'desk'),
+  )
+})
