@@ -23,6 +23,8 @@ export function wrongOf(message: Message): string | undefined {
   // A lone surrogate has no UTF-8 form: it would arrive as another character.
   if (!key.isWellFormed() || !data.isWellFormed())
     return 'its key or data hold half a surrogate pair, which cannot be written as UTF-8'
+  // Data in JSON have it in another form; a text of PostgreSQL cannot hold it at all.
+  if (key.includes('\0') || id.includes('\0')) return 'its key or id holds the character NUL, which not every database can store'
   if (!Number.isSafeInteger(time)) return `its time is ${time}; whole milliseconds since the epoch are needed`
   if (!Number.isSafeInteger(schemaVersion)) return `its schema version is ${schemaVersion}; a whole number is needed`
   if (type.length === 0 || type.length > MESSAGE_LIMITS.name)

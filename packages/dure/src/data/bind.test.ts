@@ -128,7 +128,7 @@ check(
   async ({ store, options, outbox, got }) => {
     const database = bindDatabase<Tables>({ ...options, store })
     await database.transaction(async (tx) => {
-      for (const orderId of ['k'.repeat(1025), '\ud800']) {
+      for (const orderId of ['k'.repeat(1025), '\ud800', 'a\0b']) {
         await assert.rejects(tx.publish(Placed, { orderId, at: new Date(0) }), {
           code: 'INVALID_ARGUMENT',
           message: /^Publishing "order\.placed" failed: its key/,

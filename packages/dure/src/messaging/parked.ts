@@ -3,7 +3,7 @@ import type { Store, StoreTransaction } from '../data/data.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { isDead, rowFor, type Arrival } from './arrival.ts'
-import { fingerprintOf } from './fingerprint.ts'
+import { fingerprintOf, letterOf } from './fingerprint.ts'
 import { errorText, headOf, insertParked, lastSequence, parkedKeys, type ParkedRow } from './parked-rows.ts'
 import { backoff, type RetryPolicy } from './retry.ts'
 
@@ -217,7 +217,10 @@ export async function openParked(options: {
 
   const report = (message: Message, dead: boolean, error: unknown, tries: number): void => {
     const fields = { consumer, topic: message.type, messageId: message.id, tries }
-    if (dead) log.error('A message is dead; later ones of its key are held until somebody decides', { ...fields, error })
+    if (dead) {
+      const letter = letterOf(consumer, message.id)
+      log.error('A message is dead; later ones of its key are held until somebody decides', { ...fields, letter, error })
+    }
     // Where it failed is worth a screen of text once, not at every try.
     else
       log.warn('A message failed and will be tried again; later ones of its key wait behind it', {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ReactionReading } from '../messaging/messaging.ts'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import type { Reading } from '../telemetry/telemetry.ts'
 import { lagReadings, unitReadings } from './readings.ts'
@@ -26,10 +27,10 @@ test('every consumer group tells its lag in messages and, where it is known, in 
 
 test('every consumer tells its dead letters, the age of the oldest, what they hold and what waits', async () => {
   const status = async () => ({ service: 'desk', callsInFlight: 0, outbox: 0, outboxAge: 0, inHand: 0, waiting: 0, dead: 5 })
-  const reading = {
-    ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed', waiting: 4, deadLetters: 2, held: 3 },
-    oldest: ago(90_000),
-  } as const
+  const reading: ReactionReading = {
+    ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed' },
+    ...{ waiting: 4, deadLetters: 2, held: 3, oldest: ago(90_000) },
+  }
   const all = told(await unitReadings({ status, readings: async () => [reading] }, clock))
   assert.deepEqual(
     all.filter(([name]) => name.startsWith('dure.consumer')),
