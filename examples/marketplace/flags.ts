@@ -25,6 +25,14 @@ const FLAGS = {
   seed: numberFlag({ help: 'Seed of what is generated', fallback: 1, most: 2_147_483_647 }),
   catalog: flag({ ...textFlag('DIR', 'Import products and sellers from the Olist CSV files in DIR'), read: notEmpty }),
   invoices: flag({ ...textFlag('FILE', 'Replay the invoice lines of the UCI CSV file as carts and checkouts'), read: notEmpty }),
+  database: flag({
+    ...textFlag(
+      'WHICH',
+      'Where the services keep their data: sqlite, postgres (a server of its own, in the data directory), or postgres://… (one that is there)',
+      'sqlite',
+    ),
+    read: readDatabase,
+  }),
   durability: choiceFlag(
     ['power', 'process'],
     'What a commit survives: a power cut, or the end of the process only (faster on slow disks)',
@@ -60,4 +68,11 @@ function readUrl(text: string): string {
   const url = URL.parse(text)
   if (url === null || url.protocol !== 'http:') throw new RangeError('give a URL such as http://127.0.0.1:8090')
   return url.origin
+}
+
+function readDatabase(text: string): string {
+  if (text !== 'sqlite' && text !== 'postgres' && !/^postgres(ql)?:\/\/./.test(text)) {
+    throw new RangeError('give sqlite, postgres or postgres://user:password@host:port/database')
+  }
+  return text
 }

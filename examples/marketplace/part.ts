@@ -4,11 +4,11 @@
  */
 import { resolve } from 'node:path'
 import { rest } from '@dure/rest'
-import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
+import { DATABASE, databaseOf } from './databases.ts'
 import { marketplaceFlags } from './flags.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import { PART, PROVIDER } from './split.ts'
@@ -24,7 +24,7 @@ async function main(supervised: Supervised): Promise<void> {
   const system = marketplace({
     provider,
     doors: [rest({ port: flags.port, host: flags.host })],
-    database: sqlite({ durability }),
+    database: databaseOf(flags, process.env[DATABASE]),
     broker: embeddedBroker({ durability }),
   })
   if (!(await supervised.loaded())) {

@@ -6,11 +6,11 @@
 import { access, constants } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { rest } from '@dure/rest'
-import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
 import { keepAlive, makeFolder } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
 import { prepareData } from './data/prepare.ts'
+import { databaseOf, ownServer } from './databases.ts'
 import { HELP, marketplaceFlags, type MarketplaceFlags } from './flags.ts'
 import { startProviderProcess } from './provider/child.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
@@ -48,10 +48,12 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   steps.push(provider.close)
   const door = rest({ port: flags.port, host: flags.host })
   const { durability } = flags
+  const server = await ownServer(flags, directory)
+  if (server !== undefined) steps.push(server.stop)
   const system = marketplace({
     provider,
     doors: [door],
-    database: sqlite({ durability }),
+    database: databaseOf(flags, server?.url),
     broker: embeddedBroker({ durability }),
   })
   const running = await start(system, { directory, log })
@@ -87,11 +89,13 @@ async function openSplit(
   await usable(directory, flags.data)
   const { url } = openProvider(flags, directory, steps)
   const provider = await url
+  const server = await ownServer(flags, directory)
+  if (server !== undefined) steps.push(server.stop)
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
   const system = marketplace({ provider: shape, doors: [rest({ port: flags.port, host: flags.host })] })
-  const split = await startSplit({ system, flags, words, provider, signal }).catch((error: unknown) => {
+  const split = await startSplit({ system, flags, words, provider, database: server?.url, signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error
     return undefined
   })

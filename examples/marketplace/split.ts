@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type System } from 'dure/service'
 import { supervise, type ProcessEvent } from 'dure/supervisor'
+import { DATABASE } from './databases.ts'
 import type { MarketplaceFlags } from './flags.ts'
 import { say, warn } from './voice.ts'
 
@@ -30,17 +31,19 @@ export async function startSplit(options: {
   readonly words: readonly string[]
   /** Where the payment provider listens. */
   readonly provider: string
+  /** Where the marketplace's own PostgreSQL is, when it has one. */
+  readonly database: string | undefined
   /** Gives up the start. */
   readonly signal: AbortSignal
 }): Promise<Split> {
-  const { system, flags, words, provider, signal } = options
+  const { system, flags, words, provider, database, signal } = options
   const directory = resolve(flags.data)
   const supervisor = await supervise({
     directory,
     processes: groupsOf(system).map((group) => ({
       name: group.name,
       program: [PROGRAM, ...words],
-      env: { [PART]: group.members.join(','), [PROVIDER]: provider },
+      env: { [PART]: group.members.join(','), [PROVIDER]: provider, ...(database === undefined ? {} : { [DATABASE]: database }) },
       ...socketsOf(group, { doors: system.doors, directory }),
     })),
     runtime: realRuntime(),

@@ -76,6 +76,11 @@ function runs(binaries: Binaries, user: RunAs): boolean {
   return spawnSync(join(binaries.folder, 'postgres'), ['--version'], { ...user, cwd: '/' }).status === 0
 }
 
+/** Whether that user may enter a folder. */
+export function reaches(user: RunAs, folder: string): boolean {
+  return spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { ...user, cwd: '/' }).status === 0
+}
+
 function versionOf(binaries: Binaries): string {
   const { stdout } = spawnSync(join(binaries.folder, 'postgres'), ['--version'], { encoding: 'utf8' })
   return /[\d.]+/.exec(stdout)?.[0] ?? 'unknown'

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -56,10 +58,18 @@ test('a server ends with the process that started it, even when that is killed',
   await assert.rejects(ask(url, 'SELECT 1'), { code: 'ECONNREFUSED' })
 })
 
-test('a server that cannot start says its last words, and leaves nothing', async () => {
+test('a server that cannot start says its last words, and leaves nothing', async (t) => {
   await assert.rejects(startServer({ settings: { shared_buffers: 'much' } }), {
     code: 'INTERNAL',
     message: /Starting a PostgreSQL failed: .*shared_buffers.*"much"/s,
   })
+  if (process.getuid?.() === 0) {
+    const closed = mkdtempSync(join(tmpdir(), 'dure-closed-'))
+    t.after(() => rmSync(closed, { recursive: true }))
+    await assert.rejects(startServer({ directory: join(closed, 'inside'), password: 'x' }), {
+      code: 'FAILED_PRECONDITION',
+      message: /cannot reach .*inside.*choose a folder/,
+    })
+  }
   await assert.rejects(startServer({ programs: { folder: '/nowhere' } }), { code: 'FAILED_PRECONDITION', message: /"\/nowhere"/ })
 })

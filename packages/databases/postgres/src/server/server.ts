@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { randomInt } from 'node:crypto'
 import { CallError } from 'dure/contract'
-import { findBinaries, program, runAs, type Binaries, type RunAs } from './binaries.ts'
+import { findBinaries, program, reaches, runAs, type Binaries, type RunAs } from './binaries.ts'
 import { guardOver, killFamily } from './family.ts'
 
 /**
@@ -123,6 +123,12 @@ async function makeCluster(options: {
   if (user !== undefined) {
     chownSync(directory, user.uid, user.gid)
     chownSync(secret, user.uid, user.gid)
+  }
+  if (user !== undefined && !reaches(user, directory)) {
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      `Making a PostgreSQL cluster failed: as root it runs as the user with the id ${user.uid}, who cannot reach "${directory}". To do: choose a folder that everybody may pass through, or run as another user`,
+    )
   }
   const child = spawn(
     join(binaries.folder, program('initdb')),

@@ -1,0 +1,44 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { postgres } from '@dure/postgres'
+import { sqlite, type DatabaseAdapter } from 'dure/data'
+import { makeFolder } from 'dure/runtime'
+import type { Adapter } from 'dure/service'
+import type { MarketplaceFlags } from './flags.ts'
+
+/** In the environment of each process of a split marketplace: where the PostgreSQL is that the first one started. */
+export const DATABASE = 'MARKETPLACE_DATABASE'
+
+export type OwnServer = { readonly url: string; readonly stop: () => Promise<void> }
+
+/** With `--database postgres` a server of the marketplace's own, kept in the data directory; otherwise there is none to start. */
+export async function ownServer(flags: MarketplaceFlags, directory: string): Promise<OwnServer | undefined> {
+  if (flags.database !== 'postgres') return undefined
+  // Only who wants it needs its programs.
+  const { startServer } = await import('@dure/postgres/server')
+  const folder = join(directory, 'postgres')
+  const server = await startServer({
+    directory: folder,
+    password: keptPassword(folder),
+    settings: { max_connections: 200, shared_buffers: '128MB', ...(flags.durability === 'process' ? { fsync: 'off' } : {}) },
+  })
+  return { url: server.url(), stop: server.close }
+}
+
+/** The stores of the services. @param own the marketplace's own server, where it has one */
+export function databaseOf(flags: MarketplaceFlags, own: string | undefined): Adapter<DatabaseAdapter> {
+  if (flags.database === 'sqlite') return sqlite({ durability: flags.durability })
+  // Nine services share what connections a server has: a hundred, usually.
+  return postgres({ url: own ?? flags.database, writers: 4, readers: 2 })
+}
+
+/** The administrator's password, made with the cluster and kept beside it. */
+function keptPassword(folder: string): string {
+  const file = join(folder, 'administrator')
+  if (existsSync(file)) return readFileSync(file, 'utf8')
+  makeFolder(folder)
+  const password = randomBytes(24).toString('base64url')
+  writeFileSync(file, password, { mode: 0o600 })
+  return password
+}
