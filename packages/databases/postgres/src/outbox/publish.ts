@@ -58,7 +58,7 @@ export function createPublisher(options: PublisherOptions): Publish {
   }
 }
 
-function messageOf(given: NewMessage, source: string, { clock, ids }: Pick<Runtime, 'clock' | 'ids'>): OutboxMessage {
+export function messageOf(given: NewMessage, source: string, { clock, ids }: Pick<Runtime, 'clock' | 'ids'>): OutboxMessage {
   const { destination = 'topic', delay, id = ids.next(), schemaVersion = 1 } = given
   const data = JSON.stringify(given.data)
   const message: OutboxMessage = {

@@ -1,0 +1,138 @@
+import { test } from 'node:test'
+import { Client, Pool, type PoolClient } from 'pg'
+import type { Logger } from 'dure/telemetry'
+import type { LocalServer } from '../server/server.ts'
+import { missing15, RELAXED, testServer, type ServerVersion } from '../server.test-support.ts'
+import { createPublisher, outboxSchema, pollingRelay, type NewMessage, type PollingRelay } from '../outbox/outbox.ts'
+import { logRelay, type LogRelay, type LogRelayOptions } from './log.ts'
+
+/** A database with an outbox and a server that writes its log for reading; everything is gone after the test. */
+export type Place = {
+  readonly server: LocalServer
+  readonly url: string
+  readonly pool: Pool
+  /** One transaction that publishes. */
+  readonly publish: (...messages: readonly NewMessage[]) => Promise<void>
+  readonly transaction: <T>(work: (client: PoolClient) => Promise<T>) => Promise<T>
+  readonly relay: (deliver: LogRelayOptions['deliver'], options?: Partial<LogRelayOptions>) => LogRelay
+  readonly polling: (deliver: LogRelayOptions['deliver']) => PollingRelay
+  readonly left: () => Promise<number>
+  readonly slots: () => Promise<readonly { readonly name: string; readonly status: string; readonly confirmed: string }[]>
+  /** Resolves when the query answers with a row whose first column is true. */
+  readonly until: (sql: string, values?: readonly unknown[]) => Promise<void>
+  /** What was said, as `level message`. */
+  readonly said: readonly string[]
+}
+
+const publish = createPublisher({ source: 'test' })
+
+export const LOGICAL = { ...RELAXED, wal_level: 'logical', max_replication_slots: 12, max_wal_senders: 12 } as const
+
+/** Limits under which tests need not wait. */
+export const QUICK = { lease: 1_000, heartbeat: 200, comeBack: [20, 200], backoff: [20, 200], poll: 100 } as const
+
+/** `check(what, run)`: a test on a database of its own. To be called once, at the top of a file. */
+export async function onServers(
+  versions: readonly ServerVersion[] = [18],
+  settings: Readonly<Record<string, string | number>> = {},
+): Promise<(what: string, run: (place: Place) => Promise<void>, on?: readonly ServerVersion[]) => void> {
+  const servers = new Map<ServerVersion, LocalServer>()
+  for (const version of versions) {
+    if (version === 15 && missing15 !== false) continue
+    servers.set(version, await testServer({ version, settings: { ...LOGICAL, ...settings } }))
+  }
+  let databases = 0
+  return (what, run, on = versions) => {
+    for (const version of on) {
+      test(`${what} (PostgreSQL ${version})`, { skip: version === 15 ? missing15 : false, timeout: 180_000 }, async () => {
+        const place = await placeOn(servers.get(version)!, `log_${++databases}`)
+        try {
+          await run(place)
+        } finally {
+          await place.close()
+        }
+      })
+    }
+  }
+}
+
+export async function placeOn(server: LocalServer, database: string): Promise<Place & { readonly close: () => Promise<void> }> {
+  const url = server.url(database)
+  const closing: (() => Promise<unknown>)[] = []
+  const root = new Client({ connectionString: server.url() })
+  await root.connect()
+  await root.query(`CREATE DATABASE ${database}`)
+  await root.end()
+  const pool = new Pool({ connectionString: url, max: 12 })
+  pool.on('error', () => {})
+  await pool.query(outboxSchema)
+  const said: string[] = []
+
+  const transaction: Place['transaction'] = async (work) => {
+    const one = await pool.connect()
+    try {
+      await one.query('BEGIN')
+      const result = await work(one)
+      await one.query('COMMIT')
+      one.release()
+      return result
+    } catch (error) {
+      await one.query('ROLLBACK').catch(() => {})
+      one.release(true)
+      throw error
+    }
+  }
+  const slots: Place['slots'] = async () =>
+    (
+      await pool.query<{ name: string; status: string; confirmed: string }>(
+        'SELECT slot_name AS name, wal_status AS status, confirmed_flush_lsn AS confirmed FROM pg_replication_slots WHERE database = current_database() ORDER BY 1',
+      )
+    ).rows
+
+  return {
+    ...{ server, url, pool, transaction, slots, said },
+    publish: (...messages) => transaction((one) => publish(one, ...messages)),
+    relay: (deliver, options) => {
+      const relay = logRelay({
+        connection: url,
+        deliver,
+        log: recorder(said),
+        ...options,
+        limits: { ...QUICK, ...options?.limits },
+      })
+      closing.push(() => relay.stop({ timeout: 0 }))
+      return relay
+    },
+    polling: (deliver) => {
+      const relay = pollingRelay({ connection: url, deliver, limits: { lease: QUICK.lease, poll: QUICK.poll } })
+      closing.push(() => relay.stop({ timeout: 0 }))
+      return relay
+    },
+    left: async () => Number((await pool.query<{ n: string }>('SELECT count(*) AS n FROM dure_outbox')).rows[0]!.n),
+    until: async (sql, values = []) => {
+      for (;;) {
+        const { rows } = await pool.query({ text: sql, values: [...values], rowMode: 'array' }).catch(() => ({ rows: [] as unknown[][] }))
+        if ((rows[0] as unknown[] | undefined)?.[0] === true) return
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    },
+    close: async () => {
+      for (const close of closing.splice(0).toReversed()) await close()
+      await pool.end()
+    },
+  }
+}
+
+export function recorder(said: string[]): Logger {
+  const at =
+    (level: string): Logger['info'] =>
+    (message, fields) =>
+      void said.push(`${level} ${message}${fields?.['error'] === undefined ? '' : ` (${String(fields['error'])})`}`)
+  const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: () => logger }
+  return logger
+}
+
+/** Looks again until it holds. */
+export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
+}

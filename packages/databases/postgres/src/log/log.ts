@@ -1,0 +1,66 @@
+/**
+ * The outbox by the database's own log: what commits is read from a replication slot, in order of commit, without asking
+ * any table. With the table, polling can take over at any moment and does when the slot is lost; without it messages are
+ * in the log alone.
+ */
+import type { OutboxMessage } from 'dure/data'
+import { realRuntime, type Runtime } from 'dure/runtime'
+import { silentLogger, type Logger } from 'dure/telemetry'
+import type { ClientConfig } from 'pg'
+import type { LogLimits } from './limits.ts'
+import { createLogRelay, type LogRelayState, type Way } from './relay.ts'
+
+export type { Alarm } from './alarm.ts'
+export type { LogLimits } from './limits.ts'
+export type { LogRelayState, Way } from './relay.ts'
+export { createLogPublisher, type LogPublisherOptions } from './publish.ts'
+export { removeSlot, type RemovedSlot } from './remove.ts'
+
+export type LogRelayOptions = {
+  /** The database with the outbox, as a role that may replicate: a URL, or what `pg` connects with. */
+  readonly connection: string | ClientConfig
+  /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
+  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  /** Who it is, in logs and in the database's `pg_stat_activity`. Default 'outbox'. */
+  readonly name?: string
+  /** Without the table: the service (`source`) whose messages `createLogPublisher` writes into the log. */
+  readonly service?: string
+  /** Without the table: do with a server that drops the log beyond `max_slot_wal_keep_size`, and what was in it. Default false. */
+  readonly acceptLoss?: boolean
+  /** How to begin. Default 'log'. */
+  readonly way?: Way
+  /** The replication slot's name. Default of the database and the schema (or service); `state()` tells it. */
+  readonly slot?: string
+  readonly limits?: Partial<LogLimits>
+  readonly log?: Logger
+  readonly runtime?: Runtime
+}
+
+export type LogRelay = {
+  /**
+   * Resolves when messages are being delivered, by the log or (until the slot is made) by polling.
+   * Rejects with a CallError FAILED_PRECONDITION when the server or the role cannot do it, which says what to do.
+   */
+  readonly ready: Promise<void>
+  /** Goes over to the other way, while messages are published; resolves when it is the one that delivers. */
+  readonly use: (way: Way) => Promise<void>
+  readonly state: () => LogRelayState
+  /** Resolves when all that is committed by now has been delivered, by this relay or another. */
+  readonly flush: () => Promise<void>
+  /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. The slot stays for the next start. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+/**
+ * A relay by itself, in any process. One of them reads the log at a time; others, and polling relays, wait to take over.
+ * Begins at once, whether or not the database can be reached, and keeps trying.
+ */
+export function logRelay(options: LogRelayOptions): LogRelay {
+  const { connection, deliver, name = 'outbox', limits, log = silentLogger(), runtime = realRuntime() } = options
+  const { service, acceptLoss, way, slot } = options
+  const config = typeof connection === 'string' ? { connectionString: connection } : connection
+  const { ready, use, state, flush, stop } = createLogRelay({
+    ...{ connection: config, name, runtime, log, deliver, limits, service, acceptLoss, way, slot },
+  })
+  return { ready, use, state, flush, stop }
+}

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import { escapeIdentifier, escapeLiteral } from 'pg'
+import type { Session } from '../outbox/session.ts'
+import { lsnOf, type Lsn } from './lsn.ts'
+import { PUBLISHED } from './pgoutput.ts'
+
+type Query = Session['query']
+
+/** What the server says of a slot. */
+export type Slot = {
+  /** `lost`: the server has dropped what it held, or will not give it; nothing can be read from it any more. */
+  readonly status: 'reserved' | 'extended' | 'unreserved' | 'lost'
+  /** The process that reads from it. */
+  readonly pid: number | undefined
+  readonly confirmed: Lsn
+  /** Bytes of the log that the server keeps for it, … */
+  readonly held: number
+  /** … those written since what was confirmed last, … */
+  readonly behind: number
+  /** … and those that may still be written before it is lost; undefined when there is no bound. */
+  readonly safe: number | undefined
+}
+
+/** @returns undefined when there is none */
+export async function slotNamed(query: Query, slot: string): Promise<Slot | undefined> {
+  const [row] = await query(SLOT, [slot])
+  if (row === undefined) return undefined
+  const [status, pid, confirmed, held, behind, safe] = row
+  return {
+    status: status as Slot['status'],
+    pid: pid === null ? undefined : Number(pid),
+    confirmed: confirmed === null ? 0n : lsnOf(String(confirmed)),
+    held: Number(held ?? 0),
+    behind: Number(behind ?? 0),
+    safe: safe === null ? undefined : Number(safe),
+  }
+}
+
+/** A slot of another kind or database under that name is nobody's we know: making ours says so. */
+const SLOT = `
+  SELECT CASE WHEN wal_status IS NULL OR (to_jsonb(slots) ->> 'invalidation_reason') IS NOT NULL
+      OR (to_jsonb(slots) ->> 'conflicting')::boolean THEN 'lost' ELSE wal_status END,
+    active_pid, confirmed_flush_lsn, pg_wal_lsn_diff(now, restart_lsn), pg_wal_lsn_diff(now, confirmed_flush_lsn), safe_wal_size
+  FROM pg_replication_slots AS slots, pg_current_wal_insert_lsn() AS now
+  WHERE slot_name = $1 AND database = current_database() AND plugin = 'pgoutput' AND NOT temporary`
+
+/** The slot of an outbox with its table: by database and schema, so that nobody has to think of a name. */
+export async function slotOfTable(query: Query): Promise<{ readonly slot: string; readonly publication: string }> {
+  const [[database, schema] = []] = await query(
+    `SELECT current_database(), nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = 'dure_outbox'::regclass`,
+  )
+  return { slot: slotName(`${String(database)}_${String(schema)}`), publication: `dure_outbox_${String(schema)}`.slice(0, 63) }
+}
+
+/** The slot of an outbox without a table. */
+export async function slotOfService(
+  query: Query,
+  service: string,
+): Promise<{ readonly slot: string; readonly publication: string }> {
+  const [[database] = []] = await query('SELECT current_database()')
+  return { slot: slotName(`${String(database)}_${service}`), publication: 'dure_messages' }
+}
+
+/** Slots have lower-case letters, digits and `_`, are of the whole server, and leave room for what is put behind. */
+export function slotName(name: string): string {
+  const plain = `dure_${name.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_')}`
+  if (plain === `dure_${name}` && plain.length <= 55) return plain
+  return `${plain.slice(0, 46)}_${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
+}
+
+/**
+ * Makes the publication of the outbox's rows (or one of nothing, for messages), if it is not there. It comes before the
+ * slot: a slot cannot read what a publication did not yet publish.
+ */
+export async function makePublication(query: Query, publication: string, table: boolean): Promise<void> {
+  const [[known, right] = []] = await query(PUBLICATION, [publication])
+  if (known !== null && known !== undefined && (!table || Number(right) > 0)) return
+  if (known !== null && known !== undefined) {
+    throw new Error(`the publication "${publication}" does not publish the inserts into dure_outbox`)
+  }
+  try {
+    await query(publicationSql(publication, table))
+  } catch (error) {
+    // Another relay was faster.
+    if ((error as { code?: string }).code !== '42710') throw error
+  }
+}
+
+/** What makes it, for whoever may. */
+export function publicationSql(publication: string, table: boolean): string {
+  const what = table ? ` FOR TABLE dure_outbox (${PUBLISHED}) WITH (publish = 'insert')` : ''
+  return `CREATE PUBLICATION ${escapeIdentifier(publication)}${what}`
+}
+
+const PUBLICATION = `
+  SELECT (SELECT oid FROM pg_publication WHERE pubname = $1),
+    (SELECT count(*) FROM pg_publication AS p JOIN pg_publication_rel AS r ON r.prpubid = p.oid
+      WHERE p.pubname = $1 AND p.pubinsert AND r.prrelid = to_regclass('dure_outbox'))`
+
+export async function hasPublication(query: Query, publication: string): Promise<boolean> {
+  const [[known] = []] = await query(PUBLICATION, [publication])
+  return known !== null && known !== undefined
+}
+
+/** A temporary one ends with the session. It waits until every transaction has ended that is writing now, anywhere on the server. */
+export function makingSlotSql(slot: string, kind: 'temporary' | 'lasting'): string {
+  const name = kind === 'temporary' ? temporary(slot) : slot
+  return `SELECT pg_create_logical_replication_slot(${escapeLiteral(name)}, 'pgoutput', ${kind === 'temporary'})`
+}
+
+/** The temporary slot under its own name, to stay. */
+export async function keepSlot(query: Query, slot: string): Promise<void> {
+  await query(`SELECT pg_copy_logical_replication_slot(${escapeLiteral(temporary(slot))}, ${escapeLiteral(slot)}, false)`)
+  await dropTemporarySlot(query, slot)
+}
+
+export async function dropTemporarySlot(query: Query, slot: string): Promise<void> {
+  await query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [temporary(slot)])
+}
+
+/** @throws 55006 when somebody reads from it */
+export async function dropSlot(query: Query, slot: string): Promise<boolean> {
+  const rows = await query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()`,
+    [slot],
+  )
+  return rows.length > 0
+}
+
+function temporary(slot: string): string {
+  return `${slot}_new`
+}
