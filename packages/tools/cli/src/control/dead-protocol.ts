@@ -18,7 +18,7 @@ export type DeadRequest =
       readonly what?: DeadLetterChange['action'] | undefined
     } & Pick<AuditFilter, 'consumer' | 'since' | 'until' | 'limit'>)
   /** How many a change would be done to. */
-  | ({ readonly action: 'count' } & DeadSelection)
+  | ({ readonly action: 'count' } & Omit<Asked, 'ids'>)
   | ({ readonly action: 'retry'; readonly by: string } & DeadSelection)
   | ({ readonly action: 'discard'; readonly reason: string; readonly by: string } & DeadSelection)
   | { readonly action: 'edit'; readonly id: string; readonly data: string; readonly reason: string; readonly by: string }

@@ -51,8 +51,11 @@ export async function answerDead(host: DoorHost, request: DeadRequest): Promise<
       await letters.edit(letter.id, request.data, request.reason, request.by)
       return done(letter.id)
     }
-    case 'count':
-      return done(await change(request, { each, find }, (letters, filter) => countOf(letters, filter)))
+    case 'count': {
+      const { action: _, consumer, ...filter } = request
+      const all = (await each((letters) => letters.groups({ ...filter, ...reactionOf(consumer) }))).flat()
+      return done(sum(distinct(all).map(({ count }) => count)))
+    }
     case 'retry':
       return done(await change(request, { each, find }, (letters, filter) => letters.retry(filter, request.by)))
     case 'discard': {
@@ -125,10 +128,6 @@ async function change(
     count += await work(same[0]!.letters, { ...filter, ids: [...new Set(same.map(({ letter }) => letter.id))] })
   }
   return count
-}
-
-async function countOf(letters: DeadLetters, filter: Asked): Promise<number> {
-  return sum((await letters.groups(filter)).map(({ count }) => count))
 }
 
 /** A letter that is gone is still in the audit, by its whole id. */
