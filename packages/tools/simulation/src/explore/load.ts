@@ -1,14 +1,17 @@
 import type { Simulation, SimulationSource, SystemSource } from '../run/options.ts'
 
 /**
- * The simulation that a module exports, and its system: the simulation's own, or the module's default export.
+ * The simulation that a module exports, and its system: the simulation's own, or the module's default export. A function
+ * that gives a promise is asked once, for the simulation itself: so a system's file need not load it to be started.
  * @throws {TypeError} when there is none
  */
 export async function loadSimulation(
   url: string,
 ): Promise<{ readonly simulation: SimulationSource; readonly system: SystemSource | undefined }> {
   const exports = (await import(url)) as Readonly<Record<string, unknown>>
-  const simulation = exports['simulation']
+  const exported = exports['simulation']
+  const given: unknown = typeof exported === 'function' ? (exported as () => unknown)() : exported
+  const simulation = given instanceof Promise ? ((await given) as unknown) : exported
   if (typeof simulation !== 'function' && !isSimulation(simulation)) {
     throw new TypeError(
       `Cannot simulate "${url}": it exports no simulation; add: export const simulation = { load: { step: … }, invariants: { … } }`,

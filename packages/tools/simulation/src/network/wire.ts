@@ -30,21 +30,45 @@ export function createLine(options: {
   readonly from: Process
   readonly to: Process
   readonly open: () => boolean
-}): (deliver: () => void) => number {
+}): (message: () => void) => number {
   const { world, from, to, open } = options
   const waiting: (() => void)[] = []
   let last = 0
-  const arrive = (): void => {
+  /** Of those waiting, how many have arrived but for a cut. */
+  let due = 0
+  let trying = false
+
+  const deliver = (): void => {
+    if (world.cutUntil(from, to) > world.now()) return tryAgain()
+    // One at a time: what one leads to may come before the next.
+    due--
     const next = waiting.shift()
     if (next !== undefined && open()) next()
+    if (due > 0 && !trying) world.at(world.now(), to, deliver)
   }
-  return (deliver) => {
-    const now = world.now()
-    // What is sent into a cut is sent again by the system until it gets through.
-    const begin = Math.max(now, world.cutUntil(from, to))
-    last = Math.max(last, begin + world.latency(from, to))
-    waiting.push(deliver)
+
+  /** What is sent into a cut is sent again by the system until it gets through. */
+  const tryAgain = (): void => {
+    if (trying) return
+    trying = true
+    world.at(Math.min(world.cutUntil(from, to), world.now() + RESEND), to, () => {
+      trying = false
+      deliver()
+    })
+  }
+
+  const arrive = (): void => {
+    due++
+    if (!trying && due === 1) deliver()
+  }
+
+  return (message) => {
+    last = Math.max(last, world.now() + world.latency(from, to))
+    waiting.push(message)
     world.at(last, to, arrive)
     return last
   }
 }
+
+/** Milliseconds after which what did not get through is sent again. */
+const RESEND = 250

@@ -104,7 +104,12 @@ export type Happened = {
   /** Names it in this run and in runs of the same seed with fewer faults. */
   readonly key: string
   readonly text: string
+  /** Where it came: by this it can be made to come there again, whatever else is left out. */
+  readonly pin: Pin | undefined
 }
+
+/** A moment, a kind of step (of a crash) or a site, and how much of it. */
+export type Pin = { readonly time: number; readonly point: string; readonly amount: number }
 
 export type Faults = {
   readonly plan: readonly Planned[]
@@ -115,7 +120,9 @@ export type Faults = {
   /** How much of it, in [0, 1): of the step that was last befallen at this site. */
   readonly amount: (kind: RateKind, site: string) => number
   /** Notes a planned fault; false when it is not to happen. */
-  readonly begins: (planned: Planned, text: string) => boolean
+  readonly begins: (planned: Planned, text: string, point?: string) => boolean
+  /** Where a crash is to come, in place of where its plan says. */
+  readonly pinOf: (planned: Planned) => Pin | undefined
   readonly heal: () => void
   readonly healed: () => boolean
   readonly happened: () => readonly Happened[]
@@ -131,6 +138,7 @@ export function createFaults(options: {
   readonly kinds: readonly FaultKind[]
   /** Keys of the only faults that may happen; all, when undefined. */
   readonly only: ReadonlySet<string> | undefined
+  readonly pins: ReadonlyMap<string, Pin> | undefined
   readonly now: () => number
   readonly onFault: (fault: Happened) => void
 }): Faults {
@@ -142,11 +150,15 @@ export function createFaults(options: {
     if (kinds.has(kind)) rates.set(kind, least * (most / least) ** chance.site(`rate ${kind}`)())
   }
   const dice = new Map<string, { readonly roll: () => number; count: number }>()
+  const amounts = new Map<string, number>()
   const happened: Happened[] = []
+  const pinned = options.pins === undefined ? undefined : bySite(options.pins)
   let healed = false
 
-  const note = (kind: FaultKind, key: string, text: string): void => {
-    const fault = { number: happened.length + 1, time: now(), kind, key, text }
+  const note = (kind: FaultKind, key: string, text: string, point?: string, amount = 0): void => {
+    const time = now()
+    const pin = point === undefined ? undefined : { time, point, amount }
+    const fault = { number: happened.length + 1, time, kind, key, text, pin }
     happened.push(fault)
     onFault(fault)
   }
@@ -160,27 +172,55 @@ export function createFaults(options: {
     plan: planOf(options, chance, kinds),
     kinds,
     befalls: (kind, site) => {
-      const rate = rates.get(kind)
-      if (rate === undefined || healed) return false
+      if (healed) return false
       const name = `${kind} ${site}`
+      if (pinned !== undefined) {
+        const next = pinned.get(name)?.[0]
+        if (next === undefined || next.time > now() + JUST_BEFORE) return false
+        pinned.get(name)!.shift()
+        if (only?.has(next.key) === false) return false
+        amounts.set(name, next.amount)
+        note(kind, next.key, site, name, next.amount)
+        return true
+      }
+      const rate = rates.get(kind)
+      if (rate === undefined) return false
       const one = diceOf(name)
       one.count++
       if (one.roll() >= rate) return false
       const key = `${name} ${one.count}`
       if (only?.has(key) === false) return false
-      note(kind, key, site)
+      const amount = diceOf(`amount ${name}`).roll()
+      amounts.set(name, amount)
+      note(kind, key, site, name, amount)
       return true
     },
-    amount: (kind, site) => diceOf(`amount ${kind} ${site}`).roll(),
-    begins: (planned, text) => {
+    amount: (kind, site) => amounts.get(`${kind} ${site}`) ?? 0,
+    pinOf: ({ key }) => options.pins?.get(key),
+    begins: (planned, text, point) => {
       if (healed || only?.has(planned.key) === false) return false
-      note(planned.kind, planned.key, text)
+      note(planned.kind, planned.key, text, point)
       return true
     },
     heal: () => void (healed = true),
     healed: () => healed,
     happened: () => happened,
   }
+}
+
+/** Milliseconds by which a fault that is held to a moment may come before it. */
+export const JUST_BEFORE = 0.001
+
+/** Faults that are held to where they came, by site, in order of time. */
+function bySite(pins: ReadonlyMap<string, Pin>): Map<string, (Pin & { readonly key: string })[]> {
+  const sites = new Map<string, (Pin & { readonly key: string })[]>()
+  for (const [key, pin] of pins) {
+    const known = sites.get(pin.point)
+    if (known === undefined) sites.set(pin.point, [{ ...pin, key }])
+    else known.push({ ...pin, key })
+  }
+  for (const list of sites.values()) list.sort((a, b) => a.time - b.time)
+  return sites
 }
 
 /** Half of them, by chance; now and then all, now and then one alone. */

@@ -4,7 +4,7 @@ import type { Process } from '../kernel/process.ts'
 import type { NetworkWorld } from '../network/network.ts'
 import type { BrokerFate } from '../ports/broker.ts'
 import type { StoreFate } from '../ports/database.ts'
-import type { Faults, Planned } from './faults.ts'
+import { JUST_BEFORE, type Faults, type Planned } from './faults.ts'
 import type { Slot, Slots } from './slots.ts'
 
 /** Makes faults happen: at their time, or at the steps they befall. */
@@ -71,25 +71,24 @@ export function createNemesis(options: {
     if (doom === undefined || slots === undefined || process !== slot.process) return false
     if (doom.point !== 'any' && doom.point !== what) return false
     if (doom.left-- > 0) return false
-    return doom.why()
+    return doom.strike(what)
   }
 
   const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void => {
-    const now = (where: string): boolean => {
+    const pin = faults.pinOf(planned)
+    const strike = (point: string | undefined): boolean => {
       slot.doom = undefined
-      if (!faults.begins(planned, `${slot.name} dies ${where}${planned.silent ? ', and its machine with it' : ''}`)) return false
+      const where = point === undefined ? 'between two steps' : `at "${point}"`
+      const machine = planned.silent ? ', and its machine with it' : ''
+      if (!faults.begins(planned, `${slot.name} dies ${where}${machine}`, point)) return false
       sometimes(`crash ${where}`)
       all.crash(slot, planned)
       return true
     }
-    const doom = {
-      point: planned.point,
-      left: planned.skip,
-      why: () => now(planned.point === 'any' ? 'at some step' : `at "${planned.point}"`),
-    }
+    const doom = { point: pin?.point ?? planned.point, left: pin === undefined ? planned.skip : 0, strike }
     slot.doom = doom
     engine.at(engine.now() + ANYWAY, undefined, () => {
-      if (slot.doom === doom) now('between two steps')
+      if (slot.doom === doom) strike(undefined)
     })
   }
 
@@ -174,7 +173,10 @@ export function createNemesis(options: {
     begin: (all) => {
       slots = all
       const start = engine.now()
-      for (const planned of faults.plan) engine.at(start + planned.at, undefined, () => happen(planned, all))
+      for (const planned of faults.plan) {
+        const pin = faults.pinOf(planned)
+        engine.at(pin === undefined ? start + planned.at : pin.time - JUST_BEFORE, undefined, () => happen(planned, all))
+      }
     },
     heal: (all) => {
       cuts = []

@@ -3,7 +3,7 @@ import type { AnyContract } from 'dure/contract'
 import type { SqlRow, SqlValue } from 'dure/data'
 import type { Random, Runtime } from 'dure/runtime'
 import type { System, SystemStatus } from 'dure/service'
-import type { FaultKind } from './faults.ts'
+import type { FaultKind, Pin } from './faults.ts'
 
 /** What is done to a system, and what must be true of it afterwards. */
 export type Simulation = {
@@ -34,6 +34,8 @@ export type SimulationSource = Simulation | (() => Simulation)
 export type Only = {
   /** Keys of the faults that may happen (`Happened.key`). */
   readonly faults?: ReadonlySet<string>
+  /** By the key of a fault: where it is to come, whatever else is left out (`Happened.pin`). */
+  readonly pins?: ReadonlyMap<string, Pin>
   /** The steps that users make (`user 0 step 3`). */
   readonly steps?: ReadonlySet<string>
 }

@@ -74,6 +74,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     span: duration,
     kinds: (options.faults ?? simulation.faults ?? FAULTS).filter((kind) => FAULTS.includes(kind)),
     only: options.only?.faults,
+    pins: options.only?.pins,
     now: engine.now,
     onFault: (fault) => {
       sometimes(`fault: ${fault.kind}`)

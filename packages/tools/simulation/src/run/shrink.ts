@@ -41,6 +41,9 @@ export async function shrink(
     await smaller(best.steps, (steps) => fails({ ...only, steps: new Set(steps) }))
   }
 
+  // What befell the hundredth message would befall another one with fewer steps: it is held to where it came.
+  const pins = new Map(first.faults.flatMap(({ key, pin }) => (pin === undefined ? [] : [[key, pin] as const])))
+  if (pins.size > 0) await fails({ ...only, pins })
   await fewerFaults()
   await fewerSteps()
   await fewerFaults()
@@ -64,12 +67,15 @@ export function isSame(one: Outcome, other: Outcome): boolean {
 async function smaller(list: readonly string[], fails: (part: readonly string[]) => Promise<boolean>): Promise<void> {
   if (list.length === 0 || (await fails([]))) return
   let left = list
-  for (let size = Math.ceil(left.length / 2); ; size = Math.ceil(size / 2)) {
+  for (let size = Math.ceil(left.length / 2); left.length > 1;) {
+    const before = left.length
     for (let from = 0; from < left.length && left.length > 1;) {
       const without = [...left.slice(0, from), ...left.slice(from + size)]
       if (without.length > 0 && (await fails(without))) left = without
       else from += size
     }
-    if (size === 1) return
+    // One by one as long as that still takes something away.
+    if (size === 1 && left.length === before) return
+    size = Math.ceil(size / 2)
   }
 }

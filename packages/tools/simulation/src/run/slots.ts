@@ -16,7 +16,7 @@ export type Slot = {
   /** Frozen ones whose successor has been started, and those that were revived afterwards. */
   readonly zombies: Set<Process>
   /** It is to die at one of its next steps. */
-  doom: { readonly point: string; left: number; readonly why: () => boolean } | undefined
+  doom: { readonly point: string; left: number; readonly strike: (point: string) => boolean } | undefined
 }
 
 /** Starts processes, ends them, and starts them again. */

@@ -40,8 +40,8 @@ export function describeOutcome(outcome: Outcome): string {
  * out. @param most lines, the last of them; default 400
  */
 export function timeline(outcome: Outcome, most = 400): string {
-  const lines = outcome.lines.filter(isTelling)
-  const from = lines.findIndex(({ what }) => what === 'step')
+  const lines = withoutArrived(outcome.lines.filter(isTelling))
+  const from = lines.findIndex(({ who, what }) => what === 'step' || who === 'fault')
   const shown = lines.slice(Math.max(0, from), lines.length).slice(0, most)
   const width = Math.min(24, Math.max(8, ...shown.map(({ who }) => who.length)))
   const text = shown.map(({ time, who, what, detail = '' }) => {
@@ -52,6 +52,22 @@ export function timeline(outcome: Outcome, most = 400): string {
   const left = lines.length - Math.max(0, from) - shown.length
   if (left > 0) text.push(`… and ${left} lines more`)
   return text.join('\n')
+}
+
+/** What was sent and came is told once, when it came; what never came is told as sent. */
+function withoutArrived(lines: readonly TraceLine[]): readonly TraceLine[] {
+  const sent = new Map<string, number[]>()
+  const arrived = new Set<number>()
+  lines.forEach(({ what, detail = '' }, at) => {
+    if (what.endsWith(' sent')) {
+      const key = `${what.slice(0, -5)} ${detail}`
+      sent.set(key, [...(sent.get(key) ?? []), at])
+    } else if (what.endsWith(' came')) {
+      const first = sent.get(`${what.slice(0, -5)} ${detail}`)?.shift()
+      if (first !== undefined) arrived.add(first)
+    }
+  })
+  return lines.filter((_, at) => !arrived.has(at))
 }
 
 function isTelling({ who, what, detail }: TraceLine): boolean {

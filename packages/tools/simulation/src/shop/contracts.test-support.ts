@@ -20,8 +20,6 @@ export const Orders = contract('orders', {
     giveBack: command({ input: Known, output: z.object({ done: z.boolean() }), idempotent: true }),
     /** Orders in the order of their numbers, after one. */
     since: query({ input: z.object({ number: z.int() }), output: z.array(z.object({ orderId: z.string(), number: z.int() })) }),
-    /** Charges an order under a lease. */
-    charge: command({ input: Known, idempotent: true }),
   },
   events: [Placed, Settled, Returned],
 })
@@ -33,12 +31,12 @@ export const Stock = contract('stock', {
     left: query({ input: z.object({ sku: z.string() }), output: z.object({ left: z.int() }) }),
     check: query({ input: z.object({ sku: z.string() }), output: z.object({ known: z.boolean() }) }),
     lease: command({
-      input: z.object({ what: z.string(), holder: z.string() }),
+      input: z.object({ what: z.string() }),
       output: z.object({ token: z.int() }),
       idempotent: true,
     }),
     charge: command({
-      input: z.object({ orderId: z.string(), token: z.int() }),
+      input: z.object({ account: z.string(), token: z.int() }),
       output: z.object({ done: z.boolean() }),
       idempotent: true,
     }),

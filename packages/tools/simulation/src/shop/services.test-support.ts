@@ -1,4 +1,4 @@
-import { database, sql } from 'dure/data'
+import { database, sql, type Transaction } from 'dure/data'
 import { service, system, type Service, type System } from 'dure/service'
 import { Mail, Orders, Placed, Reserved, Returned, Settled, Stock } from './contracts.test-support.ts'
 
@@ -13,7 +13,7 @@ export type Mistake =
 
 export const SKUS: readonly string[] = ['apple', 'pear', 'plum']
 export const IN_STOCK = 60
-/** Milliseconds for which a lease is given. */
+/** Milliseconds for which a lease is given: ten times what the work under it takes when all is well. */
 const LEASE = 500
 
 /** A small shop. @param mistake what is wrong with it; nothing, unless told */
@@ -23,23 +23,24 @@ export function shop(mistake?: Mistake): System {
 
 type OrderTables = {
   orders: { id: string; sku: string; quantity: number; state: string; number: number }
+  sequence: { last: number }
 }
 
 function orders(mistake: Mistake | undefined): Service {
-  // Numbers given before the transaction, as a sequence gives them.
-  let sequence = 0
   return service(Orders, {
     needs: { stock: Stock },
     database: database<OrderTables>({
       migrations: {
-        '001':
-          "CREATE TABLE orders (id TEXT PRIMARY KEY, sku TEXT NOT NULL, quantity INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', number INTEGER NOT NULL)",
+        '001': `CREATE TABLE orders (id TEXT PRIMARY KEY, sku TEXT NOT NULL, quantity INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', number INTEGER NOT NULL);
+          CREATE TABLE sequence (last INTEGER NOT NULL);
+          INSERT INTO sequence (last) VALUES (0)`,
       },
     }),
     handlers: {
-      place: async (line, { database, stock, clock }) => {
+      place: async (line, { database, stock }) => {
         const { orderId, sku, quantity } = line
-        const early = clock.now() * 1_000 + (++sequence % 1_000)
+        // A number that is drawn before the transaction, as those of a sequence are.
+        const drawn = mistake === 'reader skips rows' ? await database.transaction(draw) : 0
         await stock.check({ sku })
         const fresh = await database.transaction(async (tx) => {
           const known = await tx.selectFrom('orders').select('id').where('id', '=', orderId).executeTakeFirst()
@@ -48,7 +49,7 @@ function orders(mistake: Mistake | undefined): Service {
             .selectFrom('orders')
             .select(({ fn }) => fn.coalesce(fn.max('number'), sql<number>`0`).as('last'))
             .executeTakeFirstOrThrow()
-          const number = mistake === 'reader skips rows' ? early : Number(last) + 1
+          const number = drawn > 0 ? drawn : Number(last) + 1
           await tx.insertInto('orders').values({ id: orderId, sku, quantity, state: 'open', number }).execute()
           if (mistake !== 'publish after commit') await tx.publish(Placed, line)
           return true
@@ -76,10 +77,6 @@ function orders(mistake: Mistake | undefined): Service {
           .execute()
         return rows.map(({ id, number: at }) => ({ orderId: id, number: at }))
       },
-      charge: async ({ orderId }, { stock, ids }) => {
-        const { token } = await stock.lease({ what: orderId, holder: ids.next() })
-        if (token > 0) await stock.charge({ orderId, token })
-      },
     },
     subscriptions: ({ on }) => [
       on(Reserved, async ({ data: { orderId, sku, quantity, done } }, { tx }) => {
@@ -91,11 +88,20 @@ function orders(mistake: Mistake | undefined): Service {
   })
 }
 
+async function draw(tx: Transaction<OrderTables>): Promise<number> {
+  const { last } = await tx
+    .updateTable('sequence')
+    .set(({ eb }) => ({ last: eb('last', '+', 1) }))
+    .returning('last')
+    .executeTakeFirstOrThrow()
+  return last
+}
+
 type StockTables = {
   stock: { sku: string; left: number }
   seen: { id: string }
   leases: { what: string; token: number; until: number }
-  charges: { position?: number; order_id: string; token: number }
+  charges: { position?: number; account: string; token: number }
 }
 
 function stock(mistake: Mistake | undefined): Service {
@@ -106,7 +112,7 @@ function stock(mistake: Mistake | undefined): Service {
           INSERT INTO stock (sku, left) VALUES ${SKUS.map((sku) => `('${sku}', ${IN_STOCK})`).join(', ')};
           CREATE TABLE seen (id TEXT PRIMARY KEY);
           CREATE TABLE leases (what TEXT PRIMARY KEY, token INTEGER NOT NULL, until INTEGER NOT NULL);
-          CREATE TABLE charges (position INTEGER PRIMARY KEY AUTOINCREMENT, order_id TEXT NOT NULL, token INTEGER NOT NULL)`,
+          CREATE TABLE charges (position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, token INTEGER NOT NULL)`,
       },
     }),
     handlers: {
@@ -127,11 +133,11 @@ function stock(mistake: Mistake | undefined): Service {
             .execute()
           return { token }
         }),
-      charge: ({ orderId, token }, { database }) =>
+      charge: ({ account, token }, { database }) =>
         database.transaction(async (tx) => {
-          const held = await tx.selectFrom('leases').select('token').where('what', '=', orderId).executeTakeFirst()
+          const held = await tx.selectFrom('leases').select('token').where('what', '=', account).executeTakeFirst()
           if (held?.token !== token && mistake !== 'lease without fencing') return { done: false }
-          await tx.insertInto('charges').values({ order_id: orderId, token }).execute()
+          await tx.insertInto('charges').values({ account, token }).execute()
           return { done: true }
         }),
     },
@@ -229,18 +235,20 @@ function mail(mistake: Mistake | undefined): Service {
       on(Settled, {
         retry: { attempts: 5 },
         // Whoever writes a letter asks for the address first, and that may fail.
-        prepare: async ({ data: { orderId, how, sku } }, { stock, database }) => {
+        prepare: async ({ data: { sku } }, { stock }) => {
           try {
             await stock.check({ sku }, { timeout: 500 })
             return true
           } catch (error) {
             if (mistake !== 'later events pass') throw error
-            await database.transaction((tx) => tx.insertInto('dead').values({ order_id: orderId, about: how }).execute())
             return false
           }
         },
         handle: async ({ data: { orderId, how } }, { tx }, prepared) => {
-          if (prepared) await tx.insertInto('letters').values({ order_id: orderId, about: how }).execute()
+          const letter = { order_id: orderId, about: how }
+          if (prepared) await tx.insertInto('letters').values(letter).execute()
+          // Set aside, and out of the way of those that come after it.
+          else await tx.insertInto('dead').values(letter).execute()
         },
       }),
     ],

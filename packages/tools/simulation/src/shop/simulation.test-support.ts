@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { CallError } from 'dure/contract'
-import type { Simulation } from '../simulation.ts'
+import type { Simulation, StepWorld } from '../simulation.ts'
 import { sometimes } from '../simulation.ts'
-import { Mail, Orders } from './contracts.test-support.ts'
+import { Mail, Orders, Stock } from './contracts.test-support.ts'
 import { IN_STOCK, shop, SKUS, type Mistake } from './services.test-support.ts'
 
 /** What users do in the shop, and what must be true afterwards. */
@@ -32,13 +32,22 @@ export function shopping(mistake?: Mistake): () => Simulation {
           }
           accepted.add(orderId)
           const next = random.number()
-          if (next < 0.3) await client(Mail).collect(undefined, { timeout: 3_000 })
-          else if (next < 0.6) await orders.charge({ orderId: `account ${random.integer(2)}` }, { timeout: 6_000 })
-          else if (next < 0.8 && (await orders.giveBack({ orderId }, { timeout: 3_000 })).done)
-            sometimes('an order was given back')
+          if (next < 0.15) await client(Mail).collect(undefined, { timeout: 3_000 })
+          else if (next < 0.45) await charge({ client, random })
+          else if (next < 0.8) {
+            // One of those before, or this one.
+            const some = { orderId: `${user}-${random.integer(number + 1)}` }
+            if ((await orders.giveBack(some, { timeout: 3_000 })).done) sometimes('an order was given back')
+          }
         },
       },
       invariants: {
+        'all orders are collected': async ({ client, rows }) => {
+          while ((await client(Mail).collect()).count > 0);
+          const missing = new Set(rows('orders', 'SELECT id FROM orders').map(({ id }) => String(id)))
+          for (const { order_id } of rows('mail', 'SELECT order_id FROM collected')) missing.delete(String(order_id))
+          assert.deepEqual([...missing], [], `orders ${[...missing].join()} were never collected`)
+        },
         'an order that was accepted is there': ({ rows }) => {
           const there = new Set(rows('orders', 'SELECT id FROM orders').map(({ id }) => String(id)))
           for (const id of accepted) assert.ok(there.has(id), `order ${id} was accepted and is not there`)
@@ -74,24 +83,30 @@ export function shopping(mistake?: Mistake): () => Simulation {
             assert.deepEqual(letters.get(String(id)) ?? [], due, `letters of order ${String(id)}`)
           }
         },
-        'nobody charges under a lease that is another’s by then': ({ rows }) => {
+        'nobody charges under a lease that another has by then': ({ rows }) => {
           const last = new Map<string, number>()
-          for (const { order_id, token } of rows('stock', 'SELECT order_id, token FROM charges ORDER BY position')) {
-            const before = last.get(String(order_id)) ?? 0
+          for (const { account, token } of rows('stock', 'SELECT account, token FROM charges ORDER BY position')) {
+            const before = last.get(String(account)) ?? 0
             assert.ok(
               Number(token) >= before,
-              `order ${String(order_id)} was charged under lease ${String(token)} after ${before}`,
+              `${String(account)} was charged under lease ${String(token)} after lease ${before}`,
             )
-            last.set(String(order_id), Number(token))
+            last.set(String(account), Number(token))
           }
-        },
-        'all orders are collected': async ({ client, rows }) => {
-          while ((await client(Mail).collect()).count > 0);
-          const missing = new Set(rows('orders', 'SELECT id FROM orders').map(({ id }) => String(id)))
-          for (const { order_id } of rows('mail', 'SELECT order_id FROM collected')) missing.delete(String(order_id))
-          assert.deepEqual([...missing], [], `orders ${[...missing].join()} were never collected`)
         },
       },
     }
   }
+}
+
+/** Charges an account under a lease, so that nobody else does meanwhile; and asks somebody else first, which may take long. */
+async function charge({ client, random }: Pick<StepWorld, 'client' | 'random'>): Promise<void> {
+  const account = `account ${random.integer(2)}`
+  const { token } = await client(Stock).lease({ what: account }, { timeout: 3_000 })
+  if (token === 0) return sometimes('an account was leased to another')
+  await client(Mail)
+    .collect(undefined, { timeout: 300 + random.integer(3_000) })
+    .catch(() => {})
+  const { done } = await client(Stock).charge({ account, token }, { timeout: 3_000 })
+  if (!done) sometimes('who charged too late was fenced')
 }
