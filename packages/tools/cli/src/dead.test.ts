@@ -63,6 +63,8 @@ test('what is dead is listed, grouped and shown, of events and of work', async (
   await place('주문-17', 2)
   await place('b', 13)
   await place('fine', 3)
+  // One after the other, so that their order is known.
+  await until(async () => (await list()).length === 2)
   await call('shop.print', { orderId: 'p', copies: 3 })
   await until(async () => (await list()).length === 3 && (await list())[0]!.held === 2 && (await seen()).length === 1)
 
@@ -89,11 +91,11 @@ test('what is dead is listed, grouped and shown, of events and of work', async (
   const table = await dead('list', '--limit', '2')
   const [head, one, why] = table.out.split('\n')
   assert.match(head!, /^ID +CONSUMER +KEY +TRIES +HOLDS +FAILED$/)
-  assert.match(one!, new RegExp(`^${order!.id}  desk/order\\.placed  주문-17 +4 +2  \\d+ s ago$`))
+  assert.match(one!, new RegExp(`^${order!.id}  desk/order\\.placed  주문-17 +4 +2  \\d+ (?:s|min) ago$`))
   assert.match(why!, /^ {12}Error: Out of stock: "주문-17" wants 13$/)
   // Wide characters take two columns, and what comes after them still stands under its heading.
   const end = (line: string, word: RegExp): number => textWidth(line.slice(0, word.exec(line)!.index))
-  assert.equal(end(head!, / FAILED/), end(one!, / \d+ s ago/))
+  assert.equal(end(head!, / FAILED/), end(one!, / \d+ (?:s|min) ago/))
   assert.match(table.out, /There are more: dure dead list … --after [a-z2-9]{10}\n$/)
   const { out } = await dead('groups')
   assert.match(out, new RegExp(`^GROUP +COUNT +HOLDS +CONSUMER +FIRST +LAST\n${groups[0]!.id} +2 +2  desk/order\\.placed `))
