@@ -17,6 +17,8 @@ export {
   type RemoteStatus,
   type RemoteTransport,
 } from './remote/remote.ts'
+/** A value as it is now, to the letter: what a wire carries. */
+export { kept } from './remote/kept.ts'
 export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
 export {
   listenSocket,

@@ -1,7 +1,7 @@
-import { Cancellation, type CallContext, type CancelReason, type Target, type Transport } from 'dure/call'
+import { Cancellation, kept, type CallContext, type CancelReason, type Target, type Transport } from 'dure/call'
 import { CallError } from 'dure/contract'
 import type { Process } from '../kernel/process.ts'
-import { carried, carriedFailure } from './copy.ts'
+import { carriedFailure } from './failure.ts'
 import { createLine, SILENCE, type NetworkWorld } from './wire.ts'
 
 /** Whoever waits for the answers to one call or stream. */
@@ -111,7 +111,7 @@ export function createLink(options: {
 
   const answer = (id: number, place: string, value: unknown): void => {
     if (!thereOpen) return finish(id)
-    const copy = carried(value)
+    const copy = kept(value)
     finish(id)
     send(server, 'answer', place, () => {
       const asker = asked.get(id)
@@ -144,7 +144,7 @@ export function createLink(options: {
           asker?.end()
         })
       } else {
-        const copy = carried(value)
+        const copy = kept(value)
         send(server, 'item', place, () => asked.get(id)?.value(copy))
       }
     } catch (error) {
@@ -209,7 +209,7 @@ export function createLink(options: {
       const id = ++ids
       asked.set(id, asker)
       const left = context.deadline - client.runtime.clock.monotonic()
-      const copy = carried(input)
+      const copy = kept(input)
       const sent = world.now()
       send(client, kind, asker.place, () => serve(kind, id, target, copy, context, left, sent))
       return id

@@ -1,4 +1,4 @@
-import type { CallContext, CancelListener, CancelReason } from 'dure/call'
+import { kept, type CallContext, type CancelListener, type CancelReason } from 'dure/call'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import type { Link } from './link.ts'
@@ -15,6 +15,7 @@ export function sentCall(way: Way, input: unknown, context: CallContext): Promis
   return new Promise((resolve, reject) => {
     const { place } = way
     let over = false
+    let sent = input
     let on: Link | undefined
     let id = 0
     const release = (): boolean => {
@@ -38,7 +39,7 @@ export function sentCall(way: Way, input: unknown, context: CallContext): Promis
       },
       start: (link) => {
         on = link
-        id = link.ask('call', way.target, input, context, {
+        id = link.ask('call', way.target, sent, context, {
           place,
           value: (value) => void (release() && resolve(value)),
           end: () => call.fail(new CallError('INTERNAL', `Call to ${place} failed: the answer was that of a stream`)),
@@ -52,7 +53,9 @@ export function sentCall(way: Way, input: unknown, context: CallContext): Promis
     const reached = way.reach(place)
     if (reached instanceof CallError) return call.fail(reached)
     way.deadlines.add(call, context.deadline)
-    if (reached === 'connecting') way.wait(call)
-    else call.start(reached)
+    if (reached !== 'connecting') return call.start(reached)
+    // The object is the caller's again until there is a connection.
+    sent = kept(input)
+    way.wait(call)
   })
 }

@@ -1,4 +1,4 @@
-import type { CallContext, CancelListener } from 'dure/call'
+import { kept, type CallContext, type CancelListener } from 'dure/call'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import type { Link } from './link.ts'
@@ -15,6 +15,7 @@ export function sentStream(way: Way, input: unknown, context: CallContext): Asyn
   let id = 0
   let opened = false
   let over = false
+  let sent = input
   /** Ended while nobody asked: told to whoever asks next, once. */
   let ended: Error | undefined
 
@@ -47,7 +48,7 @@ export function sentStream(way: Way, input: unknown, context: CallContext): Asyn
     },
     start: (link) => {
       on = link
-      id = link.ask('stream', way.target, input, context, {
+      id = link.ask('stream', way.target, sent, context, {
         place,
         value: (value) => asked.shift()?.resolve({ done: false, value }),
         end: () => finish(undefined),
@@ -65,8 +66,9 @@ export function sentStream(way: Way, input: unknown, context: CallContext): Asyn
     const reached = way.reach(place)
     if (reached instanceof CallError) return finish(reached)
     way.deadlines.add(own, context.deadline)
-    if (reached === 'connecting') way.wait(own)
-    else own.start(reached)
+    if (reached !== 'connecting') return own.start(reached)
+    sent = kept(input)
+    way.wait(own)
   }
 
   return {

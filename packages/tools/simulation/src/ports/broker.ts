@@ -67,8 +67,6 @@ export function simulatedBroker(options: {
           inner.receive({
             ...wish,
             handle: async (message, delivery) => {
-              const delay = fate.delay(process, wish.queue)
-              if (delay > 0) await process.pause(delay)
               if (process.point('hand over', `${wish.queue} ${message.id}`)) return NEVER
               await wish.handle(message, delivery)
               if (process.point('acknowledge', wish.queue)) return NEVER

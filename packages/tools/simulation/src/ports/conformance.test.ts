@@ -1,0 +1,37 @@
+import { databaseConformance } from 'dure/data/conformance'
+import { embeddedBroker } from 'dure/messaging'
+import { brokerConformance } from 'dure/messaging/conformance'
+import { realProcess } from '../kernel/real.test-support.ts'
+import { simulatedBroker } from './broker.ts'
+
+databaseConformance('simulated database', new URL('./database.test-support.ts', import.meta.url))
+
+const features = { replay: true, persistent: true, browse: true, queues: true, delay: true, dead: true }
+
+brokerConformance(
+  'simulated broker',
+  (world) =>
+    simulatedBroker({
+      process: realProcess(world.runtime),
+      adapter: embeddedBroker({ durability: 'process' }),
+      fate: { unavailable: () => false, answerLost: () => false, again: () => false, delay: () => 0, sometimes: () => {} },
+    })(world),
+  features,
+)
+
+brokerConformance(
+  'simulated broker, batches late',
+  (world) =>
+    simulatedBroker({
+      process: realProcess(world.runtime),
+      adapter: embeddedBroker({ durability: 'process' }),
+      fate: {
+        unavailable: () => false,
+        answerLost: () => false,
+        again: () => false,
+        delay: () => world.runtime.random.number() * 4,
+        sometimes: () => {},
+      },
+    })(world),
+  features,
+)
