@@ -4,28 +4,19 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { socketPath } from './control/control.ts'
-import { dure, temporary } from './shell.test-support.ts'
+import { dure, startHere, temporary } from './shell.test-support.ts'
 import { seen } from './shop.test-support.ts'
 
 const SHOP = 'shop.test-support.ts'
 const data = temporary()
-let stop: () => void
-let running: Promise<{ code: number; out: string; err: string }>
+let running: Awaited<ReturnType<typeof startHere>>
 
 before(async () => {
-  const stopped = new Promise<void>((resolve) => void (stop = resolve))
-  await new Promise<void>((resolve, reject) => {
-    const onOut = (out: string): void => {
-      if (out.includes('Try: dure call orders.find')) resolve()
-    }
-    running = dure(['start', SHOP, '--data', data, '--log', 'pretty', '--port', '9123'], { stop: stopped, onOut })
-    void running.then(({ err }) => reject(new Error(err)))
-  })
+  running = await startHere(SHOP, '--data', data, '--port', '9123')
 })
 
 after(async () => {
-  stop()
-  const { code, out } = await running
+  const { code, out } = await running.stop()
   assert.equal(code, 0)
   assert.match(out, /shop is ready/)
   assert.match(out, /web +http:\/\/127\.0\.0\.1:9123/)

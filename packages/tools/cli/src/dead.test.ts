@@ -2,27 +2,18 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
 import type { Lag } from 'dure/service'
-import { dure, temporary } from './shell.test-support.ts'
+import { dure, startHere, temporary } from './shell.test-support.ts'
 import { textWidth } from './width.ts'
 
 const data = temporary()
-let stop: () => void
-let running: Promise<{ code: number; out: string; err: string }>
+let running: Awaited<ReturnType<typeof startHere>>
 
 before(async () => {
-  const stopped = new Promise<void>((resolve) => void (stop = resolve))
-  await new Promise<void>((resolve, reject) => {
-    const onOut = (out: string): void => {
-      if (out.includes('Try: dure call')) resolve()
-    }
-    running = dure(['start', 'desk.test-support.ts', '--data', data, '--log', 'pretty'], { stop: stopped, onOut })
-    void running.then(({ err }) => reject(new Error(err)))
-  })
+  running = await startHere('desk.test-support.ts', '--data', data)
 })
 
 after(async () => {
-  stop()
-  await running
+  await running.stop()
   const gone = await dead('list')
   assert.equal(gone.code, 1)
   assert.match(gone.err, /Nothing runs on the data directory/)

@@ -57,3 +57,21 @@ export async function dure(
   const code = await runCli(args, shell)
   return { code, out, err }
 }
+
+/** Starts a system with `dure start` in this process; `stop` gives all that came of it. */
+export async function startHere(...args: readonly string[]): Promise<{ stop: () => ReturnType<typeof dure> }> {
+  const stopped = Promise.withResolvers<void>()
+  const ready = Promise.withResolvers<void>()
+  const onOut = (out: string): void => {
+    if (out.includes('Try: dure call')) ready.resolve()
+  }
+  const running = dure(['start', ...args, '--log', 'pretty'], { stop: stopped.promise, onOut })
+  void running.then(({ err }) => ready.reject(new Error(err)))
+  await ready.promise
+  return {
+    stop: () => {
+      stopped.resolve()
+      return running
+    },
+  }
+}

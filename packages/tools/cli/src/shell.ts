@@ -48,6 +48,13 @@ export function say(shell: Shell, text: string): void {
   shell.process.stderr.write(`${text}\n`)
 }
 
+/** All of standard input. */
+export async function readInput({ stdin }: Shell): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  return Buffer.concat(chunks).toString()
+}
+
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 const CODES: Readonly<Record<Style, readonly [on: number, off: number]>> = {
   bold: [1, 22],

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { askCall } from '../control/control.ts'
 import type { CallFailure } from '../control/control.ts'
 import { dataDirectory } from '../data.ts'
-import { CliError, EXIT, paint, print, say } from '../shell.ts'
+import { CliError, EXIT, paint, print, say, readInput } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import type { chooseCall } from './choose.ts'
 import { dataFlag } from './parameters.ts'
@@ -53,7 +53,7 @@ export const callCommand: Command<Shell> = buildCommand({
     if (service === '' || operation === '' || rest.length > 0) {
       throw new CliError(`Cannot call "${name}": write service.operation, such as orders.find`, { exitCode: EXIT.misuse })
     }
-    const input = text === undefined ? undefined : parseInput(text === '-' ? await readAll(this.stdin) : text, text)
+    const input = text === undefined ? undefined : parseInput(text === '-' ? await readInput(this) : text, text)
     const call = { service, operation, input, timeout: flags.timeout, idempotencyKey: flags.idempotencyKey }
     for await (const line of askCall(directory, call)) {
       if ('error' in line) return fail(this, name, line.error)
@@ -96,12 +96,6 @@ function parseInput(text: string, given: string): unknown {
     const where = given === '-' ? 'standard input' : 'the input'
     throw new CliError(`Cannot read ${where} as JSON: ${(cause as Error).message}`, { exitCode: EXIT.misuse, cause })
   }
-}
-
-async function readAll(stdin: Shell['stdin']): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
-  return Buffer.concat(chunks).toString()
 }
 
 function seconds(text: string): number {

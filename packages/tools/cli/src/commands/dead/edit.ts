@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetterDetail } from 'dure/messaging'
-import { CliError, EXIT, paint, print, say, type Shell } from '../../shell.ts'
+import { CliError, EXIT, paint, print, readInput, say, type Shell } from '../../shell.ts'
 import { parseReason } from './change.ts'
 import { ask, byFlag, common, whoIs, type Common } from './parameters.ts'
 
@@ -45,7 +45,7 @@ export const editCommand: Command<Shell> = buildCommand({
       print(this, `Edited ${letter}; it stays dead until "dure dead retry ${letter}"`)
     }
     if (given === undefined) await editHere(this, flags, id, apply)
-    else await apply(given === '-' ? await readAll(this.stdin) : given)
+    else await apply(given === '-' ? await readInput(this) : given)
   },
 })
 
@@ -90,10 +90,4 @@ function compact(text: string): string {
   } catch {
     return text.trim()
   }
-}
-
-async function readAll(stdin: Shell['stdin']): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
-  return Buffer.concat(chunks).toString()
 }
