@@ -1,4 +1,5 @@
 import { rest } from '@dure/rest'
+import type { SimulationSource } from '@dure/simulation'
 import { realRuntime, type Timers } from 'dure/runtime'
 import { otlp, type TelemetryOptions } from 'dure/telemetry'
 import { system, type Adapter, type Door, type System } from 'dure/service'
@@ -20,6 +21,8 @@ export type MarketplaceOptions = {
   readonly provider: PaymentProvider
   /** Default: the event loop's. */
   readonly timers?: Timers
+  /** Milliseconds after which whoever follows the marks sees a new one, at most. Default 10. */
+  readonly markPause?: number
   /** Default: none. */
   readonly doors?: readonly Door[]
   readonly database?: Adapter<DatabaseAdapter>
@@ -27,9 +30,9 @@ export type MarketplaceOptions = {
 }
 
 /** The marketplace: eight services and the log of what they finished. */
-export function marketplace({ provider, timers = realRuntime().timers, ...rest }: MarketplaceOptions): System {
+export function marketplace({ provider, timers = realRuntime().timers, markPause, ...rest }: MarketplaceOptions): System {
   return system('marketplace', {
-    services: [cart, order, stock, payment(provider), shipment, seller, customer, product, audit(timers)],
+    services: [cart, order, stock, payment(provider), shipment, seller, customer, product, audit(timers, markPause)],
     placement: 'together',
     telemetry: telemetryOf(process.env),
     ...rest,
@@ -48,5 +51,8 @@ function telemetryOf(env: Readonly<Partial<Record<string, string>>>): TelemetryO
 
 /** As the command line runs it: `dure dev`, with a payment provider that listens at PAYMENT_PROVIDER_URL. */
 const url = process.env['PAYMENT_PROVIDER_URL'] ?? 'http://127.0.0.1:8090'
-// The one thing that the command line loads.
+// The one thing that the command line loads, but for `dure sim`.
 export default marketplace({ provider: httpProvider({ url }), doors: [rest()] })
+
+/** For `dure sim`; loaded when it is asked for. */
+export const simulation = async (): Promise<SimulationSource> => (await import('./simulation/simulation.ts')).simulation

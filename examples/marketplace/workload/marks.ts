@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { DoorClient } from './door.ts'
 
 /** How an asynchronous transaction ended, and when its mark arrived here (monotonic milliseconds). */
@@ -23,8 +23,14 @@ export type ReadMark = { readonly position: number; readonly tid: string; readon
 export type OpenMarks = (after: number, signal: AbortSignal) => AsyncIterable<ReadMark>
 
 /** Follows the log of marks; when the stream ends or breaks it goes on after the last position, so no mark is missed. */
-export function followMarks(options: { open: OpenMarks; after: number; now: () => number }): MarkFollower {
-  const { open, now } = options
+export function followMarks(options: {
+  open: OpenMarks
+  after: number
+  now: () => number
+  /** Resolves after so many milliseconds, or when the signal aborts. Default: by the event loop. */
+  sleep?: (ms: number, signal: AbortSignal) => Promise<void>
+}): MarkFollower {
+  const { open, now, sleep = (ms, signal) => pause(ms, undefined, { signal }) } = options
   const expected = new Map<string, (ending: Ending | undefined) => void>()
   const stopping = new AbortController()
   let position = options.after
@@ -42,7 +48,7 @@ export function followMarks(options: { open: OpenMarks; after: number; now: () =
     while (!stopping.signal.aborted) {
       await read().catch(() => {})
       // Whether it ended or broke, it is opened again; a server that is down is not asked more than five times a second.
-      await sleep(200, undefined, { signal: stopping.signal }).catch(() => {})
+      await sleep(200, stopping.signal).catch(() => {})
     }
   }
   const following = follow()

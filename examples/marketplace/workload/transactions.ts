@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from 'dure/runtime'
 import { Seller } from '../services/seller/contract.ts'
 import type { DoorClient, Method, Reply } from './door.ts'
@@ -31,6 +31,8 @@ export type TransactionContext = {
   readonly available: () => Promise<void>
   /** Whether to ask again after a request that got no answer. */
   readonly insist: () => boolean
+  /** Default: by the event loop. */
+  readonly sleep?: (ms: number) => Promise<void>
 }
 
 /** A checkout that is not accepted is tried this many times more. */
@@ -40,7 +42,7 @@ const DASHBOARD_SAMPLE = 20
 
 /** The five business transactions of the benchmark, each a function that carries one out from beginning to end. */
 export function transactions(context: TransactionContext): Transactions {
-  const { door, ledger, marks, population, idle, random, now, over, available } = context
+  const { door, ledger, marks, population, idle, random, now, over, available, sleep = (ms) => pause(ms) } = context
   let dashboards = 0
 
   const complain = (type: string, reply: Reply): void => {

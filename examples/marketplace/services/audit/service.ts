@@ -8,11 +8,8 @@ import { auditDatabase } from './store/tables.ts'
 
 /** Marks read at once for a stream. */
 const BATCH = 500
-/** Milliseconds between two looks when nothing is new. */
-const PAUSE = 10
-
-/** The log of transactions that have ended. */
-export function audit(timers: Timers): Service<typeof Audit> {
+/** The log of transactions that have ended. @param pause milliseconds between two looks when nothing is new */
+export function audit(timers: Timers, pause = 10): Service<typeof Audit> {
   return service(Audit, {
     database: auditDatabase,
     handlers: {
@@ -21,7 +18,7 @@ export function audit(timers: Timers): Service<typeof Audit> {
           const rows = await marksAfter(database.read, last, BATCH)
           for (const row of rows) yield viewOf(row)
           last = rows.at(-1)?.position ?? last
-          if (rows.length < BATCH) await timers.sleep(PAUSE, signal)
+          if (rows.length < BATCH) await timers.sleep(pause, signal)
         }
       },
       list: async ({ after, limit }, { database }) => {

@@ -5,7 +5,7 @@ import { momentOf, timeOf } from '../moment.ts'
 import { toCents } from '../money.ts'
 import { PaymentConfirmed } from '../payment/contract.ts'
 import { DeliveryNotification, Shipment, ShipmentNotFound, ShipmentNotification } from './contract.ts'
-import { passedBy } from './domain/delivery.ts'
+import { deliveredAt, passedBy } from './domain/delivery.ts'
 import { countDeliveries, deliverPackages, oldestOpen } from './store/deliveries.ts'
 import { deleteShipments, findShipment, insertShipment, listShipments, shipmentTotals } from './store/shipments.ts'
 import { shipmentDatabase } from './store/tables.ts'
@@ -18,7 +18,6 @@ export const shipment: Service<typeof Shipment> = service(Shipment, {
     updateDelivery: ({ tid: instanceId }, { database, clock }) =>
       database.transaction(async (tx) => {
         const now = clock.now()
-        const moment = momentOf(now)
         const packages = await oldestOpen(tx)
         if (packages.length > 0) await deliverPackages(tx, packages, now)
         for (const row of packages) {
@@ -30,15 +29,16 @@ export const shipment: Service<typeof Shipment> = service(Shipment, {
             productId: row.product_id,
             productName: row.product_name,
             status: 'delivered',
-            deliveryDate: moment,
+            deliveryDate: momentOf(deliveredAt(now, [row.shipping_date])),
             instanceId,
           })
         }
         const shipments = await countDeliveries(tx, packages)
         for (const each of shipments) {
           const { customerId, orderId } = each
+          const eventDate = momentOf(deliveredAt(now, each.shippingDates))
           for (const status of passedBy(each)) {
-            await tx.publish(ShipmentNotification, { customerId, orderId, eventDate: moment, status, instanceId })
+            await tx.publish(ShipmentNotification, { customerId, orderId, eventDate, status, instanceId })
           }
         }
         const outcome = { type: 'UPDATE_DELIVERY', status: 'SUCCESS', source: 'shipment' } as const

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { passedBy, statusOf } from './delivery.ts'
+import { deliveredAt, passedBy, statusOf } from './delivery.ts'
 
 test('passedBy() says each state once, however the packages are delivered', () => {
   fc.assert(
@@ -19,4 +19,9 @@ test('statusOf() follows the count of delivered packages', () => {
     [0, 1, 2].map((delivered) => statusOf(2, delivered)),
     ['approved', 'delivery_in_progress', 'concluded'],
   )
+})
+
+test('nothing is delivered before it was shipped, whatever the clock says', () => {
+  assert.equal(deliveredAt(5_000, [1_000, 4_000]), 5_000)
+  assert.equal(deliveredAt(5_000, [1_000, 9_000]), 9_000)
 })

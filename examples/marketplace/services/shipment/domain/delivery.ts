@@ -17,6 +17,14 @@ export function passedBy({ packageCount, deliveredCount, now }: Delivered): read
   return passed
 }
 
+/**
+ * When packages that are delivered now were delivered. Whoever shipped them may have had a clock that is ahead of this
+ * one, and nothing arrives before it left.
+ */
+export function deliveredAt(now: number, shippingDates: readonly number[]): number {
+  return Math.max(now, ...shippingDates)
+}
+
 /** The state of a shipment with so many packages delivered. */
 export function statusOf(packageCount: number, deliveredCount: number): ShipmentStatus {
   if (deliveredCount === 0) return 'approved'

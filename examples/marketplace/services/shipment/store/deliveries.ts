@@ -37,7 +37,8 @@ const selectOldest = prepared(
 
 const setDelivered = prepared(
   (_tx: Db, { now, keys }: { now: number; keys: readonly (readonly number[])[] }) =>
-    sql`update packages set status = 'delivered', delivery_date = ${now} from ${numbers(keys)}
+    sql`update packages set status = 'delivered',
+        delivery_date = case when packages.shipping_date > ${now} then packages.shipping_date else ${now} end from ${numbers(keys)}
       where packages.customer_id = v.column1 and packages.order_id = v.column2 and packages.package_id = v.column3`,
 )
 
@@ -60,7 +61,15 @@ export async function deliverPackages(tx: Db, packages: readonly PackageRow[], n
   await setDelivered(tx, { now, keys })
 }
 
-export type DeliveredShipment = { customerId: number; orderId: number; packageCount: number; deliveredCount: number; now: number }
+export type DeliveredShipment = {
+  customerId: number
+  orderId: number
+  packageCount: number
+  deliveredCount: number
+  now: number
+  /** Of the packages delivered now. */
+  shippingDates: readonly number[]
+}
 
 /** Counts the deliveries of each shipment. */
 export async function countDeliveries(tx: Db, packages: readonly PackageRow[]): Promise<readonly DeliveredShipment[]> {
@@ -75,7 +84,8 @@ export async function countDeliveries(tx: Db, packages: readonly PackageRow[]): 
     const { package_count: packageCount, delivered_count: deliveredCount } = shipment
     const status = statusOf(packageCount, deliveredCount)
     if (status !== shipment.status) await setStatus(tx, { customerId, orderId, status })
-    delivered.push({ customerId, orderId, packageCount, deliveredCount, now: rows.length })
+    const shippingDates = rows.map(({ shipping_date }) => shipping_date)
+    delivered.push({ customerId, orderId, packageCount, deliveredCount, now: rows.length, shippingDates })
   }
   return delivered
 }

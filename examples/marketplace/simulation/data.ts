@@ -1,0 +1,175 @@
+import type { SystemStatus } from 'dure/service'
+import type { CheckWorld } from '@dure/simulation'
+import type { Facts } from '../workload/facts.ts'
+import { findings, money, number, sum, type Invariant } from '../workload/finding.ts'
+import { CONTRACTS } from './load.ts'
+import type { Booked } from './provider.ts'
+import { announced, type Testimony } from './witness.ts'
+
+type Checked = {
+  readonly rows: CheckWorld['rows']
+  readonly status: SystemStatus
+  readonly testimony: Testimony
+  readonly charges: ReadonlyMap<string, Booked>
+  readonly facts: Facts
+}
+
+/** What outbox, inbox and dead letters promise, held against the stores themselves. */
+export function checkData(checked: Checked): Invariant[] {
+  return [effectsOnce(checked), keyOrder(checked), rowsAndEvents(checked), provider(checked), atRest(checked), inboxes(checked)]
+}
+
+/** Lost is an event without an effect at one of its consumers; doubled, one with two. */
+function effectsOnce({ testimony }: Checked): Invariant {
+  const wrong = findings()
+  let count = 0
+  for (const [consumer, all] of testimony.effects) {
+    const done = new Set<string>()
+    for (const { id } of all) {
+      if (done.has(id)) wrong.add(`${consumer}: ${id} had its effect twice`)
+      done.add(id)
+    }
+    count += all.length
+    const [, type = ''] = consumer.split('/')
+    for (const event of announced(testimony, type)) {
+      if (!done.delete(event.id)) wrong.add(`${consumer}: ${event.id} never had its effect`)
+    }
+    for (const id of done) wrong.add(`${consumer}: ${id} had an effect and was never announced`)
+  }
+  return wrong.invariant('every event had each of its effects once', `${number(count)} effects`)
+}
+
+/** Whoever announces it, events of one key and one source are handled as they were committed. */
+function keyOrder({ testimony: { events, effects } }: Checked): Invariant {
+  const wrong = findings()
+  let keys = 0
+  for (const [consumer, handled] of effects) {
+    const [, type = ''] = consumer.split('/')
+    const place = new Map(handled.map(({ id, position }) => [id, position]))
+    for (const [source, all] of events.get(type) ?? []) {
+      const last = new Map<string, number>()
+      for (const { id, key } of all) {
+        const at = place.get(id) ?? -1
+        const before = last.get(key)
+        if (before === undefined) keys++
+        else if (at < before) wrong.add(`${consumer}: ${id} of ${source}, key ${key}, came before one that was committed earlier`)
+        last.set(key, at)
+      }
+    }
+  }
+  return wrong.invariant('consumers saw the events of a key in the order of their commits', `${number(keys)} keys`)
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Names of rows, and of the events that must be beside them, compared as multisets. */
+function rowsAndEvents({ rows, testimony }: Checked): Invariant {
+  const wrong = findings()
+  let count = 0
+  const said = (type: string, name: (data: Fields) => string | undefined): string[] =>
+    announced(testimony, type).flatMap(({ data }) => name(data as Fields) ?? [])
+  const stored = (service: string, sql: string): string[] => rows(service, sql).map((row) => Object.values(row).join('/'))
+  const compare = (what: string, there: readonly string[], names: readonly string[]): void => {
+    count += there.length
+    const left = new Map<string, number>()
+    for (const name of there) left.set(name, (left.get(name) ?? 0) + 1)
+    for (const name of names) left.set(name, (left.get(name) ?? 0) - 1)
+    for (const [name, difference] of left) {
+      if (difference > 0) wrong.add(`${what} ${name} has no event`)
+      if (difference < 0) wrong.add(`${what} ${name} was announced and is not there`)
+    }
+  }
+  const ofOrder = ({ customer, customerId, orderId }: Fields): string =>
+    `${String(customerId ?? (customer as Fields)['customerId'])}/${String(orderId)}`
+
+  compare(
+    'checkout',
+    stored('cart', "SELECT checkout_id FROM cart_history WHERE items <> '[]'"),
+    said('stock.reserve', ({ checkoutId }) => String(checkoutId)),
+  )
+  compare(
+    'reservation',
+    stored('stock', "SELECT checkout_id FROM reservations WHERE status <> 'rejected'"),
+    said('stock.confirmed', ({ checkoutId }) => String(checkoutId)),
+  )
+  compare('order', stored('order', 'SELECT customer_id, order_id FROM orders'), said('invoice.issued', ofOrder))
+  compare(
+    'payment',
+    stored('payment', "SELECT customer_id, order_id FROM order_payments WHERE sequential = 1 AND status = 'succeeded'"),
+    said('payment.confirmed', ofOrder),
+  )
+  compare(
+    'refused payment',
+    stored('payment', "SELECT customer_id, order_id FROM order_payments WHERE sequential = 1 AND status = 'declined'"),
+    said('payment.failed', ofOrder),
+  )
+  compare(
+    'shipment',
+    stored('shipment', 'SELECT customer_id, order_id FROM shipments'),
+    said('shipment.notification', (data) => (data['status'] === 'approved' ? ofOrder(data) : undefined)),
+  )
+  compare(
+    'delivery',
+    stored('shipment', "SELECT customer_id, order_id, package_id FROM packages WHERE status = 'delivered'"),
+    said('delivery.notification', (data) => `${ofOrder(data)}/${String(data['packageId'])}`),
+  )
+  compare(
+    'mark',
+    stored('audit', 'SELECT tid, type, status FROM marks'),
+    said('transaction.mark', ({ tid, type, status }) => `${String(tid)}/${String(type)}/${String(status)}`),
+  )
+  return wrong.invariant('every row has its events, and every event its row', `${number(count)} rows`)
+}
+
+/** Money neither comes nor goes between two companies' books. */
+function provider({ charges, facts: { orders, payments } }: Checked): Invariant {
+  const wrong = findings()
+  const invoices = new Map(orders.map((order) => [order.invoiceNumber, order]))
+  for (const [key, { outcome, amount }] of charges) {
+    const order = invoices.get(key)
+    const payment = order && payments.get(order.key)
+    if (order === undefined || payment === undefined) wrong.add(`invoice ${key} was charged and has no payment`)
+    else if (outcome.status === 'succeeded' && payment.paid !== amount) {
+      wrong.add(`invoice ${key}: the provider took ${money(amount)}, the order is paid with ${money(payment.paid)}`)
+    } else if (outcome.status === 'declined' && payment.declinedValue !== amount) {
+      wrong.add(`invoice ${key}: the provider declined ${money(amount)}, the order says ${money(payment.declinedValue)}`)
+    }
+  }
+  for (const { invoiceNumber, key } of orders) if (!charges.has(invoiceNumber)) wrong.add(`order ${key} was never charged`)
+  const taken = sum(charges.values(), ({ outcome, amount }) => (outcome.status === 'succeeded' ? amount : 0))
+  return wrong.invariant(
+    'what the provider took is what was paid',
+    `${money(taken)} in ${number(charges.size)} charges = ${money(sum(payments.values(), ({ paid }) => paid))}`,
+  )
+}
+
+function atRest({ rows, status }: Checked): Invariant {
+  const wrong = findings()
+  for (const { name } of CONTRACTS) {
+    const [{ there } = { there: 0 }] = rows(name, "SELECT count(*) AS there FROM sqlite_schema WHERE name = 'dure_parked'")
+    const [{ left } = { left: 0 }] = there === 0 ? [] : rows(name, 'SELECT count(*) AS left FROM dure_parked')
+    if (left !== 0) wrong.add(`${name}: ${String(left)} messages are parked`)
+  }
+  for (const { service, outbox, inHand, callsInFlight } of status.services) {
+    // Rows that are delivered already may wait for the next transaction to take them out.
+    if (outbox > 0) wrong.add(`${service}: ${outbox} events were not delivered`)
+    if (inHand > 0 || callsInFlight > 0) wrong.add(`${service}: ${inHand} in hand, ${callsInFlight} calls under way`)
+  }
+  for (const { group, topic, lag } of status.lag) if (lag > 0) wrong.add(`${group} is ${lag} behind on ${topic}`)
+  return wrong.invariant('outboxes are empty, nothing is parked or in hand', `${number(CONTRACTS.length)} stores`)
+}
+
+/** A mark for each effect that may still come again, and no other. */
+function inboxes({ rows, testimony: { effects } }: Checked): Invariant {
+  const wrong = findings()
+  let marks = 0
+  for (const { name } of CONTRACTS) {
+    const found = rows(name, 'SELECT consumer, count(*) AS marks FROM dure_inbox GROUP BY consumer')
+    for (const { consumer, marks: kept } of found) {
+      const effected = new Set(effects.get(String(consumer))?.map(({ id }) => id)).size
+      marks += Number(kept)
+      if (kept !== effected) wrong.add(`${String(consumer)} remembers ${String(kept)} of ${effected}`)
+    }
+  }
+  return wrong.invariant('the inbox remembers what had its effect, and nothing more', `${number(marks)} marks`)
+}

@@ -1,0 +1,86 @@
+import type { CheckWorld, Simulation } from '@dure/simulation'
+import { sometimes } from '@dure/simulation'
+import type { Facts } from '../workload/facts.ts'
+import { gatherFacts } from '../workload/gather.ts'
+import { checkInvariants, describeInvariant, type Invariant } from '../workload/invariants.ts'
+import { findAnomalies } from '../workload/verify.ts'
+import { checkData } from './data.ts'
+import { clientDoor } from './door.ts'
+import { CONTRACTS, type Users } from './load.ts'
+import type { SimulatedProvider } from './provider.ts'
+import { noteRare } from './rare.ts'
+import { hear, type Testimony } from './witness.ts'
+
+/** What the workload's own checks are called; a run in which nothing of a kind was done leaves some of them out. */
+export const WORKLOAD: readonly string[] = [
+  'available + sold = initial',
+  'stock sold = pieces in paid orders',
+  'nothing stays reserved',
+  'stock versions = product versions',
+  "carts' replicas = products",
+  'order numbers without holes',
+  'invoice = items - vouchers + freight',
+  'payments = invoice + vouchers',
+  'one shipment per paid order',
+  'order status = shipment status',
+  'success + failed counts = orders with payment',
+  "packages delivered = customers' delivery counts",
+  'payment before shipment',
+  "sellers' entries = orders' lines",
+  'dashboard parts agree',
+  'dashboard parts agree under load',
+  'one order and one mark per checkout',
+  'every line acknowledged is in its checkout',
+  'every accepted checkout ended in one mark',
+  'accepted = orders made + not accepted + aborted',
+  'every accepted update ended in one mark',
+  'packages delivered = deliveries acknowledged',
+  'no dead letters',
+]
+
+/** What the stores themselves say. */
+export const DATA: readonly string[] = [
+  'every event had each of its effects once',
+  'consumers saw the events of a key in the order of their commits',
+  'every row has its events, and every event its row',
+  'what the provider took is what was paid',
+  'outboxes are empty, nothing is parked or in hand',
+  'the inbox remembers what had its effect, and nothing more',
+]
+
+/** Everything that must hold once a simulated marketplace has come to rest. */
+export function invariantsOf(run: {
+  readonly users: Users
+  readonly provider: () => SimulatedProvider
+}): Simulation['invariants'] {
+  const { users } = run
+  let found: readonly Invariant[] = []
+
+  const gather = async (world: CheckWorld): Promise<void> => {
+    const door = clientDoor({ contracts: CONTRACTS, client: world.client, status: world.status })
+    const facts: Facts = await gatherFacts(door.get)
+    const testimony: Testimony = hear(
+      CONTRACTS.map(({ name }) => name),
+      world.rows,
+    )
+    const { supplied, delivered } = users.population()
+    found = [
+      ...checkInvariants(facts, users.ledger.observed({ supplied, delivered })),
+      ...checkData({ rows: world.rows, status: await world.status(), testimony, charges: run.provider().charges, facts }),
+    ]
+    noteRare({ testimony, complaints: users.ledger.complaints(), rows: world.rows })
+    const { anomalies } = await findAnomalies(door, users.ledger)
+    if (anomalies > 0) sometimes('a cart showed an update and lacked an earlier one')
+    const unknown = found.find(({ name }) => !WORKLOAD.includes(name) && !DATA.includes(name))
+    if (unknown !== undefined) throw new Error(`"${unknown.name}" is checked and not named among what must hold`)
+  }
+
+  const checked = (name: string) => (): void => {
+    const invariant = found.find((each) => each.name === name)
+    if (invariant?.ok === false) throw new Error(describeInvariant(invariant))
+  }
+  return {
+    'every service answers': gather,
+    ...Object.fromEntries([...WORKLOAD, ...DATA].map((name) => [name, checked(name)])),
+  }
+}
