@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { createGate } from './gate.ts'
 
 test('many are inside at once, one alone waits for them and they for it, and nobody is overtaken', async () => {
-  const gate = createGate()
+  const gate = createGate(8)
   const seen: string[] = []
   const enter = async (name: string, alone: boolean): Promise<() => void> => {
     const leave = await gate.enter(alone)
     seen.push(name)
-    return leave
+    return () => leave(false)
   }
   const [a, b] = await Promise.all([enter('a', false), enter('b', false)])
   const alone = enter('alone', true)
@@ -29,4 +29,22 @@ test('many are inside at once, one alone waits for them and they for it, and nob
   ;(await next)()
   ;(await enter('e', false))()
   assert.equal(seen.at(-1), 'e')
+})
+
+test('the more they cross the fewer are inside, and more again when they do not', async () => {
+  const gate = createGate(4)
+  for (let i = 0; i < 20; i++) (await gate.enter(false))(true)
+  assert.equal(gate.width(), 1)
+  const first = await gate.enter(false)
+  let second = false
+  const waiting = gate.enter(false).then((leave) => {
+    second = true
+    return leave
+  })
+  await Promise.resolve()
+  assert.equal(second, false)
+  first(false)
+  ;(await waiting)(false)
+  for (let i = 0; i < 200; i++) (await gate.enter(false))(false)
+  assert.equal(gate.width(), 4)
 })

@@ -4,6 +4,7 @@ import { closed, crowded, full, readClosed } from 'dure/data/adapter'
 import { connect, type Connection } from './connection.ts'
 import { explain, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
+import type { StoreLimits } from './limits.ts'
 import { migrateOn } from './migrating.ts'
 import { TIMELINE } from './outcome.ts'
 import { createPostgresOutbox } from './outbox/outbox.ts'
@@ -13,16 +14,6 @@ import { createReaders } from './readers.ts'
 import { createNames } from './statements.ts'
 import { ownMigrations } from './tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
-
-export type StoreLimits = {
-  readonly writers: number
-  readonly readers: number
-  readonly waiting: number
-  readonly timeout: number
-  readonly readTimeout: number
-  readonly outcomeTimeout: number
-  readonly connectTimeout: number
-}
 
 /** The oldest version of the server that is supported. */
 const OLDEST = 15
@@ -125,6 +116,7 @@ export async function openStore(options: {
     let stopping: Promise<void> | undefined
     const stop = async (): Promise<void> => {
       await transactions.stop()
+      log.info('A store stopped', { service, ...transactions.counts() })
       await pool.stop()
       await keeper.stop()
     }

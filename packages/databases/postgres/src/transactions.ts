@@ -13,6 +13,7 @@ import { createLimit, type Limit } from './limit.ts'
 import { outcomeOf } from './outcome.ts'
 import type { Pool } from './pool.ts'
 import type { StatementNames } from './statements.ts'
+import type { StoreLimits } from './limits.ts'
 
 export type Isolation = 'serializable' | 'repeatable read' | 'read committed'
 
@@ -31,6 +32,8 @@ export type TransactionCounts = {
   readonly committed: number
   /** Times that work was run again because another transaction crossed it. */
   readonly crossed: number
+  /** Transactions that may run at once, as things are. */
+  readonly atOnce: number
   /** Commits whose connection was lost, by what was found out about them. */
   readonly lost: { readonly kept: number; readonly notKept: number; readonly unknown: number }
 }
@@ -51,7 +54,7 @@ export function createTransactions(options: {
   readonly isolation: Isolation
   readonly runtime: Runtime
   readonly log: Logger
-  readonly limits: { readonly waiting: number; readonly timeout: number; readonly outcomeTimeout: number }
+  readonly limits: Pick<StoreLimits, 'writers' | 'waiting' | 'timeout' | 'outcomeTimeout'>
 }): Transactions {
   const { service, place, pool, keeper, timeline, names, isolation, runtime, log, limits } = options
   const { timers } = runtime
@@ -59,7 +62,7 @@ export function createTransactions(options: {
   const live = new Set<Member>()
   const used = new WeakSet<Connection>()
   const fragile = new Set<string>()
-  const gate = createGate()
+  const gate = createGate(limits.writers)
   const counts = { committed: 0, crossed: 0, lost: { kept: 0, notKept: 0, unknown: 0 } }
   let jobs = 0
   let arrivals = 0
@@ -118,13 +121,16 @@ export function createTransactions(options: {
   const inTurn = async <T>(connection: Connection, work: Work<T>, limit: Limit, alone: boolean): Promise<Done<T>> => {
     const entering = gate.enter(alone)
     const leave = await limit.race(entering).catch((error: unknown) => {
-      void entering.then((left) => left())
+      void entering.then((left) => left(false))
       throw error
     })
+    let crossed = false
     try {
-      return await tryOnce(connection, work, limit)
+      const done = await tryOnce(connection, work, limit)
+      crossed = done.again?.why === 'crossed'
+      return done
     } finally {
-      leave()
+      leave(crossed)
     }
   }
 
@@ -247,7 +253,7 @@ export function createTransactions(options: {
 
   return {
     transaction,
-    counts: () => ({ ...counts, lost: { ...counts.lost } }),
+    counts: () => ({ ...counts, lost: { ...counts.lost }, atOnce: Math.floor(gate.width()) }),
     stop: async () => {
       stopped = true
       if (jobs > 0) await new Promise<void>((resolve) => (idle = resolve))

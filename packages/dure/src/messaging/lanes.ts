@@ -49,9 +49,10 @@ export function createLanes(options: {
   together: Together
 }): (messages: readonly Message[], alone: boolean) => Promise<void> {
   const { store, inbox, consumer, decode, effect, concurrency, parked, tally, together } = options
+  const shares = effect.prepare === undefined
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
   // asked for at once, and one key still happens in order.
-  const inOneGo = effect.prepare === undefined && store.dialect === 'sqlite'
+  const inOrder = store.dialect === 'sqlite'
 
   const run = async (messages: readonly Message[], alone: boolean): Promise<void> => {
     const passages = admit(messages)
@@ -64,7 +65,7 @@ export function createLanes(options: {
     try {
       await read(passages)
       if (alone) await runAlone(passages)
-      else if (inOneGo) await passTogether(passages)
+      else if (shares) await passTogether(passages)
       else await runLanes(passages)
       await settle(passages)
     } finally {
@@ -109,7 +110,7 @@ export function createLanes(options: {
     const able = passages.filter(({ outcome }) => outcome === undefined)
     if (able.length === 0) return
     const outcome = await together(able.map(shareOf))
-    if (outcome === 'alone') await Promise.all(able.map(pass))
+    if (outcome === 'alone') await (inOrder ? Promise.all(able.map(pass)) : runLanes(able))
     else for (const passage of able) passage.outcome = 'handled'
   }
 

@@ -17,7 +17,12 @@ export type Together = (shares: readonly Share[]) => Promise<'done' | 'alone'>
 /** Messages that share a transaction, at most: what is rolled back together when one of them fails. */
 const MOST = 256
 
-type Group = { readonly shares: Share[]; done: Promise<'done' | 'alone'> }
+type Group = {
+  readonly shares: Share[]
+  /** The one whose turn it is, or in whose turn the transaction failed for good: it may have been begun more than once. */
+  inHand: Share | undefined
+  done: Promise<'done' | 'alone'>
+}
 
 export function createTogether(options: { store: Store; inbox: Inbox }): Together {
   const { store, inbox } = options
@@ -26,32 +31,32 @@ export function createTogether(options: { store: Store; inbox: Inbox }): Togethe
   /** Consumers whose last try ended in a rollback that was theirs. */
   const failing = new Set<string>()
 
-  const handleAll = async (shares: readonly Share[], tx: StoreTransaction): Promise<void> => {
+  const handleAll = async (group: Group, tx: StoreTransaction): Promise<void> => {
+    const { shares } = group
+    group.inHand = undefined
     if (!(await inbox.markAll(tx, shares))) throw new Error('Some of the messages had been marked before')
     for (const share of shares) {
-      try {
-        await share.handle(tx)
-      } catch (error) {
-        failing.add(share.consumer)
-        throw error
-      }
+      group.inHand = share
+      await share.handle(tx)
     }
+    group.inHand = undefined
   }
 
   const begin = (): Group => {
-    const group: Group = { shares: [], done: Promise.resolve('alone') }
+    const group: Group = { shares: [], inHand: undefined, done: Promise.resolve('alone') }
     const close = (): void => {
       if (open === group) open = undefined
     }
     group.done = store
       .transaction((tx) => {
         close()
-        return handleAll(group.shares, tx)
+        return handleAll(group, tx)
       })
       .then(
         () => 'done' as const,
         () => {
           close()
+          if (group.inHand !== undefined) failing.add(group.inHand.consumer)
           return 'alone' as const
         },
       )
