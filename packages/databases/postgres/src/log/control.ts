@@ -22,6 +22,7 @@ export async function openControl(options: { readonly connection: ClientConfig; 
     ...connection,
     application_name: name.slice(0, 63),
     keepAlive: true,
+    pipeline: true,
   })
   const { promise: over, resolve: finish } = Promise.withResolvers<unknown>()
   const { stream } = (client as unknown as { readonly connection: { readonly stream: { readonly destroy: () => void } } })
