@@ -1,24 +1,51 @@
+import { existsSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+
 /**
- * Servers that some tests need (a PostgreSQL, a Kafka, …). None is needed yet: every part so far has an
- * embedded adapter. A server gets a line here, with how it is installed and how a test finds it.
+ * Servers that some tests need and npm does not bring: `npm run servers` installs them where that is possible. (Every part
+ * has an embedded adapter, and a PostgreSQL 18 comes with the npm packages.)
  *
- * A test that needs one asks for its variable and skips itself without it, with a reason in this form:
- * `test('…', { skip: process.env.DURE_POSTGRES_URL ? false : needsServer('postgres') }, …)`.
+ * A test that needs one asks whether it is there and skips itself without it, with a reason in this form:
+ * `test('…', { skip: missing15 }, …)`, where `missing15` is false or `needs server: postgres15`.
  */
 export type Server = {
   readonly name: string
-  /** The environment variable that tells tests where it is. */
-  readonly variable: string
+  readonly there: () => boolean
   /** Installs it where that is possible; says why where it is not. */
   readonly install: () => Promise<string>
 }
 
-export const servers: readonly Server[] = []
+export const servers: readonly Server[] = [
+  {
+    // The oldest version that is supported; as Debian 12 has it, and elsewhere from PostgreSQL's own repository.
+    name: 'postgres15',
+    there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
+    install: async () => installPackage('postgresql-15'),
+  },
+]
 
 /** How a skipped test says which server it missed. */
 export const NEEDS_SERVER = /^needs server: (?<server>.+)$/
 
+/** Installs a package of a system like Debian. */
+function installPackage(name: string): string {
+  const root = process.getuid?.() === 0
+  const run = (...words: readonly string[]): boolean => {
+    const [program, ...rest] = root ? words : ['sudo', '-n', ...words]
+    return (
+      spawnSync(program!, rest, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
+    )
+  }
+  if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0)
+    return `no apt-get here: install ${name} by other means`
+  const install = (): boolean => run('apt-get', 'install', '-y', '--no-install-recommends', name)
+  // The lists of what there is may be missing or old.
+  if (install() || (run('apt-get', 'update') && install())) return 'installed'
+  return `apt-get could not install ${name}${root ? '' : ' (it takes root, or sudo without a password)'}`
+}
+
 if (import.meta.main) {
-  if (servers.length === 0) console.log('No test needs a server yet: everything runs on embedded adapters.')
-  for (const { name, install } of servers) console.log(`${name}: ${await install()}`)
+  for (const { name, there, install } of servers) {
+    console.log(`${name}: ${there() ? 'is here' : await install()}`)
+  }
 }

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
+type Run = { readonly child: ChildProcess; readonly said: () => string; readonly ended: Promise<number | null> }
+
+function run(file: string, ...flags: string[]): Run {
+  const child = spawn(process.execPath, ['--conditions=source', program(file), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void (said += text))
+  return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) }
+}
+
+/** Waits until it is ready; tells where. */
+async function ready({ child, said }: Run): Promise<string> {
+  while (!said().includes('curl -s http')) {
+    if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}: ${said()}`)
+    await once(child.stdout!, 'data')
+  }
+  return /http:\/\/[\d.:]+/.exec(said())![0]
+}
+
+for (const placement of ['together', 'split'] as const) {
+  test(
+    `on PostgreSQL, ${placement}, every invariant holds under load, and a second start goes on where the first was`,
+    { timeout: 300_000 },
+    async (t) => {
+      const folder = await mkdtemp(join(tmpdir(), 'marketplace-postgres-'))
+      t.after(() => rm(folder, { recursive: true, force: true }))
+      // As root, PostgreSQL runs as somebody else, who must get there.
+      await chmod(folder, 0o755)
+      const flags = [
+        '--port',
+        '0',
+        '--data',
+        folder,
+        '--products',
+        '40',
+        '--customers',
+        '40',
+        '--durability',
+        'process',
+        '--database',
+        'postgres',
+      ]
+      if (placement === 'split') flags.push('--split')
+      const first = run('main.ts', ...flags)
+      const load = run('workload/main.ts', '--url', await ready(first), '--seconds', '3', '--concurrency', '8', '--quiet', '200')
+      assert.equal(await load.ended, 0, load.said())
+      assert.match(load.said(), /^checkout +[1-9]/m)
+      first.child.kill('SIGTERM')
+      assert.equal(await first.ended, 0, first.said())
+
+      const second = run('main.ts', ...flags)
+      const check = run('workload/main.ts', '--url', await ready(second), '--seconds', '0', '--quiet', '200')
+      assert.ok(!second.said().includes('Generated'), second.said())
+      assert.equal(await check.ended, 0, check.said())
+      second.child.kill('SIGTERM')
+      assert.equal(await second.ended, 0, second.said())
+    },
+  )
+}
+
+test('a database that nobody knows is said so', async () => {
+  const { ended, said } = run('main.ts', '--database', 'mysql')
+  assert.equal(await ended, 1)
+  assert.match(said(), /Cannot read --database "mysql": give sqlite, postgres or postgres:\/\//)
+})
