@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeOutcome, explore, RARE, shrink, timeline } from '../simulation.ts'
-import type { Mistake } from '../shop/services.test-support.ts'
-import { shopping } from '../shop/simulation.test-support.ts'
+import type { Mistake } from '../shop-services.test-support.ts'
+import { shopping } from '../shop.test-support.ts'
 
 /** Seeds within which each mistake is found, with every kind of fault and no hint of what to look for. */
 const SEEDS = 25

@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { FaultKind } from '../run/faults.ts'
-import type { SimulationSource, SystemSource } from '../run/options.ts'
+import type { FaultKind, SimulationSource, SystemSource } from '../run/run.ts'
 import { createReport, type Report } from './report.ts'
 import { trySeed, type SeedResult } from './seeds.ts'
 import type { FromWorker, WorkerWish } from './worker.ts'
+
+export { loadSimulation } from './load.ts'
+export { describeReport, RARE, type Report } from './report.ts'
+export { trySeed, type SeedResult } from './seeds.ts'
 
 export type ExploreOptions = {
   /** A simulation of this thread; or give `file`, and several threads run it. */
@@ -80,6 +83,7 @@ function work(
   return new Promise((resolve, reject) => {
     const beside = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
     const worker = new Worker(new URL(beside, import.meta.url), { workerData: wish })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     const hand = (): void => worker.postMessage(hands.next())
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'result') {

@@ -1,4 +1,4 @@
-import type { Simulation, SimulationSource, SystemSource } from '../run/options.ts'
+import type { Simulation, SimulationSource, SystemSource } from '../run/run.ts'
 
 /**
  * The simulation that a module exports, and its system: the simulation's own, or the module's default export. A function

@@ -1,4 +1,4 @@
-import type { Outcome } from '../run/outcome.ts'
+import type { Outcome } from '../run/run.ts'
 import type { SeedResult } from './seeds.ts'
 
 /** What many seeds have shown. */

@@ -1,5 +1,4 @@
-import type { Outcome } from '../run/outcome.ts'
-import { simulate, type SimulateOptions } from '../run/simulate.ts'
+import { simulate, type Outcome, type SimulateOptions } from '../run/run.ts'
 
 /** What becomes of one seed, small enough to be sent from one thread to another. */
 export type SeedResult = {

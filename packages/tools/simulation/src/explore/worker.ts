@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FaultKind } from '../run/faults.ts'
+import type { FaultKind } from '../run/run.ts'
 import { loadSimulation } from './load.ts'
 import { trySeed, type SeedResult } from './seeds.ts'
 

@@ -32,7 +32,7 @@ export type Process = Owner & {
   readonly pause: (ms: number) => Promise<void>
 }
 
-// oxlint-disable-next-line unicorn/no-thenable -- it is a promise
+/** What a dead process is answered. */
 export const NEVER: Promise<never> = new Promise<never>(() => {})
 
 export function createProcess(options: {

@@ -1,7 +1,7 @@
 import { transportConformance } from 'dure/call/conformance'
 import { registryConformance } from 'dure/discovery/conformance'
 import { createDeadlines, realRuntime } from 'dure/runtime'
-import { realNetwork, realProcess } from '../kernel/real.test-support.ts'
+import { realNetwork, realProcess } from '../real.test-support.ts'
 import type { Host } from './link.ts'
 import { simulatedPeers } from './peer.ts'
 import { createRegistryHub } from './registry.ts'

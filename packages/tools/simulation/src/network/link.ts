@@ -1,6 +1,6 @@
 import { Cancellation, kept, type CallContext, type CancelReason, type Target, type Transport } from 'dure/call'
 import { CallError } from 'dure/contract'
-import type { Process } from '../kernel/process.ts'
+import type { Process } from '../kernel/kernel.ts'
 import { carriedFailure } from './failure.ts'
 import { createLine, SILENCE, type NetworkWorld } from './wire.ts'
 

@@ -2,11 +2,12 @@ import { createRemoteTransport, type RemoteService, type RemoteTransport, type T
 import type { Address } from 'dure/discovery'
 import { createDeadlines } from 'dure/runtime'
 import type { Listener, Wires } from 'dure/service'
-import type { Process } from '../kernel/process.ts'
+import type { Process } from '../kernel/kernel.ts'
 import type { Host } from './link.ts'
 import { simulatedPeers } from './peer.ts'
 import type { NetworkWorld } from './wire.ts'
 
+export { createRegistryHub } from './registry.ts'
 export type { NetworkWorld } from './wire.ts'
 
 /** The network between simulated processes: real remote calls (pools, retries, ejection) over connections of its own. */

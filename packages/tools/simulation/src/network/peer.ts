@@ -1,15 +1,13 @@
 import type { CallContext, ConnectPeer, Peer, Route, Target } from 'dure/call'
 import { CallError } from 'dure/contract'
 import type { Address } from 'dure/discovery'
-import type { DeadlineEntry, Deadlines } from 'dure/runtime'
-import type { Process } from '../kernel/process.ts'
+import type { Deadlines } from 'dure/runtime'
+import type { Process } from '../kernel/kernel.ts'
 import { createLink, type Host, type Link } from './link.ts'
 import { sentCall } from './sent-call.ts'
 import { sentStream } from './sent-stream.ts'
+import type { Reach, Waiting } from './way.ts'
 import { HANDSHAKE, type NetworkWorld } from './wire.ts'
-
-export type Reach = (place: string) => Link | 'connecting' | CallError
-export type Waiting = { readonly start: (link: Link) => void; readonly fail: (error: Error) => void; readonly place: string }
 
 /** Peers of one process over the simulated network: connecting, coming back and giving up as the socket's peers do. */
 export function simulatedPeers(options: {
@@ -135,15 +133,3 @@ function createPeer(address: Address, options: Parameters<typeof simulatedPeers>
     },
   }
 }
-
-/** The way of one operation to its peer. */
-export type Way = {
-  readonly target: Target
-  readonly place: string
-  readonly deadlines: Deadlines
-  readonly reach: Reach
-  readonly wait: (one: Waiting) => void
-  readonly unwait: (one: Waiting) => void
-}
-
-export type { DeadlineEntry }

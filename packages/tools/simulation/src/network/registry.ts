@@ -1,5 +1,5 @@
 import type { Instance, Registry } from 'dure/discovery'
-import type { Process } from '../kernel/process.ts'
+import type { Process } from '../kernel/kernel.ts'
 
 /** Who is where, as each process sees it: a change is known at once where it was made and a while later elsewhere. */
 export type RegistryHub = {

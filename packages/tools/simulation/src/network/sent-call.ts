@@ -2,7 +2,7 @@ import { kept, type CallContext, type CancelListener, type CancelReason } from '
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import type { Link } from './link.ts'
-import type { Waiting, Way } from './peer.ts'
+import type { Waiting, Way } from './way.ts'
 
 export function cancelledBy(place: string, reason: CancelReason): CallError {
   if (reason === 'deadline') return new CallError('DEADLINE_EXCEEDED', `Call to ${place} was not answered before its deadline`)

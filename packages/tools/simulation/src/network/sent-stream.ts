@@ -2,7 +2,7 @@ import { kept, type CallContext, type CancelListener } from 'dure/call'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import type { Link } from './link.ts'
-import type { Waiting, Way } from './peer.ts'
+import type { Waiting, Way } from './way.ts'
 import { cancelledBy } from './sent-call.ts'
 
 type Asked = { readonly resolve: (result: IteratorResult<unknown>) => void; readonly reject: (error: Error) => void }

@@ -1,4 +1,4 @@
-import type { Process } from '../kernel/process.ts'
+import type { Process } from '../kernel/kernel.ts'
 
 /** What the network needs of whoever runs it: a queue, and what befalls what is sent. */
 export type NetworkWorld = {

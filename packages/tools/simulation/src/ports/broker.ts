@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { Broker, Delivery, EmbeddedBrokerWorld } from 'dure/messaging'
-import { NEVER, type Process } from '../kernel/process.ts'
+import { NEVER, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a broker, asked at each step. */
 export type BrokerFate = {

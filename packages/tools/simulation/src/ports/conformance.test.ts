@@ -1,7 +1,7 @@
 import { databaseConformance } from 'dure/data/conformance'
 import { embeddedBroker } from 'dure/messaging'
 import { brokerConformance } from 'dure/messaging/conformance'
-import { realProcess } from '../kernel/real.test-support.ts'
+import { realProcess } from '../real.test-support.ts'
 import { simulatedBroker } from './broker.ts'
 
 databaseConformance('simulated database', new URL('./database.test-support.ts', import.meta.url))

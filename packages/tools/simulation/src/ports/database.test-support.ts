@@ -1,5 +1,5 @@
 import { sqlite, type DatabaseAdapter, type DatabaseWorld } from 'dure/data'
-import { realProcess } from '../kernel/real.test-support.ts'
+import { realProcess } from '../real.test-support.ts'
 import { simulatedDatabase } from './database.ts'
 
 /** For the conformance suite, which imports this file in other processes as well. */

@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, Store, StoreTransaction } from 'dure/data'
-import { NEVER, type Process } from '../kernel/process.ts'
+import { NEVER, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a store, asked at each transaction. */
 export type StoreFate = {

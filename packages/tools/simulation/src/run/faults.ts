@@ -1,4 +1,4 @@
-import { between, createChance, pick, type Chance } from '../kernel/chance.ts'
+import { between, createChance, pick, type Chance } from '../kernel/kernel.ts'
 
 /** What can befall a system. Each run has some of these, at rates of its own (swarm testing, Groce et al. 2012). */
 export type FaultKind = PlannedKind | RateKind

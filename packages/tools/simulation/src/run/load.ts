@@ -1,7 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { Random } from 'dure/runtime'
-import type { Chance } from '../kernel/chance.ts'
-import type { Trace } from '../kernel/trace.ts'
+import type { Chance, Trace } from '../kernel/kernel.ts'
 import type { LoadWorld, Simulation } from './options.ts'
 import { messageOf, Violation } from './violation.ts'
 

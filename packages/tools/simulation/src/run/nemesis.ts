@@ -1,9 +1,6 @@
-import type { Chance } from '../kernel/chance.ts'
-import type { Engine } from '../kernel/engine.ts'
-import type { Process } from '../kernel/process.ts'
+import type { Chance, Engine, Process } from '../kernel/kernel.ts'
 import type { NetworkWorld } from '../network/network.ts'
-import type { BrokerFate } from '../ports/broker.ts'
-import type { StoreFate } from '../ports/database.ts'
+import type { BrokerFate, StoreFate } from '../ports/ports.ts'
 import { JUST_BEFORE, type Faults, type Planned } from './faults.ts'
 import type { Slot, Slots } from './slots.ts'
 

@@ -1,4 +1,4 @@
-import type { TraceLine } from '../kernel/trace.ts'
+import type { TraceLine } from '../kernel/kernel.ts'
 import type { FaultKind, Happened } from './faults.ts'
 import type { Placed } from './options.ts'
 

@@ -1,5 +1,5 @@
 import type { System } from 'dure/service'
-import { pick, type Chance } from '../kernel/chance.ts'
+import { pick, type Chance } from '../kernel/kernel.ts'
 import type { Placed } from './options.ts'
 
 /** Who runs where in a run: by chance, among what may be. */

@@ -7,7 +7,7 @@ import { database } from 'dure/data'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 import { FAULTS, simulate, timeline, trySeed, type Simulation } from '../simulation.ts'
-import { shopping } from '../shop/simulation.test-support.ts'
+import { shopping } from '../shop.test-support.ts'
 
 const Counter = contract('counter', {
   version: '1.0.0',

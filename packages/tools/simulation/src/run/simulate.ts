@@ -1,9 +1,9 @@
-import { createChance } from '../kernel/chance.ts'
+import { createChance } from '../kernel/kernel.ts'
 import type { FaultKind } from './faults.ts'
 import { threadFolder } from './folder.ts'
 import type { Only, SimulationSource, SystemSource } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { partitionsOf, run } from './run.ts'
+import { partitionsOf, run } from './scenario.ts'
 import { makeTemplate } from './template.ts'
 
 export type SimulateOptions = {

@@ -1,9 +1,5 @@
-import type { Wires, Running, System } from 'dure/service'
-import { start } from 'dure/service'
-import type { Engine } from '../kernel/engine.ts'
-import { createProcess, kill, thaw, type Process } from '../kernel/process.ts'
-import type { Chance } from '../kernel/chance.ts'
-import type { Trace } from '../kernel/trace.ts'
+import { type Running, start, type System, type Wires } from 'dure/service'
+import { type Chance, createProcess, type Engine, kill, type Process, thaw, type Trace } from '../kernel/kernel.ts'
 
 /** A place where processes of one kind live, one after another, as a supervisor keeps it. */
 export type Slot = {

@@ -1,9 +1,7 @@
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
 import { start } from 'dure/service'
-import { createEngine } from '../kernel/engine.ts'
-import { createProcess } from '../kernel/process.ts'
-import { createTrace } from '../kernel/trace.ts'
+import { createEngine, createProcess, createTrace } from '../kernel/kernel.ts'
 import type { Folder } from './folder.ts'
 import type { SystemSource } from './options.ts'
 

@@ -1,4 +1,4 @@
-import type { TraceLine } from '../kernel/trace.ts'
+import type { TraceLine } from '../kernel/kernel.ts'
 import type { Outcome } from './outcome.ts'
 
 /** What goes on all the time and says nothing about a failure. */

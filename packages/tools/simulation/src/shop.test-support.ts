@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { CallError } from 'dure/contract'
-import type { Simulation, StepWorld } from '../simulation.ts'
-import { sometimes } from '../simulation.ts'
-import { Mail, Orders, Stock } from './contracts.test-support.ts'
-import { IN_STOCK, shop, SKUS, type Mistake } from './services.test-support.ts'
+import { type Simulation, sometimes, type StepWorld } from './simulation.ts'
+import { Mail, Orders, Stock } from './shop-contracts.test-support.ts'
+import { IN_STOCK, shop, SKUS, type Mistake } from './shop-services.test-support.ts'
 
 /** What users do in the shop, and what must be true afterwards. */
 export function shopping(mistake?: Mistake): () => Simulation {

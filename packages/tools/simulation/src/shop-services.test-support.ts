@@ -1,6 +1,6 @@
 import { database, sql, type Transaction } from 'dure/data'
 import { service, system, type Service, type System } from 'dure/service'
-import { Mail, Orders, Placed, Reserved, Returned, Settled, Stock } from './contracts.test-support.ts'
+import { Mail, Orders, Placed, Reserved, Returned, Settled, Stock } from './shop-contracts.test-support.ts'
 
 /** The ways in which the shop can be wrong; each is a mistake that is made in earnest. */
 export type Mistake =

@@ -1,7 +1,7 @@
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
-import type { NetworkWorld } from '../network/network.ts'
-import type { Process } from './process.ts'
+import type { NetworkWorld } from './network/network.ts'
+import type { Process } from './kernel/kernel.ts'
 
 /** A process of the real world, which nothing befalls: what conformance suites run the simulated adapters in. */
 export function realProcess(runtime: Runtime = realRuntime()): Process {

@@ -1,0 +1,6 @@
+/** Virtual time, chance from a seed, simulated processes, and the trace of what happens. */
+export { between, createChance, mix, pick, type Chance } from './chance.ts'
+export { createEngine, type Engine } from './engine.ts'
+export { watchEscapes } from './escapes.ts'
+export { createProcess, kill, NEVER, thaw, type Process } from './process.ts'
+export { createTrace, type Trace, type TraceLine } from './trace.ts'

@@ -1,0 +1,43 @@
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import type { SqlRow } from 'dure/data'
+import type { SystemStatus } from 'dure/service'
+import type { CheckWorld } from './options.ts'
+
+/** Reads the services' databases beside them. */
+export function createReaders(directory: string): { readonly rows: CheckWorld['rows']; readonly close: () => void } {
+  const readers = new Map<string, DatabaseSync>()
+  return {
+    rows: (service, sql, parameters = []) => {
+      let reader = readers.get(service)
+      if (reader === undefined) {
+        reader = new DatabaseSync(join(directory, `${service}.db`), { readOnly: true })
+        readers.set(service, reader)
+      }
+      return reader.prepare(sql).all(...parameters) as unknown as SqlRow[]
+    },
+    close: () => {
+      for (const reader of readers.values()) reader.close()
+    },
+  }
+}
+
+/** What runs on in a dead process comes upon files that were closed; nobody is there to look at that. */
+export function comesFromClosed(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if ((one as { code?: unknown }).code === 'ERR_INVALID_STATE') return true
+  }
+  return false
+}
+
+/** Who is not at rest, in words. */
+export function busyWith(status: SystemStatus | undefined): string {
+  if (status === undefined) return ''
+  const busy = status.services
+    .filter((one) => one.outbox > 0 || one.waiting > 0 || one.inHand > 0 || one.callsInFlight > 0)
+    .map(
+      (one) => `${one.service} (outbox ${one.outbox}, in hand ${one.inHand}, waiting ${one.waiting}, calls ${one.callsInFlight})`,
+    )
+  const behind = status.lag.map(({ group, topic, lag }) => `${group} is ${lag} behind on ${topic}`)
+  return `: ${[...busy, ...behind].join('; ')}`
+}
