@@ -1,5 +1,5 @@
 import type { Migrations } from 'dure/data'
-import { outboxMigrations } from './outbox/tables.ts'
+import { outboxMigrations } from './outbox/outbox.ts'
 
 /** Dure's own tables in every service's store. Texts are compared byte by byte, as in the embedded database. */
 export const ownMigrations: Migrations = {

@@ -2,9 +2,8 @@ import type { Kysely } from 'kysely'
 import { CallError, parserOf, wireOf, wrongOf, type AnyEvent, type Message, type Parsed } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/telemetry.ts'
-import type { Database, Store, StoreTransaction, Transaction } from './database.ts'
+import type { Database, Outbox, Store, StoreTransaction, Transaction } from './database.ts'
 import type { Origin } from './origin.ts'
-import type { Outbox } from './outbox.ts'
 import { tracedPublish, tracedTransaction } from './tracing.ts'
 
 export type BindOptions = {

@@ -5,7 +5,7 @@ export { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from 'kyse
 export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
 export { bindDatabase, bindTransaction, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
-export { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
+export { createOutbox } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
@@ -16,6 +16,8 @@ export type {
   DatabaseWorld,
   Migration,
   Migrations,
+  Outbox,
+  OutboxOptions,
   SqlRow,
   SqlValue,
   Store,

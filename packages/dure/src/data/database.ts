@@ -2,7 +2,8 @@ import type { Kysely } from 'kysely'
 import type { AnyEvent, EventInput } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { Outbox, OutboxOptions } from './outbox.ts'
+import type { OutboxMessage } from './outbox-row.ts'
+import type { RelayLimits } from './relay-limits.ts'
 
 /**
  * The Database port. A service has one database of its own and no way to another's.
@@ -106,6 +107,32 @@ export type StoreTransaction = {
    * transactions of which one saw what the other wrote, for the other one first.
    */
   readonly onCommit: (listener: () => void) => void
+}
+
+/**
+ * The transactional outbox: what a transaction announces is a row of the same transaction, and a relay hands
+ * committed rows to the broker in order of commit, at least once. Richardson, Microservices Patterns, ch. 3.
+ */
+export type Outbox = {
+  /** Joins the transaction: all that is appended to it is written in one go before it commits. */
+  readonly append: (tx: StoreTransaction, messages: readonly OutboxMessage[]) => void
+  /** Messages committed and not yet delivered. */
+  readonly depth: () => number
+  /** When the oldest of those was published (milliseconds since the epoch); undefined when there is none. */
+  readonly oldest: () => number | undefined
+  /** Resolves when all that is committed by now has been delivered. */
+  readonly flush: () => Promise<void>
+  /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. What is left stays in the table for the next start. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+export type OutboxOptions = {
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
+  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  readonly limits?: Partial<RelayLimits>
 }
 
 export type SqlValue = string | number | bigint | Uint8Array | null

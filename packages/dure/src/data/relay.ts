@@ -3,6 +3,7 @@ import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { StoreTransaction } from './database.ts'
 import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
+import type { RelayLimits } from './relay-limits.ts'
 
 /**
  * Hands committed rows over in order, one batch at a time, and takes delivered ones out of the table later, a few
@@ -18,17 +19,6 @@ export type Relay = {
   readonly oldest: () => number | undefined
   readonly flush: () => Promise<void>
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
-}
-
-export type RelayLimits = {
-  /** Messages handed over at once. Default 512. */
-  readonly batch: number
-  /** Undelivered messages kept in memory; more are read back from the table when their time comes. Default 10,000. */
-  readonly memory: number
-  /** The same in characters of data. Default 64 Mi. */
-  readonly memorySize: number
-  /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
-  readonly backoff: readonly [first: number, last: number]
 }
 
 const DEFAULTS: RelayLimits = { batch: 512, memory: 10_000, memorySize: 64 * 1024 * 1024, backoff: [50, 5_000] }

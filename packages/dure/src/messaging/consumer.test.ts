@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { elsewhere } from '../data/adapter.test-support.ts'
+import { elsewhere } from '../data/adapter.conformance.ts'
 import { until } from './rig.conformance.ts'
 import { assertEffects, Counted, makeRig, messageOf, QUICK, type Rig } from './consumer.test-support.ts'
 import { queue } from './queue.ts'

@@ -1,20 +1,24 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseAdapter, DatabaseWorld } from './database.ts'
+import { sqlite } from './sqlite/sqlite.ts'
 import type { AdapterModule } from './world.conformance.ts'
 
 /**
  * The database that tests of what is built on stores run on: the embedded one, or whatever the module opens that
  * DURE_TEST_ADAPTER names. So another adapter's tests run these as well.
  */
-export const adapterModule: URL = new URL(
-  process.env['DURE_TEST_ADAPTER'] ?? new URL('./sqlite/sqlite.test-support.ts', import.meta.url),
-)
+export const adapterModule: URL = new URL(process.env['DURE_TEST_ADAPTER'] ?? import.meta.url)
 
 /** False on the embedded database; elsewhere, for `test('…', { skip })`, why a test of its own is not run. */
 export const elsewhere: string | false =
   process.env['DURE_TEST_ADAPTER'] === undefined ? false : `only on the embedded database, not ${fileURLToPath(adapterModule)}`
 
+/** The embedded one. A killed process needs no flush to the disk. */
+export function openAdapter(world: DatabaseWorld): DatabaseAdapter {
+  return sqlite({ durability: 'process' })(world)
+}
+
 export async function testAdapter(world: DatabaseWorld): Promise<DatabaseAdapter> {
-  const { openAdapter } = (await import(adapterModule.href)) as AdapterModule
-  return openAdapter(world)
+  const chosen = (await import(adapterModule.href)) as AdapterModule
+  return chosen.openAdapter(world)
 }
