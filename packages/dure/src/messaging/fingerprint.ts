@@ -5,6 +5,11 @@ export function letterOf(consumer: string, messageId: string): string {
   return short(`${consumer}\n${messageId}`, 10)
 }
 
+/** A key in a form that fits an index of any database: keys may be longer than those take. */
+export function hashOf(key: string): string {
+  return short(key, 10)
+}
+
 /** What dead letters that failed alike have in common: the consumer, the topic, and the error but for the values in it. */
 export function fingerprintOf(failure: { readonly consumer: string; readonly topic: string; readonly error: string }): string {
   const { consumer, topic, error } = failure

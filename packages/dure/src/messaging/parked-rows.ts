@@ -1,6 +1,6 @@
 import type { Message } from '../contract/contract.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from '../data/data.ts'
-import { fingerprintOf, letterOf } from './fingerprint.ts'
+import { fingerprintOf, hashOf, letterOf } from './fingerprint.ts'
 
 /**
  * Parked messages, in the service's own database. Per consumer and key the lowest sequence is the head: it is
@@ -29,14 +29,14 @@ export type ParkedState = 'waiting' | 'dead' | 'held'
 /** What may be long comes last: looking at the rest does not read it. */
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS dure_parked (
-    consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, sequence BIGINT NOT NULL,
+    consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, key_hash TEXT NOT NULL, sequence BIGINT NOT NULL,
     message_id TEXT NOT NULL, letter TEXT NOT NULL, state TEXT NOT NULL,
     started BIGINT NOT NULL, finished BIGINT NOT NULL, crashes BIGINT NOT NULL, next_at BIGINT NOT NULL,
     fingerprint TEXT NOT NULL, first_failure BIGINT, last_failure BIGINT,
     error TEXT NOT NULL, message TEXT NOT NULL,
     PRIMARY KEY (consumer, message_id)
   )`,
-  'CREATE INDEX IF NOT EXISTS dure_parked_order ON dure_parked (consumer, key, sequence)',
+  'CREATE INDEX IF NOT EXISTS dure_parked_order ON dure_parked (consumer, key_hash, sequence)',
   "CREATE INDEX IF NOT EXISTS dure_parked_dead ON dure_parked (last_failure, letter) WHERE state = 'dead'",
   `CREATE TABLE IF NOT EXISTS dure_parked_audit (
     at BIGINT NOT NULL, letter TEXT NOT NULL, consumer TEXT NOT NULL, topic TEXT NOT NULL, message_id TEXT NOT NULL,
@@ -48,7 +48,7 @@ const TABLES = [
 ]
 
 const COLUMNS =
-  'consumer, topic, key, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
+  'consumer, topic, key, key_hash, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
 
 /** Makes the tables where they are not there. Idempotent. */
 export async function createParkedTables(store: Store): Promise<void> {
@@ -63,6 +63,7 @@ export async function insertParked(tx: StoreTransaction, row: ParkedRow): Promis
     row.consumer,
     row.message.type,
     row.key,
+    hashOf(row.key),
     row.sequence,
     row.message.id,
     letterOf(row.consumer, row.message.id),
@@ -82,10 +83,10 @@ export async function insertParked(tx: StoreTransaction, row: ParkedRow): Promis
 }
 
 export async function headOf(store: Store, consumer: string, key: string): Promise<ParkedRow | undefined> {
-  const rows = await store.select(`SELECT ${COLUMNS} FROM dure_parked WHERE consumer = ? AND key = ? ORDER BY sequence LIMIT 1`, [
-    consumer,
-    key,
-  ])
+  const rows = await store.select(
+    `SELECT ${COLUMNS} FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT 1`,
+    [consumer, hashOf(key), key],
+  )
   return rows[0] && rowOf(rows[0])
 }
 

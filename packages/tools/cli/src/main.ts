@@ -13,7 +13,8 @@ export async function main(): Promise<void> {
     process,
     cwd: process.cwd(),
     stdin: process.stdin,
-    columns: stdout.columns ?? 80,
+    // A terminal that does not know its width says 0.
+    columns: stdout.columns || 80,
     color,
     interactive: process.stdin.isTTY === true && stderr.isTTY === true,
     stopped: supervised === undefined ? stopped : () => supervised.stopped,

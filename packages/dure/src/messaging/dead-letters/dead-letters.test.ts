@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
+import { MESSAGE_LIMITS } from '../../contract/contract.ts'
 import { assertEffects, Counted, effectsIn, makeRig, messageOf, QUICK, runtime, type Rig } from '../consumer.test-support.ts'
 import type { Consumer, ConsumerReaction } from '../consumer.ts'
 import { queue } from '../queue.ts'
@@ -315,4 +316,26 @@ test('dead work of a queue is seen and treated in the same way, and written down
     'retry bo',
   ])
   assert.deepEqual(await list(), [])
+})
+
+test('a key as long as keys may be is parked like any other', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  let broken = true
+  const consumer = await rig.start([
+    rig.effect((n) => {
+      if (n === 1 && broken) throw new Error('no')
+    }),
+  ])
+  // All different, so that no database can make it shorter; three bytes each.
+  const key = String.fromCharCode(...Array.from({ length: MESSAGE_LIMITS.key }, (_, i) => 0xac00 + ((i * 7919) % 11_000)))
+  await rig.publish(key, 1, 2)
+  await until(() => consumer.status().dead === 2)
+  broken = false
+  const [letter] = await consumer.deadLetters.list({ key })
+  assert.equal(letter!.held, 1)
+  assert.equal((await consumer.deadLetters.show(letter!.id)).behind.length, 1)
+  await consumer.deadLetters.retry({ key })
+  await until(() => consumer.status().dead === 0)
+  await rig.quiet(consumer)
+  await assertEffects(rig, { [key]: [1, 2] })
 })

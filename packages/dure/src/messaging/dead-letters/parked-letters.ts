@@ -1,7 +1,7 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { firstLine } from '../fingerprint.ts'
+import { firstLine, hashOf } from '../fingerprint.ts'
 import { messageOf, rowOf } from '../parked-rows.ts'
 import { auditParked, type Deed } from './audit.ts'
 import { edited } from './edit.ts'
@@ -10,6 +10,10 @@ import type { Found, Place } from './place.ts'
 
 /** Messages shown of those that wait behind one. */
 const BEHIND = 20
+
+/** How many messages of its key are parked: itself, and those behind it. */
+const OF_ITS_KEY =
+  '(SELECT count(*) FROM dure_parked AS behind WHERE behind.consumer = dead.consumer AND behind.key_hash = dead.key_hash AND behind.key = dead.key)'
 
 type Where = { readonly sql: string; readonly parameters: readonly SqlValue[] }
 
@@ -49,7 +53,7 @@ export function parkedLetters(options: {
   const select = async ({ sql, parameters }: Where, limit: number): Promise<readonly Parked[]> => {
     const rows = await store.select(
       `SELECT dead.*,
-         (SELECT count(*) FROM dure_parked AS behind WHERE behind.consumer = dead.consumer AND behind.key = dead.key) - 1 AS held,
+         ${OF_ITS_KEY} - 1 AS held,
          (SELECT count(*) FROM dure_parked_audit AS edits WHERE edits.letter = dead.letter AND edits.action = 'edit') AS edits
        FROM dure_parked AS dead WHERE ${sql} ORDER BY last_failure, letter LIMIT ?`,
       [...parameters, limit],
@@ -66,8 +70,8 @@ export function parkedLetters(options: {
 
   const behind = async ({ letter, sequence }: Parked): Promise<readonly Message[]> => {
     const rows = await store.select(
-      'SELECT message FROM dure_parked WHERE consumer = ? AND key = ? AND sequence > ? ORDER BY sequence LIMIT ?',
-      [letter.consumer, letter.message.key, sequence, BEHIND],
+      'SELECT message FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? AND sequence > ? ORDER BY sequence LIMIT ?',
+      [letter.consumer, hashOf(letter.message.key), letter.message.key, sequence, BEHIND],
     )
     return rows.map((row) => messageOf(String(row['message'])))
   }
@@ -79,7 +83,7 @@ export function parkedLetters(options: {
         `SELECT found.*, one.error AS error FROM (
            SELECT consumer, topic, fingerprint, count(*) AS letters, min(first_failure) AS first_failure, max(last_failure) AS last_failure,
              min(letter) AS example,
-             sum((SELECT count(*) FROM dure_parked AS behind WHERE behind.consumer = dead.consumer AND behind.key = dead.key) - 1) AS held
+             sum(${OF_ITS_KEY} - 1) AS held
            FROM dure_parked AS dead WHERE ${sql} GROUP BY consumer, topic, fingerprint
          ) AS found
          JOIN dure_parked AS one ON one.letter = found.example AND one.consumer = found.consumer AND one.state = 'dead'`,
