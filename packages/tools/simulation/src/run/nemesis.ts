@@ -157,7 +157,8 @@ export function createNemesis(options: {
         return slow === undefined ? 0 : wayOf(`slow ${process.name}`)() * slow.most
       },
       full: (process) => windowOf('full disk', process) !== undefined,
-      answerLost: (process, service) => faults.befalls('lost commit answer', `${process.name} ${service}`),
+      answerLost: (process, service) =>
+        faults.befalls('lost commit answer', process.name === service ? service : `${service} in ${process.name}`),
     },
     broker: {
       unavailable: (process) => windowOf('broker outage', process) !== undefined,

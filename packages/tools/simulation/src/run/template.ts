@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
 import { start } from 'dure/service'
@@ -42,5 +44,13 @@ export async function makeTemplate(
   if (result === undefined)
     throw new Error(`Cannot simulate system "${system.name}": it does not start, or does not stop, by itself`)
   if (result.error !== undefined) throw result.error
+  folder.files().forEach((_bytes, name) => makeSmall(join(folder.path, name)))
   return folder.files()
+}
+
+/** Small pages: a commit writes, and sums up, whole pages, and most of what is stored here is a few words. */
+function makeSmall(file: string): void {
+  const db = new DatabaseSync(file)
+  db.exec('PRAGMA journal_mode = DELETE; PRAGMA page_size = 1024; VACUUM; PRAGMA journal_mode = WAL')
+  db.close()
 }
