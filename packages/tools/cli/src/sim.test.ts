@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { dure, linkLibrary, temporary } from './shell.test-support.ts'
+
+/** A service that counts to `most`, and a simulation that finds out when it goes on. */
+function systemFile(most: number, simulation = 'simulation'): string {
+  const folder = temporary()
+  linkLibrary(folder)
+  writeFileSync(
+    join(folder, 'system.ts'),
+    `
+import { command, contract } from 'dure/contract'
+import { database } from 'dure/data'
+import { service, system } from 'dure/service'
+import { z } from 'zod'
+const Counter = contract('counter', {
+  version: '1.0.0', owner: 'tests',
+  operations: { add: command({ input: z.object({ id: z.string() }), idempotent: true }) },
+})
+export default system('counting', { services: [service(Counter, {
+  database: database<{ counted: { id: string } }>({ migrations: { '1': 'CREATE TABLE counted (id TEXT PRIMARY KEY)' } }),
+  handlers: { add: ({ id }, { database }) => database.transaction((tx) =>
+    tx.insertInto('counted').values({ id }).onConflict((same) => same.doNothing()).execute().then(() => {})) },
+})] })
+export const ${simulation} = {
+  load: { duration: 4000, clients: 2, pause: 300,
+    step: ({ client, user, number }) => client(Counter).add({ id: user + '-' + number }, { timeout: 1000 }) },
+  invariants: { 'it counts no further than it may': ({ rows }) => {
+    const { length } = rows('counter', 'SELECT id FROM counted')
+    if (length > ${most}) throw new Error('it counted to ' + length)
+  } },
+}
+`,
+  )
+  return folder
+}
+
+test('sim runs seeds, says what was seen and what never was', { timeout: 120_000 }, async () => {
+  const { code, out, err } = await dure(['sim', '--seeds', '12', '--from', '5', '--threads', '2'], { cwd: systemFile(1_000) })
+  assert.equal(code, 0, out + err)
+  assert.match(out, /^12 seeds: 12 held, 0 did not; \d+ run twice with the same result\n/)
+  assert.match(out, /^Seen, in how many seeds and how often:$/m)
+  assert.match(out, /^ {2}fault: \w/m)
+  assert.match(err, /^Running 12 seeds from 5\n/)
+})
+
+test('sim shows a seed that fails, as small as it can be made, and how to see it again', { timeout: 120_000 }, async () => {
+  const cwd = systemFile(0)
+  const { code, out, err } = await dure(['sim', 'system.ts', '--seeds', '2', '--threads', '1'], { cwd })
+  assert.equal(code, 1, out + err)
+  assert.match(out, /^seed 1, \w+: "it counts no further than it may" does not hold: it counted to 1$/m)
+  assert.match(out, /^The smallest such run of \d+ has 0 faults and 1 steps of users:$/m)
+  assert.match(out, /^ +\d+\.\d{4} {2}clients +step user \d step \d+$/m)
+  assert.match(out, /\nShow it again: dure sim system\.ts --replay 1\n$/)
+
+  const again = await dure(['sim', 'system.ts', '--replay', '1'], { cwd })
+  assert.equal(again.code, 1)
+  assert.match(again.out, /\nseed 1, \w+: "it counts no further than it may" does not hold: it counted to \d+\n$/)
+})
+
+test('sim gives its report as JSON, without the lines of its runs', { timeout: 120_000 }, async () => {
+  const { code, out } = await dure(['sim', '--seeds', '3', '--threads', '1', '--json', '--faults', 'crash'], {
+    cwd: systemFile(0),
+  })
+  assert.equal(code, 1)
+  const report = JSON.parse(out) as { seeds: number; failures: { seed: number; kinds: string[]; lines?: unknown }[] }
+  assert.equal(report.seeds, 3)
+  assert.deepEqual(
+    report.failures.map(({ seed }) => seed),
+    [1, 2, 3],
+  )
+  for (const { kinds, lines } of report.failures) assert.ok(lines === undefined && kinds.every((kind) => kind === 'crash'))
+})
+
+test('sim refuses what it cannot use', async () => {
+  const cwd = systemFile(1_000, 'other')
+  for (const [args, words] of [
+    [['--faults', 'moonlight'], /Cannot simulate faults of kind "moonlight": there are "crash"/],
+    [['--seeds', '0'], /"0" is not a whole number/],
+    [['nowhere.ts'], /there is no such file/],
+    [[], /it exports no simulation; add: export const simulation/],
+  ] as const) {
+    const { code, err } = await dure(['sim', ...args], { cwd })
+    assert.equal(code, 2, args.join(' '))
+    assert.match(err, words)
+  }
+})
