@@ -1,5 +1,4 @@
 import type { GroupLag, ReactionReading } from '../messaging/messaging.ts'
-import type { ServiceStatus } from './system.ts'
 
 /**
  * Eventual consistency made visible: how far every reader of events, and so every copy and read model that is kept by
@@ -29,7 +28,7 @@ export type OutboxLag = {
 
 type Asked = {
   readonly name: string
-  readonly status: () => Promise<(ServiceStatus & { readonly outboxAge: number }) | undefined>
+  readonly status: () => Promise<{ readonly outbox: number; readonly outboxAge: number } | undefined>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
 }
 

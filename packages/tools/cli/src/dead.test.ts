@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
 import type { Lag } from 'dure/service'
+import { counter } from './desk.test-support.ts'
 import { dure, startHere, temporary } from './shell.test-support.ts'
 import { textWidth } from './width.ts'
 
@@ -43,6 +44,12 @@ test('with nothing dead, everything says so and ends well', async () => {
   }
   assert.deepEqual(await list(), [])
   assert.match((await dead('audit')).out, /Nothing was done/)
+  const reactions = counter.services.flatMap(({ contract, reactions }) => reactions.map(({ name }) => `${contract.name}/${name}`))
+  const told = JSON.parse((await dure(['lag', '--data', data, '--json'])).out) as Lag
+  assert.deepEqual(
+    told.consumers.map(({ consumer }) => consumer),
+    reactions,
+  )
   const lag = await dure(['lag', '--data', data])
   assert.match(lag.out, /^CONSUMER +UNREAD +BEHIND +WAITING +DEAD +HELD\ndesk\/order\.placed +0 +- +0 +0 +0\n/)
 })
