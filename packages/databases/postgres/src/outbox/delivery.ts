@@ -27,20 +27,29 @@ export function createDelivery(options: {
 
   return {
     deliver: async (wanted, signal) => {
-      let rows = ours(wanted)
-      for (let attempt = 1; rows.length > 0 && !signal.aborted; attempt++, rows = ours(rows)) {
+      const sent: OutboxRow[] = []
+      let left = ours(wanted)
+      let size = left.length
+      for (let attempt = 1; left.length > 0 && !signal.aborted; left = ours(left)) {
+        const some = left.slice(0, size)
         try {
-          await options.deliver(rows.map(({ message }) => message))
+          await options.deliver(some.map(({ message }) => message))
           if (attempt > 1) log.info('The outbox delivers again', { relay: name, attempts: attempt })
-          return rows
+          sent.push(...some)
+          left = left.slice(size)
+          size *= 2
+          attempt = 1
         } catch (error) {
           if (attempt === 1)
-            log.warn('The outbox could not deliver; it keeps trying', { relay: name, messages: rows.length, error })
+            log.warn('The outbox could not deliver; it keeps trying', { relay: name, messages: left.length, error })
           const [first, last] = backoff
           await timers.sleep(Math.min(last, first * 2 ** Math.min(attempt - 1, 30)) * (0.5 + random.number() / 2), signal)
+          // What is not taken together may be taken by halves: so something gets on, and less comes twice.
+          size = Math.ceil(some.length / 2)
+          attempt++
         }
       }
-      return []
+      return sent
     },
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import { collector, onServers, publish, type Place } from './outbox.test-support.ts'
+import { collector, onServers, publish } from './outbox.test-support.ts'
 
 const check = await onServers()
 
@@ -71,6 +71,23 @@ check('while the broker is down the table grows and memory does not; when it is 
   assert.deepEqual([relay.state().depth, relay.state().oldest], [0, undefined])
   await relay.stop()
   assert.equal(await place.left(), 0)
+})
+
+check('a broker that takes no more than a few at a time, and now and then none, gets them all in order', async (place) => {
+  const { got, deliver } = collector()
+  let calls = 0
+  const relay = place.relay(
+    async (messages) => {
+      calls++
+      if (messages.length > 3 || calls % 4 === 0) throw new Error('too many')
+      await deliver(messages)
+    },
+    { limits: { batch: 50, backoff: [1, 2] } },
+  )
+  for (let from = 0; from < 100; from += 20) await place.publish(...numbered(from, 20))
+  await relay.flush()
+  assertOrdered(got, 100)
+  assert.equal(got.length, 100)
 })
 
 check('a relay stopped while the broker is down leaves what it has to the next one', async (place) => {

@@ -116,7 +116,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
       return { next: begin() }
     }
     const next = more ? begin() : undefined
-    if (next !== undefined) background(next)
+    if (rows.length > 0) complete = false
     await handOver(rows)
     if (next !== undefined) return { next }
     if (of.epoch !== epoch) return { next: begin() }
@@ -128,7 +128,14 @@ export function createTenure(session: Session, duty: Duty): Tenure {
     return {}
   }
 
-  const begin = async (): Look => {
+  /** Whoever waits for it is told of its failure; if nobody does any more, the end of the session tells. */
+  const begin = (): Look => {
+    const look = read()
+    background(look)
+    return look
+  }
+
+  const read = async (): Look => {
     const mark = gauge.mark()
     const began = flushes.mark()
     const lanes = [...leases.held().keys()]
