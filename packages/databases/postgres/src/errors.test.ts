@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { CallError } from 'dure/contract'
-import { explain } from './errors.ts'
+import { endsSession, explain, sqlState } from './errors.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until } from './store.test-support.ts'
 
@@ -144,6 +144,27 @@ test('a server that only reads is refused at the start', { timeout: 60_000 }, as
   rmSync(signal)
   await own.start()
   await own.close()
+})
+
+test('a connection that is gone is told from what the server says, by whatever name the system has for it', () => {
+  const place = { server: 'localhost:5432', database: 'shop', user: 'orders' }
+  const gone = [
+    ...['EPIPE', 'ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'EAI_AGAIN'].map((code) =>
+      Object.assign(new Error(code), { code }),
+    ),
+    ...[
+      'Connection terminated unexpectedly',
+      'timeout expired',
+      'Client has encountered a connection error and is not queryable',
+    ].map((message) => new Error(message)),
+  ]
+  for (const error of gone) {
+    assert.ok(endsSession(error) && sqlState(error) === undefined, error.message)
+    assert.equal((explain(error, 'Doing', place) as CallError).code, 'UNAVAILABLE')
+  }
+  const said = Object.assign(new Error('duplicate key'), { code: '23505', severity: 'ERROR' })
+  assert.ok(!endsSession(said) && sqlState(said) === '23505')
+  assert.ok(endsSession(Object.assign(new Error('terminating'), { code: '57P01', severity: 'FATAL' })))
 })
 
 test('errors that are no trouble of the server come back as they are', () => {

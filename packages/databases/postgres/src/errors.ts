@@ -72,6 +72,16 @@ const UNREACHABLE: Meaning = {
   state: 'the server cannot be reached',
   advice: 'check that it runs and that the address is right; the store goes on by itself once it is back',
 }
+const UNTRUSTED: Meaning = {
+  status: 'UNAUTHENTICATED',
+  state: "the server's certificate is not trusted",
+  advice: 'give its authority as `tls: { ca }`, and connect by the name that the certificate is for',
+}
+const UNENCRYPTED: Meaning = {
+  status: 'FAILED_PRECONDITION',
+  state: 'the server speaks no TLS',
+  advice: 'turn it on there (ssl = on), or leave `tls` out where the way to it is safe',
+}
 const RESTARTING: Meaning = {
   status: 'UNAVAILABLE',
   state: 'the server is starting or stopping',
@@ -86,8 +96,9 @@ export function crossed(error: unknown): boolean {
 
 /** The five characters of the SQL standard, or undefined when the error is not the server's. */
 export function sqlState(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  // Only the server's errors have a severity: EPIPE has five characters too.
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && typeof severity === 'string' ? code : undefined
 }
 
 /** The error ended the session; otherwise only the statement. */
@@ -100,18 +111,26 @@ export function endsSession(error: unknown): boolean {
 function disconnected(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code } = error as { code?: unknown }
-  if (typeof code === 'string' && /^(E[A-Z]{3,}|ENOTFOUND)$/.test(code)) return true
+  if (typeof code === 'string' && /^E[A-Z]{2,}(_[A-Z]+)*$/.test(code) && !code.startsWith('ERR_')) return true
   // What `pg` says of a connection that is gone.
   return /^(Connection terminated|timeout expired|Client (was closed|has encountered a connection error))/i.test(error.message)
 }
 
 function meaningOf(error: unknown): Meaning | undefined {
   const code = sqlState(error)
-  if (code === undefined) return disconnected(error) ? UNREACHABLE : undefined
+  if (code === undefined) return connectingTrouble(error)
   if (MEANINGS[code] !== undefined) return MEANINGS[code]
   if (code.startsWith('57P')) return RESTARTING
   if (code.startsWith('08')) return UNREACHABLE
   return undefined
+}
+
+function connectingTrouble(error: unknown): Meaning | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string' && /CERT|SIGNATURE|ALTNAME|_CA_|CRL/.test(code)) return UNTRUSTED
+  if (/does not support SSL/.test(error.message)) return UNENCRYPTED
+  return disconnected(error) ? UNREACHABLE : undefined
 }
 
 /**
