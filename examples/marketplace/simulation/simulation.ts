@@ -21,9 +21,9 @@ export function simulation(): Simulation {
           timers,
         })
       }
-      return witnessed(marketplace({ provider: provider.from(runtime), timers, markPause: 100 }))
+      return witnessed(marketplace({ provider: provider.from(runtime), timers, markPause: 400 }))
     },
-    load: { duration: MINUTE, clients: 5, pause: 700, setup: users.setup, step: users.step },
+    load: { duration: MINUTE, clients: 4, pause: 2_200, setup: users.setup, step: users.step },
     invariants: invariantsOf({ users, provider: () => provider! }),
   }
 }

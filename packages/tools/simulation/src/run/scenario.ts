@@ -278,6 +278,8 @@ export async function run(options: RunOptions): Promise<Outcome> {
     process.off('unhandledRejection', onUnseen)
     endMarks()
     readers.close()
+    // Without the files there is no log to be written back when they are closed.
+    folder.reset(new Map())
     slots.stop()
   }
 }
