@@ -163,10 +163,34 @@ export const proofs: Readonly<Record<string, Proof>> = {
   },
   D10: {
     state: 'works',
-    part: SQLITE,
-    code: ['packages/dure/src/data/outbox.ts', 'packages/dure/src/data/relay.ts'],
-    guide: 'docs/guides/data.md',
-    tests: ['packages/dure/src/data/outbox.test.ts', 'packages/dure/src/data/bind.test.ts'],
+    code: [
+      'packages/dure/src/data/outbox.ts',
+      'packages/dure/src/data/relay.ts',
+      'packages/databases/postgres/src/outbox/outbox.ts',
+      'packages/databases/postgres/src/outbox/insert.ts',
+    ],
+    guide: 'docs/guides/outbox.md',
+    tests: [
+      'packages/dure/src/data/outbox.test.ts',
+      'packages/dure/src/data/bind.test.ts',
+      'packages/databases/postgres/src/outbox/order.test.ts',
+      'packages/databases/postgres/src/outbox/faults.test.ts',
+      'examples/express-outbox/express-outbox.test.ts',
+    ],
+  },
+  D11: {
+    state: 'works',
+    code: [
+      'packages/databases/postgres/src/outbox/relay.ts',
+      'packages/databases/postgres/src/outbox/reader.ts',
+      'packages/databases/postgres/src/outbox/leases.ts',
+    ],
+    guide: 'docs/guides/outbox.md',
+    tests: [
+      'packages/databases/postgres/src/outbox/hidden.test.ts',
+      'packages/databases/postgres/src/outbox/relays.test.ts',
+      'packages/databases/postgres/src/outbox/horizon.test.ts',
+    ],
   },
   D13: {
     state: 'works',
