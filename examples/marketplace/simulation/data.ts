@@ -150,10 +150,10 @@ function atRest({ rows, status }: Checked): Invariant {
     const [{ left } = { left: 0 }] = there === 0 ? [] : rows(name, 'SELECT count(*) AS left FROM dure_parked')
     if (left !== 0) wrong.add(`${name}: ${String(left)} messages are parked`)
   }
-  for (const { service, outbox, inHand, callsInFlight } of status.services) {
+  for (const { service, outbox, inHand } of status.services) {
     // Rows that are delivered already may wait for the next transaction to take them out.
     if (outbox > 0) wrong.add(`${service}: ${outbox} events were not delivered`)
-    if (inHand > 0 || callsInFlight > 0) wrong.add(`${service}: ${inHand} in hand, ${callsInFlight} calls under way`)
+    if (inHand > 0) wrong.add(`${service}: ${inHand} in hand`)
   }
   for (const { group, topic, lag } of status.lag) if (lag > 0) wrong.add(`${group} is ${lag} behind on ${topic}`)
   return wrong.invariant('outboxes are empty, nothing is parked or in hand', `${number(CONTRACTS.length)} stores`)

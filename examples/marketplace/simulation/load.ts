@@ -27,9 +27,9 @@ export const CONTRACTS: readonly AnyContract[] = [Cart, Order, Stock, Payment, S
 /** Milliseconds for which users are at work. */
 export const MINUTE = 60_000
 /** Few of everything, and little of it, so that users get in each other's way. */
-const [SELLERS, PRODUCTS, CUSTOMERS] = [2, 6, 5]
+const [SELLERS, PRODUCTS, CUSTOMERS] = [2, 5, 4]
 /** Pieces of a product, the least and the most: in some runs everything is sold out soon, in some nothing ever. */
-const SUPPLY = [20, 1_000] as const
+const SUPPLY = [10, 500] as const
 /** More updates than the benchmark has: it is they who contend with checkouts. */
 const MIX: Mix = { checkout: 50, dashboard: 8, price: 14, product: 8, delivery: 20 }
 const SESSIONS: SessionOptions = {

@@ -1,29 +1,65 @@
 /** The marketplace under simulation: `dure sim examples/marketplace/system.ts`. */
+import type { Random, Runtime } from 'dure/runtime'
+import type { System } from 'dure/service'
 import type { Simulation } from '@dure/simulation'
 import { marketplace } from '../system.ts'
 import { invariantsOf } from './invariants.ts'
 import { createUsers, MINUTE } from './load.ts'
-import { witnessed } from './witness.ts'
 import { simulatedProvider, type SimulatedProvider } from './provider.ts'
+import { witnessed } from './witness.ts'
 
-export function simulation(): Simulation {
+export type MarketplaceSimulationOptions = {
+  /** Makes it another marketplace: for showing that a mistake is found. */
+  readonly change?: (system: System) => System
+}
+
+export const simulation = (): Simulation => marketplaceSimulation()
+
+/** Users of all kinds at work for a minute, everything that can go wrong, and what must be true afterwards. */
+export function marketplaceSimulation({ change = (system) => system }: MarketplaceSimulationOptions = {}): Simulation {
   const users = createUsers()
-  let provider: SimulatedProvider | undefined
+  let outside: Outside | undefined
   return {
     system: ({ name, runtime }) => {
-      const { random, timers } = runtime
       // One for the run, made with the time and the chance of the world outside.
-      if (name === 'outside' || provider === undefined) {
-        provider = simulatedProvider({
-          seed: random.integer(1_000_000),
-          trouble: random.number() ** 2 * 0.6,
-          declines: 0.1,
-          timers,
-        })
-      }
-      return witnessed(marketplace({ provider: provider.from(runtime), timers, markPause: 400 }))
+      if (name === 'outside' || outside === undefined) outside = createOutside(runtime)
+      const { provider, attempts } = outside
+      const { timers } = runtime
+      return witnessed(change(sooner(marketplace({ provider: provider.from(runtime), timers, markPause: 400 }), attempts)))
     },
-    load: { duration: MINUTE, clients: 4, pause: 2_200, setup: users.setup, step: users.step },
-    invariants: invariantsOf({ users, provider: () => provider! }),
+    load: { duration: MINUTE, clients: 3, pause: 2_500, setup: users.setup, step: users.step },
+    invariants: invariantsOf({ users, provider: () => outside!.provider }),
   }
+}
+
+type Outside = {
+  readonly provider: SimulatedProvider
+  /** After how many tries an event is a dead letter. */
+  readonly attempts: number
+}
+
+function createOutside({ random, timers }: Runtime): Outside {
+  const seed = random.integer(1_000_000)
+  const trouble = random.number() ** 2 * 0.6
+  return { provider: simulatedProvider({ seed, trouble, declines: 0.1, timers }), attempts: attemptsOf(random) }
+}
+
+/** In some runs as usual, in others few enough that troubles outlast them: dead letters, and those who wait behind them. */
+function attemptsOf(random: Random): number {
+  return random.number() < 0.5 ? Infinity : 1 + random.integer(2)
+}
+
+/** The same system, whose events are dead letters sooner. Payments wait for their provider however long it takes. */
+function sooner(system: System, attempts: number): System {
+  const services = system.services.map((service) => ({
+    ...service,
+    reactions: service.reactions.map((reaction) => ({
+      ...reaction,
+      retry: {
+        ...reaction.retry,
+        attempts: reaction.retry.attempts > 100 ? reaction.retry.attempts : Math.min(attempts, reaction.retry.attempts),
+      },
+    })),
+  }))
+  return { ...system, services }
 }
