@@ -26,7 +26,7 @@ export type Attempt = {
    * To be called when the work has returned. A failure that it caught has it begun again; one of a statement that comes
    * now, or is answered only now, is the end of the transaction, whoever catches it.
    */
-  readonly close: () => void
+  readonly close: () => Promise<void>
   /** What failed after the work had returned. */
   readonly fatal: () => unknown
 }
@@ -137,7 +137,9 @@ export function createAttempt(options: {
     },
     begun: () => begun,
     again: () => again,
-    close: () => {
+    close: async () => {
+      // A statement behind a savepoint that nobody waits for: nothing may get between the two.
+      while (barrier !== undefined) await barrier
       survived()
       closing = true
     },

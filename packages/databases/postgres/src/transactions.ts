@@ -175,7 +175,7 @@ export function createTransactions(options: {
 
   const complete = async <T>(work: Work<T>, attempt: Attempt): Promise<T> => {
     const value = await work(attempt.member.tx)
-    attempt.close()
+    await attempt.close()
     for (const task of attempt.member.beforeCommit) {
       if (attempt.again() !== undefined) break
       await task()
@@ -190,6 +190,8 @@ export function createTransactions(options: {
   }
 
   const commit = async (connection: Connection, attempt: Attempt, listeners: readonly (() => void)[]): Promise<void> => {
+    // Refused before it was sent: the server knows nothing of it and would commit the rest.
+    if (attempt.fatal() !== undefined) throw explainStatement(attempt.fatal())
     // It was never sent.
     if (connection.broken() !== undefined) throw notKept(service, place, connection.broken())
     const before = heard

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { AnyEvent, EventInput } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import type { Logger, Reading } from '../telemetry/telemetry.ts'
 import type { OutboxMessage } from './outbox-row.ts'
 import type { RelayLimits } from './relay-limits.ts'
 
@@ -120,6 +120,8 @@ export type Outbox = {
   readonly depth: () => number
   /** When the oldest of those was published (milliseconds since the epoch); undefined when there is none. */
   readonly oldest: () => number | undefined
+  /** What else is measured of it, where there is more: for the metrics of its service. */
+  readonly readings?: () => readonly Reading[]
   /** Resolves when all that is committed by now has been delivered. */
   readonly flush: () => Promise<void>
   /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. What is left stays in the table for the next start. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ReactionReading } from '../messaging/messaging.ts'
 import { virtualRuntime } from '../runtime/runtime.ts'
-import type { Reading } from '../telemetry/telemetry.ts'
+import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
 import { lagReadings, unitReadings } from './readings.ts'
 
 const { clock } = virtualRuntime()
@@ -25,7 +25,7 @@ test('every consumer group tells its lag in messages and, where it is known, in 
   ])
 })
 
-test('every consumer tells its dead letters, the age of the oldest, what they hold and what waits', async () => {
+test('every service tells what its outbox does, every consumer its dead letters, the age of the oldest, what they hold and what waits', async () => {
   const status = async () => ({ service: 'desk', callsInFlight: 0, outbox: 0, outboxAge: 0, inHand: 0, waiting: 0, dead: 5 })
   const reading: ReactionReading = {
     ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed' },
@@ -41,6 +41,12 @@ test('every consumer tells its dead letters, the age of the oldest, what they ho
       ['dure.consumer.dead_letters.age', 'desk desk/placed', 90],
       ['dure.consumer.held', 'desk desk/placed', 3],
     ],
+  )
+  const lanes = { family: FAMILIES.outboxLanes, attributes: { name: 'own' }, value: 16 }
+  const more = told(await unitReadings({ status, readings: async () => [], outboxReadings: () => [lanes] }, clock))
+  assert.deepEqual(
+    more.filter(([name]) => name === 'dure.outbox.lanes'),
+    [['dure.outbox.lanes', 'desk own', 16]],
   )
   // A broker that does not tell of its queues takes nothing else along.
   const silent = told(await unitReadings({ status, readings: () => Promise.reject(new Error('away')) }, clock))

@@ -12,7 +12,7 @@ import { CallError, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
-import { traceIdOf, type MetricFamily, type Metrics } from '../telemetry/telemetry.ts'
+import { traceIdOf, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency } from './idempotency.ts'
@@ -31,6 +31,8 @@ export type Unit = {
   readonly status: () => Promise<ServiceStatus & { readonly published: number; readonly outboxAge: number }>
   /** How each of its reactions stands. */
   readonly readings: () => Promise<readonly ReactionReading[]>
+  /** What its outbox tells of itself, beyond depth and age. */
+  readonly outboxReadings?: () => readonly Reading[]
   readonly deadLetters: () => DeadLetters | undefined
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
@@ -158,7 +160,9 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
 
   const readings = async (): Promise<readonly ReactionReading[]> => (await consumer?.readings()) ?? []
 
-  return { name, listen, health, status, readings, metrics, deadLetters: () => consumer?.deadLetters, stop }
+  const outboxReadings = (): readonly Reading[] => data?.outbox.readings?.() ?? []
+
+  return { name, listen, health, status, readings, outboxReadings, metrics, deadLetters: () => consumer?.deadLetters, stop }
 }
 
 function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {

@@ -58,6 +58,8 @@ type FamilyName =
   | 'lagAge'
   | 'outboxDepth'
   | 'outboxAge'
+  | 'outboxLanes'
+  | 'outboxHorizon'
   | 'dead'
   | 'waiting'
   | 'deadLetters'
@@ -83,6 +85,18 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     kind: 'gauge',
   },
   outboxAge: { name: 'dure.outbox.age', help: 'Age of the oldest message in the outbox', unit: 's', kind: 'gauge' },
+  outboxLanes: {
+    name: 'dure.outbox.lanes',
+    help: 'Lanes of the outbox that this process delivers',
+    unit: '{lane}',
+    kind: 'gauge',
+  },
+  outboxHorizon: {
+    name: 'dure.outbox.horizon.held',
+    help: 'For how long somebody has been keeping vacuum from the outbox; delivery does not wait',
+    unit: 's',
+    kind: 'gauge',
+  },
   dead: { name: 'dure.consumer.dead', help: 'Dead letters, and messages held behind them', unit: '{message}', kind: 'gauge' },
   waiting: {
     name: 'dure.consumer.waiting',

@@ -5,7 +5,7 @@
  */
 import type { Outbox, OutboxMessage, OutboxOptions, StoreTransaction } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
-import { silentLogger, type Logger } from 'dure/telemetry'
+import { FAMILIES, silentLogger, type Logger, type Reading } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { insertsOf } from './insert.ts'
 import type { RelayLimits } from './limits.ts'
@@ -61,10 +61,22 @@ export async function createPostgresOutbox(
     },
     depth: () => relay.state().depth,
     oldest: () => relay.state().oldest,
+    readings: () => readingsOf(relay.state()),
     state: relay.state,
     flush: relay.flush,
     stop: relay.stop,
   }
+}
+
+/** Seconds from which on a held horizon is worth a word: every transaction holds it for a moment. */
+const HELD = 1
+
+function readingsOf({ lanes, horizon }: RelayState): readonly Reading[] {
+  const owned: Reading = { family: FAMILIES.outboxLanes, attributes: {}, value: lanes }
+  if (horizon === undefined || (horizon.seconds ?? HELD) < HELD) return [owned]
+  const { holder, pid, name, database, seconds = 0 } = horizon
+  const attributes = { holder, pid: String(pid ?? ''), name, 'db.namespace': database }
+  return [owned, { family: FAMILIES.outboxHorizon, attributes, value: seconds }]
 }
 
 export type PollingRelayOptions = {
