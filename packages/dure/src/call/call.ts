@@ -10,6 +10,7 @@ export { createGate, type Gate } from './gate.ts'
 export { createJoinedTransport } from './joined.ts'
 export { createLocalTransport, type LocalRoute, type LocalTransport } from './local.ts'
 export {
+  kept,
   createRemoteTransport,
   type RemoteInstance,
   type RemotePolicy,
@@ -17,8 +18,6 @@ export {
   type RemoteStatus,
   type RemoteTransport,
 } from './remote/remote.ts'
-/** A value as it is now, to the letter: what a wire carries. */
-export { kept } from './remote/kept.ts'
 export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
 export {
   listenSocket,

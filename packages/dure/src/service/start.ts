@@ -8,11 +8,10 @@ import { healthOf, statusOf } from './health.ts'
 import { lagOf } from './lag.ts'
 import { lagReadings, unitReadings } from './readings.ts'
 import { startOrder } from './order.ts'
-import { joinPart } from './part/part.ts'
+import { joinPart, type Wires } from './part/part.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { createUndo, type Undo } from './undo.ts'
-import type { Wires } from './part/wires.ts'
 import { prepareUnit, type Unit } from './unit.ts'
 
 export type StartOptions = {

@@ -9,6 +9,8 @@ import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
 
 export type { RemotePolicy } from './policy.ts'
+/** A value as it is now, to the letter: what a wire carries. */
+export { kept } from './kept.ts'
 
 /**
  * The way to services in other processes: follows the registry, keeps one connection a process, spreads the calls over a

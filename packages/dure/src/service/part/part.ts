@@ -15,6 +15,8 @@ import type { PartOptions } from './options.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
 import { sockets, type Listener } from './wires.ts'
 
+export type { Listener, Wires } from './wires.ts'
+
 /** One process of a system that is split: what runs in it, and the way to what runs elsewhere. */
 export type Part = {
   /** To services here directly, to the others through the registry. */
