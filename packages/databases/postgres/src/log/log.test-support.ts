@@ -131,7 +131,9 @@ export function recorder(said: string[]): Logger {
   const at =
     (level: string): Logger['info'] =>
     (message, fields) =>
-      void said.push(`${level} ${message}${fields?.['error'] === undefined ? '' : ` (${String(fields['error'])})`}`)
+      void (process.env['DURE_TEST_SAY'] &&
+        console.error(performance.now().toFixed(), level, message, String(fields?.['error'] ?? '')),
+      said.push(`${level} ${message}${fields?.['error'] === undefined ? '' : ` (${String(fields['error'])})`}`))
   const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: () => logger }
   return logger
 }
@@ -179,4 +181,25 @@ export function assertWhole(got: readonly OutboxMessage[], total: number): void 
       `the messages of ${key}`,
     )
   }
+}
+
+/** Writes into the log, and lets the server look at what its slots hold. */
+export async function flood(place: Place, megabytes = 12): Promise<void> {
+  await place.pool.query('CREATE TABLE IF NOT EXISTS flood (data text)')
+  for (let i = 0; i < megabytes * 4; i++) {
+    await place.pool.query(`INSERT INTO flood SELECT repeat(md5(n::text), 8) FROM generate_series(1, 800) AS n`)
+    if (i % 4 === 3) await place.pool.query('CHECKPOINT')
+  }
+}
+
+/** A little of it, and until the relay has looked. */
+export async function trickle(place: Place, relay: LogRelay): Promise<void> {
+  const held = relay.state().slot?.held
+  await flood(place, 0.25)
+  await place.pool.query('CHECKPOINT')
+  await eventually(() => relay.state().by !== 'log' || relay.state().slot?.held !== held)
+}
+
+export function rung(place: Place, words: RegExp): boolean {
+  return place.said.some((line) => words.test(line))
 }

@@ -36,12 +36,12 @@ export async function makeSlot(options: {
     if (old !== undefined) await dropSlot(query, slot)
     // It waits for transactions of others, and must not go on waiting when nobody waits for it.
     await query('SET client_connection_check_interval = 1000')
-    await flushed(flush, drain, runtime)
+    await flushed(flush, drain, runtime, signal)
     await dropTemporarySlot(query, slot)
     await slowly(makingSlotSql(slot, 'temporary'), signal)
     try {
       await beforeEnded(control, { name, runtime, log, signal })
-      await flushed(flush, drain, runtime)
+      await flushed(flush, drain, runtime, signal)
       if (signal.aborted) throw signal.reason
       await keepSlot(query, slot)
     } catch (error) {
@@ -86,15 +86,15 @@ async function beforeEnded(
   }
 }
 
-async function flushed(flush: () => Promise<void>, drain: number, { timers }: Runtime): Promise<void> {
-  const inTime = new AbortController()
-  const late = timers.sleep(drain, inTime.signal).then(() => {
-    if (!inTime.signal.aborted) throw new Error(`what is in the table was not delivered within ${drain} ms`)
+async function flushed(flush: () => Promise<void>, drain: number, { timers }: Runtime, signal: AbortSignal): Promise<void> {
+  const settled = new AbortController()
+  const late = timers.sleep(drain, AbortSignal.any([settled.signal, signal])).then(() => {
+    if (!settled.signal.aborted) throw signal.reason ?? new Error(`what is in the table was not delivered within ${drain} ms`)
   })
   try {
     await Promise.race([flush(), late])
   } finally {
-    inTime.abort()
+    settled.abort()
   }
 }
 

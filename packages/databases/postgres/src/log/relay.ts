@@ -131,9 +131,14 @@ export function createLogRelay(options: LogRelayOptions): LogRelay {
     try {
       await checkServer(control.query, { relay: name, table, acceptLoss })
       const found = await slotNamed(control.query, slot)
-      const published = found !== undefined && (await hasPublication(control.query, publication))
-      if (found !== undefined && found.status !== 'lost' && published) await follow(control)
-      else if (table) await goOver(control, found)
+      if (found !== undefined && found.status !== 'lost') {
+        if (await hasPublication(control.query, publication)) return await follow(control)
+        // A publication that is made anew does not publish what the slot still has to tell.
+        log.warn('The publication of the replication slot is gone, and the slot cannot be read without it', { relay: name, slot })
+        had = false
+        if (table) await dropWhenFree(control)
+      }
+      if (table) await goOver(control, found?.status === 'lost' ? found : undefined)
       else await beginMessages(control, found)
     } finally {
       void control.end()
@@ -201,9 +206,13 @@ export function createLogRelay(options: LogRelayOptions): LogRelay {
   /** There is no slot, or no use in it: the table is delivered by polling, and a new slot is made meanwhile. */
   const goOver = async (control: Control, found: Slot | undefined): Promise<void> => {
     if (found !== undefined || (had && bell.ringing()?.kind !== 'let-go')) {
+      const [state, advice] =
+        found === undefined
+          ? ['gone: somebody has removed it', 'see who, and leave it to the relay']
+          : ['lost: the server dropped what it held', 'if this comes again, give the log more room (max_slot_wal_keep_size)']
       bell.ring(
         'lost',
-        `The replication slot "${slot}" is ${found === undefined ? 'gone' : 'lost'}: the server dropped what it held. Nothing is lost, the relay "${name}" delivers from the table and makes a new slot. To do: give the log more room (max_slot_wal_keep_size), if this comes again`,
+        `The replication slot "${slot}" is ${state}. Nothing is lost, the relay "${name}" delivers from the table and makes a new slot. To do: ${advice}`,
       )
     }
     had = false
