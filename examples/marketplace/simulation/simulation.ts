@@ -6,6 +6,7 @@ import { marketplace } from '../system.ts'
 import { invariantsOf } from './invariants.ts'
 import { createUsers, MINUTE } from './load.ts'
 import { simulatedProvider, type SimulatedProvider } from './provider.ts'
+import { EXPECTED } from './rare.ts'
 import { witnessed } from './witness.ts'
 
 export type MarketplaceSimulationOptions = {
@@ -28,6 +29,7 @@ export function marketplaceSimulation({ change = (system) => system }: Marketpla
       return witnessed(change(sooner(marketplace({ provider: provider.from(runtime), timers, markPause: 400 }), attempts)))
     },
     load: { duration: MINUTE, clients: 3, pause: 2_500, setup: users.setup, step: users.step },
+    expects: EXPECTED,
     invariants: invariantsOf({ users, provider: () => outside!.provider }),
   }
 }

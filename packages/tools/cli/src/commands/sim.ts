@@ -70,7 +70,7 @@ export const simCommand: Command<Shell> = buildCommand({
     const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, shrink, simulate, timeline } =
       await import('@dure/simulation')
     const faults = checkFaults(flags.faults, FAULTS)
-    const { simulation, system } = await loadSimulation(pathToFileURL(file).href).catch((cause: unknown) => {
+    const { simulation, system, expects } = await loadSimulation(pathToFileURL(file).href).catch((cause: unknown) => {
       throw cause instanceof TypeError ? new CliError(cause.message, { cause, exitCode: EXIT.misuse }) : cause
     })
     const how = { simulation, system, faults }
@@ -100,6 +100,7 @@ export const simCommand: Command<Shell> = buildCommand({
     let told = performance.now()
     const report = await explore({
       file,
+      expects,
       seeds,
       from,
       faults,

@@ -26,14 +26,14 @@ export type ExploreOptions = {
   readonly verify?: number
   /** Stops after so many seeds that do not hold. Default: 10. */
   readonly failures?: number
-  /** Names that `sometimes` is expected to be called with. */
+  /** Names that `sometimes` is expected to be called with. Default: those of the simulation; with a file, none. */
   readonly expects?: readonly string[]
   readonly onSeed?: (result: SeedResult) => void
 }
 
 /** Runs many seeds and tells what they have shown. */
 export async function explore(options: ExploreOptions): Promise<Report> {
-  const { seeds = 100, from = 1, failures = 10, onSeed, expects = [] } = options
+  const { seeds = 100, from = 1, failures = 10, onSeed, expects = expectedOf(options.simulation) } = options
   const { add, report } = createReport(expects)
   const began = performance.now()
   let processor = 0
@@ -69,6 +69,11 @@ export async function explore(options: ExploreOptions): Promise<Report> {
     )
   }
   return report({ processor, elapsed: performance.now() - began })
+}
+
+/** What a simulation itself says should be seen. */
+function expectedOf(source: SimulationSource | undefined): readonly string[] {
+  return (typeof source === 'function' ? source() : source)?.expects ?? []
 }
 
 /** One thread, which is handed one seed after another. */

@@ -1,13 +1,18 @@
 import type { Simulation, SimulationSource, SystemSource } from '../run/run.ts'
 
+export type Loaded = {
+  readonly simulation: SimulationSource
+  readonly system: SystemSource | undefined
+  /** What it says should be seen over many runs. */
+  readonly expects: readonly string[]
+}
+
 /**
  * The simulation that a module exports, and its system: the simulation's own, or the module's default export. A function
  * that gives a promise is asked once, for the simulation itself: so a system's file need not load it to be started.
  * @throws {TypeError} when there is none
  */
-export async function loadSimulation(
-  url: string,
-): Promise<{ readonly simulation: SimulationSource; readonly system: SystemSource | undefined }> {
+export async function loadSimulation(url: string): Promise<Loaded> {
   const exports = (await import(url)) as Readonly<Record<string, unknown>>
   const exported = exports['simulation']
   const given: unknown = typeof exported === 'function' ? (exported as () => unknown)() : exported
@@ -20,12 +25,13 @@ export async function loadSimulation(
   const source = simulation as SimulationSource
   const one = typeof source === 'function' ? source() : source
   if (!isSimulation(one)) throw new TypeError(`Cannot simulate "${url}": its simulation has no load or no invariants`)
-  if (one.system !== undefined) return { simulation: source, system: undefined }
+  const { expects = [] } = one
+  if (one.system !== undefined) return { simulation: source, system: undefined, expects }
   const system = exports['default']
   if (typeof system !== 'function' && (typeof system !== 'object' || system === null)) {
     throw new TypeError(`Cannot simulate "${url}": neither its default export nor its simulation is a system`)
   }
-  return { simulation: source, system: system as SystemSource }
+  return { simulation: source, system: system as SystemSource, expects }
 }
 
 function isSimulation(value: unknown): value is Simulation {

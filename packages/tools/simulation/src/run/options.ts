@@ -16,6 +16,8 @@ export type Simulation = {
   readonly faults?: readonly FaultKind[]
   /** Where its services may run. Default: all three, by chance. */
   readonly placements?: readonly Placed[]
+  /** What `sometimes` is to be called with over many runs: reports name what was never seen. */
+  readonly expects?: readonly string[]
 }
 
 /** All in one process, the broker with them; each in a process of its own; or groups, made by chance. */
@@ -36,6 +38,8 @@ export type Only = {
   readonly faults?: ReadonlySet<string>
   /** By the key of a fault: where it is to come, whatever else is left out (`Happened.pin`). */
   readonly pins?: ReadonlyMap<string, Pin>
+  /** Milliseconds by which it may come earlier; a crash then lets so many steps of its kind pass. Default: neither. */
+  readonly slack?: { readonly ms: number; readonly skip: number } | undefined
   /** The steps that users make (`user 0 step 3`). */
   readonly steps?: ReadonlySet<string>
 }
