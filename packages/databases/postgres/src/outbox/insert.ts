@@ -20,54 +20,67 @@ const ROWS = 16
 /** Buckets of one transaction, beyond which one lock stands for all of them. */
 export const MOST_LOCKS = 64
 
+/** What a statement locks before it draws positions: nothing, one bucket, several, or all of them at once. */
+type Locking = 'nothing' | 'one' | 'some' | 'all'
+type Mark = 'question' | 'dollar'
+
 /** The statements that write these messages; positional parameters look as `mark` says ('?' or, by default, '$1'). */
-export function insertsOf(messages: readonly OutboxMessage[], mark: 'question' | 'dollar' = 'dollar'): readonly Insert[] {
+export function insertsOf(messages: readonly OutboxMessage[], mark: Mark = 'dollar'): readonly Insert[] {
   const buckets = messages.map(({ key }) => partitionOf(key, BUCKETS))
-  const ordered = new Set(buckets.filter((_, at) => messages[at]!.destination === 'topic'))
-  const everything = ordered.size > MOST_LOCKS
-  const locks = everything ? [] : [...ordered].sort((a, b) => a - b)
+  const ordered = [...new Set(buckets.filter((_, at) => messages[at]!.destination === 'topic'))].sort((a, b) => a - b)
   const inserts: Insert[] = []
   for (let from = 0; from < messages.length; from += ROWS) {
     const some = messages.slice(from, from + ROWS)
+    // All that is needed is locked by the first.
+    const locking = from === 0 ? lockingOf(ordered) : 'nothing'
+    const locks = locking === 'one' ? [ordered[0]!] : locking === 'some' ? [`{${ordered.join(',')}}`] : []
     inserts.push({
-      text: textOf(some.length, from === 0 && everything ? 'all' : 'some', mark),
-      values: [
-        from === 0 ? `{${locks.join(',')}}` : '{}',
-        ...some.flatMap((message, at) => valuesOf(buckets[from + at]!, message)),
-      ],
+      text: textOf(some.length, locking, mark),
+      values: [...locks, ...some.flatMap((message, at) => valuesOf(buckets[from + at]!, message))],
     })
   }
   return inserts
+}
+
+function lockingOf({ length }: readonly number[]): Locking {
+  if (length <= 1) return length === 0 ? 'nothing' : 'one'
+  return length > MOST_LOCKS ? 'all' : 'some'
+}
+
+const texts = new Map<string, string>()
+
+function textOf(rows: number, locking: Locking, mark: Mark): string {
+  const name = `${rows} ${locking} ${mark}`
+  let text = texts.get(name)
+  if (text === undefined) texts.set(name, (text = compose(rows, locking, mark)))
+  return text
+}
+
+function compose(rows: number, locking: Locking, mark: Mark): string {
+  let number = 0
+  const next = (): string => (mark === 'question' ? '?' : `$${++number}`)
+  const locked = LOCKED[locking](next)
+  const row = (at: number): string => `(${[...TYPES.map((type) => `${next()}::${type}`), at].join(', ')})`
+  const tuples = Array.from({ length: rows }, (_, at) => row(at)).join(', ')
+  // Rows come of what the locks give, so no plan can draw their positions first.
+  return (
+    `INSERT INTO dure_outbox (${COLUMNS}) SELECT ${COLUMNS} FROM (${locked} OFFSET 0) AS locked, ` +
+    `(VALUES ${tuples}) AS message (${COLUMNS}, place) WHERE NOT missing${rows > 1 ? ' ORDER BY place' : ''}`
+  )
 }
 
 /** The first of the two numbers of an advisory lock: the table, so that outboxes of one database do not meet. */
 const TABLE = `('dure_outbox'::regclass::oid::bigint - 2147483648)::int`
 /** Stands for all buckets. Every publisher takes it shared; who has too many takes it alone. */
 const ALL = -1
+const SHARED = `pg_advisory_xact_lock_shared(${TABLE}, ${ALL})`
 
-const texts = new Map<string, string>()
-
-function textOf(rows: number, locks: 'some' | 'all', mark: 'question' | 'dollar'): string {
-  const name = `${rows} ${locks} ${mark}`
-  let text = texts.get(name)
-  if (text === undefined) texts.set(name, (text = compose(rows, locks, mark)))
-  return text
-}
-
-function compose(rows: number, locks: 'some' | 'all', mark: 'question' | 'dollar'): string {
-  let number = 0
-  const next = (): string => (mark === 'question' ? '?' : `$${++number}`)
-  const all = locks === 'all' ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared'
-  const buckets = next()
-  const row = (at: number): string => `(${[...TYPES.map((type) => `${next()}::${type}`), at].join(', ')})`
-  const tuples = Array.from({ length: rows }, (_, at) => row(at)).join(', ')
-  // Rows come of what the locks give, so no plan can draw their positions first.
-  return (
-    `WITH gate AS MATERIALIZED (SELECT ${all}(${TABLE}, ${ALL})), ` +
-    `locked AS MATERIALIZED (SELECT count(pg_advisory_xact_lock(${TABLE}, bucket)) AS locks ` +
-    `FROM gate, unnest(${buckets}::int[]) AS bucket) ` +
-    `INSERT INTO dure_outbox (${COLUMNS}) ` +
-    `SELECT ${COLUMNS} FROM locked, (VALUES ${tuples}) AS message (${COLUMNS}, place) WHERE locks >= 0` +
-    (rows > 1 ? ' ORDER BY place' : '')
-  )
+/** Each gives one row, and only when it has its locks. */
+const LOCKED: Readonly<Record<Locking, (next: () => string) => string>> = {
+  nothing: () => 'SELECT false AS missing',
+  one: (next) => `SELECT ${SHARED} IS NULL OR pg_advisory_xact_lock(${TABLE}, ${next()}::int) IS NULL AS missing`,
+  some: (next) =>
+    `SELECT count(pg_advisory_xact_lock(${TABLE}, bucket)) < 0 AS missing ` +
+    `FROM (SELECT ${SHARED} OFFSET 0) AS gate, unnest(${next()}::int[]) AS bucket`,
+  all: () => `SELECT pg_advisory_xact_lock(${TABLE}, ${ALL}) IS NULL AS missing`,
 }

@@ -113,8 +113,8 @@ check('more keys than locks are worth: one lock stands for all, and the order ho
   assert.equal(keys().get(many.at(-1)!)!.length, 2 * rounds)
   assert.deepEqual(
     [...sizes].toSorted((a, b) => a - b),
-    [2, 6],
-    'one for all, which its later statements share; or one of each key and its share in that of all',
+    [1, 6],
+    'one for all; or one of each key and its share in that of all',
   )
 })
 
