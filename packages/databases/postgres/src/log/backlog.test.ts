@@ -135,16 +135,18 @@ check(
     await first.flush()
     cut = true
     await place.publish(...some(100, 200))
-    await eventually(() => got.length === 120)
+    await eventually(() => got.length > 100)
+    const twice = got.length - 100
+    assert.ok(twice <= 20)
     await first.stop({ timeout: 100 })
     const second = place.relay(deliver)
     await second.flush()
     assertWhole(got, 200)
-    assert.equal(got.length, 220)
+    assert.equal(got.length, 200 + twice)
     await second.stop()
     const third = place.relay(deliver)
     await third.use('log')
     await third.flush()
-    assert.equal(got.length, 220)
+    assert.equal(got.length, 200 + twice)
   },
 )
