@@ -4,7 +4,7 @@ import type { Answer, Connection } from './connection.ts'
 import { crossed, endsSession, sqlState } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { numbered } from './placeholders.ts'
-import { checkOwn, type StatementNames } from './statements.ts'
+import { checkOwn, planChanged, type StatementNames } from './statements.ts'
 
 /**
  * One attempt at a transaction, on one connection. Its first statement takes BEGIN along; after work that ran no
@@ -95,7 +95,7 @@ export function createAttempt(options: {
     else if (endsSession(error)) {
       // What no answer came back from did nothing that lasts, so on another connection it is done for the first time.
       if (used && !answered && sqlState(error) === undefined) again ??= { why: 'stale', error }
-    } else if (/cached plan must not change result type/.test((error as Error).message)) {
+    } else if (planChanged(error)) {
       names.forget(sql)
       again ??= { why: 'changed', error }
     }

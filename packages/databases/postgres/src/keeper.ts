@@ -77,7 +77,7 @@ export async function keep(options: {
         ;[row] = (await session.query(TAKE)).rows
       }
       // What the old owner had under way ends now, before anything of ours begins.
-      while ((await session.query(OTHERS, [writers])).rows.length > 0) await timers.sleep(5)
+      while ((await session.query(OTHERS, [writers])).rows.length > 0 && !stopping.signal.aborted) await timers.sleep(5)
       const [own] = (await session.query(STARTED)).rows
       held = { session, started: String(own?.['started']) }
       void session.over.then((reason) => lose(session, reason))
@@ -163,7 +163,7 @@ export async function keep(options: {
         waiters.push(answer)
       })
     },
-    terminate: (pid) => void held?.session.query('SELECT pg_terminate_backend($1)', [pid]).catch(() => {}),
+    terminate: (pid) => void held?.session.query(`${OTHERS} AND pid = $2`, [writers, pid]).catch(() => {}),
     stop: async () => {
       stopping.abort()
       for (const waiter of waiters.splice(0)) waiter(undefined)

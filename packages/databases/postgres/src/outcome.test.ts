@@ -38,6 +38,15 @@ for (const version of [18, 15] as const) {
       await tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)")
     })
     assert.deepEqual(heard, ['a'])
+    const told = store.readings!().filter(({ family }) => family.name === 'dure.transaction.lost_commits')
+    assert.deepEqual(
+      told.map(({ attributes, value }) => [attributes['outcome'], value]),
+      [
+        ['kept', 1],
+        ['notKept', 0],
+        ['unknown', 0],
+      ],
+    )
     assert.deepEqual(await rows(), [{ id: 'a' }, { id: 'before' }])
     await insert(store, 'after')
   })

@@ -40,7 +40,7 @@ export function accessOf(options: {
 }
 
 /** A name of at most 63 bytes, as PostgreSQL keeps them; a longer one is told from others by its fingerprint. */
-function named(name: string): string {
+export function named(name: string): string {
   if (name.length <= 63) return name
   return `${name.slice(0, 46)}_${createHmac('sha256', 'dure/name').update(name).digest('hex').slice(0, 16)}`
 }

@@ -7,7 +7,7 @@ import { endsSession, explain, sqlState, type Place } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { numbered } from './placeholders.ts'
 import type { Pool } from './pool.ts'
-import { checkOwn } from './statements.ts'
+import { checkOwn, planChanged, type StatementNames } from './statements.ts'
 
 /** Reading, on connections whose every transaction is read only: single statements, streams, and snapshots. */
 export type Readers = {
@@ -24,11 +24,12 @@ export function createReaders(options: {
   readonly service: string
   readonly place: Place
   readonly pool: Pool
+  readonly names: StatementNames
   readonly timers: Timers
   /** Milliseconds after which an answer is not waited for any more. */
   readonly patience: number
 }): Readers {
-  const { service, place, pool, timers, patience } = options
+  const { service, place, pool, names, timers, patience } = options
 
   const failure = (error: unknown): unknown =>
     sqlState(error) === '25006'
@@ -59,7 +60,10 @@ export function createReaders(options: {
       throw failure(error)
     })
 
-  /** A statement on a connection that ended while nobody used it is asked again on another: reading twice harms nobody. */
+  /**
+   * A statement on a connection that ended while nobody used it is asked again on another, and one whose table has changed
+   * under it is prepared again: reading twice harms nobody.
+   */
   const single = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
     checkOwn(sql)
     for (let tries = 1; ; tries++) {
@@ -67,9 +71,11 @@ export function createReaders(options: {
       try {
         return await answered(connection, connection.query(sql, parameters))
       } catch (error) {
+        const changed = planChanged(error)
+        if (changed) names.forget(sql)
         const gone = endsSession(error) && sqlState(error) === undefined && !(connection.broken() instanceof Unanswered)
-        if (tries === 2 || !gone) throw failure(error)
-        connection.destroy(error)
+        if (tries === 2 || !(gone || changed)) throw failure(error)
+        if (gone) connection.destroy(error)
       } finally {
         pool.giveBack(connection)
       }

@@ -57,3 +57,8 @@ export function createNames(capacity = 512): StatementNames {
     forget: (sql) => void names.delete(sql),
   }
 }
+
+/** A table has changed under a statement that was prepared: its rows would look otherwise now. */
+export function planChanged(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('cached plan must not change result type')
+}

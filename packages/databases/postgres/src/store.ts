@@ -9,8 +9,9 @@ import { migrateOn } from './migrating.ts'
 import { TIMELINE } from './outcome.ts'
 import { createPostgresOutbox } from './outbox/outbox.ts'
 import { createPool } from './pool.ts'
-import type { Access } from './provision.ts'
+import { named, type Access } from './provision.ts'
 import { createReaders } from './readers.ts'
+import { storeReadings } from './readings.ts'
 import { createNames } from './statements.ts'
 import { ownMigrations } from './tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
@@ -112,11 +113,10 @@ export async function openStore(options: {
       full: () => crowded(service, limits.waiting),
       closed: () => readClosed(service),
     })
-    const readers = createReaders({ service, place, pool, timers: runtime.timers, patience: limits.readTimeout + GRACE })
+    const readers = createReaders({ service, place, pool, names, timers: runtime.timers, patience: limits.readTimeout + GRACE })
     let stopping: Promise<void> | undefined
     const stop = async (): Promise<void> => {
       await transactions.stop()
-      log.info('A store stopped', { service, ...transactions.counts() })
       await pool.stop()
       await keeper.stop()
     }
@@ -127,6 +127,7 @@ export async function openStore(options: {
       transaction: transactions.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
+      readings: () => storeReadings({ writers, readers: pool }, transactions.counts()),
       outbox: ({ limits: { batch } = {}, ...rest }) =>
         createPostgresOutbox({ ...rest, connection: access.config, ...(batch === undefined ? {} : { limits: { batch } }) }),
       stop: () => (stopping ??= stop()),
@@ -142,9 +143,9 @@ function limiting(ms: number): readonly string[] {
   return [`SET statement_timeout = ${ms}`, `SET idle_in_transaction_session_timeout = ${ms}`]
 }
 
-/** As the server shows it in pg_stat_activity; it keeps 63 bytes. */
+/** As the server shows it in pg_stat_activity. */
 function applicationName(service: string, what: string): string {
-  return `dure ${what} ${service}`.slice(0, 63)
+  return named(`dure ${what} ${service}`)
 }
 
 export function placeOf({ config }: Access): Place {

@@ -87,6 +87,8 @@ export type Store = {
   readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
   /** One statement on a reading connection. */
   readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  /** What the adapter has to tell of itself, for metrics. */
+  readonly readings?: () => readonly Reading[]
   /** The adapter's own outbox, where many write at once; without it `createOutbox` serves, which presumes a single writer. */
   readonly outbox?: (options: OutboxOptions) => Promise<Outbox>
   readonly stop: () => Promise<void>

@@ -43,7 +43,7 @@ test('every service tells what its outbox does, every consumer its dead letters,
     ],
   )
   const lanes = { family: FAMILIES.outboxLanes, attributes: { name: 'own' }, value: 16 }
-  const more = told(await unitReadings({ status, readings: async () => [], outboxReadings: () => [lanes] }, clock))
+  const more = told(await unitReadings({ status, readings: async () => [], dataReadings: () => [lanes] }, clock))
   assert.deepEqual(
     more.filter(([name]) => name === 'dure.outbox.lanes'),
     [['dure.outbox.lanes', 'desk own', 16]],

@@ -35,7 +35,7 @@ export async function lagFamilies(broker: Pick<Broker, 'lag'>, clock: Clock): Pr
 type Measured = {
   readonly status: () => Promise<ServiceStatus & { readonly outboxAge: number }>
   readonly readings: () => Promise<readonly ReactionReading[]>
-  readonly outboxReadings?: () => readonly Reading[]
+  readonly dataReadings?: () => readonly Reading[]
 }
 
 /** What one service has in hand and on its way. */
@@ -50,7 +50,7 @@ export async function unitReadings(unit: Measured, clock: Clock): Promise<readon
     { family: FAMILIES.outboxDepth, attributes, value: outbox },
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
-    ...(unit.outboxReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
+    ...(unit.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
     ...reactions.flatMap(({ consumer, waiting, deadLetters, held, oldest }) => {
       const own = { ...attributes, 'messaging.consumer.group.name': consumer }
       return [

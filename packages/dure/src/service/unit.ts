@@ -32,7 +32,7 @@ export type Unit = {
   /** How each of its reactions stands. */
   readonly readings: () => Promise<readonly ReactionReading[]>
   /** What its outbox tells of itself, beyond depth and age. */
-  readonly outboxReadings?: () => readonly Reading[]
+  readonly dataReadings?: () => readonly Reading[]
   readonly deadLetters: () => DeadLetters | undefined
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
@@ -160,9 +160,9 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
 
   const readings = async (): Promise<readonly ReactionReading[]> => (await consumer?.readings()) ?? []
 
-  const outboxReadings = (): readonly Reading[] => data?.outbox.readings?.() ?? []
+  const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
 
-  return { name, listen, health, status, readings, outboxReadings, metrics, deadLetters: () => consumer?.deadLetters, stop }
+  return { name, listen, health, status, readings, dataReadings, metrics, deadLetters: () => consumer?.deadLetters, stop }
 }
 
 function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {

@@ -60,6 +60,11 @@ type FamilyName =
   | 'outboxAge'
   | 'outboxLanes'
   | 'outboxHorizon'
+  | 'connections'
+  | 'connectionsWaiting'
+  | 'crossed'
+  | 'atOnce'
+  | 'lostCommits'
   | 'dead'
   | 'waiting'
   | 'deadLetters'
@@ -96,6 +101,36 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     help: 'For how long somebody has been keeping vacuum from the outbox; delivery does not wait',
     unit: 's',
     kind: 'gauge',
+  },
+  connections: {
+    name: 'db.client.connection.count',
+    help: 'Connections to the database, by pool and by whether they are in use',
+    unit: '{connection}',
+    kind: 'gauge',
+  },
+  connectionsWaiting: {
+    name: 'db.client.connection.pending_requests',
+    help: 'Transactions or reads that wait for a connection',
+    unit: '{request}',
+    kind: 'gauge',
+  },
+  crossed: {
+    name: 'dure.transaction.crossed',
+    help: 'Times that a transaction was begun again because another crossed it',
+    unit: '{transaction}',
+    kind: 'counter',
+  },
+  atOnce: {
+    name: 'dure.transaction.at_once',
+    help: 'Transactions that may run at once, as much as they cross each other',
+    unit: '{transaction}',
+    kind: 'gauge',
+  },
+  lostCommits: {
+    name: 'dure.transaction.lost_commits',
+    help: 'Commits whose answer was lost, by what was found out about them',
+    unit: '{transaction}',
+    kind: 'counter',
   },
   dead: { name: 'dure.consumer.dead', help: 'Dead letters, and messages held behind them', unit: '{message}', kind: 'gauge' },
   waiting: {
