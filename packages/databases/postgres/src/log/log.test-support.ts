@@ -67,6 +67,7 @@ export async function placeOn(server: LocalServer, database: string): Promise<Pl
   await root.end()
   const pool = new Pool({ connectionString: url, max: 12 })
   pool.on('error', () => {})
+  pool.on('connect', (one) => void one.on('error', () => {}))
   await pool.query(outboxSchema)
   const said: string[] = []
 
