@@ -24,8 +24,6 @@ export function simulatedDatabase(options: {
   readonly owners: Owners
   readonly fate: StoreFate
   readonly adapter: (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>
-  /** Lets a frozen process write on after its successor took over: for showing what goes wrong without a fence. */
-  readonly unfenced?: boolean
 }): (world: DatabaseWorld) => Promise<DatabaseAdapter> {
   const { process, owners, fate } = options
   const opened = (file: { readonly close: () => void }): void => void process.files.push(file)

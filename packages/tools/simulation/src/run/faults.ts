@@ -108,8 +108,8 @@ export type Happened = {
   readonly pin: Pin | undefined
 }
 
-/** A moment, a kind of step (of a crash) or a site, and how much of it. */
-export type Pin = { readonly time: number; readonly point: string; readonly amount: number }
+/** A moment, a kind of step (of a crash) or a site, which of several at that moment, and how much of it. */
+export type Pin = { readonly time: number; readonly point: string; readonly nth: number; readonly amount: number }
 
 export type Faults = {
   readonly plan: readonly Planned[]
@@ -120,7 +120,7 @@ export type Faults = {
   /** How much of it, in [0, 1): of the step that was last befallen at this site. */
   readonly amount: (kind: RateKind, site: string) => number
   /** Notes a planned fault; false when it is not to happen. */
-  readonly begins: (planned: Planned, text: string, point?: string) => boolean
+  readonly begins: (planned: Planned, text: string, where?: { readonly point: string; readonly nth: number }) => boolean
   /** Where a crash is to come, in place of where its plan says. */
   readonly pinOf: (planned: Planned) => Pin | undefined
   readonly heal: () => void
@@ -139,33 +139,41 @@ export function createFaults(options: {
   /** Keys of the only faults that may happen; all, when undefined. */
   readonly only: ReadonlySet<string> | undefined
   readonly pins: ReadonlyMap<string, Pin> | undefined
+  /** Milliseconds by which a fault that is held to a moment may come before it. */
+  readonly slack: number
   readonly now: () => number
   readonly onFault: (fault: Happened) => void
 }): Faults {
-  const { seed, only, now, onFault } = options
+  const { seed, only, slack, now, onFault } = options
   const chance = createChance(seed ^ 0x5bd1e995)
   const kinds = chooseKinds(chance, options.kinds)
   const rates = new Map<RateKind, number>()
   for (const [kind, [least, most]] of Object.entries(RATES) as [RateKind, readonly [number, number]][]) {
     if (kinds.has(kind)) rates.set(kind, least * (most / least) ** chance.site(`rate ${kind}`)())
   }
-  const dice = new Map<string, { readonly roll: () => number; count: number }>()
+  const dice = new Map<string, Dice>()
   const amounts = new Map<string, number>()
   const happened: Happened[] = []
   const pinned = options.pins === undefined ? undefined : bySite(options.pins)
   let healed = false
 
-  const note = (kind: FaultKind, key: string, text: string, point?: string, amount = 0): void => {
+  const note = (kind: FaultKind, key: string, text: string, where?: Omit<Pin, 'time'>): void => {
     const time = now()
-    const pin = point === undefined ? undefined : { time, point, amount }
+    const pin = where && { time, ...where }
     const fault = { number: happened.length + 1, time, kind, key, text, pin }
     happened.push(fault)
     onFault(fault)
   }
-  const diceOf = (name: string) => {
+  const diceOf = (name: string): Dice => {
     let one = dice.get(name)
-    if (one === undefined) dice.set(name, (one = { roll: chance.site(name), count: 0 }))
+    if (one === undefined) dice.set(name, (one = { roll: chance.site(name), count: 0, moment: -1, same: 0 }))
     return one
+  }
+  /** How many throws there were at this site at this moment before this one. */
+  const nthOf = (one: Dice): number => {
+    one.same = one.moment === now() ? one.same + 1 : 0
+    one.moment = now()
+    return one.same
   }
 
   return {
@@ -175,31 +183,34 @@ export function createFaults(options: {
       if (healed) return false
       const name = `${kind} ${site}`
       if (pinned !== undefined) {
-        const next = pinned.get(name)?.[0]
-        if (next === undefined || next.time > now() + JUST_BEFORE) return false
+        const [next] = pinned.get(name) ?? []
+        if (next === undefined) return false
+        const nth = nthOf(diceOf(name))
+        if (now() < next.time - slack || (now() === next.time && nth < next.nth)) return false
         pinned.get(name)!.shift()
         if (only?.has(next.key) === false) return false
         amounts.set(name, next.amount)
-        note(kind, next.key, site, name, next.amount)
+        note(kind, next.key, site, next)
         return true
       }
       const rate = rates.get(kind)
       if (rate === undefined) return false
       const one = diceOf(name)
+      const nth = nthOf(one)
       one.count++
       if (one.roll() >= rate) return false
       const key = `${name} ${one.count}`
       if (only?.has(key) === false) return false
       const amount = diceOf(`amount ${name}`).roll()
       amounts.set(name, amount)
-      note(kind, key, site, name, amount)
+      note(kind, key, site, { point: name, nth, amount })
       return true
     },
     amount: (kind, site) => amounts.get(`${kind} ${site}`) ?? 0,
     pinOf: ({ key }) => options.pins?.get(key),
-    begins: (planned, text, point) => {
+    begins: (planned, text, where) => {
       if (healed || only?.has(planned.key) === false) return false
-      note(planned.kind, planned.key, text, point)
+      note(planned.kind, planned.key, text, where && { ...where, amount: 0 })
       return true
     },
     heal: () => void (healed = true),
@@ -208,8 +219,7 @@ export function createFaults(options: {
   }
 }
 
-/** Milliseconds by which a fault that is held to a moment may come before it. */
-export const JUST_BEFORE = 0.001
+type Dice = { readonly roll: () => number; count: number; moment: number; same: number }
 
 /** Faults that are held to where they came, by site, in order of time. */
 function bySite(pins: ReadonlyMap<string, Pin>): Map<string, (Pin & { readonly key: string })[]> {

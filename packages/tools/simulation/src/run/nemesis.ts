@@ -1,8 +1,9 @@
 import type { Chance, Engine, Process } from '../kernel/kernel.ts'
 import type { NetworkWorld } from '../network/network.ts'
 import type { BrokerFate, StoreFate } from '../ports/ports.ts'
-import { JUST_BEFORE, type Faults, type Planned } from './faults.ts'
-import type { Slot, Slots } from './slots.ts'
+import type { Faults, Planned } from './faults.ts'
+import type { Only } from './options.ts'
+import type { Doom, Slot, Slots } from './slots.ts'
 
 /** Makes faults happen: at their time, or at the steps they befall. */
 export type Nemesis = {
@@ -27,13 +28,18 @@ export function createNemesis(options: {
   readonly engine: Engine
   readonly chance: Chance
   readonly sometimes: (what: string) => void
+  /** Milliseconds by which a crash that is held to a moment may come before it, and steps of its kind that it lets pass. */
+  readonly slack: Only['slack']
 }): Nemesis {
-  const { faults, engine, chance, sometimes } = options
+  const { faults, engine, chance, sometimes, slack } = options
   let cuts: Cut[] = []
   let windows: Window[] = []
   let slots: Slots | undefined
   // What the network takes when all is well: another pace in each run.
   const base = 0.05 + chance.site('pace')() ** 2 * 3
+  // The same for a commit, always the same in one run: it is not to depend on what else there is. In some runs the disk
+  // takes no time, and what happens at once is committed at once.
+  const disk = Math.max(0, chance.site('disk')() - 0.3) ** 2 * 5
   const ways = new Map<string, () => number>()
   const wayOf = (name: string): (() => number) => {
     let roll = ways.get(name)
@@ -66,23 +72,36 @@ export function createNemesis(options: {
   const dies: Nemesis['dies'] = (slot, process, what) => {
     const { doom } = slot
     if (doom === undefined || slots === undefined || process !== slot.process) return false
+    if (doom.moment !== engine.now()) doom.seen.clear()
+    doom.moment = engine.now()
+    const nth = doom.seen.get(what) ?? 0
+    doom.seen.set(what, nth + 1)
     if (doom.point !== 'any' && doom.point !== what) return false
-    if (doom.left-- > 0) return false
-    return doom.strike(what)
+    if (doom.pin !== undefined && slack === undefined && doom.moment === doom.pin.time) {
+      if (nth < doom.pin.nth) return false
+    } else if (doom.left-- > 0) return false
+    return doom.strike({ point: what, nth })
   }
 
   const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void => {
     const pin = faults.pinOf(planned)
-    const strike = (point: string | undefined): boolean => {
+    const strike: Doom['strike'] = (at) => {
       slot.doom = undefined
-      const where = point === undefined ? 'between two steps' : `at "${point}"`
+      const where = at === undefined ? 'between two steps' : `at "${at.point}"`
       const machine = planned.silent ? ', and its machine with it' : ''
-      if (!faults.begins(planned, `${slot.name} dies ${where}${machine}`, point)) return false
+      if (!faults.begins(planned, `${slot.name} dies ${where}${machine}`, at)) return false
       sometimes(`crash ${where}`)
       all.crash(slot, planned)
       return true
     }
-    const doom = { point: pin?.point ?? planned.point, left: pin === undefined ? planned.skip : 0, strike }
+    const doom: Doom = {
+      point: pin?.point ?? planned.point,
+      left: pin === undefined ? planned.skip : (slack?.skip ?? 0),
+      pin,
+      moment: -1,
+      seen: new Map(),
+      strike,
+    }
     slot.doom = doom
     engine.at(engine.now() + ANYWAY, undefined, () => {
       if (slot.doom === doom) strike(undefined)
@@ -154,7 +173,7 @@ export function createNemesis(options: {
     store: {
       slowness: (process) => {
         const slow = windowOf('slow disk', process)
-        return slow === undefined ? 0 : wayOf(`slow ${process.name}`)() * slow.most
+        return slow === undefined ? disk : wayOf(`slow ${process.name}`)() * slow.most
       },
       full: (process) => windowOf('full disk', process) !== undefined,
       answerLost: (process, service) =>
@@ -173,7 +192,7 @@ export function createNemesis(options: {
       const start = engine.now()
       for (const planned of faults.plan) {
         const pin = faults.pinOf(planned)
-        engine.at(pin === undefined ? start + planned.at : pin.time - JUST_BEFORE, undefined, () => happen(planned, all))
+        engine.at(pin === undefined ? start + planned.at : pin.time - (slack?.ms ?? 0), undefined, () => happen(planned, all))
       }
     },
     heal: (all) => {

@@ -69,6 +69,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const source = options.system
   const made = typeof source === 'function' ? source({ name: 'outside', runtime: outside.runtime }) : source
   const { placed, slots: parts } = arrange(made, simulation.placements, chance)
+  const { slack } = options.only ?? {}
   const faults = createFaults({
     seed,
     slots: parts.map(({ name }) => name),
@@ -77,13 +78,14 @@ export async function run(options: RunOptions): Promise<Outcome> {
     kinds: (options.faults ?? simulation.faults ?? FAULTS).filter((kind) => FAULTS.includes(kind)),
     only: options.only?.faults,
     pins: options.only?.pins,
+    slack: slack?.ms ?? 0,
     now: engine.now,
     onFault: (fault) => {
       sometimes(`fault: ${fault.kind}`)
       trace.add(fault.time, 'fault', `${fault.number}. ${fault.kind}`, fault.text)
     },
   })
-  const nemesis = createNemesis({ faults, engine, chance, sometimes })
+  const nemesis = createNemesis({ faults, engine, chance, sometimes, slack })
   const network = createNetwork(nemesis.network)
   const hub = createRegistryHub({
     now: engine.now,

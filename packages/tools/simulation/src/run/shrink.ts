@@ -14,17 +14,26 @@ export type Shrunk = {
 /**
  * Makes a failing run smaller while it fails in the same way: first with fewer faults, then with fewer steps of users,
  * then with fewer faults again (delta debugging, Zeller 1999). What is left out does not change the dice of what is left.
- * @param options.most runs that it may take; default 300
+ * @param options.most runs that it may take; default 500
  */
 export async function shrink(
   options: Omit<SimulateOptions, 'record' | 'only'> & { readonly outcome: Outcome; readonly most?: number },
 ): Promise<Shrunk> {
-  const { outcome: first, most = 300, ...how } = options
+  const { outcome: first, most = 500, ...how } = options
   let runs = 0
   let best: Outcome = first
   let only: Only = { faults: new Set(keysOf(first)), steps: new Set(first.steps) }
 
+  /** With less going on, what a fault is to befall may come a little earlier than it did. */
   const fails = async (tried: Only): Promise<boolean> => {
+    if (tried.pins === undefined) return failsExactly(tried)
+    for (const slack of [only.slack, ...SLACKS.filter((one) => one !== only.slack)]) {
+      if (await failsExactly({ ...tried, slack })) return true
+    }
+    return false
+  }
+
+  const failsExactly = async (tried: Only): Promise<boolean> => {
     if (runs >= most) return false
     runs++
     const outcome = await simulate({ ...how, only: tried })
@@ -43,13 +52,16 @@ export async function shrink(
 
   // What befell the hundredth message would befall another one with fewer steps: it is held to where it came.
   const pins = new Map(first.faults.flatMap(({ key, pin }) => (pin === undefined ? [] : [[key, pin] as const])))
-  if (pins.size > 0) await fails({ ...only, pins })
+  if (pins.size > 0) await failsExactly({ ...only, pins })
   await fewerFaults()
   await fewerSteps()
   await fewerFaults()
   const recorded = await simulate({ ...how, only, record: true })
   return { outcome: isSame(recorded, first) ? recorded : best, only, runs }
 }
+
+/** How exactly a fault is held to where it came. */
+const SLACKS: readonly Only['slack'][] = [undefined, { ms: 20, skip: 0 }, { ms: 20, skip: 1 }]
 
 function keysOf(outcome: Outcome): readonly string[] {
   return outcome.faults.map(({ key }) => key)

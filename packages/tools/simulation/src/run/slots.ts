@@ -1,5 +1,6 @@
 import { type Running, start, type System, type Wires } from 'dure/service'
 import { type Chance, createProcess, type Engine, kill, type Process, thaw, type Trace } from '../kernel/kernel.ts'
+import type { Pin } from './faults.ts'
 
 /** A place where processes of one kind live, one after another, as a supervisor keeps it. */
 export type Slot = {
@@ -12,7 +13,19 @@ export type Slot = {
   /** Frozen ones whose successor has been started, and those that were revived afterwards. */
   readonly zombies: Set<Process>
   /** It is to die at one of its next steps. */
-  doom: { readonly point: string; left: number; readonly strike: (point: string) => boolean } | undefined
+  doom: Doom | undefined
+}
+
+/** A death to come, at one of the next steps. */
+export type Doom = {
+  readonly point: string
+  /** Steps of this kind that are let pass; with a pin only those of its moment are. */
+  left: number
+  readonly pin: Pin | undefined
+  /** Steps of this moment, by kind. */
+  moment: number
+  readonly seen: Map<string, number>
+  readonly strike: (where: { readonly point: string; readonly nth: number } | undefined) => boolean
 }
 
 /** Starts processes, ends them, and starts them again. */
