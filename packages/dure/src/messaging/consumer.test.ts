@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { CallError } from '../contract/contract.ts'
+import type { Store } from '../data/data.ts'
 import { elsewhere } from '../data/adapter.conformance.ts'
 import { until } from './rig.conformance.ts'
-import { assertEffects, Counted, makeRig, messageOf, QUICK, type Rig } from './consumer.test-support.ts'
+import { assertEffects, consumerOf, Counted, makeRig, messageOf, QUICK, type Rig } from './consumer.test-support.ts'
 import { queue } from './queue.ts'
 import { z } from 'zod'
 
@@ -46,6 +48,45 @@ test('other keys of the same partition go on while one is parked', { timeout: 60
   await rig.quiet(consumer)
   await assertEffects(rig, { good: [1, 2, 3], bad: [] })
   assert.equal(consumer.status().dead, 2)
+})
+
+test('a message that was parked without an answer is not left in the table', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  let lost = 0
+  const store: Store = {
+    ...rig.store,
+    transaction: async (work, limits) => {
+      let parks = false
+      const result = await rig.store.transaction(
+        (tx) =>
+          work({
+            ...tx,
+            get kysely() {
+              return tx.kysely
+            },
+            run: (sql, parameters) => {
+              parks ||= sql.startsWith('INSERT INTO dure_parked ')
+              return tx.run(sql, parameters)
+            },
+          }),
+        limits,
+      )
+      if (!parks || lost > 0) return result
+      lost++
+      throw new CallError('UNAVAILABLE', 'The connection was lost at the commit')
+    },
+  }
+  const reaction = rig.effect((n) => {
+    if (n === 1 && lost === 0) throw new Error('not yet')
+  })
+  const consumer = await consumerOf({ store, broker: rig.broker, reactions: [reaction] })
+  await rig.publish('a', 1, 2)
+  await until(async () => (await rig.effects()).get('a')?.length === 2)
+  await rig.quiet(consumer)
+  assert.equal(lost, 1)
+  await assertEffects(rig, { a: [1, 2] })
+  assert.deepEqual(await rig.store.select('SELECT message_id, state FROM dure_parked'), [])
+  await consumer.stop()
 })
 
 test('whatever fails and however often, effects happen once and every key in order', { timeout: 120_000 }, async (t) => {

@@ -232,6 +232,8 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
         inHand += batch.length
         try {
           const messages = batch.map(({ message }) => message)
+          // What was parked when the trouble came may be there, though nobody was told.
+          if (troubled.has(partition)) await parked.reload()
           if (!(await readWithCare(messages, partition))) await lanes(messages, troubled.has(partition))
           troubled.delete(partition)
         } catch (error) {
