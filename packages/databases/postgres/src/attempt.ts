@@ -17,8 +17,13 @@ import { checkOwn, planChanged, type StatementNames } from './statements.ts'
  */
 export type Attempt = {
   readonly member: Member
-  /** A statement that the store itself adds. */
-  readonly query: (sql: string) => Promise<Answer>
+  /**
+   * Asks for the number by which the server knows it, unless that is known. It is asked for behind the first statement that
+   * may write, and comes with its answer: so it is there, mostly, when the commit's is lost.
+   */
+  readonly identify: () => void
+  /** That number; null when it has written nothing; undefined when that is not known. */
+  readonly xid: () => string | null | undefined
   readonly begun: () => boolean
   /** Why it must be begun again; undefined when it need not. */
   readonly again: () => Again | undefined
@@ -53,6 +58,8 @@ export function createAttempt(options: {
   /** The statement behind a savepoint that is under way: nobody may get between it and the savepoint. */
   let barrier: Promise<unknown> | undefined
   let closing = false
+  let xid: string | null | undefined
+  let asked = false
   let fatal: unknown
 
   const begin = (): void => {
@@ -78,9 +85,21 @@ export function createAttempt(options: {
     }
   }
 
+  const identify = (): void => {
+    connection.query(XID).then(
+      ({ rows }) => (xid = (rows[0]?.['xid'] ?? null) as string | null),
+      () => {},
+    )
+  }
+
   const run = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
     try {
-      const answer = await connection.query(sql, parameters)
+      const answering = connection.query(sql, parameters)
+      if (!asked && !READS.test(sql)) {
+        asked = true
+        identify()
+      }
+      const answer = await answering
       answered = true
       return answer
     } catch (error) {
@@ -131,10 +150,13 @@ export function createAttempt(options: {
   })
   return {
     member,
-    query: (sql) => {
-      begin()
-      return connection.query(sql)
+    identify: () => {
+      if (typeof xid === 'string') return
+      // That it had written nothing by then says nothing now.
+      xid = undefined
+      identify()
     },
+    xid: () => xid,
     begun: () => begun,
     again: () => again,
     close: async () => {
@@ -149,6 +171,10 @@ export function createAttempt(options: {
 
 /** Statements that are remembered for a failure that was survived. */
 const FRAGILE = 256
+
+const XID = 'SELECT pg_current_xact_id_if_assigned()::text AS xid'
+/** Begins like a statement that reads; one that writes all the same is asked about at the commit. */
+const READS = /^\s*select\b/i
 
 const noop = (): void => {}
 

@@ -13,13 +13,19 @@ export type Keeper = {
   readonly check: () => void
   /** Checks at the server, on a writing session that has just been begun. */
   readonly admit: (writer: Connection) => Promise<void>
-  /** The session that holds the lock: it was there before any transaction that is under way. Undefined while it is lost. */
-  readonly session: () => Connection | undefined
+  /** The session that holds the lock, and the timeline of the server it is with. Undefined while the lock is lost. */
+  readonly hold: () => Hold | undefined
   /** Resolves with a session that holds the lock, or undefined when there is none in time. */
   readonly regained: (timeout: number) => Promise<Connection | undefined>
   /** Ends a session of the store's own at the server, whatever it is doing. */
   readonly terminate: (pid: number) => void
   readonly stop: () => Promise<void>
+}
+
+export type Hold = {
+  readonly session: Connection
+  /** As in pg_control_checkpoint: another one means another server. */
+  readonly timeline: number
 }
 
 /** Milliseconds between attempts to get the lock back, and how long the end of a killed owner may take to be noticed. */
@@ -37,7 +43,9 @@ const HOLDER = `
 const OTHERS = `
   SELECT pid, pg_terminate_backend(pid) AS asked FROM pg_stat_activity
   WHERE usename = current_user AND datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
-const STARTED = 'SELECT backend_start::text AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()'
+const STARTED = `
+  SELECT backend_start::text AS started, (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline
+  FROM pg_stat_activity WHERE pid = pg_backend_pid()`
 
 /**
  * @param options.connect begins a session
@@ -56,7 +64,7 @@ export async function keep(options: {
   const { service, connect, writers, runtime, log, lost } = options
   const { timers, clock } = runtime
   const stopping = new AbortController()
-  let held: { readonly session: Connection; readonly started: string } | undefined
+  let held: (Hold & { readonly started: string }) | undefined
   let waiters: ((session: Connection | undefined) => void)[] = []
 
   /** Undefined when another process has it. */
@@ -79,7 +87,7 @@ export async function keep(options: {
       // What the old owner had under way ends now, before anything of ours begins.
       while ((await session.query(OTHERS, [writers])).rows.length > 0 && !stopping.signal.aborted) await timers.sleep(5)
       const [own] = (await session.query(STARTED)).rows
-      held = { session, started: String(own?.['started']) }
+      held = { session, started: String(own?.['started']), timeline: Number(own?.['timeline']) }
       void session.over.then((reason) => lose(session, reason))
       beat(session)
       for (const waiter of waiters.splice(0)) waiter(session)
@@ -147,7 +155,7 @@ export async function keep(options: {
       )
       if (rows.length === 0) throw notOwned(service, undefined)
     },
-    session: () => held?.session,
+    hold: () => held,
     regained: (timeout) => {
       if (held !== undefined) return Promise.resolve(held.session)
       if (stopping.signal.aborted) return Promise.resolve(undefined)

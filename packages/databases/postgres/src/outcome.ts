@@ -1,5 +1,4 @@
-import type { Keeper } from './keeper.ts'
-import type { Connection } from './connection.ts'
+import type { Hold, Keeper } from './keeper.ts'
 import type { Runtime } from 'dure/runtime'
 
 /** How a transaction ended whose COMMIT was sent but not answered. */
@@ -16,15 +15,13 @@ export type Outcome = 'kept' | 'not kept' | 'unknown'
 export async function outcomeOf(options: {
   /** The transaction's number; null when it wrote nothing; undefined when it is not known. */
   readonly xid: string | null | undefined
-  /** A session that is older than the transaction. */
-  readonly witness: Connection | undefined
-  /** As in pg_control_checkpoint: another one means another server. */
-  readonly timeline: number
+  /** The hold on the store when COMMIT was sent. */
+  readonly witness: Hold | undefined
   readonly keeper: Keeper
   readonly runtime: Runtime
   readonly timeout: number
 }): Promise<Outcome> {
-  const { xid, witness, timeline, keeper, runtime, timeout } = options
+  const { xid, witness, keeper, runtime, timeout } = options
   const { clock, timers } = runtime
   if (xid === null) return 'not kept'
   if (xid === undefined) return 'unknown'
@@ -36,11 +33,11 @@ export async function outcomeOf(options: {
       const [row] = (await session.query(STATUS, [xid])).rows
       const { status, recovered, remembered } = row as { status: string | null; recovered: number; remembered: number }
       if (status === 'aborted' || status === 'future') return 'not kept'
-      if (session === witness) {
+      if (session === witness?.session) {
         if (status === 'committed') return 'kept'
         // It is still committing.
       } else {
-        if (row!['timeline'] !== timeline) return 'unknown'
+        if (row!['timeline'] !== witness?.timeline) return 'unknown'
         if (status === 'in progress') return 'not kept'
         if (recovered !== 1) return 'unknown'
         return remembered === 1 && status === 'committed' ? 'kept' : 'not kept'
@@ -58,5 +55,3 @@ const STATUS = `
     redo_lsn = checkpoint_lsn AS recovered, timeline_id AS timeline,
     $1::text::numeric < split_part(next_xid, ':', 1)::numeric * 4294967296 + split_part(next_xid, ':', 2)::numeric AS remembered
   FROM pg_control_checkpoint()`
-
-export const TIMELINE = 'SELECT timeline_id AS timeline FROM pg_control_checkpoint()'

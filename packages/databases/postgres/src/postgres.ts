@@ -2,6 +2,7 @@ import { Client, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
 import { sqlState } from './errors.ts'
+import type { OutboxWay } from './log/log.ts'
 import { accessOf, type Access, type Apart } from './provision.ts'
 import { openStore } from './store.ts'
 import type { Isolation } from './transactions.ts'
@@ -26,6 +27,11 @@ export type PostgresOptions = {
    * what is right on the embedded database is right here. See the guide before choosing less.
    */
   readonly isolation?: Isolation
+  /**
+   * How committed messages come to the broker: by looking into the table ('polling', default), or by the database's own
+   * log ('log', or with options), which needs `wal_level = logical`. See the guide to log tailing before choosing it.
+   */
+  readonly outbox?: OutboxWay
   /** Connections for transactions, a service. Default 8. */
   readonly writers?: number
   /** Connections for reading, a service. Default 4. */
@@ -44,14 +50,19 @@ export type PostgresOptions = {
 
 /** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
 export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter {
-  const { url, apart = 'schema', secret, isolation = 'serializable' } = options
+  const { url, apart = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options
   const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000 } = options
   const { outcomeTimeout = 10_000, connectTimeout = 5_000 } = options
   const limits = { writers, readers, waiting, timeout, readTimeout, outcomeTimeout, connectTimeout }
   return (world) => ({
     name: 'postgres',
     open: async (service, definition) => {
-      const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits })
+      const own = (access: Access) => {
+        const admin = typeof url === 'function' ? undefined : configOf(url, options.tls)
+        const listener = (from: string): ClientConfig => configOf(from, options.tls)
+        return { way: outbox, admin, secret, listener, access }
+      }
+      const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits, outbox: own(access) })
       if (typeof url === 'function') return open({ config: configOf(url(service), options.tls) })
       const { access, make } = accessOf({ service, admin: configOf(url, options.tls), apart, secret })
       try {

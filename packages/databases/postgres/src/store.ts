@@ -6,8 +6,7 @@ import { explain, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
 import type { StoreLimits } from './limits.ts'
 import { migrateOn } from './migrating.ts'
-import { TIMELINE } from './outcome.ts'
-import { createPostgresOutbox } from './outbox/outbox.ts'
+import { openOutbox, type StoreOutbox } from './log/log.ts'
 import { createPool } from './pool.ts'
 import { named, type Access } from './provision.ts'
 import { createReaders } from './readers.ts'
@@ -30,6 +29,7 @@ export async function openStore(options: {
   readonly world: DatabaseWorld
   readonly isolation: Isolation
   readonly limits: StoreLimits
+  readonly outbox: StoreOutbox
 }): Promise<Store> {
   const { service, access, definition, world, isolation, limits } = options
   const { runtime, log } = world
@@ -70,7 +70,6 @@ export async function openStore(options: {
       now: runtime.clock.now,
     })
     if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
-    const timeline = Number((await migrating.query(TIMELINE)).rows[0]?.['timeline'])
     undo.shift()
     await migrating.end()
 
@@ -98,7 +97,6 @@ export async function openStore(options: {
       place,
       pool: writers,
       keeper,
-      timeline,
       names,
       isolation,
       runtime,
@@ -129,7 +127,7 @@ export async function openStore(options: {
       select: readers.select,
       readings: () => storeReadings({ writers, readers: pool }, transactions.counts()),
       outbox: ({ limits: { batch } = {}, ...rest }) =>
-        createPostgresOutbox({ ...rest, connection: access.config, ...(batch === undefined ? {} : { limits: { batch } }) }),
+        openOutbox(options.outbox, { ...rest, ...(batch === undefined ? {} : { limits: { batch } }) }),
       stop: () => (stopping ??= stop()),
     }
   } catch (error) {

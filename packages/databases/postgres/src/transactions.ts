@@ -49,14 +49,13 @@ export function createTransactions(options: {
   readonly place: Place
   readonly pool: Pool
   readonly keeper: Keeper
-  readonly timeline: number
   readonly names: StatementNames
   readonly isolation: Isolation
   readonly runtime: Runtime
   readonly log: Logger
   readonly limits: Pick<StoreLimits, 'writers' | 'waiting' | 'timeout' | 'outcomeTimeout'>
 }): Transactions {
-  const { service, place, pool, keeper, timeline, names, isolation, runtime, log, limits } = options
+  const { service, place, pool, keeper, names, isolation, runtime, log, limits } = options
   const { timers } = runtime
   const insideOf = new AsyncLocalStorage<Member>()
   const live = new Set<Member>()
@@ -197,14 +196,9 @@ export function createTransactions(options: {
     const before = heard
     const settled = Promise.withResolvers<void>()
     if (listeners.length > 0) heard = settled.promise
-    const witness = keeper.session()
-    let xid: string | null | undefined
+    const witness = keeper.hold()
     try {
-      // Asked for on the way: the number by which the server knows it, should its answer be lost.
-      attempt.query('SELECT pg_current_xact_id_if_assigned()::text AS xid').then(
-        ({ rows }) => (xid = (rows[0]?.['xid'] ?? null) as string | null),
-        () => {},
-      )
+      attempt.identify()
       const watch = timers.after(COMMITTING, () =>
         connection.destroy(new Error('Connection terminated: COMMIT was not answered')),
       )
@@ -231,7 +225,7 @@ export function createTransactions(options: {
     }
 
     async function findOut(error: unknown): Promise<void> {
-      const outcome = await outcomeOf({ xid, witness, timeline, keeper, runtime, timeout: limits.outcomeTimeout })
+      const outcome = await outcomeOf({ xid: attempt.xid(), witness, keeper, runtime, timeout: limits.outcomeTimeout })
       counts.lost[outcome === 'not kept' ? 'notKept' : outcome]++
       log.warn('The connection was lost during a commit', { service, outcome, error })
       if (outcome === 'unknown') throw unknownOutcome(service, place, error)
