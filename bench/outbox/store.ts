@@ -10,12 +10,13 @@ export type BenchPlace = { readonly url: string; readonly directory: string }
 export async function openStore(
   { url: server, directory }: BenchPlace,
   service: string,
+  settings = '',
 ): Promise<{ readonly store: Store; readonly url: string }> {
   const client = new Client({ connectionString: server })
   await client.connect()
   await client.query(`CREATE SCHEMA ${service}`)
   await client.end()
-  const url = `${server}?options=${encodeURIComponent(`-c search_path=${service}`)}`
+  const url = `${server}?options=${encodeURIComponent(`-c search_path=${service} ${settings}`)}`
   const adapter = postgres({ url: () => url })({ directory, runtime: realRuntime(), log: silentLogger() })
   const migrations = { '001': 'CREATE TABLE rows (id BIGINT NOT NULL, account TEXT NOT NULL)' }
   return { store: await adapter.open(service, { migrations }), url }

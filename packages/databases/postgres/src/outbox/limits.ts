@@ -5,6 +5,8 @@ export type RelayLimits = {
   readonly bytes: number
   /** Milliseconds between looks when nothing wakes it. Default 500. */
   readonly poll: number
+  /** Milliseconds between looks at least, when something wakes it. More is cheaper under load, and slower by half of it. Default 5. */
+  readonly pace: number
   /** Milliseconds after which the lanes of a relay that is gone are others'. Default 5,000. */
   readonly lease: number
   /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
@@ -19,6 +21,7 @@ export const RELAY_LIMITS: RelayLimits = {
   batch: 512,
   bytes: 8 * 1024 * 1024,
   poll: 500,
+  pace: 5,
   lease: 5_000,
   backoff: [50, 5_000],
   rescan: 60_000,

@@ -9,7 +9,7 @@ import { FAMILIES, silentLogger, type Logger, type Reading } from 'dure/telemetr
 import type { ClientConfig } from 'pg'
 import { insertsOf } from './insert.ts'
 import type { RelayLimits } from './limits.ts'
-import { createRelay, type RelayState } from './relay.ts'
+import { createRelay, type Relay, type RelayState } from './relay.ts'
 
 export { createPublisher, type NewMessage, type Publish, type PublisherOptions, type Querying } from './publish.ts'
 export { outboxMigrations, outboxSchema } from './tables.ts'
@@ -34,15 +34,28 @@ export async function createPostgresOutbox(
 ): Promise<Outbox & { readonly state: () => RelayState }> {
   const { store, connection, runtime, log, deliver, limits } = options
   const relay = createRelay({ connection, name: store.service, runtime, log, deliver, limits })
-  const gathering = new WeakMap<StoreTransaction, OutboxMessage[]>()
+  await relay.ready
+  return { ...gathering(relay, writeRows), readings: () => readingsOf(relay.state()), state: relay.state }
+}
+
+/** What a store's outbox needs of a relay, by whichever way that comes by the messages. */
+export type StoreRelay = Pick<Relay, 'committed' | 'wake' | 'tell' | 'flush' | 'stop'> & {
+  readonly state: () => Pick<RelayState, 'depth' | 'oldest'>
+}
+
+/** The outbox over a relay: what a transaction appends is written in one go before it commits. */
+export function gathering(
+  relay: StoreRelay,
+  write: (tx: StoreTransaction, messages: readonly OutboxMessage[]) => unknown,
+): Outbox {
+  const gathered = new WeakMap<StoreTransaction, OutboxMessage[]>()
 
   /** Once, as late as can be: from here to the commit, others with the same keys wait. */
-  const write = async (tx: StoreTransaction): Promise<void> => {
-    const messages = gathering.get(tx)
+  const finish = async (tx: StoreTransaction): Promise<void> => {
+    const messages = gathered.get(tx)
     if (messages === undefined) return
-    gathering.delete(tx)
-    // Not waited for: they are on their way together with the COMMIT behind them, which fails if one of them does.
-    for (const { text, values } of insertsOf(messages, 'question')) tx.run(text, values).catch(() => {})
+    gathered.delete(tx)
+    await write(tx, messages)
     tx.onCommit(() => {
       relay.committed(messages.length)
       relay.wake()
@@ -50,22 +63,24 @@ export async function createPostgresOutbox(
     })
   }
 
-  await relay.ready
   return {
     append: (tx, messages) => {
       // Asked every time, though once would do, because a transaction that is over refuses it.
-      tx.beforeCommit(() => write(tx))
-      const gathered = gathering.get(tx)
-      if (gathered === undefined) gathering.set(tx, [...messages])
-      else gathered.push(...messages)
+      tx.beforeCommit(() => finish(tx))
+      const before = gathered.get(tx)
+      if (before === undefined) gathered.set(tx, [...messages])
+      else before.push(...messages)
     },
     depth: () => relay.state().depth,
     oldest: () => relay.state().oldest,
-    readings: () => readingsOf(relay.state()),
-    state: relay.state,
     flush: relay.flush,
     stop: relay.stop,
   }
+}
+
+export function writeRows(tx: StoreTransaction, messages: readonly OutboxMessage[]): void {
+  // Not waited for: they are on their way together with the COMMIT behind them, which fails if one of them does.
+  for (const { text, values } of insertsOf(messages, 'question')) tx.run(text, values).catch(() => {})
 }
 
 /** Seconds from which on a held horizon is worth a word: every transaction holds it for a moment. */

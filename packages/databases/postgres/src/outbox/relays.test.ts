@@ -55,7 +55,7 @@ check(
       const shared = (): boolean =>
         alive.every((each) => each.lanes() >= 4) && alive.reduce((sum, each) => sum + each.lanes(), 0) === LANES
       await relays.until(shared)
-      for (const name of ['d', 'e', 'f', 'g']) {
+      for (const name of ['d', 'e', 'f']) {
         const [oldest, ...others] = alive
         const before = relays.got.length
         await relays.until(() => relays.got.length > before + 50)
@@ -66,7 +66,7 @@ check(
       const total = await stop()
       await relays.until(() => distinct(relays) === total)
       assertWhole(relays, total)
-      assert.ok(new Set(relays.got.map(({ by }) => by)).size >= 6, 'many had a part in it')
+      assert.ok(new Set(relays.got.map(({ by }) => by)).size >= 5, 'many had a part in it')
       while ((await place.left()) > 0);
     } finally {
       await relays.close()

@@ -64,6 +64,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
   let telling: Timer | undefined
   let complete = false
   let epoch = 0
+  let lookedAt = -Infinity
   let leaving = false
 
   /** Errors end the session, which is where they are told. */
@@ -144,6 +145,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
       reader.restart()
     }
     const since = epoch
+    lookedAt = clock.monotonic()
     const { rows, more } = lanes.length === 0 ? NOTHING : await reader.read(session.query, lanes)
     return { rows: hand.take(rows), more, lanes: lanes.length, mark, began, epoch: since }
   }
@@ -182,6 +184,9 @@ export function createTenure(session: Session, duty: Duty): Tenure {
         // What was being committed while it looked is counted and may have been seen: another look will tell.
         const unsure = complete && gauge.depth() > 0
         await signal.wait(unsure ? AGAIN : elsewhere ? ELSEWHERE : limits.poll)
+        // Under load a look finds what many have committed meanwhile; after some quiet it comes at once.
+        const early = lookedAt + limits.pace - clock.monotonic()
+        if (early > 0) await timers.sleep(early, over.signal)
       }
     }
   }
