@@ -60,6 +60,8 @@ type FamilyName =
   | 'outboxAge'
   | 'outboxLanes'
   | 'outboxHorizon'
+  | 'outboxSlotHeld'
+  | 'outboxSlotBehind'
   | 'connections'
   | 'connectionsWaiting'
   | 'crossed'
@@ -100,6 +102,18 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     name: 'dure.outbox.horizon.held',
     help: 'For how long somebody has been keeping vacuum from the outbox; delivery does not wait',
     unit: 's',
+    kind: 'gauge',
+  },
+  outboxSlotHeld: {
+    name: 'dure.outbox.slot.held',
+    help: 'Bytes of the log that the database keeps on its disk for the replication slot of the outbox',
+    unit: 'By',
+    kind: 'gauge',
+  },
+  outboxSlotBehind: {
+    name: 'dure.outbox.slot.behind',
+    help: 'Bytes of the log that the outbox has not delivered yet',
+    unit: 'By',
     kind: 'gauge',
   },
   connections: {

@@ -1,5 +1,5 @@
 import { Client, type ClientConfig } from 'pg'
-import { SETTINGS, type Session } from '../outbox/session.ts'
+import { SETTINGS, type Session } from '../outbox/outbox.ts'
 
 export type Control = Session & {
   /** Its server process. */

@@ -1,7 +1,4 @@
-import type { Leases } from '../outbox/leases.ts'
-import { COLUMNS, rowOf, type OutboxRow } from '../outbox/rows.ts'
-import type { Session } from '../outbox/session.ts'
-import { LANES } from '../outbox/tables.ts'
+import { COLUMNS, LANES, type Leases, type OutboxRow, rowOf, type Session } from '../outbox/outbox.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import type { Entry } from './tail.ts'
 

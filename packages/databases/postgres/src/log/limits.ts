@@ -1,4 +1,4 @@
-import { RELAY_LIMITS, type RelayLimits } from '../outbox/limits.ts'
+import { RELAY_LIMITS, type RelayLimits } from '../outbox/outbox.ts'
 
 export type LogLimits = RelayLimits & {
   /** Milliseconds between words to the server, which let the slot of an idle outbox follow the log. Default 5,000. */

@@ -1,4 +1,4 @@
-import { COLUMNS, type RawRow } from '../outbox/rows.ts'
+import { COLUMNS, type RawRow } from '../outbox/outbox.ts'
 import type { Lsn } from './lsn.ts'
 
 /** What the log says, in order of commit: each transaction whole, from `begin` to `commit`. */

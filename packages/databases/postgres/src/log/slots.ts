@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { escapeIdentifier, escapeLiteral } from 'pg'
-import type { Session } from '../outbox/session.ts'
+import type { Session } from '../outbox/outbox.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import { PUBLISHED } from './pgoutput.ts'
 
@@ -58,7 +58,7 @@ export async function slotOfService(
   service: string,
 ): Promise<{ readonly slot: string; readonly publication: string }> {
   const [[database] = []] = await query('SELECT current_database()')
-  return { slot: slotName(`${String(database)}_${service}`), publication: 'dure_messages' }
+  return { slot: slotName(`${String(database)}_${service}_messages`), publication: 'dure_messages' }
 }
 
 /** Slots have lower-case letters, digits and `_`, are of the whole server, and leave room for what is put behind. */

@@ -1,0 +1,131 @@
+import type { Outbox, OutboxOptions } from 'dure/data'
+import { FAMILIES, type Reading } from 'dure/telemetry'
+import type { ClientConfig } from 'pg'
+import { createPostgresOutbox, gathering, writeRows, type RelayLimits } from '../outbox/outbox.ts'
+import type { LogLimits } from './limits.ts'
+import { makeListener } from './listener.ts'
+import { emitsOf, unkept } from './publish.ts'
+import { createLogRelay, type LogRelayState, type Way } from './relay.ts'
+import { removeSlot } from './remove.ts'
+import { slotName } from './slots.ts'
+
+/** How the outbox of a store comes to the broker. */
+export type OutboxWay = 'polling' | 'log' | LogWay
+
+export type LogWay = {
+  readonly by: 'log'
+  /**
+   * Whether messages are rows as well, so that polling can take over (default true). Without it they are in the log alone:
+   * a slot that is lost takes them along.
+   */
+  readonly table?: boolean
+  /** Without the table: do with a server that drops the log beyond `max_slot_wal_keep_size`. Default false. */
+  readonly acceptLoss?: boolean
+  /**
+   * The way in for the relay, as a role that may replicate. Default, where the adapter makes the roles, one of its own that
+   * may do that and no more; where it does not, the service's.
+   */
+  readonly url?: (service: string) => string
+  readonly limits?: Partial<LogLimits>
+}
+
+/** What is known where a store is opened. */
+export type StoreOutbox = {
+  readonly way: OutboxWay
+  /** Where the adapter makes the roles: its administrator. */
+  readonly admin: ClientConfig | undefined
+  readonly secret: string | undefined
+  readonly listener: (url: string) => ClientConfig
+  readonly access: { readonly config: ClientConfig }
+}
+
+/** The outbox of a store, by the way that was chosen. */
+export async function openOutbox(
+  place: StoreOutbox,
+  options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
+): Promise<Outbox> {
+  const { way, access } = place
+  if (way === 'polling') {
+    // What an earlier run has left would hold the log for ever.
+    await leaveLog(place, options)
+    return createPostgresOutbox({ ...options, connection: access.config })
+  }
+  return createLogOutbox(place, way === 'log' ? { by: 'log' } : way, options)
+}
+
+/** @throws {CallError} FAILED_PRECONDITION when the server or the role cannot do it */
+export async function createLogOutbox(
+  place: StoreOutbox,
+  way: LogWay,
+  options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
+): Promise<Outbox & { readonly state: () => LogRelayState; readonly use: (way: Way) => Promise<void> }> {
+  const { store, runtime, log, deliver } = options
+  const { service } = store
+  const { table = true, acceptLoss, url } = way
+  const connection = url !== undefined ? place.listener(url(service)) : await makeListener(place, service)
+  const limits = { ...options.limits, ...way.limits }
+  const relay = createLogRelay({
+    ...{ connection, name: service, runtime, log, deliver, limits, acceptLoss },
+    service: table ? undefined : service,
+  })
+  try {
+    await relay.ready
+  } catch (error) {
+    await relay.stop({ timeout: 0 })
+    throw error
+  }
+  const [[database] = []] = await rows(store, 'SELECT current_database()')
+  const slot = slotName(`${database}_${service}_messages`)
+  const outbox = gathering(
+    relay,
+    table
+      ? writeRows
+      : async (tx, messages) => {
+          for (const { text, values } of emitsOf(messages, service, slot, 'question')) {
+            if ((await tx.run(text, values)) === 0) throw unkept(service, slot)
+          }
+        },
+  )
+  return { ...outbox, readings: () => readingsOf(relay.state()), state: relay.state, use: relay.use }
+}
+
+/** Polling was chosen: the slot of an earlier run by the log is removed, or told of when nobody here may do that. */
+async function leaveLog({ access, admin }: StoreOutbox, { store, log }: Pick<OutboxOptions, 'store' | 'log'>): Promise<void> {
+  const [names = []] = await rows(store, 'SELECT current_database(), current_schema()')
+  const slot = slotName(names.join('_'))
+  const left = await store.select(
+    'SELECT FROM pg_replication_slots WHERE slot_name = ? AND NOT active AND database = current_database()',
+    [slot],
+  )
+  if (left.length === 0) return
+  try {
+    // As whoever may: the slot knows its database, and the administrator's way in leads to it.
+    await removeSlot({ connection: { ...admin, ...access.config, ...as(admin) }, slot })
+    log.info('The replication slot of an earlier run is removed: the outbox is delivered by polling', {
+      service: store.service,
+      slot,
+    })
+  } catch (error) {
+    log.warn(
+      `The replication slot "${slot}" of an earlier run holds the log until the disk is full, and could not be removed. To do: SELECT pg_drop_replication_slot('${slot}')`,
+      { service: store.service, slot, error },
+    )
+  }
+}
+
+function as(admin: ClientConfig | undefined): ClientConfig {
+  return admin === undefined ? {} : { user: admin.user, password: admin.password as string }
+}
+
+async function rows({ select }: Pick<OutboxOptions['store'], 'select'>, sql: string): Promise<readonly (readonly string[])[]> {
+  return (await select(sql)).map((row) => Object.values(row).map(String))
+}
+
+function readingsOf({ slot }: LogRelayState): readonly Reading[] {
+  if (slot === undefined) return []
+  const attributes = { slot: slot.name }
+  return [
+    { family: FAMILIES.outboxSlotHeld, attributes, value: slot.held },
+    { family: FAMILIES.outboxSlotBehind, attributes, value: slot.behind },
+  ]
+}
