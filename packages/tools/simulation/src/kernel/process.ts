@@ -89,9 +89,14 @@ export function kill(process: Process): void {
   if (process.state === 'dead') return
   process.state = 'dead'
   process.held.length = 0
+  closeFiles(process)
+  for (const told of process.onDeath.splice(0)) told()
+}
+
+/** Takes its files away, as the operating system does from a dead process, and a database server from one that is fenced. */
+export function closeFiles(process: Process): void {
   // Readers before the writer, the lock last: as they were opened, backwards.
   for (const file of process.files.splice(0).toReversed()) closeQuietly(file)
-  for (const told of process.onDeath.splice(0)) told()
 }
 
 /** Lets a frozen process go on: everything that came meanwhile happens now, in order. */

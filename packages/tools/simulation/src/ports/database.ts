@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, Store, StoreTransaction } from 'dure/data'
-import { NEVER, type Process } from '../kernel/kernel.ts'
+import { closeFiles, NEVER, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a store, asked at each transaction. */
 export type StoreFate = {
@@ -37,7 +37,7 @@ export function simulatedDatabase(options: {
         if (holder !== undefined && holder !== process && holder.state === 'frozen') {
           // Its session has been silent for too long: the server ends it and lets the next one in.
           fate.sometimes('a frozen owner lost its store')
-          for (const file of holder.files.splice(0).toReversed()) file.close()
+          closeFiles(holder)
         }
         const store = await inner.open(service, definition)
         owners.set(service, process)

@@ -1,3 +1,3 @@
 /** The real database and broker, and between their steps whatever can happen to a process, a disk and an answer. */
 export { simulatedBroker, type BrokerFate } from './broker.ts'
-export { simulatedDatabase, type Owners, type StoreFate } from './database.ts'
+export { simulatedDatabase, type StoreFate } from './database.ts'
