@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
 import { createPublisher } from '../outbox/outbox.ts'
-import { collector } from '../outbox/outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
 import { assertWhole, eventually, flood, onServers, rung, trickle } from './log.test-support.ts'
 import { lsnOf } from './lsn.ts'
 

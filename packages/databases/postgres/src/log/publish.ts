@@ -17,7 +17,7 @@ export type LogPublisherOptions = {
 }
 
 /**
- * The outbox without a table: messages are written into the log with the caller's transaction, sent if and only if it
+ * The outbox without a table, of one database: messages are written into the log with the caller's transaction, sent if and only if it
  * commits. They are nowhere else, so each call asks whether the relay's slot holds the log for them.
  * @returns a function that throws {CallError} INVALID_ARGUMENT when a message is wrong, FAILED_PRECONDITION when there is no slot that would keep it; the transaction is then to be rolled back
  */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createPublisher } from '../outbox/outbox.ts'
-import { collector } from '../outbox/outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
 import { onServers } from './log.test-support.ts'
 
 const check = await onServers([18, 15])

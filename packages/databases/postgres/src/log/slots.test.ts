@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { Client } from 'pg'
-import { collector } from '../outbox/outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
 import { assertWhole, eventually, flood, onServers, publishing, rung, trickle } from './log.test-support.ts'
 import { removeSlot } from './log.ts'
 import { slotName } from './slots.ts'

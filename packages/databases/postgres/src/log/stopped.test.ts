@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createPublisher } from '../outbox/outbox.ts'
-import { collector } from '../outbox/outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
 import { startServer } from '../server/server.ts'
 import { eventually, LOGICAL, onServers, placeOn, rung, type Place } from './log.test-support.ts'
 
