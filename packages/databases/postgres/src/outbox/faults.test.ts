@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import { collector, onServers, publish } from './outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { onServers, publish } from './outbox.test-support.ts'
 
 const check = await onServers()
 

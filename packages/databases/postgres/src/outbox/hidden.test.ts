@@ -3,7 +3,8 @@ import { partitionOf } from 'dure/messaging'
 import { createPublisher } from './outbox.ts'
 import { READ } from './reader.ts'
 import { SETTINGS } from './session.ts'
-import { collector, onServers, publish, type Place } from './outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { onServers, publish, type Place } from './outbox.test-support.ts'
 
 /** A transaction that notifies cannot be prepared. */
 const quietly = createPublisher({ source: 'test', notify: false })

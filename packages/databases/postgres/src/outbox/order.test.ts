@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { partitionOf } from 'dure/messaging'
 import { MOST_LOCKS } from './insert.ts'
-import { collector, onServers, publish, type Place } from './outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { onServers, publish, type Place } from './outbox.test-support.ts'
 
 const check = await onServers()
 

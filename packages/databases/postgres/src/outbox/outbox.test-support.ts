@@ -1,6 +1,5 @@
 import { test } from 'node:test'
 import { Client, Pool, type PoolClient } from 'pg'
-import type { OutboxMessage } from 'dure/data'
 import type { LocalServer } from '../server/server.ts'
 import { missing15, testServer, type ServerVersion } from '../server.test-support.ts'
 import {
@@ -106,27 +105,5 @@ async function placeOn(server: LocalServer, database: string): Promise<Place & {
     close: async () => {
       for (const close of closing.splice(0).toReversed()) await close()
     },
-  }
-}
-
-/** Takes what is delivered, and lets a test wait for it. */
-export function collector() {
-  const got: OutboxMessage[] = []
-  let waiting: { readonly until: () => boolean; readonly resolve: () => void }[] = []
-  return {
-    got,
-    deliver: async (messages: readonly OutboxMessage[]): Promise<void> => {
-      got.push(...messages)
-      const ready = waiting.filter(({ until }) => until())
-      waiting = waiting.filter((one) => !ready.includes(one))
-      for (const { resolve } of ready) resolve()
-    },
-    /** Resolves when this holds; looked at after each delivery. */
-    until: (condition: (got: readonly OutboxMessage[]) => boolean): Promise<void> =>
-      new Promise((resolve) => {
-        if (condition(got)) return resolve()
-        waiting.push({ until: () => condition(got), resolve })
-      }),
-    keys: () => Map.groupBy(got, ({ key }) => key),
   }
 }

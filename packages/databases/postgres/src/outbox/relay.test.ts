@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { collector, onServers, publish } from './outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { onServers, publish } from './outbox.test-support.ts'
 
 const check = await onServers([18, 15])
 

@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import type { OutboxMessage } from 'dure/data'
 
 /** A relay in a process of its own. */
@@ -43,7 +42,7 @@ export function relayProcesses(url: string): Relays {
   }
 
   const start = (name: string): RelayProcess => {
-    const child = fork(join(import.meta.dirname, 'relay.child.test-support.ts'), {
+    const child = fork(new URL('./relay.child.test-support.ts', import.meta.url), {
       env: { ...process.env, RELAY_URL: url, RELAY_NAME: name },
       execArgv: ['--conditions=source'],
       serialization: 'advanced',

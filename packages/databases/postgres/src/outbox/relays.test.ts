@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { collector, onServers, type Place } from './outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { onServers, type Place } from './outbox.test-support.ts'
 import { relayProcesses, type Relays } from './relays.test-support.ts'
 import { LANES } from './tables.ts'
 

@@ -8,7 +8,8 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { postgres } from '../postgres.ts'
 import { createPostgresOutbox } from './outbox.ts'
-import { collector, onServers, type Place } from './outbox.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { onServers, type Place } from './outbox.test-support.ts'
 
 const check = await onServers()
 const directory = mkdtempSync(join(tmpdir(), 'dure-postgres-outbox-'))
