@@ -26,7 +26,7 @@ export function marketplaceSimulation({ change = (system) => system }: Marketpla
       if (name === 'outside' || outside === undefined) outside = createOutside(runtime)
       const { provider, attempts } = outside
       const { timers } = runtime
-      return witnessed(change(sooner(marketplace({ provider: provider.from(runtime), timers, markPause: 400 }), attempts)))
+      return witnessed(change(sooner(marketplace({ provider: provider.from(runtime), timers, markPause: 1_000 }), attempts)))
     },
     load: { duration: MINUTE, clients: 3, pause: 2_500, setup: users.setup, step: users.step },
     expects: EXPECTED,
