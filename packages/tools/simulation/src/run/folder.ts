@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { markOf } from 'dure/discovery'
 
 /** The disk of simulated machines: a folder in memory, where the system has such a thing. */
 export type Folder = {
@@ -12,9 +13,12 @@ export type Folder = {
 }
 
 const MEMORY = '/dev/shm'
+const NAME = /^dure-simulation-(\d+)-/
 
-export function makeFolder(): Folder {
-  const path = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'dure-simulation-'))
+/** @param parent where it is made; default: memory, where there is such a folder */
+export function makeFolder(parent: string = existsSync(MEMORY) ? MEMORY : tmpdir()): Folder {
+  sweep(parent)
+  const path = mkdtempSync(join(parent, `dure-simulation-${process.pid}-`))
   return {
     path,
     reset: (files) => {
@@ -29,6 +33,14 @@ export function makeFolder(): Folder {
       return found
     },
     remove: () => rmSync(path, { recursive: true, force: true }),
+  }
+}
+
+/** Whoever was killed could not tidy up, and what is left takes memory. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const [, pid] = NAME.exec(name) ?? []
+    if (pid !== undefined && markOf(Number(pid)) === undefined) rmSync(join(parent, name), { recursive: true, force: true })
   }
 }
 
