@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { startServer } from '@dure/postgres/server'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { graphileWorker } from './graphile-worker.ts'
+import { logLatency, logRate } from './log.ts'
 import { pollingLatency, pollingRate } from './polling.ts'
 import { publishCost } from './publishing.ts'
 import { transactionalOutbox } from './transactional-outbox.ts'
@@ -43,6 +44,7 @@ export async function benchOutbox({ progress, peer }: BenchContext, scale: Scale
     const rates = [await pollingRate(place, scale.backlog), await pollingRate(place, scale.backlog)]
     progress(`polling: ${scale.rate} messages a second for ${scale.seconds} seconds`)
     const latency = await pollingLatency(place, scale)
+    const log = await byLog(progress, scale)
     progress('peer: graphile-worker')
     const graphile = await graphileWorker(peer, place.url, scale.peerBacklog)
     progress('peer: pg-transactional-outbox')
@@ -59,6 +61,7 @@ export async function benchOutbox({ progress, peer }: BenchContext, scale: Scale
         polling_per_second: rate,
         polling_per_second_runs: rates,
         ...latency,
+        ...log,
         graphile_worker_per_second: graphile,
         pg_transactional_outbox_in_order_per_second: transactional.inOrder,
         pg_transactional_outbox_parallel_per_second: transactional.parallel,
@@ -67,5 +70,20 @@ export async function benchOutbox({ progress, peer }: BenchContext, scale: Scale
   } finally {
     await server.close()
     rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** The log is written for reading on a server of its own: what it costs the others would not be theirs. */
+async function byLog(progress: BenchContext['progress'], scale: Scale): Promise<BenchResult['figures']> {
+  const server = await startServer({ settings: { shared_buffers: '256MB', max_wal_size: '2GB', wal_level: 'logical' } })
+  const place = { url: server.url(), directory: '' }
+  try {
+    progress(`log: ${scale.backlog} messages that wait`)
+    const rates = [await logRate(place, scale.backlog), await logRate(place, scale.backlog)]
+    progress(`log: ${scale.rate} messages a second for ${scale.seconds} seconds`)
+    const latency = await logLatency(place, scale)
+    return { log_per_second: Math.max(...rates), log_per_second_runs: rates, ...latency }
+  } finally {
+    await server.close()
   }
 }

@@ -1,0 +1,112 @@
+import { Client } from 'pg'
+import { createPublisher, logRelay, outboxSchema } from '@dure/postgres/outbox'
+import { messageOf, percentile, type BenchPlace } from './store.ts'
+
+const inSchema = (url: string, schema: string) => ({ connectionString: url, options: `-c search_path=${schema}` })
+
+/** Messages a second that one relay takes from a log full of them, until the last one is delivered. */
+export async function logRate({ url }: BenchPlace, backlog: number): Promise<number> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query('CREATE SCHEMA backlog; SET search_path = backlog')
+    await client.query(outboxSchema)
+    const connection = inSchema(url, 'backlog')
+    const first = logRelay({ connection, deliver: async () => {} })
+    await first.use('log')
+    await first.stop()
+    const publish = createPublisher({ source: 'bench', notify: false })
+    for (let from = 0; from < backlog; from += 100) {
+      await client.query('BEGIN')
+      await publish(
+        client,
+        ...Array.from({ length: 100 }, (_, at) => {
+          const { type, key, data, id } = messageOf(from + at)
+          return { type, key, id, data: JSON.parse(data) as unknown }
+        }),
+      )
+      await client.query('COMMIT')
+    }
+    const started = performance.now()
+    let delivered = 0
+    let last = started
+    const relay = logRelay({
+      connection,
+      deliver: async (messages) => {
+        delivered += messages.length
+        last = performance.now()
+      },
+    })
+    await relay.flush()
+    await relay.stop()
+    if (delivered !== backlog) throw new Error(`The relay delivered ${delivered} of ${backlog} messages`)
+    return backlog / ((last - started) / 1_000)
+  } finally {
+    await client.query(
+      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '%_backlog' AND NOT active`,
+    )
+    await client.query('DROP PUBLICATION IF EXISTS dure_outbox_backlog; DROP SCHEMA IF EXISTS backlog CASCADE')
+    await client.end()
+  }
+}
+
+/** From the commit (its publisher knows of it) to the handler, at so many messages a second, each in a transaction of its own. */
+export async function logLatency(
+  { url }: BenchPlace,
+  { rate, seconds }: { readonly rate: number; readonly seconds: number },
+): Promise<Readonly<Record<string, number>>> {
+  const connection = inSchema(url, 'log_latency')
+  const clients = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const client = new Client(connection)
+      await client.connect()
+      return client
+    }),
+  )
+  const [admin] = clients as [Client, ...Client[]]
+  await admin.query('CREATE SCHEMA log_latency')
+  await admin.query(outboxSchema)
+  const handled = new Map<string, number>()
+  const relay = logRelay({
+    connection,
+    deliver: async (messages) => {
+      const at = performance.now()
+      for (const { id } of messages) handled.set(id, at)
+    },
+  })
+  const publish = createPublisher({ source: 'bench', notify: false })
+  const commits = new Map<string, number>()
+  try {
+    await relay.use('log')
+    const started = performance.now()
+    const total = rate * seconds
+    let next = 0
+    const publisher = async (client: Client): Promise<void> => {
+      while (next < total) {
+        const n = next++
+        const wait = started + (n / rate) * 1_000 - performance.now()
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+        const { type, key, data, id } = messageOf(n)
+        await client.query('BEGIN')
+        await publish(client, { type, key, id, data: JSON.parse(data) as unknown })
+        await client.query('COMMIT')
+        commits.set(id, performance.now())
+      }
+    }
+    await Promise.all(clients.map(publisher))
+    const took = performance.now() - started
+    await relay.flush()
+    const latencies = [...commits].map(([id, committed]) => Math.max(0, handled.get(id)! - committed))
+    return {
+      log_p50_ms: percentile(latencies, 0.5),
+      log_p99_ms: percentile(latencies, 0.99),
+      log_latency_at_per_second: total / (took / 1_000),
+    }
+  } finally {
+    await relay.stop()
+    await admin.query(
+      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '%_log_latency' AND NOT active`,
+    )
+    await Promise.all(clients.map((client) => client.end()))
+  }
+}
