@@ -3,7 +3,7 @@ import { transactionOn } from '@dure/postgres'
 import { createPublisher, outboxSchema, pollingRelay, type PollingRelay } from '@dure/postgres/outbox'
 import { createInbox, inboxTable } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
-import type { Handler } from './express.ts'
+import type { Request, Response } from 'express'
 
 type Message = { readonly id: string; readonly type: string; readonly key: string; readonly data: string }
 
@@ -18,7 +18,7 @@ export function relay(connection: string, send: (message: Message) => Promise<vo
 }
 
 /** POST /orders. The order and its message are in the same transaction. */
-export function placeOrder(pool: Pool): Handler {
+export function placeOrder(pool: Pool): (request: Request, response: Response) => Promise<void> {
   return async (request, response) => {
     const { sku, quantity } = request.body as { sku: string; quantity: number }
     const client = await pool.connect()

@@ -1,10 +1,13 @@
 import type { Pool } from 'pg'
-import type { Handler } from './express.ts'
+import type { Request, Response } from 'express'
 
 type Message = { readonly id: string; readonly type: string; readonly key: string; readonly data: string }
 
 /** POST /orders. Whoever dies between the commit and the message has an order that nobody hears of. */
-export function placeOrder(pool: Pool, send: (message: object) => Promise<void>): Handler {
+export function placeOrder(
+  pool: Pool,
+  send: (message: object) => Promise<void>,
+): (request: Request, response: Response) => Promise<void> {
   return async (request, response) => {
     const { sku, quantity } = request.body as { sku: string; quantity: number }
     const client = await pool.connect()

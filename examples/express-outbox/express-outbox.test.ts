@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
-import { json } from 'node:stream/consumers'
+import express from 'express'
 import { Pool } from 'pg'
 import { startServer } from '@dure/postgres/server'
 import * as now from './after.ts'
 import * as then from './before.ts'
-import type { Handler } from './express.ts'
 
 const server = await startServer({ settings: { fsync: 'off' } })
 const pool = new Pool({ connectionString: server.url() })
@@ -24,20 +23,13 @@ after(async () => {
 })
 beforeEach(() => pool.query('TRUNCATE orders, letters, dure_outbox, dure_inbox'))
 
-/** Serves a handler as Express would, and posts these bodies to it; the statuses answered. */
-async function post(handler: Handler, bodies: readonly object[]): Promise<readonly number[]> {
-  const http = createServer(async (request, raw) => {
-    const response = {
-      status: (code: number) => Object.assign(response, { code }),
-      json: (body: unknown) =>
-        void raw.writeHead(response.code, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
-      code: 200,
-    }
-    await handler({ body: await json(request) }, response)
-  })
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+/** Posts these bodies to an application with this handler; the statuses answered. */
+async function post(handler: ReturnType<typeof now.placeOrder>, bodies: readonly object[]): Promise<readonly number[]> {
+  const http = express().use(express.json()).post('/orders', handler).listen(0, '127.0.0.1')
+  await once(http, 'listening')
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/orders`
-  const answers = await Promise.all(bodies.map((body) => fetch(url, { method: 'POST', body: JSON.stringify(body) })))
+  const headers = { 'content-type': 'application/json' }
+  const answers = await Promise.all(bodies.map((body) => fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })))
   await Promise.all(answers.map((answer) => answer.text()))
   http.closeAllConnections()
   await new Promise((resolve) => http.close(resolve))
