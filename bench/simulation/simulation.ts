@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describeOutcome, explore, simulate, type Report } from '@dure/simulation'
-import { simulation } from '../../examples/marketplace/simulation/simulation.ts'
+import { describeOutcome, explore, loadSimulation, simulate, type Report, type SimulationSource } from '@dure/simulation'
 import type { BenchContext, BenchResult } from '../bench.ts'
 
+const MARKETPLACE = new URL('../../examples/marketplace/system.ts', import.meta.url).href
 /** Seeds of one run, and of the runs before that, in which code becomes warm. */
 const [SEEDS, WARM, RUNS] = [30, 15, 3]
 
@@ -16,19 +16,20 @@ const [SEEDS, WARM, RUNS] = [30, 15, 3]
  * @throws {Error} when a seed does not hold
  */
 export async function bench({ progress }: BenchContext): Promise<BenchResult> {
+  const { simulation } = await loadSimulation(MARKETPLACE)
   progress(`warming up with ${WARM} seeds`)
-  await held({ from: 1, seeds: WARM })
+  await held(simulation, { from: 1, seeds: WARM })
   const reports: Report[] = []
   for (let run = 1; run <= RUNS; run++) {
     progress(`run ${run} of ${RUNS}: ${SEEDS} seeds`)
-    reports.push(await held({ from: 1_000, seeds: SEEDS }))
+    reports.push(await held(simulation, { from: 1_000, seeds: SEEDS }))
   }
   const rates = reports.map(({ seeds, processor }) => (seeds * 1_000) / processor)
   const [{ steps, refused, virtual, sometimes }] = reports as [Report]
   const faults = Object.entries(sometimes).reduce((sum, [what, { times }]) => sum + (what.startsWith('fault: ') ? times : 0), 0)
 
   progress('the floor: as many bare commits')
-  const commits = await commitsOfSeeds(1_000, SEEDS)
+  const commits = await commitsOfSeeds(simulation, 1_000, SEEDS)
   const bare = bareCommits(20_000)
   const rate = Math.max(...rates)
   return {
@@ -46,7 +47,7 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
   }
 }
 
-async function held({ from, seeds }: { from: number; seeds: number }): Promise<Report> {
+async function held(simulation: SimulationSource, { from, seeds }: { from: number; seeds: number }): Promise<Report> {
   const report = await explore({ simulation, from, seeds, failures: 1, verify: 0 })
   const [failure] = report.failures
   if (failure !== undefined) throw new Error(`Cannot measure what does not hold: ${describeOutcome(failure)}`)
@@ -54,7 +55,7 @@ async function held({ from, seeds }: { from: number; seeds: number }): Promise<R
 }
 
 /** Transactions that a seed commits, on average: those of the services' stores, and those of the broker. */
-async function commitsOfSeeds(from: number, seeds: number): Promise<number> {
+async function commitsOfSeeds(simulation: SimulationSource, from: number, seeds: number): Promise<number> {
   let commits = 0
   for (let seed = from; seed < from + seeds; seed++) {
     const { lines } = await simulate({ simulation, seed, record: true })

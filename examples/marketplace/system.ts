@@ -1,5 +1,5 @@
 import { rest } from '@dure/rest'
-import type { SimulationSource } from '@dure/simulation'
+import type { Simulation } from '@dure/simulation'
 import { realRuntime, type Timers } from 'dure/runtime'
 import { otlp, type TelemetryOptions } from 'dure/telemetry'
 import { system, type Adapter, type Door, type System } from 'dure/service'
@@ -55,4 +55,7 @@ const url = process.env['PAYMENT_PROVIDER_URL'] ?? 'http://127.0.0.1:8090'
 export default marketplace({ provider: httpProvider({ url }), doors: [rest()] })
 
 /** For `dure sim`; loaded when it is asked for. */
-export const simulation = async (): Promise<SimulationSource> => (await import('./simulation/simulation.ts')).simulation
+export const simulation = async (): Promise<() => Simulation> => {
+  const { marketplaceSimulation } = await import('./simulation/simulation.ts')
+  return () => marketplaceSimulation(marketplace)
+}

@@ -1,12 +1,13 @@
 import type { System } from 'dure/service'
 import type { Simulation } from '@dure/simulation'
+import { marketplace } from '../system.ts'
 import { marketplaceSimulation } from './simulation.ts'
 
 /**
  * The marketplace with a mistake: its customer service counts in a transaction of its own, before the one that marks the
  * event as seen. `dure sim examples/marketplace/simulation/no-inbox.ts` finds it.
  */
-export const simulation = (): Simulation => marketplaceSimulation({ change: withoutInbox })
+export const simulation = (): Simulation => marketplaceSimulation((options) => withoutInbox(marketplace(options)))
 
 type Handle = System['services'][number]['reactions'][number]['handle']
 type Effect = Parameters<Handle>[1]

@@ -1,23 +1,23 @@
 /** The marketplace under simulation: `dure sim examples/marketplace/system.ts`. */
-import type { Random, Runtime } from 'dure/runtime'
+import type { Random, Runtime, Timers } from 'dure/runtime'
 import type { System } from 'dure/service'
 import type { Simulation } from '@dure/simulation'
-import { marketplace } from '../system.ts'
+import type { PaymentProvider } from '../services/payment/domain/provider.ts'
 import { invariantsOf } from './invariants.ts'
 import { createUsers, MINUTE } from './load.ts'
 import { simulatedProvider, type SimulatedProvider } from './provider.ts'
 import { EXPECTED } from './rare.ts'
 import { witnessed } from './witness.ts'
 
-export type MarketplaceSimulationOptions = {
-  /** Makes it another marketplace: for showing that a mistake is found. */
-  readonly change?: (system: System) => System
-}
-
-export const simulation = (): Simulation => marketplaceSimulation()
+/** The marketplace for one process, with what the simulation has for it. */
+export type MakeMarketplace = (options: {
+  readonly provider: PaymentProvider
+  readonly timers: Timers
+  readonly markPause: number
+}) => System
 
 /** Users of all kinds at work for a minute, everything that can go wrong, and what must be true afterwards. */
-export function marketplaceSimulation({ change = (system) => system }: MarketplaceSimulationOptions = {}): Simulation {
+export function marketplaceSimulation(make: MakeMarketplace): Simulation {
   const users = createUsers()
   let outside: Outside | undefined
   return {
@@ -26,7 +26,7 @@ export function marketplaceSimulation({ change = (system) => system }: Marketpla
       if (name === 'outside' || outside === undefined) outside = createOutside(runtime)
       const { provider, attempts } = outside
       const { timers } = runtime
-      return witnessed(change(sooner(marketplace({ provider: provider.from(runtime), timers, markPause: 1_000 }), attempts)))
+      return witnessed(sooner(make({ provider: provider.from(runtime), timers, markPause: 1_000 }), attempts))
     },
     load: { duration: MINUTE, clients: 3, pause: 2_500, setup: users.setup, step: users.step },
     expects: EXPECTED,
