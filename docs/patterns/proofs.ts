@@ -192,6 +192,28 @@ export const proofs: Readonly<Record<string, Proof>> = {
       'packages/databases/postgres/src/outbox/horizon.test.ts',
     ],
   },
+  D12: {
+    state: 'works',
+    part: { en: 'PostgreSQL', ko: 'PostgreSQL' },
+    code: [
+      'packages/databases/postgres/src/log/log.ts',
+      'packages/databases/postgres/src/log/relay.ts',
+      'packages/databases/postgres/src/log/streaming.ts',
+      'packages/databases/postgres/src/log/replication.ts',
+      'packages/databases/postgres/src/log/publish.ts',
+    ],
+    guide: 'docs/guides/log-tailing.md',
+    tests: [
+      'packages/databases/postgres/src/log/order.test.ts',
+      'packages/databases/postgres/src/log/killed.test.ts',
+      'packages/databases/postgres/src/log/slots.test.ts',
+      'packages/databases/postgres/src/log/backlog.test.ts',
+      'packages/databases/postgres/src/log/stopped.test.ts',
+      'packages/databases/postgres/src/log/messages.test.ts',
+      'packages/databases/postgres/src/log/way.test.ts',
+      'packages/databases/postgres/src/log/replication.test.ts',
+    ],
+  },
   D13: {
     state: 'works',
     code: [
