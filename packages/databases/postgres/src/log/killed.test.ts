@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import type { OutboxMessage } from 'dure/data'
 import { assertWhole, eventually, onServers, publishing, type Place } from './log.test-support.ts'
 
@@ -28,7 +27,7 @@ async function processes(place: Place) {
   return {
     arrived,
     start: (name: string, way: 'log' | 'polling' = 'log') => {
-      const child = fork(join(import.meta.dirname, 'relay.child.test-support.ts'), {
+      const child = fork(new URL('./relay.child.test-support.ts', import.meta.url), {
         env: { ...process.env, RELAY_URL: place.url, RELAY_NAME: name, RELAY_WAY: way },
         execArgv: ['--conditions=source'],
         serialization: 'advanced',

@@ -54,7 +54,7 @@ export function createDecoder(reader: LogReader): (chunk: Buffer) => void {
   const insert = (chunk: Buffer): void => {
     const places = relations.get(chunk.readUInt32BE(at))
     if (places === undefined) throw new Error('a row came before its table was described')
-    const raw: (string | null)[] = new Array<string | null>(WIDTH).fill(null)
+    const raw: (string | null)[] = [...EMPTY]
     const columns = chunk.readUInt16BE(at + 5)
     at += 7
     for (let column = 0; column < columns; column++) {
@@ -99,4 +99,4 @@ const [NULL, TEXT] = [...'nt'].map((letter) => letter.charCodeAt(0))
 const PLACES: ReadonlyMap<string, number> = new Map(
   ['position', ...COLUMNS.split(', '), 'xid'].map((name, place) => [name, place]),
 )
-const WIDTH = PLACES.size
+const EMPTY: readonly null[] = Array.from(PLACES, () => null)

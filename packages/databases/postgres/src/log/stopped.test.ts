@@ -12,6 +12,10 @@ import { eventually, LOGICAL, onServers, placeOn, rung, type Place } from './log
 const check = await onServers([18, 15])
 const publish = createPublisher({ source: 'test' })
 
+/** Of the system, which not every system has. */
+const [MOUNT, UMOUNT] = ['mount', 'umount']
+const run = (program: string, values: readonly string[]) => spawnSync(program, values)
+
 /** Orders that are placed whatever happens to the server, each with its event; answers with those that are in the database. */
 function placing(place: Place): () => Promise<readonly string[]> {
   let going = true
@@ -80,8 +84,8 @@ check(
 const [mountable, why] = ((): readonly [boolean, string] => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return [false, 'needs server: root, to mount a small disk']
   const folder = mkdtempSync(join(tmpdir(), 'dure-mount-'))
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder])
-  if (status === 0) spawnSync('umount', [folder])
+  const { status } = run(MOUNT, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder])
+  if (status === 0) run(UMOUNT, [folder])
   rmSync(folder, { recursive: true })
   return [status === 0, 'needs server: a system that lets a small disk be mounted']
 })()
@@ -102,9 +106,9 @@ test(
       await server.stop()
       const { uid, gid } = statSync(wal)
       mkdirSync(disk)
-      assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]).status, 0)
+      assert.equal(run(MOUNT, ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]).status, 0)
       cpSync(wal, join(disk, 'pg_wal'), { recursive: true })
-      assert.equal(spawnSync('chown', ['-R', `${uid}:${gid}`, disk]).status, 0)
+      assert.equal(run('chown', ['-R', `${uid}:${gid}`, disk]).status, 0)
       chownSync(directory, uid, gid)
       rmSync(wal, { recursive: true })
       symlinkSync(join(disk, 'pg_wal'), wal)
@@ -134,7 +138,7 @@ test(
         assert.ok(rung(place, /^warn .*MiB of the log wait for the relay .*mind the room in pg_wal/))
 
         // Somebody heard it.
-        assert.equal(spawnSync('mount', ['-o', 'remount,size=256m', disk]).status, 0)
+        assert.equal(run(MOUNT, ['-o', 'remount,size=256m', disk]).status, 0)
         await server.stop()
         await server.start()
         down = false
@@ -148,7 +152,7 @@ test(
       }
     } finally {
       await server.close()
-      spawnSync('umount', [disk])
+      run(UMOUNT, [disk])
       rmSync(directory, { recursive: true, force: true })
     }
   },
