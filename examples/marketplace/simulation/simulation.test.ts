@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { describeOutcome, explore, loadSimulation, type Simulation } from '@dure/simulation'
 import { DATA, WORKLOAD } from './invariants.ts'
 import { simulation as noInbox } from './no-inbox.ts'
+import { EXPECTED } from './rare.ts'
 import { marketplace } from '../system.ts'
 import { marketplaceSimulation } from './simulation.ts'
 
@@ -18,6 +19,8 @@ test('the marketplace holds, whatever befalls it', { timeout: 300_000 }, async (
   for (const what of ['a payment was declined', 'a reservation was given back', 'the inbox knew a message', 'fault: crash']) {
     assert.ok((report.sometimes[what]?.seeds ?? 0) > 0, `"${what}" was never seen`)
   }
+  // What is expected was seen, or is named among what never was: so few seeds do not see everything.
+  for (const what of EXPECTED) assert.equal(report.never.includes(what), report.sometimes[what] === undefined, what)
   t.diagnostic(`${((report.seeds * 1_000) / report.processor).toFixed(1)} seeds a second on one core`)
 })
 
