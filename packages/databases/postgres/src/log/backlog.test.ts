@@ -150,3 +150,44 @@ check(
     assert.equal(got.length, 200 + twice)
   },
 )
+
+check('the log tells of a commit before it can be seen: it is delivered, and removed when it can', async (place) => {
+  const { got, deliver, until } = collector()
+  const relay = place.relay(deliver)
+  await relay.use('log')
+  // Commits wait for a standby that there is not: they are in the log, and nobody sees them.
+  const settle = async (setting: string): Promise<void> => {
+    await place.pool.query(`ALTER SYSTEM SET synchronous_standby_names = '${setting}'`)
+    await place.pool.query('SELECT pg_reload_conf()')
+    await place.until(`SELECT current_setting('synchronous_standby_names') = $1`, [setting])
+  }
+  await settle('nobody')
+  const published = place.publish({ type: 'counted', key: 'key-0', data: 0 })
+  await until((all) => all.length === 1)
+  assert.equal(await place.left(), 0, 'not to be seen')
+  const [slot] = await place.slots()
+  const { rows } = await place.pool.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn() AS lsn')
+  assert.ok(lsnOf(slot!.confirmed) < lsnOf(rows[0]!.lsn), 'not confirmed')
+  await settle('')
+  await published
+  await relay.flush()
+  await eventually(async () => (await place.left()) === 0)
+  await eventually(async () => lsnOf((await place.slots())[0]!.confirmed) >= lsnOf(rows[0]!.lsn))
+  assert.equal(got.length, 1)
+})
+
+check('rows that the log does not tell of are found in the table, and delivered', async (place) => {
+  const { got, deliver, until } = collector()
+  const relay = place.relay(deliver, { limits: { rescan: 100 } })
+  await relay.use('log')
+  await place.pool.query(`ALTER PUBLICATION dure_outbox_public SET (publish = 'update')`)
+  await place.publish({ type: 'counted', key: 'key-0', data: 0 })
+  await place.pool.query(`ALTER PUBLICATION dure_outbox_public SET (publish = 'insert')`)
+  await until((all) => all.length === 1)
+  await place.publish({ type: 'counted', key: 'key-0', data: 1 })
+  await relay.flush()
+  assertWhole(got, 2)
+  assert.equal(got.length, 2)
+  assert.ok(rung(place, /^warn The table of the outbox had rows that the log did not tell of/))
+  await eventually(async () => (await place.left()) === 0)
+})

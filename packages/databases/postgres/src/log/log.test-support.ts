@@ -132,9 +132,7 @@ export function recorder(said: string[]): Logger {
   const at =
     (level: string): Logger['info'] =>
     (message, fields) =>
-      void (process.env['DURE_TEST_SAY'] &&
-        console.error(performance.now().toFixed(), level, message, String(fields?.['error'] ?? '')),
-      said.push(`${level} ${message}${fields?.['error'] === undefined ? '' : ` (${String(fields['error'])})`}`))
+      void said.push(`${level} ${message}${fields?.['error'] === undefined ? '' : ` (${String(fields['error'])})`}`)
   const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: () => logger }
   return logger
 }
