@@ -1,54 +1,39 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { once } from 'node:events'
 import { join } from 'node:path'
-import { clientFactory, socketPeers } from 'dure/call'
-import type { Address } from 'dure/discovery'
-import { realRuntime } from 'dure/runtime'
-import { silentLogger } from 'dure/telemetry'
 import type { BenchContext, BenchResult } from '../bench.ts'
-import { bareFrames, type Packer } from './frames.ts'
-import { freePort } from './port.ts'
-import { moleculerFeatures, order, Orders, traceparent } from './order.ts'
+import type { Round } from './caller.ts'
 
-/** Calls under way at once. */
-const IN_FLIGHT = 64
 const ROUNDS = 5
-
-/** One way to place an order in another process. */
-type Contender = {
-  readonly call: () => Promise<unknown>
-  readonly stop: () => Promise<void> | void
-  /** Calls of one round: about a second's worth. */
-  readonly calls: number
-}
+const CONTENDERS = ['echo', 'remote', 'unix', 'moleculer', 'nest', 'grpc'] as const
 
 /**
  * The same call between two processes: ours over TCP and a Unix socket, MessagePack over the same sockets without
- * anything around it, and what people use now.
+ * anything around it, and what people use now. Each caller is a process of its own: what one library does to promises or
+ * streams of its process would otherwise be measured in all others.
  */
-export async function benchRemote({ progress, peer }: BenchContext): Promise<BenchResult> {
-  const contenders: Record<string, Contender> = {}
+export async function benchRemote({ progress }: BenchContext): Promise<BenchResult> {
+  const callers = new Map<string, ChildProcess>()
   try {
-    contenders['echo'] = await bareEcho(peer)
-    contenders['remote'] = await dure('tcp')
-    contenders['unix'] = await dure('unix')
-    contenders['moleculer'] = await moleculer(peer)
-    contenders['nest'] = await nest(peer)
-    contenders['grpc'] = await grpc(peer)
+    for (const name of CONTENDERS) {
+      const child = fork(join(import.meta.dirname, 'caller.ts'), [name], { execArgv: ['--conditions=source'] })
+      callers.set(name, child)
+      await answerOf(child, name)
+    }
     const rates: Record<string, number> = {}
     const times: Record<string, number> = {}
     // Rounds are interleaved, and the best of each counts: other work on the machine only ever slows down.
     for (let round = 1; round <= ROUNDS; round++) {
-      for (const [name, { call, calls }] of Object.entries(contenders)) {
+      for (const [name, child] of callers) {
         progress(`round ${round} of ${ROUNDS}, two processes: ${name}`)
-        rates[name] = Math.max(rates[name] ?? 0, await perSecond(call, calls))
-        times[name] = Math.min(times[name] ?? Number.POSITIVE_INFINITY, await microseconds(call, calls / 40))
+        child.send('round')
+        const { perSecond, us } = (await answerOf(child, name)) as Round
+        rates[name] = Math.max(rates[name] ?? 0, perSecond)
+        times[name] = Math.min(times[name] ?? Number.POSITIVE_INFINITY, us)
       }
     }
     const figures: Record<string, number> = {}
-    for (const name of Object.keys(contenders)) {
+    for (const name of CONTENDERS) {
       figures[`${name}_per_second`] = rates[name]!
       figures[`${name}_us`] = times[name]!
     }
@@ -63,167 +48,19 @@ export async function benchRemote({ progress, peer }: BenchContext): Promise<Ben
       figures,
     }
   } finally {
-    for (const { stop } of Object.values(contenders)) await stop()
+    for (const child of callers.values()) if (child.connected) child.disconnect()
   }
 }
 
-async function perSecond(call: () => Promise<unknown>, calls: number): Promise<number> {
-  let left = calls
-  const caller = async (): Promise<void> => {
-    while (left-- > 0) await call()
-  }
-  const begun = performance.now()
-  await Promise.all(Array.from({ length: IN_FLIGHT }, caller))
-  return (calls / (performance.now() - begun)) * 1_000
-}
-
-async function microseconds(call: () => Promise<unknown>, calls: number): Promise<number> {
-  const begun = performance.now()
-  for (let i = 0; i < calls; i++) await call()
-  return ((performance.now() - begun) * 1_000) / calls
-}
-
-type Server = { readonly where: unknown; readonly stop: () => void }
-
-/** Starts the other process; resolves with where it listens. */
-async function serve(kind: string, argument?: string): Promise<Server> {
-  const child: ChildProcess = fork(
-    join(import.meta.dirname, 'server.ts'),
-    [kind, ...(argument === undefined ? [] : [argument])],
-    {
-      execArgv: ['--conditions=source'],
-    },
-  )
-  const where = await new Promise<unknown>((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', (code) => reject(new Error(`Cannot measure "${kind}": its process ended with code ${code}`)))
+async function answerOf(child: ChildProcess, name: string): Promise<unknown> {
+  const ended = new AbortController()
+  const gone = once(child, 'exit', { signal: ended.signal }).then(([code]) => {
+    throw new Error(`Cannot measure "${name}": its process ended with code ${code as number}`)
   })
-  return { where, stop: () => void child.disconnect() }
-}
-
-async function dure(kind: 'tcp' | 'unix'): Promise<Contender> {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-bench-remote-'))
-  const server = await serve(kind, directory)
-  const runtime = realRuntime()
-  const peer = socketPeers({ runtime, log: silentLogger() })(server.where as Address)
-  const client = clientFactory({ contract: Orders, transport: peer, runtime })({ service: 'bench' })
-  return {
-    call: () => client.place(order, { traceparent }),
-    calls: 150_000,
-    stop: async () => {
-      await peer.stop()
-      server.stop()
-      rmSync(directory, { recursive: true, force: true })
-    },
+  gone.catch(() => {})
+  try {
+    return (await Promise.race([once(child, 'message', { signal: ended.signal }), gone]))[0]
+  } finally {
+    ended.abort()
   }
-}
-
-async function bareEcho(load: BenchContext['peer']): Promise<Contender> {
-  const { Packr } = (await load('msgpackr')) as { Packr: new (options: object) => Packer }
-  const server = await serve('bare')
-  const socket = connect(server.where as number, '127.0.0.1')
-  const waiting = new Map<number, (value: unknown) => void>()
-  let last = 0
-  const send = bareFrames(socket, new Packr({ useRecords: false }), (id, value) => {
-    waiting.get(id)!(value)
-    waiting.delete(id)
-  })
-  return {
-    call: () =>
-      new Promise((resolve) => {
-        waiting.set(++last, resolve)
-        send(last, order)
-      }),
-    calls: 300_000,
-    stop: () => {
-      socket.destroy()
-      server.stop()
-    },
-  }
-}
-
-async function moleculer(load: BenchContext['peer']): Promise<Contender> {
-  const { ServiceBroker } = (await load('moleculer')) as { ServiceBroker: new (options: object) => MoleculerBroker }
-  const port = await freePort()
-  const server = await serve('moleculer', String(port))
-  const urls = [`127.0.0.1:${server.where as number}/callee`, `127.0.0.1:${port}/caller`]
-  const broker = new ServiceBroker({
-    nodeID: 'caller',
-    logger: false,
-    requestTimeout: 5_000,
-    ...moleculerFeatures,
-    transporter: { type: 'TCP', options: { udpDiscovery: false, port, urls } },
-  })
-  await broker.start()
-  await broker.waitForServices('orders', 30_000)
-  return {
-    call: () => broker.call('orders.place', order),
-    calls: 20_000,
-    stop: async () => {
-      await broker.stop()
-      server.stop()
-    },
-  }
-}
-
-type MoleculerBroker = {
-  readonly start: () => Promise<void>
-  readonly stop: () => Promise<void>
-  readonly waitForServices: (name: string, timeout: number) => Promise<unknown>
-  readonly call: (action: string, params: unknown) => Promise<unknown>
-}
-
-async function nest(load: BenchContext['peer']): Promise<Contender> {
-  await load('reflect-metadata')
-  const { ClientProxyFactory, Transport } = (await load('@nestjs/microservices')) as NestClients
-  const { firstValueFrom } = (await load('rxjs')) as { firstValueFrom: (values: unknown) => Promise<unknown> }
-  const server = await serve('nest')
-  const client = ClientProxyFactory.create({
-    transport: Transport.TCP,
-    options: { host: '127.0.0.1', port: server.where as number },
-  })
-  await client.connect()
-  return {
-    call: () => firstValueFrom(client.send('orders.place', order)),
-    calls: 20_000,
-    stop: () => {
-      client.close()
-      server.stop()
-    },
-  }
-}
-
-type NestClients = {
-  readonly ClientProxyFactory: {
-    create(options: object): { connect(): Promise<unknown>; send(pattern: string, data: unknown): unknown; close(): void }
-  }
-  readonly Transport: { readonly TCP: unknown }
-}
-
-async function grpc(load: BenchContext['peer']): Promise<Contender> {
-  const library = (await load('@grpc/grpc-js')) as Grpc
-  const { loadSync } = (await load('@grpc/proto-loader')) as { loadSync: (path: string) => unknown }
-  const server = await serve('grpc')
-  const { bench } = library.loadPackageDefinition(loadSync(join(import.meta.dirname, 'order.proto')))
-  const client = new bench.Orders(`127.0.0.1:${server.where as number}`, library.credentials.createInsecure())
-  return {
-    call: () =>
-      new Promise((resolve, reject) => client.place(order, (error, value) => (error === null ? resolve(value) : reject(error)))),
-    calls: 20_000,
-    stop: () => {
-      client.close()
-      server.stop()
-    },
-  }
-}
-
-type GrpcClient = {
-  place(input: unknown, done: (error: Error | null, value: unknown) => void): void
-  close(): void
-}
-type Grpc = {
-  readonly loadPackageDefinition: (definition: unknown) => {
-    readonly bench: { readonly Orders: new (address: string, credentials: unknown) => GrpcClient }
-  }
-  readonly credentials: { readonly createInsecure: () => unknown }
 }
