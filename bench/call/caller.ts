@@ -95,7 +95,7 @@ async function bareEcho(): Promise<Contender> {
         waiting.set(++last, resolve)
         send(last, order)
       }),
-    calls: 150_000,
+    calls: 300_000,
     stop: () => {
       socket.destroy()
       server.stop()
