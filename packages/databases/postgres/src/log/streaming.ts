@@ -240,6 +240,8 @@ export function createStreaming(options: StreamingOptions): Streaming {
       name: `dure log ${name}`,
       messages: ledger === undefined,
     })
+    // The control connection may have ended meanwhile: a server that is shut down would wait for this one for ever.
+    if (over.signal.aborted) return replication.destroy(new Error('the stream is over'))
     void replication.over.then(fail)
     await count()
     options.began()

@@ -47,6 +47,21 @@ for (const version of [18, 15] as const) {
   })
 }
 
+test('a server that does not stop within the time it is given is ended as it is, and has what was committed', async () => {
+  const server = await testServer({ version: 18 })
+  await ask(server.url(), 'CREATE TABLE kept (n int)', 'INSERT INTO kept VALUES (1)')
+  // A session that is frozen in the midst of its work, as one that waits for a broken disk is.
+  const frozen = new Client({ connectionString: server.url() })
+  frozen.on('error', () => {})
+  await frozen.connect()
+  process.kill((frozen as unknown as { processID: number }).processID, 'SIGSTOP')
+  await server.stop({ patience: 100 })
+  await server.start()
+  assert.equal(await ask(server.url(), 'SELECT count(*)::int FROM kept'), 1)
+  assert.ok(server.log().some((line) => line.includes('immediate shutdown')))
+  await server.close()
+})
+
 test('a server ends with the process that started it, even when that is killed', async () => {
   const program = fileURLToPath(new URL('orphan.test-support.ts', import.meta.url))
   const child = spawn(process.execPath, ['--conditions=source', program], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -20,8 +20,11 @@ export type LocalServer = {
   readonly url: (database?: string) => string
   /** Starts again after `stop` or `crash`, on the same port. */
   readonly start: () => Promise<void>
-  /** Ends every session and shuts down (as `pg_ctl stop -m fast` does). */
-  readonly stop: () => Promise<void>
+  /**
+   * Ends every session and shuts down (as `pg_ctl stop -m fast` does). One that has not after `patience` milliseconds
+   * (default 30,000) is ended as it is, and recovers at the next start: nothing committed is lost.
+   */
+  readonly stop: (options?: { readonly patience?: number }) => Promise<void>
   /** Kills every process of the server at once (SIGKILL); the next start recovers. */
   readonly crash: () => Promise<void>
   /** The last lines of the server's log. */
@@ -45,6 +48,8 @@ const USER = 'dure'
 /** Outside the ports that systems give to outgoing connections, so that nobody takes it while the server is down. */
 const [FIRST_PORT, LAST_PORT] = [20_000, 31_999]
 const LOG_LINES = 400
+/** Milliseconds. PostgreSQL 18 waits for ever when it is told to stop in the midst of a recovery. */
+const PATIENCE = 30_000
 
 /**
  * Makes a cluster where there is none, and starts it.
@@ -82,9 +87,14 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
     running = undefined
     await how(ending)
   }
-  const stop = (): Promise<void> => end((ending) => ending.end('SIGINT'))
+  const stop: LocalServer['stop'] = ({ patience = PATIENCE } = {}) =>
+    end(async (ending) => {
+      const late = setTimeout(() => void ending.end('SIGQUIT'), patience)
+      await ending.end('SIGINT')
+      clearTimeout(late)
+    })
   const close = async (): Promise<void> => {
-    await end((ending) => ending.end(temporary ? 'SIGQUIT' : 'SIGINT'))
+    await (temporary ? end((ending) => ending.end('SIGQUIT')) : stop())
     if (temporary) rmSync(directory, { recursive: true, force: true })
   }
 
