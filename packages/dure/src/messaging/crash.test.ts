@@ -135,8 +135,9 @@ test('a message that ends its process three times is dead, though it had more at
   let crashes = 0
   while (!(await runUntilKilled(child, ['patient', directory], (text) => text.includes('survived'))).includes('survived'))
     assert.ok(++crashes < 8, 'it comes to an end')
-  const { consumer, store } = await consumeHere(t, directory, 1000)
+  const { broker, consumer, store } = await consumeHere(t, directory, 1000)
   await until(() => consumer.status().dead === 2)
+  await quiet(broker, consumer)
   const [letter] = await consumer.deadLetters.list()
   assert.deepEqual([letter!.message.key, letter!.attempts, letter!.held], ['poison', 3, 1])
   assert.deepEqual([...(await effectsIn(store)).keys()].toSorted(), ['a', 'b'])
