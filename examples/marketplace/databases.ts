@@ -10,6 +10,15 @@ import type { MarketplaceFlags } from './flags.ts'
 /** In the environment of each process of a split marketplace: where the PostgreSQL is that the first one started. */
 export const DATABASE = 'MARKETPLACE_DATABASE'
 
+/** Enough for nine services, each with a reader of the log if it wants one. */
+export const SERVER_SETTINGS = {
+  max_connections: 200,
+  shared_buffers: '128MB',
+  wal_level: 'logical',
+  max_replication_slots: 20,
+  max_wal_senders: 20,
+}
+
 export type OwnServer = { readonly url: string; readonly stop: () => Promise<void> }
 
 /** With `--database postgres` a server of the marketplace's own, kept in the data directory; otherwise there is none to start. */
@@ -21,7 +30,7 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
   const server = await startServer({
     directory: folder,
     password: keptPassword(folder),
-    settings: { max_connections: 200, shared_buffers: '128MB', ...(flags.durability === 'process' ? { fsync: 'off' } : {}) },
+    settings: { ...SERVER_SETTINGS, ...(flags.durability === 'process' ? { fsync: 'off' } : {}) },
   })
   return { url: server.url(), stop: server.close }
 }
@@ -30,7 +39,7 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
 export function databaseOf(flags: MarketplaceFlags, own: string | undefined): Adapter<DatabaseAdapter> {
   if (flags.database === 'sqlite') return sqlite({ durability: flags.durability })
   // Nine services share what connections a server has: a hundred, usually.
-  return postgres({ url: own ?? flags.database, writers: 4, readers: 2 })
+  return postgres({ url: own ?? flags.database, writers: 4, readers: 2, outbox: flags.outbox })
 }
 
 /** The administrator's password, made with the cluster and kept beside it. */

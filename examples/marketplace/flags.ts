@@ -33,6 +33,11 @@ const FLAGS = {
     ),
     read: readDatabase,
   }),
+  outbox: choiceFlag(
+    ['polling', 'log'],
+    "How events get from PostgreSQL to the broker: looked for in a table, or read from the server's log (wal_level = logical)",
+    'polling',
+  ),
   durability: choiceFlag(
     ['power', 'process'],
     'What a commit survives: a power cut, or the end of the process only (faster on slow disks)',

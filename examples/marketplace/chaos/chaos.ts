@@ -1,7 +1,10 @@
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { LocalServer } from '@dure/postgres/server'
 import { seededRandom, type Random } from 'dure/runtime'
+import { SERVER_SETTINGS } from '../databases.ts'
 import { createDriver, type Driver } from '../workload/driver.ts'
 import { doorClient, type DoorClient } from '../workload/door.ts'
 import type { Invariant } from '../workload/invariants.ts'
@@ -10,6 +13,7 @@ import type { SessionOptions } from '../workload/session.ts'
 import { verify } from '../workload/verify.ts'
 import { createChild, type Child } from './child.ts'
 import { freePort } from './free-port.ts'
+import { createOutages, type Outage } from './outages.ts'
 import { processesOf, type Processes } from './processes.ts'
 import { createRolling, createSaid, type Said } from './rolling.ts'
 import { createSplitStorm } from './split-storm.ts'
@@ -28,6 +32,12 @@ export type ChaosOptions = {
   readonly freeze?: boolean
   /** Splits it, and has every process replaced this many times instead. */
   readonly rolling?: number
+  /** Where the services keep their data. Default 'sqlite'; 'postgres' is a server of its own, beside the marketplace. */
+  readonly database?: 'sqlite' | 'postgres'
+  /** How events leave PostgreSQL. */
+  readonly outbox?: 'polling' | 'log'
+  /** Stops and starts PostgreSQL for `seconds`, again and again, instead of killing anything else. */
+  readonly outages?: boolean
   readonly seed: number
   readonly concurrency: number
   readonly products: number
@@ -85,12 +95,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     words: [PROVIDER, '--port', `${providerPort}`, '--seed', `${seed}`, '--file', join(directory, 'provider', 'charges.sqlite')],
     ready: /Payment provider at/,
   })
+  const server = options.database === 'postgres' || options.outages === true ? await startPostgres(directory) : undefined
   const marketplace = createChild({
     name: 'The marketplace',
     words: [
       ...[MARKETPLACE, '--port', `${port}`, '--data', join(directory, 'marketplace'), '--provider', providerUrl],
       ...['--products', `${products}`, '--customers', `${customers}`, '--seed', `${seed}`],
       ...(split ? ['--split'] : []),
+      ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : []),
     ],
     patience: split ? 180_000 : 60_000,
     ready: /^ready$/m,
@@ -108,12 +120,20 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     await provider.start()
     say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
-    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl })
+    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl, server })
   } finally {
     await door.close()
     await Promise.all([marketplace.kill(), provider.kill()])
     if (split) await processes.gone()
+    await server?.stop()
   }
+}
+
+/** In the directory, where as root somebody else must reach it, whom PostgreSQL then runs as. */
+async function startPostgres(directory: string): Promise<LocalServer> {
+  const { startServer } = await import('@dure/postgres/server')
+  chmodSync(directory, 0o755)
+  return startServer({ directory: join(directory, 'postgres'), password: 'chaos', settings: SERVER_SETTINGS })
 }
 
 type Staged = ChaosOptions & {
@@ -124,6 +144,7 @@ type Staged = ChaosOptions & {
   readonly provider: Child
   readonly marketplace: Child
   readonly providerUrl: string
+  readonly server: LocalServer | undefined
 }
 
 async function underLoad(options: Staged): Promise<ChaosResult> {
@@ -171,8 +192,11 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
 function stormOf(
   options: Staged & { readonly random: Random; readonly driver: Driver; readonly onKill: (kills: number) => void },
 ): Storm {
-  const { waits, door, driver, random, rolling = 0, freeze = false, kills, say, onKill } = options
+  const { waits, door, driver, server, random, rolling = 0, freeze = false, kills, say, onKill } = options
   const common = { ...options, finished: driver.ledger.total }
+  if (options.outages === true && server !== undefined) {
+    return createOutages({ ...common, server, onEvent: (outage) => say(describeOutage(outage)) })
+  }
   if (waits === undefined) {
     let last = 0
     return createStorm({
@@ -210,6 +234,10 @@ function stormOf(
 function progressOf({ ledger }: Driver, up: boolean, kills: number): ChaosProgress {
   const { acceptedCheckouts, acceptedUpdates, unknown } = ledger
   return { up, kills, finished: ledger.total(), accepted: acceptedCheckouts.size + acceptedUpdates.size, unknown: unknown.size }
+}
+
+function describeOutage({ how, away, recovered }: Outage): string {
+  return `PostgreSQL ${how}: away for ${Math.round(away)} ms, at work again after ${Math.round(recovered)} ms`
 }
 
 export function describeFrozen({ name, requests, failed, longest }: Frozen): string {

@@ -5,11 +5,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { describeFlags, FlagError, numberFlag, readFlags, switchFlag, textFlag } from '../workload/flags.ts'
+import { choiceFlag, describeFlags, FlagError, numberFlag, readFlags, switchFlag, textFlag } from '../workload/flags.ts'
 import { describeInvariant } from '../workload/invariants.ts'
 import { showProgress } from '../workload/progress.ts'
 import { runFlags, sessionOptions } from '../workload/run-flags.ts'
 import { describeFrozen, runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
+import type { Outage } from './outages.ts'
 import type { Rolled } from './storm.ts'
 import type { Waited } from './waits.ts'
 
@@ -20,6 +21,13 @@ const FLAGS = {
   split: switchFlag('Run each service in a process of its own, and kill each in turn, the supervisor included'),
   freeze: switchFlag('Run it split, and freeze each service in turn for seven seconds instead of killing'),
   rolling: numberFlag({ help: 'Run it split, and replace every process this often instead: no call may fail', fallback: 0 }),
+  database: choiceFlag(['sqlite', 'postgres'], 'Where the services keep their data', 'sqlite'),
+  outbox: choiceFlag(
+    ['polling', 'log'],
+    "How events leave PostgreSQL: looked for in a table, or read from the server's log",
+    'polling',
+  ),
+  outages: switchFlag('Run it on PostgreSQL, and stop or kill that every few seconds instead, for --seconds'),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
   seed: run.seed,
@@ -34,7 +42,8 @@ const HELP = `Usage: npm run chaos -- [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds. With --rolling
-nothing is killed: every process is replaced under load, and no call may fail.
+nothing is killed: every process is replaced under load, and no call may fail. With --outages it is the database that
+is stopped or killed.
 
 ${describeFlags(FLAGS)}
 `
@@ -89,10 +98,11 @@ function dataDirectory(given: string | undefined): string {
   return directory
 }
 
-type Aim = { readonly kills: number; readonly freeze: boolean; readonly rolling: number }
+type Aim = { readonly kills: number; readonly freeze: boolean; readonly rolling: number; readonly outages: boolean }
 
 /** Whether all that was to be done to it has been. */
-function isWhole({ kills, rolled }: ChaosResult, aim: Aim): boolean {
+function isWhole({ kills, rolled, outages }: ChaosResult, aim: Aim): boolean {
+  if (aim.outages) return outages !== undefined && outages.length > 0
   if (aim.rolling > 0) return rolled?.rounds === aim.rolling
   return aim.freeze || kills === aim.kills
 }
@@ -103,7 +113,14 @@ function failedCalls({ rolled, calls }: ChaosResult): number {
 
 function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgress, aim: Aim): string {
   const state = up ? 'up' : 'down'
-  const what = aim.rolling > 0 ? 'replacing' : aim.freeze ? 'freezing' : `kill ${kills} of ${aim.kills} · ${state}`
+  const what =
+    aim.rolling > 0
+      ? 'replacing'
+      : aim.freeze
+        ? 'freezing'
+        : aim.outages
+          ? 'PostgreSQL comes and goes'
+          : `kill ${kills} of ${aim.kills} · ${state}`
   return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
 }
 
@@ -113,7 +130,8 @@ function describeResult(result: ChaosResult): string[] {
   return [
     ...(result.frozen ?? []).map(describeFrozen),
     ...(result.rolled ? describeRolled(result, result.rolled) : []),
-    ...(result.rolled
+    ...(result.outages ? [describeOutages(result.outages)] : []),
+    ...(result.rolled || result.outages
       ? []
       : [
           `${kills} kills and ${providerKills} of the payment provider; ready again after ${Math.round(mean)} ms (at most ${Math.round(Math.max(0, ...restarts))} ms)`,
@@ -124,6 +142,13 @@ function describeResult(result: ChaosResult): string[] {
     ...doubled.slice(0, 20).map((what) => `  doubled: ${what}`),
     ...invariants.map(describeInvariant),
   ]
+}
+
+function describeOutages(outages: readonly Outage[]): string {
+  const killed = outages.filter(({ how }) => how === 'killed').length
+  const took = outages.map(({ away, recovered }) => recovered - away)
+  const mean = took.reduce((sum, ms) => sum + ms, 0) / Math.max(1, took.length)
+  return `PostgreSQL stopped ${outages.length - killed} times and killed ${killed} times; at work again ${Math.round(mean)} ms after it was back (at most ${Math.round(Math.max(0, ...took))} ms)`
 }
 
 function describeRolled({ calls }: ChaosResult, { rounds, replaced, fresh, slow }: Rolled): string[] {
@@ -159,6 +184,7 @@ function reportOf(result: ChaosResult, seed: number): object {
     acknowledged: accepted,
     without_an_answer: unknown,
     frozen: result.frozen,
+    outages: result.outages,
     ...(result.rolled && { failed_calls: failedCalls(result), calls: result.calls, rolled: result.rolled }),
     provider: books,
     what_was_lost: lost,

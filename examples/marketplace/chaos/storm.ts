@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from 'dure/runtime'
 import { ChildError, type Child } from './child.ts'
+import type { Outage } from './outages.ts'
 import type { Visited } from './visitors.ts'
 
 export type StormOptions = {
@@ -34,6 +35,8 @@ export type StormResult = {
   readonly frozen?: readonly Frozen[]
   /** Of one that replaces. */
   readonly rolled?: Rolled
+  /** Of one that takes the database away. */
+  readonly outages?: readonly Outage[]
 }
 
 /** What clients saw while one process stood still. */

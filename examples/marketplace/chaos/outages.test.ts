@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { seededRandom } from 'dure/runtime'
+import { HEADLINE_MIX } from '../workload/mix.ts'
+import { runChaos } from './chaos.ts'
+import { createOutages, type Outage } from './outages.ts'
+
+test('the database goes in good order or is killed, and comes back, under load, for as long as was said', async () => {
+  const history: string[] = []
+  const seen: Outage[] = []
+  let finished = 0
+  const load = setInterval(() => (finished += 100), 1)
+  const storm = createOutages({
+    server: {
+      stop: async () => void history.push('stop'),
+      crash: async () => void history.push('crash'),
+      start: async () => void history.push('start'),
+    },
+    marketplace: { running: () => true, lastWords: () => '' },
+    seconds: 5,
+    random: { ...seededRandom(1), number: () => 0 },
+    finished: () => finished,
+    signal: new AbortController().signal,
+    onEvent: (outage) => void seen.push(outage),
+  })
+  const { outages } = await storm.run().finally(() => clearInterval(load))
+  assert.deepEqual(outages, seen)
+  assert.ok(seen.length >= 2)
+  const expected = seen.flatMap(({ how }) => [how === 'stopped' ? 'stop' : 'crash', 'start'])
+  assert.deepEqual(history, expected)
+})
+
+test('a marketplace that ends with its database is said so', async () => {
+  const storm = createOutages({
+    server: { stop: async () => {}, crash: async () => {}, start: async () => {} },
+    marketplace: { running: () => false, lastWords: () => 'ECONNREFUSED' },
+    seconds: 5,
+    random: seededRandom(1),
+    finished: () => 0,
+    signal: new AbortController().signal,
+    onEvent: () => {},
+  })
+  await assert.rejects(storm.run(), /ChildError: The marketplace ended by itself; the last it said: ECONNREFUSED/)
+})
+
+test(
+  'PostgreSQL comes and goes under the marketplace, which loses nothing and doubles nothing',
+  { timeout: 300_000 },
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dure-outages-test-'))
+    // As root PostgreSQL runs as somebody else, who must get there.
+    chmodSync(directory, 0o755)
+    const uniform = { kind: 'uniform' } as const
+    try {
+      const result = await runChaos({
+        ...{ directory, kills: 0, seconds: 6, seed: 3, concurrency: 8, products: 50, customers: 50, quiet: 120 },
+        ...{ outages: true, outbox: 'log' },
+        mix: HEADLINE_MIX,
+        sessions: { sellers: uniform, products: uniform, checkoutProbability: 100, voucherProbability: 5, uniqueSeller: false },
+        signal: AbortSignal.timeout(280_000),
+        say: () => {},
+        watch: () => {},
+      })
+      assert.deepEqual({ lost: result.lost, doubled: result.doubled }, { lost: [], doubled: [] })
+      assert.deepEqual(
+        result.invariants.filter(({ ok }) => !ok),
+        [],
+      )
+      assert.ok(result.outages!.length >= 1)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  },
+)
