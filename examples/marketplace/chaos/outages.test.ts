@@ -51,8 +51,6 @@ test(
   { timeout: 300_000 },
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dure-outages-test-'))
-    // As root PostgreSQL runs as somebody else, who must get there.
-    chmodSync(directory, 0o755)
     const uniform = { kind: 'uniform' } as const
     try {
       const result = await runChaos({
