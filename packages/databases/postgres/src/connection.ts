@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream'
 import { Client, type ClientConfig } from 'pg'
 import { sendable, valueTypes } from './values.ts'
 import type { SqlRow } from 'dure/data'
@@ -56,24 +55,12 @@ export async function connect(options: {
     client.end().catch(() => {})
     throw error
   }
-  const { stream } = (client as unknown as { readonly connection: { readonly stream: Duplex } }).connection
-  let held = false
-  /** What is sent in one turn goes out in one write: each costs more than the statement in it. */
-  const hold = (): void => {
-    if (held) return
-    held = true
-    stream.cork()
-    process.nextTick(() => {
-      held = false
-      stream.uncork()
-    })
-  }
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: { destroy: () => void } } }).connection
   return {
     pid: (client as unknown as { readonly processID: number }).processID,
     query: async (text, parameters = []) => {
       const values = sendable(parameters)
       const name = names?.of(text)
-      hold()
       // The extended protocol takes one statement at a time: text of several cannot end the transaction.
       const query = { text, values, queryMode: 'extended' as const, ...(name === undefined ? {} : { name }) }
       const { rows, rowCount } = await client.query<Record<string, never>>(
@@ -82,7 +69,6 @@ export async function connect(options: {
       return { rows, changed: rowCount ?? 0 }
     },
     command: async (sql) => {
-      hold()
       const answer = (await client.query(sql)) as unknown as { command: string } | readonly { command: string }[]
       return 'command' in answer ? answer.command : (answer.at(-1)?.command ?? '')
     },
