@@ -106,3 +106,9 @@ test('what is compiled is kept beside the packages of a project, and nowhere wit
   assert.equal(await dure(['--version'], { cwd: bare }).exit, 0)
   assert.deepEqual(readdirSync(bare), [])
 })
+
+test('in a checkout, where nothing is built, the threads of sim run the sources as well', { timeout: 60_000 }, async () => {
+  const running = dure(['sim', join(SOURCES, '../../simulation/src/broken/nothing.system.ts'), '--seeds', '2', '--threads', '2'])
+  assert.equal(await running.exit, 0, running.out() + running.err())
+  assert.match(running.out(), /^2 seeds: 2 held/)
+})

@@ -86,8 +86,12 @@ function work(
   },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const beside = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
-    const worker = new Worker(new URL(beside, import.meta.url), { workerData: wish })
+    const fromSource = import.meta.url.endsWith('.ts')
+    const worker = new Worker(new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url), {
+      workerData: wish,
+      // In a checkout nothing is built; a thread knows nothing of what its process was told of that.
+      ...(fromSource ? { execArgv: [...process.execArgv, '--conditions=source'] } : {}),
+    })
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     const hand = (): void => worker.postMessage(hands.next())
     worker.on('message', (message: FromWorker) => {
