@@ -1,7 +1,7 @@
 /** `npm run docs:patterns`: writes index.md and index.ko.md from rows.ts and proofs.ts. */
 import { writeFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
-import { proofs, type Proof } from './proofs.ts'
+import { proofs, type Proof } from './proofs/proofs.ts'
 import { sections, type Row } from './rows.ts'
 
 type Words = {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { page } from './pages.ts'
-import { proofs, type Proof } from './proofs.ts'
+import { proofs, type Proof } from './proofs/proofs.ts'
 import { sections } from './rows.ts'
 
 const root = join(import.meta.dirname, '..', '..')

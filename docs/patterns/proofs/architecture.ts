@@ -1,0 +1,67 @@
+import type { Proof } from './proof.ts'
+
+/** Application architecture and decomposition: rows A. */
+export const architecture: Readonly<Record<`A${number}`, Proof>> = {
+  A1: {
+    state: 'works',
+    part: {
+      en: 'split over the processes of one machine; over several not yet',
+      ko: '한 머신의 여러 프로세스까지, 여러 머신은 아직',
+    },
+    code: [
+      'packages/dure/src/service/start.ts',
+      'packages/dure/src/service/placement.ts',
+      'packages/dure/src/service/part/part.ts',
+      'packages/dure/src/call/local.ts',
+      'packages/dure/src/call/remote/remote.ts',
+      'packages/tools/cli/src/split.ts',
+      'examples/marketplace/system.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/dure/src/service/start.test.ts',
+      'packages/dure/src/service/part/processes.test.ts',
+      'packages/tools/cli/src/split.test.ts',
+      'examples/marketplace/main.test.ts',
+      'examples/marketplace/split.test.ts',
+      'examples/marketplace/placement.test.ts',
+      'examples/marketplace/chaos/chaos.test.ts',
+      'examples/marketplace/chaos/split-storm.test.ts',
+    ],
+  },
+  A4: {
+    state: 'begun',
+    part: { en: 'checked; scaffolding not yet', ko: '점검까지, 스캐폴딩은 아직' },
+    code: [
+      'checks/layering/services.ts',
+      'examples/marketplace/services/stock/domain/reservation.ts',
+      'examples/marketplace/services/payment/domain/provider.ts',
+      'examples/marketplace/services/payment/adapters/http-provider.ts',
+    ],
+    guide: 'docs/guides/hexagonal.md',
+    tests: [
+      'checks/layering/layering.test.ts',
+      'examples/marketplace/services/stock/domain/reservation.test.ts',
+      'docs/guides/guides.test.ts',
+    ],
+  },
+  A7: {
+    state: 'begun',
+    part: {
+      en: 'lifecycle, health, logs, metrics, traces, deadlines, idempotency, and between processes discovery and resilience; configuration not yet',
+      ko: '수명 주기, 상태, 로그, 지표, 추적, 데드라인, 멱등성, 프로세스 사이의 디스커버리와 회복탄력성까지. 구성은 아직',
+    },
+    code: [
+      'packages/dure/src/service/service.ts',
+      'packages/dure/src/service/start.ts',
+      'packages/dure/src/service/unit.ts',
+      'packages/dure/src/service/idempotency.ts',
+    ],
+    guide: 'docs/guides/chassis.md',
+    tests: [
+      'packages/dure/src/service/start.test.ts',
+      'packages/dure/src/call/call.test.ts',
+      'packages/dure/src/telemetry/log.test.ts',
+    ],
+  },
+}

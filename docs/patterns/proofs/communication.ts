@@ -1,0 +1,47 @@
+import type { Proof } from './proof.ts'
+
+const EMBEDDED = { en: 'embedded broker; others not yet', ko: '내장 브로커, 다른 브로커는 아직' }
+
+/** Communication: rows C. */
+export const communication: Readonly<Record<`C${number}`, Proof>> = {
+  C1: {
+    state: 'works',
+    code: ['packages/protocols/rest/src/rest.ts', 'packages/dure/src/contract/openapi.ts'],
+    guide: 'docs/guides/rest.md',
+    tests: [
+      'packages/protocols/rest/src/rest.test.ts',
+      'packages/protocols/rest/src/limits.test.ts',
+      'packages/protocols/rest/src/ndjson.test.ts',
+      'packages/protocols/rest/src/fuzz.test.ts',
+      'packages/dure/src/contract/openapi.test.ts',
+      'examples/marketplace/main.test.ts',
+    ],
+  },
+  C7: {
+    state: 'works',
+    part: EMBEDDED,
+    code: ['packages/dure/src/messaging/queue.ts', 'packages/dure/src/messaging/embedded/queues.ts'],
+    guide: 'docs/guides/messaging.md',
+    tests: [
+      'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
+      'packages/dure/src/messaging/embedded/embedded.test.ts',
+      'packages/dure/src/messaging/consumer.test.ts',
+    ],
+  },
+  C8: {
+    state: 'works',
+    part: EMBEDDED,
+    code: [
+      'packages/dure/src/contract/event.ts',
+      'packages/dure/src/messaging/broker.ts',
+      'packages/dure/src/messaging/embedded/topics.ts',
+      'packages/dure/src/messaging/embedded/groups.ts',
+    ],
+    guide: 'docs/guides/messaging.md',
+    tests: [
+      'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
+      'packages/dure/src/messaging/embedded/embedded.test.ts',
+      'examples/marketplace/checkout.test.ts',
+    ],
+  },
+}

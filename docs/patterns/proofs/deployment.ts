@@ -1,0 +1,44 @@
+import type { Proof } from './proof.ts'
+
+/** Deployment: rows P. */
+export const deployment: Readonly<Record<`P${number}`, Proof>> = {
+  P1: {
+    state: 'works',
+    part: {
+      en: 'in one process, or each in its own under a supervisor',
+      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서',
+    },
+    code: [
+      'packages/dure/src/service/start.ts',
+      'packages/dure/src/service/supervisor/supervisor.ts',
+      'packages/dure/src/discovery/embedded/embedded.ts',
+      'examples/marketplace/system.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/dure/src/service/start.test.ts',
+      'packages/dure/src/service/supervisor/supervisor.test.ts',
+      'packages/dure/src/discovery/embedded/embedded.test.ts',
+      'examples/marketplace/main.test.ts',
+      'examples/marketplace/split.test.ts',
+    ],
+  },
+  P2: {
+    state: 'begun',
+    part: {
+      en: 'one service a process, started by itself beside others of the machine; other hosts and virtual machines not yet',
+      ko: '서비스마다 프로세스 하나, 한 머신의 다른 것들 곁에서 따로 시작하는 것까지. 다른 호스트와 VM은 아직',
+    },
+    code: [
+      'packages/tools/cli/src/commands/start.ts',
+      'packages/dure/src/service/part/part.ts',
+      'packages/dure/src/call/socket/socket.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/tools/cli/src/split.test.ts',
+      'packages/dure/src/service/part/part.test.ts',
+      'packages/dure/src/service/part/processes.test.ts',
+    ],
+  },
+}

@@ -1,0 +1,57 @@
+import type { Proof } from './proof.ts'
+
+/** Observability: rows O. */
+export const observability: Readonly<Record<`O${number}`, Proof>> = {
+  O1: {
+    state: 'works',
+    code: ['packages/dure/src/service/health.ts', 'packages/dure/src/service/unit.ts', 'packages/protocols/rest/src/pages.ts'],
+    guide: 'docs/guides/chassis.md',
+    tests: ['packages/dure/src/service/start.test.ts', 'packages/protocols/rest/src/pages.test.ts'],
+  },
+  O3: {
+    state: 'begun',
+    part: {
+      en: 'W3C context over calls, events and HTTP; head sampling, failures kept; a store, OTLP, a waterfall in the terminal; Zipkin and a console not yet',
+      ko: '호출과 이벤트와 HTTP를 지나는 W3C 컨텍스트, 처음에 정하는 표본과 남는 실패, 저장소와 OTLP와 터미널의 폭포 그림. Zipkin과 콘솔은 아직',
+    },
+    code: [
+      'packages/dure/src/telemetry/tracer.ts',
+      'packages/dure/src/call/tracing.ts',
+      'packages/dure/src/telemetry/export/store.ts',
+      'packages/dure/src/telemetry/export/otlp.ts',
+      'packages/tools/cli/src/waterfall.ts',
+    ],
+    guide: 'docs/guides/telemetry.md',
+    tests: [
+      'packages/dure/src/service/tracing.test.ts',
+      'packages/dure/src/service/part/traced.test.ts',
+      'packages/dure/src/telemetry/sink.test.ts',
+      'packages/dure/src/telemetry/export/store.test.ts',
+      'packages/dure/src/telemetry/export/otlp.test.ts',
+      'packages/protocols/rest/src/tracing.test.ts',
+      'packages/tools/cli/src/trace.test.ts',
+      'packages/tools/cli/src/waterfall.test.ts',
+      'examples/marketplace/traced.test.ts',
+    ],
+  },
+  O5: {
+    state: 'begun',
+    part: {
+      en: 'rate, errors and duration of operations, lag, outboxes; Prometheus and OTLP; metrics of an application’s own not yet',
+      ko: '오퍼레이션의 비율과 오류와 시간, 지연, 아웃박스를 프로메테우스와 OTLP로. 애플리케이션 고유의 지표는 아직',
+    },
+    code: [
+      'packages/dure/src/telemetry/metrics.ts',
+      'packages/dure/src/telemetry/prometheus.ts',
+      'packages/dure/src/telemetry/export/otlp.ts',
+      'packages/dure/src/service/readings.ts',
+    ],
+    guide: 'docs/guides/telemetry.md',
+    tests: [
+      'packages/dure/src/telemetry/prometheus.test.ts',
+      'packages/dure/src/telemetry/histogram.test.ts',
+      'packages/dure/src/telemetry/export/otlp.test.ts',
+      'packages/protocols/rest/src/tracing.test.ts',
+    ],
+  },
+}

@@ -1,0 +1,51 @@
+import type { Proof } from './proof.ts'
+
+/** What no peer has, and Dure must: rows U. */
+export const unique: Readonly<Record<`U${number}`, Proof>> = {
+  U1: {
+    state: 'works',
+    part: {
+      en: 'together, over Unix sockets and TCP, in other processes under the supervisor; in a container not yet',
+      ko: '함께, Unix 소켓과 TCP 너머, 수퍼바이저 아래 다른 프로세스들에서. 컨테이너는 아직',
+    },
+    code: [
+      'packages/tools/testing/src/placement/check.ts',
+      'packages/tools/testing/src/placement/suite.ts',
+      'packages/tools/testing/src/placement/split.ts',
+      'packages/tools/testing/src/placement/hostile.system.ts',
+      'packages/tools/cli/src/commands/check.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/tools/testing/src/placement/placement.test.ts',
+      'packages/tools/testing/src/placement/suite.test.ts',
+      'packages/tools/testing/src/arbitrary/arbitrary.test.ts',
+      'packages/tools/cli/src/check.test.ts',
+      'packages/dure/src/call/socket/conformance.test.ts',
+      'examples/marketplace/placement.test.ts',
+    ],
+  },
+  U5: {
+    state: 'begun',
+    part: {
+      en: 'between services: on without being asked for; calls to the outside world, and limits by rate, not yet',
+      ko: '서비스 사이에서는 요청하지 않아도 켜져 있음. 바깥 세계를 향한 호출과 속도에 따른 제한은 아직',
+    },
+    code: [
+      'packages/dure/src/call/client.ts',
+      'packages/dure/src/call/remote/policy.ts',
+      'packages/dure/src/resilience/retry-budget.ts',
+      'packages/dure/src/resilience/ejection.ts',
+      'packages/dure/src/service/idempotency.ts',
+    ],
+    guide: 'docs/guides/resilience.md',
+    tests: [
+      'packages/dure/src/call/call.test.ts',
+      'packages/dure/src/call/remote/retries.test.ts',
+      'packages/dure/src/call/remote/standing.test.ts',
+      'packages/dure/src/call/remote/replicas.test.ts',
+      'packages/dure/src/resilience/retry-budget.test.ts',
+      'packages/dure/src/resilience/ejection.test.ts',
+    ],
+  },
+}
