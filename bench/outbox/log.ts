@@ -1,53 +1,24 @@
 import { Client } from 'pg'
 import { createPublisher, logRelay, outboxSchema } from '@dure/postgres/outbox'
-import { messageOf, percentile, type BenchPlace } from './store.ts'
-
-const inSchema = (url: string, schema: string) => ({ connectionString: url, options: `-c search_path=${schema}` })
+import { drainRate, inSchema, newMessageOf } from './backlog.ts'
+import { percentile, type BenchPlace } from './store.ts'
 
 /** Messages a second that one relay takes from a log full of them, until the last one is delivered. */
-export async function logRate({ url }: BenchPlace, backlog: number): Promise<number> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query('CREATE SCHEMA backlog; SET search_path = backlog')
-    await client.query(outboxSchema)
-    const connection = inSchema(url, 'backlog')
-    const first = logRelay({ connection, deliver: async () => {} })
-    await first.use('log')
-    await first.stop()
-    const publish = createPublisher({ source: 'bench', notify: false })
-    for (let from = 0; from < backlog; from += 100) {
-      await client.query('BEGIN')
-      await publish(
-        client,
-        ...Array.from({ length: 100 }, (_, at) => {
-          const { type, key, data, id } = messageOf(from + at)
-          return { type, key, id, data: JSON.parse(data) as unknown }
-        }),
-      )
-      await client.query('COMMIT')
-    }
-    const started = performance.now()
-    let delivered = 0
-    let last = started
-    const relay = logRelay({
-      connection,
-      deliver: async (messages) => {
-        delivered += messages.length
-        last = performance.now()
-      },
-    })
-    await relay.flush()
-    await relay.stop()
-    if (delivered !== backlog) throw new Error(`The relay delivered ${delivered} of ${backlog} messages`)
-    return backlog / ((last - started) / 1_000)
-  } finally {
-    await client.query(
-      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '%_backlog' AND NOT active`,
-    )
-    await client.query('DROP PUBLICATION IF EXISTS dure_outbox_backlog; DROP SCHEMA IF EXISTS backlog CASCADE')
-    await client.end()
-  }
+export function logRate(place: BenchPlace, backlog: number): Promise<number> {
+  return drainRate(place, {
+    messages: backlog,
+    together: 100,
+    prepare: async (connection) => {
+      const first = logRelay({ connection, deliver: async () => {} })
+      await first.use('log')
+      await first.stop()
+    },
+    relay: (connection, deliver) => logRelay({ connection, deliver }),
+    clean: async (client) => {
+      await dropSlots(client, 'backlog')
+      await client.query('DROP PUBLICATION IF EXISTS dure_outbox_backlog')
+    },
+  })
 }
 
 /** From the commit (its publisher knows of it) to the handler, at so many messages a second, each in a transaction of its own. */
@@ -86,11 +57,11 @@ export async function logLatency(
         const n = next++
         const wait = started + (n / rate) * 1_000 - performance.now()
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
-        const { type, key, data, id } = messageOf(n)
+        const message = newMessageOf(n)
         await client.query('BEGIN')
-        await publish(client, { type, key, id, data: JSON.parse(data) as unknown })
+        await publish(client, message)
         await client.query('COMMIT')
-        commits.set(id, performance.now())
+        commits.set(message.id, performance.now())
       }
     }
     await Promise.all(clients.map(publisher))
@@ -104,9 +75,14 @@ export async function logLatency(
     }
   } finally {
     await relay.stop()
-    await admin.query(
-      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE '%_log_latency' AND NOT active`,
-    )
+    await dropSlots(admin, 'log_latency')
     await Promise.all(clients.map((client) => client.end()))
   }
+}
+
+async function dropSlots(client: Client, schema: string): Promise<void> {
+  await client.query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE $1 AND NOT active`,
+    [`%\\_${schema}`],
+  )
 }

@@ -53,6 +53,7 @@ export async function benchOutbox({ progress, peer }: BenchContext, scale: Scale
     return {
       ratios: {
         publish_cost: cost.ratio,
+        bare_insert_cost: cost.floor,
         vs_pg_transactional_outbox: rate / Math.max(transactional.inOrder, transactional.parallel),
         vs_graphile_worker: rate / graphile,
       },

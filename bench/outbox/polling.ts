@@ -1,46 +1,14 @@
 import { Client } from 'pg'
-import { createPublisher, outboxSchema, pollingRelay } from '@dure/postgres/outbox'
+import { pollingRelay } from '@dure/postgres/outbox'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
+import { drainRate, type Backlog } from './backlog.ts'
 import { messageOf, openStore, percentile, type BenchPlace } from './store.ts'
 
 /** Messages a second that one relay takes from a table full of them, until the last one is delivered. */
-export async function pollingRate({ url }: BenchPlace, backlog: number): Promise<number> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query('CREATE SCHEMA backlog; SET search_path = backlog')
-    await client.query(outboxSchema)
-    const publish = createPublisher({ source: 'bench', notify: false })
-    for (let from = 0; from < backlog; from += 1_000) {
-      await client.query('BEGIN')
-      await publish(
-        client,
-        ...Array.from({ length: 1_000 }, (_, at) => {
-          const { type, key, data, id } = messageOf(from + at)
-          return { type, key, id, data: JSON.parse(data) as unknown }
-        }),
-      )
-      await client.query('COMMIT')
-    }
-    const started = performance.now()
-    let delivered = 0
-    let last = started
-    const relay = pollingRelay({
-      connection: { connectionString: url, options: '-c search_path=backlog' },
-      deliver: async (messages) => {
-        delivered += messages.length
-        last = performance.now()
-      },
-    })
-    await relay.flush()
-    await relay.stop()
-    if (delivered !== backlog) throw new Error(`The relay delivered ${delivered} of ${backlog} messages`)
-    return backlog / ((last - started) / 1_000)
-  } finally {
-    await client.query('DROP SCHEMA IF EXISTS backlog CASCADE')
-    await client.end()
-  }
+export function pollingRate(place: BenchPlace, backlog: number): Promise<number> {
+  const relay: Backlog['relay'] = (connection, deliver) => pollingRelay({ connection, deliver })
+  return drainRate(place, { messages: backlog, together: 1_000, relay })
 }
 
 /**

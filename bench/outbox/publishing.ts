@@ -3,18 +3,26 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { messageOf, openStore, percentile, type BenchPlace } from './store.ts'
 
+const KINDS = ['without', 'bare', 'publishing'] as const
+type Kind = (typeof KINDS)[number]
+
+const BARE =
+  'INSERT INTO bare (bucket, destination, delay, id, source, type, key, time, schema_version, correlation_id, causation_id, traceparent, data) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+
 /** Transactions of one kind in a row, before the other kind has its turn. */
 const TURN = 20
 
 /**
  * A transaction that inserts a row, with and without an event, one after another, in turns; a relay delivers the events
  * meanwhile. Medians, because commits wait for a disk that others use; and the same without waiting for the disk, whose moods
- * are larger than what is measured.
+ * are larger than what is measured. The floor is a bare INSERT of the same row, by the same client, into a table like the
+ * outbox that nobody reads: how much that adds depends on how long the disk takes for the commit itself.
  */
 export async function publishCost(
   place: BenchPlace,
   transactions: number,
-): Promise<{ readonly ratio: number; readonly figures: Readonly<Record<string, number>> }> {
+): Promise<{ readonly ratio: number; readonly floor: number; readonly figures: Readonly<Record<string, number>> }> {
   const flushed = await compare(await openStore(place, 'publishing'), transactions)
   const unflushed = await compare(await openStore(place, 'publishing_unflushed', '-c synchronous_commit=off'), transactions)
   const contention = await openStore(place, 'contention')
@@ -27,8 +35,10 @@ export async function publishCost(
   await contention.store.stop()
   return {
     ratio: flushed.publishing / flushed.without,
+    floor: flushed.bare / flushed.without,
     figures: {
       publish_cost_ms: flushed.publishing - flushed.without,
+      bare_insert_cost_ms: flushed.bare - flushed.without,
       publish_cost_unflushed_ms: unflushed.publishing - unflushed.without,
       transaction_p50_ms: flushed.without,
       transaction_with_publish_p50_ms: flushed.publishing,
@@ -42,30 +52,37 @@ function relaying(store: Store): Promise<Outbox> {
   return store.outbox!({ store, runtime: realRuntime(), log: silentLogger(), deliver: () => Promise.resolve() })
 }
 
-async function compare(
-  { store }: { readonly store: Store },
-  transactions: number,
-): Promise<{ readonly without: number; readonly publishing: number }> {
+async function compare({ store }: { readonly store: Store }, transactions: number): Promise<Readonly<Record<Kind, number>>> {
   const outbox = await relaying(store)
   let n = 0
-  const one = async (publishes: boolean): Promise<number> => {
+  const one = async (kind: Kind): Promise<number> => {
     const id = n++
     const started = performance.now()
     await store.transaction(async (tx) => {
       await tx.run('INSERT INTO rows (id, account) VALUES (?, ?)', [id, 'account'])
-      if (publishes) outbox.append(tx, [messageOf(id)])
+      if (kind === 'publishing') outbox.append(tx, [messageOf(id)])
+      // On its way together with the COMMIT, as the outbox's is.
+      else if (kind === 'bare') tx.beforeCommit(async () => void tx.run(BARE, bareRow(id)).catch(() => {}))
     })
     return performance.now() - started
   }
-  for (let i = 0; i < 200; i++) await one(i % 2 === 0)
-  const times = { without: [] as number[], publishing: [] as number[] }
+  for (let i = 0; i < 300; i++) await one(KINDS[i % 3]!)
+  const times: Record<Kind, number[]> = { without: [], bare: [], publishing: [] }
   while (times.publishing.length < transactions) {
-    for (let i = 0; i < TURN; i++) times.without.push(await one(false))
-    for (let i = 0; i < TURN; i++) times.publishing.push(await one(true))
+    for (const kind of KINDS) for (let i = 0; i < TURN; i++) times[kind].push(await one(kind))
   }
   await outbox.stop()
   await store.stop()
-  return { without: percentile(times.without, 0.5), publishing: percentile(times.publishing, 0.5) }
+  return {
+    without: percentile(times.without, 0.5),
+    bare: percentile(times.bare, 0.5),
+    publishing: percentile(times.publishing, 0.5),
+  }
+}
+
+function bareRow(n: number): (string | number | null)[] {
+  const { id, destination, source, type, key, time, schemaVersion, correlationId, data } = messageOf(n)
+  return [n % 1024, destination, null, id, source, type, key, time, schemaVersion, correlationId, null, null, data]
 }
 
 /** Transactions a second of eight publishers at once, who share so many keys: those of one key commit one after another. */

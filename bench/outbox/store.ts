@@ -18,7 +18,10 @@ export async function openStore(
   await client.end()
   const url = `${server}?options=${encodeURIComponent(`-c search_path=${service} ${settings}`)}`
   const adapter = postgres({ url: () => url })({ directory, runtime: realRuntime(), log: silentLogger() })
-  const migrations = { '001': 'CREATE TABLE rows (id BIGINT NOT NULL, account TEXT NOT NULL)' }
+  const migrations = {
+    '001': 'CREATE TABLE rows (id BIGINT NOT NULL, account TEXT NOT NULL)',
+    '002': 'CREATE TABLE bare (LIKE dure_outbox INCLUDING ALL)',
+  }
   return { store: await adapter.open(service, { migrations }), url }
 }
 
