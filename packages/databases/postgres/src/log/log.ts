@@ -8,11 +8,11 @@ import { realRuntime, type Runtime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import type { LogLimits } from './limits.ts'
-import { createLogRelay, type LogRelayState, type Way } from './relay.ts'
+import { createLogRelay, type LogRelay, type Way } from './relay.ts'
 
 export type { Alarm } from './alarm.ts'
 export type { LogLimits } from './limits.ts'
-export type { LogRelayState, Way } from './relay.ts'
+export type { LogRelay, LogRelayState, Way } from './relay.ts'
 export { createLogPublisher, type LogPublisherOptions } from './publish.ts'
 export { removeSlot, type RemovedSlot } from './remove.ts'
 export { openOutbox, type OutboxWay, type StoreOutbox } from './way.ts'
@@ -35,21 +35,6 @@ export type LogRelayOptions = {
   readonly limits?: Partial<LogLimits>
   readonly log?: Logger
   readonly runtime?: Runtime
-}
-
-export type LogRelay = {
-  /**
-   * Resolves when messages are being delivered, by the log or (until the slot is made) by polling.
-   * Rejects with a CallError FAILED_PRECONDITION when the server or the role cannot do it, which says what to do.
-   */
-  readonly ready: Promise<void>
-  /** Goes over to the other way, while messages are published; resolves when it is the one that delivers. */
-  readonly use: (way: Way) => Promise<void>
-  readonly state: () => LogRelayState
-  /** Resolves when all that is committed by now has been delivered, by this relay or another. */
-  readonly flush: () => Promise<void>
-  /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. The slot stays for the next start. */
-  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
 /**
