@@ -9,6 +9,8 @@ export type BenchContext = {
    * tree can be checked where peers are not installed.
    */
   readonly peer: (name: string) => Promise<unknown>
+  /** Asked for with `--database`: measure on it, beside what is measured without. */
+  readonly database?: 'postgres'
 }
 
 export type BenchResult = {

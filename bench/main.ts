@@ -33,7 +33,7 @@ export function table({ ratios, figures }: BenchResult): string {
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string' } },
+    options: { json: { type: 'string' }, database: { type: 'string' } },
     allowPositionals: true,
   })
   const [name] = positionals
@@ -44,7 +44,11 @@ async function main(): Promise<void> {
         `say one of ${names.join(', ') || '(there are none yet)'}, as in: npm run bench -- ${names[0] ?? 'NAME'} --json result.json`,
     )
   }
+  if (values.database !== undefined && (values.database !== 'postgres' || name !== 'marketplace')) {
+    throw new Error(`Cannot run "${name}" on "${values.database}": only "marketplace --database postgres" is there`)
+  }
   const context: BenchContext = {
+    ...(values.database === undefined ? {} : { database: 'postgres' as const }),
     progress: (line) => void process.stderr.write(`${line}\n`),
     // Resolved from here, where the peers are, and not from wherever a bench stands.
     peer: (peer) => import(import.meta.resolve(peer)) as Promise<unknown>,

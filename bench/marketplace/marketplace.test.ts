@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { benchDatabases } from './databases.ts'
 import { benchMarketplace } from './marketplace.ts'
 import { describePlacements } from './shown.ts'
 
@@ -29,6 +30,16 @@ test('the marketplace is measured together and split, under names that stay', { 
   // The supervisor, a process for each of nine services, the broker's and the doors'.
   assert.equal(figures['split_processes'], 12)
   assert.match(shown.join('\n'), /^ {2}CPU ms a transaction +[\d.]+ +[\d.]+ +[\d.]+×$/m)
+})
+
+test('the marketplace is measured on both databases, under names that stay', { timeout: 240_000 }, async () => {
+  const scale = { seconds: 1, runs: 1, many: 16, published: 8, rate: 10, products: 50 }
+  const { figures, ratios, shown = [] } = await benchDatabases({ progress: () => {}, peer: () => Promise.resolve() }, scale)
+  for (const name of ['tx_per_second', 'checkout_p99_ms', 'p50_at_rate_ms', 'cpu_ms_per_tx', 'pss_mb', 'invariants_held']) {
+    for (const database of ['sqlite', 'postgres']) assert.ok(Number(figures[`${database}_${name}`]) > 0, `${database}_${name}`)
+  }
+  for (const name of ['tx', 'cpu', 'checkout_p50']) assert.ok(ratios[`postgres_vs_sqlite_${name}`]! > 0, name)
+  assert.ok(shown.every((line) => line.length <= 80))
 })
 
 test('both placements are shown side by side in 80 columns, what was not measured without figures', () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
+import { benchDatabases, DATABASES_SCALE } from './databases.ts'
 import { runAtFixedRate } from './fixed-rate.ts'
 import { bareDoor } from './floor.ts'
 import { runAtFullLoad } from './full-load.ts'
@@ -17,9 +18,10 @@ const FULL: Scale = { seconds: 20, runs: 3, many: 160, published: 48, rate: 200,
  * has no figure.
  * Then both carry the same load, a fixed number of transactions a second, for what each costs and how long it takes.
  * The floor is a bare node:http server answering the same number of requests to the same kind of client.
+ * With `--database postgres`: in one process, on SQLite and on PostgreSQL (see `databases.ts`).
  */
 export function bench(context: BenchContext): Promise<BenchResult> {
-  return benchMarketplace(context, FULL)
+  return context.database === 'postgres' ? benchDatabases(context, DATABASES_SCALE) : benchMarketplace(context, FULL)
 }
 
 export async function benchMarketplace({ progress }: BenchContext, scale: Scale): Promise<BenchResult> {

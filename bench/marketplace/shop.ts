@@ -19,13 +19,14 @@ export async function startShop(options: {
   readonly data: string
   readonly split: boolean
   readonly products: number
+  readonly database?: 'sqlite' | 'postgres'
 }): Promise<Shop> {
-  const { data, split, products } = options
+  const { data, split, products, database = 'sqlite' } = options
   const started = performance.now()
   const size = ['--products', String(products), '--customers', String(products)]
   const child = spawn(
     process.execPath,
-    ['--conditions=source', MAIN, '--port', '0', '--data', data, ...size, ...(split ? ['--split'] : [])],
+    ['--conditions=source', MAIN, '--port', '0', '--data', data, ...size, ...(split ? ['--split'] : []), '--database', database],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const text = await output(child, /ready[\s\S]*?(http:\/\/[^\s]+)/)

@@ -1,7 +1,9 @@
 import type { BenchResult } from '../bench.ts'
 
-/** Title, figure of the marketplace in one process, of the split one; no figures: a heading. */
-const ROWS: readonly (readonly [title: string, together?: string, split?: string])[] = [
+/** Title, figure of the one, of the other; no figures: a heading. */
+export type Row = readonly [title: string, one?: string, other?: string]
+
+const PLACEMENTS: readonly Row[] = [
   ['As many transactions as go'],
   ['  transactions a second', 'tx_per_second', 'split_tx_per_second'],
   ['  the same, 48 outstanding', 'tx_per_second_48_outstanding', 'split_tx_per_second_48_outstanding'],
@@ -25,6 +27,16 @@ const ROWS: readonly (readonly [title: string, together?: string, split?: string
 
 /** Both placements side by side, within 80 columns. */
 export function describePlacements(figures: BenchResult['figures']): string[] {
+  return describeColumns({ columns: ['together', 'split', 'split ÷ one'], rows: PLACEMENTS, figures })
+}
+
+/** What was measured twice, side by side, and the second over the first. */
+export function describeColumns(options: {
+  readonly columns: readonly [string, string, string]
+  readonly rows: readonly Row[]
+  readonly figures: BenchResult['figures']
+}): string[] {
+  const { columns, rows, figures } = options
   const format = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 })
   const number = (name: string | undefined): number | undefined => {
     const value = name === undefined ? undefined : figures[name]
@@ -33,12 +45,12 @@ export function describePlacements(figures: BenchResult['figures']): string[] {
   const line = (title: string, cells: readonly string[]): string =>
     `${title.padEnd(32)}${cells.map((cell) => cell.padStart(14)).join('')}`.trimEnd()
   return [
-    line('', ['together', 'split', 'split ÷ one']),
-    ...ROWS.map(([title, ...names]) => {
-      const [together, split] = names.map(number)
-      if (together === undefined || split === undefined) return title
-      const over = together === 0 ? '' : `${format.format(Number((split / together).toPrecision(3)))}×`
-      return line(title, [format.format(together), format.format(split), over])
+    line('', columns),
+    ...rows.map(([title, ...names]) => {
+      const [one, other] = names.map(number)
+      if (one === undefined || other === undefined) return title
+      const over = one === 0 ? '' : `${format.format(Number((other / one).toPrecision(3)))}×`
+      return line(title, [format.format(one), format.format(other), over])
     }),
   ]
 }

@@ -3,7 +3,7 @@ import type { Address } from 'dure/discovery'
 import { createDeadlines } from 'dure/runtime'
 import type { Listener, Wires } from 'dure/service'
 import type { Process } from '../kernel/kernel.ts'
-import type { Host } from './link.ts'
+import type { Host, Link } from './link.ts'
 import { simulatedPeers } from './peer.ts'
 import type { NetworkWorld } from './wire.ts'
 
@@ -17,13 +17,19 @@ export type Network = {
   readonly listen: (process: Process, id: string, transport: Transport) => Listener
   /** A process has died: who is connected hears at once when the system lives on, after a silence when its machine is gone. */
   readonly died: (process: Process, silently: boolean) => void
+  /** Machines that were gone are back, and know nothing of the connections they had: who still holds one hears so. */
+  readonly heal: () => void
   /** Calls sent again and instances left out, by all processes that ever were. */
   readonly counts: () => { readonly retries: number; readonly ejections: number }
 }
 
+const RESET = 'connection reset by the other side'
+
 export function createNetwork(world: NetworkWorld): Network {
   const hosts = new Map<string, Host>()
   const transports: RemoteTransport[] = []
+  /** Connections to or from machines that are gone without a word. */
+  let unheard: Link[] = []
   const hostAt = (address: Address): Host | undefined => hosts.get(address.kind === 'unix' ? address.path : '')
 
   const listen: Network['listen'] = (process, id, transport) => {
@@ -75,14 +81,22 @@ export function createNetwork(world: NetworkWorld): Network {
       for (const [path, host] of hosts) {
         if (host.process !== process) {
           // Its own connections to others end there.
-          for (const link of host.links) if (link.client === process && !silently) link.breakOff('connection reset', 0.2)
+          for (const link of host.links) {
+            if (link.client !== process) continue
+            if (silently) unheard.push(link)
+            else link.breakOff('connection reset', 0.2)
+          }
           continue
         }
         hosts.delete(path)
         host.closed = true
-        if (!silently)
-          for (const link of host.links) link.breakOff('connection reset by the other side', world.latency(process, link.client))
+        if (silently) unheard.push(...host.links)
+        else for (const link of host.links) link.breakOff(RESET, world.latency(process, link.client))
       }
+    },
+    heal: () => {
+      for (const link of unheard) link.breakOff(RESET, world.latency(link.host.process, link.client))
+      unheard = []
     },
   }
 }

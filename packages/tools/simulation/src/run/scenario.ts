@@ -194,6 +194,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     phase = 'healing'
     faults.heal()
     nemesis.heal(slots)
+    network.heal()
     await until(slots.ready)
     phase = 'coming to rest'
     await users

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { keepAlive, realRuntime } from 'dure/runtime'
+import { realNetwork, realProcess } from '../real.test-support.ts'
+import { createNetwork, createRegistryHub } from './network.ts'
+
+test('a machine that went without a word is not heard of, and is when all is healed', async (t) => {
+  const alive = keepAlive()
+  t.after(() => alive.stop())
+  const runtime = realRuntime()
+  const world = realNetwork(runtime)
+  const network = createNetwork(world)
+  const hub = createRegistryHub({ ...world, later: (delay, task) => void runtime.timers.after(delay, task), news: () => 0 })
+  const [client, server] = [realProcess(runtime), realProcess(runtime)]
+  const came = Promise.withResolvers<void>()
+  const listener = network.listen(server, 'one', {
+    has: () => true,
+    route: () => ({
+      call: () => {
+        came.resolve()
+        return new Promise(() => {})
+      },
+      stream: () => assert.fail('nobody asks for a stream'),
+    }),
+  })
+  await hub.open(server).register({ service: 'shop', id: 'one', version: '1.0.0', address: listener.address })
+  const remote = network.wires(client).connect({ registry: hub.open(client), runtime, log: client.log })
+  const now = runtime.clock.monotonic()
+  const context = {
+    ...{ sentAt: now, deadline: now + 60_000, cancellation: undefined, correlationId: 'c', causationId: undefined },
+    ...{ traceparent: undefined, caller: undefined, idempotencyKey: undefined },
+  }
+  let ended = false
+  const call = remote.route({ service: 'shop', operation: 'buy' }).call({}, context)
+  call.catch(() => (ended = true))
+  await came.promise
+  network.died(server, true)
+  server.state = 'dead'
+  await runtime.timers.sleep(20)
+  assert.equal(ended, false)
+  network.heal()
+  await assert.rejects(call, { code: 'UNAVAILABLE', message: /connection reset by the other side/ })
+  await remote.stop()
+})
