@@ -1,5 +1,7 @@
 /** Failures on the wire: a declared error keeps its code and fields, everything else is a canonical code. */
 import { CallError, DeclaredError, STATUSES, type Status } from '../../contract/contract.ts'
+import { NOT_BEGUN } from '../failure.ts'
+import { HeavyError } from './bytes.ts'
 import { UnsendableError } from './codec.ts'
 import { ProtocolError } from './protocol.ts'
 
@@ -47,6 +49,30 @@ export function tooLong(place: string, what: 'input' | 'answer', size: number, l
   return new CallError(
     'RESOURCE_EXHAUSTED',
     `Call to ${place} failed: its ${what} takes ${size} bytes on the wire and at most ${limit} are taken; send it in parts`,
+  )
+}
+
+/** @param age milliseconds that the call waited unread */
+export function stoodStill(place: string, age: number): CallError {
+  return refused(
+    'UNAVAILABLE',
+    place,
+    `its process stood still for ${Math.round(age)} ms, and nobody may be waiting for the answer any more`,
+  )
+}
+
+export function tooMany(place: string, calls: number): CallError {
+  return refused('RESOURCE_EXHAUSTED', place, `${calls} calls are under way on its connection`)
+}
+
+function refused(code: Status, place: string, why: string): CallError {
+  return new CallError(code, `Call to ${place} was refused: ${why}`, { details: NOT_BEGUN })
+}
+
+export function unreadable(place: string, error: unknown): CallError {
+  return new CallError(
+    error instanceof HeavyError ? 'RESOURCE_EXHAUSTED' : 'INVALID_ARGUMENT',
+    `Call to ${place} was refused: its input cannot be read (${(error as Error).message})`,
   )
 }
 

@@ -1,11 +1,9 @@
 import type { Socket } from 'node:net'
-import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { NOT_BEGUN } from '../failure.ts'
-import { HeavyError } from './bytes.ts'
+import { Answers } from './answers.ts'
 import { decode } from './codec.ts'
 import { Connection } from './connection.ts'
-import { failureToWire, tooLong, unsendable, withoutDetails } from './failures.ts'
+import { stoodStill, tooMany, unreadable } from './failures.ts'
 import { BodyReader } from './frames.ts'
 import type { Group, Guest, Guests } from './guests.ts'
 import { readHello, writeHello, writeRefusal } from './hello.ts'
@@ -16,9 +14,7 @@ import {
   CALL,
   CANCEL,
   DONE,
-  END,
   ESCAPED,
-  FAILURE,
   ITEM,
   LEAVING,
   MORE,
@@ -64,6 +60,7 @@ export class Incoming implements Guest {
   readonly #listener: Listener
   readonly #names: Names
   readonly #calls = new Map<number, ServedCall | ServedStream>()
+  readonly #answers: Answers
   readonly #newId: () => string
   /** For whoever watches: when it was last heard, and since when it has been on the same frame. */
   heardAt: number
@@ -89,6 +86,7 @@ export class Incoming implements Guest {
       },
       onHold: (change) => listener.guests.hold(this, change),
     })
+    this.#answers = new Answers({ connection: this.connection, most: listener.limits.outgoing })
   }
 
   /** Calls under way. */
@@ -187,15 +185,7 @@ export class Incoming implements Guest {
     const now = runtime.clock.monotonic()
     this.usedAt = now
     const age = this.#listener.age(now)
-    if (age >= left)
-      return this.#fail(
-        id,
-        new CallError(
-          'UNAVAILABLE',
-          `Call to ${place} was refused: its process stood still for ${Math.round(age)} ms, and nobody may be waiting for the answer any more`,
-          { details: NOT_BEGUN },
-        ),
-      )
+    if (age >= left) return this.#fail(id, stoodStill(place, age))
     const call = new ServedCall({
       now,
       left: left - age,
@@ -205,28 +195,12 @@ export class Incoming implements Guest {
       newId: this.#newId,
       size: end - start + CALL_SIZE,
     })
-    if (this.#calls.size >= limits.pending)
-      return this.#fail(
-        id,
-        new CallError(
-          'RESOURCE_EXHAUSTED',
-          `Call to ${place} was refused: ${limits.pending} calls are under way on its connection`,
-          {
-            details: NOT_BEGUN,
-          },
-        ),
-      )
+    if (this.#calls.size >= limits.pending) return this.#fail(id, tooMany(place, limits.pending))
     let input: unknown
     try {
       input = decode(bytes, body.at, end, (flags & ESCAPED) !== 0)
     } catch (error) {
-      return this.#fail(
-        id,
-        new CallError(
-          error instanceof HeavyError ? 'RESOURCE_EXHAUSTED' : 'INVALID_ARGUMENT',
-          `Call to ${place} was refused: its input cannot be read (${(error as Error).message})`,
-        ),
-      )
+      return this.#fail(id, unreadable(place, error))
     }
     this.#listener.guests.hold(this, call.size)
     // It may have been the one that held most.
@@ -266,63 +240,30 @@ export class Incoming implements Guest {
   }
 
   /** @returns false when the call is over because of what it answered */
-  #answer(type: number, id: number, place: string, value: unknown): boolean {
-    const { connection } = this
-    if (connection.closed) return true
-    const { writer } = connection
-    const { outgoing } = this.#listener.limits
-    if (connection.waiting > outgoing * 4) {
-      this.#fail(
-        id,
-        new CallError('RESOURCE_EXHAUSTED', `Call to ${place} failed: its caller does not take the answers it has asked for`),
-      )
-      return false
-    }
-    writer.begin(type, id)
-    try {
-      writer.value(value, 0, writer.mark())
-    } catch (error) {
-      writer.undo()
-      this.#fail(id, unsendable(place, error))
-      return false
-    }
-    const size = writer.end()
-    if (size > connection.frameLimit) {
-      writer.undo()
-      this.#fail(id, tooLong(place, 'answer', size, connection.frameLimit))
+  #answer(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): boolean {
+    if (this.connection.closed) return true
+    const failure = this.#answers.value(type, id, place, value)
+    if (failure !== undefined) {
+      this.#fail(id, failure)
       return false
     }
     if (type === ANSWER) this.#over(id)
-    connection.flush()
+    this.connection.flush()
     return true
   }
 
   #end(id: number): void {
     this.#over(id)
     if (this.connection.closed) return
-    this.connection.writer.begin(END, id)
-    this.connection.writer.end()
+    this.#answers.end(id)
     this.connection.flush()
   }
 
   #fail(id: number, error: unknown): void {
     this.#over(id)
-    const { connection } = this
-    if (connection.closed) return
-    // Failures are short, and come even to those who are told that no more answers do; not for ever.
-    if (connection.waiting > this.#listener.limits.outgoing * 5) return connection.close('it does not take its answers')
-    const { writer } = connection
-    writer.begin(FAILURE, id)
-    try {
-      writer.value(failureToWire(error), 0, writer.mark())
-      if (writer.end() > connection.frameLimit) throw new Error('Too long')
-    } catch {
-      writer.undo()
-      writer.begin(FAILURE, id)
-      writer.value(withoutDetails(error), 0, writer.mark())
-      writer.end()
-    }
-    connection.flush()
+    if (this.connection.closed) return
+    this.#answers.failure(id, error)
+    this.connection.flush()
   }
 
   #over(id: number): void {
