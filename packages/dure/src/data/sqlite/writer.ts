@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Flush, Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Flush, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { StoreTransaction } from '../database.ts'
-import { closed, ended, full, nested, tooLong } from '../errors.ts'
-import { createMember, type Member } from '../member.ts'
+import { closed, ended, full, nested } from '../errors.ts'
+import { createMember } from '../member.ts'
 import { explain } from './errors.ts'
+import { createExecution, type Job, type Outcome } from './execution.ts'
 import { kyselyConnection, sqliteKysely } from './kysely.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
@@ -42,17 +43,6 @@ export type WriterLimits = {
 /** Transactions that are worth a group of their own while another is being flushed. */
 const WORTH = 16
 
-type Job = {
-  /** Runs a function in the caller's asynchronous context: what user code keeps there must be there in its work as well. */
-  readonly context: ReturnType<typeof AsyncLocalStorage.snapshot>
-  readonly work: (tx: StoreTransaction) => Promise<unknown>
-  readonly timeout: number
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
-}
-
-type Outcome = { readonly job: Job; readonly ok: boolean; readonly value: unknown; readonly member: Member }
-
 export function createWriter(options: {
   readonly db: DatabaseSync
   readonly schema: SchemaVersion
@@ -75,18 +65,14 @@ export function createWriter(options: {
     keep: db.prepare('RELEASE dure_member'),
     undo: db.prepare('ROLLBACK TO dure_member'),
   }
-  const insideOf = new AsyncLocalStorage<Member>()
   const action = `The transaction of service "${service}"`
   let waiting: Job[] = []
   let head = 0
   let group = limits.group
   let running: Promise<void> | undefined
   let stopped = false
-  /** The member whose work runs, and how to end it early. */
-  let current: { readonly member: Member; readonly started: number; readonly expire: () => void; at: number } | undefined
   let arrivals = 0
-  let watch: Timer | undefined
-  let watchAt = 0
+  const execution = createExecution({ service, runtime, arrivals: () => arrivals })
   /** The end of the last group's way to the disk. */
   let flushing: Promise<void> | undefined
   /** Set when the disk has failed: what it holds is unknown, so nothing more is promised. */
@@ -120,7 +106,7 @@ export function createWriter(options: {
   ): Promise<T> => {
     if (stopped) return Promise.reject(closed(service))
     if (broken !== undefined) return Promise.reject(broken.error)
-    if (current !== undefined && insideOf.getStore() === current.member) return Promise.reject(nested(service))
+    if (execution.inside()) return Promise.reject(nested(service))
     if (waiting.length - head >= limits.waiting) return Promise.reject(full(service, limits.waiting))
     arrivals++
     return new Promise<T>((resolve, reject) => {
@@ -143,8 +129,7 @@ export function createWriter(options: {
     waiting = []
     head = 0
     running = undefined
-    watch?.cancel()
-    watch = undefined
+    execution.rest()
   }
 
   const turn = (): Promise<void> => new Promise((resolve) => timers.soon(resolve))
@@ -203,7 +188,7 @@ export function createWriter(options: {
     const member = createMember(memberParts)
     // The first of a group needs no savepoint to be undone: it is all there is.
     if (others) control.mark.run()
-    const outcome = await execute(job, member)
+    const outcome = await execution.run(job, member)
     member.end(outcome.ok ? 'its work has returned' : 'its work has failed')
     if (lost === undefined && !db.isTransaction) lost = { error: outcome.ok ? ended(service) : outcome.value }
     if (lost !== undefined) return outcome
@@ -221,57 +206,6 @@ export function createWriter(options: {
       lost = { error: explain(error, `${action}: finishing`, file) }
     }
     return outcome
-  }
-
-  /** Runs the work to its end or to its timeout, whichever is first. */
-  const execute = (job: Job, member: Member): Promise<Outcome> =>
-    new Promise((resolve) => {
-      const before = arrivals
-      const finish = (ok: boolean, value: unknown): void => {
-        if (current?.member !== member) return
-        current = undefined
-        resolve({ job, ok, value, member })
-      }
-      const started = clock.monotonic()
-      current = {
-        member,
-        started,
-        at: started + job.timeout,
-        expire: () => {
-          const error = tooLong(service, job.timeout, arrivals - before)
-          member.end(`it was rolled back after ${job.timeout} ms`)
-          finish(false, error)
-        },
-      }
-      watchOver()
-      job
-        .context(() => insideOf.run(member, complete, job, member))
-        .then(
-          (value) => finish(true, value),
-          (error: unknown) => finish(false, error),
-        )
-    })
-
-  const complete = async (job: Job, member: Member): Promise<unknown> => {
-    const value = await job.work(member.tx)
-    for (const task of member.beforeCommit) await task()
-    return value
-  }
-
-  /** One timer for all: it is armed when a group starts and asks, when it fires, who is running then. */
-  const watchOver = (): void => {
-    if (current === undefined || current.at === Number.POSITIVE_INFINITY) return
-    if (watch !== undefined) {
-      if (watchAt <= current.at) return
-      watch.cancel()
-    }
-    watchAt = current.at
-    watch = timers.after(Math.max(0, current.at - clock.monotonic()), () => {
-      watch = undefined
-      if (current === undefined) return
-      if (clock.monotonic() >= current.at) current.expire()
-      else watchOver()
-    })
   }
 
   const commit = (): { readonly error: unknown } | undefined => {
@@ -315,7 +249,7 @@ export function createWriter(options: {
 
   return {
     transaction,
-    depth: () => waiting.length - head + (current === undefined ? 0 : 1),
+    depth: () => waiting.length - head + (execution.busy() ? 1 : 0),
     commitEachAlone: () => void (group = 1),
     stop: async (before) => {
       stopped = true

@@ -1,0 +1,99 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { StoreTransaction } from '../database.ts'
+import { tooLong } from '../errors.ts'
+import type { Member } from '../member.ts'
+
+/** The work of one transaction, and who waits for it. */
+export type Job = {
+  /** Runs a function in the caller's asynchronous context: what user code keeps there must be there in its work as well. */
+  readonly context: ReturnType<typeof AsyncLocalStorage.snapshot>
+  readonly work: (tx: StoreTransaction) => Promise<unknown>
+  readonly timeout: number
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+export type Outcome = { readonly job: Job; readonly ok: boolean; readonly value: unknown; readonly member: Member }
+
+/** Runs the works of transactions, one at a time, each to its end or to its timeout, whichever is first. */
+export type Execution = {
+  readonly run: (job: Job, member: Member) => Promise<Outcome>
+  /** Whether one runs, … */
+  readonly busy: () => boolean
+  /** … and who asks is inside it. */
+  readonly inside: () => boolean
+  /** There is nothing to run for now: no timer stays. */
+  readonly rest: () => void
+}
+
+export function createExecution(options: {
+  readonly service: string
+  readonly runtime: Pick<Runtime, 'clock' | 'timers'>
+  /** Transactions that have come until now: who ran too long is told how many it kept waiting. */
+  readonly arrivals: () => number
+}): Execution {
+  const { service, arrivals } = options
+  const { clock, timers } = options.runtime
+  const insideOf = new AsyncLocalStorage<Member>()
+  /** The member whose work runs, when it must end, and how to end it then. */
+  let current: { readonly member: Member; readonly at: number; readonly expire: () => void } | undefined
+  let watch: Timer | undefined
+  let watchAt = 0
+
+  const complete = async (job: Job, member: Member): Promise<unknown> => {
+    const value = await job.work(member.tx)
+    for (const task of member.beforeCommit) await task()
+    return value
+  }
+
+  /** One timer for all: it is armed when a group starts and asks, when it fires, who is running then. */
+  const watchOver = (): void => {
+    if (current === undefined || current.at === Number.POSITIVE_INFINITY) return
+    if (watch !== undefined) {
+      if (watchAt <= current.at) return
+      watch.cancel()
+    }
+    watchAt = current.at
+    watch = timers.after(Math.max(0, current.at - clock.monotonic()), () => {
+      watch = undefined
+      if (current === undefined) return
+      if (clock.monotonic() >= current.at) current.expire()
+      else watchOver()
+    })
+  }
+
+  return {
+    run: (job, member) =>
+      new Promise((resolve) => {
+        const before = arrivals()
+        const finish = (ok: boolean, value: unknown): void => {
+          if (current?.member !== member) return
+          current = undefined
+          resolve({ job, ok, value, member })
+        }
+        current = {
+          member,
+          at: clock.monotonic() + job.timeout,
+          expire: () => {
+            const error = tooLong(service, job.timeout, arrivals() - before)
+            member.end(`it was rolled back after ${job.timeout} ms`)
+            finish(false, error)
+          },
+        }
+        watchOver()
+        job
+          .context(() => insideOf.run(member, complete, job, member))
+          .then(
+            (value) => finish(true, value),
+            (error: unknown) => finish(false, error),
+          )
+      }),
+    busy: () => current !== undefined,
+    inside: () => current !== undefined && insideOf.getStore() === current.member,
+    rest: () => {
+      watch?.cancel()
+      watch = undefined
+    },
+  }
+}
