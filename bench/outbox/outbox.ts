@@ -54,6 +54,7 @@ export async function benchOutbox({ progress, peer }: BenchContext, scale: Scale
       ratios: {
         publish_cost: cost.ratio,
         bare_insert_cost: cost.floor,
+        publish_cost_of_three_statements: cost.ofThree,
         vs_pg_transactional_outbox: rate / Math.max(transactional.inOrder, transactional.parallel),
         vs_graphile_worker: rate / graphile,
       },

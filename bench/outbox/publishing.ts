@@ -3,7 +3,7 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { messageOf, openStore, percentile, type BenchPlace } from './store.ts'
 
-const KINDS = ['without', 'bare', 'publishing'] as const
+const KINDS = ['without', 'bare', 'publishing', 'three', 'threePublishing'] as const
 type Kind = (typeof KINDS)[number]
 
 const BARE =
@@ -17,12 +17,18 @@ const TURN = 20
  * A transaction that inserts a row, with and without an event, one after another, in turns; a relay delivers the events
  * meanwhile. Medians, because commits wait for a disk that others use; and the same without waiting for the disk, whose moods
  * are larger than what is measured. The floor is a bare INSERT of the same row, by the same client, into a table like the
- * outbox that nobody reads: how much that adds depends on how long the disk takes for the commit itself.
+ * outbox that nobody reads: how much that adds depends on how long the disk takes for the commit itself. Beside it, what it
+ * adds to a transaction that reads, updates and inserts, as services' transactions do.
  */
 export async function publishCost(
   place: BenchPlace,
   transactions: number,
-): Promise<{ readonly ratio: number; readonly floor: number; readonly figures: Readonly<Record<string, number>> }> {
+): Promise<{
+  readonly ratio: number
+  readonly floor: number
+  readonly ofThree: number
+  readonly figures: Readonly<Record<string, number>>
+}> {
   const flushed = await compare(await openStore(place, 'publishing'), transactions)
   const unflushed = await compare(await openStore(place, 'publishing_unflushed', '-c synchronous_commit=off'), transactions)
   const contention = await openStore(place, 'contention')
@@ -36,10 +42,12 @@ export async function publishCost(
   return {
     ratio: flushed.publishing / flushed.without,
     floor: flushed.bare / flushed.without,
+    ofThree: flushed.threePublishing / flushed.three,
     figures: {
       publish_cost_ms: flushed.publishing - flushed.without,
       bare_insert_cost_ms: flushed.bare - flushed.without,
       publish_cost_unflushed_ms: unflushed.publishing - unflushed.without,
+      publish_cost_of_three_statements_ms: flushed.threePublishing - flushed.three,
       transaction_p50_ms: flushed.without,
       transaction_with_publish_p50_ms: flushed.publishing,
       publishing_one_key_per_second: oneKey,
@@ -59,25 +67,25 @@ async function compare({ store }: { readonly store: Store }, transactions: numbe
     const id = n++
     const started = performance.now()
     await store.transaction(async (tx) => {
+      if (kind === 'three' || kind === 'threePublishing') {
+        const [row] = await tx.all('SELECT spent FROM accounts WHERE account = ?', ['account'])
+        await tx.run('UPDATE accounts SET spent = ? WHERE account = ?', [Number(row?.['spent'] ?? 0) + 1, 'account'])
+      }
       await tx.run('INSERT INTO rows (id, account) VALUES (?, ?)', [id, 'account'])
-      if (kind === 'publishing') outbox.append(tx, [messageOf(id)])
+      if (kind === 'publishing' || kind === 'threePublishing') outbox.append(tx, [messageOf(id)])
       // On its way together with the COMMIT, as the outbox's is.
       else if (kind === 'bare') tx.beforeCommit(async () => void tx.run(BARE, bareRow(id)).catch(() => {}))
     })
     return performance.now() - started
   }
-  for (let i = 0; i < 300; i++) await one(KINDS[i % 3]!)
-  const times: Record<Kind, number[]> = { without: [], bare: [], publishing: [] }
+  for (let i = 0; i < 500; i++) await one(KINDS[i % KINDS.length]!)
+  const times = Object.fromEntries(KINDS.map((kind) => [kind, [] as number[]])) as Record<Kind, number[]>
   while (times.publishing.length < transactions) {
     for (const kind of KINDS) for (let i = 0; i < TURN; i++) times[kind].push(await one(kind))
   }
   await outbox.stop()
   await store.stop()
-  return {
-    without: percentile(times.without, 0.5),
-    bare: percentile(times.bare, 0.5),
-    publishing: percentile(times.publishing, 0.5),
-  }
+  return Object.fromEntries(KINDS.map((kind) => [kind, percentile(times[kind], 0.5)])) as Record<Kind, number>
 }
 
 function bareRow(n: number): (string | number | null)[] {

@@ -20,6 +20,8 @@ export async function openStore(
   const adapter = postgres({ url: () => url })({ directory, runtime: realRuntime(), log: silentLogger() })
   const migrations = {
     '001': 'CREATE TABLE rows (id BIGINT NOT NULL, account TEXT NOT NULL)',
+    '001-accounts':
+      "CREATE TABLE accounts (account TEXT PRIMARY KEY, spent BIGINT NOT NULL); INSERT INTO accounts VALUES ('account', 0)",
     '002': 'CREATE TABLE bare (LIKE dure_outbox INCLUDING ALL)',
   }
   return { store: await adapter.open(service, { migrations }), url }
