@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
-import { createPublisher } from '../outbox/outbox.ts'
 import { collector } from '../collector.test-support.ts'
-import { assertWhole, eventually, flood, onServers, rung, trickle } from './log.test-support.ts'
+import { assertWhole } from '../load.test-support.ts'
+import { publish } from '../place.test-support.ts'
+import { eventually, flood, onServers, rung, trickle } from './log.test-support.ts'
 import { lsnOf } from './lsn.ts'
 
 const check = await onServers([18, 15])
-const publish = createPublisher({ source: 'test' })
 
 check(
   'what is beyond its bound is let go before the disk is full, delivered from the table, and then from the log again',

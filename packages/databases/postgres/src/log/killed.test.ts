@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { OutboxMessage } from 'dure/data'
-import { assertWhole, eventually, onServers, publishing, type Place } from './log.test-support.ts'
+import { assertWhole, publishing } from '../load.test-support.ts'
+import { eventually, onServers, type Place } from './log.test-support.ts'
 
 const check = await onServers([18, 15])
 

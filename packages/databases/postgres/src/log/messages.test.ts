@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { collector } from '../collector.test-support.ts'
-import { assertWhole, eventually, onServers } from './log.test-support.ts'
+import { assertWhole } from '../load.test-support.ts'
+import { dropUnderReader, eventually, onServers } from './log.test-support.ts'
 import { createLogPublisher, logRelay, removeSlot } from './log.ts'
 
 const check = await onServers([18, 15])
@@ -65,13 +66,7 @@ check('without the table: a slot that is gone stops the relay and the publishers
   const relay = place.relay(deliver, { service: 'orders' })
   await relay.ready
   const { name } = relay.state().slot!
-  await eventually(async () => {
-    await place.pool.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [name])
-    return place.pool.query('SELECT pg_drop_replication_slot($1)', [name]).then(
-      () => true,
-      () => false,
-    )
-  })
+  await dropUnderReader(place, name)
   await eventually(() => relay.state().rung.lost === 1)
   assert.match(
     relay.state().alarm!.text,

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { realRuntime } from 'dure/runtime'
 import type { OutboxMessage } from 'dure/data'
-import { createPublisher, rowOf } from '../outbox/outbox.ts'
+import { rowOf } from '../outbox/outbox.ts'
 import { collector } from '../collector.test-support.ts'
-import { assertWhole, eventually, onServers, publishing, type Place } from './log.test-support.ts'
+import { assertWhole, publishing } from '../load.test-support.ts'
+import { publish } from '../place.test-support.ts'
+import { eventually, onServers, type Place } from './log.test-support.ts'
 import { openReplication } from './replication.ts'
 import { makePublication } from './slots.ts'
 
 const check = await onServers([18, 15])
-const publish = createPublisher({ source: 'test' })
 
 /** What the log says of the outbox, beside whatever relay is at work. */
 async function tapped(place: Place): Promise<{ readonly got: OutboxMessage[]; readonly end: () => Promise<void> }> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { Client } from 'pg'
 import { collector } from '../collector.test-support.ts'
-import { assertWhole, eventually, flood, onServers, publishing, rung, trickle } from './log.test-support.ts'
+import { assertWhole, publishing } from '../load.test-support.ts'
+import { dropUnderReader, endReader, eventually, flood, onServers, rung, trickle } from './log.test-support.ts'
 import { removeSlot } from './log.ts'
 import { slotName } from './slots.ts'
 
@@ -71,20 +72,14 @@ check('a slot that somebody drops, and a publication: told, nothing lost, back o
   const stop = publishing(place, { pause: 2 })
   await eventually(() => got.length > 50)
   const { name } = relay.state().slot!
-  await eventually(async () => {
-    await place.pool.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [name])
-    return place.pool.query('SELECT pg_drop_replication_slot($1)', [name]).then(
-      () => true,
-      () => false,
-    )
-  })
+  await dropUnderReader(place, name)
   await eventually(() => relay.state().rung.lost === 1)
   assert.ok(rung(place, /is gone: .*Nothing is lost/))
   await relay.use('log')
 
   const before = got.length
   await place.pool.query(`DROP PUBLICATION ${slotPublication}`)
-  await place.pool.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [name])
+  await endReader(place, name)
   await eventually(() => relay.state().by !== 'log')
   await relay.use('log')
   await eventually(() => got.length > before + 100)

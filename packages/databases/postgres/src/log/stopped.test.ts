@@ -4,13 +4,12 @@ import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createPublisher } from '../outbox/outbox.ts'
 import { collector } from '../collector.test-support.ts'
 import { startServer } from '../server/server.ts'
-import { eventually, LOGICAL, onServers, placeOn, rung, type Place } from './log.test-support.ts'
+import { placeOn, publish } from '../place.test-support.ts'
+import { eventually, LOGICAL, onServers, rung, withLog, type Place } from './log.test-support.ts'
 
 const check = await onServers([18, 15])
-const publish = createPublisher({ source: 'test' })
 
 /** Of the system, which not every system has. */
 const [MOUNT, UMOUNT] = ['mount', 'umount']
@@ -114,7 +113,7 @@ test(
       symlinkSync(join(disk, 'pg_wal'), wal)
       await server.start()
 
-      const place = await placeOn(server, 'disk')
+      const place = withLog(await placeOn(server, 'disk'))
       try {
         await place.pool.query('CREATE TABLE orders (id text PRIMARY KEY, note text)')
         const { got, deliver } = collector()

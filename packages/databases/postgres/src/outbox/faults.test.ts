@@ -74,35 +74,6 @@ check('while the broker is down the table grows and memory does not; when it is 
   assert.equal(await place.left(), 0)
 })
 
-check('a broker that takes no more than a few at a time, and now and then none, gets them all in order', async (place) => {
-  const { got, deliver } = collector()
-  let calls = 0
-  const relay = place.relay(
-    async (messages) => {
-      calls++
-      if (messages.length > 3 || calls % 4 === 0) throw new Error('too many')
-      await deliver(messages)
-    },
-    { limits: { batch: 50, backoff: [1, 2] } },
-  )
-  for (let from = 0; from < 100; from += 20) await place.publish(...numbered(from, 20))
-  await relay.flush()
-  assertOrdered(got, 100)
-  assert.equal(got.length, 100)
-})
-
-check('a relay stopped while the broker is down leaves what it has to the next one', async (place) => {
-  const first = place.relay(() => Promise.reject(new Error('down')), { limits: { backoff: [1, 5] } })
-  await place.publish(...numbered(0, 30))
-  await pollUntil(() => first.state().oldest !== undefined)
-  const flushed = assert.rejects(first.flush(), { code: 'UNAVAILABLE' })
-  await first.stop({ timeout: 1 })
-  await flushed
-  const { got, deliver } = collector()
-  await place.relay(deliver).flush()
-  assertOrdered(got, 30)
-})
-
 check('positions that were never used, and positions put in by hand, hold nothing up', async (place) => {
   const { got, deliver } = collector()
   const relay = place.relay(deliver, { limits: { batch: 5 } })

@@ -1,48 +1,15 @@
 import assert from 'node:assert/strict'
+import type { OutboxMessage } from 'dure/data'
 import { collector } from '../collector.test-support.ts'
-import { onServers, type Place } from './outbox.test-support.ts'
+import { assertWhole, publishing } from '../load.test-support.ts'
+import { onServers } from './outbox.test-support.ts'
 import { relayProcesses, type Relays } from './relays.test-support.ts'
 import { LANES } from './tables.ts'
 
 const check = await onServers()
 
-/** Publishes to every key in turn until it is told to stop; answers how many messages of each key there are. */
-function publishing(place: Place): () => Promise<number> {
-  let going = true
-  let n = 0
-  const publisher = async (own: readonly string[]): Promise<void> => {
-    for (let round = 0; going; round++) {
-      for (const key of own) {
-        await place.publish({ type: 'counted', key, data: round })
-        n++
-      }
-    }
-  }
-  const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`)
-  const all = Promise.all(Array.from({ length: 4 }, (_, at) => publisher(keys.filter((_, i) => i % 4 === at))))
-  return async () => {
-    going = false
-    await all
-    return n
-  }
-}
-
-/** What is first seen of each message, per key: nothing lost, in order. */
-function assertWhole({ got }: Relays, total: number): void {
-  const firsts = new Map(got.toReversed().map(({ message }) => [message.id, message]))
-  assert.equal(firsts.size, total)
-  const seen = new Set<string>()
-  const inOrder = got.map(({ message }) => message).filter(({ id }) => !seen.has(id) && seen.add(id))
-  for (const [key, messages] of Map.groupBy(inOrder, (message) => message.key)) {
-    assert.deepEqual(
-      messages.map(({ data }) => Number(data)),
-      messages.map((_, at) => at),
-      `the messages of ${key}`,
-    )
-  }
-}
-
-const distinct = ({ got }: Relays): number => new Set(got.map(({ message }) => message.id)).size
+const messagesOf = ({ got }: Relays): readonly OutboxMessage[] => got.map(({ message }) => message)
+const distinct = (relays: Relays): number => new Set(messagesOf(relays).map(({ id }) => id)).size
 
 check(
   'relays share the lanes; killed ones are stood in for, new ones get theirs, and nothing is lost or overtaken',
@@ -66,7 +33,7 @@ check(
       }
       const total = await stop()
       await relays.until(() => distinct(relays) === total)
-      assertWhole(relays, total)
+      assertWhole(messagesOf(relays), total)
       assert.ok(new Set(relays.got.map(({ by }) => by)).size >= 5, 'many had a part in it')
       while ((await place.left()) > 0);
     } finally {
@@ -100,7 +67,7 @@ check('a relay that was frozen past its lease finds that its lanes are others’
     const third = relays.start('third')
     await place.publish({ type: 'counted', key: 'key', data: 1 })
     await relays.until(() => distinct(relays) === 2)
-    assertWhole(relays, 2)
+    assertWhole(messagesOf(relays), 2)
     assert.deepEqual(
       relays.got.map(({ by }) => by),
       ['frozen', 'successor', 'third', 'third'],
@@ -131,7 +98,7 @@ check('relays frozen and thawed under load: nothing is lost or overtaken', async
     }
     const total = await stop()
     await relays.until(() => distinct(relays) === total)
-    assertWhole(relays, total)
+    assertWhole(messagesOf(relays), total)
   } finally {
     await relays.close()
   }
