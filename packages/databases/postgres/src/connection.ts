@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Client, type ClientConfig } from 'pg'
 import { sendable, valueTypes } from './values.ts'
 import type { SqlRow } from 'dure/data'
@@ -18,13 +19,18 @@ export type Connection = {
   readonly broken: () => unknown
   /** Settles when the session is over; never rejects. */
   readonly over: Promise<unknown>
-  /** Ends it in good order. */
+  /** While the task runs, a server that says nothing for so many milliseconds is held for gone: the session is destroyed. */
+  readonly heard: <T>(patience: number, task: () => Promise<T>) => Promise<T>
+  /** Ends it in good order, or at once when the server does not answer. */
   readonly end: () => Promise<void>
   /** Ends it at once, whatever is under way. */
   readonly destroy: (reason: unknown) => void
 }
 
 export type Answer = { readonly rows: readonly SqlRow[]; readonly changed: number }
+
+/** Milliseconds for the server to say good-bye. */
+const FAREWELL = 1_000
 
 export async function connect(options: {
   readonly config: ClientConfig
@@ -48,14 +54,31 @@ export async function connect(options: {
   }
   client.on('error', breakDown)
   client.on('end', () => breakDown(new Error('Connection terminated')))
+  const { connection } = client as unknown as { readonly connection: { readonly stream: Socket } }
+  const destroy = (reason: unknown): void => {
+    breakDown(reason)
+    connection.stream.destroy()
+  }
+  const heard: Connection['heard'] = async (patience, task) => {
+    // TLS puts another one in its place.
+    const { stream } = connection
+    const silent = (): void => destroy(new Error(`Connection terminated: the server was silent for ${patience} ms`))
+    stream.setTimeout(patience)
+    stream.once('timeout', silent)
+    try {
+      return await task()
+    } finally {
+      stream.setTimeout(0)
+      stream.off('timeout', silent)
+    }
+  }
   try {
     await client.connect()
-    if (settings !== undefined) await client.query(settings)
+    if (settings !== undefined) await heard(config.connectionTimeoutMillis ?? 0, () => client.query(settings))
   } catch (error) {
     client.end().catch(() => {})
     throw error
   }
-  const { stream } = (client as unknown as { readonly connection: { readonly stream: { destroy: () => void } } }).connection
   return {
     pid: (client as unknown as { readonly processID: number }).processID,
     query: async (text, parameters = []) => {
@@ -74,10 +97,8 @@ export async function connect(options: {
     },
     broken: () => broken,
     over,
-    end: () => client.end(),
-    destroy: (reason) => {
-      breakDown(reason)
-      stream.destroy()
-    },
+    heard,
+    end: () => heard(FAREWELL, () => client.end()),
+    destroy,
   }
 }

@@ -40,6 +40,9 @@ const HOLDER = `
   WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
     AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended('dure/' || current_schema(), 0)`
+const ADMITTED = `
+  SELECT 1 AS held FROM (${HOLDER}) AS holder JOIN pg_stat_activity AS activity USING (pid)
+  WHERE pid = $1 AND backend_start::text = $2`
 const OTHERS = `
   SELECT pid, pg_terminate_backend(pid) AS asked FROM pg_stat_activity
   WHERE usename = current_user AND datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
@@ -50,6 +53,7 @@ const STARTED = `
 /**
  * @param options.connect begins a session
  * @param options.writers the application name of writing sessions
+ * @param options.patience milliseconds of silence after which a session that is being begun is given up
  * @param options.lost called when the lock is lost: every writing session is to be ended
  * @throws {CallError} FAILED_PRECONDITION when another process has the store and keeps it
  */
@@ -57,11 +61,12 @@ export async function keep(options: {
   readonly service: string
   readonly connect: () => Promise<Connection>
   readonly writers: string
+  readonly patience: number
   readonly runtime: Runtime
   readonly log: Logger
   readonly lost: (reason: unknown) => void
 }): Promise<Keeper> {
-  const { service, connect, writers, runtime, log, lost } = options
+  const { service, connect, writers, patience, runtime, log, lost } = options
   const { timers, clock } = runtime
   const stopping = new AbortController()
   let held: (Hold & { readonly started: string }) | undefined
@@ -70,6 +75,10 @@ export async function keep(options: {
   /** Undefined when another process has it. */
   const take = async (): Promise<string | undefined> => {
     const session = await connect()
+    return session.heard(patience, () => takeOn(session))
+  }
+
+  const takeOn = async (session: Connection): Promise<string | undefined> => {
     try {
       const until = clock.monotonic() + NOTICED
       let [row] = (await session.query(TAKE)).rows
@@ -149,10 +158,7 @@ export async function keep(options: {
     admit: async (writer) => {
       check()
       const { session, started } = held!
-      const { rows } = await writer.query(
-        `SELECT 1 AS held FROM (${HOLDER}) AS holder JOIN pg_stat_activity AS activity USING (pid) WHERE pid = $1 AND backend_start::text = $2`,
-        [session.pid, started],
-      )
+      const { rows } = await writer.heard(patience, () => writer.query(ADMITTED, [session.pid, started]))
       if (rows.length === 0) throw notOwned(service, undefined)
     },
     hold: () => held,

@@ -20,6 +20,7 @@ function fake(): Fake {
     broken: () => broken,
     over,
     end: async () => void (connection.ended = true),
+    heard: (_, task) => task(),
     destroy: breakDown,
     ended: false,
     breakDown,

@@ -14,6 +14,10 @@ export type Proxy = {
   closed: boolean
   /** Bytes are taken and not passed on. */
   frozen: boolean
+  /** Nor is the end of a connection, as when the network in between is gone. */
+  silent: boolean
+  /** The connection on which the next message with this in it comes passes on nothing from there on: nobody hears of it. */
+  muteAt: RegExp | undefined
   /** Called when a COMMIT has been lost. */
   readonly lost: () => Promise<void>
   /** Ends every connection. */
@@ -31,9 +35,10 @@ export async function proxyTo(url: string): Promise<Proxy> {
   const server = createServer({ noDelay: true }, (client) => {
     if (proxy.closed) return void client.destroy()
     const upstream = connect({ port: Number(target.port), host: target.hostname, noDelay: true })
+    let mute = false
     const end = (): void => {
-      client.destroy()
       upstream.destroy()
+      if (!mute && !proxy.silent) client.destroy()
     }
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -55,6 +60,11 @@ export async function proxyTo(url: string): Promise<Proxy> {
       told()
     }
     const toServer = messages(false, (message, type) => {
+      if (proxy.muteAt?.test(message.toString('latin1')) === true) {
+        proxy.muteAt = undefined
+        mute = true
+      }
+      if (mute) return
       if (type === 'Q' && message.toString('latin1', 5).startsWith('COMMIT')) losing = proxy.loseNextCommit
       if (losing === 'itself') {
         if (pending === 0) lose()
@@ -70,10 +80,10 @@ export async function proxyTo(url: string): Promise<Proxy> {
       if (losing === 'itself' && pending === 0) lose()
     })
     client.on('data', (bytes: Buffer) => {
-      if (!proxy.frozen) toServer(bytes)
+      if (!proxy.frozen && !proxy.silent) toServer(bytes)
     })
     upstream.on('data', (bytes: Buffer) => {
-      if (!proxy.frozen) toClient(bytes)
+      if (!proxy.frozen && !proxy.silent && !mute) toClient(bytes)
     })
   })
   server.listen(0, '127.0.0.1')
@@ -86,6 +96,8 @@ export async function proxyTo(url: string): Promise<Proxy> {
     loseNextCommit: undefined,
     closed: false,
     frozen: false,
+    silent: false,
+    muteAt: undefined,
     lost: async () => {
       await lost
       lost = new Promise((resolve) => (told = resolve))

@@ -54,6 +54,7 @@ export async function openStore(options: {
       connect: () =>
         session('keeper', ['SET tcp_keepalives_idle = 10', 'SET tcp_keepalives_interval = 5', 'SET tcp_keepalives_count = 3']),
       writers: applicationName(service, 'writer'),
+      patience: limits.connectTimeout,
       runtime,
       log,
       lost: (reason) => destroyWriters(reason),

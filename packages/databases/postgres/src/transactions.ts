@@ -70,6 +70,9 @@ export function createTransactions(options: {
   /** The end of the last COMMIT that somebody listens to. */
   let heard: Promise<void> = Promise.resolve()
 
+  /** Milliseconds after which the server itself has ended what was under way before ROLLBACK. */
+  const patience = Math.min(limits.timeout + GRACE, COMMITTING)
+
   const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, place)
 
   const transaction: Store['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
@@ -184,7 +187,8 @@ export function createTransactions(options: {
 
   const rollBack = async (connection: Connection, attempt: Attempt): Promise<void> => {
     if (attempt.begun() && connection.broken() === undefined) {
-      await connection.command('ROLLBACK').catch((error: unknown) => connection.destroy(error))
+      const rolledBack = connection.heard(patience, () => connection.command('ROLLBACK'))
+      await rolledBack.catch((error: unknown) => connection.destroy(error))
     }
   }
 
