@@ -34,6 +34,8 @@ export type Attempt = {
   readonly close: () => Promise<void>
   /** What failed after the work had returned. */
   readonly fatal: () => unknown
+  /** Why BEGIN was refused: then nothing was done, whatever the answers to the rest. */
+  readonly refused: () => unknown
 }
 
 /** `crossed`: another transaction got in the way. `survived`: a failure was caught. `stale`: the connection was gone before anything was done. */
@@ -61,12 +63,17 @@ export function createAttempt(options: {
   let xid: string | null | undefined
   let asked = false
   let fatal: unknown
+  let refused: unknown
 
   const begin = (): void => {
     if (begun) return
     begun = true
-    // If it fails, so does what is sent right behind it.
-    connection.command(options.begin).catch(() => {})
+    // What is sent right behind it would run by itself, which may read and no more; and nothing else gets that far.
+    connection.command(options.begin).catch((error: unknown) => {
+      if (endsSession(error)) return
+      refused = error
+      connection.destroy(error)
+    })
   }
 
   const query = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
@@ -104,11 +111,12 @@ export function createAttempt(options: {
       return answer
     } catch (error) {
       fail(sql, error)
-      throw explain(error)
+      throw explain(refused ?? error)
     }
   }
 
   const fail = (sql: string, error: unknown): void => {
+    if (refused !== undefined) return
     if (crossed(error)) again ??= { why: 'crossed', error }
     else if (closing) fatal ??= error
     else if (endsSession(error)) {
@@ -131,8 +139,8 @@ export function createAttempt(options: {
       return answer
     } catch (error) {
       if (crossed(error) || endsSession(error)) fail(sql, error)
-      else connection.command('ROLLBACK TO dure_statement; RELEASE dure_statement').catch(noop)
-      throw explain(error)
+      else if (refused === undefined) connection.command('ROLLBACK TO dure_statement; RELEASE dure_statement').catch(noop)
+      throw explain(refused ?? error)
     }
   }
 
@@ -166,6 +174,7 @@ export function createAttempt(options: {
       closing = true
     },
     fatal: () => fatal,
+    refused: () => refused,
   }
 }
 

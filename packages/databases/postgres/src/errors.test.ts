@@ -146,6 +146,37 @@ test('a server that only reads is refused at the start', { timeout: 60_000 }, as
   await own.close()
 })
 
+test('a store whose server comes back as a standby waits for one that writes', { timeout: 60_000 }, async (t) => {
+  const own = await testServer({ settings: RELAXED })
+  const rig = await makeRig(t, own.url())
+  const store = await rig.open()
+  const read = (): Promise<unknown> => store.transaction((tx) => tx.all('SELECT id FROM orders'))
+  await read()
+  await own.stop()
+  const signal = join(own.directory, 'data', 'standby.signal')
+  writeFileSync(signal, '')
+  await own.start()
+  const regained = (): boolean => rig.lines.some((line) => line.includes('was regained'))
+  const tried = new Set<unknown>()
+  const keeper = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dure keeper orders'"
+  await until(async () => {
+    for (const { pid } of await rig.ask(keeper)) tried.add(pid)
+    return tried.size >= 3 || regained()
+  })
+  assert.ok(!regained(), 'it holds on to a server that only reads')
+  assert.equal((await failure(read())).code, 'UNAVAILABLE')
+  await rig.ask('SELECT pg_promote()')
+  await until(() =>
+    read().then(
+      () => true,
+      () => false,
+    ),
+  )
+  rmSync(signal, { force: true })
+  await store.stop()
+  await own.close()
+})
+
 test('a connection that is gone is told from what the server says, by whatever name the system has for it', () => {
   const place = { server: 'localhost:5432', database: 'shop', user: 'orders' }
   const gone = [

@@ -18,6 +18,8 @@ export type Proxy = {
   silent: boolean
   /** The connection on which the next message with this in it comes passes on nothing from there on: nobody hears of it. */
   muteAt: RegExp | undefined
+  /** The next message with this in it is replaced by a statement that fails. */
+  spoil: RegExp | undefined
   /** Called when a COMMIT has been lost. */
   readonly lost: () => Promise<void>
   /** Ends every connection. */
@@ -71,6 +73,13 @@ export async function proxyTo(url: string): Promise<Proxy> {
         return
       }
       if (type === 'Q' || type === 'S') pending++
+      if (type === 'Q' && proxy.spoil?.test(message.toString('latin1')) === true) {
+        proxy.spoil = undefined
+        const failing = 'SELECT 1/0\0'
+        const header = Buffer.from('Q\0\0\0\0')
+        header.writeInt32BE(failing.length + 4, 1)
+        return void upstream.write(Buffer.concat([header, Buffer.from(failing)]))
+      }
       upstream.write(message)
     })
     const toClient = messages(true, (message, type) => {
@@ -98,6 +107,7 @@ export async function proxyTo(url: string): Promise<Proxy> {
     frozen: false,
     silent: false,
     muteAt: undefined,
+    spoil: undefined,
     lost: async () => {
       await lost
       lost = new Promise((resolve) => (told = resolve))

@@ -21,6 +21,9 @@ const OLDEST = 15
 /** Texts of values, alike wherever the server is. JIT compiles for longer than such statements run. */
 const ALIKE = `SET bytea_output = hex; SET datestyle = ISO; SET timezone = 'UTC'; SET intervalstyle = iso_8601; SET standard_conforming_strings = on; SET jit = off`
 
+/** A server finds out within half a minute that a process with a hold is gone without a word. */
+const KEPT_ALIVE = ['SET tcp_keepalives_idle = 10', 'SET tcp_keepalives_interval = 5', 'SET tcp_keepalives_count = 3']
+
 /** Opens one service's store: the hold on it, migrations, writers, readers, in this order. */
 export async function openStore(options: {
   readonly service: string
@@ -51,8 +54,17 @@ export async function openStore(options: {
     let destroyWriters: (reason: unknown) => void = () => {}
     const keeper = await keep({
       service,
-      connect: () =>
-        session('keeper', ['SET tcp_keepalives_idle = 10', 'SET tcp_keepalives_interval = 5', 'SET tcp_keepalives_count = 3']),
+      connect: async () => {
+        const keeping = await session('keeper', KEPT_ALIVE)
+        try {
+          // Each time: the address may lead to another server by now.
+          await keeping.heard(limits.connectTimeout, () => checkServer(keeping, service, place))
+          return keeping
+        } catch (error) {
+          keeping.destroy(error)
+          throw error
+        }
+      },
       writers: applicationName(service, 'writer'),
       patience: limits.connectTimeout,
       runtime,
@@ -63,7 +75,6 @@ export async function openStore(options: {
 
     const migrating = await session('migrations', [])
     undo.unshift(migrating.end)
-    await checkServer(migrating, service, place)
     await checkOwner(migrating, service, place)
     const applied = await migrateOn(migrating, {
       service,
@@ -77,7 +88,8 @@ export async function openStore(options: {
     const patience = limits.timeout + GRACE
     const writers = createPool({
       connect: async () => {
-        const writer = await session('writer', limiting(patience), true)
+        // Outside a transaction, which says that it writes, nothing is written.
+        const writer = await session('writer', ['SET default_transaction_read_only = on', ...limiting(patience)], true)
         try {
           await keeper.admit(writer)
         } catch (error) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Store } from 'dure/data'
+import type { Store, StoreTransaction } from 'dure/data'
+import { proxyTo } from './proxy.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until } from './store.test-support.ts'
 
@@ -115,4 +116,29 @@ test('more different statements than are kept prepared still run, and few are ke
     const [kept] = await tx.all('SELECT count(*) AS n FROM pg_prepared_statements')
     assert.ok(Number(kept!['n']) <= 512, `${kept!['n']} kept`)
   })
+})
+
+test('where BEGIN fails nothing is done, neither alone nor without the rest', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t, server.url())
+  const proxy = await proxyTo(rig.url)
+  t.after(() => proxy.stop())
+  const store = await rig.open({ url: proxy.url, writers: 1 })
+  await insert(store, 'before')
+  const works: readonly ((tx: StoreTransaction) => Promise<unknown>)[] = [
+    (tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)"),
+    async (tx) => {
+      await tx.run("INSERT INTO orders (id, total) VALUES ('b', 1)").catch(() => {})
+      await tx.run("INSERT INTO orders (id, total) VALUES ('c', 1)").catch(() => {})
+    },
+    (tx) => tx.all('SELECT id FROM orders'),
+    async (tx) => {
+      tx.beforeCommit(async () => void tx.run("INSERT INTO orders (id, total) VALUES ('d', 1)").catch(() => {}))
+    },
+  ]
+  for (const work of works) {
+    proxy.spoil = /BEGIN/
+    await assert.rejects(store.transaction(work), /division by zero/)
+  }
+  assert.deepEqual(await store.select('SELECT id FROM orders'), [{ id: 'before' }])
+  await insert(store, 'after')
 })

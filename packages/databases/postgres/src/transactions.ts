@@ -194,7 +194,8 @@ export function createTransactions(options: {
 
   const commit = async (connection: Connection, attempt: Attempt, listeners: readonly (() => void)[]): Promise<void> => {
     // Refused before it was sent: the server knows nothing of it and would commit the rest.
-    if (attempt.fatal() !== undefined) throw explainStatement(attempt.fatal())
+    const fatal = attempt.refused() ?? attempt.fatal()
+    if (fatal !== undefined) throw explainStatement(fatal)
     // It was never sent.
     if (connection.broken() !== undefined) throw notKept(service, place, connection.broken())
     const before = heard
@@ -212,6 +213,7 @@ export function createTransactions(options: {
         if (answer !== 'COMMIT')
           throw attempt.again()?.error ?? attempt.fatal() ?? new Error(`COMMIT was answered with ${answer}`)
       } catch (error) {
+        if (attempt.refused() !== undefined) throw explainStatement(attempt.refused())
         if (crossed(error)) throw new Crossed(error)
         if (!endsSession(error)) throw explainStatement(error)
         keeper.terminate(connection.pid)
