@@ -51,7 +51,8 @@ export function createReader(limits: { readonly batch: number; readonly bytes: n
         open.from,
       ])
       if (since !== beginning) return { rows: [], more: true }
-      open = openIn(raw.find(([position]) => position === null)!)
+      const snapshot = raw.find(([position]) => position === null)!
+      open = openIn(snapshot)
       const rows = raw.filter(([position]) => position !== null).map(rowOf)
       const late = inOrder(rows.filter(({ position }) => position <= before))
       // Not all that came late fits, and what lies beyond must not overtake it: on from there, then. What is met a second
@@ -61,8 +62,10 @@ export function createReader(limits: { readonly batch: number; readonly bytes: n
         return { rows: late, more: true }
       }
       const news = inOrder(rows.filter(({ position }) => position > before))
-      cursor = news.at(-1)?.position ?? before
-      return { rows: [...late, ...news], more: full(news, limits) }
+      const more = full(news, limits)
+      // When that is all, what lies beyond is in the lanes of others: it need not be walked over again.
+      cursor = more ? news.at(-1)!.position : Math.max(before, Number(snapshot[LAST]))
+      return { rows: [...late, ...news], more }
     },
   }
 }
@@ -97,7 +100,13 @@ const bounded = (from: string): string =>
   `(SELECT ${ALL} FROM (SELECT *, sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before ` +
   `FROM (SELECT ${ALL} FROM ${from} AND (bucket & ${LANES - 1}) = ANY ($2::int[]) ORDER BY position LIMIT $3) AS rows) AS sized ` +
   `WHERE before < $4)`
-const NOTHING = COLUMNS.split(', ').map((column) => (column === 'data' ? 'pg_current_snapshot()::text' : 'NULL'))
+/** Beside the rows comes what the snapshot is, and the last position in it. */
+const BESIDE: Readonly<Record<string, string>> = {
+  time: '(SELECT max(position) FROM dure_outbox WHERE position > $1)',
+  data: 'pg_current_snapshot()::text',
+}
+const NOTHING = COLUMNS.split(', ').map((column) => BESIDE[column] ?? 'NULL')
+const LAST = 1 + COLUMNS.split(', ').indexOf('time')
 
 /** `position + 0`: the other index is the one to use there. */
 export const READ: string = [

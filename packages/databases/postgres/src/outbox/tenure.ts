@@ -116,10 +116,15 @@ export function createTenure(session: Session, duty: Duty): Tenure {
       hand.drop(rows)
       return { next: begin() }
     }
-    const next = more ? begin() : undefined
+    // Not what is another's as soon as this is delivered.
+    const next = more && leases.excess().length === 0 ? begin() : undefined
     if (rows.length > 0) complete = false
     await handOver(rows)
     if (next !== undefined) return { next }
+    if (more) {
+      await letGo()
+      return { next: begin() }
+    }
     if (of.epoch !== epoch) return { next: begin() }
     hand.met()
     complete = lanes === LANES
