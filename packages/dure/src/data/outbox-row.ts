@@ -5,3 +5,45 @@ export type OutboxMessage = Message & { readonly destination: 'topic' | 'queue';
 
 /** A committed message at its place in the order of commits. */
 export type OutboxRow = { readonly position: number; readonly message: OutboxMessage }
+
+/** Columns of `dure_outbox` that hold the message, on every database. Its place in the order stands beside them. */
+export const OUTBOX_COLUMNS =
+  'destination, delay, id, source, type, key, time, schema_version, correlation_id, causation_id, traceparent, data'
+
+/** Values of `OUTBOX_COLUMNS`. */
+export function outboxValues(message: OutboxMessage): readonly (string | number | null)[] {
+  return [
+    message.destination,
+    message.delay ?? null,
+    message.id,
+    message.source,
+    message.type,
+    message.key,
+    message.time,
+    message.schemaVersion,
+    message.correlationId,
+    message.causationId ?? null,
+    message.traceparent ?? null,
+    message.data,
+  ]
+}
+
+/** @param values of a row, those of `OUTBOX_COLUMNS` from the index `from` on; numbers may be texts */
+export function outboxMessage(values: readonly unknown[], from: number): OutboxMessage {
+  const text = (at: number): string => String(values[from + at])
+  const optional = (at: number): string | undefined => (values[from + at] === null ? undefined : text(at))
+  return {
+    id: text(2),
+    source: text(3),
+    type: text(4),
+    key: text(5),
+    time: Number(text(6)),
+    schemaVersion: Number(text(7)),
+    correlationId: text(8),
+    causationId: optional(9),
+    traceparent: optional(10),
+    data: text(11),
+    destination: text(0) === 'queue' ? 'queue' : 'topic',
+    ...(values[from + 1] === null ? {} : { delay: Number(text(1)) }),
+  }
+}

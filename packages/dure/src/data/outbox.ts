@@ -1,5 +1,5 @@
 import type { Outbox, OutboxOptions, SqlRow, SqlValue, StoreTransaction } from './database.ts'
-import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
+import { OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
 import { createRelay } from './relay.ts'
 
 /**
@@ -57,8 +57,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
 /** Rows in one INSERT, at most: as many different statements as are worth preparing. */
 const ROWS = 16
 
-const COLUMNS =
-  'position, destination, delay, id, source, type, key, time, schema_version, correlation_id, causation_id, traceparent, data'
+const COLUMNS = `position, ${OUTBOX_COLUMNS}`
 const READ = `SELECT ${COLUMNS} FROM dure_outbox WHERE position > ? ORDER BY position LIMIT ?`
 const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 const INSERTS: readonly string[] = Array.from(
@@ -71,39 +70,9 @@ function insert(count: number): string {
 }
 
 function valuesOf({ position, message }: OutboxRow): SqlValue[] {
-  return [
-    position,
-    message.destination,
-    message.delay ?? null,
-    message.id,
-    message.source,
-    message.type,
-    message.key,
-    message.time,
-    message.schemaVersion,
-    message.correlationId,
-    message.causationId ?? null,
-    message.traceparent ?? null,
-    message.data,
-  ]
+  return [position, ...outboxValues(message)]
 }
 
 function rowOf(row: SqlRow): OutboxRow {
-  const text = (column: string): string => String(row[column])
-  const optional = (column: string): string | undefined => (row[column] === null ? undefined : text(column))
-  const message: OutboxMessage = {
-    id: text('id'),
-    source: text('source'),
-    type: text('type'),
-    key: text('key'),
-    time: Number(row['time']),
-    schemaVersion: Number(row['schema_version']),
-    correlationId: text('correlation_id'),
-    causationId: optional('causation_id'),
-    traceparent: optional('traceparent'),
-    data: text('data'),
-    destination: row['destination'] === 'queue' ? 'queue' : 'topic',
-    ...(row['delay'] === null ? {} : { delay: Number(row['delay']) }),
-  }
-  return { position: Number(row['position']), message }
+  return { position: Number(row['position']), message: outboxMessage(Object.values(row), 1) }
 }
