@@ -1,12 +1,16 @@
 import type { OutboxMessage } from 'dure/data'
 
-/** Takes what is delivered, and lets a test wait for it. */
+/** A broker that takes what is delivered, lets a test wait for it, and may be down. */
 export function collector() {
   const got: OutboxMessage[] = []
+  const broker = { down: false }
   let waiting: { readonly until: () => boolean; readonly resolve: () => void }[] = []
   return {
     got,
+    /** To be changed by the test. */
+    broker,
     deliver: async (messages: readonly OutboxMessage[]): Promise<void> => {
+      if (broker.down) throw new Error('no broker')
       got.push(...messages)
       const ready = waiting.filter(({ until }) => until())
       waiting = waiting.filter((one) => !ready.includes(one))

@@ -11,14 +11,10 @@ const check = await onServers([18, 15])
 check(
   'what is beyond its bound is let go before the disk is full, delivered from the table, and then from the log again',
   async (place) => {
-    const { got, deliver } = collector()
-    let down = true
+    const { got, deliver, broker } = collector()
+    broker.down = true
     const limits = { lag: 1024 * 1024, hold: 3 * 1024 * 1024, drain: 1_000 }
-    const broker = async (messages: Parameters<typeof deliver>[0]): Promise<void> => {
-      if (down) throw new Error('no broker')
-      await deliver(messages)
-    }
-    const relay = place.relay(broker, { limits })
+    const relay = place.relay(deliver, { limits })
     await relay.use('log')
     await place.publish({ type: 'counted', key: 'key-0', data: 0 })
     while (relay.state().rung['let-go'] === 0) await trickle(place, relay)
@@ -27,7 +23,7 @@ check(
     assert.ok(rung(place, /^warn The relay "outbox" let go of the replication slot/))
     await eventually(async () => (await place.slots()).length === 0)
     await place.publish({ type: 'counted', key: 'key-0', data: 1 })
-    down = false
+    broker.down = false
     await relay.use('log')
     await place.publish({ type: 'counted', key: 'key-0', data: 2 })
     await relay.flush()
@@ -39,15 +35,9 @@ check(
 check(
   'the broker is down: the log grows, the alarm rings and says what to do; then all is delivered and it is over',
   async (place) => {
-    const { got, deliver } = collector()
-    let down = true
-    const relay = place.relay(
-      async (messages) => {
-        if (down) throw new Error('no broker')
-        await deliver(messages)
-      },
-      { limits: { lag: 1024 * 1024 } },
-    )
+    const { got, deliver, broker } = collector()
+    broker.down = true
+    const relay = place.relay(deliver, { limits: { lag: 1024 * 1024 } })
     await relay.use('log')
     for (let i = 0; i < 2_500; i += 50) {
       await place.publish(...Array.from({ length: 50 }, (_, at) => ({ type: 'counted', key: 'key-0', data: i + at })))
@@ -62,7 +52,7 @@ check(
     assert.ok(slot!.behind > 1024 * 1024 && slot!.status !== 'lost')
     await eventually(() => relay.state().depth === 2_500)
     assert.equal(typeof oldest, 'number')
-    down = false
+    broker.down = false
     await relay.flush()
     await eventually(() => relay.state().alarm === undefined)
     assert.ok(rung(place, /^info The alarm about the replication slot is over/))

@@ -1,10 +1,15 @@
 import { CallError } from 'dure/contract'
-import type { OutboxMessage } from 'dure/data'
 import { createBackoff } from 'dure/resilience'
-import type { Runtime } from 'dure/runtime'
-import type { Logger } from 'dure/telemetry'
-import type { ClientConfig } from 'pg'
-import { createDelivery, createGauge, createLeases, createRelay, createSignal, LOG_RELAY, type Relay } from '../outbox/outbox.ts'
+import {
+  createDelivery,
+  createGauge,
+  createLeases,
+  createRelay,
+  createSignal,
+  LOG_RELAY,
+  type Relay,
+  type RelayOptions,
+} from '../outbox/outbox.ts'
 import { createBell, type Alarm } from './alarm.ts'
 import { createConditions } from './conditions.ts'
 import type { Control } from './control.ts'
@@ -36,12 +41,7 @@ export type LogRelayState = {
   readonly rung: Readonly<Record<Alarm['kind'], number>>
 }
 
-export type LogRelayOptions = {
-  readonly connection: ClientConfig
-  readonly name: string
-  readonly runtime: Runtime
-  readonly log: Logger
-  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+export type LogRelayOptions = Omit<RelayOptions, 'limits'> & {
   readonly limits?: Partial<LogLimits> | undefined
   /** The service whose messages are in the log alone; undefined: there is a table. */
   readonly service?: string | undefined

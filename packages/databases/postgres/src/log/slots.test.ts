@@ -41,22 +41,18 @@ check('a slot lost while the relay was away: told, the table is delivered by pol
 check(
   'a slot lost under the relay while the broker is down: alarms before and after, nothing lost, back on the log',
   async (place) => {
-    const { got, deliver } = collector()
-    let down = false
-    const relay = place.relay(async (messages) => {
-      if (down) throw new Error('no broker')
-      await deliver(messages)
-    })
+    const { got, deliver, broker } = collector()
+    const relay = place.relay(deliver)
     await relay.use('log')
     const stop = publishing(place, { publishers: 2, pause: 2 })
     await eventually(() => got.length > 50)
-    down = true
+    broker.down = true
     // Little by little, so that the relay sees it coming.
     while (relay.state().rung.lost === 0) await trickle(place, relay)
     assert.ok(relay.state().rung['soon-lost'] > 0)
     assert.ok(rung(place, /^warn The server will soon drop what the replication slot/))
     assert.equal(relay.state().by, 'polling')
-    down = false
+    broker.down = false
     await relay.use('log')
     const total = await stop()
     await relay.flush()

@@ -55,12 +55,8 @@ check(
   'PostgreSQL stopped, killed and started again under load: every order has its event, each customer’s in order',
   async (place) => {
     await place.pool.query('CREATE TABLE orders (id text PRIMARY KEY, note text)')
-    const { got, deliver } = collector()
-    let down = false
-    const relay = place.relay(async (messages) => {
-      if (down) throw new Error('no broker')
-      await deliver(messages)
-    })
+    const { got, deliver, broker } = collector()
+    const relay = place.relay(deliver)
     await relay.use('log')
     const stop = placing(place)
     for (const how of ['stop', 'crash', 'stop', 'crash', 'stop'] as const) {
@@ -68,11 +64,11 @@ check(
       const before = got.length
       await eventually(() => got.length > before + 50)
       // A server that is shut down sends all it has and waits to hear that it is done with, which it is not now.
-      down = how === 'stop'
-      if (down) await eventually(() => relay.state().oldest !== undefined)
+      broker.down = how === 'stop'
+      if (broker.down) await eventually(() => relay.state().oldest !== undefined)
       await place.server[how]()
       await place.server.start()
-      down = false
+      broker.down = false
     }
     const orders = await stop()
     await relay.flush()
@@ -116,17 +112,12 @@ test(
       const place = withLog(await placeOn(server, 'disk'))
       try {
         await place.pool.query('CREATE TABLE orders (id text PRIMARY KEY, note text)')
-        const { got, deliver } = collector()
-        let down = false
-        const broker = async (messages: Parameters<typeof deliver>[0]): Promise<void> => {
-          if (down) throw new Error('no broker')
-          await deliver(messages)
-        }
-        const relay = place.relay(broker, { limits: { lag: 4 * 1024 * 1024 } })
+        const { got, deliver, broker } = collector()
+        const relay = place.relay(deliver, { limits: { lag: 4 * 1024 * 1024 } })
         await relay.use('log')
         const stop = placing(place)
         await eventually(() => got.length > 100)
-        down = true
+        broker.down = true
         await eventually(() => relay.state().rung.lag > 0)
         await place.pool.query('CREATE TABLE filler (data text)')
         const fill = async (): Promise<void> => {
@@ -142,7 +133,7 @@ test(
         await eventually(() => place.pool.query('SELECT 1').then(Boolean, () => false))
         await server.stop()
         await server.start()
-        down = false
+        broker.down = false
         await relay.use('log')
         await eventually(() => relay.state().alarm === undefined)
         const orders = await stop()
