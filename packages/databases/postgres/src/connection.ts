@@ -72,15 +72,19 @@ export async function connect(options: {
       stream.off('timeout', silent)
     }
   }
+  let pid = 0
   try {
     await client.connect()
-    if (settings !== undefined) await heard(config.connectionTimeoutMillis ?? 0, () => client.query(settings))
+    // What the connection was told is the pooler's number, where there is one.
+    const asked = [...(settings === undefined ? [] : [settings]), 'SELECT pg_backend_pid() AS pid'].join('; ')
+    const answers = [await heard(config.connectionTimeoutMillis ?? 0, () => client.query(asked))].flat()
+    pid = Number(answers.at(-1)?.rows[0]?.pid)
   } catch (error) {
     client.end().catch(() => {})
     throw error
   }
   return {
-    pid: (client as unknown as { readonly processID: number }).processID,
+    pid,
     query: async (text, parameters = []) => {
       const values = sendable(parameters)
       const name = names?.of(text)

@@ -180,3 +180,13 @@ export function notOwned(service: string, holder: string | undefined): CallError
     { details: { service } },
   )
 }
+
+/** Two connections turned out to be one session of the server. */
+export function pooled(service: string): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Opening the store of service "${service}" failed: a pooler stands before the server and gives each transaction another session, so nothing that belongs to a session can be relied on (the hold on the store, settings, prepared statements). ` +
+      'To do: connect to the server itself, or set the pooler to session mode',
+    { details: { service } },
+  )
+}

@@ -1,7 +1,7 @@
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Connection } from './connection.ts'
-import { notOwned } from './errors.ts'
+import { notOwned, pooled } from './errors.ts'
 
 /**
  * Keeps a store to one process: a lock of the server's that a session holds, so that the server frees it however the
@@ -158,6 +158,7 @@ export async function keep(options: {
     admit: async (writer) => {
       check()
       const { session, started } = held!
+      if (writer.pid === session.pid) throw pooled(service)
       const { rows } = await writer.heard(patience, () => writer.query(ADMITTED, [session.pid, started]))
       if (rows.length === 0) throw notOwned(service, undefined)
     },

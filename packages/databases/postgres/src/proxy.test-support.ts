@@ -126,7 +126,7 @@ export async function proxyTo(url: string): Promise<Proxy> {
 }
 
 /** Cuts a stream into messages. The first of a client's has no letter. */
-function messages(fromServer: boolean, take: (message: Buffer, type: string) => void): (bytes: Buffer) => void {
+export function messages(fromServer: boolean, take: (message: Buffer, type: string) => void): (bytes: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   let started = fromServer
   return (bytes) => {

@@ -2,7 +2,7 @@ import { CallError } from 'dure/contract'
 import type { DatabaseDefinition, DatabaseWorld, Store } from 'dure/data'
 import { closed, crowded, full, readClosed } from 'dure/data/adapter'
 import { connect, type Connection } from './connection.ts'
-import { explain, type Place } from './errors.ts'
+import { explain, pooled, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
 import type { StoreLimits } from './limits.ts'
 import { migrateOn } from './migrating.ts'
@@ -75,6 +75,7 @@ export async function openStore(options: {
 
     const migrating = await session('migrations', [])
     undo.unshift(migrating.end)
+    if (migrating.pid === keeper.hold()?.session.pid) throw pooled(service)
     await checkOwner(migrating, service, place)
     const applied = await migrateOn(migrating, {
       service,
