@@ -10,8 +10,7 @@ import { describeInvariant } from '../workload/invariants.ts'
 import { showProgress } from '../workload/progress.ts'
 import { runFlags, sessionOptions } from '../workload/run-flags.ts'
 import { describeFrozen, runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
-import type { Outage } from './outages.ts'
-import type { Rolled } from './storm.ts'
+import type { Outage, Rolled } from './storm.ts'
 import type { Waited } from './waits.ts'
 
 const run = runFlags(1)

@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import { seededRandom } from 'dure/runtime'
 import { HEADLINE_MIX } from '../workload/mix.ts'
 import { runChaos } from './chaos.ts'
-import { createOutages, type Outage } from './outages.ts'
+import { createOutages } from './outages.ts'
+import type { Outage } from './storm.ts'
 
 test('the database goes in good order or is killed, and comes back, under load, for as long as was said', async () => {
   const history: string[] = []

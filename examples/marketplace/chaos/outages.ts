@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalServer } from '@dure/postgres/server'
 import type { Random } from 'dure/runtime'
 import { ChildError, type Child } from './child.ts'
-import type { Storm } from './storm.ts'
+import type { Outage, Storm } from './storm.ts'
 
 export type OutagesOptions = {
   readonly server: Pick<LocalServer, 'start' | 'stop' | 'crash'>
@@ -15,9 +15,6 @@ export type OutagesOptions = {
   readonly signal: AbortSignal
   readonly onEvent: (outage: Outage) => void
 }
-
-/** One time that PostgreSQL was away; milliseconds from its end until it was there again, and until work was done again. */
-export type Outage = { readonly how: 'stopped' | 'killed'; readonly away: number; readonly recovered: number }
 
 /** Milliseconds that PostgreSQL is up at least and at most, and down at most. */
 const [LEAST_UP, MOST_UP, MOST_DOWN] = [1_000, 5_000, 2_000]

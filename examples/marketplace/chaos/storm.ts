@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from 'dure/runtime'
 import { ChildError, type Child } from './child.ts'
-import type { Outage } from './outages.ts'
 import type { Visited } from './visitors.ts'
 
 export type StormOptions = {
@@ -48,6 +47,9 @@ export type Frozen = {
   /** Milliseconds. */
   readonly longest: number
 }
+
+/** One time that PostgreSQL was away; milliseconds from its end until it was there again, and until work was done again. */
+export type Outage = { readonly how: 'stopped' | 'killed'; readonly away: number; readonly recovered: number }
 
 /** What replacing every process under load has shown. */
 export type Rolled = Visited & {
