@@ -29,11 +29,29 @@ export type ExploreOptions = {
   /** Names that `sometimes` is expected to be called with. Default: those of the simulation; with a file, none. */
   readonly expects?: readonly string[]
   readonly onSeed?: (result: SeedResult) => void
+  /**
+   * With a file: milliseconds by the clock on the wall that one seed may take, run twice or not. Default 300,000. What
+   * never lets go of its thread could not be ended otherwise.
+   */
+  readonly patience?: number
+  /** Told every 15 seconds of each seed that has been running for as long: with the milliseconds. */
+  readonly onSlow?: (seed: number, ms: number) => void
 }
 
-/** Runs many seeds and tells what they have shown. */
+/** Seeds are words of 32 bits: a larger one would be another's run once more. */
+const LAST = 0xffffffff
+/** Milliseconds between two looks at how long seeds have been running, and before one is spoken of. */
+const [LOOK, SLOW] = [1_000, 15_000]
+
+/**
+ * Runs many seeds and tells what they have shown.
+ * @throws {RangeError} when there are no such seeds
+ * @throws when the system cannot be started even once, or a seed goes on for longer than `patience`
+ */
 export async function explore(options: ExploreOptions): Promise<Report> {
   const { seeds = 100, from = 1, failures = 10, onSeed, expects = expectedOf(options.simulation) } = options
+  if (!Number.isInteger(from) || from < 0 || !Number.isInteger(seeds) || seeds < 1 || from + seeds - 1 > LAST)
+    throw new RangeError(`Cannot explore ${seeds} seeds from ${from}: seeds are whole numbers from 0 to ${LAST}`)
   const { add, report } = createReport(expects)
   const began = performance.now()
   let processor = 0
@@ -50,23 +68,42 @@ export async function explore(options: ExploreOptions): Promise<Report> {
     if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
     const before = process.cpuUsage()
     for (let seed = from; seed < from + seeds && !stopped; seed++)
-      take(await trySeed({ simulation, system, faults, seed, verify }))
+      take(await trySeed({ simulation, system, faults, seed, verify: seed === from && verify > 0 ? 1 : verify }))
     const { user, system: kernel } = process.cpuUsage(before)
     processor = (user + kernel) / 1_000
   } else {
     const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
     let next = from
-    const { faults, verify = 50 } = options
-    const wish: WorkerWish = { file: pathToFileURL(file).href, faults: faults === undefined ? undefined : [...faults], verify }
-    await Promise.all(
-      Array.from({ length: threads }, () =>
-        work(wish, {
-          next: () => (stopped || next >= from + seeds ? undefined : next++),
-          take,
-          cost: (ms) => void (processor += ms),
-        }),
-      ),
-    )
+    const { faults, verify = 50, patience = 300_000, onSlow } = options
+    const wish: WorkerWish = {
+      ...{ file: pathToFileURL(file).href, faults: faults === undefined ? undefined : [...faults] },
+      ...{ verify, first: from },
+    }
+    const watch = watchSeeds(patience, onSlow)
+    const workers: Worker[] = []
+    const hire = (): Promise<void> => {
+      const worker = openWorker(wish)
+      workers.push(worker)
+      return work(worker, {
+        next: () => {
+          if (stopped || next >= from + seeds) return undefined
+          watch.begins(next)
+          return next++
+        },
+        take: (result) => {
+          watch.ends(result.seed)
+          take(result)
+        },
+        cost: (ms) => void (processor += ms),
+      })
+    }
+    try {
+      await Promise.race([Promise.all(Array.from({ length: threads }, hire)), watch.impatient])
+    } finally {
+      watch.stop()
+      // One that failed, or that never lets go, would keep this process alive.
+      await Promise.all(workers.map((worker) => worker.terminate()))
+    }
   }
   return report({ processor, elapsed: performance.now() - began })
 }
@@ -76,9 +113,59 @@ function expectedOf(source: SimulationSource | undefined): readonly string[] {
   return (typeof source === 'function' ? source() : source)?.expects ?? []
 }
 
+/** Looks at the clock on the wall while threads are at work. */
+function watchSeeds(
+  patience: number,
+  onSlow: ExploreOptions['onSlow'],
+): {
+  readonly begins: (seed: number) => void
+  readonly ends: (seed: number) => void
+  /** Rejects when a seed takes too long. */
+  readonly impatient: Promise<never>
+  readonly stop: () => void
+} {
+  const begun = new Map<number, { readonly at: number; told: number }>()
+  const { promise, reject } = Promise.withResolvers<never>()
+  // Nobody may be waiting when it is told.
+  promise.catch(() => {})
+  const timer = setInterval(() => {
+    const now = performance.now()
+    for (const [seed, one] of begun) {
+      const ms = now - one.at
+      if (ms > patience) {
+        reject(
+          new Error(
+            `Seed ${seed} has not ended after ${Math.round(ms / 1_000)} s on the clock: its run is very large, or something in it ` +
+              'never lets go of the thread, such as a loop without end',
+          ),
+        )
+      } else if (now - one.told >= SLOW) {
+        one.told = now
+        onSlow?.(seed, ms)
+      }
+    }
+  }, LOOK)
+  return {
+    begins: (seed) => void begun.set(seed, { at: performance.now(), told: performance.now() }),
+    ends: (seed) => void begun.delete(seed),
+    impatient: promise,
+    stop: () => clearInterval(timer),
+  }
+}
+
+function openWorker(wish: WorkerWish): Worker {
+  const fromSource = import.meta.url.endsWith('.ts')
+  return new Worker(new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url), {
+    workerData: wish,
+    // In a checkout nothing is built; a thread knows nothing of what its process was told of that. What else the process
+    // was told may be refused of a thread, as what a test runner says to a test file is.
+    ...(fromSource ? { execArgv: ['--conditions=source'] } : {}),
+  })
+}
+
 /** One thread, which is handed one seed after another. */
 function work(
-  wish: WorkerWish,
+  worker: Worker,
   hands: {
     readonly next: () => number | undefined
     readonly take: (result: SeedResult) => void
@@ -86,12 +173,6 @@ function work(
   },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fromSource = import.meta.url.endsWith('.ts')
-    const worker = new Worker(new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url), {
-      workerData: wish,
-      // In a checkout nothing is built; a thread knows nothing of what its process was told of that.
-      ...(fromSource ? { execArgv: [...process.execArgv, '--conditions=source'] } : {}),
-    })
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     const hand = (): void => worker.postMessage(hands.next())
     worker.on('message', (message: FromWorker) => {

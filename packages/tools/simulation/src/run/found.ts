@@ -39,5 +39,5 @@ export function busyWith(status: SystemStatus | undefined): string {
       (one) => `${one.service} (outbox ${one.outbox}, in hand ${one.inHand}, waiting ${one.waiting}, calls ${one.callsInFlight})`,
     )
   const behind = status.lag.map(({ group, topic, lag }) => `${group} is ${lag} behind on ${topic}`)
-  return `: ${[...busy, ...behind].join('; ')}`
+  return busy.length + behind.length === 0 ? '' : `: ${[...busy, ...behind].join('; ')}`
 }

@@ -11,6 +11,8 @@ export type RunningLoad = {
   readonly violation: () => Violation | undefined
   readonly made: () => readonly string[]
   readonly refused: () => number
+  /** Steps that were begun and have not ended. */
+  readonly inHand: () => readonly string[]
 }
 
 export function createLoad(options: {
@@ -26,6 +28,7 @@ export function createLoad(options: {
   const { world, chance, trace, now, only } = options
   const { clients = 4, pause = 1_000, step } = options.simulation.load
   const made: string[] = []
+  const inHand = new Set<string>()
   let violation: Violation | undefined
   let refused = 0
 
@@ -42,6 +45,7 @@ export function createLoad(options: {
       if (only?.has(name) === false) continue
       trace.add(now(), 'clients', 'step', name)
       made.push(name)
+      inHand.add(name)
       try {
         await step({ ...world, user, number, random: options.random(name) })
       } catch (error) {
@@ -49,6 +53,8 @@ export function createLoad(options: {
         // A status is an answer; anything else is a finding of the step's own.
         if (!(error instanceof CallError)) violation ??= new Violation('what users see', messageOf(error))
         else trace.add(now(), 'clients', 'was refused', `${name} ${error.code}`)
+      } finally {
+        inHand.delete(name)
       }
     }
   }
@@ -58,5 +64,6 @@ export function createLoad(options: {
     violation: () => violation,
     made: () => made,
     refused: () => refused,
+    inHand: () => [...inHand],
   }
 }

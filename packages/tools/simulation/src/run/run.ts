@@ -1,4 +1,5 @@
 /** Running a system once, from a seed; making a run that fails smaller; telling it. */
+export { checkSimulation } from './checked.ts'
 export { FAULTS, type FaultKind, type Happened, type Pin } from './faults.ts'
 export type {
   CheckWorld,

@@ -175,6 +175,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
 
   const readers = createReaders(folder.path)
   let phase = 'coming up'
+  let checking = ''
   let last: SystemStatus | undefined
   const until = async (condition: () => boolean | Promise<boolean>, every = 100): Promise<void> => {
     while (!(await condition())) await outside.pause(every)
@@ -215,6 +216,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     }
     phase = 'checking'
     for (const [name, check] of Object.entries(simulation.invariants)) {
+      checking = ` "${name}"`
       try {
         await check({ ...world, rows: readers.rows, status: async () => (await status())! })
       } catch (error) {
@@ -266,10 +268,12 @@ export async function run(options: RunOptions): Promise<Outcome> {
     if (error !== undefined) return { kind: 'failed', message: messageOf(error), ...told() }
     if (ended !== 'done') {
       const why = failed.length > 0 ? `; ${failed[0]}` : ''
+      const hanging = load.inHand()
+      const users = phase === 'coming to rest' && hanging.length > 0 ? `; never ended: ${hanging.join(', ')}` : ''
       return {
         kind: 'stuck',
         phase,
-        message: `It is ${phase} after ${Math.round(engine.now())} ms (${ended})${why}${busyWith(last)}`,
+        message: `It is still ${phase}${checking} after ${howLong(ended, engine.now(), engine.count())}${why}${users}${checking === '' ? busyWith(last) : ''}`,
         ...told(),
       }
     }
@@ -285,6 +289,12 @@ export async function run(options: RunOptions): Promise<Outcome> {
     folder.reset(new Map())
     slots.stop()
   }
+}
+
+function howLong(ended: 'idle' | 'late' | 'busy', now: number, tasks: number): string {
+  const seconds = `${Math.round(now / 1_000)} s of virtual time`
+  if (ended === 'idle') return `${seconds}, with nothing left to happen`
+  return ended === 'busy' ? `${seconds} and ${tasks} tasks` : seconds
 }
 
 /** Partitions of topics: with more than one, keys overtake each other. */

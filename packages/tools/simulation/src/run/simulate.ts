@@ -1,4 +1,5 @@
 import { createChance } from '../kernel/kernel.ts'
+import { checkSimulation } from './checked.ts'
 import type { FaultKind } from './faults.ts'
 import { threadFolder } from './folder.ts'
 import type { Only, SimulationSource, SystemSource } from './options.ts'
@@ -36,6 +37,7 @@ export function simulate(options: SimulateOptions): Promise<Outcome> {
 async function simulateNow(options: SimulateOptions): Promise<Outcome> {
   const { seed, faults, record = false, only } = options
   const simulation = typeof options.simulation === 'function' ? options.simulation() : options.simulation
+  checkSimulation(simulation)
   const system = options.system ?? simulation.system
   if (system === undefined) throw new Error('Cannot simulate: neither the options nor the simulation name a system')
   const folder = threadFolder()

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** An invariant that does not hold. */
 export class Violation extends Error {
   override readonly name = 'Violation'
@@ -10,5 +12,5 @@ export class Violation extends Error {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? error.message : typeof error === 'string' ? error : inspect(error)
 }
