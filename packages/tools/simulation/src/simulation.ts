@@ -19,6 +19,7 @@ export type {
   SimulationSource,
   StepWorld,
   SystemSource,
+  TimelineLook,
 } from './run/run.ts'
 export { describeReport, explore, loadSimulation, RARE, trySeed } from './explore/explore.ts'
-export type { ExploreOptions, Report, SeedResult } from './explore/explore.ts'
+export type { ExploreOptions, Look, Report, SeedResult } from './explore/explore.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { explore, loadSimulation, simulate } from '../simulation.ts'
+import { describeReport, explore, loadSimulation, simulate, type Report } from '../simulation.ts'
 import { shopping } from '../shop.test-support.ts'
 
 const SYSTEM = `
@@ -96,4 +96,30 @@ test('what an invariant throws is shown, whatever it is', async () => {
   const outcome = await simulate({ simulation, seed: 1, faults: [] })
   assert.ok(outcome.kind === 'violated')
   assert.match(outcome.message, /left: 3/)
+})
+
+test('a report fits its width, and counts columns, not letters', () => {
+  const seen = { seeds: 3, times: 12 }
+  const report: Report = {
+    ...{ seeds: 3, held: 3, failed: 0, failures: [], verified: 1, steps: 0, refused: 0, virtual: 1, processor: 1, elapsed: 1 },
+    sometimes: { 한글: seen, 'a thing that takes many words to be named and told of': seen, 'fault: crash': seen },
+    never: ['a thing that would have taken even more words to be named, had it been seen at all'],
+  }
+  const widthOf = (text: string): number => [...text].reduce((sum, one) => sum + (one > '\u1100' ? 2 : 1), 0)
+  const lines = describeReport(report, { columns: 60, widthOf }).split('\n')
+  assert.deepEqual(lines.slice(3), [
+    'No user made a step, so nothing was put to the test: look at "duration", "pause" and "clients"',
+    '',
+    'Seen                                        seeds      times',
+    '  한글                                          3         12',
+    '  a thing that takes many words to be',
+    '    named and told of                           3         12',
+    '',
+    'Faults',
+    '  crash                                         3         12',
+    '',
+    'Never seen',
+    '  a thing that would have taken even more words to be named,',
+    '    had it been seen at all',
+  ])
 })

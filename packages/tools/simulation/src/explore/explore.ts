@@ -7,7 +7,7 @@ import { trySeed, type SeedResult } from './seeds.ts'
 import type { FromWorker, WorkerWish } from './worker.ts'
 
 export { loadSimulation } from './load.ts'
-export { describeReport, RARE, type Report } from './report.ts'
+export { describeReport, RARE, type Look, type Report } from './report.ts'
 export { trySeed, type SeedResult } from './seeds.ts'
 
 export type ExploreOptions = {

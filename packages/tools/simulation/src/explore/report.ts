@@ -1,4 +1,4 @@
-import type { Outcome } from '../run/run.ts'
+import { wrapWords, type Outcome } from '../run/run.ts'
 import type { SeedResult } from './seeds.ts'
 
 /** What many seeds have shown. */
@@ -86,23 +86,72 @@ export function createReport(expected: readonly string[]): {
   }
 }
 
-/** The report for people: the sum, what was seen and how often, and what never was. */
-export function describeReport(report: Report): string {
+/** The report for people: the sum, then each thing that was seen with how often, in groups, and what never was. */
+export function describeReport(report: Report, look: Look = {}): string {
   const { seeds, held, failed, verified, sometimes, never, steps, refused, virtual, processor, elapsed } = report
+  const { columns = 80, widthOf = (text) => text.length } = look
   const perSecond = (ms: number): string => (ms === 0 ? '–' : ((seeds * 1_000) / ms).toFixed(1))
   const lines = [
     `${count(seeds, 'seed')}: ${held} held, ${failed} did not; ${verified} run twice with the same result`,
-    `${count(steps, 'step')} of users, ${refused} refused; ${(virtual / 3_600_000).toFixed(1)} hours of virtual time in ${(elapsed / 1_000).toFixed(1)} s, ` +
-      `${perSecond(processor)} seeds a second on one core`,
-    '',
-    'Seen, in how many seeds and how often:',
+    `${count(steps, 'step')} of users, ${refused} refused`,
+    `${virtualText(virtual)} of virtual time in ${(elapsed / 1_000).toFixed(1)} s, ${perSecond(processor)} seeds a second on one core`,
   ]
-  const width = Math.max(0, ...Object.keys(sometimes).map((what) => what.length))
-  for (const [what, one] of Object.entries(sometimes)) {
-    lines.push(`  ${what.padEnd(width)}  ${String(one.seeds).padStart(7)}  ${String(one.times).padStart(9)}`)
+  if (steps === 0) lines.push('No user made a step, so nothing was put to the test: look at "duration", "pause" and "clients"')
+  const seen = Object.entries(sometimes)
+  const groups = SECTIONS.map(({ title, begins }) => ({
+    title,
+    rows: seen
+      .filter(([what]) => sectionOf(what)?.title === title)
+      .map(([what, one]) => [what.slice(begins.length), one] as const),
+  }))
+  const rest = seen.filter(([what]) => sectionOf(what) === undefined)
+  const all = [{ title: 'Seen', rows: rest }, ...groups].filter(({ rows }) => rows.length > 0)
+  const names = all.flatMap(({ rows }) => rows.map(([what]) => widthOf(what)))
+  const width = Math.min(Math.max(24, ...names), Math.max(24, columns - 2 - NUMBERS))
+  all.forEach(({ title, rows }, at) => {
+    const head = at === 0 ? `${pad(title, width + 2, widthOf)}${'seeds'.padStart(9)}${'times'.padStart(11)}` : title
+    lines.push('', head)
+    for (const [what, { seeds: inSeeds, times }] of rows) {
+      const parts = wrapWords(what, width, widthOf)
+      const numbers = `${String(inSeeds).padStart(9)}${String(times).padStart(11)}`
+      parts.forEach((part, i) => {
+        const name = `  ${i === 0 ? '' : '  '}${part}`
+        lines.push(i === parts.length - 1 ? `${pad(name, width + 2, widthOf)}${numbers}` : name)
+      })
+    }
+  })
+  if (never.length > 0) {
+    lines.push('', 'Never seen')
+    for (const what of never)
+      lines.push(...wrapWords(what, columns - 2, widthOf).map((part, i) => `${i === 0 ? '  ' : '    '}${part}`))
   }
-  if (never.length > 0) lines.push('', `Never seen: ${never.join('; ')}`)
   return lines.join('\n')
+}
+
+/** Where the report is read. */
+export type Look = {
+  /** Default 80. */
+  readonly columns?: number
+  /** Columns that a text takes; default: one for each unit, which wide characters take two of. */
+  readonly widthOf?: (text: string) => number
+}
+
+/** Columns of the two numbers. */
+const NUMBERS = 20
+/** What the kernel counts by kinds, apart from what was seen once or never. */
+const SECTIONS = [
+  { title: 'Faults', begins: 'fault: ' },
+  { title: 'Crashes', begins: 'crash ' },
+] as const
+
+const sectionOf = (what: string): (typeof SECTIONS)[number] | undefined => SECTIONS.find(({ begins }) => what.startsWith(begins))
+
+function virtualText(ms: number): string {
+  return ms < 3_600_000 ? `${(ms / 60_000).toFixed(1)} minutes` : `${(ms / 3_600_000).toFixed(1)} hours`
+}
+
+function pad(text: string, width: number, widthOf: (text: string) => number): string {
+  return text + ' '.repeat(Math.max(0, width - widthOf(text)))
 }
 
 function count(number: number, what: string): string {

@@ -2,5 +2,5 @@
 export { between, createChance, mix, pick, type Chance } from './chance.ts'
 export { createEngine, type Engine } from './engine.ts'
 export { watchEscapes } from './escapes.ts'
-export { closeFiles, createProcess, kill, NEVER, thaw, type Process } from './process.ts'
+export { closeFiles, createProcess, kill, never, thaw, type Process } from './process.ts'
 export { createTrace, type Trace, type TraceLine } from './trace.ts'

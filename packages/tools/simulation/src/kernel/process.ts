@@ -25,15 +25,17 @@ export type Process = Owner & {
   readonly onDeath: (() => void)[]
   /**
    * A moment between two steps at which it may die. True when it has: whoever asks returns a promise that never settles
-   * (`NEVER`), because nobody is there to be answered.
+   * (`never`), because nobody is there to be answered.
    */
   readonly point: (what: string, detail?: string) => boolean
   /** Resolves after some virtual time; never, when it dies meanwhile. */
   readonly pause: (ms: number) => Promise<void>
 }
 
-/** What a dead process is answered. */
-export const NEVER: Promise<never> = new Promise<never>(() => {})
+/** What a dead process is answered. Another one each time: a promise holds whoever waits for it, and so the whole run. */
+export function never(): Promise<never> {
+  return new Promise(() => {})
+}
 
 export function createProcess(options: {
   readonly name: string

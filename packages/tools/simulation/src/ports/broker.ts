@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { Broker, Delivery, EmbeddedBrokerWorld } from 'dure/messaging'
-import { NEVER, type Process } from '../kernel/kernel.ts'
+import { never, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a broker, asked at each step. */
 export type BrokerFate = {
@@ -22,16 +22,16 @@ export function simulatedBroker(options: {
 }): (world: EmbeddedBrokerWorld) => Promise<Broker> {
   const { process, fate } = options
   return async (world) => {
-    if (process.point('broker opens')) return NEVER
+    if (process.point('broker opens')) return never()
     const opened = (file: { readonly close: () => void }): void => void process.files.push(file)
     const inner = await options.adapter({ ...world, opened })
 
     /** One step: it may be refused, it may be done without an answer, and its process may die before or after it. */
     const step = async <T>(what: string, detail: string, work: () => Promise<T>): Promise<T> => {
-      if (process.point(what, detail)) return NEVER
+      if (process.point(what, detail)) return never()
       if (fate.unavailable(process)) throw new CallError('UNAVAILABLE', `Cannot ${what}: the broker is not available`)
       const result = await work()
-      if (process.point(`${what} done`, detail)) return NEVER
+      if (process.point(`${what} done`, detail)) return never()
       if (fate.answerLost(process, what))
         throw new CallError('UNAVAILABLE', `Cannot ${what}: the connection was lost before the answer`)
       return result
@@ -52,9 +52,9 @@ export function simulatedBroker(options: {
               const place = `${wish.group} ${partition.topic}/${partition.partition}`
               const delay = fate.delay(process, place)
               if (delay > 0) await process.pause(delay)
-              if (process.point('deliver', `${place} ${idsOf(batch)}`)) return NEVER
+              if (process.point('deliver', `${place} ${idsOf(batch)}`)) return never()
               await wish.deliver(batch, partition)
-              if (process.point('acknowledge', place)) return NEVER
+              if (process.point('acknowledge', place)) return never()
               if (fate.again(process, place)) {
                 fate.sometimes('a batch that was done came again')
                 throw new CallError('ABORTED', 'The position could not be noted; the batch comes again')
@@ -67,9 +67,9 @@ export function simulatedBroker(options: {
           inner.receive({
             ...wish,
             handle: async (message, delivery) => {
-              if (process.point('hand over', `${wish.queue} ${message.id}`)) return NEVER
+              if (process.point('hand over', `${wish.queue} ${message.id}`)) return never()
               await wish.handle(message, delivery)
-              if (process.point('acknowledge', wish.queue)) return NEVER
+              if (process.point('acknowledge', wish.queue)) return never()
               if (fate.again(process, wish.queue)) {
                 fate.sometimes('work that was done came again')
                 throw new CallError('ABORTED', 'The acknowledgement was lost; the work comes again')

@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, Store, StoreTransaction } from 'dure/data'
-import { closeFiles, NEVER, type Process } from '../kernel/kernel.ts'
+import { closeFiles, never, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a store, asked at each transaction. */
 export type StoreFate = {
@@ -32,7 +32,7 @@ export function simulatedDatabase(options: {
     return {
       name: inner.name,
       open: async (service, definition: DatabaseDefinition<unknown>) => {
-        if (process.point('store opens', service)) return NEVER
+        if (process.point('store opens', service)) return never()
         const holder = owners.get(service)
         if (holder !== undefined && holder !== process && holder.state === 'frozen') {
           // Its session has been silent for too long: the server ends it and lets the next one in.
@@ -63,18 +63,18 @@ function simulatedStore(options: {
   }
 
   const transaction: Store['transaction'] = async (work, limits) => {
-    if (process.point('transaction', service)) return NEVER
+    if (process.point('transaction', service)) return never()
     const refused = refusal('The transaction')
     if (refused !== undefined) throw refused
     let lost = false
     const result = await store.transaction(async (inner) => {
-      if (process.state === 'dead') return NEVER
+      if (process.state === 'dead') return never()
       const value = await work(watched(inner, fate))
       // The last thing before the commit: whatever the work left to be done then was asked for earlier.
       inner.beforeCommit(async () => {
         const slow = fate.slowness(process, service)
         if (slow > 0) await process.pause(slow)
-        if (process.point('commit', service)) return NEVER
+        if (process.point('commit', service)) return never()
         if (fate.full(process, service)) {
           throw new CallError('RESOURCE_EXHAUSTED', `The transaction of service "${service}" failed: the disk is full`)
         }
@@ -82,7 +82,7 @@ function simulatedStore(options: {
       })
       return value
     }, limits)
-    if (process.point('committed', service)) return NEVER
+    if (process.point('committed', service)) return never()
     if (lost) fate.sometimes('a commit was not answered')
     if (lost)
       throw new CallError('UNAVAILABLE', `The transaction of service "${service}" failed: the connection was lost at its commit`)
@@ -96,7 +96,7 @@ function simulatedStore(options: {
     snapshot: store.snapshot,
     transaction,
     select: async (sql, parameters) => {
-      if (process.point('select', service)) return NEVER
+      if (process.point('select', service)) return never()
       const refused = refusal('Reading')
       if (refused !== undefined) throw refused
       const rows = await store.select(sql, parameters)

@@ -199,7 +199,7 @@ test('each kind of fault can befall a system alone', { timeout: 120_000 }, async
 
 test('a run is told step by step, faults set off and ids shortened', async () => {
   const outcome = await simulate({ simulation: shopping(), seed: 8, record: true })
-  const text = timeline(outcome, 100_000)
+  const text = timeline(outcome, { most: 100_000 })
   assert.match(text, /^ +\d+\.\d{4} {2}clients +step user \d step 0$/m)
   assert.match(text, /^ +\d+\.\d{4} {2}!+ {2}1\. /m)
   assert.match(text, /publish order\.placed …[0-9a-f]{6}/)

@@ -16,42 +16,103 @@ const QUIET: ReadonlySet<string> = new Set([
   'subscribe done',
 ])
 
-/** Why a run failed, in a few lines. */
+/** Why a run failed. What a message says beyond its first line stands below it, indented. */
 export function describeOutcome(outcome: Outcome): string {
   const head = `seed ${outcome.seed}, ${outcome.placed}: `
   switch (outcome.kind) {
     case 'held':
       return `${head}held`
     case 'violated':
-      return `${head}"${outcome.invariant}" does not hold: ${outcome.message}`
+      return `${head}"${outcome.invariant}" does not hold: ${indented(outcome.message)}`
     case 'stuck':
-      return `${head}stuck: ${outcome.message}`
+      return `${head}stuck: ${indented(outcome.message)}`
     case 'failed':
-      return `${head}failed: ${outcome.message}`
+      return `${head}failed: ${indented(outcome.message)}`
     case 'nondeterministic':
-      return `${head}not deterministic: ${outcome.message}`
+      return `${head}not deterministic: ${indented(outcome.message)}`
     case 'escaped':
-      return `${head}it began work of the real world, which a simulation cannot end: ${outcome.message}`
+      return `${head}it began work of the real world, which a simulation cannot end: ${indented(outcome.message)}`
   }
 }
 
+function indented(message: string): string {
+  return message
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .join('\n  ')
+}
+
+export type TimelineLook = {
+  /** Lines, the first of them; default 400. */
+  readonly most?: number
+  /** Where lines are folded; default: nowhere. */
+  readonly columns?: number
+  /** Columns that a text takes; default: one for each unit. */
+  readonly widthOf?: (text: string) => number
+  /** What becomes of a line that tells of a fault, such as colour. */
+  readonly fault?: (line: string) => string
+}
+
+/** Milliseconds of quiet that set off what comes after them. */
+const QUIET_TIME = 50
+
 /**
- * The recorded lines of a run as a person reads them: one a step, with faults set off; what goes on all the time is left
- * out. @param most lines, the last of them; default 400
+ * The recorded lines of a run as a person reads them: one a step, with faults set off and a gap where time passes; what goes
+ * on all the time is left out.
  */
-export function timeline(outcome: Outcome, most = 400): string {
-  const lines = withoutArrived(outcome.lines.filter(isTelling))
+export function timeline(outcome: Outcome, look: TimelineLook = {}): string {
+  const { most = 400, columns = Infinity, widthOf = (text) => text.length, fault = (line) => line } = look
+  const lines = joined(withoutArrived(outcome.lines.filter(isTelling)))
   const from = lines.findIndex(({ who, what }) => what === 'step' || who === 'fault')
   const shown = lines.slice(Math.max(0, from), lines.length).slice(0, most)
-  const width = Math.min(24, Math.max(8, ...shown.map(({ who }) => who.length)))
-  const text = shown.map(({ time, who, what, detail = '' }) => {
+  if (shown.length === 0) return 'Nothing happened'
+  const width = Math.min(24, Math.max(8, ...shown.map(({ who }) => widthOf(who))))
+  const indent = ' '.repeat(10 + 2 + width + 2)
+  const text: string[] = [`${'seconds'.padStart(10)}  ${'who'.padEnd(width)}  what`]
+  shown.forEach(({ time, who, what, detail = '' }, at) => {
+    const before = shown[at - 1]
+    if (before === undefined || time - before.time >= QUIET_TIME) text.push('')
     const moment = (time / 1_000).toFixed(4).padStart(10)
-    const line = `${moment}  ${who.padEnd(width)}  ${what}${detail === '' ? '' : ` ${shortIds(detail)}`}`
-    return who === 'fault' ? `${moment}  ${'!'.repeat(width)}  ${what}: ${detail}` : line
+    const whole = who === 'fault' ? `${what}: ${detail}` : `${what}${detail === '' ? '' : ` ${shortIds(detail)}`}`
+    const name = who === 'fault' ? '!'.repeat(width) : who + ' '.repeat(Math.max(0, width - widthOf(who)))
+    const [first = '', ...more] = wrapWords(whole, Math.max(24, columns - indent.length), widthOf)
+    const folded = [`${moment}  ${name}  ${first}`, ...more.map((part) => `${indent}  ${part}`)]
+    text.push(...(who === 'fault' ? folded.map(fault) : folded))
   })
   const left = lines.length - Math.max(0, from) - shown.length
-  if (left > 0) text.push(`… and ${left} lines more`)
+  if (left > 0) text.push('', `… and ${left} lines more`)
   return text.join('\n')
+}
+
+/** A text in lines that fit, broken at spaces; those after the first leave room for two more columns of indent. */
+export function wrapWords(text: string, width: number, widthOf: (text: string) => number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const room = lines.length === 0 ? width : width - 2
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) > room) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
+/** A transaction that is committed with nothing in between is one line, and so is a publication that is answered. */
+function joined(lines: readonly TraceLine[]): readonly TraceLine[] {
+  const published = new Set<string>()
+  const told: TraceLine[] = []
+  for (const line of lines) {
+    const { who, what, detail = '' } = line
+    const before = told.at(-1)
+    if (what === 'publish') published.add(`${who} ${detail}`)
+    if (what === 'publish done' && published.delete(`${who} ${detail}`)) continue
+    if (what === 'committed' && before?.what === 'transaction' && before.who === who && before.detail === line.detail)
+      told[told.length - 1] = { ...before, detail: `${detail}, committed` }
+    else told.push(line)
+  }
+  return told
 }
 
 /** What was sent and came is told once, when it came; what never came is told as sent. */

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { inspect, stripVTControlCharacters } from 'node:util'
 
 /** An invariant that does not hold. */
 export class Violation extends Error {
@@ -11,6 +11,7 @@ export class Violation extends Error {
   }
 }
 
+/** What was thrown, in words; assertions colour theirs at a terminal. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : typeof error === 'string' ? error : inspect(error)
+  return stripVTControlCharacters(error instanceof Error ? error.message : typeof error === 'string' ? error : inspect(error))
 }
