@@ -87,7 +87,8 @@ function fromPackage(cwd: string): string | undefined {
   }
 }
 
-async function importFile(file: string, shown: string): Promise<Readonly<Record<string, unknown>>> {
+/** @throws {CliError} with what it threw, and where */
+export async function importFile(file: string, shown: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
   } catch (cause) {

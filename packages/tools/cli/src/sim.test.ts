@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dure, linkLibrary, temporary } from './shell.test-support.ts'
@@ -41,8 +41,10 @@ test('sim runs seeds, says what was seen and what never was', { timeout: 120_000
   const { code, out, err } = await dure(['sim', '--seeds', '12', '--from', '5', '--threads', '2'], { cwd: systemFile(1_000) })
   assert.equal(code, 0, out + err)
   assert.match(out, /^12 seeds: 12 held, 0 did not; \d+ run twice with the same result\n/)
-  assert.match(out, /^Seen, in how many seeds and how often:$/m)
-  assert.match(out, /^ {2}fault: \w/m)
+  assert.match(out, /^(Seen|Faults) +seeds +times$/m)
+  assert.match(out, /^Faults( +seeds +times)?\n {2}\w[\w ]+ +\d+ +\d+$/m)
+  assert.match(out, /^Never seen\n( {2,4}\S.*\n)+$/m)
+  for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
   assert.match(err, /^Running 12 seeds from 5\n/)
 })
 
@@ -51,7 +53,7 @@ test('sim shows a seed that fails, as small as it can be made, and how to see it
   const { code, out, err } = await dure(['sim', 'system.ts', '--seeds', '2', '--threads', '1'], { cwd })
   assert.equal(code, 1, out + err)
   assert.match(out, /^seed 1, \w+: "it counts no further than it may" does not hold: it counted to 1$/m)
-  assert.match(out, /^The smallest such run of \d+ has 0 faults and 1 steps of users:$/m)
+  assert.match(out, /^The smallest such run of \d+ has 0 faults and 1 step of users:$/m)
   assert.match(out, /^ +\d+\.\d{4} {2}clients +step user \d step \d+$/m)
   assert.match(out, /\nShow it again: dure sim system\.ts --replay 1\n$/)
 
@@ -86,4 +88,52 @@ test('sim refuses what it cannot use', async () => {
     assert.equal(code, 2, args.join(' '))
     assert.match(err, words)
   }
+})
+
+test('a file with a mistake is told with its place, and nothing hangs', { timeout: 120_000 }, async () => {
+  const begin = `import { contract, command } from 'dure/contract'\nimport { service, system } from 'dure/service'\n`
+  const plain = `${begin}const C = contract('c', { version: '1.0.0', owner: 'o', operations: { rest: command({}) } })
+const made = () => system('s', { services: [service(C, { handlers: { rest() {} } })] })\n`
+  const cases: readonly (readonly [text: string, code: number, words: RegExp])[] = [
+    ['undefined.x', 1, /^Cannot load "system\.ts": Cannot read properties of undefined[^]*system\.ts:1/],
+    ['throw "no luck"', 1, /^Cannot load "system\.ts": it threw no luck$/m],
+    ['export const simulation = () => { throw new Error("no dice") }', 1, /^Cannot simulate "system\.ts": no dice$/m],
+    [
+      `${plain}export default made()\nexport const simulation = { load: { clients: 0, step() {} }, invariants: {} }`,
+      2,
+      /^Cannot simulate: load\.clients is 0; give a whole number of users/,
+    ],
+    [
+      `${plain}export default () => { throw new Error("no system today") }\nexport const simulation = { load: { step: async () => {} }, invariants: {} }`,
+      1,
+      /Cannot simulate "system\.ts": no system today/,
+    ],
+  ]
+  for (const [text, code, words] of cases) {
+    const cwd = temporary()
+    linkLibrary(cwd)
+    writeFileSync(join(cwd, 'system.ts'), text)
+    const answer = await dure(['sim', '--seeds', '2', '--threads', '1'], { cwd })
+    assert.equal(answer.code, code, answer.err)
+    assert.match(answer.err, words)
+  }
+  const beyond = await dure(['sim', '--from', '4294967295', '--seeds', '2'], { cwd: systemFile(1_000) })
+  assert.equal(beyond.code, 2)
+  assert.match(beyond.err, /^Cannot run 2 seeds from 4294967295: the last seed there is is 4294967295$/m)
+})
+
+test('what an assertion says stands below its seed, in whole once; a replay can be JSON', { timeout: 120_000 }, async () => {
+  const cwd = systemFile(0)
+  const file = join(cwd, 'system.ts')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(
+    file,
+    text.replace("throw new Error('it counted to ' + length)", "throw new Error('too far\\n\\n+ one\\n- none')"),
+  )
+  const { out, err } = await dure(['sim', '--seeds', '1', '--threads', '1'], { cwd })
+  assert.match(out, /^seed 1, \w+: .* does not hold: too far\n {2}\+ one\n {2}- none\n\nThe smallest/m)
+  assert.doesNotMatch(err, /one/)
+  const replay = await dure(['sim', '--replay', '1', '--json'], { cwd })
+  const outcome = JSON.parse(replay.out) as { kind: string; lines: readonly unknown[] }
+  assert.deepEqual([replay.code, outcome.kind, outcome.lines.length > 0], [1, 'violated', true])
 })

@@ -1,10 +1,12 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { FaultKind, Outcome, Report } from '@dure/simulation'
+import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { systemFile } from '../load.ts'
-import { CliError, EXIT, print, say } from '../shell.ts'
+import { importFile, systemFile } from '../load.ts'
+import { CliError, EXIT, paint, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
+import { textWidth } from '../width.ts'
 import { systemParameter } from './parameters.ts'
 
 type Flags = {
@@ -17,6 +19,8 @@ type Flags = {
   readonly shrink: boolean
 }
 
+/** The largest seed there is: they are words of 32 bits. */
+const MOST = 0xffffffff
 /** Milliseconds between two words about how far it has come. */
 const NEWS = 5_000
 
@@ -51,7 +55,13 @@ export const simCommand: Command<Shell> = buildCommand({
         brief: 'The first of them (default 1)',
       },
       replay: { kind: 'parsed', parse: wholeNumber(0), optional: true, placeholder: 'SEED', brief: 'Show one run, step by step' },
-      threads: { kind: 'parsed', parse: wholeNumber(1), optional: true, placeholder: 'N', brief: 'Default: one for each core' },
+      threads: {
+        kind: 'parsed',
+        parse: wholeNumber(1, 256),
+        optional: true,
+        placeholder: 'N',
+        brief: 'Default: one for each core',
+      },
       faults: {
         kind: 'parsed',
         parse: String,
@@ -70,31 +80,50 @@ export const simCommand: Command<Shell> = buildCommand({
     const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, shrink, simulate, timeline } =
       await import('@dure/simulation')
     const faults = checkFaults(flags.faults, FAULTS)
-    const { simulation, system, expects } = await loadSimulation(pathToFileURL(file).href).catch((cause: unknown) => {
-      throw cause instanceof TypeError ? new CliError(cause.message, { cause, exitCode: EXIT.misuse }) : cause
+    const shown = relative(this.cwd, file) || file
+    // First alone: what is thrown by the file itself is told with its place.
+    await importFile(file, shown)
+    const { simulation, system, expects } = await loadSimulation(pathToFileURL(file).href, shown).catch((cause: unknown) => {
+      // The library's words begin so; anything else was thrown by the file's own functions.
+      const misuse = cause instanceof TypeError && cause.message.startsWith('Cannot simulate')
+      if (misuse) throw new CliError(cause.message, { cause, exitCode: EXIT.misuse })
+      throw cannotRun(shown, cause)
     })
     const how = { simulation, system, faults }
+    const look = { columns: this.columns, widthOf: textWidth }
+    const lines = { ...look, fault: (line: string) => paint(this, 'red', line) }
 
     const show = async (outcome: Outcome): Promise<void> => {
-      if (!flags.shrink || outcome.kind === 'nondeterministic') return print(this, describeOutcome(outcome))
+      if (!flags.shrink || outcome.kind === 'nondeterministic') return print(this, paint(this, 'red', describeOutcome(outcome)))
       say(this, `Making seed ${outcome.seed} smaller`)
       const small = await shrink({ ...how, seed: outcome.seed, outcome })
       const { faults: left, steps } = small.outcome
-      print(this, describeOutcome(small.outcome))
-      print(this, `The smallest such run of ${small.runs} has ${left.length} faults and ${steps.length} steps of users:\n`)
-      print(this, timeline(small.outcome))
+      print(this, paint(this, 'red', describeOutcome(small.outcome)))
+      const size = `${counted(left.length, 'fault')} and ${counted(steps.length, 'step')} of users`
+      print(this, `\nThe smallest such run of ${small.runs} has ${size}:\n`)
+      print(this, timeline(small.outcome, lines))
     }
 
     if (flags.replay !== undefined) {
-      const outcome = await simulate({ ...how, seed: flags.replay, record: true })
-      print(this, timeline(outcome, 100_000))
-      print(this, `\n${describeOutcome(outcome)}`)
+      const outcome = await simulate({ ...how, seed: flags.replay, record: true }).catch((cause: unknown) => {
+        throw cannotRun(shown, cause)
+      })
+      if (flags.json === true) print(this, JSON.stringify(outcome, undefined, 2))
+      else {
+        print(this, timeline(outcome, { ...lines, most: 100_000 }))
+        print(this, `\n${paint(this, outcome.kind === 'held' ? 'green' : 'red', describeOutcome(outcome))}`)
+      }
       if (outcome.kind !== 'held') this.process.exitCode = EXIT.failed
       return
     }
 
     const { seeds = 100, from = 1, threads } = flags
-    say(this, `Running ${seeds} seeds from ${from}`)
+    if (from + seeds - 1 > MOST) {
+      throw new CliError(`Cannot run ${counted(seeds, 'seed')} from ${from}: the last seed there is is ${MOST}`, {
+        exitCode: EXIT.misuse,
+      })
+    }
+    say(this, `Running ${counted(seeds, 'seed')} from ${from}`)
     let done = 0
     let failed = 0
     let told = performance.now()
@@ -109,15 +138,22 @@ export const simCommand: Command<Shell> = buildCommand({
         done++
         if (outcome.kind !== 'held') {
           failed++
-          say(this, describeOutcome(outcome))
+          // The whole of the first is told at the end.
+          say(this, describeOutcome(outcome).split('\n', 1)[0]!)
         }
         if (performance.now() - told < NEWS) return
         told = performance.now()
-        say(this, `${done} of ${seeds} seeds, ${failed} failed`)
+        say(this, `${done} of ${counted(seeds, 'seed')}, ${failed} failed`)
       },
+      onSlow: (seed, ms) => say(this, `Seed ${seed} has been running for ${Math.round(ms / 1_000)} s`),
+    }).catch((cause: unknown) => {
+      throw cannotRun(shown, cause)
     })
+    if (report.seeds < seeds) {
+      say(this, `Stopped after ${counted(report.failed, 'seed')} that failed; ${seeds - report.seeds} were not run`)
+    }
     if (flags.json === true) print(this, JSON.stringify(asJson(report), undefined, 2))
-    else print(this, describeReport(report))
+    else print(this, describeReport(report, look))
     const [first] = report.failures
     if (first === undefined) return
     this.process.exitCode = EXIT.failed
@@ -127,6 +163,15 @@ export const simCommand: Command<Shell> = buildCommand({
     print(this, `\nShow it again: dure sim ${given ?? ''} --replay ${first.seed}`.replaceAll('  ', ' '))
   },
 })
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** A system that cannot be run at all, or a run that does not end. */
+function cannotRun(shown: string, cause: unknown): CliError {
+  if (cause instanceof CliError) return cause
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new CliError(message.startsWith('Cannot simulate') ? message : `Cannot simulate "${shown}": ${message}`, { cause })
+}
 
 /** The report without the lines of its runs. */
 function asJson(report: Report): unknown {
@@ -141,10 +186,10 @@ function checkFaults(given: readonly string[] | undefined, known: readonly Fault
   })
 }
 
-function wholeNumber(least: number): (text: string) => number {
+function wholeNumber(least: number, most: number = MOST): (text: string) => number {
   return (text) => {
     const number = Number(text)
-    if (/^\d+$/.test(text) && number >= least && number <= 0xffffffff) return number
-    throw new Error(`"${text}" is not a whole number from ${least} to ${0xffffffff}`)
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number
+    throw new Error(`"${text}" is not a whole number from ${least} to ${most}`)
   }
 }
