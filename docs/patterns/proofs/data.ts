@@ -1,31 +1,40 @@
 import type { Proof } from './proof.ts'
 
-const SQLITE = { en: 'SQLite; PostgreSQL not yet', ko: 'SQLite, PostgreSQL은 아직' }
-
 /** Data: rows D. */
 export const data: Readonly<Record<`D${number}`, Proof>> = {
   D1: {
     state: 'works',
-    part: SQLITE,
     code: [
       'packages/dure/src/data/database.ts',
       'packages/dure/src/data/sqlite/sqlite.ts',
       'packages/dure/src/service/own-data.ts',
+      'packages/databases/postgres/src/postgres.ts',
+      'packages/databases/postgres/src/provision.ts',
       'checks/layering/services.ts',
     ],
-    guide: 'docs/guides/data.md',
+    guide: 'docs/guides/postgresql.md',
     tests: [
       'packages/dure/src/data/sqlite/conformance.test.ts',
       'packages/dure/src/data/sqlite/sqlite.test.ts',
+      'packages/databases/postgres/src/conformance18.test.ts',
+      'packages/databases/postgres/src/roles.test.ts',
       'checks/layering/layering.test.ts',
     ],
   },
   D3: {
     state: 'works',
-    part: SQLITE,
-    code: ['packages/dure/src/data/bind.ts', 'packages/dure/src/data/sqlite/writer.ts'],
+    code: [
+      'packages/dure/src/data/bind.ts',
+      'packages/dure/src/data/sqlite/writer.ts',
+      'packages/databases/postgres/src/transactions.ts',
+    ],
     guide: 'docs/guides/data.md',
-    tests: ['packages/dure/src/data/sqlite/conformance.test.ts', 'packages/dure/src/data/sqlite/writer.test.ts'],
+    tests: [
+      'packages/dure/src/data/sqlite/conformance.test.ts',
+      'packages/dure/src/data/sqlite/writer.test.ts',
+      'packages/databases/postgres/src/conformance18.test.ts',
+      'packages/databases/postgres/src/outcome.test.ts',
+    ],
   },
   D7: {
     state: 'works',
