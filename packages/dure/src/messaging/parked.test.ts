@@ -24,8 +24,17 @@ async function makeParked(t: TestContext, tries: { fail: boolean }) {
     world,
   )
   const lost = { answers: 0 }
+  /** Holds back what the next look at the table has seen, or fails it. */
+  const look: { held?: Promise<void> | undefined } = {}
   const store: Store = {
     ...real,
+    select: async (sql, parameters) => {
+      const held = look.held
+      look.held = undefined
+      const rows = await real.select(sql, parameters)
+      await held
+      return rows
+    },
     transaction: async (work, limits) => {
       const result = await real.transaction(work, limits)
       if (lost.answers === 0) return result
@@ -58,7 +67,7 @@ async function makeParked(t: TestContext, tries: { fail: boolean }) {
   )
   const add = (key: string): ReturnType<Parked['add']> =>
     parked.add([{ message: messageOf(Counted, key, '{}', { id: `id of ${key}` }), failure: new Error('at first') }])
-  return { world, parked, add, lost, done, setClock: (ms: number) => void (offset += ms) }
+  return { world, store: real, look, parked, add, lost, done, setClock: (ms: number) => void (offset += ms) }
 }
 
 /** Lets time go on until the promise settles. */
@@ -92,6 +101,56 @@ test('a clock that is set back by hours holds up no try', async (t) => {
   setClock(-7_200_000)
   tries.fail = false
   await world.advance(3_000)
+  assert.deepEqual(done, ['a'])
+  await settled(parked.stop(), world)
+})
+
+test('a look at the table that is answered late does not bring back a dead letter that has been retried', async (t) => {
+  const tries = { fail: true }
+  const { world, store, look, parked, add, done } = await makeParked(t, tries)
+  await settled(add('a'), world)
+  await settled(
+    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'dead'")),
+    world,
+  )
+  await settled(parked.reload(), world)
+  assert.equal(parked.count().letters, 1)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  look.held = promise
+  const first = parked.reload()
+  tries.fail = false
+  await settled(
+    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'waiting', started = 0, next_at = 0")),
+    world,
+  )
+  const second = parked.reload()
+  await world.advance(1_000)
+  resolve()
+  await settled(Promise.all([first, second]), world)
+  await world.advance(1_000)
+  assert.deepEqual(done, ['a'])
+  assert.deepEqual([parked.holds('a'), parked.count().letters, parked.count().waiting], [false, 0, 0])
+  await settled(parked.stop(), world)
+})
+
+test('a look at the table that fails is taken again, so that what was retried does not lie there', async (t) => {
+  const tries = { fail: true }
+  const { world, store, look, parked, add, done } = await makeParked(t, tries)
+  await settled(add('a'), world)
+  await settled(
+    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'dead'")),
+    world,
+  )
+  await settled(parked.reload(), world)
+  tries.fail = false
+  await settled(
+    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'waiting', started = 0, next_at = 0")),
+    world,
+  )
+  look.held = Promise.reject(new CallError('UNAVAILABLE', 'The database is away'))
+  look.held.catch(() => {})
+  await assert.rejects(settled(parked.reload(), world), { code: 'UNAVAILABLE' })
+  await world.advance(5_000)
   assert.deepEqual(done, ['a'])
   await settled(parked.stop(), world)
 })

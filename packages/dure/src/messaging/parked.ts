@@ -257,10 +257,42 @@ export async function openParked(options: {
     if (fresh.length < rows.length) await reload()
   }
 
-  const reload: Parked['reload'] = async () => {
+  /** The look under way, and the one that whoever asks meanwhile gets: what they know of is not in the first. */
+  let looking: Promise<void> | undefined
+  let again: Promise<void> | undefined
+  let relook: Timer | undefined
+
+  // One at a time: a look that is answered late would bring back what a later one has seen to be gone.
+  const reload: Parked['reload'] = () => {
+    if (looking === undefined) {
+      looking = look()
+        .catch((error: unknown) => {
+          lookLater()
+          throw error
+        })
+        .finally(() => void (looking = undefined))
+      return looking
+    }
+    again ??= looking
+      .catch(() => {})
+      .then(() => {
+        again = undefined
+        return reload()
+      })
+    return again
+  }
+
+  /** Somebody has changed the table, and may never do so again. */
+  const lookLater = (): void => {
+    if (stopped) return
+    relook?.cancel()
+    relook = runtime.timers.after(STORE_PAUSE, () => void reload().catch(() => {}))
+  }
+
+  const look = async (): Promise<void> => {
     const before = arrivals
     const found = await parkedKeys(store, consumer)
-    if (arrivals !== before) return reload()
+    if (arrivals !== before) return look()
     const present = new Set(found.map(({ key }) => key))
     for (const key of keys.values()) if (!present.has(key.key) && !key.active) key.rows = 0
     for (const { key: name, rows, state, nextAt, failedAt } of found) {
@@ -276,7 +308,7 @@ export async function openParked(options: {
   }
 
   await settleInterrupted()
-  await reload()
+  await look()
 
   /** Tries that were begun and never ended: the process ended with them in hand. */
   async function settleInterrupted(): Promise<void> {
@@ -325,6 +357,7 @@ export async function openParked(options: {
     stop: async () => {
       stopped = true
       alarm?.cancel()
+      relook?.cancel()
       if (active > 0) await new Promise<void>((resolve) => void (idle = resolve))
     },
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { MESSAGE_LIMITS } from '../../contract/contract.ts'
+import { CallError, MESSAGE_LIMITS } from '../../contract/contract.ts'
+import type { Store } from '../../data/data.ts'
 import { assertEffects, Counted, effectsIn, makeRig, messageOf, QUICK, runtime, type Rig } from '../consumer.test-support.ts'
 import type { Consumer, ConsumerReaction } from '../consumer.ts'
 import { queue } from '../queue.ts'
@@ -338,4 +339,21 @@ test('a key as long as keys may be is parked like any other', { timeout: 60_000 
   await until(() => consumer.status().dead === 0)
   await rig.quiet(consumer)
   await assertEffects(rig, { [key]: [1, 2] })
+})
+
+test('a change whose commit is not answered is seen by the consumer all the same', { timeout: 60_000 }, async (t) => {
+  const { rig, mend } = await withDead(t)
+  let told = 0
+  const store: Store = {
+    ...rig.store,
+    transaction: async (work, limits) => {
+      await rig.store.transaction(work, limits)
+      throw new CallError('UNAVAILABLE', 'The connection was lost at the commit')
+    },
+  }
+  mend()
+  const letters = deadLetters({ store, runtime, changed: () => void told++ })
+  await assert.rejects(letters.retry({ key: 'a' }), { code: 'UNAVAILABLE' })
+  await assert.rejects(letters.discard({ key: 'b' }, 'not needed'), { code: 'UNAVAILABLE' })
+  assert.equal(told, 2)
 })

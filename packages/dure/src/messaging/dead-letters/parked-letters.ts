@@ -61,11 +61,13 @@ export function parkedLetters(options: {
     return rows.map(parkedOf)
   }
 
-  /** Runs a change with its audit in one transaction, and tells the consumer when it is durable. */
+  /** Runs a change with its audit in one transaction, and tells the consumer: of a failed one too, which may have happened. */
   const change = async <T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> => {
-    const result = await store.transaction(work)
-    changed()
-    return result
+    try {
+      return await store.transaction(work)
+    } finally {
+      changed()
+    }
   }
 
   const behind = async ({ letter, sequence }: Parked): Promise<readonly Message[]> => {
