@@ -102,3 +102,10 @@ test('works in the transactions of any client, on a table of its own making', as
   for (let n = 0; n < 1_024; n++) await inbox.mark(tx, 'mail', `later ${n}`)
   assert.equal(await inbox.mark(tx, 'mail', 'a'), true)
 })
+
+test('an inbox that would forget at once, or that was given no number, is refused', () => {
+  const runtime = virtualRuntime()
+  for (const retention of [0, -1, Number.NaN, '10d' as never])
+    assert.throws(() => createInbox({ runtime, retention }), { name: 'RangeError', message: /keeps marks for (0|-1|NaN|10d) ms/ })
+  assert.equal(createInbox({ runtime, retention: Infinity }).retention, Infinity)
+})

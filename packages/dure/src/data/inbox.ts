@@ -42,9 +42,15 @@ export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
  * @param options.retention milliseconds a mark is kept, at least (default 10 days; at most about half as long
  * again; Infinity: for ever). Must exceed the time after which no broker brings a message a second time: a consumer
  * compares the two when it starts.
+ * @throws {RangeError} when that is no time: marks would be forgotten at once, or never be
  */
 export function createInbox(options: { readonly runtime: Runtime; readonly retention?: number }): Inbox {
   const { runtime, retention = INBOX_RETENTION } = options
+  if (!(retention > 0)) {
+    throw new RangeError(
+      `Cannot make an inbox that keeps marks for ${retention} ms: give milliseconds above 0, or Infinity for ever`,
+    )
+  }
   const { clock } = runtime
   let marks = 0
   /** Where the next step of tidying starts. */
