@@ -184,6 +184,7 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
       }
     }
     await pollNoMore(1_000)
+    notReady(stopped())
     moved()
   }
 
@@ -248,14 +249,19 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
         throw unfit(name, 'without the table there is nothing to poll', 'publish with the table')
       }
       wanted = way
+      moved()
       const there = (): boolean =>
         way === 'log' ? streaming?.serving() === true : streaming === undefined && polling !== undefined
       if (!there()) {
         leaving.abort(new Error('another way is wanted'))
         changed.set()
       }
-      await until(() => over() || there())
+      await until(() => over() || there() || wanted !== way)
       if (over()) throw stopped()
+      if (!there()) {
+        const text = `Going over to ${way === 'log' ? 'the log' : 'polling'} failed for the outbox relay "${name}": "${wanted}" was asked for meanwhile`
+        throw new CallError('ABORTED', text)
+      }
     },
     state,
     flush,

@@ -8,7 +8,7 @@ import type { Bell } from './alarm.ts'
 import { openControl, type Control } from './control.ts'
 import type { LogLimits } from './limits.ts'
 import { makeSlot, makeSlotForMessages } from './making.ts'
-import { dropSlot, hasPublication, slotNamed, slotOfService, slotOfTable, type Slot } from './slots.ts'
+import { dropSlot, publicationAltered, publicationState, slotNamed, slotOfService, slotOfTable, type Slot } from './slots.ts'
 import { TOO_MUCH } from './streaming.ts'
 
 /** The slot in the life of one relay: made when there is none, given up when it is of no use, removed when nobody needs it. */
@@ -143,9 +143,12 @@ export function createSlotLifecycle(options: {
     readable: async (control) => {
       const found = await slotNamed(control.query, slot)
       if (found !== undefined && found.status !== 'lost') {
-        if (await hasPublication(control.query, publication)) return true
-        // A publication that is made anew does not publish what the slot still has to tell.
-        log.warn('The publication of the replication slot is gone, and the slot cannot be read without it', { relay, slot })
+        const state = await publicationState(control.query, publication, table !== undefined)
+        if (state === 'whole') return true
+        // One that is made anew, or made whole, does not publish what the slot still has to tell.
+        if (state === 'gone')
+          log.warn('The publication of the replication slot is gone, and the slot cannot be read without it', { relay, slot })
+        else log.warn(`The replication slot is of no use: ${publicationAltered(publication)}`, { relay, slot })
         had = false
         if (table !== undefined) await dropWhenFree(control)
       }

@@ -73,11 +73,9 @@ export function slotName(name: string): string {
  * slot: a slot cannot read what a publication did not yet publish.
  */
 export async function makePublication(query: Query, publication: string, table: boolean): Promise<void> {
-  const [[known, right] = []] = await query(PUBLICATION, [publication])
-  if (known !== null && known !== undefined && (!table || Number(right) > 0)) return
-  if (known !== null && known !== undefined) {
-    throw new Error(`the publication "${publication}" does not publish the inserts into dure_outbox`)
-  }
+  const state = await publicationState(query, publication, table)
+  if (state === 'whole') return
+  if (state === 'altered') throw new Error(publicationAltered(publication))
   try {
     await query(publicationSql(publication, table))
   } catch (error) {
@@ -92,15 +90,23 @@ export function publicationSql(publication: string, table: boolean): string {
   return `CREATE PUBLICATION ${escapeIdentifier(publication)}${what}`
 }
 
+/** `altered`: it does not tell every insert into the outbox with all of its columns. One for messages may tell what it likes. */
+export async function publicationState(query: Query, publication: string, table: boolean): Promise<'whole' | 'altered' | 'gone'> {
+  const [[known, whole] = []] = await query(PUBLICATION, [publication])
+  if (known === null || known === undefined) return 'gone'
+  return !table || Number(whole) > 0 ? 'whole' : 'altered'
+}
+
+export function publicationAltered(publication: string): string {
+  return `the publication "${publication}" does not tell all that is inserted into dure_outbox. To do: DROP PUBLICATION ${escapeIdentifier(publication)}; it is made anew`
+}
+
 const PUBLICATION = `
   SELECT (SELECT oid FROM pg_publication WHERE pubname = $1),
-    (SELECT count(*) FROM pg_publication AS p JOIN pg_publication_rel AS r ON r.prpubid = p.oid
-      WHERE p.pubname = $1 AND p.pubinsert AND r.prrelid = to_regclass('dure_outbox'))`
-
-export async function hasPublication(query: Query, publication: string): Promise<boolean> {
-  const [[known] = []] = await query(PUBLICATION, [publication])
-  return known !== null && known !== undefined
-}
+    (SELECT count(*) FROM pg_publication AS p JOIN pg_publication_tables AS t USING (pubname)
+      JOIN pg_namespace AS n ON n.nspname = t.schemaname JOIN pg_class AS c ON c.relname = t.tablename AND c.relnamespace = n.oid
+      WHERE p.pubname = $1 AND p.pubinsert AND c.oid = to_regclass('dure_outbox') AND t.rowfilter IS NULL
+        AND t.attnames @> '{${PUBLISHED}}'::name[])`
 
 /** A temporary one ends with the session. It waits until every transaction has ended that is writing now, anywhere on the server. */
 export function makingSlotSql(slot: string, kind: 'temporary' | 'lasting'): string {

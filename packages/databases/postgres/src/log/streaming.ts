@@ -11,7 +11,7 @@ import type { LogLimits } from './limits.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import { messagesIn } from './payload.ts'
 import { openReplication, type Replication } from './replication.ts'
-import { slotNamed, type Slot } from './slots.ts'
+import { publicationAltered, publicationState, slotNamed, type Slot } from './slots.ts'
 import { createTail, type Entry } from './tail.ts'
 
 /** What a relay does while the log comes to it over one connection. */
@@ -194,7 +194,12 @@ export function createStreaming(options: StreamingOptions): Streaming {
   }
 
   const watch = async (): Promise<void> => {
-    seen = await slotNamed(query, slot)
+    const [found, state] = await Promise.all([
+      slotNamed(query, slot),
+      publicationState(query, options.publication, ledger !== undefined),
+    ])
+    seen = found
+    if (state === 'altered') throw new Error(publicationAltered(options.publication))
     if (seen === undefined || seen.status === 'lost')
       throw new Error(`the replication slot "${slot}" is ${seen?.status ?? 'gone'}`)
     bell.look(seen)
