@@ -64,7 +64,7 @@ export async function countEdits(store: Store): Promise<ReadonlyMap<string, numb
 }
 
 export type AuditFilter = {
-  /** Id of a dead letter, which may be gone; or of its message. */
+  /** Id of a dead letter, which may be gone, or how that begins (4 characters at least); or of its message. */
   readonly id?: string | undefined
   readonly consumer?: string | undefined
   readonly action?: DeadLetterChange['action'] | undefined
@@ -85,7 +85,11 @@ export async function readAudit(store: Store, filter: AuditFilter): Promise<read
     parts.push(sql)
     parameters.push(...values)
   }
-  if (id !== undefined) add('(letter = ? OR message_id = ?)', id, id)
+  if (id !== undefined) {
+    const begins = beginningOf(id)
+    if (begins === undefined) add('(letter = ? OR message_id = ?)', id, id)
+    else add('(letter LIKE ? OR message_id = ?)', begins, id)
+  }
   if (consumer !== undefined) add('consumer = ?', consumer)
   if (action !== undefined) add('action = ?', action)
   if (since !== undefined) add('at >= ?', since)
@@ -96,6 +100,11 @@ export async function readAudit(store: Store, filter: AuditFilter): Promise<read
     [...parameters, limit],
   )
   return rows.map(changeOf)
+}
+
+/** A pattern for ids that begin like this one; undefined when it is too short, or no beginning of one. */
+export function beginningOf(id: string): string | undefined {
+  return /^[a-z2-9]{4,}$/.test(id) ? `${id}%` : undefined
 }
 
 function changeOf(row: SqlRow): DeadLetterChange {

@@ -357,3 +357,14 @@ test('a change whose commit is not answered is seen by the consumer all the same
   await assert.rejects(letters.discard({ key: 'b' }, 'not needed'), { code: 'UNAVAILABLE' })
   assert.equal(told, 2)
 })
+
+test('the audit of one that is gone is found by the beginning of its id as well', { timeout: 60_000 }, async (t) => {
+  const { consumer } = await withDead(t)
+  const { audit, discard, list } = consumer.deadLetters
+  const [a] = await list({ key: 'a' })
+  await discard({ ids: [a!.id] }, 'not needed', 'kim')
+  await discard({ key: 'b' }, 'not needed')
+  const found = async (id: string): Promise<readonly string[]> => (await audit({ id })).map(({ letter }) => letter)
+  for (const id of [a!.id, a!.id.slice(0, 6), a!.message.id]) assert.deepEqual(await found(id), [a!.id])
+  for (const id of ['', '%', '____', a!.id.slice(0, 3)]) assert.deepEqual(await found(id), [])
+})

@@ -3,7 +3,7 @@ import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.
 import type { Runtime } from '../../runtime/runtime.ts'
 import { firstLine, hashOf } from '../fingerprint.ts'
 import { messageOf, rowOf } from '../parked-rows.ts'
-import { auditParked, type Deed } from './audit.ts'
+import { auditParked, beginningOf, type Deed } from './audit.ts'
 import { edited } from './edit.ts'
 import { headOf, type After, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup } from './letter.ts'
 import type { Found, Place } from './place.ts'
@@ -95,7 +95,8 @@ export function parkedLetters(options: {
     },
     list: async (filter, limit, after) => (await select(later(where(filter), after), limit)).map(({ letter }) => letter),
     find: async (id, limit) => {
-      const named = /^[a-z2-9]{4,}$/.test(id) ? { sql: 'OR letter LIKE ?', parameters: [`${id}%`] } : { sql: '', parameters: [] }
+      const begins = beginningOf(id)
+      const named = begins === undefined ? { sql: '', parameters: [] } : { sql: 'OR letter LIKE ?', parameters: [begins] }
       const parked = await select(
         { sql: `state = 'dead' AND (message_id = ? ${named.sql})`, parameters: [id, ...named.parameters] },
         limit,
