@@ -1,5 +1,5 @@
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, run, text_en } from '@stricli/core'
-import type { Application, ApplicationText } from '@stricli/core'
+import type { Application, ApplicationText, RouteMap } from '@stricli/core'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
@@ -29,7 +29,7 @@ export async function runCli(args: readonly string[], shell: Shell): Promise<num
       exitCode: undefined as number | string | null | undefined,
     },
   }
-  await run(application, args, context)
+  await run(applicationFor(args), args, context)
   const code = Number(context.process.exitCode ?? EXIT.done)
   // Stricli's own codes are negative: what the user typed, or a defect of ours.
   if (code >= 0) return code
@@ -46,7 +46,7 @@ const styled = (message: string, ansiColor: boolean): string => {
   return [paint({ color: ansiColor }, 'red', first), ...rest].join('\n')
 }
 
-const text: ApplicationText = {
+const textFor = (args: readonly string[]): ApplicationText => ({
   ...text_en,
   briefs: {
     ...text_en.briefs,
@@ -57,55 +57,77 @@ const text: ApplicationText = {
   noCommandRegisteredForInput: ({ input, corrections, ansiColor }) => {
     const hint =
       corrections.length > 0
-        ? `did you mean ${corrections.map((name) => `"dure ${name.replaceAll('`', '')}"`).join(' or ')}?`
-        : 'see "dure --help"'
+        ? `did you mean ${corrections.map((name) => `"${[...before(args, input), name.replaceAll('`', '')].join(' ')}"`).join(' or ')}?`
+        : `see "${[...before(args, input), '--help'].join(' ')}"`
     return styled(`Cannot run "${input}": there is no such command; ${hint}`, ansiColor)
   },
   exceptionWhileParsingArguments: (error, ansiColor) => {
-    const message = error instanceof Error ? formatMessageForArgumentScannerError(error as never, {}) : String(error)
-    return styled(`${message}\nSee --help of the command.`, ansiColor)
+    const message = error instanceof Error ? formatMessageForArgumentScannerError(error as never, WORDS) : String(error)
+    return styled(`${message}\nSee "${['dure', ...commandOf(args), '--help'].join(' ')}"`, ansiColor)
   },
   exceptionWhileRunningCommand: (error, ansiColor) => styled(describe(error), ansiColor),
   commandErrorResult: (error, ansiColor) => styled(describe(error), ansiColor),
+})
+
+/** What is wrong with a flag or an argument, in words that begin with it. */
+const WORDS: Parameters<typeof formatMessageForArgumentScannerError>[1] = {
+  ArgumentParseError: ({ externalFlagNameOrPlaceholder: name, exception }) =>
+    `Cannot take ${flagText(name)}: ${exception instanceof Error ? exception.message : String(exception)}`,
+  UnsatisfiedFlagError: ({ externalFlagName: name, nextFlagName: next }) =>
+    `Cannot go on without ${flagText(name)}${next === undefined ? '' : `: it is given no value before ${flagText(next)}`}`,
+  UnsatisfiedPositionalError: ({ placeholder }) => `Cannot go on without ${placeholder}`,
 }
 
-const application: Application<Shell> = buildApplication(
-  buildRouteMap({
-    routes: {
-      dev: devCommand,
-      start: startCommand,
-      list: listCommand,
-      call: callCommand,
-      dead: deadCommands,
-      lag: lagCommand,
-      trace: traceCommand,
-      docs: docsCommand,
-      compat: compatCommand,
-      check: checkCommands,
-      sim: simCommand,
-    },
-    docs: {
-      brief: 'Runs and inspects a system of services',
-      fullDescription: [
-        'Runs and inspects a system of services.',
-        '',
-        'A system file exports what system() makes. Without a name it is the file that',
-        'package.json names ("dure": { "system": "…" }), else ./system.ts.',
-        '',
-        'Results go to standard output, everything else to standard error.',
-        'Exit codes: 0 done, 1 failed (compat: a caller or subscriber breaks), 2 misuse.',
-      ].join('\n'),
-    },
-  }),
-  {
+/** Arguments are named in capitals, flags as they are typed. */
+const flagText = (name: string): string => (/^[A-Z]/.test(name) ? name : `--${name}`)
+
+/** The words before one that is no command. */
+function before(args: readonly string[], input: string): readonly string[] {
+  return ['dure', ...args.slice(0, Math.max(0, args.indexOf(input)))]
+}
+
+/** The words that name the command. */
+function commandOf(args: readonly string[]): readonly string[] {
+  return args.slice(0, args[0] === 'dead' || args[0] === 'check' ? 2 : 1).filter((word) => !word.startsWith('-'))
+}
+
+const routes: RouteMap<Shell> = buildRouteMap({
+  routes: {
+    dev: devCommand,
+    start: startCommand,
+    list: listCommand,
+    call: callCommand,
+    dead: deadCommands,
+    lag: lagCommand,
+    trace: traceCommand,
+    docs: docsCommand,
+    compat: compatCommand,
+    check: checkCommands,
+    sim: simCommand,
+  },
+  docs: {
+    brief: 'Runs and inspects a system of services',
+    fullDescription: [
+      'Runs and inspects a system of services.',
+      '',
+      'A system file exports what system() makes. Without a name it is the file that',
+      'package.json names ("dure": { "system": "…" }), else ./system.ts.',
+      '',
+      'Results go to standard output, everything else to standard error.',
+      'Exit codes: 0 done, 1 failed (compat: a caller or subscriber breaks), 2 misuse.',
+    ].join('\n'),
+  },
+})
+
+const applicationFor = (args: readonly string[]): Application<Shell> =>
+  buildApplication(routes, {
     name: 'dure',
     versionInfo: { currentVersion: VERSION },
     scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
     documentation: { onlyRequiredInUsageLine: false },
-    localization: { text },
+    localization: { text: textFor(args) },
     determineExitCode: (error) => (error instanceof CliError ? error.exitCode : EXIT.failed),
-  },
-)
+  })
 
 /** Stricli asks the stream how many colours it has. */
 function colorless(

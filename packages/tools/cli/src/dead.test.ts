@@ -127,6 +127,8 @@ test('what is dead is listed, grouped and shown, of events and of work', async (
 test('a slip changes nothing and says what to do', async () => {
   const [order, , job] = await list()
   const cases: readonly (readonly [args: string[], code: number, says: RegExp])[] = [
+    [['lst'], 2, /no such command; did you mean "dure dead list"\?/],
+    [['edit', order!.id, '{}'], 2, /Cannot go on without --reason\nSee "dure dead edit --help"/],
     [['retry'], 2, /nothing says which; give ids, or filters such as --group, or --all/],
     [['retry', order!.id, '--all'], 2, /several ways of saying which/],
     [['retry', '--all'], 2, /Cannot retry 3 dead letters: nobody can be asked here.*--yes/],
@@ -200,4 +202,23 @@ test('edited, retried, discarded: all flows in order, and the audit tells who di
   const audit = (await dead('audit', order!.id)).out
   assert.match(audit, new RegExp(`${order!.id}  [\\d-]+ [\\d:]+  edited by 김하나: 수량이 잘못됨\n`))
   assert.match(audit, /- \{"orderId":"주문-17","quantity":13\}\n +\+ \{"orderId":"주문-17","quantity":5\}/)
+})
+
+test('the audit of what is gone is found by the beginning of its id, folded to the terminal, and says when there is more', async () => {
+  const [change] = await json<readonly DeadLetterChange[]>('audit', '--action', 'edit')
+  const short = change!.letter.slice(0, 6)
+  assert.ok((await json<readonly DeadLetterChange[]>('audit', short)).every(({ letter }) => letter === change!.letter))
+  assert.equal((await dead('audit', 'zzzzzz')).out, 'Nothing in the audit is like that\n')
+  assert.match((await dead('audit', '--limit', '1')).out, /\n\nThere are more: --limit N, or --until TIME\n$/)
+  const narrow = await dure(['dead', 'audit', short, '--data', data], { columns: 50 })
+  for (const line of narrow.out.split('\n')) assert.ok(textWidth(line) <= 50, line)
+})
+
+test('names are shortened in the middle at a terminal, and in a pipe not at all', async () => {
+  const [terminal, pipe] = [
+    await dure(['lag', '--data', data], { columns: 52 }),
+    await dure(['lag', '--data', data], { columns: 52, piped: true }),
+  ]
+  assert.match(terminal.out, /^desk\S*…\S*placed +0/m)
+  assert.match(pipe.out, /^desk\/order\.placed +0/m)
 })

@@ -16,6 +16,7 @@ export async function main(): Promise<void> {
     // A terminal that does not know its width says 0.
     columns: stdout.columns || 80,
     color,
+    piped: stdout.isTTY !== true,
     interactive: process.stdin.isTTY === true && stderr.isTTY === true,
     stopped: supervised === undefined ? stopped : () => supervised.stopped,
     supervised,

@@ -25,6 +25,7 @@ export async function dure(
     env?: Record<string, string>
     columns?: number
     color?: boolean
+    piped?: boolean
     stop?: Promise<unknown>
     onOut?: (text: string) => void
   } = {},
@@ -48,6 +49,7 @@ export async function dure(
     })(),
     columns: world.columns ?? 80,
     color: world.color ?? false,
+    piped: world.piped ?? false,
     interactive: false,
     stopped: async () => {
       await world.stop

@@ -15,12 +15,21 @@ export type Shell = CommandContext & {
   /** Width of the terminal; 80 where there is none. */
   readonly columns: number
   readonly color: boolean
+  /** Whether results go to a file or to another program: then nothing is shortened to a width. */
+  readonly piped?: boolean
   /** Whether a person can be asked. */
   readonly interactive: boolean
   /** Resolves with the reason when somebody wants the command to end. */
   readonly stopped: () => Promise<string>
   /** Who started this process as one of several, if anybody did. */
   readonly supervised?: Supervised | undefined
+}
+
+/** How results are laid out. */
+export type Look = { readonly columns: number; readonly color: boolean; readonly piped: boolean }
+
+export function lookOf({ columns, color, piped = false }: Shell): Look {
+  return { columns: piped ? Infinity : columns, color, piped }
 }
 
 export type Output = { readonly write: (text: string) => void }

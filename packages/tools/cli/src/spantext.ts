@@ -11,7 +11,15 @@ function digits(value: number): string {
 
 /** Names and messages may hold what somebody sent: control characters must not reach the terminal. */
 export function visible(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').replaceAll(/[\p{Cc}\p{Cf}]/gu, '?')
+  return harmless(text.replaceAll(/\s+/g, ' '))
+}
+
+/** Without characters that control a terminal or hide; the joiner inside a picture of several (👩‍👧) is a part of it. */
+export function harmless(text: string): string {
+  return text.replaceAll(
+    /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\uFE0F])\u200D(?=\p{Extended_Pictographic})|([\p{Cc}\p{Cf}])/gu,
+    (found, bad?: string) => (bad === undefined ? found : '?'),
+  )
 }
 
 /** A moment for people, in their own time. */

@@ -29,6 +29,20 @@ export function shorten(text: string, width: number): string {
   return width <= 0 ? '' : `${text.slice(0, endOf(text, width - 1))}…`
 }
 
+/** The beginning and the end of a text, with an ellipsis between them when it does not fit: names differ at both. */
+export function shortenMiddle(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  if (width <= 1) return width === 1 ? '…' : ''
+  const tail = Math.floor((width - 1) / 2)
+  let [start, taken] = [text.length, 0]
+  for (const { segment, index } of [...GRAPHEMES.segment(text)].toReversed()) {
+    taken += graphemeWidth(segment)
+    if (taken > tail) break
+    start = index
+  }
+  return `${text.slice(0, endOf(text, width - 1 - tail))}…${text.slice(start)}`
+}
+
 /** As much of the text as fits into a width, one grapheme at least, and the rest. */
 export function split(text: string, width: number): readonly [head: string, rest: string] {
   const first = GRAPHEMES.segment(text).containing(0)?.segment.length ?? 0

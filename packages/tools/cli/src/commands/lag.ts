@@ -4,10 +4,10 @@ import { resolve } from 'node:path'
 import type { ConsumerLag, Lag } from 'dure/service'
 import { askLag } from '../control/control.ts'
 import { dataDirectory } from '../data.ts'
-import { paint, print, say } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { lookOf, paint, print, say } from '../shell.ts'
+import type { Look, Shell } from '../shell.ts'
 import { ageText, visible } from '../spantext.ts'
-import { padTo, shorten, textWidth } from '../width.ts'
+import { padTo, shortenMiddle, textWidth } from '../width.ts'
 import { dataFlag } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly json?: boolean }
@@ -35,11 +35,11 @@ export const lagCommand: Command<Shell> = buildCommand({
   async func(this: Shell, flags: Flags): Promise<void> {
     const lag = await askLag(resolve(this.cwd, dataDirectory(flags.data, this.process.env)))
     for (const service of lag.silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer; this is without it.`))
-    print(this, flags.json === true ? JSON.stringify(lag, undefined, 2) : lagText(lag, this, Date.now()))
+    print(this, flags.json === true ? JSON.stringify(lag, undefined, 2) : lagText(lag, lookOf(this), Date.now()))
   },
 })
 
-function lagText({ consumers, outboxes }: Lag, look: { readonly columns: number; readonly color: boolean }, now: number): string {
+function lagText({ consumers, outboxes }: Lag, look: Look, now: number): string {
   if (consumers.length === 0) return 'No service reacts to events'
   const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD']
   const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now)])
@@ -50,6 +50,9 @@ function lagText({ consumers, outboxes }: Lag, look: { readonly columns: number;
     ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(look, 'red', line) : line)),
     ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
     ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
+    ...(consumers.some(({ deadLetters }) => deadLetters > 0) && !look.piped
+      ? ['', `${paint(look, 'dim', 'What is dead')}  dure dead groups`]
+      : []),
   ].join('\n')
 }
 
@@ -64,6 +67,6 @@ function aligned(rows: readonly (readonly string[])[], width: number): readonly 
   const others = widths.slice(1).reduce((sum, one) => sum + one + 2, 0)
   const names = Math.max(8, Math.min(widths[0]!, width - others))
   return rows.map(([name = '', ...cells]) =>
-    [padTo(shorten(name, names), names), ...cells.map((cell, i) => cell.padStart(widths[i + 1]!))].join('  '),
+    [padTo(shortenMiddle(name, names), names), ...cells.map((cell, i) => cell.padStart(widths[i + 1]!))].join('  '),
   )
 }

@@ -32,8 +32,10 @@ export const retryCommand: Command<Shell> = buildCommand({
   parameters: { flags, positional: ids },
   async func(this: Shell, given: Flags, ...names: readonly string[]): Promise<void> {
     const selection = await chosen(this, given, names, 'Retry')
-    if (selection === undefined) return report(this, given, 'retried', 0)
-    report(this, given, 'retried', await ask<number>(this, given, { action: 'retry', by: whoIs(given.by), ...selection }))
+    const named = names.length > 0
+    if (selection === undefined) return report(this, given, 'retried', 0, named)
+    const count = await ask<number>(this, given, { action: 'retry', by: whoIs(given.by), ...selection })
+    report(this, given, 'retried', count, named)
   },
 })
 
@@ -56,9 +58,11 @@ export const discardCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, given: Flags & { readonly reason: string }, ...names: readonly string[]): Promise<void> {
     const selection = await chosen(this, given, names, 'Discard')
-    if (selection === undefined) return report(this, given, 'discarded', 0)
+    const named = names.length > 0
+    if (selection === undefined) return report(this, given, 'discarded', 0, named)
     const { reason, by } = given
-    report(this, given, 'discarded', await ask<number>(this, given, { action: 'discard', reason, by: whoIs(by), ...selection }))
+    const count = await ask<number>(this, given, { action: 'discard', reason, by: whoIs(by), ...selection })
+    report(this, given, 'discarded', count, named)
   },
 })
 
@@ -98,11 +102,15 @@ async function chosen(shell: Shell, given: Flags, names: readonly string[], verb
   throw new CliError('Nothing was done')
 }
 
-function report(shell: Shell, given: Flags, done: 'retried' | 'discarded', count: number): void {
+function report(shell: Shell, given: Flags, done: 'retried' | 'discarded', count: number, named: boolean): void {
   // Who named some and met none has been told already; a filter that lets nothing through may be a slip.
   if (count === 0 && given.all !== true) shell.process.exitCode = EXIT.failed
   if (given.json === true) return print(shell, JSON.stringify({ [done]: count }))
-  if (count === 0) return print(shell, given.all === true ? 'No dead letters' : 'No dead letter is like that')
+  if (count === 0) {
+    // It was there when it was looked for.
+    if (named) return print(shell, 'Dead no longer: somebody else was faster; see "dure dead audit"')
+    return print(shell, given.all === true ? 'No dead letters' : 'No dead letter is like that')
+  }
   print(shell, done === 'retried' ? `${counted(count)} will be tried again` : `Discarded ${counted(count)}`)
 }
 

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
-import { print } from '../../shell.ts'
+import { lookOf, print } from '../../shell.ts'
 import type { Shell } from '../../shell.ts'
 import { ask, common, filter, filterOf, parseTime, wholeNumber, type Common, type Filter } from './parameters.ts'
 import { auditText, groupsText, letterText, listText } from './text.ts'
@@ -23,7 +23,7 @@ export const groupsCommand: Command<Shell> = buildCommand({
   parameters: { flags: { ...common, ...filter } },
   async func(this: Shell, flags: Common & Filter): Promise<void> {
     const groups = await ask<readonly DeadLetterGroup[]>(this, flags, { action: 'groups', ...filterOf(flags) })
-    print(this, flags.json === true ? json(groups) : groupsText(groups, this))
+    print(this, flags.json === true ? json(groups) : groupsText(groups, lookOf(this)))
   },
 })
 
@@ -59,7 +59,7 @@ export const listCommand: Command<Shell> = buildCommand({
     // One more tells whether there is another page.
     const found = await ask<readonly DeadLetter[]>(this, flags, { action: 'list', ...filterOf(flags), limit: limit + 1, after })
     const letters = found.slice(0, limit)
-    print(this, flags.json === true ? json(letters) : listText(letters, { ...look(this), more: found.length > limit }))
+    print(this, flags.json === true ? json(letters) : listText(letters, { ...lookOf(this), more: found.length > limit }))
   },
 })
 
@@ -81,7 +81,7 @@ export const showCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Common, id: string): Promise<void> {
     const letter = await ask<DeadLetterDetail>(this, flags, { action: 'show', id })
-    print(this, flags.json === true ? json(letter) : letterText(letter, look(this)))
+    print(this, flags.json === true ? json(letter) : letterText(letter, lookOf(this)))
   },
 })
 
@@ -118,16 +118,20 @@ export const auditCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Common & AuditFlags, id?: string): Promise<void> {
     const { consumer, action: what, since, until, limit = 50 } = flags
-    const changes = await ask<readonly DeadLetterChange[]>(this, flags, {
+    // One more tells whether there are others.
+    const found = await ask<readonly DeadLetterChange[]>(this, flags, {
       action: 'audit',
       of: id,
       consumer,
       what,
       since,
       until,
-      limit,
+      limit: limit + 1,
     })
-    print(this, flags.json === true ? json(changes) : auditText(changes, look(this)))
+    const changes = found.slice(0, limit)
+    const filtered = [id, consumer, what, since, until].some((one) => one !== undefined)
+    const more = found.length > limit
+    print(this, flags.json === true ? json(changes) : auditText(changes, { ...lookOf(this), filtered, more }))
   },
 })
 
@@ -140,4 +144,3 @@ type AuditFlags = {
 }
 
 const json = (value: unknown): string => JSON.stringify(value, undefined, 2)
-const look = ({ columns, color }: Shell): { readonly columns: number; readonly color: boolean } => ({ columns, color })

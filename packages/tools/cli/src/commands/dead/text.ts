@@ -1,9 +1,8 @@
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup, MessageHead } from 'dure/messaging'
-import { agoText, timeText, visible } from '../../spantext.ts'
-import { paint } from '../../shell.ts'
-import { padTo, shorten, textWidth } from '../../width.ts'
-
-export type Look = { readonly columns: number; readonly color: boolean }
+import { agoText, harmless, timeText, visible } from '../../spantext.ts'
+import { paint, type Look } from '../../shell.ts'
+import { wrap } from '../../table.ts'
+import { padTo, shorten, shortenMiddle, textWidth } from '../../width.ts'
 
 /** Entries of two lines: what is told in columns, and below it the error, for which a column is too narrow. */
 export function groupsText(groups: readonly DeadLetterGroup[], look: Look): string {
@@ -18,7 +17,12 @@ export function groupsText(groups: readonly DeadLetterGroup[], look: Look): stri
     agoText(lastFailure),
   ])
   const notes = groups.map(({ error, count, example }) => ({ error, more: count > 1 ? `such as ${example}` : example }))
-  return entries({ head, rows, notes, look, flexible: [3] })
+  const text = entries({ head, rows, notes, look, flexible: [3] })
+  const [{ id, example }] = groups as [DeadLetterGroup]
+  return withHints(text, look, [
+    ['See one', `dure dead show ${example}`],
+    ['Try again', `dure dead retry --group ${id}`],
+  ])
 }
 
 export function listText(letters: readonly DeadLetter[], look: Look & { readonly more: boolean }): string {
@@ -27,7 +31,7 @@ export function listText(letters: readonly DeadLetter[], look: Look & { readonly
   const rows = letters.map(({ id, consumer, message, attempts, held, lastFailure }) => [
     id,
     visible(consumer),
-    shorten(visible(message.key), 24) || '-',
+    visible(message.key) || '-',
     String(attempts),
     String(held),
     agoText(lastFailure),
@@ -55,7 +59,7 @@ function entries(options: {
   }
   const line = (row: readonly string[]): string => {
     const cells = row.map((cell, column) => {
-      const fits = shorten(cell, widths[column]!)
+      const fits = shortenMiddle(cell, widths[column]!)
       return /^\d+$/.test(cell) || NUMBERS.has(head[column]!)
         ? ' '.repeat(widths[column]! - textWidth(fits)) + fits
         : padTo(fits, widths[column]!)
@@ -67,7 +71,7 @@ function entries(options: {
   const lines = rows.flatMap((row, i) => {
     const { error, more } = notes[i]!
     const end = more === '' ? '' : `  (${more})`
-    const text = shorten(visible(error), Math.max(12, room - end.length))
+    const text = shorten(visible(error), Math.max(12, room - textWidth(end)))
     const [id, ...rest] = [line(row).slice(0, widths[0]), line(row).slice(widths[0]!)]
     return [`${paint(look, 'cyan', id!)}${rest.join('')}`, `${indent}${paint(look, 'red', text)}${paint(look, 'dim', end)}`]
   })
@@ -93,12 +97,14 @@ export function letterText(letter: DeadLetterDetail, look: Look): string {
     ['failed', failedText(firstFailure, lastFailure)],
     ['group', group],
   ]
-  return [
+  const text = [
     `${paint(look, 'cyan', id)}  dead letter of ${paint(look, 'bold', visible(consumer))}`,
     ...facts.map(([name, value]) => `  ${paint(look, 'dim', name.padEnd(11))}  ${value}`),
     '',
     paint(look, 'bold', 'Error'),
-    ...detail.split('\n').map((line, i) => `  ${paint(look, i === 0 ? 'red' : 'dim', keepIndent(line))}`),
+    ...detail
+      .split('\n')
+      .flatMap((line, i) => errorLines(line, look).map((part) => `  ${paint(look, i === 0 ? 'red' : 'dim', part)}`)),
     '',
     paint(look, 'bold', 'Data'),
     ...dataLines(message.data).map((line) => `  ${line}`),
@@ -111,8 +117,34 @@ export function letterText(letter: DeadLetterDetail, look: Look): string {
         ]),
     ...(changes.length === 0
       ? []
-      : ['', paint(look, 'bold', 'What was done'), ...changes.map((change) => `  ${changeText(change)}`)]),
+      : ['', paint(look, 'bold', 'What was done'), ...changes.flatMap((change) => folded(changeText(change), look, '  '))]),
   ].join('\n')
+  return withHints(text, look, [
+    ['Try again', `dure dead retry ${id}`],
+    ['Mend', `dure dead edit ${id} --reason "…"`],
+    ['Let go', `dure dead discard ${id} --reason "…"`],
+  ])
+}
+
+/** What can be done now, for people at a terminal. */
+function withHints(text: string, look: Look, hints: readonly (readonly [what: string, command: string])[]): string {
+  if (look.piped) return text
+  const width = Math.max(...hints.map(([what]) => what.length))
+  return [text, '', ...hints.map(([what, command]) => `${paint(look, 'dim', what.padEnd(width))}  ${command}`)].join('\n')
+}
+
+/** What was said is folded; where it happened stays whole, as terminals open it. */
+function errorLines(line: string, look: Look): readonly string[] {
+  if (/^\s+at /.test(line)) return [keepIndent(line)]
+  const [indent = ''] = /^ */.exec(line) ?? []
+  const room = Math.max(24, look.columns - 2 - indent.length)
+  return wrap(harmless(line.slice(indent.length)), room).map((part) => indent + part)
+}
+
+/** Lines that fit, those after the first indented two more. */
+function folded(text: string, look: Look, indent: string): readonly string[] {
+  const [first = '', ...more] = wrap(text, Math.max(24, look.columns - indent.length - 2))
+  return [indent + first, ...more.map((part) => `${indent}  ${part}`)]
 }
 
 function failedText(first: number, last: number): string {
@@ -126,23 +158,28 @@ function behindLines(behind: readonly MessageHead[], held: number): readonly str
 }
 
 /** What was done, latest first. An edit shows what was there and what came in its place. */
-export function auditText(changes: readonly DeadLetterChange[], look: Look): string {
-  if (changes.length === 0) return 'Nothing was done to dead letters'
-  return changes
+export function auditText(
+  changes: readonly DeadLetterChange[],
+  look: Look & { readonly filtered: boolean; readonly more: boolean },
+): string {
+  if (changes.length === 0) return look.filtered ? 'Nothing in the audit is like that' : 'Nothing was done to dead letters'
+  const text = changes
     .map((change) => {
       const { letter, consumer, message, data, action } = change
-      const lines = [
-        `${paint(look, 'cyan', letter)}  ${changeText(change)}`,
-        `            ${paint(look, 'dim', `${visible(consumer)}, key ${visible(message.key) || '(none)'}`)}`,
-      ]
+      const indent = ' '.repeat(letter.length + 2)
+      const [first = '', ...rest] = folded(changeText(change), look, indent)
+      const whose = folded(`${visible(consumer)}, key ${visible(message.key) || '(none)'}`, look, indent)
+      const lines = [`${paint(look, 'cyan', letter)}${first.slice(letter.length)}`, ...rest]
+      lines.push(...whose.map((line) => paint(look, 'dim', line)))
       if (action === 'edit') {
-        const room = look.columns - 15
-        lines.push(`            ${paint(look, 'red', `- ${shorten(visible(message.data), room)}`)}`)
-        lines.push(`            ${paint(look, 'green', `+ ${shorten(visible(data ?? ''), room)}`)}`)
+        // In whole: what differs may be at the end.
+        lines.push(...folded(`- ${visible(message.data)}`, look, indent).map((line) => paint(look, 'red', line)))
+        lines.push(...folded(`+ ${visible(data ?? '')}`, look, indent).map((line) => paint(look, 'green', line)))
       }
       return lines.join('\n')
     })
     .join('\n')
+  return look.more ? `${text}\n\nThere are more: --limit N, or --until TIME` : text
 }
 
 const DONE = { retry: 'retried', edit: 'edited', discard: 'discarded' } as const
@@ -163,7 +200,7 @@ function dataLines(data: string): readonly string[] {
 /** Without control characters, and with the spaces it begins with. */
 function keepIndent(line: string): string {
   const [indent = ''] = /^ */.exec(line) ?? []
-  return indent + line.slice(indent.length).replaceAll(/[\p{Cc}\p{Cf}]/gu, '?')
+  return indent + harmless(line.slice(indent.length))
 }
 
 function traceId(traceparent: string): string {
