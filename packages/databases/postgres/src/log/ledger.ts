@@ -1,4 +1,4 @@
-import { COLUMNS, LANES, type Leases, type OutboxRow, rowOf, type Session } from '../outbox/outbox.ts'
+import { COLUMNS, IMPATIENT, LANES, type Leases, locked, type OutboxRow, rowOf, type Session } from '../outbox/outbox.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import type { Entry } from './tail.ts'
 
@@ -11,7 +11,8 @@ export type Ledger = {
   readonly left: (entries: readonly Entry[]) => Promise<readonly Entry[]>
   /**
    * Takes delivered rows out, under the fences of the leases.
-   * @returns the ones it could not see: the log tells of a commit before the table shows it. To be tried again
+   * @returns the ones to be tried again: it could not see them, as the log tells of a commit before the table shows it, or
+   * somebody has them locked
    */
   readonly remove: (entries: readonly Entry[]) => Promise<readonly Entry[]>
   /** Rows in the table, at most 100,000. */
@@ -36,6 +37,8 @@ export function createLedger({ query }: Pick<Session, 'query'>, leases: Leases):
     `{${entries.map(({ position }) => position).join(',')}}`,
     `{${entries.map(({ xid }) => xid).join(',')}}`,
   ]
+  /** The last time some were locked: they are passed over from the start. */
+  let hindered = false
   return {
     left: async (entries) => {
       const rows = await query(LEFT, lists(entries))
@@ -45,11 +48,15 @@ export function createLedger({ query }: Pick<Session, 'query'>, leases: Leases):
     },
     remove: async (entries) => {
       const fences = [...leases.fences()]
-      const rows = await query(REMOVE, [
+      const values = [
         `{${fences.map(([lane]) => lane).join(',')}}`,
         `{${fences.map(([, fence]) => fence).join(',')}}`,
         ...lists(entries),
-      ])
+      ]
+      const free = (): ReturnType<Session['query']> => query(REMOVE_FREE, values)
+      const removed = hindered ? free() : query(REMOVE, values).catch((e) => (locked(e) ? free() : Promise.reject(e)))
+      const rows = await removed
+      hindered = rows.some(([, , stuck]) => stuck !== null)
       const held = rows.find(([, position]) => position === null)?.[0]
       if (Number(held) < LANES) throw new Error(LANES_LOST)
       const unseen = new Set(rows.filter(([, position]) => position !== null).map(([, position]) => Number(position)))
@@ -82,16 +89,27 @@ const LEFT = `
   WHERE EXISTS (SELECT FROM dure_outbox AS rows WHERE rows.position = told.position)
     OR NOT pg_visible_in_snapshot(xid, pg_current_snapshot())`
 
-const REMOVE = `
-  WITH held AS MATERIALIZED (
+const HELD = `
+  held AS MATERIALIZED (
     SELECT lanes.lane FROM dure_outbox_lanes AS lanes
     JOIN unnest($1::int[], $2::bigint[]) AS mine (lane, fence) ON mine.lane = lanes.lane AND mine.fence = lanes.fence
-  ), gone AS (
-    DELETE FROM dure_outbox WHERE position = ANY ($3::bigint[]) AND (SELECT count(*) FROM held) = ${LANES}
-  )
-  SELECT count(*), NULL FROM held
+  )`
+const OURS = `position = ANY ($3::bigint[]) AND (SELECT count(*) FROM held) = ${LANES}`
+const UNSEEN = `
+  SELECT count(*), NULL::bigint, NULL::int FROM held
   UNION ALL
-  SELECT NULL, position FROM unnest($3::bigint[], $4::xid8[]) AS told (position, xid)
+  SELECT NULL, position, NULL FROM unnest($3::bigint[], $4::xid8[]) AS told (position, xid)
   WHERE NOT pg_visible_in_snapshot(xid, pg_current_snapshot())`
+
+const REMOVE = `
+  WITH ${IMPATIENT}, ${HELD},
+  gone AS (DELETE FROM dure_outbox WHERE ${OURS} AND (SELECT count(*) FROM impatient) = 1) ${UNSEEN}`
+
+/** Passes over what is locked, and tells what that is. */
+const REMOVE_FREE = `
+  WITH ${HELD}, free AS MATERIALIZED (SELECT position FROM dure_outbox WHERE ${OURS} FOR UPDATE SKIP LOCKED),
+  gone AS (DELETE FROM dure_outbox WHERE position = ANY (ARRAY(SELECT position FROM free))) ${UNSEEN}
+  UNION ALL
+  SELECT NULL, position, 1 FROM dure_outbox WHERE ${OURS} AND position NOT IN (SELECT position FROM free)`
 
 const STILL = `SELECT position, ${COLUMNS}, xid FROM dure_outbox WHERE position = ANY ($1::bigint[]) ORDER BY position`

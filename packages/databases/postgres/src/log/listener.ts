@@ -53,10 +53,10 @@ export async function makeListener(
   return { ...access.config, user, password }
 }
 
-/** What a relay's role needs beside REPLICATION, in the schema of the outbox. */
+/** What a relay's role needs beside REPLICATION, in the schema of the outbox. UPDATE is for locking rows; none is changed. */
 export function grants(role: string): string {
   return (
-    `GRANT SELECT, DELETE ON dure_outbox TO ${role}; GRANT SELECT, UPDATE ON dure_outbox_lanes TO ${role}; ` +
+    `GRANT SELECT, UPDATE, DELETE ON dure_outbox TO ${role}; GRANT SELECT, UPDATE ON dure_outbox_lanes TO ${role}; ` +
     `GRANT SELECT, INSERT, UPDATE, DELETE ON dure_outbox_relays TO ${role}`
   )
 }

@@ -161,7 +161,7 @@ for (const version of [18, 15] as const) {
       await admin.query(`ALTER ROLE ${name} REPLICATION`)
       const { got, deliver } = collector()
       await admin.query(
-        `GRANT SELECT, DELETE ON dure_outbox TO ${name}; GRANT SELECT, UPDATE ON dure_outbox_lanes TO ${name}; GRANT SELECT, INSERT, UPDATE, DELETE ON dure_outbox_relays TO ${name}`,
+        `GRANT SELECT, UPDATE, DELETE ON dure_outbox TO ${name}; GRANT SELECT, UPDATE ON dure_outbox_lanes TO ${name}; GRANT SELECT, INSERT, UPDATE, DELETE ON dure_outbox_relays TO ${name}`,
       )
       const relay = logRelay({ connection: relayUrl.href, deliver })
       await relay.ready

@@ -15,6 +15,8 @@ export type Hand = {
   readonly toRemove: (limit: number) => readonly OutboxRow[]
   readonly waiting: () => number
   readonly removed: (rows: readonly OutboxRow[]) => void
+  /** They are there still: somebody has them locked. */
+  readonly kept: (rows: readonly OutboxRow[]) => void
   /** Rows delivered and not yet known to be removed. */
   readonly unremoved: () => number
   /** When the first that is not delivered was published. */
@@ -72,6 +74,10 @@ export function createHand(): Hand {
     removed: (rows) => {
       removing -= rows.length
       forget(rows)
+    },
+    kept: (rows) => {
+      removing -= rows.length
+      done.push(...rows)
     },
     unremoved: () => done.length + removing,
     oldest: () => undelivered.values().next().value?.message.time,

@@ -63,7 +63,8 @@ export async function openSession(options: {
       })
       return rows
     } catch (error) {
-      finish(error)
+      // Only who has asked for it is told that something is locked.
+      if (!locked(error)) finish(error)
       throw error
     }
   }
@@ -83,6 +84,17 @@ export async function openSession(options: {
     end: () => client.end().catch(() => {}),
   }
 }
+
+/** Somebody else has a lock, and a statement was not to wait for it. */
+export function locked(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === '55P03'
+}
+
+/**
+ * What removes rows does not wait for whoever has one of them locked, a forgotten session perhaps: it fails soon, and is
+ * done again without those (`FOR UPDATE SKIP LOCKED` each time would cost a lock for each row).
+ */
+export const IMPATIENT = `impatient AS MATERIALIZED (SELECT set_config('lock_timeout', '100', true))`
 
 /** The channel of this outbox: notifications are for a whole database, and it may hold several. */
 export const CHANNEL = `'dure_outbox_' || 'dure_outbox'::regclass::oid`
