@@ -11,22 +11,31 @@ import { socketPath } from './socket.ts'
 /** Asks the system that runs on a data directory what it is made of. */
 export async function askListing(directory: string): Promise<SystemListing> {
   const response = await send(directory, 'GET', '/v1/system')
-  return (await readJson(response)) as SystemListing
+  return (await readJson(directory, response)) as SystemListing
 }
 
 /** Asks it how far its consumers are behind. */
 export async function askLag(directory: string): Promise<Lag> {
-  return (await readJson(await send(directory, 'GET', '/v1/lag'))) as Lag
+  return (await readJson(directory, await send(directory, 'GET', '/v1/lag'))) as Lag
 }
 
 /** Asks about dead letters, or has something done to them. @throws {CliError} with what the system said to it */
 export async function askDead<T>(directory: string, request: DeadRequest): Promise<DeadAnswer<T>> {
-  const response = await send(directory, 'POST', '/v1/dead', JSON.stringify(request))
-  const answer = await readJson(response)
+  const { response, answer } = await askWhole(directory, request).catch((error: unknown) => {
+    if (!(error instanceof EndedError) || !CHANGES.has(request.action)) throw error
+    throw new CliError(`${error.message} Whether it was done is told by "dure dead audit".`, { cause: error })
+  })
   if (response.statusCode === 200) return answer as DeadAnswer<T>
   const { error } = answer as { readonly error: CallFailure }
   // What was asked for in the wrong way is not the system's failure.
   throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
+}
+
+const CHANGES: ReadonlySet<DeadRequest['action']> = new Set(['retry', 'edit', 'discard'])
+
+async function askWhole(directory: string, request: DeadRequest): Promise<{ response: IncomingMessage; answer: unknown }> {
+  const response = await send(directory, 'POST', '/v1/dead', JSON.stringify(request))
+  return { response, answer: await readJson(directory, response) }
 }
 
 /** Makes a call through the control socket. Ending the iteration early cancels it. */
@@ -46,9 +55,13 @@ export async function* askCall(directory: string, call: CallRequest): AsyncGener
   if (!ended) throw new CliError(`Cannot finish the call: the system on "${directory}" stopped before it answered`)
 }
 
-async function readJson(response: IncomingMessage): Promise<unknown> {
+async function readJson(directory: string, response: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk)
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk)
+  } catch (cause) {
+    throw new EndedError(directory, cause)
+  }
   return JSON.parse(Buffer.concat(chunks).toString())
 }
 
@@ -60,7 +73,8 @@ async function send(directory: string, method: string, path: string, body?: stri
     request.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'EACCES') {
         reject(new CliError(`Cannot reach the system on "${directory}": its control socket belongs to another user`, { cause }))
-      } else reject(cause.code === 'ECONNREFUSED' || cause.code === 'ENOENT' ? nothingRuns(directory) : cause)
+      } else if (cause.code === 'ECONNREFUSED' || cause.code === 'ENOENT') reject(nothingRuns(directory))
+      else reject(cause.code === 'ECONNRESET' || cause.code === 'EPIPE' ? new EndedError(directory, cause) : cause)
     })
     request.end(body)
   })
@@ -71,4 +85,11 @@ function nothingRuns(directory: string): CliError {
     `Nothing runs on the data directory "${directory}".\n` +
       'Start the system with "dure dev" or "dure start", or name its directory with --data DIR.',
   )
+}
+
+/** What was asked for may have been done. */
+class EndedError extends CliError {
+  constructor(directory: string, cause: unknown) {
+    super(`The system on "${directory}" ended before it answered.`, { cause })
+  }
 }
