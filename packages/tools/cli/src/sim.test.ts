@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { importFile } from './load.ts'
 import { dure, linkLibrary, temporary } from './shell.test-support.ts'
 
 /** A service that counts to `most`, and a simulation that finds out when it goes on. */
@@ -136,4 +137,12 @@ test('what an assertion says stands below its seed, in whole once; a replay can 
   const replay = await dure(['sim', '--replay', '1', '--json'], { cwd })
   const outcome = JSON.parse(replay.out) as { kind: string; lines: readonly unknown[] }
   assert.deepEqual([replay.code, outcome.kind, outcome.lines.length > 0], [1, 'violated', true])
+})
+
+test('a file that never finishes loading is said so', { timeout: 60_000 }, async () => {
+  const file = join(temporary(), 'system.ts')
+  writeFileSync(file, 'await new Promise(() => {})\n')
+  await assert.rejects(importFile(file, 'system.ts', 20), {
+    message: /^Cannot load "system\.ts": it has not finished after 0\.02 s; an await/,
+  })
 })
