@@ -2,11 +2,11 @@ import type { Outbox, OutboxOptions } from 'dure/data'
 import { FAMILIES, type Reading } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { createPostgresOutbox, gathering, writeRows, type RelayLimits } from '../outbox/outbox.ts'
-import type { LogLimits } from './limits.ts'
+import { deliverLeft, removeLeft, slotLeft } from './left.ts'
+import { LOG_LIMITS, type LogLimits } from './limits.ts'
 import { makeListener } from './listener.ts'
 import { emitsOf, unkept } from './publish.ts'
 import { createLogRelay, type LogRelayState, type Way } from './relay.ts'
-import { removeSlot } from './remove.ts'
 import { slotName } from './slots.ts'
 
 /** How the outbox of a store comes to the broker. */
@@ -44,13 +44,15 @@ export async function openOutbox(
   place: StoreOutbox,
   options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
 ): Promise<Outbox> {
-  const { way, access } = place
-  if (way === 'polling') {
-    // What an earlier run has left would hold the log for ever.
-    await leaveLog(place, options)
-    return createPostgresOutbox({ ...options, connection: access.config })
-  }
-  return createLogOutbox(place, way === 'log' ? { by: 'log' } : way, options)
+  const { access, admin } = place
+  const way: LogWay | undefined = place.way === 'polling' ? undefined : place.way === 'log' ? { by: 'log' } : place.way
+  const { drain = LOG_LIMITS.drain } = way?.limits ?? {}
+  const left = { ...options, access: access.config, admin, drain, listener: () => listenerOf(place, way, options.store.service) }
+  await deliverLeft(way?.table ?? true, left)
+  if (way !== undefined) return createLogOutbox(place, way, options)
+  // What an earlier run has left would hold the log for ever.
+  await removeLeft(left, await slotLeft(left, ['current_database()', 'current_schema()']))
+  return createPostgresOutbox({ ...options, connection: access.config })
 }
 
 /** @throws {CallError} FAILED_PRECONDITION when the server or the role cannot do it */
@@ -61,8 +63,8 @@ export async function createLogOutbox(
 ): Promise<Outbox & { readonly state: () => LogRelayState; readonly use: (way: Way) => Promise<void> }> {
   const { store, runtime, log, deliver } = options
   const { service } = store
-  const { table = true, acceptLoss, url } = way
-  const connection = url !== undefined ? place.listener(url(service)) : await makeListener(place, service)
+  const { table = true, acceptLoss } = way
+  const connection = await listenerOf(place, way, service)
   const limits = { ...options.limits, ...way.limits }
   const relay = createLogRelay({
     ...{ connection, name: service, runtime, log, deliver, limits, acceptLoss },
@@ -89,32 +91,8 @@ export async function createLogOutbox(
   return { ...outbox, readings: () => readingsOf(relay.state()), state: relay.state, use: relay.use }
 }
 
-/** Polling was chosen: the slot of an earlier run by the log is removed, or told of when nobody here may do that. */
-async function leaveLog({ access, admin }: StoreOutbox, { store, log }: Pick<OutboxOptions, 'store' | 'log'>): Promise<void> {
-  const [names = []] = await rows(store, 'SELECT current_database(), current_schema()')
-  const slot = slotName(names.join('_'))
-  const left = await store.select(
-    'SELECT FROM pg_replication_slots WHERE slot_name = ? AND NOT active AND database = current_database()',
-    [slot],
-  )
-  if (left.length === 0) return
-  try {
-    // As whoever may: the slot knows its database, and the administrator's way in leads to it.
-    await removeSlot({ connection: { ...admin, ...access.config, ...as(admin) }, slot })
-    log.info('The replication slot of an earlier run is removed: the outbox is delivered by polling', {
-      service: store.service,
-      slot,
-    })
-  } catch (error) {
-    log.warn(
-      `The replication slot "${slot}" of an earlier run holds the log until the disk is full, and could not be removed. To do: SELECT pg_drop_replication_slot('${slot}')`,
-      { service: store.service, slot, error },
-    )
-  }
-}
-
-function as(admin: ClientConfig | undefined): ClientConfig {
-  return admin === undefined ? {} : { user: admin.user, password: admin.password as string }
+async function listenerOf(place: StoreOutbox, way: LogWay | undefined, service: string): Promise<ClientConfig> {
+  return way?.url === undefined ? makeListener(place, service) : place.listener(way.url(service))
 }
 
 async function rows({ select }: Pick<OutboxOptions['store'], 'select'>, sql: string): Promise<readonly (readonly string[])[]> {
