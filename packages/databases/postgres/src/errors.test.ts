@@ -128,6 +128,27 @@ test('what the server says of itself while it runs is told with what to do', { t
   assert.deepEqual([own.code, own.message], ['P0001', 'trouble'], 'what the server does not say of itself comes as it is')
 })
 
+test('a server that is too old, or has no schema for the service, is refused at the start', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t, server.url())
+  // As an old server would answer.
+  await rig.ask(
+    'CREATE SCHEMA old',
+    `CREATE FUNCTION old.current_setting(name text) RETURNS text LANGUAGE sql AS
+      $$ SELECT CASE name WHEN 'server_version' THEN '14.12 (Debian)' WHEN 'server_version_num' THEN '140012' END $$`,
+  )
+  const inside = (path: string): string => `${rig.url}?options=${encodeURIComponent(`-c search_path=${path}`)}`
+  assert.match(
+    (await failure(rig.open({ url: () => inside('old,pg_catalog') }))).message,
+    /"orders" failed: the server is PostgreSQL 14\.12 \(Debian\) \(server ".*To do: use PostgreSQL 15 or newer/,
+  )
+  assert.match(
+    (await failure(rig.open({ url: () => inside('nowhere') }))).message,
+    /"orders" failed: the role ".*" has no schema to make tables in .*To do: CREATE SCHEMA AUTHORIZATION/,
+  )
+  const left = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'dure keeper%' AND datname = current_database()"
+  await until(async () => (await rig.ask(left)).length === 0)
+})
+
 test('a server that only reads is refused at the start', { timeout: 60_000 }, async (t) => {
   const own = await testServer({ settings: RELAXED })
   const rig = await makeRig(t, own.url())
