@@ -1,9 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import { fitHelp, isHelp } from './help.ts'
 import { dure } from './shell.test-support.ts'
 
-const COMMANDS = ['', 'dev', 'start', 'list', 'call', 'dead', 'lag', 'trace', 'docs', 'compat', 'check', 'check placement']
+const COMMANDS = [
+  '',
+  'dev',
+  'start',
+  'list',
+  'call',
+  'dead',
+  'lag',
+  'trace',
+  'docs',
+  'compat',
+  'check',
+  'check placement',
+  'dead retry',
+  'dead audit',
+  'sim',
+]
 
 test('help fits a terminal of 80 columns, and a narrower one', async () => {
   for (const command of COMMANDS)
@@ -28,4 +45,14 @@ test('words and styles are kept, whatever the width', () => {
   assert.ok(!isHelp('A result about USAGE'))
   assert.equal(fitHelp(text, 40).replaceAll(/\s+/g, ' '), text.replaceAll(/\s+/g, ' '))
   assert.equal(fitHelp(text, 200), text)
+})
+
+test('colours of help are kept whole, whatever the width', async () => {
+  for (const command of COMMANDS) {
+    const help = async (columns: number): Promise<string> => {
+      const { out } = await dure([...command.split(' ').filter(Boolean), '--help'], { columns, color: true })
+      return stripVTControlCharacters(out).replaceAll(/\s/g, '')
+    }
+    assert.equal(await help(50), await help(400), command)
+  }
 })

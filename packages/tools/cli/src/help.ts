@@ -47,9 +47,10 @@ function hangingOf(line: string): number {
   return ROW.exec(plain)?.[0].length ?? /^ */.exec(plain)![0].length
 }
 
-/** With the spaces around them; `[--data DIR]` stays in one piece. */
+/** With the spaces around them; `[--data DIR]` stays in one piece, and so does what a terminal takes for a colour. */
 function wordsOf(line: string): readonly string[] {
-  return line.match(/^ +|(?:\[[^\]]*\]|[^ [])+ */g) ?? [line]
+  // oxlint-disable-next-line no-control-regex -- colours begin with one
+  return line.match(/^ +|(?:\u001b\[[\d;]*m|\[(?:\u001b\[[\d;]*m|[^\]])*\]|[^ ])+ */g) ?? [line]
 }
 
 function widthOf(text: string): number {

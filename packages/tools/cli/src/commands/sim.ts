@@ -28,14 +28,13 @@ export const simCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Run a system under simulation, from seeds',
     fullDescription: [
-      'Runs the system that a file exports in one thread under virtual time: real code,',
-      'and around it crashes between any two steps, frozen processes that come back,',
-      'partitions, slow and full disks, clocks that jump, messages delayed, lost and',
-      'delivered twice. Then everything is healed, and its invariants are checked. What',
-      'users do and what must hold is the export "simulation" of the same file.',
+      'Runs the system that a file exports in one thread under virtual time: real code, and around it crashes between any two ' +
+        'steps, frozen processes that come back, partitions, slow and full disks, clocks that jump, messages delayed, lost and ' +
+        'delivered twice. Then everything is healed, and its invariants are checked. What users do and what must hold is the ' +
+        'export "simulation" of the same file.',
       '',
-      'A seed that fails is made as small as it can be made and shown step by step; the',
-      'same seed gives the same run again. Exits with 1 when a seed fails.',
+      'A seed that fails is made as small as it can be made and shown step by step; the same seed gives the same run again. ' +
+        'Exits with 1 when a seed fails.',
       '',
       'Examples:',
       '  dure sim system.ts --seeds 10000',

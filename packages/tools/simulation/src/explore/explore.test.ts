@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { describeReport, explore, loadSimulation, simulate, type Report } from '../simulation.ts'
+import { describeReport, explore, loadSimulation, simulate, type CheckWorld, type Report } from '../simulation.ts'
 import { shopping } from '../shop.test-support.ts'
 
 const SYSTEM = `
@@ -96,6 +96,10 @@ test('what an invariant throws is shown, whatever it is', async () => {
   const outcome = await simulate({ simulation, seed: 1, faults: [] })
   assert.ok(outcome.kind === 'violated')
   assert.match(outcome.message, /left: 3/)
+  const slip = { ...simulation, invariants: { fine: ({ rows }: CheckWorld) => void rows('ordres', 'SELECT 1') } }
+  const slipped = await simulate({ simulation: slip, seed: 1, faults: [] })
+  assert.ok(slipped.kind === 'violated')
+  assert.match(slipped.message, /^Cannot read rows of service "ordres": it has no database/)
 })
 
 test('a report fits its width, and counts columns, not letters', () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import type { SqlRow } from 'dure/data'
@@ -11,7 +12,9 @@ export function createReaders(directory: string): { readonly rows: CheckWorld['r
     rows: (service, sql, parameters = []) => {
       let reader = readers.get(service)
       if (reader === undefined) {
-        reader = new DatabaseSync(join(directory, `${service}.db`), { readOnly: true })
+        const file = join(directory, `${service}.db`)
+        if (!existsSync(file)) throw new Error(`Cannot read rows of service "${service}": it has no database; look at the name`)
+        reader = new DatabaseSync(file, { readOnly: true })
         readers.set(service, reader)
       }
       return reader.prepare(sql).all(...parameters) as unknown as SqlRow[]
