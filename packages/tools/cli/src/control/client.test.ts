@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -33,3 +34,14 @@ for (const [what, says] of [
     }
   })
 }
+
+test('a system that a program of its own runs has perhaps no door for the command, and that is said', async () => {
+  const directory = temporary()
+  const ask = async (): Promise<string> => (await dure(['dead', 'list', '--data', directory])).err
+  assert.doesNotMatch(await ask(), /control\(\)/)
+  writeFileSync(join(directory, 'shop.lock'), '')
+  assert.match(
+    await ask(),
+    /^Nothing runs on the data directory[^]*give it the door that answers here, control\(\) of "@dure\/cli"/,
+  )
+})

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Lag } from 'dure/service'
 import { CliError, EXIT } from '../shell.ts'
@@ -83,8 +83,20 @@ async function send(directory: string, method: string, path: string, body?: stri
 function nothingRuns(directory: string): CliError {
   return new CliError(
     `Nothing runs on the data directory "${directory}".\n` +
-      'Start the system with "dure dev" or "dure start", or name its directory with --data DIR.',
+      'Start the system with "dure dev" or "dure start", or name its directory with --data DIR.' +
+      (hasData(directory)
+        ? '\nA system keeps its data there: if a program of your own runs it, give it the door that answers here, control() of "@dure/cli".'
+        : ''),
   )
+}
+
+/** Whoever runs a system without the door for this command should not be told that it does not run, and no more. */
+function hasData(directory: string): boolean {
+  try {
+    return readdirSync(directory).some((name) => name.endsWith('.lock'))
+  } catch {
+    return false
+  }
 }
 
 /** What was asked for may have been done. */
