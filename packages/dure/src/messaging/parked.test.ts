@@ -105,24 +105,30 @@ test('a clock that is set back by hours holds up no try', async (t) => {
   await settled(parked.stop(), world)
 })
 
-test('a look at the table that is answered late does not bring back a dead letter that has been retried', async (t) => {
+/** A parked list with a dead letter of the key `a`, and somebody who has it tried again in the table. */
+async function withLetter(t: TestContext) {
   const tries = { fail: true }
-  const { world, store, look, parked, add, done } = await makeParked(t, tries)
+  const rig = await makeParked(t, tries)
+  const { world, store, parked, add } = rig
+  const set = (what: string): Promise<unknown> =>
+    settled(
+      store.transaction((tx) => tx.run(`UPDATE dure_parked SET ${what}`)),
+      world,
+    )
   await settled(add('a'), world)
-  await settled(
-    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'dead'")),
-    world,
-  )
+  await set("state = 'dead'")
   await settled(parked.reload(), world)
+  return { ...rig, tries, retryAll: () => set("state = 'waiting', started = 0, next_at = 0") }
+}
+
+test('a look at the table that is answered late does not bring back a dead letter that has been retried', async (t) => {
+  const { world, look, parked, retryAll, tries, done } = await withLetter(t)
   assert.equal(parked.count().letters, 1)
   const { promise, resolve } = Promise.withResolvers<void>()
   look.held = promise
   const first = parked.reload()
   tries.fail = false
-  await settled(
-    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'waiting', started = 0, next_at = 0")),
-    world,
-  )
+  await retryAll()
   const second = parked.reload()
   await world.advance(1_000)
   resolve()
@@ -134,19 +140,9 @@ test('a look at the table that is answered late does not bring back a dead lette
 })
 
 test('a look at the table that fails is taken again, so that what was retried does not lie there', async (t) => {
-  const tries = { fail: true }
-  const { world, store, look, parked, add, done } = await makeParked(t, tries)
-  await settled(add('a'), world)
-  await settled(
-    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'dead'")),
-    world,
-  )
-  await settled(parked.reload(), world)
+  const { world, look, parked, retryAll, tries, done } = await withLetter(t)
   tries.fail = false
-  await settled(
-    store.transaction((tx) => tx.run("UPDATE dure_parked SET state = 'waiting', started = 0, next_at = 0")),
-    world,
-  )
+  await retryAll()
   look.held = Promise.reject(new CallError('UNAVAILABLE', 'The database is away'))
   look.held.catch(() => {})
   await assert.rejects(settled(parked.reload(), world), { code: 'UNAVAILABLE' })
