@@ -1,4 +1,4 @@
-import { Client, type ClientConfig } from 'pg'
+import { Client, type ClientConfig, type QueryConfig } from 'pg'
 import { SETTINGS, type Session } from '../outbox/outbox.ts'
 
 export type Control = Session & {
@@ -8,6 +8,8 @@ export type Control = Session & {
   readonly slowly: (text: string, signal: AbortSignal) => Promise<unknown>
 }
 
+/** What connecting may take, and the first words. */
+export const BEGINNING = 10_000
 /** What a statement may take that does not say otherwise. */
 const STATEMENT_TIMEOUT = 20_000
 
@@ -18,7 +20,7 @@ const STATEMENT_TIMEOUT = 20_000
 export async function openControl(options: { readonly connection: ClientConfig; readonly name: string }): Promise<Control> {
   const { connection, name } = options
   const client = new Client({
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: BEGINNING,
     ...connection,
     application_name: name.slice(0, 63),
     keepAlive: true,
@@ -45,7 +47,7 @@ export async function openControl(options: { readonly connection: ClientConfig; 
 
   try {
     await client.connect()
-    await client.query(SETTINGS)
+    await client.query({ text: SETTINGS, query_timeout: connection.connectionTimeoutMillis ?? BEGINNING } as QueryConfig)
   } catch (error) {
     client.end().catch(() => {})
     throw error

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { Client, escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
 import type { Runtime, Timer } from 'dure/runtime'
+import { BEGINNING } from './control.ts'
 import type { Lsn } from './lsn.ts'
 import { createDecoder, type LogReader } from './pgoutput.ts'
 
@@ -51,7 +52,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
   const { connection, name, slot, publication, messages, reader, runtime, interval, patience } = options
   const { clock, timers } = runtime
   const client = new Client({
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: BEGINNING,
     ...connection,
     application_name: name,
     keepAlive: true,
@@ -123,7 +124,12 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
       destroy(error)
     },
   )
-  await started.promise
+  const late = timers.after(connection.connectionTimeoutMillis ?? BEGINNING, () => {
+    const silent = new Error('the server did not answer to START_REPLICATION')
+    started.reject(silent)
+    destroy(silent)
+  })
+  await started.promise.finally(late.cancel)
 
   const beat = (): void => {
     if (ended) return
