@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { askLag } from '@dure/cli/control'
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
@@ -62,6 +63,12 @@ test('npm start is ready, its three commands work, it stops cleanly and continue
       const [order] = (await (await fetch(`${again}/order/1`)).json()) as { status: string }[]
       status = order?.status ?? ''
     }
+    // Its owner asks it as well.
+    const { consumers } = await askLag(folder)
+    assert.ok(
+      consumers.some(({ consumer }) => consumer === 'shipment/payment.confirmed'),
+      JSON.stringify(consumers),
+    )
     second.child.kill('SIGINT')
     assert.equal(await second.ended, 0)
 

@@ -3,12 +3,12 @@
  * its environment which part it is. The part with the doors sees to the data as well.
  */
 import { resolve } from 'node:path'
-import { rest } from '@dure/rest'
 import { embeddedBroker } from 'dure/messaging'
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
 import { DATABASE, databaseOf } from './databases.ts'
+import { doorsOf } from './doors.ts'
 import { marketplaceFlags } from './flags.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import { PART, PROVIDER } from './split.ts'
@@ -23,7 +23,7 @@ async function main(supervised: Supervised): Promise<void> {
   const provider = httpProvider({ url: process.env[PROVIDER]! })
   const system = marketplace({
     provider,
-    doors: [rest({ port: flags.port, host: flags.host })],
+    doors: doorsOf(flags),
     database: databaseOf(flags, process.env[DATABASE]),
     broker: embeddedBroker({ durability }),
   })

@@ -5,12 +5,12 @@
  */
 import { access, constants } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { rest } from '@dure/rest'
 import { embeddedBroker } from 'dure/messaging'
 import { keepAlive, makeFolder } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
 import { prepareData } from './data/prepare.ts'
 import { databaseOf, ownServer } from './databases.ts'
+import { doorsOf } from './doors.ts'
 import { HELP, marketplaceFlags, type MarketplaceFlags } from './flags.ts'
 import { startProviderProcess } from './provider/child.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
@@ -46,13 +46,12 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   const { own, url } = openProvider(flags, directory, steps)
   const provider = httpProvider({ url })
   steps.push(provider.close)
-  const door = rest({ port: flags.port, host: flags.host })
   const { durability } = flags
   const server = await ownServer(flags, directory)
   if (server !== undefined) steps.push(server.stop)
   const system = marketplace({
     provider,
-    doors: [door],
+    doors: doorsOf(flags),
     database: databaseOf(flags, server?.url),
     broker: embeddedBroker({ durability }),
   })
@@ -94,7 +93,7 @@ async function openSplit(
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
-  const system = marketplace({ provider: shape, doors: [rest({ port: flags.port, host: flags.host })] })
+  const system = marketplace({ provider: shape, doors: doorsOf(flags) })
   const split = await startSplit({ system, flags, words, provider, database: server?.url, signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error
     return undefined
