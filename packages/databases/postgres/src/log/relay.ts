@@ -69,10 +69,16 @@ export type LogRelay = {
 type Told = Pick<Relay, 'wake' | 'tell' | 'committed'>
 
 /**
+ * `fit` settles sooner than `ready`: the server and the role can do it, and what is published from now on will be found. Who
+ * has the lanes or the slot of a process that was killed may keep them for a lease yet.
+ */
+type Fit = { readonly fit: Promise<void> }
+
+/**
  * Delivers the outbox by the way that is wanted: from the log, with polling while there is no slot, or by polling alone.
  * Begins to work at once, whether or not the database can be reached.
  */
-export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
+export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit {
   const { connection, name, runtime, log, deliver, service, acceptLoss = false } = options
   const { timers, clock, random } = runtime
   const limits = { ...LOG_LIMITS, ...options.limits }
@@ -84,7 +90,13 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
   const comeBack = createBackoff({ random, policy: { base: limits.comeBack[0], longest: limits.comeBack[1] } })
   const again = createBackoff({ random, policy: { base: limits.backoff[0], longest: limits.backoff[1] } })
   const { promise: ready, resolve: isReady, reject: notReady } = Promise.withResolvers<void>()
-  ready.catch(() => {})
+  const { promise: fit, resolve: isFit, reject: notFit } = Promise.withResolvers<void>()
+  ready.then(isFit, notFit)
+  fit.then(
+    () => (working = true),
+    () => {},
+  )
+  let working = false
   let wanted: Way = options.way ?? 'log'
   let polling: Relay | undefined
   let streaming: Streaming | undefined
@@ -120,7 +132,9 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
     const control = await slot.open()
     try {
       await checkServer(control.query, { relay: name, table, acceptLoss })
-      if (await slot.readable(control)) await follow(control)
+      if (!(await slot.readable(control))) return
+      isFit()
+      await follow(control)
     } finally {
       void control.end()
     }
@@ -193,11 +207,6 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
       ? error
       : explainRefusal(name, error, slot.publication(), table)
 
-  let working = false
-  void ready.then(
-    () => (working = true),
-    () => {},
-  )
   /** The server's settings or our rights do not do: at the start that is an error, later the table is delivered. */
   const cannot = async (error: CallError): Promise<void> => {
     log.error(error.message, { relay: name })
@@ -244,6 +253,7 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told {
 
   return {
     ready,
+    fit,
     use: async (way) => {
       if (!table && way === 'polling') {
         throw unfit(name, 'without the table there is nothing to poll', 'publish with the table')

@@ -71,7 +71,7 @@ export async function createLogOutbox(
     service: table ? undefined : service,
   })
   try {
-    await relay.ready
+    await relay.fit
   } catch (error) {
     await relay.stop({ timeout: 0 })
     throw error
