@@ -63,12 +63,13 @@ function rig(t: TestContext) {
 const pidOf = (supervisor: Supervisor, name: string): number => supervisor.processes().find((one) => one.name === name)!.pid!
 
 test('starts in order, tells what they say, stops last first', { timeout: 60_000 }, async (t) => {
-  const { start, program, lines, directory } = rig(t)
+  const { start, program, lines, directory, until } = rig(t)
   const supervisor = await start([program('a', 'works'), program('b', 'works')])
+  await until(() => lines.length === 2)
   assert.deepEqual(supervisor.ready, [{ pid: pidOf(supervisor, 'a') }, { pid: pidOf(supervisor, 'b') }])
   await supervisor.stop()
   assert.deepEqual(
-    lines.map((line) => line.replace(/\d+/, 'PID')),
+    [...lines.slice(0, 2).toSorted(), ...lines.slice(2)].map((line) => line.replace(/\d+/, 'PID')),
     [
       ...['a out working PID', 'b out working PID'],
       ...['b out stopping: asked by its supervisor', 'a out stopping: asked by its supervisor'],
@@ -116,8 +117,10 @@ test('what cannot start is said with its last words, and nobody is left behind',
 })
 
 test('replaced one after the other: who may overlap is there before the old one leaves', { timeout: 60_000 }, async (t) => {
-  const { start, program, lines, events } = rig(t)
+  const { start, program, lines, events, until } = rig(t)
   const supervisor = await start([program('a', 'works'), program('b', 'works', { overlaps: true })])
+  // What a process says comes by another way than that it is ready.
+  await until(() => lines.length === 2)
   const before = supervisor.processes().map(({ pid }) => pid)
   lines.length = 0
   await supervisor.replace()
