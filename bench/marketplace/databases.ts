@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
@@ -31,6 +31,8 @@ type Database = (typeof DATABASES)[number]
  */
 export async function benchDatabases({ progress }: BenchContext, scale: DatabasesScale): Promise<BenchResult> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bench-databases-'))
+  // Started by root, PostgreSQL runs as somebody else, who must get there.
+  chmodSync(directory, 0o755)
   const shops = new Map<Database, Shop>()
   try {
     for (const database of DATABASES) {
