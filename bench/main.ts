@@ -65,7 +65,7 @@ if (import.meta.main) {
     await main()
   } catch (error) {
     // What a user can mend is said in words; anything else keeps its trace.
-    console.error(error instanceof Error && error.message.startsWith('Cannot') ? error.message : error)
+    console.error(error instanceof Error && /^(Cannot|Unknown option)/.test(error.message) ? error.message : error)
     process.exitCode = 1
   }
 }

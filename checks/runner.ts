@@ -11,7 +11,14 @@ import { spec } from 'node:test/reporters'
 import { stripVTControlCharacters } from 'node:util'
 import { NEEDS_SERVER } from './servers.ts'
 
-const PLACES = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'checks/**/*.test.ts', 'docs/**/*.test.ts', 'bench/*.test.ts']
+const PLACES = [
+  'packages/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'checks/**/*.test.ts',
+  'docs/**/*.test.ts',
+  'bench/*.test.ts',
+  'bench/*/*.test.ts',
+]
 
 export type Outcome = {
   readonly tests: number

@@ -2,21 +2,12 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
+import type { Scale } from './placed.ts'
 import { describeColumns, type Row } from './shown.ts'
 import { startShop, type Shop } from './shop.ts'
 import { runWorkload, type Load, type Run } from './workload.ts'
 
-export type DatabasesScale = {
-  readonly seconds: number
-  readonly runs: number
-  /** Transactions outstanding. */
-  readonly many: number
-  readonly published: number
-  /** Transactions due a second where both carry the same load. */
-  readonly rate: number
-  /** As many customers. */
-  readonly products: number
-}
+export type DatabasesScale = Omit<Scale, 'bareSeconds' | 'restSeconds'>
 
 export const DATABASES_SCALE: DatabasesScale = { seconds: 20, runs: 3, many: 160, published: 48, rate: 60, products: 1_000 }
 

@@ -9,7 +9,7 @@ export type Scale = {
   /** Transactions outstanding: what loads one process fully, and what the benchmark's authors used on 64 cores. */
   readonly many: number
   readonly published: number
-  /** Transactions due a second where both placements carry the same load: about half of what the split one can do. */
+  /** Transactions due a second where both carry the same load: about half of what the slower one can do. */
   readonly rate: number
   /** As many customers. */
   readonly products: number

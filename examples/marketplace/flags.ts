@@ -1,6 +1,7 @@
 import {
   choiceFlag,
   describeFlags,
+  FlagError,
   flag,
   numberFlag,
   readFlags,
@@ -61,7 +62,11 @@ ${describeFlags(FLAGS)}
 
 /** The flags of a command line; undefined when it asks for help. @throws {FlagError} */
 export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | undefined {
-  return readFlags(FLAGS, words)
+  const flags = readFlags(FLAGS, words)
+  if (flags?.outbox === 'log' && flags.database === 'sqlite') {
+    throw new FlagError('Cannot use --outbox log with --database sqlite: the log is that of PostgreSQL; add --database postgres')
+  }
+  return flags
 }
 
 function notEmpty(text: string): string {

@@ -53,6 +53,11 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
+  const ways = [flags.freeze, flags.rolling > 0, flags.outages].filter(Boolean).length
+  if (ways > 1) throw new FlagError('Cannot do more than one of --freeze, --rolling and --outages in a run: choose one')
+  if (flags.outbox === 'log' && flags.database === 'sqlite' && !flags.outages) {
+    throw new FlagError('Cannot use --outbox log with --database sqlite: the log is that of PostgreSQL; add --database postgres')
+  }
   const directory = dataDirectory(flags.data)
   const stopping = new AbortController()
   const interrupt = (): void => {

@@ -9,6 +9,8 @@ export type OutagesOptions = {
   readonly marketplace: Pick<Child, 'running' | 'lastWords'>
   /** How long PostgreSQL goes down and comes up again. */
   readonly seconds: number
+  /** Milliseconds that PostgreSQL is up at least and at most between two outages. Default 1,000 and 5,000. */
+  readonly up?: readonly [least: number, most: number]
   readonly random: Random
   /** Transactions finished so far: an outage waits until some were since the last one, so that it hits under load. */
   readonly finished: () => number
@@ -16,8 +18,8 @@ export type OutagesOptions = {
   readonly onEvent: (outage: Outage) => void
 }
 
-/** Milliseconds that PostgreSQL is up at least and at most, and down at most. */
-const [LEAST_UP, MOST_UP, MOST_DOWN] = [1_000, 5_000, 2_000]
+/** Milliseconds that PostgreSQL is down at most. */
+const MOST_DOWN = 2_000
 /** As many transactions as show that the marketplace is at work again. */
 const UNDER_LOAD = 10
 /** Milliseconds the marketplace may take to be at work again. */
@@ -25,7 +27,7 @@ const PATIENCE = 60_000
 
 /** Stops PostgreSQL under the marketplace and starts it again, over and over: now in good order, now with SIGKILL. */
 export function createOutages(options: OutagesOptions): Storm {
-  const { server, marketplace, seconds, random, finished, signal, onEvent } = options
+  const { server, marketplace, seconds, up: [least, most] = [1_000, 5_000], random, finished, signal, onEvent } = options
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal }).catch(() => {})
 
   const atWork = async (): Promise<void> => {
@@ -56,7 +58,7 @@ export function createOutages(options: OutagesOptions): Storm {
       const end = performance.now() + seconds * 1000
       await atWork()
       for (;;) {
-        await pause(LEAST_UP + random.number() * (MOST_UP - LEAST_UP))
+        await pause(least + random.number() * (most - least))
         if (signal.aborted || performance.now() > end) break
         const one = await outage()
         outages.push(one)

@@ -91,12 +91,12 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit 
   const again = createBackoff({ random, policy: { base: limits.backoff[0], longest: limits.backoff[1] } })
   const { promise: ready, resolve: isReady, reject: notReady } = Promise.withResolvers<void>()
   const { promise: fit, resolve: isFit, reject: notFit } = Promise.withResolvers<void>()
+  let working = false
   ready.then(isFit, notFit)
   fit.then(
     () => (working = true),
     () => {},
   )
-  let working = false
   let wanted: Way = options.way ?? 'log'
   let polling: Relay | undefined
   let streaming: Streaming | undefined

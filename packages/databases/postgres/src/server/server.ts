@@ -90,8 +90,7 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
   const stop: LocalServer['stop'] = ({ patience = PATIENCE } = {}) =>
     end(async (ending) => {
       const late = setTimeout(() => void ending.end('SIGQUIT'), patience)
-      await ending.end('SIGINT')
-      clearTimeout(late)
+      await ending.end('SIGINT').finally(() => clearTimeout(late))
     })
   const close = async (): Promise<void> => {
     await (temporary ? end((ending) => ending.end('SIGQUIT')) : stop())
