@@ -57,4 +57,71 @@ export function migrationConformance(module: URL): void {
       precondition(/"0000-early".*"0001"/),
     )
   })
+
+  check('names that sort otherwise than they read are refused before anything is run', async ({ open }) => {
+    const pairs: readonly (readonly [reads: string, then: string])[] = [
+      ['2', '10'],
+      ['1', '02'],
+      ['1a', '10'],
+      ['V2__a', 'V10__b'],
+      ['V1__b', 'V1_1__a'],
+      ['1.9', '1.10'],
+      ['v1.9.0', 'v1.10.0'],
+      ['2024-9-30', '2024-10-1'],
+      ['20240106', '202401051200'],
+      ['31-01-2024', '01-02-2024'],
+      ['add', 'Create'],
+      ['0001-note', '0001-Order'],
+      ['été', 'fin'],
+      ['9007199254740993-a', '10000000000000000000-b'],
+      // What reads alike: nobody can tell which comes first.
+      ['1', '01'],
+      ['0002-a', '0002-A'],
+      ['caf\u00e9', 'cafe\u0301'],
+      ['\ud800a', '\ud800b'],
+      ['a ', 'b'],
+    ]
+    for (const pair of pairs) {
+      for (const names of [pair, pair.toReversed()]) {
+        const migrations = Object.fromEntries(names.map((name, i) => [name, `CREATE TABLE t${i} (id TEXT)`]))
+        await assert.rejects(open('orders', migrations), precondition(/To do: name migrations/), names.join())
+      }
+    }
+    const store = await open('orders', { '1': 'CREATE TABLE t0 (id TEXT)', '2': 'CREATE TABLE t1 (id TEXT)' })
+    assert.deepEqual(await store.select('SELECT id FROM t0'), [])
+  })
+
+  check('names that read as they sort are taken, in whatever order they are written', async ({ open }) => {
+    const schemes = [
+      ['1', '2', '9'],
+      ['001-carts', '002', '002-more', '010-last'],
+      ['V1__a', 'V2__b', 'V3__a'],
+      ['2024-01-05-a', '2024-01-05-b', '2024-10-01'],
+      ['20240105120000_a', '20240105120001_b'],
+      ['1.0', '1.1', '1.9'],
+      ['a', 'b-1', 'b-2'],
+    ]
+    for (const [i, names] of schemes.entries()) {
+      const entries = names.map((name, n) => [
+        name,
+        n === 0 ? 'CREATE TABLE seen (n INTEGER)' : `INSERT INTO seen (n) SELECT count(*) + ${n} * 10 FROM seen`,
+      ])
+      const store = await open(`scheme-${i}`, Object.fromEntries(entries.toReversed()))
+      const seen = names.slice(1).map((_, n) => ({ n: n + (n + 1) * 10 }))
+      assert.deepEqual(await store.select('SELECT n FROM seen ORDER BY n'), seen)
+    }
+  })
+
+  check('migrations that were applied in the order of old names go on under names that sort', async ({ open }) => {
+    const texts = ['CREATE TABLE a (id TEXT)', 'CREATE TABLE b (id TEXT)', 'CREATE TABLE c (id TEXT)']
+    await (await open('orders', { '8': texts[0]!, '9': texts[1]! })).stop()
+    await assert.rejects(
+      open('orders', { '8': texts[0]!, '9': texts[1]!, '10': texts[2]! }),
+      precondition(/"8" reads as coming before "10"/),
+    )
+    const store = await open('orders', { '08': texts[0]!, '09': texts[1]!, '10': texts[2]! })
+    assert.deepEqual(await store.select('SELECT id FROM c'), [])
+    await store.stop()
+    await open('orders', { '08': texts[0]!, '09': texts[1]!, '10': texts[2]! })
+  })
 }

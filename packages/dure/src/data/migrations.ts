@@ -7,7 +7,7 @@ import type { Migration, Migrations, StoreTransaction } from './database.ts'
  * recorded. What was applied must still be there unchanged; so a history has one meaning everywhere.
  *
  * @throws {CallError} FAILED_PRECONDITION when an applied migration was changed, removed, or is newer than this
- * program, or when a new one sorts before an applied one
+ * program, when a new one sorts before an applied one, or when names sort otherwise than they read
  */
 export async function migrate(options: {
   readonly service: string
@@ -71,31 +71,63 @@ function plan(service: string, migrations: Migrations, applied: readonly Applied
       },
     )
   const names = Object.keys(migrations).sort(byName)
-  for (const { name, checksum: recorded } of applied) {
-    const migration = migrations[name]
-    if (migration === undefined) {
+  const known = new Set<string>()
+  for (const { name: recorded, checksum: sum } of applied) {
+    const name = migrations[recorded] === undefined ? names.find((each) => reading.compare(each, recorded) === 0) : recorded
+    if (name === undefined) {
       throw trouble(
-        name,
+        recorded,
         'was applied to it, but this program does not have it',
         'run the version of the service that does (this one is older), or put the migration back',
       )
     }
-    if (checksum(migration) !== recorded) {
+    if (checksum(migrations[name]!) !== sum) {
       throw trouble(name, 'was changed after it was applied', 'put the old text back, and write the change as a new migration')
     }
+    known.add(name)
   }
-  const known = new Set(applied.map(({ name }) => name))
   const pending = names.filter((name) => !known.has(name))
-  const last = applied
-    .map(({ name }) => name)
-    .sort(byName)
-    .at(-1)
+  // What is applied stays as it is; whoever adds to it brings the names in order first.
+  if (pending.length > 0) {
+    const [name, what] = misread(names) ?? []
+    if (name !== undefined) {
+      throw trouble(
+        name,
+        what!,
+        'name migrations in one way, each number as wide as the others ("001", "002", "010"), in lower case; one that was applied may get leading zeros and lower case later',
+      )
+    }
+  }
+  const last = names.findLast((name) => known.has(name))
   const late = last === undefined ? undefined : pending.find((name) => !name.startsWith(OWN) && byName(name, last) < 0)
   if (late !== undefined) {
     throw trouble(late, `is new but comes before "${last}", which was applied already`, 'give it a name that sorts last')
   }
   return pending.map((name) => [name, migrations[name]!] as const)
 }
+
+/** As people read: numbers by their value, letters without regard to case and accents. */
+const reading = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
+
+/**
+ * The first name that does not stand where a reader expects it, and why. Names are sorted by their characters' codes, the
+ * same everywhere and for ever; a reader takes `2` to come before `10`, and `b` before `C`.
+ * @param names in order
+ */
+function misread(names: readonly string[]): readonly [name: string, what: string] | undefined {
+  for (const [i, name] of names.entries()) {
+    const before = names[i - 1]
+    if (!/^\P{C}+$/u.test(name) || name.trim() !== name) return [name, 'has a name that cannot be read as it is written']
+    if (YEAR_LAST.test(name)) return [name, 'has a name that starts with a date whose year does not come first']
+    if (before === undefined || before.startsWith(OWN)) continue
+    const order = reading.compare(before, name)
+    if (order > 0) return [name, `reads as coming before "${before}", but its name is sorted after it`]
+    if (order === 0) return [name, `reads like "${before}", so nobody can tell which comes first`]
+  }
+  return undefined
+}
+
+const YEAR_LAST = /^\D*\d{1,2}([-._/ ])\d{1,2}\1\d{4}(?!\d)/
 
 function byName(a: string, b: string): number {
   const ownFirst = Number(b.startsWith(OWN)) - Number(a.startsWith(OWN))
