@@ -44,17 +44,78 @@ export class Cancellation {
     if (this.#listener === listener) this.#listener = undefined
     else this.#others?.delete(listener)
   }
+
+  /** Whether anybody waits for it. */
+  get listened(): boolean {
+    return this.#listener !== undefined || (this.#others !== undefined && this.#others.size > 0)
+  }
 }
 
 export type CancelListener = { onCancel(reason: CancelReason): void }
 
-/** A cancellation that follows an AbortSignal; `release` must be called when it is no longer needed. */
-export function followSignal(signal: AbortSignal): { cancellation: Cancellation; release: () => void } {
-  const cancellation = new Cancellation()
-  const abort = (): void => cancellation.cancel('caller')
-  if (signal.aborted) abort()
-  else signal.addEventListener('abort', abort, { once: true })
-  return { cancellation, release: () => signal.removeEventListener('abort', abort) }
+/**
+ * The end of a call whose caller gave a signal for it: that of the signal, and that of the handler which calls. Both may
+ * live much longer than the call, so they are listened to only while the call is under way or somebody waits for its end.
+ */
+export class CallerCancellation extends Cancellation implements CancelListener {
+  readonly #signal: AbortSignal
+  readonly #parent: Cancellation | undefined
+  #underWay = 0
+  #following = false
+
+  constructor(signal: AbortSignal, parent: Cancellation | undefined) {
+    super()
+    this.#signal = signal
+    this.#parent = parent
+  }
+
+  /** Somebody waits for an answer; `end` must follow. */
+  begin(): void {
+    this.#underWay++
+    this.#follow()
+  }
+
+  end(): void {
+    this.#underWay--
+    this.#follow()
+  }
+
+  override add(listener: CancelListener): void {
+    super.add(listener)
+    this.#follow()
+  }
+
+  override remove(listener: CancelListener): void {
+    super.remove(listener)
+    this.#follow()
+  }
+
+  override cancel(reason: CancelReason): void {
+    super.cancel(reason)
+    this.#follow()
+  }
+
+  onCancel(reason: CancelReason): void {
+    this.cancel(reason)
+  }
+
+  handleEvent(): void {
+    this.cancel('caller')
+  }
+
+  #follow(): void {
+    const wanted = this.reason === undefined && (this.#underWay > 0 || this.listened)
+    if (wanted === this.#following) return
+    this.#following = wanted
+    if (!wanted) {
+      this.#signal.removeEventListener('abort', this)
+      this.#parent?.remove(this)
+    } else if (this.#signal.aborted) this.cancel('caller')
+    else {
+      this.#signal.addEventListener('abort', this)
+      this.#parent?.add(this)
+    }
+  }
 }
 
 function abortReason(reason: CancelReason): DOMException {

@@ -10,7 +10,8 @@ import type {
 } from '../contract/contract.ts'
 import type { Ids, Runtime } from '../runtime/runtime.ts'
 import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
-import { followSignal, type Cancellation } from './cancellation.ts'
+import { CallerCancellation, type Cancellation } from './cancellation.ts'
+import { CallerStream } from './caller-stream.ts'
 import type { CallContext, CallOptions } from './context.ts'
 import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
 import type { Route, Transport } from './transport.ts'
@@ -106,10 +107,9 @@ function bindCall(way: Way) {
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
     const context = outgoing(way, caller, options)
     if (options?.signal === undefined) return begin(input, context)
-    const { cancellation, release } = followSignal(options.signal)
-    joinParent(caller, cancellation)
+    const cancellation = new CallerCancellation(options.signal, context.cancellation)
     context.cancellation = cancellation
-    return begin(input, context).finally(release)
+    return followed(cancellation, () => begin(input, context))
   }
   return (caller: Caller): CallFunction => {
     const call: CallFunction = (input, options) => send(caller, input, options)
@@ -131,14 +131,24 @@ function bindStream(way: Way) {
   return (caller: Caller) =>
     (input?: unknown, options?: CallOptions): AsyncIterable<unknown> => {
       const context = outgoing(way, caller, options)
-      if (options?.signal !== undefined) {
-        const { cancellation } = followSignal(options.signal)
-        joinParent(caller, cancellation)
-        context.cancellation = cancellation
-      }
-      if (tracer === undefined || route.local === true) return route.stream(input, context)
-      return tracedStream(way, tracer, input, context)
+      const cancellation =
+        options?.signal === undefined ? undefined : new CallerCancellation(options.signal, context.cancellation)
+      if (cancellation !== undefined) context.cancellation = cancellation
+      const tell = tracer === undefined || route.local === true ? undefined : tracedStream(way, tracer, context)
+      const values = route.stream(input, context)
+      if (cancellation === undefined && tell === undefined) return values
+      return { [Symbol.asyncIterator]: () => new CallerStream({ values, cancellation, begin: tell }) }
     }
+}
+
+/** Its caller's signal is listened to until it is answered. */
+async function followed(cancellation: CallerCancellation, call: () => Promise<unknown>): Promise<unknown> {
+  cancellation.begin()
+  try {
+    return await call()
+  } finally {
+    cancellation.end()
+  }
 }
 
 function beginSent({ place, attributes }: Way, tracer: Tracer, context: OutgoingCall): ActiveSpan {
@@ -177,24 +187,18 @@ async function telling(way: Way, tracer: Tracer, input: unknown, context: Outgoi
   }
 }
 
-/** Its span lasts from the call to the end of the stream, or to where the caller had seen enough. */
-async function* tracedStream(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): AsyncGenerator<unknown> {
-  const span = sampledBy(context) ? beginSent(way, tracer, context) : undefined
-  if (span === undefined) context.leave()
-  try {
-    yield* way.route.stream(input, context)
-  } catch (error) {
-    if (span === undefined) recordSent(tracer, way, context, error)
-    else span.end(error)
-    throw error
-  } finally {
-    span?.end()
+/** Its span lasts from the first value asked for to the end of the stream, or to where the caller had seen enough. */
+function tracedStream(way: Way, tracer: Tracer, context: OutgoingCall): () => (error: unknown) => void {
+  return () => {
+    if (sampledBy(context)) {
+      const span = beginSent(way, tracer, context)
+      return (error) => span.end(error)
+    }
+    context.leave()
+    return (error) => {
+      if (error !== undefined) recordSent(tracer, way, context, error)
+    }
   }
-}
-
-/** A signal given for one call does not free that call from its caller's own end. */
-function joinParent(caller: Caller, cancellation: Cancellation): void {
-  caller.parent?.cancellation?.add({ onCancel: (reason) => cancellation.cancel(reason) })
 }
 
 function outgoing({ operation, runtime, tracer }: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {

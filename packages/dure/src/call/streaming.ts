@@ -28,8 +28,8 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   #opened = false
   #over = false
   #turn: Promise<IteratorResult<unknown>> | undefined = undefined
-  /** Rejects the `next` that is waiting, when the stream is ended from outside. */
-  #interrupt: ((error: Error) => void) | undefined = undefined
+  /** The `next` that waits for the handler: a stream may be ended from outside meanwhile. */
+  #waiting: PromiseWithResolvers<IteratorResult<unknown>> | undefined = undefined
   #ended: Error | undefined = undefined
 
   constructor(shared: Callee, input: unknown, call: CallContext) {
@@ -54,6 +54,8 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     if (this.#over) return { done: true, value: undefined }
     try {
       if (!this.#opened) await this.#open()
+      // Let go of while its input was parsed: the handler never starts.
+      if (this.#over) return { done: true, value: undefined }
       const result = await this.#orInterrupted(this.#iterator!.next())
       if (result.done === true) {
         this.#close(undefined)
@@ -79,6 +81,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
       this.#close(undefined)
       this.#cancellation.cancel('caller')
       this.#letHandlerGo()
+      this.#waiting?.resolve({ done: true, value: undefined })
     }
     return { done: true, value: undefined }
   }
@@ -106,6 +109,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     this.#throwIfEnded()
     const parsed = await shared.parseInput(this.#input)
     this.#throwIfEnded()
+    if (this.#over) return
     if (!parsed.ok) throw invalidInput(shared.place, parsed.issues)
     const values = shared.handler(parsed.value, shared.context(call, this.#cancellation)) as AsyncIterable<unknown>
     this.#iterator = values[Symbol.asyncIterator]()
@@ -116,23 +120,15 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
     if (this.#ended !== undefined) throw this.#ended
   }
 
-  #orInterrupted<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#interrupt = reject
-      const done = (): void => {
-        this.#interrupt = undefined
-      }
-      work.then(
-        (value) => {
-          done()
-          resolve(value)
-        },
-        (error: unknown) => {
-          done()
-          reject(error as Error)
-        },
-      )
-    })
+  async #orInterrupted(work: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> {
+    const waiting = Promise.withResolvers<IteratorResult<unknown>>()
+    this.#waiting = waiting
+    work.then(waiting.resolve, waiting.reject)
+    try {
+      return await waiting.promise
+    } finally {
+      this.#waiting = undefined
+    }
   }
 
   #close(error: Error | undefined): void {
@@ -165,10 +161,10 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
   onCancel(reason: CancelReason): void {
     if (this.#over) return
     const error = cancelledError(this.#shared.place, reason)
-    const interrupt = this.#interrupt
+    const waiting = this.#waiting
     this.#close(error)
     this.#cancellation.cancel(reason)
-    if (interrupt !== undefined) interrupt(error)
+    if (waiting !== undefined) waiting.reject(error)
     else {
       this.#ended = error
       this.#letHandlerGo()

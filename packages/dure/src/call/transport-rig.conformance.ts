@@ -2,12 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { CallError, contract, error, type Contract, type ErrorType, type Operations } from '../contract/contract.ts'
-import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
+import { createDeadlines, realRuntime, type DeadlineEntry, type Deadlines, type Runtime } from '../runtime/runtime.ts'
+import type { Tracer } from '../telemetry/telemetry.ts'
 import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './call.ts'
-import type { CallContext, Cancellation, Client, Gate, LocalTransport, Transport } from './call.ts'
+import type { CallContext, Caller, Cancellation, Client, Gate, LocalTransport, Transport } from './call.ts'
 
 /** Joins a caller to a callee's local transport: what a caller uses, and how to take it away again. */
-export type Link = { readonly transport: Transport; readonly stop: () => Promise<void> }
+export type Link = {
+  readonly transport: Transport
+  readonly stop: () => Promise<void>
+  /** Calls that it remembers, where it remembers any. */
+  readonly pending?: () => number
+}
 export type MakeLink = (local: LocalTransport, runtime: Runtime) => Promise<Link>
 
 export type HandlerContext = CallContext & { readonly signal: AbortSignal; readonly cancellation: Cancellation }
@@ -18,6 +24,12 @@ export type Rig<Ops extends Operations> = {
   readonly transport: Transport
   readonly runtime: Runtime
   readonly gate: Gate
+  /** The same client for somebody else. */
+  readonly clientOf: (caller: Caller, tracer?: Tracer) => Client<Contract<'rig', Ops>>
+  /** Everything that is remembered of calls under way, on either side. */
+  readonly remembered: () => Readonly<Record<string, number>>
+  /** Takes the way to the callee away. */
+  readonly unlink: () => Promise<void>
 }
 
 const defined = <Ops extends Operations>(operations: Ops): Contract<'rig', Ops> =>
@@ -59,7 +71,19 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
     work: (rig: Rig<Ops>) => Promise<void>,
   ) {
     const runtime = realRuntime()
-    const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
+    const wheel = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
+    const entered = new Set<DeadlineEntry>()
+    const deadlines: Deadlines = {
+      ...wheel,
+      add: (entry, at) => {
+        entered.add(entry)
+        wheel.add(entry, at)
+      },
+      remove: (entry) => {
+        wheel.remove(entry)
+        entered.delete(entry)
+      },
+    }
     const local = createLocalTransport()
     const gate = createGate({ service: 'rig', capacity: 1_000 })
     const definition = defined(operations)
@@ -88,14 +112,21 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
       local.add({ service: 'rig', operation: operationName }, endpoint)
     }
     gate.open()
-    const { transport, stop } = await makeLink(local, runtime)
+    const { transport, stop, pending } = await makeLink(local, runtime)
+    let unlinked: Promise<void> | undefined
+    const unlink = (): Promise<void> => (unlinked ??= stop())
+    const clientOf = (caller: Caller, tracer?: Tracer) =>
+      clientFactory({ contract: definition, transport, runtime, tracer })(caller) as Client<typeof definition>
+    const remembered = () => ({
+      inside: gate.inside(),
+      // One that has fired is in the list no more, but was not taken out by hand.
+      deadlines: [...entered].filter(({ following }) => following !== undefined).length,
+      pending: pending?.() ?? 0,
+    })
     try {
-      const client = clientFactory({ contract: definition, transport, runtime })({ service: 'tester' }) as Client<
-        typeof definition
-      >
-      await work({ client, transport, runtime, gate })
+      await work({ client: clientOf({ service: 'tester' }), clientOf, transport, runtime, gate, remembered, unlink })
     } finally {
-      await stop()
+      await unlink()
       deadlines.stop()
     }
   }

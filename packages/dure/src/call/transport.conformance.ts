@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { CallError, command, contract, query, stream } from '../contract/contract.ts'
 import { clientFactory } from './call.ts'
+import { endCases } from './ends.conformance.ts'
 import { HOSTILE_VALUES } from './hostile-values.conformance.ts'
 import { streamCases } from './stream.conformance.ts'
 import {
@@ -254,4 +255,5 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
   )
 
   streamCases(conforms)
+  endCases(conforms)
 }

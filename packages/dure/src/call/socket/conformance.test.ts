@@ -16,6 +16,7 @@ const over =
     const peer = socketPeers({ runtime, log })(listener.address)
     return {
       transport: peer,
+      pending: () => peer.pending() + listener.status().calls,
       stop: async () => {
         await peer.stop()
         await listener.stop()
