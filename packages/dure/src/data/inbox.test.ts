@@ -82,6 +82,26 @@ check('marks are kept for their time and not for ever', async ({ open }) => {
   assert.equal(await mark(store, inbox, id(0), 'consumer-0'), true, 'the oldest is forgotten')
 })
 
+check('a clock that is set forward makes no mark old', async ({ open }) => {
+  const store = await open()
+  const runtime = virtualRuntime()
+  const inbox = createInbox({ runtime, retention: 1_000 })
+  const more = (): Promise<void> =>
+    store.transaction(async (tx) => {
+      for (let n = 0; n < 1_024; n++) await inbox.mark(tx, 'mail', runtime.ids.next())
+    })
+  await mark(store, inbox, 'a')
+  runtime.jump(86_400_000)
+  await more()
+  assert.equal(await mark(store, inbox, 'a'), false)
+  runtime.jump(-86_400_000)
+  await more()
+  assert.equal(await mark(store, inbox, 'a'), false)
+  await runtime.advance(1_001)
+  for (let rounds = 0; rounds < 4; rounds++) await more()
+  assert.equal(await mark(store, inbox, 'a'), true)
+})
+
 test('works in the transactions of any client, on a table of its own making', async () => {
   const db = new DatabaseSync(':memory:')
   const tx: InboxTransaction = {

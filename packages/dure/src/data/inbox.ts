@@ -1,4 +1,4 @@
-import type { Runtime } from '../runtime/runtime.ts'
+import { cautiousTime, type Runtime } from '../runtime/runtime.ts'
 import type { StoreTransaction } from './database.ts'
 
 /**
@@ -52,6 +52,8 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
     )
   }
   const { clock } = runtime
+  // A clock that is set forward makes no mark old.
+  const passed = cautiousTime(clock)
   let marks = 0
   /** Where the next step of tidying starts. */
   let from: readonly [messageId: string, consumer: string] = ['', '']
@@ -66,7 +68,7 @@ export function createInbox(options: { readonly runtime: Runtime; readonly reten
       `SELECT message_id, consumer FROM dure_inbox WHERE (message_id, consumer) > (?, ?) ORDER BY message_id, consumer LIMIT 1 OFFSET ${STEP - 1}`,
       from,
     )
-    const expired = clock.now() - retention
+    const expired = passed() - retention
     if (end === undefined) {
       await tx.run('DELETE FROM dure_inbox WHERE (message_id, consumer) > (?, ?) AND seen_at < ?', [...from, expired])
       from = ['', '']

@@ -12,9 +12,9 @@ export type Arrival =
 /** The row that keeps it. */
 export function rowFor(
   arrival: Arrival,
-  options: { consumer: string; sequence: number; retry: RetryPolicy; runtime: Runtime },
+  options: { consumer: string; sequence: number; retry: RetryPolicy; runtime: Runtime; time: () => number },
 ): ParkedRow {
-  const { consumer, sequence, retry, runtime } = options
+  const { consumer, sequence, retry, runtime, time } = options
   const base = { consumer, key: arrival.message.key, sequence, message: arrival.message }
   if ('behind' in arrival) {
     return {
@@ -37,7 +37,7 @@ export function rowFor(
     started: 1,
     finished: 1,
     crashes: 0,
-    nextAt: dead ? 0 : Math.ceil(now + backoff(retry, 1, runtime.random)),
+    nextAt: dead ? 0 : Math.ceil(time() + backoff(retry, 1, runtime.random)),
     error: errorText(arrival.failure),
     firstFailure: now,
     lastFailure: now,

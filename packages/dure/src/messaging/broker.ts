@@ -91,6 +91,8 @@ export type ReceiveOptions = {
    */
   readonly handle: (message: Message, delivery: { readonly attempt: number }) => Promise<void>
   readonly onError?: (error: unknown) => void
+  /** Told of a message whose handler took longer than its lease: others get it, and how the handler ends counts for nothing. */
+  readonly onLapse?: (message: Message, delivery: { readonly attempt: number }) => void
 }
 
 /** The dead messages of queues; those of topics live beside their consumer (dead-letters.ts). */

@@ -293,6 +293,13 @@ async function startQueue(options: StartReaction): Promise<RunningReaction> {
     concurrency,
     onError: (error) =>
       log.warn('Work from a queue failed; the queue brings it again until it is dead', { consumer, queue: event.name, error }),
+    onLapse: ({ id }, { attempt }) =>
+      log.warn('Work from a queue takes longer than its lease; others get it', {
+        consumer,
+        queue: event.name,
+        messageId: id,
+        attempt,
+      }),
     handle: async (message) => {
       inHand++
       try {

@@ -17,7 +17,7 @@ export type ParkedRow = {
   readonly finished: number
   /** Tries that ended with their process. */
   readonly crashes: number
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by a time that does not jump. */
   readonly nextAt: number
   readonly error: string
   readonly firstFailure: number | undefined
@@ -94,7 +94,17 @@ export async function headOf(store: Store, consumer: string, key: string): Promi
 export async function parkedKeys(
   store: Store,
   consumer: string,
-): Promise<readonly { key: string; rows: number; state: ParkedState; nextAt: number; failedAt: number; suspect: boolean }[]> {
+): Promise<
+  readonly {
+    key: string
+    rows: number
+    state: ParkedState
+    started: number
+    nextAt: number
+    failedAt: number
+    suspect: boolean
+  }[]
+> {
   const rows = await store.select(
     `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished, first_failure
      FROM dure_parked AS parked
@@ -107,6 +117,7 @@ export async function parkedKeys(
     key: String(row['key']),
     rows: Number(row['rows']),
     state: String(row['state']) as ParkedState,
+    started: Number(row['started']),
     nextAt: Number(row['next_at']),
     failedAt: Number(row['first_failure'] ?? 0),
     suspect: Number(row['started']) > Number(row['finished']),

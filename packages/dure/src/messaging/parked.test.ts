@@ -13,14 +13,12 @@ import { createParkedTables } from './parked-rows.ts'
 import { retryPolicy } from './retry.ts'
 
 /** A parked list under virtual time, over a store that can be made to lose the answers to its commits. */
-async function makeParked(t: TestContext, tries: { fail: boolean }) {
+async function makeParked(t: TestContext, tries: { fail: boolean; count?: number }) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-parked-'))
   const world = virtualRuntime()
-  let offset = 0
-  const runtime = { ...world, clock: { ...world.clock, now: () => world.clock.now() + offset } }
   const log = silentLogger()
   const real = await settled(
-    sqlite({ durability: 'process' })({ directory, runtime, log }).open('test', { migrations: {} }),
+    sqlite({ durability: 'process' })({ directory, runtime: world, log }).open('test', { migrations: {} }),
     world,
   )
   const lost = { answers: 0 }
@@ -53,11 +51,12 @@ async function makeParked(t: TestContext, tries: { fail: boolean }) {
     openParked({
       store,
       consumer: 'test/count',
-      runtime,
+      runtime: world,
       log,
       retry,
       concurrency: 4,
       tryAgain: async (message, finish) => {
+        tries.count = (tries.count ?? 0) + 1
         if (tries.fail) throw new Error('not yet')
         await store.transaction(finish)
         done.push(message.key)
@@ -67,7 +66,7 @@ async function makeParked(t: TestContext, tries: { fail: boolean }) {
   )
   const add = (key: string): ReturnType<Parked['add']> =>
     parked.add([{ message: messageOf(Counted, key, '{}', { id: `id of ${key}` }), failure: new Error('at first') }])
-  return { world, store: real, look, parked, add, lost, done, setClock: (ms: number) => void (offset += ms) }
+  return { world, store: real, look, parked, add, lost, done, setClock: world.jump }
 }
 
 /** Lets time go on until the promise settles. */
@@ -92,15 +91,32 @@ test('a message that was parked and whose commit was not answered is tried, and 
   await settled(parked.stop(), world)
 })
 
-test('a clock that is set back by hours holds up no try', async (t) => {
-  const tries = { fail: true }
-  const { world, parked, add, done, setClock } = await makeParked(t, tries)
-  await settled(add('a'), world)
-  await world.advance(3_000)
-  assert.equal(parked.count().waiting, 1)
-  setClock(-7_200_000)
+for (const jump of [-7_200_000, -20_000, -700, 700, 7_200_000]) {
+  test(`a clock that jumps by ${jump} ms makes no pause longer or shorter`, async (t) => {
+    const tries = { fail: true, count: 0 }
+    const { world, parked, add, done, setClock } = await makeParked(t, tries)
+    await settled(add('a'), world)
+    // Pauses are between 500 and 1,000 ms by now.
+    await world.advance(5_000)
+    const { count } = tries
+    while (tries.count === count) await world.advance(1)
+    tries.fail = false
+    setClock(jump)
+    await world.advance(490)
+    assert.deepEqual(done, [])
+    await world.advance(520)
+    assert.deepEqual(done, ['a'])
+    await settled(parked.stop(), world)
+  })
+}
+
+test('a row that a clock which was ahead has put off is due', async (t) => {
+  const { world, parked, done, tries, retryAll, set } = await withLetter(t)
   tries.fail = false
-  await world.advance(3_000)
+  await retryAll()
+  await set(`next_at = ${world.clock.now() + 3_600_000}`)
+  await settled(parked.reload(), world)
+  await world.advance(10)
   assert.deepEqual(done, ['a'])
   await settled(parked.stop(), world)
 })
@@ -118,7 +134,7 @@ async function withLetter(t: TestContext) {
   await settled(add('a'), world)
   await set("state = 'dead'")
   await settled(parked.reload(), world)
-  return { ...rig, tries, retryAll: () => set("state = 'waiting', started = 0, next_at = 0") }
+  return { ...rig, tries, set, retryAll: () => set("state = 'waiting', started = 0, next_at = 0") }
 }
 
 test('a look at the table that is answered late does not bring back a dead letter that has been retried', async (t) => {

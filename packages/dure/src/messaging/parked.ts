@@ -1,11 +1,11 @@
 import type { Message } from '../contract/contract.ts'
 import type { Store, StoreTransaction } from '../data/data.ts'
-import type { Runtime, Timer } from '../runtime/runtime.ts'
+import { steadyTime, type Runtime, type Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { isDead, rowFor, type Arrival } from './arrival.ts'
 import { fingerprintOf, letterOf } from './fingerprint.ts'
 import { errorText, headOf, insertParked, lastSequence, parkedKeys, type ParkedRow } from './parked-rows.ts'
-import { backoff, type RetryPolicy } from './retry.ts'
+import { backoff, longestPause, type RetryPolicy } from './retry.ts'
 
 /**
  * What one consumer has set aside: keys whose messages wait for another try, in order, while everything else goes
@@ -88,11 +88,10 @@ export async function openParked(options: {
     return key
   }
 
-  /** Milliseconds; a wait that is longer than any pause is one of a clock that has been set back. */
-  const waitFor = (at: number): number => {
-    const wait = at - runtime.clock.now()
-    return wait > Math.max(retry.longest, STORE_PAUSE) ? 0 : wait
-  }
+  const time = steadyTime(runtime.clock)
+  /** When a row is due; a wait that is longer than the pause after so many tries is one of a clock that was set back since. */
+  const dueAt = ({ nextAt, started }: { readonly nextAt: number; readonly started: number }): number =>
+    nextAt - time() > longestPause(retry, started) + STORE_PAUSE ? 0 : nextAt
 
   const forget = (key: Key): void => {
     if (key.rows <= 0 && key.reserved === 0 && !key.active && !key.queued) keys.delete(key.key)
@@ -100,7 +99,7 @@ export async function openParked(options: {
 
   const enqueue = (key: Key): void => {
     if (key.active || key.queued || key.dead || key.rows <= 0) return
-    const wait = waitFor(key.nextAt)
+    const wait = key.nextAt - time()
     if (wait > 0) return wakeAt(key.nextAt, wait)
     key.queued = true
     ready.push(key)
@@ -128,7 +127,7 @@ export async function openParked(options: {
       void drain(key)
         .catch((error: unknown) => {
           log.warn('Parked messages cannot be tried again now; trying later', { consumer, error })
-          key.nextAt = runtime.clock.now() + STORE_PAUSE
+          key.nextAt = time() + STORE_PAUSE
         })
         .finally(() => {
           key.active = false
@@ -155,8 +154,8 @@ export async function openParked(options: {
       }
       key.dead = row.state === 'dead'
       key.failedAt = row.firstFailure ?? 0
-      key.nextAt = row.nextAt
-      if (key.dead || waitFor(row.nextAt) > 0) return
+      key.nextAt = dueAt(row)
+      if (key.dead || key.nextAt > time()) return
       if (!(await attempt(key, row))) return
     }
   }
@@ -198,7 +197,7 @@ export async function openParked(options: {
     const now = runtime.clock.now()
     const crashes = row.crashes + (crashed ? 1 : 0)
     const dead = isDead(retry, error, started) || crashes >= retry.crashes
-    const nextAt = dead ? 0 : Math.ceil(now + backoff(retry, started, runtime.random))
+    const nextAt = dead ? 0 : Math.ceil(time() + backoff(retry, started, runtime.random))
     const text = errorText(error)
     const fingerprint = fingerprintOf({ consumer, topic: row.message.type, error: text })
     await store.transaction((tx) =>
@@ -236,7 +235,7 @@ export async function openParked(options: {
   }
 
   const add: Parked['add'] = async (messages) => {
-    const rows = messages.map((one) => rowFor(one, { consumer, sequence: ++sequence, retry, runtime }))
+    const rows = messages.map((one) => rowFor(one, { consumer, sequence: ++sequence, retry, runtime, time }))
     const fresh = await store.transaction(async (tx) => {
       const inserted: ParkedRow[] = []
       for (const row of rows) if (await insertParked(tx, row)) inserted.push(row)
@@ -295,13 +294,13 @@ export async function openParked(options: {
     if (arrivals !== before) return look()
     const present = new Set(found.map(({ key }) => key))
     for (const key of keys.values()) if (!present.has(key.key) && !key.active) key.rows = 0
-    for (const { key: name, rows, state, nextAt, failedAt } of found) {
+    for (const { key: name, rows, state, failedAt, ...row } of found) {
       const key = keyOf(name)
       if (key.active) continue
       key.rows = rows
       key.dead = state === 'dead'
       key.failedAt = failedAt
-      key.nextAt = state === 'held' ? 0 : nextAt
+      key.nextAt = state === 'held' ? 0 : dueAt(row)
       enqueue(key)
     }
     for (const key of keys.values()) forget(key)
@@ -312,7 +311,6 @@ export async function openParked(options: {
 
   /** Tries that were begun and never ended: the process ended with them in hand. */
   async function settleInterrupted(): Promise<void> {
-    const now = runtime.clock.now()
     for (const { key: name, suspect } of await parkedKeys(store, consumer)) {
       if (!suspect) continue
       const row = (await headOf(store, consumer, name))!
@@ -324,7 +322,7 @@ export async function openParked(options: {
       if (key.dead) continue
       // No pause: it is the next to be tried, alone.
       await store.transaction((tx) =>
-        tx.run('UPDATE dure_parked SET next_at = ? WHERE consumer = ? AND message_id = ?', [now, consumer, row.message.id]),
+        tx.run('UPDATE dure_parked SET next_at = 0 WHERE consumer = ? AND message_id = ?', [consumer, row.message.id]),
       )
       key.suspect = true
       suspects++

@@ -18,8 +18,13 @@ export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
   return { attempts: 8, first: 100, factor: 2, longest: 30_000, crashes: 3, ...options }
 }
 
+/** Milliseconds that `backoff` waits at most. */
+export function longestPause(policy: RetryPolicy, failed: number): number {
+  return Math.min(policy.longest, policy.first * policy.factor ** Math.max(0, failed - 1))
+}
+
 /** Milliseconds to wait after the given number of failed tries: exponential, with full jitter in the upper half. */
 export function backoff(policy: RetryPolicy, failed: number, random: Random): number {
-  const ceiling = Math.min(policy.longest, policy.first * policy.factor ** Math.max(0, failed - 1))
+  const ceiling = longestPause(policy, failed)
   return ceiling / 2 + (ceiling / 2) * random.number()
 }

@@ -40,6 +40,8 @@ export type Rig = {
   readonly queue: string
   /** Stops the broker and makes it again on the same data: read `rig.broker` afresh afterwards. */
   readonly restart: () => Promise<void>
+  /** Sets the wall clock of this process forward or back. */
+  readonly jump: (ms: number) => void
   readonly message: (key: string, n: number) => Message
   readonly job: (n: number) => Message
 }
@@ -48,7 +50,9 @@ let cases = 0
 
 export async function withRig(makeBroker: MakeBroker, work: (rig: Rig) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'dure-broker-'))
-  const runtime = realRuntime()
+  const real = realRuntime()
+  let ahead = 0
+  const runtime = { ...real, clock: { ...real.clock, now: () => real.clock.now() + ahead } }
   const world = { directory, runtime, log: silentLogger() }
   const unique = `${directory.slice(-6)}.${cases++}`
   let broker = await makeBroker(world)
@@ -78,6 +82,7 @@ export async function withRig(makeBroker: MakeBroker, work: (rig: Rig) => Promis
         await broker.stop()
         broker = await makeBroker(world)
       },
+      jump: (ms) => void (ahead += ms),
       message: (key, n) => make(topic, key, n),
       job: (n) => make(queue, '', n),
     })

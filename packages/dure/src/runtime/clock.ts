@@ -9,3 +9,27 @@ export type Clock = {
 export function realClock(): Clock {
   return { now: () => Date.now(), monotonic: () => performance.now() }
 }
+
+/**
+ * The wall clock as it was when this was made, carried on by the monotonic one. Comparable with times that were stored, and
+ * no jump of the wall clock moves it: for what is due.
+ */
+export function steadyTime(clock: Clock): () => number {
+  const origin = clock.now() - clock.monotonic()
+  return () => origin + clock.monotonic()
+}
+
+/**
+ * Follows the wall clock when it is set back and not when it is set forward, so what has been kept for some time by this
+ * has been kept for that time: for throwing away.
+ */
+export function cautiousTime(clock: Clock): () => number {
+  let origin = Number.POSITIVE_INFINITY
+  const now = (): number => {
+    const monotonic = clock.monotonic()
+    origin = Math.min(origin, clock.now() - monotonic)
+    return origin + monotonic
+  }
+  now()
+  return now
+}

@@ -11,7 +11,7 @@ import { realTimers } from './timers.ts'
 import type { Runtime } from './world.ts'
 
 export type { Runtime } from './world.ts'
-export type { Clock } from './clock.ts'
+export { cautiousTime, steadyTime, type Clock } from './clock.ts'
 export { sleepWith, type Timer, type Timers } from './timers.ts'
 export { seededRandom, type Random } from './random.ts'
 export { createIds, type Ids } from './ids.ts'

@@ -7,6 +7,8 @@ import { sleepWith, type Timers } from './timers.ts'
 export type VirtualRuntime = Runtime & {
   /** Moves time forward by `ms`, firing due timers in order of (time, making) and letting promises settle in between. */
   readonly advance: (ms: number) => Promise<void>
+  /** Sets the wall clock forward, or back; the monotonic one goes on. */
+  readonly jump: (ms: number) => void
   /** Moves time to the next timer and fires it; false when no timer is left. */
   readonly step: () => Promise<boolean>
   /** Timers waiting. */
@@ -17,8 +19,9 @@ type Waiting = { at: number; order: number; task: () => void; cancelled: boolean
 
 /** The virtual world: `start` is the wall clock's first reading in milliseconds since the epoch. */
 export function virtualRuntime(options: { seed?: number; start?: number } = {}): VirtualRuntime {
-  const { seed = 1, start = 1_700_000_000_000 } = options
+  const { seed = 1 } = options
   const random = seededRandom(seed)
+  let start = options.start ?? 1_700_000_000_000
   let elapsed = 0
   let order = 0
   let waiting: Waiting[] = []
@@ -53,6 +56,7 @@ export function virtualRuntime(options: { seed?: number; start?: number } = {}):
     timers,
     random,
     ids: createIds({ clock, random }),
+    jump: (ms) => void (start += ms),
     pending: () => waiting.filter((entry) => !entry.cancelled).length,
     step: async () => {
       await settle()

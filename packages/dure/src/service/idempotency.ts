@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { CallError, DeclaredError, wireOf, type AnyOperation, type Status } from '../contract/contract.ts'
 import type { Store } from '../data/data.ts'
-import type { Clock } from '../runtime/runtime.ts'
+import { cautiousTime, type Clock } from '../runtime/runtime.ts'
 
 /**
  * A command that carries an idempotency key happens once and answers every repetition as it did the first
@@ -43,6 +43,8 @@ type Row = {
 /** Makes the table if need be. */
 export async function createIdempotency(options: { store: Store; clock: Clock; service: string }): Promise<Idempotency> {
   const { store, clock, service } = options
+  // A clock that is set forward makes no answer old.
+  const passed = cautiousTime(clock)
   const running = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>()
   await store.transaction(async (tx) => {
     await tx.run(
@@ -81,7 +83,7 @@ export async function createIdempotency(options: { store: Store; clock: Clock; s
       )
       await tx.run(
         `DELETE FROM dure_idempotency WHERE (operation, key) IN (SELECT operation, key FROM dure_idempotency WHERE made_at < ? ORDER BY made_at LIMIT ${PRUNED_AT_ONCE})`,
-        [clock.now() - RETENTION_MS],
+        [passed() - RETENTION_MS],
       )
     })
 

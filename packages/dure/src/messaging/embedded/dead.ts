@@ -18,11 +18,12 @@ export function createDeadList(options: {
   db: DatabaseSync
   commits: Commits
   runtime: Runtime
+  time: () => number
   id: number
   name: string
   revived: (count: number) => void
 }): DeadList {
-  const { db, commits, runtime, id, name, revived } = options
+  const { db, commits, runtime, time, id, name, revived } = options
   const listed = db.prepare(
     `SELECT seq, attempts, error, failed_at, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND dead = 1 AND seq > ? ORDER BY seq LIMIT ?`,
   )
@@ -30,8 +31,10 @@ export function createDeadList(options: {
   // By the index: the one that has been visible longest failed among the first.
   const first = db.prepare('SELECT failed_at FROM work WHERE queue = ? AND dead = 1 ORDER BY visible_at, seq LIMIT 1')
   const change = db.prepare('UPDATE work SET data = ? WHERE queue = ? AND dead = 1 AND id = ?')
-  const reviveAll = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ? WHERE queue = ? AND dead = 1')
-  const reviveOne = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ? WHERE queue = ? AND dead = 1 AND id = ?')
+  const reviveAll = db.prepare('UPDATE work SET dead = 0, attempts = 0, visible_at = ?, delay = 0 WHERE queue = ? AND dead = 1')
+  const reviveOne = db.prepare(
+    'UPDATE work SET dead = 0, attempts = 0, visible_at = ?, delay = 0 WHERE queue = ? AND dead = 1 AND id = ?',
+  )
   const keep = db.prepare(
     `INSERT INTO discarded (seq, queue, id, reason, at, message)
      SELECT seq, queue, id, ?, ?, json_object('source', source, 'key', key, 'time', time, 'error', error, 'data', data)
@@ -54,7 +57,7 @@ export function createDeadList(options: {
     edit: (message, data) => changing(() => Number(change.run(data, id, message).changes)),
     retry: async (ids) => {
       const count = await changing(() => {
-        const now = runtime.clock.now()
+        const now = Math.floor(time())
         if (ids === undefined) return Number(reviveAll.run(now, id).changes)
         return ids.reduce((sum, one) => sum + Number(reviveOne.run(now, id, one).changes), 0)
       })

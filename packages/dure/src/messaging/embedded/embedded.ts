@@ -1,5 +1,5 @@
 import { CallError } from '../../contract/contract.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { steadyTime, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker } from '../broker.ts'
 import { createCommits } from './commits.ts'
@@ -17,7 +17,7 @@ export type EmbeddedBrokerOptions = {
    * on side by side in any case. As many members of a group can share a topic as it has partitions.
    */
   readonly partitions?: number
-  /** Messages that may wait for the next commit; a full buffer is committed at once. Default 10,000. */
+  /** Messages (and KiB of them) that may wait for the next commit; a full buffer is committed at once. Default 10,000. */
   readonly pending?: number
   /** Milliseconds between looks for messages that need not be kept. Default 60,000. */
   readonly sweep?: number
@@ -46,7 +46,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
     const topics = createTopics({ file, commits, runtime, partitions })
     const groups = createGroups({ file, commits, runtime, topics })
-    const queues = createQueues({ file, commits, runtime })
+    const queues = createQueues({ file, commits, runtime, time: steadyTime(runtime.clock) })
     const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })
 
     const stop = async (): Promise<void> => {

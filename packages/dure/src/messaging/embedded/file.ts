@@ -52,6 +52,18 @@ const TABLES = `
   ) STRICT;
 `
 
+/** What came after the first release: files get it when they are opened, and the releases before can still use them. */
+const ADDED: readonly (readonly [table: string, column: string])[] = [
+  // Milliseconds from the last send or failure to `visible_at`.
+  ['work', 'delay'],
+  // Messages that retention threw away before the group had read them.
+  ['positions', 'lost'],
+]
+const ADDED_INDEXES = `
+  CREATE INDEX IF NOT EXISTS work_dead ON work (queue) WHERE dead = 1;
+  CREATE INDEX IF NOT EXISTS work_dead_id ON work (queue, id) WHERE dead = 1;
+`
+
 /**
  * Opens `broker.db` in a directory, makes both if need be, and refuses a file it cannot trust.
  * @throws {CallError} DATA_LOSS for a damaged file, FAILED_PRECONDITION for one in use, unwritable or of another version
@@ -75,6 +87,8 @@ export function openBrokerFile(directory: string): BrokerFile {
     checkVersion(db, path)
     // The first write makes the log file, which stays the same one as long as the database is open.
     db.exec(`PRAGMA user_version = ${SCHEMA}`)
+    for (const [table, column] of ADDED) addColumn(db, table, column)
+    db.exec(ADDED_INDEXES)
     const opened = db
     const log = openSync(`${path}-wal`, 'r+')
     flushFolder(directory)
@@ -139,6 +153,11 @@ function flushFolder(folder: string): void {
   } catch {
     // Some systems cannot open a folder; they order the two themselves.
   }
+}
+
+function addColumn(db: DatabaseSync, table: string, column: string): void {
+  if (db.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined) return
+  db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0`)
 }
 
 function checkVersion(db: DatabaseSync, path: string): void {

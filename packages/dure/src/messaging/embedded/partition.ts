@@ -38,8 +38,14 @@ export type Reader = { position: number; readonly wake: () => void }
 const TAIL_MESSAGES = 1024
 const TAIL_BYTES = 1024 * 1024
 
-export function createPartition(options: { db: DatabaseSync; topicId: number; topic: string; number: number }): Partition {
-  const { db, topicId, topic, number } = options
+export function createPartition(options: {
+  db: DatabaseSync
+  topicId: number
+  topic: string
+  number: number
+  now: number
+}): Partition {
+  const { db, topicId, topic, number, now } = options
   const table = `messages_${topicId}_${number}`
   const prepared = new Map<string, StatementSync>()
   const sql = (text: string): StatementSync => {
@@ -80,6 +86,12 @@ export function createPartition(options: { db: DatabaseSync; topicId: number; to
       else low = row.offset + 1
     }
     return low
+  }
+
+  if (lastAt > now) {
+    // The wall clock was ahead when these came, or they would be young for as long as it was.
+    sql(`UPDATE ${table} SET at = ? WHERE offset >= ?`).run(now, offsetAt(now))
+    lastAt = stagedAt = now
   }
 
   return {

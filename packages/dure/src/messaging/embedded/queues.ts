@@ -4,7 +4,7 @@ import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Subscription } fro
 import { checkData, checkMessages, checkName } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
-import { messageParameters, ownCopy } from './rows.ts'
+import { messageParameters, ownCopy, weightOf } from './rows.ts'
 import { createWorkList, type WorkList } from './work.ts'
 
 /** The queues of one broker: made, filled, emptied by competing receivers. */
@@ -16,8 +16,14 @@ export type Queues = Pick<Broker, 'declareQueue' | 'send' | 'receive' | 'dead'> 
 
 const DEFAULTS: Required<QueueOptions> = { lease: 30_000, attempts: 10 }
 
-export function createQueues(options: { file: BrokerFile; commits: Commits; runtime: Runtime }): Queues {
-  const { file, commits, runtime } = options
+export function createQueues(options: {
+  file: BrokerFile
+  commits: Commits
+  runtime: Runtime
+  /** What decides when work is due: no jump of the wall clock moves it. */
+  time: () => number
+}): Queues {
+  const { file, commits, runtime, time } = options
   const { db } = file
   const lists = new Map<string, WorkList>()
   const declaring = new Map<string, Promise<WorkList>>()
@@ -25,10 +31,17 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
 
   // Whoever held a lease is gone: this process has just taken the file over.
   db.prepare('UPDATE work SET leased = 0, visible_at = 0 WHERE leased = 1').run()
+  // The wall clock may have been set back since it was written down when work is due: nothing waits longer than its delay.
+  const due = db.prepare(
+    'UPDATE work SET visible_at = ? + delay WHERE queue = ? AND dead = 0 AND visible_at > ? + delay AND visible_at > ?',
+  )
   for (const row of db.prepare('SELECT * FROM queues').all()) {
     const name = String(row['name'])
     const settings = { lease: Number(row['lease']), attempts: Number(row['attempts']) }
-    lists.set(name, createWorkList({ file, commits, runtime, id: Number(row['id']), name, settings }))
+    const id = Number(row['id'])
+    const now = Math.floor(time())
+    due.run(now, id, now, now)
+    lists.set(name, createWorkList({ file, commits, runtime, time, id, name, settings }))
   }
 
   const create = async (name: string, settings: Required<QueueOptions>): Promise<WorkList> => {
@@ -39,7 +52,7 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
         id = Number(insert.run(name, settings.lease, settings.attempts).lastInsertRowid)
       },
     })
-    const list = createWorkList({ file, commits, runtime, id, name, settings })
+    const list = createWorkList({ file, commits, runtime, time, id, name, settings })
     lists.set(name, list)
     return list
   }
@@ -71,8 +84,8 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
   }
 
   const insert = db.prepare(
-    `INSERT INTO work (queue, visible_at, id, source, key, time, schema_version, correlation_id, causation_id, traceparent, data)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO work (queue, visible_at, delay, id, source, key, time, schema_version, correlation_id, causation_id, traceparent, data)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
 
   const send: Queues['send'] = async (given) => {
@@ -81,15 +94,18 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
     for (const { type } of given) if (!lists.has(type)) await declare(type)
     const messages = given.map((message) => ({
       message: ownCopy(message),
-      delay: Math.max(0, message.delay ?? 0),
+      delay: Math.max(0, Math.ceil(message.delay ?? 0)),
       list: lists.get(message.type)!,
     }))
     await commits.add({
-      weight: messages.length,
+      weight: weightOf(given),
       write: () => {
-        const now = runtime.clock.now()
-        for (const { message, delay, list } of messages)
-          insert.run(list.id, Math.ceil(now + delay), ...messageParameters(message))
+        const now = time()
+        for (const { message, delay, list } of messages) {
+          // What is due at once is due by the time that has passed; what is delayed, not a moment too early.
+          const at = delay === 0 ? Math.floor(now) : Math.ceil(now + delay)
+          insert.run(list.id, at, delay, ...messageParameters(message))
+        }
       },
       committed: () => {
         for (const { list } of messages) list.grew(1)

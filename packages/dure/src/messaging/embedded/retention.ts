@@ -1,4 +1,4 @@
-import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import { cautiousTime, type Runtime, type Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Commits } from './commits.ts'
 import type { Groups } from './groups.ts'
@@ -28,6 +28,8 @@ export function startSweeper(options: {
   every: number
 }): Sweeper {
   const { commits, runtime, log, topics, groups, every } = options
+  // A clock that is set forward makes nothing old.
+  const passed = cautiousTime(runtime.clock)
   let timer: Timer | undefined
   let round: Promise<void> | undefined
   let stopped = false
@@ -55,7 +57,7 @@ export function startSweeper(options: {
   }
 
   const sweepTopic = async (topic: Topic): Promise<void> => {
-    const before = runtime.clock.now() - topic.retention.ms
+    const before = passed() - topic.retention.ms
     for (const partition of topic.partitions) {
       while (!stopped && (partition.oldest() ?? Infinity) < before) if ((await trim(topic, partition, before, CHUNK)) === 0) break
     }

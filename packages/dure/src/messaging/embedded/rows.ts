@@ -50,6 +50,13 @@ export function ownCopy(message: Message): Message {
   })
 }
 
+/** What messages count for among those that wait for a commit: one each, and a large one as many as it has KiB. */
+export function weightOf(messages: readonly Message[]): number {
+  let weight = 0
+  for (const message of messages) weight += 1 + (message.data.length >>> 10)
+  return weight
+}
+
 /** Bytes that a message takes, about: text of one byte a character and the columns beside it. */
 export function sizeOf(message: Message): number {
   return message.data.length + message.key.length + message.id.length + message.source.length + 96

@@ -6,7 +6,7 @@ import { partitionOf } from '../partition.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
 import { createPartition, createPartitionTable, type Partition } from './partition.ts'
-import { ownCopy } from './rows.ts'
+import { ownCopy, weightOf } from './rows.ts'
 
 export type Topic = {
   readonly id: number
@@ -46,7 +46,9 @@ export function createTopics(options: {
   const open = (id: number, name: string, partitions: number, retention: Required<Retention>): Topic => ({
     id,
     name,
-    partitions: Array.from({ length: partitions }, (_, number) => createPartition({ db, topicId: id, topic: name, number })),
+    partitions: Array.from({ length: partitions }, (_, number) =>
+      createPartition({ db, topicId: id, topic: name, number, now: runtime.clock.now() }),
+    ),
     retention,
   })
   for (const row of db.prepare('SELECT * FROM topics').all()) {
@@ -105,7 +107,7 @@ export function createTopics(options: {
     const messages = given.map(ownCopy)
     const touched = new Set<Partition>()
     return commits.add({
-      weight: messages.length,
+      weight: weightOf(messages),
       write: () => {
         const at = runtime.clock.now()
         for (const message of messages) {

@@ -29,22 +29,32 @@ export type WorkList = {
 }
 
 type Receiver = { readonly options: ReceiveOptions; inHand: number; leaving: boolean; idle: (() => void) | undefined }
-type Taken = { readonly seq: number; readonly attempt: number; readonly message: Message }
+type Taken = {
+  readonly seq: number
+  readonly attempt: number
+  readonly message: Message
+  /** When its lease is over. */
+  readonly until: number
+}
+type Held = Taken & { readonly receiver: Receiver }
 
 const RETRY = retryPolicy({ first: 100, longest: 30_000 })
 const RETRY_TAKING = 1000
 /** Longer than this a timer is set in steps: the platform's own overflow after 24 days. */
 const LONGEST_ALARM = 3_600_000
+/** UTF-16 units of data of one queue that are worked on at once, about; one message always is. */
+const MOST_IN_HAND = 16 * 1024 * 1024
 
 export function createWorkList(options: {
   file: BrokerFile
   commits: Commits
   runtime: Runtime
+  time: () => number
   id: number
   name: string
   settings: Required<QueueOptions>
 }): WorkList {
-  const { file, commits, runtime, id, name } = options
+  const { file, commits, runtime, time, id, name } = options
   const { db } = file
   const sql = statements(db)
   const receivers: Receiver[] = []
@@ -54,31 +64,51 @@ export function createWorkList(options: {
   let again = false
   let alarm: Timer | undefined
   let turn = 0
+  /** Work whose handler is at it within its lease, in the order in which it was taken. */
+  const held = new Set<Held>()
+  let heldSize = 0
+  /** Something visible was left because what is in hand is too large; it is taken when that ends. */
+  let full = false
 
   const hands = (): number => receivers.reduce((sum, receiver) => sum + free(receiver), 0)
 
   /** Runs inside a transaction: claims what is visible and buries what has had its attempts. */
   const claim = (limit: number): { taken: Taken[]; buried: number } => {
-    const now = runtime.clock.now()
+    const now = time()
     const taken: Taken[] = []
     let buried = 0
-    for (const row of sql.visible.all(id, now, limit)) {
+    for (const row of visible(Math.floor(now), limit)) {
       const seq = Number(row['seq'])
       const attempts = Number(row['attempts'])
       if (attempts >= settings.attempts) {
         sql.bury.run(
           'It was taken as often as allowed and never settled: its handler hung or its process died',
-          now,
+          runtime.clock.now(),
           seq,
           attempts,
         )
         buried++
         continue
       }
-      sql.take.run(now + settings.lease, seq)
-      taken.push({ seq, attempt: attempts + 1, message: messageFrom(row, name) })
+      const until = Math.ceil(now + settings.lease)
+      sql.take.run(until, seq)
+      taken.push({ seq, attempt: attempts + 1, message: messageFrom(row, name), until })
     }
     return { taken, buried }
+  }
+
+  /** Rows that are due, as many as there is room for. */
+  const visible = (now: number, limit: number): readonly Record<string, unknown>[] => {
+    const rows: Record<string, unknown>[] = []
+    let size = heldSize
+    full = false
+    for (const row of sql.visible.iterate(id, now, limit)) {
+      size += String(row['data']).length
+      full = size > MOST_IN_HAND && rows.length + held.size > 0
+      if (full) break
+      rows.push(row)
+    }
+    return rows
   }
 
   const take = async (): Promise<void> => {
@@ -109,14 +139,37 @@ export function createWorkList(options: {
 
   const wakeAfter = (ms: number): void => {
     alarm?.cancel()
-    alarm = runtime.timers.after(ms, wake)
+    alarm = runtime.timers.after(ms, () => {
+      expire()
+      if (hands() > 0) wake()
+      else setAlarm()
+    })
   }
 
-  /** The next message that is delayed, backing off or leased to somebody comes up by itself. */
+  /** The next message that is delayed, backing off or leased to somebody comes up by itself; so does the next free hand. */
   const setAlarm = (): void => {
-    if (hands() === 0) return
-    const at = sql.next.get(id)?.['at']
-    if (at !== null && at !== undefined) wakeAfter(Math.min(LONGEST_ALARM, Math.max(1, Number(at) - runtime.clock.now())))
+    const [oldest] = held
+    const next = hands() === 0 || full ? null : sql.next.get(id)?.['at']
+    const at = Math.min(oldest?.until ?? Infinity, Number(next ?? Infinity))
+    if (at < Infinity) wakeAfter(Math.min(LONGEST_ALARM, Math.max(1, at - time())))
+  }
+
+  /** Who is at it for longer than its lease has lost it: the hand is free, or handlers that hang would take them all. */
+  const expire = (): void => {
+    const now = time()
+    for (const work of held) {
+      if (work.until > now) continue
+      letGo(work)
+      work.receiver.options.onLapse?.(work.message, { attempt: work.attempt })
+    }
+  }
+
+  const letGo = (work: Held): void => {
+    if (!held.delete(work)) return
+    const { receiver } = work
+    heldSize -= work.message.data.length
+    receiver.inHand--
+    if (receiver.inHand === 0) receiver.idle?.()
   }
 
   /** Receivers take turns, so that one with many hands does not get everything. */
@@ -125,14 +178,18 @@ export function createWorkList(options: {
       const receiver = receivers[turn++ % receivers.length]!
       if (free(receiver) === 0) continue
       receiver.inHand++
-      void handle(receiver, work)
+      const own: Held = { ...work, receiver }
+      held.add(own)
+      heldSize += work.message.data.length
+      void handle(own)
       return
     }
     // Its receiver left between claim and start: give it back.
-    void settle(() => Number(sql.release.run(runtime.clock.now(), work.seq, work.attempt).changes)).catch(() => {})
+    void settle(() => Number(sql.release.run(Math.floor(time()), work.seq, work.attempt).changes)).catch(() => {})
   }
 
-  const handle = async (receiver: Receiver, { seq, attempt, message }: Taken): Promise<void> => {
+  const handle = async (work: Held): Promise<void> => {
+    const { receiver, seq, attempt, message } = work
     try {
       await receiver.options.handle(message, { attempt })
       await settle(() => Number(sql.done.run(seq, attempt).changes), -1)
@@ -140,8 +197,7 @@ export function createWorkList(options: {
       receiver.options.onError?.(error)
       await fail(seq, attempt, error).catch((trouble: unknown) => receiver.options.onError?.(trouble))
     } finally {
-      receiver.inHand--
-      if (receiver.inHand === 0) receiver.idle?.()
+      letGo(work)
       wake()
     }
   }
@@ -151,8 +207,8 @@ export function createWorkList(options: {
     const text = textOf(error)
     if (attempt >= settings.attempts || error instanceof HopelessError)
       return settle(() => Number(sql.bury.run(text, now, seq, attempt).changes), -1)
-    const at = Math.ceil(now + backoff(RETRY, attempt, runtime.random))
-    return settle(() => Number(sql.fail.run(at, text, now, seq, attempt).changes))
+    const pause = Math.ceil(backoff(RETRY, attempt, runtime.random))
+    return settle(() => Number(sql.fail.run(Math.ceil(time() + pause), pause, text, now, seq, attempt).changes))
   }
 
   /** One statement of the holder of a lease; when it changed a row, the queue's size changes by `by`. */
@@ -185,7 +241,7 @@ export function createWorkList(options: {
         receiver.leaving = true
         if (receiver.inHand > 0) await new Promise<void>((resolve) => void (receiver.idle = resolve))
         receivers.splice(receivers.indexOf(receiver), 1)
-        if (hands() === 0) alarm?.cancel()
+        if (receivers.length === 0) alarm?.cancel()
       }
       let left: Promise<void> | undefined
       return { stop: () => (left ??= leave()) }
@@ -194,6 +250,7 @@ export function createWorkList(options: {
       db,
       commits,
       runtime,
+      time,
       id,
       name,
       revived: (count) => {
@@ -224,7 +281,7 @@ function statements(db: DatabaseSync) {
     take: db.prepare('UPDATE work SET visible_at = ?, leased = 1, attempts = attempts + 1 WHERE seq = ?'),
     done: db.prepare('DELETE FROM work WHERE seq = ? AND attempts = ? AND dead = 0'),
     fail: db.prepare(
-      'UPDATE work SET visible_at = ?, leased = 0, error = ?, failed_at = ? WHERE seq = ? AND attempts = ? AND dead = 0',
+      'UPDATE work SET visible_at = ?, delay = ?, leased = 0, error = ?, failed_at = ? WHERE seq = ? AND attempts = ? AND dead = 0',
     ),
     bury: db.prepare(
       'UPDATE work SET dead = 1, leased = 0, error = ?, failed_at = ? WHERE seq = ? AND attempts = ? AND dead = 0',

@@ -154,6 +154,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
           handle: (message, { attempt }) =>
             session.offer({ member, topic: queue, partition: 0, attempt, messages: packOne(message) }),
           onError: onError(session, queue),
+          onLapse: ({ id: message }, { attempt }) => session.lapse(member, message, attempt),
         }),
       )
     },

@@ -1,6 +1,5 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { ReceiveOptions, SubscribeOptions } from '../broker.ts'
-import { createPermits } from '../permits.ts'
 import type { AskOptions, BrokerClient, Outcome, Parcel } from './contract.ts'
 import { unpack, unpackOne } from './pack.ts'
 
@@ -54,21 +53,13 @@ export function groupMember({ number, client }: Options, wish: SubscribeOptions)
 }
 
 export function queueMember({ number, client }: Options, wish: ReceiveOptions): Member {
-  const permits = createPermits(wish.concurrency ?? 16)
   return memberOf({
     number,
     onError: wish.onError,
     join: (session, ask) => client.receive({ session, member: number, queue: wish.queue, concurrency: wish.concurrency }, ask),
-    work: async (parcel, wanted) => {
-      const taken = await permits.take(1)
-      try {
-        if (!wanted()) return undefined
-        const { attempt } = parcel
-        return await outcomeOf(parcel, () => wish.handle(unpackOne(parcel.messages), { attempt }), wish.onError)
-      } finally {
-        permits.give(taken)
-      }
-    },
+    // How many at once the broker sees to: what hangs here beyond its lease does not count, and is in nobody's way.
+    work: async (parcel) =>
+      outcomeOf(parcel, () => wish.handle(unpackOne(parcel.messages), { attempt: parcel.attempt }), wish.onError),
   })
 }
 

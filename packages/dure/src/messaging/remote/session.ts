@@ -3,7 +3,7 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import type { Subscription } from '../broker.ts'
 import { HopelessError } from '../hopeless.ts'
 import { SessionOver, type Outcome, type Parcel, type Parcels } from './contract.ts'
-import { PARCEL } from './pack.ts'
+import { PARCEL, unpackOne } from './pack.ts'
 
 /**
  * One client process as the broker's process sees it: its members, the parcels it has not settled, and the stream they go
@@ -26,6 +26,8 @@ export type Session = {
   /** Hands a parcel over; resolves when the client has done it, rejects when it has not. */
   readonly offer: (parcel: Omit<Parcel, 'number'>) => Promise<void>
   readonly settle: (outcomes: readonly Outcome[]) => void
+  /** Takes a message of a queue back whose lease is over: how it ends there counts for nothing. */
+  readonly lapse: (member: number, messageId: string, attempt: number) => void
   /** The stream of parcels, again of those that are not in `have`; ends the stream before it. */
   readonly attach: (have: readonly number[]) => AsyncIterable<Parcels>
   /** Takes everything from the client, at once; resolves when its members have left. */
@@ -121,6 +123,14 @@ export function createSession(options: { id: string; name: string; runtime: Runt
       else waiting.reject(failureOf(error, errorName))
     }
     if (ready.length > 0) line?.wake()
+  }
+
+  const lapse: Session['lapse'] = (member, messageId, attempt) => {
+    for (const [number, { parcel }] of unsettled) {
+      if (parcel.member !== member || parcel.attempt !== attempt || unpackOne(parcel.messages).id !== messageId) continue
+      ready = ready.filter((waiting) => waiting.parcel !== parcel)
+      return settle([{ number, error: 'Its lease is over', errorName: 'Error' }])
+    }
   }
 
   /** What goes out next; nothing when nothing is ready or the client has enough in hand. */
@@ -223,6 +233,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     leave,
     offer,
     settle,
+    lapse,
     attach,
     end: (reason) => {
       if (over) return over
