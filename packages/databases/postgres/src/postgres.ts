@@ -1,3 +1,4 @@
+import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime'
 import { Client, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
@@ -48,8 +49,19 @@ export type PostgresOptions = {
   readonly connectTimeout?: number
 }
 
+const NUMBERS: Ranges<PostgresOptions> = {
+  writers: COUNT,
+  readers: COUNT,
+  waiting: COUNT,
+  timeout: { ...WAIT, endless: true },
+  readTimeout: WAIT,
+  outcomeTimeout: WAIT,
+  connectTimeout: WAIT,
+}
+
 /** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
 export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter {
+  checkNumbers('open PostgreSQL stores', options, NUMBERS)
   const { url, apart = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options
   const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000 } = options
   const { outcomeTimeout = 10_000, connectTimeout = 5_000 } = options

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { CallError } from 'dure/contract'
 import type { Store, StoreTransaction } from 'dure/data'
-import { closed, full, nested, tooLong, type Member } from 'dure/data/adapter'
+import { closed, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { createAttempt, type Again, type Attempt } from './attempt.ts'
@@ -76,6 +76,8 @@ export function createTransactions(options: {
   const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, place)
 
   const transaction: Store['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
+    const unusable = unusableTimeout(service, timeout)
+    if (unusable !== undefined) throw unusable
     const outer = insideOf.getStore()
     if (outer !== undefined && live.has(outer)) throw nested(service)
     if (stopped) throw closed(service)

@@ -14,6 +14,7 @@ import { CallerCancellation, type Cancellation } from './cancellation.ts'
 import { CallerStream } from './caller-stream.ts'
 import type { CallContext, CallOptions } from './context.ts'
 import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
+import { refusedOptions } from './options.ts'
 import type { Route, Transport } from './transport.ts'
 
 /** A typed client of a contract: local or remote, it cannot tell. */
@@ -105,6 +106,8 @@ function bindCall(way: Way) {
     return sampledBy(context) ? traced(way, tracer, input, context) : telling(way, tracer, input, context)
   }
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
+    const refused = options === undefined ? undefined : refusedOptions(place, options)
+    if (refused !== undefined) return Promise.reject(refused)
     const context = outgoing(way, caller, options)
     if (options?.signal === undefined) return begin(input, context)
     const cancellation = new CallerCancellation(options.signal, context.cancellation)
@@ -127,9 +130,11 @@ function bindCall(way: Way) {
 }
 
 function bindStream(way: Way) {
-  const { route, tracer } = way
+  const { place, route, tracer } = way
   return (caller: Caller) =>
     (input?: unknown, options?: CallOptions): AsyncIterable<unknown> => {
+      const refused = options === undefined ? undefined : refusedOptions(place, options)
+      if (refused !== undefined) return failed(refused)
       const context = outgoing(way, caller, options)
       const cancellation =
         options?.signal === undefined ? undefined : new CallerCancellation(options.signal, context.cancellation)
@@ -149,6 +154,11 @@ async function followed(cancellation: CallerCancellation, call: () => Promise<un
   } finally {
     cancellation.end()
   }
+}
+
+/** A stream that could not begin. */
+function failed(error: CallError): AsyncIterable<never> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }
 }
 
 function beginSent({ place, attributes }: Way, tracer: Tracer, context: OutgoingCall): ActiveSpan {

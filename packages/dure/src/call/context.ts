@@ -31,7 +31,10 @@ export type CallContext = {
 
 /** What a caller may say about one call. */
 export type CallOptions = {
-  /** Milliseconds this call may take; never more than what is left of the caller's own deadline. */
+  /**
+   * Milliseconds this call may take, at most 2,147,483,647; never more than what is left of the caller's own deadline. None
+   * are left with 0 or less.
+   */
   readonly timeout?: number
   /** Cancels the call: the callee's `signal` aborts and the caller gets CANCELLED. */
   readonly signal?: AbortSignal

@@ -39,9 +39,9 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
     const call = this.#call
     if (call.deadline <= call.sentAt) return this.#refuse(cancelledError(shared.place, 'deadline'))
     if (!shared.gate.enter()) return this.#refuse(shared.gate.refusal())
-    shared.deadlines.add(this, call.deadline)
-    call.cancellation?.add(this)
     try {
+      shared.deadlines.add(this, call.deadline)
+      call.cancellation?.add(this)
       const parsed = shared.parseInput(input)
       if (parsed instanceof Promise) this.#when(parsed, (value) => this.#run(value as Parsed, input))
       else this.#run(parsed, input)

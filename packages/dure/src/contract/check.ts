@@ -89,8 +89,9 @@ function operationName(where: string, key: string, report: Report): void {
 
 function checkOperation(where: string, operation: AnyOperation, routes: Map<string, string>, report: Report): void {
   description(where, operation.description, report)
-  if (!Number.isFinite(operation.deadline) || operation.deadline <= 0)
-    report(where, `the deadline ${show(operation.deadline)}`, 'Use a positive number of milliseconds')
+  // What a timer can wait for; `runtime` says the same of every wait.
+  if (!(typeof operation.deadline === 'number' && operation.deadline > 0 && operation.deadline <= 2_147_483_647))
+    report(where, `the deadline ${show(operation.deadline)}`, 'Use milliseconds above 0, up to 2147483647')
   if (
     operation.scope !== undefined &&
     (typeof operation.scope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(operation.scope))

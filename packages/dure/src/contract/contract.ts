@@ -29,7 +29,7 @@ export type { AnyEvent, EventData, EventInput, EventOptions, EventType } from '.
 export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
 export type { ErrorOptions, ErrorType, Status } from './errors.ts'
 export type { Message } from './message.ts'
-export { MESSAGE_LIMITS, wrongOf } from './message-limits.ts'
+export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
 export type { AnySchema, InputOf, Issue, JsonSchema, OutputOf, Schema, Side } from './schema.ts'
 export { ContractError } from './check.ts'
 export type { ContractProblem } from './check.ts'

@@ -1,20 +1,42 @@
 import type { Message } from './message.ts'
 
 /** What every broker refuses, so that a message that one accepts is not lost on another. */
-export const MESSAGE_LIMITS: { readonly key: number; readonly name: number; readonly data: number } = {
+export const MESSAGE_LIMITS: Readonly<Record<'key' | 'name' | 'data' | 'delay', number>> = {
   /** UTF-16 units of a key. */
   key: 1024,
-  /** UTF-16 units of a topic's, queue's or group's name. */
+  /** UTF-16 units of a topic's, queue's or group's name, and of a correlation id. */
   name: 200,
   /** UTF-16 units of a message's data. */
   data: 1024 * 1024,
+  /** Milliseconds that a queue may put a message off: a hundred years. */
+  delay: 3_155_760_000_000,
+}
+
+/**
+ * Why a text that goes along with a call or a message cannot, in words that fit behind its name; undefined when it can. NUL
+ * has no place in a text of PostgreSQL, half a surrogate pair none in UTF-8.
+ */
+export function wrongText(value: unknown, most: number): string | undefined {
+  if (typeof value !== 'string') return `is of type ${value === null ? 'null' : typeof value}; give a text`
+  if (value.length === 0 || value.length > most) return `has ${value.length} characters; give 1 to ${most}`
+  if (value.includes('\0')) return 'holds the character NUL, which not every database can store'
+  if (!value.isWellFormed()) return 'holds half a surrogate pair, which cannot be written as UTF-8'
+  return undefined
 }
 
 /** Why a message could not arrive as it was sent, in words that fit behind a colon; undefined when it can. */
-export function wrongOf(message: Message): string | undefined {
-  const { id, type, key, data, time, schemaVersion } = message
-  if (id.length === 0 || id.length > MESSAGE_LIMITS.name)
-    return `its id has ${id.length} characters, and 1 to ${MESSAGE_LIMITS.name} are allowed`
+export function wrongOf(message: Message & { readonly delay?: number }): string | undefined {
+  const { id, source, type, key, data, time, schemaVersion, correlationId, causationId, traceparent } = message
+  const wrong =
+    wrongPart('id', id) ??
+    wrongPart('source', source) ??
+    wrongPart('type', type) ??
+    wrongPart('correlation id', correlationId) ??
+    wrongPart('causation id', causationId) ??
+    wrongPart('traceparent', traceparent) ??
+    wrongDelay(message.delay)
+  if (wrong !== undefined) return wrong
+  if (typeof key !== 'string') return `its key is of type ${key === null ? 'null' : typeof key}; a text is needed`
   if (key.length > MESSAGE_LIMITS.key)
     return `its key has ${key.length} characters, and ${MESSAGE_LIMITS.key} are allowed; use a shorter key`
   if (data.length > MESSAGE_LIMITS.data) {
@@ -24,10 +46,19 @@ export function wrongOf(message: Message): string | undefined {
   if (!key.isWellFormed() || !data.isWellFormed())
     return 'its key or data hold half a surrogate pair, which cannot be written as UTF-8'
   // Data in JSON have it in another form; a text of PostgreSQL cannot hold it at all.
-  if (key.includes('\0') || id.includes('\0')) return 'its key or id holds the character NUL, which not every database can store'
+  if (key.includes('\0')) return 'its key holds the character NUL, which not every database can store'
   if (!Number.isSafeInteger(time)) return `its time is ${time}; whole milliseconds since the epoch are needed`
   if (!Number.isSafeInteger(schemaVersion)) return `its schema version is ${schemaVersion}; a whole number is needed`
-  if (type.length === 0 || type.length > MESSAGE_LIMITS.name)
-    return `its type has ${type.length} characters, and 1 to ${MESSAGE_LIMITS.name} are allowed`
   return undefined
+}
+
+/** Why a queue cannot put a message off for so long, in words; undefined when it can. */
+export function wrongDelay(delay: number | undefined): string | undefined {
+  if (delay === undefined || (typeof delay === 'number' && delay >= 0 && delay <= MESSAGE_LIMITS.delay)) return undefined
+  return `its delay is ${String(delay)}; give milliseconds from 0 to ${MESSAGE_LIMITS.delay}`
+}
+
+function wrongPart(name: string, text: string | undefined): string | undefined {
+  const wrong = text === undefined ? undefined : wrongText(text, MESSAGE_LIMITS.name)
+  return wrong === undefined ? undefined : `its ${name} ${wrong}`
 }

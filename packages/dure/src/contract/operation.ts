@@ -99,7 +99,7 @@ function operation<
     errors: Object.freeze({ ...options.errors }) as E,
     scope: options.scope,
     idempotent,
-    deadline: options.deadline ?? (kind === 'stream' ? 30_000 : 5_000),
+    deadline: options.deadline === undefined ? (kind === 'stream' ? 30_000 : 5_000) : options.deadline,
     http: httpMapping(options),
     description: options.description,
     deprecated: options.deprecated ?? false,

@@ -3,4 +3,15 @@ export { migrate } from './migrations.ts'
 export { directKysely, noDriver, type DirectKysely } from './kysely.ts'
 export { OUTBOX_COLUMNS, outboxMessage, outboxValues } from './outbox-row.ts'
 export { createMember, type Member } from './member.ts'
-export { closed, crowded, full, nested, readClosed, readOnly, snapshotOver, tooLong, unholdable } from './errors.ts'
+export {
+  closed,
+  crowded,
+  full,
+  nested,
+  readClosed,
+  readOnly,
+  snapshotOver,
+  tooLong,
+  unholdable,
+  unusableTimeout,
+} from './errors.ts'

@@ -1,5 +1,14 @@
 import type { Kysely } from 'kysely'
-import { CallError, parserOf, wireOf, wrongOf, type AnyEvent, type Message, type Parsed } from '../contract/contract.ts'
+import {
+  CallError,
+  parserOf,
+  wireOf,
+  wrongDelay,
+  wrongOf,
+  type AnyEvent,
+  type Message,
+  type Parsed,
+} from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/telemetry.ts'
 import type { Database, Outbox, Store, StoreTransaction, Transaction } from './database.ts'
@@ -42,7 +51,7 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
       outbox.append(tx, [{ ...message, destination: 'topic' }])
     },
     send: async (queue: AnyEvent, data: unknown, { delay }: { readonly delay?: number } = {}): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(queue, data, options))
+      const message = tracedPublish(tx, options, await messageOf(queue, data, options, delay))
       outbox.append(tx, [
         delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
       ])
@@ -50,7 +59,7 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
   }) as Kysely<unknown> as Transaction<Tables>
 }
 
-async function messageOf(event: AnyEvent, data: unknown, options: BindOptions): Promise<Message> {
+async function messageOf(event: AnyEvent, data: unknown, options: BindOptions, delay?: number): Promise<Message> {
   const { origin, runtime, messageSize = 1024 * 1024 } = options
   const { parse, plain, toJson } = codecOf(event)
   const result = parse(data)
@@ -73,7 +82,7 @@ async function messageOf(event: AnyEvent, data: unknown, options: BindOptions): 
     data: text,
   }
   // What no broker takes must not get into the outbox: everything behind it would wait for ever.
-  const wrong = wrongOf(message)
+  const wrong = wrongOf(message) ?? wrongDelay(delay)
   if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Publishing "${event.name}" failed: ${wrong}`)
   return message
 }

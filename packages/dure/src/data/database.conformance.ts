@@ -30,6 +30,19 @@ const insert = (tx: StoreTransaction, id: string, total = 1): Promise<number> =>
 function transactionConformance(module: URL): void {
   const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(module, run))
 
+  check('a transaction is given no time that is none, and any other', async ({ open }) => {
+    const store = await open()
+    for (const timeout of [Number.NaN, 0, -1, -Infinity, 1e300, '5' as never, null as never])
+      await assert.rejects(
+        store.transaction(async () => assert.fail('It began'), { timeout }),
+        (error) => error instanceof CallError && error.code === 'INVALID_ARGUMENT' && /"timeout" is/.test(error.message),
+        String(timeout),
+      )
+    for (const timeout of [5_000.5, 2 ** 31 - 1, Infinity])
+      await store.transaction((tx) => insert(tx, `a ${timeout}`), { timeout })
+    assert.equal((await orderIds(store)).length, 3)
+  })
+
   check('a transaction commits its rows and answers with what its work returns', async ({ open }) => {
     const store = await open()
     const answer = await store.transaction(async (tx) => {

@@ -1,4 +1,5 @@
 import { CallError } from '../contract/contract.ts'
+import { WAIT, wrongNumber } from '../runtime/runtime.ts'
 
 /** What goes wrong with a store, whatever its engine: every adapter says it in the same words. */
 
@@ -21,6 +22,16 @@ export function full(service: string, limit: number): CallError {
   return new CallError(
     'RESOURCE_EXHAUSTED',
     `Beginning a transaction failed: ${limit} transactions of service "${service}" are waiting already. To do: try again later, or take on less at once`,
+  )
+}
+
+/** Why a transaction cannot be given so long; undefined when it can. Infinity is without limit. */
+export function unusableTimeout(service: string, timeout: number): CallError | undefined {
+  const wrong = wrongNumber(timeout, { ...WAIT, endless: true })
+  if (wrong === undefined) return undefined
+  return new CallError(
+    'INVALID_ARGUMENT',
+    `Beginning a transaction of service "${service}" failed: its option "timeout" ${wrong}`,
   )
 }
 

@@ -1,4 +1,4 @@
-import { cautiousTime, type Runtime } from '../runtime/runtime.ts'
+import { cautiousTime, checkNumbers, KEEP, type Runtime } from '../runtime/runtime.ts'
 import type { StoreTransaction } from './database.ts'
 
 /**
@@ -42,15 +42,11 @@ export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
  * @param options.retention milliseconds a mark is kept, at least (default 10 days; at most about half as long
  * again; Infinity: for ever). Must exceed the time after which no broker brings a message a second time: a consumer
  * compares the two when it starts.
- * @throws {RangeError} when that is no time: marks would be forgotten at once, or never be
+ * @throws {TypeError} when that is no time: marks would be forgotten at once, or never be
  */
 export function createInbox(options: { readonly runtime: Runtime; readonly retention?: number }): Inbox {
   const { runtime, retention = INBOX_RETENTION } = options
-  if (!(retention > 0)) {
-    throw new RangeError(
-      `Cannot make an inbox that keeps marks for ${retention} ms: give milliseconds above 0, or Infinity for ever`,
-    )
-  }
+  checkNumbers('make an inbox', { retention }, { retention: { ...KEEP, endless: true } })
   const { clock } = runtime
   // A clock that is set forward makes no mark old.
   const passed = cautiousTime(clock)

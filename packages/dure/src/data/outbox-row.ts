@@ -14,7 +14,8 @@ export const OUTBOX_COLUMNS =
 export function outboxValues(message: OutboxMessage): readonly (string | number | null)[] {
   return [
     message.destination,
-    message.delay ?? null,
+    // Whole milliseconds, as every database has them.
+    message.delay === undefined ? null : Math.ceil(message.delay),
     message.id,
     message.source,
     message.type,

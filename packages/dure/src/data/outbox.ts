@@ -1,5 +1,7 @@
 import type { Outbox, OutboxOptions, SqlRow, SqlValue, StoreTransaction } from './database.ts'
 import { OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
+import { checkNumbers } from '../runtime/runtime.ts'
+import { RELAY_NUMBERS } from './relay-limits.ts'
 import { createRelay } from './relay.ts'
 
 /**
@@ -7,7 +9,8 @@ import { createRelay } from './relay.ts'
  * earlier run has left behind first. (A store with many writers has its own, which reads below a horizon.)
  */
 export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
-  const { store, runtime, log, deliver, limits } = options
+  const { store, runtime, log, deliver, limits = {} } = options
+  checkNumbers('deliver from the outbox with these limits', limits, RELAY_NUMBERS)
   const [left] = await store.select(
     'SELECT count(*) AS total, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last FROM dure_outbox',
   )

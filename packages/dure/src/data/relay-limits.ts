@@ -1,3 +1,5 @@
+import { BYTES, COUNT, WAIT, type Ranges } from '../runtime/runtime.ts'
+
 export type RelayLimits = {
   /** Messages handed over at once. Default 512. */
   readonly batch: number
@@ -8,3 +10,5 @@ export type RelayLimits = {
   /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
   readonly backoff: readonly [first: number, last: number]
 }
+
+export const RELAY_NUMBERS: Ranges<RelayLimits> = { batch: COUNT, memory: COUNT, memorySize: BYTES, backoff: WAIT }

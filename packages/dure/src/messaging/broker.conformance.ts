@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MESSAGE_LIMITS, type Message } from '../contract/contract.ts'
-import { queueConformance } from './queue.conformance.ts'
+import { queueConformance, USELESS_NUMBERS } from './queue.conformance.ts'
 import { persistenceConformance, replayConformance } from './replay.conformance.ts'
 import {
   collector,
@@ -268,6 +268,26 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     for (const n of [1, 2]) await b.publish(keys.map((key) => rig.message(key, n)))
     await until(() => seen.ids.size === keys.length * 2)
     for (const key of keys) assert.deepEqual(firsts(seen.deliveries, key), [1, 2], `key ${JSON.stringify(key.slice(0, 20))}`)
+  })
+
+  broker('refuses numbers that cannot be used', async (rig) => {
+    const { broker: b, topic } = rig
+    const { deliver } = collector()
+    await b.declareTopic(topic)
+    for (const number of USELESS_NUMBERS) {
+      for (const [what, use] of [
+        ['partitions', () => b.declareTopic(`${topic}.new`, { partitions: number })],
+        ['bytes', () => b.declareTopic(topic, { retention: { bytes: number } })],
+        ['batch', () => b.subscribe({ group: 'g', topics: [topic], deliver, batch: number })],
+        ...(number === 1.5 ? [] : ([['ms', () => b.declareTopic(topic, { retention: { ms: number } })]] as const)),
+        ...(features.browse
+          ? (['partition', 'from', 'limit'] as const).map(
+              (name) => [name, () => b.browse({ topic, partition: 0, from: 0, limit: 1, [name]: number })] as const,
+            )
+          : []),
+      ] as const)
+        await assert.rejects(use, (error) => isCallError(error, 'INVALID_ARGUMENT'), `${what} ${number}`)
+    }
   })
 
   broker('stops once, however often it is asked, and refuses work afterwards', async (rig) => {

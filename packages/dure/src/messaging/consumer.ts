@@ -1,6 +1,6 @@
 import type { AnyEvent, Message } from '../contract/contract.ts'
 import type { Inbox, Store } from '../data/data.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, type Ranges, type Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Broker, Subscription } from './broker.ts'
 import { beginLife } from './life.ts'
@@ -90,6 +90,7 @@ export type ReactionReading = {
 }
 
 const LIMITS: ConsumerLimits = { batch: 128, inHand: 1024, parked: 10_000 }
+const NUMBERS: Ranges<ConsumerLimits> = { batch: COUNT, inHand: COUNT, parked: COUNT }
 
 /**
  * Starts to consume: parked messages first where they were left, then what the broker has.
@@ -97,7 +98,7 @@ const LIMITS: ConsumerLimits = { batch: 128, inHand: 1024, parked: 10_000 }
  */
 export async function createConsumer(options: ConsumerOptions): Promise<Consumer> {
   const { store, runtime, group, reactions } = options
-  const limits = { ...LIMITS, ...options.limits }
+  const limits = completeNumbers(`start the consumer "${group}"`, LIMITS, options.limits ?? {}, NUMBERS)
   const names = reactions.map(({ kind, name }) => `${kind}:${name}`)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice)

@@ -1,3 +1,5 @@
+import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/runtime.ts'
+import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Retention, SubscribeOptions, TopicOptions } from './broker.ts'
 import { CallError, MESSAGE_LIMITS, wrongOf, type Message } from '../contract/contract.ts'
 
 /**
@@ -17,6 +19,36 @@ export function checkMessages(messages: readonly Message[]): void {
       },
     )
   }
+}
+
+const POSITION: Range = { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true }
+/** What the numbers of each of the broker's operations may be, on every broker. */
+export const BROKER_NUMBERS: {
+  readonly topic: Ranges<TopicOptions>
+  readonly retention: Ranges<Retention>
+  readonly queue: Ranges<QueueOptions>
+  readonly subscribe: Ranges<SubscribeOptions>
+  readonly receive: Ranges<ReceiveOptions>
+  readonly dead: Ranges<Parameters<DeadWork['list']>[0]>
+  readonly browse: Ranges<Parameters<Broker['browse']>[0]>
+  readonly time: Ranges<{ readonly time?: number }>
+  readonly page: Ranges<{ readonly limit?: number | undefined }>
+} = {
+  topic: { partitions: { ...COUNT, most: 1_024 } },
+  retention: { ms: KEEP, bytes: BYTES },
+  queue: { lease: KEEP, attempts: COUNT },
+  subscribe: { batch: COUNT },
+  receive: { concurrency: COUNT },
+  dead: { limit: COUNT_OR_NONE, after: { ...POSITION, least: -1 } },
+  browse: { partition: POSITION, from: POSITION, limit: COUNT_OR_NONE },
+  page: { limit: COUNT },
+  time: { time: { least: -Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, unit: 'milliseconds' } },
+}
+
+/** @throws {CallError} INVALID_ARGUMENT when a number of the options cannot be used */
+export function checkOptions<T extends object>(action: string, options: T, ranges: Ranges<T>): void {
+  const wrong = wrongNumbers(options, ranges)
+  if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Cannot ${action}: ${wrong}`)
 }
 
 /** Refuses data that no message may have. @throws {CallError} INVALID_ARGUMENT */

@@ -207,6 +207,33 @@ export function queueConformance(broker: Register, features: BrokerFeatures): vo
     })
   }
 
+  broker('refuses numbers that cannot be used, and goes on', async (rig) => {
+    const { broker: b, queue } = rig
+    const handle = async (): Promise<void> => {}
+    await b.declareQueue(queue)
+    for (const number of USELESS_NUMBERS) {
+      const whole = number !== 1.5
+      for (const [what, use] of [
+        ['attempts', () => b.declareQueue(queue, { attempts: number })],
+        ['concurrency', () => b.receive({ queue, handle, concurrency: number })],
+        ...(whole ? ([['lease', () => b.declareQueue(queue, { lease: number })]] as const) : []),
+        ...(whole && features.delay ? ([['delay', () => b.send([{ ...rig.job(9), delay: number }])]] as const) : []),
+        ...(features.dead
+          ? ([
+              ['limit', () => b.dead.list({ queue, limit: number })],
+              ['after', () => b.dead.list({ queue, after: number })],
+            ] as const)
+          : []),
+      ] as const)
+        await assert.rejects(use, (error) => isCallError(error, 'INVALID_ARGUMENT'), `${what} ${number}`)
+    }
+    const taken: number[] = []
+    await b.receive({ queue, handle: async (message) => void taken.push(numberOf(message)) })
+    await b.send([rig.job(1), ...(features.delay ? [{ ...rig.job(2), delay: 0.5 }] : [])])
+    await until(() => taken.length === (features.delay ? 2 : 1))
+    await until(async () => (await waiting(rig)) === 0)
+  })
+
   if (features.dead) {
     broker('buries a message after its attempts, and lets people list, retry and discard it', async (rig) => {
       const { broker: b, queue } = rig
@@ -291,6 +318,9 @@ export function queueConformance(broker: Register, features: BrokerFeatures): vo
     })
   }
 }
+
+/** What no option of a broker takes. */
+export const USELESS_NUMBERS: readonly number[] = [Number.NaN, -Infinity, -2, 1e300, 1.5]
 
 /** Messages of the queue that are neither done nor dead. */
 async function waiting(rig: Rig): Promise<number> {

@@ -1,4 +1,4 @@
-import type { Random } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, KEEP, type Random, type Ranges } from '../runtime/runtime.ts'
 
 /** How a failed message is tried again before it becomes a dead letter. */
 export type RetryPolicy = {
@@ -14,8 +14,18 @@ export type RetryPolicy = {
   readonly crashes: number
 }
 
+const DEFAULTS: RetryPolicy = { attempts: 8, first: 100, factor: 2, longest: 30_000, crashes: 3 }
+const NUMBERS: Ranges<RetryPolicy> = {
+  attempts: COUNT,
+  first: { ...KEEP, least: 0 },
+  factor: { least: 1, most: 1_000 },
+  longest: KEEP,
+  crashes: COUNT,
+}
+
+/** @throws {TypeError} when a number cannot be used */
 export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
-  return { attempts: 8, first: 100, factor: 2, longest: 30_000, crashes: 3, ...options }
+  return completeNumbers('use this retry policy', DEFAULTS, options, NUMBERS)
 }
 
 /** Milliseconds that `backoff` waits at most. */

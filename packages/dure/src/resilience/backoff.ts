@@ -1,4 +1,4 @@
-import type { Random } from '../runtime/runtime.ts'
+import { completeNumbers, WAIT_OR_NONE, type Random } from '../runtime/runtime.ts'
 
 export type BackoffPolicy = {
   /** Milliseconds that bound the first wait. Default 20. */
@@ -18,6 +18,9 @@ export type Backoff = {
  */
 export function createBackoff(options: { random: Random; policy?: Partial<BackoffPolicy> }): Backoff {
   const { random, policy = {} } = options
-  const { base = 20, longest = 1_000 } = policy
+  const { base, longest } = completeNumbers('back off', { base: 20, longest: 1_000 }, policy, {
+    base: WAIT_OR_NONE,
+    longest: WAIT_OR_NONE,
+  })
   return { delay: (retry) => random.number() * Math.min(longest, base * 2 ** (retry - 1)) }
 }

@@ -1,5 +1,5 @@
 import { CallError } from '../contract/contract.ts'
-import type { Clock, DeadlineEntry, Deadlines } from '../runtime/runtime.ts'
+import { checkNumbers, COUNT, COUNT_OR_NONE, type Clock, type DeadlineEntry, type Deadlines } from '../runtime/runtime.ts'
 
 export type BulkheadOptions = {
   /** What is protected, for messages: `peer 127.0.0.1:7001`. */
@@ -48,6 +48,7 @@ const WEIGHT = 0.1
 
 export function createBulkhead(options: BulkheadOptions): Bulkhead {
   const { name, limit, queue, clock, deadlines } = options
+  checkNumbers(`protect ${name} by a bulkhead`, { limit, queue }, { limit: COUNT, queue: COUNT_OR_NONE })
   const line = new Set<Waiter>()
   let inside = 0
   /** Milliseconds between two places becoming free, measured only while somebody waits: nobody else needs to know. */
@@ -92,8 +93,9 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
         signal?.removeEventListener('abort', abort)
         resolve(admission)
       })
-      line.add(waiter)
+      // First what may throw, on a deadline that is no time.
       deadlines.add(waiter, deadline)
+      line.add(waiter)
       signal?.addEventListener('abort', abort, { once: true })
     })
   }

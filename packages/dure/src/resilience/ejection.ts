@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, SHARE, WAIT, type Clock, type Random, type Ranges } from '../runtime/runtime.ts'
 
 /**
  * Outlier ejection: a peer that fails or stalls several times in a row is left out for a time that grows with every
@@ -49,9 +49,12 @@ export type Standing = {
 
 type Member = Standing & { readonly giveBack: () => void }
 
+const DEFAULTS: EjectionPolicy = { failures: 5, stalls: 3, time: 1_000, longest: 30_000, share: 0.5 }
+const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, time: WAIT, longest: WAIT, share: SHARE }
+
 export function createEjection(options: { clock: Clock; random: Random; policy?: Partial<EjectionPolicy> }): Ejection {
   const { clock, random, policy = {} } = options
-  const { failures = 5, stalls = 3, time = 1_000, longest = 30_000, share = 0.5 } = policy
+  const { failures, stalls, time, longest, share } = completeNumbers('eject outliers', DEFAULTS, policy, NUMBERS)
   const members = new Set<Member>()
   let out = 0
   let nextProbe = Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT_OR_NONE, WAIT, type Clock, type Ranges } from '../runtime/runtime.ts'
 
 /**
  * How many repetitions callers of one service may add to its load: over the last `window` at most `ratio` of their calls,
@@ -26,9 +26,12 @@ export type RetryBudget = {
 /** The window moves in this many steps: what is earned expires a step at a time. */
 const SLICES = 10
 
+const DEFAULTS: RetryBudgetPolicy = { ratio: 0.2, minimumPerSecond: 10, window: 10_000 }
+const NUMBERS: Ranges<RetryBudgetPolicy> = { ratio: { least: 0, most: 1_000 }, minimumPerSecond: COUNT_OR_NONE, window: WAIT }
+
 export function createRetryBudget(options: { clock: Clock; policy?: Partial<RetryBudgetPolicy> }): RetryBudget {
   const { clock, policy = {} } = options
-  const { ratio = 0.2, minimumPerSecond = 10, window = 10_000 } = policy
+  const { ratio, minimumPerSecond, window } = completeNumbers('keep a retry budget', DEFAULTS, policy, NUMBERS)
   const width = window / SLICES
   const reserve = (minimumPerSecond * window) / 1000
   const calls = new Float64Array(SLICES)

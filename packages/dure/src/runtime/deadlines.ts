@@ -9,7 +9,7 @@ import type { Timer, Timers } from './timers.ts'
  * A deadline fires at most one tick (`resolution` ms) late and never early.
  */
 export type Deadlines = {
-  /** Registers an entry that expires at `at` (monotonic milliseconds). */
+  /** Registers an entry that expires at `at` (monotonic milliseconds). @throws {TypeError} when that is NaN */
   readonly add: (entry: DeadlineEntry, at: number) => void
   /** Takes an entry out; harmless when it fired or was never added. */
   readonly remove: (entry: DeadlineEntry) => void
@@ -80,10 +80,11 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
   }
 
   const add = (entry: DeadlineEntry, at: number): void => {
+    if (Number.isNaN(at)) throw new TypeError('Cannot watch a deadline that is NaN')
     if (timer === undefined) cursor = Math.floor(clock.monotonic() / resolution)
     entry.at = at
     // One slot past the deadline's own: visiting it means the deadline is surely over.
-    const slot = Math.max(Math.floor(at / resolution) + 1, cursor + 1)
+    const slot = Math.max(Math.min(Math.floor(at / resolution) + 1, Number.MAX_SAFE_INTEGER), cursor + 1)
     const visit = cursor + ((slot - cursor - 1) % SLOTS) + 1
     if (timer === undefined) schedule(Math.min(visit, cursor + FURTHEST))
     else if (visit < next) schedule(visit)

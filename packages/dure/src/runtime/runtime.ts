@@ -19,6 +19,23 @@ export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines
 export { keepAlive } from './alive.ts'
 export { makeFolder } from './folder.ts'
 export { createFlush, type Flush } from './flush.ts'
+export {
+  BYTES,
+  CENTURY,
+  checkNumbers,
+  completeNumbers,
+  COUNT,
+  COUNT_OR_NONE,
+  KEEP,
+  LONGEST_WAIT,
+  SHARE,
+  WAIT,
+  WAIT_OR_NONE,
+  wrongNumber,
+  wrongNumbers,
+  type Range,
+  type Ranges,
+} from './numbers.ts'
 export { standardError } from './output.ts'
 export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
 

@@ -1,3 +1,5 @@
+import { LONGEST_WAIT } from './numbers.ts'
+
 /** Timers as a port. */
 export type Timers = {
   /** Runs `task` once after `ms` milliseconds unless cancelled first. An idle timer does not keep a process alive. */
@@ -17,11 +19,25 @@ export type Timer = {
 
 export function realTimers(): Timers {
   const after: Timers['after'] = (ms, task) => {
+    // The platform's timer fires at once when it is asked to wait for longer than it can, or for NaN.
+    if (!(ms <= LONGEST_WAIT)) return afterLong(after, ms, task)
     const handle = setTimeout(task, ms)
     handle.unref()
     return { cancel: () => clearTimeout(handle) }
   }
   return { after, sleep: sleepWith(after), soon: createSoon() }
+}
+
+/**
+ * A wait in steps, each of which a timer can take.
+ * @throws {TypeError} when it is NaN
+ */
+function afterLong(after: Timers['after'], ms: number, task: () => void): Timer {
+  if (Number.isNaN(ms)) throw new TypeError('Cannot set a timer for NaN milliseconds')
+  let step = after(LONGEST_WAIT, () => {
+    step = after(ms - LONGEST_WAIT, task)
+  })
+  return { cancel: () => step.cancel() }
 }
 
 /** Times that a turn is gone on with before I/O is looked at again. */

@@ -4,6 +4,7 @@
  */
 import type { AnyContract, AnyEvent } from '../contract/contract.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
+import { checkNumbers, COUNT, KEEP } from '../runtime/runtime.ts'
 import type { Needs, React, ReactionOptions, Service, ServiceOptions } from './definition.ts'
 
 export type {
@@ -48,6 +49,7 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
   contract: C,
   options: ServiceOptions<C, N, Tables>,
 ): Service<C> {
+  checkNumbers(`define service "${contract.name}"`, options.inbox ?? {}, { retention: { ...KEEP, endless: true } })
   return Object.freeze({
     contract,
     needs: options.needs ?? {},
@@ -72,6 +74,7 @@ function reactTo(kind: 'topic' | 'queue'): React<Needs, unknown>['on'] {
       concurrency = 16,
       retry,
     } = options as ReactionOptions<AnyEvent, Needs, unknown, unknown>
+    checkNumbers(`react to "${event.name}"`, { concurrency }, { concurrency: COUNT })
     return { kind, event, name, prepare, handle, concurrency, retry: retryPolicy(retry) }
   }
 }

@@ -2,7 +2,7 @@ import { clientFactory, createLocalTransport, type Client } from '../call/call.t
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
-import { createDeadlines, realRuntime, standardError, type Runtime } from '../runtime/runtime.ts'
+import { checkNumbers, createDeadlines, realRuntime, standardError, WAIT_OR_NONE, type Runtime } from '../runtime/runtime.ts'
 import { createLogger, openTelemetry, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf } from './lag.ts'
@@ -39,6 +39,7 @@ export type StartOptions = {
  * doors. If anything cannot start, what has started is stopped again and the error says what and why.
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
+  checkNumbers(`start system "${system.name}"`, options, { patience: WAIT_OR_NONE })
   const runtime = options.runtime ?? realRuntime()
   const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const { directory, sockets } = options

@@ -1,3 +1,4 @@
+import { checkNumbers, SHARE } from '../runtime/runtime.ts'
 import { spanStore, type StoreOptions } from './export/store.ts'
 import { createMetrics, FAMILIES, type Metrics } from './metrics.ts'
 import { prometheusText } from './prometheus.ts'
@@ -28,7 +29,7 @@ export type Telemetry = {
 
 /**
  * Opens a system's telemetry; false makes none, and then nothing is measured.
- * @throws {RangeError} when the share is not a number from 0 to 1
+ * @throws {TypeError} when the share is not a number from 0 to 1
  */
 export function openTelemetry(
   options: TelemetryOptions | false | undefined,
@@ -36,9 +37,7 @@ export function openTelemetry(
 ): Telemetry | undefined {
   if (options === false) return undefined
   const { sampling = 0.01, exporters = [], store = {} } = options ?? {}
-  if (!(sampling >= 0 && sampling <= 1)) {
-    throw new RangeError(`Cannot open telemetry: sampling is ${sampling}; give the share of traces as a number from 0 to 1`)
-  }
+  checkNumbers('open telemetry', { sampling }, { sampling: SHARE })
   const metrics = createMetrics()
   const all = store === false ? exporters : [spanStore(store), ...exporters]
   const sinks = all.map((make) => make({ ...world, metrics }))

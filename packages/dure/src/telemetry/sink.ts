@@ -1,4 +1,4 @@
-import { type Runtime, type Timer } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, WAIT, WAIT_OR_NONE, type Ranges, type Runtime, type Timer } from '../runtime/runtime.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Span } from './span.ts'
@@ -43,6 +43,8 @@ export type SinkLimits = {
 
 export const SINK_LIMITS: SinkLimits = { capacity: 4_096, batch: 512, interval: 1_000, attempts: 8, patience: 2_000 }
 
+const NUMBERS: Ranges<SinkLimits> = { capacity: COUNT, batch: COUNT, interval: WAIT, attempts: COUNT, patience: WAIT_OR_NONE }
+
 /** Milliseconds, whatever a receiver asks for. */
 const LONGEST_PAUSE = 30_000
 
@@ -72,7 +74,7 @@ export function batchingSink(options: {
 }): TelemetrySink {
   const { name, runtime, log, deliver } = options
   const { timers, random } = runtime
-  const limits = { ...SINK_LIMITS, ...options.limits }
+  const limits = completeNumbers(`deliver telemetry to "${name}"`, SINK_LIMITS, options.limits ?? {}, NUMBERS)
   const waiting: Span[] = []
   const end = new AbortController()
   let dropped = 0

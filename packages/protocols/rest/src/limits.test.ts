@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { limitsOf } from './limits.ts'
+import { LIMITS, limitsOf } from './limits.ts'
 import { ask, calls, openShop, raw, until } from './rest.test-support.ts'
 
 test('limits are positive whole numbers', () => {
-  assert.throws(() => limitsOf({ body: 0 }), /limits\.body is 0/)
-  assert.throws(() => limitsOf({ requests: 1.5 }), RangeError)
+  for (const name of Object.keys(LIMITS))
+    for (const value of [0, 1.5, Number.NaN, Infinity, '5' as never, null as never])
+      assert.throws(() => limitsOf({ [name]: value }), { name: 'TypeError', message: new RegExp(`"${name}" is `) })
 })
 
 test('answers headers that are too large with 431', async () => {

@@ -1,3 +1,5 @@
+import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime'
+
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type Limits = {
   /** A request's body. Default 1 MiB. */
@@ -41,13 +43,22 @@ export const LIMITS: Limits = Object.freeze({
   heartbeat: 15_000,
 })
 
-/** @throws {RangeError} when a limit is not a positive whole number */
+const WHOLE = { ...WAIT, whole: true }
+const NUMBERS: Ranges<Limits> = {
+  body: BYTES,
+  headers: BYTES,
+  headersTimeout: WHOLE,
+  requestTimeout: WHOLE,
+  keepAliveTimeout: WHOLE,
+  connections: COUNT,
+  requests: COUNT,
+  deadline: WHOLE,
+  drain: WHOLE,
+  handover: WHOLE,
+  heartbeat: WHOLE,
+}
+
+/** @throws {TypeError} when a limit cannot be used */
 export function limitsOf(given: Partial<Limits> = {}): Limits {
-  const limits: Limits = { ...LIMITS, ...given }
-  for (const [name, value] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(value) || value <= 0) {
-      throw new RangeError(`Cannot make the REST door: limits.${name} is ${String(value)}; give a positive whole number`)
-    }
-  }
-  return limits
+  return completeNumbers('make the REST door with these limits', LIMITS, given, NUMBERS)
 }

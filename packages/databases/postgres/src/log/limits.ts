@@ -1,4 +1,5 @@
-import { RELAY_LIMITS, type RelayLimits } from '../outbox/outbox.ts'
+import { BYTES, WAIT, type Ranges } from 'dure/runtime'
+import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../outbox/outbox.ts'
 
 export type LogLimits = RelayLimits & {
   /** Milliseconds between words to the server, which let the slot of an idle outbox follow the log. Default 5,000. */
@@ -23,4 +24,13 @@ export const LOG_LIMITS: LogLimits = {
   hold: 4 * 1024 * 1024 * 1024,
   drain: 30_000,
   comeBack: [1_000, 60_000],
+}
+
+export const LOG_NUMBERS: Ranges<LogLimits> = {
+  ...RELAY_NUMBERS,
+  heartbeat: WAIT,
+  lag: BYTES,
+  hold: BYTES,
+  drain: WAIT,
+  comeBack: WAIT,
 }

@@ -1,3 +1,4 @@
+import { completeNumbers } from 'dure/runtime'
 import { CallError } from 'dure/contract'
 import { createBackoff } from 'dure/resilience'
 import {
@@ -13,7 +14,7 @@ import {
 import { createBell, type Alarm } from './alarm.ts'
 import { createConditions } from './conditions.ts'
 import type { Control } from './control.ts'
-import { LOG_LIMITS, type LogLimits } from './limits.ts'
+import { LOG_LIMITS, LOG_NUMBERS, type LogLimits } from './limits.ts'
 import { prefixOf } from './payload.ts'
 import { checkServer, explainRefusal, unfit } from './requirements.ts'
 import { createSlotLifecycle } from './slot-lifecycle.ts'
@@ -81,7 +82,7 @@ type Fit = { readonly fit: Promise<void> }
 export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit {
   const { connection, name, runtime, log, deliver, service, acceptLoss = false } = options
   const { timers, clock, random } = runtime
-  const limits = { ...LOG_LIMITS, ...options.limits }
+  const limits = completeNumbers('tail the log with these limits', LOG_LIMITS, options.limits ?? {}, LOG_NUMBERS)
   const table = service === undefined
   const stopping = new AbortController()
   const gauge = createGauge()

@@ -1,3 +1,5 @@
+import { BYTES, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from 'dure/runtime'
+
 export type RelayLimits = {
   /** Messages handed over at once. Default 512. */
   readonly batch: number
@@ -26,4 +28,15 @@ export const RELAY_LIMITS: RelayLimits = {
   backoff: [50, 5_000],
   rescan: 60_000,
   horizon: 5_000,
+}
+
+export const RELAY_NUMBERS: Ranges<RelayLimits> = {
+  batch: COUNT,
+  bytes: BYTES,
+  poll: WAIT,
+  pace: WAIT_OR_NONE,
+  lease: WAIT,
+  backoff: WAIT,
+  rescan: WAIT,
+  horizon: WAIT,
 }

@@ -24,7 +24,7 @@ export { COLUMNS, rowOf, type OutboxRow, type RawRow } from './rows.ts'
 export { CHANNEL, IMPATIENT, locked, SETTINGS, type Session } from './session.ts'
 export { createSignal } from './signal.ts'
 export { LANES } from './tables.ts'
-export { RELAY_LIMITS } from './limits.ts'
+export { RELAY_LIMITS, RELAY_NUMBERS } from './limits.ts'
 export type { RelayLimits } from './limits.ts'
 export type { RelayState } from './relay.ts'
 

@@ -1,7 +1,7 @@
 import { CallError } from 'dure/contract'
 import type { OutboxMessage } from 'dure/data'
 import { createBackoff } from 'dure/resilience'
-import type { Runtime } from 'dure/runtime'
+import { completeNumbers, type Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { createDelivery } from './delivery.ts'
@@ -10,7 +10,7 @@ import { createGauge } from './gauge.ts'
 import { createHand } from './hand.ts'
 import type { Horizon } from './horizon.ts'
 import { createLeases } from './leases.ts'
-import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
+import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from './limits.ts'
 import { openSession } from './session.ts'
 import { createSignal } from './signal.ts'
 import { createTenure, type Duty, type Tenure } from './tenure.ts'
@@ -66,7 +66,7 @@ export type RelayOptions = {
 export function createRelay(options: RelayOptions): Relay {
   const { runtime, log, name, connection } = options
   const { timers, clock, random } = runtime
-  const limits = { ...RELAY_LIMITS, ...options.limits }
+  const limits = completeNumbers('poll the outbox with these limits', RELAY_LIMITS, options.limits ?? {}, RELAY_NUMBERS)
   const relay = `${name}/${runtime.ids.next()}`
   const stopping = new AbortController()
   const gauge = createGauge()

@@ -1,3 +1,4 @@
+import { completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/runtime.ts'
 import type { BackoffPolicy, EjectionPolicy, RetryBudgetPolicy } from '../../resilience/resilience.ts'
 
 /** How calls to other processes are kept safe. What is not given has a default. */
@@ -22,17 +23,27 @@ export type RemotePolicy = {
   readonly waiters: number
 }
 
+const DEFAULTS: RemotePolicy = {
+  attempts: 4,
+  budget: {},
+  backoff: {},
+  ejection: {},
+  stallAfter: 100,
+  concurrency: 1_000,
+  queue: 1_000,
+  patience: 5_000,
+  waiters: 1_000,
+}
+const NUMBERS: Ranges<RemotePolicy> = {
+  attempts: COUNT,
+  stallAfter: WAIT_OR_NONE,
+  concurrency: COUNT,
+  queue: COUNT_OR_NONE,
+  patience: WAIT_OR_NONE,
+  waiters: COUNT_OR_NONE,
+}
+
+/** @throws {TypeError} when a number cannot be used */
 export function completePolicy(policy: Partial<RemotePolicy> = {}): RemotePolicy {
-  return {
-    attempts: 4,
-    budget: {},
-    backoff: {},
-    ejection: {},
-    stallAfter: 100,
-    concurrency: 1_000,
-    queue: 1_000,
-    patience: 5_000,
-    waiters: 1_000,
-    ...policy,
-  }
+  return completeNumbers('call other processes with this policy', DEFAULTS, policy, NUMBERS)
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer, Timers } from '../../runtime/runtime.ts'
+import { completeNumbers, COUNT, WAIT, type Clock, type Timer, type Timers } from '../../runtime/runtime.ts'
 import type { Connection } from './connection.ts'
 import { PING } from './protocol.ts'
 
@@ -11,6 +11,14 @@ export type Heartbeat = {
   readonly every: number
   /** Beats without a word after which the other side counts as gone. Default 2. */
   readonly misses: number
+}
+
+/** @throws {TypeError} when a number cannot be used */
+export function completeHeartbeat(given: Partial<Heartbeat> = {}): Heartbeat {
+  return completeNumbers('watch connections with this heartbeat', { every: 2_000, misses: 2 }, given, {
+    every: WAIT,
+    misses: COUNT,
+  })
 }
 
 export function startHeartbeat(options: {

@@ -1,3 +1,5 @@
+import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from '../../runtime/runtime.ts'
+
 /** What one connection or listener may take up, so that nobody can make a process grow without end. */
 export type SocketLimits = {
   /** Bytes of the longest frame, one call or answer. Default 16 MiB. */
@@ -28,18 +30,33 @@ export type SocketLimits = {
   readonly silence: number
 }
 
+const DEFAULTS: SocketLimits = {
+  frame: 16 * 1024 * 1024,
+  pending: 10_000,
+  outgoing: 16 * 1024 * 1024,
+  connections: 1_000,
+  strangers: 256,
+  memory: 256 * 1024 * 1024,
+  names: 4_096,
+  handshake: 5_000,
+  wholeFrame: 30_000,
+  silence: 30_000,
+}
+const NUMBERS: Ranges<SocketLimits> = {
+  // A frame says its length in 32 bits.
+  frame: { ...BYTES, most: 0xffffffff },
+  pending: COUNT,
+  outgoing: BYTES,
+  connections: COUNT,
+  strangers: COUNT,
+  memory: BYTES,
+  names: COUNT,
+  handshake: WAIT,
+  wholeFrame: WAIT,
+  silence: WAIT,
+}
+
+/** @throws {TypeError} when a number cannot be used */
 export function withDefaults(limits: Partial<SocketLimits> = {}): SocketLimits {
-  return {
-    frame: 16 * 1024 * 1024,
-    pending: 10_000,
-    outgoing: 16 * 1024 * 1024,
-    connections: 1_000,
-    strangers: 256,
-    memory: 256 * 1024 * 1024,
-    names: 4_096,
-    handshake: 5_000,
-    wholeFrame: 30_000,
-    silence: 30_000,
-    ...limits,
-  }
+  return completeNumbers('use sockets with these limits', DEFAULTS, limits, NUMBERS)
 }

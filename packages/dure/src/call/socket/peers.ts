@@ -1,13 +1,13 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Address } from '../../discovery/discovery.ts'
-import { createDeadlines, type Deadlines, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { completeNumbers, WAIT, createDeadlines, type Deadlines, type Runtime, type Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'
 import type { Route, Target } from '../transport.ts'
 import { openSocket, textOf, type ClientTls } from './address.ts'
 import { Connection } from './connection.ts'
-import { startHeartbeat, type Heartbeat } from './heartbeat.ts'
+import { completeHeartbeat, startHeartbeat, type Heartbeat } from './heartbeat.ts'
 import { hello, readHello } from './hello.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
 import { Outgoing, type Destination } from './outgoing.ts'
@@ -44,8 +44,11 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
     log,
     tls,
     limits: withDefaults(options.limits),
-    heartbeat: { every: 2_000, misses: 2, ...options.heartbeat },
-    backoff: { first: 50, most: 2_000, ...options.backoff },
+    heartbeat: completeHeartbeat(options.heartbeat),
+    backoff: completeNumbers('connect again with this backoff', { first: 50, most: 2_000 }, options.backoff ?? {}, {
+      first: WAIT,
+      most: WAIT,
+    }),
     deadlines: createDeadlines({ clock: runtime.clock, timers: runtime.timers }),
   }
   return (address) => createPeer(address, settings)

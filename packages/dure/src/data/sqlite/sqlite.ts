@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
-import { makeFolder } from '../../runtime/runtime.ts'
+import { checkNumbers, COUNT, makeFolder, WAIT, type Ranges } from '../../runtime/runtime.ts'
 import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
 import { ownMigrations } from './tables.ts'
 import type { Durability } from './file.ts'
@@ -22,9 +22,22 @@ export type SqliteOptions = {
   readonly group?: number
 }
 
+const NUMBERS: Ranges<SqliteOptions> = {
+  readers: COUNT,
+  waiting: COUNT,
+  timeout: { ...WAIT, endless: true },
+  group: COUNT,
+}
+
 /** The embedded database: one SQLite file per service, `<directory>/<service>.db`. */
 export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => DatabaseAdapter {
-  const { durability = 'power', readers = 4, waiting = 10_000, timeout = 5_000, group = 128 } = options
+  const {
+    durability = 'power',
+    readers = 4,
+    waiting = 10_000,
+    timeout = 5_000,
+    group = 128,
+  } = checkNumbers('open SQLite stores', options, NUMBERS)
   return (world) => ({
     name: 'sqlite',
     open: async (service, definition) => {

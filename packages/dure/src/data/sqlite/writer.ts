@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Flush, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { StoreTransaction } from '../database.ts'
-import { closed, ended, full, nested } from '../errors.ts'
+import { closed, ended, full, nested, unusableTimeout } from '../errors.ts'
 import { createMember } from '../member.ts'
 import { explain } from './errors.ts'
 import { createExecution, type Job, type Outcome } from './execution.ts'
@@ -104,6 +104,8 @@ export function createWriter(options: {
     work: (tx: StoreTransaction) => Promise<T>,
     { timeout = limits.timeout }: { readonly timeout?: number } = {},
   ): Promise<T> => {
+    const unusable = unusableTimeout(service, timeout)
+    if (unusable !== undefined) return Promise.reject(unusable)
     if (stopped) return Promise.reject(closed(service))
     if (broken !== undefined) return Promise.reject(broken.error)
     if (execution.inside()) return Promise.reject(nested(service))

@@ -1,6 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { join } from 'node:path'
-import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT, type Runtime, type Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Instance, Registry } from '../registry.ts'
 import { createFolder, type Entry } from './folder.ts'
@@ -22,7 +22,7 @@ export type EmbeddedRegistryOptions = {
 export function embeddedRegistry(
   options: EmbeddedRegistryOptions = {},
 ): (world: { readonly directory: string; readonly runtime: Runtime; readonly log: Logger }) => Registry {
-  const { poll = 500 } = options
+  const { poll = 500 } = checkNumbers('open the embedded registry', options, { poll: WAIT })
   return ({ directory, runtime, log }) => {
     const path = join(directory, 'registry')
     const folder = createFolder({ path, alive: processIsAlive, log })

@@ -2,6 +2,7 @@ import { CallError, type AnyEvent } from '../../contract/contract.ts'
 import type { Store } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Broker } from '../broker.ts'
+import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { readAudit, type AuditFilter, type Deed } from './audit.ts'
 import type { After, DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup } from './letter.ts'
 import { parkedLetters } from './parked-letters.ts'
@@ -81,7 +82,8 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
       return all.flat().toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
     },
     list: async ({ limit = 100, after, ...filter } = {}) => {
-      const most = Math.max(1, Math.min(limit, MOST))
+      checkOptions('list dead letters', { limit }, BROKER_NUMBERS.page)
+      const most = Math.min(limit, MOST)
       const all = await Promise.all(places.map((place) => place.list(filter, most, after)))
       return all.flat().toSorted(inOrder).slice(0, most)
     },
@@ -108,7 +110,10 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
       for (const place of places) if (await place.edit(id, data, editing)) return
       throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
     },
-    audit: (filter = {}) => readAudit(store, filter),
+    audit: async (filter = {}) => {
+      checkOptions('read the audit of dead letters', filter, BROKER_NUMBERS.page)
+      return readAudit(store, filter)
+    },
   }
 }
 

@@ -1,7 +1,8 @@
 import { CallError } from '../../contract/contract.ts'
-import { steadyTime, type Runtime } from '../../runtime/runtime.ts'
+import { checkNumbers, COUNT, steadyTime, WAIT, type Ranges, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker } from '../broker.ts'
+import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createCommits } from './commits.ts'
 import { openBrokerFile } from './file.ts'
 import { createGroups } from './groups.ts'
@@ -23,6 +24,8 @@ export type EmbeddedBrokerOptions = {
   readonly sweep?: number
 }
 
+const NUMBERS: Ranges<EmbeddedBrokerOptions> = { partitions: BROKER_NUMBERS.topic.partitions, pending: COUNT, sweep: WAIT }
+
 /** What the broker is made of: where it keeps its file, the world, and a voice. */
 export type EmbeddedBrokerWorld = {
   readonly directory: string
@@ -39,7 +42,12 @@ export type EmbeddedBrokerWorld = {
  * @throws {CallError} DATA_LOSS when the file is damaged, FAILED_PRECONDITION when it is in use or cannot be written
  */
 export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: EmbeddedBrokerWorld) => Promise<Broker> {
-  const { durability = 'power', partitions = 1, pending = 10_000, sweep = 60_000 } = options
+  const {
+    durability = 'power',
+    partitions = 1,
+    pending = 10_000,
+    sweep = 60_000,
+  } = checkNumbers('make the embedded broker', options, NUMBERS)
   return async ({ directory, runtime, log, opened }) => {
     const file = openBrokerFile(directory)
     opened?.(file)
@@ -83,8 +91,10 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
       // What is past its time goes with the next sweep.
       keeps: async (topic) => guarded('tell how long a topic keeps messages', () => topics.keeps(topic) + sweep),
       seek: async (wish) => guarded('seek', () => groups.seek(wish)),
-      browse: async ({ topic, partition, from, limit }) =>
+      browse: async (wish) =>
         guarded('browse', () => {
+          const { topic, partition, from, limit } = wish
+          checkOptions(`browse topic "${topic}"`, wish, BROKER_NUMBERS.browse)
           const found = topics.need(topic).partitions[partition]
           if (!found)
             throw new CallError(

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Broker, GroupLag, SubscribeOptions, Subscription } from '../broker.ts'
-import { checkName } from '../limits.ts'
+import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import { createCursor, type Cursor, type Member } from './cursor.ts'
 import type { BrokerFile } from './file.ts'
@@ -119,6 +119,7 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
 
   const subscribe: Groups['subscribe'] = async (wish) => {
     checkName('group', wish.group)
+    checkOptions(`subscribe group "${wish.group}"`, wish, BROKER_NUMBERS.subscribe)
     const joined: Group[] = []
     for (const topic of new Set(wish.topics)) joined.push(await joinGroup(wish.group, topic, wish.from ?? 'beginning'))
     const member: Member = { options: wish, inHand: 0, leaving: false, settled: undefined }
@@ -146,6 +147,7 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
   const seek: Groups['seek'] = async ({ group: name, topic: topicName, to }) => {
     const topic = topics.need(topicName)
     checkName('group', name)
+    if (typeof to === 'object' && 'time' in to) checkOptions(`move group "${name}" to a time`, to, BROKER_NUMBERS.time)
     const group = groups.get(keyOf(name, topicName)) ?? openGroup(name, topic, (number) => startOf(topic, number, 'beginning'))
     if (group.members.length > 0) {
       throw new CallError(

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
-import { checkData, checkMessages, checkName } from '../limits.ts'
+import { BROKER_NUMBERS, checkData, checkMessages, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
 import { messageParameters, ownCopy, weightOf } from './rows.ts'
@@ -60,12 +60,7 @@ export function createQueues(options: {
   const declare = async (name: string, wish?: QueueOptions): Promise<WorkList> => {
     checkName('queue', name)
     const settings = { ...DEFAULTS, ...wish }
-    if (settings.lease <= 0 || settings.attempts < 1) {
-      throw new CallError(
-        'INVALID_ARGUMENT',
-        `Cannot declare queue "${name}" with a lease of ${settings.lease} ms and ${settings.attempts} attempts: both must be positive`,
-      )
-    }
+    checkOptions(`declare queue "${name}"`, settings, BROKER_NUMBERS.queue)
     const known = lists.get(name) ?? declaring.get(name)
     if (known) {
       const list = await known
@@ -115,6 +110,7 @@ export function createQueues(options: {
   }
 
   const receive = async (wish: ReceiveOptions): Promise<Subscription> => {
+    checkOptions(`receive from queue "${wish.queue}"`, wish, BROKER_NUMBERS.receive)
     const list = await declare(wish.queue)
     const receiver = list.join(wish)
     const subscription: Subscription = {
@@ -128,7 +124,10 @@ export function createQueues(options: {
   }
 
   const dead: DeadWork = {
-    list: async ({ queue, limit, after }) => need(queue).dead.list(limit, after),
+    list: async (wish) => {
+      checkOptions(`list the dead messages of queue "${wish.queue}"`, wish, BROKER_NUMBERS.dead)
+      return need(wish.queue).dead.list(wish.limit, wish.after)
+    },
     count: async ({ queue }) => need(queue).dead.count(),
     edit: async ({ queue, id, data }) => {
       checkData(queue, data)

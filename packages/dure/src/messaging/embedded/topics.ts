@@ -1,7 +1,7 @@
 import { CallError, type Message } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Retention, TopicOptions } from '../broker.ts'
-import { checkMessages, checkName } from '../limits.ts'
+import { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from '../limits.ts'
 import { partitionOf } from '../partition.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
@@ -28,7 +28,6 @@ export type Topics = {
 }
 
 const DAY = 86_400_000
-const MOST_PARTITIONS = 1024
 const RETENTION: Required<Retention> = { ms: 7 * DAY, bytes: 1024 ** 3 }
 
 export function createTopics(options: {
@@ -87,7 +86,8 @@ export function createTopics(options: {
 
   const declare: Topics['declare'] = async (name, { partitions, retention } = {}) => {
     checkName('topic', name)
-    checkSize(name, partitions)
+    checkOptions(`declare topic "${name}"`, { partitions }, BROKER_NUMBERS.topic)
+    checkOptions(`declare topic "${name}" with this retention`, retention ?? {}, BROKER_NUMBERS.retention)
     // Two who declare a topic at once get the same one.
     const known = topics.get(name) ?? declaring.get(name)
     if (known) {
@@ -158,12 +158,4 @@ export function createTopics(options: {
       ).appended
     },
   }
-}
-
-function checkSize(name: string, partitions: number | undefined): void {
-  if (partitions === undefined || (Number.isInteger(partitions) && partitions >= 1 && partitions <= MOST_PARTITIONS)) return
-  throw new CallError(
-    'INVALID_ARGUMENT',
-    `Cannot declare topic "${name}" with ${partitions} partitions: give 1 to ${MOST_PARTITIONS}`,
-  )
 }

@@ -1,5 +1,5 @@
 import { CallError, type HandlerInput, type HandlerOutput, type Operation, type Schema } from '../../contract/contract.ts'
-import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT, type Runtime, type Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker, Delivery } from '../broker.ts'
 import { SessionOver, type BrokerOperations, type SeekWish } from './contract.ts'
@@ -37,7 +37,7 @@ const LARGEST_ANSWER = 2 * 1024 * 1024
 
 /** Serves a broker to other processes. */
 export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
-  const { broker, runtime, log, lease = 5_000 } = options
+  const { broker, runtime, log, lease = 5_000 } = checkNumbers('serve a broker', options, { lease: { ...WAIT, least: 10 } })
   const beat = lease / 10
   const sessions = new Map<string, Session>()
   let sweeping: Timer | undefined

@@ -1,8 +1,9 @@
 import { CallError } from '../../contract/contract.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker, Delivery } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
+import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createMembership } from './membership.ts'
 import { groupMember, queueMember, type Member } from './member.ts'
 import { unpack, unpackOne } from './pack.ts'
@@ -33,7 +34,13 @@ export type RemoteBrokerOptions = {
  * with the same id; a consumer's inbox lets one of them through.
  */
 export function remoteBroker(options: RemoteBrokerOptions): Broker {
-  const { client, runtime, log, name = 'remote', patience = 10_000 } = options
+  const {
+    client,
+    runtime,
+    log,
+    name = 'remote',
+    patience = 10_000,
+  } = checkNumbers('use a broker elsewhere', options, { patience: WAIT_OR_NONE })
   const ending = new AbortController()
   const pauses = createPauses(runtime, ending.signal)
   const membership = createMembership({ client, runtime, log, name, pauses, patience })
@@ -109,8 +116,10 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('seek')
       await client.seek({ group, topic, ...wishOf(to) })
     },
-    browse: async ({ topic, partition, from, limit }) => {
+    browse: async (asked) => {
       running('browse')
+      const { topic, partition, from, limit } = asked
+      checkOptions(`browse topic "${topic}"`, asked, BROKER_NUMBERS.browse)
       const found: Delivery[] = []
       // An answer may hold fewer than asked for, when they are large.
       for (let next = from; found.length < limit; next = found.at(-1)!.offset + 1) {

@@ -2,7 +2,7 @@
  * Runs the processes of a split system on one machine: starts them in order, starts again what falls over, replaces
  * them one by one, and takes them along when it ends. When it is killed itself, they notice and stop by themselves.
  */
-import { keepAlive } from '../../runtime/runtime.ts'
+import { checkNumbers, keepAlive, WAIT } from '../../runtime/runtime.ts'
 import { claim, type Claim } from './claim.ts'
 import { shareCompiled } from './compiled.ts'
 import { SupervisorError } from './errors.ts'
@@ -30,7 +30,12 @@ export type Supervisor = {
  * of getting ready, or the start is given up
  */
 export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
-  const { directory, processes } = options
+  const { directory, processes, backoff } = checkNumbers('supervise processes', options, {
+    patience: WAIT,
+    readiness: WAIT,
+    silence: WAIT,
+  })
+  if (backoff !== undefined) checkNumbers('supervise processes with this backoff', backoff, { first: WAIT, most: WAIT })
   // While it waits to start one again there may be nothing else that keeps this process.
   const alive = keepAlive()
   const owned = await claim(directory, options.patience ?? 20_000, options.runtime.timers).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import type { Timer } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT, type Timer } from '../../runtime/runtime.ts'
 import { batchingSink, UndeliverableError, type Exporter, type ExporterWorld, type SinkLimits } from '../sink.ts'
 import { metricsRequest, tracesRequest, type Resource } from './otlp-json.ts'
 import { createPost, type Post } from './post.ts'
@@ -21,7 +21,13 @@ export type OtlpOptions = {
  * @throws {TypeError} when the endpoint is no http or https address
  */
 export function otlp(options: OtlpOptions = {}): Exporter {
-  const { endpoint = 'http://127.0.0.1:4318', headers = {}, timeout = 10_000, metrics = 15_000, limits = {} } = options
+  const {
+    endpoint = 'http://127.0.0.1:4318',
+    headers = {},
+    timeout = 10_000,
+    metrics = 15_000,
+    limits = {},
+  } = checkNumbers('export telemetry', options, { timeout: WAIT, metrics: WAIT })
   const base = baseOf(endpoint)
   return (world) => {
     const { runtime, log, system } = world

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makeFolder } from '../../runtime/runtime.ts'
+import { BYTES, checkNumbers, makeFolder } from '../../runtime/runtime.ts'
 import { batchingSink, type Exporter, type SinkLimits } from '../sink.ts'
 import type { Attributes, Span } from '../span.ts'
 
@@ -12,7 +12,7 @@ export type StoreOptions = {
 
 /** The name of the store's file in a system's directory. */
 export const STORE_FILE = 'telemetry.db'
-const BYTES = 64 * 1024 * 1024
+const ENOUGH = 64 * 1024 * 1024
 const SCHEMA = 1
 /** A writer of another process holds the file for a moment; longer would hold up this process. */
 const BUSY_MS = 50
@@ -38,6 +38,7 @@ const insertOf = (rows: number): string =>
  * `dure trace` reads. It is made with the first span. What it keeps is lost with the disk, and not worth a flush.
  */
 export function spanStore(options: StoreOptions = {}): Exporter {
+  checkNumbers('keep spans', options, { bytes: BYTES })
   return ({ directory, runtime, log }) => {
     let file: StoreFile | undefined
     return batchingSink({
@@ -45,7 +46,7 @@ export function spanStore(options: StoreOptions = {}): Exporter {
       runtime,
       log,
       limits: { interval: 300, ...options.limits },
-      deliver: (spans) => (file ??= openStore(directory, options.bytes ?? BYTES)).write(spans),
+      deliver: (spans) => (file ??= openStore(directory, options.bytes ?? ENOUGH)).write(spans),
       close: () => file?.close(),
     })
   }

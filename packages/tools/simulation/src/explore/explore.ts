@@ -1,3 +1,4 @@
+import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } from 'dure/runtime'
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -40,6 +41,15 @@ export type ExploreOptions = {
 
 /** Seeds are words of 32 bits: a larger one would be another's run once more. */
 const LAST = 0xffffffff
+const SEED: Range = { least: 0, most: LAST, whole: true }
+const NUMBERS: Ranges<ExploreOptions> = {
+  seeds: { ...SEED, least: 1 },
+  from: SEED,
+  threads: COUNT,
+  verify: COUNT_OR_NONE,
+  failures: COUNT,
+  patience: WAIT,
+}
 /** Milliseconds between two looks at how long seeds have been running, and before one is spoken of. */
 const [LOOK, SLOW] = [1_000, 15_000]
 
@@ -52,6 +62,7 @@ export async function explore(options: ExploreOptions): Promise<Report> {
   const { seeds = 100, from = 1, failures = 10, onSeed, expects = expectedOf(options.simulation) } = options
   if (!Number.isInteger(from) || from < 0 || !Number.isInteger(seeds) || seeds < 1 || from + seeds - 1 > LAST)
     throw new RangeError(`Cannot explore ${seeds} seeds from ${from}: seeds are whole numbers from 0 to ${LAST}`)
+  checkNumbers('explore seeds', options, NUMBERS)
   const { add, report } = createReport(expects)
   const began = performance.now()
   let processor = 0

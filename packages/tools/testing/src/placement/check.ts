@@ -1,3 +1,4 @@
+import { checkNumbers, COUNT, COUNT_OR_NONE, type Ranges } from 'dure/runtime'
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { System } from 'dure/service'
@@ -38,6 +39,12 @@ export type CheckPlacementOptions = {
   readonly probes?: boolean
   /** Told as it goes. */
   readonly progress?: (done: number, of: number) => void
+}
+
+const NUMBERS: Ranges<CheckPlacementOptions> = {
+  runs: COUNT,
+  seed: { least: 0, most: 0xffffffff, whole: true },
+  attempts: COUNT_OR_NONE,
 }
 
 export type PlacementReport = {
@@ -87,6 +94,7 @@ export type Finding = {
  * the report names it.
  */
 export async function checkPlacement(options: CheckPlacementOptions): Promise<PlacementReport> {
+  checkNumbers('check placement', options, NUMBERS)
   // Timers of the runtime do not keep a process alive, and a check must come to its end.
   const awake = setInterval(() => {}, 60_000)
   try {
