@@ -147,8 +147,14 @@ export function createNemesis(options: {
     if (planned.kind === 'crash') crash(planned, slot, all)
     else if (planned.kind === 'freeze') freeze(planned, slot, all)
     else if (planned.kind === 'clock jump') {
-      const { process } = slot
-      if (process === undefined || !faults.begins(planned, `the clock of ${slot.name} jumps by ${planned.by} ms`)) return
+      const { process, running } = slot
+      // Who starts believes the clock that it finds; what runs has its own measure of time.
+      if (
+        process === undefined ||
+        running === undefined ||
+        !faults.begins(planned, `the clock of ${slot.name} jumps by ${planned.by} ms`)
+      )
+        return
       process.clockOffset += planned.by
     } else if (faults.begins(planned, `${slot.name}: ${planned.kind} for ${planned.ms} ms`)) {
       windows.push({ kind: planned.kind, slot: slot.name, until: engine.now() + planned.ms, most: planned.most })

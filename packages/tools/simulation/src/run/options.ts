@@ -1,6 +1,7 @@
 import type { Client } from 'dure/call'
 import type { AnyContract } from 'dure/contract'
 import type { SqlRow, SqlValue } from 'dure/data'
+import type { DeadLetters } from 'dure/messaging'
 import type { Random, Runtime } from 'dure/runtime'
 import type { System, SystemStatus } from 'dure/service'
 import type { FaultKind, Pin } from './faults.ts'
@@ -80,4 +81,6 @@ export type CheckWorld = LoadWorld & {
   /** Rows of a service's own database as they are committed, read beside the service. */
   readonly rows: (service: string, sql: string, parameters?: readonly SqlValue[]) => readonly SqlRow[]
   readonly status: () => Promise<SystemStatus>
+  /** Dead letters of a service that reacts to something. */
+  readonly deadLetters: (service: string) => DeadLetters | undefined
 }

@@ -21,7 +21,7 @@ import type { Folder } from './folder.ts'
 import { busyWith, comesFromClosed, createReaders } from './found.ts'
 import { createLoad } from './load.ts'
 import { createNemesis } from './nemesis.ts'
-import type { LoadWorld, Only, Simulation, SystemSource } from './options.ts'
+import type { CheckWorld, LoadWorld, Only, Simulation, SystemSource } from './options.ts'
 import type { Outcome, Told } from './outcome.ts'
 import { arrange } from './placing.ts'
 import { createSlots } from './slots.ts'
@@ -218,7 +218,8 @@ export async function run(options: RunOptions): Promise<Outcome> {
     for (const [name, check] of Object.entries(simulation.invariants)) {
       checking = ` "${name}"`
       try {
-        await check({ ...world, rows: readers.rows, status: async () => (await status())! })
+        const deadLetters: CheckWorld['deadLetters'] = (service) => running()?.deadLetters(service)
+        await check({ ...world, rows: readers.rows, status: async () => (await status())!, deadLetters })
       } catch (error) {
         throw new Violation(name, messageOf(error))
       }
