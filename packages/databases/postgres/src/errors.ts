@@ -1,4 +1,4 @@
-import { CallError, type Status } from 'dure/contract'
+import { CallError, isInstance, partOf, type Status } from 'dure/contract'
 
 /** Where a store is, in words without secrets. */
 export type Place = { readonly server: string; readonly database: string; readonly user: string }
@@ -97,7 +97,7 @@ export function crossed(error: unknown): boolean {
 /** The five characters of the SQL standard, or undefined when the error is not the server's. */
 export function sqlState(error: unknown): string | undefined {
   // Only the server's errors have a severity: EPIPE has five characters too.
-  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
+  const [code, severity] = [partOf(error, 'code'), partOf(error, 'severity')]
   return typeof code === 'string' && typeof severity === 'string' ? code : undefined
 }
 
@@ -109,8 +109,8 @@ export function endsSession(error: unknown): boolean {
 }
 
 function disconnected(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const { code } = error as { code?: unknown }
+  if (!isInstance(error, Error)) return false
+  const code = partOf(error, 'code')
   if (typeof code === 'string' && /^E[A-Z]{2,}(_[A-Z]+)*$/.test(code) && !code.startsWith('ERR_')) return true
   // What `pg` says of a connection that is gone.
   return /^(Connection terminated|timeout expired|Client (was closed|has encountered a connection error))/i.test(error.message)
@@ -126,8 +126,8 @@ function meaningOf(error: unknown): Meaning | undefined {
 }
 
 function connectingTrouble(error: unknown): Meaning | undefined {
-  if (!(error instanceof Error)) return undefined
-  const { code } = error as { code?: unknown }
+  if (!isInstance(error, Error)) return undefined
+  const code = partOf(error, 'code')
   if (typeof code === 'string' && /CERT|SIGNATURE|ALTNAME|_CA_|CRL/.test(code)) return UNTRUSTED
   if (/does not support SSL/.test(error.message)) return UNENCRYPTED
   return disconnected(error) ? UNREACHABLE : undefined

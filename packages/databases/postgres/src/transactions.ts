@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { CallError } from 'dure/contract'
+import { CallError, isInstance } from 'dure/contract'
 import type { Store, StoreTransaction } from 'dure/data'
 import { closed, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
 import type { Runtime } from 'dure/runtime'
@@ -164,7 +164,7 @@ export function createTransactions(options: {
         throw error
       }
       member.end('its work has failed')
-      const again = attempt.again() ?? (error instanceof Crossed ? { why: 'crossed' as const, error: error.cause } : undefined)
+      const again = attempt.again() ?? (isInstance(error, Crossed) ? { why: 'crossed' as const, error: error.cause } : undefined)
       await rollBack(connection, attempt)
       if (again === undefined) throw error
       limit.resume()

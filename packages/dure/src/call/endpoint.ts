@@ -22,6 +22,13 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     parseInput: parserOf(operation.input, 'input'),
     parseOutput: parserOf(operation.output, 'output'),
     toFailure: createFailureMapper(place, operation),
+    onFault: (at, thrown, call) => {
+      try {
+        options.onFault(at, thrown, call)
+      } catch {
+        // Whoever is told must not keep the call from its end.
+      }
+    },
   }
   return {
     operation,

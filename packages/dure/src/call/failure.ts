@@ -1,12 +1,15 @@
 import {
   CallError,
   DeclaredError,
+  isInstance,
   parserOf,
+  STATUSES,
   wireOf,
   type AnyOperation,
   type ErrorType,
   type AnySchema,
   type Parser,
+  type Status,
 } from '../contract/contract.ts'
 import type { CancelReason } from './cancellation.ts'
 
@@ -26,16 +29,42 @@ export function createFailureMapper(
   for (const type of Object.values(operation.errors) as ErrorType<string, AnySchema | undefined>[]) {
     declared.set(type.code, { type, parse: type.data === undefined ? undefined : parserOf(type.data, 'output') })
   }
-  return (thrown, cancelled, overdue) => {
+  const mapped = (thrown: unknown, cancelled: CancelReason | undefined, overdue: boolean): Error => {
     if (thrown instanceof DeclaredError) return declaredFailure(place, declared, thrown)
-    // The same moment ends a call and what it has asked of others; who notices first is chance, and must not show.
-    if (thrown instanceof CallError && thrown.code === 'DEADLINE_EXCEEDED' && overdue) return cancelledError(place, 'deadline')
-    if (thrown instanceof CallError) return new CallError(thrown.code, thrown.message, { details: copyDetails(thrown.details) })
+    if (thrown instanceof CallError) {
+      // The same moment ends a call and what it has asked of others; who notices first is chance, and must not show.
+      if (thrown.code === 'DEADLINE_EXCEEDED' && overdue) return cancelledError(place, 'deadline')
+      return new CallError(codeOf(thrown), wordsOf(thrown), { details: copyDetails(thrown.details) })
+    }
     // What a handler throws because it was told to stop is no failure of its own.
     if (cancelled !== undefined) return cancelledError(place, cancelled)
-    if (thrown instanceof Error) return new CallError('INTERNAL', `Call to ${place} failed inside the service; its log says why`)
+    if (isInstance(thrown, Error)) return inside(place)
     return new CallError('UNKNOWN', `Call to ${place} failed: the handler threw a value that is not an Error`)
   }
+  return (thrown, cancelled, overdue) => {
+    try {
+      return mapped(thrown, cancelled, overdue)
+    } catch {
+      // It looks like a failure and cannot be read: a getter that throws, a Proxy.
+      return inside(place)
+    }
+  }
+}
+
+function inside(place: Place): CallError {
+  return new CallError('INTERNAL', `Call to ${place} failed inside the service; its log says why`)
+}
+
+/** The types say what a code is; what is thrown may have another, which no wire could carry. */
+function codeOf({ code }: CallError): Status {
+  return Object.hasOwn(STATUSES, code) ? code : 'UNKNOWN'
+}
+
+/** Characters of a failure's words, at most: they have to come through every way there is. */
+const LONGEST_WORDS = 8_000
+
+function wordsOf({ message }: Error): string {
+  return String(message).slice(0, LONGEST_WORDS)
 }
 
 function declaredFailure(
@@ -43,18 +72,21 @@ function declaredFailure(
   declared: ReadonlyMap<string, { type: ErrorType<string, AnySchema | undefined>; parse: Parser | undefined }>,
   thrown: DeclaredError,
 ): Error {
-  const known = declared.get(thrown.code)
+  const { code } = thrown
+  const known = declared.get(code)
   if (known === undefined) {
-    return new CallError('INTERNAL', `Call to ${place} failed with "${thrown.code}", which its contract does not declare`)
+    return new CallError('INTERNAL', `Call to ${place} failed with "${code}", which its contract does not declare`)
   }
   const { parse, type } = known
-  if (parse === undefined)
-    return new DeclaredError({ code: thrown.code, data: undefined, status: type.status, message: thrown.message })
+  const told = { code, status: type.status, message: wordsOf(thrown) }
+  if (parse === undefined) return new DeclaredError({ ...told, data: undefined })
   const parsed = parse(thrown.data)
   if (parsed instanceof Promise || !parsed.ok) {
-    return new CallError('INTERNAL', `Call to ${place} failed with "${thrown.code}", whose data do not match its contract`)
+    // What an asynchronous schema says is said too late.
+    if (parsed instanceof Promise) parsed.catch(() => {})
+    return new CallError('INTERNAL', `Call to ${place} failed with "${code}", whose data do not match its contract`)
   }
-  return new DeclaredError({ code: thrown.code, data: parsed.value, status: type.status, message: thrown.message })
+  return new DeclaredError({ ...told, data: parsed.value })
 }
 
 export function cancelledError(place: Place, reason: CancelReason): CallError {
@@ -83,11 +115,16 @@ export function hasNotBegun(error: CallError): boolean {
  * that call, not of this one.
  */
 function copyDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const keys = Object.keys(details)
-  if (keys.length === 0) return details
-  if (details['begun'] !== false) return travelling(details)
-  const { begun: _begun, ...rest } = details
-  return travelling(rest)
+  try {
+    const keys = Object.keys(details)
+    if (keys.length === 0) return details
+    if (details['begun'] !== false) return travelling(details)
+    const { begun: _begun, ...rest } = details
+    return travelling(rest)
+  } catch {
+    // A getter that throws: the code and the words come without them.
+    return {}
+  }
 }
 
 const checkWire = wireOf(undefined, 'output').check

@@ -151,7 +151,8 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
 
   /** Runs the handler's `finally`; a handler that hangs there or throws hurts nobody. */
   #letHandlerGo(): void {
-    this.#iterator?.return?.().catch(() => {})
+    const iterator = this.#iterator
+    new Promise((resolve) => resolve(iterator?.return?.())).catch(() => {})
   }
 
   expire(): void {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { CallError, contract, error, type Contract, type ErrorType, type Operations } from '../contract/contract.ts'
 import { createDeadlines, realRuntime, type DeadlineEntry, type Deadlines, type Runtime } from '../runtime/runtime.ts'
-import type { Tracer } from '../telemetry/telemetry.ts'
+import { createLogger, type Tracer } from '../telemetry/telemetry.ts'
 import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './call.ts'
 import type { CallContext, Caller, Cancellation, Client, Gate, LocalTransport, Transport } from './call.ts'
 
@@ -84,6 +84,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
         entered.delete(entry)
       },
     }
+    const log = createLogger({ clock: runtime.clock, write: () => {} })
     const local = createLocalTransport()
     const gate = createGate({ service: 'rig', capacity: 1_000 })
     const definition = defined(operations)
@@ -107,7 +108,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
         clock: runtime.clock,
         deadlines,
         metrics: createOperationMetrics(),
-        onFault: () => {},
+        onFault: (place, thrown) => log.error(`Call to ${place} failed`, { error: thrown }),
       })
       local.add({ service: 'rig', operation: operationName }, endpoint)
     }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { CallError, command, contract, query, stream } from '../contract/contract.ts'
 import { clientFactory } from './call.ts'
 import { endCases } from './ends.conformance.ts'
+import { hostileCases } from './hostile-throws.conformance.ts'
 import { HOSTILE_VALUES } from './hostile-values.conformance.ts'
 import { streamCases } from './stream.conformance.ts'
 import {
@@ -254,6 +255,7 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
     },
   )
 
+  hostileCases(conforms)
   streamCases(conforms)
   endCases(conforms)
 }

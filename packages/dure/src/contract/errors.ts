@@ -1,4 +1,5 @@
 import type { AnySchema, InputOf, OutputOf } from './schema.ts'
+import { isInstance } from './thrown.ts'
 
 /**
  * gRPC's canonical status codes: the only codes a call can fail with, wherever the callee runs.
@@ -51,6 +52,11 @@ export class CallError extends Error {
   /** Facts for the caller, of the wire type system: `issues` of a refused input, the operation's name, … */
   readonly details: Readonly<Record<string, unknown>>
 
+  /** Anything may be asked whether it is one, also a Proxy that throws when it is asked. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(value, this)
+  }
+
   constructor(code: Status, message: string, options: { details?: Readonly<Record<string, unknown>>; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
@@ -65,6 +71,10 @@ export class DeclaredError<Code extends string = string, Data = unknown> extends
   readonly data: Data
   /** The canonical status that stands for it where only statuses are known. */
   readonly status: Status
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(value, this)
+  }
 
   constructor(options: { code: Code; data: Data; status: Status; message: string }) {
     super(options.message)

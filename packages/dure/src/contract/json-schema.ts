@@ -1,6 +1,7 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
 import { isSchema, mapSchemas, without } from './keywords.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
+import { describeThrown } from './thrown.ts'
 import { checkWire } from './unknown.ts'
 import { drawZod, isZod } from './zod.ts'
 
@@ -67,7 +68,7 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
     const annotated: JsonSchema = structuredClone(drawn)
     return { annotated: { ...annotated, 'x-dure-optional': true }, problems: [] }
   } catch (error) {
-    const found = `"${vendor}" cannot draw it as JSON Schema: ${error instanceof Error ? error.message : String(error)}`
+    const found = `"${vendor}" cannot draw it as JSON Schema: ${describeThrown(error).message}`
     return {
       annotated: {},
       problems: [

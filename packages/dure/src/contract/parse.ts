@@ -43,7 +43,12 @@ function quicker(schema: AnySchema, long: Parser): Parser {
   const quick = quickOf(schema)
   if (quick === undefined) return long
   return (value) => {
-    const made = quick(value)
+    let made: unknown = MISS
+    try {
+      made = quick(value)
+    } catch {
+      // A value that cannot be read: the long way says so.
+    }
     return made === MISS ? long(value) : { ok: true, value: made }
   }
 }

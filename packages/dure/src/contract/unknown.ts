@@ -39,8 +39,12 @@ export function kindOf(value: unknown): Kind | undefined {
 
 /** The first place in `value` that is not of the wire type system; undefined when all of it is. */
 export function checkWire(value: unknown): Issue | undefined {
-  if (isWire(value, 0)) return undefined
-  return firstIssue(value, [], 0) ?? { path: [], message: tooDeep }
+  try {
+    if (isWire(value, 0)) return undefined
+    return firstIssue(value, [], 0) ?? { path: [], message: tooDeep }
+  } catch {
+    return { path: [], message: 'Value cannot be read: a getter or a Proxy in it throws' }
+  }
 }
 
 // On the road of every call, so it answers yes or no; the place is looked for only when the answer is no.

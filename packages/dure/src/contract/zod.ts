@@ -2,6 +2,7 @@
 import { assemble } from './assemble.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
 import { bytesToText } from './text.ts'
+import { describeThrown } from './thrown.ts'
 import { checkWire } from './unknown.ts'
 
 // The parts of Zod's internals that are read. They are documented for library authors: https://zod.dev/library-authors
@@ -74,7 +75,7 @@ export function drawZod(schema: AnySchema, side: Side): { annotated: JsonSchema;
       })
       parts[at]!.document = document
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = describeThrown(error).message
       const cyclic = /circular|call stack/i.test(why)
       const text = cyclic ? 'a default value that contains itself' : `a schema that Zod cannot draw as JSON Schema: ${why}`
       found.push({ where, found: text, fix: cyclic ? 'Use a default made of plain values' : 'Use a schema that can be drawn' })

@@ -1,3 +1,5 @@
+import { partOf } from '../contract/contract.ts'
+
 /** What kind of constraint a statement violated. */
 export type ConstraintKind = 'unique' | 'foreign key' | 'check' | 'not null'
 
@@ -24,7 +26,7 @@ const SQLITE_CODES: Readonly<Record<number, ConstraintKind>> = {
  * none. Errors of constraints come from the engine as they are, because only the service knows what they mean.
  */
 export function constraintOf(error: unknown): ConstraintKind | undefined {
-  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown }
+  const [code, errcode] = [partOf(error, 'code'), partOf(error, 'errcode')]
   if (typeof errcode === 'number') return SQLITE_CODES[errcode]
   return typeof code === 'string' ? SQL_STATES[code] : undefined
 }

@@ -68,6 +68,34 @@ function transactionConformance(module: URL): void {
     assert.deepEqual(await orderIds(store), [])
   })
 
+  check('whatever a transaction throws comes out, leaves nothing, and the store goes on', async ({ open }) => {
+    const store = await open()
+    const boom = (): never => {
+      throw new Error('It does not let itself be read')
+    }
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const unreadable = Object.defineProperty(new Error('x'), 'code', { get: boom })
+    const thrown: unknown[] = [proxy, new Proxy({}, { get: boom, getPrototypeOf: boom }), unreadable, undefined, Symbol('s')]
+    for (const [at, value] of thrown.entries()) {
+      const outcome = await store
+        .transaction(async (tx) => {
+          await insert(tx, 'gone')
+          throw value
+        })
+        .then(
+          () => 'committed' as const,
+          (error: unknown) => [error],
+        )
+      assert.ok(outcome !== 'committed' && outcome[0] === value, `thrown value ${at}`)
+      await store.transaction((tx) => insert(tx, `kept ${at}`))
+    }
+    assert.deepEqual(
+      await orderIds(store),
+      thrown.map((_, at) => `kept ${at}`),
+    )
+  })
+
   check('of many transactions at once each is all or nothing by itself', async ({ open }) => {
     const store = await open()
     const outcomes = await Promise.allSettled(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { CallError } from '../contract/contract.ts'
+import { CallError, describeThrown } from '../contract/contract.ts'
 import type { Migration, Migrations, StoreTransaction } from './database.ts'
 
 /**
@@ -41,7 +41,7 @@ export async function migrate(options: {
       } catch (error) {
         throw new CallError(
           'FAILED_PRECONDITION',
-          `Migrating the store of service "${service}" failed in "${name}": ${error instanceof Error ? error.message : String(error)}. ` +
+          `Migrating the store of service "${service}" failed in "${name}": ${describeThrown(error).message}. ` +
             'It was rolled back; the migrations before it are kept',
           { cause: error },
         )

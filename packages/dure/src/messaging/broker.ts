@@ -95,6 +95,22 @@ export type ReceiveOptions = {
   readonly onLapse?: (message: Message, delivery: { readonly attempt: number }) => void
 }
 
+/** The same wish, whose `onError` cannot throw: it is told of trouble, and must not be more of it. */
+export function quietly<Wish extends { readonly onError?: (error: unknown) => void }>(wish: Wish): Wish {
+  const { onError } = wish
+  if (onError === undefined) return wish
+  return {
+    ...wish,
+    onError: (error) => {
+      try {
+        onError(error)
+      } catch {
+        // Nobody else is there to be told.
+      }
+    },
+  }
+}
+
 /** The dead messages of queues; those of topics live beside their consumer (dead-letters.ts). */
 export type DeadWork = {
   /** At most `limit` (default 100) after a place, oldest first; fewer when they are large. */

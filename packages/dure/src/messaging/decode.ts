@@ -1,4 +1,12 @@
-import { parserOf, wireOf, type AnyEvent, type AnySchema, type Issue, type Message } from '../contract/contract.ts'
+import {
+  describeThrown,
+  parserOf,
+  wireOf,
+  type AnyEvent,
+  type AnySchema,
+  type Issue,
+  type Message,
+} from '../contract/contract.ts'
 import { HopelessError } from './hopeless.ts'
 
 /** Reads a message's data as its event says; a promise only when the schema validates asynchronously. */
@@ -59,7 +67,7 @@ function upcast(event: AnyEvent, message: Message, json: unknown): unknown {
     try {
       value = step(value)
     } catch (error) {
-      throw cannot(`the upcast from version ${version} failed (${error instanceof Error ? error.message : String(error)})`)
+      throw cannot(`the upcast from version ${version} failed (${describeThrown(error).message})`)
     }
   }
   return value

@@ -1,7 +1,13 @@
+import { isInstance } from '../contract/contract.ts'
+
 /**
  * A message that no further try can help: malformed, of an unknown version, not of its schema. A consumer that is
  * handed one (and a queue whose handler rejects with one) makes it a dead letter at once.
  */
 export class HopelessError extends Error {
   override readonly name = 'HopelessError'
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(value, this)
+  }
 }

@@ -1,4 +1,4 @@
-import type { Message } from '../contract/contract.ts'
+import { describeThrown, type Message } from '../contract/contract.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from '../data/data.ts'
 import { fingerprintOf, hashOf, letterOf } from './fingerprint.ts'
 
@@ -155,11 +155,7 @@ export function messageOf(text: string): Message {
 
 /** What went wrong, short enough for a row, and groupable: the first line carries name and message. */
 export function errorText(error: unknown): string {
-  const text =
-    error instanceof Error
-      ? error.stack?.includes(error.message)
-        ? error.stack
-        : `${error.name}: ${error.message}`
-      : String(error)
+  const { message, stack, words } = describeThrown(error)
+  const text = stack?.includes(message) === true ? stack : words
   return text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
 }

@@ -3,7 +3,7 @@ import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
 import { checkNumbers, createDeadlines, realRuntime, standardError, WAIT_OR_NONE, type Runtime } from '../runtime/runtime.ts'
-import { createLogger, openTelemetry, type Logger } from '../telemetry/telemetry.ts'
+import { createLogger, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf } from './lag.ts'
 import { lagReadings, unitReadings } from './readings.ts'
@@ -41,7 +41,8 @@ export type StartOptions = {
 export async function start(system: System, options: StartOptions): Promise<Running> {
   checkNumbers(`start system "${system.name}"`, options, { patience: WAIT_OR_NONE })
   const runtime = options.runtime ?? realRuntime()
-  const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
+  const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
+  const log = options.log === undefined ? own : safeLogger(options.log, own)
   const { directory, sockets } = options
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
   const world: World = { directory, runtime, log, telemetry, sockets }

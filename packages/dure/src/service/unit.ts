@@ -8,11 +8,11 @@ import {
   type OperationMetrics,
   type Transport,
 } from '../call/call.ts'
-import { CallError, type AnyOperation } from '../contract/contract.ts'
+import { CallError, describeThrown, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
-import { traceIdOf, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
+import { traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency } from './idempotency.ts'
@@ -136,7 +136,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     const reasons =
       state === 'running' ? [...(await storeTrouble(data?.store)), ...(consumer?.status().reasons ?? [])] : [`It is ${state}`]
     if (state === 'running' && service.ready !== undefined) {
-      const reason = await service.ready(contexts(healthCheckCall(runtime), new Cancellation()))
+      const reason = await readiness(() => service.ready!(contexts(healthCheckCall(runtime), new Cancellation())), runtime, log)
       if (reason !== undefined) reasons.push(reason)
     }
     return { service: name, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
@@ -188,18 +188,36 @@ function onceFor(idempotency: Idempotency | undefined, operation: string, defini
   }
 }
 
+/** Milliseconds that a service has to say whether it is ready. */
+const READY_TIMEOUT = 1_000
+
 /** Health checks ask on nobody's behalf. */
 function healthCheckCall(runtime: Runtime): CallContext {
   const sentAt = runtime.clock.monotonic()
   return {
     sentAt,
-    deadline: sentAt + 1_000,
+    deadline: sentAt + READY_TIMEOUT,
     cancellation: undefined,
     correlationId: 'health',
     causationId: undefined,
     traceparent: undefined,
     caller: undefined,
     idempotencyKey: undefined,
+  }
+}
+
+/** What a service says of its readiness; one that throws, or says nothing in time, is not ready. */
+async function readiness(ask: () => unknown, { timers }: Runtime, log: Logger): Promise<string | undefined> {
+  const late = Promise.withResolvers<string>()
+  const timer = timers.after(READY_TIMEOUT, () => late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`))
+  try {
+    const reason = await Promise.race([Promise.resolve().then(ask), late.promise])
+    return reason === undefined ? undefined : describeThrown(reason).message
+  } catch (error) {
+    log.warn('A service cannot tell whether it is ready', { error })
+    return 'It cannot tell whether it is ready; its log says why'
+  } finally {
+    timer.cancel()
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/runtime.ts'
+import { fieldsText } from './log-text.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFields = Readonly<Record<string, unknown>>
@@ -15,6 +16,7 @@ export type Logger = {
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
+/** A logger that never throws: not over what it is given, and not over where it writes to. */
 export function createLogger(options: {
   clock: Clock
   write: (line: string) => void
@@ -26,31 +28,61 @@ export function createLogger(options: {
     RANK[lineLevel] < RANK[level]
       ? (): void => {}
       : (message: string, more?: LogFields): void => {
-          write(
-            `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: lineLevel, message, ...fields, ...more }, printable)}\n`,
-          )
+          try {
+            write(`${fieldsText({ time: new Date(clock.now()), level: lineLevel, message }, fields, more)}\n`)
+          } catch {
+            // There is nowhere left to say it.
+          }
         }
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    with: (more) => createLogger({ clock, write, level, fields: { ...fields, ...more } }),
+    with: (more) => createLogger({ clock, write, level, fields: merged(fields, more) }),
   }
 }
 
-/** Errors and bigints have no JSON form of their own; a log line must not fail over them. */
-function printable(_key: string, value: unknown): unknown {
-  if (value instanceof Error) {
-    return {
-      name: value.name,
-      message: value.message,
-      code: (value as { code?: unknown }).code,
-      stack: value.stack,
-      cause: value.cause,
+/** Somebody's logger, as one that never throws: what it fails to say is said by `otherwise`. */
+export function safeLogger(log: Logger, otherwise: Logger): Logger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields?: LogFields): void => {
+      const failed = (failure: unknown): void => {
+        otherwise.error('The logger failed at a line, which follows', { failure })
+        otherwise[level](message, fields)
+      }
+      try {
+        const done: unknown = log[level](message, fields)
+        if (done instanceof Promise) done.catch(failed)
+      } catch (failure) {
+        failed(failure)
+      }
     }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: (more) => {
+      try {
+        return safeLogger(log.with(more), otherwise.with(more))
+      } catch {
+        return otherwise.with(more)
+      }
+    },
   }
-  return typeof value === 'bigint' ? value.toString() : value
+}
+
+function merged(fields: LogFields, more: LogFields): LogFields {
+  // Types do not reach everybody: of a text, each character would be a field.
+  if (typeof more !== 'object') return fields
+  try {
+    return { ...fields, ...more }
+  } catch {
+    // One of them throws when it is read: told as it is, where it is written.
+    return { ...fields, fields: more }
+  }
 }
 
 export function silentLogger(): Logger {

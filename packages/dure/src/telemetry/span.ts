@@ -1,3 +1,5 @@
+import { describeThrown, isInstance, partOf } from '../contract/contract.ts'
+
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type AttributeValue = string | number | boolean
 /** Named as OpenTelemetry's semantic conventions name them: `rpc.method`, `db.system.name`, … Never inputs, never secrets. */
@@ -54,7 +56,6 @@ export type ActiveSpan = {
 
 /** `error.type` of OpenTelemetry: the code of a declared error or a CallError, else the error's class. */
 export function errorType(error: unknown): string {
-  if (!(error instanceof Error)) return 'UNKNOWN'
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : error.name
+  const code = partOf(error, 'code')
+  return isInstance(error, Error) && typeof code === 'string' ? code : describeThrown(error).name
 }

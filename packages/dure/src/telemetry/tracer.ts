@@ -1,3 +1,4 @@
+import { describeThrown } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TelemetrySink } from './sink.ts'
 import { errorType, type ActiveSpan, type Attributes, type Span, type SpanStart } from './span.ts'
@@ -63,10 +64,16 @@ export function createTracer(options: {
       duration: Math.max(0, clock.monotonic() - at),
       attributes: more === undefined && failure === undefined ? start.attributes : { ...start.attributes, ...more, ...failure },
       status: error === undefined ? 'unset' : 'error',
-      message: error === undefined ? undefined : messageOf(error).slice(0, LONGEST_MESSAGE),
+      message: error === undefined ? undefined : describeThrown(error).message.slice(0, LONGEST_MESSAGE),
       links: start.links ?? [],
     }
-    for (const sink of sinks) sink.take(span)
+    for (const sink of sinks) {
+      try {
+        sink.take(span)
+      } catch {
+        // A sink says that it never throws; what it is told of must not hang on that.
+      }
+    }
   }
 
   return {
@@ -89,8 +96,4 @@ export function createTracer(options: {
     record: (span) =>
       emit(span, span.own ?? childTraceparent(span.parent, span.error === undefined, ids), span.at, span.error, undefined),
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'Something was thrown that is not an Error'
 }

@@ -1,5 +1,6 @@
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, run, text_en } from '@stricli/core'
 import type { Application, ApplicationText, RouteMap } from '@stricli/core'
+import { describeThrown } from 'dure/contract'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
@@ -38,7 +39,8 @@ export async function runCli(args: readonly string[], shell: Shell): Promise<num
 
 const describe = (error: unknown): string => {
   if (error instanceof CliError) return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const { stack, message } = describeThrown(error)
+  return stack ?? message
 }
 
 const styled = (message: string, ansiColor: boolean): string => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { describeThrown, isInstance, partOf } from 'dure/contract'
 import type { AnyContract } from 'dure/contract'
 import type { System } from 'dure/service'
 import { CliError, EXIT } from './shell.ts'
@@ -115,12 +116,12 @@ export async function importFile(
 }
 
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return `it threw ${String(cause)}`
-  const { name, message, stack = '', code } = cause as Error & { code?: string }
+  const { name, message, stack = '' } = describeThrown(cause)
+  if (!isInstance(cause, Error)) return `it threw ${message}`
   // The library's own errors say all there is to say.
   if (name === 'SystemError' || name === 'ContractError') return message
   const hint =
-    code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+    partOf(cause, 'code') === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
       ? '\n  Types are stripped and the rest is run, so use erasable syntax only: no enums, namespaces, parameter properties.'
       : ''
   const lines = stack.split('\n')

@@ -1,4 +1,6 @@
+import { describeThrown, isInstance, partOf } from 'dure/contract'
 import type { World } from 'dure/service'
+import { logText } from 'dure/telemetry'
 import { paint } from './shell.ts'
 
 type Logger = World['log']
@@ -32,15 +34,18 @@ export function consoleLogger(options: {
 
 function valueText(value: unknown): string {
   if (typeof value === 'string') return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value)
-  const text =
-    JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner)) ?? String(value)
+  const text = logText(value)
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }
 
-function errorText(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  const lines = text.split('\n').filter((line) => !line.includes('node:internal'))
-  const cause = error instanceof Error && error.cause !== undefined ? `\n    caused by ${errorText(error.cause).trim()}` : ''
+/** Causes of causes that are told; one may be its own. */
+const CAUSES = 5
+
+function errorText(error: unknown, deep: number = 0): string {
+  const { stack, message } = describeThrown(error)
+  const lines = (stack ?? message).split('\n').filter((line) => !line.includes('node:internal'))
+  const inner = isInstance(error, Error) && deep < CAUSES ? partOf(error, 'cause') : undefined
+  const cause = inner === undefined ? '' : `\n    caused by ${errorText(inner, deep + 1).trim()}`
   return (
     lines
       .slice(0, 12)

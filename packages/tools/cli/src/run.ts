@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { describeThrown } from 'dure/contract'
 import { keepAlive, realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'
 import type { Door, Running, System } from 'dure/service'
@@ -78,7 +79,7 @@ async function begin(system: System, options: Parameters<typeof start>[1]): Prom
   try {
     return await start(system, options)
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const { message } = describeThrown(cause)
     // A message that names what could not be done is all a user needs; anything else is a defect and keeps its stack.
     if (message.startsWith('Cannot ')) throw new CliError(message, { cause })
     throw cause

@@ -4,7 +4,13 @@
  * refused there in the words it is always refused in.
  */
 export function kept(input: unknown): unknown {
-  return typeof input === 'object' && input !== null ? copy(input, new Map()) : input
+  if (typeof input !== 'object' || input === null) return input
+  try {
+    return copy(input, new Map())
+  } catch {
+    // It throws when it is read, and will where it is written.
+    return input
+  }
 }
 
 function copy(value: unknown, known: Map<object, unknown>): unknown {

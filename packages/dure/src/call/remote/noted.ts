@@ -14,7 +14,12 @@ const MOST_DEPTH = 100
 export function noted(input: unknown): readonly unknown[] | undefined {
   if (typeof input !== 'object' || input === null) return NOTHING
   const notes: unknown[] = []
-  return note(input, notes, 0) ? notes : undefined
+  try {
+    return note(input, notes, 0) ? notes : undefined
+  } catch {
+    // It throws when it is read.
+    return undefined
+  }
 }
 
 export function isUnchanged(input: unknown, notes: readonly unknown[]): boolean {

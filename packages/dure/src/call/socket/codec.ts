@@ -39,8 +39,17 @@ const MODE = REUSE_BUFFER_MODE | RESET_BUFFER_MODE
 const KEPT_BUFFER = 1024 * 1024
 const encoded: Encoded = { bytes: Buffer.alloc(0), start: 0, end: 0, escaped: false }
 
-/** @throws {UnsendableError} for what is not of the wire type system */
+/** @throws {UnsendableError} for what is not of the wire type system, or cannot be read */
 export function encode(value: unknown): Encoded {
+  try {
+    return write(value)
+  } catch (error) {
+    const issue = checkWire(value)
+    throw issue === undefined ? error : new UnsendableError(issue)
+  }
+}
+
+function write(value: unknown): Encoded {
   const escaped = !isPlain(value, 0)
   if (escaped) {
     const issue = checkWire(value)

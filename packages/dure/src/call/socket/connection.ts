@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { describeThrown } from '../../contract/contract.ts'
 import type { Timers } from '../../runtime/runtime.ts'
 import { FrameReader, FrameWriter, type OnFrame } from './frames.ts'
 import type { SocketLimits } from './limits.ts'
@@ -122,7 +123,7 @@ export class Connection {
     try {
       this.reader.push(chunk)
     } catch (error) {
-      this.close(error instanceof Error ? error.message : String(error))
+      this.close(describeThrown(error).message)
     }
   }
 

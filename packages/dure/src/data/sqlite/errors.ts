@@ -1,4 +1,4 @@
-import { CallError, type Status } from '../../contract/contract.ts'
+import { CallError, partOf, type Status } from '../../contract/contract.ts'
 
 /**
  * What SQLite's primary result codes mean for whoever runs the service: the state found and what to do about it.
@@ -53,6 +53,6 @@ export function explain(error: unknown, action: string, file: string): unknown {
 
 /** SQLite's primary result code, or 0 when the error is not SQLite's. */
 export function primaryCode(error: unknown): number {
-  const code = (error as { errcode?: unknown } | undefined)?.errcode
+  const code = partOf(error, 'errcode')
   return typeof code === 'number' ? code & 0xff : 0
 }

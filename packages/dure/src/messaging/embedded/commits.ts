@@ -1,5 +1,5 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import { CallError } from '../../contract/contract.ts'
+import { CallError, describeThrown } from '../../contract/contract.ts'
 import type { BrokerFile, Disk } from './file.ts'
 
 /** One caller's part of a shared commit. */
@@ -118,7 +118,7 @@ export function createCommits(options: {
 
   /** After a failed flush nobody knows what is on the disk, and a later one that works would not tell (see "fsyncgate"). */
   const breakDown = (batch: readonly Waiting[], cause: unknown): void => {
-    const text = cause instanceof Error ? cause.message : String(cause)
+    const text = describeThrown(cause).message
     refusal = new CallError(
       'UNAVAILABLE',
       `Cannot flush the broker file "${file.path}" to the disk: ${text}; check the disk and restart`,

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import { checkNumbers, COUNT, steadyTime, WAIT, type Ranges, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Broker } from '../broker.ts'
+import { quietly, type Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createCommits } from './commits.ts'
 import { openBrokerFile } from './file.ts'
@@ -78,10 +78,10 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
       name: 'embedded',
       declareTopic: async (topic, wish) => void (await guarded('declare a topic', () => topics.declare(topic, wish))),
       publish: async (messages) => guarded('publish', () => topics.publish(messages)),
-      subscribe: async (wish) => guarded('subscribe', () => groups.subscribe(wish)),
+      subscribe: async (wish) => guarded('subscribe', () => groups.subscribe(quietly(wish))),
       declareQueue: async (queue, wish) => guarded('declare a queue', () => queues.declareQueue(queue, wish)),
       send: async (messages) => guarded('send', () => queues.send(messages)),
-      receive: async (wish) => guarded('receive', () => queues.receive(wish)),
+      receive: async (wish) => guarded('receive', () => queues.receive(quietly(wish))),
       dead: queues.dead,
       lag: async () =>
         guarded('tell the lag', () => [

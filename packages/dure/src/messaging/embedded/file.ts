@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CallError, type Status } from '../../contract/contract.ts'
+import { CallError, describeThrown, type Status } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
@@ -193,7 +193,7 @@ const CODES: Readonly<Record<number, readonly [Status, string]>> = {
 function explainFor(path: string, action: string, error: unknown): CallError {
   if (error instanceof CallError) return error
   const code = Number((error as { errcode?: unknown } | null)?.errcode ?? 0) & 0xff
-  const text = error instanceof Error ? error.message : String(error)
+  const text = describeThrown(error).message
   if (code === 11 || code === 26) return damaged(path, text)
   const [status, hint] = CODES[code] ?? ['INTERNAL', 'see the cause']
   return new CallError(status, `Cannot ${action} "${path}": ${hint} (${text})`, { cause: error })

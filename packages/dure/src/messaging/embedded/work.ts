@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Message } from '../../contract/contract.ts'
+import { describeThrown, type Message } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { QueueOptions, ReceiveOptions } from '../broker.ts'
 import { HopelessError } from '../hopeless.ts'
@@ -267,8 +267,7 @@ function free(receiver: Receiver): number {
 }
 
 function textOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return text.slice(0, 2000).toWellFormed()
+  return describeThrown(error).words.slice(0, 2000).toWellFormed()
 }
 
 function statements(db: DatabaseSync) {

@@ -1,3 +1,4 @@
+import { describeThrown, isInstance } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { ReceiveOptions, SubscribeOptions } from '../broker.ts'
 import type { AskOptions, BrokerClient, Outcome, Parcel } from './contract.ts'
@@ -106,11 +107,11 @@ async function outcomeOf(
     return { number }
   } catch (error) {
     onError?.(error)
-    const text = error instanceof Error ? error.message : String(error)
+    const { name, message } = describeThrown(error)
     return {
       number,
-      error: text.slice(0, LONGEST_REASON).toWellFormed(),
-      errorName: error instanceof Error ? error.name.slice(0, 100) : 'Error',
+      error: message.slice(0, LONGEST_REASON).toWellFormed(),
+      errorName: isInstance(error, Error) ? name.slice(0, 100).toWellFormed() : 'Error',
     }
   }
 }

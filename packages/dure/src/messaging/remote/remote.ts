@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import { checkNumbers, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Broker, Delivery } from '../broker.ts'
+import { quietly, type Broker, type Delivery } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createMembership } from './membership.ts'
@@ -75,7 +75,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
     },
     subscribe: async (wish) => {
       running('subscribe')
-      return join((number) => groupMember({ number, client, runtime }, wish))
+      return join((number) => groupMember({ number, client, runtime }, quietly(wish)))
     },
     declareQueue: async (queue, wish) => {
       running('declare a queue')
@@ -87,7 +87,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
     },
     receive: async (wish) => {
       running('receive')
-      return join((number) => queueMember({ number, client, runtime }, wish))
+      return join((number) => queueMember({ number, client, runtime }, quietly(wish)))
     },
     dead: {
       list: async ({ queue, limit, after }) => {

@@ -1,6 +1,7 @@
 import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
 import type { Placement } from '@dure/testing'
+import { describeThrown } from 'dure/contract'
 import { pathToFileURL } from 'node:url'
 import { loadSystem } from '../load.ts'
 import { CliError, EXIT, print, say } from '../shell.ts'
@@ -82,7 +83,7 @@ const placementCommand: Command<Shell> = buildCommand({
       ...(chosen !== undefined && { placements: chosen }),
     }).catch((cause: unknown) => {
       // A message that names what could not be done is all a user needs; anything else is a defect and keeps its stack.
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const { message } = describeThrown(cause)
       throw message.startsWith('Cannot ') ? new CliError(message, { cause }) : cause
     })
     if (flags.json === true) print(this, JSON.stringify(reportAsJson(report), undefined, 2))

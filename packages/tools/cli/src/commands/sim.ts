@@ -1,6 +1,7 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { FaultKind, Outcome, Report } from '@dure/simulation'
+import { describeThrown } from 'dure/contract'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'
@@ -168,7 +169,7 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 /** A system that cannot be run at all, or a run that does not end. */
 function cannotRun(shown: string, cause: unknown): CliError {
   if (cause instanceof CliError) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const { message } = describeThrown(cause)
   return new CliError(message.startsWith('Cannot simulate') ? message : `Cannot simulate "${shown}": ${message}`, { cause })
 }
 

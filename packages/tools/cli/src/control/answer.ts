@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { CallError, DeclaredError, wireOf } from 'dure/contract'
+import { CallError, DeclaredError, describeThrown, isInstance, wireOf } from 'dure/contract'
 import type { AnyOperation, ErrorTypes } from 'dure/contract'
 import type { CallOptions } from 'dure/call'
 import type { DoorHost, World } from 'dure/service'
@@ -85,6 +85,6 @@ export function callFailure(error: unknown, operation?: AnyOperation): CallFailu
     const { issues, suggestions } = error.details as Partial<CallFailure>
     return { code: error.code, message: error.message, declared: false, issues, suggestions }
   }
-  const message = error instanceof Error ? error.message : String(error)
-  return { code: error instanceof SyntaxError ? 'INVALID_ARGUMENT' : 'INTERNAL', message, declared: false }
+  const { message } = describeThrown(error)
+  return { code: isInstance(error, SyntaxError) ? 'INVALID_ARGUMENT' : 'INTERNAL', message, declared: false }
 }

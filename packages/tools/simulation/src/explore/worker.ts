@@ -1,7 +1,6 @@
-import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { CallError } from 'dure/contract'
-import type { FaultKind } from '../run/run.ts'
+import { CallError, describeThrown, isInstance } from 'dure/contract'
+import { messageOf, type FaultKind } from '../run/run.ts'
 import { loadSimulation } from './load.ts'
 import { trySeed, type SeedResult } from './seeds.ts'
 
@@ -47,8 +46,10 @@ if (port !== null) {
 
 /** With the lines of the user's own code, which are where to look; an error of the library says all there is to say. */
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return inspect(error)
-  if (error instanceof CallError || error instanceof TypeError) return error.message
-  const own = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line) && !/node:internal|node_modules/.test(line))
-  return [error.message, ...own.slice(0, 3)].join('\n')
+  const message = messageOf(error)
+  if (error instanceof CallError || isInstance(error, TypeError)) return message
+  const own = (describeThrown(error).stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line) && !/node:internal|node_modules/.test(line))
+  return [message, ...own.slice(0, 3)].join('\n')
 }

@@ -1,5 +1,5 @@
 import { createIds, seededRandom, sleepWith, type Runtime, type Timers } from 'dure/runtime'
-import { createLogger, silentLogger, type Logger } from 'dure/telemetry'
+import { createLogger, logText, silentLogger, type Logger } from 'dure/telemetry'
 import type { Engine, Owner, Task } from './engine.ts'
 import type { Trace } from './trace.ts'
 
@@ -117,6 +117,6 @@ function closeQuietly(file: { readonly close: () => void }): void {
 }
 
 function shortened(fields: object): string {
-  const text = JSON.stringify(fields, (key, value: unknown) => (key === 'stack' ? undefined : value))
+  const text = logText(fields, ['stack'])
   return text === '{}' ? '' : text.slice(0, 400)
 }

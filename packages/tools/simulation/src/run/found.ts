@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
+import { isInstance, partOf } from 'dure/contract'
 import type { SqlRow } from 'dure/data'
 import type { SystemStatus } from 'dure/service'
 import type { CheckWorld } from './options.ts'
@@ -27,8 +28,8 @@ export function createReaders(directory: string): { readonly rows: CheckWorld['r
 
 /** What runs on in a dead process comes upon files that were closed; nobody is there to look at that. */
 export function comesFromClosed(error: unknown): boolean {
-  for (let one = error; one instanceof Error; one = one.cause) {
-    if ((one as { code?: unknown }).code === 'ERR_INVALID_STATE') return true
+  for (let one = error; isInstance(one, Error); one = partOf(one, 'cause')) {
+    if (partOf(one, 'code') === 'ERR_INVALID_STATE') return true
   }
   return false
 }

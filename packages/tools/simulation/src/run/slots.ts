@@ -1,6 +1,7 @@
 import { type Running, start, type System, type Wires } from 'dure/service'
 import { type Chance, createProcess, type Engine, kill, type Process, thaw, type Trace } from '../kernel/kernel.ts'
 import type { Pin } from './faults.ts'
+import { messageOf } from './violation.ts'
 
 /** A place where processes of one kind live, one after another, as a supervisor keeps it. */
 export type Slot = {
@@ -113,7 +114,7 @@ export function createSlots(options: {
       trace.add(engine.now(), process.label, 'is ready')
     } catch (error) {
       if (process.state === 'dead') return
-      trace.note(engine.now(), process.label, 'could not start', error instanceof Error ? error.message : String(error))
+      trace.note(engine.now(), process.label, 'could not start', messageOf(error))
       options.onFailedStart(slot, error)
       end(process, false)
       if (slot.process === process) {

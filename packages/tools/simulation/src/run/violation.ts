@@ -1,4 +1,5 @@
 import { inspect, stripVTControlCharacters } from 'node:util'
+import { describeThrown, isInstance } from 'dure/contract'
 
 /** An invariant that does not hold. */
 export class Violation extends Error {
@@ -13,5 +14,15 @@ export class Violation extends Error {
 
 /** What was thrown, in words; assertions colour theirs at a terminal. */
 export function messageOf(error: unknown): string {
-  return stripVTControlCharacters(error instanceof Error ? error.message : typeof error === 'string' ? error : inspect(error))
+  return stripVTControlCharacters(
+    isInstance(error, Error) || typeof error === 'string' ? describeThrown(error).message : inspected(error),
+  )
+}
+
+function inspected(value: unknown): string {
+  try {
+    return inspect(value)
+  } catch {
+    return describeThrown(value).message
+  }
 }

@@ -1,5 +1,6 @@
 /** The process that a system is placed in: does what its parent says, and ends with it. */
 import { listenSocket } from 'dure/call'
+import { describeThrown } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
@@ -46,8 +47,7 @@ if (process.send !== undefined) {
     }
     work().then(
       () => say({ done: message.kind }),
-      (error: unknown) =>
-        say({ done: message.kind, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) => say({ done: message.kind, failed: describeThrown(error).stack ?? describeThrown(error).message }),
     )
   })
 }

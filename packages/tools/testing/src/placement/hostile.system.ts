@@ -2,7 +2,7 @@
  * A contract of everything that has ever changed on a journey, served by handlers that give it back as they got it:
  * `dure check placement packages/tools/testing/src/placement/hostile.system.ts`.
  */
-import { command, contract, error, query, stream } from 'dure/contract'
+import { CallError, command, contract, error, query, stream } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 
@@ -101,6 +101,7 @@ const Hostile = contract('hostile', {
     checked: query({ input: z.string().refine(async (text) => text.length % 2 === 0), output: z.string() }),
     none: command({}),
     failing: query({ input: Everything.data, errors: { Everything } }),
+    throwing: query({ input: z.enum(['circle', 'getter', 'proxy', 'cause', 'code', 'nothing']) }),
     each: stream({ input: z.array(z.unknown()), output: z.unknown() }),
     dated: stream({ input: z.array(z.date()), output: Dates }),
     remembered: command({ input: z.unknown(), output: z.array(z.unknown()) }),
@@ -141,6 +142,9 @@ export default function hostile(): System {
           failing: (data) => {
             throw Everything(data)
           },
+          throwing: (kind) => {
+            throw THROWN[kind]()
+          },
           each: async function* (values) {
             yield* values
           },
@@ -172,4 +176,23 @@ const HUGE: Readonly<Record<'text' | 'list' | 'bytes' | 'map' | 'record', (size:
   bytes: (size) => new Uint8Array(size).fill(7),
   map: (size) => new Map(numbers(size).map((at) => [at, new Date(at)])),
   record: (size) => Object.fromEntries(numbers(size).map((at) => [`key ${at}`, BigInt(at)])),
+}
+
+const boom = (): never => {
+  throw new Error('It does not let itself be read')
+}
+
+const THROWN: Readonly<Record<'circle' | 'getter' | 'proxy' | 'cause' | 'code' | 'nothing', () => unknown>> = {
+  circle: () => {
+    const value: Record<string, unknown> = {}
+    return (value['self'] = value)
+  },
+  getter: () => Object.defineProperty(new Error('x'), 'message', { get: boom }),
+  proxy: () => new Proxy({}, { get: boom, getPrototypeOf: boom }),
+  cause: () => {
+    const error = new Error('x')
+    return Object.assign(error, { cause: error })
+  },
+  code: () => Object.assign(new CallError('ABORTED', 'x'), { code: 'NOT_A_CODE' }),
+  nothing: () => undefined,
 }
