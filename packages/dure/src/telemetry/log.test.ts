@@ -62,14 +62,14 @@ test('much is cut, and what is left says so', () => {
   const lines: string[] = []
   const log = createLogger({ clock: { now: () => Number.NaN, monotonic: () => 0 }, write: (line) => lines.push(line) })
   const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`key ${at}`, 'text '.repeat(10)]))
-  for (const value of [many, Array.from({ length: 4_000_000 }), new Uint8Array(10_000_000), 'é'.repeat(10_000_000), many])
+  for (const value of [many, Array.from({ length: 400_000 }), new Uint8Array(1_000_000), 'é'.repeat(1_000_000), many])
     log.info('Much', { value })
   for (const line of lines) {
     assert.ok(line.length < 100_000, `${line.length}`)
     JSON.parse(line)
   }
   assert.match(lines[0]!, /left out/)
-  assert.match(lines[3]!, /10000000 characters/)
+  assert.match(lines[3]!, /1000000 characters/)
 })
 
 test('a logger of somebody else that throws, now or later, is no failure of who logs, and its lines are not lost', async () => {

@@ -101,7 +101,7 @@ const Hostile = contract('hostile', {
     checked: query({ input: z.string().refine(async (text) => text.length % 2 === 0), output: z.string() }),
     none: command({}),
     failing: query({ input: Everything.data, errors: { Everything } }),
-    throwing: query({ input: z.enum(['circle', 'getter', 'proxy', 'cause', 'code', 'nothing']) }),
+    throwing: query({ input: z.enum(['well', 'circle', 'getter', 'proxy', 'cause', 'code', 'nothing']) }),
     each: stream({ input: z.array(z.unknown()), output: z.unknown() }),
     dated: stream({ input: z.array(z.date()), output: Dates }),
     remembered: command({ input: z.unknown(), output: z.array(z.unknown()) }),
@@ -143,7 +143,7 @@ export default function hostile(): System {
             throw Everything(data)
           },
           throwing: (kind) => {
-            throw THROWN[kind]()
+            if (kind !== 'well') throw THROWN[kind]()
           },
           each: async function* (values) {
             yield* values
