@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Client, type ClientConfig } from 'pg'
+import { settingsOf, type Reach, type Settings } from './settings.ts'
 import { sendable, valueTypes } from './values.ts'
 import type { SqlRow } from 'dure/data'
 import type { StatementNames } from './statements.ts'
@@ -33,10 +34,10 @@ export type Answer = { readonly rows: readonly SqlRow[]; readonly changed: numbe
 const FAREWELL = 1_000
 
 export async function connect(options: {
-  readonly config: ClientConfig
+  readonly config: Reach
   readonly names?: StatementNames | undefined
-  /** Run first. */
-  readonly settings?: string
+  /** Beside those that every session has. */
+  readonly settings?: Settings
 }): Promise<Connection> {
   const { config, names, settings } = options
   const client = new Client({
@@ -76,7 +77,7 @@ export async function connect(options: {
   try {
     await client.connect()
     // What the connection was told is the pooler's number, where there is one.
-    const asked = [...(settings === undefined ? [] : [settings]), 'SELECT pg_backend_pid() AS pid'].join('; ')
+    const asked = `${settingsOf(config, settings)}; SELECT pg_backend_pid() AS pid`
     const answers = [await heard(config.connectionTimeoutMillis ?? 0, () => client.query(asked))].flat()
     pid = Number(answers.at(-1)?.rows[0]?.pid)
   } catch (error) {

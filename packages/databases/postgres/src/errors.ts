@@ -3,7 +3,7 @@ import { CallError, isInstance, partOf, type Status } from 'dure/contract'
 /** Where a store is, in words without secrets. */
 export type Place = { readonly server: string; readonly database: string; readonly user: string }
 
-type Meaning = { readonly status: Status; readonly state: string; readonly advice: string }
+type Meaning = { readonly status: Status; readonly state: string; readonly advice: string | ((place: Place) => string) }
 
 /**
  * What PostgreSQL's error codes mean for whoever runs the service: the state found and what to do about it.
@@ -18,7 +18,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   '28000': {
     status: 'UNAUTHENTICATED',
     state: 'the server does not let this user in',
-    advice: 'check the user in the connection string, and pg_hba.conf of the server',
+    advice: ({ user, database }) =>
+      `check the user in the connection string, and let "${user}" into "${database}" in pg_hba.conf of the server; where that takes encrypted connections only (hostssl), give \`tls: true\` or \`tls: { ca }\``,
   },
   '3D000': {
     status: 'FAILED_PRECONDITION',
@@ -39,7 +40,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   '53300': {
     status: 'RESOURCE_EXHAUSTED',
     state: 'the server has no connections left',
-    advice: 'raise max_connections, lower `writers` and `readers`, or put fewer services on it',
+    advice:
+      'raise max_connections (or the CONNECTION LIMIT of the role or the database, where it is theirs), lower `writers` and `readers`, or put fewer services on it',
   },
   '25006': {
     status: 'UNAVAILABLE',
@@ -54,10 +56,25 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
   '25P03': {
     status: 'DEADLINE_EXCEEDED',
-    state: 'the transaction was idle for too long',
+    state: "the server ended the transaction, which was idle for longer than the server's idle_in_transaction_session_timeout",
     advice: 'keep calls to the world out of it',
   },
-  '25P04': { status: 'DEADLINE_EXCEEDED', state: 'the transaction took too long', advice: 'give it a longer `timeout`' },
+  '25P04': {
+    status: 'DEADLINE_EXCEEDED',
+    state:
+      "the server ended the transaction by the server's own transaction_timeout, which is not the `timeout` of the transaction",
+    advice: 'see who has set it (SHOW transaction_timeout), and raise it or take it away there',
+  },
+  '57P01': {
+    status: 'UNAVAILABLE',
+    state: 'the server ended the connection: it is stopping, or an administrator has ended this one (pg_terminate_backend)',
+    advice: 'wait: the store goes on by itself',
+  },
+  '57P05': {
+    status: 'UNAVAILABLE',
+    state: "the server ended the connection, which was idle for longer than the server's idle_session_timeout",
+    advice: 'try again, and see who has set it: the store asks for none',
+  },
   '58030': {
     status: 'UNAVAILABLE',
     state: "the server's disk answered with an error",
@@ -82,6 +99,22 @@ const UNENCRYPTED: Meaning = {
   state: 'the server speaks no TLS',
   advice: 'turn it on there (ssl = on), or leave `tls` out where the way to it is safe',
 }
+const CANCELLED: Meaning = {
+  status: 'ABORTED',
+  state: 'an administrator of the server has cancelled the statement (pg_cancel_backend)',
+  advice: 'ask him why, and try again',
+}
+const LOCKED_OUT: Meaning = {
+  status: 'PERMISSION_DENIED',
+  state: 'the role may not connect to the database',
+  advice: ({ user, database }) => `GRANT CONNECT ON DATABASE "${database}" TO "${user}"`,
+}
+const REPLICA: Meaning = {
+  status: 'FAILED_PRECONDITION',
+  state:
+    'session_replication_role is changed, so that triggers and foreign keys are not looked at, and the role may not set it back',
+  advice: ({ user }) => `ALTER ROLE "${user}" RESET session_replication_role (or ALTER DATABASE, where it is set for all)`,
+}
 const RESTARTING: Meaning = {
   status: 'UNAVAILABLE',
   state: 'the server is starting or stopping',
@@ -105,7 +138,9 @@ export function sqlState(error: unknown): string | undefined {
 export function endsSession(error: unknown): boolean {
   if (sqlState(error) === undefined) return disconnected(error)
   const severity = (error as { severity?: unknown }).severity
-  return severity === 'FATAL' || severity === 'PANIC'
+  if (severity === 'ERROR') return false
+  // A server may say it in another language (lc_messages): these codes come with no other severity.
+  return severity === 'FATAL' || severity === 'PANIC' || /^(57P0|25P0[34]|08|28|53300)/.test(sqlState(error)!)
 }
 
 function disconnected(error: unknown): boolean {
@@ -119,6 +154,10 @@ function disconnected(error: unknown): boolean {
 function meaningOf(error: unknown): Meaning | undefined {
   const code = sqlState(error)
   if (code === undefined) return connectingTrouble(error)
+  const { message } = error as Error
+  if (code === '57014' && /user request/.test(message)) return CANCELLED
+  if (code === '42501' && endsSession(error)) return LOCKED_OUT
+  if (code === '42501' && /session_replication_role/.test(message)) return REPLICA
   if (MEANINGS[code] !== undefined) return MEANINGS[code]
   if (code.startsWith('57P')) return RESTARTING
   if (code.startsWith('08')) return UNREACHABLE
@@ -146,7 +185,7 @@ export function explain(error: unknown, action: string, place: Place): unknown {
   const words = (error as Error).message
   return new CallError(
     status,
-    `${action} failed: ${state} (server "${server}", database "${database}", user "${user}": ${words}). To do: ${advice}`,
+    `${action} failed: ${state} (server "${server}", database "${database}", user "${user}": ${words}). To do: ${typeof advice === 'string' ? advice : advice(place)}`,
     { cause: error },
   )
 }

@@ -45,7 +45,7 @@ const ADMITTED = `
   WHERE pid = $1 AND backend_start::text = $2`
 const OTHERS = `
   SELECT pid, pg_terminate_backend(pid) AS asked FROM pg_stat_activity
-  WHERE usename = current_user AND datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
+  WHERE usename = session_user AND datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`
 const STARTED = `
   SELECT backend_start::text AS started, (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline
   FROM pg_stat_activity WHERE pid = pg_backend_pid()`
@@ -112,12 +112,14 @@ export async function keep(options: {
     timers.after(PULSE, () => {
       if (held?.session !== session || stopping.signal.aborted) return
       const late = timers.after(PULSE, () => session.destroy(new Error('Connection terminated: no sign of life')))
+      const again = (): void => {
+        late.cancel()
+        beat(session)
+      }
       session.command('SELECT 1').then(
-        () => {
-          late.cancel()
-          beat(session)
-        },
-        () => late.cancel(),
+        again,
+        // It may have been cancelled; what ends the session is told by `over`.
+        again,
       )
     })
   }

@@ -1,9 +1,9 @@
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime'
-import { Client, type ClientConfig } from 'pg'
+import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
 import { sqlState } from './errors.ts'
-import type { OutboxWay } from './log/log.ts'
+import { fitForLog, type OutboxWay } from './log/log.ts'
 import { accessOf, type Access, type Apart } from './provision.ts'
 import { openStore } from './store.ts'
 import type { Isolation } from './transactions.ts'
@@ -75,14 +75,22 @@ export function postgres(options: PostgresOptions): (world: DatabaseWorld) => Da
         return { way: outbox, admin, secret, listener, access }
       }
       const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits, outbox: own(access) })
-      if (typeof url === 'function') return open({ config: configOf(url(service), options.tls) })
+      if (typeof url === 'function') {
+        const given = { config: configOf(url(service), options.tls) }
+        await fitForLog(own(given), service)
+        return open(given)
+      }
       const { access, make } = accessOf({ service, admin: configOf(url, options.tls), apart, secret })
+      await fitForLog(own(access), service)
       try {
         return await open(access)
       } catch (error) {
         if (!missing(error)) throw error
-        await make()
-        return open(access)
+        const takeAway = await make({ refused: shutOut(error) })
+        return open(access).catch(async (again: unknown) => {
+          await takeAway()
+          throw shutOut(again) ? lockedOut(service, access, again) : again
+        })
       }
     },
   })
@@ -93,6 +101,22 @@ function missing(error: unknown): boolean {
   if (!(error instanceof CallError)) return false
   const code = sqlState(error.cause)
   return code === '28P01' || code === '28000' || code === '3D000' || code === '42501' || /has no schema/.test(error.message)
+}
+
+function shutOut(error: unknown): boolean {
+  return error instanceof CallError && (sqlState(error.cause) ?? '').startsWith('28')
+}
+
+/** The password is the one that the role was just given. */
+function lockedOut(service: string, { config: { user = '', database } }: Access, error: unknown): CallError {
+  const { message, cause } = error as CallError
+  const role = escapeIdentifier(user)
+  return new CallError(
+    'UNAUTHENTICATED',
+    `${message.split('. To do: ')[0]}, although the role has the password that service "${service}" came with. ` +
+      `To do: ALTER ROLE ${role} LOGIN VALID UNTIL 'infinity' where it is locked or has expired; let "${user}" into "${database}" in pg_hba.conf; behind a pooler, let it ask the server for passwords (auth_query)`,
+    { cause },
+  )
 }
 
 /** @throws {CallError} INVALID_ARGUMENT when it is not a connection string; what it holds is not repeated */

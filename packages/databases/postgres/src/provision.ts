@@ -3,12 +3,16 @@ import { escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import { connect, type Connection } from './connection.ts'
 import { explain, sqlState, type Place } from './errors.ts'
+import type { Reach } from './settings.ts'
 
 /** What keeps one service's tables from another's role: a schema each in one database, or a database each. */
 export type Apart = 'schema' | 'database'
 
 /** One service's way in. */
-export type Access = { readonly config: ClientConfig }
+export type Access = { readonly config: Reach }
+
+/** Makes what is missing. Answers with what takes that away again, as long as nothing has come to be in it. */
+export type Make = (options: { readonly refused: boolean }) => Promise<() => Promise<void>>
 
 /**
  * The way in for one service, under a server that an administrator's connection string leads to: its own role, whose
@@ -19,93 +23,208 @@ export function accessOf(options: {
   readonly admin: ClientConfig
   readonly apart: Apart
   readonly secret: string | undefined
-}): { readonly access: Access; readonly make: () => Promise<void> } {
+}): { readonly access: Access; readonly make: Make } {
   const { service, admin, apart } = options
-  const base = admin.database ?? admin.user ?? 'postgres'
-  const secret = options.secret ?? (typeof admin.password === 'string' ? admin.password : undefined)
-  if (secret === undefined || secret === '') {
+  const base = baseOf(admin)
+  const role = named(`${base}_${service}`)
+  const password = drawn(role, options.secret ?? admin.password)
+  if (password === undefined) {
     throw new CallError(
       'INVALID_ARGUMENT',
       `Opening the store of service "${service}" failed: the connection string has no password to draw the services' passwords from. To do: give the option \`secret\`, or \`url\` as a function of the service`,
     )
   }
-  const role = named(`${base}_${service}`)
-  const password = createHmac('sha256', secret).update(`dure/role/${role}`).digest('base64url')
   const database = apart === 'database' ? role : base
-  const schema = apart === 'schema' ? named(service) : 'public'
-  // Whoever connects so is in the right schema from the start.
-  const searchPath = `-c search_path=${escapeIdentifier(schema)}`
-  const access = { config: { ...admin, user: role, password, database, options: searchPath } }
-  return { access, make: () => make({ service, admin, apart, role, password, database, schema }) }
+  // A service may be called like the schema that everybody has.
+  const schema = apart === 'database' ? 'public' : named(service === 'public' ? 'dure_public' : service)
+  const access = { config: { ...admin, user: role, password, database, searchPath: escapeIdentifier(schema) } }
+  return { access, make: ({ refused }) => make({ service, admin, apart, role, password, database, schema, refused }) }
+}
+
+/** The database that an administrator's way in leads to. */
+export function baseOf({ database, user }: ClientConfig): string {
+  return database ?? user ?? 'postgres'
+}
+
+/** The password of a role that the adapter makes; undefined when there is nothing to draw it from. */
+export function drawn(role: string, secret: ClientConfig['password']): string | undefined {
+  if (typeof secret !== 'string' || secret === '') return undefined
+  return createHmac('sha256', secret).update(`dure/role/${role}`).digest('base64url')
 }
 
 /** A name of at most 63 bytes, as PostgreSQL keeps them; a longer one is told from others by its fingerprint. */
 export function named(name: string): string {
-  if (name.length <= 63) return name
-  return `${name.slice(0, 46)}_${createHmac('sha256', 'dure/name').update(name).digest('hex').slice(0, 16)}`
+  if (Buffer.byteLength(name) <= 63) return name
+  let head = name.slice(0, 46)
+  while (Buffer.byteLength(head) > 46) head = head.slice(0, -1)
+  return `${head.toWellFormed()}_${createHmac('sha256', 'dure/name').update(name).digest('hex').slice(0, 16)}`
 }
 
-async function make(options: {
-  service: string
-  admin: ClientConfig
-  apart: Apart
-  role: string
-  password: string
-  database: string
-  schema: string
-}): Promise<void> {
-  const { service, admin, apart, password } = options
-  const place: Place = {
-    server: `${admin.host ?? 'localhost'}:${admin.port ?? 5432}`,
-    database: String(admin.database),
-    user: String(admin.user),
-  }
-  const [role, database, schema] = [options.role, options.database, options.schema].map((name) => escapeIdentifier(name))
-  const sessions: Connection[] = []
-  const begin = async (name = admin.database): Promise<Connection> => {
-    const session = await connect({ config: { ...admin, database: name } })
-    sessions.push(session)
-    return session
-  }
-  try {
-    const session = await begin()
-    // Several services may start at once.
-    await session.query(`SELECT pg_advisory_lock(hashtextextended('dure/provision', 0))`)
-    const is = async (on: Connection, sql: string, name: string): Promise<boolean> =>
-      (await on.query(sql, [name])).rows.length > 0
-    const login = `LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB PASSWORD ${escapeLiteral(password)}`
-    const known = await is(session, 'SELECT 1 FROM pg_roles WHERE rolname = $1', options.role)
-    await session.command(`${known ? 'ALTER' : 'CREATE'} ROLE ${role} ${login}`)
-    // Only a member of a role may give it something to own.
-    const superuser = await is(session, "SELECT 1 WHERE current_setting('is_superuser') = $1", 'on')
-    if (!superuser) await session.command(`GRANT ${role} TO CURRENT_USER`)
-    if (apart === 'database') {
-      if (!(await is(session, 'SELECT 1 FROM pg_database WHERE datname = $1', options.database))) {
-        await session.command(
-          `CREATE DATABASE ${database} OWNER ${role} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`,
-        )
-      }
-      await session.command(`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`)
-      if (superuser) {
-        const inside = await begin(options.database)
-        await inside.command(`ALTER SCHEMA public OWNER TO ${role}; REVOKE ALL ON SCHEMA public FROM PUBLIC`)
-      }
-    } else {
-      if (!(await is(session, 'SELECT 1 FROM pg_namespace WHERE nspname = $1', options.schema))) {
-        await session.command(`CREATE SCHEMA ${schema} AUTHORIZATION ${role}`)
-      }
-      await session.command(`REVOKE ALL ON SCHEMA ${schema} FROM PUBLIC`)
+/** The comment by which a role that the adapter has made is known from one that only has its name. */
+export function markOf(service: string): string {
+  return `Made by Dure for the service "${service}"`
+}
+
+/** Several services may start at once. The hold on a store is `dure/` and its schema. */
+export const PROVISIONING = `SELECT pg_advisory_lock(hashtextextended('dure:provision', 0))`
+
+export function placeOf({ host, port, database, user }: ClientConfig): Place {
+  return { server: `${host ?? 'localhost'}:${port ?? 5432}`, database: database ?? user ?? '', user: user ?? '' }
+}
+
+type Wanted = {
+  readonly service: string
+  readonly admin: ClientConfig
+  readonly apart: Apart
+  readonly role: string
+  readonly password: string
+  readonly database: string
+  readonly schema: string
+  /** The role, if it is there, was not let in with this password: the secret has changed. */
+  readonly refused: boolean
+}
+
+async function make(wanted: Wanted): Promise<() => Promise<void>> {
+  const { service, admin, apart, database, schema } = wanted
+  const [role, user] = [wanted.role, admin.user ?? ''].map((name) => escapeIdentifier(name)) as [string, string]
+  const action = `Making the role and the ${apart} of service "${service}"`
+  /** What takes away what this start has made, and nothing else: an owner's tables are in the way of it. */
+  const undo: string[] = []
+  const onAdmin = async <T>(work: (session: Connection) => Promise<T>): Promise<T> => {
+    const session = await connect({ config: admin })
+    try {
+      await session.query(PROVISIONING)
+      return await work(session)
+    } finally {
+      await session.end().catch(() => {})
     }
+  }
+  const takeAway = (): Promise<void> =>
+    onAdmin(async (session) => {
+      // Another process may have begun to live in what was made.
+      const free = `SELECT pg_try_advisory_lock(hashtextextended('dure/' || $1, 0)) AS free`
+      if (apart === 'schema' && (await session.query(free, [schema])).rows[0]?.['free'] !== 1) return
+      for (const statement of undo.toReversed()) await session.command(statement)
+    }).catch(() => {})
+
+  const makeOn = async (session: Connection): Promise<void> => {
+    const found = (await session.query(FOUND, [wanted.role, apart === 'schema' ? schema : null, database])).rows[0]!
+    const yes = (name: string): boolean => found[name] === 1
+    // Whoever was let in has the password that only Dure draws.
+    const ours =
+      !wanted.refused || found['mark'] === markOf(service) || yes('owns') || (apart === 'database' && (await livesIn(wanted)))
+    if (yes('known') && !ours) throw foreign(action, wanted)
+    const { owner } = found
+    if (owner !== null && owner !== wanted.role) throw taken(action, wanted, String(owner))
+    // From version 16 on it takes more than CREATEROLE to deal with a role that another administrator has made.
+    if (yes('known') && !yes('administers')) {
+      throw new CallError(
+        'PERMISSION_DENIED',
+        `${action} failed: "${admin.user}" may not administer the role "${wanted.role}", which another administrator has made. To do: GRANT ${role} TO ${user} WITH ADMIN OPTION`,
+      )
+    }
+    const made: string[] = []
+    await session.command('BEGIN')
+    if (!yes('known')) {
+      await session.command(`CREATE ROLE ${role} LOGIN PASSWORD ${escapeLiteral(wanted.password)}`)
+      made.push(`DROP ROLE ${role}`)
+    } else if (wanted.refused) await session.command(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(wanted.password)}`)
+    if (found['mark'] === null) await session.command(`COMMENT ON ROLE ${role} IS ${escapeLiteral(markOf(service))}`)
+    // Only a member of a role may give it something to own, and deal with what it owns.
+    if (!yes('superuser'))
+      await session.command(`GRANT ${role} TO CURRENT_USER${yes('inherits') ? ' WITH INHERIT TRUE, SET TRUE' : ''}`)
+    if (apart === 'schema') {
+      made.push(...(await letIn(session, { role: wanted.role, database, user: String(admin.user), action })))
+      if (owner === null) {
+        await session.command(`CREATE SCHEMA ${escapeIdentifier(schema)} AUTHORIZATION ${role}`)
+        made.push(`DROP SCHEMA ${escapeIdentifier(schema)}`)
+      }
+    }
+    await session.command('COMMIT')
+    undo.push(...made)
+    if (apart === 'schema') return
+    const own = escapeIdentifier(database)
+    if (owner === null) {
+      await session.command(`CREATE DATABASE ${own} OWNER ${role} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`)
+      undo.push(`DROP DATABASE ${own}`)
+    }
+    await session.command(`REVOKE CONNECT, TEMPORARY ON DATABASE ${own} FROM PUBLIC`)
+  }
+
+  try {
+    await onAdmin(makeOn)
+    return takeAway
   } catch (error) {
-    const explained = explain(error, `Making the role and the ${apart} of service "${service}"`, place)
-    if (sqlState(error) !== '42501') throw explained
+    if (undo.length > 0) await takeAway()
+    if (sqlState(error) !== '42501') throw explain(error, action, placeOf({ ...admin, database: baseOf(admin) }))
+    const right = apart === 'database' ? 'CREATEDB' : 'CREATE on the database'
+    const sql =
+      apart === 'database'
+        ? `ALTER ROLE ${user} CREATEROLE CREATEDB`
+        : `ALTER ROLE ${user} CREATEROLE; GRANT CREATE ON DATABASE ${escapeIdentifier(baseOf(admin))} TO ${user}`
     throw new CallError(
       'PERMISSION_DENIED',
-      `Making the role and the ${apart} of service "${service}" failed: "${place.user}" may not (${(error as Error).message}). ` +
-        `To do: give it CREATEROLE and ${apart === 'database' ? 'CREATEDB' : 'CREATE on the database'}, or make them yourself and give \`url\` as a function of the service`,
+      `${action} failed: "${admin.user}" may not (${(error as Error).message}). ` +
+        `To do: give it CREATEROLE and ${right} (${sql}), or make them yourself and give \`url\` as a function of the service`,
       { cause: error },
     )
-  } finally {
-    await Promise.allSettled(sessions.map((session) => session.end()))
   }
+}
+
+/** Where not everybody may connect, a role is let in by name. Answers with what takes that back. */
+export async function letIn(
+  session: Connection,
+  { role, database, user, action }: { role: string; database: string; user: string; action: string },
+): Promise<readonly string[]> {
+  const enters = async (): Promise<boolean> =>
+    (await session.query(`SELECT has_database_privilege($1, $2, 'CONNECT') AS enters`, [role, database])).rows[0]?.['enters'] ===
+    1
+  if (await enters()) return []
+  const on = `CONNECT ON DATABASE ${escapeIdentifier(database)}`
+  await session.command(`GRANT ${on} TO ${escapeIdentifier(role)}`)
+  if (await enters()) return [`REVOKE ${on} FROM ${escapeIdentifier(role)}`]
+  throw new CallError(
+    'PERMISSION_DENIED',
+    `${action} failed: not everybody may connect to the database "${database}", and "${user}" may not let the role "${role}" in. To do: GRANT ${on} TO ${escapeIdentifier(user)} WITH GRANT OPTION`,
+  )
+}
+
+/** Roles of versions that did not mark them are known by what they own. */
+const OWNS = `EXISTS (SELECT FROM pg_class WHERE relname = 'dure_meta' AND relowner = role.oid)`
+const FOUND = `
+  SELECT role.oid IS NOT NULL AS known, shobj_description(role.oid, 'pg_authid') AS mark, ${OWNS} AS owns,
+    CASE WHEN $2::text IS NULL THEN (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $3)
+      ELSE (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = $2) END AS owner,
+    current_setting('is_superuser') = 'on' AS superuser, server.version >= 160000 AS inherits,
+    server.version < 160000 OR current_setting('is_superuser') = 'on' OR pg_has_role(role.oid, 'MEMBER WITH ADMIN OPTION') AS administers
+  FROM (SELECT current_setting('server_version_num')::int AS version) AS server LEFT JOIN pg_roles AS role ON rolname = $1`
+
+async function livesIn({ admin, database, role }: Wanted): Promise<boolean> {
+  try {
+    const inside = await connect({ config: { ...admin, database } })
+    try {
+      return (await inside.query(`SELECT FROM pg_roles AS role WHERE rolname = $1 AND ${OWNS}`, [role])).rows.length > 0
+    } finally {
+      await inside.end()
+    }
+  } catch {
+    return false
+  }
+}
+
+function foreign(action: string, { role, service }: Wanted): CallError {
+  const mark = `COMMENT ON ROLE ${escapeIdentifier(role)} IS ${escapeLiteral(markOf(service))}`
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `${action} failed: there is a role "${role}" already, and nothing shows that it was made for this service. ` +
+      `To do: rename it; or, if it may be used and get another password, ${mark}; or make roles yourself and give \`url\` as a function of the service`,
+  )
+}
+
+function taken(action: string, { apart, role, database, schema }: Wanted, owner: string): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `${action} failed: there is a ${apart} "${apart === 'schema' ? schema : database}" already, and it belongs to "${owner}" and not to "${role}". ` +
+      `To do: rename it, or give \`url\` as a function of the service${apart === 'schema' ? ", or keep services apart by database (`apart: 'database'`)" : ''}`,
+  )
 }

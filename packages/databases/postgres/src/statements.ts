@@ -60,5 +60,6 @@ export function createNames(capacity = 512): StatementNames {
 
 /** A table has changed under a statement that was prepared: its rows would look otherwise now. */
 export function planChanged(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('cached plan must not change result type')
+  // By where the server says it: the words may be of another language.
+  return error instanceof Error && (error as { routine?: unknown }).routine === 'RevalidateCachedQuery'
 }

@@ -8,9 +8,10 @@ import type { StoreLimits } from './limits.ts'
 import { migrateOn } from './migrating.ts'
 import { openOutbox, type StoreOutbox } from './log/log.ts'
 import { createPool } from './pool.ts'
-import { named, type Access } from './provision.ts'
+import { named, placeOf, type Access } from './provision.ts'
 import { createReaders } from './readers.ts'
 import { storeReadings } from './readings.ts'
+import type { Settings } from './settings.ts'
 import { createNames } from './statements.ts'
 import { ownMigrations } from './tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
@@ -18,11 +19,8 @@ import { createTransactions, GRACE, type Isolation } from './transactions.ts'
 /** The oldest version of the server that is supported. */
 const OLDEST = 15
 
-/** Texts of values, alike wherever the server is. JIT compiles for longer than such statements run. */
-const ALIKE = `SET bytea_output = hex; SET datestyle = ISO; SET timezone = 'UTC'; SET intervalstyle = iso_8601; SET standard_conforming_strings = on; SET jit = off`
-
 /** A server finds out within half a minute that a process with a hold is gone without a word. */
-const KEPT_ALIVE = ['SET tcp_keepalives_idle = 10', 'SET tcp_keepalives_interval = 5', 'SET tcp_keepalives_count = 3']
+const KEPT_ALIVE: Settings = { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 3 }
 
 /** Opens one service's store: the hold on it, migrations, writers, readers, in this order. */
 export async function openStore(options: {
@@ -36,9 +34,9 @@ export async function openStore(options: {
 }): Promise<Store> {
   const { service, access, definition, world, isolation, limits } = options
   const { runtime, log } = world
-  const place = placeOf(access)
+  const place = placeOf(access.config)
   const names = createNames()
-  const session = (what: string, settings: readonly string[], named = false): Promise<Connection> =>
+  const session = (what: string, settings: Settings = {}, named = false): Promise<Connection> =>
     connect({
       config: {
         ...access.config,
@@ -46,7 +44,7 @@ export async function openStore(options: {
         connectionTimeoutMillis: limits.connectTimeout,
       },
       names: named ? names : undefined,
-      settings: [ALIKE, ...settings].join('; '),
+      settings,
     })
 
   const undo: (() => unknown)[] = []
@@ -73,7 +71,7 @@ export async function openStore(options: {
     })
     undo.unshift(keeper.stop)
 
-    const migrating = await session('migrations', [])
+    const migrating = await session('migrations')
     undo.unshift(migrating.end)
     if (migrating.pid === keeper.hold()?.session.pid) throw pooled(service)
     await checkOwner(migrating, service, place)
@@ -90,7 +88,7 @@ export async function openStore(options: {
     const writers = createPool({
       connect: async () => {
         // Outside a transaction, which says that it writes, nothing is written.
-        const writer = await session('writer', ['SET default_transaction_read_only = on', ...limiting(patience)], true)
+        const writer = await session('writer', reading(patience), true)
         try {
           await keeper.admit(writer)
         } catch (error) {
@@ -118,7 +116,7 @@ export async function openStore(options: {
       limits,
     })
     const pool = createPool({
-      connect: () => session('reader', ['SET default_transaction_read_only = on', ...limiting(limits.readTimeout)], true),
+      connect: () => session('reader', reading(limits.readTimeout), true),
       size: limits.readers,
       waiting: limits.waiting,
       runtime,
@@ -150,22 +148,14 @@ export async function openStore(options: {
   }
 }
 
-/** What the server itself does about a session that this process has lost sight of. */
-function limiting(ms: number): readonly string[] {
-  return [`SET statement_timeout = ${ms}`, `SET idle_in_transaction_session_timeout = ${ms}`]
+/** A session that writes only where it says so, and what the server itself does when this process has lost sight of it. */
+function reading(ms: number): Settings {
+  return { default_transaction_read_only: 'on', statement_timeout: ms, idle_in_transaction_session_timeout: ms }
 }
 
 /** As the server shows it in pg_stat_activity. */
 function applicationName(service: string, what: string): string {
   return named(`dure ${what} ${service}`)
-}
-
-export function placeOf({ config }: Access): Place {
-  return {
-    server: `${config.host ?? 'localhost'}:${config.port ?? 5432}`,
-    database: config.database ?? config.user ?? '',
-    user: config.user ?? '',
-  }
 }
 
 async function checkServer(connection: Connection, service: string, place: Place): Promise<void> {

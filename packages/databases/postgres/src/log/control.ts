@@ -1,5 +1,7 @@
 import { Client, type ClientConfig, type QueryConfig } from 'pg'
+import { endsSession, sqlState } from '../errors.ts'
 import { SETTINGS, type Session } from '../outbox/outbox.ts'
+import { settingsOf } from '../settings.ts'
 
 export type Control = Session & {
   /** Its server process. */
@@ -40,14 +42,15 @@ export async function openControl(options: { readonly connection: ClientConfig; 
         return (await client.query<(string | number | null)[]>(query)).rows
       } catch (error) {
         // What the server refuses has been said; anything else is the connection's end.
-        if (!(error instanceof Error && 'severity' in error && error.severity === 'ERROR')) finish(error)
+        if (sqlState(error) === undefined || endsSession(error)) finish(error)
         throw error
       }
     }
 
   try {
     await client.connect()
-    await client.query({ text: SETTINGS, query_timeout: connection.connectionTimeoutMillis ?? BEGINNING } as QueryConfig)
+    const text = `${settingsOf(connection)}; ${SETTINGS}`
+    await client.query({ text, query_timeout: connection.connectionTimeoutMillis ?? BEGINNING } as QueryConfig)
   } catch (error) {
     client.end().catch(() => {})
     throw error

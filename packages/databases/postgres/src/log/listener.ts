@@ -1,57 +1,126 @@
-import { createHmac } from 'node:crypto'
-import { Client, escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
-import { named } from '../provision.ts'
+import { escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
+import { connect, type Connection } from '../connection.ts'
+import { explain, sqlState } from '../errors.ts'
+import { baseOf, drawn, letIn, markOf, named, placeOf, PROVISIONING, type Access } from '../provision.ts'
+import type { Reach } from '../settings.ts'
+import { checkServer, unfit } from './requirements.ts'
 import { publicationSql, slotOfTable } from './slots.ts'
+
+/** Where the adapter makes the roles: its administrator, and what passwords are drawn from. */
+export type Making = { readonly admin: ClientConfig; readonly secret: string | undefined; readonly access: Access }
 
 /**
  * The relay's own role, where the adapter makes the roles: it may replicate, and read, lease and remove the rows of this
  * outbox. The service's role may not replicate, because whoever may can read the whole database.
+ * @throws {CallError} FAILED_PRECONDITION when the server or the administrator cannot do it; then nothing has been made
  */
-export async function makeListener(
-  place: {
-    readonly admin: ClientConfig | undefined
-    readonly secret: string | undefined
-    readonly access: { readonly config: ClientConfig }
-  },
-  service: string,
-): Promise<ClientConfig> {
-  const { admin, access } = place
-  if (admin === undefined) return access.config
-  const secret = place.secret ?? String(admin.password)
-  const user = named(`${admin.database ?? 'postgres'}_${service}_log`)
-  const password = createHmac('sha256', secret).update(`dure/role/${user}`).digest('base64url')
-  const role = escapeIdentifier(user)
-  const session = new Client({
-    ...access.config,
-    user: admin.user,
-    password: admin.password as string,
-    connectionTimeoutMillis: 10_000,
+export async function makeListener({ admin, secret, access }: Making, service: string): Promise<Reach> {
+  const user = listenerName(admin, service)
+  const password = drawn(user, secret ?? admin.password)!
+  const config = { ...access.config, user, password }
+  const enters = await letsIn(config)
+  await onAdmin({ ...access.config, user: admin.user, password: admin.password }, service, async (session) => {
+    const { known, byGrant } = await checkListener(session, admin, service)
+    const role = escapeIdentifier(user)
+    await session.command('BEGIN')
+    if (!known) {
+      await session.command(
+        `CREATE ROLE ${role} LOGIN ${byGrant ? '' : 'REPLICATION '}PASSWORD ${escapeLiteral(password)}; COMMENT ON ROLE ${role} IS ${escapeLiteral(markOf(service))}`,
+      )
+      if (byGrant) await session.command(`GRANT rds_replication TO ${role}`)
+    } else if (!enters) await session.command(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(password)}`)
+    const [place] = (await session.query('SELECT current_schema() AS schema, current_database() AS database')).rows
+    await letIn(session, { role: user, database: String(place?.['database']), user: String(admin.user), action: action(service) })
+    await session.command(`GRANT USAGE ON SCHEMA ${escapeIdentifier(String(place?.['schema']))} TO ${role}; ${grants(role)}`)
+    const { publication } = await slotOfTable(rowsOf(session))
+    for (const [name, table] of [[publication, true] as const, ['dure_messages', false] as const]) {
+      const there = await session.query('SELECT FROM pg_publication WHERE pubname = $1', [name])
+      if (there.rows.length === 0) await session.command(publicationSql(name, table))
+    }
+    await session.command('COMMIT')
   })
-  session.on('error', () => {})
-  await session.connect()
-  try {
-    await session.query(`SELECT pg_advisory_lock(hashtextextended('dure/provision', 0))`)
-    const known = (await session.query('SELECT FROM pg_roles WHERE rolname = $1', [user])).rowCount === 1
-    await session.query(
-      `${known ? 'ALTER' : 'CREATE'} ROLE ${role} LOGIN REPLICATION NOSUPERUSER NOCREATEROLE NOCREATEDB PASSWORD ${escapeLiteral(password)}`,
-    )
-    const schema = escapeIdentifier(String((await session.query('SELECT current_schema() AS name')).rows[0].name))
-    await session.query(
-      `GRANT CONNECT ON DATABASE ${escapeIdentifier(String(session.database))} TO ${role}; GRANT USAGE ON SCHEMA ${schema} TO ${role}`,
-    )
-    await session.query(grants(role))
-    const query = async (text: string, values: readonly unknown[] = []) =>
-      (await session.query({ text, values: [...values], rowMode: 'array' })).rows as (string | null)[][]
-    const { publication } = await slotOfTable(query)
-    const published = await session.query('SELECT FROM pg_publication WHERE pubname = $1', [publication])
-    if (published.rowCount === 0) await session.query(publicationSql(publication, true))
-    if ((await session.query(`SELECT FROM pg_publication WHERE pubname = 'dure_messages'`)).rowCount === 0)
-      await session.query(publicationSql('dure_messages', false))
-  } finally {
-    await session.end()
-  }
-  return { ...access.config, user, password }
+  return config
 }
+
+/** Whether the server, and the administrator on it, could make what `makeListener` makes. @throws as it does */
+export async function fitListener({ admin }: Making, service: string): Promise<void> {
+  await onAdmin(admin, service, async (session) => void (await checkListener(session, admin, service)))
+}
+
+async function checkListener(
+  session: Connection,
+  admin: ClientConfig,
+  service: string,
+): Promise<{ readonly known: boolean; readonly byGrant: boolean }> {
+  const name = listenerName(admin, service)
+  await checkServer(rowsOf(session), { relay: service, table: true, acceptLoss: true, only: 'server' })
+  const found = (await session.query(FOUND, [name, markOf(service)])).rows[0]!
+  const yes = (what: string): boolean => found[what] === 1
+  if (yes('known') && !yes('ours')) {
+    throw unfit(
+      service,
+      `there is a role "${name}" already, and nothing shows that it was made for this`,
+      `rename it; or make a role for the relay yourself and give it as \`outbox: { by: 'log', url }\``,
+    )
+  }
+  if (!yes('known') && !yes('may') && !yes('granted')) {
+    const user = escapeIdentifier(String(admin.user))
+    throw unfit(
+      service,
+      `"${admin.user}" may not make a role that replicates`,
+      `${yes('newer') ? `ALTER ROLE ${user} REPLICATION; or` : 'as a superuser,'} make a role for the relay (the guide to log tailing lists its rights) and give it as \`outbox: { by: 'log', url }\`; or use \`outbox: 'polling'\``,
+    )
+  }
+  return { known: yes('known'), byGrant: !yes('may') }
+}
+
+function listenerName(admin: ClientConfig, service: string): string {
+  return named(`${baseOf(admin)}_${service}_log`)
+}
+
+const action = (service: string): string => `Making the role of the log relay of service "${service}"`
+
+async function onAdmin(config: Reach, service: string, work: (session: Connection) => Promise<void>): Promise<void> {
+  const place = placeOf(config)
+  try {
+    const session = await connect({ config: { connectionTimeoutMillis: 10_000, ...config } })
+    try {
+      await session.query(PROVISIONING)
+      await work(session)
+    } finally {
+      await session.end().catch(() => {})
+    }
+  } catch (error) {
+    if (sqlState(error) !== '42501') throw explain(error, action(service), place)
+    const rights = `ALTER ROLE ${escapeIdentifier(place.user)} CREATEROLE; GRANT CREATE ON DATABASE ${escapeIdentifier(place.database)} TO ${escapeIdentifier(place.user)}`
+    throw unfit(service, `"${place.user}" may not make what the log relay needs (${(error as Error).message})`, rights, error)
+  }
+}
+
+async function letsIn(config: Reach): Promise<boolean> {
+  try {
+    const session = await connect({ config: { connectionTimeoutMillis: 10_000, ...config } })
+    await session.end().catch(() => {})
+    return true
+  } catch {
+    return false
+  }
+}
+
+const rowsOf =
+  (session: Connection) =>
+  async (text: string, values: readonly unknown[] = []): Promise<(string | number | null)[][]> =>
+    (await session.query(text, values)).rows.map((row) => Object.values(row) as (string | number | null)[])
+
+/** A role of a version that did not mark it is known by the rights that nobody else has. */
+const FOUND = `
+  SELECT role.oid IS NOT NULL AS known,
+    coalesce(shobj_description(role.oid, 'pg_authid') = $2, false) OR
+      role.rolreplication AND NOT role.rolsuper AND has_table_privilege(role.oid, to_regclass('dure_outbox_relays'), 'INSERT') AS ours,
+    own.rolsuper OR own.rolreplication AND current_setting('server_version_num')::int >= 160000 AS may,
+    EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') AS granted,
+    current_setting('server_version_num')::int >= 160000 AS newer
+  FROM pg_roles AS own LEFT JOIN pg_roles AS role ON role.rolname = $1 WHERE own.rolname = current_user`
 
 /** What a relay's role needs beside REPLICATION, in the schema of the outbox. UPDATE is for locking rows; none is changed. */
 export function grants(role: string): string {

@@ -15,7 +15,7 @@ export type { LogLimits } from './limits.ts'
 export type { LogRelay, LogRelayState, Way } from './relay.ts'
 export { createLogPublisher, type LogPublisherOptions } from './publish.ts'
 export { removeSlot, type RemovedSlot } from './remove.ts'
-export { openOutbox, type OutboxWay, type StoreOutbox } from './way.ts'
+export { fitForLog, openOutbox, type OutboxWay, type StoreOutbox } from './way.ts'
 
 export type LogRelayOptions = {
   /** The database with the outbox, as a role that may replicate: a URL, or what `pg` connects with. */

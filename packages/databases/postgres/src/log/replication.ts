@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
-import { Client, escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
+import { Client, escapeIdentifier, escapeLiteral, type ClientConfig, type QueryConfig } from 'pg'
 import type { Runtime, Timer } from 'dure/runtime'
+import { settingsOf } from '../settings.ts'
 import { BEGINNING } from './control.ts'
 import type { Lsn } from './lsn.ts'
 import { createDecoder, type LogReader } from './pgoutput.ts'
@@ -103,6 +104,11 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
   }
 
   await client.connect()
+  const settings = { text: settingsOf(connection), query_timeout: connection.connectionTimeoutMillis ?? BEGINNING }
+  await client.query(settings as QueryConfig).catch((error: unknown) => {
+    destroy(error)
+    throw error
+  })
   const started = Promise.withResolvers<void>()
   wire().once('replicationStart', () => started.resolve())
   wire().on('copyData', ({ chunk }: { readonly chunk: Buffer }) => {

@@ -14,10 +14,16 @@ export function unfit(relay: string, state: string, advice: string, cause?: unkn
 /** @throws {CallError} FAILED_PRECONDITION when this server and role cannot do it */
 export async function checkServer(
   query: Session['query'],
-  options: { readonly relay: string; readonly table: boolean; readonly acceptLoss: boolean },
+  options: {
+    readonly relay: string
+    readonly table: boolean
+    readonly acceptLoss: boolean
+    /** Before anything is made: `server` looks at its settings alone, `role` at whether this role may replicate as well. */
+    readonly only?: 'server' | 'role'
+  },
 ): Promise<{ readonly bounded: boolean }> {
-  const { relay, table, acceptLoss } = options
-  const [[level, replicates, user, standby, keep, outbox] = []] = await query(SERVER)
+  const { relay, table, acceptLoss, only } = options
+  const [[level, replicates, user, standby, keep, outbox, slots, senders] = []] = await query(SERVER)
   const wrong = (state: string, advice: string): never => {
     throw unfit(relay, state, advice)
   }
@@ -28,13 +34,20 @@ export async function checkServer(
       "ALTER SYSTEM SET wal_level = logical, and restart the server; or use outbox: 'polling'",
     )
   }
-  if (Number(replicates) !== 1) {
+  for (const [name, value] of [['max_replication_slots', slots] as const, ['max_wal_senders', senders] as const]) {
+    if (value !== '0') continue
+    wrong(
+      `the server lets nobody read its log (${name} = 0)`,
+      `ALTER SYSTEM SET ${name} = 10, and restart the server; or use outbox: 'polling'`,
+    )
+  }
+  if (only !== 'server' && Number(replicates) !== 1) {
     wrong(
       `the role "${String(user)}" may not replicate`,
       `ALTER ROLE "${String(user)}" REPLICATION (on Amazon RDS: GRANT rds_replication TO "${String(user)}"). Better, give the relay a role of its own: who replicates can read the whole database`,
     )
   }
-  if (table && outbox === null) {
+  if (only === undefined && table && outbox === null) {
     wrong(
       'there is no table dure_outbox in the search_path',
       'apply the migrations (`outboxSchema`), or set the search_path of the role',
@@ -51,10 +64,11 @@ export async function checkServer(
 }
 
 const SERVER = `
-  SELECT current_setting('wal_level'),
-    (rolsuper OR rolreplication OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication' AND pg_has_role(pg_roles.oid, 'MEMBER')))::int,
-    current_user, pg_is_in_recovery()::int,
-    (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), to_regclass('dure_outbox')::text
+  SELECT current_setting('wal_level') AS level,
+    (rolsuper OR rolreplication OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication' AND pg_has_role(pg_roles.oid, 'MEMBER')))::int AS replicates,
+    current_user, pg_is_in_recovery()::int AS standby,
+    (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), to_regclass('dure_outbox')::text,
+    current_setting('max_replication_slots') AS slots, current_setting('max_wal_senders') AS senders
   FROM pg_roles WHERE rolname = current_user`
 
 /** Makes words of what the server refuses; answers undefined for what may pass. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { escapeIdentifier, escapeLiteral } from 'pg'
 import type { Session } from '../outbox/outbox.ts'
+import { named } from '../provision.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import { PUBLISHED } from './pgoutput.ts'
 
@@ -49,7 +50,7 @@ export async function slotOfTable(query: Query): Promise<{ readonly slot: string
   const [[database, schema] = []] = await query(
     `SELECT current_database(), nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = 'dure_outbox'::regclass`,
   )
-  return { slot: slotName(`${String(database)}_${String(schema)}`), publication: `dure_outbox_${String(schema)}`.slice(0, 63) }
+  return { slot: slotName(`${String(database)}_${String(schema)}`), publication: named(`dure_outbox_${String(schema)}`) }
 }
 
 /** The slot of an outbox without a table. */

@@ -4,9 +4,14 @@ import type { ClientConfig } from 'pg'
 import { createPostgresOutbox, gathering, writeRows, type RelayLimits } from '../outbox/outbox.ts'
 import { deliverLeft, removeLeft, slotLeft } from './left.ts'
 import { LOG_LIMITS, type LogLimits } from './limits.ts'
-import { makeListener } from './listener.ts'
+import { connect } from '../connection.ts'
+import { explain } from '../errors.ts'
+import { placeOf, type Access } from '../provision.ts'
+import type { Reach } from '../settings.ts'
+import { fitListener, makeListener, type Making } from './listener.ts'
 import { emitsOf, unkept } from './publish.ts'
 import { createLogRelay, type LogRelayState, type Way } from './relay.ts'
+import { checkServer } from './requirements.ts'
 import { slotName } from './slots.ts'
 
 /** How the outbox of a store comes to the broker. */
@@ -36,7 +41,7 @@ export type StoreOutbox = {
   readonly admin: ClientConfig | undefined
   readonly secret: string | undefined
   readonly listener: (url: string) => ClientConfig
-  readonly access: { readonly config: ClientConfig }
+  readonly access: Access
 }
 
 /** The outbox of a store, by the way that was chosen. */
@@ -45,7 +50,7 @@ export async function openOutbox(
   options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
 ): Promise<Outbox> {
   const { access, admin } = place
-  const way: LogWay | undefined = place.way === 'polling' ? undefined : place.way === 'log' ? { by: 'log' } : place.way
+  const way = logWay(place)
   const { drain = LOG_LIMITS.drain } = way?.limits ?? {}
   const left = { ...options, access: access.config, admin, drain, listener: () => listenerOf(place, way, options.store.service) }
   await deliverLeft(way?.table ?? true, left)
@@ -91,8 +96,39 @@ export async function createLogOutbox(
   return { ...outbox, readings: () => readingsOf(relay.state()), state: relay.state, use: relay.use }
 }
 
-async function listenerOf(place: StoreOutbox, way: LogWay | undefined, service: string): Promise<ClientConfig> {
-  return way?.url === undefined ? makeListener(place, service) : place.listener(way.url(service))
+/**
+ * Whether the log can be read here: asked before anything is made.
+ * @throws {CallError} FAILED_PRECONDITION when the server or the role cannot do it
+ */
+export async function fitForLog(place: StoreOutbox, service: string): Promise<void> {
+  const way = logWay(place)
+  if (way === undefined) return
+  const making = makingOf(place, way)
+  if (making !== undefined) return fitListener(making, service)
+  const config = await listenerOf(place, way, service)
+  const check = { relay: service, table: way.table ?? true, acceptLoss: way.acceptLoss ?? false, only: 'role' } as const
+  try {
+    const session = await connect({ config: { connectionTimeoutMillis: 10_000, ...config } })
+    const query = async (text: string) =>
+      (await session.query(text)).rows.map((row) => Object.values(row) as (string | number | null)[])
+    await checkServer(query, check).finally(() => session.end().catch(() => {}))
+  } catch (error) {
+    throw explain(error, `Opening the outbox of service "${service}"`, placeOf(config))
+  }
+}
+
+function logWay({ way }: StoreOutbox): LogWay | undefined {
+  return way === 'polling' ? undefined : way === 'log' ? { by: 'log' } : way
+}
+
+function makingOf({ admin, secret, access }: StoreOutbox, way: LogWay | undefined): Making | undefined {
+  return admin === undefined || way?.url !== undefined ? undefined : { admin, secret, access }
+}
+
+async function listenerOf(place: StoreOutbox, way: LogWay | undefined, service: string): Promise<Reach> {
+  const making = makingOf(place, way)
+  if (making !== undefined) return makeListener(making, service)
+  return way?.url === undefined ? place.access.config : place.listener(way.url(service))
 }
 
 async function rows({ select }: Pick<OutboxOptions['store'], 'select'>, sql: string): Promise<readonly (readonly string[])[]> {

@@ -1,4 +1,5 @@
 import { Client, type ClientConfig } from 'pg'
+import { settingsOf } from '../settings.ts'
 
 /**
  * One connection of a relay's own, on which it reads, deletes, keeps its leases and listens. Statements are sent as they
@@ -20,13 +21,11 @@ const STATEMENT_TIMEOUT = 20_000
  * worth nothing. Its writes need not be flushed: at worst a delivered row comes a second time.
  */
 export const SETTINGS: string = [
-  ...['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit', 'synchronous_commit'].map(
+  ...['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'synchronous_commit'].map(
     (name) => `SET ${name} = off`,
   ),
   'SET max_parallel_workers_per_gather = 0',
   'SET plan_cache_mode = force_generic_plan',
-  `SET default_transaction_isolation = 'read committed'`,
-  `SET default_transaction_read_only = off`,
 ].join('; ')
 
 /** @param options.notified called with the payload of each notification. @throws when it cannot connect or there is no outbox */
@@ -43,7 +42,6 @@ export async function openSession(options: {
     keepAlive: true,
     pipeline: true,
     query_timeout: STATEMENT_TIMEOUT,
-    statement_timeout: STATEMENT_TIMEOUT,
   })
   const { promise: over, resolve: finish } = Promise.withResolvers<unknown>()
   client.on('error', finish)
@@ -71,7 +69,7 @@ export async function openSession(options: {
 
   try {
     await client.connect()
-    await client.query(SETTINGS)
+    await client.query(`${settingsOf(connection, { statement_timeout: STATEMENT_TIMEOUT })}; ${SETTINGS}`)
     const [[channel] = []] = await query(`SELECT ${CHANNEL}`)
     await client.query(`LISTEN ${client.escapeIdentifier(String(channel))}`)
   } catch (error) {
