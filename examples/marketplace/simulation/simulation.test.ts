@@ -35,7 +35,7 @@ test('a service that counts outside of its inbox is found, by what customers are
 test('dure sim finds the simulation of the system, and everything it checks has a name', async () => {
   const { simulation: source, system, expects } = await loadSimulation(new URL('../system.ts', import.meta.url).href)
   assert.equal(system, undefined)
-  const loaded = typeof source === 'function' ? source() : source
+  const loaded = typeof source === 'function' ? await source() : source
   assert.ok(expects.length > 0)
   assert.deepEqual(Object.keys(loaded.invariants), ['every service answers', ...WORKLOAD, ...DATA])
 })

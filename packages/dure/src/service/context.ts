@@ -86,6 +86,10 @@ export function contextFactory(options: {
     get ids() {
       return runtime.ids
     }
+
+    get random() {
+      return runtime.random
+    }
   }
 
   const lazily = (name: string, make: (call: HandlerCall) => unknown): void => {

@@ -2,7 +2,7 @@ import type { CallContext, Client } from '../call/call.ts'
 import type { AnyContract, AnyEvent, AnyOperation, EventData, HandlerInput, HandlerOutput } from '../contract/contract.ts'
 import type { Database, DatabaseDefinition, Transaction } from '../data/data.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
-import type { Clock, Ids } from '../runtime/runtime.ts'
+import type { Clock, Ids, Random } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 
 /** What a service may ask of others: a name of its own choosing for each contract. */
@@ -15,6 +15,7 @@ export type ServiceContext = CallContext & {
   readonly log: Logger
   readonly clock: Clock
   readonly ids: Ids
+  readonly random: Random
 }
 
 /** A handler's context: a client for each need, and the service's own database. */
@@ -48,6 +49,7 @@ export type EffectContext<Tables> = {
   readonly log: Logger
   readonly clock: Clock
   readonly ids: Ids
+  readonly random: Random
 }
 
 /**

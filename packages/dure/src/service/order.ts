@@ -1,5 +1,5 @@
 import type { AnyEvent } from '../contract/contract.ts'
-import type { Service } from './definition.ts'
+import type { HandlerContext, Service } from './definition.ts'
 
 /** Services in the order they start: whoever is needed comes first; alphabetical where nothing decides. */
 export function startOrder(services: readonly Service[]): readonly Service[] {
@@ -121,18 +121,25 @@ function neededBy(one: Service): readonly string[] {
   return Object.values(one.needs).map(({ name }) => name)
 }
 
-const RESERVED: ReadonlySet<string> = new Set([
-  'sentAt',
-  'deadline',
-  'cancellation',
-  'correlationId',
-  'causationId',
-  'traceparent',
-  'caller',
-  'idempotencyKey',
-  'signal',
-  'log',
-  'clock',
-  'ids',
-  'database',
-])
+/** What a handler's context has of its own; the compiler knows when a name is missing. */
+const RESERVED: ReadonlySet<string> = new Set(
+  Object.keys({
+    sentAt: true,
+    deadline: true,
+    cancellation: true,
+    correlationId: true,
+    causationId: true,
+    traceparent: true,
+    sampled: true,
+    tracestate: true,
+    parentTrace: true,
+    caller: true,
+    idempotencyKey: true,
+    signal: true,
+    log: true,
+    clock: true,
+    ids: true,
+    random: true,
+    database: true,
+  } satisfies Record<keyof HandlerContext<{}, {}>, true>),
+)

@@ -40,6 +40,7 @@ export function reactionsOf(options: {
       },
       clock: runtime.clock,
       ids: runtime.ids,
+      random: runtime.random,
     }
   }
 

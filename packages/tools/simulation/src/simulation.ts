@@ -21,5 +21,5 @@ export type {
   SystemSource,
   TimelineLook,
 } from './run/run.ts'
-export { describeReport, explore, loadSimulation, RARE, trySeed } from './explore/explore.ts'
-export type { ExploreOptions, Look, Report, SeedResult } from './explore/explore.ts'
+export { describeReport, explore, loadSimulation, openThread, RARE, trySeed } from './explore/explore.ts'
+export type { ExploreOptions, Look, Report, SeedResult, Thread } from './explore/explore.ts'

@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import type { FaultKind, Outcome, Report } from '@dure/simulation'
+import type { FaultKind, Outcome, Report, Thread } from '@dure/simulation'
 import { describeThrown } from 'dure/contract'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -77,26 +77,30 @@ export const simCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
-    const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, shrink, simulate, timeline } =
+    const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, openThread, shrink, timeline } =
       await import('@dure/simulation')
     const faults = checkFaults(flags.faults, FAULTS)
     const shown = relative(this.cwd, file) || file
     // First alone: what is thrown by the file itself is told with its place.
     await importFile(file, shown)
-    const { simulation, system, expects } = await loadSimulation(pathToFileURL(file).href, shown).catch((cause: unknown) => {
+    const { simulation, expects } = await loadSimulation(pathToFileURL(file).href, shown).catch((cause: unknown) => {
       // The library's words begin so; anything else was thrown by the file's own functions.
       const misuse = cause instanceof TypeError && cause.message.startsWith('Cannot simulate')
       if (misuse) throw new CliError(cause.message, { cause, exitCode: EXIT.misuse })
       throw cannotRun(shown, cause)
     })
-    const how = { simulation, system, faults }
+    const inThread = async <T>(work: (thread: Thread) => Promise<T>): Promise<T> => {
+      const thread = openThread({ file, faults })
+      return work(thread).finally(thread.close)
+    }
     const look = { columns: this.columns, widthOf: textWidth }
     const lines = { ...look, fault: (line: string) => paint(this, 'red', line) }
 
     const show = async (outcome: Outcome): Promise<void> => {
       if (!flags.shrink || outcome.kind === 'nondeterministic') return print(this, paint(this, 'red', describeOutcome(outcome)))
       say(this, `Making seed ${outcome.seed} smaller`)
-      const small = await shrink({ ...how, seed: outcome.seed, outcome })
+      const { seed } = outcome
+      const small = await inThread(({ simulate: run }) => shrink({ simulation, seed, outcome, run }))
       const { faults: left, steps } = small.outcome
       print(this, paint(this, 'red', describeOutcome(small.outcome)))
       const size = `${counted(left.length, 'fault')} and ${counted(steps.length, 'step')} of users`
@@ -105,7 +109,10 @@ export const simCommand: Command<Shell> = buildCommand({
     }
 
     if (flags.replay !== undefined) {
-      const outcome = await simulate({ ...how, seed: flags.replay, record: true }).catch((cause: unknown) => {
+      const seed = flags.replay
+      const { outcome } = await inThread(
+        async ({ ask }) => (await ask({ kind: 'seed', seed, verify: 1, record: true })).result,
+      ).catch((cause: unknown) => {
         throw cannotRun(shown, cause)
       })
       if (flags.json === true) print(this, JSON.stringify(outcome, undefined, 2))
@@ -144,6 +151,10 @@ export const simCommand: Command<Shell> = buildCommand({
         if (performance.now() - told < NEWS) return
         told = performance.now()
         say(this, `${done} of ${counted(seeds, 'seed')}, ${failed} failed`)
+      },
+      onAgain: () => {
+        done = failed = 0
+        say(this, 'Modules remember earlier runs: starting again, with all of them loaded anew for each run')
       },
       onSlow: (seed, ms) => say(this, `Seed ${seed} has been running for ${Math.round(ms / 1_000)} s`),
     }).catch((cause: unknown) => {

@@ -1,15 +1,14 @@
 import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } from 'dure/runtime'
 import { availableParallelism } from 'node:os'
-import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
 import type { FaultKind, SimulationSource, SystemSource } from '../run/run.ts'
 import { createReport, type Report } from './report.ts'
 import { trySeed, type SeedResult } from './seeds.ts'
-import type { FromWorker, WorkerWish } from './worker.ts'
+import { openThread, type Thread } from './thread.ts'
 
 export { loadSimulation } from './load.ts'
 export { describeReport, RARE, type Look, type Report } from './report.ts'
 export { trySeed, type SeedResult } from './seeds.ts'
+export { openThread, type Thread } from './thread.ts'
 
 export type ExploreOptions = {
   /** A simulation of this thread; or give `file`, and several threads run it. */
@@ -30,6 +29,8 @@ export type ExploreOptions = {
   /** Names that `sometimes` is expected to be called with. Default: those of the simulation; with a file, none. */
   readonly expects?: readonly string[]
   readonly onSeed?: (result: SeedResult) => void
+  /** With a file: told when all seeds are run again from the first, because its modules remember earlier runs. */
+  readonly onAgain?: () => void
   /**
    * With a file: milliseconds by the clock on the wall that one seed may take, run twice or not. Default 300,000. What
    * never lets go of its thread could not be ended otherwise.
@@ -59,69 +60,86 @@ const [LOOK, SLOW] = [1_000, 15_000]
  * @throws when the system cannot be started even once, or a seed goes on for longer than `patience`
  */
 export async function explore(options: ExploreOptions): Promise<Report> {
-  const { seeds = 100, from = 1, failures = 10, onSeed, expects = expectedOf(options.simulation) } = options
+  const { seeds = 100, from = 1, onAgain, expects = await expectedOf(options.simulation) } = options
   if (!Number.isInteger(from) || from < 0 || !Number.isInteger(seeds) || seeds < 1 || from + seeds - 1 > LAST)
     throw new RangeError(`Cannot explore ${seeds} seeds from ${from}: seeds are whole numbers from 0 to ${LAST}`)
   checkNumbers('explore seeds', options, NUMBERS)
+  const { file } = options
+  if (file === undefined) return exploreHere(options, { seeds, from, expects })
+  const inThreads = { file, seeds, from, expects }
+  const report = await exploreFile(options, { ...inThreads, anew: false })
+  if (report !== undefined) return report
+  onAgain?.()
+  return (await exploreFile(options, { ...inThreads, anew: true }))!
+}
+
+type Seeds = { readonly seeds: number; readonly from: number; readonly expects: readonly string[] }
+
+/** In this thread. */
+async function exploreHere(options: ExploreOptions, { seeds, from, expects }: Seeds): Promise<Report> {
+  const { simulation, system, faults, verify = 50 } = options
+  if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
+  const tally = createTally(options, expects)
+  const before = process.cpuUsage()
+  for (let seed = from; seed < from + seeds && !tally.isFull(); seed++)
+    tally.take(await trySeed({ simulation, system, faults, seed, verify: seed === from && verify > 0 ? 1 : verify }))
+  const { user, system: kernel } = process.cpuUsage(before)
+  return tally.report((user + kernel) / 1_000)
+}
+
+/** In threads; undefined when modules turned out to remember earlier runs, so that nothing that was seen may count. */
+async function exploreFile(
+  options: ExploreOptions,
+  { file, seeds, from, expects, anew }: Seeds & { readonly file: string; readonly anew: boolean },
+): Promise<Report | undefined> {
+  const { faults, verify = 50, patience = 300_000, onSlow } = options
+  const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
+  const tally = createTally(options, expects)
+  const watch = watchSeeds(patience, onSlow)
+  const hired = Array.from({ length: threads }, () => openThread({ file, faults, anew }))
+  let next = from
+  let processor = 0
+  let remembers = false
+  const work = async ({ ask }: Thread): Promise<void> => {
+    while (!remembers && !tally.isFull() && next < from + seeds) {
+      const seed = next++
+      watch.begins(seed)
+      const done = await ask({ kind: 'seed', seed, verify: seed === from && verify > 0 ? 1 : verify })
+      watch.ends(seed)
+      processor += done.processor
+      if (done.result.remembers === true) remembers = true
+      else if (!remembers) tally.take(done.result)
+    }
+  }
+  try {
+    await Promise.race([Promise.all(hired.map(work)), watch.impatient])
+  } finally {
+    watch.stop()
+    // One that failed, or that never lets go, would keep this process alive.
+    await Promise.all(hired.map(({ close }) => close()))
+  }
+  return remembers ? undefined : tally.report(processor)
+}
+
+/** What was seen so far. */
+function createTally({ failures = 10, onSeed }: ExploreOptions, expects: readonly string[]) {
   const { add, report } = createReport(expects)
   const began = performance.now()
-  let processor = 0
   let failed = 0
-  let stopped = false
-  const take = (result: SeedResult): void => {
-    add(result)
-    if (result.outcome.kind !== 'held' && ++failed >= failures) stopped = true
-    onSeed?.(result)
+  return {
+    take: (result: SeedResult): void => {
+      add(result)
+      if (result.outcome.kind !== 'held') failed++
+      onSeed?.(result)
+    },
+    isFull: () => failed >= failures,
+    report: (processor: number) => report({ processor, elapsed: performance.now() - began }),
   }
-  const { file } = options
-  if (file === undefined) {
-    const { simulation, system, faults, verify = 50 } = options
-    if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
-    const before = process.cpuUsage()
-    for (let seed = from; seed < from + seeds && !stopped; seed++)
-      take(await trySeed({ simulation, system, faults, seed, verify: seed === from && verify > 0 ? 1 : verify }))
-    const { user, system: kernel } = process.cpuUsage(before)
-    processor = (user + kernel) / 1_000
-  } else {
-    const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
-    let next = from
-    const { faults, verify = 50, patience = 300_000, onSlow } = options
-    const wish: WorkerWish = {
-      ...{ file: pathToFileURL(file).href, faults: faults === undefined ? undefined : [...faults] },
-      ...{ verify, first: from },
-    }
-    const watch = watchSeeds(patience, onSlow)
-    const workers: Worker[] = []
-    const hire = (): Promise<void> => {
-      const worker = openWorker(wish)
-      workers.push(worker)
-      return work(worker, {
-        next: () => {
-          if (stopped || next >= from + seeds) return undefined
-          watch.begins(next)
-          return next++
-        },
-        take: (result) => {
-          watch.ends(result.seed)
-          take(result)
-        },
-        cost: (ms) => void (processor += ms),
-      })
-    }
-    try {
-      await Promise.race([Promise.all(Array.from({ length: threads }, hire)), watch.impatient])
-    } finally {
-      watch.stop()
-      // One that failed, or that never lets go, would keep this process alive.
-      await Promise.all(workers.map((worker) => worker.terminate()))
-    }
-  }
-  return report({ processor, elapsed: performance.now() - began })
 }
 
 /** What a simulation itself says should be seen. */
-function expectedOf(source: SimulationSource | undefined): readonly string[] {
-  return (typeof source === 'function' ? source() : source)?.expects ?? []
+async function expectedOf(source: SimulationSource | undefined): Promise<readonly string[]> {
+  return (typeof source === 'function' ? await source() : source)?.expects ?? []
 }
 
 /** Looks at the clock on the wall while threads are at work. */
@@ -162,41 +180,4 @@ function watchSeeds(
     impatient: promise,
     stop: () => clearInterval(timer),
   }
-}
-
-function openWorker(wish: WorkerWish): Worker {
-  const fromSource = import.meta.url.endsWith('.ts')
-  return new Worker(new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url), {
-    workerData: wish,
-    // In a checkout nothing is built; a thread knows nothing of what its process was told of that. What else the process
-    // was told may be refused of a thread, as what a test runner says to a test file is.
-    ...(fromSource ? { execArgv: ['--conditions=source'] } : {}),
-  })
-}
-
-/** One thread, which is handed one seed after another. */
-function work(
-  worker: Worker,
-  hands: {
-    readonly next: () => number | undefined
-    readonly take: (result: SeedResult) => void
-    readonly cost: (ms: number) => void
-  },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    const hand = (): void => worker.postMessage(hands.next())
-    worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'result') {
-        hands.take(message.result)
-        hand()
-      } else if (message.kind === 'ready') hand()
-      else if (message.kind === 'cost') hands.cost(message.ms)
-      else reject(new Error(message.message))
-    })
-    worker.on('error', reject)
-    worker.on('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`A thread of the simulation ended with code ${code}`)),
-    )
-  })
 }

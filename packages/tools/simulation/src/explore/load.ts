@@ -1,39 +1,69 @@
+import type { System } from 'dure/service'
+import { type Exports, importAnew } from '../kernel/kernel.ts'
 import { checkSimulation, type Simulation, type SimulationSource, type SystemSource } from '../run/run.ts'
 
 export type Loaded = {
+  /**
+   * A simulation that makes its system itself, for each life of each process, is made by a function of a module that is
+   * loaded once; any other is loaded anew for each run, which takes longer.
+   */
   readonly simulation: SimulationSource
+  /** Loads the file anew for each run. */
+  readonly anew: () => Promise<Simulation>
+  /** Loads the file anew for each life of each process; undefined when the simulation names its system. */
   readonly system: SystemSource | undefined
   /** What it says should be seen over many runs. */
   readonly expects: readonly string[]
 }
 
 /**
- * The simulation that a module exports, and its system: the simulation's own, or the module's default export. A function
- * that gives a promise is asked once, for the simulation itself: so a system's file need not load it to be started.
+ * The simulation that a module exports, and its system: the simulation's own, or the module's default export. What the
+ * modules of a system that is exported as it is keep in memory is gone when a process dies, as it is in earnest.
  * @param name what the module is called in errors; default: its URL
  * @throws {TypeError} when there is none, or one that would test nothing
  */
 export async function loadSimulation(url: string, name: string = url): Promise<Loaded> {
-  const exports = (await import(url)) as Readonly<Record<string, unknown>>
-  const exported = exports['simulation']
-  const given: unknown = typeof exported === 'function' ? (exported as () => unknown)() : exported
-  const simulation = given instanceof Promise ? ((await given) as unknown) : exported
-  if (typeof simulation !== 'function' && !isSimulation(simulation)) {
-    throw new TypeError(
-      `Cannot simulate "${name}": it exports no simulation; add: export const simulation = { load: { step: … }, invariants: { … } }`,
-    )
+  const exports = (await import(url)) as Exports
+  const source = await sourceOf(exports, name)
+  const first = simulationOf(source, name)
+  const { expects = [] } = first
+  const again = async (): Promise<Simulation> => simulationOf(await sourceOf(await importAnew(url), name), name)
+  const anew = async (): Promise<Simulation> => {
+    const one = await again()
+    if (typeof one.system !== 'object') return one
+    return { ...one, system: async () => (await again()).system as System }
   }
-  const source = simulation as SimulationSource
-  const one = typeof source === 'function' ? source() : source
-  if (!isSimulation(one)) throw new TypeError(`Cannot simulate "${name}": its simulation has no load or no invariants`)
-  checkSimulation(one)
-  const { expects = [] } = one
-  if (one.system !== undefined) return { simulation: source, system: undefined, expects }
-  const system = exports['default']
-  if (typeof system !== 'function' && (typeof system !== 'object' || system === null)) {
+  if (first.system !== undefined) {
+    const made = typeof source === 'function' && typeof first.system === 'function'
+    return { simulation: made ? (source as () => Simulation) : anew, anew, system: undefined, expects }
+  }
+  const given = exports['default']
+  if (typeof given !== 'function' && (typeof given !== 'object' || given === null)) {
     throw new TypeError(`Cannot simulate "${name}": neither its default export nor its simulation is a system`)
   }
-  return { simulation: source, system: system as SystemSource, expects }
+  const system: SystemSource = async (process) => {
+    const loaded = (await importAnew(url))['default'] as SystemSource
+    return typeof loaded === 'function' ? loaded(process) : loaded
+  }
+  return { simulation: anew, anew, system, expects }
+}
+
+/** A function that gives a promise is asked for the simulation itself: so a system's file need not load it to be started. */
+async function sourceOf(exports: Exports, name: string): Promise<unknown> {
+  const exported = exports['simulation']
+  const given: unknown = typeof exported === 'function' ? (exported as () => unknown)() : exported
+  const source = given instanceof Promise ? ((await given) as unknown) : exported
+  if (typeof source === 'function' || isSimulation(source)) return source
+  throw new TypeError(
+    `Cannot simulate "${name}": it exports no simulation; add: export const simulation = { load: { step: … }, invariants: { … } }`,
+  )
+}
+
+function simulationOf(source: unknown, name: string): Simulation {
+  const one: unknown = typeof source === 'function' ? (source as () => unknown)() : source
+  if (!isSimulation(one)) throw new TypeError(`Cannot simulate "${name}": its simulation has no load or no invariants`)
+  checkSimulation(one)
+  return one
 }
 
 function isSimulation(value: unknown): value is Simulation {

@@ -1,40 +1,57 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { CallError, describeThrown, isInstance } from 'dure/contract'
-import { messageOf, type FaultKind } from '../run/run.ts'
+import { modulesLoaded, withoutMarks } from '../kernel/kernel.ts'
+import { messageOf, simulate, type FaultKind, type Only } from '../run/run.ts'
 import { loadSimulation } from './load.ts'
 import { trySeed, type SeedResult } from './seeds.ts'
 
-/** What a thread is to do. */
+/** What a thread runs. */
 export type WorkerWish = {
   readonly file: string
   readonly faults: readonly FaultKind[] | undefined
-  readonly verify: number
-  /** The first seed of all: it is run twice, so that few seeds find out a run that is not the same again as well. */
-  readonly first: number
+  /** Loads the modules anew for each run, also where that seems not to be needed. */
+  readonly anew: boolean
 }
+
+/** One run; or one seed as `trySeed` runs it, twice when it fails, and one in so many (`verify`). */
+export type Task = { readonly seed: number; readonly record?: boolean | undefined } & (
+  | { readonly kind: 'run'; readonly only?: Only | undefined }
+  | { readonly kind: 'seed'; readonly verify: number }
+)
 
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'result'; readonly result: SeedResult }
-  /** Milliseconds of processor time that it took in all. */
-  | { readonly kind: 'cost'; readonly ms: number }
+  | {
+      readonly kind: 'done'
+      readonly result: SeedResult
+      /** Milliseconds of processor time that it took. */
+      readonly processor: number
+      /** It holds so many modules that another thread is to go on. */
+      readonly full: boolean
+    }
   | { readonly kind: 'failed'; readonly message: string }
+
+/** Modules that a thread loads anew: about 400 MB of them. */
+const MOST_MODULES = 25_000
 
 const port = parentPort
 if (port !== null) {
-  const { file, faults, verify, first } = workerData as WorkerWish
+  const { file, faults, anew: always } = workerData as WorkerWish
   const say = (message: FromWorker): void => port.postMessage(message)
   try {
-    const { simulation, system } = await loadSimulation(file)
-    const before = process.threadCpuUsage()
-    port.on('message', (seed: number | undefined) => {
-      if (seed === undefined) {
-        const { user, system: kernel } = process.threadCpuUsage(before)
-        say({ kind: 'cost', ms: (user + kernel) / 1_000 })
-        return port.close()
-      }
-      trySeed({ simulation, system, faults, seed, verify: seed === first && verify > 0 ? 1 : verify }).then(
-        (result) => say({ kind: 'result', result }),
+    const { simulation: loaded, anew, system } = await loadSimulation(file)
+    const simulation = always ? anew : loaded
+    port.on('message', ({ kind, ...task }: Task) => {
+      const before = process.threadCpuUsage()
+      const how = { simulation, system, faults, ...task }
+      const { seed } = task
+      const done: Promise<SeedResult> =
+        kind === 'seed' ? trySeed({ ...how, anew }) : simulate(how).then((outcome) => ({ seed, outcome, verified: false }))
+      done.then(
+        (result) => {
+          const { user, system: kernel } = process.threadCpuUsage(before)
+          say({ kind: 'done', result, processor: (user + kernel) / 1_000, full: modulesLoaded() > MOST_MODULES })
+        },
         (error: unknown) => say({ kind: 'failed', message: wordsOf(error) }),
       )
     })
@@ -51,5 +68,5 @@ function wordsOf(error: unknown): string {
   const own = (describeThrown(error).stack ?? '')
     .split('\n')
     .filter((line) => /^\s+at /.test(line) && !/node:internal|node_modules/.test(line))
-  return [message, ...own.slice(0, 3)].join('\n')
+  return withoutMarks([message, ...own.slice(0, 3)].join('\n'))
 }

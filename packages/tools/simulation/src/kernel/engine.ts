@@ -12,6 +12,10 @@ export type Engine = {
   readonly again: (task: Task) => void
   /** Tasks that have run. */
   readonly count: () => number
+  /** Waits for work of the real world, such as loading a module: no task runs meanwhile, and virtual time stands still. */
+  readonly aside: <T>(work: Promise<T>) => Promise<T>
+  /** Whether such work is under way. */
+  readonly isAside: () => boolean
   /** Runs until `done`, until nothing is left to do, or to a bound. */
   readonly run: (options: { done: () => boolean; until: number; most: number }) => Promise<'done' | 'idle' | 'late' | 'busy'>
 }
@@ -31,6 +35,7 @@ export function createEngine(): Engine {
   let now = 0
   let order = 0
   let count = 0
+  let aside: Promise<unknown> | undefined
 
   const take = (until: number): Task | 'idle' | 'late' => {
     for (;;) {
@@ -57,11 +62,18 @@ export function createEngine(): Engine {
       task.order = order++
       insert(heap, task)
     },
+    aside: (work) => {
+      const all = Promise.allSettled([aside, work]).then(() => void (aside === all && (aside = undefined)))
+      aside = all
+      return work
+    },
+    isAside: () => aside !== undefined,
     run: ({ done, until, most }) =>
       new Promise((resolve, reject) => {
         // Promises run dry before a tick that was asked for in a microtask; the event loop does not turn in between.
         const settle = (): void => process.nextTick(turn)
         const turn = (): void => {
+          if (aside !== undefined) return void aside.then(settle)
           try {
             if (done()) return resolve('done')
             if (count >= most) return resolve('busy')

@@ -1,14 +1,16 @@
 import { createHook } from 'node:async_hooks'
+import { withoutMarks } from './anew.ts'
 
 /**
  * Notices whatever a run begins that only the event loop could end: a file's promise, a socket, a timer, work of another
  * thread. None of it is answered while a run is under way, so a system that relies on it would seem to hang.
+ * @param ignored asked each time: whether what begins now belongs to no task of the run
  */
-export function watchEscapes(): { readonly stop: () => readonly string[] } {
+export function watchEscapes(ignored: () => boolean): { readonly stop: () => readonly string[] } {
   const seen = new Map<string, string>()
   const hook = createHook({
     init: (_id, type) => {
-      if (!REAL.test(type) || type === 'PROMISE' || seen.has(type)) return
+      if (!REAL.test(type) || type === 'PROMISE' || seen.has(type) || ignored()) return
       seen.set(type, `${type} (begun ${callerIn(new Error('begun').stack ?? '')})`)
     },
     trackPromises: false,
@@ -30,5 +32,5 @@ function callerIn(stack: string): string {
     .split('\n')
     .slice(1)
     .find((one) => one.includes('file:') && !one.includes('kernel/escapes'))
-  return line === undefined ? 'somewhere in Node' : line.trim()
+  return line === undefined ? 'somewhere in Node' : withoutMarks(line.trim())
 }

@@ -28,10 +28,10 @@ export type Placed = 'together' | 'each' | 'groups'
  * A system, or what makes it for one life of one process: what it keeps in memory is then gone when that process dies.
  * Made with the process's own clock, timers, chance and ids.
  */
-export type SystemSource = System | ((process: { readonly name: string; readonly runtime: Runtime }) => System)
+export type SystemSource = System | ((process: { readonly name: string; readonly runtime: Runtime }) => System | Promise<System>)
 
 /** A simulation, or what makes a new one for each run: what it remembers is then of that run alone. */
-export type SimulationSource = Simulation | (() => Simulation)
+export type SimulationSource = Simulation | (() => Simulation | Promise<Simulation>)
 
 /** A part of a run: for making a failing one smaller. */
 export type Only = {

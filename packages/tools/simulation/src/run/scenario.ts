@@ -67,7 +67,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     dies: () => false,
   })
   const source = options.system
-  const made = typeof source === 'function' ? source({ name: 'outside', runtime: outside.runtime }) : source
+  const made = typeof source === 'function' ? await source({ name: 'outside', runtime: outside.runtime }) : source
   const { placed, slots: parts } = arrange(made, simulation.placements, chance)
   const { slack } = options.only ?? {}
   const faults = createFaults({
@@ -97,8 +97,9 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const partitions = partitionsOf(chance)
   const failed: string[] = []
 
-  const systemFor = (owner: Process): System => {
-    const own = typeof source === 'function' ? source(owner) : source
+  const systemFor = async (owner: Process): Promise<System> => {
+    const given = typeof source === 'function' ? source(owner) : source
+    const own = given instanceof Promise ? await engine.aside(given) : given
     return {
       ...own,
       doors: [],
@@ -245,7 +246,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const onUnseen = (error: unknown): void => void (comesFromClosed(error) || unseen.push(error))
   process.on('unhandledRejection', onUnseen)
   folder.reset(files)
-  const escapes = watchEscapes()
+  const escapes = watchEscapes(engine.isAside)
   try {
     let result: { readonly error: unknown } | undefined
     scenario().then(

@@ -15,11 +15,16 @@ export type Shrunk = {
  * Makes a failing run smaller while it fails in the same way: first with fewer faults, then with fewer steps of users,
  * then with fewer faults again (delta debugging, Zeller 1999). What is left out does not change the dice of what is left.
  * @param options.most runs that it may take; default 500
+ * @param options.run what runs it; default: this thread
  */
 export async function shrink(
-  options: Omit<SimulateOptions, 'record' | 'only'> & { readonly outcome: Outcome; readonly most?: number },
+  options: Omit<SimulateOptions, 'record' | 'only'> & {
+    readonly outcome: Outcome
+    readonly most?: number
+    readonly run?: (how: SimulateOptions) => Promise<Outcome>
+  },
 ): Promise<Shrunk> {
-  const { outcome: first, most = 500, ...how } = options
+  const { outcome: first, most = 500, run = simulate, ...how } = options
   let runs = 0
   let best: Outcome = first
   let only: Only = { faults: new Set(keysOf(first)), steps: new Set(first.steps) }
@@ -36,7 +41,7 @@ export async function shrink(
   const failsExactly = async (tried: Only): Promise<boolean> => {
     if (runs >= most) return false
     runs++
-    const outcome = await simulate({ ...how, only: tried })
+    const outcome = await run({ ...how, only: tried })
     if (!isSame(outcome, first)) return false
     best = outcome
     only = tried
@@ -56,7 +61,7 @@ export async function shrink(
   await fewerFaults()
   await fewerSteps()
   await fewerFaults()
-  const recorded = await simulate({ ...how, only, record: true })
+  const recorded = await run({ ...how, only, record: true })
   return { outcome: isSame(recorded, first) ? recorded : best, only, runs }
 }
 

@@ -36,7 +36,7 @@ export function simulate(options: SimulateOptions): Promise<Outcome> {
 
 async function simulateNow(options: SimulateOptions): Promise<Outcome> {
   const { seed, faults, record = false, only } = options
-  const simulation = typeof options.simulation === 'function' ? options.simulation() : options.simulation
+  const simulation = typeof options.simulation === 'function' ? await options.simulation() : options.simulation
   checkSimulation(simulation)
   const system = options.system ?? simulation.system
   if (system === undefined) throw new Error('Cannot simulate: neither the options nor the simulation name a system')

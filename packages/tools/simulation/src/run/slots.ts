@@ -57,7 +57,7 @@ export function createSlots(options: {
   readonly chance: Chance
   readonly directory: string
   readonly speaks: boolean
-  readonly systemFor: (process: Process) => System
+  readonly systemFor: (process: Process) => Promise<System>
   readonly wiresFor: (process: Process) => Wires
   /** Everything together has no wires of its own: the way in from outside is made here. */
   readonly open: (process: Process, running: Running) => Promise<void>
@@ -105,7 +105,7 @@ export function createSlots(options: {
     try {
       const shared = { directory: options.directory, runtime, log, patience: 2_000 }
       const running = await start(
-        options.systemFor(process),
+        await options.systemFor(process),
         members === undefined ? shared : { ...shared, part: members, wires: options.wiresFor(process) },
       )
       if (members === undefined) await options.open(process, running)

@@ -20,7 +20,7 @@ export async function makeTemplate(
   const trace = createTrace({ record: false })
   const process = createProcess({ name: 'template', life: 1, seed: 1, engine, trace, speaks: false, dies: () => false })
   const { runtime, log } = process
-  const system = typeof source === 'function' ? source(process) : source
+  const system = typeof source === 'function' ? await source(process) : source
   folder.reset(new Map())
   const work = async (): Promise<void> => {
     const running = await start(
