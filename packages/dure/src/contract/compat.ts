@@ -1,7 +1,8 @@
 /** What a new version of a contract breaks, and for whom, in words. */
 import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
-import { mayBeUndefined, unfits, type Unfit } from './fit.ts'
+import { unfits, type Unfit } from './fit.ts'
 import { opened } from './json-schema.ts'
+import { mayBeUndefined } from './keywords.ts'
 import { routeOf } from './route.ts'
 import type { JsonSchema } from './schema.ts'
 

@@ -1,6 +1,6 @@
 /** Whether every value of one schema is a value of another, and if not, where and why not. */
 import { boundsOf, looser, literalFits, show } from './bounds.ts'
-import { isSchema } from './keywords.ts'
+import { isSchema, mayBeUndefined } from './keywords.ts'
 import { targetOf, variantsOf, type Variant } from './variants.ts'
 import type { JsonSchema } from './schema.ts'
 
@@ -146,12 +146,6 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
     if (f.items !== false && t.items !== false) reasons.push(...element(f.items, t.items, `${path}[]`))
     return reasons
   }
-}
-
-export function mayBeUndefined(schema: unknown): boolean {
-  if (!isSchema(schema)) return false
-  const alternatives = (schema.anyOf ?? schema.oneOf) as unknown
-  return schema['x-dure-optional'] === true || (Array.isArray(alternatives) && alternatives.some(mayBeUndefined))
 }
 
 /** Takes `boolean` apart when the other side names true or false. */

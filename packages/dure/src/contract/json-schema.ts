@@ -1,8 +1,9 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
-import { isSchema, mapSchemas, without } from './keywords.ts'
+import { isSchema, mapSchemas, mayBeUndefined, resolve, without } from './keywords.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
+import { shapeOf } from './shape-of.ts'
 import { describeThrown } from './thrown.ts'
-import { checkWire } from './unknown.ts'
+import { checkWire, TAG } from './unknown.ts'
 import { drawZod, isZod } from './zod.ts'
 
 export type Drawing = {
@@ -25,10 +26,93 @@ export function drawing(schema: AnySchema, side: Side): Drawing {
   return drawn
 }
 
-/** As documents show it: readers must take keys that they do not know yet, so what comes out is not closed. */
+/**
+ * As documents show it: the JSON form, with what JSON Schema can say of it. Readers must take keys that they do not know yet,
+ * so what comes out is not closed.
+ */
 export function shown(schema: AnySchema, side: Side): JsonSchema {
-  const { jsonSchema } = drawing(schema, side)
-  return side === 'input' ? jsonSchema : opened(jsonSchema)
+  const { annotated } = drawing(schema, side)
+  const told = mapSchemas(annotated, (each) => (isMixed(each, annotated) ? tagged(each, annotated) : each))
+  const document = published(mapSchemas(told, jsonForm), documentMarks)
+  return side === 'input' ? document : opened(document)
+}
+
+/** Whether the codecs cannot tell the alternatives apart, and so read the tagged form (see shape-of.ts). */
+function isMixed(schema: JsonSchema, root: JsonSchema): boolean {
+  const alternatives = schema.anyOf ?? schema.oneOf
+  if (!Array.isArray(alternatives) || schema['x-dure-type'] !== undefined) return false
+  return (
+    alternatives.some((each) => isSchema(each) && each['x-dure-tagged'] === true) ||
+    shapeOf({ ...schema, $defs: root.$defs }).kind === 'unknown'
+  )
+}
+
+/** `{ "$dure": "date", "value": "…" }` for everything inside that JSON does not know. Recursive definitions are left alone. */
+function tagged(schema: JsonSchema, root: JsonSchema, depth: number = 0): JsonSchema {
+  const tag = (kind: string, value?: JsonSchema): JsonSchema => ({
+    type: 'object',
+    properties: { [TAG]: { const: kind }, ...(value !== undefined && { value }) },
+    required: [TAG, ...(value === undefined ? [] : ['value'])],
+  })
+  const form = mapSchemas(schema, (each) => {
+    const type = each['x-dure-type']
+    if (typeof each.$ref === 'string' && depth < 4) {
+      const target = resolve(root, each.$ref)
+      return isSchema(target) && JSON.stringify(target).includes('"x-dure-type"') ? tagged(target, root, depth + 1) : each
+    }
+    if (typeof type !== 'string' || type === 'unknown') return each
+    const plain = without(each, (keyword) => keyword === 'x-dure-type')
+    if (type === 'undefined') return { ...tag(type), 'x-dure-optional': true }
+    return tag(type, type === 'bytes' ? { ...plain, pattern: BASE64 } : plain)
+  })
+  return { ...form, 'x-dure-tagged': true }
+}
+
+function jsonForm(schema: JsonSchema): JsonSchema {
+  const { properties, required, anyOf } = schema
+  if (schema['x-dure-type'] === 'bytes') return { ...schema, pattern: BASE64 }
+  if (schema['x-dure-type'] === 'undefined') return { ...schema, type: 'null' }
+  if (Array.isArray(anyOf)) {
+    // Among alternatives `undefined` is no value in JSON: the key is left out.
+    const there = anyOf.filter((each) => !isSchema(each) || each['x-dure-type'] !== 'undefined')
+    if (there.length === anyOf.length) return schema
+    const rest = without(schema, (keyword) => keyword === 'anyOf')
+    return { ...rest, ...(there.length === 1 ? (there[0] as JsonSchema) : { anyOf: there }), 'x-dure-optional': true }
+  }
+  if (!isSchema(properties) || !Array.isArray(required)) return schema
+  const needed = required.filter((name: string) => !mayBeUndefined(properties[name]))
+  return { ...without(schema, (keyword) => keyword === 'required'), ...(needed.length > 0 && { required: needed }) }
+}
+
+const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
+
+/** Where keys that are not named are refused: said of every object that does not say otherwise, under names of its own. */
+export function closed(root: JsonSchema): JsonSchema {
+  const all = mapSchemas(root, (schema) => closedObject(schema, root))
+  const definitions = (all.$defs ?? {}) as Readonly<Record<string, unknown>>
+  const open = (root.$defs ?? {}) as JsonSchema
+  const changed = Object.keys(definitions).filter((name) => JSON.stringify(definitions[name]) !== JSON.stringify(open[name]))
+  const names = new Map(changed.map((name) => [`#/$defs/${name}`, `${name}Input`]))
+  const renamed = mapSchemas(all, (each) => {
+    const name = names.get(String(each.$ref))
+    return name === undefined ? each : { ...each, $ref: `#/$defs/${name}` }
+  })
+  if (names.size === 0) return renamed
+  const entries = Object.entries(renamed.$defs as JsonSchema)
+  return { ...renamed, $defs: Object.fromEntries(entries.map(([name, body]) => [names.get(`#/$defs/${name}`) ?? name, body])) }
+}
+
+function closedObject(schema: JsonSchema, root: JsonSchema): JsonSchema {
+  const { allOf, properties, additionalProperties } = schema
+  if (properties !== undefined && additionalProperties === undefined && allOf === undefined)
+    return { ...schema, additionalProperties: false }
+  if (!Array.isArray(allOf)) return schema
+  // Each part names some of the keys: only together they can say which are not known.
+  const parts = allOf.map((part: JsonSchema) => (typeof part.$ref === 'string' ? (resolve(root, part.$ref) as JsonSchema) : part))
+  const told = parts.every((part) => part.properties !== undefined && (part.additionalProperties ?? false) === false)
+  if (!told) return schema
+  const open = parts.map((part) => without(part, (keyword) => keyword === 'additionalProperties'))
+  return { ...schema, allOf: open, unevaluatedProperties: false }
 }
 
 /** Without the refusal of keys that are not named. */
@@ -84,7 +168,7 @@ export function kept(schema: AnySchema, side: Side): JsonSchema {
 }
 
 const descriptionMarks: ReadonlySet<string> = new Set(['x-dure-shared', 'x-dure-class', '$schema'])
-const documentMarks: ReadonlySet<string> = new Set([...descriptionMarks, 'x-dure-optional'])
+const documentMarks: ReadonlySet<string> = new Set([...descriptionMarks, 'x-dure-optional', 'x-dure-tagged'])
 
 /** Without the marks that only codecs read. */
 function published(annotated: JsonSchema, marks: ReadonlySet<string>): JsonSchema {

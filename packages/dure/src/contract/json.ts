@@ -1,7 +1,7 @@
 /** The JSON form of values whose schema is known: compiled once; parts that need no change are not touched. */
 import { categoryOf } from './copy.ts'
 import { some, type Category, type Shape } from './shape.ts'
-import { isPairs, unknownFromJson, unknownToJson } from './tagged.ts'
+import { isPairs, mapOf, unknownFromJson, unknownToJson } from './tagged.ts'
 import { bigintFromText, bytesFromText, bytesToText, dateFromText } from './text.ts'
 import { hasKey, kindOf, MAX_DEPTH, setKey, TAG } from './unknown.ts'
 
@@ -139,6 +139,8 @@ function compile(root: Shape, direction: Direction): Change | undefined {
         const made = of(fields[key])
         if (made !== fields[key]) setKey((changed ??= { ...fields }), key, made)
       }
+      if (!to)
+        for (const key of shape.undefinable) if (!Object.hasOwn(fields, key)) setKey((changed ??= { ...fields }), key, undefined)
       if (rest === undefined) return changed ?? value
       for (const key of Object.keys(fields)) {
         if (properties.has(key) || fields[key] === undefined) continue
@@ -152,7 +154,7 @@ function compile(root: Shape, direction: Direction): Change | undefined {
   function map(key: Change | undefined, part: Change | undefined): Change {
     const [k, v] = [key ?? same, part ?? same]
     if (to) return (value) => (value instanceof Map ? Array.from(value, (pair) => [k(pair[0]), v(pair[1])]) : misfit(value))
-    return (json) => (isPairs(json) ? new Map(json.map((pair) => [k(pair[0]), v(pair[1])])) : json)
+    return (json) => (isPairs(json) ? mapOf(json, k, v) : json)
   }
 
   /** In arrays, maps and sets absence needs a sign, and what looks like the sign needs an escape. */
@@ -185,7 +187,7 @@ function compile(root: Shape, direction: Direction): Change | undefined {
         case 'array':
           return [part.items, ...part.prefix].some((each) => each.optional === true)
         case 'object':
-          return to && !part.closed && part.rest === undefined
+          return to ? !part.closed && part.rest === undefined : part.undefinable.length > 0
         default:
           return true
       }

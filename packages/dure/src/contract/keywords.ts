@@ -18,6 +18,13 @@ export function literalsOf(schema: unknown): readonly unknown[] {
   return schema.const !== undefined ? [schema.const] : Array.isArray(schema.enum) ? schema.enum : []
 }
 
+/** Whether `undefined` is a value of it: what is not there at all. */
+export function mayBeUndefined(schema: unknown): boolean {
+  if (!isSchema(schema)) return false
+  const alternatives = (schema.anyOf ?? schema.oneOf) as unknown
+  return schema['x-dure-optional'] === true || (Array.isArray(alternatives) && alternatives.some(mayBeUndefined))
+}
+
 /** The schema a local reference (`#/$defs/Money`) points at. */
 export function resolve(root: JsonSchema, ref: string): unknown {
   if (ref === '#') return root

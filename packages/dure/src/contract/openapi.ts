@@ -3,10 +3,11 @@ import { components, pascal, type Components } from './components.ts'
 import type { AnyContract } from './definition.ts'
 import { STATUSES, type ErrorType, type Status } from './errors.ts'
 import { fieldsOf, type Field } from './fields.ts'
-import { shown } from './json-schema.ts'
+import { closed, shown } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
+import { wireOf } from './wire.ts'
 import { isSchema, resolve } from './keywords.ts'
 
 export type DocumentOptions = {
@@ -19,6 +20,10 @@ export type DocumentOptions = {
 export type OpenApiOptions = DocumentOptions & {
   /** Where the operations are served: `[{ url: 'https://api.example.com' }]`. */
   readonly servers?: readonly { readonly url: string; readonly description?: string }[]
+  /** Whether a service can know an idempotency key again, which takes a database. Default: every service can. */
+  readonly remembers?: (service: string) => boolean
+  /** What the door does with fields that an input does not have. Default `refuse`. */
+  readonly unknownFields?: 'refuse' | 'drop'
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -28,6 +33,7 @@ type Json = Readonly<Record<string, unknown>>
  * route; the other fields of an input are query parameters for GET and DELETE, the JSON body otherwise.
  */
 export function openapi(contracts: readonly AnyContract[], options: OpenApiOptions): Json {
+  const { remembers = () => true, unknownFields = 'refuse' } = options
   const book = components()
   const paths = new Map<string, { path: string; names: readonly string[]; item: Record<string, unknown> }>()
   const statuses = new Set<Status>()
@@ -43,38 +49,62 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
       paths.set(shape, place)
       const method = route.method.toLowerCase()
       if (method in place.item) continue
-      place.item[method] = drawOperation(contract.name, name, operation, { ...route, shown: place.names }, book, statuses)
+      const once = operation.kind === 'command' && !operation.idempotent && remembers(contract.name)
+      const drawn: DrawnRoute = { ...route, shown: place.names, once, closed: unknownFields === 'refuse' }
+      place.item[method] = drawOperation(contract.name, name, operation, drawn, book, statuses)
       scoped ||= operation.scope !== undefined
-      keyed ||= operation.kind === 'command' && !operation.idempotent
+      keyed ||= once
     }
   }
   const problems = [...statuses].map((status) => [responseName(status), response(STATUSES[status].meaning, problemRef)])
   return {
     openapi: '3.1.0',
     info: info(contracts, options),
-    ...(options.servers !== undefined && { servers: options.servers }),
+    servers: options.servers ?? [{ url: '/' }],
+    security: [],
     tags: contracts.map(tagOf),
     paths: Object.fromEntries([...paths.values()].map(({ path, item }) => [path, item])),
     components: {
       schemas: { Problem: problemSchema, ...book.schemas() },
-      responses: Object.fromEntries(problems) as Json,
+      responses: {
+        ...(Object.fromEntries(problems) as Json),
+        ...Object.fromEntries(Object.values(REFUSED).map(({ name, meaning }) => [name, response(meaning, problemRef)])),
+        Problem: response('Whatever else may go wrong', problemRef),
+      },
       ...(keyed && { parameters: { IdempotencyKey: idempotencyKey } }),
       ...(scoped && { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }),
     },
   }
 }
 
+/** A route as the document shows it. */
+type DrawnRoute = Route & {
+  /** Names of the parameters in the path, in order. */
+  readonly shown: readonly string[]
+  /** Takes an idempotency key. */
+  readonly once: boolean
+  /** Refuses fields that the input does not have. */
+  readonly closed: boolean
+}
+
+/** What a door refuses of a request before it is a call. */
+const REFUSED = {
+  413: { name: 'BodyTooLarge', meaning: 'The body is larger than the limit' },
+  414: { name: 'PathTooLong', meaning: 'A path parameter is longer than the limit' },
+  415: { name: 'UnsupportedMediaType', meaning: 'The body is not sent as plain application/json' },
+} as const
+
 function drawOperation(
   service: string,
   name: string,
   operation: AnyOperation,
-  route: Route & { readonly shown: readonly string[] },
+  route: DrawnRoute,
   book: Components,
   statuses: Set<Status>,
 ): Json {
   const hint = pascal(service, name)
   const { parameters, body } = drawInput(operation, route, hint, book)
-  if (operation.kind === 'command' && !operation.idempotent) parameters.push({ $ref: '#/components/parameters/IdempotencyKey' })
+  if (route.once) parameters.push({ $ref: '#/components/parameters/IdempotencyKey' })
   return {
     operationId: `${service}.${name}`,
     tags: [service],
@@ -82,7 +112,11 @@ function drawOperation(
     ...(operation.deprecated && { deprecated: true }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: body }),
-    responses: { [String(operation.http!.status)]: success(operation, hint, book), ...failures(operation, book, statuses) },
+    responses: {
+      [String(operation.http!.status)]: success(operation, hint, book),
+      ...failures(operation, route, book, statuses),
+      default: { $ref: '#/components/responses/Problem' },
+    },
     ...(operation.scope !== undefined && { security: [{ token: [operation.scope] }] }),
     'x-dure-kind': operation.kind,
     'x-dure-idempotent': operation.idempotent,
@@ -92,14 +126,15 @@ function drawOperation(
 
 function drawInput(
   operation: AnyOperation,
-  route: Route & { readonly shown: readonly string[] },
+  route: DrawnRoute,
   hint: string,
   book: Components,
 ): { parameters: Json[]; body: Json | undefined } {
   const input = operation.input as AnySchema | undefined
   if (input === undefined) return { parameters: [], body: undefined }
-  const jsonSchema = shown(input, 'input')
-  const fields = fieldsOf(jsonSchema) ?? new Map<string, Field>()
+  const jsonSchema = route.closed ? closed(shown(input, 'input')) : shown(input, 'input')
+  const object = fieldsOf(jsonSchema)
+  const fields = object ?? new Map<string, Field>()
   const definitions = jsonSchema.$defs
   const schemaOf = (field: Field): unknown =>
     isSchema(field.schema)
@@ -135,7 +170,8 @@ function drawInput(
   const rest = route.parameters.length === 0 ? jsonSchema : withoutFields(jsonSchema, jsonSchema, new Set(route.parameters))
   const left = [...fields].filter(([name]) => !route.parameters.includes(name))
   if (fields.size > 0 && left.length === 0) return { parameters, body: undefined }
-  const required = fields.size === 0 ? jsonSchema['x-dure-type'] === undefined : left.some(([, field]) => field.required)
+  // What is not sent is nothing, or an object without fields.
+  const required = !wireOf(input, 'input').optional && (object === undefined || left.some(([, field]) => field.required))
   return { parameters, body: { required, content: { 'application/json': { schema: book.name(rest, `${hint}Input`) } } } }
 }
 
@@ -169,11 +205,11 @@ function success(operation: AnyOperation, hint: string, book: Components): Json 
   return { description: 'Done', content: { 'application/json': { schema } } }
 }
 
-function failures(operation: AnyOperation, book: Components, statuses: Set<Status>): Json {
-  const canonical: Status[] = ['INTERNAL', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED']
-  if (operation.input !== undefined) canonical.push('INVALID_ARGUMENT')
+function failures(operation: AnyOperation, route: DrawnRoute, book: Components, statuses: Set<Status>): Json {
+  const canonical: Status[] = ['INVALID_ARGUMENT', 'INTERNAL', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED']
   if (operation.scope !== undefined) canonical.push('UNAUTHENTICATED', 'PERMISSION_DENIED')
-  if (operation.kind === 'command' && !operation.idempotent) canonical.push('ABORTED')
+  // A key that is still in use, or was used for another input.
+  if (route.once) canonical.push('ABORTED')
   const declared = new Map<number, ErrorType<string, AnySchema | undefined>[]>()
   for (const each of Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>))
     declared.set(each.http, [...(declared.get(each.http) ?? []), each])
@@ -186,8 +222,17 @@ function failures(operation: AnyOperation, book: Components, statuses: Set<Statu
       found[http] = { $ref: `#/components/responses/${responseName(status)}` }
     } else found[http] = declaredResponse(errors, book, [STATUSES[status].meaning])
   }
+  for (const http of refusedBy(route)) {
+    const errors = declared.get(http)
+    const { name, meaning } = REFUSED[http]
+    found[http] = errors === undefined ? { $ref: `#/components/responses/${name}` } : declaredResponse(errors, book, [meaning])
+  }
   for (const [http, errors] of declared) found[http] ??= declaredResponse(errors, book, [])
   return found
+}
+
+function refusedBy({ method, parameters }: Route): readonly (keyof typeof REFUSED)[] {
+  return [...(method === 'GET' ? [] : ([413, 415] as const)), ...(parameters.length > 0 ? ([414] as const) : [])]
 }
 
 function declaredResponse(
@@ -204,10 +249,11 @@ function declaredResponse(
 }
 
 function declaredProblem(error: ErrorType<string, AnySchema | undefined>, book: Components): JsonSchema {
-  const properties: Record<string, unknown> = { code: { const: error.code } }
-  if (error.data !== undefined)
-    properties.data = book.add(shown(error.data, 'output'), pascal(...error.code.toLowerCase().split('_'), 'data'))
-  return { allOf: [problemRef, { type: 'object', properties, required: Object.keys(properties) }] }
+  // All of it in one object, and the code as an enumeration of one: what every generator of clients understands.
+  const properties: Record<string, unknown> = { ...problemSchema.properties, code: { type: 'string', enum: [error.code] } }
+  if (error.data === undefined) return { type: 'object', properties, required: problemSchema.required }
+  properties.data = book.add(shown(error.data, 'output'), pascal(...error.code.toLowerCase().split('_'), 'data'))
+  return { type: 'object', properties, required: [...problemSchema.required, 'data'] }
 }
 
 export function info(contracts: readonly AnyContract[], options: DocumentOptions): Json {
@@ -242,7 +288,7 @@ const idempotencyKey: Json = {
 }
 
 // Source: RFC 9457, with `code` and what Dure adds to it.
-const problemSchema: JsonSchema = {
+const problemSchema = {
   type: 'object',
   properties: {
     type: { type: 'string', format: 'uri-reference' },

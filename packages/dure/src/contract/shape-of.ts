@@ -88,6 +88,8 @@ export function shapeOf(root: JsonSchema): Shape {
     const properties = new Map(
       Object.entries((schema.properties as JsonSchema | undefined) ?? {}).map(([key, value]) => [key, shape(value)]),
     )
+    const required = (schema.required as readonly string[] | undefined) ?? []
+    const undefinable = required.filter((key) => properties.get(key)?.optional === true)
     const patterns = schema.patternProperties as JsonSchema | undefined
     const extra = schema.additionalProperties
     if (patterns !== undefined) {
@@ -97,6 +99,7 @@ export function shapeOf(root: JsonSchema): Shape {
         properties,
         rest: rest.length === 1 && isSchema(extra) === false ? rest[0] : unknown,
         closed: false,
+        undefinable,
       }
     }
     return {
@@ -104,6 +107,7 @@ export function shapeOf(root: JsonSchema): Shape {
       properties,
       rest: extra === undefined || extra === false ? undefined : shape(extra),
       closed: extra === false,
+      undefinable,
     }
   }
 

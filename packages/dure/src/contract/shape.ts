@@ -16,6 +16,8 @@ export type Shape = {
       readonly rest: Shape | undefined
       /** No other keys are ever there. */
       readonly closed: boolean
+      /** Keys that must be there and may be `undefined`, which JSON leaves out. */
+      readonly undefinable: readonly string[]
     }
   | { readonly kind: 'map'; readonly key: Shape; readonly value: Shape }
   | { readonly kind: 'set'; readonly items: Shape }
@@ -79,6 +81,7 @@ export function merge(shapes: readonly Shape[]): Shape | undefined {
   const properties = new Map<string, Shape>()
   let rest: Shape | undefined
   let closed = true
+  let undefinable: readonly string[] | undefined
   for (const each of shapes) {
     if (each.kind !== 'object') return undefined
     if (each.rest !== undefined) {
@@ -86,6 +89,8 @@ export function merge(shapes: readonly Shape[]): Shape | undefined {
       if (rest === undefined) return undefined
     }
     closed &&= each.closed
+    // A key that only one alternative has would be one too many in the others.
+    undefinable = undefinable === undefined ? each.undefinable : undefinable.filter((key) => each.undefinable.includes(key))
     for (const [key, value] of each.properties) {
       const other = properties.get(key)
       const both = other === undefined ? value : same(other, value)
@@ -104,5 +109,12 @@ export function merge(shapes: readonly Shape[]): Shape | undefined {
           same(value, each.rest) === undefined
         )
           return undefined
-  return { kind: 'object', properties, rest, closed, ...(shapes.some((each) => each.shared) && { shared: true }) }
+  return {
+    kind: 'object',
+    properties,
+    rest,
+    closed,
+    undefinable: undefinable ?? [],
+    ...(shapes.some((each) => each.shared) && { shared: true }),
+  }
 }

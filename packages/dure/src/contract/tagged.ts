@@ -53,6 +53,7 @@ export function unknownFromJson(json: unknown, depth: number = 0): unknown {
   if (typeof json !== 'object' || json === null || depth > MAX_DEPTH + 1) return json
   if (Array.isArray(json)) return json.map((part) => unknownFromJson(part, depth + 1))
   if (!Object.hasOwn(json, TAG)) return objectFromJson(json, depth)
+  const inside = (part: unknown): unknown => unknownFromJson(part, depth + 1)
   const { [TAG]: kind, value } = json as { [TAG]: unknown; value: unknown }
   switch (kind) {
     case 'undefined':
@@ -68,9 +69,7 @@ export function unknownFromJson(json: unknown, depth: number = 0): unknown {
     case 'set':
       return Array.isArray(value) ? new Set(value.map((part) => unknownFromJson(part, depth + 1))) : json
     case 'map':
-      return isPairs(value)
-        ? new Map(value.map(([key, part]) => [unknownFromJson(key, depth + 1), unknownFromJson(part, depth + 1)]))
-        : json
+      return isPairs(value) ? mapOf(value, inside, inside, json) : json
     case 'object':
       return typeof value === 'object' && value !== null && !Array.isArray(value) ? objectFromJson(value, depth) : json
     default:
@@ -80,6 +79,17 @@ export function unknownFromJson(json: unknown, depth: number = 0): unknown {
 
 export function isPairs(value: unknown): value is [unknown, unknown][] {
   return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2)
+}
+
+/** The map of some pairs; what stands in JSON (the pairs, if it is not said) when a key is there twice, for one of them would be lost. */
+export function mapOf(
+  pairs: readonly [unknown, unknown][],
+  key: (json: unknown) => unknown,
+  value: (json: unknown) => unknown,
+  json: unknown = pairs,
+): unknown {
+  const map = new Map(pairs.map((pair) => [key(pair[0]), value(pair[1])]))
+  return map.size === pairs.length ? map : json
 }
 
 function objectFromJson(json: object, depth: number): unknown {

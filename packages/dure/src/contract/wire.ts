@@ -8,6 +8,7 @@
  */
 import type { AnySchema, Issue, JsonSchema, Side } from './schema.ts'
 import { copierOf } from './copy.ts'
+import { mayBeUndefined } from './keywords.ts'
 import { drawing } from './json-schema.ts'
 import { jsonCodecOf } from './json.ts'
 import { shapeOf } from './shape-of.ts'
@@ -21,6 +22,8 @@ export type Wire = {
   readonly jsonSchema: JsonSchema
   /** True when JSON.stringify and JSON.parse alone keep every value of the schema. */
   readonly plain: boolean
+  /** Whether the value as a whole may be `undefined`. */
+  readonly optional: boolean
   /** Whether `value` is made of wire types only, with plain prototypes, no cycle, bounded depth. */
   readonly check: (value: unknown) => Issue | undefined
   /** A value that shares nothing mutable with `value`. */
@@ -58,6 +61,7 @@ export function wireOf(schema: AnySchema | undefined, side: Side): Wire {
   const wire: Wire = Object.freeze({
     jsonSchema: drawn.jsonSchema,
     plain,
+    optional: mayBeUndefined(drawn.annotated),
     check: checkWire,
     copy: copierOf(shape),
     toJson,
@@ -70,6 +74,7 @@ export function wireOf(schema: AnySchema | undefined, side: Side): Wire {
 const nothing: Wire = Object.freeze({
   jsonSchema: Object.freeze({ 'x-dure-type': 'undefined' }),
   plain: true,
+  optional: true,
   check: checkWire,
   copy: () => undefined,
   toJson: () => undefined,

@@ -91,6 +91,7 @@ async function startAll(system: System, options: StartOptions, world: World, und
     status: () => part?.status(units) ?? statusOf(units, () => broker.lag()),
     lag: () => part?.lag(units) ?? lagOf(units, () => broker.lag()),
     deadLetters,
+    remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }
   const doors: OpenDoor[] = []
   for (const door of part?.doors ?? system.doors) {

@@ -89,6 +89,8 @@ export type DoorHost = {
   readonly lag: () => Promise<Lag>
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
+  /** Whether a service has a database: without one it cannot know an idempotency key again. */
+  readonly remembers: (service: string) => boolean
 }
 
 export type OpenDoor = {

@@ -1,3 +1,4 @@
+import { isKept } from './fault.ts'
 import { isSchema, resolveReference } from './strict.ts'
 import type { JsonSchema } from './strict.ts'
 
@@ -27,11 +28,8 @@ function scalar(types: ReadonlySet<string>): (text: string) => unknown {
   const numeric = types.has('number') || types.has('integer')
   const boolean = types.has('boolean')
   return (text) => {
-    if (numeric && NUMBER.test(text)) {
-      const value = Number(text)
-      // A whole number beyond 2^53 would arrive as another one.
-      if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value
-    }
+    // One with more digits than a double keeps would arrive as another one.
+    if (numeric && NUMBER.test(text) && isKept(text)) return Number(text)
     if (boolean && (text === 'true' || text === 'false')) return text === 'true'
     return text
   }

@@ -16,14 +16,14 @@ export const REFUSALS: Readonly<
   Record<RefusalCode, { readonly http: number; readonly retryable: boolean; readonly meaning: string }>
 > = {
   MALFORMED_REQUEST: { http: 400, retryable: false, meaning: 'The bytes are not an HTTP/1.1 request' },
-  MALFORMED_JSON: { http: 400, retryable: false, meaning: 'The body is not JSON in UTF-8' },
+  MALFORMED_JSON: { http: 400, retryable: false, meaning: 'The body is not JSON in UTF-8, or reading it would lose something' },
   INVALID_HEADER: { http: 400, retryable: false, meaning: 'A header that steers the call has a value it cannot have' },
   PATH_NOT_FOUND: { http: 404, retryable: false, meaning: 'No operation is served at the path' },
   METHOD_NOT_ALLOWED: { http: 405, retryable: false, meaning: 'The path is served, but not with this method' },
   REQUEST_TIMEOUT: { http: 408, retryable: true, meaning: 'The request did not arrive in time' },
   BODY_TOO_LARGE: { http: 413, retryable: false, meaning: 'The body is larger than the limit' },
   PATH_TOO_LONG: { http: 414, retryable: false, meaning: 'A path parameter is longer than the limit' },
-  UNSUPPORTED_MEDIA_TYPE: { http: 415, retryable: false, meaning: 'The body is not sent as application/json' },
+  UNSUPPORTED_MEDIA_TYPE: { http: 415, retryable: false, meaning: 'The body is not sent as plain application/json' },
   HEADERS_TOO_LARGE: { http: 431, retryable: false, meaning: 'Request line and headers are larger than the limit' },
   OVERLOADED: { http: 503, retryable: true, meaning: 'As many calls as the limit allows are in hand' },
 }

@@ -1,7 +1,8 @@
+import { fieldsOf } from 'dure/contract'
 import type { Issue, Wire } from 'dure/contract'
 import { coercion } from './coerce.ts'
 import type { Coercion } from './coerce.ts'
-import { isSchema, resolveReference, strictCheck } from './strict.ts'
+import { isSchema, strictCheck } from './strict.ts'
 import type { JsonSchema } from './strict.ts'
 
 /** Where the parts of an input come from. */
@@ -18,30 +19,33 @@ export type Gathered = { readonly ok: true; readonly input: unknown } | { readon
  * method has one), then query parameters. Validation is not done here: it is the callee's, once.
  */
 export function inputReader(options: {
-  /** Of the input; undefined when the operation takes none. */
-  readonly wire: Wire | undefined
+  /** The schema is the one that documents show. Undefined when the operation takes no input. */
+  readonly input: { readonly wire: Wire; readonly schema: JsonSchema } | undefined
   readonly hasBody: boolean
   readonly pathParameters: readonly string[]
   /** Whether fields that the input does not have are refused or dropped. */
   readonly unknownFields: 'refuse' | 'drop'
 }): (parts: RequestParts) => Gathered {
-  const { wire, hasBody, pathParameters, unknownFields } = options
-  const schema: JsonSchema = wire?.jsonSchema ?? NOTHING
+  const { input: { wire, schema } = { wire: undefined, schema: NOTHING }, hasBody, pathParameters, unknownFields } = options
   const strict = unknownFields === 'refuse' ? strictCheck(schema) : undefined
+  const bodiless = unknownFields === 'refuse' && !hasBody
   const fields = fieldsOf(schema)
-  const coercions = new Map<string, Coercion>(Object.entries(fields).map(([name, field]) => [name, coercion(schema, field)]))
-  const isObject = coercions.size > 0 || schema['type'] === 'object'
+  const coercions = new Map<string, Coercion>(Array.from(fields ?? [], ([name, field]) => [name, coercion(schema, field.schema)]))
+  // What stands for a request that brings nothing: nothing where that is welcome, else an object without fields.
+  const absent = fields === undefined || wire?.optional === true ? undefined : {}
   const finish = (json: unknown): Gathered => ({
     ok: true,
     input: wire === undefined ? undefined : wire.plain ? json : wire.fromJson(json),
   })
 
   return ({ params, query, body }) => {
+    if (body !== undefined && (bodiless || (wire === undefined && !isSchema(body))) && !isNothing(body))
+      return { ok: false, issues: [{ path: [], message: 'Expected no body' }] }
     const given = hasBody ? body : undefined
     let queried = false
     for (const _name in query) queried = true
     if (pathParameters.length === 0 && !queried) {
-      if (given === undefined) return finish(isObject ? {} : undefined)
+      if (given === undefined) return finish(absent && { ...absent })
       return refused(strict, given) ?? finish(given)
     }
     if (given !== undefined && !isSchema(given)) {
@@ -67,25 +71,12 @@ export function inputReader(options: {
 
 const NOTHING: JsonSchema = { type: 'object', properties: {}, additionalProperties: false }
 
+/** Clients that must send something send this. */
+const isNothing = (body: unknown): boolean => body === null || (isSchema(body) && Object.keys(body).length === 0)
+
 function refused(strict: ReturnType<typeof strictCheck>, json: unknown): Gathered | undefined {
   if (strict === undefined) return undefined
   const issues: Issue[] = []
   strict(json, [], issues)
   return issues.length > 0 ? { ok: false, issues } : undefined
-}
-
-/** The fields an input may have, in whichever variant. */
-function fieldsOf(root: JsonSchema, schema: unknown = root, depth = 0): Readonly<Record<string, unknown>> {
-  if (!isSchema(schema) || depth > 8) return {}
-  const parts = ['anyOf', 'oneOf', 'allOf'].flatMap((keyword) =>
-    Array.isArray(schema[keyword]) ? (schema[keyword] as unknown[]) : [],
-  )
-  if (typeof schema['$ref'] === 'string') parts.push(resolveReference(root, schema['$ref']))
-  const fields: Record<string, unknown> = {}
-  for (const part of parts) {
-    for (const [name, field] of Object.entries(fieldsOf(root, part, depth + 1))) {
-      fields[name] = name in fields ? { anyOf: [fields[name], field] } : field
-    }
-  }
-  return { ...fields, ...(isSchema(schema['properties']) ? schema['properties'] : {}) }
 }

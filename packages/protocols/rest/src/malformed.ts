@@ -24,6 +24,7 @@ export function answerMalformed(error: { readonly code?: string }, socket: Socke
 function refusalCode(code: string | undefined): RefusalCode {
   if (code === 'HPE_HEADER_OVERFLOW') return 'HEADERS_TOO_LARGE'
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
+  if (code === 'CONNECT') return 'METHOD_NOT_ALLOWED'
   return 'MALFORMED_REQUEST'
 }
 
@@ -32,5 +33,6 @@ function detailOf(code: RefusalCode, limits: Limits): string {
   if (code === 'REQUEST_TIMEOUT') {
     return `Cannot read the request: it did not arrive within ${limits.headersTimeout} ms (headers) or ${limits.requestTimeout} ms (all of it)`
   }
+  if (code === 'METHOD_NOT_ALLOWED') return 'Cannot CONNECT: this server is no proxy'
   return 'Cannot read the request: it is not HTTP/1.1'
 }

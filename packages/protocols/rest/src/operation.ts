@@ -1,8 +1,9 @@
-import { CallError, wireOf } from 'dure/contract'
+import { CallError, shown, wireOf } from 'dure/contract'
 import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CallOptions } from 'dure/call'
 import { traceIdOf } from 'dure/telemetry'
+import { Refusal } from './errors.ts'
 import { callHeaders } from './headers.ts'
 import { inputReader } from './input.ts'
 import type { RequestParts } from './input.ts'
@@ -20,6 +21,8 @@ export type Served = {
   readonly name: string
   readonly operation: AnyOperation
   readonly http: HttpMapping
+  /** A command that may not be done twice, of a service that cannot know an idempotency key again. */
+  readonly forgets: boolean
   /** The operation of the service's client: validation, deadline and tracing happen behind it. */
   readonly call: (input: unknown, options: CallOptions) => unknown
 }
@@ -28,14 +31,17 @@ export type Handler = (request: FastifyRequest, reply: FastifyReply) => void
 
 /** Compiles the handler of one route of an operation: everything that can be known before a request is. */
 export function operationHandler(served: Served, route: Route, state: DoorState, unknownFields: 'refuse' | 'drop'): Handler {
-  const { operation, http, call } = served
+  const { operation, http, call, forgets } = served
   const { limits, world } = state
   const name = `${served.contract.name}.${served.name}`
   const toJson = jsonWriter(operation.output, 'output')
   const declared = declaredErrors(operation)
   const empty = operation.output === undefined || http.status === 204
   const read = inputReader({
-    wire: operation.input === undefined ? undefined : wireOf(operation.input, 'input'),
+    input:
+      operation.input === undefined
+        ? undefined
+        : { wire: wireOf(operation.input, 'input'), schema: shown(operation.input, 'input') },
     hasBody: route.method !== 'GET' && route.method !== 'DELETE',
     pathParameters: route.parameters,
     unknownFields,
@@ -57,6 +63,8 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
     const fail = (error: unknown): void => sendProblem(reply, state, describe(error))
     try {
       const { timeout, traceparent: given, idempotencyKey } = callHeaders(request.headers, limits.deadline)
+      if (forgets && idempotencyKey !== undefined) throw new Refusal('INVALID_HEADER', NO_MEMORY)
+      checkQuery(request.url)
       const trace = traceRequest(request, reply, { state, route, given, path: pathOf(request.url) })
       const { traceparent, tracestate } = trace
       traceId = traceIdOf(traceparent)
@@ -98,6 +106,20 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
     } catch (error) {
       fail(error)
     }
+  }
+}
+
+const NO_MEMORY =
+  'Cannot use the Idempotency-Key header: the service has no database in which it could know the key again; send it without one'
+
+/** What cannot be decoded would reach the service undecoded, as if somebody had meant it. */
+function checkQuery(url: string): void {
+  const at = url.indexOf('?')
+  if (at === -1 || !url.includes('%', at)) return
+  try {
+    decodeURIComponent(url.slice(at))
+  } catch {
+    throw new Refusal('MALFORMED_REQUEST', 'Cannot read the query: it is not valid percent-encoding of UTF-8')
   }
 }
 

@@ -18,7 +18,11 @@ export const PAGES: Readonly<Record<string, string>> = {
 }
 
 /** Serves what there is to know about the system. */
-export function servePages(app: FastifyInstance, host: DoorHost, state: DoorState, prefix: string): void {
+export function servePages(
+  app: FastifyInstance,
+  { host, state, unknownFields }: { host: DoorHost; state: DoorState; unknownFields: 'refuse' | 'drop' },
+  prefix: string,
+): void {
   const page = (path: string, answer: (reply: FastifyReply, accept: string) => Promise<void> | void): void => {
     app.get(prefix + path, async (request, reply) => {
       const correlationId = correlate(request, reply, state)
@@ -36,7 +40,7 @@ export function servePages(app: FastifyInstance, host: DoorHost, state: DoorStat
     page(path, (reply) => sendJson(reply, state, 200, (text ??= JSON.stringify(draw()))))
   }
 
-  document('/openapi.json', () => openapi(host.contracts, { title: host.system }))
+  document('/openapi.json', () => openapi(host.contracts, { title: host.system, remembers: host.remembers, unknownFields }))
   document('/asyncapi.json', () => asyncapi(host.contracts, { title: host.system }))
   page('/health/live', async (reply) => {
     const health = await host.health()

@@ -65,6 +65,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
   const host: DoorHost = {
     lag: async () => ({ consumers: [], outboxes: [], silent: [] }),
     deadLetters: () => undefined,
+    remembers: () => true,
     system: 'shop <test>',
     contracts: parts.map(({ contract }) => contract),
     client: <C extends AnyContract>(one: C): Client<C> =>

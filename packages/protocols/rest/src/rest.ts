@@ -76,8 +76,12 @@ function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: R
 
 function servedBy(host: DoorHost, contract: AnyContract): Served[] {
   const client = host.client(contract) as Readonly<Record<string, (input: unknown, options: CallOptions) => unknown>>
+  const forgets = ({ kind, idempotent }: AnyOperation): boolean =>
+    kind === 'command' && !idempotent && !host.remembers(contract.name)
   return Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).flatMap(([name, operation]) =>
-    operation.http === undefined ? [] : [{ contract, name, operation, http: operation.http, call: client[name]! }],
+    operation.http === undefined
+      ? []
+      : [{ contract, name, operation, http: operation.http, call: client[name]!, forgets: forgets(operation) }],
   )
 }
 

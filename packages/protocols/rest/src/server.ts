@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { HttpRoute } from 'dure/contract'
@@ -25,10 +27,12 @@ export type ServerOptions = {
 }
 
 /** Builds the server with all its routes; it does not listen yet. */
-export function createServer({ host, served, state, unknownFields, pages }: ServerOptions): FastifyInstance {
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { served, state, unknownFields, pages } = options
   const { limits } = state
   const app = newFastify(limits, (error, request, reply) => failed(error, request, reply, state))
   acceptJson(app)
+  app.addHook('onRequest', ({ raw }, _reply, done) => done(strangeRequest(raw)))
 
   const routes = served.flatMap((one) => one.http.routes.map((route) => ({ ...parseRoute(route), served: one })))
   const own = pages === false ? [] : Object.keys(PAGES).map((path) => parseRoute(`GET ${pages}${path}` as HttpRoute))
@@ -45,11 +49,15 @@ export function createServer({ host, served, state, unknownFields, pages }: Serv
       handler: operationHandler(route.served, route, state, unknownFields),
     })
   }
-  if (pages !== false) servePages(app, host, state, pages)
+  if (pages !== false) servePages(app, options, pages)
 
   const signs = signpost([...routes, ...own])
   app.setNotFoundHandler((request, reply) => lost(request, reply, state, signs))
-  app.setErrorHandler<FastifyError>((error, request, reply) => failed(error, request, reply, state))
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    // What is wrong with a body that nobody would have read is no answer.
+    if (request.is404 && !(error instanceof Refusal)) lost(request, reply, state, signs)
+    else failed(error, request, reply, state)
+  })
   return app
 }
 
@@ -68,6 +76,10 @@ function newFastify(
     routerOptions: { maxParamLength: 1024 },
     http: {
       maxHeaderSize: limits.headers,
+      // Of a header that may be there once, Node would keep the first and drop the others: joined, they are no valid value.
+      joinDuplicateHeaders: true,
+      // Its own refusal is not in the words of this door.
+      requireHostHeader: false,
       headersTimeout: Math.min(limits.headersTimeout, limits.requestTimeout),
       requestTimeout: limits.requestTimeout,
       // Node looks for slow requests only this often; its 30 s would make the limits above a fiction.
@@ -77,7 +89,24 @@ function newFastify(
     frameworkErrors: onFrameworkError,
   })
   app.server.maxConnections = limits.connections
+  // An expectation that is not known may be left alone: RFC 9110, section 10.1.1.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.server.on('connect', (_request, socket) => answerMalformed({ code: 'CONNECT' }, socket as Socket, limits))
   return app
+}
+
+// RFC 9110, section 7.2: a registered name or an address, and perhaps a port.
+const HOST = /^(?:\[[\da-fA-F:.]+\]|[\w.~%!$&'()*+;=-]*)(?::\d*)?$/
+
+/** What Node takes for a request and HTTP/1.1 does not. */
+function strangeRequest({ httpVersion, headers }: IncomingMessage): Refusal | undefined {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return new Refusal('MALFORMED_REQUEST', 'Cannot read the request: it is not HTTP/1.1')
+  if (headers.host === undefined ? httpVersion === '1.0' : HOST.test(headers.host)) return undefined
+  return new Refusal(
+    'MALFORMED_REQUEST',
+    'Cannot read the request: it needs exactly one Host header, with a host and perhaps a port',
+  )
 }
 
 /** Counts calls in hand, and turns one away when there are too many. */
@@ -150,8 +179,12 @@ const FRAMEWORK: Readonly<Record<string, { code: RefusalCode; detail: (request: 
 }
 
 function refusalOf(error: unknown, request: FastifyRequest, limits: Limits): Refusal | undefined {
-  const known = FRAMEWORK[(error as { code?: string } | null)?.code ?? '']
-  return known === undefined ? undefined : new Refusal(known.code, known.detail(request, limits))
+  const { code = '', statusCode = 500 } = (error ?? {}) as { code?: string; statusCode?: number }
+  const known = FRAMEWORK[code]
+  if (known !== undefined) return new Refusal(known.code, known.detail(request, limits))
+  // Whatever else the framework finds wrong with a request is the client's fault, and no line in the log.
+  const theirs = code.startsWith('FST_') && statusCode >= 400 && statusCode < 500
+  return theirs ? new Refusal('MALFORMED_REQUEST', 'Cannot read the request: it is not one that this server takes') : undefined
 }
 
 function refuseTwins(routes: readonly (Route & { readonly served?: Served })[]): void {

@@ -66,12 +66,17 @@ export function strictCheck(root: JsonSchema): StrictCheck | undefined {
 
   const alternatives = (list: unknown): StrictCheck | undefined => {
     if (!Array.isArray(list)) return undefined
-    const variants = list.map((variant) => ({ matches: discriminator(root, variant), check: compile(variant) }))
+    const variants = list.map((schema) => ({ schema, matches: discriminator(root, schema), check: compile(schema) }))
     if (variants.every(({ check }) => check === undefined)) return undefined
+    // Where more than one may be meant, one that will not take the value must not excuse a field that the others do not know.
+    const meant = (value: unknown): typeof variants => {
+      const possible = variants.filter(({ matches }) => matches(value))
+      const fitting = possible.length < 2 ? [] : possible.filter(({ schema }) => fits(root, schema, value))
+      return fitting.length > 0 ? fitting : possible
+    }
     return (value, path, issues) => {
       let fewest: Issue[] | undefined
-      for (const { matches, check } of variants) {
-        if (!matches(value)) continue
+      for (const { check } of meant(value)) {
         const found: Issue[] = []
         check?.(value, path, found)
         if (found.length === 0) return
@@ -133,6 +138,49 @@ function discriminator(root: JsonSchema, variant: unknown): (value: unknown) => 
     return types === undefined || types.some((type) => type !== 'object' && type !== 'array')
   }
 }
+
+/** Whether a JSON value is what a schema describes, extra fields aside. */
+function fits(root: JsonSchema, schema: unknown, value: unknown, depth: number = 0): boolean {
+  if (!isSchema(schema) || depth > 32 || schema['x-dure-type'] === 'unknown') return schema !== false
+  const inside = (part: unknown, of: unknown): boolean => fits(root, part, of, depth + 1)
+  const { $ref, type, properties, required, items, prefixItems } = schema
+  if (typeof $ref === 'string') return inside(resolveReference(root, $ref), value)
+  if ('const' in schema && schema['const'] !== value) return false
+  if (Array.isArray(schema['enum']) && !schema['enum'].includes(value)) return false
+  for (const [keyword, enough] of [
+    ['anyOf', 'some'],
+    ['oneOf', 'some'],
+    ['allOf', 'every'],
+  ] as const) {
+    const list = schema[keyword]
+    if (Array.isArray(list) && !list[enough]((part) => inside(part, value))) return false
+  }
+  if (type !== undefined && ![type].flat().some((one) => one === typeOf(value) || (one === 'integer' && Number.isInteger(value))))
+    return false
+  if (Array.isArray(value)) {
+    const first: readonly unknown[] = Array.isArray(prefixItems) ? prefixItems : []
+    if (!within(schema, value.length, 'minItems', 'maxItems')) return false
+    return value.every((part, at) => inside(at < first.length ? first[at] : items, part))
+  }
+  if (isObject(value)) {
+    const known = isSchema(properties) ? properties : {}
+    if (Array.isArray(required) && !required.every((name: string) => Object.hasOwn(value, name))) return false
+    return Object.entries(value).every(([name, part]) =>
+      inside(Object.hasOwn(known, name) ? known[name] : schema['additionalProperties'] || undefined, part),
+    )
+  }
+  if (typeof value === 'string')
+    return (
+      within(schema, value.length, 'minLength', 'maxLength') &&
+      (typeof schema['pattern'] !== 'string' || new RegExp(schema['pattern'], 'u').test(value))
+    )
+  return typeof value !== 'number' || within(schema, value, 'minimum', 'maximum')
+}
+
+const within = (schema: JsonSchema, size: number, least: string, most: string): boolean =>
+  !(size < Number(schema[least] ?? -Infinity)) && !(size > Number(schema[most] ?? Infinity))
+
+const typeOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value)
 
 function together(checks: readonly (StrictCheck | undefined)[]): StrictCheck | undefined {
   const present = checks.filter((check) => check !== undefined)

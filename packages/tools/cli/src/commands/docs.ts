@@ -64,7 +64,7 @@ function draw(system: System, format: Format): string {
   const contracts = contractsOf(system)
   switch (format) {
     case 'openapi':
-      return json(openapi(contracts, { title: system.name }))
+      return json(openapi(contracts, { title: system.name, remembers: rememberedBy(system) }))
     case 'asyncapi':
       return json(asyncapi(contracts, { title: system.name }))
     case 'markdown':
@@ -73,5 +73,10 @@ function draw(system: System, format: Format): string {
       return json({ system: system.name, contracts: contracts.map(describeContract) })
   }
 }
+
+const rememberedBy =
+  (system: System) =>
+  (service: string): boolean =>
+    system.services.some(({ contract, database }) => contract.name === service && database !== undefined)
 
 const json = (value: unknown): string => JSON.stringify(value, undefined, 2)
