@@ -14,8 +14,8 @@ export type EndpointOptions = {
   readonly handler: (input: unknown, context: unknown) => unknown
   /** Makes what the handler gets as its context; `cancellation` is this call's own end. */
   readonly context: (call: CallContext, cancellation: Cancellation) => unknown
-  /** Stands around the handler when the call carries an idempotency key; `input` is what the caller sent. */
-  readonly once?: ((input: unknown, call: CallContext, run: () => unknown) => unknown) | undefined
+  /** Stands around the handler when the call carries an idempotency key; `input` is what the caller sent, `own` this call's end. */
+  readonly once?: ((input: unknown, call: CallContext, own: Cancellation, run: () => unknown) => unknown) | undefined
   readonly gate: Gate
   readonly clock: Clock
   readonly deadlines: Deadlines

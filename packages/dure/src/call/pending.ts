@@ -59,7 +59,7 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
     const context = shared.context(call, this)
     const result =
       call.idempotencyKey !== undefined && shared.once !== undefined
-        ? shared.once(input, call, () => shared.handler(parsed.value, context))
+        ? shared.once(input, call, this, () => shared.handler(parsed.value, context))
         : shared.handler(parsed.value, context)
     if (isThenable(result)) {
       result.then(

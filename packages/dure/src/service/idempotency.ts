@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import type { CancelListener, Cancellation } from '../call/call.ts'
 import { CallError, DeclaredError, wireOf, type AnyOperation, type Status } from '../contract/contract.ts'
 import type { Store } from '../data/data.ts'
-import { cautiousTime, type Clock } from '../runtime/runtime.ts'
+import { cautiousTime, type Runtime, type Timer } from '../runtime/runtime.ts'
 
 /**
  * A command that carries an idempotency key happens once and answers every repetition as it did the first
@@ -11,12 +12,19 @@ import { cautiousTime, type Clock } from '../runtime/runtime.ts'
  * A repetition finds the first still running (and waits for it), answered (same answer), committed but dead
  * before it answered (ALREADY_EXISTS: nothing is done twice), or never committed (runs). A key that comes
  * again with another input is refused.
+ *
+ * Who waits shares the answer of the first and nothing else. Where that ends without an answer (it failed, its caller
+ * went away, its time is over) the next runs by itself. A handler that goes on after its time can do no harm then: the
+ * mark of another run is there, and its transaction is refused.
  */
 export type Idempotency = {
   readonly once: (request: KeyedCall, run: () => unknown) => Promise<unknown>
-  /** Writes the mark; called inside every transaction of a handler whose call carries a key. */
+  /**
+   * Writes the mark; called inside every transaction of a handler whose call carries a key.
+   * @throws {CallError} ABORTED when another run of the key has committed
+   */
   // oxlint-disable-next-line typescript/no-explicit-any
-  readonly mark: (tx: Kysely<any>, key: { operation: string; key: string }) => Promise<void>
+  readonly mark: (tx: Kysely<any>, key: { operation: string; key: string; own: Cancellation | undefined }) => Promise<void>
 }
 
 export type KeyedCall = {
@@ -25,7 +33,24 @@ export type KeyedCall = {
   readonly key: string
   /** As the caller sent it. */
   readonly input: unknown
+  /** Monotonic milliseconds. */
+  readonly deadline: number
+  /** The call's own end. */
+  readonly own: Cancellation
 }
+
+/** One handler at work on a key. */
+type Run = {
+  /** Kept in the mark until there is an answer: who wrote it. */
+  readonly id: string
+  readonly fingerprint: string
+  /** Resolves when nobody has to wait for it any more: with an answer for all, or with none. */
+  readonly outcome: Promise<Answer | undefined>
+  /** What it was told when another run had committed. */
+  conflict: CallError | undefined
+}
+
+type Answer = { readonly value: unknown } | { readonly refusal: DeclaredError }
 
 const KEY_LIMIT = 255
 const RETENTION_MS = 24 * 60 * 60 * 1000
@@ -41,11 +66,19 @@ type Row = {
 }
 
 /** Makes the table if need be. */
-export async function createIdempotency(options: { store: Store; clock: Clock; service: string }): Promise<Idempotency> {
-  const { store, clock, service } = options
+export async function createIdempotency(options: {
+  store: Store
+  runtime: Pick<Runtime, 'clock' | 'timers' | 'ids'>
+  service: string
+}): Promise<Idempotency> {
+  const { store, service } = options
+  const { clock, timers, ids } = options.runtime
   // A clock that is set forward makes no answer old.
   const passed = cautiousTime(clock)
-  const running = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>()
+  /** Those that others have to wait for, … */
+  const running = new Map<string, Run>()
+  /** … and all that may still write. */
+  const runs = new WeakMap<Cancellation, Run>()
   await store.transaction(async (tx) => {
     await tx.run(
       'CREATE TABLE IF NOT EXISTS dure_idempotency (operation TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, outcome TEXT NOT NULL, body TEXT, made_at BIGINT NOT NULL, PRIMARY KEY (operation, key))',
@@ -53,32 +86,37 @@ export async function createIdempotency(options: { store: Store; clock: Clock; s
     await tx.run('CREATE INDEX IF NOT EXISTS dure_idempotency_age ON dure_idempotency (made_at)')
   })
 
-  const answerOnce = async (request: KeyedCall, fingerprint: string, place: string, run: () => unknown): Promise<unknown> => {
-    const { operation, definition, key } = request
-    const [row] = (await store.select('SELECT * FROM dure_idempotency WHERE operation = ? AND key = ?', [
-      operation,
-      key,
-    ])) as unknown as Row[]
-    if (row !== undefined) return replay(row, fingerprint, place, definition)
+  const rowOf = async ({ operation, key }: KeyedCall): Promise<Row | undefined> => {
+    const rows = await store.select('SELECT * FROM dure_idempotency WHERE operation = ? AND key = ?', [operation, key])
+    return rows[0] as Row | undefined
+  }
+
+  const answerOnce = async (request: KeyedCall, mine: Run, run: () => unknown): Promise<unknown> => {
+    const { definition } = request
+    const place = `${service}.${request.operation}`
+    const row = await rowOf(request)
+    if (row !== undefined) return replay(row, mine.fingerprint, place, definition)
     let outcome: { readonly name: string; readonly body: string }
     try {
       const value = await run()
       outcome = { name: 'answered', body: JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null' }
-      await remember(request, fingerprint, outcome)
+      await remember(request, mine, outcome)
       return value
     } catch (error) {
+      const other = mine.conflict !== undefined && error === mine.conflict ? await rowOf(request) : undefined
+      if (other !== undefined) return replay(other, mine.fingerprint, place, definition)
       // A declared error is an answer like any other; what else went wrong may go right the next time.
-      if (error instanceof DeclaredError)
-        await remember(request, fingerprint, { name: 'refused', body: errorBody(definition, error) })
+      if (error instanceof DeclaredError) await remember(request, mine, { name: 'refused', body: errorBody(definition, error) })
       throw error
     }
   }
 
-  const remember = (request: KeyedCall, fingerprint: string, outcome: { name: string; body: string }): Promise<void> =>
+  const remember = (request: KeyedCall, { id, fingerprint }: Run, outcome: { name: string; body: string }): Promise<void> =>
     store.transaction(async (tx) => {
-      const values = [request.operation, request.key, fingerprint, outcome.name, outcome.body, clock.now()]
+      const values = [request.operation, request.key, fingerprint, outcome.name, outcome.body, clock.now(), id]
+      // What another run has left stays: this one was too late.
       await tx.run(
-        'INSERT INTO dure_idempotency (operation, key, fingerprint, outcome, body, made_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (operation, key) DO UPDATE SET outcome = excluded.outcome, body = excluded.body',
+        "INSERT INTO dure_idempotency (operation, key, fingerprint, outcome, body, made_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (operation, key) DO UPDATE SET outcome = excluded.outcome, body = excluded.body WHERE dure_idempotency.outcome = 'committed' AND dure_idempotency.body = ?",
         values,
       )
       await tx.run(
@@ -87,27 +125,79 @@ export async function createIdempotency(options: { store: Store; clock: Clock; s
       )
     })
 
+  /** Lets the next in: at once, or for somebody whose caller has gone when the time is over that it was given. */
+  const letOthersIn = ({ own, deadline }: KeyedCall, release: () => void): (() => void) => {
+    let timer: Timer | undefined
+    const listener: CancelListener = {
+      onCancel: (reason) => {
+        if (reason !== 'caller') return release()
+        timer = timers.after(Math.max(0, deadline - clock.monotonic()), release)
+      },
+    }
+    own.add(listener)
+    return () => {
+      own.remove(listener)
+      timer?.cancel()
+    }
+  }
+
+  const runAlone = async (request: KeyedCall, slot: string, fingerprint: string, run: () => unknown): Promise<unknown> => {
+    const { promise: outcome, resolve } = Promise.withResolvers<Answer | undefined>()
+    const mine: Run = { id: ids.next(), fingerprint, outcome, conflict: undefined }
+    const release = (answer?: Answer): void => {
+      if (running.get(slot) === mine) running.delete(slot)
+      resolve(answer)
+    }
+    running.set(slot, mine)
+    runs.set(request.own, mine)
+    const stopWatching = letOthersIn(request, release)
+    try {
+      const value = await answerOnce(request, mine, run)
+      release({ value })
+      return value
+    } catch (error) {
+      release(error instanceof DeclaredError ? { refusal: error } : undefined)
+      throw error
+    } finally {
+      stopWatching()
+    }
+  }
+
   return {
-    once: (request, run) => {
-      const place = `${service}.${request.operation}`
-      const { key } = request
-      if (key.length === 0 || key.length > KEY_LIMIT) return Promise.reject(badKey(place, key))
+    once: async (request, run) => {
+      const { operation, key, own } = request
+      const place = `${service}.${operation}`
+      if (key.length === 0 || key.length > KEY_LIMIT) throw badKey(place, key)
       const fingerprint = fingerprintOf(request)
-      const slot = `${request.operation}\n${key}`
-      const first = running.get(slot)
-      if (first !== undefined) return first.fingerprint === fingerprint ? first.answer : Promise.reject(reused(place, key))
-      const answer = answerOnce(request, fingerprint, place, run).finally(() => running.delete(slot))
-      running.set(slot, { fingerprint, answer })
-      return answer
+      const slot = `${operation}\n${key}`
+      for (let first = running.get(slot); first !== undefined; first = running.get(slot)) {
+        if (first.fingerprint !== fingerprint) throw reused(place, key)
+        const answer = await first.outcome
+        if (answer !== undefined && 'value' in answer) return answer.value
+        if (answer !== undefined) throw answer.refusal
+        // It has been answered by its own end, and must not begin.
+        if (own.reason !== undefined) throw new CallError('CANCELLED', `Call to ${place} ended while it waited for another`)
+      }
+      return runAlone(request, slot, fingerprint, run)
     },
-    mark: async (tx, { operation, key }) => {
-      const fingerprint = running.get(`${operation}\n${key}`)?.fingerprint
-      if (fingerprint === undefined) return
-      await tx
+    mark: async (tx, { operation, key, own }) => {
+      const mine = own && runs.get(own)
+      if (mine === undefined) return
+      const { id, fingerprint } = mine
+      const written = await tx
         .insertInto('dure_idempotency')
-        .values({ operation, key, fingerprint, outcome: 'committed', body: null, made_at: clock.now() })
-        .onConflict((conflict) => conflict.columns(['operation', 'key']).doNothing())
+        .values({ operation, key, fingerprint, outcome: 'committed', body: id, made_at: clock.now() })
+        // A handler may have several transactions: the mark of its first is its own.
+        .onConflict((conflict) =>
+          conflict
+            .columns(['operation', 'key'])
+            .doUpdateSet({ body: id })
+            .where('dure_idempotency.outcome', '=', 'committed')
+            .where('dure_idempotency.body', '=', id),
+        )
+        .returning('key')
         .execute()
+      if (written.length === 0) throw (mine.conflict = overtaken(`${service}.${operation}`, key))
     },
   }
 }
@@ -118,7 +208,7 @@ function replay(row: Row, fingerprint: string, place: string, definition: AnyOpe
   if (row.outcome === 'refused') throw errorFrom(definition, JSON.parse(row.body ?? 'null'))
   throw new CallError(
     'ALREADY_EXISTS',
-    `Call to ${place} with idempotency key "${row.key}" was carried out before, but its answer was lost in a crash; ask for the result instead of repeating the call`,
+    `Call to ${place} with idempotency key "${row.key}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
   )
 }
 
@@ -149,6 +239,13 @@ function badKey(place: string, key: string): CallError {
   return new CallError(
     'INVALID_ARGUMENT',
     `Call to ${place} was refused: an idempotency key has 1 to ${KEY_LIMIT} characters, this one has ${key.length}`,
+  )
+}
+
+function overtaken(place: string, key: string): CallError {
+  return new CallError(
+    'ABORTED',
+    `Call to ${place} was ended: another call with idempotency key "${key}" was carried out meanwhile; repeat it to hear what that one was answered`,
   )
 }
 

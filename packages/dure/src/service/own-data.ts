@@ -1,4 +1,4 @@
-import type { CallContext } from '../call/call.ts'
+import type { CallContext, Cancellation } from '../call/call.ts'
 import { bindDatabase, createInbox, createOutbox, INBOX_RETENTION } from '../data/data.ts'
 import type { Database, DatabaseAdapter, Inbox, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
@@ -41,7 +41,7 @@ export async function openData(options: {
         delivered += messages.length
       },
     })
-    const idempotency = await createIdempotency({ store, clock: runtime.clock, service: name })
+    const idempotency = await createIdempotency({ store, runtime, service: name })
     return {
       store,
       outbox,
@@ -57,7 +57,9 @@ export async function openData(options: {
           tracer: telemetry?.tracer,
         })
         const key = call.idempotencyKey
-        return key === undefined || operation === undefined ? bound : marking(bound, idempotency, { operation, key })
+        return key === undefined || operation === undefined
+          ? bound
+          : marking(bound, idempotency, { operation, key, own: call.cancellation })
       },
     }
   } catch (error) {
@@ -79,7 +81,7 @@ async function retentionOf({ inbox, reactions }: Service, broker: Broker): Promi
 function marking(
   bound: Database<unknown>,
   idempotency: Idempotency,
-  call: { operation: string; key: string },
+  call: { operation: string; key: string; own: Cancellation | undefined },
 ): Database<unknown> {
   return {
     ...bound,

@@ -15,7 +15,7 @@ import type { Deadlines, Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
-import type { Idempotency } from './idempotency.ts'
+import type { Idempotency, KeyedCall } from './idempotency.ts'
 import { openData } from './own-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { familiesOf } from './readings.ts'
@@ -177,8 +177,11 @@ function ageOf(time: number | undefined, { clock }: Runtime): number {
 
 function onceFor(idempotency: Idempotency | undefined, operation: string, definition: AnyOperation) {
   if (definition.kind !== 'command') return undefined
-  return (input: unknown, call: CallContext, run: () => unknown): unknown => {
-    if (idempotency !== undefined) return idempotency.once({ operation, definition, key: call.idempotencyKey!, input }, run)
+  const keyed = (input: unknown, { idempotencyKey, deadline }: CallContext, own: Cancellation): KeyedCall => ({
+    ...{ operation, definition, key: idempotencyKey!, input, deadline, own },
+  })
+  return (input: unknown, call: CallContext, own: Cancellation, run: () => unknown): unknown => {
+    if (idempotency !== undefined) return idempotency.once(keyed(input, call, own), run)
     // Nowhere to remember the key: harmless when the command may be repeated, a broken promise when it may not.
     if (definition.idempotent) return run()
     throw new CallError(
