@@ -138,8 +138,9 @@ export async function openStore(options: {
       snapshot: readers.snapshot,
       select: readers.select,
       readings: () => storeReadings({ writers, readers: pool }, transactions.counts()),
-      outbox: ({ limits: { batch } = {}, ...rest }) =>
-        openOutbox(options.outbox, { ...rest, ...(batch === undefined ? {} : { limits: { batch } }) }),
+      // How much is kept in memory is the other outbox's to know.
+      outbox: ({ limits: { memory: _, memorySize: __, ...limits } = {}, ...rest }) =>
+        openOutbox(options.outbox, { ...rest, limits }),
       stop: () => (stopping ??= stop()),
     }
   } catch (error) {

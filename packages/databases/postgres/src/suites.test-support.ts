@@ -7,12 +7,16 @@ import { missing15, RELAXED, testServer, type ServerVersion } from './server.tes
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
+/** What the broker does not take, by whichever way it comes to it. */
+export const ASIDE = 'packages/dure/src/messaging/aside.test.ts'
+
 /** Test files of the library whose stores any adapter can open, with the tests that there are at least. */
 const SUITES = [
   ['the inbox', 4, 'packages/dure/src/data/inbox.test.ts'],
   ['consumers', 11, 'packages/dure/src/messaging/consumer.test.ts'],
   ['consumers that are killed', 3, 'packages/dure/src/messaging/crash.test.ts'],
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
+  ['what an outbox sets aside', 13, ASIDE],
 ] as const
 
 /** Registers the library's suites on a server of that version. */
@@ -21,15 +25,15 @@ export async function suitesOn(version: ServerVersion): Promise<void> {
   if (skip === false) announce(version, (await testServer({ version, settings: RELAXED })).url())
   for (const [what, least, file] of SUITES) {
     test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 300_000 }, async () => {
-      const { passed, failed, output } = await runSuites(version, file)
+      const { passed, failed, output } = await runSuites(`adapter${version}`, file)
       assert.ok(failed === 0 && passed >= least, output)
     })
   }
 }
 
 /** Runs test files of the library with their stores on the announced server; resolves with how many passed and what was said. */
-async function runSuites(
-  version: ServerVersion,
+export async function runSuites(
+  adapter: string,
   file: string,
 ): Promise<{ readonly passed: number; readonly failed: number; readonly output: string }> {
   const child = spawn(process.execPath, ['--conditions=source', '--test', '--test-reporter=tap', file], {
@@ -38,7 +42,7 @@ async function runSuites(
     env: {
       ...process.env,
       NODE_TEST_CONTEXT: undefined,
-      DURE_TEST_ADAPTER: new URL(`./adapter${version}.test-support.ts`, import.meta.url).href,
+      DURE_TEST_ADAPTER: new URL(`./${adapter}.test-support.ts`, import.meta.url).href,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { AnyEvent, EventInput } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, Reading } from '../telemetry/telemetry.ts'
+import type { Aside } from './delivery.ts'
 import type { OutboxMessage } from './outbox-row.ts'
 import type { RelayLimits } from './relay-limits.ts'
 
@@ -124,7 +125,7 @@ export type Outbox = {
   readonly oldest: () => number | undefined
   /** What else is measured of it, where there is more: for the metrics of its service. */
   readonly readings?: () => readonly Reading[]
-  /** Resolves when all that is committed by now has been delivered. */
+  /** Resolves when all that is committed by now has been delivered, or set aside. */
   readonly flush: () => Promise<void>
   /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. What is left stays in the table for the next start. */
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
@@ -136,6 +137,8 @@ export type OutboxOptions = {
   readonly log: Logger
   /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  /** Where messages wait that are not taken; without it one of them holds up those behind it. */
+  readonly aside?: Aside | undefined
   readonly limits?: Partial<RelayLimits>
 }
 

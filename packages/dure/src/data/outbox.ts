@@ -9,7 +9,7 @@ import { createRelay } from './relay.ts'
  * earlier run has left behind first. (A store with many writers has its own, which reads below a horizon.)
  */
 export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
-  const { store, runtime, log, deliver, limits = {} } = options
+  const { store, runtime, log, deliver, aside, limits = {} } = options
   checkNumbers('deliver from the outbox with these limits', limits, RELAY_NUMBERS)
   const [left] = await store.select(
     'SELECT count(*) AS total, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last FROM dure_outbox',
@@ -21,6 +21,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
     runtime,
     log,
     deliver,
+    aside,
     limits,
     left: { total, first, last },
     read: async (after, limit) => (await store.select(READ, [after, limit])).map(rowOf),
@@ -61,7 +62,8 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
 const ROWS = 16
 
 const COLUMNS = `position, ${OUTBOX_COLUMNS}`
-const READ = `SELECT ${COLUMNS} FROM dure_outbox WHERE position > ? ORDER BY position LIMIT ?`
+/** As texts: a number that is too large to be read would make the whole table unreadable. */
+const READ = `SELECT ${COLUMNS.replaceAll(/\b(?:delay|time|schema_version)\b/g, 'CAST($& AS TEXT) AS $&')} FROM dure_outbox WHERE position > ? ORDER BY position LIMIT ?`
 const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 const INSERTS: readonly string[] = Array.from(
   { length: ROWS + 1 },

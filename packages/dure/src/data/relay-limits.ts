@@ -9,6 +9,14 @@ export type RelayLimits = {
   readonly memorySize: number
   /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
   readonly backoff: readonly [first: number, last: number]
+  /** Milliseconds after which a delivery that has not settled counts as failed. Default 30,000. */
+  readonly patience: number
 }
 
-export const RELAY_NUMBERS: Ranges<RelayLimits> = { batch: COUNT, memory: COUNT, memorySize: BYTES, backoff: WAIT }
+export const RELAY_NUMBERS: Ranges<RelayLimits> = {
+  batch: COUNT,
+  memory: COUNT,
+  memorySize: BYTES,
+  backoff: WAIT,
+  patience: WAIT,
+}

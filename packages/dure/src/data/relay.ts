@@ -2,6 +2,7 @@ import { CallError } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { StoreTransaction } from './database.ts'
+import { createDelivery, type Aside } from './delivery.ts'
 import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
 import type { RelayLimits } from './relay-limits.ts'
 
@@ -21,7 +22,13 @@ export type Relay = {
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
-const DEFAULTS: RelayLimits = { batch: 512, memory: 10_000, memorySize: 64 * 1024 * 1024, backoff: [50, 5_000] }
+const DEFAULTS: RelayLimits = {
+  batch: 512,
+  memory: 10_000,
+  memorySize: 64 * 1024 * 1024,
+  backoff: [50, 5_000],
+  patience: 30_000,
+}
 /** Delivered rows that are worth a DELETE, the most that one takes, and the milliseconds of quiet after which all go. */
 const [WORTH, STEP, QUIET] = [64, 1024, 1_000]
 
@@ -30,14 +37,15 @@ export function createRelay(options: {
   readonly runtime: Runtime
   readonly log: Logger
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  readonly aside: Aside | undefined
   readonly limits?: Partial<RelayLimits> | undefined
   /** What an earlier run left in the table. */
   readonly left: { readonly total: number; readonly first: number; readonly last: number }
   readonly read: (after: number, limit: number) => Promise<readonly OutboxRow[]>
   readonly transaction: (work: (tx: StoreTransaction) => Promise<void>) => Promise<void>
 }): Relay {
-  const { service, runtime, log, deliver, left, read, transaction } = options
-  const { timers, random } = runtime
+  const { service, runtime, log, left, read, transaction } = options
+  const { timers } = runtime
   const limits = { ...DEFAULTS, ...options.limits }
   /** Rows in memory, in order; those before `head` have been handed over. */
   let memory: OutboxRow[] = []
@@ -54,6 +62,16 @@ export function createRelay(options: {
   let pumping: Promise<void> | undefined
   let sweeper: Timer | undefined
   const stopping = new AbortController()
+  const delivery = createDelivery<OutboxRow>({
+    ...{ name: service, runtime, log, backoff: limits.backoff, patience: limits.patience },
+    ...{ deliver: options.deliver, aside: options.aside },
+    more: () => depth > inHand.length,
+    remove: (tx, rows) =>
+      tx.run(
+        `DELETE FROM dure_outbox WHERE position IN (${rows.map(() => '?').join(', ')})`,
+        rows.map(({ position }) => position),
+      ),
+  })
 
   const take: Relay['take'] = (rows) => {
     for (const row of rows) {
@@ -80,20 +98,18 @@ export function createRelay(options: {
   const pump = async (): Promise<void> => {
     // Everyone who shares the commit has a turn first, so that one batch takes them all.
     await Promise.resolve()
-    for (let attempt = 1; depth > 0 && !stopping.signal.aborted;) {
+    for (let failures = 0; depth > 0 && !stopping.signal.aborted;) {
       try {
         if (inHand.length === 0) inHand = await nextBatch()
-        if (inHand.length > 0) await deliver(inHand.map((row) => row.message))
-        done()
-        if (attempt > 1) log.info('The outbox delivers again', { service, depth })
-        attempt = 1
       } catch (error) {
         const [first, last] = limits.backoff
-        const pause = Math.min(last, first * 2 ** (attempt - 1)) * (0.5 + random.number() / 2)
-        if (attempt === 1) log.warn('The outbox could not deliver; it keeps trying', { service, depth, error })
-        attempt++
-        await timers.sleep(pause, stopping.signal)
+        if (failures === 0) log.warn('The outbox could not be read; it is tried again', { service, depth, error })
+        await timers.sleep(Math.min(last, first * 2 ** Math.min(failures++, 30)), stopping.signal)
+        continue
       }
+      failures = 0
+      const { sent, aside } = await delivery.deliver(inHand, stopping.signal)
+      done(aside.length === 0 ? sent : [...sent, ...aside])
     }
     if (removed < delivered && !stopping.signal.aborted) sweepLater()
   }
@@ -125,11 +141,17 @@ export function createRelay(options: {
     }
   }
 
-  const done = (): void => {
-    if (inHand.length === 0) return
-    depth -= inHand.length
-    delivered = inHand.at(-1)!.position
-    inHand = []
+  const done = (rows: readonly OutboxRow[]): void => {
+    const last = inHand.at(-1)
+    if (last === undefined) return
+    depth -= rows.length
+    if (rows.length === inHand.length) inHand = []
+    else {
+      const gone = new Set(rows)
+      inHand = inHand.filter((row) => !gone.has(row))
+    }
+    // Some are left when it was told to stop meanwhile.
+    delivered = inHand.length === 0 ? last.position : inHand[0]!.position - 1
     answer()
   }
 

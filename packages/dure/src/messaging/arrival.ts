@@ -5,17 +5,18 @@ import { errorText, type ParkedRow } from './parked-rows.ts'
 import { backoff, type RetryPolicy } from './retry.ts'
 
 /** A message on its way into the table: one that failed its first try, or one that comes behind. */
-export type Arrival =
-  | { readonly message: Message; readonly failure: unknown }
-  | { readonly message: Message; readonly behind: true }
+export type Arrival = { readonly message: Message; /** What it holds. Default its own. */ readonly key?: string } & (
+  | { readonly failure: unknown }
+  | { readonly behind: true }
+)
 
 /** The row that keeps it. */
 export function rowFor(
   arrival: Arrival,
-  options: { consumer: string; sequence: number; retry: RetryPolicy; runtime: Runtime; time: () => number },
-): ParkedRow {
-  const { consumer, sequence, retry, runtime, time } = options
-  const base = { consumer, key: arrival.message.key, sequence, message: arrival.message }
+  options: { consumer: string; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
+): Omit<ParkedRow, 'sequence'> {
+  const { consumer, retry, runtime, time, dead } = options
+  const base = { consumer, key: arrival.key ?? arrival.message.key, message: arrival.message }
   if ('behind' in arrival) {
     return {
       ...base,
@@ -30,7 +31,6 @@ export function rowFor(
     }
   }
   const now = runtime.clock.now()
-  const dead = isDead(retry, arrival.failure, 1)
   return {
     ...base,
     state: dead ? 'dead' : 'waiting',
@@ -45,6 +45,6 @@ export function rowFor(
 }
 
 /** Whether a failure after so many tries is the last. */
-export function isDead(retry: RetryPolicy, error: unknown, tries: number): boolean {
+export function outOfTries(retry: RetryPolicy, error: unknown, tries: number): boolean {
   return error instanceof HopelessError || tries >= retry.attempts
 }

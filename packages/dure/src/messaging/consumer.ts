@@ -6,6 +6,7 @@ import type { Broker, Subscription } from './broker.ts'
 import { beginLife } from './life.ts'
 import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
 import { decoderOf } from './decode.ts'
+import { OUTBOX } from './fingerprint.ts'
 import { createLanes, type Effect, type Tally } from './lanes.ts'
 import { createParkedTables } from './parked-rows.ts'
 import { openParked, type Parked } from './parked.ts'
@@ -55,6 +56,8 @@ export type Consumer = {
   /** The same for each reaction, with the dead of queues, which are asked for at the broker. */
   readonly readings: () => Promise<readonly ReactionReading[]>
   readonly deadLetters: DeadLetters
+  /** Looks at its parked messages again: somebody else has changed them. */
+  readonly reload: () => void
   /** Takes nothing new, finishes what is in hand. Idempotent. */
   readonly stop: () => Promise<void>
 }
@@ -76,9 +79,10 @@ export type ConsumerStatus = {
 
 /** How one reaction stands. */
 export type ReactionReading = {
-  /** `<group>/<reaction>`. */
+  /** `<group>/<reaction>`, or `<group>/outbox`. */
   readonly consumer: string
-  readonly kind: 'topic' | 'queue'
+  /** `outbox`: what its service has to say and the broker does not take. */
+  readonly kind: 'topic' | 'queue' | 'outbox'
   readonly topic: string
   /** Messages waiting for another try, and those waiting behind them. */
   readonly waiting: number
@@ -104,6 +108,11 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
   if (twice)
     throw new TypeError(
       `Cannot start the consumer "${group}": two of its reactions are called "${twice}"; give one a name of its own`,
+    )
+
+  if (names.includes(`topic:${OUTBOX}`))
+    throw new TypeError(
+      `Cannot start the consumer "${group}": one of its reactions is called "${OUTBOX}", as its outbox is; give it another name`,
     )
 
   await checkRetention(options)
@@ -151,6 +160,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
       reactions: reactions.map(({ kind, event, name }) => ({ kind, event, consumer: `${group}/${name}` })),
       changed: reload,
     }),
+    reload,
     stop: () => (stopping ??= stopAll().then(life.endClean)),
   }
 }

@@ -5,6 +5,13 @@ export function letterOf(consumer: string, messageId: string): string {
   return short(`${consumer}\n${messageId}`, 10)
 }
 
+/** What a service's outbox is called among its consumers. No reaction may be called so. */
+export const OUTBOX = 'outbox'
+
+export function outboxOf(service: string): string {
+  return `${service}/${OUTBOX}`
+}
+
 /** A key in a form that fits an index of any database: keys may be longer than those take. */
 export function hashOf(key: string): string {
   return short(key, 10)

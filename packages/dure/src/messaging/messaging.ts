@@ -51,5 +51,6 @@ export {
   type MessageHead,
   type Page,
 } from './dead-letters/dead-letters.ts'
+export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
 export { HopelessError } from './hopeless.ts'
 export type { Received } from './lanes.ts'

@@ -50,6 +50,12 @@ const TABLES = [
 const COLUMNS =
   'consumer, topic, key, key_hash, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
 
+const PLACES = COLUMNS.split(', ')
+/** The place is asked for where the row is written: others may park messages of the same key. */
+const INSERT = `INSERT INTO dure_parked (sequence, ${PLACES.filter((column) => column !== 'sequence').join(', ')})
+  VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?)${', ?'.repeat(PLACES.length - 1)})
+  ON CONFLICT (consumer, message_id) DO NOTHING`
+
 /** Makes the tables where they are not there. Idempotent. */
 export async function createParkedTables(store: Store): Promise<void> {
   await store.transaction(async (tx) => {
@@ -57,14 +63,14 @@ export async function createParkedTables(store: Store): Promise<void> {
   })
 }
 
-/** Adds a row; false when that message is parked already (the broker has brought it again). */
-export async function insertParked(tx: StoreTransaction, row: ParkedRow): Promise<boolean> {
+/** Adds a row behind those of its key; false when that message is parked already (the broker has brought it again). */
+export async function insertParked(tx: StoreTransaction, row: Omit<ParkedRow, 'sequence'>): Promise<boolean> {
+  const order = [row.consumer, hashOf(row.key), row.key]
   const values: SqlValue[] = [
     row.consumer,
     row.message.type,
     row.key,
     hashOf(row.key),
-    row.sequence,
     row.message.id,
     letterOf(row.consumer, row.message.id),
     row.state,
@@ -78,8 +84,7 @@ export async function insertParked(tx: StoreTransaction, row: ParkedRow): Promis
     row.error,
     JSON.stringify(row.message),
   ]
-  const sql = `INSERT INTO dure_parked (${COLUMNS}) VALUES (${values.map(() => '?').join(', ')}) ON CONFLICT (consumer, message_id) DO NOTHING`
-  return (await tx.run(sql, values)) === 1
+  return (await tx.run(INSERT, [...order, ...values])) === 1
 }
 
 export async function headOf(store: Store, consumer: string, key: string): Promise<ParkedRow | undefined> {
@@ -122,11 +127,6 @@ export async function parkedKeys(
     failedAt: Number(row['first_failure'] ?? 0),
     suspect: Number(row['started']) > Number(row['finished']),
   }))
-}
-
-export async function lastSequence(store: Store, consumer: string): Promise<number> {
-  const [row] = await store.select('SELECT max(sequence) AS last FROM dure_parked WHERE consumer = ?', [consumer])
-  return Number(row?.['last'] ?? 0)
 }
 
 export function rowOf(row: SqlRow): ParkedRow {

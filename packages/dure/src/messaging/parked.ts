@@ -2,9 +2,9 @@ import type { Message } from '../contract/contract.ts'
 import type { Store, StoreTransaction } from '../data/data.ts'
 import { steadyTime, type Runtime, type Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import { isDead, rowFor, type Arrival } from './arrival.ts'
+import { outOfTries, rowFor, type Arrival } from './arrival.ts'
 import { fingerprintOf, letterOf } from './fingerprint.ts'
-import { errorText, headOf, insertParked, lastSequence, parkedKeys, type ParkedRow } from './parked-rows.ts'
+import { errorText, headOf, insertParked, parkedKeys, type ParkedRow } from './parked-rows.ts'
 import { backoff, longestPause, type RetryPolicy } from './retry.ts'
 
 /**
@@ -13,13 +13,15 @@ import { backoff, longestPause, type RetryPolicy } from './retry.ts'
  * after the restart; such suspects are then tried one at a time.
  */
 export type Parked = {
+  /** Nothing is parked, as far as is known here. */
+  readonly empty: () => boolean
   /** Whether messages of a key have to queue up behind parked ones. */
   readonly holds: (key: string) => boolean
   /** Keeps a key parked until `release`: its messages in hand are about to be added. */
   readonly reserve: (key: string) => void
   readonly release: (key: string) => void
-  /** Adds messages, in order, in one transaction of their own. */
-  readonly add: (arrivals: readonly Arrival[]) => Promise<void>
+  /** Adds messages, in order, in one transaction of their own; `also` runs in it. */
+  readonly add: (arrivals: readonly Arrival[], also?: (tx: StoreTransaction) => Promise<unknown>) => Promise<void>
   /** Looks at the table again: somebody else has changed it. */
   readonly reload: () => Promise<void>
   readonly count: () => ParkedCount
@@ -65,11 +67,15 @@ export async function openParked(options: {
   retry: RetryPolicy
   concurrency: number
   tryAgain: TryAgain
+  /** Whether no further try is worth it. Default as the policy says. */
+  isDead?: (error: unknown, tries: number, message: Message) => boolean
+  /** Others may try the same messages: who begins a try has the message for as long as the longest pause. */
+  shared?: boolean
 }): Promise<Parked> {
-  const { store, consumer, runtime, log, retry, concurrency, tryAgain } = options
+  const { store, consumer, runtime, log, retry, concurrency, tryAgain, shared = false } = options
+  const { isDead = (error, tries) => outOfTries(retry, error, tries) } = options
   const keys = new Map<string, Key>()
   const ready: Key[] = []
-  let sequence = await lastSequence(store, consumer)
   /** Rows added so far: tells a look at the table that it is out of date. */
   let arrivals = 0
   let active = 0
@@ -91,7 +97,7 @@ export async function openParked(options: {
   const time = steadyTime(runtime.clock)
   /** When a row is due; a wait that is longer than the pause after so many tries is one of a clock that was set back since. */
   const dueAt = ({ nextAt, started }: { readonly nextAt: number; readonly started: number }): number =>
-    nextAt - time() > longestPause(retry, started) + STORE_PAUSE ? 0 : nextAt
+    nextAt - time() > (shared ? retry.longest : longestPause(retry, started)) + STORE_PAUSE ? 0 : nextAt
 
   const forget = (key: Key): void => {
     if (key.rows <= 0 && key.reserved === 0 && !key.active && !key.queued) keys.delete(key.key)
@@ -165,8 +171,8 @@ export async function openParked(options: {
     const started = row.started + 1
     const begun = await store.transaction((tx) =>
       tx.run(
-        "UPDATE dure_parked SET started = ?, state = 'waiting' WHERE consumer = ? AND message_id = ? AND started = ? AND state <> 'dead'",
-        [started, consumer, row.message.id, row.started],
+        "UPDATE dure_parked SET started = ?, next_at = ?, state = 'waiting' WHERE consumer = ? AND message_id = ? AND started = ? AND state <> 'dead'",
+        [started, shared ? Math.ceil(time() + retry.longest) : row.nextAt, consumer, row.message.id, row.started],
       ),
     )
     if (begun === 0) return true
@@ -196,7 +202,7 @@ export async function openParked(options: {
     const { started, error, crashed = false } = failure
     const now = runtime.clock.now()
     const crashes = row.crashes + (crashed ? 1 : 0)
-    const dead = isDead(retry, error, started) || crashes >= retry.crashes
+    const dead = isDead(error, started, row.message) || crashes >= retry.crashes
     const nextAt = dead ? 0 : Math.ceil(time() + backoff(retry, started, runtime.random))
     const text = errorText(error)
     const fingerprint = fingerprintOf({ consumer, topic: row.message.type, error: text })
@@ -234,11 +240,15 @@ export async function openParked(options: {
     suspects--
   }
 
-  const add: Parked['add'] = async (messages) => {
-    const rows = messages.map((one) => rowFor(one, { consumer, sequence: ++sequence, retry, runtime, time }))
+  const add: Parked['add'] = async (messages, also) => {
+    const rows = messages.map((one) => {
+      const dead = 'failure' in one && isDead(one.failure, 1, one.message)
+      return rowFor(one, { consumer, retry, runtime, time, dead })
+    })
     const fresh = await store.transaction(async (tx) => {
-      const inserted: ParkedRow[] = []
+      const inserted: (typeof rows)[number][] = []
       for (const row of rows) if (await insertParked(tx, row)) inserted.push(row)
+      await also?.(tx)
       return inserted
     })
     arrivals += fresh.length
@@ -250,7 +260,9 @@ export async function openParked(options: {
         key.nextAt = row.nextAt
       }
     }
-    for (const one of messages) if (!('behind' in one)) report(one.message, isDead(retry, one.failure, 1), one.failure, 1)
+    messages.forEach((one, at) => {
+      if ('failure' in one) report(one.message, rows[at]!.state === 'dead', one.failure, 1)
+    })
     for (const row of fresh) enqueue(keyOf(row.key))
     // Some were there: their commit happened and its answer was lost, so this process may not know of them.
     if (fresh.length < rows.length) await reload()
@@ -330,6 +342,7 @@ export async function openParked(options: {
   }
 
   return {
+    empty: () => keys.size === 0,
     holds: (key) => keys.has(key),
     reserve: (key) => void keyOf(key).reserved++,
     release: (name) => {

@@ -1,7 +1,7 @@
 import type { CallContext, Cancellation } from '../call/call.ts'
 import { bindDatabase, createInbox, createOutbox, INBOX_RETENTION } from '../data/data.ts'
 import type { Database, DatabaseAdapter, Inbox, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
-import type { Broker } from '../messaging/messaging.ts'
+import { openAside, type Broker, type OutboxAside } from '../messaging/messaging.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Service } from './definition.ts'
 import { createIdempotency, type Idempotency } from './idempotency.ts'
@@ -11,6 +11,8 @@ import type { World } from './system.ts'
 export type UnitData = {
   readonly store: Store
   readonly outbox: Outbox
+  /** What the broker does not take of it. */
+  readonly aside: OutboxAside
   readonly inbox: Inbox
   readonly idempotency: Idempotency
   /** Messages ever committed to the outbox, for telling quiet from a moment between two moves. */
@@ -32,19 +34,17 @@ export async function openData(options: {
   const store = await database.open(name, service.database!)
   try {
     let delivered = 0
-    const outbox = await (store.outbox ?? createOutbox)({
-      store,
-      runtime,
-      log,
-      deliver: async (messages) => {
-        await deliver(broker, messages)
-        delivered += messages.length
-      },
-    })
+    const toBroker = async (messages: readonly OutboxMessage[]): Promise<void> => {
+      await deliver(broker, messages)
+      delivered += messages.length
+    }
+    const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
+    const outbox = await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside })
     const idempotency = await createIdempotency({ store, runtime, service: name })
     return {
       store,
       outbox,
+      aside,
       inbox: createInbox({ runtime, retention: await retentionOf(service, broker) }),
       idempotency,
       published: () => delivered + outbox.depth(),

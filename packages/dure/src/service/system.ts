@@ -87,7 +87,7 @@ export type DoorHost = {
   readonly status: () => Promise<SystemStatus>
   /** How far every consumer is behind, over all processes. */
   readonly lag: () => Promise<Lag>
-  /** A service's dead letters: to list, retry, edit or discard. Undefined when it reacts to no events. */
+  /** A service's dead letters: to list, retry, edit or discard. Undefined when it has no database. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
   /** Whether a service has a database: without one it cannot know an idempotency key again. */
   readonly remembers: (service: string) => boolean
@@ -148,9 +148,9 @@ export type ServiceStatus = {
   readonly outbox: number
   /** Events being worked on. */
   readonly inHand: number
-  /** Events waiting for another try, and those waiting behind them. */
+  /** Events waiting for another try, and those waiting behind them; what the broker did not take of its outbox as well. */
   readonly waiting: number
-  /** Dead letters, and events held behind them. */
+  /** Dead letters, and events held behind them; those of its outbox as well. */
   readonly dead: number
 }
 

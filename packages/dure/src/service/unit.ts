@@ -10,7 +10,14 @@ import {
 } from '../call/call.ts'
 import { CallError, describeThrown, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
-import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
+import {
+  createConsumer,
+  deadLetters,
+  type Broker,
+  type Consumer,
+  type DeadLetters,
+  type ReactionReading,
+} from '../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
@@ -115,6 +122,17 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     })
   }
 
+  const letters =
+    data &&
+    deadLetters({
+      ...{ store: data.store, runtime, broker, events: service.contract.events },
+      reactions: service.reactions.map(({ kind, event, name: reaction }) => ({ kind, event, consumer: `${name}/${reaction}` })),
+      changed: () => {
+        consumer?.reload()
+        data.aside.reload().catch((error: unknown) => log.warn('Cannot look at what the outbox has set aside', { error }))
+      },
+    })
+
   const stop = async (): Promise<void> => {
     if (state === 'stopped') return
     state = 'draining'
@@ -128,6 +146,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     patient.cancel()
     local.remove(name)
     await data?.outbox.stop()
+    await data?.aside.stop()
     await data?.store.stop()
     state = 'stopped'
   }
@@ -144,6 +163,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
 
   const status = async () => {
     const { waiting = 0, dead = 0, inHand = 0 } = consumer?.status() ?? {}
+    const aside = data?.aside.count()
     return {
       service: name,
       callsInFlight: gate.inside(),
@@ -151,18 +171,21 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       outboxAge: ageOf(data?.outbox.oldest(), runtime),
       published: data?.published() ?? 0,
       inHand,
-      waiting,
-      dead,
+      waiting: waiting + (aside?.waiting ?? 0),
+      dead: dead + (aside?.dead ?? 0),
     }
   }
 
   const metrics = async (): Promise<readonly MetricFamily[]> => familiesOf((await telemetry?.metrics.read()) ?? [], name)
 
-  const readings = async (): Promise<readonly ReactionReading[]> => (await consumer?.readings()) ?? []
+  const readings = async (): Promise<readonly ReactionReading[]> => [
+    ...((await consumer?.readings()) ?? []),
+    ...(data?.aside.readings() ?? []),
+  ]
 
   const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
 
-  return { name, listen, health, status, readings, dataReadings, metrics, deadLetters: () => consumer?.deadLetters, stop }
+  return { name, listen, health, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
 }
 
 function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {

@@ -6,7 +6,7 @@ import { createLogRelay } from './relay.ts'
 import { removeSlot } from './remove.ts'
 import { slotName } from './slots.ts'
 
-export type Left = Pick<OutboxOptions, 'store' | 'runtime' | 'log' | 'deliver'> & {
+export type Left = Pick<OutboxOptions, 'store' | 'runtime' | 'log' | 'deliver' | 'aside'> & {
   readonly access: ClientConfig
   /** Where the adapter makes the roles: its administrator, who may remove slots. */
   readonly admin: ClientConfig | undefined
@@ -24,9 +24,9 @@ export type Left = Pick<OutboxOptions, 'store' | 'runtime' | 'log' | 'deliver'> 
  * @throws {CallError} FAILED_PRECONDITION when it cannot be delivered
  */
 export async function deliverLeft(table: boolean, left: Left): Promise<void> {
-  const { store, runtime, log, deliver, drain } = left
+  const { store, runtime, log, deliver, aside, drain } = left
   const { service } = store
-  const relayed = { name: service, runtime, log, deliver }
+  const relayed = { name: service, runtime, log, deliver, aside }
   if (!table) {
     const rows = await store.select('SELECT 1 AS row FROM dure_outbox LIMIT 1')
     if (rows.length > 0) await delivered(createRelay({ ...relayed, connection: left.access }), 'its table', left)

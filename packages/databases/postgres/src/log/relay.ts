@@ -1,13 +1,14 @@
 import { completeNumbers } from 'dure/runtime'
 import { CallError } from 'dure/contract'
+import { createDelivery } from 'dure/data/adapter'
 import { createBackoff } from 'dure/resilience'
 import {
-  createDelivery,
   createGauge,
   createLeases,
   createRelay,
   createSignal,
   LOG_RELAY,
+  oursIn,
   type Relay,
   type RelayOptions,
 } from '../outbox/outbox.ts'
@@ -19,6 +20,7 @@ import { prefixOf } from './payload.ts'
 import { checkServer, explainRefusal, unfit } from './requirements.ts'
 import { createSlotLifecycle } from './slot-lifecycle.ts'
 import type { Slot } from './slots.ts'
+import type { Entry } from './tail.ts'
 import { createStreaming, type Streaming } from './streaming.ts'
 
 export type Way = 'log' | 'polling'
@@ -80,7 +82,7 @@ type Fit = { readonly fit: Promise<void> }
  * Begins to work at once, whether or not the database can be reached.
  */
 export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit {
-  const { connection, name, runtime, log, deliver, service, acceptLoss = false } = options
+  const { connection, name, runtime, log, deliver, aside, service, acceptLoss = false } = options
   const { timers, clock, random } = runtime
   const limits = completeNumbers('tail the log with these limits', LOG_LIMITS, options.limits ?? {}, LOG_NUMBERS)
   const table = service === undefined
@@ -110,7 +112,7 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit 
 
   const poll = async (): Promise<void> => {
     if (!table || polling !== undefined) return
-    polling = createRelay({ connection, name, runtime, log, deliver, limits })
+    polling = createRelay({ connection, name, runtime, log, deliver, aside, limits })
     await polling.ready
     isReady()
     moved()
@@ -146,14 +148,19 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit 
     const leases = table
       ? createLeases({ relay: `${LOG_RELAY}${name}/${runtime.ids.next()}`, lease: limits.lease, clock, all: true })
       : undefined
-    const lanes = leases?.held ?? ((): { has: () => boolean } => ({ has: () => true }))
     const leave = leaving.signal
     streaming = createStreaming({
       ...{ name, connection, control, runtime, log, limits, gauge, bell, leave },
       slot: slot.name(),
       publication: slot.publication(),
       source: leases === undefined ? { prefix: prefixOf(service!) } : { leases },
-      delivery: createDelivery({ name, runtime, log, backoff: limits.backoff, deliver, lanes }),
+      delivery: (more) =>
+        createDelivery<Entry>({
+          ...{ name, runtime, log, backoff: limits.backoff, patience: limits.patience, deliver, aside, more },
+          ours: leases && oursIn(leases),
+          remove: async (tx, entries) => leases?.remove(tx, entries),
+        }),
+      known: async () => aside?.reload(),
       began: () => {
         slot.serves()
         log.info('The outbox is delivered from the log', { relay: name, slot: slot.name() })

@@ -1,8 +1,9 @@
 import type { OutboxMessage } from 'dure/data'
+import type { Delivery } from 'dure/data/adapter'
 import type { Runtime, Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
-import { CHANNEL, createSignal, type Delivery, type Gauge, LANES, type Leases, rowOf } from '../outbox/outbox.ts'
+import { CHANNEL, createSignal, type Gauge, LANES, type Leases, rowOf } from '../outbox/outbox.ts'
 import type { Bell } from './alarm.ts'
 import { createCleaning } from './cleaning.ts'
 import type { Control } from './control.ts'
@@ -38,7 +39,10 @@ export type StreamingOptions = {
   readonly runtime: Runtime
   readonly log: Logger
   readonly limits: LogLimits
-  readonly delivery: Delivery
+  /** @param more whether others come behind those in hand */
+  readonly delivery: (more: () => boolean) => Delivery<Entry>
+  /** Finds out what has been set aside so far. */
+  readonly known: () => Promise<void>
   readonly gauge: Gauge
   readonly bell: Bell
   /** Tells it to leave in good order. */
@@ -52,12 +56,14 @@ const ELSEWHERE = 200
 const AGAIN = 25
 
 export function createStreaming(options: StreamingOptions): Streaming {
-  const { name, control, slot, source, runtime, log, limits, delivery, gauge, bell, leave } = options
+  const { name, control, slot, source, runtime, log, limits, gauge, bell, leave } = options
   const { timers, clock } = runtime
   const { query } = control
   const over = new AbortController()
   const signal = createSignal(timers)
   const tail = createTail(limits)
+  let inHand = 0
+  const delivery = options.delivery(() => tail.waiting() > inHand)
   const leases = 'leases' in source ? source.leases : undefined
   const ledger: Ledger | undefined = leases && createLedger(control, leases)
   const { promise: failing, reject: fail } = Promise.withResolvers<never>()
@@ -146,9 +152,11 @@ export function createStreaming(options: StreamingOptions): Streaming {
     // What committed before all lanes were ours may have been delivered by another relay.
     const earlier = ledger !== undefined && batch[0]!.commit < since
     const left = earlier ? await ledger.left(batch) : batch
-    const sent = await delivery.deliver(left, over.signal)
-    if (over.signal.aborted && sent.length === 0 && left.length > 0) return
-    if (sent.length < left.length) throw new Error(LANES_LOST)
+    inHand = batch.length
+    const { sent, aside } = await delivery.deliver(left, over.signal)
+    const done = sent.length + aside.length
+    if (over.signal.aborted && done === 0 && left.length > 0) return
+    if (done < left.length) throw new Error(LANES_LOST)
     gauge.delivered(left.length)
     tail.delivered(batch)
     if (ledger === undefined || left.length < batch.length) {
@@ -231,6 +239,7 @@ export function createStreaming(options: StreamingOptions): Streaming {
   const begin = async (): Promise<void> => {
     if (leases !== undefined) await claim(leases)
     await free()
+    await options.known()
     if (over.signal.aborted) return
     const [[now, timeout] = []] = await query(
       `SELECT pg_current_wal_insert_lsn(), (SELECT setting::int FROM pg_settings WHERE name = 'wal_sender_timeout')`,

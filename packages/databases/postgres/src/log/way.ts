@@ -66,13 +66,13 @@ export async function createLogOutbox(
   way: LogWay,
   options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
 ): Promise<Outbox & { readonly state: () => LogRelayState; readonly use: (way: Way) => Promise<void> }> {
-  const { store, runtime, log, deliver } = options
+  const { store, runtime, log, deliver, aside } = options
   const { service } = store
   const { table = true, acceptLoss } = way
   const connection = await listenerOf(place, way, service)
   const limits = { ...options.limits, ...way.limits }
   const relay = createLogRelay({
-    ...{ connection, name: service, runtime, log, deliver, limits, acceptLoss },
+    ...{ connection, name: service, runtime, log, deliver, aside, limits, acceptLoss },
     service: table ? undefined : service,
   })
   try {

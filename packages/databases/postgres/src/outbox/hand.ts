@@ -19,6 +19,8 @@ export type Hand = {
   readonly kept: (rows: readonly OutboxRow[]) => void
   /** Rows delivered and not yet known to be removed. */
   readonly unremoved: () => number
+  /** Rows read and not delivered. */
+  readonly undelivered: () => number
   /** When the first that is not delivered was published. */
   readonly oldest: () => number | undefined
   /**
@@ -80,6 +82,7 @@ export function createHand(): Hand {
       done.push(...rows)
     },
     unremoved: () => done.length + removing,
+    undelivered: () => undelivered.size,
     oldest: () => undelivered.values().next().value?.message.time,
     met: () => before.clear(),
     lost: () => {

@@ -1,3 +1,4 @@
+import type { StoreTransaction } from 'dure/data'
 import type { Clock } from 'dure/runtime'
 import { LANES } from './tables.ts'
 
@@ -17,11 +18,15 @@ export type Leases = {
   readonly giveBack: (query: Query, lanes: readonly number[]) => Promise<void>
   /** Gives all back and takes its name off the list. */
   readonly leave: (query: Query) => Promise<void>
+  /** In a transaction, takes rows out of the table that are not to be delivered. @throws when their lanes are another relay's */
+  readonly remove: (tx: StoreTransaction, rows: readonly Place[]) => Promise<void>
   /** What was held may be somebody else's by now: nothing is held until the next `renew`. */
   readonly forget: () => void
   /** Relays that were alive at the last `renew`. */
   readonly relays: () => number
 }
+
+type Place = { readonly position: number; readonly bucket: number }
 
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly (readonly unknown[])[]>
 
@@ -82,6 +87,13 @@ export function createLeases(options: {
       await query(GIVE_BACK, [relay, `{${Array.from({ length: LANES }, (_, lane) => lane).join(',')}}`])
       await query('DELETE FROM dure_outbox_relays WHERE relay = $1', [relay])
     },
+    remove: async (tx, rows) => {
+      const lanes = [...new Set(rows.map(({ bucket }) => laneOf(bucket)))]
+      const mine = [`{${lanes.join(',')}}`, `{${lanes.map((lane) => fences.get(lane) ?? -1).join(',')}}`, relay]
+      // Locked, so that the lanes stay ours until the commit.
+      if ((await tx.all(STAY, mine)).length < lanes.length) throw new Error('the lanes of the outbox changed hands')
+      await tx.run(DROP, [`{${rows.map(({ position }) => position).join(',')}}`])
+    },
     forget: () => {
       until = -Infinity
     },
@@ -113,5 +125,24 @@ const TAKE = `
   UPDATE dure_outbox_lanes AS lanes SET owner = $1, fence = fence + 1, expires = ${THEN}
   FROM free WHERE lanes.lane = free.lane RETURNING lanes.lane, lanes.fence`
 
+const STAY = `
+  SELECT lanes.lane FROM dure_outbox_lanes AS lanes
+  JOIN unnest(CAST(? AS int[]), CAST(? AS bigint[])) AS mine (lane, fence) ON mine.lane = lanes.lane AND mine.fence = lanes.fence
+  WHERE lanes.owner = ? FOR SHARE OF lanes`
+const DROP = 'DELETE FROM dure_outbox WHERE position = ANY (CAST(? AS bigint[]))'
+
 const GIVE_BACK = `
   UPDATE dure_outbox_lanes SET owner = NULL, expires = NULL WHERE owner = $1 AND lane = ANY ($2::smallint[])`
+
+export function laneOf(bucket: number): number {
+  return bucket & (LANES - 1)
+}
+
+/** Of rows, those whose lanes are held at this moment. */
+export function oursIn({ held }: Pick<Leases, 'held'>): <Row extends Place>(rows: readonly Row[]) => readonly Row[] {
+  return (rows) => {
+    const lanes = held()
+    const isOurs = ({ bucket }: Place): boolean => lanes.has(laneOf(bucket))
+    return rows.every(isOurs) ? rows : rows.filter(isOurs)
+  }
+}

@@ -13,6 +13,8 @@ export type RelayLimits = {
   readonly lease: number
   /** Milliseconds between attempts when delivery fails: doubled each time, up to the second. Default 50 to 5,000. */
   readonly backoff: readonly [first: number, last: number]
+  /** Milliseconds after which a delivery that has not settled counts as failed. Default 30,000. */
+  readonly patience: number
   /** Milliseconds after which the whole of its lanes is read again, in case rows came that say an earlier transaction (from a backup). Default 60,000. */
   readonly rescan: number
   /** Milliseconds between questions for who holds the horizon. Default 5,000. */
@@ -26,6 +28,7 @@ export const RELAY_LIMITS: RelayLimits = {
   pace: 5,
   lease: 5_000,
   backoff: [50, 5_000],
+  patience: 30_000,
   rescan: 60_000,
   horizon: 5_000,
 }
@@ -37,6 +40,7 @@ export const RELAY_NUMBERS: Ranges<RelayLimits> = {
   pace: WAIT_OR_NONE,
   lease: WAIT,
   backoff: WAIT,
+  patience: WAIT,
   rescan: WAIT,
   horizon: WAIT,
 }

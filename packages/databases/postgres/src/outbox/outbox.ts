@@ -15,9 +15,8 @@ export { createPublisher, type NewMessage, type Publish, type PublisherOptions, 
 export { outboxMigrations, outboxSchema } from './tables.ts'
 export type { Horizon } from './horizon.ts'
 // For relays that read the table's rows by another way (log/).
-export { createDelivery, type Delivery } from './delivery.ts'
 export { createGauge, type Gauge } from './gauge.ts'
-export { createLeases, LOG_RELAY, type Leases } from './leases.ts'
+export { createLeases, LOG_RELAY, oursIn, type Leases } from './leases.ts'
 export { messageOf } from './publish.ts'
 export { createRelay, type Relay, type RelayOptions } from './relay.ts'
 export { COLUMNS, rowOf, type OutboxRow, type RawRow } from './rows.ts'
@@ -32,8 +31,8 @@ export type { RelayState } from './relay.ts'
 export async function createPostgresOutbox(
   options: Omit<OutboxOptions, 'limits'> & { readonly connection: ClientConfig; readonly limits?: Partial<RelayLimits> },
 ): Promise<Outbox & { readonly state: () => RelayState }> {
-  const { store, connection, runtime, log, deliver, limits } = options
-  const relay = createRelay({ connection, name: store.service, runtime, log, deliver, limits })
+  const { store, connection, runtime, log, deliver, aside, limits } = options
+  const relay = createRelay({ connection, name: store.service, runtime, log, deliver, aside, limits })
   await relay.ready
   return { ...gathering(relay, writeRows), readings: () => readingsOf(relay.state()), state: relay.state }
 }

@@ -1,16 +1,17 @@
 import { CallError } from 'dure/contract'
-import type { OutboxMessage } from 'dure/data'
+import type { Aside, OutboxMessage } from 'dure/data'
+import { createDelivery } from 'dure/data/adapter'
 import { createBackoff } from 'dure/resilience'
 import { completeNumbers, type Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
-import { createDelivery } from './delivery.ts'
 import { createFlushes } from './flushes.ts'
 import { createGauge } from './gauge.ts'
 import { createHand } from './hand.ts'
 import type { Horizon } from './horizon.ts'
-import { createLeases } from './leases.ts'
+import { createLeases, oursIn } from './leases.ts'
 import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from './limits.ts'
+import type { OutboxRow } from './rows.ts'
 import { openSession } from './session.ts'
 import { createSignal } from './signal.ts'
 import { createTenure, type Duty, type Tenure } from './tenure.ts'
@@ -59,6 +60,7 @@ export type RelayOptions = {
   readonly runtime: Runtime
   readonly log: Logger
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  readonly aside?: Aside | undefined
   readonly limits?: Partial<RelayLimits> | undefined
 }
 
@@ -74,13 +76,19 @@ export function createRelay(options: RelayOptions): Relay {
   const signal = createSignal(timers)
   const flushes = createFlushes()
   const leases = createLeases({ relay, lease: limits.lease, clock })
-  const delivery = createDelivery({ name, runtime, log, backoff: limits.backoff, deliver: options.deliver, lanes: leases.held })
+  const { aside } = options
+  const delivery = createDelivery<OutboxRow>({
+    ...{ name, runtime, log, backoff: limits.backoff, patience: limits.patience, deliver: options.deliver, aside },
+    ours: oursIn(leases),
+    more: () => gauge.depth() > hand.undelivered(),
+    remove: leases.remove,
+  })
   const backoff = createBackoff({ random, policy: { base: limits.backoff[0], longest: limits.backoff[1] } })
   let tenure: Tenure | undefined
   let horizon: Horizon | undefined
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
   const duty: Duty = {
-    ...{ name, relay, runtime, log, limits, delivery, gauge, hand, leases, signal, flushes },
+    ...{ name, relay, runtime, log, limits, delivery, aside, gauge, hand, leases, signal, flushes },
     stopping: stopping.signal,
     horizon: (found) => void (horizon = found),
     ready: isReady,

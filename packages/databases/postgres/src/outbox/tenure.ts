@@ -1,6 +1,7 @@
+import type { Aside } from 'dure/data'
+import type { Delivery } from 'dure/data/adapter'
 import type { Runtime, Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import type { Delivery } from './delivery.ts'
 import type { Flushes } from './flushes.ts'
 import type { Gauge } from './gauge.ts'
 import type { Hand } from './hand.ts'
@@ -21,7 +22,8 @@ export type Duty = {
   readonly runtime: Runtime
   readonly log: Logger
   readonly limits: RelayLimits
-  readonly delivery: Delivery
+  readonly delivery: Delivery<OutboxRow>
+  readonly aside: Aside | undefined
   readonly gauge: Gauge
   readonly hand: Hand
   readonly leases: Leases
@@ -52,7 +54,7 @@ const COUNTED = 100_000
 
 /** What a relay does while it has one connection. */
 export function createTenure(session: Session, duty: Duty): Tenure {
-  const { name, relay, runtime, log, limits, delivery, gauge, hand, leases, signal, flushes, stopping } = duty
+  const { name, relay, runtime, log, limits, delivery, aside, gauge, hand, leases, signal, flushes, stopping } = duty
   const { timers, clock } = runtime
   const over = new AbortController()
   const reader = createReader(limits)
@@ -66,6 +68,7 @@ export function createTenure(session: Session, duty: Duty): Tenure {
   let epoch = 0
   let lookedAt = -Infinity
   let leaving = false
+  let known: Promise<void> | undefined
 
   /** Errors end the session, which is where they are told. */
   const background = (task: Promise<unknown>): void => void task.catch(() => {})
@@ -78,7 +81,11 @@ export function createTenure(session: Session, duty: Duty): Tenure {
 
   const renewNow = async (own: boolean): Promise<void> => {
     const { gained, wanting } = await leases.renew(session.query)
-    if (gained.length > 0) startOver()
+    if (gained.length > 0) {
+      // What their relay before has set aside must be known before anything of them is delivered.
+      if (aside !== undefined) background((known = aside.reload()))
+      startOver()
+    }
     // Only at its own times: two that want would otherwise answer each other for ever.
     if (wanting && own) await notify('lanes')
     if (gained.length > 0 || leases.excess().length > 0) signal.set()
@@ -157,14 +164,15 @@ export function createTenure(session: Session, duty: Duty): Tenure {
 
   const handOver = async (rows: readonly OutboxRow[]): Promise<void> => {
     if (rows.length === 0) return
-    const sent = await delivery.deliver(rows, over.signal)
-    gauge.delivered(sent.length)
-    hand.delivered(sent)
+    await known
+    const done = await delivery.deliver(rows, over.signal)
+    gauge.delivered(done.sent.length + done.aside.length)
+    hand.delivered(done.sent)
     removal.soon()
-    if (sent.length === rows.length) return
-    const kept = new Set(sent)
+    if (done.sent.length === rows.length) return
+    const kept = new Set(done.sent)
     hand.drop(rows.filter((row) => !kept.has(row)))
-    startOver()
+    if (done.sent.length + done.aside.length < rows.length) startOver()
   }
 
   const letGo = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { readAudit, type AuditFilter, type Deed } from './audit.ts'
 import type { After, DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup } from './letter.ts'
 import { parkedLetters } from './parked-letters.ts'
+import { outboxOf } from '../fingerprint.ts'
 import type { Place } from './place.ts'
 import { inOrder, workLetters } from './work-letters.ts'
 
@@ -51,7 +52,9 @@ export type Page = {
 export type DeadLettersOptions = {
   readonly store: Store
   readonly runtime: Runtime
-  /** The service's reactions, by which edits are judged; without them an edit need only be JSON. */
+  /** What the service publishes and sends, by which edits of its outbox are judged, … */
+  readonly events?: readonly AnyEvent[]
+  /** … and its reactions; without them an edit need only be JSON. */
   readonly reactions?: readonly { readonly kind: 'topic' | 'queue'; readonly consumer: string; readonly event: AnyEvent }[]
   /** Where its queues are; without it only events are seen. */
   readonly broker?: Broker
@@ -63,9 +66,11 @@ const MOST = 1_000
 
 /** The dead letters of the service whose store this is. */
 export function deadLetters(options: DeadLettersOptions): DeadLetters {
-  const { store, runtime, reactions = [], broker, changed = () => {} } = options
-  const eventOf = (consumer: string): AnyEvent | undefined =>
-    reactions.find((one) => one.kind === 'topic' && one.consumer === consumer)?.event
+  const { store, runtime, events = [], reactions = [], broker, changed = () => {} } = options
+  const eventOf = (consumer: string, topic: string): AnyEvent | undefined =>
+    consumer === outboxOf(store.service)
+      ? events.find(({ name }) => name === topic)
+      : reactions.find((one) => one.kind === 'topic' && one.consumer === consumer)?.event
   const workers = reactions.filter(({ kind }) => kind === 'queue')
   const places: Place[] = [parkedLetters({ store, runtime, eventOf, changed })]
   if (broker !== undefined && workers.length > 0) places.push(workLetters({ store, broker, workers }))

@@ -7,9 +7,12 @@ export type MessageHead = Omit<Message, 'data'>
 export type DeadLetter = {
   /** Its short name: of this message at this consumer, always the same. */
   readonly id: string
-  /** Where it waits: an event beside the data of its consumer, holding its key; work in its queue, holding nobody. */
-  readonly kind: 'topic' | 'queue'
-  /** `<service>/<reaction>`. */
+  /**
+   * Where it waits: an event beside the data of its consumer, holding its key; work in its queue, holding nobody; what the
+   * broker did not take of an outbox, beside the data of its publisher, holding its key.
+   */
+  readonly kind: 'topic' | 'queue' | 'outbox'
+  /** `<service>/<reaction>`, or `<service>/outbox`. */
   readonly consumer: string
   /** Of those that failed alike. */
   readonly group: string
@@ -41,7 +44,7 @@ export type DeadLetterDetail = DeadLetter & {
 export type DeadLetterGroup = {
   /** Stable: from these three alone. */
   readonly id: string
-  readonly kind: 'topic' | 'queue'
+  readonly kind: 'topic' | 'queue' | 'outbox'
   readonly consumer: string
   readonly topic: string
   /** Of one of them, as the others may name other values. */

@@ -1,7 +1,7 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { firstLine, hashOf } from '../fingerprint.ts'
+import { firstLine, hashOf, OUTBOX } from '../fingerprint.ts'
 import { messageOf, rowOf } from '../parked-rows.ts'
 import { auditParked, beginningOf, type Deed } from './audit.ts'
 import { edited } from './edit.ts'
@@ -24,7 +24,7 @@ type Where = { readonly sql: string; readonly parameters: readonly SqlValue[] }
 export function parkedLetters(options: {
   store: Store
   runtime: Runtime
-  eventOf: (consumer: string) => AnyEvent | undefined
+  eventOf: (consumer: string, topic: string) => AnyEvent | undefined
   changed: () => void
 }): Place {
   const { store, runtime, eventOf, changed } = options
@@ -135,7 +135,8 @@ export function parkedLetters(options: {
         const named = where({ ids: [id] })
         const [row] = await tx.all(`SELECT consumer, message FROM dure_parked WHERE ${named.sql}`, named.parameters)
         if (row === undefined) return false
-        const message = await edited(messageOf(String(row['message'])), data, eventOf(String(row['consumer'])))
+        const original = messageOf(String(row['message']))
+        const message = await edited(original, data, eventOf(String(row['consumer']), original.type))
         await auditParked(tx, { ...deed, data } satisfies Deed, named)
         await tx.run(`UPDATE dure_parked SET message = ? WHERE ${named.sql}`, [JSON.stringify(message), ...named.parameters])
         return true
@@ -166,7 +167,7 @@ function parkedOf(row: SqlRow): Parked {
   const { consumer, message, error, finished, sequence, firstFailure = 0, lastFailure = 0 } = rowOf(row)
   const letter: DeadLetter = {
     id: String(row['letter']),
-    kind: 'topic',
+    kind: kindOf(consumer),
     consumer,
     group: String(row['fingerprint']),
     message: headOf(message),
@@ -180,10 +181,14 @@ function parkedOf(row: SqlRow): Parked {
   return { letter, message, detail: error, sequence }
 }
 
+function kindOf(consumer: string): DeadLetter['kind'] {
+  return consumer.endsWith(`/${OUTBOX}`) ? 'outbox' : 'topic'
+}
+
 function groupOf(row: SqlRow): DeadLetterGroup {
   return {
     id: String(row['fingerprint']),
-    kind: 'topic',
+    kind: kindOf(String(row['consumer'])),
     consumer: String(row['consumer']),
     topic: String(row['topic']),
     error: firstLine(String(row['error'])),

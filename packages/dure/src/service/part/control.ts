@@ -144,14 +144,14 @@ export type RemoteUnit = Pick<Unit, 'name' | 'health' | 'deadLetters'> & {
 
 export function remoteUnit(options: {
   readonly service: string
-  /** Whether it has dead letters at all. */
-  readonly reacts: boolean
+  /** Whether it has a database, and so may have dead letters. */
+  readonly keepsData: boolean
   /** Whether any process runs it, as far as is known here. */
   readonly there: () => boolean
   readonly transport: Transport
   readonly runtime: Runtime
 }): RemoteUnit {
-  const { service, reacts, there, transport, runtime } = options
+  const { service, keepsData, there, transport, runtime } = options
   const client: Client<ControlContract> = clientFactory({ contract: controlOf(service), transport, runtime })({
     service: undefined,
   })
@@ -168,7 +168,7 @@ export function remoteUnit(options: {
     status: async () => (there() ? client['dure.status']().catch(() => undefined) : undefined),
     metrics: async () => (there() ? client['dure.metrics']().catch(() => []) : []),
     readings: async () => (there() ? client['dure.readings']().catch(() => undefined) : undefined),
-    deadLetters: () => (reacts ? lettersThrough(client) : undefined),
+    deadLetters: () => (keepsData ? lettersThrough(client) : undefined),
   }
 }
 
@@ -188,7 +188,7 @@ function lettersThrough(client: Client<ControlContract>): DeadLetters {
   }
 }
 
-/** Of a service that reacts to nothing, or not yet. */
+/** Of a service without a database. */
 const NONE: DeadLetters = {
   groups: async () => [],
   list: async () => [],

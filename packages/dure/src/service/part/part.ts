@@ -58,11 +58,11 @@ export async function joinPart(options: PartOptions): Promise<Part> {
   const elsewhere = new Map(
     system.services
       .filter((one) => !services.includes(one))
-      .map(({ contract, reactions }) => [
+      .map(({ contract, database }) => [
         contract.name,
         remoteUnit({
           service: contract.name,
-          reacts: reactions.length > 0,
+          keepsData: database !== undefined,
           there: () => registry.instances(contract.name).length > 0,
           transport,
           runtime,
