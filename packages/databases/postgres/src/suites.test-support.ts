@@ -25,7 +25,7 @@ export async function suitesOn(version: ServerVersion): Promise<void> {
   if (skip === false) announce(version, (await testServer({ version, settings: RELAXED })).url())
   for (const [what, least, file] of SUITES) {
     test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 300_000 }, async () => {
-      const { passed, failed, output } = await runSuites(`adapter${version}`, file)
+      const { passed, failed, output } = await runSuites(new URL(`./adapter${version}.test-support.ts`, import.meta.url), file)
       assert.ok(failed === 0 && passed >= least, output)
     })
   }
@@ -33,7 +33,7 @@ export async function suitesOn(version: ServerVersion): Promise<void> {
 
 /** Runs test files of the library with their stores on the announced server; resolves with how many passed and what was said. */
 export async function runSuites(
-  adapter: string,
+  adapter: URL,
   file: string,
 ): Promise<{ readonly passed: number; readonly failed: number; readonly output: string }> {
   const child = spawn(process.execPath, ['--conditions=source', '--test', '--test-reporter=tap', file], {
@@ -42,7 +42,7 @@ export async function runSuites(
     env: {
       ...process.env,
       NODE_TEST_CONTEXT: undefined,
-      DURE_TEST_ADAPTER: new URL(`./${adapter}.test-support.ts`, import.meta.url).href,
+      DURE_TEST_ADAPTER: adapter.href,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

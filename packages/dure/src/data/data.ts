@@ -7,10 +7,11 @@ export { bindDatabase, bindTransaction, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
 export { createOutbox } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
-export { timely, type Aside } from './delivery.ts'
+export { timely } from './delivery.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
 export type {
+  Aside,
   Database,
   DatabaseAdapter,
   DatabaseDefinition,

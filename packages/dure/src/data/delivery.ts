@@ -1,36 +1,8 @@
 import { CallError } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { StoreTransaction } from './database.ts'
+import type { Aside, Carrier, StoreTransaction } from './database.ts'
 import type { OutboxMessage } from './outbox-row.ts'
-
-/**
- * Where messages wait that the broker does not take, in the service's own store: dead or waiting for another try, and
- * behind each the later ones of its key. Everything else goes past them.
- */
-export type Aside = {
-  /** Nothing is set aside, as far as is known here: nobody needs to be looked for. */
-  readonly empty: () => boolean
-  /** Those that have to wait behind others of their key. */
-  readonly behind: <Row extends Carrier>(rows: readonly Row[]) => Promise<readonly Row[]>
-  /** Whether the broker refuses a message for good with this error: no further try can help. */
-  readonly final: (error: unknown) => boolean
-  /** The broker has taken nothing since one was set aside that it may yet take: perhaps it takes nothing at all. */
-  readonly doubtful: () => boolean
-  /** Sets messages aside, in order, and runs `remove` in the same transaction. Without an error they wait behind others. */
-  readonly put: (
-    messages: readonly OutboxMessage[],
-    options: {
-      readonly failure?: { readonly error: unknown } | undefined
-      readonly remove: (tx: StoreTransaction) => Promise<unknown>
-    },
-  ) => Promise<void>
-  /** Looks at the table again: another process may have changed it. */
-  readonly reload: () => Promise<void>
-}
-
-/** Whatever carries a message: a row of a table, an entry of a log. */
-export type Carrier = { readonly message: OutboxMessage }
 
 export type Delivery<Row extends Carrier> = {
   /**

@@ -1,8 +1,8 @@
 import { CallError } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { StoreTransaction } from './database.ts'
-import { createDelivery, type Aside } from './delivery.ts'
+import type { Aside, StoreTransaction } from './database.ts'
+import { createDelivery } from './delivery.ts'
 import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
 import type { RelayLimits } from './relay-limits.ts'
 

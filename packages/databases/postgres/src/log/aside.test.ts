@@ -8,8 +8,8 @@ import { LOGICAL } from './log.test-support.ts'
 announce(18, (await testServer({ settings: { ...LOGICAL, max_replication_slots: 40, max_wal_senders: 40 } })).url())
 
 for (const [way, adapter] of [
-  ['with the table', 'log18'],
-  ['in the log alone', 'alone18'],
+  ['with the table', new URL('../adapter18log.test-support.ts', import.meta.url)],
+  ['in the log alone', new URL('../adapter18alone.test-support.ts', import.meta.url)],
 ] as const) {
   test(`what an outbox sets aside, read from the log, ${way}`, { timeout: 300_000 }, async () => {
     const { passed, failed, output } = await runSuites(adapter, ASIDE)

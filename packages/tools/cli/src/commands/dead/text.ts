@@ -87,7 +87,7 @@ const NUMBERS: ReadonlySet<string> = new Set(['COUNT', 'HOLDS', 'TRIES'])
 export function letterText(letter: DeadLetterDetail, look: Look): string {
   const { id, kind, consumer, group, message, detail, attempts, firstFailure, lastFailure, held, behind, changes } = letter
   const facts: readonly (readonly [name: string, value: string])[] = [
-    [kind === 'topic' ? 'event' : 'work', `${visible(message.type)}, version ${message.schemaVersion}`],
+    [kind === 'queue' ? 'work' : 'event', `${visible(message.type)}, version ${message.schemaVersion}`],
     ['key', message.key === '' ? '(none)' : visible(message.key)],
     ['message', visible(message.id)],
     ['published', `${timeText(message.time)} (${agoText(message.time)}) by ${visible(message.source)}`],
