@@ -17,6 +17,9 @@ import {
 
 export type { BrokerFeatures, MakeBroker } from './rig.conformance.ts'
 
+/** UTF-16 units of data that may be handed over at once, unless one message has more. */
+const LARGEST_BATCH = 1024 * 1024
+
 /** Registers the cases that every Broker adapter has to pass with `node:test`. */
 export function brokerConformance(name: string, makeBroker: MakeBroker, features: BrokerFeatures): void {
   const broker = (title: string, work: (rig: Rig) => Promise<void>): void => {
@@ -215,7 +218,10 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
       (await b.lag()).filter((one) => one.group === 'g' && one.topic === topic).reduce((sum, one) => sum + one.lag, 0)
     await b.publish([rig.message('a', 1)])
     await until(async () => seen.ids.size === 1 && (await lag()) === 0)
+    const members = async (): Promise<number | undefined> => (await b.lag()).find(({ group }) => group === 'g')?.members
+    assert.equal(await members(), 1)
     await subscription.stop()
+    assert.equal(await members(), 0)
     await b.publish([rig.message('a', 2), rig.message('b', 3)])
     assert.equal(await lag(), 2)
     assert.ok((await b.keeps(topic)) > 0)
@@ -248,6 +254,35 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     await b.publish([last])
     await until(() => seen.ids.has(last.id))
     assert.deepEqual(firsts(seen.deliveries, 'good'), [4])
+  })
+
+  broker('hands over and shows large messages by their size, whatever number was asked for', async (rig) => {
+    const { broker: b, topic } = rig
+    await b.declareTopic(topic, { partitions: 1 })
+    const size = 300 * 1024
+    const sizes: number[] = []
+    const numbers: number[] = []
+    const sized = (n: number): Message => ({ ...rig.message('a', n), data: JSON.stringify({ n, text: 'x'.repeat(size) }) })
+    for (let n = 0; n < 24; n += 8) await b.publish(Array.from({ length: 8 }, (_, i) => sized(n + i)))
+    await b.subscribe({
+      group: 'g',
+      topics: [topic],
+      batch: 1_000,
+      deliver: async (batch) => {
+        sizes.push(batch.reduce((sum, { message }) => sum + message.data.length, 0))
+        numbers.push(...batch.map(({ message }) => numberOf(message)))
+      },
+    })
+    await until(() => numbers.length === 24)
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 24 }, (_, n) => n),
+    )
+    assert.ok(Math.max(...sizes) <= LARGEST_BATCH, `${Math.max(...sizes)} at once`)
+    if (!features.browse) return
+    const shown = await b.browse({ topic, partition: 0, from: 3, limit: 1_000 })
+    assert.equal(numberOf(shown[0]!.message), 3)
+    assert.ok(shown.length * size <= LARGEST_BATCH, `${shown.length} shown at once`)
   })
 
   broker('takes any well-formed key', async (rig) => {

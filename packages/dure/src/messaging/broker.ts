@@ -40,7 +40,12 @@ export type Broker = {
     topic: string
     to: 'beginning' | 'end' | { time: number } | { partition: number; offset: number }
   }) => Promise<void>
-  /** Reads without a group, for people and tools: at most `limit` messages from a position on. */
+  /**
+   * Forgets a group that nobody has any more, on one topic or on all: its position, and with it what it has not read. Answers
+   * what that was; who did it and why is kept. The group must have no member.
+   */
+  readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[]>
+  /** Reads without a group, for people and tools: at most `limit` messages from a position on, fewer when they are large. */
   readonly browse: (options: { topic: string; partition: number; from: number; limit: number }) => Promise<readonly Delivery[]>
   readonly stop: () => Promise<void>
 }
@@ -138,6 +143,16 @@ export type DeadMessage = {
 
 export type DeadCount = { readonly count: number; readonly oldest: number | undefined }
 
+export type ForgetOptions = {
+  readonly group: string
+  /** Default: all that the group has a position on. */
+  readonly topic?: string | undefined
+  readonly reason: string
+  readonly by?: string | undefined
+}
+
+export type Forgotten = { readonly topic: string; readonly unread: number }
+
 export type Subscription = {
   /** Takes nothing new, waits for what is in hand, commits positions, leaves the group. */
   readonly stop: () => Promise<void>
@@ -149,6 +164,10 @@ export type GroupLag = {
   readonly partition: number
   /** Messages not yet read. */
   readonly lag: number
+  /** Who reads: members of the group, or receivers of the queue. With none and in no release, a group is to be forgotten. */
+  readonly members?: number | undefined
+  /** Messages that retention threw away before the group had read them, so far. */
+  readonly lost?: number | undefined
   /** When the first of them was published (milliseconds since the epoch), where that is known. */
   readonly since?: number | undefined
 }

@@ -5,6 +5,8 @@ export type {
   DeadMessage,
   DeadWork,
   Delivery,
+  ForgetOptions,
+  Forgotten,
   GroupLag,
   QueueOptions,
   ReceiveOptions,

@@ -300,6 +300,22 @@ export function queueConformance(broker: Register, features: BrokerFeatures): vo
       assert.deepEqual(await b.dead.count({ queue }), { count: 0, oldest: undefined })
     })
 
+    broker('lists dead messages by their size, whatever number was asked for', async (rig) => {
+      const { broker: b, queue } = rig
+      await b.declareQueue(queue, { attempts: 1 })
+      await b.receive({ queue, onError: () => {}, handle: () => Promise.reject(new Error('no')) })
+      const text = 'x'.repeat(900 * 1024)
+      for (let n = 0; n < 6; n++) await b.send([{ ...rig.job(n), data: JSON.stringify({ n, text }) }])
+      await until(async () => (await b.dead.count({ queue })).count === 6)
+      const found: number[] = []
+      for (let after = -1, page = await b.dead.list({ queue }); page.length > 0; page = await b.dead.list({ queue, after })) {
+        assert.ok(page.length <= 2, `${page.length} at once`)
+        found.push(...page.map(({ message }) => numberOf(message)))
+        after = page.at(-1)!.place
+      }
+      assert.deepEqual(found.sort(), [0, 1, 2, 3, 4, 5])
+    })
+
     broker('buries at once what is hopeless', async (rig) => {
       const { broker: b, queue } = rig
       let tries = 0

@@ -66,6 +66,30 @@ export function replayConformance(broker: Register): void {
     assert.deepEqual(await readAll(rig, 0), [])
   })
 
+  broker('forgets a group that nobody has any more, and no other', async (rig) => {
+    const { topic } = rig
+    const groups = async (): Promise<string[]> => [
+      ...new Set((await rig.broker.lag()).filter((one) => one.topic === topic).map(({ group }) => group)),
+    ]
+    const wish = { group: 'old', reason: 'renamed', by: 'ada' }
+    await assert.rejects(rig.broker.forget(wish), (error) => isCallError(error, 'NOT_FOUND'))
+    const old = await rig.broker.subscribe({ group: 'old', topics: [topic], deliver: async () => {} })
+    await rig.broker.subscribe({ group: 'other', topics: [topic], deliver: async () => {} })
+    await assert.rejects(rig.broker.forget(wish), (error) => isCallError(error, 'FAILED_PRECONDITION'))
+    await old.stop()
+    await rig.broker.publish([rig.message('a', 1), rig.message('a', 2)])
+    await assert.rejects(rig.broker.forget({ ...wish, topic: `${topic}.none` }), (error) => isCallError(error, 'NOT_FOUND'))
+    assert.deepEqual(await rig.broker.forget({ ...wish, topic }), [{ topic, unread: 2 }])
+    assert.deepEqual(await groups(), ['other'])
+    await assert.rejects(rig.broker.forget(wish), (error) => isCallError(error, 'NOT_FOUND'))
+    await rig.restart()
+    assert.deepEqual(await groups(), ['other'])
+    // Who comes under that name again is new.
+    const seen = collector()
+    await rig.broker.subscribe({ group: 'old', topics: [topic], deliver: seen.deliver })
+    await until(() => seen.ids.size === 2)
+  })
+
   broker('refuses to move a group that is reading, or beyond what there is', async (rig) => {
     const { broker: b, topic } = rig
     await b.declareTopic(topic, { partitions: 1 })

@@ -19,6 +19,8 @@ export type Cursor = {
   readonly partition: Partition
   /** Offset of the next message to hand over. */
   readonly position: () => number
+  /** Messages thrown away before they were handed over. */
+  readonly lost: () => number
   /** Gives the partition to a member (or to nobody) as soon as the batch in hand is settled. */
   readonly assign: (member: Member | undefined) => void
   readonly move: (position: number) => void
@@ -30,6 +32,7 @@ export function createCursor(options: {
   runtime: Runtime
   partition: Partition
   position: number
+  lost: number
   moved: (cursor: Cursor) => void
 }): Cursor {
   const { runtime, partition, moved } = options
@@ -37,6 +40,9 @@ export function createCursor(options: {
   let wanted: Member | undefined
   let running = false
   let failures = 0
+  let lost = options.lost
+  /** Where the batch in hand ends: what is thrown away before that is not lost. */
+  let handedTo = 0
   let stopWaiting: (() => void) | undefined
 
   const place = { topic: partition.topic, partition: partition.number }
@@ -59,13 +65,15 @@ export function createCursor(options: {
   const deliver = async (member: Member): Promise<'done' | 'none' | 'failed'> => {
     let batch: readonly Delivery[]
     try {
-      if (reader.position < partition.floor()) reader.position = partition.floor()
+      skip()
       batch = partition.read(reader.position, member.options.batch ?? 256)
       if (batch.length === 0) return 'none'
       member.inHand++
+      handedTo = batch.at(-1)!.offset + 1
       try {
         await member.options.deliver(batch, place)
       } finally {
+        handedTo = 0
         member.inHand--
         member.settled?.()
       }
@@ -81,6 +89,17 @@ export function createCursor(options: {
     return 'done'
   }
 
+  const missing = (): number => Math.max(0, partition.floor() - Math.max(reader.position, handedTo))
+
+  /** Goes on at the oldest message there is. */
+  const skip = (): void => {
+    const gone = missing()
+    if (gone === 0) return
+    lost += gone
+    reader.position = partition.floor()
+    moved(cursor)
+  }
+
   const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       const timer = runtime.timers.after(ms, () => stopWaiting?.())
@@ -94,6 +113,7 @@ export function createCursor(options: {
   const cursor: Cursor = {
     partition,
     position: () => Math.max(reader.position, partition.floor()),
+    lost: () => lost + missing(),
     assign: (member) => {
       wanted = member
       if (member) partition.readers.add(reader)
@@ -105,6 +125,7 @@ export function createCursor(options: {
       if (!running && member) void run()
     },
     move: (position) => {
+      skip()
       reader.position = position
       moved(cursor)
     },

@@ -2,7 +2,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { DeadCount, DeadMessage } from '../broker.ts'
 import type { Commits } from './commits.ts'
-import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
+import { messageFrom, MESSAGE_COLUMNS, sizeOf } from './rows.ts'
+
+/** Bytes of one list, about; one message always is in it. */
+const LISTED_BYTES = 2 * 1024 * 1024
 
 /** One queue's part of `Broker.dead`. */
 export type DeadList = {
@@ -49,7 +52,17 @@ export function createDeadList(options: {
   }
 
   return {
-    list: (limit = 100, after = -1) => listed.all(id, after, limit).map((row) => deadFrom(row, name)),
+    list: (limit = 100, after = -1) => {
+      const found: DeadMessage[] = []
+      let size = 0
+      for (const row of listed.iterate(id, after, limit)) {
+        const dead = deadFrom(row, name)
+        size += sizeOf(dead.message)
+        if (size > LISTED_BYTES && found.length > 0) break
+        found.push(dead)
+      }
+      return found
+    },
     count: () => {
       const count = Number(counted.get(id)?.['n'] ?? 0)
       return { count, oldest: count === 0 ? undefined : Number(first.get(id)?.['failed_at'] ?? 0) }

@@ -293,6 +293,8 @@ test(
       left.map(({ message: { data } }) => data),
       ['4'],
     )
+    const lost = async (): Promise<readonly (number | undefined)[]> => (await broker.lag()).map((one) => one.lost)
+    assert.deepEqual(await lost(), [3])
     const warning = lines.find((line) => line.includes('Retention'))
     assert.match(warning!, /"slow"/)
     assert.match(warning!, /"unread":3/)
@@ -308,6 +310,15 @@ test(
       (await broker.lag()).map(({ lag }) => lag),
       [1],
     )
+    // Counted once, over restarts, readers that come back, and what they do then.
+    assert.deepEqual(await lost(), [4])
+    const again = await during(broker.subscribe({ group: 'slow', topics: ['topic'], deliver: async () => {} }))
+    await world.advance(1_000)
+    await during(again.stop())
+    assert.deepEqual(await lost(), [4])
+    await during(broker.stop())
+    broker = await openBroker(directory, { durability: 'process' }, { runtime: world })
+    assert.deepEqual(await lost(), [4])
     await during(broker.stop())
   },
 )

@@ -53,7 +53,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     opened?.(file)
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
     const topics = createTopics({ file, commits, runtime, partitions })
-    const groups = createGroups({ file, commits, runtime, topics })
+    const groups = createGroups({ file, commits, runtime, log, topics })
     const queues = createQueues({ file, commits, runtime, time: steadyTime(runtime.clock) })
     const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })
 
@@ -83,14 +83,11 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
       send: async (messages) => guarded('send', () => queues.send(messages)),
       receive: async (wish) => guarded('receive', () => queues.receive(quietly(wish))),
       dead: queues.dead,
-      lag: async () =>
-        guarded('tell the lag', () => [
-          ...groups.lag(),
-          ...queues.waiting().map(({ queue, waiting }) => ({ group: 'queue', topic: queue, partition: 0, lag: waiting })),
-        ]),
+      lag: async () => guarded('tell the lag', () => [...groups.lag(), ...queues.lag()]),
       // What is past its time goes with the next sweep.
       keeps: async (topic) => guarded('tell how long a topic keeps messages', () => topics.keeps(topic) + sweep),
       seek: async (wish) => guarded('seek', () => groups.seek(wish)),
+      forget: async (wish) => guarded('forget a group', () => groups.forget(wish)),
       browse: async (wish) =>
         guarded('browse', () => {
           const { topic, partition, from, limit } = wish

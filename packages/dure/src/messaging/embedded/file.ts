@@ -59,7 +59,10 @@ const ADDED: readonly (readonly [table: string, column: string])[] = [
   // Messages that retention threw away before the group had read them.
   ['positions', 'lost'],
 ]
-const ADDED_INDEXES = `
+const ADDED_TABLES = `
+  CREATE TABLE IF NOT EXISTS forgotten (
+    group_name TEXT NOT NULL, topic TEXT NOT NULL, unread INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL
+  ) STRICT;
   CREATE INDEX IF NOT EXISTS work_dead ON work (queue) WHERE dead = 1;
   CREATE INDEX IF NOT EXISTS work_dead_id ON work (queue, id) WHERE dead = 1;
 `
@@ -88,7 +91,7 @@ export function openBrokerFile(directory: string): BrokerFile {
     // The first write makes the log file, which stays the same one as long as the database is open.
     db.exec(`PRAGMA user_version = ${SCHEMA}`)
     for (const [table, column] of ADDED) addColumn(db, table, column)
-    db.exec(ADDED_INDEXES)
+    db.exec(ADDED_TABLES)
     const opened = db
     const log = openSync(`${path}-wal`, 'r+')
     flushFolder(directory)

@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker, GroupLag, SubscribeOptions, Subscription } from '../broker.ts'
 import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
@@ -11,6 +12,7 @@ import type { Topic, Topics } from './topics.ts'
 export type Groups = {
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
   readonly seek: Broker['seek']
+  readonly forget: Broker['forget']
   readonly lag: () => GroupLag[]
   /** Groups that have yet to read a partition's messages below an offset, and how many they would lose. */
   readonly behind: (
@@ -24,32 +26,51 @@ export type Groups = {
 
 type Group = { readonly name: string; readonly topic: Topic; readonly cursors: readonly Cursor[]; readonly members: Member[] }
 
+/** How far a group had come in a partition, and what it never got. */
+type Stored = { readonly position: number; readonly lost: number }
+
 /** Positions are written this often at most: after a crash the last moments' messages come again. */
 const SAVE_EVERY = 100
 
-export function createGroups(options: { file: BrokerFile; commits: Commits; runtime: Runtime; topics: Topics }): Groups {
-  const { file, commits, runtime, topics } = options
+export function createGroups(options: {
+  file: BrokerFile
+  commits: Commits
+  runtime: Runtime
+  log: Logger
+  topics: Topics
+}): Groups {
+  const { file, commits, runtime, log, topics } = options
   const groups = new Map<string, Group>()
   const subscriptions = new Set<Subscription>()
   const unsaved = new Map<Cursor, Group>()
-  let saving: Timer | undefined
+  let alarm: Timer | undefined
+  let queued: Promise<void> | undefined
 
   const upsert = file.db.prepare(
-    'INSERT INTO positions (group_name, topic, number, position) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position',
+    `INSERT INTO positions (group_name, topic, number, position, lost) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET position = excluded.position, lost = excluded.lost`,
   )
 
+  const remove = file.db.prepare('DELETE FROM positions WHERE group_name = ? AND topic = ?')
+  const keep = file.db.prepare('INSERT INTO forgotten (group_name, topic, unread, actor, reason, at) VALUES (?, ?, ?, ?, ?, ?)')
+
   const save = (): Promise<void> => {
-    saving?.cancel()
-    saving = undefined
+    alarm?.cancel()
+    alarm = undefined
     if (unsaved.size === 0) return Promise.resolve()
+    // Whoever asks before it is written shares it: it writes all positions, and many groups may stop at once.
+    if (queued !== undefined) return queued
     let saved: (readonly [Cursor, number])[] = []
-    return commits.add({
+    let written = false
+    const saving = commits.add({
       relaxed: true,
       write: () => {
+        written = true
+        queued = undefined
         saved = []
         for (const [cursor, group] of unsaved) {
           const position = cursor.position()
-          upsert.run(group.name, group.topic.id, cursor.partition.number, position)
+          upsert.run(group.name, group.topic.id, cursor.partition.number, position, cursor.lost())
           saved.push([cursor, position])
         }
       },
@@ -57,17 +78,19 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
         for (const [cursor, position] of saved) if (cursor.position() === position) unsaved.delete(cursor)
       },
     })
+    if (!written) queued = saving
+    return saving
   }
 
   const saveSoon = (): void => {
-    saving ??= runtime.timers.after(SAVE_EVERY, () => {
-      saving = undefined
+    alarm ??= runtime.timers.after(SAVE_EVERY, () => {
+      alarm = undefined
       // A failed save is only a chance of reading some messages twice; the next move tries again.
       save().catch(() => {})
     })
   }
 
-  const openGroup = (name: string, topic: Topic, position: (number: number) => number): Group => {
+  const openGroup = (name: string, topic: Topic, stored: (number: number) => Stored): Group => {
     const group: Group = {
       name,
       topic,
@@ -76,7 +99,7 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
         createCursor({
           runtime,
           partition,
-          position: position(partition.number),
+          ...stored(partition.number),
           moved: (cursor) => {
             unsaved.set(cursor, group)
             saveSoon()
@@ -90,16 +113,18 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
 
   const byTopic = new Map<number, Topic>()
   for (const topic of topics.all()) byTopic.set(topic.id, topic)
-  const stored = new Map<string, { name: string; topic: Topic; positions: Map<number, number> }>()
+  const stored = new Map<string, { name: string; topic: Topic; positions: Map<number, Stored> }>()
   for (const row of file.db.prepare('SELECT * FROM positions').all()) {
     const topic = byTopic.get(Number(row['topic']))
     if (!topic) continue
     const name = String(row['group_name'])
     const key = keyOf(name, topic.name)
     if (!stored.has(key)) stored.set(key, { name, topic, positions: new Map() })
-    stored.get(key)!.positions.set(Number(row['number']), Number(row['position']))
+    const place = { position: Number(row['position']), lost: Number(row['lost']) }
+    stored.get(key)!.positions.set(Number(row['number']), place)
   }
-  for (const { name, topic, positions } of stored.values()) openGroup(name, topic, (number) => positions.get(number) ?? 0)
+  for (const { name, topic, positions } of stored.values())
+    openGroup(name, topic, (number) => positions.get(number) ?? { position: 0, lost: 0 })
 
   /** The group on a topic, with a position from now on even if nobody reads. */
   const joinGroup = async (name: string, topicName: string, from: 'beginning' | 'end'): Promise<Group> => {
@@ -159,17 +184,54 @@ export function createGroups(options: { file: BrokerFile; commits: Commits; runt
     await save()
   }
 
+  const forget: Groups['forget'] = async ({ group: name, topic, reason, by = '' }) => {
+    const found = [...groups.values()].filter((group) => group.name === name && (topic ?? group.topic.name) === group.topic.name)
+    const where = topic === undefined ? '' : ` on topic "${topic}"`
+    if (found.length === 0) throw new CallError('NOT_FOUND', `Cannot forget group "${name}"${where}: it has no position there`)
+    const reading = found.find(({ members }) => members.length > 0)
+    if (reading !== undefined) {
+      throw new CallError(
+        'FAILED_PRECONDITION',
+        `Cannot forget group "${name}" on topic "${reading.topic.name}": it has ${reading.members.length} members reading; stop them first`,
+      )
+    }
+    // From here on it is not there, so whoever joins meanwhile begins as a new one does, after this.
+    for (const group of found) groups.delete(keyOf(name, group.topic.name))
+    for (const { cursors } of found) for (const cursor of cursors) unsaved.delete(cursor)
+    const forgotten = found.map(({ topic: { name: topicName }, cursors }) => ({
+      topic: topicName,
+      unread: cursors.reduce((sum, { partition, position }) => sum + partition.next() - position(), 0),
+    }))
+    await commits.add({
+      write: () => {
+        found.forEach((group, i) => {
+          remove.run(name, group.topic.id)
+          keep.run(name, group.topic.name, forgotten[i]!.unread, by, reason, runtime.clock.now())
+        })
+      },
+      failed: () => {
+        for (const group of found)
+          if (!groups.has(keyOf(name, group.topic.name))) groups.set(keyOf(name, group.topic.name), group)
+      },
+    })
+    log.info('A group was forgotten', { group: name, forgotten, by, reason })
+    return forgotten
+  }
+
   return {
     subscribe,
     seek,
+    forget,
     lag: () =>
-      [...groups.values()].flatMap(({ name, topic, cursors }) =>
-        cursors.map(({ partition, position }) => ({
+      [...groups.values()].flatMap(({ name, topic, cursors, members }) =>
+        cursors.map(({ partition, position, lost }) => ({
           group: name,
           topic: topic.name,
           partition: partition.number,
           lag: partition.next() - position(),
-          since: partition.read(position(), 1)[0]?.message.time,
+          since: partition.publishedAt(position()),
+          members: members.length,
+          lost: lost(),
         })),
       ),
     behind: (topic, partition, offset) =>
@@ -188,9 +250,9 @@ function keyOf(group: string, topic: string): string {
   return `${group}\0${topic}`
 }
 
-function startOf(topic: Topic, number: number, from: 'beginning' | 'end'): number {
+function startOf(topic: Topic, number: number, from: 'beginning' | 'end'): Stored {
   const partition = topic.partitions[number]!
-  return from === 'end' ? partition.next() : partition.floor()
+  return { position: from === 'end' ? partition.next() : partition.floor(), lost: 0 }
 }
 
 /** Where each of a group's cursors should go. */

@@ -19,8 +19,10 @@ export type Partition = {
   /** Appends inside a transaction; `settle` says how that ended. */
   readonly stage: (message: Message, at: number) => void
   readonly settle: (committed: boolean) => void
-  /** Up to `limit` deliveries from an offset on, from memory or from the table. */
+  /** Up to `limit` deliveries from an offset on, from memory or from the table; fewer when they are large. */
   readonly read: (from: number, limit: number) => readonly Delivery[]
+  /** When the first message from an offset on was published. */
+  readonly publishedAt: (from: number) => number | undefined
   /** Offset of the first message that arrived at or after a time. */
   readonly offsetAt: (time: number) => number
   /** Time of arrival of the oldest message kept. */
@@ -37,6 +39,8 @@ export type Reader = { position: number; readonly wake: () => void }
 
 const TAIL_MESSAGES = 1024
 const TAIL_BYTES = 1024 * 1024
+/** Bytes read from the table at once, about; one message always is. Every reader that is behind has as much in hand. */
+const READ_BYTES = 1024 * 1024
 
 export function createPartition(options: {
   db: DatabaseSync
@@ -135,11 +139,23 @@ export function createPartition(options: {
       if (from >= next) return []
       const first = tail[0]
       if (first && first.offset <= from) return tail.slice(from - first.offset, from - first.offset + limit)
-      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`).all(
-        from,
-        limit,
-      )
-      return rows.map((row) => ({ message: messageFrom(row, topic), partition: number, offset: Number(row['offset']) }))
+      const found: Delivery[] = []
+      let size = 0
+      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
+      for (const row of rows.iterate(from, limit)) {
+        const message = messageFrom(row, topic)
+        size += sizeOf(message)
+        if (size > READ_BYTES && found.length > 0) break
+        found.push({ message, partition: number, offset: Number(row['offset']) })
+      }
+      return found
+    },
+    publishedAt: (from) => {
+      if (from >= next) return undefined
+      const first = tail[0]
+      if (first && first.offset <= from) return tail[from - first.offset]?.message.time
+      const row = sql(`SELECT time FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(from)
+      return row && Number(row['time'])
     },
     offsetAt,
     oldest: () => atOffset(floor)?.at,

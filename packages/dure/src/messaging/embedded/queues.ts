@@ -1,6 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
+import type { Broker, DeadWork, GroupLag, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
 import { BROKER_NUMBERS, checkData, checkMessages, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
@@ -10,7 +10,7 @@ import { createWorkList, type WorkList } from './work.ts'
 /** The queues of one broker: made, filled, emptied by competing receivers. */
 export type Queues = Pick<Broker, 'declareQueue' | 'send' | 'receive' | 'dead'> & {
   /** Messages on each queue that are neither done nor dead. */
-  readonly waiting: () => readonly { readonly queue: string; readonly waiting: number }[]
+  readonly lag: () => readonly GroupLag[]
   readonly stop: () => Promise<void>
 }
 
@@ -142,7 +142,14 @@ export function createQueues(options: {
     send,
     receive,
     dead,
-    waiting: () => [...lists.values()].map((list) => ({ queue: list.name, waiting: list.size() })),
+    lag: () =>
+      [...lists.values()].map((list) => ({
+        group: 'queue',
+        topic: list.name,
+        partition: 0,
+        lag: list.size(),
+        members: list.members(),
+      })),
     stop: async () => {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
       for (const list of lists.values()) list.stop()

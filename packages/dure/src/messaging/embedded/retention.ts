@@ -34,7 +34,12 @@ export function startSweeper(options: {
   let round: Promise<void> | undefined
   let stopped = false
 
-  const trim = async (topic: Topic, partition: Partition, before: number, limit: number): Promise<number> => {
+  const trim = async (
+    topic: Topic,
+    partition: Partition,
+    losses: Map<string, number>,
+    { before, limit }: { readonly before: number; readonly limit: number },
+  ): Promise<number> => {
     let trimmed: ReturnType<Partition['trim']> | undefined
     let losing: ReturnType<Groups['behind']> = []
     await commits.add({
@@ -45,21 +50,31 @@ export function startSweeper(options: {
         trimmed!.committed()
       },
     })
-    for (const { group, unread } of losing) {
-      log.warn(`Retention of topic "${topic.name}" deleted messages that group "${group}" had not read`, {
-        topic: topic.name,
-        partition: partition.number,
-        group,
-        unread,
-      })
-    }
+    for (const { group, unread } of losing) losses.set(group, (losses.get(group) ?? 0) + unread)
     return trimmed?.deleted ?? 0
   }
 
   const sweepTopic = async (topic: Topic): Promise<void> => {
+    /** By group: messages that it had not read. */
+    const losses = new Map<string, number>()
+    try {
+      await trimTopic(topic, losses)
+    } finally {
+      for (const [group, unread] of losses) {
+        log.warn(`Retention of topic "${topic.name}" deleted messages that group "${group}" had not read`, {
+          topic: topic.name,
+          group,
+          unread,
+        })
+      }
+    }
+  }
+
+  const trimTopic = async (topic: Topic, losses: Map<string, number>): Promise<void> => {
     const before = passed() - topic.retention.ms
     for (const partition of topic.partitions) {
-      while (!stopped && (partition.oldest() ?? Infinity) < before) if ((await trim(topic, partition, before, CHUNK)) === 0) break
+      while (!stopped && (partition.oldest() ?? Infinity) < before)
+        if ((await trim(topic, partition, losses, { before, limit: CHUNK })) === 0) break
     }
     while (!stopped) {
       const excess = topic.partitions.reduce((sum, partition) => sum + partition.bytes(), 0) - topic.retention.bytes
@@ -69,7 +84,7 @@ export function startSweeper(options: {
       // As many as the excess stands for, judged by the partition's mean size.
       const mean = oldest.bytes() / Math.max(1, oldest.next() - oldest.floor())
       const limit = Math.min(CHUNK, Math.max(1, Math.ceil(excess / mean / topic.partitions.length)))
-      if ((await trim(topic, oldest, Infinity, limit)) === 0) break
+      if ((await trim(topic, oldest, losses, { before: Infinity, limit })) === 0) break
     }
   }
 

@@ -20,6 +20,8 @@ export type WorkList = {
   readonly settings: () => Required<QueueOptions>
   readonly change: (settings: Required<QueueOptions>) => Promise<void>
   readonly size: () => number
+  /** Receivers at work. */
+  readonly members: () => number
   readonly grew: (by: number) => void
   /** Hands out what is visible to those who have a hand free. */
   readonly wake: () => void
@@ -231,6 +233,7 @@ export function createWorkList(options: {
         committed: () => void (settings = next),
       }),
     size: () => size,
+    members: () => receivers.length,
     grew: (by) => void (size += by),
     wake,
     join: (wish) => {

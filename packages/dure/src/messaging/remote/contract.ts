@@ -1,6 +1,6 @@
 import { command, contract, error, query, stream } from '../../contract/contract.ts'
 import type { Contract, ErrorType, Operation, OperationInput, OperationOutput, Schema } from '../../contract/contract.ts'
-import type { DeadMessage, GroupLag, QueueOptions, Retention } from '../broker.ts'
+import type { DeadMessage, ForgetOptions, Forgotten, GroupLag, QueueOptions, Retention } from '../broker.ts'
 import { packPart, type Pack } from './pack.ts'
 import { flag, list, maybe, number, record, schemaOf, text, word } from './parts.ts'
 
@@ -32,6 +32,7 @@ export type BrokerOperations = {
   readonly deliveries: Operation<'stream', Schema<InSession & { readonly have: readonly number[] }>, Schema<Parcels>, Over>
   readonly settle: Does<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
   readonly seek: Does<SeekWish>
+  readonly forget: Does<ForgetOptions, { readonly forgotten: readonly Forgotten[] }>
   readonly browse: Tells<BrowseWish, { readonly messages: Pack }>
   readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
   /** -1: for ever. */
@@ -227,6 +228,14 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
         }),
       ),
     }),
+    forget: command({
+      input: schemaOf(record<ForgetOptions>({ group: text, topic: maybe(text), reason: text, by: maybe(text) })),
+      output: schemaOf(
+        record<{ readonly forgotten: readonly Forgotten[] }>({
+          forgotten: list(record<Forgotten>({ topic: text, unread: number })),
+        }),
+      ),
+    }),
     browse: query({
       input: schemaOf(record<BrowseWish>({ topic: text, partition: number, from: number, limit: number })),
       output: packed,
@@ -236,7 +245,17 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       input: schemaOf(record<{}>({})),
       output: schemaOf(
         record<{ readonly groups: readonly GroupLag[] }>({
-          groups: list(record<GroupLag>({ group: text, topic: text, partition: number, lag: number, since: maybe(number) })),
+          groups: list(
+            record<GroupLag>({
+              group: text,
+              topic: text,
+              partition: number,
+              lag: number,
+              members: maybe(number),
+              lost: maybe(number),
+              since: maybe(number),
+            }),
+          ),
         }),
       ),
     }),

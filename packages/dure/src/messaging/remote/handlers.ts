@@ -164,6 +164,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       need(session).settle(outcomes)
     },
     seek: ({ group, topic, ...wish }) => done(broker.seek({ group, topic, to: targetOf(wish) })),
+    forget: async (wish) => ({ forgotten: await broker.forget(wish) }),
     browse: async (wish) => {
       const messages: (string | number | null)[] = []
       const [found = []] = inParts(await broker.browse(wish), ({ message }) => message, LARGEST_ANSWER)

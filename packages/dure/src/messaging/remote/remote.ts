@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import { checkNumbers, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { quietly, type Broker, type Delivery } from '../broker.ts'
+import { quietly, type Broker } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createMembership } from './membership.ts'
@@ -116,19 +116,15 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('seek')
       await client.seek({ group, topic, ...wishOf(to) })
     },
-    browse: async (asked) => {
+    forget: async (wish) => {
+      running('forget a group')
+      return (await client.forget(wish)).forgotten
+    },
+    browse: async (wish) => {
       running('browse')
-      const { topic, partition, from, limit } = asked
-      checkOptions(`browse topic "${topic}"`, asked, BROKER_NUMBERS.browse)
-      const found: Delivery[] = []
-      // An answer may hold fewer than asked for, when they are large.
-      for (let next = from; found.length < limit; next = found.at(-1)!.offset + 1) {
-        const wish = { topic, partition, from: next, limit: limit - found.length }
-        const { messages } = await trying((ask) => client.browse(wish, ask))
-        if (messages.length === 0) break
-        for (const { message, extra: offset } of unpack(messages)) found.push({ message, partition, offset })
-      }
-      return found
+      checkOptions(`browse topic "${wish.topic}"`, wish, BROKER_NUMBERS.browse)
+      const { messages } = await trying((ask) => client.browse(wish, ask))
+      return unpack(messages).map(({ message, extra: offset }) => ({ message, partition: wish.partition, offset }))
     },
     stop: () => (stopping ??= stop()),
   }
