@@ -100,19 +100,19 @@ export type ReceiveOptions = {
   readonly onLapse?: (message: Message, delivery: { readonly attempt: number }) => void
 }
 
-/** The same wish, whose `onError` cannot throw: it is told of trouble, and must not be more of it. */
-export function quietly<Wish extends { readonly onError?: (error: unknown) => void }>(wish: Wish): Wish {
-  const { onError } = wish
-  if (onError === undefined) return wish
-  return {
-    ...wish,
-    onError: (error) => {
-      try {
-        onError(error)
-      } catch {
-        // Nobody else is there to be told.
-      }
-    },
+/** The same wish, whose listeners cannot throw: they are told of trouble, and must not be more of it. */
+export function quietly<Wish extends Pick<ReceiveOptions, 'onError' | 'onLapse'>>(wish: Wish): Wish {
+  const { onError, onLapse } = wish
+  return { ...wish, ...(onError && { onError: silenced(onError) }), ...(onLapse && { onLapse: silenced(onLapse) }) }
+}
+
+function silenced<Told extends readonly unknown[]>(tell: (...told: Told) => void): (...told: Told) => void {
+  return (...told) => {
+    try {
+      tell(...told)
+    } catch {
+      // Nobody else is there to be told.
+    }
   }
 }
 
