@@ -8,6 +8,8 @@ export type Limit = {
   readonly cancel: () => void
   readonly resume: () => void
   readonly expired: () => boolean
+  /** Over at once, with this error. */
+  readonly cut: (error: Error) => void
   /** What `task` gives, or the error of the limit, whichever is first. */
   readonly race: <T>(task: Promise<T>) => Promise<T>
 }
@@ -44,6 +46,10 @@ export function createLimit(options: {
     },
     resume: arm,
     expired: () => expired,
+    cut: (why) => {
+      expired = true
+      reject(why)
+    },
     race: (task) => Promise.race([task, expiry]),
   }
   return limit

@@ -13,6 +13,8 @@ export type Pool = {
   /** Ends every connection now, those in use as well. */
   readonly destroyAll: (reason: unknown) => void
   readonly status: () => PoolStatus
+  /** Refuses who waits and ends every connection now: a stop waits for nobody any more. */
+  readonly cutOff: () => void
   /** Refuses what is new, waits until all are given back, and ends them. */
   readonly stop: () => Promise<void>
 }
@@ -39,6 +41,7 @@ export function createPool(options: {
   const waiters: Waiter[] = []
   let connecting = 0
   let stopped = false
+  let cut = false
   let sweeper: Timer | undefined
   let finished: (() => void) | undefined
 
@@ -55,6 +58,10 @@ export function createPool(options: {
     connecting++
     try {
       const connection = await connect()
+      if (cut) {
+        connection.destroy(closed())
+        throw closed()
+      }
       all.add(connection)
       void connection.over.then(() => lose(connection))
       return connection
@@ -113,7 +120,7 @@ export function createPool(options: {
 
   /** When it is to stop and everything is back. */
   const end = (): void => {
-    if (!stopped || connecting > 0 || waiters.length > 0 || all.size > idle.length) return
+    if (!stopped || (!cut && (connecting > 0 || waiters.length > 0 || all.size > idle.length))) return
     finished?.()
   }
 
@@ -130,11 +137,19 @@ export function createPool(options: {
     await Promise.allSettled(left.map(({ connection }) => connection.end()))
   }
 
+  const destroyAll = (reason: unknown): void => {
+    for (const connection of all) connection.destroy(reason)
+  }
+
   return {
     borrow,
     giveBack,
-    destroyAll: (reason) => {
-      for (const connection of all) connection.destroy(reason)
+    destroyAll,
+    cutOff: () => {
+      cut = true
+      for (const waiter of waiters.splice(0)) waiter.reject(closed())
+      destroyAll(closed())
+      end()
     },
     status: () => ({ open: all.size, idle: idle.length, waiting: waiters.length }),
     stop: () => (stopping ??= stop()),

@@ -125,9 +125,15 @@ export async function openStore(options: {
     })
     const readers = createReaders({ service, place, pool, names, timers: runtime.timers, patience: limits.readTimeout + GRACE })
     let stopping: Promise<void> | undefined
-    const stop = async (): Promise<void> => {
+    const cutAllOff = (): void => {
+      transactions.cutOff()
+      pool.cutOff()
+    }
+    const stop = async (timeout: number | undefined): Promise<void> => {
+      const late = timeout === undefined ? undefined : runtime.timers.after(timeout, cutAllOff, 'waited')
       await transactions.stop()
       await pool.stop()
+      late?.cancel()
       await keeper.stop()
     }
     return {
@@ -141,7 +147,7 @@ export async function openStore(options: {
       // How much is kept in memory is the other outbox's to know.
       outbox: ({ limits: { memory: _, memorySize: __, ...limits } = {}, ...rest }) =>
         openOutbox(options.outbox, { ...rest, limits }),
-      stop: () => (stopping ??= stop()),
+      stop: ({ timeout } = {}) => (stopping ??= stop(timeout)),
     }
   } catch (error) {
     for (const step of undo) await step()

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { CallError, isInstance } from 'dure/contract'
 import type { Store, StoreTransaction } from 'dure/data'
-import { closed, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
+import { closed, cutOff, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { createAttempt, type Again, type Attempt } from './attempt.ts'
@@ -25,7 +25,10 @@ export type Isolation = 'serializable' | 'repeatable read' | 'read committed'
 export type Transactions = {
   readonly transaction: Store['transaction']
   readonly counts: () => TransactionCounts
+  /** Waits for those under way. */
   readonly stop: () => Promise<void>
+  /** Rolls back those under way. */
+  readonly cutOff: () => void
 }
 
 export type TransactionCounts = {
@@ -61,6 +64,7 @@ export function createTransactions(options: {
   const live = new Set<Member>()
   const used = new WeakSet<Connection>()
   const fragile = new Set<string>()
+  const running = new Set<Limit>()
   const gate = createGate(limits.writers)
   const counts = { committed: 0, crossed: 0, lost: { kept: 0, notKept: 0, unknown: 0 } }
   let jobs = 0
@@ -97,6 +101,7 @@ export function createTransactions(options: {
     const before = arrivals
     const limit = createLimit({ timeout, runtime, error: (tries) => late(timeout, tries, arrivals - before) })
     let connection = await borrow()
+    running.add(limit)
     try {
       limit.start()
       for (let tries = 1; ; tries++) {
@@ -110,6 +115,7 @@ export function createTransactions(options: {
       }
     } finally {
       limit.cancel()
+      running.delete(limit)
       pool.giveBack(connection)
     }
   }
@@ -262,6 +268,10 @@ export function createTransactions(options: {
       stopped = true
       if (jobs > 0) await new Promise<void>((resolve) => (idle = resolve))
       await pool.stop()
+    },
+    cutOff: () => {
+      for (const limit of running) limit.cut(cutOff(service))
+      pool.cutOff()
     },
   }
 }

@@ -7,6 +7,7 @@ export { createMember, type Member } from './member.ts'
 export {
   closed,
   crowded,
+  cutOff,
   full,
   nested,
   readClosed,

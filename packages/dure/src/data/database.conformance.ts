@@ -228,6 +228,31 @@ function transactionConformance(module: URL): void {
     assert.equal((await orderIds(again)).length, 20)
   })
 
+  check('a stop with a time to end in rolls back what hangs, refuses what waits for it, and closes', async ({ open }) => {
+    const store = await open()
+    const begun = gate()
+    const hanging = async (): Promise<never> => {
+      begun.open()
+      return new Promise<never>(() => {})
+    }
+    const limits = { timeout: 60_000 }
+    const hung = store.transaction(async (tx) => {
+      await insert(tx, 'hung')
+      return hanging()
+    }, limits)
+    const reading = store.snapshot(hanging)
+    reading.catch(() => {})
+    await begun.opened
+    const behind = Array.from({ length: 20 }, (_, i) => store.transaction((tx) => insert(tx, String(i))))
+    const outcomes = Promise.allSettled([hung, ...behind])
+    await store.stop({ timeout: 20 })
+    const [first, ...others] = await outcomes
+    assert.match(String((first as PromiseRejectedResult).reason), /its store was closed while it ran/)
+    const kept = others.filter(({ status }) => status === 'fulfilled').length
+    const again = await open()
+    assert.equal((await orderIds(again)).length, kept)
+  })
+
   check('stopping twice is stopping once', async ({ open }) => {
     const store = await open()
     await Promise.all([store.stop(), store.stop()])

@@ -91,7 +91,8 @@ export type Store = {
   readonly readings?: () => readonly Reading[]
   /** The adapter's own outbox, where many write at once; without it `createOutbox` serves, which presumes a single writer. */
   readonly outbox?: (options: OutboxOptions) => Promise<Outbox>
-  readonly stop: () => Promise<void>
+  /** Takes nothing new and finishes what was begun; transactions that have not ended after `timeout` milliseconds are rolled back. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
 export type StoreTransaction = {

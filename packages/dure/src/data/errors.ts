@@ -47,6 +47,10 @@ export function tooLong(service: string, timeout: number, arrivals: number): Cal
   )
 }
 
+export function cutOff(service: string): CallError {
+  return new CallError('UNAVAILABLE', `A transaction of service "${service}" was rolled back: its store was closed while it ran`)
+}
+
 export function readClosed(service: string): CallError {
   return new CallError('UNAVAILABLE', `Reading failed: the store of service "${service}" is closed`)
 }

@@ -1,3 +1,4 @@
+import { aliveFor } from '../runtime/runtime.ts'
 import type { Outbox, OutboxOptions, SqlRow, SqlValue, StoreTransaction } from './database.ts'
 import { OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
 import { checkNumbers } from '../runtime/runtime.ts'
@@ -53,7 +54,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
     },
     depth: relay.depth,
     oldest: relay.oldest,
-    flush: relay.flush,
+    flush: () => aliveFor(runtime.timers, relay.flush),
     stop: relay.stop,
   }
 }

@@ -188,16 +188,18 @@ export function createRelay(options: {
 
   const stop: Relay['stop'] = async ({ timeout = 5_000 } = {}) => {
     const settled = new AbortController()
-    const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, timers.sleep(timeout, settled.signal)])
+    const late = timers.sleep(timeout, settled.signal)
+    const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, late])
     await inTime(flush().catch(() => {}))
     stopping.abort()
     // A delivery that never settles must not keep the service from stopping; its rows stay in the table.
     await inTime(pumping ?? Promise.resolve())
-    settled.abort()
     for (const waiter of waiters.splice(0)) waiter.reject(stopped(service, depth))
     sweeper?.cancel()
     sweeper = undefined
-    await sweepAll().catch((error: unknown) => log.warn('Removing delivered rows from the outbox failed', { service, error }))
+    const swept = sweepAll()
+    await inTime(swept.catch((error: unknown) => log.warn('Removing delivered rows from the outbox failed', { service, error })))
+    settled.abort()
     if (depth > 0) log.warn('The outbox stopped with messages left; the next start delivers them', { service, depth })
   }
 

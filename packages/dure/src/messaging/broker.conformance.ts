@@ -334,6 +334,19 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     await assert.rejects(b.publish([rig.message('a', 2)]), (error) => isCallError(error, 'UNAVAILABLE'))
   })
 
+  broker('stops in the time it is given, also when what is in hand never ends', async (rig) => {
+    const { broker: b, topic } = rig
+    let inHand = false
+    const deliver = (): Promise<never> => {
+      inHand = true
+      return new Promise<never>(() => {})
+    }
+    await b.subscribe({ group: 'g', topics: [topic], deliver })
+    await b.publish([rig.message('a', 1)])
+    await until(() => inHand)
+    await b.stop({ timeout: 20 })
+  })
+
   if (features.persistent) persistenceConformance(broker)
   if (features.replay) replayConformance(broker)
   if (features.browse) {

@@ -47,8 +47,12 @@ export type Broker = {
   readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[]>
   /** Reads without a group, for people and tools: at most `limit` messages from a position on, fewer when they are large. */
   readonly browse: (options: { topic: string; partition: number; from: number; limit: number }) => Promise<readonly Delivery[]>
-  readonly stop: () => Promise<void>
+  /** Waits for what is in hand, up to `timeout` milliseconds (default 10,000), and ends. What is left then comes again. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
+
+/** Milliseconds that a stop waits for what is in hand, unless it is told. */
+export const STOP_TIMEOUT = 10_000
 
 export type TopicOptions = {
   /** Default 8. */

@@ -1,8 +1,8 @@
 import type { AnyEvent, Message } from '../contract/contract.ts'
 import type { Inbox, Store } from '../data/data.ts'
-import { completeNumbers, COUNT, type Ranges, type Runtime } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, inTime, type Ranges, type Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { Broker, Subscription } from './broker.ts'
+import { STOP_TIMEOUT, type Broker, type Subscription } from './broker.ts'
 import { beginLife } from './life.ts'
 import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
 import { decoderOf } from './decode.ts'
@@ -58,8 +58,11 @@ export type Consumer = {
   readonly deadLetters: DeadLetters
   /** Looks at its parked messages again: somebody else has changed them. */
   readonly reload: () => void
-  /** Takes nothing new, finishes what is in hand. Idempotent. */
-  readonly stop: () => Promise<void>
+  /**
+   * Takes nothing new and finishes what is in hand; what is not done after `timeout` milliseconds (default 10,000) is left
+   * to come again. Idempotent.
+   */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
 export type ConsumerStatus = {
@@ -161,7 +164,11 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
       changed: reload,
     }),
     reload,
-    stop: () => (stopping ??= stopAll().then(life.endClean)),
+    stop: ({ timeout = STOP_TIMEOUT } = {}) =>
+      (stopping ??= inTime(runtime.timers, timeout, stopAll().then(life.endClean), () => {
+        life.stop()
+        options.log.warn('A consumer stopped with messages in hand; they come again', { group, ...statusOf(running) })
+      })),
   }
 }
 

@@ -42,7 +42,8 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
   const schedule = (slot: number): void => {
     next = slot
     timer?.cancel()
-    timer = timers.after(Math.max(0, slot * resolution - clock.monotonic()), tick)
+    // Somebody waits for whatever is inside.
+    timer = timers.after(Math.max(0, slot * resolution - clock.monotonic()), tick, 'waited')
   }
 
   const scheduleNext = (): void => {

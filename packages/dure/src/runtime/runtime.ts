@@ -12,7 +12,7 @@ import type { Runtime } from './world.ts'
 
 export type { Runtime } from './world.ts'
 export { cautiousTime, steadyTime, type Clock } from './clock.ts'
-export { sleepWith, type Timer, type Timers } from './timers.ts'
+export { aliveFor, inTime, sleepWith, type Timer, type Timers } from './timers.ts'
 export { seededRandom, type Random } from './random.ts'
 export { createIds, type Ids } from './ids.ts'
 export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines.ts'

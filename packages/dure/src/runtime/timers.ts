@@ -1,16 +1,22 @@
+import { keepAlive } from './alive.ts'
 import { LONGEST_WAIT } from './numbers.ts'
 
 /** Timers as a port. */
 export type Timers = {
-  /** Runs `task` once after `ms` milliseconds unless cancelled first. An idle timer does not keep a process alive. */
-  readonly after: (ms: number, task: () => void) => Timer
-  /** Resolves after `ms` milliseconds, or at once (without an error) when the signal aborts. */
+  /**
+   * Runs `task` once after `ms` milliseconds unless cancelled first. It does not keep a process alive, unless it is `waited`
+   * for: then somebody's promise ends with it at the latest, which must not be lost for want of other work.
+   */
+  readonly after: (ms: number, task: () => void, how?: 'waited') => Timer
+  /** Resolves after `ms` milliseconds, or at once (without an error) when the signal aborts. It is waited for. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   /**
    * Runs `task` when the current turn's I/O is done: the place to flush what a turn has gathered. What such a task leads
    * to may ask for the same and is still of this turn, a few times over: so news passes through several hands in one turn.
    */
   readonly soon: (task: () => void) => void
+  /** Keeps the process alive until cancelled; a world that is no process of its own has none. */
+  readonly hold?: () => Timer
 }
 
 export type Timer = {
@@ -18,25 +24,26 @@ export type Timer = {
 }
 
 export function realTimers(): Timers {
-  const after: Timers['after'] = (ms, task) => {
+  const after: Timers['after'] = (ms, task, how) => {
     // The platform's timer fires at once when it is asked to wait for longer than it can, or for NaN.
-    if (!(ms <= LONGEST_WAIT)) return afterLong(after, ms, task)
+    if (!(ms <= LONGEST_WAIT)) return afterLong(after, ms, task, how)
     const handle = setTimeout(task, ms)
-    handle.unref()
+    if (how !== 'waited') handle.unref()
     return { cancel: () => clearTimeout(handle) }
   }
-  return { after, sleep: sleepWith(after), soon: createSoon() }
+  return { after, sleep: sleepWith(after), soon: createSoon(), hold: () => ({ cancel: keepAlive().stop }) }
 }
 
 /**
  * A wait in steps, each of which a timer can take.
  * @throws {TypeError} when it is NaN
  */
-function afterLong(after: Timers['after'], ms: number, task: () => void): Timer {
+function afterLong(after: Timers['after'], ms: number, task: () => void, how: 'waited' | undefined): Timer {
   if (Number.isNaN(ms)) throw new TypeError('Cannot set a timer for NaN milliseconds')
-  let step = after(LONGEST_WAIT, () => {
-    step = after(ms - LONGEST_WAIT, task)
-  })
+  const next = (): void => {
+    step = after(ms - LONGEST_WAIT, task, how)
+  }
+  let step = after(LONGEST_WAIT, next, how)
   return { cancel: () => step.cancel() }
 }
 
@@ -82,7 +89,24 @@ export function sleepWith(after: Timers['after']): Timers['sleep'] {
         signal?.removeEventListener('abort', wake)
         resolve()
       }
-      const timer = after(ms, wake)
+      const timer = after(ms, wake, 'waited')
       signal?.addEventListener('abort', wake, { once: true })
     })
+}
+
+/** Keeps the process alive until `work` has settled: for what users wait for. */
+export async function aliveFor<T>({ hold }: Timers, work: () => Promise<T>): Promise<T> {
+  const held = hold?.()
+  try {
+    return await work()
+  } finally {
+    held?.cancel()
+  }
+}
+
+/** What `work` comes to, or what `late` gives when that has not happened after `ms` milliseconds. */
+export function inTime<T, L>(timers: Timers, ms: number, work: Promise<T>, late: () => L): Promise<T | L> {
+  const over = Promise.withResolvers<void>()
+  const timer = timers.after(ms, over.resolve, 'waited')
+  return Promise.race([work, over.promise.then(late)]).finally(() => timer.cancel())
 }

@@ -1,4 +1,5 @@
 import { Cancellation, type CallContext } from '../call/call.ts'
+import { CallError } from '../contract/contract.ts'
 import { bindTransaction, type StoreTransaction } from '../data/data.ts'
 import type { ConsumerReaction, Received } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -8,7 +9,7 @@ import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
 import type { UnitData } from './own-data.ts'
 import { consuming } from './consuming.ts'
 
-/** Milliseconds the calls of one `prepare` have together. */
+/** Milliseconds one `prepare` may take, with its calls. */
 const PREPARE_DEADLINE = 30_000
 
 /**
@@ -56,15 +57,17 @@ export function reactionsOf(options: {
         prepare &&
         (async (received) => {
           const cancellation = new Cancellation()
-          const timer = runtime.timers.after(PREPARE_DEADLINE, () => cancellation.cancel('deadline'))
-          try {
-            return await inSpan(received.message, 'prepare', (traceparent) => {
-              const context = contexts(callFor({ received, service: name, cancellation, runtime, traceparent }), cancellation)
-              return prepare(eventOf(received), context as Parameters<typeof prepare>[1])
+          return inSpan(received.message, 'prepare', (traceparent) => {
+            const context = contexts(callFor({ received, service: name, cancellation, runtime, traceparent }), cancellation)
+            const prepared = async () => prepare(eventOf(received), context as Parameters<typeof prepare>[1])
+            const late = Promise.withResolvers<never>()
+            // One that hangs would keep the message's key, and a place among those in hand, for ever.
+            const timer = runtime.timers.after(PREPARE_DEADLINE, () => {
+              cancellation.cancel('deadline')
+              late.reject(tooSlow(name, reaction))
             })
-          } finally {
-            timer.cancel()
-          }
+            return Promise.race([prepared(), late.promise]).finally(() => timer.cancel())
+          })
         }),
       handle: (received, tx, prepared) =>
         inSpan(
@@ -75,6 +78,13 @@ export function reactionsOf(options: {
         ),
     }
   })
+}
+
+function tooSlow(service: string, reaction: string): CallError {
+  return new CallError(
+    'DEADLINE_EXCEEDED',
+    `Preparing "${reaction}" of service "${service}" was given up: it had not ended after ${PREPARE_DEADLINE} ms`,
+  )
 }
 
 function callFor(options: {

@@ -2,7 +2,15 @@ import { clientFactory, createLocalTransport, type Client } from '../call/call.t
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
-import { checkNumbers, createDeadlines, realRuntime, standardError, WAIT_OR_NONE, type Runtime } from '../runtime/runtime.ts'
+import {
+  aliveFor,
+  checkNumbers,
+  createDeadlines,
+  realRuntime,
+  standardError,
+  WAIT_OR_NONE,
+  type Runtime,
+} from '../runtime/runtime.ts'
 import { createLogger, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf } from './lag.ts'
@@ -21,7 +29,7 @@ export type StartOptions = {
   readonly runtime?: Runtime
   /** Default: JSON lines on standard error. */
   readonly log?: Logger
-  /** Milliseconds a stop waits for calls under way before it ends them. Default 10,000. */
+  /** Milliseconds a stop takes in all: what is under way has until then, and is ended after that. Default 10,000. */
   readonly patience?: number
   /**
    * What runs in this process, when the rest of the system runs in others on the same directory: names of services,
@@ -41,13 +49,17 @@ export type StartOptions = {
 export async function start(system: System, options: StartOptions): Promise<Running> {
   checkNumbers(`start system "${system.name}"`, options, { patience: WAIT_OR_NONE })
   const runtime = options.runtime ?? realRuntime()
+  return aliveFor(runtime.timers, () => startOrUndo(system, { ...options, runtime }))
+}
+
+async function startOrUndo(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
+  const { runtime, directory, sockets, patience = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = options.log === undefined ? own : safeLogger(options.log, own)
-  const { directory, sockets } = options
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
   const world: World = { directory, runtime, log, telemetry, sockets }
-  const undo = createUndo(log)
-  if (telemetry !== undefined) undo.add('telemetry', telemetry.stop)
+  const undo = createUndo({ runtime, log, patience })
+  if (telemetry !== undefined) undo.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {
     return await startAll(system, options, world, undo)
   } catch (error) {
@@ -58,12 +70,12 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 
 async function startAll(system: System, options: StartOptions, world: World, undo: Undo): Promise<Running> {
   const { runtime, log, telemetry } = world
-  const { patience = 10_000, part: members, wires } = options
+  const { part: members, wires } = options
   const database: DatabaseAdapter = await system.database(world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   undo.add('deadlines', async () => deadlines.stop())
-  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, patience, wires }))
+  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, wires }))
   const broker = part?.broker ?? (await ownBroker(system, world, undo))
   // One process tells the lag of all groups.
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
@@ -71,10 +83,10 @@ async function startAll(system: System, options: StartOptions, world: World, und
 
   const units: Unit[] = []
   for (const service of startOrder(part?.services ?? system.services)) {
-    const unit = await prepareUnit({ service, database, broker, local, transport, deadlines, world, patience })
+    const unit = await prepareUnit({ service, database, broker, local, transport, deadlines, world })
     units.push(unit)
     telemetry?.metrics.observe(() => unitReadings(unit, runtime.clock))
-    undo.add(`service "${service.contract.name}"`, () => unit.stop())
+    undo.add(`service "${service.contract.name}"`, ({ timeout }) => unit.stop({ timeout }))
   }
   await part?.open(units)
   // Reactions may call any service, so they begin when every service answers.
@@ -105,6 +117,6 @@ async function startAll(system: System, options: StartOptions, world: World, und
 
 async function ownBroker(system: System, world: World, undo: Undo): Promise<Broker> {
   const broker = await system.broker(world)
-  undo.add('broker', () => broker.stop())
+  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
   return broker
 }

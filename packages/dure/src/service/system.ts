@@ -101,6 +101,8 @@ export type OpenDoor = {
 }
 
 export type StopOptions = {
+  /** Milliseconds until what is still under way is ended. Default: as the system was started with. */
+  readonly timeout?: number
   /** All other processes of the system stop as well, so who hosts the broker leaves last. */
   readonly everything?: boolean
   /** Another process takes its place: who is connected is answered until the connection can be ended without harm. */

@@ -18,7 +18,7 @@ import {
   type DeadLetters,
   type ReactionReading,
 } from '../messaging/messaging.ts'
-import type { Deadlines, Runtime } from '../runtime/runtime.ts'
+import { inTime, type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
@@ -43,7 +43,8 @@ export type Unit = {
   readonly deadLetters: () => DeadLetters | undefined
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
-  readonly stop: () => Promise<void>
+  /** Ends what is still under way after `timeout` milliseconds. */
+  readonly stop: (options: { readonly timeout: number }) => Promise<void>
 }
 
 export type UnitOptions = {
@@ -56,8 +57,6 @@ export type UnitOptions = {
   readonly transport: Transport
   readonly deadlines: Deadlines
   readonly world: World
-  /** Milliseconds a stop waits for calls under way before it ends them. */
-  readonly patience: number
 }
 
 /** Calls one service works on at once before it turns others away. */
@@ -65,7 +64,7 @@ const CAPACITY = 10_000
 
 /** Opens a service's store and takes its calls; events come after `listen`. */
 export async function prepareUnit(options: UnitOptions): Promise<Unit> {
-  const { service, broker, local, transport, deadlines, patience } = options
+  const { service, broker, local, transport, deadlines } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
   const log = options.world.log.with({ service: name })
@@ -133,27 +132,35 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       },
     })
 
-  const stop = async (): Promise<void> => {
+  const stop: Unit['stop'] = async ({ timeout }) => {
     if (state === 'stopped') return
     state = 'draining'
+    const until = runtime.clock.monotonic() + timeout
+    const left = (): number => Math.max(0, until - runtime.clock.monotonic())
     // Reactions first: they may still call, and publish, while their service answers.
-    await consumer?.stop()
-    const patient = runtime.timers.after(patience, () => {
-      gate.expel()
-      deadlines.expireAll()
-    })
+    await consumer?.stop({ timeout })
+    const patient = runtime.timers.after(
+      left(),
+      () => {
+        gate.expel()
+        deadlines.expireAll()
+      },
+      'waited',
+    )
     await gate.drain()
     patient.cancel()
     local.remove(name)
-    await data?.outbox.stop()
-    await data?.aside.stop()
-    await data?.store.stop()
+    await data?.outbox.stop({ timeout: left() })
+    if (data !== undefined) await inTime(runtime.timers, left(), data.aside.stop(), () => {})
+    await data?.store.stop({ timeout: left() })
     state = 'stopped'
   }
 
   const health = async (): Promise<ServiceHealth> => {
     const reasons =
-      state === 'running' ? [...(await storeTrouble(data?.store)), ...(consumer?.status().reasons ?? [])] : [`It is ${state}`]
+      state === 'running'
+        ? [...(await storeTrouble(data?.store, runtime)), ...(consumer?.status().reasons ?? [])]
+        : [`It is ${state}`]
     if (state === 'running' && service.ready !== undefined) {
       const reason = await readiness(() => service.ready!(contexts(healthCheckCall(runtime), new Cancellation())), runtime, log)
       if (reason !== undefined) reasons.push(reason)
@@ -235,7 +242,7 @@ function healthCheckCall(runtime: Runtime): CallContext {
 /** What a service says of its readiness; one that throws, or says nothing in time, is not ready. */
 async function readiness(ask: () => unknown, { timers }: Runtime, log: Logger): Promise<string | undefined> {
   const late = Promise.withResolvers<string>()
-  const timer = timers.after(READY_TIMEOUT, () => late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`))
+  const timer = timers.after(READY_TIMEOUT, () => late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`), 'waited')
   try {
     const reason = await Promise.race([Promise.resolve().then(ask), late.promise])
     return reason === undefined ? undefined : describeThrown(reason).message
@@ -247,9 +254,13 @@ async function readiness(ask: () => unknown, { timers }: Runtime, log: Logger): 
   }
 }
 
-async function storeTrouble(store: Store | undefined): Promise<readonly string[]> {
+async function storeTrouble(store: Store | undefined, { timers }: Runtime): Promise<readonly string[]> {
+  if (store === undefined) return []
+  const late = (): never => {
+    throw new Error(`it has not within ${READY_TIMEOUT} ms`)
+  }
   try {
-    await store?.select('SELECT 1 AS one')
+    await inTime(timers, READY_TIMEOUT, store.select('SELECT 1 AS one'), late)
     return []
   } catch (error) {
     return [`Its database does not answer: ${error instanceof Error ? error.message : String(error)}`]

@@ -24,7 +24,7 @@ export type Telemetry = {
   /** Resolves when every span made so far has been delivered, or dropped. */
   readonly flush: () => Promise<void>
   /** Delivers what is left, for a short while, and ends. */
-  readonly stop: () => Promise<void>
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
 /**
@@ -44,14 +44,11 @@ export function openTelemetry(
   metrics.observe(() =>
     sinks.map((sink) => ({ family: FAMILIES.dropped, attributes: { sink: sink.name }, value: sink.dropped() })),
   )
-  const each = async (what: 'flush' | 'stop'): Promise<void> => {
-    await Promise.all(sinks.map((sink) => sink[what]()))
-  }
   return {
     tracer: createTracer({ runtime: world.runtime, ratio: sampling, sinks }),
     metrics,
     prometheus: async () => prometheusText(await metrics.readEverywhere()),
-    flush: () => each('flush'),
-    stop: () => each('stop'),
+    flush: async () => void (await Promise.all(sinks.map((sink) => sink.flush()))),
+    stop: async (how) => void (await Promise.all(sinks.map((sink) => sink.stop(how)))),
   }
 }

@@ -1,4 +1,13 @@
-import { completeNumbers, COUNT, WAIT, WAIT_OR_NONE, type Ranges, type Runtime, type Timer } from '../runtime/runtime.ts'
+import {
+  aliveFor,
+  completeNumbers,
+  COUNT,
+  WAIT,
+  WAIT_OR_NONE,
+  type Ranges,
+  type Runtime,
+  type Timer,
+} from '../runtime/runtime.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Span } from './span.ts'
@@ -12,8 +21,8 @@ export type TelemetrySink = {
   readonly dropped: () => number
   /** Resolves when all that was taken has been delivered, or dropped. */
   readonly flush: () => Promise<void>
-  /** Delivers what it can in a short while, drops the rest, ends. Idempotent. */
-  readonly stop: () => Promise<void>
+  /** Delivers what it can in a short while, `timeout` milliseconds at most, drops the rest, ends. Idempotent. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
 /** Makes a sink when a system starts. */
@@ -69,7 +78,8 @@ export function batchingSink(options: {
   log: Logger
   /** Delivers a batch; the signal fires when nobody waits any longer. An error's `retryAfter` (milliseconds) is heeded. */
   deliver: (spans: readonly Span[], signal: AbortSignal) => Promise<void> | void
-  close?: () => Promise<void> | void
+  /** Called when all is delivered or dropped; the signal is the same. */
+  close?: (signal: AbortSignal) => Promise<void> | void
   limits?: Partial<SinkLimits>
 }): TelemetrySink {
   const { name, runtime, log, deliver } = options
@@ -77,6 +87,9 @@ export function batchingSink(options: {
   const limits = completeNumbers(`deliver telemetry to "${name}"`, SINK_LIMITS, options.limits ?? {}, NUMBERS)
   const waiting: Span[] = []
   const end = new AbortController()
+  const ended = Promise.withResolvers<never>()
+  ended.promise.catch(() => {})
+  end.signal.addEventListener('abort', () => ended.reject(new Error('Nobody waits for it any longer')))
   let dropped = 0
   let timer: Timer | undefined
   let working: Promise<void> | undefined
@@ -106,7 +119,7 @@ export function batchingSink(options: {
       if (end.signal.aborted) return drop(waiting.length)
       const batch = waiting.slice(0, limits.batch)
       try {
-        await deliver(batch, end.signal)
+        await Promise.race([deliver(batch, end.signal), ended.promise])
         waiting.splice(0, batch.length)
         failures = 0
         if (troubled) log.info('Telemetry is delivered again', { sink: name, dropped })
@@ -140,14 +153,14 @@ export function batchingSink(options: {
     if (timer !== undefined || working !== undefined || waiting.length === 0) return
     timer = timers.after(limits.interval, () => void work())
   }
-  const stop = async (): Promise<void> => {
-    const patient = timers.after(limits.patience, () => end.abort())
+  const stop = async (timeout: number): Promise<void> => {
+    const patient = timers.after(Math.min(limits.patience, timeout), () => end.abort(), 'waited')
     wake()
     await work()
-    patient.cancel()
     drop(waiting.length)
     timer?.cancel()
-    await options.close?.()
+    await options.close?.(end.signal)
+    patient.cancel()
   }
 
   return {
@@ -162,7 +175,7 @@ export function batchingSink(options: {
       else schedule()
     },
     dropped: () => dropped,
-    flush: () => (waiting.length > 0 ? work() : (working ?? Promise.resolve())),
-    stop: () => (stopping ??= stop()),
+    flush: () => aliveFor(timers, async () => (waiting.length > 0 ? work() : working)),
+    stop: ({ timeout = limits.patience } = {}) => (stopping ??= stop(timeout)),
   }
 }

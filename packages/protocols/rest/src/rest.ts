@@ -85,14 +85,21 @@ function servedBy(host: DoorHost, contract: AnyContract): Served[] {
   )
 }
 
-async function close(app: FastifyInstance, state: DoorState, { replaced = false }: StopOptions): Promise<void> {
+async function close(
+  app: FastifyInstance,
+  state: DoorState,
+  { replaced = false, timeout = state.limits.drain }: StopOptions,
+): Promise<void> {
   state.closing = true
   // No more connections, before the streams end: who opens one again is to find the other process.
-  const gone = replaced ? letGo(app.server, state) : undefined
+  const { clock, timers } = state.world.runtime
+  const until = clock.monotonic() + timeout
+  const gone = replaced ? letGo(app.server, state, timeout) : undefined
   for (const end of state.streams) end()
   await gone
   // Answers under way end their connections themselves; what is left after the wait is cut.
-  const timer = state.world.runtime.timers.after(state.limits.drain, () => app.server.closeAllConnections())
+  const left = Math.min(state.limits.drain, until - clock.monotonic())
+  const timer = timers.after(Math.max(0, left), () => app.server.closeAllConnections(), 'waited')
   try {
     await app.close()
   } finally {

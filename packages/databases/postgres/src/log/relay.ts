@@ -284,10 +284,9 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit 
     state,
     flush,
     stop: async ({ timeout = 5_000 } = {}) => {
-      const inTime = (task: Promise<unknown>): Promise<unknown> => {
-        const done = new AbortController()
-        return Promise.race([task, timers.sleep(timeout, done.signal)]).finally(() => done.abort())
-      }
+      const done = new AbortController()
+      const late = timers.sleep(timeout, done.signal)
+      const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, late])
       if (!over()) await inTime(flush().catch(() => {}))
       stopping.abort()
       leaving.abort(stopped())
@@ -295,6 +294,7 @@ export function createLogRelay(options: LogRelayOptions): LogRelay & Told & Fit 
       moved()
       const { by } = state()
       await inTime(living)
+      done.abort()
       if (by !== 'polling' && gauge.depth() > 0) {
         log.warn('The outbox relay stopped with messages left; the next one delivers them', { relay: name, depth: gauge.depth() })
       }

@@ -150,7 +150,8 @@ export function createRelay(options: RelayOptions): Relay {
     flush,
     stop: async ({ timeout = 5_000 } = {}) => {
       const settled = new AbortController()
-      const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, timers.sleep(timeout, settled.signal)])
+      const late = timers.sleep(timeout, settled.signal)
+      const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, late])
       await inTime(flush().catch(() => {}))
       stopping.abort()
       signal.set()

@@ -1,6 +1,6 @@
 import type { Address } from '../../discovery/discovery.ts'
 import { CallError } from '../../contract/contract.ts'
-import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import { aliveFor, type Runtime, type Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
@@ -147,7 +147,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     stalls.stop()
     const all = [...connections]
     for (const { connection } of all) connection.close('this side has stopped', { lastWords: true })
-    const patience = runtime.timers.after(FAREWELL, () => all.forEach(({ connection }) => connection.destroy()))
+    const patience = runtime.timers.after(FAREWELL, () => all.forEach(({ connection }) => connection.destroy()), 'waited')
     await closed
     patience.cancel()
   }
@@ -166,17 +166,22 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     drain: ({ streams = STREAMS } = {}) => {
       void stopAccepting()
       for (const incoming of connections) incoming.leave()
-      runtime.timers.after(FAREWELL, () => {
+      const dropOut = (): void => {
         deaf = true
         checkDrained()
-      })
+      }
+      runtime.timers.after(FAREWELL, dropOut)
       runtime.timers.after(streams, () => {
         for (const incoming of connections) incoming.endStreams()
       })
-      return new Promise((resolve) => {
-        draining.push(resolve)
-        checkDrained()
-      })
+      return aliveFor(
+        runtime.timers,
+        () =>
+          new Promise((resolve) => {
+            draining.push(resolve)
+            checkDrained()
+          }),
+      )
     },
     stop: () => (stopping ??= stop()),
   }

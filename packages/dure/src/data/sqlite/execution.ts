@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { StoreTransaction } from '../database.ts'
-import { tooLong } from '../errors.ts'
+import { cutOff, tooLong } from '../errors.ts'
 import type { Member } from '../member.ts'
 
 /** The work of one transaction, and who waits for it. */
@@ -23,6 +23,8 @@ export type Execution = {
   readonly busy: () => boolean
   /** … and who asks is inside it. */
   readonly inside: () => boolean
+  /** Ends the one that runs. */
+  readonly cutOff: () => void
   /** There is nothing to run for now: no timer stays. */
   readonly rest: () => void
 }
@@ -37,7 +39,7 @@ export function createExecution(options: {
   const { clock, timers } = options.runtime
   const insideOf = new AsyncLocalStorage<Member>()
   /** The member whose work runs, when it must end, and how to end it then. */
-  let current: { readonly member: Member; readonly at: number; readonly expire: () => void } | undefined
+  let current: { readonly member: Member; readonly at: number; readonly expire: (error?: Error) => void } | undefined
   let watch: Timer | undefined
   let watchAt = 0
 
@@ -55,18 +57,23 @@ export function createExecution(options: {
       watch.cancel()
     }
     watchAt = current.at
-    watch = timers.after(Math.max(0, current.at - clock.monotonic()), () => {
-      watch = undefined
-      if (current === undefined) return
-      if (clock.monotonic() >= current.at) current.expire()
-      else watchOver()
-    })
+    watch = timers.after(
+      Math.max(0, current.at - clock.monotonic()),
+      () => {
+        watch = undefined
+        if (current === undefined) return
+        if (clock.monotonic() >= current.at) current.expire()
+        else watchOver()
+      },
+      'waited',
+    )
   }
 
   return {
     run: (job, member) =>
       new Promise((resolve) => {
         const before = arrivals()
+        const began = clock.monotonic()
         const finish = (ok: boolean, value: unknown): void => {
           if (current?.member !== member) return
           current = undefined
@@ -74,10 +81,9 @@ export function createExecution(options: {
         }
         current = {
           member,
-          at: clock.monotonic() + job.timeout,
-          expire: () => {
-            const error = tooLong(service, job.timeout, arrivals() - before)
-            member.end(`it was rolled back after ${job.timeout} ms`)
+          at: began + job.timeout,
+          expire: (error = tooLong(service, job.timeout, arrivals() - before)) => {
+            member.end(`it was rolled back after ${Math.round(clock.monotonic() - began)} ms`)
             finish(false, error)
           },
         }
@@ -91,6 +97,7 @@ export function createExecution(options: {
       }),
     busy: () => current !== undefined,
     inside: () => current !== undefined && insideOf.getStore() === current.member,
+    cutOff: () => current?.expire(cutOff(service)),
     rest: () => {
       watch?.cancel()
       watch = undefined

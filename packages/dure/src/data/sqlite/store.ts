@@ -49,8 +49,8 @@ export async function openStore(options: {
     const { opened } = world
     const readers = createReaders({ file, service, schema, size: options.readers, opened, durable: () => flush?.pending() })
     let stopping: Promise<void> | undefined
-    const stop = async (): Promise<void> => {
-      await writer.stop(readers.stop)
+    const stop = async (timeout: number | undefined): Promise<void> => {
+      await writer.stop(readers.stop, timeout)
       lock.release()
     }
     return {
@@ -60,7 +60,7 @@ export async function openStore(options: {
       transaction: writer.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
-      stop: () => (stopping ??= stop()),
+      stop: ({ timeout } = {}) => (stopping ??= stop(timeout)),
     }
   } catch (error) {
     for (const step of undo) step()

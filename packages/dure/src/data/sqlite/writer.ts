@@ -25,8 +25,11 @@ export type Writer = {
   readonly depth: () => number
   /** Turns group commit off, for schemas in which a member can fail as late as the commit. */
   readonly commitEachAlone: () => void
-  /** Takes nothing new, finishes what is queued, calls `before` (readers close first), closes the connection. */
-  readonly stop: (before: () => void) => Promise<void>
+  /**
+   * Takes nothing new, finishes what is queued, calls `before` (readers close first), closes the connection. What has not
+   * ended after `timeout` milliseconds is rolled back.
+   */
+  readonly stop: (before: () => void, timeout?: number) => Promise<void>
 }
 
 export type WriterLimits = {
@@ -126,7 +129,7 @@ export function createWriter(options: {
         await flushing
         await turn()
       }
-      await runGroup()
+      if (head < waiting.length) await runGroup()
     }
     waiting = []
     head = 0
@@ -241,6 +244,14 @@ export function createWriter(options: {
       })
   }
 
+  const cutAllOff = (): void => {
+    const left = waiting.slice(head)
+    waiting = []
+    head = 0
+    for (const job of left) job.reject(closed(service))
+    execution.cutOff()
+  }
+
   const notify = (listener: () => void): void => {
     try {
       listener()
@@ -253,9 +264,11 @@ export function createWriter(options: {
     transaction,
     depth: () => waiting.length - head + (execution.busy() ? 1 : 0),
     commitEachAlone: () => void (group = 1),
-    stop: async (before) => {
+    stop: async (before, timeout) => {
       stopped = true
+      const late = timeout === undefined ? undefined : timers.after(timeout, cutAllOff, 'waited')
       await running
+      late?.cancel()
       await flushing
       await flush?.stop()
       if (!db.isOpen) return

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
-import { checkNumbers, COUNT, steadyTime, WAIT, type Ranges, type Runtime } from '../../runtime/runtime.ts'
+import { checkNumbers, COUNT, inTime, steadyTime, WAIT, type Ranges, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { quietly, type Broker } from '../broker.ts'
+import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createCommits } from './commits.ts'
 import { openBrokerFile } from './file.ts'
@@ -57,8 +57,11 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     const queues = createQueues({ file, commits, runtime, time: steadyTime(runtime.clock) })
     const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })
 
-    const stop = async (): Promise<void> => {
-      await Promise.all([groups.stop(), queues.stop(), sweeper.stop()])
+    const stop = async (timeout: number): Promise<void> => {
+      const ended = Promise.all([groups.stop(), queues.stop(), sweeper.stop()])
+      await inTime(runtime.timers, timeout, ended, () =>
+        log.warn('The embedded broker stopped with messages in hand; they come again'),
+      )
       commits.flush()
       await commits.stop()
       file.close()
@@ -100,7 +103,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
             )
           return found.read(Math.max(from, found.floor()), limit)
         }),
-      stop: () => (stopping ??= stop()),
+      stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
     }
   }
 }

@@ -11,8 +11,8 @@ brokerConformance(
     const broker = remoteBroker({ client: clientOf(served.transport, runtime), runtime, log })
     return {
       ...broker,
-      stop: async () => {
-        await broker.stop()
+      stop: async (how) => {
+        await broker.stop(how)
         await served.stop()
       },
     }

@@ -1,5 +1,5 @@
 import { CallError } from '../../contract/contract.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { inTime, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Subscription } from '../broker.ts'
 import { SessionOver, type BrokerClient, type Outcome, type Parcel } from './contract.ts'
@@ -13,7 +13,7 @@ import { mayPass, patiently, type Pauses } from './trying.ts'
 export type Membership = {
   /** Resolves when the member is one. */
   readonly add: (member: Member) => Promise<Subscription>
-  readonly stop: () => Promise<void>
+  readonly stop: (timeout: number) => Promise<void>
 }
 
 /** One session as its client sees it. */
@@ -281,8 +281,11 @@ export function createMembership(options: MembershipOptions): Membership {
       subscriptions.add(subscription)
       return subscription
     },
-    stop: async () => {
-      await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+    stop: async (timeout) => {
+      const left = Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      await inTime(runtime.timers, timeout, left, () =>
+        log.warn('The broker was left with messages in hand; it brings them again', { client: name }),
+      )
       stopped = true
       const last = live
       live = undefined

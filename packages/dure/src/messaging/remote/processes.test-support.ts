@@ -24,8 +24,8 @@ export function connectTo(directory: string, patience?: number): Broker {
   const broker = remoteBroker({ client, runtime, log, ...(patience === undefined ? {} : { patience }) })
   return {
     ...broker,
-    stop: async () => {
-      await broker.stop()
+    stop: async (how) => {
+      await broker.stop(how)
       await peer.stop()
     },
   }

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
-import { checkNumbers, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
+import { checkNumbers, inTime, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { quietly, type Broker } from '../broker.ts'
+import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createMembership } from './membership.ts'
@@ -57,9 +57,9 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   }
   const join = async (make: (number: number) => Member) => membership.add(make(++numbers))
 
-  const stop = async (): Promise<void> => {
-    const leaving = membership.stop()
-    await Promise.all([publisher.idle(), sender.idle(), leaving])
+  const stop = async (timeout: number): Promise<void> => {
+    const published = Promise.all([publisher.idle(), sender.idle()])
+    await Promise.all([membership.stop(timeout), inTime(runtime.timers, timeout, published, () => {})])
     ending.abort()
   }
 
@@ -126,7 +126,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       const { messages } = await trying((ask) => client.browse(wish, ask))
       return unpack(messages).map(({ message, extra: offset }) => ({ message, partition: wish.partition, offset }))
     },
-    stop: () => (stopping ??= stop()),
+    stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
   }
 }
 

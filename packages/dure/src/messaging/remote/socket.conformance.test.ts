@@ -10,12 +10,12 @@ brokerConformance(
   async ({ directory }) => {
     await host.ask('open', directory)
     const broker = connectTo(directory)
-    const stop = async (): Promise<void> => {
-      await broker.stop()
+    const stop: typeof broker.stop = async (how) => {
+      await broker.stop(how)
       await host.ask('close', directory)
     }
     let stopping: Promise<void> | undefined
-    return { ...broker, stop: () => (stopping ??= stop()) }
+    return { ...broker, stop: (how) => (stopping ??= stop(how)) }
   },
   { replay: true, persistent: true, browse: true, queues: true, delay: true, dead: true },
 )

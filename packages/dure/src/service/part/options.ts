@@ -13,7 +13,5 @@ export type PartOptions = {
   readonly local: LocalTransport
   readonly deadlines: Deadlines
   readonly undo: Undo
-  /** Milliseconds a stop waits for calls under way. */
-  readonly patience: number
   readonly wires?: Wires | undefined
 }

@@ -1,7 +1,7 @@
 import { createJoinedTransport, type Transport } from '../../call/call.ts'
 import type { Instance, Registration, Registry } from '../../discovery/discovery.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { inTime, type Runtime } from '../../runtime/runtime.ts'
 import type { Service } from '../definition.ts'
 import { healthOf, statusOf } from '../health.ts'
 import { lagOf, type Lag } from '../lag.ts'
@@ -40,7 +40,7 @@ const GRACE = 150
 
 /** @throws {SystemError} when the part names what is not there, {CallError} when there is no way to the others */
 export async function joinPart(options: PartOptions): Promise<Part> {
-  const { system, members, world, local, deadlines, undo, patience, wires = sockets } = options
+  const { system, members, world, local, deadlines, undo, wires = sockets } = options
   const { runtime, log } = world
   checkPart(system, members)
   const services = system.services.filter(({ contract }) => members.includes(contract.name))
@@ -88,7 +88,7 @@ export async function joinPart(options: PartOptions): Promise<Part> {
     undo.add('connections from other processes', () => listener.stop())
     await registry.register({ service: PROCESS, id, version: '1.0.0', address: listener.address })
     const instances = here.map((one) => ({ ...one, id, address: listener.address }))
-    await announce({ registry, undo, runtime, patience, listener, leave: served?.leave }, instances)
+    await announce({ registry, undo, runtime, listener, leave: served?.leave }, instances)
   }
 
   return {
@@ -118,22 +118,23 @@ async function announce(
     readonly registry: Registry
     readonly undo: Undo
     readonly runtime: Runtime
-    readonly patience: number
     readonly listener: Listener
     /** Ends what would otherwise be under way for ever. */
     readonly leave: (() => Promise<void>) | undefined
   },
   instances: readonly Instance[],
 ): Promise<void> {
-  const { registry, undo, runtime, patience, listener, leave } = options
+  const { registry, undo, runtime, listener, leave } = options
   const registrations: Registration[] = []
-  undo.add('registration', async ({ everything }) => {
-    if (everything === true && leave !== undefined) await othersGone(options)
+  undo.add('registration', async ({ everything, timeout }) => {
+    const until = runtime.clock.monotonic() + timeout
+    if (everything === true && leave !== undefined) await othersGone({ registry, runtime, timeout })
     for (const registration of registrations) await registration.stop()
     await runtime.timers.sleep(GRACE)
-    await leave?.()
+    const left = (): number => Math.max(0, until - runtime.clock.monotonic())
     // What hangs is ended by its service, which comes next.
-    await Promise.race([listener.drain(), runtime.timers.sleep(patience)])
+    if (leave !== undefined) await inTime(runtime.timers, left(), leave(), () => {})
+    await inTime(runtime.timers, left(), listener.drain(), () => {})
   })
   for (const instance of instances) registrations.push(await registry.register(instance))
 }
@@ -145,15 +146,15 @@ const PROCESS = 'dure.process'
 async function othersGone(options: {
   readonly registry: Registry
   readonly runtime: Runtime
-  readonly patience: number
+  readonly timeout: number
 }): Promise<void> {
-  const { registry, runtime, patience } = options
+  const { registry, runtime, timeout } = options
   const gone = new AbortController()
   const look = (): void => {
     if (registry.instances(PROCESS).length <= 1) gone.abort()
   }
   const watching = registry.watch(PROCESS, look)
   look()
-  await runtime.timers.sleep(patience, gone.signal)
+  await runtime.timers.sleep(timeout, gone.signal)
   watching.stop()
 }

@@ -22,10 +22,10 @@ export type BrokerHere = {
 
 /** Runs the system's broker in this process, for it and for all others. */
 export async function brokerHere(options: PartOptions): Promise<BrokerHere> {
-  const { system, world, local, deadlines, undo, patience } = options
+  const { system, world, local, deadlines, undo } = options
   const { runtime, log } = world
   const broker = await system.broker(world)
-  undo.add('broker', () => broker.stop())
+  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
   const served = brokerHandlers({ broker, runtime, log })
   undo.add('sessions of the broker', () => served.stop())
   const service: Service = {
@@ -36,8 +36,8 @@ export async function brokerHere(options: PartOptions): Promise<BrokerHere> {
     reactions: [],
     ready: undefined,
   }
-  const unit = await prepareUnit({ service, database: NO_DATABASE, broker, local, transport: local, deadlines, world, patience })
-  undo.add('broker for other processes', () => unit.stop())
+  const unit = await prepareUnit({ service, database: NO_DATABASE, broker, local, transport: local, deadlines, world })
+  undo.add('broker for other processes', ({ timeout }) => unit.stop({ timeout }))
   return { broker, version: brokerContract.version, leave: served.stop }
 }
 
@@ -63,7 +63,7 @@ export async function brokerElsewhere(options: {
   }
   const client = clientFactory({ contract: brokerContract, transport, runtime })({ service: name })
   const broker = remoteBroker({ client, name, runtime, log })
-  undo.add('broker', () => broker.stop())
+  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
   return broker
 }
 

@@ -42,8 +42,8 @@ export function otlp(options: OtlpOptions = {}): Exporter {
       limits,
       deliver: (spans, signal) =>
         deliver(() => post.send(`${base}/v1/traces`, tracesRequest(spans, resource), signal), 'rejectedSpans'),
-      close: async () => {
-        await reports?.stop(limits.patience ?? 2_000)
+      close: async (signal) => {
+        await reports?.stop(signal)
         post.close()
       },
     })
@@ -84,7 +84,7 @@ function refusedPart(body: string, rejected: string): void {
 
 /** Numbers are cumulative: a report that fails is made good by the next one. */
 function reportMetrics(options: { world: ExporterWorld; resource: Resource; post: Post; url: string; interval: number }): {
-  stop: (patience: number) => Promise<void>
+  stop: (signal: AbortSignal) => Promise<void>
 } {
   const { world, resource, post, url, interval } = options
   const { clock, timers } = world.runtime
@@ -115,13 +115,15 @@ function reportMetrics(options: { world: ExporterWorld; resource: Resource; post
   }
   next()
   return {
-    stop: async (patience) => {
+    // What the spans have left of the time is the last report's.
+    stop: async (signal) => {
       stopped = true
       timer?.cancel()
-      const patient = timers.after(patience, () => end.abort())
+      const abort = (): void => end.abort()
+      if (signal.aborted) abort()
+      signal.addEventListener('abort', abort, { once: true })
       await sending
-      await report()
-      patient.cancel()
+      if (!signal.aborted) await report()
     },
   }
 }

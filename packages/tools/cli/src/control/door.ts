@@ -110,7 +110,7 @@ async function listen(server: Server, at: string | { readonly fd: number }): Pro
 }
 
 async function close(server: Server, world: World): Promise<void> {
-  const timer = world.runtime.timers.after(2_000, () => server.closeAllConnections())
+  const timer = world.runtime.timers.after(2_000, () => server.closeAllConnections(), 'waited')
   // An HTTP server's own `close` ends what has connected and not asked yet; this half of it only stops listening.
   await new Promise<void>((resolve) => void Listener.prototype.close.call(server, () => resolve()))
   timer.cancel()

@@ -103,8 +103,8 @@ function simulatedStore(options: {
       noteRepeated(sql, rows, fate)
       return rows
     },
-    stop: async () => {
-      await store.stop()
+    stop: async (how) => {
+      await store.stop(how)
       if (owners.get(service) === process) owners.delete(service)
     },
   }
