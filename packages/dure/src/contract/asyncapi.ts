@@ -89,8 +89,12 @@ const described = (event: AnyEvent): Json => (event.description === undefined ? 
 function draft07(schema: JsonSchema): JsonSchema {
   return mapSchemas(schema, ({ prefixItems, items, $ref, ...others }) => {
     const made: Record<string, unknown> = { ...others }
-    if (items !== undefined) made[prefixItems === undefined ? 'items' : 'additionalItems'] = items
-    if (prefixItems !== undefined) made.items = prefixItems
+    if (Array.isArray(prefixItems)) {
+      made.items = prefixItems
+      // Beyond the last there is none.
+      if (others.maxItems === prefixItems.length) made.additionalItems = false
+      else if (items !== undefined) made.additionalItems = items
+    } else if (items !== undefined) made.items = items
     if ($ref === undefined) return made
     return Object.keys(made).length === 0
       ? { $ref }

@@ -1,4 +1,5 @@
 /** What a new version of a contract breaks, and for whom, in words. */
+import { compareRefinements, type Change, type Report } from './compat-refinements.ts'
 import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
 import { unfits, type Unfit } from './fit.ts'
 import { opened } from './json-schema.ts'
@@ -6,17 +7,7 @@ import { mayBeUndefined } from './keywords.ts'
 import { routeOf } from './route.ts'
 import type { JsonSchema } from './schema.ts'
 
-export type Change = {
-  /** `breaking`: somebody who did nothing fails. `notice`: nobody fails, but somebody should know. */
-  readonly level: 'breaking' | 'compatible' | 'notice'
-  /** `orders.place input at lines[].quantity` */
-  readonly where: string
-  readonly message: string
-  /** Whom it breaks; `history` are events that were stored before. */
-  readonly breaks: 'callers' | 'subscribers' | 'history' | 'nobody'
-}
-
-type Report = (level: Change['level'], where: string, message: string, breaks?: Change['breaks']) => void
+export type { Change } from './compat-refinements.ts'
 
 /** Compares two descriptions of a contract, the older first. Equal descriptions have no changes. */
 export function compareContracts(before: ContractDescription, after: ContractDescription): Change[] {
@@ -40,6 +31,7 @@ export function compareContracts(before: ContractDescription, after: ContractDes
   }
   for (const key of Object.keys(after.events))
     if (!Object.hasOwn(before.events, key)) report('compatible', `${name} event "${key}"`, 'is new')
+  compareRefinements(before, after, report)
   return changes
 }
 

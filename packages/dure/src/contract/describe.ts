@@ -9,6 +9,8 @@ import type { AnySchema, JsonSchema } from './schema.ts'
 export type ContractDescription = {
   /** Version of this form. */
   readonly dure: 1
+  /** Refinements are told in the schemas; descriptions of before do not know them. */
+  readonly refinements?: true
   readonly name: string
   readonly version: string
   readonly owner: string
@@ -54,6 +56,7 @@ export function describeContract(contract: AnyContract): ContractDescription {
   const operations = Object.entries(contract.operations as Record<string, AnyOperation>)
   return {
     dure: 1,
+    refinements: true,
     name: contract.name,
     version: contract.version,
     owner: contract.owner,

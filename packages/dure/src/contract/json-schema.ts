@@ -1,5 +1,6 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
 import { isSchema, mapSchemas, mayBeUndefined, resolve, without } from './keywords.ts'
+import { REFINEMENTS, type Refinement } from './refinements.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
 import { describeThrown } from './thrown.ts'
@@ -68,10 +69,29 @@ function tagged(schema: JsonSchema, root: JsonSchema, depth: number = 0): JsonSc
   return { ...form, 'x-dure-tagged': true }
 }
 
-function jsonForm(schema: JsonSchema): JsonSchema {
+function jsonForm({ [REFINEMENTS]: refinements, ...schema }: JsonSchema): JsonSchema {
+  if (!Array.isArray(refinements)) return plainForm(schema)
+  const told = (refinements as Refinement[]).filter(({ is }) => is === 'refinement').map(({ says = 'checked further' }) => says)
+  return { ...plainForm(schema), ...(told.length > 0 && { 'x-dure-refined': told }) }
+}
+
+function plainForm(schema: JsonSchema): JsonSchema {
   const { properties, required, anyOf } = schema
   if (schema['x-dure-type'] === 'bytes') return { ...schema, pattern: BASE64 }
   if (schema['x-dure-type'] === 'undefined') return { ...schema, type: 'null' }
+  const kinds = Array.isArray(schema.enum) ? [...new Set(schema.enum.map((each) => (each === null ? 'null' : typeof each)))] : []
+  // An enumeration of several types, type by type: generators make one type of each.
+  if (kinds.length > 1) {
+    const of = (kind: string): unknown[] =>
+      (schema.enum as unknown[]).filter((each) => (each === null ? 'null' : typeof each) === kind)
+    return {
+      ...without(schema, (keyword) => keyword === 'enum' || keyword === 'type'),
+      anyOf: kinds.map((kind) => ({ type: kind, enum: of(kind) })),
+    }
+  }
+  // No item comes after those of a tuple, and generators want to know of which type an item is.
+  if (Array.isArray(schema.prefixItems) && !isSchema(schema.items))
+    return { ...schema, items: { anyOf: unlike(schema.prefixItems) }, maxItems: schema.prefixItems.length }
   if (Array.isArray(anyOf)) {
     // Among alternatives `undefined` is no value in JSON: the key is left out.
     const there = anyOf.filter((each) => !isSchema(each) || each['x-dure-type'] !== 'undefined')
@@ -83,6 +103,11 @@ function jsonForm(schema: JsonSchema): JsonSchema {
   const needed = required.filter((name: string) => !mayBeUndefined(properties[name]))
   return { ...without(schema, (keyword) => keyword === 'required'), ...(needed.length > 0 && { required: needed }) }
 }
+
+/** Each of them once. */
+export const unlike = (schemas: readonly unknown[]): readonly unknown[] => [
+  ...new Map(schemas.map((each) => [JSON.stringify(each), each])).values(),
+]
 
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
 
@@ -168,7 +193,7 @@ export function kept(schema: AnySchema, side: Side): JsonSchema {
 }
 
 const descriptionMarks: ReadonlySet<string> = new Set(['x-dure-shared', 'x-dure-class', '$schema'])
-const documentMarks: ReadonlySet<string> = new Set([...descriptionMarks, 'x-dure-optional', 'x-dure-tagged'])
+const documentMarks: ReadonlySet<string> = new Set([...descriptionMarks, 'x-dure-optional', 'x-dure-tagged', REFINEMENTS])
 
 /** Without the marks that only codecs read. */
 function published(annotated: JsonSchema, marks: ReadonlySet<string>): JsonSchema {

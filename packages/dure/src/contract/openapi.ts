@@ -3,12 +3,12 @@ import { components, pascal, type Components } from './components.ts'
 import type { AnyContract } from './definition.ts'
 import { STATUSES, type ErrorType, type Status } from './errors.ts'
 import { fieldsOf, type Field } from './fields.ts'
-import { closed, shown } from './json-schema.ts'
+import { closed, shown, unlike } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 import { wireOf } from './wire.ts'
-import { isSchema, resolve } from './keywords.ts'
+import { isSchema, mapSchemas, resolve } from './keywords.ts'
 
 export type DocumentOptions = {
   readonly title: string
@@ -108,6 +108,7 @@ function drawOperation(
   return {
     operationId: `${service}.${name}`,
     tags: [service],
+    summary: summaryOf(name, operation),
     ...(operation.description !== undefined && { description: operation.description }),
     ...(operation.deprecated && { deprecated: true }),
     ...(parameters.length > 0 && { parameters }),
@@ -122,6 +123,12 @@ function drawOperation(
     'x-dure-idempotent': operation.idempotent,
     'x-dure-deadline-ms': operation.deadline,
   }
+}
+
+/** The first sentence of the description, or the name in words: `placeOrder` → `Place order`. */
+function summaryOf(name: string, { description }: AnyOperation): string {
+  const words = name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return /^[^.\n]{1,120}/.exec(description ?? '')?.[0].trim() || words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 function drawInput(
@@ -160,7 +167,8 @@ function drawInput(
       parameters.push({
         name,
         in: 'query',
-        required: field.required,
+        // Nothing at all may be sent for an input that is optional as a whole.
+        required: field.required && !wireOf(input, 'input').optional,
         ...(described !== undefined && { description: described }),
         schema,
       })
@@ -197,12 +205,21 @@ function withoutFields(root: JsonSchema, schema: JsonSchema, names: ReadonlySet<
 
 function success(operation: AnyOperation, hint: string, book: Components): Json {
   const output = operation.output as AnySchema | undefined
-  const drawn = output === undefined ? undefined : shown(output, 'output')
+  const drawn = output === undefined ? undefined : answered(output)
   if (drawn === undefined || drawn['x-dure-type'] === 'undefined') return { description: 'Done' }
   const schema = book.name(drawn, `${hint}Output`)
   if (operation.kind === 'stream')
     return { description: 'The values, in order: one JSON document a line', content: { 'application/x-ndjson': { schema } } }
   return { description: 'Done', content: { 'application/json': { schema } } }
+}
+
+/** What comes out, with tuples as lists of as many items: programs that read answers stumble over items with places of their own. */
+function answered(schema: AnySchema): JsonSchema {
+  return mapSchemas(shown(schema, 'output'), ({ prefixItems, ...each }) => {
+    if (!Array.isArray(prefixItems)) return each
+    const rest = isSchema(each.items) && each.maxItems !== prefixItems.length ? [each.items] : []
+    return { ...each, items: { anyOf: unlike([...prefixItems, ...rest]) } }
+  })
 }
 
 function failures(operation: AnyOperation, route: DrawnRoute, book: Components, statuses: Set<Status>): Json {
@@ -252,7 +269,7 @@ function declaredProblem(error: ErrorType<string, AnySchema | undefined>, book: 
   // All of it in one object, and the code as an enumeration of one: what every generator of clients understands.
   const properties: Record<string, unknown> = { ...problemSchema.properties, code: { type: 'string', enum: [error.code] } }
   if (error.data === undefined) return { type: 'object', properties, required: problemSchema.required }
-  properties.data = book.add(shown(error.data, 'output'), pascal(...error.code.toLowerCase().split('_'), 'data'))
+  properties.data = book.add(answered(error.data), pascal(...error.code.toLowerCase().split('_'), 'data'))
   return { type: 'object', properties, required: [...problemSchema.required, 'data'] }
 }
 
@@ -284,7 +301,7 @@ const idempotencyKey: Json = {
   in: 'header',
   required: false,
   description: 'Makes a repeated request answer as the first did',
-  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
 }
 
 // Source: RFC 9457, with `code` and what Dure adds to it.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { parserOf, type Parsed } from './contract.ts'
+import { command, contract, parserOf, type Parsed } from './contract.ts'
 import type { AnySchema } from './schema.ts'
 
 const now = (parsed: Parsed | Promise<Parsed>): Parsed => {
@@ -198,4 +198,33 @@ test('where no input is expected, what can travel is dropped and what cannot is 
   const refused = parse({ at: () => 1 }) as { ok: boolean; issues: unknown }
   assert.equal(refused.ok, false)
   assert.deepEqual(refused.issues, [{ path: ['at'], message: 'A function cannot travel' }])
+})
+
+test('a key that a schema would drop in silence is refused with its place', async () => {
+  const value = (text: string): unknown => JSON.parse(text) as unknown
+  const hostile = value('{"__proto__":"x"}')
+  for (const [schema, given, path] of [
+    [z.record(z.string(), z.string()), hostile, '__proto__'],
+    [z.partialRecord(z.enum(['a', '__proto__']), z.string()), hostile, '__proto__'],
+    [z.looseObject({}), hostile, '__proto__'],
+    [z.object({}).catchall(z.string()), hostile, '__proto__'],
+    [z.object({ a: z.array(z.record(z.string(), z.string())) }), { a: [{}, hostile] }, 'a.1.__proto__'],
+    [z.map(z.string(), z.record(z.string(), z.string())), new Map([['k', hostile]]), '0.__proto__'],
+  ] as const)
+    for (const side of ['input', 'output'] as const) {
+      const parsed = await parserOf(schema, side)(given)
+      assert.equal(parsed.ok, false, `${schema._zod.def.type} ${side}`)
+      assert.deepEqual(!parsed.ok && parsed.issues.map((issue) => issue.path.join('.')), [path])
+    }
+  const kept = await parserOf(z.record(z.string(), z.unknown()), 'input')({ a: hostile })
+  assert.ok(kept.ok && Object.hasOwn((kept.value as { a: object }).a, '__proto__'))
+  assert.throws(
+    () =>
+      contract('odd', {
+        version: '1.0.0',
+        owner: 't',
+        operations: { ask: command({ input: z.object({ ['__proto__']: z.string() }) }) },
+      }),
+    /the key "__proto__"/,
+  )
 })

@@ -4,7 +4,7 @@ import { drawing } from './json-schema.ts'
 import { MISS, quickOf } from './quick.ts'
 import type { AnySchema, Issue, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
-import { checkWire, copyUnknown } from './unknown.ts'
+import { checkWire, copyUnknown, MAX_DEPTH } from './unknown.ts'
 import { isZod } from './zod.ts'
 
 export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] }
@@ -56,9 +56,13 @@ function quicker(schema: AnySchema, long: Parser): Parser {
 function makeParser(schema: AnySchema, side: Side): Parser {
   const { validate } = schema['~standard']
   const isolate = isolation(schema, side)
+  // Zod takes any key of a record but this one, which it leaves out and says nothing.
+  const drops = isZod(schema) && JSON.stringify(drawing(schema, side).annotated).includes('"additionalProperties":{')
   type Result = Awaited<ReturnType<typeof validate>>
-  const settle = (result: Result): Parsed => {
+  const settle = (value: unknown, result: Result): Parsed => {
     if (result.issues !== undefined) return { ok: false, issues: result.issues.map(issueOf) }
+    const lost = drops ? droppedKey(value, result.value, []) : undefined
+    if (lost !== undefined) return { ok: false, issues: [lost] }
     if (isolate === undefined) return { ok: true, value: result.value }
     try {
       return { ok: true, value: isolate(result.value) }
@@ -81,7 +85,12 @@ function makeParser(schema: AnySchema, side: Side): Parser {
     } catch (error) {
       return tooDeep(error, value)
     }
-    return result instanceof Promise ? result.then(settle, (error: unknown) => tooDeep(error, value)) : settle(result)
+    return result instanceof Promise
+      ? result.then(
+          (made) => settle(value, made),
+          (error: unknown) => tooDeep(error, value),
+        )
+      : settle(value, result)
   }
   if (side === 'output') return parse
   const checked: Parser = (value) => {
@@ -108,6 +117,20 @@ function isolation(schema: AnySchema, side: Side): ((value: unknown) => unknown)
     if (issue !== undefined) throw new TypeError(issue.message)
     return isolate === undefined ? value : isolate(value)
   }
+}
+
+/** Where an object had the key `__proto__` and what was made of it has not. */
+function droppedKey(value: unknown, made: unknown, path: readonly (string | number)[]): Issue | undefined {
+  if (typeof value !== 'object' || value === null || typeof made !== 'object' || made === null || path.length > MAX_DEPTH)
+    return undefined
+  const [before, after] = [value, made].map((each) => (each instanceof Map ? [...each.values()] : each)) as [object, object]
+  for (const [key, part] of Object.entries(before)) {
+    const at = [...path, Array.isArray(before) ? Number(key) : key]
+    if (key === '__proto__' && !Object.hasOwn(after, key)) return { path: at, message: 'The key "__proto__" cannot travel here' }
+    const lost = droppedKey(part, (after as Record<string, unknown>)[key], at)
+    if (lost !== undefined) return lost
+  }
+  return undefined
 }
 
 function issueOf(issue: { readonly message: string; readonly path?: readonly unknown[] | undefined }): Issue {

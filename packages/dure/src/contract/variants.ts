@@ -70,6 +70,7 @@ const mergeable = new Set([
   'pattern',
   'patterns',
   'default',
+  'x-dure-refinements',
 ])
 
 /** Both at once, where that can be said as one schema. */

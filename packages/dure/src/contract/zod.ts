@@ -1,5 +1,6 @@
 /** Everything that is known of one library, Zod 4: what its types are called and where its own converter gives up. */
 import { assemble } from './assemble.ts'
+import { refinementsOf, REFINEMENTS } from './refinements.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
 import { bytesToText } from './text.ts'
 import { describeThrown } from './thrown.ts'
@@ -26,6 +27,8 @@ export type ZodDef = {
   readonly values?: readonly unknown[]
   readonly shape?: object
   readonly in?: ZodSchema
+  readonly out?: ZodSchema
+  readonly transform?: unknown
   readonly defaultValue?: unknown
   readonly catchValue?: (context: unknown) => unknown
   readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string } & Readonly<Record<string, unknown>> } }[]
@@ -93,6 +96,8 @@ function annotate(
   refuse: (problem: Omit<Misfit, 'where'>) => void,
 ): void {
   const { def } = schema._zod
+  const found = refinementsOf(def)
+  if (found.length > 0) json[REFINEMENTS] = found
   const mark = (fields: Draft): void => void Object.assign(json, fields)
   if (def.coerce === true && side === 'input') mark({ 'x-dure-type': 'unknown' })
   switch (def.type) {
@@ -146,6 +151,8 @@ function annotate(
     case 'object':
       if (Object.getOwnPropertySymbols(def.shape ?? {}).length > 0)
         refuse({ found: 'a key that is a symbol', fix: 'Use a string as the key' })
+      if (Object.hasOwn(def.shape ?? {}, '__proto__'))
+        refuse({ found: 'the key "__proto__", which Zod drops', fix: 'Use another name' })
       break
     case 'custom':
       custom(schema, json, refuse)

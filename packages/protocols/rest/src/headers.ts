@@ -39,7 +39,7 @@ export function callHeaders(headers: IncomingHttpHeaders, longest: number): Call
 
 function idempotencyKey(given: string): string {
   // The draft standard writes the key as a quoted string; most clients do not.
-  const key = given.length > 1 && given.startsWith('"') && given.endsWith('"') ? given.slice(1, -1) : given
+  const key = given.length > 2 && given.startsWith('"') && given.endsWith('"') ? given.slice(1, -1) : given
   if (IDEMPOTENCY_KEY.test(key)) return key
   throw new Refusal(
     'INVALID_HEADER',
