@@ -7,6 +7,7 @@ export { clientFactory, type Attempt, type Caller, type Client, type ClientOpera
 export type { EndpointOptions } from './callee.ts'
 export { createEndpoint, type Endpoint } from './endpoint.ts'
 export { createGate, type Gate } from './gate.ts'
+export { fetchFactory, type ContextFetch, type FetchOptions } from './fetch.ts'
 export { createJoinedTransport } from './joined.ts'
 export { createLocalTransport, type LocalRoute, type LocalTransport } from './local.ts'
 export {

@@ -7,6 +7,7 @@ export type CancelReason = 'deadline' | 'caller' | 'stopping'
  */
 export class Cancellation {
   reason: CancelReason | undefined = undefined
+  #over = false
   // Nearly every call has one listener: a set is made for the second.
   #listener: CancelListener | undefined = undefined
   #others: Set<CancelListener> | undefined = undefined
@@ -36,6 +37,7 @@ export class Cancellation {
   /** Told once when cancelled; at once when that has happened. */
   add(listener: CancelListener): void {
     if (this.reason !== undefined) return listener.onCancel(this.reason)
+    if (this.#over) return listener.onOver?.()
     if (this.#listener === undefined || this.#listener === listener) this.#listener = listener
     else (this.#others ??= new Set()).add(listener)
   }
@@ -45,13 +47,24 @@ export class Cancellation {
     else this.#others?.delete(listener)
   }
 
+  /** The call was answered: what its handler has left open ends with it. */
+  over(): void {
+    this.#over = true
+    this.#listener?.onOver?.()
+    if (this.#others !== undefined) for (const other of this.#others) other.onOver?.()
+  }
+
   /** Whether anybody waits for it. */
   get listened(): boolean {
     return this.#listener !== undefined || (this.#others !== undefined && this.#others.size > 0)
   }
 }
 
-export type CancelListener = { onCancel(reason: CancelReason): void }
+export type CancelListener = {
+  onCancel(reason: CancelReason): void
+  /** The call is over without having been cancelled. */
+  onOver?(): void
+}
 
 /**
  * The end of a call whose caller gave a signal for it: that of the signal, and that of the handler which calls. Both may

@@ -85,10 +85,10 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
   }
 
   #deliver(parsed: Parsed): void {
-    if (parsed.ok) return this.#settle(undefined, parsed.value)
+    if (parsed.ok) return this.#end(undefined, parsed.value)
     const error = invalidOutput(this.#shared.place, parsed.issues)
     this.#shared.onFault(this.#shared.place, error, this.#call)
-    this.#settle(error, undefined)
+    this.#end(error, undefined)
   }
 
   /** Goes on when `work` is done; whatever is thrown on the way is this call's failure. */
@@ -108,7 +108,13 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
     const overdue = this.#shared.clock.monotonic() >= this.#call.deadline
     const error = this.#shared.toFailure(thrown, this.reason, overdue)
     if (isFault(error, thrown)) this.#shared.onFault(this.#shared.place, thrown, this.#call)
-    this.#settle(error, undefined)
+    this.#end(error, undefined)
+  }
+
+  /** By its handler, not from outside. */
+  #end(error: Error | undefined, value: unknown): void {
+    this.#settle(error, value)
+    this.over()
   }
 
   #settle(error: Error | undefined, value: unknown): void {

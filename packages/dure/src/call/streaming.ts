@@ -59,6 +59,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
       const result = await this.#orInterrupted(this.#iterator!.next())
       if (result.done === true) {
         this.#close(undefined)
+        this.#cancellation.over()
         return { done: true, value: undefined }
       }
       const parsed = await this.#shared.parseOutput(result.value)
@@ -69,6 +70,7 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
       const error = this.#shared.toFailure(thrown, this.#cancellation.reason, overdue)
       if (!this.#over && isFault(error, thrown)) this.#shared.onFault(this.#shared.place, thrown, this.#call)
       this.#close(error)
+      this.#cancellation.over()
       this.#ended = undefined
       this.#letHandlerGo()
       throw error

@@ -72,21 +72,21 @@ test('a sampled call to another process is a span on either side, and what follo
   assert.deepEqual(short(spans), ['server stock unset', 'client orders unset'])
   const [server, sent] = spans as [Span, Span]
   assert.deepEqual([server.parentId, sent.parentId], [sent.spanId, undefined])
-  assert.equal(seen[0]!.traceparent, `00-${sent.traceId}-${server.spanId}-01`)
+  assert.equal(seen[0]!.traceparent, `00-${sent.traceId}-${server.spanId}-03`)
 })
 
 test('within a process a call is one span, whose place its handler continues', async () => {
   const { client, spans, seen } = rig({ ratio: 1, near: true })
   await client.reserve()
   assert.deepEqual(short(spans), ['server stock unset'])
-  assert.equal(seen[0]!.traceparent, `00-${spans[0]!.traceId}-${spans[0]!.spanId}-01`)
+  assert.equal(seen[0]!.traceparent, `00-${spans[0]!.traceId}-${spans[0]!.spanId}-03`)
 })
 
 test('a call that is not sampled says so to the other process, and makes no span', async () => {
   const { client, spans, seen } = rig({ ratio: 0 })
   await client.reserve()
   assert.equal(spans.length, 0)
-  assert.match(seen[0]!.traceparent!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+  assert.match(seen[0]!.traceparent!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-02$/)
 })
 
 test('one that fails there is told of by both, joined', async () => {

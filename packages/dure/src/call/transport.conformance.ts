@@ -158,6 +158,12 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
       assert.ok(left > 0 && left <= 5_001, `${left} ms are left`)
       assert.deepEqual([bare.traceparent, bare.idempotencyKey], [undefined, undefined])
       assert.match(bare.correlationId, /^[0-9a-f-]{36}$/)
+      // Whatever its flags: who carries a call has no say in its trace.
+      for (let flags = 0; flags < 256; flags++) {
+        const flagged = `${traceparent.slice(0, -2)}${flags.toString(16).padStart(2, '0')}`
+        await client.go(undefined, { traceparent: flagged })
+        assert.equal(contexts.at(-1)!.traceparent, flagged)
+      }
     },
   )
 

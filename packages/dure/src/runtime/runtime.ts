@@ -43,5 +43,5 @@ export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
 export function realRuntime(): Runtime {
   const clock = realClock()
   const random = realRandom()
-  return { clock, timers: realTimers(), random, ids: createIds({ clock, random }) }
+  return { clock, timers: realTimers(), random, ids: createIds({ clock, random }), fetch: (request) => fetch(request) }
 }

@@ -9,4 +9,6 @@ export type Runtime = {
   readonly timers: Timers
   readonly random: Random
   readonly ids: Ids
+  /** The way to servers of others, over HTTP. Undefined: there is none. */
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined
 }

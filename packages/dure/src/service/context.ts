@@ -1,4 +1,4 @@
-import { clientFactory, type CallContext, type Caller, type Cancellation, type Transport } from '../call/call.ts'
+import { clientFactory, fetchFactory, type CallContext, type Caller, type Cancellation, type Transport } from '../call/call.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { Needs } from './definition.ts'
@@ -101,6 +101,8 @@ export function contextFactory(options: {
       },
     })
   }
+  const fetchFor = fetchFactory({ service, runtime, tracer })
+  lazily('fetch', fetchFor)
   for (const [name, contract] of Object.entries(needs)) {
     const clientFor = clientFactory({ contract, transport, runtime, tracer })
     lazily(name, (call) => clientFor({ service, parent: call } satisfies Caller))

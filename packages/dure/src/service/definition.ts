@@ -1,4 +1,4 @@
-import type { CallContext, Client } from '../call/call.ts'
+import type { CallContext, Client, ContextFetch } from '../call/call.ts'
 import type { AnyContract, AnyEvent, AnyOperation, EventData, HandlerInput, HandlerOutput } from '../contract/contract.ts'
 import type { Database, DatabaseDefinition, Transaction } from '../data/data.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
@@ -16,6 +16,7 @@ export type ServiceContext = CallContext & {
   readonly clock: Clock
   readonly ids: Ids
   readonly random: Random
+  readonly fetch: ContextFetch
 }
 
 /** A handler's context: a client for each need, and the service's own database. */

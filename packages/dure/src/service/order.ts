@@ -140,6 +140,7 @@ const RESERVED: ReadonlySet<string> = new Set(
     clock: true,
     ids: true,
     random: true,
+    fetch: true,
     database: true,
   } satisfies Record<keyof HandlerContext<{}, {}>, true>),
 )

@@ -66,7 +66,10 @@ export function reactionsOf(options: {
               cancellation.cancel('deadline')
               late.reject(tooSlow(name, reaction))
             })
-            return Promise.race([prepared(), late.promise]).finally(() => timer.cancel())
+            return Promise.race([prepared(), late.promise]).finally(() => {
+              timer.cancel()
+              cancellation.over()
+            })
           })
         }),
       handle: (received, tx, prepared) =>

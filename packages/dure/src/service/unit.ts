@@ -162,7 +162,11 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
         ? [...(await storeTrouble(data?.store, runtime)), ...(consumer?.status().reasons ?? [])]
         : [`It is ${state}`]
     if (state === 'running' && service.ready !== undefined) {
-      const reason = await readiness(() => service.ready!(contexts(healthCheckCall(runtime), new Cancellation())), runtime, log)
+      const reason = await readiness(
+        (cancellation) => service.ready!(contexts(healthCheckCall(runtime), cancellation)),
+        runtime,
+        log,
+      )
       if (reason !== undefined) reasons.push(reason)
     }
     return { service: name, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
@@ -240,17 +244,27 @@ function healthCheckCall(runtime: Runtime): CallContext {
 }
 
 /** What a service says of its readiness; one that throws, or says nothing in time, is not ready. */
-async function readiness(ask: () => unknown, { timers }: Runtime, log: Logger): Promise<string | undefined> {
+async function readiness(
+  ask: (cancellation: Cancellation) => unknown,
+  { timers }: Runtime,
+  log: Logger,
+): Promise<string | undefined> {
+  const cancellation = new Cancellation()
   const late = Promise.withResolvers<string>()
-  const timer = timers.after(READY_TIMEOUT, () => late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`), 'waited')
+  const tooLate = (): void => {
+    late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`)
+    cancellation.cancel('deadline')
+  }
+  const timer = timers.after(READY_TIMEOUT, tooLate, 'waited')
   try {
-    const reason = await Promise.race([Promise.resolve().then(ask), late.promise])
+    const reason = await Promise.race([Promise.resolve(cancellation).then(ask), late.promise])
     return reason === undefined ? undefined : describeThrown(reason).message
   } catch (error) {
     log.warn('A service cannot tell whether it is ready', { error })
     return 'It cannot tell whether it is ready; its log says why'
   } finally {
     timer.cancel()
+    cancellation.over()
   }
 }
 

@@ -12,6 +12,8 @@ export type Span = {
   /** The span it is part of; undefined for the first of a trace. */
   readonly parentId: string | undefined
   readonly tracestate: string | undefined
+  /** W3C trace flags: 1 sampled, 2 random trace id. */
+  readonly flags?: number
   /** `orders.place`, `publish order.placed`, `POST /orders`. */
   readonly name: string
   readonly kind: SpanKind

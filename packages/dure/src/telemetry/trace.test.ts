@@ -12,9 +12,10 @@ const hex = (digits: number) =>
 
 test('what is written is read back, and the flag is seen without reading', () => {
   fc.assert(
-    fc.property(hex(32), hex(16), fc.boolean(), (traceId, spanId, sampled) => {
-      const text = formatTraceparent({ traceId, spanId, sampled })
-      assert.deepEqual(parseTraceparent(text), { traceId, spanId, sampled })
+    fc.property(hex(32), hex(16), fc.boolean(), fc.boolean(), (traceId, spanId, sampled, random) => {
+      const context = { traceId, spanId, sampled, ...(random && { random }) }
+      const text = formatTraceparent(context)
+      assert.deepEqual(parseTraceparent(text), context)
       assert.equal(isSampled(text), sampled)
     }),
   )
@@ -26,6 +27,21 @@ test('only the lowest bit of the flags says sampled, whatever the others are', (
     assert.equal(isSampled(text), (flags & 1) === 1, text)
     assert.equal(parseTraceparent(text)!.sampled, (flags & 1) === 1, text)
   }
+})
+
+test('a child keeps what is known of the trace: its id, and whether that is random; reserved flags go no further', () => {
+  const { ids } = virtualRuntime()
+  const flagsOf = (traceparent: string): number => Number.parseInt(traceparent.slice(-2), 16)
+  for (const version of ['00', '01', 'cc'])
+    for (let flags = 0; flags < 256; flags++) {
+      const parent = `${version}-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags.toString(16).padStart(2, '0')}`
+      for (const sampled of [false, true]) {
+        const child = childTraceparent(parent, sampled, ids)
+        assert.match(child, /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-0[0-3]$/)
+        assert.equal(flagsOf(child), (flags & 2) | (sampled ? 1 : 0), parent)
+      }
+    }
+  assert.equal(flagsOf(childTraceparent(undefined, true, ids)), 3)
 })
 
 test('later versions may say more; malformed ones are none', () => {

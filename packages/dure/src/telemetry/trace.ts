@@ -2,7 +2,7 @@ import type { Ids } from '../runtime/runtime.ts'
 
 /**
  * W3C Trace Context: which trace a call, a message or a request belongs to, and whether spans are made of it.
- * Source: https://www.w3.org/TR/trace-context/ §3.2 and §3.3.
+ * Source: https://www.w3.org/TR/trace-context-2/ §3.2 and §3.3.
  */
 export type TraceContext = {
   /** 32 lower-case hexadecimal digits. */
@@ -10,7 +10,12 @@ export type TraceContext = {
   /** 16 lower-case hexadecimal digits: the span that whatever follows is a child of. */
   readonly spanId: string
   readonly sampled: boolean
+  /** Its maker says that the last seven bytes of `traceId` are random, so that whoever samples may go by them (level 2). */
+  readonly random?: true
 }
+
+/** The two flags of level 2; the others are reserved, and are not passed on. */
+const [SAMPLED, RANDOM] = [1, 2]
 
 // Version ff and all-zero ids are invalid; versions after 00 may add fields.
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
@@ -21,11 +26,13 @@ export function parseTraceparent(text: string | undefined): TraceContext | undef
   if (text === undefined || text.length > LONGEST_TRACEPARENT) return undefined
   const [, version, traceId, spanId, flags, more] = TRACEPARENT.exec(text) ?? []
   if (traceId === undefined || spanId === undefined || (version === '00' && more !== undefined)) return undefined
-  return { traceId, spanId, sampled: (Number.parseInt(flags!, 16) & 1) === 1 }
+  const bits = Number.parseInt(flags!, 16)
+  const sampled = (bits & SAMPLED) !== 0
+  return (bits & RANDOM) === 0 ? { traceId, spanId, sampled } : { traceId, spanId, sampled, random: true }
 }
 
-export function formatTraceparent({ traceId, spanId, sampled }: TraceContext): string {
-  return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`
+export function formatTraceparent({ traceId, spanId, sampled, random }: TraceContext): string {
+  return `00-${traceId}-${spanId}-0${(sampled ? SAMPLED : 0) | (random === true ? RANDOM : 0)}`
 }
 
 /** Looks at the sampled flag of a well-formed `traceparent` and at nothing else: asked on every hop. */
@@ -40,17 +47,21 @@ export function traceIdOf(traceparent: string | undefined): string | undefined {
   return traceparent === undefined || traceparent.length < 55 ? undefined : traceparent.slice(3, 35)
 }
 
+/** The flags of a `traceparent` of our own, as a number. */
+export function flagsOf(traceparent: string): number {
+  return Number.parseInt(traceparent.slice(53, 55), 16)
+}
+
 export function spanIdOf(traceparent: string | undefined): string | undefined {
   return traceparent === undefined || traceparent.length < 55 ? undefined : traceparent.slice(36, 52)
 }
 
-/** A new span's place: in the trace of `parent`, or in a new one when that is missing or malformed. */
+/** A new span's place: in the trace of `parent`, or in a new one, of random bytes, when that is missing or malformed. */
 export function childTraceparent(parent: string | undefined, sampled: boolean, ids: Ids): string {
   const known = parseTraceparent(parent)
-  const flags = sampled ? '01' : '00'
-  if (known !== undefined) return `00-${known.traceId}-${ids.hex(8)}-${flags}`
+  if (known !== undefined) return formatTraceparent({ ...known, spanId: ids.hex(8), sampled })
   const fresh = ids.hex(24)
-  return `00-${fresh.slice(0, 32)}-${fresh.slice(32)}-${flags}`
+  return formatTraceparent({ traceId: fresh.slice(0, 32), spanId: fresh.slice(32), sampled, random: true })
 }
 
 const MEMBER = /^[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/

@@ -2,7 +2,7 @@ import { describeThrown } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TelemetrySink } from './sink.ts'
 import { errorType, type ActiveSpan, type Attributes, type Span, type SpanStart } from './span.ts'
-import { childTraceparent, parseTraceparent } from './trace.ts'
+import { childTraceparent, flagsOf, parseTraceparent } from './trace.ts'
 
 /**
  * Makes spans. Whether a trace is sampled is decided once, where it begins and before anything is built for it, and the
@@ -55,6 +55,7 @@ export function createTracer(options: {
       // Its own was made here; of whose child it is, others may have said.
       traceId: own.slice(3, 35),
       spanId: own.slice(36, 52),
+      flags: flagsOf(own),
       parentId: parseTraceparent(start.parent)?.spanId,
       tracestate: start.tracestate,
       name: start.name,

@@ -70,10 +70,21 @@ test('a request continues the trace it brings, and its answer says which', async
   assert.equal(served.parentId, http.spanId)
 })
 
+test('of all 256 flags, sampled and random travel on, and are named in the answer', async (t) => {
+  const { url, spans } = await run(t, {})
+  for (let flags = 0; flags < 256; flags++) {
+    const answer = await add(url, 0, given(flags.toString(16).padStart(2, '0')))
+    assert.match(String(answer.headers.get('traceresponse')), new RegExp(`-0${flags & 3}$`))
+  }
+  await until(() => spans.length === 256)
+  assert.ok(spans.every(({ flags = 0 }) => (flags & 1) === 1))
+  assert.equal(spans.filter(({ flags }) => flags === 3).length, 128)
+})
+
 test('without one a trace begins, and is sampled or not for all that follows', async (t) => {
   const { url, spans } = await run(t, { sampling: 0.5 })
   const answers = await Promise.all(Array.from({ length: 40 }, () => add(url, 1)))
-  const sampled = answers.filter(({ headers }) => String(headers.get('traceresponse')).endsWith('-01'))
+  const sampled = answers.filter(({ headers }) => String(headers.get('traceresponse')).endsWith('-03'))
   assert.ok(sampled.length > 0 && sampled.length < 40)
   await until(() => spans.length === sampled.length * 2)
   assert.deepEqual(

@@ -61,6 +61,7 @@ function spanOf(span: Span): unknown {
     spanId: span.spanId,
     ...(span.parentId === undefined ? {} : { parentSpanId: span.parentId }),
     ...(span.tracestate === undefined ? {} : { traceState: span.tracestate }),
+    ...(span.flags === undefined ? {} : { flags: span.flags }),
     name: span.name,
     kind: KINDS[span.kind],
     startTimeUnixNano: nanos(span.start),

@@ -45,6 +45,10 @@ export function createProcess(options: {
   readonly trace: Trace
   /** Keeps what it logs for a timeline. */
   readonly speaks: boolean
+  /** What servers of others answer; undefined: there are none. */
+  readonly fetch?:
+    | ((request: Request, process: { readonly name: string; readonly runtime: Runtime }) => Promise<Response>)
+    | undefined
   /** Asked at every point; true kills it. */
   readonly dies: (process: Process, what: string) => boolean
 }): Process {
@@ -66,6 +70,15 @@ export function createProcess(options: {
     const { level, message, time: _time, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>
     trace.note(engine.now(), label, `log.${String(level)}`, `${String(message)} ${shortened(fields)}`)
   }
+  const ask = async (request: Request): Promise<Response> => {
+    const { method, url } = request
+    const place = `${method} ${new URL(url).host}`
+    if (options.fetch === undefined)
+      throw new Error('nobody answers in a simulation; give "fetch" of the simulation, which says what servers of others answer')
+    if (process.point('request sent', place)) return never()
+    const response = await options.fetch(request, { name, runtime: process.runtime })
+    return process.point('request answered', `${place} ${response.status}`) ? never() : response
+  }
   const process: Process = {
     name,
     label,
@@ -74,7 +87,7 @@ export function createProcess(options: {
     clockOffset: 0,
     files: [],
     onDeath: [],
-    runtime: { clock, timers, random, ids: createIds({ clock, random }) },
+    runtime: { clock, timers, random, ids: createIds({ clock, random }), fetch: ask },
     log: options.speaks ? createLogger({ clock, write }) : silentLogger(),
     point: (what, detail) => {
       if (process.state === 'dead') return true

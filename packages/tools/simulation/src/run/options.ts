@@ -13,6 +13,11 @@ export type Simulation = {
   readonly load: Load
   /** By name, in words that say what must hold; each throws when it does not. */
   readonly invariants: Readonly<Record<string, (world: CheckWorld) => Promise<void> | void>>
+  /**
+   * Servers of others, which its services reach by `context.fetch`: what each request of a process is answered with. Throws
+   * where the network would. Default: no service may ask anybody.
+   */
+  readonly fetch?: (request: Request, process: { readonly name: string; readonly runtime: Runtime }) => Promise<Response>
   /** Kinds of faults that may befall it. Default: all. */
   readonly faults?: readonly FaultKind[]
   /** Where its services may run. Default: all three, by chance. */

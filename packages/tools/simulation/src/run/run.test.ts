@@ -6,7 +6,7 @@ import { command, contract, query } from 'dure/contract'
 import { database } from 'dure/data'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
-import { FAULTS, simulate, timeline, trySeed, type Simulation } from '../simulation.ts'
+import { FAULTS, simulate, timeline, trySeed, type Simulation, type StepWorld } from '../simulation.ts'
 import { shopping } from '../shop.test-support.ts'
 
 const Counter = contract('counter', {
@@ -204,4 +204,60 @@ test('a run is told step by step, faults set off and ids shortened', async () =>
   assert.match(text, /^ +\d+\.\d{4} {2}!+ {2}1\. /m)
   assert.match(text, /publish order\.placed …[0-9a-f]{6}/)
   assert.doesNotMatch(text, /dure-broker\.beat/)
+})
+
+test('servers of others are what the simulation says they are, asked between two steps at which a process may die', async () => {
+  const Asker = contract('asker', {
+    version: '1.0.0',
+    owner: 'tests',
+    operations: { ask: command({ output: z.string(), deadline: 2_000 }) },
+  })
+  const asking = system('asking', {
+    services: [
+      service(Asker, {
+        handlers: {
+          ask: async (_input, { fetch }) => (await fetch('http://bank.example/charges', { method: 'POST', body: 'a' })).text(),
+        },
+      }),
+    ],
+  })
+  const heard = { answered: 0, refused: 0 }
+  const answered: Simulation = {
+    system: asking,
+    load: {
+      duration: 10_000,
+      step: async ({ client }) => {
+        const text = await client(Asker).ask()
+        assert.equal(text, 'POST a')
+        heard.answered++
+      },
+    },
+    invariants: {},
+    fetch: async (request, { runtime }) => {
+      await runtime.timers.sleep(runtime.random.integer(3_000), request.signal)
+      if (runtime.random.integer(5) === 0) throw new Error('the connection was lost')
+      return new Response(`${request.method} ${await request.text()}`)
+    },
+  }
+  let crashed = false
+  for (let seed = 1; seed < 12 || (!crashed && seed < 80); seed++) {
+    const { outcome } = await trySeed({ simulation: answered, seed, verify: 1, faults: ['crash'] })
+    assert.equal(outcome.kind, 'held')
+    crashed ||= outcome.faults.some(({ text }) => /"request (?:sent|answered)"/.test(text))
+  }
+  assert.ok(heard.answered > 0)
+  assert.ok(crashed)
+  const { fetch: _fetch, ...alone } = answered
+  const step = ({ client }: StepWorld): Promise<void> =>
+    client(Asker)
+      .ask()
+      .then(
+        () => {},
+        (error: Error) => {
+          assert.match(error.message, /give "fetch" of the simulation/)
+          heard.refused++
+        },
+      )
+  assert.equal((await simulate({ simulation: { ...alone, load: { ...alone.load, step } }, seed: 1, faults: [] })).kind, 'held')
+  assert.ok(heard.refused > 0)
 })

@@ -125,6 +125,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     trace,
     chance,
     directory: folder.path,
+    fetch: simulation.fetch,
     speaks: record,
     systemFor,
     wiresFor: network.wires,

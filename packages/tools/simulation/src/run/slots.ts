@@ -1,6 +1,7 @@
 import { type Running, start, type System, type Wires } from 'dure/service'
 import { type Chance, createProcess, type Engine, kill, type Process, thaw, type Trace } from '../kernel/kernel.ts'
 import type { Pin } from './faults.ts'
+import type { Simulation } from './options.ts'
 import { messageOf } from './violation.ts'
 
 /** A place where processes of one kind live, one after another, as a supervisor keeps it. */
@@ -56,6 +57,7 @@ export function createSlots(options: {
   readonly trace: Trace
   readonly chance: Chance
   readonly directory: string
+  readonly fetch: Simulation['fetch']
   readonly speaks: boolean
   readonly systemFor: (process: Process) => Promise<System>
   readonly wiresFor: (process: Process) => Wires
@@ -91,6 +93,7 @@ export function createSlots(options: {
       engine,
       trace,
       speaks: options.speaks,
+      fetch: options.fetch,
       dies: (who, what) => options.dies(slot, who, what),
     })
     slot.process = process

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { getEventListeners, once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { z } from 'zod'
+import { command, contract, event } from '../contract/contract.ts'
+import { database, type Database } from '../data/data.ts'
+import { silentLogger, type Span, type TelemetryOptions, type TelemetrySink } from '../telemetry/telemetry.ts'
+import { service, start, system, type ServiceContext } from './service.ts'
+
+const Asked = event('asked', { schema: z.object({ id: z.string() }), key: ({ id }) => id })
+const Asker = contract('asker', {
+  version: '1.0.0',
+  owner: 'tests',
+  operations: { ask: command({ output: z.string(), deadline: 10_000 }) },
+  events: [Asked],
+})
+
+type Context = ServiceContext & { readonly database: Database<unknown> }
+type Ask = (context: Context) => Promise<string> | string
+
+/** A service that asks a server of somebody else's, what the server heard, and the spans. */
+async function run(t: TestContext, serve: RequestListener, telemetry: TelemetryOptions | false = { sampling: 1 }) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-fetch-'))
+  const heard: IncomingHttpHeaders[] = []
+  const gone: string[] = []
+  const server = createServer((request, response) => {
+    heard.push(request.headers)
+    response.on('close', () => void (response.writableFinished || gone.push(request.url!)))
+    serve(request, response)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const spans: Span[] = []
+  const traces: (string | undefined)[] = []
+  const sink: TelemetrySink = {
+    ...{ name: 'test', take: (span) => void spans.push(span), dropped: () => 0 },
+    ...{ flush: () => Promise.resolve(), stop: () => Promise.resolve() },
+  }
+  const asking: { ask: Ask } = { ask: () => '' }
+  const asker = service(Asker, {
+    database: database({ migrations: {} }),
+    handlers: {
+      ask: async (_input, context) => {
+        traces.push(context.traceparent)
+        return asking.ask(context as unknown as Context)
+      },
+    },
+    subscriptions: ({ on }) => [
+      on(Asked, {
+        prepare: async (_event, context) => void traces.push(context.traceparent, await textOf(context, url)),
+        handle: () => {},
+      }),
+    ],
+  })
+  const running = await start(
+    system('asking', {
+      services: [asker],
+      telemetry: telemetry === false ? false : { ...telemetry, exporters: [() => sink] },
+    }),
+    { directory, log: silentLogger() },
+  )
+  t.after(async () => {
+    await running.stop()
+    server.closeAllConnections()
+    server.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const ask = (how: Ask, options?: Parameters<ReturnType<typeof running.client<typeof Asker>>['ask']>[1]): Promise<string> => {
+    asking.ask = how
+    return running.client(Asker).ask(undefined, options)
+  }
+  return { ask, url, heard, gone, spans, traces }
+}
+
+const textOf = async ({ fetch }: ServiceContext, url: string): Promise<string> => (await fetch(url)).text()
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => void setTimeout(resolve, 5))
+}
+
+test('a request is a child of the call, in headers and spans, and tells neither query nor credentials', async (t) => {
+  const { ask, url, heard, spans } = await run(t, (_request, response) => response.writeHead(503).end('busy'))
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  assert.equal(
+    await ask(async (context) => textOf(context, `${url}/charges?token=secret`), { traceparent, tracestate: 'v=1' }),
+    'busy',
+  )
+  const [sent, call] = spans as [Span, Span]
+  assert.deepEqual([sent.name, sent.kind, sent.service, sent.parentId], ['GET', 'client', 'asker', call.spanId])
+  assert.deepEqual(sent.attributes, {
+    'http.request.method': 'GET',
+    'server.address': '127.0.0.1',
+    'server.port': Number(new URL(url).port),
+    'url.full': `${url}/charges`,
+    'http.response.status_code': 503,
+    'error.type': '503',
+  })
+  assert.deepEqual([heard[0]!['traceparent'], heard[0]!['tracestate']], [`00-${sent.traceId}-${sent.spanId}-01`, 'v=1'])
+  const withSecret = url.replace('//', '//user:secret@')
+  await assert.rejects(
+    ask((context) => textOf(context, withSecret).catch((error: Error) => error.message)).then((message) => {
+      assert.doesNotMatch(message, /secret/)
+      throw new Error(message)
+    }),
+    /its URL holds credentials; give them in the header "authorization"/,
+  )
+})
+
+test('each of the 256 flags: sampled and random travel on, to a server and with an event, and no other', async (t) => {
+  const { ask, url, heard, spans, traces } = await run(t, (_request, response) => response.end())
+  for (let flags = 0; flags < 256; flags++) {
+    const given = flags.toString(16).padStart(2, '0')
+    const kept = `0${flags & 3}`
+    const traceId = `0af7651916cd43dd8448eb211c8031${given}`
+    traces.length = heard.length = 0
+    await ask(
+      async (context) => {
+        await textOf(context, url)
+        await context.database.transaction((tx) => tx.publish(Asked, { id: given }))
+        return ''
+      },
+      { traceparent: `00-${traceId}-b7ad6b7169203331-${given}` },
+    )
+    await until(() => traces.length === 3)
+    assert.deepEqual(
+      [traces[0], heard[0]!['traceparent'], traces[1], heard[1]!['traceparent']].map((one) => String(one).slice(-2)),
+      [kept, kept, kept, kept],
+      given,
+    )
+    const own = spans.filter((span) => span.traceId === traceId)
+    assert.ok(
+      own.every((span) => span.flags === (flags & 3)),
+      given,
+    )
+    assert.equal(own.length > 0, (flags & 1) === 1)
+  }
+})
+
+test('a trace that begins here says that its id is random', async (t) => {
+  for (const sampling of [0, 1]) {
+    const { ask, url, heard } = await run(t, (_request, response) => response.end(), { sampling })
+    await ask((context) => textOf(context, url))
+    assert.match(String(heard[0]!['traceparent']), sampling === 0 ? /-02$/ : /-03$/)
+  }
+})
+
+test('a request that fails is told of though it was not sampled; without telemetry a trace passes through', async (t) => {
+  const sampled = await run(t, (request) => void request.socket.destroy(), { sampling: 0 })
+  assert.match(
+    await sampled.ask((context) => textOf(context, sampled.url).catch((error: Error) => error.message)),
+    /^Request to "127\.0\.0\.1:\d+" failed: the connection was broken off$/,
+  )
+  assert.deepEqual(
+    sampled.spans.map(({ kind, status, attributes }) => [kind, status, attributes['error.type']]),
+    [['client', 'error', 'UNAVAILABLE']],
+  )
+  const silent = await run(t, (_request, response) => response.end(), false)
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03'
+  await silent.ask((context) => textOf(context, silent.url), { traceparent })
+  assert.equal(silent.heard[0]!['traceparent'], traceparent)
+})
+
+test('a server that never answers, or never ends its answer, costs no more than the deadline', async (t) => {
+  const { ask, url, gone, spans } = await run(t, (request, response) => {
+    if (request.url === '/begins') response.write('a')
+  })
+  for (const path of ['/', '/begins']) {
+    await assert.rejects(
+      ask((context) => textOf(context, url + path), { timeout: 100 }),
+      { code: 'DEADLINE_EXCEEDED' },
+    )
+    const own = await ask(async ({ fetch }) => {
+      const error: unknown = await fetch(url + path, { timeout: 50 })
+        .then((answer) => answer.text())
+        .catch((thrown: unknown) => thrown)
+      return `${(error as { code: string }).code} ${(error as Error).message}`
+    })
+    assert.match(own, /^DEADLINE_EXCEEDED Request to "127\.0\.0\.1:\d+" was not answered before its deadline$/)
+  }
+  await until(() => gone.length === 4)
+  assert.equal(spans.filter((span) => span.attributes['error.type'] === 'DEADLINE_EXCEEDED' && span.kind === 'client').length, 4)
+})
+
+test('it ends with the caller, and with the signal it was given', async (t) => {
+  const { ask, url, gone, heard } = await run(t, () => {})
+  const caller = new AbortController()
+  const asked = ask((context) => textOf(context, url), { signal: caller.signal })
+  await until(() => heard.length === 1)
+  caller.abort()
+  await assert.rejects(asked, { code: 'CANCELLED' })
+  await until(() => gone.length === 1)
+  for (const before of [true, false]) {
+    const own = new AbortController()
+    if (before) own.abort()
+    const code = ask(async ({ fetch }) => {
+      const answer = fetch(url, { signal: own.signal }).then(
+        () => '',
+        ({ code }: { code: string }) => code,
+      )
+      if (!before) await until(() => heard.length === 2)
+      own.abort()
+      return answer
+    })
+    assert.equal(await code, 'CANCELLED')
+    assert.equal(getEventListeners(own.signal, 'abort').length, 0)
+  }
+})
+
+test('what the handler does not wait for or does not read ends with the call, and is nobody’s failure', async (t) => {
+  const { ask, url, gone, heard, spans } = await run(t, (request, response) => {
+    if (request.url !== '/never') response.write('a')
+  })
+  let left: Promise<Response> | undefined
+  await ask(async ({ fetch }) => {
+    left = fetch(`${url}/never`)
+    void fetch(`${url}/never`)
+    await fetch(`${url}/begins`)
+    await until(() => heard.length === 3)
+    return ''
+  })
+  await until(() => gone.length === 3)
+  await assert.rejects(left!, { code: 'CANCELLED', message: /the call that made it is over$/ })
+  assert.ok(spans.every(({ status }) => status === 'unset'))
+  let late: ServiceContext['fetch'] | undefined
+  await ask(({ fetch }) => ((late = fetch), ''))
+  await assert.rejects(late!(url), { code: 'CANCELLED' })
+  assert.equal(heard.length, 3)
+})
+
+test('redirects are followed; a circle, a refusal and a host that is not there are told in words', async (t) => {
+  const { ask, url } = await run(t, (request, response) => {
+    if (request.url === '/to') response.end('there')
+    else response.writeHead(302, { location: request.url === '/from' ? '/to' : '/circle' }).end()
+  })
+  assert.equal(
+    await ask(async ({ fetch }) => {
+      const answer = await fetch(`${url}/from`)
+      return [await answer.text(), answer.redirected, answer.url === `${url}/to`].join()
+    }),
+    'there,true,true',
+  )
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const closed = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  server.close()
+  for (const [address, words] of [
+    [`${url}/circle`, /failed: redirect count exceeded$/],
+    [closed, /failed: the connection was refused$/],
+    ['http://nobody.invalid', /failed: (there is no host of this name|the name of its host cannot be looked up now)$/],
+  ] as const) {
+    const told = await ask((context) => textOf(context, address).catch((error) => `${error.code}: ${error.message}`))
+    assert.match(told, /^UNAVAILABLE: Request to "[\w.:]+" failed: /)
+    assert.match(told, words)
+  }
+  for (const wrong of ['/relative', 'file:///etc/passwd', ''])
+    assert.match(await ask((context) => textOf(context, wrong).catch(String)), /^TypeError: Cannot fetch/)
+  for (const timeout of [Number.NaN, Infinity])
+    assert.equal(
+      await ask(({ fetch }) =>
+        fetch(url, { timeout }).then(
+          () => '',
+          ({ code }: { code: string }) => code,
+        ),
+      ),
+      'INVALID_ARGUMENT',
+    )
+})
+
+test('many requests one after another leave nothing with the call, its signal or the one they were given', async (t) => {
+  const { ask, url } = await run(t, (request, response) => {
+    if (request.url === '/empty') response.writeHead(204).end()
+    else response.end('text')
+  })
+  const own = new AbortController()
+  await ask(async (context) => {
+    for (let n = 0; n < 150; n++) {
+      const answer = await context.fetch(n % 3 === 0 ? `${url}/empty` : url, { signal: own.signal })
+      if (n % 3 === 1) await answer.text()
+      else if (n % 3 === 2) await answer.body!.cancel()
+    }
+    assert.equal(context.cancellation!.listened, false)
+    assert.equal(getEventListeners(context.signal, 'abort').length, 0)
+    assert.equal(getEventListeners(own.signal, 'abort').length, 0)
+    return ''
+  })
+})
