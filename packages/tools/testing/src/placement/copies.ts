@@ -47,10 +47,10 @@ const STEP = 1_000
 
 /** The same ids, chance and wall clock for every copy; what measures time or waits is real. */
 export function steppedRuntime(seed: number): SteppedRuntime {
-  const { timers, clock } = realRuntime()
+  const { timers, clock, fetch } = realRuntime()
   let now = virtualRuntime().clock.now()
   const { random, ids } = virtualRuntime({ seed, start: now })
-  return { timers, clock: { now: () => now, monotonic: clock.monotonic }, random, ids, step: () => void (now += STEP) }
+  return { timers, clock: { now: () => now, monotonic: clock.monotonic }, random, ids, fetch, step: () => void (now += STEP) }
 }
 
 /** The system on embedded parts that start quickly and touch nobody's data, with no way in from outside. */
