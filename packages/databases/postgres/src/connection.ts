@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { Client, type ClientConfig } from 'pg'
 import { settingsOf, type Reach, type Settings } from './settings.ts'
-import { sendable, valueTypes } from './values.ts'
 import type { SqlRow } from 'dure/data'
+import { createBinding, type Binding } from 'dure/data/adapter'
+import { narrowNumerics, valueTypes } from './values.ts'
 import type { StatementNames } from './statements.ts'
 
 /**
@@ -36,10 +37,12 @@ const FAREWELL = 1_000
 export async function connect(options: {
   readonly config: Reach
   readonly names?: StatementNames | undefined
+  /** What statements' parameters may be. */
+  readonly binding?: Binding | undefined
   /** Beside those that every session has. */
   readonly settings?: Settings
 }): Promise<Connection> {
-  const { config, names, settings } = options
+  const { config, names, settings, binding = createBinding() } = options
   const client = new Client({
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -86,14 +89,16 @@ export async function connect(options: {
   }
   return {
     pid,
-    query: async (text, parameters = []) => {
-      const values = sendable(parameters)
-      const name = names?.of(text)
+    query: async (sql, parameters = []) => {
+      const { text, bind } = binding.of(sql)
+      const values = bind(parameters)
+      const name = names?.of(sql)
       // The extended protocol takes one statement at a time: text of several cannot end the transaction.
       const query = { text, values, queryMode: 'extended' as const, ...(name === undefined ? {} : { name }) }
-      const { rows, rowCount } = await client.query<Record<string, never>>(
+      const { rows, rowCount, fields } = await client.query<Record<string, never>>(
         query as unknown as { text: string; values: unknown[] },
       )
+      narrowNumerics(fields, rows)
       return { rows, changed: rowCount ?? 0 }
     },
     command: async (sql) => {

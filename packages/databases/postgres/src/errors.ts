@@ -115,6 +115,11 @@ const REPLICA: Meaning = {
     'session_replication_role is changed, so that triggers and foreign keys are not looked at, and the role may not set it back',
   advice: ({ user }) => `ALTER ROLE "${user}" RESET session_replication_role (or ALTER DATABASE, where it is set for all)`,
 }
+const UNFIT: Meaning = {
+  status: 'INVALID_ARGUMENT',
+  state: 'a value does not fit where it is to go',
+  advice: 'give a value of the type of its column or operator',
+}
 const RESTARTING: Meaning = {
   status: 'UNAVAILABLE',
   state: 'the server is starting or stopping',
@@ -159,6 +164,7 @@ function meaningOf(error: unknown): Meaning | undefined {
   if (code === '42501' && endsSession(error)) return LOCKED_OUT
   if (code === '42501' && /session_replication_role/.test(message)) return REPLICA
   if (MEANINGS[code] !== undefined) return MEANINGS[code]
+  if (code.startsWith('22')) return UNFIT
   if (code.startsWith('57P')) return RESTARTING
   if (code.startsWith('08')) return UNREACHABLE
   return undefined

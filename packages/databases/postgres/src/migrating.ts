@@ -1,9 +1,10 @@
 import { CallError } from 'dure/contract'
 import type { Migrations, StoreTransaction } from 'dure/data'
-import { createMember, migrate } from 'dure/data/adapter'
+import { createMember, migrate, namesOf, quoted } from 'dure/data/adapter'
 import type { Connection } from './connection.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { numbered } from './placeholders.ts'
+import { TABLES, tablesOf } from './values.ts'
 
 /**
  * Brings the tables up to date on a session of its own, which nothing hurries. Whoever calls holds the store, so
@@ -31,14 +32,17 @@ export async function migrateOn(
       member.end('its work is over')
     }
   }
-  return migrate({ ...options, store: { transaction, script: (sql) => script(connection, sql), verify: async () => {} } })
+  return migrate({
+    ...options,
+    store: { transaction, script: (sql, defined) => script(connection, sql, defined), verify: async () => {} },
+  })
 }
 
 /** Statements that would end the transaction that a migration runs in. */
 const ENDS =
   /(?:^|;)(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:commit|rollback(?!\s+to\b)|abort|begin(?!\s+atomic\b)|start\s+transaction)\b/i
 
-async function script(connection: Connection, sql: string): Promise<void> {
+async function script(connection: Connection, sql: string, defined: ReadonlySet<string>): Promise<void> {
   const ended = new CallError(
     'FAILED_PRECONDITION',
     'it ends the transaction it runs in. To do: take BEGIN, COMMIT and the like out of it',
@@ -46,7 +50,8 @@ async function script(connection: Connection, sql: string): Promise<void> {
   // Bodies of functions may begin and end what they like.
   if (ENDS.test(sql.replaceAll(/(\$\w*\$)[\s\S]*?\1|'(?:[^']|'')*'/g, "''"))) throw ended
   await connection.command('SAVEPOINT dure_script')
-  await connection.command(sql)
+  const names = namesOf(tablesOf((await connection.query(TABLES)).rows))
+  await connection.command(quoted(sql, new Set([...names, ...defined])))
   await connection.command('RELEASE dure_script').catch(() => {
     throw ended
   })

@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseDefinition, DatabaseWorld, Store } from 'dure/data'
-import { closed, crowded, full, readClosed } from 'dure/data/adapter'
+import { closed, createBinding, crowded, full, readClosed } from 'dure/data/adapter'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
@@ -15,6 +15,7 @@ import type { Settings } from './settings.ts'
 import { createNames } from './statements.ts'
 import { ownMigrations } from './tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
+import { TABLES, tablesOf } from './values.ts'
 
 /** The oldest version of the server that is supported. */
 const OLDEST = 15
@@ -36,6 +37,7 @@ export async function openStore(options: {
   const { runtime, log } = world
   const place = placeOf(access.config)
   const names = createNames()
+  const binding = createBinding()
   const session = (what: string, settings: Settings = {}, named = false): Promise<Connection> =>
     connect({
       config: {
@@ -44,6 +46,7 @@ export async function openStore(options: {
         connectionTimeoutMillis: limits.connectTimeout,
       },
       names: named ? names : undefined,
+      binding: named ? binding : undefined,
       settings,
     })
 
@@ -81,6 +84,7 @@ export async function openStore(options: {
       now: runtime.clock.now,
     })
     if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
+    binding.learn(tablesOf((await migrating.query(TABLES)).rows))
     undo.shift()
     await migrating.end()
 

@@ -1,6 +1,6 @@
-import { CallError } from 'dure/contract'
-import type { SqlValue } from 'dure/data'
-import { unholdable } from 'dure/data/adapter'
+import type { SqlRow, SqlValue } from 'dure/data'
+import { columnOf, shownJson, shownMoment, type Tables } from 'dure/data/adapter'
+import type { FieldDef } from 'pg'
 
 /**
  * Values are what they are in the embedded database: whole numbers are numbers (a bigint beyond what a number can hold
@@ -17,10 +17,33 @@ function wholeNumber(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text)
 }
 
-/** `sum` of whole numbers is a NUMERIC in PostgreSQL. */
+const NUMERIC = 1700
+
+/**
+ * Makes numbers of NUMERIC values. A column's that loses digits as a number stays the text that it came as; what is worked
+ * out (`avg`) is as exact as a number is, and `sum` of whole numbers is one.
+ */
+export function narrowNumerics(fields: readonly FieldDef[], rows: readonly Record<string, unknown>[]): void {
+  for (const { name, dataTypeID, tableID } of fields) {
+    if (dataTypeID !== NUMERIC) continue
+    for (const row of rows) {
+      const text = row[name]
+      if (typeof text === 'string') row[name] = tableID === 0 ? numeric(text) : (exactly(text) ?? text)
+    }
+  }
+}
+
 function numeric(text: string): number | bigint {
   return /^-?\d+$/.test(text) ? wholeNumber(text) : Number(text)
 }
+
+function exactly(text: string): number | bigint | undefined {
+  if (/^-?\d+$/.test(text)) return wholeNumber(text)
+  const found = exact(text)
+  return typeof found === 'number' ? found : undefined
+}
+
+const exact = columnOf('double precision')!
 
 function bytes(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text.slice(2), 'hex'))
@@ -36,31 +59,23 @@ const PARSERS: Readonly<Record<number, (text: string) => SqlValue>> = {
   26: Number,
   700: Number,
   701: Number,
-  1700: numeric,
+  1042: (text) => text.trimEnd(),
+  1114: shownMoment,
+  1184: shownMoment,
+  3802: shownJson,
 }
 
-/** True and false are sent as 1 and 0, which both a number and a boolean column take. Anything a column cannot hold is refused by name. */
-export function sendable(parameters: readonly unknown[]): unknown[] {
-  return parameters.map((value, i) => {
-    switch (typeof value) {
-      case 'number':
-      case 'bigint':
-        return value
-      case 'string':
-        if (value.includes('\0')) throw zero(i)
-        return value
-      case 'boolean':
-        return value ? 1 : 0
-      default:
-        if (value === null || value instanceof Uint8Array) return value
-        throw unholdable(i, value)
-    }
-  })
-}
+/** The tables of the schema, each with its columns' types. */
+export const TABLES = `SELECT of.relname AS table, one.attname AS column, format_type(one.atttypid, one.atttypmod) AS type
+  FROM pg_attribute AS one JOIN pg_class AS of ON of.oid = one.attrelid
+  WHERE of.relnamespace = current_schema()::regnamespace AND of.relkind IN ('r', 'p') AND NOT starts_with(of.relname, 'dure_')
+    AND one.attnum > 0 AND NOT one.attisdropped ORDER BY of.relname, one.attnum`
 
-function zero(index: number): CallError {
-  return new CallError(
-    'INVALID_ARGUMENT',
-    `Running a statement failed: parameter ${index + 1} is text with a zero character (U+0000), which a database column cannot hold. Take it out, or store bytes`,
-  )
+export function tablesOf(rows: readonly SqlRow[]): Tables {
+  const tables = new Map<string, Map<string, string>>()
+  for (const { table, column, type } of rows) {
+    const columns = tables.get(String(table)) ?? new Map<string, string>()
+    tables.set(String(table), columns.set(String(column), String(type)))
+  }
+  return tables
 }

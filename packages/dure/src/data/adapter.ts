@@ -1,19 +1,10 @@
 /** What adapters of the Database port are built with, beside the port itself: `dure/data/adapter`. */
 export { migrate } from './migrations.ts'
 export { createDelivery, type Delivery, type DeliveryOptions } from './delivery.ts'
+export { columnOf, shownJson, shownMoment, type Tables } from './columns.ts'
 export { directKysely, noDriver, type DirectKysely } from './kysely.ts'
+export { namesOf, quoted } from './names.ts'
+export { createBinding, type Binding } from './parameters.ts'
 export { OUTBOX_COLUMNS, outboxMessage, outboxValues } from './outbox-row.ts'
 export { createMember, type Member } from './member.ts'
-export {
-  closed,
-  crowded,
-  cutOff,
-  full,
-  nested,
-  readClosed,
-  readOnly,
-  snapshotOver,
-  tooLong,
-  unholdable,
-  unusableTimeout,
-} from './errors.ts'
+export { closed, crowded, cutOff, full, nested, readClosed, readOnly, snapshotOver, tooLong, unusableTimeout } from './errors.ts'

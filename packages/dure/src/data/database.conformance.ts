@@ -6,6 +6,8 @@ import type { StoreTransaction } from './database.ts'
 import { meetingConformance } from './meeting.conformance.ts'
 import { migrationConformance } from './migrations.conformance.ts'
 import { readConformance } from './reads.conformance.ts'
+import { nameConformance } from './names.conformance.ts'
+import { valueConformance } from './values.conformance.ts'
 import { gate, inWorld, orderIds, type World } from './world.conformance.ts'
 
 export type { AdapterModule } from './world.conformance.ts'
@@ -19,6 +21,8 @@ export function databaseConformance(name: string, module: URL): void {
     transactionConformance(module)
     meetingConformance(module)
     readConformance(module)
+    valueConformance(module)
+    nameConformance(module)
     migrationConformance(module)
     crashConformance(module)
   })

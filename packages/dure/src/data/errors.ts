@@ -77,16 +77,30 @@ export function snapshotOver(): CallError {
   )
 }
 
-/** A value of a kind that no column holds. @param index of the parameter, from 0 */
+/** A value that no column holds. @param index of the parameter, from 0 */
 export function unholdable(index: number, value: unknown): CallError {
+  const [what, advice] = describe(value)
   return new CallError(
     'INVALID_ARGUMENT',
-    `Running a statement failed: parameter ${index + 1} is ${nameOf(value)}, which a database column cannot hold. ` +
-      'Store dates as text or milliseconds, objects as JSON text',
+    `Running a statement failed: parameter ${index + 1} is ${what}, which a database column cannot hold. ${advice}`,
   )
 }
 
-function nameOf(value: unknown): string {
-  if (value === undefined) return 'undefined'
-  return typeof value === 'object' ? `a ${value?.constructor?.name ?? 'object'}` : `a ${typeof value}`
+function describe(value: unknown): readonly [what: string, advice: string] {
+  switch (typeof value) {
+    case 'undefined':
+      return ['undefined', 'Store null where there is nothing']
+    case 'number':
+      return [String(value), 'Store null where there is no number']
+    case 'bigint':
+      return ['a bigint beyond 64 bits', 'Store it as text']
+    case 'string':
+      return value.includes('\0')
+        ? ['text with a zero character (U+0000)', 'Take it out, or store bytes']
+        : ['text with half a character (a lone surrogate)', 'Cut text between characters, or store bytes']
+    case 'object':
+      return [`a ${String(value?.constructor?.name ?? 'object')}`, 'Store dates as text or milliseconds, objects as JSON text']
+    default:
+      return [`a ${typeof value}`, 'Store what can be sent']
+  }
 }

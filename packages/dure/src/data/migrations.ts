@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CallError, describeThrown } from '../contract/contract.ts'
 import type { Migration, Migrations, StoreTransaction } from './database.ts'
+import { definedNames } from './names.ts'
 
 /**
  * Brings a store's tables up to date: each migration once, in order of name, in a transaction of its own, and
@@ -14,8 +15,8 @@ export async function migrate(options: {
   readonly migrations: Migrations
   readonly store: {
     readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options: { readonly timeout: number }) => Promise<T>
-    /** Runs several statements at once, inside the open transaction. */
-    readonly script: (sql: string) => Promise<void>
+    /** Runs several statements at once, which define those names, inside the open transaction. */
+    readonly script: (sql: string, defined: ReadonlySet<string>) => Promise<void>
     /** Called before a migration's transaction ends; throws when the migration left rows that point nowhere. */
     readonly verify: (tx: StoreTransaction) => Promise<void>
   }
@@ -35,7 +36,7 @@ export async function migrate(options: {
   for (const [name, migration] of pending) {
     await transaction(async (tx) => {
       try {
-        if (typeof migration === 'string') await store.script(migration)
+        if (typeof migration === 'string') await store.script(migration, definedNames(migration))
         else await migration(tx.kysely)
         await store.verify(tx)
       } catch (error) {

@@ -33,6 +33,8 @@ const MEANINGS: Readonly<Record<number, { readonly status: Status; readonly stat
     state: 'it cannot be opened',
     advice: 'check that its folder exists and that the process may read and write it',
   },
+  18: { status: 'INVALID_ARGUMENT', state: 'a value is too large for it', advice: 'store less in one value' },
+  20: { status: 'INVALID_ARGUMENT', state: 'a value does not fit its column', advice: 'give a value of the type of the column' },
   26: {
     status: 'DATA_LOSS',
     state: 'the file is not an SQLite database',

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
+import { shownOf, type Tables } from '../columns.ts'
 import type { SqlRow, SqlValue } from '../database.ts'
-import { unholdable } from '../errors.ts'
+import { createBinding, type Bind } from '../parameters.ts'
 
 /** One connection's prepared statements, the least recently used ones given up beyond `capacity`. */
 export type Statements = {
@@ -23,9 +24,15 @@ export type SchemaVersion = { value: number }
 type Prepared = {
   readonly statement: StatementSync
   readonly answers: boolean
+  readonly bind: Bind
+  /** Whole numbers are read as bigint: some are beyond what a number holds exactly, or may be. */
+  wide: boolean
   /** Known after the first run: until then the connection may not have noticed that a table changed. */
-  columns: readonly string[] | undefined
+  columns: Columns | undefined
 }
+
+/** What rows are made of: names, and for columns whose values are shown otherwise than they are kept, how. */
+type Columns = { readonly names: readonly string[]; readonly shown: readonly ReturnType<typeof shownOf>[] | undefined }
 
 /** Transactions belong to the writer and connections to the store: SQL that would take them over is refused. */
 const OWN =
@@ -35,21 +42,30 @@ const SCHEMA = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(create|alter|drop|r
 export function createStatements(options: { db: DatabaseSync; schema: SchemaVersion; capacity?: number }): Statements {
   const { db, schema, capacity = 256 } = options
   const cache = new Map<string, Prepared>()
-  let seen = schema.value
+  let seen: number | undefined
+  const binding = createBinding({ loose: asInteger, names: 'any case' })
 
   const prepare = (sql: string): Prepared => {
     const own = OWN.exec(sql)
     if (own !== null) throw refusal(own[1]!)
     // Rows as arrays: objects are made here, with the usual prototype, in half the time.
     const statement = db.prepare(sql, { returnArrays: true })
-    return { statement, answers: statement.columns().length > 0, columns: undefined }
+    const answers = statement.columns().length > 0
+    // What has changed rows cannot be asked again when a whole number turns out to be too large.
+    const wide = answers && WRITES.test(sql)
+    statement.setReadBigInts(wide)
+    return { statement, answers, bind: binding.of(sql).bind, wide, columns: undefined }
+  }
+
+  const refresh = (): void => {
+    if (seen === schema.value) return
+    cache.clear()
+    seen = schema.value
+    binding.learn(tablesOf(db))
   }
 
   const get = (sql: string): Prepared => {
-    if (seen !== schema.value) {
-      cache.clear()
-      seen = schema.value
-    }
+    refresh()
     let prepared = cache.get(sql)
     if (prepared === undefined) {
       prepared = prepare(sql)
@@ -68,55 +84,82 @@ export function createStatements(options: { db: DatabaseSync; schema: SchemaVers
 
   return {
     answers: (sql) => get(sql).answers,
-    run: (sql, parameters) => get(sql).statement.run(...bindable(parameters)),
+    run: (sql, parameters) => {
+      const { statement, bind } = get(sql)
+      return statement.run(...bind(parameters))
+    },
     all: (sql, parameters) => {
       const prepared = get(sql)
-      const rows = prepared.statement.all(...bindable(parameters)) as unknown as SqlValue[][]
+      const rows = allOf(prepared, prepared.bind(parameters))
       if (rows.length === 0) return []
-      const columns = (prepared.columns ??= namesOf(prepared.statement))
+      const columns = (prepared.columns ??= columnsOf(prepared.statement))
       return rows.map((values) => rowOf(columns, values))
     },
     *iterate(sql, parameters) {
-      const { statement } = prepare(sql)
-      let columns: readonly string[] | undefined
-      for (const values of statement.iterate(...bindable(parameters))) {
-        columns ??= namesOf(statement)
-        yield rowOf(columns, values as unknown as SqlValue[])
+      refresh()
+      const { statement, bind } = prepare(sql)
+      statement.setReadBigInts(true)
+      let columns: Columns | undefined
+      for (const values of statement.iterate(...bind(parameters))) {
+        columns ??= columnsOf(statement)
+        yield rowOf(columns, narrowed(values as unknown as SqlValue[]))
       }
     },
   }
 }
 
-function namesOf(statement: StatementSync): readonly string[] {
-  return statement.columns().map((column) => column.name)
-}
+const WRITES = /\breturning\b/i
 
-function rowOf(columns: readonly string[], values: readonly SqlValue[]): SqlRow {
-  const row: Record<string, SqlValue> = {}
-  for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i]!
-  return row
-}
-
-/** SQLite has no booleans: true and false are stored as 1 and 0. Anything else it does not know is refused by name. */
-function bindable(parameters: readonly unknown[]): SqlValue[] {
-  let copy: unknown[] | undefined
-  for (let i = 0; i < parameters.length; i++) {
-    const value = parameters[i]
-    switch (typeof value) {
-      case 'string':
-      case 'number':
-      case 'bigint':
-        continue
-      case 'boolean':
-        copy ??= [...parameters]
-        copy[i] = value ? 1 : 0
-        continue
-      default:
-        if (value === null || value instanceof Uint8Array) continue
-        throw unholdable(i, value)
-    }
+/** One value that a number cannot hold makes the engine's driver refuse all rows, so they are read once more, as bigint. */
+function allOf(prepared: Prepared, parameters: readonly SqlValue[]): SqlValue[][] {
+  const { statement } = prepared
+  try {
+    const rows = statement.all(...parameters) as unknown as SqlValue[][]
+    return prepared.wide ? rows.map(narrowed) : rows
+  } catch (error) {
+    if (prepared.wide || (error as { code?: unknown }).code !== 'ERR_OUT_OF_RANGE') throw error
+    prepared.wide = true
+    statement.setReadBigInts(true)
+    return allOf(prepared, parameters)
   }
-  return (copy ?? parameters) as SqlValue[]
+}
+
+function narrowed(values: readonly SqlValue[]): SqlValue[] {
+  return values.map((value) => (typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value))
+}
+
+/** A whole number goes as one: the engine takes a JavaScript number for a fraction, and `5 / ?` would be one too. */
+function asInteger(value: SqlValue): SqlValue {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value
+}
+
+function tablesOf(db: DatabaseSync): Tables {
+  const tables = new Map<string, Map<string, string>>()
+  const rows = db.prepare(TABLES).all() as { table: string; column: string; type: string }[]
+  for (const { table, column, type } of rows) {
+    if (!tables.has(table)) tables.set(table, new Map())
+    tables.get(table)!.set(column, WIDER[type.toLowerCase()] ?? type)
+  }
+  return tables
+}
+
+/** Types that hold more here than elsewhere: there, what is too much is refused. */
+const WIDER: Readonly<Record<string, string>> = { int: 'BIGINT', integer: 'BIGINT', real: 'DOUBLE PRECISION' }
+
+const TABLES = `SELECT one.name AS "table", of.name AS "column", of.type FROM sqlite_schema AS one, pragma_table_info(one.name) AS of
+  WHERE one.type = 'table' AND one.name NOT LIKE 'dure\\_%' ESCAPE '\\'`
+
+function columnsOf(statement: StatementSync): Columns {
+  const columns = statement.columns()
+  const shown = columns.map(({ type }) => shownOf(type))
+  return { names: columns.map(({ name }) => name), shown: shown.some((each) => each !== undefined) ? shown : undefined }
+}
+
+function rowOf({ names, shown }: Columns, values: readonly SqlValue[]): SqlRow {
+  const row: Record<string, SqlValue> = {}
+  for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]!
+  if (shown !== undefined) for (const [i, show] of shown.entries()) if (show !== undefined) row[names[i]!] = show(values[i]!)
+  return row
 }
 
 function refusal(word: string): CallError {

@@ -31,12 +31,16 @@ export async function openStore(options: {
     const schema = { value: 0 }
     const writer = createWriter({ db, schema, service, file, runtime: world.runtime, log: world.log, limits, flush })
 
+    const script = async (sql: string): Promise<void> => {
+      runScript(db, sql)
+      schema.value++
+    }
     // Rebuilding a table drops it for a moment, which foreign keys would forbid: they are checked at the end instead.
     db.exec('PRAGMA foreign_keys = OFF')
     const applied = await migrate({
       service,
       migrations: { ...ownMigrations, ...definition.migrations },
-      store: { transaction: writer.transaction, script: async (sql) => script(db, sql), verify },
+      store: { transaction: writer.transaction, script, verify },
       now: world.runtime.clock.now,
     })
     db.exec('PRAGMA foreign_keys = ON')
@@ -69,7 +73,7 @@ export async function openStore(options: {
 }
 
 /** Runs a migration's text; the statements that would end the transaction it runs in are refused. */
-function script(db: DatabaseSync, sql: string): void {
+function runScript(db: DatabaseSync, sql: string): void {
   let refused = false
   db.setAuthorizer((action) => {
     if (!TRANSACTIONS.has(action)) return constants.SQLITE_OK
