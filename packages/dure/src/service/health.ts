@@ -1,4 +1,5 @@
 import type { GroupLag } from '../messaging/messaging.ts'
+import { isAbandoned, type Readers } from './lag.ts'
 import type { Health, SystemStatus } from './system.ts'
 import type { Unit } from './unit.ts'
 
@@ -14,15 +15,18 @@ type Status = Awaited<ReturnType<Unit['status']>>
 export async function statusOf(
   units: readonly { readonly status: () => Promise<Status | undefined> }[],
   lagOf: () => Promise<readonly GroupLag[] | undefined>,
+  readers: Readers,
 ): Promise<SystemStatus> {
   // The order matters to whoever waits for quiet: an event is always in at least one place that is read after it moved.
   const before = await Promise.all(units.map((unit) => unit.status()))
   const lag = await lagOf()
   const after = await Promise.all(units.map((unit) => unit.status()))
   const busy = [...before, ...after].some((one) => one === undefined || one.outbox > 0 || one.waiting > 0 || one.inHand > 0)
+  const behind = lag?.filter((one) => one.lag > 0) ?? []
   return {
-    quiet: !busy && lag !== undefined && lag.every((one) => one.lag === 0),
+    quiet: !busy && lag !== undefined && behind.every((one) => isAbandoned(one, readers)),
     services: after.filter((one) => one !== undefined),
-    lag: lag?.filter((one) => one.lag > 0) ?? [],
+    lag: behind.filter((one) => !isAbandoned(one, readers)),
+    abandoned: behind.filter((one) => isAbandoned(one, readers)),
   }
 }

@@ -6,9 +6,10 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { command, contract, event } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
-import { queue } from '../messaging/messaging.ts'
+import { queue, type GroupLag } from '../messaging/messaging.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
-import { lagOf, type ConsumerLag } from './lag.ts'
+import { statusOf } from './health.ts'
+import { lagOf, readersOf, type ConsumerLag } from './lag.ts'
 import { quiet, until } from './rig.test-support.ts'
 import { service, start, system } from './service.ts'
 
@@ -86,6 +87,37 @@ test('every consumer tells how far it is behind, since when, and what is dead', 
   await quiet(running)
   const after = (await consumers())['copy/slow']!
   assert.deepEqual([after.unread, after.since], [0, undefined])
+})
+
+test('what nobody is going to read is told apart, and keeps nobody from being quiet', async () => {
+  const readers = readersOf([
+    {
+      contract: { name: 'here' },
+      reactions: [
+        { kind: 'topic', event: Seen, name: 'copy' },
+        { kind: 'queue', event: Print, name: 'p' },
+      ],
+    },
+  ] as never)
+  const one = { topic: 'seen', partition: 0, lag: 2, lost: 5 }
+  const calm = async (lags: readonly GroupLag[]): Promise<boolean> => (await statusOf([], async () => lags, readers)).quiet
+  // Renamed, and gone.
+  const old = { ...one, group: 'here/old', members: 0 }
+  assert.equal(await calm([old]), true)
+  const { lag, abandoned } = await statusOf([], async () => [old], readers)
+  assert.deepEqual([lag, abandoned], [[], [old]])
+  const { consumers } = await lagOf([], async () => [old], readers)
+  assert.deepEqual(
+    consumers.map(({ consumer, unread, lost, abandoned: gone }) => [consumer, unread, lost, gone]),
+    [['here/old', 2, 5, true]],
+  )
+  for (const behind of [
+    { ...one, group: 'here/copy', members: 0 }, // its process is away
+    { ...one, group: 'theirs', members: 1 },
+    { ...one, group: 'theirs' }, // a broker that does not tell
+    { ...one, group: 'queue', topic: 'print', members: 0 },
+  ])
+    assert.equal(await calm([old, behind]), false, JSON.stringify(behind))
 })
 
 test('of a service or a broker that does not answer, what is known is told', async () => {

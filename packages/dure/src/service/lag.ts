@@ -1,4 +1,5 @@
 import type { GroupLag, ReactionReading } from '../messaging/messaging.ts'
+import type { Service } from './definition.ts'
 
 /**
  * Eventual consistency made visible: how far every reader of events, and so every copy and read model that is kept by
@@ -16,6 +17,10 @@ export type ConsumerLag = Omit<ReactionReading, 'oldest'> & {
   readonly unread: number | undefined
   /** When the first of those was published, and when the oldest dead letter failed; milliseconds since the epoch. */
   readonly since: number | undefined
+  /** Messages that retention threw away before it had read them, so far. */
+  readonly lost: number
+  /** No service has it any more and nobody reads as it: it is never going to, and may be forgotten. */
+  readonly abandoned: boolean
   readonly deadSince: number | undefined
 }
 
@@ -32,7 +37,31 @@ type Asked = {
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
 }
 
-export async function lagOf(units: readonly Asked[], lagsOf: () => Promise<readonly GroupLag[] | undefined>): Promise<Lag> {
+/** What each reaction of these services reads, as the broker calls it. */
+export type Readers = ReadonlySet<string>
+
+export function readersOf(services: readonly Pick<Service, 'contract' | 'reactions'>[]): Readers {
+  return new Set(
+    services.flatMap(({ contract, reactions }) =>
+      reactions.map(({ kind, event, name }) =>
+        kind === 'queue' ? readerOf(QUEUE, event.name) : readerOf(`${contract.name}/${name}`, event.name),
+      ),
+    ),
+  )
+}
+
+/** Whether nobody is going to read this: no service has the reaction any more, and nobody else reads as the group. */
+export function isAbandoned({ group, topic, members }: GroupLag, readers: Readers): boolean {
+  return members === 0 && !readers.has(readerOf(group, topic))
+}
+
+const readerOf = (group: string, topic: string): string => `${group} ${topic}`
+
+export async function lagOf(
+  units: readonly Asked[],
+  lagsOf: () => Promise<readonly GroupLag[] | undefined>,
+  readers: Readers = new Set(),
+): Promise<Lag> {
   const [lags, answers] = await Promise.all([
     lagsOf().catch(() => undefined),
     Promise.all(
@@ -46,13 +75,16 @@ export async function lagOf(units: readonly Asked[], lagsOf: () => Promise<reado
   const known = new Set(read.map(({ consumer, topic }) => `${consumer} ${topic}`))
   // Whose service is away is still known to the broker; so is a reaction that no release has any more.
   const others = Map.groupBy(
-    (lags ?? []).filter(({ group, topic, lag }) => group !== QUEUE && lag > 0 && !known.has(`${group} ${topic}`)),
+    (lags ?? []).filter(
+      ({ group, topic, lag, lost = 0 }) => group !== QUEUE && lag + lost > 0 && !known.has(`${group} ${topic}`),
+    ),
     ({ group, topic }) => `${group} ${topic}`,
   )
   const away = [...others.values()].map(([first]) =>
     lagOfReading(
       { consumer: first!.group, kind: 'topic', topic: first!.topic, waiting: 0, deadLetters: 0, held: 0, oldest: undefined },
       lags,
+      isAbandoned(first!, readers),
     ),
   )
   return {
@@ -67,14 +99,20 @@ export async function lagOf(units: readonly Asked[], lagsOf: () => Promise<reado
 /** What the broker calls the one group of every queue. */
 const QUEUE = 'queue'
 
-function lagOfReading({ oldest, ...reading }: ReactionReading, lags: readonly GroupLag[] | undefined): ConsumerLag {
+function lagOfReading(
+  { oldest, ...reading }: ReactionReading,
+  lags: readonly GroupLag[] | undefined,
+  abandoned = false,
+): ConsumerLag {
   const { kind, consumer, topic } = reading
-  const own = lags?.filter((one) => one.topic === topic && one.group === (kind === 'queue' ? QUEUE : consumer) && one.lag > 0)
-  const times = (own ?? []).flatMap(({ since }) => since ?? [])
+  const own = lags?.filter((one) => one.topic === topic && one.group === (kind === 'queue' ? QUEUE : consumer))
+  const times = (own ?? []).flatMap(({ lag, since }) => (lag > 0 ? (since ?? []) : []))
   return {
     ...reading,
     unread: own?.reduce((sum, { lag }) => sum + lag, 0),
     since: times.length === 0 ? undefined : Math.min(...times),
+    lost: (own ?? []).reduce((sum, { lost = 0 }) => sum + lost, 0),
+    abandoned,
     deadSince: oldest,
   }
 }

@@ -12,12 +12,13 @@ const told = (readings: readonly Reading[]): readonly (readonly [string, string,
 
 test('every consumer group tells its lag in messages and, where it is known, in time', async () => {
   const lag = async () => [
-    { group: 'desk/placed', topic: 'placed', partition: 0, lag: 3, since: ago(2_500) },
+    { group: 'desk/placed', topic: 'placed', partition: 0, lag: 3, since: ago(2_500), lost: 7 },
     { group: 'desk/placed', topic: 'placed', partition: 1, lag: 0, since: undefined },
     { group: 'queue', topic: 'print', partition: 0, lag: 2 },
   ]
   assert.deepEqual(told(await lagReadings({ lag }, clock)), [
     ['messaging.consumer.lag', 'desk/placed placed 0', 3],
+    ['dure.consumer.lost', 'desk/placed placed 0', 7],
     ['dure.consumer.lag.age', 'desk/placed placed 0', 2.5],
     ['messaging.consumer.lag', 'desk/placed placed 1', 0],
     ['dure.consumer.lag.age', 'desk/placed placed 1', 0],

@@ -7,7 +7,7 @@ import type { ServiceStatus } from './system.ts'
 export async function lagReadings(broker: Pick<Broker, 'lag'>, clock: Clock): Promise<readonly Reading[]> {
   const lags = await broker.lag()
   const now = clock.now()
-  return lags.flatMap(({ group, topic, partition, lag, since }) => {
+  return lags.flatMap(({ group, topic, partition, lag, since, lost = 0 }) => {
     const attributes = {
       'messaging.consumer.group.name': group,
       'messaging.destination.name': topic,
@@ -17,6 +17,7 @@ export async function lagReadings(broker: Pick<Broker, 'lag'>, clock: Clock): Pr
     const age = lag === 0 ? 0 : since === undefined ? undefined : secondsSince(since, now)
     return [
       { family: FAMILIES.lag, attributes, value: lag },
+      ...(lost === 0 ? [] : [{ family: FAMILIES.lost, attributes, value: lost }]),
       ...(age === undefined ? [] : [{ family: FAMILIES.lagAge, attributes, value: age }]),
     ]
   })

@@ -13,7 +13,7 @@ import {
 } from '../runtime/runtime.ts'
 import { createLogger, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
-import { lagOf } from './lag.ts'
+import { lagOf, readersOf } from './lag.ts'
 import { lagReadings, unitReadings } from './readings.ts'
 import { startOrder } from './order.ts'
 import { joinPart, type Wires } from './part/part.ts'
@@ -94,14 +94,16 @@ async function startAll(system: System, options: StartOptions, world: World, und
 
   const deadLetters: DoorHost['deadLetters'] = (service) =>
     part === undefined ? units.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(units, service)
+  const readers = readersOf(system.services)
   const host: DoorHost = {
     system: system.name,
     contracts: system.services.map(({ contract }) => contract),
     client: <C extends AnyContract>(contract: C): Client<C> =>
       clientFactory({ contract, transport, runtime, tracer: telemetry?.tracer })({ service: undefined }),
     health: () => part?.health(units) ?? healthOf(units),
-    status: () => part?.status(units) ?? statusOf(units, () => broker.lag()),
-    lag: () => part?.lag(units) ?? lagOf(units, () => broker.lag()),
+    status: () => part?.status(units) ?? statusOf(units, () => broker.lag(), readers),
+    lag: () => part?.lag(units) ?? lagOf(units, () => broker.lag(), readers),
+    forget: (wish) => broker.forget(wish),
     deadLetters,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }

@@ -87,6 +87,8 @@ export type DoorHost = {
   readonly status: () => Promise<SystemStatus>
   /** How far every consumer is behind, over all processes. */
   readonly lag: () => Promise<Lag>
+  /** Has the broker forget a group that no service has any more: what retires it, and why, is kept. */
+  readonly forget: Broker['forget']
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it has no database. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
   /** Whether a service has a database: without one it cannot know an idempotency key again. */
@@ -141,6 +143,8 @@ export type SystemStatus = {
   readonly quiet: boolean
   readonly services: readonly ServiceStatus[]
   readonly lag: readonly GroupLag[]
+  /** What nobody is going to read: of groups that no service has any more and that have no member. It keeps nobody from being quiet. */
+  readonly abandoned: readonly GroupLag[]
 }
 
 export type ServiceStatus = {

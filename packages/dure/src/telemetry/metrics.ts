@@ -56,6 +56,7 @@ type FamilyName =
   | 'inFlight'
   | 'lag'
   | 'lagAge'
+  | 'lost'
   | 'outboxDepth'
   | 'outboxAge'
   | 'outboxLanes'
@@ -84,6 +85,12 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     help: 'Time since the first message that a consumer group has not read was published',
     unit: 's',
     kind: 'gauge',
+  },
+  lost: {
+    name: 'dure.consumer.lost',
+    help: 'Messages that retention threw away before the consumer group had read them',
+    unit: '{message}',
+    kind: 'counter',
   },
   outboxDepth: {
     name: 'dure.outbox.depth',

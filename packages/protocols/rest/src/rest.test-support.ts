@@ -71,7 +71,8 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     client: <C extends AnyContract>(one: C): Client<C> =>
       clientFactory({ contract: one, transport, runtime })({ service: undefined }),
     health: () => Promise.resolve(healthNow()),
-    status: () => Promise.resolve({ quiet: true, services: [], lag: [] }),
+    status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
+    forget: async () => [],
   }
   return { host, world: { directory: mkdtempSync(join(tmpdir(), 'dure-rest-')), runtime, log }, logged, health }
 }

@@ -7,7 +7,7 @@ import { compatCommand } from './commands/compat.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
-import { lagCommand } from './commands/lag.ts'
+import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
 import { simCommand } from './commands/sim.ts'
 import { startCommand } from './commands/start.ts'
@@ -100,7 +100,7 @@ const routes: RouteMap<Shell> = buildRouteMap({
     list: listCommand,
     call: callCommand,
     dead: deadCommands,
-    lag: lagCommand,
+    lag: lagCommands,
     trace: traceCommand,
     docs: docsCommand,
     compat: compatCommand,

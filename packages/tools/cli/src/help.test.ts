@@ -12,6 +12,7 @@ const COMMANDS = [
   'call',
   'dead',
   'lag',
+  'lag forget',
   'trace',
   'docs',
   'compat',

@@ -4,7 +4,7 @@ import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import { inTime, type Runtime } from '../../runtime/runtime.ts'
 import type { Service } from '../definition.ts'
 import { healthOf, statusOf } from '../health.ts'
-import { lagOf, type Lag } from '../lag.ts'
+import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkPart, DOORS } from '../placement.ts'
 import type { Door, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
@@ -91,6 +91,7 @@ export async function joinPart(options: PartOptions): Promise<Part> {
     await announce({ registry, undo, runtime, listener, leave: served?.leave }, instances)
   }
 
+  const readers = readersOf(system.services)
   return {
     transport,
     services,
@@ -103,8 +104,8 @@ export async function joinPart(options: PartOptions): Promise<Part> {
       const here = health.services.filter(({ service }) => units.some(({ name }) => name === service))
       return { ...health, live: here.every(({ live }) => live) }
     },
-    status: (units) => statusOf(all(units), () => broker.lag().catch(() => undefined)),
-    lag: (units) => lagOf(all(units), () => broker.lag()),
+    status: (units) => statusOf(all(units), () => broker.lag().catch(() => undefined), readers),
+    lag: (units) => lagOf(all(units), () => broker.lag(), readers),
     deadLetters: (units, service) =>
       all(units)
         .find((unit) => unit.name === service)

@@ -1,5 +1,5 @@
-import { buildCommand } from '@stricli/core'
-import type { Command } from '@stricli/core'
+import { buildCommand, buildRouteMap } from '@stricli/core'
+import type { Command, RouteMap } from '@stricli/core'
 import { resolve } from 'node:path'
 import type { ConsumerLag, Lag } from 'dure/service'
 import { askLag } from '../control/control.ts'
@@ -8,22 +8,25 @@ import { lookOf, paint, print, say } from '../shell.ts'
 import type { Look, Shell } from '../shell.ts'
 import { ageText, visible } from '../spantext.ts'
 import { padTo, shortenMiddle, textWidth } from '../width.ts'
+import { forgetCommand } from './forget.ts'
 import { dataFlag } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly json?: boolean }
 
-export const lagCommand: Command<Shell> = buildCommand({
+const showCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show how far every consumer is behind',
     fullDescription: [
       'Shows for every reaction of every service, and so for every copy and read model that is kept by events: messages it',
       'has not read (UNREAD) and since when the first of them is there (BEHIND), those that failed and wait for another try',
-      '(WAITING), dead letters (DEAD) and what waits behind them (HELD). Then events that have not left their service.',
+      '(WAITING), dead letters (DEAD) and what waits behind them (HELD); where there are such, messages that retention threw',
+      'away before they were read (LOST). Then events that have not left their service, and groups that nobody reads as.',
       '',
       'Examples:',
       '  dure lag',
       '  dure lag --json',
       '  watch dure lag',
+      '  dure lag forget desk/order.placed --reason "renamed"',
     ].join('\n'),
   },
   parameters: {
@@ -39,10 +42,29 @@ export const lagCommand: Command<Shell> = buildCommand({
   },
 })
 
+export const lagCommands: RouteMap<Shell> = buildRouteMap({
+  routes: { show: showCommand, forget: forgetCommand },
+  defaultCommand: 'show',
+  docs: {
+    brief: 'Show how far every consumer is behind; retire groups that are gone',
+    fullDescription: [
+      'How far every consumer of the system on a data directory is behind ("dure lag" is "dure lag show"), and the end of groups',
+      'that no service has any more.',
+      '',
+      'Examples:',
+      '  dure lag',
+      '  dure lag --json',
+      '  dure lag forget desk/order.placed --reason "renamed to desk/orders"',
+    ].join('\n'),
+  },
+})
+
 function lagText({ consumers, outboxes }: Lag, look: Look, now: number): string {
   if (consumers.length === 0) return 'No service reacts to events'
-  const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD']
-  const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now)])
+  const losing = consumers.some(({ lost }) => lost > 0)
+  const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD', ...(losing ? ['LOST'] : [])]
+  const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now), ...(losing ? [String(one.lost)] : [])])
+  const gone = consumers.filter(({ abandoned }) => abandoned)
   const [first = '', ...rest] = aligned([head, ...rows], look.columns)
   const full = outboxes.filter(({ depth }) => depth > 0)
   return [
@@ -50,6 +72,10 @@ function lagText({ consumers, outboxes }: Lag, look: Look, now: number): string 
     ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(look, 'red', line) : line)),
     ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
     ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
+    ...(gone.length === 0 ? [] : ['', 'Nobody reads as these any more, and no service has them:']),
+    ...gone.map(
+      ({ consumer, topic }) => `  ${visible(consumer)} on ${visible(topic)}  dure lag forget ${visible(consumer)} --reason TEXT`,
+    ),
     ...(consumers.some(({ deadLetters }) => deadLetters > 0) && !look.piped
       ? ['', `${paint(look, 'dim', 'What is dead')}  dure dead groups`]
       : []),

@@ -1,4 +1,5 @@
 import type { TypedFlagParameter, TypedPositionalParameter } from '@stricli/core'
+import { userInfo } from 'node:os'
 import type { Port } from '../run.ts'
 import type { Shell } from '../shell.ts'
 
@@ -16,6 +17,37 @@ export const dataFlag: TypedFlagParameter<string | undefined, Shell> = {
   optional: true,
   placeholder: 'DIR',
   brief: 'Where the system keeps its files (default .dure, or DURE_DATA)',
+}
+
+/** What every command that asks a running system has. */
+export type Common = { readonly data?: string; readonly json?: boolean }
+export const common: {
+  readonly data: TypedFlagParameter<string | undefined, Shell>
+  readonly json: TypedFlagParameter<boolean | undefined, Shell>
+} = { data: dataFlag, json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' } }
+
+export const byFlag: TypedFlagParameter<string | undefined, Shell> = {
+  kind: 'parsed',
+  parse: String,
+  optional: true,
+  placeholder: 'NAME',
+  brief: 'Who does it, for the audit (default: the user of this computer)',
+}
+
+/** Who is at the keyboard. */
+export function whoIs(by: string | undefined): string {
+  if (by !== undefined) return by
+  try {
+    return userInfo().username
+  } catch {
+    // A user without a name, as in some containers.
+    return ''
+  }
+}
+
+export function parseReason(text: string): string {
+  if (text.trim() !== '') return text
+  throw new Error('An empty reason explains nothing: say why')
 }
 
 export const portFlag: TypedFlagParameter<readonly Port[] | undefined, Shell> = {

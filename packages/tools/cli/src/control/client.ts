@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
 import { CliError, EXIT } from '../shell.ts'
 import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
@@ -19,16 +20,27 @@ export async function askLag(directory: string): Promise<Lag> {
   return (await readJson(directory, await send(directory, 'GET', '/v1/lag'))) as Lag
 }
 
+/** Has it forget a consumer group. @throws {CliError} with what the system said to it */
+export async function askForget(directory: string, wish: ForgetOptions): Promise<readonly Forgotten[]> {
+  const response = await send(directory, 'POST', '/v1/lag/forget', JSON.stringify(wish))
+  return accepted(response, await readJson(directory, response)) as readonly Forgotten[]
+}
+
+/** The answer. @throws {CliError} when it is a failure */
+function accepted(response: IncomingMessage, answer: unknown): unknown {
+  if (response.statusCode === 200) return answer
+  const { error } = answer as { readonly error: CallFailure }
+  // What was asked for in the wrong way is not the system's failure.
+  throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
+}
+
 /** Asks about dead letters, or has something done to them. @throws {CliError} with what the system said to it */
 export async function askDead<T>(directory: string, request: DeadRequest): Promise<DeadAnswer<T>> {
   const { response, answer } = await askWhole(directory, request).catch((error: unknown) => {
     if (!(error instanceof EndedError) || !CHANGES.has(request.action)) throw error
     throw new CliError(`${error.message} Whether it was done is told by "dure dead audit".`, { cause: error })
   })
-  if (response.statusCode === 200) return answer as DeadAnswer<T>
-  const { error } = answer as { readonly error: CallFailure }
-  // What was asked for in the wrong way is not the system's failure.
-  throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
+  return accepted(response, answer) as DeadAnswer<T>
 }
 
 const CHANGES: ReadonlySet<DeadRequest['action']> = new Set(['retry', 'edit', 'discard'])

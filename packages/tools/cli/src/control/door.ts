@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as Listener } from 'node:net'
 import { CallError } from 'dure/contract'
+import type { ForgetOptions } from 'dure/messaging'
 import { makeFolder } from 'dure/runtime'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { callFailure, runCall } from './answer.ts'
@@ -63,6 +64,8 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
       return sendJson(response, 200, await host.status())
     case 'GET /v1/lag':
       return sendJson(response, 200, await host.lag())
+    case 'POST /v1/lag/forget':
+      return sendJson(response, 200, await host.forget((await readJson(request)) as ForgetOptions))
     case 'POST /v1/dead':
       return sendJson(response, 200, await answerDead(host, (await readJson(request)) as DeadRequest))
     case 'POST /v1/call':

@@ -1,7 +1,8 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { CliError, EXIT, print, type Shell } from '../../shell.ts'
-import { ask, byFlag, common, filter, filterOf, whoIs, type Common, type Filter } from './parameters.ts'
+import { byFlag, common, parseReason, whoIs, type Common } from '../parameters.ts'
+import { ask, filter, filterOf, type Filter } from './parameters.ts'
 
 type Flags = Common & Filter & { readonly all?: boolean; readonly yes?: boolean; readonly by?: string }
 
@@ -66,11 +67,6 @@ export const discardCommand: Command<Shell> = buildCommand({
   },
 })
 
-export function parseReason(text: string): string {
-  if (text.trim() !== '') return text
-  throw new Error('An empty reason explains nothing: say why')
-}
-
 type Selection = ReturnType<typeof filterOf> & { readonly ids?: readonly string[] }
 
 /** What is meant, if that is clear and, where it may be many, certain; undefined when there are none. */
@@ -97,7 +93,7 @@ async function chosen(shell: Shell, given: Flags, names: readonly string[], verb
     )
   }
   // Prompts are loaded only where somebody can answer them.
-  const { confirmed } = await import('./confirm.ts')
+  const { confirmed } = await import('../confirm.ts')
   if (await confirmed(`${verb} ${counted(count)}?`)) return wanted
   throw new CliError('Nothing was done')
 }

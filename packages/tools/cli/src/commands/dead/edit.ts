@@ -2,8 +2,8 @@ import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetterDetail } from 'dure/messaging'
 import { CliError, EXIT, paint, print, readInput, say, type Shell } from '../../shell.ts'
-import { parseReason } from './change.ts'
-import { ask, byFlag, common, whoIs, type Common } from './parameters.ts'
+import { byFlag, common, parseReason, whoIs, type Common } from '../parameters.ts'
+import { ask } from './parameters.ts'
 
 type Flags = Common & { readonly reason: string; readonly by?: string }
 
@@ -59,7 +59,7 @@ async function editHere(shell: Shell, flags: Common, id: string, apply: (text: s
   }
   const { message } = await ask<DeadLetterDetail>(shell, flags, { action: 'show', id })
   const { editText } = await import('./editor.ts')
-  const { confirmed } = await import('./confirm.ts')
+  const { confirmed } = await import('../confirm.ts')
   const before = readable(message.data)
   for (let text = before; ;) {
     text = await editText({ name: `${message.type}.json`, text, env: shell.process.env })

@@ -3,7 +3,8 @@ import type { Command } from '@stricli/core'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
 import { lookOf, print } from '../../shell.ts'
 import type { Shell } from '../../shell.ts'
-import { ask, common, filter, filterOf, parseTime, wholeNumber, type Common, type Filter } from './parameters.ts'
+import { common, type Common } from '../parameters.ts'
+import { ask, filter, filterOf, parseTime, wholeNumber, type Filter } from './parameters.ts'
 import { auditText, groupsText, letterText, listText } from './text.ts'
 
 /** The commands that change nothing. */

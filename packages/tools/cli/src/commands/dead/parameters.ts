@@ -1,23 +1,15 @@
 import type { TypedFlagParameter } from '@stricli/core'
-import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { askDead, type DeadRequest, type DeadSelection } from '../../control/control.ts'
 import { dataDirectory } from '../../data.ts'
 import { paint, say, type Shell } from '../../shell.ts'
-import { dataFlag } from '../parameters.ts'
+import type { Common } from '../parameters.ts'
 
 type Text = TypedFlagParameter<string | undefined, Shell>
 type Time = TypedFlagParameter<number | undefined, Shell>
 
 const text = (placeholder: string, brief: string): Text => ({ kind: 'parsed', parse: String, optional: true, placeholder, brief })
 const time = (brief: string): Time => ({ kind: 'parsed', parse: parseTime, optional: true, placeholder: 'TIME', brief })
-
-/** What every `dure dead` command has. */
-export type Common = { readonly data?: string; readonly json?: boolean }
-export const common: {
-  readonly data: Text
-  readonly json: TypedFlagParameter<boolean | undefined, Shell>
-} = { data: dataFlag, json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' } }
 
 /** Which dead letters. */
 export type Filter = {
@@ -49,19 +41,6 @@ export const filter: {
 
 export function filterOf({ consumer, topic, key, group, error, since, until }: Filter): Omit<DeadSelection, 'ids'> {
   return { consumer, topic, key, group, error, since, until }
-}
-
-export const byFlag: Text = text('NAME', 'Who does it, for the audit (default: the user of this computer)')
-
-/** Who is at the keyboard. */
-export function whoIs(by: string | undefined): string {
-  if (by !== undefined) return by
-  try {
-    return userInfo().username
-  } catch {
-    // A user without a name, as in some containers.
-    return ''
-  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
