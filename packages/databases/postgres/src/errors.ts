@@ -192,7 +192,7 @@ export function explain(error: unknown, action: string, place: Place): unknown {
   return new CallError(
     status,
     `${action} failed: ${state} (server "${server}", database "${database}", user "${user}": ${words}). To do: ${typeof advice === 'string' ? advice : advice(place)}`,
-    { cause: error },
+    { cause: error, inside: true },
   )
 }
 
@@ -202,7 +202,7 @@ export function unknownOutcome(service: string, place: Place, cause: unknown): C
     'UNKNOWN',
     `Committing a transaction of service "${service}" has an unknown outcome: the connection to "${place.server}" was lost after COMMIT was sent ` +
       'and before it was answered, so it was kept whole or not at all. To do: look which before doing it again, or repeat a call under its idempotency key',
-    { cause, details: { service } },
+    { cause, details: { service }, inside: true },
   )
 }
 
@@ -211,7 +211,7 @@ export function notKept(service: string, place: Place, cause: unknown): CallErro
   return new CallError(
     'UNAVAILABLE',
     `Committing a transaction of service "${service}" failed: the connection to "${place.server}" was lost, and nothing of it was kept. To do: try again`,
-    { cause },
+    { cause, inside: true },
   )
 }
 
@@ -222,7 +222,7 @@ export function notOwned(service: string, holder: string | undefined): CallError
     holder === undefined
       ? `Beginning a transaction failed: the hold on the store of service "${service}" was lost with its connection, and is not regained yet. To do: wait; the store goes on by itself`
       : `Opening the store of service "${service}" failed: it is in use by another process (${holder}). To do: stop that process; one process owns a service's store at a time`,
-    { details: { service } },
+    { details: { service }, inside: true },
   )
 }
 
@@ -232,6 +232,6 @@ export function pooled(service: string): CallError {
     'FAILED_PRECONDITION',
     `Opening the store of service "${service}" failed: a pooler stands before the server and gives each transaction another session, so nothing that belongs to a session can be relied on (the hold on the store, settings, prepared statements). ` +
       'To do: connect to the server itself, or set the pooler to session mode',
-    { details: { service } },
+    { details: { service }, inside: true },
   )
 }

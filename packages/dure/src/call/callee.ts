@@ -1,4 +1,4 @@
-import { CallError, type AnyOperation, type Issue, type Parser } from '../contract/contract.ts'
+import { CallError, partOf, type AnyOperation, type Issue, type Parser } from '../contract/contract.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
 import type { Attributes, Tracer } from '../telemetry/telemetry.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'
@@ -59,7 +59,8 @@ function inWords(issues: readonly Issue[]): string {
   return issues.length > 3 ? `${shown.join('; ')}; and ${issues.length - 3} more` : shown.join('; ')
 }
 
-/** Whether the service itself is to blame: such failures are logged with what was thrown. */
+/** Whether the log is to say what its caller is not told: the service itself is to blame, or the words are for inside. */
 export function isFault(error: Error, thrown: unknown): boolean {
+  if (partOf(thrown, 'inside') === true) return true
   return error instanceof CallError && (error.code === 'INTERNAL' || error.code === 'UNKNOWN') && error !== thrown
 }

@@ -2,6 +2,7 @@ import {
   CallError,
   DeclaredError,
   isInstance,
+  outward,
   parserOf,
   STATUSES,
   wireOf,
@@ -34,7 +35,8 @@ export function createFailureMapper(
     if (thrown instanceof CallError) {
       // The same moment ends a call and what it has asked of others; who notices first is chance, and must not show.
       if (thrown.code === 'DEADLINE_EXCEEDED' && overdue) return cancelledError(place, 'deadline')
-      return new CallError(codeOf(thrown), wordsOf(thrown), { details: copyDetails(thrown.details) })
+      const told = outward(thrown)
+      return new CallError(codeOf(told), wordsOf(told), { details: copyDetails(thrown.details) })
     }
     // What a handler throws because it was told to stop is no failure of its own.
     if (cancelled !== undefined) return cancelledError(place, cancelled)
@@ -56,14 +58,14 @@ function inside(place: Place): CallError {
 }
 
 /** The types say what a code is; what is thrown may have another, which no wire could carry. */
-function codeOf({ code }: CallError): Status {
+function codeOf({ code }: { readonly code: Status }): Status {
   return Object.hasOwn(STATUSES, code) ? code : 'UNKNOWN'
 }
 
 /** Characters of a failure's words, at most: they have to come through every way there is. */
 const LONGEST_WORDS = 8_000
 
-function wordsOf({ message }: Error): string {
+function wordsOf({ message }: { readonly message: string }): string {
   return String(message).slice(0, LONGEST_WORDS)
 }
 

@@ -50,7 +50,7 @@ function createRoute(target: Target): MutableRoute {
     new CallError(
       'UNAVAILABLE',
       `Call to ${target.service}.${target.operation} failed: no service "${target.service}" runs here`,
-      { details: NOT_BEGUN },
+      { details: NOT_BEGUN, inside: true },
     )
   return {
     local: true,

@@ -51,17 +51,48 @@ export class CallError extends Error {
   readonly code: Status
   /** Facts for the caller, of the wire type system: `issues` of a refused input, the operation's name, … */
   readonly details: Readonly<Record<string, unknown>>
+  /** The message is for those who run the service (a file, an address, a server): callers beyond it hear `outward` instead. */
+  declare readonly inside?: boolean
 
   /** Anything may be asked whether it is one, also a Proxy that throws when it is asked. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isInstance(value, this)
   }
 
-  constructor(code: Status, message: string, options: { details?: Readonly<Record<string, unknown>>; cause?: unknown } = {}) {
+  constructor(
+    code: Status,
+    message: string,
+    options: { details?: Readonly<Record<string, unknown>>; cause?: unknown; inside?: boolean } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.details = options.details ?? {}
+    // Only where it is so: an error has no more fields than it needs.
+    if (options.inside === true) this.inside = true
   }
+}
+
+/**
+ * What callers beyond a service are told of a failure: its own code and words, unless the words are for those who run the
+ * service. Then the code says what a caller can do; one that blames somebody inside (a password that a database refuses) is
+ * INTERNAL to a caller, who is not to blame.
+ */
+export function outward(error: CallError): { readonly code: Status; readonly message: string } {
+  if (error.inside !== true) return error
+  const message = OUTWARD[error.code]
+  return message === undefined
+    ? { code: 'INTERNAL', message: 'It failed inside the service; its log says why' }
+    : { code: error.code, message }
+}
+
+const OUTWARD: Readonly<Partial<Record<Status, string>>> = {
+  UNAVAILABLE: 'Something that is needed for this cannot be reached now; try again later',
+  RESOURCE_EXHAUSTED: 'There is no room for this now; try again later',
+  DEADLINE_EXCEEDED: 'This took too long and was ended; try again later',
+  CANCELLED: 'This was ended by its caller',
+  ABORTED: 'A concurrent change got in the way; try again',
+  UNKNOWN: 'Whether this was done is not known; look before doing it again',
+  DATA_LOSS: 'Data that are needed for this cannot be read',
 }
 
 /** An error that a contract declares: `code` is its own, `data` its typed fields. */

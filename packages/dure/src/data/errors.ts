@@ -3,12 +3,19 @@ import { WAIT, wrongNumber } from '../runtime/runtime.ts'
 
 /** What goes wrong with a store, whatever its engine: every adapter says it in the same words. */
 
+/** They are for those who write and run the service. */
+const INSIDE = { inside: true } as const
+
 export function closed(service: string): CallError {
-  return new CallError('UNAVAILABLE', `Beginning a transaction failed: the store of service "${service}" is closed`)
+  return new CallError('UNAVAILABLE', `Beginning a transaction failed: the store of service "${service}" is closed`, INSIDE)
 }
 
 export function ended(service: string): CallError {
-  return new CallError('ABORTED', `A transaction of service "${service}" was ended from inside, and nothing of it was kept`)
+  return new CallError(
+    'ABORTED',
+    `A transaction of service "${service}" was ended from inside, and nothing of it was kept`,
+    INSIDE,
+  )
 }
 
 export function nested(service: string): CallError {
@@ -22,6 +29,7 @@ export function full(service: string, limit: number): CallError {
   return new CallError(
     'RESOURCE_EXHAUSTED',
     `Beginning a transaction failed: ${limit} transactions of service "${service}" are waiting already. To do: try again later, or take on less at once`,
+    INSIDE,
   )
 }
 
@@ -44,6 +52,7 @@ export function tooLong(service: string, timeout: number, arrivals: number): Cal
     'DEADLINE_EXCEEDED',
     `A transaction of service "${service}" was rolled back: it took longer than ${timeout} ms${cause}. ` +
       'To do: keep calls to other services and to the world out of it (before or after), or give it a longer `timeout`',
+    INSIDE,
   )
 }
 
@@ -52,13 +61,14 @@ export function cutOff(service: string): CallError {
 }
 
 export function readClosed(service: string): CallError {
-  return new CallError('UNAVAILABLE', `Reading failed: the store of service "${service}" is closed`)
+  return new CallError('UNAVAILABLE', `Reading failed: the store of service "${service}" is closed`, INSIDE)
 }
 
 export function crowded(service: string, limit: number): CallError {
   return new CallError(
     'RESOURCE_EXHAUSTED',
     `Reading failed: ${limit} reads of service "${service}" wait for a connection already. To do: end snapshots and streams sooner, or try again later`,
+    INSIDE,
   )
 }
 
@@ -66,7 +76,7 @@ export function readOnly(service: string, cause: unknown): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
     `Writing through \`read\` failed: it only reads (service "${service}"). To do: write inside \`database.transaction\``,
-    { cause },
+    { cause, ...INSIDE },
   )
 }
 
@@ -74,6 +84,7 @@ export function snapshotOver(): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
     'Reading from a snapshot failed: the snapshot is over. To do: await every read inside it',
+    INSIDE,
   )
 }
 

@@ -43,6 +43,9 @@ export type Bulkhead = {
   readonly waiting: () => number
 }
 
+/** What is protected may have an address. */
+const INSIDE = { inside: true } as const
+
 /** How much the newest interval between two free places weighs in the pace. */
 const WEIGHT = 0.1
 
@@ -110,18 +113,19 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
     const state = `${inside} of ${limit} places are taken and ${line.size} of ${queue} callers wait`
     switch (admission) {
       case 'full':
-        return new CallError('RESOURCE_EXHAUSTED', `No place at ${name}: ${state}; try again later, or send less`)
+        return new CallError('RESOURCE_EXHAUSTED', `No place at ${name}: ${state}; try again later, or send less`, INSIDE)
       case 'late':
         return new CallError(
           'RESOURCE_EXHAUSTED',
           `No place at ${name} before the deadline: ${state}; try again later, or send less`,
+          INSIDE,
         )
       case 'deadline':
-        return new CallError('DEADLINE_EXCEEDED', `The deadline passed while waiting for a place at ${name}: ${state}`)
+        return new CallError('DEADLINE_EXCEEDED', `The deadline passed while waiting for a place at ${name}: ${state}`, INSIDE)
       case 'ended':
-        return new CallError('CANCELLED', `The caller gave up while waiting for a place at ${name}`)
+        return new CallError('CANCELLED', `The caller gave up while waiting for a place at ${name}`, INSIDE)
       case 'moved':
-        return new CallError('UNAVAILABLE', `No place at ${name}: it takes no more work; try another`)
+        return new CallError('UNAVAILABLE', `No place at ${name}: it takes no more work; try another`, INSIDE)
     }
   }
 

@@ -8,7 +8,7 @@ import {
   type OperationMetrics,
   type Transport,
 } from '../call/call.ts'
-import { CallError, describeThrown, type AnyOperation } from '../contract/contract.ts'
+import { CallError, describeThrown, outward, partOf, type AnyOperation } from '../contract/contract.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import {
   createConsumer,
@@ -96,7 +96,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       deadlines,
       metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),
       onFault: (place, thrown, call) =>
-        log.error(`Call to ${place} failed`, {
+        log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
           error: thrown,
           correlationId: call.correlationId,
           traceId: traceIdOf(call.traceparent),
@@ -159,7 +159,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
   const health = async (): Promise<ServiceHealth> => {
     const reasons =
       state === 'running'
-        ? [...(await storeTrouble(data?.store, runtime)), ...(consumer?.status().reasons ?? [])]
+        ? [...(await storeTrouble(data?.store, runtime, log)), ...(consumer?.status().reasons ?? [])]
         : [`It is ${state}`]
     if (state === 'running' && service.ready !== undefined) {
       const reason = await readiness(
@@ -268,15 +268,17 @@ async function readiness(
   }
 }
 
-async function storeTrouble(store: Store | undefined, { timers }: Runtime): Promise<readonly string[]> {
+async function storeTrouble(store: Store | undefined, { timers }: Runtime, log: Logger): Promise<readonly string[]> {
   if (store === undefined) return []
   const late = (): never => {
-    throw new Error(`it has not within ${READY_TIMEOUT} ms`)
+    throw new CallError('UNAVAILABLE', `It has not within ${READY_TIMEOUT} ms`)
   }
   try {
     await inTime(timers, READY_TIMEOUT, store.select('SELECT 1 AS one'), late)
     return []
   } catch (error) {
-    return [`Its database does not answer: ${error instanceof Error ? error.message : String(error)}`]
+    log.warn('The database of a service does not answer', { error })
+    const told = error instanceof CallError ? outward(error).message : 'its log says why'
+    return [`Its database does not answer: ${told}`]
   }
 }

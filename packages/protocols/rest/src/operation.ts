@@ -55,7 +55,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       failure = error
       const mapped = problemOf(error, { instance: pathOf(request.url), correlationId, declared })
       // A CallError was logged by the service it happened in, under the same correlation id.
-      if (mapped.hidden && !(error instanceof CallError)) {
+      if (mapped.hidden && (!(error instanceof CallError) || error.inside === true)) {
         world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: name, correlationId, traceId, error })
       }
       return mapped.problem

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
-import { CallError, DeclaredError, STATUSES } from 'dure/contract'
-import type { Issue } from 'dure/contract'
+import { CallError, DeclaredError, outward, STATUSES } from 'dure/contract'
+import type { Issue, Status } from 'dure/contract'
 import { Refusal, REFUSALS } from './errors.ts'
 
 /** A problem document. Source: RFC 9457. */
@@ -32,32 +32,54 @@ export function problem(status: number, code: string, detail: string, instance?:
   return { type: 'about:blank', title, status, detail, ...(instance === undefined ? {} : { instance }), code }
 }
 
-/** Turns whatever a call failed with into a document; `hidden` when the reason must be logged instead of shown. */
-export function problemOf(
-  error: unknown,
-  options: { readonly instance: string; readonly correlationId: string; readonly declared?: DeclaredErrors },
-): { readonly problem: Problem; readonly hidden: boolean } {
-  const { instance, correlationId } = options
+type Told = { readonly problem: Problem; readonly hidden: boolean }
+type Options = { readonly instance: string; readonly correlationId: string; readonly declared?: DeclaredErrors }
+
+/**
+ * Turns whatever a call failed with into a document; `hidden` when the reason must be logged instead of shown. What is shown
+ * is for who asked: words for those who run the system stay inside. Never throws, whatever it is handed.
+ */
+export function problemOf(error: unknown, options: Options): Told {
+  try {
+    return tellable(error, options) ?? unsaid('INTERNAL', options)
+  } catch {
+    // Something in it cannot be read, or has no JSON form.
+    return unsaid('INTERNAL', options)
+  }
+}
+
+function unsaid(code: Status, { instance, correlationId }: Options): Told {
+  const detail = `The request failed inside the service. Its log has the reason under correlation id "${correlationId}"`
+  return { problem: problem(STATUSES[code].http, code, detail, instance), hidden: true }
+}
+
+function tellable(error: unknown, options: Options): Told | undefined {
+  const { instance } = options
   if (error instanceof Refusal) {
     return { problem: problem(REFUSALS[error.code].http, error.code, error.message, instance), hidden: false }
   }
   if (error instanceof DeclaredError) {
     const declared = options.declared?.get(error.code)
     const document = problem(declared?.http ?? STATUSES[error.status].http, error.code, error.message, instance)
-    const data = declared === undefined ? error.data : declared.toJson(error.data)
+    // What is not declared here has no form in which it could be shown.
+    const data = declared?.toJson(error.data)
     return { problem: data === undefined ? document : { ...document, data }, hidden: false }
   }
-  if (error instanceof CallError && !HIDDEN.has(error.code)) {
-    const document = problem(STATUSES[error.code].http, error.code, error.message, instance)
-    const { issues } = error.details
-    return {
-      problem: Array.isArray(issues) ? { ...document, errors: problemIssues(issues as Issue[]) } : document,
-      hidden: false,
-    }
+  if (!(error instanceof CallError)) return undefined
+  const { code, message } = outward(error)
+  if (HIDDEN.has(code)) return unsaid(code, options)
+  const document = problem(STATUSES[code].http, code, message, instance)
+  const { issues } = error.details
+  return {
+    problem: Array.isArray(issues) ? { ...document, errors: problemIssues(issues.filter(isIssue)) } : document,
+    hidden: error.inside === true,
   }
-  const code = error instanceof CallError ? error.code : 'INTERNAL'
-  const detail = `The request failed inside the service. Its log has the reason under correlation id "${correlationId}"`
-  return { problem: problem(STATUSES[code].http, code, detail, instance), hidden: true }
+}
+
+/** Handlers may put there what they like. */
+function isIssue(value: unknown): value is Issue {
+  const { path, message } = (value ?? {}) as Partial<Issue>
+  return typeof message === 'string' && Array.isArray(path) && path.every((part) => typeof part !== 'symbol')
 }
 
 export function problemIssues(issues: readonly Issue[]): readonly ProblemIssue[] {

@@ -176,7 +176,7 @@ export function createPool(options: {
     return new CallError(
       'UNAVAILABLE',
       `Call to ${place} failed: all ${members.size} instances of service "${service}" failed or stalled lately and are left out; ${next}`,
-      { details: NOT_BEGUN },
+      { details: NOT_BEGUN, inside: true },
     )
   }
 
@@ -223,5 +223,6 @@ const OVERDUE = 1_000
 export function stoppedError(place: string): CallError {
   return new CallError('UNAVAILABLE', `Call to ${place} failed: the way to other processes has been closed here`, {
     details: NOT_BEGUN,
+    inside: true,
   })
 }

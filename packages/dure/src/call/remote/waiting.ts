@@ -30,7 +30,7 @@ export function createWaitingRoom(options: {
     new CallError(
       'UNAVAILABLE',
       `Call to ${place} failed: no instance of service "${service}" is registered, ${found}; start it, or see in its log why it does not start`,
-      { details: NOT_BEGUN },
+      { details: NOT_BEGUN, inside: true },
     )
 
   const wait = ({ place, context }: Admitted): Promise<void> =>

@@ -68,7 +68,10 @@ function createPeer(address: Address, settings: Settings): Peer {
   const routes = new Map<string, Route>()
 
   const unreached = (place: string, why: string): CallError =>
-    new CallError('UNAVAILABLE', `Call to ${place} failed: no connection to ${where}: ${why}`, { details: NOT_BEGUN })
+    new CallError('UNAVAILABLE', `Call to ${place} failed: no connection to ${where}: ${why}`, {
+      details: NOT_BEGUN,
+      inside: true,
+    })
 
   const connect = (): Outgoing => {
     state = 'connecting'
@@ -147,7 +150,9 @@ function createPeer(address: Address, settings: Settings): Peer {
     lastReason = reason
     outgoing.failAll((place) =>
       greeted
-        ? new CallError('UNAVAILABLE', `Call to ${place} failed: the connection to ${where} was lost: ${reason}`)
+        ? new CallError('UNAVAILABLE', `Call to ${place} failed: the connection to ${where} was lost: ${reason}`, {
+            inside: true,
+          })
         : unreached(place, reason),
     )
     if (stopped) return

@@ -50,7 +50,7 @@ export function explain(error: unknown, action: string, file: string): unknown {
   const meaning = MEANINGS[primaryCode(error)]
   if (meaning === undefined) return error
   const { status, state, advice } = meaning
-  return new CallError(status, `${action} failed: ${state} (file "${file}"). To do: ${advice}`, { cause: error })
+  return new CallError(status, `${action} failed: ${state} (file "${file}"). To do: ${advice}`, { cause: error, inside: true })
 }
 
 /** SQLite's primary result code, or 0 when the error is not SQLite's. */

@@ -122,9 +122,7 @@ export function createCommits(options: {
     refusal = new CallError(
       'UNAVAILABLE',
       `Cannot flush the broker file "${file.path}" to the disk: ${text}; check the disk and restart`,
-      {
-        cause,
-      },
+      { cause, inside: true },
     )
     for (const entry of batch) entry.reject(refusal)
   }
@@ -147,7 +145,9 @@ export function createCommits(options: {
       }),
     flush,
     stop: async () => {
-      refusal ??= new CallError('UNAVAILABLE', `Cannot write to the broker file "${file.path}": the broker has stopped`)
+      refusal ??= new CallError('UNAVAILABLE', `Cannot write to the broker file "${file.path}": the broker has stopped`, {
+        inside: true,
+      })
       while (flushing !== undefined) await flushing
     },
     count: () => count,

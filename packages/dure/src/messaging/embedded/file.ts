@@ -181,6 +181,7 @@ function damaged(path: string, found: string): CallError {
     'DATA_LOSS',
     `Cannot use the broker file "${path}": it is damaged (${found}); stop the system, keep a copy of it and its "-wal" file, and restore a backup, ` +
       `or move both away to start with an empty broker (messages not yet read are lost, services keep their own data)`,
+    { inside: true },
   )
 }
 
@@ -199,5 +200,5 @@ function explainFor(path: string, action: string, error: unknown): CallError {
   const text = describeThrown(error).message
   if (code === 11 || code === 26) return damaged(path, text)
   const [status, hint] = CODES[code] ?? ['INTERNAL', 'see the cause']
-  return new CallError(status, `Cannot ${action} "${path}": ${hint} (${text})`, { cause: error })
+  return new CallError(status, `Cannot ${action} "${path}": ${hint} (${text})`, { cause: error, inside: true })
 }

@@ -9,6 +9,7 @@ import {
 } from '../../call/call.ts'
 import {
   CallError,
+  outward,
   command,
   query,
   type AnyOperation,
@@ -162,7 +163,7 @@ export function remoteUnit(options: {
       try {
         return await client['dure.health']()
       } catch (error) {
-        return away(service, `It does not answer: ${(error as Error).message}`)
+        return away(service, `It does not answer: ${error instanceof CallError ? outward(error).message : 'its log says why'}`)
       }
     },
     status: async () => (there() ? client['dure.status']().catch(() => undefined) : undefined),

@@ -73,7 +73,9 @@ export function createLink(options: {
     asked.clear()
     for (const asker of all) {
       asker.fail(
-        new CallError('UNAVAILABLE', `Call to ${asker.place} failed: the connection to ${server.name} was lost: ${reason}`),
+        new CallError('UNAVAILABLE', `Call to ${asker.place} failed: the connection to ${server.name} was lost: ${reason}`, {
+          inside: true,
+        }),
       )
     }
     onClose(reason)

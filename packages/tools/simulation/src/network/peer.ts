@@ -36,6 +36,7 @@ function createPeer(address: Address, options: Parameters<typeof simulatedPeers>
   const unreached = (place: string): CallError =>
     new CallError('UNAVAILABLE', `Call to ${place} failed: no connection to ${where}: ${lastReason}`, {
       details: { begun: false },
+      inside: true,
     })
 
   const lost = (reason: string): void => {
@@ -96,7 +97,10 @@ function createPeer(address: Address, options: Parameters<typeof simulatedPeers>
     if (state === 'idle' && !stopped) connect()
     if (state === 'connecting') return 'connecting'
     return stopped
-      ? new CallError('UNAVAILABLE', `Call to ${place} failed: this side has stopped`, { details: { begun: false } })
+      ? new CallError('UNAVAILABLE', `Call to ${place} failed: this side has stopped`, {
+          details: { begun: false },
+          inside: true,
+        })
       : unreached(place)
   }
 
