@@ -13,7 +13,7 @@ export type {
   RemovedSlot,
   Way,
 } from './log/log.ts'
-export { createPublisher, outboxSchema, pollingRelay } from './outbox/outbox.ts'
+export { createPublisher, deadLetterSchema, outboxSchema, pollingRelay } from './outbox/outbox.ts'
 export type {
   Horizon,
   NewMessage,

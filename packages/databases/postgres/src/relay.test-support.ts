@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
+import { HopelessError, type DeadLetters } from 'dure/messaging'
 import { collector } from './collector.test-support.ts'
 import { assertWhole } from './load.test-support.ts'
 import { publish, type Place } from './place.test-support.ts'
@@ -7,6 +8,7 @@ import { publish, type Place } from './place.test-support.ts'
 /** A relay that delivers by the way in question, as far as all ways are alike. */
 export type AnyRelay = {
   readonly state: () => { readonly oldest: number | undefined }
+  readonly deadLetters: DeadLetters
   readonly flush: () => Promise<void>
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
@@ -82,6 +84,49 @@ export const relayCases: Readonly<Record<string, (place: RelayPlace) => Promise<
     await relay.flush()
     assertWhole(got, 100)
     assert.equal(got.length, 100)
+  },
+
+  'one that is refused for good is a dead letter that holds its key alone, for whichever relay comes next': async (place) => {
+    const { got, deliver } = collector()
+    let refused = '13'
+    const choosy = async (messages: readonly OutboxMessage[]): Promise<void> => {
+      if (messages.some(({ id }) => id === refused)) throw new HopelessError('no')
+      await deliver(messages)
+    }
+    const numbered = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => ({
+        ...{ type: 'counted', key: `key-${(from + at) % 10}`, data: from + at, id: String(from + at) },
+      }))
+    const ids = (key: number): readonly number[] => got.filter((one) => one.key === `key-${key}`).map(({ id }) => Number(id))
+    const first = await place.relay(choosy)
+    for (let from = 0; from < 200; from += 20) await place.publish(...numbered(from, from + 20))
+    await first.flush()
+    assert.deepEqual([got.length, ids(3)], [181, [3]])
+    await first.stop()
+    assert.equal(await place.left(), 0)
+
+    const second = await place.relay(choosy)
+    await place.publish(...numbered(200, 210))
+    await second.flush()
+    assert.deepEqual([got.length, ids(3)], [190, [3]])
+    const [letter, ...more] = await second.deadLetters.list()
+    assert.deepEqual([more.length, letter!.kind, letter!.message.id, letter!.held], [0, 'outbox', '13', 19])
+    refused = ''
+    assert.equal(await second.deadLetters.retry(), 1)
+    while (got.length < 210) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(
+      ids(3),
+      Array.from({ length: 21 }, (_, n) => n * 10 + 3),
+    )
+
+    refused = '213'
+    await place.publish(...numbered(210, 240))
+    await second.flush()
+    assert.equal(await second.deadLetters.discard({}, 'nobody wants it'), 1)
+    while (got.length < 239) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(ids(3).slice(21), [223, 233])
+    await second.stop()
+    assert.equal(await place.left(), 0)
   },
 
   'a relay stopped while the broker is down leaves what it has to the next one': async (place) => {

@@ -1,12 +1,12 @@
 import { CallError, STATUSES, type Message, type Status } from '../contract/contract.ts'
-import { timely, type Aside, type OutboxMessage, type Store } from '../data/data.ts'
+import { timely, type Aside, type OutboxMessage } from '../data/data.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Arrival } from './arrival.ts'
 import type { ReactionReading } from './consumer.ts'
 import { hashOf, outboxOf } from './fingerprint.ts'
 import { HopelessError } from './hopeless.ts'
-import { createParkedTables } from './parked-rows.ts'
+import { createParkedTables, type LetterStore } from './parked-rows.ts'
 import { openParked, type ParkedCount } from './parked.ts'
 import { retryPolicy, type RetryPolicy } from './retry.ts'
 
@@ -20,7 +20,7 @@ export type OutboxAside = Aside & {
 }
 
 export type OutboxAsideOptions = {
-  readonly store: Store
+  readonly store: LetterStore
   readonly runtime: Runtime
   readonly log: Logger
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
@@ -28,6 +28,8 @@ export type OutboxAsideOptions = {
   readonly taken: () => number
   /** Milliseconds that a delivery may take. Default 30,000. */
   readonly patience?: number
+  /** Its tables are there. Default: they are made where they are not. */
+  readonly made?: boolean
 }
 
 /** Pauses between tries; how often one may fail while the broker takes others, before it is dead: some minutes. */
@@ -54,7 +56,7 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
     return dead
   }
 
-  await createParkedTables(store)
+  if (options.made !== true) await createParkedTables(store)
   const parked = await openParked({
     ...{ store, consumer, runtime, log, isDead, retry: RETRY, concurrency: CONCURRENCY, shared: store.dialect === 'postgres' },
     tryAgain: async (message, finish) => {

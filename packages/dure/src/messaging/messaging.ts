@@ -54,5 +54,6 @@ export {
   type Page,
 } from './dead-letters/dead-letters.ts'
 export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
+export { parkedTables, type LetterStore } from './parked-rows.ts'
 export { HopelessError } from './hopeless.ts'
 export type { Received } from './lanes.ts'

@@ -26,8 +26,11 @@ export type ParkedRow = {
 
 export type ParkedState = 'waiting' | 'dead' | 'held'
 
+/** As much of a store as dead letters need: an outbox that is used alone has no more. */
+export type LetterStore = Pick<Store, 'service' | 'dialect' | 'select' | 'transaction'>
+
 /** What may be long comes last: looking at the rest does not read it. */
-const TABLES = [
+export const parkedTables: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS dure_parked (
     consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, key_hash TEXT NOT NULL, sequence BIGINT NOT NULL,
     message_id TEXT NOT NULL, letter TEXT NOT NULL, state TEXT NOT NULL,
@@ -57,9 +60,9 @@ const INSERT = `INSERT INTO dure_parked (sequence, ${PLACES.filter((column) => c
   ON CONFLICT (consumer, message_id) DO NOTHING`
 
 /** Makes the tables where they are not there. Idempotent. */
-export async function createParkedTables(store: Store): Promise<void> {
+export async function createParkedTables(store: LetterStore): Promise<void> {
   await store.transaction(async (tx) => {
-    for (const sql of TABLES) await tx.run(sql)
+    for (const sql of parkedTables) await tx.run(sql)
   })
 }
 
@@ -87,7 +90,7 @@ export async function insertParked(tx: StoreTransaction, row: Omit<ParkedRow, 's
   return (await tx.run(INSERT, [...order, ...values])) === 1
 }
 
-export async function headOf(store: Store, consumer: string, key: string): Promise<ParkedRow | undefined> {
+export async function headOf(store: LetterStore, consumer: string, key: string): Promise<ParkedRow | undefined> {
   const rows = await store.select(
     `SELECT ${COLUMNS} FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT 1`,
     [consumer, hashOf(key), key],
@@ -97,7 +100,7 @@ export async function headOf(store: Store, consumer: string, key: string): Promi
 
 /** One line per parked key: its head's state and how many rows it has. */
 export async function parkedKeys(
-  store: Store,
+  store: LetterStore,
   consumer: string,
 ): Promise<
   readonly {

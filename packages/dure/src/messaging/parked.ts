@@ -1,10 +1,10 @@
 import type { Message } from '../contract/contract.ts'
-import type { Store, StoreTransaction } from '../data/data.ts'
+import type { StoreTransaction } from '../data/data.ts'
 import { steadyTime, type Runtime, type Timer } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { outOfTries, rowFor, type Arrival } from './arrival.ts'
 import { fingerprintOf, letterOf } from './fingerprint.ts'
-import { errorText, headOf, insertParked, parkedKeys, type ParkedRow } from './parked-rows.ts'
+import { errorText, headOf, insertParked, parkedKeys, type LetterStore, type ParkedRow } from './parked-rows.ts'
 import { backoff, longestPause, type RetryPolicy } from './retry.ts'
 
 /**
@@ -60,7 +60,7 @@ type Key = {
 const STORE_PAUSE = 1000
 
 export async function openParked(options: {
-  store: Store
+  store: LetterStore
   consumer: string
   runtime: Runtime
   log: Logger

@@ -6,7 +6,7 @@ import { logRelay, type LogRelay, type LogRelayOptions } from './log.ts'
 
 export type Place = Furnished & {
   /** Relays that stop with the test. */
-  readonly relay: (deliver: LogRelayOptions['deliver'], options?: Partial<LogRelayOptions>) => LogRelay
+  readonly relay: (deliver: LogRelayOptions['deliver'], options?: Partial<LogRelayOptions>) => ReturnType<typeof logRelay>
   readonly polling: (deliver: LogRelayOptions['deliver']) => PollingRelay
   readonly slots: () => Promise<readonly { readonly name: string; readonly status: string; readonly confirmed: string }[]>
   /** Resolves when the query answers with a row whose first column is true. */

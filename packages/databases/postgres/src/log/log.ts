@@ -4,9 +4,11 @@
  * in the log alone.
  */
 import type { OutboxMessage } from 'dure/data'
+import type { DeadLetters } from 'dure/messaging'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
+import { createLetters } from '../outbox/outbox.ts'
 import type { LogLimits } from './limits.ts'
 import { createLogRelay, type LogRelay, type Way } from './relay.ts'
 
@@ -20,7 +22,7 @@ export { fitForLog, openOutbox, type OutboxWay, type StoreOutbox } from './way.t
 export type LogRelayOptions = {
   /** The database with the outbox, as a role that may replicate: a URL, or what `pg` connects with. */
   readonly connection: string | ClientConfig
-  /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
+  /** As with `pollingRelay`: resolved means safe there, rejected again, unless it is for good. */
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
   /** Who it is, in logs and in the database's `pg_stat_activity`. Default 'outbox'. */
   readonly name?: string
@@ -41,12 +43,14 @@ export type LogRelayOptions = {
  * A relay by itself, in any process. One of them reads the log at a time; others, and polling relays, wait to take over.
  * Begins at once, whether or not the database can be reached, and keeps trying.
  */
-export function logRelay(options: LogRelayOptions): LogRelay {
+export function logRelay(options: LogRelayOptions): LogRelay & { readonly deadLetters: DeadLetters } {
   const { connection, deliver, name = 'outbox', limits, log = silentLogger(), runtime = realRuntime() } = options
   const { service, acceptLoss, way, slot } = options
   const config = typeof connection === 'string' ? { connectionString: connection } : connection
+  const letters = createLetters({ connection: config, name, runtime, log, deliver, patience: limits?.patience })
+  const { aside, deadLetters } = letters
   const { ready, use, state, flush, stop } = createLogRelay({
-    ...{ connection: config, name, runtime, log, deliver, limits, service, acceptLoss, way, slot },
+    ...{ connection: config, name, runtime, log, deliver: letters.deliver, aside, limits, service, acceptLoss, way, slot },
   })
-  return { ready, use, state, flush, stop }
+  return { ready, use, state, flush, deadLetters, stop: (how) => stop(how).finally(letters.stop) }
 }

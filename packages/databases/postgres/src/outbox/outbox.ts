@@ -7,12 +7,15 @@ import type { Outbox, OutboxMessage, OutboxOptions, StoreTransaction } from 'dur
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { FAMILIES, silentLogger, type Logger, type Reading } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
+import type { DeadLetters } from 'dure/messaging'
 import { insertsOf } from './insert.ts'
+import { createLetters } from './letters.ts'
 import type { RelayLimits } from './limits.ts'
 import { createRelay, type Relay, type RelayState } from './relay.ts'
 
 export { createPublisher, type NewMessage, type Publish, type PublisherOptions, type Querying } from './publish.ts'
-export { outboxMigrations, outboxSchema } from './tables.ts'
+export { createLetters } from './letters.ts'
+export { deadLetterSchema, outboxMigrations, outboxSchema } from './tables.ts'
 export type { Horizon } from './horizon.ts'
 // For relays that read the table's rows by another way (log/).
 export { createGauge, type Gauge } from './gauge.ts'
@@ -96,7 +99,11 @@ function readingsOf({ lanes, horizon }: RelayState): readonly Reading[] {
 export type PollingRelayOptions = {
   /** The database with the outbox: a URL, or what `pg` connects with. */
   readonly connection: string | ClientConfig
-  /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
+  /**
+   * Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again, unless it is
+   * for good: with a `HopelessError`, or a `CallError` INVALID_ARGUMENT or OUT_OF_RANGE (whose `details.id` may name the
+   * message). That message is then a dead letter, which holds the later ones of its key.
+   */
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
   /** Who it is, in logs and in the database's `pg_stat_activity`. Default 'outbox'. */
   readonly name?: string
@@ -107,7 +114,9 @@ export type PollingRelayOptions = {
 
 export type PollingRelay = {
   readonly state: () => RelayState
-  /** Resolves when all that is committed by now has been delivered, by this relay or another. */
+  /** What `deliver` has refused for good, to be looked at, retried or discarded. */
+  readonly deadLetters: DeadLetters
+  /** Resolves when all that is committed by now has been delivered or set aside, by this relay or another. */
   readonly flush: () => Promise<void>
   /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops and leaves its lanes to others. */
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
@@ -120,6 +129,8 @@ export type PollingRelay = {
 export function pollingRelay(options: PollingRelayOptions): PollingRelay {
   const { connection, deliver, name = 'outbox', limits, log = silentLogger(), runtime = realRuntime() } = options
   const config = typeof connection === 'string' ? { connectionString: connection } : connection
-  const { state, flush, stop } = createRelay({ connection: config, name, runtime, log, deliver, limits })
-  return { state, flush, stop }
+  const letters = createLetters({ connection: config, name, runtime, log, deliver, patience: limits?.patience })
+  const { aside } = letters
+  const { state, flush, stop } = createRelay({ connection: config, name, runtime, log, deliver: letters.deliver, aside, limits })
+  return { state, flush, deadLetters: letters.deadLetters, stop: (how) => stop(how).finally(letters.stop) }
 }

@@ -1,4 +1,5 @@
 import type { Migrations } from 'dure/data'
+import { parkedTables } from 'dure/messaging'
 
 /** Buckets that keys are hashed into; a publisher locks those of its keys until its commit is visible. */
 export const BUCKETS = 1024
@@ -60,4 +61,7 @@ export const outboxMigrations: Migrations = {
  * The outbox's tables as one script, for an application whose migrations are its own. They are made in the schema that
  * comes first in the `search_path`.
  */
-export const outboxSchema: string = `${OUTBOX};${LANE_TABLES};`
+export const outboxSchema: string = `${OUTBOX};${LANE_TABLES};${parkedTables.join(';')};`
+
+/** The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent. */
+export const deadLetterSchema: string = `${parkedTables.join(';')};`

@@ -1,7 +1,7 @@
 import type { Message } from '../../contract/contract.ts'
-import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.ts'
+import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
 import { firstLine } from '../fingerprint.ts'
-import { messageOf } from '../parked-rows.ts'
+import { messageOf, type LetterStore } from '../parked-rows.ts'
 import type { DeadLetterChange } from './letter.ts'
 
 /** Milliseconds an entry is kept: 400 days, so that last year's can be looked at. */
@@ -58,7 +58,7 @@ async function forget(tx: StoreTransaction, now: number): Promise<void> {
 }
 
 /** How often each letter was edited. */
-export async function countEdits(store: Store): Promise<ReadonlyMap<string, number>> {
+export async function countEdits(store: LetterStore): Promise<ReadonlyMap<string, number>> {
   const rows = await store.select("SELECT letter, count(*) AS edits FROM dure_parked_audit WHERE action = 'edit' GROUP BY letter")
   return new Map(rows.map((row) => [String(row['letter']), Number(row['edits'])]))
 }
@@ -77,7 +77,7 @@ export type AuditFilter = {
 }
 
 /** Latest first. */
-export async function readAudit(store: Store, filter: AuditFilter): Promise<readonly DeadLetterChange[]> {
+export async function readAudit(store: LetterStore, filter: AuditFilter): Promise<readonly DeadLetterChange[]> {
   const { id, consumer, action, since, until, limit = 100, after } = filter
   const parts: string[] = []
   const parameters: SqlValue[] = []

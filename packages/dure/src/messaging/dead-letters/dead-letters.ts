@@ -1,5 +1,4 @@
 import { CallError, type AnyEvent } from '../../contract/contract.ts'
-import type { Store } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
@@ -7,6 +6,7 @@ import { readAudit, type AuditFilter, type Deed } from './audit.ts'
 import type { After, DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup } from './letter.ts'
 import { parkedLetters } from './parked-letters.ts'
 import { outboxOf } from '../fingerprint.ts'
+import type { LetterStore } from '../parked-rows.ts'
 import type { Place } from './place.ts'
 import { inOrder, workLetters } from './work-letters.ts'
 
@@ -50,7 +50,7 @@ export type Page = {
 }
 
 export type DeadLettersOptions = {
-  readonly store: Store
+  readonly store: LetterStore
   readonly runtime: Runtime
   /** What the service publishes and sends, by which edits of its outbox are judged, … */
   readonly events?: readonly AnyEvent[]

@@ -1,8 +1,8 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.ts'
+import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { firstLine, hashOf, OUTBOX } from '../fingerprint.ts'
-import { messageOf, rowOf } from '../parked-rows.ts'
+import { firstLine, hashOf, OUTBOX, outboxOf } from '../fingerprint.ts'
+import { messageOf, rowOf, type LetterStore } from '../parked-rows.ts'
 import { auditParked, beginningOf, type Deed } from './audit.ts'
 import { edited } from './edit.ts'
 import { headOf, type After, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup } from './letter.ts'
@@ -22,7 +22,7 @@ type Where = { readonly sql: string; readonly parameters: readonly SqlValue[] }
  * @param options.changed told after every change, so that a consumer in this process looks at its table again
  */
 export function parkedLetters(options: {
-  store: Store
+  store: LetterStore
   runtime: Runtime
   eventOf: (consumer: string, topic: string) => AnyEvent | undefined
   changed: () => void
@@ -121,13 +121,17 @@ export function parkedLetters(options: {
       change(async (tx) => {
         const { sql, parameters } = where(filter)
         await auditParked(tx, deed, { sql, parameters })
+        const consumed = `${sql} AND consumer <> ?`
+        const consumedBy = [...parameters, outboxOf(store.service)]
+        const [one] = await tx.all(`SELECT 1 AS one FROM dure_parked WHERE ${consumed} LIMIT 1`, consumedBy)
         // Should the broker bring it again, it has had its turn.
-        await tx.run(
-          `INSERT INTO dure_inbox (message_id, consumer, seen_at)
-           SELECT message_id, consumer, CAST(? AS BIGINT) FROM dure_parked WHERE ${sql}
+        if (one !== undefined)
+          await tx.run(
+            `INSERT INTO dure_inbox (message_id, consumer, seen_at)
+           SELECT message_id, consumer, CAST(? AS BIGINT) FROM dure_parked WHERE ${consumed}
            ON CONFLICT (message_id, consumer) DO NOTHING`,
-          [runtime.clock.now(), ...parameters],
-        )
+            [runtime.clock.now(), ...consumedBy],
+          )
         return tx.run(`DELETE FROM dure_parked WHERE ${sql}`, parameters)
       }),
     edit: (id, data, deed) =>

@@ -1,7 +1,7 @@
 import { CallError, type AnyEvent, type Message } from '../../contract/contract.ts'
-import type { Store } from '../../data/data.ts'
 import type { Broker, DeadMessage } from '../broker.ts'
 import { fingerprintOf, firstLine, letterOf } from '../fingerprint.ts'
+import type { LetterStore } from '../parked-rows.ts'
 import { auditOthers, countEdits, type Audited, type Deed } from './audit.ts'
 import { edited } from './edit.ts'
 import { headOf, type After, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup } from './letter.ts'
@@ -20,7 +20,7 @@ type Dead = { readonly letter: DeadLetter; readonly message: Message; readonly d
  * The dead messages of queues that a service works on. They are the broker's, and no transaction spans it and the
  * service's audit: what is to be done is written down first, so nothing happens without a trace.
  */
-export function workLetters(options: { store: Store; broker: Broker; workers: readonly Worker[] }): Place {
+export function workLetters(options: { store: LetterStore; broker: Broker; workers: readonly Worker[] }): Place {
   const { store, broker, workers } = options
 
   const readQueue = async ({ consumer, event }: Worker): Promise<readonly Dead[]> => {
