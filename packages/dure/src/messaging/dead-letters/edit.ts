@@ -1,4 +1,4 @@
-import { CallError, type AnyEvent, type Message } from '../../contract/contract.ts'
+import { CallError, describeThrown, type AnyEvent, type Message } from '../../contract/contract.ts'
 import { decoderOf } from '../decode.ts'
 
 /**
@@ -25,7 +25,9 @@ export async function edited(message: Message, data: string, event: AnyEvent | u
     value = await decode(changed)
   } catch (error) {
     // Which message it is has been said.
-    const why = (error as Error).message.replace(/^Cannot read message "[^"]*" of "[^"]*"/, '').replace(/^: /, '')
+    const why = describeThrown(error)
+      .message.replace(/^Cannot read message "[^"]*" of "[^"]*"/, '')
+      .replace(/^: /, '')
     throw refused(`its consumer could not read the new data: ${why}`)
   }
   const key = keyOf(event, value)

@@ -1,6 +1,6 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { CallError, describeThrown } from '../../contract/contract.ts'
-import type { BrokerFile, Disk } from './file.ts'
+import { isTroubleOfFile, type BrokerFile, type Disk } from './file.ts'
 
 /** One caller's part of a shared commit. */
 export type Write = {
@@ -55,22 +55,19 @@ export function createCommits(options: {
 
   const flush = (): void => {
     if (waiting.length === 0) return
-    const batch = waiting
+    let batch = waiting
     waiting = []
     const batchWeight = weight
     weight = 0
-    try {
-      begin.run()
-      for (const entry of batch) entry.write()
-      commit.run()
-      count++
-    } catch (cause) {
-      // A full disk may have rolled back already.
-      if (file.db.isTransaction) file.db.exec('ROLLBACK')
-      for (const entry of batch) entry.failed?.()
-      const error = file.explain('write to the broker file', cause)
-      for (const entry of batch) entry.reject(error)
-      return
+    for (;;) {
+      const failure = write(batch)
+      if (failure === undefined) break
+      const error = file.explain('write to the broker file', failure.cause)
+      const { own } = failure
+      // What is wrong with one write alone is no matter of those that share its commit.
+      for (const entry of batch) if (own === undefined || own === entry) entry.reject(error)
+      batch = own === undefined ? [] : batch.filter((entry) => entry !== own)
+      if (batch.length === 0) return
     }
     for (const entry of batch) {
       if (disk === undefined || entry.relaxed) entry.resolve()
@@ -79,6 +76,24 @@ export function createCommits(options: {
     unflushedWeight += batchWeight
     if (disk !== undefined && unflushed.length > 0) toDisk(disk)
     for (const entry of batch) entry.committed?.()
+  }
+
+  /** @returns why nothing was written, and whose doing that was; undefined when it is the file's */
+  const write = (batch: readonly Waiting[]): { readonly cause: unknown; readonly own: Waiting | undefined } | undefined => {
+    let under: Waiting | undefined
+    try {
+      begin.run()
+      for (under of batch) under.write()
+      under = undefined
+      commit.run()
+      count++
+      return undefined
+    } catch (cause) {
+      // A full disk may have rolled back already.
+      if (file.db.isTransaction) file.db.exec('ROLLBACK')
+      for (const entry of batch) entry.failed?.()
+      return { cause, own: isTroubleOfFile(cause) ? undefined : under }
+    }
   }
 
   const toDisk = (to: Disk): void => {

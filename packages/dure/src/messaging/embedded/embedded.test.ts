@@ -155,7 +155,7 @@ test(
 )
 
 test(
-  'concurrent publishers share commits, and a failed commit fails them all and leaves nothing',
+  'concurrent publishers share commits: what one does wrong is its own affair, and a file in trouble fails them all and leaves nothing',
   { timeout: 60_000 },
   async (t) => {
     const file = openBrokerFile(await directoryOf(t))
@@ -168,17 +168,24 @@ test(
     assert.equal(commits.count(), 1)
 
     let failed = 0
-    const bad = commits.add({ write: () => assert.fail('no room'), failed: () => void failed++ })
-    const good = commits.add({ write: () => void insert.run(1000), failed: () => void failed++ })
-    const outcomes = await Promise.allSettled([bad, good])
+    const write = (work: () => void): Promise<void> => commits.add({ write: work, failed: () => void failed++ })
+    const twoAt = (work: () => void): Promise<string[]> =>
+      Promise.allSettled([write(() => void insert.run(1000)), write(work), write(() => void insert.run(1001))]).then((all) =>
+        all.map(({ status }) => status),
+      )
+    assert.deepEqual(await twoAt(() => assert.fail('its own mistake')), ['fulfilled', 'rejected', 'fulfilled'])
+    // What a failed write has left undone was told to all that were undone with it.
+    assert.equal(failed, 3)
     assert.deepEqual(
-      outcomes.map(({ status }) => status),
-      ['rejected', 'rejected'],
+      await twoAt(() => {
+        throw Object.assign(new Error('database or disk is full'), { errcode: 13 })
+      }),
+      ['rejected', 'rejected', 'rejected'],
     )
-    assert.equal(failed, 2)
+    assert.equal(failed, 6)
     await add(2000)
     const { count, largest } = file.db.prepare('SELECT count(*) AS count, max(n) AS largest FROM numbers').get()!
-    assert.deepEqual([count, largest], [101, 2000])
+    assert.deepEqual([count, largest], [103, 2000])
   },
 )
 

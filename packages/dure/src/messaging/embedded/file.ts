@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CallError, describeThrown, type Status } from '../../contract/contract.ts'
+import { CallError, describeThrown, partOf, type Status } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
@@ -194,9 +194,19 @@ const CODES: Readonly<Record<number, readonly [Status, string]>> = {
   14: ['FAILED_PRECONDITION', 'it cannot be opened; check that its directory can be written to'],
 }
 
+/** The file, its disk or the memory; anything else that a statement fails with is its own doing. */
+export function isTroubleOfFile(error: unknown): boolean {
+  const code = primaryCode(error)
+  return code in CODES || code === 7 || code === 11 || code === 26
+}
+
+function primaryCode(error: unknown): number {
+  return Number(partOf(error, 'errcode') ?? 0) & 0xff
+}
+
 function explainFor(path: string, action: string, error: unknown): CallError {
   if (error instanceof CallError) return error
-  const code = Number((error as { errcode?: unknown } | null)?.errcode ?? 0) & 0xff
+  const code = primaryCode(error)
   const text = describeThrown(error).message
   if (code === 11 || code === 26) return damaged(path, text)
   const [status, hint] = CODES[code] ?? ['INTERNAL', 'see the cause']
