@@ -12,30 +12,44 @@ import { TABLES, tablesOf } from './values.ts'
  */
 export async function migrateOn(
   connection: Connection,
-  options: { readonly service: string; readonly migrations: Migrations; readonly now: () => number },
+  options: {
+    readonly service: string
+    readonly migrations: Migrations
+    readonly now: () => number
+    /** Inside a transaction that is open already: all or none. */
+    readonly inside?: boolean
+  },
 ): Promise<readonly string[]> {
+  const { service, migrations, now, inside = false } = options
   const transaction = async <T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> => {
     const member = createMember({
       all: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).rows,
       run: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).changed,
       kysely: (guard) => postgresKysely.transaction(kyselyConnection({ guard, query: connection.query })),
     })
-    await connection.command('BEGIN')
+    const run = (): Promise<T> => work(member.tx)
     try {
-      const value = await work(member.tx)
-      await connection.command('COMMIT')
-      return value
-    } catch (error) {
-      await connection.command('ROLLBACK').catch(() => {})
-      throw error
+      return await (inside ? run() : inTransaction(connection, run))
     } finally {
       member.end('its work is over')
     }
   }
   return migrate({
-    ...options,
+    ...{ service, migrations, now },
     store: { transaction, script: (sql, defined) => script(connection, sql, defined), verify: async () => {} },
   })
+}
+
+export async function inTransaction<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  await connection.command('BEGIN')
+  try {
+    const value = await work()
+    await connection.command('COMMIT')
+    return value
+  } catch (error) {
+    await connection.command('ROLLBACK').catch(() => {})
+    throw error
+  }
 }
 
 /** Statements that would end the transaction that a migration runs in. */

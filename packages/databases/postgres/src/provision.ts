@@ -113,16 +113,10 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     // Whoever was let in has the password that only Dure draws.
     const ours =
       !wanted.refused || found['mark'] === markOf(service) || yes('owns') || (apart === 'database' && (await livesIn(wanted)))
-    if (yes('known') && !ours) throw foreign(action, wanted)
+    if (yes('known') && !ours) throw foreign(action, wanted.role, service)
     const { owner } = found
     if (owner !== null && owner !== wanted.role) throw taken(action, wanted, String(owner))
-    // From version 16 on it takes more than CREATEROLE to deal with a role that another administrator has made.
-    if (yes('known') && !yes('administers')) {
-      throw new CallError(
-        'PERMISSION_DENIED',
-        `${action} failed: "${admin.user}" may not administer the role "${wanted.role}", which another administrator has made. To do: GRANT ${role} TO ${user} WITH ADMIN OPTION`,
-      )
-    }
+    if (yes('known') && !yes('administers')) throw notAdministered(action, String(admin.user), wanted.role)
     const made: string[] = []
     await session.command('BEGIN')
     if (!yes('known')) {
@@ -189,15 +183,16 @@ export async function letIn(
   )
 }
 
+/** Whether somebody may alter the role; from version 16 on CREATEROLE alone is not enough for that. */
+export const ADMINISTERS = `(current_setting('server_version_num')::int < 160000 OR current_setting('is_superuser') = 'on' OR pg_has_role(role.oid, 'MEMBER WITH ADMIN OPTION')) AS administers`
 /** Roles of versions that did not mark them are known by what they own. */
 const OWNS = `EXISTS (SELECT FROM pg_class WHERE relname = 'dure_meta' AND relowner = role.oid)`
 const FOUND = `
   SELECT role.oid IS NOT NULL AS known, shobj_description(role.oid, 'pg_authid') AS mark, ${OWNS} AS owns,
     CASE WHEN $2::text IS NULL THEN (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $3)
       ELSE (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = $2) END AS owner,
-    current_setting('is_superuser') = 'on' AS superuser, server.version >= 160000 AS inherits,
-    server.version < 160000 OR current_setting('is_superuser') = 'on' OR pg_has_role(role.oid, 'MEMBER WITH ADMIN OPTION') AS administers
-  FROM (SELECT current_setting('server_version_num')::int AS version) AS server LEFT JOIN pg_roles AS role ON rolname = $1`
+    current_setting('is_superuser') = 'on' AS superuser, current_setting('server_version_num')::int >= 160000 AS inherits, ${ADMINISTERS}
+  FROM (VALUES (0)) AS always LEFT JOIN pg_roles AS role ON rolname = $1`
 
 async function livesIn({ admin, database, role }: Wanted): Promise<boolean> {
   try {
@@ -212,7 +207,14 @@ async function livesIn({ admin, database, role }: Wanted): Promise<boolean> {
   }
 }
 
-function foreign(action: string, { role, service }: Wanted): CallError {
+export function notAdministered(action: string, user: string, role: string): CallError {
+  return new CallError(
+    'PERMISSION_DENIED',
+    `${action} failed: "${user}" may not administer the role "${role}", which another administrator has made. To do: GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(user)} WITH ADMIN OPTION`,
+  )
+}
+
+export function foreign(action: string, role: string, service: string): CallError {
   const mark = `COMMENT ON ROLE ${escapeIdentifier(role)} IS ${escapeLiteral(markOf(service))}`
   return new CallError(
     'FAILED_PRECONDITION',

@@ -11,7 +11,6 @@ export type Settings = Readonly<Record<string, string | number>>
  */
 const DEPENDED: Settings = {
   statement_timeout: 0,
-  transaction_timeout: 0,
   lock_timeout: 0,
   idle_in_transaction_session_timeout: 0,
   idle_session_timeout: 0,
@@ -31,20 +30,20 @@ const DEPENDED: Settings = {
   row_security: 'on',
   // It compiles for longer than such statements run.
   jit: 'off',
-  session_replication_role: 'origin',
 }
 
 /**
- * One statement for the beginning of a session. Not in the startup packet, because poolers refuse or drop what is there.
- * Settings that this version of the server does not have are left out. `session_replication_role` takes a right that
- * services have not, so it is only set where somebody has changed it; a stricter `synchronous_commit` stays.
+ * Statements for the beginning of a session. Not in the startup packet, because poolers refuse or drop what is there. What
+ * only some versions of the server have is left out by the others. `session_replication_role` takes a right that services
+ * have not, so it is only set where somebody has changed it; a stricter `synchronous_commit` stays.
  */
 export function settingsOf({ searchPath }: Reach, own: Settings = {}): string {
-  const all: Settings = { ...DEPENDED, ...(searchPath === undefined ? {} : { search_path: searchPath }), ...own }
-  const values = Object.entries(all).map(([name, value]) => `(${escapeLiteral(name)}, ${escapeLiteral(String(value))})`)
-  values.push(`('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'))`)
-  return (
-    `SELECT count(set_config(name, value, false)) FROM (VALUES ${values.join(', ')}) AS wanted (name, value) ` +
-    `WHERE current_setting(name, true) IS NOT NULL AND (name <> 'session_replication_role' OR current_setting(name) <> value)`
-  )
+  const path = searchPath === undefined ? [] : [`SET search_path = ${searchPath}`]
+  const plain = Object.entries({ ...DEPENDED, ...own }).map(([name, value]) => `SET ${name} = ${escapeLiteral(String(value))}`)
+  return [...path, ...plain, SOMETIMES].join('; ')
 }
+
+const SOMETIMES = `
+  SELECT count(set_config(name, value, false)) FROM (VALUES ('transaction_timeout', '0'), ('session_replication_role', 'origin'),
+    ('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'))) AS wanted (name, value)
+  WHERE current_setting(name, true) IS NOT NULL AND (name <> 'session_replication_role' OR current_setting(name) <> value)`

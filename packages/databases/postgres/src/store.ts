@@ -5,7 +5,7 @@ import { connect, type Connection } from './connection.ts'
 import { explain, pooled, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
 import type { StoreLimits } from './limits.ts'
-import { migrateOn } from './migrating.ts'
+import { inTransaction, migrateOn } from './migrating.ts'
 import { openOutbox, type StoreOutbox } from './log/log.ts'
 import { createPool } from './pool.ts'
 import { named, placeOf, type Access } from './provision.ts'
@@ -76,13 +76,21 @@ export async function openStore(options: {
 
     const migrating = await session('migrations')
     undo.unshift(migrating.end)
-    if (migrating.pid === keeper.hold()?.session.pid) throw pooled(service)
-    await checkOwner(migrating, service, place)
-    const applied = await migrateOn(migrating, {
-      service,
-      migrations: { ...ownMigrations, ...definition.migrations },
-      now: runtime.clock.now,
-    })
+    if (migrating.pid === keeper.hold()?.session.pid) {
+      // That session goes on to others, who must not find what this one has set.
+      await migrating.command('SELECT pg_advisory_unlock_all(); RESET ALL')
+      throw pooled(service)
+    }
+    const now = runtime.clock.now
+    const applied: string[] = []
+    if (await isNew(migrating)) {
+      const begin = async (): Promise<readonly string[]> => {
+        await checkOwner(migrating, service, place)
+        return migrateOn(migrating, { service, migrations: ownMigrations, now, inside: true })
+      }
+      applied.push(...(await inTransaction(migrating, begin)))
+    } else await checkOwner(migrating, service, place)
+    applied.push(...(await migrateOn(migrating, { service, migrations: { ...ownMigrations, ...definition.migrations }, now })))
     if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
     binding.learn(tablesOf((await migrating.query(TABLES)).rows))
     undo.shift()
@@ -190,6 +198,12 @@ async function checkServer(connection: Connection, service: string, place: Place
       `CREATE SCHEMA AUTHORIZATION "${place.user}", or ALTER ROLE … SET search_path`,
     )
   }
+}
+
+/** Dure's own tables are made all at once, or not at all. */
+async function isNew(connection: Connection): Promise<boolean> {
+  const found = "SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'dure_meta'"
+  return (await connection.query(found)).rows.length === 0
 }
 
 async function checkOwner(connection: Connection, service: string, place: Place): Promise<void> {

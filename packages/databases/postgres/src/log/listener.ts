@@ -1,7 +1,19 @@
 import { escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
 import { connect, type Connection } from '../connection.ts'
 import { explain, sqlState } from '../errors.ts'
-import { baseOf, drawn, letIn, markOf, named, placeOf, PROVISIONING, type Access } from '../provision.ts'
+import {
+  ADMINISTERS,
+  baseOf,
+  drawn,
+  foreign,
+  letIn,
+  markOf,
+  named,
+  notAdministered,
+  placeOf,
+  PROVISIONING,
+  type Access,
+} from '../provision.ts'
 import type { Reach } from '../settings.ts'
 import { checkServer, unfit } from './requirements.ts'
 import { publicationSql, slotOfTable } from './slots.ts'
@@ -14,13 +26,13 @@ export type Making = { readonly admin: ClientConfig; readonly secret: string | u
  * outbox. The service's role may not replicate, because whoever may can read the whole database.
  * @throws {CallError} FAILED_PRECONDITION when the server or the administrator cannot do it; then nothing has been made
  */
-export async function makeListener({ admin, secret, access }: Making, service: string): Promise<Reach> {
+export async function makeListener(making: Making, service: string): Promise<Reach> {
+  const { admin } = making
   const user = listenerName(admin, service)
-  const password = drawn(user, secret ?? admin.password)!
-  const config = { ...access.config, user, password }
-  const enters = await letsIn(config)
-  await onAdmin({ ...access.config, user: admin.user, password: admin.password }, service, async (session) => {
-    const { known, byGrant } = await checkListener(session, admin, service)
+  const config = configOf(making, service)
+  const password = String(config.password)
+  await onAdmin(inside(making), service, async (session) => {
+    const { known, byGrant } = await checkListener(session, making, service)
     const role = escapeIdentifier(user)
     await session.command('BEGIN')
     if (!known) {
@@ -28,7 +40,7 @@ export async function makeListener({ admin, secret, access }: Making, service: s
         `CREATE ROLE ${role} LOGIN ${byGrant ? '' : 'REPLICATION '}PASSWORD ${escapeLiteral(password)}; COMMENT ON ROLE ${role} IS ${escapeLiteral(markOf(service))}`,
       )
       if (byGrant) await session.command(`GRANT rds_replication TO ${role}`)
-    } else if (!enters) await session.command(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(password)}`)
+    } else if (!(await letsIn(config))) await session.command(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(password)}`)
     const [place] = (await session.query('SELECT current_schema() AS schema, current_database() AS database')).rows
     await letIn(session, { role: user, database: String(place?.['database']), user: String(admin.user), action: action(service) })
     await session.command(`GRANT USAGE ON SCHEMA ${escapeIdentifier(String(place?.['schema']))} TO ${role}; ${grants(role)}`)
@@ -43,25 +55,31 @@ export async function makeListener({ admin, secret, access }: Making, service: s
 }
 
 /** Whether the server, and the administrator on it, could make what `makeListener` makes. @throws as it does */
-export async function fitListener({ admin }: Making, service: string): Promise<void> {
-  await onAdmin(admin, service, async (session) => void (await checkListener(session, admin, service)))
+export async function fitListener(making: Making, service: string): Promise<void> {
+  const check = async (session: Connection): Promise<void> => void (await checkListener(session, making, service))
+  try {
+    await onAdmin(inside(making), service, check)
+  } catch (error) {
+    // There is no database of the service yet, or it is somebody else's: making it will tell.
+    const state = sqlState((error as Error).cause)
+    if (making.access.config.database === baseOf(making.admin) || (state !== '3D000' && state !== '42501')) throw error
+    await onAdmin(making.admin, service, check)
+  }
 }
 
 async function checkListener(
   session: Connection,
-  admin: ClientConfig,
+  making: Making,
   service: string,
 ): Promise<{ readonly known: boolean; readonly byGrant: boolean }> {
+  const { admin } = making
   const name = listenerName(admin, service)
   await checkServer(rowsOf(session), { relay: service, table: true, acceptLoss: true, only: 'server' })
   const found = (await session.query(FOUND, [name, markOf(service)])).rows[0]!
   const yes = (what: string): boolean => found[what] === 1
-  if (yes('known') && !yes('ours')) {
-    throw unfit(
-      service,
-      `there is a role "${name}" already, and nothing shows that it was made for this`,
-      `rename it; or make a role for the relay yourself and give it as \`outbox: { by: 'log', url }\``,
-    )
+  if (yes('known') && !yes('ours')) throw foreign(action(service), name, service)
+  if (yes('known') && !yes('administers') && !(await letsIn(configOf(making, service)))) {
+    throw notAdministered(action(service), String(admin.user), name)
   }
   if (!yes('known') && !yes('may') && !yes('granted')) {
     const user = escapeIdentifier(String(admin.user))
@@ -72,6 +90,16 @@ async function checkListener(
     )
   }
   return { known: yes('known'), byGrant: !yes('may') }
+}
+
+function configOf({ admin, secret, access }: Making, service: string): Reach {
+  const user = listenerName(admin, service)
+  return { ...access.config, user, password: drawn(user, secret ?? admin.password) }
+}
+
+/** The administrator, where the service's tables are. */
+function inside({ admin, access }: Making): Reach {
+  return { ...access.config, user: admin.user, password: admin.password }
 }
 
 function listenerName(admin: ClientConfig, service: string): string {
@@ -116,10 +144,10 @@ const rowsOf =
 const FOUND = `
   SELECT role.oid IS NOT NULL AS known,
     coalesce(shobj_description(role.oid, 'pg_authid') = $2, false) OR
-      role.rolreplication AND NOT role.rolsuper AND has_table_privilege(role.oid, to_regclass('dure_outbox_relays'), 'INSERT') AS ours,
+      role.rolreplication AND NOT role.rolsuper AND EXISTS (SELECT FROM pg_class WHERE relname = 'dure_outbox_relays' AND has_table_privilege(role.oid, pg_class.oid, 'INSERT')) AS ours,
     own.rolsuper OR own.rolreplication AND current_setting('server_version_num')::int >= 160000 AS may,
     EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') AS granted,
-    current_setting('server_version_num')::int >= 160000 AS newer
+    current_setting('server_version_num')::int >= 160000 AS newer, ${ADMINISTERS}
   FROM pg_roles AS own LEFT JOIN pg_roles AS role ON role.rolname = $1 WHERE own.rolname = current_user`
 
 /** What a relay's role needs beside REPLICATION, in the schema of the outbox. UPDATE is for locking rows; none is changed. */

@@ -4,7 +4,7 @@ import { collector } from '../collector.test-support.ts'
 import { assertWhole, publishing } from '../load.test-support.ts'
 import { dropUnderReader, endReader, eventually, flood, onServers, rung, trickle } from './log.test-support.ts'
 import { removeSlot } from './log.ts'
-import { slotName } from './slots.ts'
+import { slotName, slotOfTable } from './slots.ts'
 
 /** A server that drops what slots hold beyond a few segments of its log. */
 const check = await onServers([18, 15], { max_slot_wal_keep_size: '3MB', max_wal_size: '4MB', min_wal_size: '2MB' })
@@ -154,6 +154,15 @@ check(
     const [one, two] = [slotName(`shop_${'Orders'.repeat(12)}`), slotName(`shop_${'orders'.repeat(12)}`)]
     assert.notEqual(one, two)
     for (const name of [one, two, slotName('a-b')]) assert.match(name, /^[a-z0-9_]{1,55}$/)
+    const named = (schema: string) => slotOfTable(async () => [['shop', schema]])
+    assert.deepEqual(await named('orders'), { slot: 'dure_shop_orders', publication: 'dure_outbox_orders' })
+    // Alike in their first 51 of 57 characters, in letters of several bytes, in a hyphen or an underscore, in their case.
+    const alike = ['archive', 'archived', '주문', '주문들'].map((end) => `${'long-name-'.repeat(5)}${end}`)
+    const schemas = [...alike, 'a-b', 'a_b', 'A_b']
+    const all = await Promise.all(schemas.map(named))
+    assert.equal(new Set(all.map(({ slot }) => slot)).size, schemas.length)
+    assert.equal(new Set(all.map(({ publication }) => publication)).size, schemas.length)
+    for (const { publication } of all) assert.ok(Buffer.byteLength(publication) <= 63)
   },
   [18],
 )
