@@ -106,6 +106,9 @@ const NONE: ReadonlyMap<number, string> = new Map()
 /** The database's own clock, as it is while the statement runs. */
 const THEN = `clock_timestamp() + $2 * interval '1 millisecond'`
 
+/** Not over; nor so far away that the server's clock must have been set back since it was given: then it is anybody's. */
+const LIVES = `expires > clock_timestamp() AND expires < clock_timestamp() + $2 * interval '10 milliseconds' + interval '1 minute'`
+
 const REGISTER = `
   WITH gone AS (DELETE FROM dure_outbox_relays WHERE expires < clock_timestamp() - interval '10 minutes'),
   here AS (
@@ -113,13 +116,13 @@ const REGISTER = `
     ON CONFLICT (relay) DO UPDATE SET expires = excluded.expires
   )
   SELECT 1 + count(*), count(*) FILTER (WHERE relay LIKE '${LOG_RELAY}%')
-  FROM dure_outbox_relays WHERE expires > clock_timestamp() AND relay <> $1`
+  FROM dure_outbox_relays WHERE ${LIVES} AND relay <> $1`
 
 const EXTEND = `UPDATE dure_outbox_lanes SET expires = ${THEN} WHERE owner = $1 RETURNING lane, fence`
 
 const TAKE = `
   WITH free AS (
-    SELECT lane FROM dure_outbox_lanes WHERE owner IS NULL OR expires <= clock_timestamp()
+    SELECT lane FROM dure_outbox_lanes WHERE owner IS NULL OR NOT (${LIVES})
     ORDER BY lane LIMIT $3 FOR UPDATE SKIP LOCKED
   )
   UPDATE dure_outbox_lanes AS lanes SET owner = $1, fence = fence + 1, expires = ${THEN}

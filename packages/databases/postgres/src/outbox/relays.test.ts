@@ -121,3 +121,20 @@ check('a relay that stops leaves its lanes to others at once, and its name is of
   assert.deepEqual(rows, [{ n: '0' }])
   await assert.rejects(first.flush(), { code: 'UNAVAILABLE' })
 })
+
+check('leases that the server gave before its clock was set back hold up nobody', async (place) => {
+  const relays = relayProcesses(place.url)
+  try {
+    const gone = relays.start('gone')
+    await relays.until(() => gone.lanes() === LANES)
+    await gone.kill()
+    for (const table of ['lanes', 'relays'])
+      await place.pool.query(`UPDATE dure_outbox_${table} SET expires = expires + interval '1 hour'`)
+    await place.publish({ type: 'counted', key: 'key', data: 0 })
+    const next = relays.start('next')
+    await relays.until(() => relays.got.length === 1)
+    assert.equal(next.lanes(), LANES)
+  } finally {
+    await relays.close()
+  }
+})

@@ -97,6 +97,23 @@ test('a client that settles nothing is sent no more than it may have in hand', a
   assert.deepEqual(await takeAll(alone.attach([])), [1], 'one that is larger than all goes alone')
 })
 
+test('work whose lease is over takes no room at a client that hangs', async () => {
+  const session = open()
+  const MiB = 1024 * 1024
+  const offers = Array.from({ length: 20 }, (_, n) => ends(session.offer({ ...parcel(n, MiB - 100), attempt: 1 })))
+  const stream = session.attach([])
+  assert.equal((await takeAll(stream)).length, 16)
+  for (let n = 0; n < 16; n++) session.lapse(1, `${n}`, 1)
+  session.lapse(1, '16', 2)
+  session.lapse(2, '17', 1)
+  assert.deepEqual(await takeAll(session.attach([])), [17, 18, 19, 20])
+  assert.match(String(offers[0]!.how()), /lease is over/)
+  assert.equal(offers[16]!.how(), 'open')
+  // What it says of it after all counts for nothing.
+  session.settle([{ number: 1 }])
+  assert.match(String(offers[0]!.how()), /lease is over/)
+})
+
 test('the end gives everything back, after its members have begun to leave', async () => {
   const session = open()
   const order: string[] = []
