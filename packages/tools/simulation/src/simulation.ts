@@ -2,6 +2,7 @@
  * Deterministic simulation: whole systems, real code, in one thread under virtual time, from one seed. Processes crash
  * and freeze, messages are delayed, lost and doubled, disks are slow and full; then all is healed, and invariants are checked.
  */
+export { causesOf, watchWorld } from './kernel/kernel.ts'
 export { describeOutcome, FAULTS, shrink, simulate, sometimes, timeline } from './run/run.ts'
 export type {
   CheckWorld,

@@ -1,6 +1,7 @@
-import { checkNumbers, COUNT, COUNT_OR_NONE, type Ranges } from 'dure/runtime'
+import { checkNumbers, COUNT_OR_NONE, type Ranges } from 'dure/runtime'
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import { watchWorld } from '@dure/simulation'
 import type { System } from 'dure/service'
 import { compare, createBench } from './bench.ts'
 import { bare, together, type Placement, type SystemFile } from './copies.ts'
@@ -42,7 +43,7 @@ export type CheckPlacementOptions = {
 }
 
 const NUMBERS: Ranges<CheckPlacementOptions> = {
-  runs: COUNT,
+  runs: COUNT_OR_NONE,
   seed: { least: 0, most: 0xffffffff, whole: true },
   attempts: COUNT_OR_NONE,
 }
@@ -55,6 +56,8 @@ export type PlacementReport = {
   readonly runs: number
   readonly placements: readonly string[]
   readonly services: readonly ServiceReport[]
+  /** Where a difference was looked into: who asked the globals of the real world for time or chance, and in which line. */
+  readonly asked: readonly string[]
   readonly probes: { readonly asked: number; readonly findings: readonly ProbeFinding[] }
 }
 
@@ -65,6 +68,8 @@ export type OperationReport = {
   readonly calls: number
   /** Calls that were answered; the others ended in an error, the same one everywhere unless there are findings. */
   readonly answered: number
+  /** How the others ended: codes of errors. An operation that was never answered well was compared in its errors only. */
+  readonly errors: readonly string[]
   /** Places in answers that are not the same twice even under one placement, and so were compared by kind only. */
   readonly varying: readonly string[]
   readonly findings: readonly Finding[]
@@ -117,6 +122,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   const contracts = system.services.map(({ contract }) => contract)
   const steps = plan(contracts, runs, seed)
   const tally = createTally()
+  const asked = new Set<string>()
   const bench = createBench({ placements: chosen, file, contracts, make, seed })
   try {
     let history: Made[] = []
@@ -129,6 +135,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
       const reference = outcomes.get(together.name)!
       row.calls++
       if (isAnswer(reference)) row.answered++
+      else row.errors.add(codeOf(reference))
       let differed = false
       for (const placement of chosen) {
         const other = outcomes.get(placement.name)!
@@ -136,7 +143,8 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
         if (difference === undefined) continue
         differed = true
         if (row.findings.some((found) => found.placement === placement.name)) continue
-        const natural = await bench.natural(history)
+        const watch = watchWorld()
+        const natural = await bench.natural(history).finally(() => watch.stop().forEach((one) => asked.add(one)))
         for (const place of natural) row.varying.add(place)
         if (compare(reference, other, row.varying) === undefined) continue
         const again = await smallest({ bench, placement, history, attempts, varying: row.varying })
@@ -161,7 +169,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   const services = contracts.map(({ name }) => ({ service: name, operations: tally.of(name) }))
   const ok = probes.findings.length === 0 && services.every((each) => each.operations.every((row) => row.findings.length === 0))
   const placements = [together, ...chosen].map(({ name }) => name)
-  return { ok, system: system.name, seed, runs, placements, services, probes }
+  return { ok, system: system.name, seed, runs, placements, services, asked: [...asked], probes }
 }
 
 function sourceOf({ file, name = 'default' }: CheckPlacementOptions): SystemFile | undefined {
@@ -173,10 +181,16 @@ function isAnswer(outcome: Outcome): boolean {
   return outcome.kind === 'answer' || (outcome.kind === 'stream' && typeof outcome.end === 'string')
 }
 
+function codeOf(outcome: Outcome): string {
+  const end = outcome.kind === 'failure' ? outcome.error : outcome.kind === 'stream' ? outcome.end : 'silence'
+  return typeof end === 'string' ? end : String(end.code ?? end.class)
+}
+
 type Row = {
   operation: string
   calls: number
   answered: number
+  errors: Set<string>
   varying: Set<string>
   findings: Finding[]
 }
@@ -186,13 +200,13 @@ function createTally() {
   const row = (service: string, operation: string): Row => {
     const of = rows.get(service) ?? new Map<string, Row>()
     rows.set(service, of)
-    const found = of.get(operation) ?? { operation, calls: 0, answered: 0, varying: new Set(), findings: [] }
+    const found = of.get(operation) ?? { operation, calls: 0, answered: 0, errors: new Set(), varying: new Set(), findings: [] }
     of.set(operation, found)
     return found
   }
   const of = (service: string): readonly OperationReport[] =>
     [...(rows.get(service)?.values() ?? [])]
-      .map((each) => ({ ...each, varying: [...each.varying] }))
+      .map((each) => ({ ...each, errors: [...each.errors], varying: [...each.varying] }))
       .toSorted((a, b) => (a.operation < b.operation ? -1 : 1))
   return { row, of }
 }

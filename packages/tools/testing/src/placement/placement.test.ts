@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Route, Transport } from 'dure/call'
+import type { CallContext, Route, Transport } from 'dure/call'
 import { CallError, command, contract, query } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
@@ -207,4 +207,43 @@ test('a system that no other process can find is refused there', async () => {
     checkPlacement({ system: shop, placements: [placements.process], file: HOSTILE, name: 'missing', runs: 1, probes: false }),
     /exports no "missing"/,
   )
+})
+
+const Odd = contract('odd', {
+  version: '1.0.0',
+  owner: 'tests',
+  operations: { when: query({ output: z.date() }), find: query({ output: z.int() }), drop: command({}) },
+})
+
+test('an operation that never answered well is named with its errors, and not called equal', async () => {
+  const gone = (): never => {
+    throw new CallError('NOT_FOUND', 'There is none')
+  }
+  const odd = (find: () => number): System =>
+    system('odd', { services: [service(Odd, { handlers: { when: () => new Date(0), find, drop: gone } })] })
+  const seldom = await checkPlacement({ system: odd(() => 1), placements: [placements.tcp], runs: 4, probes: false })
+  const text = describeReport(seldom, 120)
+  assert.match(text, /^odd +equal but for 1 operation; 3 operations, 12 calls/m)
+  assert.match(text, /^ +never answered well, so only their errors were compared: drop \((?:\w+, )*NOT_FOUND(?:, \w+)*\)$/m)
+  assert.match(text, /No difference found, but 1 operation never answered well: what they answer was not compared\.$/)
+  const none = await checkPlacement({
+    system: system('odd', { services: [service(Odd, { handlers: { when: gone, find: gone, drop: gone } })] }),
+    ...{ placements: [placements.tcp], runs: 2, probes: false },
+  })
+  assert.match(describeReport(none), /^odd +not compared; /m)
+})
+
+test('two moments that differ come with the usual causes, the cure, and the line that asked for the time', async () => {
+  const line = Number(/placement\.test\.ts:(\d+)/.exec(new Error('here').stack!)![1]) + 1
+  const when = (_: unknown, { caller }: CallContext): Date => new Date(Date.now() * Number(caller === 'far'))
+  const far = broken((route) => ({ ...route, call: (input, context) => route.call(input, { ...context, caller: 'far' }) }))
+  const report = await checkPlacement({
+    system: system('odd', { services: [service(Odd, { handlers: { when, find: () => 1, drop: () => {} } })] }),
+    ...{ placements: [far], runs: 8, probes: false, attempts: 4 },
+  })
+  assert.equal(report.ok, false)
+  const text = describeReport(report, 400)
+  assert.match(text, /differs on a broken road: two moments/)
+  assert.match(text, /take "clock", "random" and "ids" of the context/)
+  assert.match(text, new RegExp(`Date\\.now \\(.*placement\\.test\\.ts:${line}:\\d+\\)`))
 })

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { causesOf } from '@dure/simulation'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
 import type { ProbeFinding } from './probes.ts'
@@ -14,8 +15,13 @@ export function describeReport(report: PlacementReport, width: number = 80): str
     const [calls, answers] = [sum(operations, (row) => row.calls), sum(operations, (row) => row.answered)]
     const wrong = operations.flatMap((row) => together(row.findings, likeness)).length
     const ended = `${counted(answers, 'answer')}, ${counted(calls - answers, 'error')}`
-    const text = `${verdictOf(wrong)}; ${counted(operations.length, 'operation')}, ${counted(calls, 'call')}: ${ended}`
+    const unanswered = operations.filter(isNeverAnswered).map((row) => `${row.operation} (${row.errors.join(', ')})`)
+    const text = `${verdictOf(wrong, unanswered.length, operations.length)}; ${counted(operations.length, 'operation')}, ${counted(calls, 'call')}: ${ended}`
     lines.push(...fold(`${service.padEnd(name)}  ${text}`, width, name + 2))
+    if (unanswered.length > 0) {
+      const told = `never answered well, so only their errors were compared: ${unanswered.join(', ')}`
+      lines.push(...fold(`${''.padEnd(name)}  ${told}`, width, name + 2))
+    }
     const varying = operations.flatMap((row) => row.varying.map((path) => `${row.operation}${path}`))
     if (varying.length > 0)
       lines.push(
@@ -35,13 +41,28 @@ export function describeReport(report: PlacementReport, width: number = 80): str
     lines.push('', ...fold(`Probe "${probe}" differs ${where}: ${difference.what}${at(difference.path)}`, width))
     lines.push(...shown(lawful ? 'it must be' : 'together', difference.left, width), ...shown(where, difference.right, width))
   }
-  lines.push('', report.ok ? 'No difference found: placement does not change behaviour.' : 'Placement changes behaviour.')
+  const found = services.flatMap(({ operations }) => operations.flatMap((row) => row.findings))
+  if (found.some(({ repeats, difference }) => report.asked.length > 0 || !repeats || difference.what === 'two moments'))
+    lines.push('', ...fold(causesOf(report.asked), width))
+  const never = services.reduce((sum, { operations }) => sum + operations.filter(isNeverAnswered).length, 0)
+  const fine =
+    never === 0
+      ? 'No difference found: placement does not change behaviour.'
+      : `No difference found, but ${counted(never, 'operation')} never answered well: what they answer was not compared.`
+  lines.push('', ...fold(report.ok ? fine : 'Placement changes behaviour.', width))
   return lines.join('\n')
 }
 
+const isNeverAnswered = ({ calls, answered }: OperationReport): boolean => calls > 0 && answered === 0
+
 const PROBED = 'isolation, errors, deadlines, cancellation, order, streams, events'
 
-const verdictOf = (differences: number): string => (differences === 0 ? 'equal' : counted(differences, 'difference'))
+function verdictOf(differences: number, unanswered: number = 0, operations: number = Infinity): string {
+  if (differences > 0) return counted(differences, 'difference')
+  if (unanswered === 0) return 'equal'
+  return unanswered === operations ? 'not compared' : `equal but for ${counted(unanswered, 'operation')}`
+}
+
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /** What looks the same in several placements is told once. */
