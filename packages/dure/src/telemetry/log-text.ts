@@ -27,33 +27,37 @@ type Line = {
 export function fieldsText(...fields: readonly unknown[]): string {
   const merged = new Map<string, string>()
   const line: Line = { room: LONGEST_LINE, inside: [], without: [] }
-  for (const part of fields) for (const [key, text] of entriesOf(part, line)) merged.set(key, text)
-  return `{${[...merged].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`
+  for (const part of fields) if (part !== undefined) eachPart(part, line, (name, text) => void merged.set(name, text))
+  let all = ''
+  for (const [name, text] of merged) all += `${all === '' ? '' : ','}${JSON.stringify(name)}:${text}`
+  return `{${all}}`
 }
 
 /** JSON of one value; null for what JSON leaves out (functions, symbols, `undefined`). */
 export function logText(value: unknown, without: readonly string[] = []): string {
-  return written(value, '', { room: LONGEST_LINE, inside: [], without }) ?? 'null'
+  return partText({ value }, 'value', { room: LONGEST_LINE, inside: [], without }) ?? 'null'
 }
 
-function written(value: unknown, key: string, line: Line): string | undefined {
-  const text = line.room <= 0 ? CUT : attempt(value, key, line)
+/** The one place where anything of a value is read, and so the one place where it may throw. */
+function partText(holder: object, key: string | number, line: Line): string | undefined {
+  if (line.room <= 0) return CUT
+  const depth = line.inside.length
+  let text: string | undefined
+  let leaf = true
+  try {
+    const value = (holder as Readonly<Record<string | number, unknown>>)[key]
+    leaf = typeof value !== 'object'
+    text = textOf(value, key, line)
+  } catch {
+    line.inside.length = depth
+    text = UNREADABLE
+  }
   // A container's parts have taken theirs already.
-  line.room -= typeof value === 'object' ? 2 : (text?.length ?? 4) + 1
+  line.room -= leaf ? (text?.length ?? 4) + 1 : 2
   return text
 }
 
-function attempt(value: unknown, key: string, line: Line): string | undefined {
-  const depth = line.inside.length
-  try {
-    return textOf(value, key, line)
-  } catch {
-    line.inside.length = depth
-    return UNREADABLE
-  }
-}
-
-function textOf(value: unknown, key: string, line: Line): string | undefined {
+function textOf(value: unknown, key: string | number, line: Line): string | undefined {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}… (${value.length} characters)` : value)
@@ -73,7 +77,7 @@ function textOf(value: unknown, key: string, line: Line): string | undefined {
 
 const LARGEST = 2n ** 1_024n
 
-function objectText(value: object, key: string, line: Line): string | undefined {
+function objectText(value: object, key: string | number, line: Line): string | undefined {
   if (line.inside.includes(value)) return '"(circular)"'
   if (line.inside.length >= DEEPEST) return '"(deeper)"'
   if (ArrayBuffer.isView(value)) return `"(${value.byteLength} bytes)"`
@@ -83,56 +87,50 @@ function objectText(value: object, key: string, line: Line): string | undefined 
   return text
 }
 
-function partsText(value: object, key: string, line: Line): string | undefined {
+function partsText(value: object, key: string | number, line: Line): string | undefined {
   const { toJSON } = value as { toJSON?: unknown }
-  if (typeof toJSON === 'function') return written((toJSON as (key: string) => unknown).call(value, key), key, line)
-  if (!Array.isArray(value))
-    return `{${entriesOf(value, line)
-      .map(([name, text]) => `${JSON.stringify(name)}:${text}`)
-      .join(',')}}`
-  const parts: string[] = []
-  for (let at = 0; at < value.length && line.room > 0; at++) parts.push(written(value[at], String(at), line) ?? 'null')
-  if (parts.length < value.length) parts.push(CUT)
-  return `[${parts.join(',')}]`
+  if (typeof toJSON === 'function') return textOf((toJSON as (key: string) => unknown).call(value, String(key)), key, line)
+  let parts = ''
+  const add = (text: string): void => void (parts += parts === '' ? text : `,${text}`)
+  if (!Array.isArray(value)) {
+    eachPart(value, line, (name, text) => add(`${JSON.stringify(name)}:${text}`))
+    return `{${parts}}`
+  }
+  let at = 0
+  for (; at < value.length && line.room > 0; at++) add(partText(value, at, line) ?? 'null')
+  if (at < value.length) add(CUT)
+  return `[${parts}]`
 }
 
-/** Those of its own, and `cause` and `errors`, which hold others. */
+/** What an Error has besides are fields of somebody else, and may be secrets. */
+const OF_ERRORS = ['name', 'message', 'code', 'stack', 'cause', 'errors']
+
 function errorText(error: Error, line: Line): string {
-  const parts = ['name', 'message', 'code', 'stack', 'cause', 'errors'].map((key) => [key, read(error, key, line)] as const)
-  return `{${parts.flatMap(([key, text]) => (text === undefined ? [] : [`"${key}":${text}`])).join(',')}}`
+  let parts = ''
+  for (const key of OF_ERRORS) {
+    if (line.without.includes(key)) continue
+    const text = partText(error, key, line)
+    if (text !== undefined) parts += `${parts === '' ? '' : ','}"${key}":${text}`
+  }
+  return `{${parts}}`
 }
 
-function entriesOf(value: unknown, line: Line): readonly (readonly [string, string])[] {
-  if (typeof value !== 'object' || value === null) return []
-  const found: (readonly [string, string])[] = []
+function eachPart(value: unknown, line: Line, take: (name: string, text: string) => void): void {
+  if (typeof value !== 'object' || value === null) return
   let keys: readonly string[]
   try {
     keys = Object.keys(value)
   } catch {
-    return [['fields', UNREADABLE]]
+    return take('fields', UNREADABLE)
   }
   for (const key of keys) {
-    if (line.room <= 0) {
-      found.push(['(more)', CUT])
-      break
-    }
-    const text = read(value, key, line)
-    const name = key.slice(0, LONGEST_NAME)
+    if (line.room <= 0) return take('(more)', CUT)
+    if (line.without.includes(key)) continue
+    const text = partText(value, key, line)
+    const name = key.length > LONGEST_NAME ? key.slice(0, LONGEST_NAME) : key
     line.room -= name.length
-    if (text !== undefined) found.push([name, text])
+    if (text !== undefined) take(name, text)
   }
-  return found
 }
 
 const LONGEST_NAME = 200
-
-function read(value: object, key: string, line: Line): string | undefined {
-  if (line.without.includes(key)) return undefined
-  let part: unknown
-  try {
-    part = (value as Readonly<Record<string, unknown>>)[key]
-  } catch {
-    return UNREADABLE
-  }
-  return written(part, key, line)
-}

@@ -29,7 +29,7 @@ export function createLogger(options: {
       ? (): void => {}
       : (message: string, more?: LogFields): void => {
           try {
-            write(`${fieldsText({ time: new Date(clock.now()), level: lineLevel, message }, fields, more)}\n`)
+            write(`${fieldsText({ time: new Date(clock.now()).toJSON(), level: lineLevel, message }, fields, more)}\n`)
           } catch {
             // There is nowhere left to say it.
           }
