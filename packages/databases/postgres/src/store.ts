@@ -1,6 +1,7 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseDefinition, DatabaseWorld, Store } from 'dure/data'
 import { closed, createBinding, crowded, full, readClosed } from 'dure/data/adapter'
+import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
@@ -34,7 +35,8 @@ export async function openStore(options: {
   readonly outbox: StoreOutbox
 }): Promise<Store> {
   const { service, access, definition, world, isolation, limits } = options
-  const { runtime, log } = world
+  const { runtime } = world
+  const log = foldRepeats(world.log, runtime)
   const place = placeOf(access.config)
   const names = createNames()
   const binding = createBinding()

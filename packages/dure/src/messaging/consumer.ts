@@ -1,7 +1,7 @@
 import type { AnyEvent, Message } from '../contract/contract.ts'
 import type { Inbox, Store } from '../data/data.ts'
 import { completeNumbers, COUNT, inTime, type Ranges, type Runtime } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import { foldRepeats, type Logger } from '../telemetry/telemetry.ts'
 import { STOP_TIMEOUT, type Broker, type Subscription } from './broker.ts'
 import { beginLife } from './life.ts'
 import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
@@ -103,7 +103,8 @@ const NUMBERS: Ranges<ConsumerLimits> = { batch: COUNT, inHand: COUNT, parked: C
  * Starts to consume: parked messages first where they were left, then what the broker has.
  * @throws {CallError} FAILED_PRECONDITION when the inbox would forget a message while the broker may still bring it
  */
-export async function createConsumer(options: ConsumerOptions): Promise<Consumer> {
+export async function createConsumer(given: ConsumerOptions): Promise<Consumer> {
+  const options = { ...given, log: foldRepeats(given.log, given.runtime) }
   const { store, runtime, group, reactions } = options
   const limits = completeNumbers(`start the consumer "${group}"`, LIMITS, options.limits ?? {}, NUMBERS)
   const names = reactions.map(({ kind, name }) => `${kind}:${name}`)

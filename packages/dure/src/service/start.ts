@@ -11,7 +11,7 @@ import {
   WAIT_OR_NONE,
   type Runtime,
 } from '../runtime/runtime.ts'
-import { createLogger, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
+import { createLogger, foldRepeats, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings, unitReadings } from './readings.ts'
@@ -55,7 +55,7 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 async function startOrUndo(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
   const { runtime, directory, sockets, patience = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
-  const log = options.log === undefined ? own : safeLogger(options.log, own)
+  const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
   const world: World = { directory, runtime, log, telemetry, sockets }
   const undo = createUndo({ runtime, log, patience })

@@ -19,7 +19,7 @@ import {
   type ReactionReading,
 } from '../messaging/messaging.ts'
 import { inTime, type Deadlines, type Runtime } from '../runtime/runtime.ts'
-import { traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
+import { plainLogger, traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency, KeyedCall } from './idempotency.ts'
@@ -68,6 +68,8 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
   const { runtime, telemetry } = options.world
   const name = service.contract.name
   const log = options.world.log.with({ service: name })
+  // What handlers say, and what befalls single calls, is written line by line.
+  const each = plainLogger(log)
   const gate = createGate({ service: name, capacity: CAPACITY })
   let state: ServiceHealth['state'] = 'starting'
 
@@ -78,7 +80,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
     needs: service.needs,
     transport,
     runtime,
-    log,
+    log: each,
     database: data?.databaseFor,
     tracer: telemetry?.tracer,
   })
@@ -96,7 +98,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       deadlines,
       metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),
       onFault: (place, thrown, call) =>
-        log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
+        each[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
           error: thrown,
           correlationId: call.correlationId,
           traceId: traceIdOf(call.traceparent),
@@ -117,7 +119,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       runtime,
       log,
       group: name,
-      reactions: reactionsOf({ service, contexts, data, runtime, log, tracer: telemetry?.tracer }),
+      reactions: reactionsOf({ service, contexts, data, runtime, log: each, tracer: telemetry?.tracer }),
     })
   }
 

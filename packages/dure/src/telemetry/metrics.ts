@@ -47,8 +47,11 @@ export type HistogramPoint = {
   readonly below: readonly number[]
 }
 
-/** Upper bounds of duration buckets in seconds: powers of two of a microsecond, where the histogram's own buckets end. */
-export const BOUNDS: readonly number[] = Array.from({ length: 21 }, (_, i) => 2 ** (i + 5) / 1_000_000)
+/**
+ * Upper bounds of duration buckets in seconds, from 32 µs to 33 s: powers of four of a microsecond, where the histogram's own
+ * buckets end. Every operation that was called has all of them, so that those of several can be added up.
+ */
+export const BOUNDS: readonly number[] = Array.from({ length: 11 }, (_, i) => 2 ** (2 * i + 5) / 1_000_000)
 
 type FamilyName =
   | 'duration'
@@ -213,17 +216,21 @@ function attributesOf({ service, operation }: OperationReading): Attributes {
   return { 'rpc.service': service, 'rpc.method': operation }
 }
 
+/** Of one that was never called nothing is told: most operations of most processes are idle. */
 function durations(operations: readonly OperationReading[]): MetricFamily {
-  const points = operations.map((one): HistogramPoint => {
+  const points = operations.flatMap((one): readonly HistogramPoint[] => {
     const { count, sum, below } = one.duration.snapshot()
-    return { attributes: attributesOf(one), count, sum: sum / 1_000, below: BOUNDS.map((bound) => below(bound * 1_000)) }
+    if (count === 0) return []
+    return [{ attributes: attributesOf(one), count, sum: sum / 1_000, below: BOUNDS.map((bound) => below(bound * 1_000)) }]
   })
   return { ...FAMILIES.duration, points }
 }
 
 function calls(operations: readonly OperationReading[]): MetricFamily {
-  const points = operations.flatMap((one) =>
-    [...one.codes()].map(([code, value]) => ({ attributes: { ...attributesOf(one), 'rpc.response.status_code': code }, value })),
-  )
+  const points = operations.flatMap((one) => {
+    const codes = [...one.codes()]
+    if (codes.every(([, value]) => value === 0)) return []
+    return codes.map(([code, value]) => ({ attributes: { ...attributesOf(one), 'rpc.response.status_code': code }, value }))
+  })
   return { ...FAMILIES.calls, points }
 }

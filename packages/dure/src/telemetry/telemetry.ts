@@ -1,6 +1,7 @@
 /** What a service says about itself: logs, spans, metrics, and where they go. */
 export { logText } from './log-text.ts'
 export { createLogger, safeLogger, silentLogger, type Logger, type LogLevel, type LogFields } from './log.ts'
+export { foldRepeats, plainLogger } from './repeats.ts'
 export { createHistogram, type Histogram, type HistogramSnapshot } from './histogram.ts'
 export { createMetrics, FAMILIES } from './metrics.ts'
 export type { Family, MetricFamily, Metrics, OperationReading, Reading } from './metrics.ts'

@@ -1,6 +1,7 @@
 import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import { createFlush } from '../../runtime/runtime.ts'
+import { foldRepeats } from '../../telemetry/telemetry.ts'
 import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
 import { migrate } from '../migrations.ts'
 import { openFile, type Durability } from './file.ts'
@@ -29,7 +30,8 @@ export async function openStore(options: {
     const flush = durability === 'power' ? createFlush(`${file}-wal`) : undefined
     undo.unshift(() => db.close())
     const schema = { value: 0 }
-    const writer = createWriter({ db, schema, service, file, runtime: world.runtime, log: world.log, limits, flush })
+    const log = foldRepeats(world.log, world.runtime)
+    const writer = createWriter({ db, schema, service, file, runtime: world.runtime, log, limits, flush })
 
     const script = async (sql: string): Promise<void> => {
       runScript(db, sql)
@@ -44,7 +46,7 @@ export async function openStore(options: {
       now: world.runtime.clock.now,
     })
     db.exec('PRAGMA foreign_keys = ON')
-    if (applied.length > 0) world.log.info('Migrated a store', { service, migrations: applied })
+    if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
 
     // A constraint that is checked as late as the commit would fail a whole group for one member's fault.
     const deferred = db.prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%INITIALLY DEFERRED%'").get()

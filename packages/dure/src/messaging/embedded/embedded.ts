@@ -1,6 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import { checkNumbers, COUNT, inTime, steadyTime, WAIT, type Ranges, type Runtime } from '../../runtime/runtime.ts'
-import type { Logger } from '../../telemetry/telemetry.ts'
+import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
 import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { createCommits } from './commits.ts'
@@ -48,7 +48,8 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     pending = 10_000,
     sweep = 60_000,
   } = checkNumbers('make the embedded broker', options, NUMBERS)
-  return async ({ directory, runtime, log, opened }) => {
+  return async ({ directory, runtime, log: given, opened }) => {
+    const log = foldRepeats(given, runtime)
     const file = openBrokerFile(directory)
     opened?.(file)
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })

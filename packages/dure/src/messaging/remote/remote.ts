@@ -1,6 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import { checkNumbers, inTime, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
-import type { Logger } from '../../telemetry/telemetry.ts'
+import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
 import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
@@ -37,10 +37,10 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   const {
     client,
     runtime,
-    log,
     name = 'remote',
     patience = 10_000,
   } = checkNumbers('use a broker elsewhere', options, { patience: WAIT_OR_NONE })
+  const log = foldRepeats(options.log, runtime)
   const ending = new AbortController()
   const pauses = createPauses(runtime, ending.signal)
   const membership = createMembership({ client, runtime, log, name, pauses, patience })

@@ -29,7 +29,7 @@ import type {
   ReactionReading,
 } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
-import type { Logger, MetricFamily } from '../../telemetry/telemetry.ts'
+import { plainLogger, type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { Unit } from '../unit.ts'
 
@@ -127,7 +127,7 @@ export function serveControl(options: {
       ...{ place, operation, gate, deadlines, clock: runtime.clock, metrics: createOperationMetrics() },
       handler: handlers[name as keyof ControlOperations] as (input: unknown) => unknown,
       context: () => undefined,
-      onFault: (at, thrown) => log.error(`Call to ${at} failed`, { error: thrown }),
+      onFault: (at, thrown) => plainLogger(log).error(`Call to ${at} failed`, { error: thrown }),
     })
     transport.add({ service: unit.name, operation: name }, endpoint)
   }
