@@ -104,3 +104,23 @@ test('what is observed is read when asked, awkward labels survive, and an observ
   forget()
   assert.deepEqual(await metrics.read(), [])
 })
+
+test('operations that were never called take no room; those that were have every bucket', async () => {
+  const metrics = createMetrics()
+  const idle = { codes: () => new Map([['OK', 0]]) }
+  for (let n = 0; n < 500; n++) metrics.add({ service: 'many', operation: `idle${n}`, duration: createHistogram(), ...idle })
+  assert.equal(prometheusText(await metrics.read()), '')
+  const durations = [0.001, 90_000].map((ms) => {
+    const duration = createHistogram()
+    duration.record(ms)
+    return duration
+  })
+  for (const [n, duration] of durations.entries())
+    metrics.add({ service: 'many', operation: `called${n}`, duration, codes: () => new Map([['OK', 1]]) })
+  const samples = parse(prometheusText(await metrics.read())).get('rpc_server_call_duration_seconds')!.samples
+  const bounds = durations.map((_, n) =>
+    samples.filter(({ labels }) => labels['rpc_method'] === `called${n}`).map(({ labels, name }) => labels['le'] ?? name),
+  )
+  assert.equal(bounds[0]!.length, 14)
+  assert.deepEqual(bounds[0], bounds[1])
+})

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { span } from './span.test-support.ts'
-import { batchingSink, silentLogger, UndeliverableError, type Logger, type SinkLimits, type Span } from './telemetry.ts'
+import {
+  batchingSink,
+  createTracer,
+  silentLogger,
+  UndeliverableError,
+  type Logger,
+  type SinkLimits,
+  type Span,
+} from './telemetry.ts'
 
 function rig(options: {
   deliver: (spans: readonly Span[], signal: AbortSignal) => Promise<void> | void
@@ -143,4 +151,38 @@ test('a stop waits for a receiver that hangs, or fails, only so long', async () 
   await failing.sink.stop()
   assert.equal(failing.sink.dropped(), 3)
   assert.equal(failing.world.pending(), 0)
+})
+
+test('a stop has one time in all, for the spans and for what its sink does at the end, whatever either waits for', async () => {
+  const world = virtualRuntime()
+  let closing: AbortSignal | undefined
+  const sink = batchingSink({
+    name: 'mute',
+    runtime: world,
+    log: silentLogger(),
+    deliver: () => new Promise<never>(() => {}),
+    close: (signal) => void (closing = signal),
+    limits: { patience: 500 },
+  })
+  sink.take(span())
+  let over = Number.NaN
+  const stopping = sink.stop({ timeout: 200 }).then(() => (over = world.clock.monotonic()))
+  await world.advance(10_000)
+  await stopping
+  assert.equal(over, 200)
+  assert.equal(closing?.aborted, true)
+  assert.equal(sink.dropped(), 1)
+})
+
+test('no span holds more text than a line or two', () => {
+  const taken: Span[] = []
+  const world = virtualRuntime()
+  const keep = batchingSink({ name: 'keep', runtime: world, log: silentLogger(), deliver: () => {} })
+  const tracer = createTracer({ runtime: world, ratio: 1, sinks: [{ ...keep, take: (one) => void taken.push(one) }] })
+  const attributes = { short: 'as it is', long: 'x'.repeat(100_000) }
+  tracer.begin({ ...span(), parent: undefined, attributes }).end(undefined, { late: 'y'.repeat(100_000) })
+  assert.deepEqual(
+    Object.values(taken[0]!.attributes).map((text) => String(text).length),
+    [8, 1_000, 1_000],
+  )
 })

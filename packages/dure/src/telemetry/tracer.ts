@@ -1,7 +1,7 @@
 import { describeThrown } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TelemetrySink } from './sink.ts'
-import { errorType, type ActiveSpan, type Attributes, type Span, type SpanStart } from './span.ts'
+import { errorType, type ActiveSpan, type AttributeValue, type Attributes, type Span, type SpanStart } from './span.ts'
 import { childTraceparent, flagsOf, parseTraceparent } from './trace.ts'
 
 /**
@@ -30,8 +30,8 @@ export type PastSpan = Omit<SpanStart, 'at'> & {
 
 /** How far the wall clock may be from where the monotonic clock has it before spans are placed anew, in milliseconds. */
 const DRIFT = 20
-/** Characters of a message that are kept. */
-const LONGEST_MESSAGE = 1_000
+/** Characters of a message, or of a value of an attribute, that are kept: spans wait in memory by their number. */
+const LONGEST_TEXT = 1_000
 
 export function createTracer(options: {
   runtime: Runtime
@@ -63,9 +63,11 @@ export function createTracer(options: {
       service: start.service,
       start: wall(at),
       duration: Math.max(0, clock.monotonic() - at),
-      attributes: more === undefined && failure === undefined ? start.attributes : { ...start.attributes, ...more, ...failure },
+      attributes: shortened(
+        more === undefined && failure === undefined ? start.attributes : { ...start.attributes, ...more, ...failure },
+      ),
       status: error === undefined ? 'unset' : 'error',
-      message: error === undefined ? undefined : describeThrown(error).message.slice(0, LONGEST_MESSAGE),
+      message: error === undefined ? undefined : describeThrown(error).message.slice(0, LONGEST_TEXT),
       links: start.links ?? [],
     }
     for (const sink of sinks) {
@@ -97,4 +99,15 @@ export function createTracer(options: {
     record: (span) =>
       emit(span, span.own ?? childTraceparent(span.parent, span.error === undefined, ids), span.at, span.error, undefined),
   }
+}
+
+/** The same object when nothing in it is long, as nearly always: who writes spans knows it again. */
+function shortened(attributes: Attributes): Attributes {
+  for (const key in attributes) {
+    const value = attributes[key]
+    if (typeof value !== 'string' || value.length <= LONGEST_TEXT) continue
+    const short = (text: AttributeValue): AttributeValue => (typeof text === 'string' ? text.slice(0, LONGEST_TEXT) : text)
+    return Object.fromEntries(Object.entries(attributes).map(([name, text]) => [name, short(text)]))
+  }
+  return attributes
 }
