@@ -12,6 +12,8 @@ export type Worker = { readonly consumer: string; readonly event: AnyEvent }
 
 /** Dead messages looked at of one queue, at most: the oldest. */
 const MOST = 10_000
+/** UTF-16 units of their data, about. */
+const MOST_DATA = 64 * 1024 * 1024
 const PAGE = 500
 
 type Dead = { readonly letter: DeadLetter; readonly message: Message; readonly detail: string; readonly event: AnyEvent }
@@ -25,11 +27,15 @@ export function workLetters(options: { store: LetterStore; broker: Broker; worke
 
   const readQueue = async ({ consumer, event }: Worker): Promise<readonly Dead[]> => {
     const found = new Map<string, Dead>()
-    for (let after: number | undefined; found.size < MOST;) {
+    let size = 0
+    for (let after: number | undefined; found.size < MOST && size < MOST_DATA;) {
       const page = await broker.dead.list({ queue: event.name, limit: PAGE, ...(after === undefined ? {} : { after }) })
       if (page.length === 0) break
       // Sent twice, a message may be dead twice: to people it is one.
-      for (const dead of page) found.set(dead.message.id, deadOf(dead, consumer, event))
+      for (const dead of page) {
+        size += dead.message.data.length
+        found.set(dead.message.id, deadOf(dead, consumer, event))
+      }
       after = page.at(-1)!.place
     }
     return [...found.values()]

@@ -101,3 +101,31 @@ test('nothing that is asked of a queue looks at all that waits in it, or sorts i
   }
   await queues.stop()
 })
+
+test('many late readers have no more in hand together than their bound, and a message each', async (t) => {
+  const file = fileIn(t)
+  const commits = createCommits({ file, runtime, pending: 10_000 })
+  const topics = createTopics({ file, commits, runtime, partitions: 1 })
+  const groups = createGroups({ file, commits, runtime, log: silentLogger(), topics })
+  const [READERS, MESSAGES, SIZE] = [150, 12, 100 * 1024]
+  for (let n = 0; n < MESSAGES; n++) await topics.publish([message('topic', n, SIZE)])
+  let [inHand, most, read] = [0, 0, 0]
+  for (let n = 0; n < READERS; n++) {
+    await groups.subscribe({
+      group: `g${n}`,
+      topics: ['topic'],
+      deliver: async (batch) => {
+        const size = batch.reduce((sum, { message: { data } }) => sum + data.length, 0)
+        most = Math.max(most, (inHand += size))
+        // Until everybody has had their first.
+        while (read === 0 && most < READERS * SIZE) await runtime.timers.sleep(5)
+        await runtime.timers.sleep(20)
+        inHand -= size
+        read += batch.length
+      },
+    })
+  }
+  await until(() => read === READERS * MESSAGES)
+  assert.ok(most <= 65 * 1024 * 1024 + READERS * SIZE, `${most} bytes in hand`)
+  await groups.stop()
+})

@@ -1,7 +1,8 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { backoff, retryPolicy } from '../retry.ts'
 import type { Delivery, SubscribeOptions } from '../broker.ts'
-import type { Partition, Reader } from './partition.ts'
+import { READ_BYTES, type Partition, type Reader } from './partition.ts'
+import { sizeOf } from './rows.ts'
 
 /** One subscriber of a group. */
 export type Member = {
@@ -13,6 +14,9 @@ export type Member = {
   /** Called when a batch settles. */
   settled: (() => void) | undefined
 }
+
+/** Bytes that all readers of a broker may still take in hand, about; who finds none left takes one message at a time. */
+export type Budget = { left: number }
 
 /** A group's place in one partition, and the loop that hands its messages to whoever owns it. */
 export type Cursor = {
@@ -33,9 +37,10 @@ export function createCursor(options: {
   partition: Partition
   position: number
   lost: number
+  budget: Budget
   moved: (cursor: Cursor) => void
 }): Cursor {
-  const { runtime, partition, moved } = options
+  const { runtime, partition, budget, moved } = options
   let owner: Member | undefined
   let wanted: Member | undefined
   let running = false
@@ -66,14 +71,17 @@ export function createCursor(options: {
     let batch: readonly Delivery[]
     try {
       skip()
-      batch = partition.read(reader.position, member.options.batch ?? 256)
+      batch = partition.read(reader.position, member.options.batch ?? 256, Math.min(READ_BYTES, budget.left))
       if (batch.length === 0) return 'none'
+      const size = batch.reduce((sum, { message }) => sum + sizeOf(message), 0)
+      budget.left -= size
       member.inHand++
       handedTo = batch.at(-1)!.offset + 1
       try {
         await member.options.deliver(batch, place)
       } finally {
         handedTo = 0
+        budget.left += size
         member.inHand--
         member.settled?.()
       }

@@ -4,7 +4,7 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker, GroupLag, SubscribeOptions, Subscription } from '../broker.ts'
 import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
-import { createCursor, type Cursor, type Member } from './cursor.ts'
+import { createCursor, type Budget, type Cursor, type Member } from './cursor.ts'
 import type { BrokerFile } from './file.ts'
 import type { Topic, Topics } from './topics.ts'
 
@@ -29,6 +29,9 @@ type Group = { readonly name: string; readonly topic: Topic; readonly cursors: r
 /** How far a group had come in a partition, and what it never got. */
 type Stored = { readonly position: number; readonly lost: number }
 
+/** Bytes that are in hand of all groups, about: a batch each, and when that is too much, a message each. */
+const IN_HAND_BYTES = 64 * 1024 * 1024
+
 /** Positions are written this often at most: after a crash the last moments' messages come again. */
 const SAVE_EVERY = 100
 
@@ -43,6 +46,7 @@ export function createGroups(options: {
   const groups = new Map<string, Group>()
   const subscriptions = new Set<Subscription>()
   const unsaved = new Map<Cursor, Group>()
+  const budget: Budget = { left: IN_HAND_BYTES }
   let alarm: Timer | undefined
   let queued: Promise<void> | undefined
 
@@ -100,6 +104,7 @@ export function createGroups(options: {
           runtime,
           partition,
           ...stored(partition.number),
+          budget,
           moved: (cursor) => {
             unsaved.set(cursor, group)
             saveSoon()

@@ -19,8 +19,8 @@ export type Partition = {
   /** Appends inside a transaction; `settle` says how that ended. */
   readonly stage: (message: Message, at: number) => void
   readonly settle: (committed: boolean) => void
-  /** Up to `limit` deliveries from an offset on, from memory or from the table; fewer when they are large. */
-  readonly read: (from: number, limit: number) => readonly Delivery[]
+  /** Up to `limit` deliveries from an offset on, from memory or from the table; of more than `bytes`, one at least. */
+  readonly read: (from: number, limit: number, bytes?: number) => readonly Delivery[]
   /** When the first message from an offset on was published. */
   readonly publishedAt: (from: number) => number | undefined
   /** Offset of the first message that arrived at or after a time. */
@@ -40,7 +40,7 @@ export type Reader = { position: number; readonly wake: () => void }
 const TAIL_MESSAGES = 1024
 const TAIL_BYTES = 1024 * 1024
 /** Bytes read from the table at once, about; one message always is. Every reader that is behind has as much in hand. */
-const READ_BYTES = 1024 * 1024
+export const READ_BYTES: number = 1024 * 1024
 
 export function createPartition(options: {
   db: DatabaseSync
@@ -77,6 +77,12 @@ export function createPartition(options: {
   const atOffset = (offset: number): { offset: number; at: number; total: number } | undefined => {
     const row = sql(`SELECT offset, at, total FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(offset)
     return row && { offset: Number(row['offset']), at: Number(row['at']), total: Number(row['total']) }
+  }
+
+  /** Bytes of the messages from an offset on, as many as there are up to `limit`. */
+  const sizeFrom = (from: number, limit: number): number => {
+    const before = from <= floor ? floorTotal : (atOffset(from - 1)?.total ?? floorTotal)
+    return (from + limit >= next ? total : (atOffset(from + limit - 1)?.total ?? total)) - before
   }
 
   const offsetAt = (time: number): number => {
@@ -135,18 +141,23 @@ export function createPartition(options: {
       lastAt = stagedAt
       for (const reader of readers) reader.wake()
     },
-    read: (from, limit) => {
+    read: (from, limit, bytes = READ_BYTES) => {
       if (from >= next) return []
       const first = tail[0]
       if (first && first.offset <= from) return tail.slice(from - first.offset, from - first.offset + limit)
+      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
+      const deliveryOf = (row: Record<string, unknown>): Delivery => {
+        return { message: messageFrom(row, topic), partition: number, offset: Number(row['offset']) }
+      }
+      // All at once is faster than one by one, where they are known to fit.
+      if (sizeFrom(from, limit) <= bytes) return rows.all(from, limit).map(deliveryOf)
       const found: Delivery[] = []
       let size = 0
-      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
       for (const row of rows.iterate(from, limit)) {
-        const message = messageFrom(row, topic)
-        size += sizeOf(message)
-        if (size > READ_BYTES && found.length > 0) break
-        found.push({ message, partition: number, offset: Number(row['offset']) })
+        const delivery = deliveryOf(row)
+        size += sizeOf(delivery.message)
+        if (size > bytes && found.length > 0) break
+        found.push(delivery)
       }
       return found
     },
