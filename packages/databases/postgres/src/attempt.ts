@@ -191,8 +191,6 @@ function doomed(cause: unknown): CallError {
   return new CallError(
     'ABORTED',
     'Using a transaction failed: it is being begun again, because a statement before this one failed',
-    {
-      cause,
-    },
+    { cause, inside: true },
   )
 }

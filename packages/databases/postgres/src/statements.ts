@@ -10,6 +10,7 @@ export function checkOwn(sql: string): void {
   throw new CallError(
     'FAILED_PRECONDITION',
     `Running "${word}" failed: ${ADVICE[word] ?? 'transactions are begun and ended by `database.transaction` alone; throw inside it to roll back'}`,
+    { inside: true },
   )
 }
 

@@ -258,7 +258,9 @@ export function createTransactions(options: {
   const late = (timeout: number, tries: number, others: number): CallError => {
     const error = tooLong(service, timeout, tries === 0 ? others : 0)
     if (tries === 0) return error
-    return new CallError(error.code, `${error.message}. It was begun ${tries + 1} times, because other transactions crossed it`)
+    return new CallError(error.code, `${error.message}. It was begun ${tries + 1} times, because other transactions crossed it`, {
+      inside: true,
+    })
   }
 
   return {

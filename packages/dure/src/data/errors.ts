@@ -22,6 +22,7 @@ export function nested(service: string): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
     `Beginning a transaction failed: service "${service}" is inside one already, which would wait for itself. To do: use the \`tx\` you have, or begin the second after the first`,
+    INSIDE,
   )
 }
 

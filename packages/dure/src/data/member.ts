@@ -29,6 +29,7 @@ export function createMember(options: {
     throw new CallError(
       'FAILED_PRECONDITION',
       `Using a transaction failed: the transaction is over (${over}). To do: await everything that uses it inside its work`,
+      { inside: true },
     )
   }
 

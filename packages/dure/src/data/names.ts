@@ -157,5 +157,5 @@ export function namesOf(tables: Tables): ReadonlySet<string> {
 }
 
 function misnamed({ written }: Token, what: string, advice: string): CallError {
-  return new CallError('FAILED_PRECONDITION', `The name "${written}" ${what}. To do: ${advice}`)
+  return new CallError('FAILED_PRECONDITION', `The name "${written}" ${what}. To do: ${advice}`, { inside: true })
 }

@@ -50,6 +50,9 @@ const WAYS: Readonly<Record<string, { readonly code: string; readonly own?: stri
   full: { code: 'RESOURCE_EXHAUSTED' },
   long: { code: 'DEADLINE_EXCEEDED' },
   reads: { code: 'INTERNAL' },
+  begins: { code: 'INTERNAL' },
+  over: { code: 'INTERNAL' },
+  nested: { code: 'INTERNAL' },
   needs: { code: 'UNAVAILABLE' },
   missing: { code: 'NOT_FOUND', own: 'No such order' },
   closed: { code: 'UNAVAILABLE', own: 'The shop opens at nine' },
@@ -78,6 +81,9 @@ const shop = service(Shop, {
         )
       if (way === 'long') await own.transaction(() => new Promise(() => {}), { timeout: 20 })
       if (way === 'reads') await own.read.insertInto('t').values({ text: 'x' }).execute()
+      if (way === 'begins') await own.transaction((tx) => sql`BEGIN`.execute(tx))
+      if (way === 'over') await (await own.transaction(async (tx) => [tx] as const))[0].selectFrom('t').selectAll().execute()
+      if (way === 'nested') await own.transaction(() => own.transaction(async () => {}))
       if (way === 'needs') await stock.left(undefined, { timeout: 500 })
       if (way === 'missing') throw new CallError('NOT_FOUND', 'No such order', { cause: new Error(secret) })
       if (way === 'closed') throw new CallError('UNAVAILABLE', 'The shop opens at nine')

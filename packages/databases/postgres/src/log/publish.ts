@@ -61,6 +61,7 @@ export function unkept(service: string, slot: string): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
     `Publishing for service "${service}" failed: there is no replication slot "${slot}" that would keep it, or it is lost. To do: start the service's log relay`,
+    { inside: true },
   )
 }
 

@@ -173,5 +173,6 @@ function refusal(word: string): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
     `Running "${what}" failed: ${advice[what] ?? 'transactions are begun and ended by `database.transaction` alone; throw inside it to roll back'}`,
+    { inside: true },
   )
 }
