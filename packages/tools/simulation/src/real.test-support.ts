@@ -16,6 +16,7 @@ export function realProcess(runtime: Runtime = realRuntime()): Process {
     files: [],
     onDeath: [],
     point: () => false,
+    note: () => {},
     pause: (ms) => runtime.timers.sleep(ms),
   }
 }

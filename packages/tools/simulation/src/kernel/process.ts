@@ -28,6 +28,8 @@ export type Process = Owner & {
    * (`never`), because nobody is there to be answered.
    */
   readonly point: (what: string, detail?: string) => boolean
+  /** Worth reading in the story of a run, and no step of it. */
+  readonly note: (what: string, detail: string) => void
   /** Resolves after some virtual time; never, when it dies meanwhile. */
   readonly pause: (ms: number) => Promise<void>
 }
@@ -94,6 +96,7 @@ export function createProcess(options: {
       trace.add(engine.now(), label, what, detail)
       return dies(process, what)
     },
+    note: (what, detail) => trace.note(engine.now(), label, what, detail),
     pause: (ms) => new Promise((resolve) => void after(ms, resolve)),
   }
   return process

@@ -39,9 +39,8 @@ export function simulatedBroker(options: {
 
     return {
       ...inner,
-      publish: (messages) =>
-        step('publish', messages.map(({ id, type }) => `${type} ${id}`).join(), () => inner.publish(messages)),
-      send: (messages) => step('send', messages.map(({ id, type }) => `${type} ${id}`).join(), () => inner.send(messages)),
+      publish: (messages) => step('publish', messages.map(nameOf).join(), () => inner.publish(messages)),
+      send: (messages) => step('send', messages.map(nameOf).join(), () => inner.send(messages)),
       declareTopic: (topic, wish) => step('declare', topic, () => inner.declareTopic(topic, wish)),
       declareQueue: (queue, wish) => step('declare', queue, () => inner.declareQueue(queue, wish)),
       subscribe: (wish) =>
@@ -67,7 +66,7 @@ export function simulatedBroker(options: {
           inner.receive({
             ...wish,
             handle: async (message, delivery) => {
-              if (process.point('hand over', `${wish.queue} ${message.id}`)) return never()
+              if (process.point('hand over', `${wish.queue} ${nameOf(message)}`)) return never()
               await wish.handle(message, delivery)
               if (process.point('acknowledge', wish.queue)) return never()
               if (fate.again(process, wish.queue)) {
@@ -81,7 +80,15 @@ export function simulatedBroker(options: {
   }
 }
 
+/** Events of a batch that are named in a run's story. */
+const NAMED = 5
+
 function idsOf(batch: readonly Delivery[]): string {
-  const first = batch[0]?.message.id
-  return batch.length === 1 ? `${first}` : `${first} and ${batch.length - 1} more`
+  const named = batch.slice(0, NAMED).map(({ message }) => nameOf(message))
+  return batch.length > NAMED ? `${named.join()} and ${batch.length - NAMED} more` : named.join()
+}
+
+/** What the story of a run calls an event: `order.placed 0199… "2-0"`. */
+function nameOf({ type, id, key }: { readonly type: string; readonly id: string; readonly key: string }): string {
+  return `${type} ${id} ${JSON.stringify(key)}`
 }

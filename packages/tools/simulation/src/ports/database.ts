@@ -67,9 +67,10 @@ function simulatedStore(options: {
     const refused = refusal('The transaction')
     if (refused !== undefined) throw refused
     let lost = false
+    const marked: string[] = []
     const result = await store.transaction(async (inner) => {
       if (process.state === 'dead') return never()
-      const value = await work(watched(inner, fate))
+      const value = await work(watched(inner, fate, marked))
       // The last thing before the commit: whatever the work left to be done then was asked for earlier.
       inner.beforeCommit(async () => {
         const slow = fate.slowness(process, service)
@@ -82,7 +83,9 @@ function simulatedStore(options: {
       })
       return value
     }, limits)
-    if (process.point('committed', service)) return never()
+    const died = process.point('committed', service)
+    for (const one of marked) process.note('took effect', one)
+    if (died) return never()
     if (lost) fate.sometimes('a commit was not answered')
     if (lost)
       throw new CallError('UNAVAILABLE', `The transaction of service "${service}" failed: the connection was lost at its commit`)
@@ -110,8 +113,11 @@ function simulatedStore(options: {
   }
 }
 
-/** The transaction, with an eye on statements that tell of something rare. */
-function watched(tx: StoreTransaction, { sometimes }: StoreFate): StoreTransaction {
+/**
+ * The transaction, with an eye on statements that tell of something rare, and on the events whose effect it is: the inbox
+ * marks them, so many of `id, consumer, time` in one statement.
+ */
+function watched(tx: StoreTransaction, { sometimes }: StoreFate, marked: string[]): StoreTransaction {
   return {
     get kysely() {
       return tx.kysely
@@ -119,8 +125,13 @@ function watched(tx: StoreTransaction, { sometimes }: StoreFate): StoreTransacti
     all: tx.all,
     run: async (sql, parameters) => {
       const changed = await tx.run(sql, parameters)
-      if (changed === 0 && sql.startsWith('INSERT INTO dure_inbox')) sometimes('the inbox knew a message')
-      else if (sql.startsWith('INSERT INTO dure_parked '))
+      if (sql.startsWith('INSERT INTO dure_inbox')) {
+        if (changed === 0) sometimes('the inbox knew a message')
+        else
+          for (let at = 0; at < (parameters?.length ?? 0); at += 3)
+            marked.push(`${String(parameters![at + 1])} ${String(parameters![at])}`)
+      }
+      if (sql.startsWith('INSERT INTO dure_parked '))
         sometimes(changed === 1 ? 'a message was parked' : 'a message was parked already')
       else if (sql.startsWith('UPDATE dure_parked SET finished') && parameters?.includes('dead') === true)
         sometimes('a message died')

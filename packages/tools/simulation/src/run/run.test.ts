@@ -202,7 +202,10 @@ test('a run is told step by step, faults set off and ids shortened', async () =>
   const text = timeline(outcome, { most: 100_000 })
   assert.match(text, /^ +\d+\.\d{4} {2}clients +step user \d step 0$/m)
   assert.match(text, /^ +\d+\.\d{4} {2}!+ {2}1\. /m)
-  assert.match(text, /publish order\.placed …[0-9a-f]{6}/)
+  assert.match(text, /publish order\.placed …[0-9a-f]{6} "\d-\d+"/)
+  assert.match(text, /deliver \S+ \S+ order\.placed …[0-9a-f]{6} "\d-\d+"/)
+  assert.match(text, /took effect \S+: order\.placed "\d-\d+" …[0-9a-f]{6}$/m)
+  assert.doesNotMatch(text, /turns the order round/)
   assert.doesNotMatch(text, /dure-broker\.beat/)
 })
 
@@ -260,4 +263,28 @@ test('servers of others are what the simulation says they are, asked between two
       )
   assert.equal((await simulate({ simulation: { ...alone, load: { ...alone.load, step } }, seed: 1, faults: [] })).kind, 'held')
   assert.ok(heard.refused > 0)
+})
+
+test('the line that turns the order of a key round is said, and no other', async () => {
+  const outcome = await simulate({ simulation: shopping(), seed: 8 })
+  const id = (n: number): string => `019b7f4e-0000-7000-8000-00000000000${n}`
+  const line = (what: string, detail: string, time: number) => ({ time, who: 'all', what, detail })
+  const lines = [
+    line('step', 'user 0 step 0', 0),
+    line('publish', `a ${id(1)} "k \\"1\\"",a ${id(2)} "k \\"1\\""`, 1),
+    line('publish', `a ${id(3)} "other"`, 2),
+    line('took effect', `mail/a ${id(2)}`, 3),
+    line('took effect', `stock/a ${id(1)}`, 4),
+    line('took effect', `mail/a ${id(3)}`, 5),
+    line('took effect', `mail/a ${id(1)}`, 6),
+    line('took effect', `stock/a ${id(2)}`, 7),
+  ]
+  const turned = timeline({ ...outcome, lines })
+    .split('\n')
+    .filter((one) => one.includes('turns'))
+  assert.equal(turned.length, 1)
+  assert.match(
+    turned[0]!,
+    /took effect mail\/a: a "k \\"1\\"" …000001 — turns the order round: …000002 of this key was published later$/,
+  )
 })

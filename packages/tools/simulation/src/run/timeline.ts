@@ -63,7 +63,7 @@ const QUIET_TIME = 50
  */
 export function timeline(outcome: Outcome, look: TimelineLook = {}): string {
   const { most = 400, columns = Infinity, widthOf = (text) => text.length, fault = (line) => line } = look
-  const lines = joined(withoutArrived(outcome.lines.filter(isTelling)))
+  const lines = joined(withoutArrived(withOrder(outcome.lines).filter(isTelling)))
   const from = lines.findIndex(({ who, what }) => what === 'step' || who === 'fault')
   const shown = lines.slice(Math.max(0, from), lines.length).slice(0, most)
   if (shown.length === 0) return 'Nothing happened'
@@ -113,6 +113,32 @@ function joined(lines: readonly TraceLine[]): readonly TraceLine[] {
     else told.push(line)
   }
   return told
+}
+
+/** An event as the simulated broker names it: type, id and key. */
+const EVENT = /([^\s,]+) ([0-9a-f]{8}-[0-9a-f-]{27}) ("(?:[^"\\]|\\.)*")/g
+
+/** Effects are told with their event's key, and where one comes after that of an event published later, that is said. */
+function withOrder(lines: readonly TraceLine[]): readonly TraceLine[] {
+  const published = new Map<string, { readonly place: number; readonly about: string }>()
+  const last = new Map<string, { readonly place: number; readonly id: string }>()
+  return lines.map((line) => {
+    const { what, detail = '' } = line
+    if (what === 'publish' || what === 'send')
+      for (const [, type, id, key] of detail.matchAll(EVENT))
+        if (!published.has(id!)) published.set(id!, { place: published.size, about: `${type} ${key}` })
+    if (what !== 'took effect') return line
+    const at = detail.lastIndexOf(' ')
+    const [consumer, id] = [detail.slice(0, at), detail.slice(at + 1)]
+    const event = published.get(id)
+    if (event === undefined) return line
+    const lane = `${consumer} ${event.about}`
+    const before = last.get(lane)
+    if (before === undefined || before.place < event.place) last.set(lane, { place: event.place, id })
+    const turned = before !== undefined && before.place > event.place
+    const told = `${consumer}: ${event.about} ${id}`
+    return { ...line, detail: turned ? `${told} — turns the order round: ${before.id} of this key was published later` : told }
+  })
 }
 
 /** What was sent and came is told once, when it came; what never came is told as sent. */
