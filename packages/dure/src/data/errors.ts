@@ -73,6 +73,14 @@ export function crowded(service: string, limit: number): CallError {
   )
 }
 
+export function outlasted(service: string, timeout: number): CallError {
+  return new CallError(
+    'DEADLINE_EXCEEDED',
+    `Reading failed: a snapshot or stream of service "${service}" was ended after ${timeout} ms, because the database keeps what it sees until it ends. ` +
+      'To do: read first and work with it afterwards, read large tables page by page, or raise `readTimeout`',
+  )
+}
+
 export function readOnly(service: string, cause: unknown): CallError {
   return new CallError(
     'FAILED_PRECONDITION',

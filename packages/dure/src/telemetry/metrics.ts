@@ -70,6 +70,7 @@ type FamilyName =
   | 'connectionsWaiting'
   | 'crossed'
   | 'atOnce'
+  | 'walSize'
   | 'lostCommits'
   | 'dead'
   | 'waiting'
@@ -143,6 +144,12 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     help: 'Times that a transaction was begun again because another crossed it',
     unit: '{transaction}',
     kind: 'counter',
+  },
+  walSize: {
+    name: 'dure.store.wal.size',
+    help: 'Write-ahead log of an embedded store: it grows while a snapshot or a stream is open',
+    unit: 'By',
+    kind: 'gauge',
   },
   atOnce: {
     name: 'dure.transaction.at_once',

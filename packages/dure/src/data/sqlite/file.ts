@@ -47,7 +47,8 @@ export function openReader(file: string): DatabaseSync {
 }
 
 function connect(file: string, readOnly: boolean): DatabaseSync {
-  const db = new DatabaseSync(file, { readOnly, timeout: 2000, enableForeignKeyConstraints: true, defensive: true })
+  // Without a timeout: whoever asks waits for the locks of other processes, and holds nobody up (lock.ts).
+  const db = new DatabaseSync(file, { readOnly, enableForeignKeyConstraints: true, defensive: true })
   // A service reaches its own database only. Older versions of Node have no limits; statements.ts refuses ATTACH there.
   if (db.limits !== undefined) db.limits.attach = 0
   db.exec('PRAGMA temp_store = MEMORY')

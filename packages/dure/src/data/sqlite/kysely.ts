@@ -7,6 +7,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { directKysely, type DirectKysely } from '../kysely.ts'
+import { isLocked, type Patience } from './lock.ts'
 import type { Statements } from './statements.ts'
 
 /** How Kysely reaches one connection; `guard` is asked before every use and throws when it is not allowed any more. */
@@ -19,25 +20,30 @@ export function kyselyConnection(options: {
   readonly explain: (error: unknown) => unknown
   /** Streams read all rows first: a cursor left open in a transaction would outlive it, and see what the loop writes. */
   readonly whole?: boolean
+  /** How a lock of another process is waited for. */
+  readonly locked?: () => Patience
   /** Waited for before rows are handed over, when there is something to wait for. */
   readonly durable?: () => Promise<void> | undefined
 }): KyselyConnection {
-  const { statements, guard, explain, whole = false, durable } = options
+  const { statements, guard, explain, whole = false, locked, durable } = options
   return {
     statements,
     executeQuery: async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
-      guard()
-      try {
-        if (statements.answers(sql)) {
-          const rows = statements.all(sql, parameters) as unknown as R[]
-          const wait = durable?.()
-          if (wait !== undefined) await wait
-          return { rows }
+      let wait: Patience | undefined
+      for (;;) {
+        guard()
+        try {
+          if (statements.answers(sql)) {
+            const rows = statements.all(sql, parameters) as unknown as R[]
+            const flushed = durable?.()
+            if (flushed !== undefined) await flushed
+            return { rows }
+          }
+          const { changes, lastInsertRowid } = statements.run(sql, parameters)
+          return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+        } catch (error) {
+          if (locked === undefined || !isLocked(error) || !(await (wait ??= locked())())) throw explain(error)
         }
-        const { changes, lastInsertRowid } = statements.run(sql, parameters)
-        return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
-      } catch (error) {
-        throw explain(error)
       }
     },
     async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {

@@ -1,7 +1,48 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
 import { explain, primaryCode } from './errors.ts'
+
+/** Milliseconds that another process's lock on a store is waited for. */
+export const LOCK_TIMEOUT = 5_000
+
+/** Waits a little for a lock on a file, and says whether to ask again; false when it has lasted too long. */
+export type Patience = () => Promise<boolean>
+
+/**
+ * How the locks of other processes are waited for. SQLite would wait for them itself, and hold up the whole process.
+ * @param limit milliseconds for one statement
+ */
+export function createPatience({ clock, timers }: Pick<Runtime, 'clock' | 'timers'>, limit: number): () => Patience {
+  return () => {
+    const until = clock.monotonic() + limit
+    let pause = 1
+    return async () => {
+      if (clock.monotonic() >= until) return false
+      await timers.sleep(pause)
+      pause = Math.min(50, pause * 2)
+      return true
+    }
+  }
+}
+
+/** Runs a statement until no other process's lock is in its way. */
+export async function patiently<T>(locked: () => Patience, run: () => T): Promise<T> {
+  let wait: Patience | undefined
+  for (;;) {
+    try {
+      return run()
+    } catch (error) {
+      if (!isLocked(error) || !(await (wait ??= locked())())) throw error
+    }
+  }
+}
+
+/** SQLITE_BUSY, by itself or said in words. */
+export function isLocked(error: unknown): boolean {
+  return primaryCode(error) === 5 || primaryCode((error as { cause?: unknown } | undefined)?.cause) === 5
+}
 
 /**
  * Keeps a store to one process. The lock is SQLite's own lock on an empty database file, so the operating

@@ -1,11 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DatabaseConnection, Driver, Kysely } from 'kysely'
+import type { CallError } from '../../contract/contract.ts'
+import type { Timers } from '../../runtime/runtime.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
 import type { DatabaseWorld, SqlRow, SqlValue } from '../database.ts'
 import { noDriver } from '../kysely.ts'
-import { crowded, readClosed, readOnly, snapshotOver } from '../errors.ts'
+import { crowded, outlasted, readClosed, readOnly, snapshotOver } from '../errors.ts'
 import { explain, primaryCode } from './errors.ts'
 import { openReader } from './file.ts'
 import { kyselyConnection, sqliteKysely, type KyselyConnection } from './kysely.ts'
+import { patiently, type Patience } from './lock.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
 /**
@@ -21,7 +25,12 @@ export type Readers = {
   readonly stop: () => void
 }
 
-type Reader = { readonly db: DatabaseSync; readonly connection: KyselyConnection }
+type Reader = {
+  readonly db: DatabaseSync
+  readonly connection: KyselyConnection
+  /** Why it was ended. */
+  late: CallError | undefined
+}
 type Waiter = { readonly resolve: (reader: Reader) => void; readonly reject: (error: unknown) => void }
 
 const WAITING = 10_000
@@ -31,11 +40,17 @@ export function createReaders(options: {
   readonly service: string
   readonly schema: SchemaVersion
   readonly size: number
+  /** Milliseconds that a snapshot or a stream may last. */
+  readonly timeout: number
+  readonly timers: Timers
+  readonly log: Logger
   readonly opened?: DatabaseWorld['opened']
+  /** How a lock of another process is waited for. */
+  readonly locked: () => Patience
   /** The end of a flush that is under way: what was read may be on its way to the disk only then. */
   readonly durable?: () => Promise<void> | undefined
 }): Readers {
-  const { file, service, schema, size, durable = () => undefined } = options
+  const { file, service, schema, size, timeout, timers, log, locked, durable = () => undefined } = options
   const all: Reader[] = []
   const idle: Reader[] = []
   const waiters: Waiter[] = []
@@ -47,11 +62,20 @@ export function createReaders(options: {
 
   const open = (): Reader => {
     const db = openReader(file)
-    options.opened?.({ close: () => db.close() })
-    const statements = createStatements({ db, schema })
-    const reader = {
+    options.opened?.({ close: () => db.isOpen && db.close() })
+    const reader: Reader = {
       db,
-      connection: kyselyConnection({ statements, guard, durable, explain: (error) => explainRead(error, service, file) }),
+      late: undefined,
+      connection: kyselyConnection({
+        statements: createStatements({ db, schema }),
+        guard: () => {
+          guard()
+          if (reader.late !== undefined) throw reader.late
+        },
+        locked,
+        durable,
+        explain: (error) => reader.late ?? explainRead(error, service, file),
+      }),
     }
     all.push(reader)
     return reader
@@ -68,21 +92,51 @@ export function createReaders(options: {
   }
 
   const giveBack = (reader: Reader): void => {
-    if (stopped) return
+    if (stopped || reader.late !== undefined) return
     if (reader.db.isTransaction) reader.db.exec('ROLLBACK')
     const next = waiters.shift()
     if (next === undefined) idle.push(reader)
     else next.resolve(reader)
   }
 
-  const provideConnection = async <T>(use: (connection: DatabaseConnection) => Promise<T>): Promise<T> => {
-    const reader = await borrow()
+  /** Ends what a reader has open, whoever holds it: as long as it is, the log grows. */
+  const end = (reader: Reader, late: CallError): void => {
+    reader.late = late
+    all.splice(all.indexOf(reader), 1)
+    reader.db.close()
+    log.warn('A snapshot or stream that lasted too long was ended', { service, file, timeout })
+    const next = waiters.shift()
+    if (next === undefined) return
     try {
-      return await use(reader.connection)
+      next.resolve(open())
+    } catch (error) {
+      next.reject(error)
+    }
+  }
+
+  /** Lends a reader for as long as `use` takes, or until its time is over: then it is answered so. */
+  const lend = async <T>(use: (reader: Reader) => Promise<T>): Promise<T> => {
+    const reader = await borrow()
+    const { promise: over, reject } = Promise.withResolvers<never>()
+    const watch =
+      timeout === Number.POSITIVE_INFINITY
+        ? undefined
+        : timers.after(timeout, () => {
+            if (stopped) return
+            const late = outlasted(service, timeout)
+            end(reader, late)
+            reject(late)
+          })
+    try {
+      return await Promise.race([use(reader), over])
     } finally {
+      watch?.cancel()
       giveBack(reader)
     }
   }
+
+  const provideConnection = <T>(use: (connection: DatabaseConnection) => Promise<T>): Promise<T> =>
+    lend((reader) => use(reader.connection))
 
   const control = async (connection: DatabaseConnection, sql: string): Promise<void> => {
     all.find((reader) => reader.connection === connection)?.db.exec(sql)
@@ -100,41 +154,40 @@ export function createReaders(options: {
     select: async (sql, parameters = []) => {
       guard()
       try {
-        const rows = shared.connection.statements.all(sql, parameters)
+        const { statements } = shared.connection
+        const rows = await patiently(locked, () => statements.all(sql, parameters))
         await durable()
         return rows
       } catch (error) {
         throw explainRead(error, service, file)
       }
     },
-    snapshot: async (work) => {
-      const reader = await borrow()
-      let over = false
-      try {
-        // BEGIN alone takes no snapshot; the first read does.
-        reader.db.exec('BEGIN; SELECT 1 FROM sqlite_schema')
-        const { statements } = reader.connection
-        const guardSnapshot = (): void => {
-          guard()
-          if (over) throw snapshotOver()
+    snapshot: (work) =>
+      lend(async (reader) => {
+        let over = false
+        const explain = (error: unknown): unknown => reader.late ?? explainRead(error, service, file)
+        try {
+          await patiently(locked, () => {
+            if (reader.db.isTransaction) reader.db.exec('ROLLBACK')
+            // BEGIN alone takes no snapshot; the first read does.
+            reader.db.exec('BEGIN; SELECT 1 FROM sqlite_schema')
+          }).catch((error: unknown) => {
+            throw explain(error)
+          })
+          const { statements } = reader.connection
+          const guardSnapshot = (): void => {
+            guard()
+            if (reader.late !== undefined) throw reader.late
+            if (over) throw snapshotOver()
+          }
+          const connection = kyselyConnection({ statements, guard: guardSnapshot, explain, whole: true })
+          const answer = await work(sqliteKysely.transaction(connection))
+          await durable()
+          return answer
+        } finally {
+          over = true
         }
-        const answer = await work(
-          sqliteKysely.transaction(
-            kyselyConnection({
-              statements,
-              guard: guardSnapshot,
-              explain: (error) => explainRead(error, service, file),
-              whole: true,
-            }),
-          ),
-        )
-        await durable()
-        return answer
-      } finally {
-        over = true
-        giveBack(reader)
-      }
-    },
+      }),
     stop: () => {
       stopped = true
       for (const waiter of waiters.splice(0)) waiter.reject(readClosed(service))

@@ -5,6 +5,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
@@ -258,4 +259,93 @@ test('a clean stop leaves one complete file', async (t) => {
   await filled(open)
   assert.throws(() => statSync(join(directory, 'orders.db-wal')), { code: 'ENOENT' })
   assert.ok(statSync(join(directory, 'orders.db')).size > 100_000)
+})
+
+/** Holds a lock on a store's file, as another process would. */
+function lockedBy(t: TestContext, file: string, begin: string): { readonly free: () => void } {
+  const other = new DatabaseSync(file)
+  other.exec(begin)
+  const free = (): void => {
+    if (other.isOpen) other.close()
+  }
+  t.after(free)
+  return { free }
+}
+
+test("another process's lock holds up neither the event loop nor the neighbours, and is waited for", async (t) => {
+  const { directory, open } = place(t)
+  const [store, neighbour] = [await open(), await open('stock')]
+  const lock = lockedBy(t, join(directory, 'orders.db'), 'BEGIN IMMEDIATE')
+  let answered = false
+  const writing = Promise.all(
+    [1, 2, 3].map((n) => store.transaction((tx) => tx.run('INSERT INTO orders VALUES (?, ?)', [`${n}`, n]))),
+  )
+  void writing.then(() => (answered = true))
+  let longest = 0
+  for (let i = 0; i < 50; i++) {
+    const before = performance.now()
+    await neighbour.transaction((tx) => tx.run('INSERT INTO orders VALUES (?, ?)', [`${i}`, i]))
+    assert.deepEqual(await store.select('SELECT count(*) AS n FROM orders'), [{ n: 0 }])
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    longest = Math.max(longest, performance.now() - before)
+  }
+  assert.equal(answered, false)
+  // SQLite itself would have waited for two seconds at a time.
+  assert.ok(longest < 1_500, `${longest} ms`)
+  lock.free()
+  await writing
+  assert.deepEqual(await store.select('SELECT count(*) AS n FROM orders'), [{ n: 3 }])
+})
+
+test('a lock that lasts is told to all who waited for it, and the store goes on when it is gone', async (t) => {
+  const { directory, open } = place(t, { durability: 'process', lockTimeout: 20 })
+  const store = await open()
+  const lock = lockedBy(t, join(directory, 'orders.db'), 'BEGIN IMMEDIATE')
+  const outcomes = await Promise.allSettled(
+    [1, 2, 3].map((n) => store.transaction((tx) => tx.run('INSERT INTO orders VALUES (?, 1)', [`${n}`]))),
+  )
+  for (const outcome of outcomes) {
+    assert.ok(outcome.status === 'rejected')
+    assert.equal((outcome.reason as { code: string }).code, 'UNAVAILABLE')
+    assert.match(String(outcome.reason), /locked by another process \(file ".*orders\.db"\)/)
+  }
+  lock.free()
+  await store.transaction((tx) => tx.run("INSERT INTO orders VALUES ('a', 1)"))
+  await store.stop()
+  // A store that is opened meanwhile waits as well.
+  const again = lockedBy(t, join(directory, 'orders.db'), 'PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  await assert.rejects(open(), { code: 'UNAVAILABLE', message: /locked by another process/ })
+  again.free()
+})
+
+test('a snapshot or stream that does not end is ended in words, its place is free, and the log can be written back', async (t) => {
+  const { directory, open } = place(t, { durability: 'process', readers: 1, readTimeout: 50 })
+  await filled(open)
+  const store = await open()
+  const late = { code: 'DEADLINE_EXCEEDED', message: /a snapshot or stream of service "orders" was ended after 50 ms/ }
+  const write = (): Promise<number> =>
+    store.transaction((tx) => tx.run("UPDATE orders SET total = total + 1 WHERE id LIKE 'order 1%'"))
+  let leaked: Store['read'] | undefined
+  const never = store.snapshot(async (read) => {
+    leaked = read
+    await read.selectFrom('orders').selectAll().limit(1).execute()
+    await write()
+    return new Promise(() => {})
+  })
+  await assert.rejects(never, late)
+  await assert.rejects(leaked!.selectFrom('orders').selectAll().execute(), late)
+  const rows = store.read.selectFrom('orders').selectAll().stream()[Symbol.asyncIterator]()
+  await rows.next()
+  await write()
+  // The only place for a reader is free again once the stream's time is over, though nobody has ended it.
+  assert.equal((await store.snapshot((read) => read.selectFrom('orders').selectAll().execute())).length, 2000)
+  await assert.rejects(rows.next(), late)
+  await write()
+  const other = new DatabaseSync(join(directory, 'orders.db'))
+  t.after(() => other.close())
+  const { busy, log, checkpointed } = other.prepare('PRAGMA wal_checkpoint(FULL)').get() as Record<string, number>
+  assert.deepEqual([busy, log], [0, checkpointed])
+  const [reading] = store.readings?.() ?? []
+  assert.equal(reading?.family.name, 'dure.store.wal.size')
+  assert.ok(reading.value > 0)
 })

@@ -4,6 +4,7 @@ import { checkNumbers, COUNT, makeFolder, WAIT, type Ranges } from '../../runtim
 import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
 import { ownMigrations } from './tables.ts'
 import type { Durability } from './file.ts'
+import { LOCK_TIMEOUT } from './lock.ts'
 import { openStore } from './store.ts'
 
 export type SqliteOptions = {
@@ -14,6 +15,12 @@ export type SqliteOptions = {
   readonly durability?: Durability
   /** Snapshots and streams that may read at once. Default 4. */
   readonly readers?: number
+  /**
+   * Milliseconds that a snapshot or a stream may last: what it sees must be kept until it ends. Default 30,000.
+   */
+  readonly readTimeout?: number
+  /** Milliseconds that another process's lock on the file is waited for. Default 5,000. */
+  readonly lockTimeout?: number
   /** Transactions that may wait for their turn; more are refused with RESOURCE_EXHAUSTED. Default 10,000. */
   readonly waiting?: number
   /** Milliseconds a transaction may take when it does not say. Default 5,000. */
@@ -24,6 +31,8 @@ export type SqliteOptions = {
 
 const NUMBERS: Ranges<SqliteOptions> = {
   readers: COUNT,
+  readTimeout: { ...WAIT, endless: true },
+  lockTimeout: WAIT,
   waiting: COUNT,
   timeout: { ...WAIT, endless: true },
   group: COUNT,
@@ -34,6 +43,8 @@ export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => D
   const {
     durability = 'power',
     readers = 4,
+    readTimeout = 30_000,
+    lockTimeout = LOCK_TIMEOUT,
     waiting = 10_000,
     timeout = 5_000,
     group = 128,
@@ -56,7 +67,8 @@ export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => D
         world,
         durability,
         readers,
-        limits: { group, groupTime: 4, waiting, timeout },
+        readTimeout,
+        limits: { group, groupTime: 4, waiting, timeout, lockTimeout },
       })
     },
   })

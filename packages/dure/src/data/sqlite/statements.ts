@@ -60,8 +60,8 @@ export function createStatements(options: { db: DatabaseSync; schema: SchemaVers
   const refresh = (): void => {
     if (seen === schema.value) return
     cache.clear()
-    seen = schema.value
     binding.learn(tablesOf(db))
+    seen = schema.value
   }
 
   const get = (sql: string): Prepared => {

@@ -1,11 +1,13 @@
+import { statSync } from 'node:fs'
 import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import { createFlush } from '../../runtime/runtime.ts'
 import { foldRepeats } from '../../telemetry/telemetry.ts'
 import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
+import { FAMILIES } from '../../telemetry/telemetry.ts'
 import { migrate } from '../migrations.ts'
 import { openFile, type Durability } from './file.ts'
-import { takeLock } from './lock.ts'
+import { createPatience, LOCK_TIMEOUT, patiently, takeLock } from './lock.ts'
 import { createReaders } from './readers.ts'
 import { createWriter, type WriterLimits } from './writer.ts'
 
@@ -18,6 +20,7 @@ export async function openStore(options: {
   readonly world: DatabaseWorld
   readonly durability: Durability
   readonly readers: number
+  readonly readTimeout: number
   readonly limits: WriterLimits
 }): Promise<Store> {
   const { file, service, definition, ownMigrations, world, durability, limits } = options
@@ -25,7 +28,8 @@ export async function openStore(options: {
   world.opened?.({ close: lock.release })
   const undo: (() => void)[] = [lock.release]
   try {
-    const db = openFile({ file, service })
+    const locked = createPatience(world.runtime, limits.lockTimeout ?? LOCK_TIMEOUT)
+    const db = await patiently(locked, () => openFile({ file, service }))
     world.opened?.({ close: () => db.close() })
     const flush = durability === 'power' ? createFlush(`${file}-wal`) : undefined
     undo.unshift(() => db.close())
@@ -49,11 +53,24 @@ export async function openStore(options: {
     if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
 
     // A constraint that is checked as late as the commit would fail a whole group for one member's fault.
-    const deferred = db.prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%INITIALLY DEFERRED%'").get()
+    const deferred = await patiently(locked, () =>
+      db.prepare("SELECT 1 FROM sqlite_schema WHERE sql LIKE '%INITIALLY DEFERRED%'").get(),
+    )
     if (deferred !== undefined) writer.commitEachAlone()
 
     const { opened } = world
-    const readers = createReaders({ file, service, schema, size: options.readers, opened, durable: () => flush?.pending() })
+    const readers = createReaders({
+      file,
+      service,
+      schema,
+      size: options.readers,
+      timeout: options.readTimeout,
+      timers: world.runtime.timers,
+      log: world.log,
+      opened,
+      locked,
+      durable: () => flush?.pending(),
+    })
     let stopping: Promise<void> | undefined
     const stop = async (timeout: number | undefined): Promise<void> => {
       await writer.stop(readers.stop, timeout)
@@ -66,12 +83,17 @@ export async function openStore(options: {
       transaction: writer.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
+      readings: () => [{ family: FAMILIES.walSize, attributes: {}, value: sizeOf(`${file}-wal`) }],
       stop: ({ timeout } = {}) => (stopping ??= stop(timeout)),
     }
   } catch (error) {
     for (const step of undo) step()
     throw error
   }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
 /** Runs a migration's text; the statements that would end the transaction it runs in are refused. */

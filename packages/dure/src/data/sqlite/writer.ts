@@ -8,6 +8,7 @@ import { createMember } from '../member.ts'
 import { explain } from './errors.ts'
 import { createExecution, type Job, type Outcome } from './execution.ts'
 import { kyselyConnection, sqliteKysely } from './kysely.ts'
+import { createPatience, isLocked, LOCK_TIMEOUT, patiently } from './lock.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
 /**
@@ -41,6 +42,8 @@ export type WriterLimits = {
   readonly waiting: number
   /** Milliseconds a transaction may take when it does not say. */
   readonly timeout: number
+  /** Milliseconds that another process's lock is waited for. */
+  readonly lockTimeout?: number
 }
 
 /** Transactions that are worth a group of their own while another is being flushed. */
@@ -59,6 +62,7 @@ export function createWriter(options: {
 }): Writer {
   const { db, schema, service, file, runtime, log, limits, flush } = options
   const { clock, timers } = runtime
+  const locked = createPatience(runtime, limits.lockTimeout ?? LOCK_TIMEOUT)
   const statements = createStatements({ db, schema })
   const control = {
     begin: db.prepare('BEGIN IMMEDIATE'),
@@ -154,12 +158,7 @@ export function createWriter(options: {
     const started = clock.monotonic()
     const outcomes: Outcome[] = []
     lost = undefined
-    try {
-      control.begin.run()
-    } catch (error) {
-      take().reject(explain(error, `${action}: beginning`, file))
-      return
-    }
+    if (!(await begin())) return
     do {
       const job = take()
       outcomes.push(await runMember(job, outcomes.length > 0))
@@ -180,6 +179,21 @@ export function createWriter(options: {
     void mine.then(() => {
       if (flushing === mine) flushing = undefined
     })
+  }
+
+  /** Begins a group. While another process has the file locked, those who wait now do so together. */
+  const begin = async (): Promise<boolean> => {
+    const waiters = waiting.length - head
+    try {
+      await patiently(locked, () => control.begin.run())
+    } catch (error) {
+      const explained = explain(error, `${action}: beginning`, file)
+      for (let i = isLocked(error) ? waiters : 1; i > 0 && head < waiting.length; i--) take().reject(explained)
+      return false
+    }
+    if (head < waiting.length) return true
+    control.rollback.run()
+    return false
   }
 
   const mayJoin = (outcomes: readonly Outcome[], started: number): boolean => {
