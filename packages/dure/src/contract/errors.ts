@@ -67,8 +67,8 @@ export class CallError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.details = options.details ?? {}
-    // Only where it is so: an error has no more fields than it needs.
-    if (options.inside === true) this.inside = true
+    // Not a field that a caller sees: one is told of it in the same process only.
+    if (options.inside === true) Object.defineProperty(this, 'inside', { value: true })
   }
 }
 

@@ -12,7 +12,7 @@ export function isInstance<T>(value: unknown, type: abstract new (...given: neve
   }
 }
 
-/** What was thrown, as plain texts. */
+/** What was thrown, as plain texts that every store and wire can hold. */
 export type Thrown = {
   readonly name: string
   readonly message: string
@@ -48,7 +48,7 @@ export function partOf(value: unknown, key: string): unknown {
 
 function textOf(value: unknown): string {
   try {
-    return String(value).slice(0, LONGEST)
+    return String(value).slice(0, LONGEST).toWellFormed().replaceAll('\0', '')
   } catch {
     return 'a value that has no text'
   }
