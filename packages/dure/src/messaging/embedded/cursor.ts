@@ -71,9 +71,10 @@ export function createCursor(options: {
     let batch: readonly Delivery[]
     try {
       skip()
+      const shared = partition.inMemory(reader.position)
       batch = partition.read(reader.position, member.options.batch ?? 256, Math.min(READ_BYTES, budget.left))
       if (batch.length === 0) return 'none'
-      const size = batch.reduce((sum, { message }) => sum + sizeOf(message), 0)
+      const size = shared ? 0 : batch.reduce((sum, { message }) => sum + sizeOf(message), 0)
       budget.left -= size
       member.inHand++
       handedTo = batch.at(-1)!.offset + 1

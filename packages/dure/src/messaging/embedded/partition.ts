@@ -19,6 +19,8 @@ export type Partition = {
   /** Appends inside a transaction; `settle` says how that ended. */
   readonly stage: (message: Message, at: number) => void
   readonly settle: (committed: boolean) => void
+  /** Whether what comes from an offset on is in memory anyway: reading it takes no more. */
+  readonly inMemory: (from: number) => boolean
   /** Up to `limit` deliveries from an offset on, from memory or from the table; of more than `bytes`, one at least. */
   readonly read: (from: number, limit: number, bytes?: number) => readonly Delivery[]
   /** When the first message from an offset on was published. */
@@ -78,6 +80,8 @@ export function createPartition(options: {
     const row = sql(`SELECT offset, at, total FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(offset)
     return row && { offset: Number(row['offset']), at: Number(row['at']), total: Number(row['total']) }
   }
+
+  const inMemory = (from: number): boolean => tail.length > 0 && tail[0]!.offset <= from
 
   /** Bytes of the messages from an offset on, as many as there are up to `limit`. */
   const sizeFrom = (from: number, limit: number): number => {
@@ -141,10 +145,10 @@ export function createPartition(options: {
       lastAt = stagedAt
       for (const reader of readers) reader.wake()
     },
+    inMemory,
     read: (from, limit, bytes = READ_BYTES) => {
       if (from >= next) return []
-      const first = tail[0]
-      if (first && first.offset <= from) return tail.slice(from - first.offset, from - first.offset + limit)
+      if (inMemory(from)) return tail.slice(from - tail[0]!.offset, from - tail[0]!.offset + limit)
       const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
       const deliveryOf = (row: Record<string, unknown>): Delivery => {
         return { message: messageFrom(row, topic), partition: number, offset: Number(row['offset']) }
@@ -163,8 +167,7 @@ export function createPartition(options: {
     },
     publishedAt: (from) => {
       if (from >= next) return undefined
-      const first = tail[0]
-      if (first && first.offset <= from) return tail[from - first.offset]?.message.time
+      if (inMemory(from)) return tail[from - tail[0]!.offset]?.message.time
       const row = sql(`SELECT time FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(from)
       return row && Number(row['time'])
     },

@@ -46,6 +46,7 @@ const RETRY_TAKING = 1000
 const LONGEST_ALARM = 3_600_000
 /** UTF-16 units of data of one queue that are worked on at once, about; one message always is. */
 const MOST_IN_HAND = 16 * 1024 * 1024
+const FEW = 16
 
 export function createWorkList(options: {
   file: BrokerFile
@@ -65,6 +66,7 @@ export function createWorkList(options: {
   let taking = false
   let again = false
   let alarm: Timer | undefined
+  let alarmAt = 0
   let turn = 0
   /** Work whose handler is at it within its lease, in the order in which it was taken. */
   const held = new Set<Held>()
@@ -104,7 +106,8 @@ export function createWorkList(options: {
     const rows: Record<string, unknown>[] = []
     let size = heldSize
     full = false
-    for (const row of sql.visible.iterate(id, now, limit)) {
+    // All at once is faster than one by one, and the largest that few can be is not much.
+    for (const row of limit <= FEW ? sql.visible.all(id, now, limit) : sql.visible.iterate(id, now, limit)) {
       size += String(row['data']).length
       full = size > MOST_IN_HAND && rows.length + held.size > 0
       if (full) break
@@ -139,9 +142,19 @@ export function createWorkList(options: {
     if (!taking) void take()
   }
 
-  const wakeAfter = (ms: number): void => {
+  const silence = (): void => {
     alarm?.cancel()
+    alarm = undefined
+  }
+
+  const wakeAfter = (ms: number): void => {
+    const at = runtime.clock.monotonic() + ms
+    // One that is earlier looks again.
+    if (alarm !== undefined && alarmAt <= at) return
+    silence()
+    alarmAt = at
     alarm = runtime.timers.after(ms, () => {
+      alarm = undefined
       expire()
       if (hands() > 0) wake()
       else setAlarm()
@@ -244,7 +257,7 @@ export function createWorkList(options: {
         receiver.leaving = true
         if (receiver.inHand > 0) await new Promise<void>((resolve) => void (receiver.idle = resolve))
         receivers.splice(receivers.indexOf(receiver), 1)
-        if (receivers.length === 0) alarm?.cancel()
+        if (receivers.length === 0) silence()
       }
       let left: Promise<void> | undefined
       return { stop: () => (left ??= leave()) }
@@ -261,7 +274,7 @@ export function createWorkList(options: {
         wake()
       },
     }),
-    stop: () => alarm?.cancel(),
+    stop: silence,
   }
 }
 
