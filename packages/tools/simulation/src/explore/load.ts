@@ -23,11 +23,11 @@ export type Loaded = {
  * @throws {TypeError} when there is none, or one that would test nothing
  */
 export async function loadSimulation(url: string, name: string = url): Promise<Loaded> {
-  const exports = (await import(url)) as Exports
+  const exports = exportsOf((await import(url)) as Exports)
   const source = await sourceOf(exports, name)
   const first = simulationOf(source, name)
   const { expects = [] } = first
-  const again = async (): Promise<Simulation> => simulationOf(await sourceOf(await importAnew(url), name), name)
+  const again = async (): Promise<Simulation> => simulationOf(await sourceOf(exportsOf(await importAnew(url)), name), name)
   const anew = async (): Promise<Simulation> => {
     const one = await again()
     if (typeof one.system !== 'object') return one
@@ -42,10 +42,16 @@ export async function loadSimulation(url: string, name: string = url): Promise<L
     throw new TypeError(`Cannot simulate "${name}": neither its default export nor its simulation is a system`)
   }
   const system: SystemSource = async (process) => {
-    const loaded = (await importAnew(url))['default'] as SystemSource
+    const loaded = exportsOf(await importAnew(url))['default'] as SystemSource
     return typeof loaded === 'function' ? loaded(process) : loaded
   }
   return { simulation: anew, anew, system, expects }
+}
+
+/** What a module compiled to CommonJS exports is what its default export holds. */
+function exportsOf(loaded: Exports): Exports {
+  const { default: inner } = loaded
+  return typeof inner === 'object' && inner !== null && 'default' in inner ? (inner as Exports) : loaded
 }
 
 /** A function that gives a promise is asked for the simulation itself: so a system's file need not load it to be started. */

@@ -112,3 +112,28 @@ for (const [name, shape] of Object.entries(SHAPES)) {
     },
   )
 }
+
+test('a system that was compiled, to CommonJS as well, is loaded anew like any other', { timeout: 120_000 }, async () => {
+  const source = `
+    const { command, contract } = require('dure/contract')
+    const { service, system } = require('dure/service')
+    let counted = 0
+    let highest = 0
+    const Counter = contract('counter', { version: '1.0.0', owner: 'tests', operations: { count: command({ output: require('zod').z.int() }) } })
+    exports.default = system('counting', { services: [service(Counter, { handlers: { count: () => ++counted } })] })
+    exports.simulation = {
+      faults: [], load: { duration: 2_000, step: async ({ client }) => { highest = await client(Counter).count() } },
+      invariants: { 'it counts from 1': async ({ client }) => { if ((await client(Counter).count()) !== highest + 1) throw new Error('it counted on') } },
+    }`
+  for (const [name, text] of [
+    ['system.cjs', source],
+    [
+      'system.mjs',
+      `import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)\n${source.replace('exports.default =', 'export default').replace('exports.simulation', 'export const simulation')}`,
+    ],
+  ] as const) {
+    const file = join(dirname(write({ [name]: text }, '')), name)
+    const { held, failures } = await explore({ file, seeds: 3, threads: 1 })
+    assert.deepEqual([held, failures], [3, []], name)
+  }
+})
