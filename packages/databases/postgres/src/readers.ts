@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
+import { CallError } from 'dure/contract'
 import type { SqlRow, SqlValue } from 'dure/data'
 import type { Timers } from 'dure/runtime'
-import { noDriver, readOnly, snapshotOver } from 'dure/data/adapter'
+import { noDriver, outlasted, readOnly, snapshotOver } from 'dure/data/adapter'
 import type { Connection, Answer } from './connection.ts'
 import { endsSession, explain, sqlState, type Place } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
@@ -46,12 +47,31 @@ export function createReaders(options: {
     }
   }
 
+  /** A snapshot or a stream that nobody ends gives its place back in the end: the server keeps what it sees until then. */
+  const lasting = async <T>(connection: Connection, use: () => Promise<T>): Promise<T> => {
+    const { promise: over, reject } = Promise.withResolvers<never>()
+    const watch = timers.after(patience, () => {
+      const late = outlasted(service, patience)
+      connection.destroy(late)
+      reject(late)
+    })
+    try {
+      return await Promise.race([use(), over])
+    } finally {
+      watch.cancel()
+    }
+  }
+
+  /** What ended the connection on purpose, rather than that it is gone. */
+  const causeOf = (connection: Connection, error: unknown): unknown =>
+    connection.broken() instanceof CallError ? connection.broken() : error
+
   const query = async (connection: Connection, sql: string, parameters: readonly unknown[]): Promise<Answer> => {
     checkOwn(sql)
     try {
       return await answered(connection, connection.query(sql, parameters))
     } catch (error) {
-      throw failure(error)
+      throw failure(causeOf(connection, error))
     }
   }
 
@@ -89,7 +109,7 @@ export function createReaders(options: {
       await answered(connection, connection.command(begin)).catch((error: unknown) => {
         throw failure(error)
       })
-      return await work(connection)
+      return await lasting(connection, () => work(connection))
     } finally {
       if (connection.broken() === undefined) {
         await answered(connection, connection.command('ROLLBACK')).catch((error: unknown) => connection.destroy(error))
@@ -116,7 +136,7 @@ export function createReaders(options: {
         yield answer
       }
     } catch (error) {
-      throw failure(error)
+      throw failure(causeOf(connection, error))
     } finally {
       if (connection.broken() === undefined) {
         const ending = busy ? `CLOSE ${name}` : 'ROLLBACK'
@@ -151,7 +171,7 @@ export function createReaders(options: {
           })
           lent.set(shown, loan)
           try {
-            return await use(shown)
+            return await lasting(connection, () => use(shown))
           } finally {
             lent.delete(shown)
             if (loan.busy) connection.destroy(new Error('A transaction was left open on it'))

@@ -70,3 +70,19 @@ test('a store whose server answers nothing any more stops all the same', async (
   proxy.silent = true
   await store.stop()
 })
+
+test('a snapshot or stream that nobody ends is ended in words, and gives its place back', async (t) => {
+  const rig = await makeRig(t, server.url())
+  const store = await rig.open({ readers: 1, readTimeout: 100 })
+  await insert(store, 'a')
+  const ended = (error: unknown): boolean => (error as { code?: unknown }).code === 'DEADLINE_EXCEEDED'
+  await assert.rejects(
+    store.snapshot(() => new Promise(() => {})),
+    ended,
+  )
+  const rows = store.read.selectFrom('orders').selectAll().stream(1)[Symbol.asyncIterator]()
+  await rows.next()
+  assert.equal((await store.snapshot((read) => read.selectFrom('orders').selectAll().execute())).length, 1)
+  await assert.rejects(rows.next())
+  await store.stop()
+})

@@ -7,4 +7,16 @@ export { namesOf, quoted } from './names.ts'
 export { createBinding, type Binding } from './parameters.ts'
 export { OUTBOX_COLUMNS, outboxMessage, outboxValues } from './outbox-row.ts'
 export { createMember, type Member } from './member.ts'
-export { closed, crowded, cutOff, full, nested, readClosed, readOnly, snapshotOver, tooLong, unusableTimeout } from './errors.ts'
+export {
+  closed,
+  crowded,
+  cutOff,
+  full,
+  nested,
+  outlasted,
+  readClosed,
+  readOnly,
+  snapshotOver,
+  tooLong,
+  unusableTimeout,
+} from './errors.ts'
