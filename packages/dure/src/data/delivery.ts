@@ -102,7 +102,7 @@ type Run<Row extends Carrier> = {
 /** One batch on its way: what is left of it, and who is suspected of holding up the rest. */
 function createRun<Row extends Carrier>(wanted: readonly Row[], options: DeliveryOptions<Row>): Run<Row> {
   const { runtime, aside, remove, more } = options
-  const sent: Row[] = []
+  let sent: readonly Row[] = []
   const away: Row[] = []
   let left = wanted
   let size = wanted.length
@@ -120,9 +120,10 @@ function createRun<Row extends Carrier>(wanted: readonly Row[], options: Deliver
     drop(rows)
   }
   const drop = (rows: readonly Row[]): void => {
-    const gone = new Set(rows)
-    left = rows === left ? [] : left.filter((row) => !gone.has(row))
-    if (suspect !== undefined && gone.has(suspect.row)) suspect = undefined
+    // All at once, as a rule.
+    const gone = rows === left ? undefined : new Set(rows)
+    left = gone === undefined ? [] : left.filter((row) => !gone.has(row))
+    if (suspect !== undefined && !left.includes(suspect.row)) suspect = undefined
   }
   /** One of another key: whether that is taken tells whose fault it is. Any, because others may be as bad. */
   const other = ({ message: { key } }: Row): Row | undefined => {
@@ -149,7 +150,7 @@ function createRun<Row extends Carrier>(wanted: readonly Row[], options: Deliver
     },
     taken: (some) => {
       drop(some)
-      sent.push(...some)
+      sent = sent.length === 0 ? some : [...sent, ...some]
       size *= 2
       // It may have been the broker all the same, which is back: the suspect has one try more.
       if (suspect !== undefined) suspect = { ...suspect, proven: true }
