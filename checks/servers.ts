@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
+import { java, linters, python } from './judges/installed.ts'
 
 /**
  * Servers that some tests need and npm does not bring: `npm run servers` installs them where that is possible. (Every part
@@ -22,6 +23,8 @@ export const servers: readonly Server[] = [
     there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
     install: async () => installPackage('postgresql-15'),
   },
+  // What judges the documents: each in the language it is written in, where that is here.
+  ...[python, java, linters].map(({ name, there, install }) => ({ name, there, install: async () => install() })),
 ]
 
 /** How a skipped test says which server it missed. */

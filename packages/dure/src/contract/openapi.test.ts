@@ -87,6 +87,7 @@ test('dates, bigints, bytes, maps and sets, nested and recursive, make a valid O
   assert.deepEqual(document.info, { title: 'Test', version: '1.2.0' })
   assert.deepEqual(Object.keys(document.paths), [
     '/items/{id}',
+    '/v1/items/{id}',
     '/customers/{customerId}/orders',
     '/orders/{id}/payment',
     '/orders/{id}/seal',

@@ -29,7 +29,7 @@ export type OpenApiOptions = DocumentOptions & {
 type Json = Readonly<Record<string, unknown>>
 
 /**
- * Draws an OpenAPI 3.1 document. An operation is shown under its first route. Path parameters come from the
+ * Draws an OpenAPI 3.1 document. An operation is shown under each of its routes. Path parameters come from the
  * route; the other fields of an input are query parameters for GET and DELETE, the JSON body otherwise.
  */
 export function openapi(contracts: readonly AnyContract[], options: OpenApiOptions): Json {
@@ -41,19 +41,21 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
   let keyed = false
   for (const contract of contracts) {
     for (const [name, operation] of Object.entries(contract.operations as Record<string, AnyOperation>)) {
-      const route = operation.http && routeOf(operation.http.routes[0])
-      if (route === undefined || 'problem' in route) continue
-      // Templates that differ only in the names of their parameters are one path to OpenAPI.
-      const shape = route.path.replaceAll(/\{[^}]*\}/g, '{}')
-      const place = paths.get(shape) ?? { path: route.path, names: route.parameters, item: {} }
-      paths.set(shape, place)
-      const method = route.method.toLowerCase()
-      if (method in place.item) continue
       const once = operation.kind === 'command' && !operation.idempotent && remembers(contract.name)
-      const drawn: DrawnRoute = { ...route, shown: place.names, once, closed: unknownFields === 'refuse' }
-      place.item[method] = drawOperation(contract.name, name, operation, drawn, book, statuses)
-      scoped ||= operation.scope !== undefined
-      keyed ||= once
+      const routes = (operation.http?.routes ?? []).map(routeOf).filter((route) => !('problem' in route)) as Route[]
+      for (const [at, route] of routes.entries()) {
+        // Templates that differ only in the names of their parameters are one path to OpenAPI.
+        const shape = route.path.replaceAll(/\{[^}]*\}/g, '{}')
+        const place = paths.get(shape) ?? { path: route.path, names: route.parameters, item: {} }
+        paths.set(shape, place)
+        const method = route.method.toLowerCase()
+        if (method in place.item) continue
+        const id = `${contract.name}.${name}${at === 0 ? '' : `.${at + 1}`}`
+        const drawn: DrawnRoute = { ...route, id, shown: place.names, once, closed: unknownFields === 'refuse' }
+        place.item[method] = drawOperation(contract.name, name, operation, drawn, book, statuses)
+        scoped ||= operation.scope !== undefined
+        keyed ||= once
+      }
     }
   }
   const problems = [...statuses].map((status) => [responseName(status), response(STATUSES[status].meaning, problemRef)])
@@ -79,6 +81,8 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
 
 /** A route as the document shows it. */
 type DrawnRoute = Route & {
+  /** `orders.place`; `orders.place.2` for its second route. */
+  readonly id: string
   /** Names of the parameters in the path, in order. */
   readonly shown: readonly string[]
   /** Takes an idempotency key. */
@@ -106,7 +110,7 @@ function drawOperation(
   const { parameters, body } = drawInput(operation, route, hint, book)
   if (route.once) parameters.push({ $ref: '#/components/parameters/IdempotencyKey' })
   return {
-    operationId: `${service}.${name}`,
+    operationId: route.id,
     tags: [service],
     summary: summaryOf(name, operation),
     ...(operation.description !== undefined && { description: operation.description }),
@@ -237,14 +241,15 @@ function failures(operation: AnyOperation, route: DrawnRoute, book: Components, 
     if (errors === undefined) {
       statuses.add(status)
       found[http] = { $ref: `#/components/responses/${responseName(status)}` }
-    } else found[http] = declaredResponse(errors, book, [STATUSES[status].meaning])
+    } else found[http] = declaredResponse(http, errors, book, [STATUSES[status].meaning])
   }
   for (const http of refusedBy(route)) {
     const errors = declared.get(http)
     const { name, meaning } = REFUSED[http]
-    found[http] = errors === undefined ? { $ref: `#/components/responses/${name}` } : declaredResponse(errors, book, [meaning])
+    found[http] =
+      errors === undefined ? { $ref: `#/components/responses/${name}` } : declaredResponse(http, errors, book, [meaning])
   }
-  for (const [http, errors] of declared) found[http] ??= declaredResponse(errors, book, [])
+  for (const [http, errors] of declared) found[http] ??= declaredResponse(http, errors, book, [])
   return found
 }
 
@@ -253,6 +258,7 @@ function refusedBy({ method, parameters }: Route): readonly (keyof typeof REFUSE
 }
 
 function declaredResponse(
+  http: number,
   errors: readonly ErrorType<string, AnySchema | undefined>[],
   book: Components,
   others: readonly string[],
@@ -261,8 +267,25 @@ function declaredResponse(
     book.name(declaredProblem(each, book), pascal(...each.code.toLowerCase().split('_'), 'problem')),
   )
   const meanings = [...errors.map((each) => each.description ?? each.code), ...others]
-  const all = others.length > 0 ? [...schemas, problemRef] : schemas
+  const all = others.length > 0 ? [...schemas, book.name(otherProblem(http), `Other${http}Problem`)] : schemas
   return response(meanings.join('; '), all.length === 1 ? all[0]! : { anyOf: all })
+}
+
+/** What else a status may mean. Its codes are named, so that nobody takes a declared error for one of these. */
+function otherProblem(http: number): JsonSchema {
+  const canonical = Object.entries(STATUSES).filter(([, status]) => status.http === http)
+  const codes = [...canonical.map(([code]) => code), ...(REFUSAL_CODES[http] ?? [])]
+  return { ...problemSchema, properties: { ...problemSchema.properties, code: { type: 'string', enum: codes } } }
+}
+
+/** Codes of what a door refuses, by HTTP status. */
+const REFUSAL_CODES: Readonly<Record<number, readonly string[]>> = {
+  400: ['MALFORMED_REQUEST', 'MALFORMED_JSON', 'INVALID_HEADER'],
+  404: ['PATH_NOT_FOUND'],
+  413: ['BODY_TOO_LARGE'],
+  414: ['PATH_TOO_LONG'],
+  415: ['UNSUPPORTED_MEDIA_TYPE'],
+  503: ['OVERLOADED'],
 }
 
 function declaredProblem(error: ErrorType<string, AnySchema | undefined>, book: Components): JsonSchema {

@@ -126,7 +126,9 @@ export function isKept(text: string): boolean {
   if (!Number.isFinite(value)) return false
   const digits = significant(text)
   if (digits === '') return true
-  return value !== 0 && digits.length <= 100 && significant(value.toPrecision(digits.length)) === digits
+  if (value === 0 || digits.length > 100) return false
+  // As JavaScript prints it, or as so many digits of it are.
+  return significant(String(value)) === digits || significant(value.toPrecision(digits.length)) === digits
 }
 
 const significant = (text: string): string =>

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { command, contract, openapi } from 'dure/contract'
+import { command, contract, error, openapi } from 'dure/contract'
 import { z } from 'zod'
+import { REFUSALS } from './errors.ts'
 import { isKept, jsonLoss } from './fault.ts'
 import { rest } from './rest.ts'
 import { openShop, raw, testHost } from './rest.test-support.ts'
@@ -138,7 +139,10 @@ test('whatever is strange about a request has one answer, a problem document, an
 
 test('what reading a body would lose is found, and nothing else', () => {
   // Whatever was printed from doubles and objects loses nothing.
-  fc.assert(fc.property(fc.json(), (text) => assert.equal(jsonLoss(text, JSON.parse(text)), undefined)))
+  fc.assert(
+    fc.property(fc.json(), (text) => assert.equal(jsonLoss(text, JSON.parse(text)), undefined)),
+    { numRuns: 2000 },
+  )
   fc.assert(
     fc.property(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
@@ -215,6 +219,33 @@ test('where the input as a whole is optional, nothing may be sent for it', async
     }
   } finally {
     await door.close()
+  }
+})
+
+test('a status that a declared error shares with others names the codes of them all', () => {
+  for (const http of new Set(Object.values(REFUSALS).map((refusal) => refusal.http))) {
+    // These are answered where no operation is.
+    if ([405, 408, 431].includes(http)) continue
+    const One = contract('one', {
+      version: '1.0.0',
+      owner: 'tests',
+      operations: {
+        ask: command({
+          input: z.object({ id: z.int(), b: z.int() }),
+          errors: { Odd: error('ODD', { http }) },
+          http: 'POST /{id}',
+        }),
+      },
+    })
+    const { components } = openapi([One], { title: 'One' }) as {
+      components: { schemas: Record<string, { properties: { code: { enum: string[] } } }> }
+    }
+    const other = components.schemas[`Other${http}Problem`]
+    if (http === 404 && other === undefined) continue
+    const codes = Object.entries(REFUSALS)
+      .filter(([, refusal]) => refusal.http === http)
+      .map(([code]) => code)
+    for (const code of codes) assert.ok(other!.properties.code.enum.includes(code), `${http} ${code}`)
   }
 })
 

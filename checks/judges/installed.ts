@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+
+/**
+ * The programs of others that judge the documents, each set in a folder of the cache that is named after what is pinned: another
+ * pin is another folder, and a folder without its mark is installed anew.
+ */
+const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'dure', 'judges')
+
+export type Judges = {
+  /** As a test names what it needs. */
+  readonly name: string
+  readonly folder: string
+  /** Whether the language they are written in is here: without it nothing can be installed. */
+  readonly possible: () => boolean
+  readonly there: () => boolean
+  readonly install: () => string
+}
+
+/** schemathesis and openapi-python-client. */
+export const python: Judges = judges('openapi-python', 'requirements.txt', {
+  possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
+  steps: (folder) => [
+    ['python3', '-m', 'venv', join(folder, 'venv')],
+    [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, 'requirements.txt')],
+  ],
+})
+
+/** openapi-generator for Java, and what its clients need. */
+export const java: Judges = judges('openapi-java', 'pom.xml', {
+  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+  steps: (folder) => [
+    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
+  ],
+})
+const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
+
+/** spectral and redocly. */
+export const linters: Judges = judges('openapi-linters', 'package.json', {
+  possible: () => true,
+  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
+})
+
+/** False, or why a test of these must be skipped. */
+export function missing({ name, possible, there }: Judges): string | false {
+  if (there()) return false
+  return possible() ? `needs server: ${name}` : `${name}: the language it is written in is not here`
+}
+
+function judges(
+  name: string,
+  pins: string,
+  how: { readonly possible: () => boolean; readonly steps: (folder: string) => readonly (readonly string[])[] },
+): Judges {
+  const source = join(import.meta.dirname, pins)
+  const pinned = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12)
+  const folder = join(cache, `${name}-${pinned}`)
+  const mark = join(folder, 'installed')
+  return {
+    name,
+    folder,
+    possible: how.possible,
+    there: () => existsSync(mark),
+    install: () => {
+      if (!how.possible()) return 'cannot be installed: the language it is written in is not here'
+      rmSync(folder, { recursive: true, force: true })
+      mkdirSync(folder, { recursive: true })
+      copyFileSync(source, join(folder, pins))
+      for (const [program, ...words] of how.steps(folder)) {
+        const { status } = spawnSync(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] })
+        if (status !== 0) return `could not be installed: "${program} ${words.slice(0, 3).join(' ')} …" failed`
+      }
+      writeFileSync(mark, '')
+      return 'installed'
+    },
+  }
+}
+
+function runs(program: string, words: readonly string[]): boolean {
+  return spawnSync(program, words, { stdio: 'ignore' }).status === 0
+}
+
+/** The class path of everything that was installed for Java, and the generator's own file. */
+export function jars(): { readonly all: string; readonly generator: string } {
+  const lib = join(java.folder, 'lib')
+  const generator = readdirSync(lib).find((file) => file.startsWith('openapi-generator-cli'))!
+  return { all: join(lib, '*'), generator: join(lib, generator) }
+}
