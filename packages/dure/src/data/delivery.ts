@@ -101,13 +101,13 @@ type Run<Row extends Carrier> = {
 
 /** One batch on its way: what is left of it, and who is suspected of holding up the rest. */
 function createRun<Row extends Carrier>(wanted: readonly Row[], options: DeliveryOptions<Row>): Run<Row> {
-  const { runtime, aside, remove, more } = options
+  const { runtime, aside, remove, more, patience } = options
   let sent: readonly Row[] = []
   const away: Row[] = []
   let left = wanted
   let size = wanted.length
-  /** The first, when it has failed alone; how often; and whether another has been taken since. */
-  let suspect: { readonly row: Row; readonly times: number; readonly proven: boolean } | undefined
+  /** The first, when it has failed alone; how often, and since when; and whether another has been taken since. */
+  let suspect: { readonly row: Row; readonly times: number; readonly proven: boolean; readonly since: number } | undefined
   /** What has to go before one that is refused: earlier messages of its key. */
   let before: readonly Row[] = []
 
@@ -169,11 +169,13 @@ function createRun<Row extends Carrier>(wanted: readonly Row[], options: Deliver
       size = Math.ceil(some.length / LESS)
       if (some.length > 1) return
       if (suspect !== undefined && suspect.row !== one) return void (suspect = { ...suspect, times: ALONE - 1 })
-      const { times = 0, proven = false } = suspect ?? {}
-      suspect = { row: one!, times: isLate(error) ? ALONE : times + 1, proven }
+      const now = runtime.clock.monotonic()
+      const { times = 0, proven = false, since = isLate(error) ? now - patience : now } = suspect ?? {}
+      suspect = { row: one!, times: isLate(error) ? ALONE : times + 1, proven, since }
       if (aside === undefined || suspect.times < ALONE) return
-      // Or others wait in the outbox, and none of them is here to be tried.
-      if (proven || (other(one!) === undefined && more() && !aside.doubtful())) await setAside([one!], { error })
+      // Or others wait in the outbox, none of them is here to be tried, and it has been so for long.
+      const guessed = now - since >= patience && other(one!) === undefined && more() && !aside.doubtful()
+      if (proven || guessed) await setAside([one!], { error })
     },
     setAside,
     result: () => ({ sent, aside: away }),

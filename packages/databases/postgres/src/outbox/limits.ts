@@ -42,5 +42,5 @@ export const RELAY_NUMBERS: Ranges<RelayLimits> = {
   backoff: WAIT,
   patience: WAIT,
   rescan: WAIT,
-  horizon: WAIT,
+  horizon: WAIT_OR_NONE,
 }
