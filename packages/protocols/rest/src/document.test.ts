@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Ajv } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import fc from 'fast-check'
-import { command, contract, openapi, shown, wireOf } from 'dure/contract'
+import { asyncapi, command, contract, event, openapi, parserOf, shown, wireOf } from 'dure/contract'
 import type { AnyContract } from 'dure/contract'
 import { z } from 'zod'
 import { rest } from './rest.ts'
@@ -86,7 +87,7 @@ const there = (schema: z.ZodType): z.ZodType => (wireOf(schema, 'input').optiona
 const bodies = ({ json }: Drawn): fc.Arbitrary<unknown> => fc.oneof({ weight: 4, arbitrary: json }, fc.jsonValue({ maxDepth: 3 }))
 
 function validator(document: object): (name: string, value: unknown) => boolean {
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  const ajv = new Ajv2020({ strict: false, allErrors: true, ownProperties: true })
   formats.default(ajv)
   ajv.addSchema(document, 'document')
   return (name, value) => ajv.getSchema(`document#/components/schemas/${name}`)!(value) === true
@@ -134,4 +135,35 @@ test('what the document takes the door takes, and what it refuses the door refus
   } finally {
     await door.close()
   }
+})
+
+test('whatever is announced and answered is what the documents say', async () => {
+  const samples = fc.sample(drawn, { numRuns: 120, seed: 12 }).map((one) => ({ ...one, schema: z.object({ in: one.schema }) }))
+  const Teller: AnyContract = contract('teller', {
+    version: '1.0.0',
+    owner: 'tests',
+    operations: Object.fromEntries(
+      samples.map(({ schema }, at) => [`tell${at}`, command({ output: schema, http: `POST /tell${at}` })]),
+    ),
+    events: samples.map(({ schema }, at) => event(`told.e${at}`, { schema, key: () => 'k' })),
+  })
+  const answers = validator(plain(openapi([Teller], { title: 'Teller' })) as object)
+  const ajv = new Ajv({ strict: false, ownProperties: true })
+  formats.default(ajv)
+  ajv.addSchema(plain(asyncapi([Teller], { title: 'Teller' })) as object, 'events')
+  let told = 0
+  for (const [at, { schema, json }] of samples.entries()) {
+    const [wire, parse] = [wireOf(schema, 'output'), parserOf(schema, 'output')]
+    const data = ajv.getSchema(`events#/components/messages/told.e${at}/payload/properties/data`)!
+    for (const value of fc.sample(json, { numRuns: 12, seed: at })) {
+      const parsed = await parse(wireOf(schema, 'input').fromJson({ in: value }))
+      if (!parsed.ok) continue
+      const out = plain(wire.toJson(parsed.value))
+      const about = `${JSON.stringify(out)} of ${JSON.stringify(shown(schema, 'output'))}`
+      assert.ok(answers(`TellerTell${at}Output`, out), `answered: ${about}`)
+      assert.ok(data(out), `announced: ${about}`)
+      told++
+    }
+  }
+  assert.ok(told > 300, `${told} told`)
 })
