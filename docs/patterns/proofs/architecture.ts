@@ -56,12 +56,17 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
       'packages/dure/src/service/start.ts',
       'packages/dure/src/service/unit.ts',
       'packages/dure/src/service/idempotency.ts',
+      'packages/dure/src/runtime/numbers.ts',
     ],
     guide: 'docs/guides/chassis.md',
     tests: [
       'packages/dure/src/service/start.test.ts',
       'packages/dure/src/call/call.test.ts',
       'packages/dure/src/telemetry/log.test.ts',
+      'packages/dure/src/service/hostile.test.ts',
+      'packages/dure/src/service/numbers.test.ts',
+      'packages/dure/src/service/alone.test.ts',
+      'packages/dure/src/service/idempotency.test.ts',
     ],
   },
 }

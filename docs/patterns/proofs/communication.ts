@@ -15,6 +15,10 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/rest/src/fuzz.test.ts',
       'packages/dure/src/contract/openapi.test.ts',
       'examples/marketplace/main.test.ts',
+      'packages/protocols/rest/src/strange.test.ts',
+      'packages/protocols/rest/src/document.test.ts',
+      'packages/protocols/rest/src/inside.test.ts',
+      'checks/judges/judges.test.ts',
     ],
   },
   C7: {
@@ -26,6 +30,9 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'packages/dure/src/messaging/embedded/embedded.test.ts',
       'packages/dure/src/messaging/consumer.test.ts',
+      'packages/dure/src/messaging/embedded/clock.test.ts',
+      'packages/dure/src/messaging/embedded/bounds.test.ts',
+      'packages/tools/simulation/src/queues/queues.test.ts',
     ],
   },
   C8: {

@@ -11,6 +11,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/databases/postgres/src/postgres.ts',
       'packages/databases/postgres/src/provision.ts',
       'checks/layering/services.ts',
+      'packages/dure/src/data/columns.ts',
     ],
     guide: 'docs/guides/postgresql.md',
     tests: [
@@ -19,6 +20,8 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/databases/postgres/src/conformance18.test.ts',
       'packages/databases/postgres/src/roles.test.ts',
       'checks/layering/layering.test.ts',
+      'packages/databases/postgres/src/guest.test.ts',
+      'packages/databases/postgres/src/settings.test.ts',
     ],
   },
   D3: {
@@ -59,6 +62,8 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/data/relay.ts',
       'packages/databases/postgres/src/outbox/outbox.ts',
       'packages/databases/postgres/src/outbox/insert.ts',
+      'packages/dure/src/data/delivery.ts',
+      'packages/dure/src/messaging/aside.ts',
     ],
     guide: 'docs/guides/outbox.md',
     tests: [
@@ -67,6 +72,9 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/databases/postgres/src/outbox/order.test.ts',
       'packages/databases/postgres/src/outbox/faults.test.ts',
       'examples/express-outbox/express-outbox.test.ts',
+      'packages/dure/src/messaging/aside.test.ts',
+      'packages/databases/postgres/src/outbox/refused.test.ts',
+      'packages/tools/cli/src/refused.test.ts',
     ],
   },
   D11: {
@@ -136,6 +144,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/service/lag.test.ts',
       'packages/dure/src/service/readings.test.ts',
       'packages/tools/cli/src/dead.test.ts',
+      'packages/tools/cli/src/forget.test.ts',
     ],
   },
 }

@@ -22,6 +22,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/dure/src/messaging/crash.test.ts',
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'examples/marketplace/chaos/chaos.test.ts',
+      'packages/dure/src/messaging/aside.test.ts',
     ],
   },
 }

@@ -20,6 +20,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/dure/src/telemetry/export/store.ts',
       'packages/dure/src/telemetry/export/otlp.ts',
       'packages/tools/cli/src/waterfall.ts',
+      'packages/dure/src/call/fetch.ts',
     ],
     guide: 'docs/guides/telemetry.md',
     tests: [
@@ -32,6 +33,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/tools/cli/src/trace.test.ts',
       'packages/tools/cli/src/waterfall.test.ts',
       'examples/marketplace/traced.test.ts',
+      'packages/dure/src/service/fetch.test.ts',
     ],
   },
   O5: {
@@ -52,6 +54,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/dure/src/telemetry/histogram.test.ts',
       'packages/dure/src/telemetry/export/otlp.test.ts',
       'packages/protocols/rest/src/tracing.test.ts',
+      'packages/dure/src/service/noise.test.ts',
     ],
   },
 }
