@@ -1,4 +1,4 @@
-import { CallError } from '../contract/contract.ts'
+import { CallError, type Status } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { keepTracestate, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
 import type { Cancellation, CancelListener, CancelReason } from './cancellation.ts'
@@ -45,9 +45,9 @@ async function send(
   const url = new URL(request.url)
   const place = `"${url.host}"`
   const refused = timeout === undefined ? undefined : refusedOptions(`fetch from ${place}`, { timeout })
-  if (refused !== undefined) throw refused
+  if (refused !== undefined) throw requestError(refused.code, refused.message)
   if (runtime.fetch === undefined) {
-    throw new CallError('UNIMPLEMENTED', `Cannot ask ${place}: this runtime leads to no network; give its "fetch"`)
+    throw requestError('UNIMPLEMENTED', `Cannot ask ${place}: this runtime leads to no network; give its "fetch"`)
   }
   const given = init.signal ?? (input instanceof Request ? input.signal : undefined)
   const open = new OpenFetch({ place, call, controller, signal: given })
@@ -65,6 +65,11 @@ async function send(
   } catch (error) {
     throw open.fail(error)
   }
+}
+
+/** Whom a handler asks is for its own service to know: its callers are told what they can do, not of which host. */
+function requestError(code: Status, message: string, cause?: unknown): CallError {
+  return new CallError(code, message, { cause, inside: true })
 }
 
 /** Neither a URL's credentials nor its query are for messages, logs or spans. */
@@ -147,16 +152,16 @@ class OpenFetch implements CancelListener {
 
   onCancel(reason: CancelReason): void {
     const [code, why] = REASONS[reason]
-    this.#abort(new CallError(code, `Request to ${this.#place} ${why}`), true)
+    this.#abort(requestError(code, `Request to ${this.#place} ${why}`), true)
   }
 
   /** The handler has answered: what it did not wait for, or did not read, is no failure. */
   onOver(): void {
-    this.#abort(new CallError('CANCELLED', `Request to ${this.#place} was ended: the call that made it is over`), false)
+    this.#abort(requestError('CANCELLED', `Request to ${this.#place} was ended: the call that made it is over`), false)
   }
 
   readonly #abortedByUser = (): void => {
-    this.#abort(new CallError('CANCELLED', `Request to ${this.#place} was cancelled by the signal it was given`), true)
+    this.#abort(requestError('CANCELLED', `Request to ${this.#place} was cancelled by the signal it was given`), true)
   }
 
   #abort(error: CallError, failed: boolean): void {
@@ -180,7 +185,7 @@ class OpenFetch implements CancelListener {
 
   /** What it failed with, in words for the handler. */
   fail(cause: unknown): unknown {
-    const error = this.#ended ?? new CallError('UNAVAILABLE', `Request to ${this.#place} failed: ${reasonOf(cause)}`, { cause })
+    const error = this.#ended ?? requestError('UNAVAILABLE', `Request to ${this.#place} failed: ${reasonOf(cause)}`, cause)
     this.#close(error)
     return error
   }

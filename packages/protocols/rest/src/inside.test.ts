@@ -54,6 +54,9 @@ const WAYS: Readonly<Record<string, { readonly code: string; readonly own?: stri
   over: { code: 'INTERNAL' },
   nested: { code: 'INTERNAL' },
   needs: { code: 'UNAVAILABLE' },
+  'fetches, refused': { code: 'UNAVAILABLE' },
+  'fetches, cancelled': { code: 'CANCELLED' },
+  'fetches, wrongly': { code: 'INTERNAL' },
   missing: { code: 'NOT_FOUND', own: 'No such order' },
   closed: { code: 'UNAVAILABLE', own: 'The shop opens at nine' },
   issues: { code: 'INVALID_ARGUMENT', own: 'Not like this' },
@@ -68,7 +71,7 @@ const shop = service(Shop, {
     migrations: { '001': 'CREATE TABLE t (text TEXT NOT NULL); PRAGMA max_page_count = 60' },
   }),
   handlers: {
-    fail: async ({ way }, { database: own, stock }) => {
+    fail: async ({ way }, { database: own, stock, fetch }) => {
       if (way === 'error') throw new Error(`Cannot read "${secret}"`)
       if (way === 'text') throw `Cannot read "${secret}"`
       if (way === 'statement') await own.transaction((tx) => sql`SELECT secret FROM nowhere`.execute(tx))
@@ -85,6 +88,9 @@ const shop = service(Shop, {
       if (way === 'over') await (await own.transaction(async (tx) => [tx] as const))[0].selectFrom('t').selectAll().execute()
       if (way === 'nested') await own.transaction(() => own.transaction(async () => {}))
       if (way === 'needs') await stock.left(undefined, { timeout: 500 })
+      if (way === 'fetches, refused') await fetch('http://127.0.0.1:1/')
+      if (way === 'fetches, cancelled') await fetch('http://127.0.0.1:1/', { signal: AbortSignal.abort() })
+      if (way === 'fetches, wrongly') await fetch('http://127.0.0.1:1/', { timeout: Number.NaN })
       if (way === 'missing') throw new CallError('NOT_FOUND', 'No such order', { cause: new Error(secret) })
       if (way === 'closed') throw new CallError('UNAVAILABLE', 'The shop opens at nine')
       if (way === 'issues')
@@ -160,7 +166,7 @@ test(
         method,
         headers: { 'request-timeout': method === 'GET' || path.endsWith('needs') ? '1' : '20' },
       })
-      const text = JSON.stringify([body, headers])
+      const text = JSON.stringify([body, [...headers]])
       for (const word of inner) assert.ok(!text.includes(word), `${what}: "${word}" in ${text}`)
       assert.doesNotMatch(text, /\bat \S+:\d+:\d+/, what)
       assert.ok(status >= 400, what)
@@ -182,7 +188,7 @@ test(
     }
     for (const [way, { code, own }] of Object.entries(WAYS)) {
       if (way === 'needs') continue
-      const told = await look(way, `/fail/${way}`, 'POST')
+      const told = await look(way, `/fail/${encodeURIComponent(way)}`, 'POST')
       assert.equal(told.code, code, `${way}: ${told.detail}`)
       if (own !== undefined) assert.equal(told.detail, own)
       if (way === 'issues') assert.deepEqual(told.errors, [{ path: '(input)', message: 'kept' }])
