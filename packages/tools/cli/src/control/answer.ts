@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { inspect } from 'node:util'
 import { CallError, DeclaredError, describeThrown, isInstance, wireOf } from 'dure/contract'
 import type { AnyOperation, ErrorTypes } from 'dure/contract'
 import type { CallOptions } from 'dure/call'
@@ -74,17 +75,37 @@ function writer(schema: AnyOperation['output']): (value: unknown) => unknown {
   return schema === undefined ? (value) => value : wireOf(schema, 'output').toJson
 }
 
-/** A failure in JSON form. This door is its owner's, so nothing is hidden. */
+/** A failure in JSON form, whatever it holds. This door is its owner's, so nothing is hidden. */
 export function callFailure(error: unknown, operation?: AnyOperation): CallFailure {
-  if (error instanceof DeclaredError) {
-    const type = Object.values((operation?.errors ?? {}) as ErrorTypes).find(({ code }) => code === error.code)
-    const data = type === undefined ? undefined : writer(type.data)(error.data)
-    return { code: error.code, message: error.message, declared: true, ...(data === undefined ? {} : { data }) }
-  }
-  if (error instanceof CallError) {
-    const { issues, suggestions } = error.details as Partial<CallFailure>
-    return { code: error.code, message: error.message, declared: false, issues, suggestions }
+  try {
+    if (error instanceof DeclaredError) return declaredFailure(error, operation)
+    if (error instanceof CallError) {
+      const { issues, suggestions } = error.details
+      return { code: error.code, message: error.message, declared: false, ...listed({ issues, suggestions }) }
+    }
+  } catch {
+    // Something in it cannot be read, or has no JSON form: what can be said of it is said below.
   }
   const { message } = describeThrown(error)
   return { code: isInstance(error, SyntaxError) ? 'INVALID_ARGUMENT' : 'INTERNAL', message, declared: false }
+}
+
+function declaredFailure(error: DeclaredError, operation: AnyOperation | undefined): CallFailure {
+  const type = Object.values((operation?.errors ?? {}) as ErrorTypes).find(({ code }) => code === error.code)
+  const data = type === undefined ? undefined : writer(type.data)(error.data)
+  return { code: error.code, message: error.message, declared: true, ...(data === undefined ? {} : { data }) }
+}
+
+/** Handlers may put into details what they like, also what has no JSON form: what is in the expected shape is taken out of it. */
+function listed({ issues, suggestions }: Readonly<Record<string, unknown>>): Pick<CallFailure, 'issues' | 'suggestions'> {
+  const told = Array.isArray(issues) ? issues.map(issueOf).filter((issue) => issue !== undefined) : undefined
+  const names = Array.isArray(suggestions) ? suggestions.filter((name) => typeof name === 'string') : undefined
+  return { ...(told && { issues: told }), ...(names && { suggestions: names }) }
+}
+
+function issueOf(value: unknown): NonNullable<CallFailure['issues']>[number] | undefined {
+  const { path, message } = (value ?? {}) as { readonly path?: unknown; readonly message?: unknown }
+  if (typeof message !== 'string') return undefined
+  const parts: readonly unknown[] = Array.isArray(path) ? path : []
+  return { message, path: parts.map((part) => (typeof part === 'number' || typeof part === 'string' ? part : inspect(part))) }
 }
