@@ -347,6 +347,31 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     await b.stop({ timeout: 20 })
   })
 
+  broker(
+    'a subscription stops in the time it is given, also when its handler never ends, and the broker goes on',
+    async (rig) => {
+      const { broker: b, topic, queue } = rig
+      const inHand = new Set<string>()
+      const hang = (what: string): Promise<never> => {
+        inHand.add(what)
+        return new Promise<never>(() => {})
+      }
+      const subscriptions = [await b.subscribe({ group: 'g', topics: [topic], deliver: () => hang('topic') })]
+      await b.publish([rig.message('a', 1)])
+      if (features.queues) {
+        subscriptions.push(await b.receive({ queue, handle: () => hang('queue') }))
+        await b.send([rig.job(1)])
+      }
+      await until(() => inHand.size === subscriptions.length)
+      await Promise.all(subscriptions.map((one) => one.stop({ timeout: 20 })))
+      const seen = collector()
+      const other = await b.subscribe({ group: 'other', topics: [topic], deliver: seen.deliver })
+      await until(() => seen.ids.size === 1)
+      await other.stop()
+      await b.stop({ timeout: 20 })
+    },
+  )
+
   if (features.persistent) persistenceConformance(broker)
   if (features.replay) replayConformance(broker)
   if (features.browse) {

@@ -1,4 +1,5 @@
 import type { Message } from '../contract/contract.ts'
+import { inTime, type Timers } from '../runtime/runtime.ts'
 
 /**
  * The Broker port: durable topics with keys and partitions, and queues. At least once; order kept per
@@ -158,9 +159,26 @@ export type ForgetOptions = {
 export type Forgotten = { readonly topic: string; readonly unread: number }
 
 export type Subscription = {
-  /** Takes nothing new, waits for what is in hand, commits positions, leaves the group. */
-  readonly stop: () => Promise<void>
+  /**
+   * Takes nothing new, waits for what is in hand, commits positions, leaves the group. What takes longer than `timeout`
+   * milliseconds (default 10,000; Infinity: no bound) is not waited for: its place in the group is given up when it ends.
+   */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
+
+/** A subscription that leaves once, however often it is stopped, each time for no longer than is said. */
+export function subscriptionOf(timers: Timers, leave: () => Promise<void>): Subscription {
+  let left: Promise<void> | undefined
+  return {
+    stop: ({ timeout = STOP_TIMEOUT } = {}) => {
+      left ??= leave()
+      return timeout === Infinity ? left : inTime(timers, timeout, left, () => {})
+    },
+  }
+}
+
+/** For whoever bounds the whole of a stop already. */
+export const UNBOUNDED: { readonly timeout: number } = { timeout: Infinity }
 
 export type GroupLag = {
   readonly group: string

@@ -2,7 +2,7 @@ import type { AnyEvent, Message } from '../contract/contract.ts'
 import type { Inbox, Store } from '../data/data.ts'
 import { completeNumbers, COUNT, inTime, type Ranges, type Runtime } from '../runtime/runtime.ts'
 import { foldRepeats, type Logger } from '../telemetry/telemetry.ts'
-import { STOP_TIMEOUT, type Broker, type Subscription } from './broker.ts'
+import { STOP_TIMEOUT, UNBOUNDED, type Broker, type Subscription } from './broker.ts'
 import { beginLife } from './life.ts'
 import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
 import { decoderOf } from './decode.ts'
@@ -283,7 +283,7 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
       return { consumer, kind: 'topic', topic, waiting, deadLetters: letters, held: dead - letters, oldest }
     },
     stop: async () => {
-      await subscription.stop()
+      await subscription.stop(UNBOUNDED)
       await parked.stop()
     },
   }
@@ -337,7 +337,7 @@ async function startQueue(options: StartReaction): Promise<RunningReaction> {
       const { count, oldest } = await broker.dead.count({ queue: event.name })
       return { consumer, kind: 'queue', topic: event.name, waiting: 0, deadLetters: count, held: 0, oldest }
     },
-    stop: () => subscription.stop(),
+    stop: () => subscription.stop(UNBOUNDED),
   }
 }
 

@@ -82,6 +82,16 @@ const mute = async (): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
+const hangingSubscriber = async () => {
+  const broker = await embeddedBroker()({ directory, runtime, log })
+  await broker.declareTopic('said')
+  const subscription = await broker.subscribe({ group: 'g', topics: ['said'], deliver: hanging })
+  const about = { id: '1', type: 'said', source: 's', key: 'k', time: 0, schemaVersion: 1, correlationId: 'c', data: '{}' }
+  await broker.publish([{ ...about, causationId: undefined, traceparent: undefined }])
+  await began.promise
+  return { broker, subscription }
+}
+
 const SCENES = {
   'stop with a call whose promise is lost': () => stopWith((running) => clientOf(running).lost()),
   'stop with an iterator that is open': async () => {
@@ -133,13 +143,10 @@ const SCENES = {
     await store.transaction(hang, { timeout: 200 }).catch(() => {})
     await store.stop()
   },
-  'the stop of a broker whose subscriber hangs': async () => {
-    const broker = await embeddedBroker()({ directory, runtime, log })
-    await broker.declareTopic('said')
-    await broker.subscribe({ group: 'g', topics: ['said'], deliver: hanging })
-    const about = { id: '1', type: 'said', source: 's', key: 'k', time: 0, schemaVersion: 1, correlationId: 'c', data: '{}' }
-    await broker.publish([{ ...about, causationId: undefined, traceparent: undefined }])
-    await began.promise
+  'the stop of a broker whose subscriber hangs': async () => (await hangingSubscriber()).broker.stop({ timeout: 200 }),
+  'the stop of a subscription whose handler hangs': async () => {
+    const { broker, subscription } = await hangingSubscriber()
+    await subscription.stop({ timeout: 200 })
     await broker.stop({ timeout: 200 })
   },
 } as const satisfies Readonly<Record<string, () => Promise<unknown>>>

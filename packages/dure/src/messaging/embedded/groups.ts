@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Broker, GroupLag, SubscribeOptions, Subscription } from '../broker.ts'
+import { subscriptionOf, UNBOUNDED, type Broker, type GroupLag, type SubscribeOptions, type Subscription } from '../broker.ts'
 import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import { createCursor, type Budget, type Cursor, type Member } from './cursor.ts'
@@ -168,8 +168,7 @@ export function createGroups(options: {
       subscriptions.delete(subscription)
       await save()
     }
-    let left: Promise<void> | undefined
-    const subscription: Subscription = { stop: () => (left ??= leave()) }
+    const subscription = subscriptionOf(runtime.timers, leave)
     subscriptions.add(subscription)
     return subscription
   }
@@ -245,7 +244,7 @@ export function createGroups(options: {
         .map((group) => ({ group: group.name, unread: offset - group.cursors[partition]!.position() }))
         .filter(({ unread }) => unread > 0),
     stop: async () => {
-      await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop(UNBOUNDED)))
       await save()
     },
   }

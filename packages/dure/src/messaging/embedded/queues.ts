@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { subscriptionOf, UNBOUNDED } from '../broker.ts'
 import type { Broker, DeadWork, GroupLag, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
 import { BROKER_NUMBERS, checkData, checkMessages, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
@@ -113,12 +114,10 @@ export function createQueues(options: {
     checkOptions(`receive from queue "${wish.queue}"`, wish, BROKER_NUMBERS.receive)
     const list = await declare(wish.queue)
     const receiver = list.join(wish)
-    const subscription: Subscription = {
-      stop: async () => {
-        await receiver.stop()
-        subscriptions.delete(subscription)
-      },
-    }
+    const subscription = subscriptionOf(runtime.timers, async () => {
+      await receiver.stop()
+      subscriptions.delete(subscription)
+    })
     subscriptions.add(subscription)
     return subscription
   }
@@ -151,7 +150,7 @@ export function createQueues(options: {
         members: list.members(),
       })),
     stop: async () => {
-      await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop(UNBOUNDED)))
       for (const list of lists.values()) list.stop()
     },
   }

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import { inTime, type Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Subscription } from '../broker.ts'
+import { subscriptionOf, UNBOUNDED, type Subscription } from '../broker.ts'
 import { SessionOver, type BrokerClient, type Outcome, type Parcel } from './contract.ts'
 import type { Member } from './member.ts'
 import { mayPass, patiently, type Pauses } from './trying.ts'
@@ -274,15 +274,14 @@ export function createMembership(options: MembershipOptions): Membership {
           throw new CallError('UNAVAILABLE', 'Cannot join: the session with the broker is lost again and again')
         throw error
       }
-      let left: Promise<void> | undefined
-      const subscription: Subscription = {
-        stop: () => (left ??= leave(member).finally(() => void subscriptions.delete(subscription))),
-      }
+      const subscription = subscriptionOf(runtime.timers, () =>
+        leave(member).finally(() => void subscriptions.delete(subscription)),
+      )
       subscriptions.add(subscription)
       return subscription
     },
     stop: async (timeout) => {
-      const left = Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      const left = Promise.all([...subscriptions].map((subscription) => subscription.stop(UNBOUNDED)))
       await inTime(runtime.timers, timeout, left, () =>
         log.warn('The broker was left with messages in hand; it brings them again', { client: name }),
       )

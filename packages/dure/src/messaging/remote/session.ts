@@ -1,6 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Subscription } from '../broker.ts'
+import { UNBOUNDED, type Subscription } from '../broker.ts'
 import { HopelessError } from '../hopeless.ts'
 import { SessionOver, type Outcome, type Parcel, type Parcels } from './contract.ts'
 import { PARCEL, unpackOne } from './pack.ts'
@@ -84,7 +84,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
         (subscription) => {
           fresh.subscription = subscription
           // The session has ended while its member was being made.
-          if (over) void subscription.stop()
+          if (over) void subscription.stop(UNBOUNDED)
         },
         () => members.delete(number),
       )
@@ -96,7 +96,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     const joined = members.get(number)
     if (joined === undefined) return true
     const subscription = await joined.made
-    const stopped = subscription.stop().then(() => void members.delete(number))
+    const stopped = subscription.stop(UNBOUNDED).then(() => void members.delete(number))
     const waited = new AbortController()
     await Promise.race([stopped.finally(() => waited.abort()), runtime.timers.sleep(LEAVE_WAIT, waited.signal)])
     return !members.has(number)
@@ -211,7 +211,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
   const endAll = async (): Promise<void> => {
     // First they leave, then what they had is taken back: so it goes to others without a pause.
     const left = [...members.values()].map(({ subscription, made }) =>
-      subscription === undefined ? made.then((late) => late.stop()) : subscription.stop(),
+      subscription === undefined ? made.then((late) => late.stop(UNBOUNDED)) : subscription.stop(UNBOUNDED),
     )
     ready = []
     for (const { reject } of unsettled.values()) reject(goneError(name, why))
