@@ -1,6 +1,8 @@
 /** A program that waits for one thing, named by its first word, with nothing else that keeps the process alive. */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import { command, contract, event, query, stream } from '../contract/contract.ts'
 import { database, sqlite } from '../data/data.ts'
@@ -82,6 +84,13 @@ const mute = async (): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
+/** Holds the file of the service as another program would. */
+const lock = (): (() => void) => {
+  const other = new DatabaseSync(join(directory, 'slow.db'))
+  other.exec('BEGIN IMMEDIATE')
+  return () => other.close()
+}
+
 const hangingSubscriber = async () => {
   const broker = await embeddedBroker()({ directory, runtime, log })
   await broker.declareTopic('said')
@@ -142,6 +151,22 @@ const SCENES = {
     const store = await sqlite()({ directory, runtime, log }).open('slow', database({ migrations: {} }))
     await store.transaction(hang, { timeout: 200 }).catch(() => {})
     await store.stop()
+  },
+  'the start on a SQLite file that another program has locked': async () => {
+    await (await run()).stop()
+    const unlock = lock()
+    const running = await run().catch(() => undefined)
+    unlock()
+    await running?.stop()
+  },
+  'the stop on a SQLite file that another program has locked': async () => {
+    const running = await run()
+    const unlock = lock()
+    clientOf(running)
+      .say()
+      .catch(() => {})
+    await running.stop()
+    unlock()
   },
   'the stop of a broker whose subscriber hangs': async () => (await hangingSubscriber()).broker.stop({ timeout: 200 }),
   'the stop of a subscription whose handler hangs': async () => {

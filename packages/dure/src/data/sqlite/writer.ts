@@ -8,7 +8,7 @@ import { createMember } from '../member.ts'
 import { explain } from './errors.ts'
 import { createExecution, type Job, type Outcome } from './execution.ts'
 import { kyselyConnection, sqliteKysely } from './kysely.ts'
-import { createPatience, isLocked, LOCK_TIMEOUT, patiently } from './lock.ts'
+import { createPatience, isLocked, LOCK_TIMEOUT, patiently, type Patience } from './lock.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
 /**
@@ -62,7 +62,13 @@ export function createWriter(options: {
 }): Writer {
   const { db, schema, service, file, runtime, log, limits, flush } = options
   const { clock, timers } = runtime
-  const locked = createPatience(runtime, limits.lockTimeout ?? LOCK_TIMEOUT)
+  const patience = createPatience(runtime, limits.lockTimeout ?? LOCK_TIMEOUT)
+  let cut = false
+  // Once the time of the stop is over, no lock of another process is waited for.
+  const locked =
+    (wait = patience()): Patience =>
+    async () =>
+      !cut && wait()
   const statements = createStatements({ db, schema })
   const control = {
     begin: db.prepare('BEGIN IMMEDIATE'),
@@ -259,6 +265,7 @@ export function createWriter(options: {
   }
 
   const cutAllOff = (): void => {
+    cut = true
     const left = waiting.slice(head)
     waiting = []
     head = 0
