@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { definedNames, RESERVED } from './names.ts'
 import { inWorld, type World } from './world.conformance.ts'
 
 /** Names that one engine folds, cuts off or refuses are refused by all, and so is what reads them otherwise than they are. */
@@ -27,6 +28,47 @@ export function nameConformance(module: URL): void {
     await assert.rejects(open('names', { '1': (db) => db.schema.createTable('t').addColumn(long, 'text').execute() }), refused)
     const store = await open('names', { '1': 'CREATE TABLE t (id TEXT)' })
     await store.transaction((tx) => assert.rejects(tx.run(`CREATE TABLE ${long} (id TEXT)`), refused))
+  })
+
+  check('reserved words of any engine are names in quotes on every engine, and refused without them', async ({ open }) => {
+    const words = [...RESERVED]
+    const tables = words.map((word) => `CREATE TABLE "${word}" (id INTEGER PRIMARY KEY, "${word}" TEXT);`).join('\n')
+    const store = await open('names', { '1': `${tables} CREATE TABLE t (id TEXT)` })
+    await store.transaction(async (tx) => {
+      for (const word of words) {
+        await tx.kysely
+          .insertInto(word)
+          .values({ id: 1, [word]: 'a' })
+          .execute()
+        await tx.run(`INSERT INTO "${word}" (id, "${word}") VALUES (?, ?)`, [2, 'a'])
+        await tx.kysely
+          .updateTable(word)
+          .set({ [word]: 'b' })
+          .where(word, '=', 'a')
+          .where('id', '=', 1)
+          .execute()
+        await tx.run(`UPDATE "${word}" SET "${word}" = ? WHERE "${word}" = ? AND id = ?`, ['c', 'a', 2])
+        const wanted = [
+          { id: 1, [word]: 'b' },
+          { id: 2, [word]: 'c' },
+        ]
+        assert.deepEqual(await tx.kysely.selectFrom(word).select(['id', word]).orderBy(word).execute(), wanted, word)
+        assert.deepEqual(await tx.all(`SELECT id, "${word}" FROM "${word}" ORDER BY "${word}"`), wanted, word)
+      }
+    })
+    const reserved = { ...refused, message: /is a reserved word of .+ To do: .+in quotes/ }
+    for (const word of words.flatMap((each) => [each, each.toUpperCase()]))
+      for (const text of [
+        `CREATE TABLE ${word} (id TEXT)`,
+        `CREATE TABLE IF NOT EXISTS ${word} (id TEXT)`,
+        `CREATE TABLE o (${word} TEXT)`,
+        `CREATE TABLE o (id TEXT, ${word} INTEGER)`,
+        `ALTER TABLE t ADD COLUMN ${word} TEXT`,
+        `ALTER TABLE t RENAME COLUMN id TO ${word}`,
+        `ALTER TABLE t RENAME TO ${word}`,
+      ])
+        assert.throws(() => definedNames(text), reserved, text)
+    await assert.rejects(open('others', { '1': 'CREATE TABLE o (id TEXT, left TEXT)' }), reserved)
   })
 
   check('names in quotes and in lower case are found as they are written', async ({ open }) => {

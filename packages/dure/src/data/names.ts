@@ -37,12 +37,30 @@ export function tokensOf(sql: string): readonly Token[] {
 /** Bytes of a name; PostgreSQL cuts off the rest without asking. */
 const LONGEST = 63
 
-const CONSTRAINTS: ReadonlySet<string> = new Set(['primary', 'foreign', 'unique', 'check', 'constraint', 'exclude', 'like'])
-const FILLERS: ReadonlySet<string> = new Set(['if', 'not', 'exists', 'column', 'only'])
+/** Words that PostgreSQL (reserved, or reserved but for functions and types) or SQLite takes for a name in quotes only. */
+export const RESERVED: ReadonlySet<string> = new Set(
+  `add all alter analyse analyze and any array as asc asymmetric authorization autoincrement between binary both
+  case cast check collate collation column commit concurrently constraint create cross current_catalog
+  current_date current_role current_schema current_time current_timestamp current_user default deferrable delete
+  desc distinct do drop else end escape except exists false fetch for foreign freeze from full grant group having
+  if ilike in index initially inner insert intersect into is isnull join lateral leading left like limit
+  localtime localtimestamp natural not nothing notnull null offset on only or order outer overlaps placing
+  primary raise references returning right select session_user set similar some symmetric system_user table
+  tablesample then to trailing transaction true union unique update user using values variadic verbose when where
+  window with`.split(/\s+/),
+)
+
+const CONSTRAINT = /^(?:(?:primary|foreign) key|unique (?:\(|nulls|using)|check \(|exclude (?:\(|using)|constraint \S+ [a-z])/
+/** What may stand before a name, each in its place. */
+const FILLERS = {
+  create: ['concurrently', 'if not exists'],
+  alter: ['if exists', 'only'],
+  add: ['column', 'if not exists'],
+} as const
 
 /**
  * The names of tables and columns that a text defines, as they are written.
- * @throws {CallError} FAILED_PRECONDITION for one that an engine would cut off, or take for another
+ * @throws {CallError} FAILED_PRECONDITION for one that an engine would cut off, or take for something else
  */
 export function definedNames(sql: string): ReadonlySet<string> {
   const tokens = tokensOf(sql)
@@ -50,20 +68,24 @@ export function definedNames(sql: string): ReadonlySet<string> {
   const define = (token: Token | undefined): void => {
     if (token?.written !== undefined) defined.add(checked(token, token.written))
   }
-  const named = (at: number): number => {
+  const named: Named = (at, after) => {
     let found = at
-    while (tokens[found]?.quoted !== true && FILLERS.has(tokens[found]?.text ?? '')) found++
+    for (const filler of FILLERS[after]) {
+      const end = found + filler.split(' ').length
+      const words = tokens.slice(found, end).map(({ text }) => text)
+      if (words.join(' ') === filler && tokens[end]?.written !== undefined) found = end
+    }
     return tokens[found + 1]?.text === '.' ? found + 2 : found
   }
   for (const [i, { text }] of tokens.entries()) {
     if (text === 'table' && creates(tokens, i)) {
-      const at = named(i + 1)
+      const at = named(i + 1, 'create')
       define(tokens[at])
       if (tokens[at + 1]?.text === '(') defineColumns(tokens, at + 2, define)
     } else if ((text === 'index' || text === 'view') && creates(tokens, i)) {
-      const at = named(i + 1)
+      const at = named(i + 1, 'create')
       if (tokens[at]?.text !== 'on') define(tokens[at])
-    } else if (text === 'alter' && tokens[i + 1]?.text === 'table') defineMore(tokens, named(i + 2) + 1, named, define)
+    } else if (text === 'alter' && tokens[i + 1]?.text === 'table') defineMore(tokens, named(i + 2, 'alter') + 1, named, define)
   }
   return defined
 }
@@ -86,6 +108,12 @@ export function quoted(sql: string, names: ReadonlySet<string>): string {
 
 const MIXED = /\p{Lu}/u
 
+type Named = (at: number, after: keyof typeof FILLERS) => number
+
+function constrains(tokens: readonly Token[], at: number): boolean {
+  return CONSTRAINT.test([0, 1, 2].map((i) => tokens[at + i]?.text ?? '').join(' '))
+}
+
 function creates(tokens: readonly Token[], at: number): boolean {
   for (let i = at - 1; i >= Math.max(0, at - 3); i--) if (tokens[i]!.text === 'create') return true
   return false
@@ -96,7 +124,7 @@ function defineColumns(tokens: readonly Token[], from: number, define: (token: T
   for (let at = from, depth = 1, first = true; depth > 0 && at < tokens.length; at++) {
     const token = tokens[at]!
     const { text, written = '' } = token
-    if (first && (token.quoted === true || !CONSTRAINTS.has(text))) {
+    if (first && !constrains(tokens, at)) {
       define(token)
       const other = names.get(written.toLowerCase())
       if (other !== undefined && other !== written)
@@ -109,17 +137,12 @@ function defineColumns(tokens: readonly Token[], from: number, define: (token: T
   }
 }
 
-function defineMore(
-  tokens: readonly Token[],
-  from: number,
-  named: (at: number) => number,
-  define: (token: Token | undefined) => void,
-): void {
+function defineMore(tokens: readonly Token[], from: number, named: Named, define: (token: Token | undefined) => void): void {
   for (let at = from; at < tokens.length && tokens[at]!.text !== ';'; at++) {
     const { text } = tokens[at]!
     if (text === 'add') {
-      const token = tokens[named(at + 1)]
-      if (token?.quoted === true || !CONSTRAINTS.has(token?.text ?? '')) define(token)
+      const next = named(at + 1, 'add')
+      if (!constrains(tokens, next)) define(tokens[next])
     } else if (text === 'rename') {
       while (at < tokens.length && tokens[at]!.text !== 'to') at++
       define(tokens[at + 1])
@@ -130,6 +153,12 @@ function defineMore(
 function checked(token: Token, name: string): string {
   if (Buffer.byteLength(name) > LONGEST)
     throw misnamed(token, `is longer than ${LONGEST} bytes, and PostgreSQL would cut it off`, 'make it shorter')
+  if (token.quoted !== true && RESERVED.has(token.text))
+    throw misnamed(
+      token,
+      'is a reserved word of PostgreSQL or SQLite',
+      `give it another name, or write it "${token.text}", in quotes, wherever it stands`,
+    )
   if (token.quoted !== true && name !== name.toLowerCase() && name === name.toUpperCase())
     throw misnamed(
       token,

@@ -98,7 +98,7 @@ async function draw(tx: Transaction<OrderTables>): Promise<number> {
 }
 
 type StockTables = {
-  stock: { sku: string; left: number }
+  stock: { sku: string; remaining: number }
   seen: { id: string }
   leases: { what: string; token: number; until: number }
   charges: { position?: number; account: string; token: number }
@@ -108,16 +108,16 @@ function stock(mistake: Mistake | undefined): Service {
   return service(Stock, {
     database: database<StockTables>({
       migrations: {
-        '001': `CREATE TABLE stock (sku TEXT PRIMARY KEY, left INTEGER NOT NULL);
-          INSERT INTO stock (sku, left) VALUES ${SKUS.map((sku) => `('${sku}', ${IN_STOCK})`).join(', ')};
+        '001': `CREATE TABLE stock (sku TEXT PRIMARY KEY, remaining INTEGER NOT NULL);
+          INSERT INTO stock (sku, remaining) VALUES ${SKUS.map((sku) => `('${sku}', ${IN_STOCK})`).join(', ')};
           CREATE TABLE seen (id TEXT PRIMARY KEY);
-          CREATE TABLE leases (what TEXT PRIMARY KEY, token INTEGER NOT NULL, until INTEGER NOT NULL);
+          CREATE TABLE leases (what TEXT PRIMARY KEY, token INTEGER NOT NULL, until BIGINT NOT NULL);
           CREATE TABLE charges (position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, token INTEGER NOT NULL)`,
       },
     }),
     handlers: {
       left: async ({ sku }, { database }) =>
-        database.read.selectFrom('stock').select('left').where('sku', '=', sku).executeTakeFirstOrThrow(),
+        database.read.selectFrom('stock').select('remaining as left').where('sku', '=', sku).executeTakeFirstOrThrow(),
       check: ({ sku }) => ({ known: SKUS.includes(sku) }),
       lease: ({ what }, { database, clock }) =>
         database.transaction(async (tx) => {
@@ -149,9 +149,9 @@ function stock(mistake: Mistake | undefined): Service {
             return database.transaction(async (tx) => {
               const taken = await tx
                 .updateTable('stock')
-                .set(({ eb }) => ({ left: eb('left', '-', data.quantity) }))
+                .set(({ eb }) => ({ remaining: eb('remaining', '-', data.quantity) }))
                 .where('sku', '=', data.sku)
-                .where('left', '>=', data.quantity)
+                .where('remaining', '>=', data.quantity)
                 .executeTakeFirst()
               return Number(taken.numUpdatedRows) > 0
             })
@@ -171,9 +171,9 @@ function stock(mistake: Mistake | undefined): Service {
           if (mistake === 'mark before effect' && prepared !== true) return
           const taken = await tx
             .updateTable('stock')
-            .set(({ eb }) => ({ left: eb('left', '-', data.quantity) }))
+            .set(({ eb }) => ({ remaining: eb('remaining', '-', data.quantity) }))
             .where('sku', '=', data.sku)
-            .where('left', '>=', data.quantity)
+            .where('remaining', '>=', data.quantity)
             .executeTakeFirst()
           await tx.publish(Reserved, { ...data, done: Number(taken.numUpdatedRows) > 0 })
         },
@@ -181,7 +181,7 @@ function stock(mistake: Mistake | undefined): Service {
       on(Returned, async ({ data }, { tx }) => {
         await tx
           .updateTable('stock')
-          .set(({ eb }) => ({ left: eb('left', '+', data.quantity) }))
+          .set(({ eb }) => ({ remaining: eb('remaining', '+', data.quantity) }))
           .where('sku', '=', data.sku)
           .execute()
       }),

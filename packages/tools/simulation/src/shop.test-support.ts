@@ -62,7 +62,7 @@ export function shopping(mistake?: Mistake): () => Simulation {
               "SELECT coalesce(sum(quantity), 0) AS sold FROM orders WHERE sku = ? AND state = 'confirmed'",
               [sku],
             )
-            const [{ left } = { left: 0 }] = rows('stock', 'SELECT left FROM stock WHERE sku = ?', [sku])
+            const [{ left } = { left: 0 }] = rows('stock', 'SELECT remaining AS left FROM stock WHERE sku = ?', [sku])
             assert.equal(
               Number(sold) + Number(left),
               IN_STOCK,

@@ -138,13 +138,10 @@ function tablesOf(db: DatabaseSync): Tables {
   const rows = db.prepare(TABLES).all() as { table: string; column: string; type: string }[]
   for (const { table, column, type } of rows) {
     if (!tables.has(table)) tables.set(table, new Map())
-    tables.get(table)!.set(column, WIDER[type.toLowerCase()] ?? type)
+    tables.get(table)!.set(column, type)
   }
   return tables
 }
-
-/** Types that hold more here than elsewhere: there, what is too much is refused. */
-const WIDER: Readonly<Record<string, string>> = { int: 'BIGINT', integer: 'BIGINT', real: 'DOUBLE PRECISION' }
 
 const TABLES = `SELECT one.name AS "table", of.name AS "column", of.type FROM sqlite_schema AS one, pragma_table_info(one.name) AS of
   WHERE one.type = 'table' AND one.name NOT LIKE 'dure\\_%' ESCAPE '\\'`

@@ -97,7 +97,7 @@ function press(name: string, { clock, timers, random }: Runtime): Service {
     database: database<PressTables>({
       migrations: {
         '001':
-          'CREATE TABLE printed (position INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, printer TEXT NOT NULL, early REAL NOT NULL)',
+          'CREATE TABLE printed (position INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, printer TEXT NOT NULL, early DOUBLE PRECISION NOT NULL)',
       },
     }),
     handlers: {},
