@@ -85,7 +85,11 @@ check(
     const relay = place.relay(async (messages: readonly OutboxMessage[]) => {
       await gate.promise
       batches.push(messages.length)
-      for (const { data } of messages) assert.equal(Number(data), next++)
+      for (const { data } of messages) {
+        // Where the machine stood still for longer than a lease, some come twice; none is left out.
+        assert.ok(Number(data) <= next, `${data} came before ${next}`)
+        if (Number(data) === next) next++
+      }
     })
     await relay.use('log')
     await place.transaction(async (client) => {

@@ -215,11 +215,17 @@ test('servers of others are what the simulation says they are, asked between two
     owner: 'tests',
     operations: { ask: command({ output: z.string(), deadline: 2_000 }) },
   })
+  /** What requests failed with, as the handler hears it. */
+  const told = new Set<string>()
   const asking = system('asking', {
     services: [
       service(Asker, {
         handlers: {
-          ask: async (_input, { fetch }) => (await fetch('http://bank.example/charges', { method: 'POST', body: 'a' })).text(),
+          ask: async (_input, { fetch }) => {
+            const answer = fetch('http://bank.example/charges', { method: 'POST', body: 'a' })
+            answer.catch((error: Error) => told.add(error.message))
+            return (await answer).text()
+          },
         },
       }),
     ],
@@ -256,13 +262,11 @@ test('servers of others are what the simulation says they are, asked between two
       .ask()
       .then(
         () => {},
-        (error: Error) => {
-          assert.match(error.message, /give "fetch" of the simulation/)
-          heard.refused++
-        },
+        () => void heard.refused++,
       )
   assert.equal((await simulate({ simulation: { ...alone, load: { ...alone.load, step } }, seed: 1, faults: [] })).kind, 'held')
   assert.ok(heard.refused > 0)
+  assert.ok([...told].some((words) => /give "fetch" of the simulation/.test(words)))
 })
 
 test('the line that turns the order of a key round is said, and no other', async () => {
