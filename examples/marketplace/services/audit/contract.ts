@@ -5,7 +5,7 @@ import { InstanceId, Moment } from '../values.ts'
 
 /** A mark in the log; positions count from 1 without a hole. */
 export const LoggedMark = Mark.extend({ position: z.int(), time: Moment })
-const After = z.int().min(0).default(0)
+const After = z.int().min(0).max(2_147_483_647).default(0)
 
 export const Audit = contract('audit', {
   version: '1.0.0',
