@@ -234,19 +234,20 @@ function transactionConformance(module: URL): void {
 
   check('a stop with a time to end in rolls back what hangs, refuses what waits for it, and closes', async ({ open }) => {
     const store = await open()
-    const begun = gate()
-    const hanging = async (): Promise<never> => {
-      begun.open()
-      return new Promise<never>(() => {})
-    }
+    const [writes, reads] = [gate(), gate()]
     const limits = { timeout: 60_000 }
+    const never = new Promise<never>(() => {})
     const hung = store.transaction(async (tx) => {
       await insert(tx, 'hung')
-      return hanging()
+      writes.open()
+      return never
     }, limits)
-    const reading = store.snapshot(hanging)
+    const reading = store.snapshot(() => {
+      reads.open()
+      return never
+    })
     reading.catch(() => {})
-    await begun.opened
+    await Promise.all([writes.opened, reads.opened])
     const behind = Array.from({ length: 20 }, (_, i) => store.transaction((tx) => insert(tx, String(i))))
     const outcomes = Promise.allSettled([hung, ...behind])
     await store.stop({ timeout: 20 })
