@@ -17,19 +17,33 @@ const TEXTS = {
  * only a later place refuses (a timer, a database, the wire) leaves behind what the places before it have taken.
  */
 export function refusedOptions(place: string, options: CallOptions): CallError | undefined {
-  const { timeout, signal } = options
+  const { timeout, signal, idempotencyKey, correlationId, traceparent, tracestate } = options
   if (timeout !== undefined) {
     const wrong = wrongNumber(timeout, TIMEOUT)
     if (wrong !== undefined) return refusal(place, 'timeout', wrong)
   }
   if (signal !== undefined && typeof (signal as AbortSignal | null)?.addEventListener !== 'function')
     return refusal(place, 'signal', 'is no AbortSignal')
-  for (const name in TEXTS) {
-    const text = options[name as keyof typeof TEXTS]
-    const wrong = text === undefined ? undefined : wrongText(text, TEXTS[name as keyof typeof TEXTS])
-    if (wrong !== undefined) return refusal(place, name, wrong)
-  }
-  return undefined
+  // One by one, for every call comes by here.
+  return (
+    badText(place, 'idempotencyKey', idempotencyKey) ??
+    badText(place, 'correlationId', correlationId) ??
+    badTrace(place, 'traceparent', traceparent) ??
+    badTrace(place, 'tracestate', tracestate)
+  )
+}
+
+function badText(place: string, option: keyof typeof TEXTS, text: unknown): CallError | undefined {
+  if (text === undefined) return undefined
+  const wrong = wrongText(text, TEXTS[option])
+  return wrong === undefined ? undefined : refusal(place, option, wrong)
+}
+
+/** Trace context that cannot be one is dropped where it is read, as W3C asks: here only its size counts. */
+function badTrace(place: string, option: 'traceparent' | 'tracestate', text: unknown): CallError | undefined {
+  return text === undefined || (typeof text === 'string' && text.length > 0 && text.length <= TEXTS[option])
+    ? undefined
+    : badText(place, option, text)
 }
 
 function refusal(place: string, option: string, wrong: string): CallError {

@@ -149,7 +149,7 @@ test('no call takes options that a later place cannot hold, and none leaves anyt
     ...[Number.NaN, Infinity, -Infinity, 1e300, '5', null, {}, 5n].map((timeout) => ({ timeout })),
     ...[null, 'x', {}, 5].map((signal) => ({ signal })),
     ...['idempotencyKey', 'correlationId', 'traceparent', 'tracestate'].flatMap((name) =>
-      ['', 'a\0b', 'a\ud800', long, 5, null].map((value) => ({ [name]: value })),
+      ['', long, 5, null, ...(name.startsWith('trace') ? [] : ['a\0b', 'a\ud800'])].map((value) => ({ [name]: value })),
     ),
   ]
   for (const options of bad) {
