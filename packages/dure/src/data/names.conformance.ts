@@ -69,6 +69,8 @@ export function nameConformance(module: URL): void {
       ])
         assert.throws(() => definedNames(text), reserved, text)
     await assert.rejects(open('others', { '1': 'CREATE TABLE o (id TEXT, left TEXT)' }), reserved)
+    // PostgreSQL's own way to copy a table's columns is no column.
+    assert.deepEqual([...definedNames('CREATE TABLE t (LIKE other INCLUDING ALL)')], ['t'])
   })
 
   check('names in quotes and in lower case are found as they are written', async ({ open }) => {

@@ -50,7 +50,8 @@ export const RESERVED: ReadonlySet<string> = new Set(
   window with`.split(/\s+/),
 )
 
-const CONSTRAINT = /^(?:(?:primary|foreign) key|unique (?:\(|nulls|using)|check \(|exclude (?:\(|using)|constraint \S+ [a-z])/
+const CONSTRAINT =
+  /^(?:(?:primary|foreign) key|unique (?:\(|nulls|using)|check \(|exclude (?:\(|using)|constraint \S+ [a-z]|like (?!(?:text|integer|int|bigint|boolean|numeric|real|blob|json|varchar)\b)\S+ ?(?:\)|,|including|excluding))/
 /** What may stand before a name, each in its place. */
 const FILLERS = {
   create: ['concurrently', 'if not exists'],
