@@ -262,7 +262,7 @@ test('services and databases of different names have names of their own, short o
   const long = fc
     .tuple(fc.constantFrom('a-service-whose-name-is-so-long-that-a-name-with-it', 'public'), service)
     .map(([head, tail]) => `${head}-${tail}`.slice(0, 63))
-  const database = fc.string({ minLength: 1, maxLength: 30, unit: 'grapheme' })
+  const database = fc.string({ minLength: 1, maxLength: 30, unit: 'grapheme' }).filter((name) => Buffer.byteLength(name) <= 63)
   const names = (base: string, name: string, apart: 'schema' | 'database'): readonly string[] => {
     const admin = { user: 'admin', password: 'hush', database: base }
     const { user, database: inside, searchPath } = accessOf({ service: name, admin, apart, secret: undefined }).access.config

@@ -63,10 +63,9 @@ for (const [placement, ...words] of [['together'], ['split', '--split']] as cons
       let held = 0
       while (held < 2) held = (await ask<DeadLetterDetail>('dead', 'show', id, '--json')).held
       const lag = await ask<Lag>('lag', '--json')
-      assert.deepEqual(
-        lag.consumers.filter((one) => one.kind === 'outbox').map(({ deadLetters, held: behind }) => [deadLetters, behind]),
-        [[1, 2]],
-      )
+      const [outbox, ...others] = lag.consumers.filter((one) => one.kind === 'outbox')
+      // What was delivered when the process was killed, and not yet taken out, comes again and waits as well.
+      assert.ok(others.length === 0 && outbox!.deadLetters === 1 && outbox!.held >= 2, JSON.stringify(outbox))
 
       await ask('dead', 'edit', id, '{"orderId":"bad","quantity":9}', '--reason', 'a slip', '--json')
       assert.deepEqual(await ask('dead', 'retry', id, '--json'), { retried: 1 })
