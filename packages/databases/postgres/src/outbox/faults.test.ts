@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
-import type { Logger } from 'dure/telemetry'
 import { collector } from '../collector.test-support.ts'
-import { onServers, publish } from './outbox.test-support.ts'
+import { listening, onServers, publish } from './outbox.test-support.ts'
 
 const check = await onServers()
 
@@ -23,20 +22,6 @@ function assertOrdered(messages: readonly OutboxMessage[], total: number): void 
       `the messages of ${key}`,
     )
   }
-}
-
-/** A logger that keeps its warnings. */
-function listening(): Logger & { readonly warnings: readonly string[] } {
-  const warnings: string[] = []
-  const log = {
-    debug: () => {},
-    info: () => {},
-    warn: (text: string) => void warnings.push(text),
-    error: () => {},
-    with: () => log,
-    warnings,
-  }
-  return log
 }
 
 const pollUntil = async (condition: () => boolean | Promise<boolean>): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { Logger } from 'dure/telemetry'
 import { onPlaces, type Check, type Place as Furnished } from '../place.test-support.ts'
 import type { ServerVersion } from '../server.test-support.ts'
 import { pollingRelay, type PollingRelay, type PollingRelayOptions } from './outbox.ts'
@@ -23,4 +24,18 @@ export function onServers(versions: readonly ServerVersion[] = [18]): Promise<Ch
       },
     }),
   })
+}
+
+/** A logger that keeps its warnings. */
+export function listening(): Logger & { readonly warnings: readonly string[] } {
+  const warnings: string[] = []
+  const log = {
+    debug: () => {},
+    info: () => {},
+    warn: (text: string) => void warnings.push(text),
+    error: () => {},
+    with: () => log,
+    warnings,
+  }
+  return log
 }

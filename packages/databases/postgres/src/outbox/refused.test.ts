@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
 import { HopelessError } from 'dure/messaging'
 import { collector } from '../collector.test-support.ts'
-import { onServers } from './outbox.test-support.ts'
+import { listening, onServers } from './outbox.test-support.ts'
 
 const check = await onServers()
 
@@ -63,14 +63,7 @@ check(
 
 check('a role that may make no tables says so, and goes on as before', async (place) => {
   const { got, deliver } = collector()
-  const warnings: string[] = []
-  const log = {
-    debug: () => {},
-    info: () => {},
-    warn: (text: string) => void warnings.push(text),
-    error: () => {},
-    with: () => log,
-  }
+  const log = listening()
   const user = `relay_${place.url.split('_').at(-1)}`
   await place.pool.query(
     `DROP TABLE dure_parked; CREATE ROLE ${user}; GRANT SELECT, UPDATE, DELETE ON dure_outbox TO ${user};
@@ -82,7 +75,7 @@ check('a role that may make no tables says so, and goes on as before', async (pl
   await place.publish({ type: 'counted', key: 'a', data: 1 })
   await relay.flush()
   assert.equal(got.length, 1)
-  assert.deepEqual(warnings, [
+  assert.deepEqual(log.warnings, [
     'The relay of the outbox can set nothing aside: its role may not make tables. To do: run deadLetterSchema',
   ])
   await relay.stop()
