@@ -12,7 +12,7 @@ import type { Address } from 'dure/discovery'
 import type { Attacked } from './attackers.ts'
 import type { Served } from './honest.ts'
 import type { Taken } from './server.ts'
-import { judge, type Sample } from './verdict.ts'
+import { ENOUGH, judge, type Sample } from './verdict.ts'
 
 const HELP = `Usage: npm run soak -- [flags]
 
@@ -97,7 +97,7 @@ async function main(): Promise<number> {
   const between = Math.max(length / 100, Math.min(1_000, length / 5))
   const past = (): number => performance.now() - begun - length
   // On a slow machine a short one goes on until everything has been tried.
-  while (past() < 0 || (past() < EXTRA && !everything(samples.at(-1)))) {
+  while (past() < 0 || (past() < EXTRA && (samples.length < ENOUGH || !everything(samples.at(-1))))) {
     await sleep(past() < 0 ? Math.min(between, -past()) : between)
     await look()
   }

@@ -8,6 +8,9 @@ export type Sample = { readonly at: number; readonly taken: Taken; readonly serv
 /** What the memory of a listener under attack may gain, in bytes a minute. */
 export type Bounds = { readonly rss: number; readonly heap: number }
 
+/** With fewer samples nothing can be told. */
+export const ENOUGH = 4
+
 /** Memory counts from here on: a process that has just begun compiles, and fills up to its bounds. */
 const WARM_UP = 0.2
 
@@ -21,7 +24,7 @@ export type Verdict = {
 export function judge(samples: readonly Sample[], options: { readonly bounds: Bounds; readonly most: number }): Verdict {
   const { bounds, most } = options
   const last = samples.at(-1)
-  if (last === undefined || samples.length < 4) return { wrong: ['it was too short to tell anything'], figures: {} }
+  if (last === undefined || samples.length < ENOUGH) return { wrong: ['it was too short to tell anything'], figures: {} }
   const warm = samples.filter(({ at }) => at >= last.at * WARM_UP)
   const rss = slope(warm.map(({ at, taken }) => [at, taken.rss]))
   const heap = slope(warm.map(({ at, taken }) => [at, taken.heap]))

@@ -80,13 +80,11 @@ export async function makeRig(t: TestContext, migrations: Readonly<Record<string
     },
     effect: (handle, options) => effectOf(handle, options),
     effects: () => effectsIn(store),
-    quiet: (consumer) =>
-      until(async () => {
-        const { waiting, inHand } = consumer.status()
-        return (
-          waiting === 0 && inHand === 0 && (await broker.lag()).every(({ lag }) => lag === 0) && consumer.status().waiting === 0
-        )
-      }),
+    quiet: (consumer) => {
+      const idle = (): boolean => consumer.status().waiting === 0 && consumer.status().inHand === 0
+      // Once all has been read, nothing new can begin: only what is idle after that look has come to its end.
+      return until(async () => idle() && (await broker.lag()).every(({ lag }) => lag === 0) && idle())
+    },
   }
   return rig
 }
