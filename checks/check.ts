@@ -1,13 +1,16 @@
 /**
- * `npm run check`: types, lint, format, layering, dead code, packages; or those named (`npm run check -- lint`).
+ * `npm run check`: types, lint, format, layering, published names, dead code, packages; or those named (`npm run check -- lint`).
  *
  * A tool that looks at nothing passes, so each check here says how many files it saw, and fails on none.
  */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as knip from 'knip'
 import { createOptions, type MainOptions, type Results } from 'knip/session'
 import { checkLayering, describe } from './layering/layering.ts'
 import { checkPublished } from './published.ts'
 import { root, runTool, type Ran } from './shell.ts'
+import { isLacking, judgeSurface, readSurface } from './surface/surface.ts'
 
 /** What a check saw, and what is wrong, in words a person can act on. */
 export type Verdict = { readonly seen: number; readonly problems: readonly string[]; readonly notes?: readonly string[] }
@@ -17,6 +20,7 @@ const checks: Readonly<Record<string, () => Promise<Verdict>>> = {
   lint: async () => counted(await runTool('oxlint/bin/oxlint', ['--deny-warnings']), /Finished in \S+ on (\d+) files? with/),
   format: async () => counted(await runTool('oxfmt/bin/oxfmt', ['--check', '.']), /Finished in \S+ on (\d+) files? using/),
   layering: checkHouse,
+  'published names': checkSurface,
   'dead code': checkDeadCode,
   packages: async () => {
     const { packages, problems } = await checkPublished()
@@ -42,6 +46,18 @@ async function checkHouse(): Promise<Verdict> {
     problems: findings.map(describe),
     notes: long.length === 0 ? [] : [`past 300 lines: ${long.map(({ path, lines }) => `${path} (${lines})`).join(', ')}`],
   }
+}
+
+async function checkSurface(): Promise<Verdict> {
+  const surface = readSurface(root)
+  const allowed = JSON.parse(readFileSync(join(root, 'checks/surface/undocumented.json'), 'utf8')) as Readonly<
+    Record<string, number>
+  >
+  const values = surface.names.filter(({ isType }) => !isType)
+  const notes = [
+    `${values.length} values and ${surface.names.length - values.length} types, ${values.filter(isLacking).length} values without example`,
+  ]
+  return { seen: surface.doors.length, problems: judgeSurface(surface, allowed), notes }
 }
 
 async function checkDeadCode(): Promise<Verdict> {
@@ -71,11 +87,13 @@ export function counted({ code, output }: Ran, closing: RegExp): Verdict {
   return { seen, problems: code === 0 ? [] : [output.trimEnd()] }
 }
 
+const COUNTED: Readonly<Record<string, string>> = { packages: 'packages', 'published names': 'doors' }
+
 /** Whether a verdict lets the check pass, as a line to print. */
 export function judge(name: string, { seen, problems, notes = [] }: Verdict): { readonly ok: boolean; readonly text: string } {
   const all = seen === 0 ? [...problems, 'It saw no files: a check that looks at nothing must not pass.'] : problems
   const ok = all.length === 0
-  const head = `${ok ? '✔' : '✖'} ${name.padEnd(10)} ${seen} ${name === 'packages' ? 'packages' : 'files'}${ok ? '' : `, ${all.length} to mend`}`
+  const head = `${ok ? '✔' : '✖'} ${name.padEnd(10)} ${seen} ${COUNTED[name] ?? 'files'}${ok ? '' : `, ${all.length} to mend`}`
   return { ok, text: [head, ...notes.map((note) => `  ${note}`), ...all].join('\n') }
 }
 

@@ -87,3 +87,21 @@ test('the linter and the layering check exempt the same folders', () => {
     patternCode.except.map((folder) => `${folder}**`),
   )
 })
+
+test('a function of more than 120 lines of code is an error, and the files that may still have one do', (t) => {
+  const long = `export function long(): void {\n${'  work()\n'.repeat(120)}}\n`
+  assert.match(lint(t, 'examples/shop/main.ts', long).join(), /max-lines-per-function/)
+  assert.deepEqual(lint(t, 'examples/shop/main.test.ts', long), [])
+  assert.deepEqual(lint(t, 'examples/shop/main.ts', long.replaceAll('work()', '// work()')), [])
+  const config = JSON.parse(readFileSync(join(root, '.oxlintrc.json'), 'utf8')) as {
+    readonly overrides: readonly { readonly files: readonly string[]; readonly rules: Readonly<Record<string, unknown>> }[]
+  }
+  const exempt = config.overrides.filter(({ rules }) => 'max-lines-per-function' in rules).flatMap(({ files }) => files)
+  for (const path of exempt.filter((file) => !file.startsWith('**'))) {
+    const fired = lint(t, `elsewhere/${path}`, readFileSync(join(root, path), 'utf8'))
+    assert.ok(
+      fired.some((code) => code.includes('max-lines-per-function')),
+      `"${path}" has no long function: take it out of .oxlintrc.json`,
+    )
+  }
+})

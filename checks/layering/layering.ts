@@ -15,6 +15,7 @@ import { checkWorld } from './world.ts'
 
 export { describe, type Finding } from './finding.ts'
 export { patternCode } from './rules.ts'
+export { readTree, type Package } from './sources.ts'
 
 export type Layering = {
   readonly files: number
