@@ -12,10 +12,16 @@ const sound: Readonly<Record<string, string>> = {
   'package.json': JSON.stringify({ workspaces: ['packages/dure', 'packages/tools/*', 'packages/protocols/*', 'examples/*'] }),
   'packages/dure/package.json': JSON.stringify({
     name: 'dure',
-    exports: { './contract': { source: './src/contract/contract.ts' }, './data': { source: './src/data/data.ts' } },
+    exports: {
+      './contract': { source: './src/contract/contract.ts' },
+      './contract/internal': { source: './src/contract/internal.ts' },
+      './data': { source: './src/data/data.ts' },
+    },
   }),
   'packages/dure/src/contract/contract.ts': `export const one = 1\n`,
   'packages/dure/src/contract/wire.ts': `import { one } from './contract.ts'\nexport const wire = one\n`,
+  'packages/dure/src/contract/internal.ts': `export { wire } from './wire.ts'\n`,
+  'packages/dure/src/data/inside.ts': `import { wire } from '../contract/internal.ts'\nexport const inside = wire\n`,
   'packages/dure/src/data/data.ts': `export { outbox } from './outbox.ts'\n`,
   'packages/dure/src/data/outbox.ts': `import { one } from '../contract/contract.ts'\nexport const outbox = one\n`,
   'packages/protocols/rest/package.json': JSON.stringify({ name: '@dure/rest', exports: { '.': { source: './src/rest.ts' } } }),
@@ -172,6 +178,13 @@ const wrong: readonly {
     file: 'packages/dure/src/data/inbox.ts',
     line: 1,
     text: `import { outbox } from './outbox'\nexport const inbox = outbox\n`,
+  },
+  {
+    what: 'an example that imports what is internal',
+    rule: 'published names',
+    file: 'examples/shop/system.ts',
+    line: 1,
+    text: `import { wire } from 'dure/contract/internal'\nexport const system = wire\n`,
   },
   {
     what: 'a service that imports another beyond its contract',

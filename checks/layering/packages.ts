@@ -6,7 +6,12 @@ import type { Import, Source, Tree } from './sources.ts'
 export function checkPackages(tree: Tree): readonly Finding[] {
   return [...tree.sources.values()].flatMap((source) =>
     source.imports.flatMap(
-      (each) => unresolved(tree, source, each) ?? climb(tree, source, each) ?? wrongWay(tree, source, each) ?? [],
+      (each) =>
+        unresolved(tree, source, each) ??
+        climb(tree, source, each) ??
+        wrongWay(tree, source, each) ??
+        internal(source, each) ??
+        [],
     ),
   )
 }
@@ -68,6 +73,18 @@ function wrongWay({ packages }: Tree, source: Source, { specifier, package: name
     rule: 'package arrows',
     found: `"${specifier}" is imported from "${arrows?.from ?? source.path.split('/')[0]}".`,
     remedy: `It may know ${arrows && arrows.mayKnow.length > 0 ? arrows.mayKnow.join(', ') : 'none of the published packages'} (checks/layering/rules.ts).`,
+  }
+}
+
+/** What packages share with each other and with nobody else: examples and guides show what users may do. */
+function internal(source: Source, { specifier, line }: Import): Finding | undefined {
+  if (!specifier.endsWith('/internal') || !/^(?:examples|docs)\//.test(source.path)) return undefined
+  return {
+    file: source.path,
+    line,
+    rule: 'published names',
+    found: `"${specifier}" is for Dure's own packages.`,
+    remedy: 'Use what the door beside it publishes; if users need this name too, publish it there, with docstring and example.',
   }
 }
 

@@ -42,6 +42,10 @@ function roomOf(path: string): string | undefined {
   return rest === undefined ? undefined : room
 }
 
+/** The second door of a room of `dure`: what the other rooms and Dure's own packages need of it, and users do not. */
+const INTERNAL = 'internal.ts'
+const isRoom = (folder: string): boolean => folder.startsWith(ROOMS) && !folder.slice(ROOMS.length).includes('/')
+
 /**
  * A folder of a package is entered by its door, the file named like it, or by a published subpath. A folder without
  * a door is a shelf: only the files of the folder that it stands in may reach into it.
@@ -63,7 +67,7 @@ function climbedIn(
   if (isConformance(target) && isTest(source.path)) return undefined
   for (const folder of foldersEntered(source.path, target)) {
     const door = `${folder}/${posix.basename(folder)}.ts`
-    if (target === door) return undefined
+    if (target === door || (target === `${folder}/${INTERNAL}` && isRoom(folder))) return undefined
     const hasDoor = sources.has(door)
     if (!hasDoor && posix.dirname(folder) === posix.dirname(source.path)) continue
     return {

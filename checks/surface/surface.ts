@@ -65,9 +65,9 @@ export function isLacking({ isType, doc, example }: Published): boolean {
 }
 
 function doorsOf({ name, subpaths }: Package): readonly { readonly door: string; readonly file: string }[] {
-  // A port's conformance suite is a test that adapters run; its port says what it is about.
+  // A port's conformance suite is a test that adapters run; what is internal is shared among Dure's own packages only.
   return Object.entries(subpaths)
-    .filter(([, file]) => !file.endsWith('.conformance.ts'))
+    .filter(([subpath, file]) => !file.endsWith('.conformance.ts') && !subpath.endsWith('/internal'))
     .map(([subpath, file]) => ({ door: name + subpath.slice(1), file }))
 }
 

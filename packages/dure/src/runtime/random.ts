@@ -30,7 +30,17 @@ export function realRandom(): Random {
   }
 }
 
-/** A small seeded generator (mulberry32): the same seed gives the same sequence for ever. */
+/**
+ * A small seeded generator (mulberry32): the same seed gives the same sequence for ever.
+ *
+ * @example
+ * ```ts
+ * import { seededRandom } from 'dure/runtime'
+ *
+ * const [one, other] = [seededRandom(7), seededRandom(7)]
+ * console.log(one.integer(100) === other.integer(100)) // → true
+ * ```
+ */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {
