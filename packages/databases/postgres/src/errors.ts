@@ -1,4 +1,5 @@
-import { CallError, isInstance, partOf, type Status } from 'dure/contract'
+import { CallError, type Status } from 'dure/contract'
+import { isInstance, partOf } from 'dure/contract/internal'
 
 /** Where a store is, in words without secrets. */
 export type Place = { readonly server: string; readonly database: string; readonly user: string }

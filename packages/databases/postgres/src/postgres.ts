@@ -1,4 +1,4 @@
-import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime'
+import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { CallError, isInstance } from 'dure/contract'
+import { CallError } from 'dure/contract'
+import { isInstance } from 'dure/contract/internal'
 import type { Store, StoreTransaction } from 'dure/data'
 import { closed, cutOff, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
 import type { Runtime } from 'dure/runtime'

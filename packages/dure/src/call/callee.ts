@@ -1,4 +1,5 @@
-import { CallError, partOf, type AnyOperation, type Issue, type Parser } from '../contract/contract.ts'
+import { CallError, type AnyOperation, type Issue } from '../contract/contract.ts'
+import { partOf, type Parser } from '../contract/internal.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
 import type { Attributes, Tracer } from '../telemetry/telemetry.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'

@@ -1,4 +1,5 @@
-import { parserOf, type AnyOperation } from '../contract/contract.ts'
+import { type AnyOperation } from '../contract/contract.ts'
+import { parserOf } from '../contract/internal.ts'
 import type { Callee, EndpointOptions } from './callee.ts'
 import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'

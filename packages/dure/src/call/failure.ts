@@ -1,17 +1,13 @@
 import {
   CallError,
   DeclaredError,
-  isInstance,
-  outward,
-  parserOf,
   STATUSES,
-  wireOf,
   type AnyOperation,
   type ErrorType,
   type AnySchema,
-  type Parser,
   type Status,
 } from '../contract/contract.ts'
+import { isInstance, outward, parserOf, wireOf, type Parser } from '../contract/internal.ts'
 import type { CancelReason } from './cancellation.ts'
 
 /** Where a call failed, for messages: `orders.place`. */

@@ -1,5 +1,6 @@
-import { CallError, MESSAGE_LIMITS, wrongText } from '../contract/contract.ts'
-import { LONGEST_WAIT, wrongNumber, type Range } from '../runtime/runtime.ts'
+import { CallError } from '../contract/contract.ts'
+import { MESSAGE_LIMITS, wrongText } from '../contract/internal.ts'
+import { LONGEST_WAIT, wrongNumber, type Range } from '../runtime/internal.ts'
 import type { CallOptions } from './context.ts'
 
 const TIMEOUT: Range = { least: -LONGEST_WAIT, most: LONGEST_WAIT, unit: 'milliseconds' }

@@ -1,4 +1,4 @@
-import type { Parsed } from '../contract/contract.ts'
+import type { Parsed } from '../contract/internal.ts'
 import type { DeadlineEntry } from '../runtime/runtime.ts'
 import { invalidInput, invalidOutput, isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'

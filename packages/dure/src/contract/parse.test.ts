@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { command, contract, parserOf, type Parsed } from './contract.ts'
+import { command, contract } from './contract.ts'
+import { parserOf, type Parsed } from './internal.ts'
 import type { AnySchema } from './schema.ts'
 
 const now = (parsed: Parsed | Promise<Parsed>): Parsed => {

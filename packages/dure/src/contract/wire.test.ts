@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
-import { wireOf } from './contract.ts'
+import { wireOf } from './internal.ts'
 import type { AnySchema } from './schema.ts'
 
 fc.configureGlobal({ seed: 20_26 })

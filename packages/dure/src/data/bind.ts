@@ -1,14 +1,6 @@
 import type { Kysely } from 'kysely'
-import {
-  CallError,
-  parserOf,
-  wireOf,
-  wrongDelay,
-  wrongOf,
-  type AnyEvent,
-  type Message,
-  type Parsed,
-} from '../contract/contract.ts'
+import { CallError, type AnyEvent, type Message } from '../contract/contract.ts'
+import { parserOf, wireOf, wrongDelay, wrongOf, type Parsed } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/telemetry.ts'
 import type { Database, Outbox, Store, StoreTransaction, Transaction } from './database.ts'

@@ -1,4 +1,4 @@
-import { partOf } from '../contract/contract.ts'
+import { partOf } from '../contract/internal.ts'
 
 /** What kind of constraint a statement violated. */
 export type ConstraintKind = 'unique' | 'foreign key' | 'check' | 'not null'

@@ -1,5 +1,5 @@
 import { CallError } from '../contract/contract.ts'
-import { WAIT, wrongNumber } from '../runtime/runtime.ts'
+import { WAIT, wrongNumber } from '../runtime/internal.ts'
 
 /** What goes wrong with a store, whatever its engine: every adapter says it in the same words. */
 

@@ -1,4 +1,5 @@
-import { cautiousTime, checkNumbers, KEEP, type Runtime } from '../runtime/runtime.ts'
+import { type Runtime } from '../runtime/runtime.ts'
+import { cautiousTime, checkNumbers, KEEP } from '../runtime/internal.ts'
 import type { StoreTransaction } from './database.ts'
 
 /**

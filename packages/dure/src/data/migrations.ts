@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { CallError, describeThrown } from '../contract/contract.ts'
+import { CallError } from '../contract/contract.ts'
+import { describeThrown } from '../contract/internal.ts'
 import type { Migration, Migrations, StoreTransaction } from './database.ts'
 import { definedNames } from './names.ts'
 

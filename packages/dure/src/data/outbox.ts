@@ -1,7 +1,7 @@
-import { aliveFor } from '../runtime/runtime.ts'
+import { aliveFor } from '../runtime/internal.ts'
 import type { Outbox, OutboxOptions, SqlRow, SqlValue, StoreTransaction } from './database.ts'
 import { OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
-import { checkNumbers } from '../runtime/runtime.ts'
+import { checkNumbers } from '../runtime/internal.ts'
 import { RELAY_NUMBERS } from './relay-limits.ts'
 import { createRelay } from './relay.ts'
 

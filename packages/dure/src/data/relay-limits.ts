@@ -1,4 +1,4 @@
-import { BYTES, COUNT, WAIT, type Ranges } from '../runtime/runtime.ts'
+import { BYTES, COUNT, WAIT, type Ranges } from '../runtime/internal.ts'
 
 export type RelayLimits = {
   /** Messages handed over at once. Default 512. */

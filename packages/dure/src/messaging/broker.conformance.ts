@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MESSAGE_LIMITS, type Message } from '../contract/contract.ts'
+import { type Message } from '../contract/contract.ts'
+import { MESSAGE_LIMITS } from '../contract/internal.ts'
 import { queueConformance, USELESS_NUMBERS } from './queue.conformance.ts'
 import { persistenceConformance, replayConformance } from './replay.conformance.ts'
 import {

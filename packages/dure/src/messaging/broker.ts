@@ -1,5 +1,6 @@
 import type { Message } from '../contract/contract.ts'
-import { inTime, type Timers } from '../runtime/runtime.ts'
+import { type Timers } from '../runtime/runtime.ts'
+import { inTime } from '../runtime/internal.ts'
 
 /**
  * The Broker port: durable topics with keys and partitions, and queues. At least once; order kept per

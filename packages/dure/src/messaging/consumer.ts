@@ -1,6 +1,7 @@
 import type { AnyEvent, Message } from '../contract/contract.ts'
 import type { Inbox, Store } from '../data/data.ts'
-import { completeNumbers, COUNT, inTime, type Ranges, type Runtime } from '../runtime/runtime.ts'
+import { type Runtime } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, inTime, type Ranges } from '../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../telemetry/telemetry.ts'
 import { STOP_TIMEOUT, UNBOUNDED, type Broker, type Subscription } from './broker.ts'
 import { beginLife } from './life.ts'

@@ -1,12 +1,5 @@
-import {
-  describeThrown,
-  parserOf,
-  wireOf,
-  type AnyEvent,
-  type AnySchema,
-  type Issue,
-  type Message,
-} from '../contract/contract.ts'
+import { type AnyEvent, type AnySchema, type Issue, type Message } from '../contract/contract.ts'
+import { describeThrown, parserOf, wireOf } from '../contract/internal.ts'
 import { HopelessError } from './hopeless.ts'
 
 /** Reads a message's data as its event says; a promise only when the schema validates asynchronously. */

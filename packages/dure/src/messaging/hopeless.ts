@@ -1,4 +1,4 @@
-import { isInstance } from '../contract/contract.ts'
+import { isInstance } from '../contract/internal.ts'
 
 /**
  * A message that no further try can help: malformed, of an unknown version, not of its schema. A consumer that is

@@ -1,6 +1,7 @@
-import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/runtime.ts'
+import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/internal.ts'
 import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Retention, SubscribeOptions, TopicOptions } from './broker.ts'
-import { CallError, MESSAGE_LIMITS, wrongOf, type Message } from '../contract/contract.ts'
+import { CallError, type Message } from '../contract/contract.ts'
+import { MESSAGE_LIMITS, wrongOf } from '../contract/internal.ts'
 
 /**
  * Refuses messages that could not arrive as they were sent.

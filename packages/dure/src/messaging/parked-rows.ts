@@ -1,4 +1,5 @@
-import { describeThrown, type Message } from '../contract/contract.ts'
+import { type Message } from '../contract/contract.ts'
+import { describeThrown } from '../contract/internal.ts'
 import type { SqlRow, SqlValue, Store, StoreTransaction } from '../data/data.ts'
 import { fingerprintOf, hashOf, letterOf } from './fingerprint.ts'
 

@@ -1,6 +1,7 @@
 import type { Message } from '../contract/contract.ts'
 import type { StoreTransaction } from '../data/data.ts'
-import { steadyTime, type Runtime, type Timer } from '../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../runtime/runtime.ts'
+import { steadyTime } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { outOfTries, rowFor, type Arrival } from './arrival.ts'
 import { fingerprintOf, letterOf } from './fingerprint.ts'

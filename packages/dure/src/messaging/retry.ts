@@ -1,4 +1,5 @@
-import { completeNumbers, COUNT, KEEP, type Random, type Ranges } from '../runtime/runtime.ts'
+import { type Random } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, KEEP, type Ranges } from '../runtime/internal.ts'
 
 /** How a failed message is tried again before it becomes a dead letter. */
 export type RetryPolicy = {

@@ -1,4 +1,5 @@
-import { completeNumbers, WAIT_OR_NONE, type Random } from '../runtime/runtime.ts'
+import { type Random } from '../runtime/runtime.ts'
+import { completeNumbers, WAIT_OR_NONE } from '../runtime/internal.ts'
 
 export type BackoffPolicy = {
   /** Milliseconds that bound the first wait. Default 20. */

@@ -1,5 +1,6 @@
 import { CallError } from '../contract/contract.ts'
-import { checkNumbers, COUNT, COUNT_OR_NONE, type Clock, type DeadlineEntry, type Deadlines } from '../runtime/runtime.ts'
+import { type Clock, type DeadlineEntry, type Deadlines } from '../runtime/runtime.ts'
+import { checkNumbers, COUNT, COUNT_OR_NONE } from '../runtime/internal.ts'
 
 export type BulkheadOptions = {
   /** What is protected, for messages: `peer 127.0.0.1:7001`. */

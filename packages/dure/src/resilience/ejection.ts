@@ -1,4 +1,5 @@
-import { completeNumbers, COUNT, SHARE, WAIT, type Clock, type Random, type Ranges } from '../runtime/runtime.ts'
+import { type Clock, type Random } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT, SHARE, WAIT, type Ranges } from '../runtime/internal.ts'
 
 /**
  * Outlier ejection: a peer that fails or stalls several times in a row is left out for a time that grows with every

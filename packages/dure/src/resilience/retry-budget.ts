@@ -1,4 +1,5 @@
-import { completeNumbers, COUNT_OR_NONE, WAIT, type Clock, type Ranges } from '../runtime/runtime.ts'
+import { type Clock } from '../runtime/runtime.ts'
+import { completeNumbers, COUNT_OR_NONE, WAIT, type Ranges } from '../runtime/internal.ts'
 
 /**
  * How many repetitions callers of one service may add to its load: over the last `window` at most `ratio` of their calls,

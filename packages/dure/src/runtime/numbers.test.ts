@@ -1,17 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import {
-  checkNumbers,
-  completeNumbers,
-  COUNT,
-  createDeadlines,
-  KEEP,
-  SHARE,
-  virtualRuntime,
-  WAIT,
-  wrongNumber,
-} from './runtime.ts'
+import { createDeadlines, virtualRuntime } from './runtime.ts'
+import { checkNumbers, completeNumbers, COUNT, KEEP, SHARE, WAIT, wrongNumber } from './internal.ts'
 
 test('a number passes when it lies in its range, and anything else is told with the range', () => {
   const anything = fc.oneof(fc.double(), fc.integer(), fc.anything())

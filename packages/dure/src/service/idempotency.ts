@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { CancelListener, Cancellation } from '../call/call.ts'
-import { CallError, DeclaredError, wireOf, type AnyOperation, type Status } from '../contract/contract.ts'
+import { CallError, DeclaredError, type AnyOperation, type Status } from '../contract/contract.ts'
+import { wireOf } from '../contract/internal.ts'
 import type { Store } from '../data/data.ts'
-import { cautiousTime, type Runtime, type Timer } from '../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../runtime/runtime.ts'
+import { cautiousTime } from '../runtime/internal.ts'
 
 /**
  * A command that carries an idempotency key happens once and answers every repetition as it did the first

@@ -4,7 +4,7 @@
  */
 import type { AnyContract, AnyEvent } from '../contract/contract.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
-import { checkNumbers, COUNT, KEEP } from '../runtime/runtime.ts'
+import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
 import type { Needs, React, ReactionOptions, Service, ServiceOptions } from './definition.ts'
 
 export type {

@@ -2,15 +2,8 @@ import { clientFactory, createLocalTransport, type Client } from '../call/call.t
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
-import {
-  aliveFor,
-  checkNumbers,
-  createDeadlines,
-  realRuntime,
-  standardError,
-  WAIT_OR_NONE,
-  type Runtime,
-} from '../runtime/runtime.ts'
+import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
+import { aliveFor, checkNumbers, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
 import { createLogger, foldRepeats, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'

@@ -1,4 +1,5 @@
-import { aliveFor, checkNumbers, inTime, WAIT_OR_NONE, type Runtime } from '../runtime/runtime.ts'
+import { type Runtime } from '../runtime/runtime.ts'
+import { aliveFor, checkNumbers, inTime, WAIT_OR_NONE } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { StopOptions } from './system.ts'
 

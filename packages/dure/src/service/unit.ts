@@ -8,7 +8,8 @@ import {
   type OperationMetrics,
   type Transport,
 } from '../call/call.ts'
-import { CallError, describeThrown, outward, partOf, type AnyOperation } from '../contract/contract.ts'
+import { CallError, type AnyOperation } from '../contract/contract.ts'
+import { describeThrown, outward, partOf } from '../contract/internal.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import {
   createConsumer,
@@ -18,7 +19,8 @@ import {
   type DeadLetters,
   type ReactionReading,
 } from '../messaging/messaging.ts'
-import { inTime, type Deadlines, type Runtime } from '../runtime/runtime.ts'
+import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
+import { inTime } from '../runtime/internal.ts'
 import { plainLogger, traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'

@@ -2,7 +2,7 @@
  * JSON text of anything at all: values that refer to themselves, throw when they are read, have no JSON form, or are far
  * too large. It never throws and never gets longer than a line may be.
  */
-import { isInstance } from '../contract/contract.ts'
+import { isInstance } from '../contract/internal.ts'
 
 /** Characters of a line's fields, about. What comes after them is left out, and the line says so. */
 const LONGEST_LINE = 64_000

@@ -1,4 +1,4 @@
-import { checkNumbers, SHARE } from '../runtime/runtime.ts'
+import { checkNumbers, SHARE } from '../runtime/internal.ts'
 import { spanStore, type StoreOptions } from './export/store.ts'
 import { createMetrics, FAMILIES, type Metrics } from './metrics.ts'
 import { prometheusText } from './prometheus.ts'

@@ -1,4 +1,4 @@
-import { describeThrown } from '../contract/contract.ts'
+import { describeThrown } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { LogFields, Logger } from './log.ts'
 

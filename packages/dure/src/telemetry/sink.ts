@@ -1,13 +1,5 @@
-import {
-  aliveFor,
-  completeNumbers,
-  COUNT,
-  WAIT,
-  WAIT_OR_NONE,
-  type Ranges,
-  type Runtime,
-  type Timer,
-} from '../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../runtime/runtime.ts'
+import { aliveFor, completeNumbers, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from '../runtime/internal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Span } from './span.ts'

@@ -1,4 +1,4 @@
-import { describeThrown, isInstance, partOf } from '../contract/contract.ts'
+import { describeThrown, isInstance, partOf } from '../contract/internal.ts'
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type AttributeValue = string | number | boolean

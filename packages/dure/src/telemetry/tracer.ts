@@ -1,4 +1,4 @@
-import { describeThrown } from '../contract/contract.ts'
+import { describeThrown } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TelemetrySink } from './sink.ts'
 import { errorType, type ActiveSpan, type AttributeValue, type Attributes, type Span, type SpanStart } from './span.ts'

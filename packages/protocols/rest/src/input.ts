@@ -1,5 +1,6 @@
-import { fieldsOf } from 'dure/contract'
-import type { Issue, Wire } from 'dure/contract'
+import { fieldsOf } from 'dure/contract/internal'
+import type { Issue } from 'dure/contract'
+import type { Wire } from 'dure/contract/internal'
 import { coercion } from './coerce.ts'
 import type { Coercion } from './coerce.ts'
 import { isSchema, strictCheck } from './strict.ts'

@@ -1,4 +1,4 @@
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime'
+import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type Limits = {

@@ -1,4 +1,5 @@
-import { CallError, shown, wireOf } from 'dure/contract'
+import { CallError } from 'dure/contract'
+import { shown, wireOf } from 'dure/contract/internal'
 import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CallOptions } from 'dure/call'

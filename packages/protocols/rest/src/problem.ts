@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
-import { CallError, DeclaredError, outward, STATUSES } from 'dure/contract'
+import { CallError, DeclaredError, STATUSES } from 'dure/contract'
+import { outward } from 'dure/contract/internal'
 import type { Issue, Status } from 'dure/contract'
 import { Refusal, REFUSALS } from './errors.ts'
 

@@ -1,6 +1,6 @@
 import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, run, text_en } from '@stricli/core'
 import type { Application, ApplicationText, RouteMap } from '@stricli/core'
-import { describeThrown } from 'dure/contract'
+import { describeThrown } from 'dure/contract/internal'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describeThrown, isInstance, partOf } from 'dure/contract'
+import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { AnyContract } from 'dure/contract'
 import type { System } from 'dure/service'
 import { CliError, EXIT } from './shell.ts'

@@ -1,4 +1,4 @@
-import { describeThrown, isInstance, partOf } from 'dure/contract'
+import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { World } from 'dure/service'
 import { logText } from 'dure/telemetry'
 import { paint } from './shell.ts'

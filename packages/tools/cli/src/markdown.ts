@@ -1,4 +1,4 @@
-import { wireOf } from 'dure/contract'
+import { wireOf } from 'dure/contract/internal'
 import type { AnyContract, AnyOperation, AnySchema, ErrorTypes } from 'dure/contract'
 
 type JsonSchema = { readonly [keyword: string]: unknown }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { describeThrown } from 'dure/contract'
+import { describeThrown } from 'dure/contract/internal'
 import { keepAlive, realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'
 import type { Door, Running, System } from 'dure/service'

@@ -1,4 +1,4 @@
-import { BYTES, WAIT, type Ranges } from 'dure/runtime'
+import { BYTES, WAIT, type Ranges } from 'dure/runtime/internal'
 import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../outbox/outbox.ts'
 
 export type LogLimits = RelayLimits & {

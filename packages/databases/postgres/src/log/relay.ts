@@ -1,4 +1,4 @@
-import { completeNumbers } from 'dure/runtime'
+import { completeNumbers } from 'dure/runtime/internal'
 import { CallError } from 'dure/contract'
 import { createDelivery } from 'dure/data/adapter'
 import { createBackoff } from 'dure/resilience'

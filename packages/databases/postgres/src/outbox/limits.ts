@@ -1,4 +1,4 @@
-import { BYTES, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from 'dure/runtime'
+import { BYTES, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from 'dure/runtime/internal'
 
 export type RelayLimits = {
   /** Messages handed over at once. Default 512. */

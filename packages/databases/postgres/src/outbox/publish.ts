@@ -1,4 +1,5 @@
-import { CallError, wrongOf } from 'dure/contract'
+import { CallError } from 'dure/contract'
+import { wrongOf } from 'dure/contract/internal'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { insertsOf } from './insert.ts'

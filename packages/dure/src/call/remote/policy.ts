@@ -1,4 +1,4 @@
-import { completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/runtime.ts'
+import { completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/internal.ts'
 import type { BackoffPolicy, EjectionPolicy, RetryBudgetPolicy } from '../../resilience/resilience.ts'
 
 /** How calls to other processes are kept safe. What is not given has a default. */

@@ -4,7 +4,8 @@
  * which a callee in the same process would refuse it.
  */
 import { Packr, REUSE_BUFFER_MODE, RESET_BUFFER_MODE } from 'msgpackr'
-import { wireOf, type Issue } from '../../contract/contract.ts'
+import { type Issue } from '../../contract/contract.ts'
+import { wireOf } from '../../contract/internal.ts'
 import { checkBytes } from './bytes.ts'
 import { escapeValue, isPlainText, unescapeValue } from './escape.ts'
 import { ProtocolError } from './protocol.ts'

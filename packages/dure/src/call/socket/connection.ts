@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { describeThrown } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
 import type { Timers } from '../../runtime/runtime.ts'
 import { FrameReader, FrameWriter, type OnFrame } from './frames.ts'
 import type { SocketLimits } from './limits.ts'

@@ -1,4 +1,5 @@
-import { completeNumbers, COUNT, WAIT, type Clock, type Timer, type Timers } from '../../runtime/runtime.ts'
+import { type Clock, type Timer, type Timers } from '../../runtime/runtime.ts'
+import { completeNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
 import type { Connection } from './connection.ts'
 import { PING } from './protocol.ts'
 

@@ -1,4 +1,4 @@
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from '../../runtime/runtime.ts'
+import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from '../../runtime/internal.ts'
 
 /** What one connection or listener may take up, so that nobody can make a process grow without end. */
 export type SocketLimits = {

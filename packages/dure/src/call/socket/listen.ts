@@ -1,6 +1,7 @@
 import type { Address } from '../../discovery/discovery.ts'
 import { CallError } from '../../contract/contract.ts'
-import { aliveFor, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { aliveFor } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'

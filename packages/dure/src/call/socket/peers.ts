@@ -1,6 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Address } from '../../discovery/discovery.ts'
-import { completeNumbers, WAIT, createDeadlines, type Deadlines, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { createDeadlines, type Deadlines, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { completeNumbers, WAIT } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'

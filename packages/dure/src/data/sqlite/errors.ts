@@ -1,4 +1,5 @@
-import { CallError, partOf, type Status } from '../../contract/contract.ts'
+import { CallError, type Status } from '../../contract/contract.ts'
+import { partOf } from '../../contract/internal.ts'
 
 /**
  * What SQLite's primary result codes mean for whoever runs the service: the state found and what to do about it.

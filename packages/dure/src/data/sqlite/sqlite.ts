@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
-import { checkNumbers, COUNT, makeFolder, WAIT, type Ranges } from '../../runtime/runtime.ts'
+import { makeFolder } from '../../runtime/runtime.ts'
+import { checkNumbers, COUNT, WAIT, type Ranges } from '../../runtime/internal.ts'
 import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
 import { ownMigrations } from './tables.ts'
 import type { Durability } from './file.ts'

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
-import { createFlush } from '../../runtime/runtime.ts'
+import { createFlush } from '../../runtime/internal.ts'
 import { foldRepeats } from '../../telemetry/telemetry.ts'
 import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
 import { FAMILIES } from '../../telemetry/telemetry.ts'

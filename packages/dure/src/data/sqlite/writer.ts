@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Flush, Runtime } from '../../runtime/runtime.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { Flush } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { StoreTransaction } from '../database.ts'
 import { closed, ended, full, nested, unusableTimeout } from '../errors.ts'

@@ -1,6 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { join } from 'node:path'
-import { checkNumbers, WAIT, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Instance, Registry } from '../registry.ts'
 import { createFolder, type Entry } from './folder.ts'

@@ -1,4 +1,5 @@
-import { CallError, describeThrown, type AnyEvent, type Message } from '../../contract/contract.ts'
+import { CallError, type AnyEvent, type Message } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
 import { decoderOf } from '../decode.ts'
 
 /**

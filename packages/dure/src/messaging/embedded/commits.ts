@@ -1,5 +1,6 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import { CallError, describeThrown } from '../../contract/contract.ts'
+import { CallError } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
 import { isTroubleOfFile, type BrokerFile, type Disk } from './file.ts'
 
 /** One caller's part of a shared commit. */

@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
-import { checkNumbers, COUNT, inTime, steadyTime, WAIT, type Ranges, type Runtime } from '../../runtime/runtime.ts'
+import { type Runtime } from '../../runtime/runtime.ts'
+import { checkNumbers, COUNT, inTime, steadyTime, WAIT, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
 import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'

@@ -1,7 +1,8 @@
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CallError, describeThrown, partOf, type Status } from '../../contract/contract.ts'
+import { CallError, type Status } from '../../contract/contract.ts'
+import { describeThrown, partOf } from '../../contract/internal.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */

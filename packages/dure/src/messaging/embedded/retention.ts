@@ -1,4 +1,5 @@
-import { cautiousTime, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { cautiousTime } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Commits } from './commits.ts'
 import type { Groups } from './groups.ts'

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { describeThrown, type Message } from '../../contract/contract.ts'
+import { type Message } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { QueueOptions, ReceiveOptions } from '../broker.ts'
 import { HopelessError } from '../hopeless.ts'

@@ -1,5 +1,6 @@
 import { CallError, type HandlerInput, type HandlerOutput, type Operation, type Schema } from '../../contract/contract.ts'
-import { checkNumbers, WAIT, type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { type Runtime, type Timer } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Broker, Delivery } from '../broker.ts'
 import { SessionOver, type BrokerOperations, type SeekWish } from './contract.ts'

@@ -1,4 +1,4 @@
-import { describeThrown, isInstance } from '../../contract/contract.ts'
+import { describeThrown, isInstance } from '../../contract/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { ReceiveOptions, SubscribeOptions } from '../broker.ts'
 import type { AskOptions, BrokerClient, Outcome, Parcel } from './contract.ts'

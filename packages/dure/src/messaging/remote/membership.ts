@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
-import { inTime, type Runtime } from '../../runtime/runtime.ts'
+import { type Runtime } from '../../runtime/runtime.ts'
+import { inTime } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { subscriptionOf, UNBOUNDED, type Subscription } from '../broker.ts'
 import { SessionOver, type BrokerClient, type Outcome, type Parcel } from './contract.ts'

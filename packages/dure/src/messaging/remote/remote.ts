@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
-import { checkNumbers, inTime, WAIT_OR_NONE, type Runtime } from '../../runtime/runtime.ts'
+import { type Runtime } from '../../runtime/runtime.ts'
+import { checkNumbers, inTime, WAIT_OR_NONE } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
 import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'

@@ -9,7 +9,6 @@ import {
 } from '../../call/call.ts'
 import {
   CallError,
-  outward,
   command,
   query,
   type AnyOperation,
@@ -17,6 +16,7 @@ import {
   type Operation,
   type Schema,
 } from '../../contract/contract.ts'
+import { outward } from '../../contract/internal.ts'
 import type {
   AuditFilter,
   DeadLetter,

@@ -2,7 +2,8 @@
  * Runs the processes of a split system on one machine: starts them in order, starts again what falls over, replaces
  * them one by one, and takes them along when it ends. When it is killed itself, they notice and stop by themselves.
  */
-import { checkNumbers, keepAlive, WAIT } from '../../runtime/runtime.ts'
+import { keepAlive } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import { claim, type Claim } from './claim.ts'
 import { shareCompiled } from './compiled.ts'
 import { SupervisorError } from './errors.ts'

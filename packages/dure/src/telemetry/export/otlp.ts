@@ -1,4 +1,5 @@
-import { checkNumbers, WAIT, type Timer } from '../../runtime/runtime.ts'
+import { type Timer } from '../../runtime/runtime.ts'
+import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import { batchingSink, UndeliverableError, type Exporter, type ExporterWorld, type SinkLimits } from '../sink.ts'
 import { metricsRequest, tracesRequest, type Resource } from './otlp-json.ts'
 import { createPost, type Post } from './post.ts'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { BYTES, checkNumbers, makeFolder } from '../../runtime/runtime.ts'
+import { makeFolder } from '../../runtime/runtime.ts'
+import { BYTES, checkNumbers } from '../../runtime/internal.ts'
 import { batchingSink, type Exporter, type SinkLimits } from '../sink.ts'
 import type { Attributes, Span } from '../span.ts'
 

@@ -1,7 +1,7 @@
 import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
 import type { Placement } from '@dure/testing'
-import { describeThrown } from 'dure/contract'
+import { describeThrown } from 'dure/contract/internal'
 import { pathToFileURL } from 'node:url'
 import { loadSystem } from '../load.ts'
 import { CliError, EXIT, print, say } from '../shell.ts'

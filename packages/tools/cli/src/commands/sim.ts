@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { FaultKind, Outcome, Report, Thread } from '@dure/simulation'
-import { describeThrown } from 'dure/contract'
+import { describeThrown } from 'dure/contract/internal'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
-import { CallError, DeclaredError, describeThrown, isInstance, wireOf } from 'dure/contract'
+import { CallError, DeclaredError } from 'dure/contract'
+import { describeThrown, isInstance, wireOf } from 'dure/contract/internal'
 import type { AnyOperation, ErrorTypes } from 'dure/contract'
 import type { CallOptions } from 'dure/call'
 import type { DoorHost, World } from 'dure/service'

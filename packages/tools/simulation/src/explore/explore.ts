@@ -1,4 +1,4 @@
-import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } from 'dure/runtime'
+import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } from 'dure/runtime/internal'
 import { availableParallelism } from 'node:os'
 import type { FaultKind, SimulationSource, SystemSource } from '../run/run.ts'
 import { createReport, type Report } from './report.ts'

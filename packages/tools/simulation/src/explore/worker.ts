@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { CallError, describeThrown, isInstance } from 'dure/contract'
+import { CallError } from 'dure/contract'
+import { describeThrown, isInstance } from 'dure/contract/internal'
 import { modulesLoaded, withoutMarks } from '../kernel/kernel.ts'
 import { messageOf, simulate, type FaultKind, type Only } from '../run/run.ts'
 import { loadSimulation } from './load.ts'

@@ -1,4 +1,5 @@
-import { createIds, seededRandom, sleepWith, type Runtime, type Timers } from 'dure/runtime'
+import { seededRandom, type Runtime, type Timers } from 'dure/runtime'
+import { createIds, sleepWith } from 'dure/runtime/internal'
 import { createLogger, logText, silentLogger, type Logger } from 'dure/telemetry'
 import type { Engine, Owner, Task } from './engine.ts'
 import type { Trace } from './trace.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
-import { isInstance, partOf } from 'dure/contract'
+import { isInstance, partOf } from 'dure/contract/internal'
 import type { SqlRow } from 'dure/data'
 import type { SystemStatus } from 'dure/service'
 import type { CheckWorld } from './options.ts'

@@ -1,5 +1,5 @@
 import { inspect, stripVTControlCharacters } from 'node:util'
-import { describeThrown, isInstance } from 'dure/contract'
+import { describeThrown, isInstance } from 'dure/contract/internal'
 
 /** An invariant that does not hold. */
 export class Violation extends Error {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parserOf } from 'dure/contract'
+import { parserOf } from 'dure/contract/internal'
 import { z } from 'zod'
 import { arbitraryOf, copyOf, wrongOf } from './arbitrary.ts'
 

@@ -6,7 +6,8 @@
  * whoever needs only right ones parses them first.
  */
 import fc from 'fast-check'
-import { wireOf, type AnySchema, type JsonSchema, type Side } from 'dure/contract'
+import { type AnySchema, type JsonSchema, type Side } from 'dure/contract'
+import { wireOf } from 'dure/contract/internal'
 import { anything } from './anything.ts'
 import { decimals, wholes } from './numbers.ts'
 import { texts } from './texts.ts'

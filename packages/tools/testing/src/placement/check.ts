@@ -1,4 +1,4 @@
-import { checkNumbers, COUNT_OR_NONE, type Ranges } from 'dure/runtime'
+import { checkNumbers, COUNT_OR_NONE, type Ranges } from 'dure/runtime/internal'
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { watchWorld } from '@dure/simulation'

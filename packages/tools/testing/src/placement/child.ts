@@ -1,6 +1,6 @@
 /** The process that a system is placed in: does what its parent says, and ends with it. */
 import { listenSocket } from 'dure/call'
-import { describeThrown } from 'dure/contract'
+import { describeThrown } from 'dure/contract/internal'
 import { realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { wireOf } from 'dure/contract'
+import { wireOf } from 'dure/contract/internal'
 import { z } from 'zod'
 import type { PlacementReport } from './check.ts'
 

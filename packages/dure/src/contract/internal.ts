@@ -1,0 +1,11 @@
+/** What Dure's own rooms and packages share of `contract`, and no promise to anybody else. */
+export { outward } from './errors.ts'
+export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
+export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
+export { wireOf } from './wire.ts'
+export type { Wire, WireType } from './wire.ts'
+export { fieldsOf } from './fields.ts'
+export type { Field } from './fields.ts'
+export { shown } from './json-schema.ts'
+export { parserOf } from './parse.ts'
+export type { Parsed, Parser } from './parse.ts'

@@ -1,0 +1,23 @@
+/** What Dure's own rooms and packages share of `runtime`, and no promise to anybody else. */
+export { cautiousTime, steadyTime } from './clock.ts'
+export { aliveFor, inTime, sleepWith } from './timers.ts'
+export { createIds } from './ids.ts'
+export { createFlush, type Flush } from './flush.ts'
+export {
+  BYTES,
+  CENTURY,
+  checkNumbers,
+  completeNumbers,
+  COUNT,
+  COUNT_OR_NONE,
+  KEEP,
+  LONGEST_WAIT,
+  SHARE,
+  WAIT,
+  WAIT_OR_NONE,
+  wrongNumber,
+  wrongNumbers,
+  type Range,
+  type Ranges,
+} from './numbers.ts'
+export { standardError } from './output.ts'
