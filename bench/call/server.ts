@@ -1,7 +1,7 @@
 /** The other process: serves orders in the way that its first argument names, and tells where. */
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { listenSocket } from 'dure/call'
+import { listenSocket } from 'dure/call/internal'
 import type { Address } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { service, start, system } from 'dure/service'

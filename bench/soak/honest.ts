@@ -1,6 +1,6 @@
 /** The process of those who mean well: they call without a pause worth the name, and newcomers come all the time. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { clientFactory, createRemoteTransport, socketPeers } from 'dure/call'
+import { clientFactory, createRemoteTransport, socketPeers } from 'dure/call/internal'
 import type { Address, Registry } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'

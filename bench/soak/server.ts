@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listenSocket, type ListenerStatus } from 'dure/call'
+import { listenSocket, type ListenerStatus } from 'dure/call/internal'
 import { realRuntime } from 'dure/runtime'
 import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'

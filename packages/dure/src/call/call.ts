@@ -1,34 +1,5 @@
 /** Asking another service: typed clients over one pipeline, whatever carries the call. */
-export { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 export type { CallContext, CallOptions } from './context.ts'
-export type { ConnectPeer, Peer } from './peer.ts'
-export type { Route, Target, Transport } from './transport.ts'
-export { clientFactory, type Attempt, type Caller, type Client, type ClientOperation } from './client.ts'
-export type { EndpointOptions } from './callee.ts'
-export { createEndpoint, type Endpoint } from './endpoint.ts'
-export { createGate, type Gate } from './gate.ts'
-export { fetchFactory, type ContextFetch, type FetchOptions } from './fetch.ts'
-export { createJoinedTransport } from './joined.ts'
-export { createLocalTransport, type LocalRoute, type LocalTransport } from './local.ts'
-export {
-  kept,
-  createRemoteTransport,
-  type RemoteInstance,
-  type RemotePolicy,
-  type RemoteService,
-  type RemoteStatus,
-  type RemoteTransport,
-} from './remote/remote.ts'
-export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
-export {
-  listenSocket,
-  socketPeers,
-  type ClientTls,
-  type Heartbeat,
-  type ListenerStatus,
-  type ListenSocketOptions,
-  type ServerTls,
-  type SocketLimits,
-  type SocketListener,
-  type SocketPeersOptions,
-} from './socket/socket.ts'
+export type { Transport } from './transport.ts'
+export { type Attempt, type Client, type ClientOperation } from './client.ts'
+export { type ContextFetch } from './fetch.ts'

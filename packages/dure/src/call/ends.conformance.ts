@@ -5,7 +5,8 @@ import { runInNewContext } from 'node:vm'
 import { z } from 'zod'
 import { command, query, stream } from '../contract/contract.ts'
 import { createTracer } from '../telemetry/telemetry.ts'
-import { Cancellation, type CallOptions, type CancelListener, type Caller } from './call.ts'
+import { type CallOptions } from './call.ts'
+import { Cancellation, type CancelListener, type Caller } from './internal.ts'
 import { OutOfStock, until, type Conforms } from './transport-rig.conformance.ts'
 
 /** What every Transport keeps of the end of a call, whichever way it ends: nothing of it stays with what lives longer. */

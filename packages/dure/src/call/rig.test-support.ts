@@ -1,7 +1,8 @@
 import { contract, type Operations } from '../contract/contract.ts'
 import { createDeadlines, virtualRuntime, type VirtualRuntime } from '../runtime/runtime.ts'
-import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './call.ts'
-import type { CallContext, Cancellation, Client, Gate, OperationMetrics } from './call.ts'
+import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './internal.ts'
+import type { CallContext, Client } from './call.ts'
+import type { Cancellation, Gate, OperationMetrics } from './internal.ts'
 
 /** One service behind the local transport under virtual time: the whole call path and nothing else. */
 export function callRig<Ops extends Operations>(options: {

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { CallError, command, contract, stream, type AnyOperation } from '../contract/contract.ts'
 import { createDeadlines, virtualRuntime } from '../runtime/runtime.ts'
 import { createTracer, type Span } from '../telemetry/telemetry.ts'
-import { clientFactory, createEndpoint, createGate, createLocalTransport, type CallContext, type Transport } from './call.ts'
+import { type CallContext, type Transport } from './call.ts'
+import { clientFactory, createEndpoint, createGate, createLocalTransport } from './internal.ts'
 
 const Stock = contract('stock', {
   version: '1.0.0',

@@ -4,8 +4,9 @@ import { z } from 'zod'
 import { CallError, contract, error, type Contract, type ErrorType, type Operations } from '../contract/contract.ts'
 import { createDeadlines, realRuntime, type DeadlineEntry, type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { createLogger, type Tracer } from '../telemetry/telemetry.ts'
-import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './call.ts'
-import type { CallContext, Caller, Cancellation, Client, Gate, LocalTransport, Transport } from './call.ts'
+import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './internal.ts'
+import type { CallContext, Client, Transport } from './call.ts'
+import type { Caller, Cancellation, Gate, LocalTransport } from './internal.ts'
 
 /** Joins a caller to a callee's local transport: what a caller uses, and how to take it away again. */
 export type Link = {

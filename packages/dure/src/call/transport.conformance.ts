@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { CallError, command, contract, query, stream } from '../contract/contract.ts'
-import { clientFactory } from './call.ts'
+import { clientFactory } from './internal.ts'
 import { endCases } from './ends.conformance.ts'
 import { hostileCases } from './hostile-throws.conformance.ts'
 import { HOSTILE_VALUES } from './hostile-values.conformance.ts'

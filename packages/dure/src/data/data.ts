@@ -3,15 +3,12 @@ export { database } from './database.ts'
 /** SQL of one's own inside a typed query, parameters apart: sql`…${value}`. */
 export { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from 'kysely'
 export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
-export { bindDatabase, bindTransaction, type BindOptions } from './bind.ts'
+export { bindDatabase, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
 export { createOutbox } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
-export { timely } from './delivery.ts'
-export { constraintOf, type ConstraintKind } from './constraint.ts'
-export { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
+export { createInbox, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
 export type {
-  Aside,
   Database,
   DatabaseAdapter,
   DatabaseDefinition,

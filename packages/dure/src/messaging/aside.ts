@@ -1,5 +1,6 @@
 import { CallError, STATUSES, type Message, type Status } from '../contract/contract.ts'
-import { timely, type Aside, type OutboxMessage } from '../data/data.ts'
+import { type OutboxMessage } from '../data/data.ts'
+import { timely, type Aside } from '../data/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Arrival } from './arrival.ts'

@@ -17,19 +17,6 @@ export type {
 } from './broker.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
 export { embeddedBroker, type EmbeddedBrokerOptions, type EmbeddedBrokerWorld } from './embedded/embedded.ts'
-export {
-  brokerContract,
-  brokerHandlers,
-  remoteBroker,
-  type BrokerClient,
-  type BrokerContract,
-  type BrokerHandlers,
-  type BrokerHandlersOptions,
-  type BrokerOperations,
-  type RemoteBrokerOptions,
-  type ServedBroker,
-} from './remote/remote.ts'
-export { partitionOf } from './partition.ts'
 export { queue } from './queue.ts'
 export {
   createConsumer,
@@ -41,7 +28,6 @@ export {
   type ReactionReading,
 } from './consumer.ts'
 export {
-  deadLetters,
   type AuditFilter,
   type DeadLetter,
   type DeadLetterChange,
@@ -49,11 +35,7 @@ export {
   type DeadLetterFilter,
   type DeadLetterGroup,
   type DeadLetters,
-  type DeadLettersOptions,
   type MessageHead,
   type Page,
 } from './dead-letters/dead-letters.ts'
-export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
-export { parkedTables, type LetterStore } from './parked-rows.ts'
 export { HopelessError } from './hopeless.ts'
-export type { Received } from './lanes.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createInbox, INBOX_RETENTION } from '../data/data.ts'
+import { createInbox } from '../data/data.ts'
+import { INBOX_RETENTION } from '../data/internal.ts'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { Counted } from './consumer.test-support.ts'
 import { queue } from './queue.ts'

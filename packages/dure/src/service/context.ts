@@ -1,4 +1,5 @@
-import { clientFactory, fetchFactory, type CallContext, type Caller, type Cancellation, type Transport } from '../call/call.ts'
+import { type CallContext, type Transport } from '../call/call.ts'
+import { clientFactory, fetchFactory, type Caller, type Cancellation } from '../call/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { Needs } from './definition.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import type { CancelListener, Cancellation } from '../call/call.ts'
+import type { CancelListener, Cancellation } from '../call/internal.ts'
 import { CallError, DeclaredError, type AnyOperation, type Status } from '../contract/contract.ts'
 import { wireOf } from '../contract/internal.ts'
 import type { Store } from '../data/data.ts'

@@ -1,4 +1,5 @@
-import { clientFactory, createLocalTransport, type Client } from '../call/call.ts'
+import { type Client } from '../call/call.ts'
+import { clientFactory, createLocalTransport } from '../call/internal.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'

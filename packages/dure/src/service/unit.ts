@@ -1,24 +1,17 @@
+import { type CallContext, type Transport } from '../call/call.ts'
 import {
   Cancellation,
   createEndpoint,
   createGate,
   createOperationMetrics,
-  type CallContext,
   type LocalTransport,
   type OperationMetrics,
-  type Transport,
-} from '../call/call.ts'
+} from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import { describeThrown, outward, partOf } from '../contract/internal.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
-import {
-  createConsumer,
-  deadLetters,
-  type Broker,
-  type Consumer,
-  type DeadLetters,
-  type ReactionReading,
-} from '../messaging/messaging.ts'
+import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
+import { deadLetters } from '../messaging/internal.ts'
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime } from '../runtime/internal.ts'
 import { plainLogger, traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { markOf } from 'dure/discovery'
+import { markOf } from 'dure/discovery/internal'
 import { askListing } from './control/control.ts'
 import { SOURCES, temporary } from './shell.test-support.ts'
 

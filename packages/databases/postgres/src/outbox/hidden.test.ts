@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { partitionOf } from 'dure/messaging'
+import { partitionOf } from 'dure/messaging/internal'
 import { createPublisher } from './outbox.ts'
 import { READ } from './reader.ts'
 import { SETTINGS } from './session.ts'

@@ -1,5 +1,5 @@
 import type { OutboxMessage } from 'dure/data'
-import { partitionOf } from 'dure/messaging'
+import { partitionOf } from 'dure/messaging/internal'
 import { COLUMNS, TYPES, valuesOf, type RowValue } from './rows.ts'
 import { BUCKETS } from './tables.ts'
 

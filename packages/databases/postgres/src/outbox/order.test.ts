@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { partitionOf } from 'dure/messaging'
+import { partitionOf } from 'dure/messaging/internal'
 import { MOST_LOCKS } from './insert.ts'
 import { collector } from '../collector.test-support.ts'
 import { onServers, publish, type Place } from './outbox.test-support.ts'

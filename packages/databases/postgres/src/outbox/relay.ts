@@ -1,5 +1,6 @@
 import { CallError } from 'dure/contract'
-import type { Aside, OutboxMessage } from 'dure/data'
+import type { OutboxMessage } from 'dure/data'
+import type { Aside } from 'dure/data/internal'
 import { createDelivery } from 'dure/data/adapter'
 import { createBackoff } from 'dure/resilience'
 import { type Runtime } from 'dure/runtime'

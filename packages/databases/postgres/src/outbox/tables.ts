@@ -1,5 +1,5 @@
 import type { Migrations } from 'dure/data'
-import { parkedTables } from 'dure/messaging'
+import { parkedTables } from 'dure/messaging/internal'
 
 /** Buckets that keys are hashed into; a publisher locks those of its keys until its commit is visible. */
 export const BUCKETS = 1024

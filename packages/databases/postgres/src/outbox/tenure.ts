@@ -1,4 +1,4 @@
-import type { Aside } from 'dure/data'
+import type { Aside } from 'dure/data/internal'
 import type { Delivery } from 'dure/data/adapter'
 import type { Runtime, Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'

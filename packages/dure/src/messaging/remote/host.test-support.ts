@@ -2,7 +2,7 @@
  * A process that serves brokers: told `open` and a directory, it opens the broker there and listens on `socketOf(directory)`;
  * told `close`, it stops it. Meant to be killed.
  */
-import { listenSocket } from '../../call/call.ts'
+import { listenSocket } from '../../call/internal.ts'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { embeddedBroker } from '../embedded/embedded.ts'

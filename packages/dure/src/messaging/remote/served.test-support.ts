@@ -5,7 +5,7 @@ import {
   createLocalTransport,
   createOperationMetrics,
   type LocalTransport,
-} from '../../call/call.ts'
+} from '../../call/internal.ts'
 import { createDeadlines, type Runtime } from '../../runtime/runtime.ts'
 import { silentLogger, type Logger } from '../../telemetry/telemetry.ts'
 import type { Broker } from '../broker.ts'

@@ -1,12 +1,5 @@
-import {
-  clientFactory,
-  createEndpoint,
-  createGate,
-  createOperationMetrics,
-  type Client,
-  type LocalTransport,
-  type Transport,
-} from '../../call/call.ts'
+import { type Client, type Transport } from '../../call/call.ts'
+import { clientFactory, createEndpoint, createGate, createOperationMetrics, type LocalTransport } from '../../call/internal.ts'
 import {
   CallError,
   command,

@@ -1,4 +1,4 @@
-import type { LocalTransport } from '../../call/call.ts'
+import type { LocalTransport } from '../../call/internal.ts'
 import type { Deadlines } from '../../runtime/runtime.ts'
 import type { System, World } from '../system.ts'
 import type { Undo } from '../undo.ts'

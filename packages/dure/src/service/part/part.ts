@@ -1,4 +1,5 @@
-import { createJoinedTransport, type Transport } from '../../call/call.ts'
+import { type Transport } from '../../call/call.ts'
+import { createJoinedTransport } from '../../call/internal.ts'
 import type { Instance, Registration, Registry } from '../../discovery/discovery.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import { type Runtime } from '../../runtime/runtime.ts'

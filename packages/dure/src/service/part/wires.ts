@@ -1,5 +1,7 @@
-import { createRemoteTransport, listenSocket, socketPeers, type LocalTransport, type Transport } from '../../call/call.ts'
-import { socketIn, type Address, type Registry } from '../../discovery/discovery.ts'
+import { type Transport } from '../../call/call.ts'
+import { createRemoteTransport, listenSocket, socketPeers, type LocalTransport } from '../../call/internal.ts'
+import { type Address, type Registry } from '../../discovery/discovery.ts'
+import { socketIn } from '../../discovery/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { markOf, processIsAlive, thisProcess, type ProcessMark } from '../../discovery/discovery.ts'
+import { markOf, processIsAlive, thisProcess, type ProcessMark } from '../../discovery/internal.ts'
 import { makeFolder, type Timers } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Address } from '../../discovery/discovery.ts'
-import { markOf } from '../../discovery/discovery.ts'
+import { markOf } from '../../discovery/internal.ts'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { supervise, type ProcessEvent, type Supervisor } from './supervisor.ts'
 

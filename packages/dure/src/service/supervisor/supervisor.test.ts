@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { markOf } from '../../discovery/discovery.ts'
+import { markOf } from '../../discovery/internal.ts'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { supervise, type ProcessEvent, type ProcessOptions, type Supervisor, type SupervisorOptions } from './supervisor.ts'
 

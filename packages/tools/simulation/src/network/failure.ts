@@ -1,4 +1,4 @@
-import { kept } from 'dure/call'
+import { kept } from 'dure/call/internal'
 import { CallError, DeclaredError } from 'dure/contract'
 
 /** A failure as its caller may see it, sharing nothing. */

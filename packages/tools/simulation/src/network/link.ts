@@ -1,4 +1,5 @@
-import { Cancellation, kept, type CallContext, type CancelReason, type Target, type Transport } from 'dure/call'
+import { type CallContext, type Transport } from 'dure/call'
+import { Cancellation, kept, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { Process } from '../kernel/kernel.ts'
 import { carriedFailure } from './failure.ts'

@@ -1,4 +1,5 @@
-import { createRemoteTransport, type RemoteService, type RemoteTransport, type Transport } from 'dure/call'
+import { type Transport } from 'dure/call'
+import { createRemoteTransport, type RemoteService, type RemoteTransport } from 'dure/call/internal'
 import type { Address } from 'dure/discovery'
 import { createDeadlines } from 'dure/runtime'
 import type { Listener, Wires } from 'dure/service'

@@ -1,4 +1,5 @@
-import type { CallContext, ConnectPeer, Peer, Route, Target } from 'dure/call'
+import type { CallContext } from 'dure/call'
+import type { ConnectPeer, Peer, Route, Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { Address } from 'dure/discovery'
 import type { Deadlines } from 'dure/runtime'

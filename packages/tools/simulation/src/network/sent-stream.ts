@@ -1,4 +1,5 @@
-import { kept, type CallContext, type CancelListener } from 'dure/call'
+import { type CallContext } from 'dure/call'
+import { kept, type CancelListener } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import type { Link } from './link.ts'

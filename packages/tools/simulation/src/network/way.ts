@@ -1,4 +1,4 @@
-import type { Target } from 'dure/call'
+import type { Target } from 'dure/call/internal'
 import type { CallError } from 'dure/contract'
 import type { Deadlines } from 'dure/runtime'
 import type { Link } from './link.ts'

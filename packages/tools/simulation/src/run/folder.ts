@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { markOf } from 'dure/discovery'
+import { markOf } from 'dure/discovery/internal'
 
 /** The disk of simulated machines: a folder in memory, where the system has such a thing. */
 export type Folder = {

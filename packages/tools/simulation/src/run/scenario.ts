@@ -1,4 +1,5 @@
-import { clientFactory, type Client } from 'dure/call'
+import { type Client } from 'dure/call'
+import { clientFactory } from 'dure/call/internal'
 import type { AnyContract } from 'dure/contract'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'

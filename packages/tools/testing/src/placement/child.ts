@@ -1,5 +1,5 @@
 /** The process that a system is placed in: does what its parent says, and ends with it. */
-import { listenSocket } from 'dure/call'
+import { listenSocket } from 'dure/call/internal'
 import { describeThrown } from 'dure/contract/internal'
 import { realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'

@@ -1,4 +1,5 @@
-import { clientFactory, type CallOptions, type Transport } from 'dure/call'
+import { type CallOptions, type Transport } from 'dure/call'
+import { clientFactory } from 'dure/call/internal'
 import type { AnyContract, AnyOperation } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
 import { copyOf } from '../arbitrary/arbitrary.ts'

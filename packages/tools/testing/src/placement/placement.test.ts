@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CallContext, Route, Transport } from 'dure/call'
+import type { CallContext, Transport } from 'dure/call'
+import type { Route } from 'dure/call/internal'
 import { CallError, command, contract, query } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'

@@ -1,5 +1,6 @@
 /** Runs the experiments of `probings.ts` under every placement, and compares what they come to. */
-import { clientFactory, type CallOptions } from 'dure/call'
+import { type CallOptions } from 'dure/call'
+import { clientFactory } from 'dure/call/internal'
 import { contract, query, type AnyContract } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
 import { z } from 'zod'

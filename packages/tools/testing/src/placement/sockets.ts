@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { listenSocket, socketPeers } from 'dure/call'
+import { listenSocket, socketPeers } from 'dure/call/internal'
 import { realRuntime } from 'dure/runtime'
 import { start } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'

@@ -1,0 +1,2 @@
+/** What Dure's own rooms and packages share of `discovery`, and no promise to anybody else. */
+export { markOf, processIsAlive, socketIn, thisProcess, type ProcessMark } from './embedded/embedded.ts'
