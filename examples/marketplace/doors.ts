@@ -1,4 +1,4 @@
-import { control } from '@dure/cli/control'
+import { control } from '@dure/cli'
 import { rest } from '@dure/rest'
 import type { Door } from 'dure/service'
 import type { MarketplaceFlags } from './flags.ts'

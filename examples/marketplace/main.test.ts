@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { askLag } from '@dure/cli/control'
+import { askLag } from '@dure/cli'
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 

@@ -2,7 +2,6 @@
  * Deterministic simulation: whole systems, real code, in one thread under virtual time, from one seed. Processes crash
  * and freeze, messages are delayed, lost and doubled, disks are slow and full; then all is healed, and invariants are checked.
  */
-export { causesOf, watchWorld } from './kernel/kernel.ts'
 export { describeOutcome, FAULTS, shrink, simulate, sometimes, timeline } from './run/run.ts'
 export type {
   CheckWorld,
@@ -22,5 +21,5 @@ export type {
   SystemSource,
   TimelineLook,
 } from './run/run.ts'
-export { describeReport, explore, loadSimulation, openThread, RARE, trySeed } from './explore/explore.ts'
-export type { ExploreOptions, Look, Report, SeedResult, Thread } from './explore/explore.ts'
+export { describeReport, explore, loadSimulation } from './explore/explore.ts'
+export type { ExploreOptions, Look, Report, SeedResult } from './explore/explore.ts'

@@ -1,6 +1,7 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import type { FaultKind, Outcome, Report, Thread } from '@dure/simulation'
+import type { FaultKind, Outcome, Report } from '@dure/simulation'
+import type { Thread } from '@dure/simulation/internal'
 import { describeThrown } from 'dure/contract/internal'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -77,8 +78,9 @@ export const simCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
-    const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, openThread, shrink, timeline } =
+    const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, shrink, timeline } =
       await import('@dure/simulation')
+    const { openThread } = await import('@dure/simulation/internal')
     const faults = checkFaults(flags.faults, FAULTS)
     const shown = relative(this.cwd, file) || file
     // First alone: what is thrown by the file itself is told with its place.

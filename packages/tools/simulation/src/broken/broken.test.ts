@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeOutcome, explore, RARE, shrink, timeline, type Outcome } from '../simulation.ts'
+import { RARE } from '../explore/explore.ts'
+import { describeOutcome, explore, shrink, timeline, type Outcome } from '../simulation.ts'
 import type { Mistake } from '../shop-services.test-support.ts'
 import { shopping } from '../shop.test-support.ts'
 

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { explore, openThread } from '../simulation.ts'
+import { explore } from './explore.ts'
+import { openThread } from './thread.ts'
 
 /** What a service keeps in a module, in the ways in which one may: each counts how often it was called. */
 const MEMORIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {

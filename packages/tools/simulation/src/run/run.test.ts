@@ -6,7 +6,8 @@ import { command, contract, query } from 'dure/contract'
 import { database } from 'dure/data'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
-import { FAULTS, simulate, timeline, trySeed, type Simulation, type StepWorld } from '../simulation.ts'
+import { trySeed } from '../explore/explore.ts'
+import { FAULTS, simulate, timeline, type Simulation, type StepWorld } from '../simulation.ts'
 import { shopping } from '../shop.test-support.ts'
 
 const Counter = contract('counter', {

@@ -12,7 +12,6 @@ import { anything } from './anything.ts'
 import { decimals, wholes } from './numbers.ts'
 import { texts } from './texts.ts'
 
-export { anything, hostile } from './anything.ts'
 export { copyOf } from './copy.ts'
 export { wrongOf } from './wrong.ts'
 

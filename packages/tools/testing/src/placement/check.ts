@@ -1,7 +1,7 @@
 import { checkNumbers, COUNT_OR_NONE, type Ranges } from 'dure/runtime/internal'
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { watchWorld } from '@dure/simulation'
+import { watchWorld } from '@dure/simulation/internal'
 import type { System } from 'dure/service'
 import { compare, createBench } from './bench.ts'
 import { bare, together, type Placement, type SystemFile } from './copies.ts'

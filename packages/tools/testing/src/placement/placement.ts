@@ -12,13 +12,8 @@ export { checkPlacement } from './check.ts'
 export { placementSuite } from './suite.ts'
 export { describeReport } from './report.ts'
 export { reportAsJson } from './json.ts'
-export type { CheckPlacementOptions, Finding, OperationReport, PlacementReport, ServiceReport } from './check.ts'
-export type { Copy, CopyWorld, Placement, SteppedRuntime, SystemFile } from './copies.ts'
-export type { Difference } from './difference.ts'
-export type { Failure, Outcome } from './outcome.ts'
-export type { ProbeFinding } from './probes.ts'
-export type { Manner, Step } from './step.ts'
-export { differenceOf } from './difference.ts'
+export type { CheckPlacementOptions, Finding, PlacementReport } from './check.ts'
+export type { Placement } from './copies.ts'
 
 /** The placements there are. Each is compared with `together`, the one process that a system starts as. */
 export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process' | 'split', Placement>> = Object.freeze({

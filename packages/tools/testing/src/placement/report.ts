@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { causesOf } from '@dure/simulation'
+import { causesOf } from '@dure/simulation/internal'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
 import type { ProbeFinding } from './probes.ts'
