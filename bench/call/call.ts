@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
-import { moleculerFeatures, moleculerParams, order, Orders, place, traceparent } from './order.ts'
+import { moleculerFeatures, moleculerParams, Orders, traceparent } from './order.ts'
+import { order, place } from './work.ts'
 import { benchRemote } from './remote.ts'
 
 /**

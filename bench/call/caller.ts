@@ -10,7 +10,8 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
 import { freePort } from './port.ts'
-import { moleculerFeatures, order, Orders, traceparent } from './order.ts'
+import { moleculerFeatures, Orders, traceparent } from './order.ts'
+import { order } from './work.ts'
 
 /** Calls under way at once. */
 const IN_FLIGHT = 64
@@ -24,6 +25,8 @@ type Contender = {
   readonly stop: () => Promise<void> | void
   /** Calls of one round: about a second's worth. */
   readonly calls: number
+  /** Who calls from a place of its own measures there. */
+  readonly round?: () => Promise<Round>
 }
 
 export type Round = { readonly perSecond: number; readonly us: number }
@@ -189,6 +192,48 @@ type Grpc = {
   readonly credentials: { readonly createInsecure: () => unknown }
 }
 
+async function effect(): Promise<Contender> {
+  const { callEffect } = (await load(join(import.meta.dirname, 'effect.js'))) as EffectPeer
+  const directory = mkdtempSync(join(tmpdir(), 'dure-bench-effect-'))
+  const server = await serve('effect', join(directory, 'orders.sock'))
+  const client = await callEffect(server.where as string)
+  return {
+    call: () => client.place(order),
+    calls: 30_000,
+    stop: async () => {
+      await client.stop()
+      server.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+type EffectPeer = {
+  readonly callEffect: (path: string) => Promise<{ place(order: unknown): Promise<unknown>; stop(): Promise<void> }>
+}
+
+/** Its applications are threads of one process; each has an event loop of its own, as processes have. */
+async function watt(): Promise<Contender> {
+  const { create } = (await load('@platformatic/runtime')) as WattRuntime
+  const runtime = await create(join(import.meta.dirname, 'watt'), undefined, { isProduction: true, production: true })
+  const url = await runtime.start()
+  const calls = 4_000
+  return {
+    call: () => Promise.reject(new Error('Not from here')),
+    calls,
+    round: async () => (await (await fetch(`${url}/round?calls=${calls}&inFlight=${IN_FLIGHT}`)).json()) as Round,
+    stop: () => runtime.close(),
+  }
+}
+
+type WattRuntime = {
+  readonly create: (
+    root: string,
+    source: undefined,
+    context: object,
+  ) => Promise<{ start(): Promise<string>; close(): Promise<void> }>
+}
+
 const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   echo: bareEcho,
   remote: () => dure('tcp'),
@@ -196,12 +241,17 @@ const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   moleculer,
   nest,
   grpc,
+  effect,
+  watt,
 }
-const { call, calls, stop } = await contenders[process.argv[2]!]!()
+const { call, calls, round, stop } = await contenders[process.argv[2]!]!()
 process.on('message', () => {
   void (async () => {
-    const round: Round = { perSecond: await perSecond(call, calls), us: await microseconds(call, calls / 40) }
-    process.send!(round)
+    const measured: Round = (await round?.()) ?? {
+      perSecond: await perSecond(call, calls),
+      us: await microseconds(call, calls / 40),
+    }
+    process.send!(measured)
   })()
 })
 process.on('disconnect', () => void Promise.resolve(stop()).finally(() => process.exit()))

@@ -8,7 +8,8 @@ import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
 import { freePort } from './port.ts'
-import { moleculerFeatures, moleculerParams, Orders, place, type Order } from './order.ts'
+import { moleculerFeatures, moleculerParams, Orders } from './order.ts'
+import { place, type Order } from './work.ts'
 
 /** Peers' types are not known here on purpose: the tree is checked where they are not installed. */
 const load = async (name: string): Promise<never> => (await import(name)) as never
@@ -114,6 +115,16 @@ type Grpc = {
   readonly ServerCredentials: { readonly createInsecure: () => unknown }
 }
 
+async function effect(path: string): Promise<string> {
+  const { serveEffect } = (await load(join(import.meta.dirname, 'effect.js'))) as EffectPeer
+  await serveEffect(path, place)
+  return path
+}
+
+type EffectPeer = {
+  readonly serveEffect: (path: string, work: (input: Order) => Promise<unknown>) => Promise<unknown>
+}
+
 const [kind, argument = ''] = process.argv.slice(2)
 const roles: Readonly<Record<string, () => Promise<unknown>>> = {
   tcp: () => dure({ kind: 'tcp', host: '127.0.0.1', port: 0 }, argument),
@@ -122,6 +133,7 @@ const roles: Readonly<Record<string, () => Promise<unknown>>> = {
   moleculer: () => moleculer(Number(argument)),
   nest,
   grpc,
+  effect: () => effect(argument),
 }
 process.send!(await roles[kind!]!())
 process.on('disconnect', () => process.exit())

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
-import { order, Orders, place, type Order } from '../call/order.ts'
+import { Orders } from '../call/order.ts'
+import { order, place, type Order } from '../call/work.ts'
 
 /**
  * What it costs to know what happens: a typed call inside one process with metrics and 1 % of traces, over the same call
