@@ -4,7 +4,7 @@ import { compareContracts, describeContract, versionTrouble } from 'dure/contrac
 import type { Change, ContractDescription } from 'dure/contract'
 import { loadContracts } from './load.ts'
 import { CliError, EXIT, paint } from './shell.ts'
-import { wrap } from './table.ts'
+import { hang } from '@dure/simulation/text/internal'
 
 /** What happened to one contract between two versions of a system. */
 export type ContractChange = {
@@ -90,7 +90,7 @@ export function describeChanges(
     for (const level of LEVELS) {
       for (const change of changes.filter((one) => one.level === level)) lines.push(changeText(change, look))
     }
-    if (trouble !== undefined) lines.push(...wrap(trouble, look.columns - 2).map((line) => `  ${paint(look, 'yellow', line)}`))
+    if (trouble !== undefined) lines.push(paint(look, 'yellow', hang('  ', trouble, look.columns)))
     return lines.join('\n')
   })
   return [...blocks, verdict(all)].join('\n\n')
@@ -101,10 +101,7 @@ function changeText(
   look: { readonly columns: number; readonly color: boolean },
 ): string {
   const whom = breaks === 'nobody' ? '' : ` (breaks ${breaks === 'history' ? 'stored events' : breaks})`
-  const [first = '', ...rest] = wrap(`${where} ${message}${whom}`, look.columns - 14)
-  return [`  ${paint(look, STYLES[level], level.padEnd(10))}  ${first}`, ...rest.map((line) => `${' '.repeat(14)}${line}`)].join(
-    '\n',
-  )
+  return hang(`  ${paint(look, STYLES[level], level.padEnd(10))}  `, `${where} ${message}${whom}`, look.columns)
 }
 
 function verdict(all: readonly ContractChange[]): string {

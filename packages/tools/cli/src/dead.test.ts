@@ -4,7 +4,7 @@ import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } 
 import type { Lag } from 'dure/service'
 import { counter } from './desk.test-support.ts'
 import { dure, startHere, temporary } from './shell.test-support.ts'
-import { textWidth } from './width.ts'
+import { textWidth } from '@dure/simulation/text/internal'
 
 const data = temporary()
 let running: Awaited<ReturnType<typeof startHere>>

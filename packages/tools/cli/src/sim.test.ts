@@ -43,7 +43,7 @@ test('sim runs seeds, says what was seen and what never was', { timeout: 120_000
   assert.equal(code, 0, out + err)
   assert.match(out, /^12 seeds: 12 held, 0 did not; \d+ run twice with the same result\n/)
   assert.match(out, /^(Seen|Faults) +seeds +times$/m)
-  assert.match(out, /^Faults( +seeds +times)?\n {2}\w[\w ]+ +\d+ +\d+$/m)
+  assert.match(out, /^Faults( +seeds +times)?\n\w[\w ]+ +\d+ +\d+$/m)
   assert.match(out, /^Never seen\n( {2,4}\S.*\n)+$/m)
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
   assert.match(err, /^Running 12 seeds from 5\n/)

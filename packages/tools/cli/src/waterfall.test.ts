@@ -47,20 +47,23 @@ const checkout: readonly Span[] = [
 ]
 
 test('a checkout over three services, at 80 columns', () => {
-  const text = waterfall(checkout, { width: 80, color: false })
+  const text = waterfall(checkout, { columns: 80, color: false })
   assert.equal(`\n${text}\n`, GOLDEN)
   for (const line of text.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`)
 })
 
 test('the order in which spans come does not matter', () => {
-  assert.equal(waterfall(checkout.toReversed(), { width: 80, color: false }), waterfall(checkout, { width: 80, color: false }))
+  assert.equal(
+    waterfall(checkout.toReversed(), { columns: 80, color: false }),
+    waterfall(checkout, { columns: 80, color: false }),
+  )
 })
 
 test('wider terminals get longer bars, and colour changes nothing but colour', () => {
-  const wide = waterfall(checkout, { width: 140, color: false })
+  const wide = waterfall(checkout, { columns: 140, color: false })
   assert.ok(wide.split('\n').every((line) => line.length <= 140))
   assert.ok(wide.split('\n').some((line) => line.length > 100))
-  const painted = waterfall(checkout, { width: 140, color: true })
+  const painted = waterfall(checkout, { columns: 140, color: true })
   // oxlint-disable-next-line no-control-regex
   assert.equal(painted.replaceAll(/\u001b\[\d+m/g, '').replaceAll(/ +$/gm, ''), wide)
   assert.ok(painted.includes('\u001b[31m'))
@@ -73,14 +76,14 @@ test('spans without a parent, in a circle, or of no duration are all shown', () 
     span('3', '2', { at: 0, duration: 0, name: 'circle.three' }),
     span('4', '4', { at: 0, duration: 0, name: 'own.parent' }),
   ]
-  const text = waterfall(odd, { width: 80, color: false })
+  const text = waterfall(odd, { columns: 80, color: false })
   for (const { name } of odd) assert.equal(text.split('\n').filter((line) => line.includes(name)).length, 1, name)
   assert.match(text, /has a parent that was not kept/)
 })
 
 test('a trace of very many spans is cut, and says so', () => {
   const many = Array.from({ length: 300 }, (_, i) => span(`${i + 1}`, i === 0 ? undefined : '1', { at: i }))
-  const text = waterfall(many, { width: 80, color: false })
+  const text = waterfall(many, { columns: 80, color: false })
   assert.match(text, /… and 100 more; --json has them all/)
   assert.match(text, /300 spans/)
 })

@@ -1,11 +1,11 @@
 import type { Span } from 'dure/telemetry'
 import { paint } from './shell.ts'
-import { durationText, visible } from './spantext.ts'
-import { padTo, shorten, textWidth } from './width.ts'
+import { counted, durationText, visible } from './format.ts'
+import { padTo, shorten, textWidth } from '@dure/simulation/text/internal'
 
 export type WaterfallOptions = {
   /** Characters of a line; from 80 on everything fits. */
-  readonly width: number
+  readonly columns: number
   readonly color: boolean
   /** Rows at most; what is left out is said. Default 200. */
   readonly rows?: number
@@ -21,7 +21,7 @@ type Row = {
 
 /** Draws a trace for a terminal: who asked whom, when, for how long, and what failed. */
 export function waterfall(spans: readonly Span[], options: WaterfallOptions): string {
-  const { width, rows: most = 200 } = options
+  const { columns, rows: most = 200 } = options
   const { rows, orphans } = layOut(spans)
   const shown = rows.slice(0, most)
   const start = Math.min(...spans.map((span) => span.start))
@@ -30,7 +30,7 @@ export function waterfall(spans: readonly Span[], options: WaterfallOptions): st
   const durations = shown.map(({ span }) => durationText(span.duration))
   const right = Math.max(...durations.map((text) => text.length))
   const serviceWidth = Math.min(16, Math.max(...shown.map((row) => textWidth(serviceOf(row)))))
-  const room = width - serviceWidth - right - 6
+  const room = columns - serviceWidth - right - 6
   const nameWidth = Math.min(
     Math.max(...shown.map((row) => textWidth(nameOf(row)))),
     Math.max(room - 40, Math.floor(room * 0.74)),
@@ -148,5 +148,3 @@ function barOf({ span, served }: Row, scale: { start: number; total: number; wid
   })
   return cells.join('')
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

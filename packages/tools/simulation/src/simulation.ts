@@ -22,4 +22,4 @@ export type {
   TimelineLook,
 } from './run/run.ts'
 export { describeReport, explore, loadSimulation } from './explore/explore.ts'
-export type { ExploreOptions, Look, Report, SeedResult } from './explore/explore.ts'
+export type { ExploreOptions, Report, SeedResult } from './explore/explore.ts'

@@ -1,13 +1,11 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import { resolve } from 'node:path'
 import { askCall } from '../control/control.ts'
 import type { CallFailure } from '../control/control.ts'
-import { dataDirectory } from '../data.ts'
 import { CliError, EXIT, paint, print, say, readInput } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import type { chooseCall } from './choose.ts'
-import { dataFlag } from './parameters.ts'
+import { dataFlag, directoryOf, parsedFlag, textFlag } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
 
@@ -29,14 +27,8 @@ export const callCommand: Command<Shell> = buildCommand({
   parameters: {
     flags: {
       data: dataFlag,
-      timeout: { kind: 'parsed', parse: seconds, optional: true, placeholder: 'SECONDS', brief: 'How long the call may take' },
-      idempotencyKey: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        placeholder: 'KEY',
-        brief: 'Makes a repeated command happen once',
-      },
+      timeout: parsedFlag(seconds, 'SECONDS', 'How long the call may take'),
+      idempotencyKey: textFlag('KEY', 'Makes a repeated command happen once'),
     },
     positional: {
       kind: 'tuple',
@@ -47,7 +39,7 @@ export const callCommand: Command<Shell> = buildCommand({
     },
   },
   async func(this: Shell, flags: Flags, given?: string, json?: string): Promise<void> {
-    const directory = resolve(this.cwd, dataDirectory(flags.data, this.process.env))
+    const directory = directoryOf(this, flags)
     const { name, input: text } = given === undefined ? await choose(this, directory) : { name: given, input: json }
     const [service = '', operation = '', ...rest] = name.split('.')
     if (service === '' || operation === '' || rest.length > 0) {

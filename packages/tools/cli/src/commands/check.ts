@@ -4,9 +4,10 @@ import type { Placement } from '@dure/testing'
 import { describeThrown } from 'dure/contract/internal'
 import { pathToFileURL } from 'node:url'
 import { loadSystem } from '../load.ts'
-import { CliError, EXIT, print, say } from '../shell.ts'
+import { CliError, EXIT, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { systemParameter } from './parameters.ts'
+import { counted } from '../format.ts'
+import { parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly runs?: number
@@ -41,21 +42,9 @@ const placementCommand: Command<Shell> = buildCommand({
   },
   parameters: {
     flags: {
-      runs: {
-        kind: 'parsed',
-        parse: wholeNumber(1, 100_000),
-        optional: true,
-        placeholder: 'N',
-        brief: 'Calls of each operation (default 20)',
-      },
-      seed: {
-        kind: 'parsed',
-        parse: wholeNumber(0, 0x7fffffff),
-        optional: true,
-        placeholder: 'N',
-        brief: 'The same number makes the same calls (default 1)',
-      },
-      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print the report as JSON' },
+      runs: parsedFlag(wholeNumber(1, 100_000), 'N', 'Calls of each operation (default 20)'),
+      seed: parsedFlag(wholeNumber(0, 0x7fffffff), 'N', 'The same number makes the same calls (default 1)'),
+      json: switchFlag('Print the report as JSON'),
       placement: {
         kind: 'enum',
         values: ['unix', 'tcp', 'each', 'process', 'split'],
@@ -72,8 +61,7 @@ const placementCommand: Command<Shell> = buildCommand({
     const { checkPlacement, describeReport, placements, reportAsJson } = await import('@dure/testing')
     const chosen: readonly Placement[] | undefined =
       flags.placement && [...new Set(flags.placement)].map((name) => placements[name])
-    const { length } = system.services
-    say(this, `Checking ${length} ${length === 1 ? 'service' : 'services'} of "${system.name}"`)
+    say(this, `Checking ${counted(system.services.length, 'service')} of "${system.name}"`)
     const report = await checkPlacement({
       system: make ?? system,
       file,
@@ -86,8 +74,7 @@ const placementCommand: Command<Shell> = buildCommand({
       const { message } = describeThrown(cause)
       throw message.startsWith('Cannot ') ? new CliError(message, { cause }) : cause
     })
-    if (flags.json === true) print(this, JSON.stringify(reportAsJson(report), undefined, 2))
-    else print(this, describeReport(report, Math.min(this.columns, 120)))
+    printResult(this, flags, reportAsJson(report), () => describeReport(report, Math.min(this.columns, 120)))
     if (!report.ok) this.process.exitCode = EXIT.failed
   },
 })
@@ -106,12 +93,4 @@ export const checkCommands: RouteMap<Shell> = buildRouteMap({
 async function exportedAs(system: unknown, file: string): Promise<string> {
   const exports = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
   return Object.keys(exports).find((name) => exports[name] === system) ?? 'default'
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (/^\d+$/.test(text) && number >= least && number <= most) return number
-    throw new Error(`"${text}" is not a whole number from ${least} to ${most}`)
-  }
 }

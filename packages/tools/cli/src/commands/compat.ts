@@ -1,8 +1,9 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { compareAll, describeChanges, isBroken, readContracts } from '../compat.ts'
-import { EXIT, print } from '../shell.ts'
+import { EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
+import { jsonFlag, printResult } from './parameters.ts'
 
 type Flags = { readonly json?: boolean }
 
@@ -22,7 +23,7 @@ export const compatCommand: Command<Shell> = buildCommand({
     ].join('\n'),
   },
   parameters: {
-    flags: { json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' } },
+    flags: { json: jsonFlag },
     positional: {
       kind: 'tuple',
       parameters: [
@@ -34,7 +35,7 @@ export const compatCommand: Command<Shell> = buildCommand({
   async func(this: Shell, flags: Flags, before: string, after: string): Promise<void> {
     const changes = compareAll(await readContracts(before, this.cwd), await readContracts(after, this.cwd))
     const ok = !isBroken(changes)
-    print(this, flags.json === true ? JSON.stringify({ ok, contracts: changes }, undefined, 2) : describeChanges(changes, this))
+    printResult(this, flags, { ok, contracts: changes }, () => describeChanges(changes, this))
     if (!ok) this.process.exitCode = EXIT.failed
   },
 })

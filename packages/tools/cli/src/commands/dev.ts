@@ -1,14 +1,13 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import { dirname, resolve } from 'node:path'
-import { dataDirectory } from '../data.ts'
+import { dirname } from 'node:path'
 import { systemFile } from '../load.ts'
-import type { Port } from '../run.ts'
+import { portWords, type Port } from '../run.ts'
 import { paint, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
-import { dataFlag, portFlag, splitFlag, systemParameter } from './parameters.ts'
+import { dataFlag, directoryOf, portFlag, splitFlag, systemParameter } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly port?: readonly Port[]; readonly split?: boolean }
 
@@ -36,13 +35,18 @@ export const devCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
-    const data = resolve(this.cwd, dataDirectory(flags.data, this.process.env))
-    const ports = (flags.port ?? []).flatMap(({ door, port }) => [
-      '--port',
-      door === undefined ? String(port) : `${door}=${port}`,
-    ])
+    const data = directoryOf(this, flags)
     const supervisor = supervise({
-      args: ['start', file, '--log', 'pretty', '--data', data, ...ports, ...(flags.split === true ? ['--split'] : [])],
+      args: [
+        'start',
+        file,
+        '--log',
+        'pretty',
+        '--data',
+        data,
+        ...portWords(flags.port ?? []),
+        ...(flags.split === true ? ['--split'] : []),
+      ],
       cwd: this.cwd,
       onExit: (how) => say(this, paint(this, 'yellow', `The system ${how}; it starts again when a file changes`)),
     })

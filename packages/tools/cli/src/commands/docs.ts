@@ -8,7 +8,7 @@ import { contractsOf, loadSystem } from '../load.ts'
 import { markdown } from '../markdown.ts'
 import { CliError, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { systemParameter } from './parameters.ts'
+import { systemParameter, textFlag } from './parameters.ts'
 
 type Format = 'openapi' | 'asyncapi' | 'markdown' | 'contract'
 type Flags = { readonly format: Format; readonly out?: string }
@@ -35,13 +35,7 @@ export const docsCommand: Command<Shell> = buildCommand({
         default: 'openapi',
         brief: 'What to draw',
       },
-      out: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        placeholder: 'FILE',
-        brief: 'Write to this file',
-      },
+      out: textFlag('FILE', 'Write to this file'),
     },
     positional: { kind: 'tuple', parameters: [systemParameter] },
   },

@@ -1,11 +1,10 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import { resolve } from 'node:path'
 import { askForget, askLag } from '../control/control.ts'
-import { dataDirectory } from '../data.ts'
-import { CliError, EXIT, print } from '../shell.ts'
+import { counted } from '../format.ts'
+import { print } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { byFlag, common, parseReason, whoIs, type Common } from './parameters.ts'
+import { byFlag, common, confirmed, directoryOf, reasonFlag, textFlag, whoIs, yesFlag, type Common } from './parameters.ts'
 
 type Flags = Common & { readonly topic?: string; readonly reason: string; readonly yes?: boolean; readonly by?: string }
 
@@ -24,9 +23,9 @@ export const forgetCommand: Command<Shell> = buildCommand({
   parameters: {
     flags: {
       ...common,
-      topic: { kind: 'parsed', parse: String, optional: true, placeholder: 'NAME', brief: 'Only on this topic (default: all)' },
-      reason: { kind: 'parsed', parse: parseReason, placeholder: 'TEXT', brief: 'Why, for the audit' },
-      yes: { kind: 'boolean', optional: true, withNegated: false, brief: 'Do not ask whether it is meant' },
+      topic: textFlag('NAME', 'Only on this topic (default: all)'),
+      reason: reasonFlag,
+      yes: yesFlag,
       by: byFlag,
     },
     positional: {
@@ -36,11 +35,11 @@ export const forgetCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, given: Flags, group: string): Promise<void> {
     const { topic, reason, by } = given
-    const directory = resolve(this.cwd, dataDirectory(given.data, this.process.env))
+    const directory = directoryOf(this, given)
     if (given.yes !== true) await sure(this, directory, { group, topic })
     const forgotten = await askForget(directory, { group, topic, reason, by: whoIs(by) })
     if (given.json === true) return print(this, JSON.stringify({ forgotten }))
-    print(this, forgotten.map((one) => `Forgot "${group}" on "${one.topic}": ${counted(one.unread)}`).join('\n'))
+    print(this, forgotten.map((one) => `Forgot "${group}" on "${one.topic}": ${unreadText(one.unread)}`).join('\n'))
   },
 })
 
@@ -52,16 +51,9 @@ async function sure(
 ): Promise<void> {
   const { consumers } = await askLag(directory)
   const own = consumers.filter((one) => one.kind === 'topic' && one.consumer === group && (topic ?? one.topic) === one.topic)
-  const what = `"${group}" with ${counted(own.reduce((sum, { unread = 0 }) => sum + unread, 0))}`
-  if (!shell.interactive) {
-    throw new CliError(`Cannot forget ${what}: nobody can be asked here whether that is meant; add --yes`, {
-      exitCode: EXIT.misuse,
-    })
-  }
-  // Prompts are loaded only where somebody can answer them.
-  const { confirmed } = await import('./confirm.ts')
+  const what = `"${group}" with ${unreadText(own.reduce((sum, { unread = 0 }) => sum + unread, 0))}`
   const known = own.some(({ abandoned }) => !abandoned) ? ', which a service has and would read from the beginning again' : ''
-  if (!(await confirmed(`Forget ${what}${known}?`))) throw new CliError('Nothing was done')
+  await confirmed(shell, { question: `Forget ${what}${known}?`, cannot: `Cannot forget ${what}` })
 }
 
-const counted = (count: number): string => `${count} unread message${count === 1 ? '' : 's'}`
+const unreadText = (count: number): string => counted(count, 'unread message')

@@ -1,17 +1,13 @@
 import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
-import { resolve } from 'node:path'
 import type { ConsumerLag, Lag } from 'dure/service'
 import { askLag } from '../control/control.ts'
-import { dataDirectory } from '../data.ts'
-import { lookOf, paint, print, say } from '../shell.ts'
+import { lookOf, paint, say } from '../shell.ts'
 import type { Look, Shell } from '../shell.ts'
-import { ageText, visible } from '../spantext.ts'
-import { padTo, shortenMiddle, textWidth } from '../width.ts'
+import { ageText, visible } from '../format.ts'
+import { table } from '@dure/simulation/text/internal'
 import { forgetCommand } from './forget.ts'
-import { dataFlag } from './parameters.ts'
-
-type Flags = { readonly data?: string; readonly json?: boolean }
+import { common, directoryOf, printResult, type Common } from './parameters.ts'
 
 const showCommand: Command<Shell> = buildCommand({
   docs: {
@@ -30,15 +26,12 @@ const showCommand: Command<Shell> = buildCommand({
     ].join('\n'),
   },
   parameters: {
-    flags: {
-      data: dataFlag,
-      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' },
-    },
+    flags: common,
   },
-  async func(this: Shell, flags: Flags): Promise<void> {
-    const lag = await askLag(resolve(this.cwd, dataDirectory(flags.data, this.process.env)))
+  async func(this: Shell, flags: Common): Promise<void> {
+    const lag = await askLag(directoryOf(this, flags))
     for (const service of lag.silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer; this is without it.`))
-    print(this, flags.json === true ? JSON.stringify(lag, undefined, 2) : lagText(lag, lookOf(this), Date.now()))
+    printResult(this, flags, lag, () => lagText(lag, lookOf(this), Date.now()))
   },
 })
 
@@ -65,7 +58,7 @@ function lagText({ consumers, outboxes }: Lag, look: Look, now: number): string 
   const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD', ...(losing ? ['LOST'] : [])]
   const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now), ...(losing ? [String(one.lost)] : [])])
   const gone = consumers.filter(({ abandoned }) => abandoned)
-  const [first = '', ...rest] = aligned([head, ...rows], look.columns)
+  const [first = '', ...rest] = table([head, ...rows], { columns: look.columns, shorten: [0], right: [1, 2, 3, 4, 5, 6] })
   const full = outboxes.filter(({ depth }) => depth > 0)
   return [
     paint(look, 'dim', first),
@@ -85,14 +78,4 @@ function lagText({ consumers, outboxes }: Lag, look: Look, now: number): string 
 function numbersOf({ unread, since, waiting, deadLetters, held }: ConsumerLag, now: number): readonly string[] {
   const behind = since === undefined ? (unread === undefined ? '?' : unread === 0 ? '-' : '?') : ageText(now - since)
   return [unread === undefined ? '?' : String(unread), behind, String(waiting), String(deadLetters), String(held)]
-}
-
-/** The first column to the left and shortened where there is no room, the others to the right. */
-function aligned(rows: readonly (readonly string[])[], width: number): readonly string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => textWidth(row[column]!))))
-  const others = widths.slice(1).reduce((sum, one) => sum + one + 2, 0)
-  const names = Math.max(8, Math.min(widths[0]!, width - others))
-  return rows.map(([name = '', ...cells]) =>
-    [padTo(shortenMiddle(name, names), names), ...cells.map((cell, i) => cell.padStart(widths[i + 1]!))].join('  '),
-  )
 }

@@ -4,11 +4,9 @@ import { resolve } from 'node:path'
 import { askListing, listingOf } from '../control/control.ts'
 import { describeSystem } from '../listing.ts'
 import { contractsOf, loadSystem } from '../load.ts'
-import { CliError, EXIT, print } from '../shell.ts'
+import { CliError, EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { systemParameter } from './parameters.ts'
-
-type Flags = { readonly data?: string; readonly json?: boolean }
+import { jsonFlag, printResult, systemParameter, textFlag, type Common } from './parameters.ts'
 
 export const listCommand: Command<Shell> = buildCommand({
   docs: {
@@ -25,24 +23,18 @@ export const listCommand: Command<Shell> = buildCommand({
   },
   parameters: {
     flags: {
-      data: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        placeholder: 'DIR',
-        brief: 'Ask the system that runs on this data directory',
-      },
-      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' },
+      data: textFlag('DIR', 'Ask the system that runs on this data directory'),
+      json: jsonFlag,
     },
     positional: { kind: 'tuple', parameters: [systemParameter] },
   },
-  async func(this: Shell, flags: Flags, file?: string): Promise<void> {
+  async func(this: Shell, flags: Common, file?: string): Promise<void> {
     if (flags.data !== undefined && file !== undefined) {
       throw new CliError('Cannot list both a system file and a data directory: give one of them', { exitCode: EXIT.misuse })
     }
     const listing =
       flags.data === undefined ? await listingOfFile(file, this.cwd) : await askListing(resolve(this.cwd, flags.data))
-    print(this, flags.json === true ? JSON.stringify(listing, undefined, 2) : describeSystem(listing, this))
+    printResult(this, flags, listing, () => describeSystem(listing, this))
   },
 })
 

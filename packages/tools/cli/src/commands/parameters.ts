@@ -1,37 +1,67 @@
 import type { TypedFlagParameter, TypedPositionalParameter } from '@stricli/core'
 import { userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
-import type { Shell } from '../shell.ts'
+import { CliError, EXIT, print, type Shell } from '../shell.ts'
 
-/** Parameters that several commands have. */
+/** What several commands have. */
+type Flag<T> = TypedFlagParameter<T | undefined, Shell>
+
+export const parsedFlag = <T>(parse: (text: string) => T, placeholder: string, brief: string): Flag<T> =>
+  ({ kind: 'parsed', parse, optional: true, placeholder, brief }) as Flag<T>
+export const textFlag = (placeholder: string, brief: string): Flag<string> => parsedFlag(String, placeholder, brief)
+export const switchFlag = (brief: string): Flag<boolean> => ({ kind: 'boolean', optional: true, withNegated: false, brief })
+
 export const systemParameter: TypedPositionalParameter<string | undefined, Shell> = {
   parse: String,
   optional: true,
   placeholder: 'system.ts',
   brief: 'The system file',
 }
-
-export const dataFlag: TypedFlagParameter<string | undefined, Shell> = {
+export const dataFlag: Flag<string> = textFlag('DIR', 'Where the system keeps its files (default .dure, or DURE_DATA)')
+export const jsonFlag: Flag<boolean> = switchFlag('Print JSON')
+export const yesFlag: Flag<boolean> = switchFlag('Do not ask whether it is meant')
+export const byFlag: Flag<string> = textFlag('NAME', 'Who does it, for the audit (default: the user of this computer)')
+export const splitFlag: Flag<boolean> = switchFlag('Each service, or group of "placement", in its own process')
+export const reasonFlag: TypedFlagParameter<string, Shell> = {
   kind: 'parsed',
-  parse: String,
+  parse: parseReason,
+  placeholder: 'TEXT',
+  brief: 'Why, for the audit',
+}
+export const portFlag: TypedFlagParameter<readonly Port[] | undefined, Shell> = {
+  kind: 'parsed',
+  parse: parsePort,
   optional: true,
-  placeholder: 'DIR',
-  brief: 'Where the system keeps its files (default .dure, or DURE_DATA)',
+  variadic: true,
+  placeholder: '[DOOR=]N',
+  brief: 'Port of a door, instead of the one its system says',
 }
 
 /** What every command that asks a running system has. */
 export type Common = { readonly data?: string; readonly json?: boolean }
-export const common: {
-  readonly data: TypedFlagParameter<string | undefined, Shell>
-  readonly json: TypedFlagParameter<boolean | undefined, Shell>
-} = { data: dataFlag, json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' } }
+export const common: { readonly data: Flag<string>; readonly json: Flag<boolean> } = { data: dataFlag, json: jsonFlag }
 
-export const byFlag: TypedFlagParameter<string | undefined, Shell> = {
-  kind: 'parsed',
-  parse: String,
-  optional: true,
-  placeholder: 'NAME',
-  brief: 'Who does it, for the audit (default: the user of this computer)',
+/** The data directory that is meant, in full. */
+export function directoryOf(shell: Shell, { data }: Pick<Common, 'data'>): string {
+  return resolve(shell.cwd, dataDirectory(data, shell.process.env))
+}
+
+/** A result for programs, or for people. */
+export function printResult(shell: Shell, { json }: Pick<Common, 'json'>, value: unknown, text: () => string): void {
+  print(shell, json === true ? JSON.stringify(value, undefined, 2) : text())
+}
+
+/** Has a person say that it is meant. @throws {CliError} when that is not so, or nobody can be asked */
+export async function confirmed(shell: Shell, what: { readonly question: string; readonly cannot: string }): Promise<void> {
+  if (!shell.interactive) {
+    const why = `${what.cannot}: nobody can be asked here whether that is meant; add --yes`
+    throw new CliError(why, { exitCode: EXIT.misuse })
+  }
+  // Prompts are loaded only where somebody can answer them.
+  const { confirm } = await import('./confirm.ts')
+  if (!(await confirm(what.question))) throw new CliError('Nothing was done')
 }
 
 /** Who is at the keyboard. */
@@ -45,25 +75,17 @@ export function whoIs(by: string | undefined): string {
   }
 }
 
-export function parseReason(text: string): string {
+function parseReason(text: string): string {
   if (text.trim() !== '') return text
   throw new Error('An empty reason explains nothing: say why')
 }
 
-export const portFlag: TypedFlagParameter<readonly Port[] | undefined, Shell> = {
-  kind: 'parsed',
-  parse: parsePort,
-  optional: true,
-  variadic: true,
-  placeholder: '[DOOR=]N',
-  brief: 'Port of a door, instead of the one its system says',
-}
-
-export const splitFlag: TypedFlagParameter<boolean | undefined, Shell> = {
-  kind: 'boolean',
-  optional: true,
-  withNegated: false,
-  brief: 'Each service, or group of "placement", in its own process',
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number
+    throw new Error(`"${text}" is not a whole number from ${least} to ${most}`)
+  }
 }
 
 function parsePort(text: string): Port {

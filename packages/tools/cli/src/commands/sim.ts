@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import type { FaultKind, Outcome, Report } from '@dure/simulation'
+import type { FaultKind, Outcome, SimulationSource } from '@dure/simulation'
 import type { Thread } from '@dure/simulation/internal'
 import { describeThrown } from 'dure/contract/internal'
 import { relative } from 'node:path'
@@ -8,8 +8,8 @@ import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'
 import { CliError, EXIT, paint, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { textWidth } from '../width.ts'
-import { systemParameter } from './parameters.ts'
+import { counted } from '../format.ts'
+import { parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly seeds?: number
@@ -47,22 +47,10 @@ export const simCommand: Command<Shell> = buildCommand({
   },
   parameters: {
     flags: {
-      seeds: { kind: 'parsed', parse: wholeNumber(1), optional: true, placeholder: 'N', brief: 'How many (default 100)' },
-      from: {
-        kind: 'parsed',
-        parse: wholeNumber(0),
-        optional: true,
-        placeholder: 'SEED',
-        brief: 'The first of them (default 1)',
-      },
-      replay: { kind: 'parsed', parse: wholeNumber(0), optional: true, placeholder: 'SEED', brief: 'Show one run, step by step' },
-      threads: {
-        kind: 'parsed',
-        parse: wholeNumber(1, 256),
-        optional: true,
-        placeholder: 'N',
-        brief: 'Default: one for each core',
-      },
+      seeds: parsedFlag(wholeNumber(1, MOST), 'N', 'How many (default 100)'),
+      from: parsedFlag(wholeNumber(0, MOST), 'SEED', 'The first of them (default 1)'),
+      replay: parsedFlag(wholeNumber(0, MOST), 'SEED', 'Show one run, step by step'),
+      threads: parsedFlag(wholeNumber(1, 256), 'N', 'Default: one for each core'),
       faults: {
         kind: 'parsed',
         parse: String,
@@ -71,113 +59,131 @@ export const simCommand: Command<Shell> = buildCommand({
         placeholder: 'KIND',
         brief: 'Only faults of this kind; may be repeated',
       },
-      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print the report as JSON' },
+      json: switchFlag('Print the report as JSON'),
       shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
     },
     positional: { kind: 'tuple', parameters: [systemParameter] },
   },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
-    const { describeOutcome, describeReport, explore, FAULTS, loadSimulation, shrink, timeline } =
-      await import('@dure/simulation')
-    const { openThread } = await import('@dure/simulation/internal')
-    const faults = checkFaults(flags.faults, FAULTS)
+    const library = { ...(await import('@dure/simulation')), ...(await import('@dure/simulation/internal')) }
+    const faults = checkFaults(flags.faults, library.FAULTS)
     const shown = relative(this.cwd, file) || file
     // First alone: what is thrown by the file itself is told with its place.
     await importFile(file, shown)
-    const { simulation, expects } = await loadSimulation(pathToFileURL(file).href, shown).catch((cause: unknown) => {
+    const { simulation, expects } = await library.loadSimulation(pathToFileURL(file).href, shown).catch((cause: unknown) => {
       // The library's words begin so; anything else was thrown by the file's own functions.
       const misuse = cause instanceof TypeError && cause.message.startsWith('Cannot simulate')
       if (misuse) throw new CliError(cause.message, { cause, exitCode: EXIT.misuse })
       throw cannotRun(shown, cause)
     })
-    const inThread = async <T>(work: (thread: Thread) => Promise<T>): Promise<T> => {
-      const thread = openThread({ file, faults })
-      return work(thread).finally(thread.close)
-    }
-    const look = { columns: this.columns, widthOf: textWidth }
-    const lines = { ...look, fault: (line: string) => paint(this, 'red', line) }
+    const run = { shell: this, flags, library, file, shown, faults, simulation, expects }
+    if (flags.replay !== undefined) return replay(run, flags.replay)
+    const first = await many(run)
+    if (first === undefined) return
+    this.process.exitCode = EXIT.failed
+    if (flags.json === true) return
+    print(this, '')
+    await showSmall(run, first)
+    print(this, `\nShow it again: dure sim ${given ?? ''} --replay ${first.seed}`.replaceAll('  ', ' '))
+  },
+})
 
-    const show = async (outcome: Outcome): Promise<void> => {
-      if (!flags.shrink || outcome.kind === 'nondeterministic') return print(this, paint(this, 'red', describeOutcome(outcome)))
-      say(this, `Making seed ${outcome.seed} smaller`)
-      const { seed } = outcome
-      const small = await inThread(({ simulate: run }) => shrink({ simulation, seed, outcome, run }))
-      const { faults: left, steps } = small.outcome
-      print(this, paint(this, 'red', describeOutcome(small.outcome)))
-      const size = `${counted(left.length, 'fault')} and ${counted(steps.length, 'step')} of users`
-      print(this, `\nThe smallest such run of ${small.runs} has ${size}:\n`)
-      print(this, timeline(small.outcome, lines))
-    }
+type Run = {
+  readonly shell: Shell
+  readonly flags: Flags
+  readonly library: typeof import('@dure/simulation') & typeof import('@dure/simulation/internal')
+  readonly file: string
+  readonly shown: string
+  readonly faults: readonly FaultKind[] | undefined
+  readonly simulation: SimulationSource
+  readonly expects: readonly string[]
+}
 
-    if (flags.replay !== undefined) {
-      const seed = flags.replay
-      const { outcome } = await inThread(
-        async ({ ask }) => (await ask({ kind: 'seed', seed, verify: 1, record: true })).result,
-      ).catch((cause: unknown) => {
-        throw cannotRun(shown, cause)
-      })
-      if (flags.json === true) print(this, JSON.stringify(outcome, undefined, 2))
-      else {
-        print(this, timeline(outcome, { ...lines, most: 100_000 }))
-        print(this, `\n${paint(this, outcome.kind === 'held' ? 'green' : 'red', describeOutcome(outcome))}`)
-      }
-      if (outcome.kind !== 'held') this.process.exitCode = EXIT.failed
-      return
-    }
+/** One seed, with every line of it. */
+async function replay(run: Run, seed: number): Promise<void> {
+  const { shell, flags, library, shown } = run
+  const { outcome } = await inThread(run, async ({ ask }) => {
+    const { result } = await ask({ kind: 'seed', seed, verify: 1, record: true })
+    return result
+  }).catch((cause: unknown) => {
+    throw cannotRun(shown, cause)
+  })
+  printResult(shell, flags, outcome, () => {
+    const style = outcome.kind === 'held' ? 'green' : 'red'
+    const lines = library.timeline(outcome, { ...lookOfLines(shell), most: 100_000 })
+    return `${lines}\n\n${paint(shell, style, library.describeOutcome(outcome))}`
+  })
+  if (outcome.kind !== 'held') shell.process.exitCode = EXIT.failed
+}
 
-    const { seeds = 100, from = 1, threads } = flags
-    if (from + seeds - 1 > MOST) {
-      throw new CliError(`Cannot run ${counted(seeds, 'seed')} from ${from}: the last seed there is is ${MOST}`, {
-        exitCode: EXIT.misuse,
-      })
-    }
-    say(this, `Running ${counted(seeds, 'seed')} from ${from}`)
-    let done = 0
-    let failed = 0
-    let told = performance.now()
-    const report = await explore({
-      file,
-      expects,
-      seeds,
-      from,
-      faults,
+/** Many seeds; gives the first that failed. */
+async function many({ shell, flags, library, file, shown, faults, expects }: Run): Promise<Outcome | undefined> {
+  const { seeds = 100, from = 1, threads } = flags
+  if (from + seeds - 1 > MOST) {
+    throw new CliError(`Cannot run ${counted(seeds, 'seed')} from ${from}: the last seed there is is ${MOST}`, {
+      exitCode: EXIT.misuse,
+    })
+  }
+  say(shell, `Running ${counted(seeds, 'seed')} from ${from}`)
+  let done = 0
+  let failed = 0
+  let told = performance.now()
+  const report = await library
+    .explore({
+      ...{ file, expects, seeds, from, faults },
       ...(threads !== undefined && { threads }),
       onSeed: ({ outcome }) => {
         done++
         if (outcome.kind !== 'held') {
           failed++
           // The whole of the first is told at the end.
-          say(this, describeOutcome(outcome).split('\n', 1)[0]!)
+          say(shell, library.describeOutcome(outcome).split('\n', 1)[0]!)
         }
         if (performance.now() - told < NEWS) return
         told = performance.now()
-        say(this, `${done} of ${counted(seeds, 'seed')}, ${failed} failed`)
+        say(shell, `${done} of ${counted(seeds, 'seed')}, ${failed} failed`)
       },
       onAgain: () => {
         done = failed = 0
-        say(this, 'Modules remember earlier runs: starting again, with all of them loaded anew for each run')
+        say(shell, 'Modules remember earlier runs: starting again, with all of them loaded anew for each run')
       },
-      onSlow: (seed, ms) => say(this, `Seed ${seed} has been running for ${Math.round(ms / 1_000)} s`),
-    }).catch((cause: unknown) => {
+      onSlow: (seed, ms) => say(shell, `Seed ${seed} has been running for ${Math.round(ms / 1_000)} s`),
+    })
+    .catch((cause: unknown) => {
       throw cannotRun(shown, cause)
     })
-    if (report.seeds < seeds) {
-      say(this, `Stopped after ${counted(report.failed, 'seed')} that failed; ${seeds - report.seeds} were not run`)
-    }
-    if (flags.json === true) print(this, JSON.stringify(asJson(report), undefined, 2))
-    else print(this, describeReport(report, look))
-    const [first] = report.failures
-    if (first === undefined) return
-    this.process.exitCode = EXIT.failed
-    if (flags.json === true) return
-    print(this, '')
-    await show(first)
-    print(this, `\nShow it again: dure sim ${given ?? ''} --replay ${first.seed}`.replaceAll('  ', ' '))
-  },
-})
+  if (report.seeds < seeds) {
+    say(shell, `Stopped after ${counted(report.failed, 'seed')} that failed; ${seeds - report.seeds} were not run`)
+  }
+  const asJson = { ...report, failures: report.failures.map(({ lines: _lines, ...rest }) => rest) }
+  printResult(shell, flags, asJson, () => library.describeReport(report, { columns: shell.columns }))
+  return report.failures[0]
+}
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+/** A failing run, as small as it can be made. */
+async function showSmall(run: Run, outcome: Outcome): Promise<void> {
+  const { shell, flags, library, simulation } = run
+  const { describeOutcome, shrink, timeline } = library
+  if (!flags.shrink || outcome.kind === 'nondeterministic') return print(shell, paint(shell, 'red', describeOutcome(outcome)))
+  const { seed } = outcome
+  say(shell, `Making seed ${seed} smaller`)
+  const small = await inThread(run, ({ simulate }) => shrink({ simulation, seed, outcome, run: simulate }))
+  const { faults, steps } = small.outcome
+  print(shell, paint(shell, 'red', describeOutcome(small.outcome)))
+  const size = `${counted(faults.length, 'fault')} and ${counted(steps.length, 'step')} of users`
+  print(shell, `\nThe smallest such run of ${small.runs} has ${size}:\n`)
+  print(shell, timeline(small.outcome, lookOfLines(shell)))
+}
+
+async function inThread<T>({ library, file, faults }: Run, work: (thread: Thread) => Promise<T>): Promise<T> {
+  const thread = library.openThread({ file, faults })
+  return work(thread).finally(thread.close)
+}
+
+function lookOfLines(shell: Shell): { readonly columns: number; readonly fault: (line: string) => string } {
+  return { columns: shell.columns, fault: (line) => paint(shell, 'red', line) }
+}
 
 /** A system that cannot be run at all, or a run that does not end. */
 function cannotRun(shown: string, cause: unknown): CliError {
@@ -186,23 +192,10 @@ function cannotRun(shown: string, cause: unknown): CliError {
   return new CliError(message.startsWith('Cannot simulate') ? message : `Cannot simulate "${shown}": ${message}`, { cause })
 }
 
-/** The report without the lines of its runs. */
-function asJson(report: Report): unknown {
-  return { ...report, failures: report.failures.map(({ lines: _lines, ...rest }) => rest) }
-}
-
 function checkFaults(given: readonly string[] | undefined, known: readonly FaultKind[]): readonly FaultKind[] | undefined {
   const wrong = given?.find((kind) => !known.includes(kind as FaultKind))
   if (wrong === undefined) return given as readonly FaultKind[] | undefined
   throw new CliError(`Cannot simulate faults of kind "${wrong}": there are ${known.map((kind) => `"${kind}"`).join(', ')}`, {
     exitCode: EXIT.misuse,
   })
-}
-
-function wholeNumber(least: number, most: number = MOST): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (/^\d+$/.test(text) && number >= least && number <= most) return number
-    throw new Error(`"${text}" is not a whole number from ${least} to ${most}`)
-  }
 }

@@ -3,14 +3,12 @@ import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
 import type { TraceSummary, Traces } from 'dure/telemetry'
 import { dataDirectory } from '../data.ts'
-import { CliError, EXIT, print } from '../shell.ts'
+import { CliError, EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { durationText, visible } from '../spantext.ts'
-import { table } from '../table.ts'
+import { counted, durationText, visible } from '../format.ts'
+import { table } from '@dure/simulation/text/internal'
 import { waterfall } from '../waterfall.ts'
-import { dataFlag } from './parameters.ts'
-
-type Flags = { readonly data?: string; readonly json?: boolean }
+import { common, printResult, type Common } from './parameters.ts'
 
 export const traceCommand: Command<Shell> = buildCommand({
   docs: {
@@ -28,26 +26,20 @@ export const traceCommand: Command<Shell> = buildCommand({
     ].join('\n'),
   },
   parameters: {
-    flags: {
-      data: dataFlag,
-      json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON' },
-    },
+    flags: common,
     positional: {
       kind: 'tuple',
       parameters: [{ parse: parseId, optional: true, placeholder: 'ID', brief: 'A trace id, or how it begins' }],
     },
   },
-  async func(this: Shell, flags: Flags, id?: string): Promise<void> {
+  async func(this: Shell, flags: Common, id?: string): Promise<void> {
     const given = dataDirectory(flags.data, this.process.env)
     const { openTraces } = await import('dure/telemetry')
     const traces = open(() => openTraces(resolve(this.cwd, given)), given)
     try {
       if (id === undefined) return list(this, traces, flags)
       const spans = traces.trace(only(traces, id, given))
-      print(
-        this,
-        flags.json === true ? JSON.stringify(spans, undefined, 2) : waterfall(spans, { width: this.columns, color: this.color }),
-      )
+      printResult(this, flags, spans, () => waterfall(spans, this))
     } finally {
       traces.close()
     }
@@ -93,17 +85,16 @@ function only(traces: Traces, prefix: string, directory: string): string {
   )
 }
 
-function list(shell: Shell, traces: Traces, flags: Flags): void {
+function list(shell: Shell, traces: Traces, flags: Common): void {
   const recent = traces.recent()
-  if (flags.json === true) return print(shell, JSON.stringify(recent, undefined, 2))
   const rows = recent.map((trace) => [
     trace.traceId.slice(0, 12),
     new Date(trace.start).toISOString().slice(0, 19).replace('T', ' '),
     durationText(trace.duration),
-    `${trace.spans} span${trace.spans === 1 ? '' : 's'}`,
+    counted(trace.spans, 'span'),
     nameOf(trace),
   ])
-  print(shell, rows.length === 0 ? 'No traces yet' : table(rows, { width: shell.columns }))
+  printResult(shell, flags, recent, () => table(rows, shell).join('\n') || 'No traces yet')
 }
 
 function nameOf({ name, service, errors }: TraceSummary): string {

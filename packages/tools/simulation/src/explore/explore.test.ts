@@ -109,21 +109,20 @@ test('a report fits its width, and counts columns, not letters', () => {
     sometimes: { 한글: seen, 'a thing that takes many words to be named and told of': seen, 'fault: crash': seen },
     never: ['a thing that would have taken even more words to be named, had it been seen at all'],
   }
-  const widthOf = (text: string): number => [...text].reduce((sum, one) => sum + (one > '\u1100' ? 2 : 1), 0)
-  const lines = describeReport(report, { columns: 60, widthOf }).split('\n')
+  const lines = describeReport(report, { columns: 60 }).split('\n')
   assert.deepEqual(lines.slice(3), [
     'No user made a step, so nothing was put to the test: look at "duration", "pause" and "clients"',
     '',
-    'Seen                                        seeds      times',
-    '  한글                                          3         12',
-    '  a thing that takes many words to be',
-    '    named and told of                           3         12',
+    'Faults                                          seeds  times',
+    'crash                                               3     12',
     '',
-    'Faults',
-    '  crash                                         3         12',
+    'Seen',
+    '한글                                                3     12',
+    'a thing that takes many words to be named and       3     12',
+    'told of',
     '',
     'Never seen',
     '  a thing that would have taken even more words to be named,',
-    '    had it been seen at all',
+    '  had it been seen at all',
   ])
 })

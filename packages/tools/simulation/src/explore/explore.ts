@@ -6,7 +6,7 @@ import { trySeed, type SeedResult } from './seeds.ts'
 import { openThread, type Thread } from './thread.ts'
 
 export { loadSimulation } from './load.ts'
-export { describeReport, RARE, type Look, type Report } from './report.ts'
+export { describeReport, RARE, type Report } from './report.ts'
 export { trySeed, type SeedResult } from './seeds.ts'
 export { openThread, type Thread } from './thread.ts'
 

@@ -1,4 +1,5 @@
-import { wrapWords, type Outcome } from '../run/run.ts'
+import type { Outcome } from '../run/run.ts'
+import { hang, table } from '../text.ts'
 import type { SeedResult } from './seeds.ts'
 
 /** What many seeds have shown. */
@@ -86,72 +87,43 @@ export function createReport(expected: readonly string[]): {
   }
 }
 
-/** The report for people: the sum, then each thing that was seen with how often, in groups, and what never was. */
-export function describeReport(report: Report, look: Look = {}): string {
+/**
+ * The report for people: the sum, then each thing that was seen with how often, in groups, and what never was.
+ * @param look.columns where it is folded; default 80
+ */
+export function describeReport(report: Report, look: { readonly columns?: number } = {}): string {
   const { seeds, held, failed, verified, sometimes, never, steps, refused, virtual, processor, elapsed } = report
-  const { columns = 80, widthOf = (text) => text.length } = look
-  const perSecond = (ms: number): string => (ms === 0 ? '–' : ((seeds * 1_000) / ms).toFixed(1))
+  const { columns = 80 } = look
+  const perSecond = processor === 0 ? '–' : ((seeds * 1_000) / processor).toFixed(1)
   const lines = [
     `${count(seeds, 'seed')}: ${held} held, ${failed} did not; ${verified} run twice with the same result`,
     `${count(steps, 'step')} of users, ${refused} refused`,
-    `${virtualText(virtual)} of virtual time in ${(elapsed / 1_000).toFixed(1)} s, ${perSecond(processor)} seeds a second on one core`,
+    `${virtualText(virtual)} of virtual time in ${(elapsed / 1_000).toFixed(1)} s, ${perSecond} seeds a second on one core`,
   ]
   if (steps === 0) lines.push('No user made a step, so nothing was put to the test: look at "duration", "pause" and "clients"')
-  const seen = Object.entries(sometimes)
-  const groups = SECTIONS.map(({ title, begins }) => ({
+  const groups = SECTIONS.map(({ title, begins }, at) => ({
     title,
-    rows: seen
-      .filter(([what]) => sectionOf(what)?.title === title)
-      .map(([what, one]) => [what.slice(begins.length), one] as const),
-  }))
-  const rest = seen.filter(([what]) => sectionOf(what) === undefined)
-  const all = [{ title: 'Seen', rows: rest }, ...groups].filter(({ rows }) => rows.length > 0)
-  const names = all.flatMap(({ rows }) => rows.map(([what]) => widthOf(what)))
-  const width = Math.min(Math.max(24, ...names), Math.max(24, columns - 2 - NUMBERS))
-  all.forEach(({ title, rows }, at) => {
-    const head = at === 0 ? `${pad(title, width + 2, widthOf)}${'seeds'.padStart(9)}${'times'.padStart(11)}` : title
-    lines.push('', head)
-    for (const [what, { seeds: inSeeds, times }] of rows) {
-      const parts = wrapWords(what, width, widthOf)
-      const numbers = `${String(inSeeds).padStart(9)}${String(times).padStart(11)}`
-      parts.forEach((part, i) => {
-        const name = `  ${i === 0 ? '' : '  '}${part}`
-        lines.push(i === parts.length - 1 ? `${pad(name, width + 2, widthOf)}${numbers}` : name)
-      })
-    }
-  })
-  if (never.length > 0) {
-    lines.push('', 'Never seen')
-    for (const what of never)
-      lines.push(...wrapWords(what, columns - 2, widthOf).map((part, i) => `${i === 0 ? '  ' : '    '}${part}`))
-  }
+    rows: Object.entries(sometimes)
+      .filter(([what]) => SECTIONS.findIndex((one) => what.startsWith(one.begins)) === at)
+      .map(([what, one]) => [what.slice(begins.length), String(one.seeds), String(one.times)]),
+  })).filter(({ rows }) => rows.length > 0)
+  // In one table, so that the numbers of all groups stand under one another.
+  const [head, ...rows] = table([['', 'seeds', 'times'], ...groups.flatMap((group) => group.rows)], { columns, right: [1, 2] })
+  for (const [at, { title, rows: own }] of groups.entries())
+    lines.push('', at === 0 ? title + head!.slice(title.length) : title, ...rows.splice(0, own.length))
+  if (never.length > 0) lines.push('', 'Never seen', ...never.map((what) => hang('  ', what, columns)))
   return lines.join('\n')
 }
 
-/** Where the report is read. */
-export type Look = {
-  /** Default 80. */
-  readonly columns?: number
-  /** Columns that a text takes; default: one for each unit, which wide characters take two of. */
-  readonly widthOf?: (text: string) => number
-}
-
-/** Columns of the two numbers. */
-const NUMBERS = 20
-/** What the kernel counts by kinds, apart from what was seen once or never. */
+/** What the kernel counts by kinds, and what was seen once or never. */
 const SECTIONS = [
   { title: 'Faults', begins: 'fault: ' },
   { title: 'Crashes', begins: 'crash ' },
+  { title: 'Seen', begins: '' },
 ] as const
-
-const sectionOf = (what: string): (typeof SECTIONS)[number] | undefined => SECTIONS.find(({ begins }) => what.startsWith(begins))
 
 function virtualText(ms: number): string {
   return ms < 3_600_000 ? `${(ms / 60_000).toFixed(1)} minutes` : `${(ms / 3_600_000).toFixed(1)} hours`
-}
-
-function pad(text: string, width: number, widthOf: (text: string) => number): string {
-  return text + ' '.repeat(Math.max(0, width - widthOf(text)))
 }
 
 function count(number: number, what: string): string {

@@ -1,4 +1,5 @@
 import type { TraceLine } from '../kernel/kernel.ts'
+import { hang, padTo, textWidth } from '../text.ts'
 import type { Outcome } from './outcome.ts'
 
 /** What goes on all the time and says nothing about a failure. */
@@ -48,8 +49,6 @@ export type TimelineLook = {
   readonly most?: number
   /** Where lines are folded; default: nowhere. */
   readonly columns?: number
-  /** Columns that a text takes; default: one for each unit. */
-  readonly widthOf?: (text: string) => number
   /** What becomes of a line that tells of a fault, such as colour. */
   readonly fault?: (line: string) => string
 }
@@ -62,41 +61,25 @@ const QUIET_TIME = 50
  * on all the time is left out.
  */
 export function timeline(outcome: Outcome, look: TimelineLook = {}): string {
-  const { most = 400, columns = Infinity, widthOf = (text) => text.length, fault = (line) => line } = look
+  const { most = 400, columns = Infinity, fault = (line) => line } = look
   const lines = joined(withoutArrived(withOrder(outcome.lines).filter(isTelling)))
   const from = lines.findIndex(({ who, what }) => what === 'step' || who === 'fault')
   const shown = lines.slice(Math.max(0, from), lines.length).slice(0, most)
   if (shown.length === 0) return 'Nothing happened'
-  const width = Math.min(24, Math.max(8, ...shown.map(({ who }) => widthOf(who))))
-  const indent = ' '.repeat(10 + 2 + width + 2)
+  const width = Math.min(24, Math.max(8, ...shown.map(({ who }) => textWidth(who))))
   const text: string[] = [`${'seconds'.padStart(10)}  ${'who'.padEnd(width)}  what`]
   shown.forEach(({ time, who, what, detail = '' }, at) => {
     const before = shown[at - 1]
     if (before === undefined || time - before.time >= QUIET_TIME) text.push('')
     const moment = (time / 1_000).toFixed(4).padStart(10)
     const whole = who === 'fault' ? `${what}: ${detail}` : `${what}${detail === '' ? '' : ` ${shortIds(detail)}`}`
-    const name = who === 'fault' ? '!'.repeat(width) : who + ' '.repeat(Math.max(0, width - widthOf(who)))
-    const [first = '', ...more] = wrapWords(whole, Math.max(24, columns - indent.length), widthOf)
-    const folded = [`${moment}  ${name}  ${first}`, ...more.map((part) => `${indent}  ${part}`)]
+    const name = who === 'fault' ? '!'.repeat(width) : padTo(who, width)
+    const folded = hang(`${moment}  ${name}  `, whole, columns).split('\n')
     text.push(...(who === 'fault' ? folded.map(fault) : folded))
   })
   const left = lines.length - Math.max(0, from) - shown.length
   if (left > 0) text.push('', `… and ${left} lines more`)
   return text.join('\n')
-}
-
-/** A text in lines that fit, broken at spaces; those after the first leave room for two more columns of indent. */
-export function wrapWords(text: string, width: number, widthOf: (text: string) => number): readonly string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    const room = lines.length === 0 ? width : width - 2
-    if (line !== '' && widthOf(line) + 1 + widthOf(word) > room) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }
 
 /** A transaction that is committed with nothing in between is one line, and so is a publication that is answered. */

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { causesOf } from '@dure/simulation/internal'
+import { hang } from '@dure/simulation/text/internal'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
 import type { ProbeFinding } from './probes.ts'
@@ -9,28 +10,26 @@ import type { Step } from './step.ts'
 export function describeReport(report: PlacementReport, width: number = 80): string {
   const { placements, services, probes, system, runs, seed } = report
   const lines: string[] = []
-  lines.push(...fold(`${system}: ${placements.join(', ')}; ${runs} calls of each operation, seed ${seed}`, width), '')
+  lines.push(hang('', `${system}: ${placements.join(', ')}; ${runs} calls of each operation, seed ${seed}`, width), '')
   const name = Math.max(...services.map(({ service }) => service.length), 'any contract'.length)
+  const row = (head: string, text: string): string => hang(`${head.padEnd(name)}  `, text, width)
   for (const { service, operations } of services) {
     const [calls, answers] = [sum(operations, (row) => row.calls), sum(operations, (row) => row.answered)]
     const wrong = operations.flatMap((row) => together(row.findings, likeness)).length
     const ended = `${counted(answers, 'answer')}, ${counted(calls - answers, 'error')}`
     const unanswered = operations.filter(isNeverAnswered).map((row) => `${row.operation} (${row.errors.join(', ')})`)
     const text = `${verdictOf(wrong, unanswered.length, operations.length)}; ${counted(operations.length, 'operation')}, ${counted(calls, 'call')}: ${ended}`
-    lines.push(...fold(`${service.padEnd(name)}  ${text}`, width, name + 2))
+    lines.push(row(service, text))
     if (unanswered.length > 0) {
       const told = `never answered well, so only their errors were compared: ${unanswered.join(', ')}`
-      lines.push(...fold(`${''.padEnd(name)}  ${told}`, width, name + 2))
+      lines.push(row('', told))
     }
     const varying = operations.flatMap((row) => row.varying.map((path) => `${row.operation}${path}`))
-    if (varying.length > 0)
-      lines.push(
-        ...fold(`${''.padEnd(name)}  compared by kind only, as they vary by themselves: ${varying.join(', ')}`, width, name + 2),
-      )
+    if (varying.length > 0) lines.push(row('', `compared by kind only, as they vary by themselves: ${varying.join(', ')}`))
   }
   if (probes.asked > 0) {
     const text = `${verdictOf(together(probes.findings, probeLikeness).length)}; ${probes.asked} probes: ${PROBED}`
-    lines.push(...fold(`${'any contract'.padEnd(name)}  ${text}`, width, name + 2))
+    lines.push(row('any contract', text))
   }
   for (const { operations } of services)
     for (const row of operations)
@@ -38,18 +37,18 @@ export function describeReport(report: PlacementReport, width: number = 80): str
   for (const alike of together(probes.findings, probeLikeness)) {
     const { probe, difference, lawful } = alike[0]!
     const where = placesOf(alike)
-    lines.push('', ...fold(`Probe "${probe}" differs ${where}: ${difference.what}${at(difference.path)}`, width))
+    lines.push('', hang('', `Probe "${probe}" differs ${where}: ${difference.what}${at(difference.path)}`, width))
     lines.push(...shown(lawful ? 'it must be' : 'together', difference.left, width), ...shown(where, difference.right, width))
   }
   const found = services.flatMap(({ operations }) => operations.flatMap((row) => row.findings))
   if (found.some(({ repeats, difference }) => report.asked.length > 0 || !repeats || difference.what === 'two moments'))
-    lines.push('', ...fold(causesOf(report.asked), width))
+    lines.push('', hang('', causesOf(report.asked), width))
   const never = services.reduce((sum, { operations }) => sum + operations.filter(isNeverAnswered).length, 0)
   const fine =
     never === 0
       ? 'No difference found: placement does not change behaviour.'
       : `No difference found, but ${counted(never, 'operation')} never answered well: what they answer was not compared.`
-  lines.push('', ...fold(report.ok ? fine : 'Placement changes behaviour.', width))
+  lines.push('', hang('', report.ok ? fine : 'Placement changes behaviour.', width))
   return lines.join('\n')
 }
 
@@ -83,16 +82,15 @@ function describeFinding(alike: readonly Finding[], width: number): string[] {
   const found = alike[0]!
   const { service, operation, difference, steps } = found
   const where = placesOf(alike)
-  const lines = fold(`${service}.${operation} differs ${where}: ${difference.what}${at(difference.path)}`, width)
+  const lines = [hang('', `${service}.${operation} differs ${where}: ${difference.what}${at(difference.path)}`, width)]
   for (const step of steps) lines.push(...shown(`call ${step.service}.${step.operation}${mannerOf(step)}`, step.input, width))
   lines.push(...shown('together', said(found.together), width), ...shown(where, said(found.other), width))
   if (!found.repeats)
     lines.push(
-      ...fold(
+      hang(
+        '  ',
         'It did not happen again from a fresh start: chance, time or memory outside the database may be at work.',
         width,
-        2,
-        '  ',
       ),
     )
   return lines
@@ -131,22 +129,11 @@ const isEmpty = (value: unknown): boolean => typeof value === 'object' && value 
 
 function shown(label: string, value: unknown, width: number): string[] {
   const text = inspect(value, { depth: 8, breakLength: width - 6, maxArrayLength: 20, maxStringLength: 200, sorted: false })
-  const [first = '', ...rest] = text.split('\n').flatMap((line) => fold(line, width - 4, line.search(/\S/) + 2))
-  if (rest.length === 0 && label.length + first.length + 4 <= width) return [`  ${label}: ${first}`]
-  return [...fold(`${label}:`, width, 2, '  '), `    ${first}`, ...rest.map((line) => `    ${line}`)]
-}
-
-/** Breaks a line at spaces, or anywhere when there is none. */
-function fold(text: string, width: number, indent: number = 0, first: string = ''): string[] {
-  const lines: string[] = []
-  let rest = first + text
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(' ', width)
-    const cut = space > indent ? space : width
-    lines.push(rest.slice(0, cut).trimEnd())
-    rest = ' '.repeat(indent) + rest.slice(cut).trimStart()
-  }
-  return [...lines, rest]
+  const lines = text.split('\n').map((line) => hang(`    ${/^ */.exec(line)![0]}`, line.trimStart(), width))
+  const [first = ''] = lines
+  if (lines.length === 1 && !first.includes('\n') && label.length + first.length <= width)
+    return [`  ${label}: ${first.trimStart()}`]
+  return [hang('  ', `${label}:`, width), ...lines]
 }
 
 function sum(rows: readonly OperationReport[], of: (row: OperationReport) => number): number {

@@ -1,7 +1,8 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { CliError, EXIT, print, type Shell } from '../../shell.ts'
-import { byFlag, common, parseReason, whoIs, type Common } from '../parameters.ts'
+import { counted } from '../../format.ts'
+import { byFlag, common, confirmed, reasonFlag, switchFlag, whoIs, yesFlag, type Common } from '../parameters.ts'
 import { ask, filter, filterOf, type Filter } from './parameters.ts'
 
 type Flags = Common & Filter & { readonly all?: boolean; readonly yes?: boolean; readonly by?: string }
@@ -9,8 +10,8 @@ type Flags = Common & Filter & { readonly all?: boolean; readonly yes?: boolean;
 const flags = {
   ...common,
   ...filter,
-  all: { kind: 'boolean', optional: true, withNegated: false, brief: 'All there are' },
-  yes: { kind: 'boolean', optional: true, withNegated: false, brief: 'Do not ask whether it is meant' },
+  all: switchFlag('All there are'),
+  yes: yesFlag,
   by: byFlag,
 } as const
 
@@ -54,7 +55,7 @@ export const discardCommand: Command<Shell> = buildCommand({
     ].join('\n'),
   },
   parameters: {
-    flags: { ...flags, reason: { kind: 'parsed', parse: parseReason, placeholder: 'TEXT', brief: 'Why, for the audit' } },
+    flags: { ...flags, reason: reasonFlag },
     positional: ids,
   },
   async func(this: Shell, given: Flags & { readonly reason: string }, ...names: readonly string[]): Promise<void> {
@@ -84,18 +85,9 @@ async function chosen(shell: Shell, given: Flags, names: readonly string[], verb
   if (given.yes === true) return wanted
   const count = await ask<number>(shell, given, { action: 'count', ...wanted })
   if (count === 0) return undefined
-  if (!shell.interactive) {
-    throw new CliError(
-      `Cannot ${verb.toLowerCase()} ${counted(count)}: nobody can be asked here whether that is meant; add --yes`,
-      {
-        exitCode: EXIT.misuse,
-      },
-    )
-  }
-  // Prompts are loaded only where somebody can answer them.
-  const { confirmed } = await import('../confirm.ts')
-  if (await confirmed(`${verb} ${counted(count)}?`)) return wanted
-  throw new CliError('Nothing was done')
+  const what = lettersText(count)
+  await confirmed(shell, { question: `${verb} ${what}?`, cannot: `Cannot ${verb.toLowerCase()} ${what}` })
+  return wanted
 }
 
 function report(shell: Shell, given: Flags, done: 'retried' | 'discarded', count: number, named: boolean): void {
@@ -107,7 +99,7 @@ function report(shell: Shell, given: Flags, done: 'retried' | 'discarded', count
     if (named) return print(shell, 'Dead no longer: somebody else was faster; see "dure dead audit"')
     return print(shell, given.all === true ? 'No dead letters' : 'No dead letter is like that')
   }
-  print(shell, done === 'retried' ? `${counted(count)} will be tried again` : `Discarded ${counted(count)}`)
+  print(shell, done === 'retried' ? `${lettersText(count)} will be tried again` : `Discarded ${lettersText(count)}`)
 }
 
-const counted = (count: number): string => `${count} dead letter${count === 1 ? '' : 's'}`
+const lettersText = (count: number): string => counted(count, 'dead letter')

@@ -2,7 +2,7 @@ import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetterDetail } from 'dure/messaging'
 import { CliError, EXIT, paint, print, readInput, say, type Shell } from '../../shell.ts'
-import { byFlag, common, parseReason, whoIs, type Common } from '../parameters.ts'
+import { byFlag, common, reasonFlag, whoIs, type Common } from '../parameters.ts'
 import { ask } from './parameters.ts'
 
 type Flags = Common & { readonly reason: string; readonly by?: string }
@@ -25,7 +25,7 @@ export const editCommand: Command<Shell> = buildCommand({
   parameters: {
     flags: {
       ...common,
-      reason: { kind: 'parsed', parse: parseReason, placeholder: 'TEXT', brief: 'Why, for the audit' },
+      reason: reasonFlag,
       by: byFlag,
     },
     positional: {
@@ -59,7 +59,7 @@ async function editHere(shell: Shell, flags: Common, id: string, apply: (text: s
   }
   const { message } = await ask<DeadLetterDetail>(shell, flags, { action: 'show', id })
   const { editText } = await import('./editor.ts')
-  const { confirmed } = await import('../confirm.ts')
+  const { confirm } = await import('../confirm.ts')
   const before = readable(message.data)
   for (let text = before; ;) {
     text = await editText({ name: `${message.type}.json`, text, env: shell.process.env })
@@ -69,7 +69,7 @@ async function editHere(shell: Shell, flags: Common, id: string, apply: (text: s
     } catch (error) {
       if (!(error instanceof CliError) || error.exitCode !== EXIT.misuse) throw error
       say(shell, paint(shell, 'red', error.message))
-      if (!(await confirmed('Edit it again?'))) throw error
+      if (!(await confirm('Edit it again?'))) throw error
     }
   }
 }

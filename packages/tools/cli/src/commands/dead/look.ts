@@ -1,10 +1,10 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
-import { lookOf, print } from '../../shell.ts'
+import { lookOf } from '../../shell.ts'
 import type { Shell } from '../../shell.ts'
-import { common, type Common } from '../parameters.ts'
-import { ask, filter, filterOf, parseTime, wholeNumber, type Filter } from './parameters.ts'
+import { common, printResult, textFlag, type Common } from '../parameters.ts'
+import { ask, filter, filterOf, limitFlag, timeFlag, type Filter } from './parameters.ts'
 import { auditText, groupsText, letterText, listText } from './text.ts'
 
 /** The commands that change nothing. */
@@ -24,7 +24,7 @@ export const groupsCommand: Command<Shell> = buildCommand({
   parameters: { flags: { ...common, ...filter } },
   async func(this: Shell, flags: Common & Filter): Promise<void> {
     const groups = await ask<readonly DeadLetterGroup[]>(this, flags, { action: 'groups', ...filterOf(flags) })
-    print(this, flags.json === true ? json(groups) : groupsText(groups, lookOf(this)))
+    printResult(this, flags, groups, () => groupsText(groups, lookOf(this)))
   },
 })
 
@@ -45,14 +45,8 @@ export const listCommand: Command<Shell> = buildCommand({
     flags: {
       ...common,
       ...filter,
-      limit: {
-        kind: 'parsed',
-        parse: wholeNumber(1_000),
-        optional: true,
-        placeholder: 'N',
-        brief: 'At most so many (default 50)',
-      },
-      after: { kind: 'parsed', parse: String, optional: true, placeholder: 'ID', brief: 'Those after this one: the next page' },
+      limit: limitFlag,
+      after: textFlag('ID', 'Those after this one: the next page'),
     },
   },
   async func(this: Shell, flags: Common & Filter & { readonly limit?: number; readonly after?: string }): Promise<void> {
@@ -60,7 +54,7 @@ export const listCommand: Command<Shell> = buildCommand({
     // One more tells whether there is another page.
     const found = await ask<readonly DeadLetter[]>(this, flags, { action: 'list', ...filterOf(flags), limit: limit + 1, after })
     const letters = found.slice(0, limit)
-    print(this, flags.json === true ? json(letters) : listText(letters, { ...lookOf(this), more: found.length > limit }))
+    printResult(this, flags, letters, () => listText(letters, { ...lookOf(this), more: found.length > limit }))
   },
 })
 
@@ -82,7 +76,7 @@ export const showCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Common, id: string): Promise<void> {
     const letter = await ask<DeadLetterDetail>(this, flags, { action: 'show', id })
-    print(this, flags.json === true ? json(letter) : letterText(letter, lookOf(this)))
+    printResult(this, flags, letter, () => letterText(letter, lookOf(this)))
   },
 })
 
@@ -105,15 +99,9 @@ export const auditCommand: Command<Shell> = buildCommand({
       ...common,
       consumer: filter.consumer,
       action: { kind: 'enum', values: ['retry', 'edit', 'discard'], optional: true, brief: 'Only this' },
-      since: { kind: 'parsed', parse: parseTime, optional: true, placeholder: 'TIME', brief: 'Since then: 2h, 7d, or a date' },
-      until: { kind: 'parsed', parse: parseTime, optional: true, placeholder: 'TIME', brief: 'Before then' },
-      limit: {
-        kind: 'parsed',
-        parse: wholeNumber(1_000),
-        optional: true,
-        placeholder: 'N',
-        brief: 'At most so many (default 50)',
-      },
+      since: timeFlag('Since then: 2h, 7d, or a date'),
+      until: timeFlag('Before then'),
+      limit: limitFlag,
     },
     positional: { kind: 'tuple', parameters: [{ parse: String, optional: true, placeholder: 'ID', brief: 'Only of this one' }] },
   },
@@ -132,7 +120,7 @@ export const auditCommand: Command<Shell> = buildCommand({
     const changes = found.slice(0, limit)
     const filtered = [id, consumer, what, since, until].some((one) => one !== undefined)
     const more = found.length > limit
-    print(this, flags.json === true ? json(changes) : auditText(changes, { ...lookOf(this), filtered, more }))
+    printResult(this, flags, changes, () => auditText(changes, { ...lookOf(this), filtered, more }))
   },
 })
 
@@ -143,5 +131,3 @@ type AuditFlags = {
   readonly until?: number
   readonly limit?: number
 }
-
-const json = (value: unknown): string => JSON.stringify(value, undefined, 2)

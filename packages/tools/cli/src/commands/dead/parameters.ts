@@ -1,15 +1,10 @@
 import type { TypedFlagParameter } from '@stricli/core'
-import { resolve } from 'node:path'
 import { askDead, type DeadRequest, type DeadSelection } from '../../control/control.ts'
-import { dataDirectory } from '../../data.ts'
 import { paint, say, type Shell } from '../../shell.ts'
-import type { Common } from '../parameters.ts'
+import { directoryOf, parsedFlag, textFlag, wholeNumber, type Common } from '../parameters.ts'
 
 type Text = TypedFlagParameter<string | undefined, Shell>
-type Time = TypedFlagParameter<number | undefined, Shell>
-
-const text = (placeholder: string, brief: string): Text => ({ kind: 'parsed', parse: String, optional: true, placeholder, brief })
-const time = (brief: string): Time => ({ kind: 'parsed', parse: parseTime, optional: true, placeholder: 'TIME', brief })
+type Numeric = TypedFlagParameter<number | undefined, Shell>
 
 /** Which dead letters. */
 export type Filter = {
@@ -27,26 +22,32 @@ export const filter: {
   readonly key: Text
   readonly group: Text
   readonly error: Text
-  readonly since: Time
-  readonly until: Time
+  readonly since: Numeric
+  readonly until: Numeric
 } = {
-  consumer: text('NAME', 'Only of this service, or of this service/reaction'),
-  topic: text('NAME', 'Only of this topic or queue'),
-  key: text('KEY', 'Only of this key'),
-  group: text('ID', 'Only those that failed alike: see "dure dead groups"'),
-  error: text('TEXT', 'Only those whose error has this text in it'),
-  since: time('Only those that failed last since then: 2h, 7d, or a date'),
-  until: time('Only those that failed last before then'),
+  consumer: textFlag('NAME', 'Only of this service, or of this service/reaction'),
+  topic: textFlag('NAME', 'Only of this topic or queue'),
+  key: textFlag('KEY', 'Only of this key'),
+  group: textFlag('ID', 'Only those that failed alike: see "dure dead groups"'),
+  error: textFlag('TEXT', 'Only those whose error has this text in it'),
+  since: timeFlag('Only those that failed last since then: 2h, 7d, or a date'),
+  until: timeFlag('Only those that failed last before then'),
 }
+
+export const limitFlag: Numeric = parsedFlag(wholeNumber(1, 1_000), 'N', 'At most so many (default 50)')
 
 export function filterOf({ consumer, topic, key, group, error, since, until }: Filter): Omit<DeadSelection, 'ids'> {
   return { consumer, topic, key, group, error, since, until }
 }
 
+export function timeFlag(brief: string): Numeric {
+  return parsedFlag(parseTime, 'TIME', brief)
+}
+
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
 /** `90s`, `5m`, `2h`, `7d`, `1w` ago; or a date, with or without a time. */
-export function parseTime(given: string): number {
+function parseTime(given: string): number {
   const [, amount, unit] = /^(\d+)([smhdw])$/.exec(given) ?? []
   if (amount !== undefined && unit !== undefined) return Date.now() - Number(amount) * UNITS[unit]!
   const parsed = /^\d{4}-\d{2}-\d{2}/.test(given) ? Date.parse(given) : Number.NaN
@@ -54,18 +55,9 @@ export function parseTime(given: string): number {
   throw new Error(`"${given}" is not a time: write 90s, 5m, 2h, 7d (ago), or a date such as 2026-07-31T12:00`)
 }
 
-export function wholeNumber(most: number): (given: string) => number {
-  return (given) => {
-    const value = Number(given)
-    if (Number.isInteger(value) && value >= 1 && value <= most) return value
-    throw new Error(`"${given}" is not a whole number from 1 to ${most}`)
-  }
-}
-
 /** Asks the running system, and says who of it did not answer. */
 export async function ask<T>(shell: Shell, flags: Common, request: DeadRequest): Promise<T> {
-  const directory = resolve(shell.cwd, dataDirectory(flags.data, shell.process.env))
-  const { value, silent } = await askDead<T>(directory, request)
+  const { value, silent } = await askDead<T>(directoryOf(shell, flags), request)
   for (const { service, why } of silent) {
     say(shell, `${paint(shell, 'yellow', `Service "${service}" did not answer; this is without it.`)}\n  ${why}`)
   }

@@ -1,8 +1,7 @@
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup, MessageHead } from 'dure/messaging'
-import { agoText, harmless, timeText, visible } from '../../spantext.ts'
+import { agoText, harmless, timeText, visible } from '../../format.ts'
 import { paint, type Look } from '../../shell.ts'
-import { wrap } from '../../table.ts'
-import { padTo, shorten, shortenMiddle, textWidth } from '../../width.ts'
+import { hang, shorten, table, textWidth } from '@dure/simulation/text/internal'
 
 /** Entries of two lines: what is told in columns, and below it the error, for which a column is too narrow. */
 export function groupsText(groups: readonly DeadLetterGroup[], look: Look): string {
@@ -17,7 +16,7 @@ export function groupsText(groups: readonly DeadLetterGroup[], look: Look): stri
     agoText(lastFailure),
   ])
   const notes = groups.map(({ error, count, example }) => ({ error, more: count > 1 ? `such as ${example}` : example }))
-  const text = entries({ head, rows, notes, look, flexible: [3] })
+  const text = entries({ head, rows, notes, look, shorten: [3] })
   const [{ id, example }] = groups as [DeadLetterGroup]
   return withHints(text, look, [
     ['See one', `dure dead show ${example}`],
@@ -37,7 +36,7 @@ export function listText(letters: readonly DeadLetter[], look: Look & { readonly
     agoText(lastFailure),
   ])
   const notes = letters.map(({ error, edits }) => ({ error, more: edits === 0 ? '' : `edited ${times(edits)}` }))
-  const text = entries({ head, rows, notes, look, flexible: [1, 2] })
+  const text = entries({ head, rows, notes, look, shorten: [1, 2] })
   return look.more ? `${text}\n\nThere are more: dure dead list … --after ${letters.at(-1)!.id}` : text
 }
 
@@ -49,36 +48,21 @@ function entries(options: {
   readonly notes: readonly Note[]
   readonly look: Look
   /** The columns that give way when there is no room. */
-  readonly flexible: readonly number[]
+  readonly shorten: readonly number[]
 }): string {
-  const { head, rows, notes, look, flexible } = options
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => textWidth(row[column]!))))
-  for (let excess = widths.reduce((sum, width) => sum + width + 2, -2) - look.columns; excess > 0; excess--) {
-    const widest = flexible.reduce((best, column) => (widths[column]! > widths[best]! ? column : best))
-    if (widths[widest]! > NARROWEST) widths[widest]!--
-  }
-  const line = (row: readonly string[]): string => {
-    const cells = row.map((cell, column) => {
-      const fits = shortenMiddle(cell, widths[column]!)
-      return /^\d+$/.test(cell) || NUMBERS.has(head[column]!)
-        ? ' '.repeat(widths[column]! - textWidth(fits)) + fits
-        : padTo(fits, widths[column]!)
-    })
-    return cells.join('  ').trimEnd()
-  }
-  const indent = ' '.repeat(widths[0]! + 2)
-  const room = look.columns - indent.length
-  const lines = rows.flatMap((row, i) => {
-    const { error, more } = notes[i]!
+  const { head, rows, notes, look, shorten: flexible } = options
+  const painted = rows.map(([id = '', ...cells]) => [paint(look, 'cyan', id), ...cells])
+  const right = head.flatMap((name, at) => (NUMBERS.has(name) ? [at] : []))
+  const [first = '', ...lines] = table([head, ...painted], { columns: look.columns, shorten: flexible, right })
+  const indent = ' '.repeat(Math.max(...[head, ...rows].map(([id = '']) => id.length)) + 2)
+  const texts = lines.map((line, at) => {
+    const { error, more } = notes[at]!
     const end = more === '' ? '' : `  (${more})`
-    const text = shorten(visible(error), Math.max(12, room - textWidth(end)))
-    const [id, ...rest] = [line(row).slice(0, widths[0]), line(row).slice(widths[0]!)]
-    return [`${paint(look, 'cyan', id!)}${rest.join('')}`, `${indent}${paint(look, 'red', text)}${paint(look, 'dim', end)}`]
+    const text = shorten(visible(error), Math.max(12, look.columns - indent.length - textWidth(end)))
+    return `${line}\n${indent}${paint(look, 'red', text)}${paint(look, 'dim', end)}`
   })
-  return [paint(look, 'dim', line(head)), ...lines].join('\n')
+  return [paint(look, 'dim', first), ...texts].join('\n')
 }
-
-const NARROWEST = 8
 
 /** Columns of numbers, which stand under one another at the right. */
 const NUMBERS: ReadonlySet<string> = new Set(['COUNT', 'HOLDS', 'TRIES'])
@@ -102,9 +86,11 @@ export function letterText(letter: DeadLetterDetail, look: Look): string {
     ...facts.map(([name, value]) => `  ${paint(look, 'dim', name.padEnd(11))}  ${value}`),
     '',
     paint(look, 'bold', 'Error'),
-    ...detail
-      .split('\n')
-      .flatMap((line, i) => errorLines(line, look).map((part) => `  ${paint(look, i === 0 ? 'red' : 'dim', part)}`)),
+    ...detail.split('\n').flatMap((line, i) =>
+      errorLine(line, look)
+        .split('\n')
+        .map((part) => `  ${paint(look, i === 0 ? 'red' : 'dim', part)}`),
+    ),
     '',
     paint(look, 'bold', 'Data'),
     ...dataLines(message.data).map((line) => `  ${line}`),
@@ -117,7 +103,7 @@ export function letterText(letter: DeadLetterDetail, look: Look): string {
         ]),
     ...(changes.length === 0
       ? []
-      : ['', paint(look, 'bold', 'What was done'), ...changes.flatMap((change) => folded(changeText(change), look, '  '))]),
+      : ['', paint(look, 'bold', 'What was done'), ...changes.map((change) => hang('  ', changeText(change), look.columns))]),
   ].join('\n')
   return withHints(text, look, [
     ['Try again', `dure dead retry ${id}`],
@@ -134,17 +120,10 @@ function withHints(text: string, look: Look, hints: readonly (readonly [what: st
 }
 
 /** What was said is folded; where it happened stays whole, as terminals open it. */
-function errorLines(line: string, look: Look): readonly string[] {
-  if (/^\s+at /.test(line)) return [keepIndent(line)]
+function errorLine(line: string, look: Look): string {
+  if (/^\s+at /.test(line)) return keepIndent(line)
   const [indent = ''] = /^ */.exec(line) ?? []
-  const room = Math.max(24, look.columns - 2 - indent.length)
-  return wrap(harmless(line.slice(indent.length)), room).map((part) => indent + part)
-}
-
-/** Lines that fit, those after the first indented two more. */
-function folded(text: string, look: Look, indent: string): readonly string[] {
-  const [first = '', ...more] = wrap(text, Math.max(24, look.columns - indent.length - 2))
-  return [indent + first, ...more.map((part) => `${indent}  ${part}`)]
+  return hang(indent, harmless(line.slice(indent.length)), look.columns - 2)
 }
 
 function failedText(first: number, last: number): string {
@@ -164,19 +143,20 @@ export function auditText(
 ): string {
   if (changes.length === 0) return look.filtered ? 'Nothing in the audit is like that' : 'Nothing was done to dead letters'
   const text = changes
-    .map((change) => {
+    .flatMap((change) => {
       const { letter, consumer, message, data, action } = change
       const indent = ' '.repeat(letter.length + 2)
-      const [first = '', ...rest] = folded(changeText(change), look, indent)
-      const whose = folded(`${visible(consumer)}, key ${visible(message.key) || '(none)'}`, look, indent)
-      const lines = [`${paint(look, 'cyan', letter)}${first.slice(letter.length)}`, ...rest]
-      lines.push(...whose.map((line) => paint(look, 'dim', line)))
-      if (action === 'edit') {
-        // In whole: what differs may be at the end.
-        lines.push(...folded(`- ${visible(message.data)}`, look, indent).map((line) => paint(look, 'red', line)))
-        lines.push(...folded(`+ ${visible(data ?? '')}`, look, indent).map((line) => paint(look, 'green', line)))
-      }
-      return lines.join('\n')
+      // In whole: what differs may be at the end.
+      const told = (style: 'dim' | 'red' | 'green', line: string): string =>
+        hang(indent, line, look.columns)
+          .split('\n')
+          .map((part) => paint(look, style, part))
+          .join('\n')
+      return [
+        hang(`${paint(look, 'cyan', letter)}  `, changeText(change), look.columns),
+        told('dim', `${visible(consumer)}, key ${visible(message.key) || '(none)'}`),
+        ...(action === 'edit' ? [told('red', `- ${visible(message.data)}`), told('green', `+ ${visible(data ?? '')}`)] : []),
+      ]
     })
     .join('\n')
   return look.more ? `${text}\n\nThere are more: --limit N, or --until TIME` : text

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { table } from './table.ts'
-import { harmless } from './spantext.ts'
-import { padTo, shorten, shortenMiddle, split, textWidth } from './width.ts'
+import { hang, padTo, shorten, shortenMiddle, table, textWidth } from './text.ts'
 
 test('wide characters take two columns, marks none', () => {
   const cases: readonly (readonly [text: string, width: number])[] = [
@@ -29,33 +27,32 @@ test('shortened and padded texts fit, whatever is in them', () => {
       assert.ok(textWidth(shorten(text, width)) <= width)
       if (textWidth(text) <= width) assert.equal(shorten(text, width), text)
       assert.ok(textWidth(padTo(text, width)) >= width)
-      const [head, rest] = split(text, width)
-      assert.equal(head + rest, text)
-      if (text !== '') assert.notEqual(head, '')
     }),
   )
 })
 
 test('columns of a table stand under one another', () => {
-  const lines = table(
-    [
-      ['주문-17', 'x'],
-      ['order', 'y'],
-    ],
-    { width: 80 },
-  ).split('\n')
-  assert.deepEqual(lines, ['주문-17  x', 'order    y'])
-  for (const line of table([['두레 두레 두레 두레 두레', '가나다라마바사아자차카타파하']], { width: 30 }).split('\n'))
-    assert.ok(textWidth(line) <= 30, line)
+  const rows = [
+    ['주문-17', 'x', '5'],
+    ['order', 'y', '100'],
+  ]
+  assert.deepEqual(table(rows, { columns: 80, right: [2] }), ['주문-17  x    5', 'order    y  100'])
+  assert.deepEqual(table(rows, { columns: Infinity, indent: '  ' }), ['  주문-17  x  5', '  order    y  100'])
+  assert.deepEqual(table([], { columns: 80 }), [])
+})
+
+test('where there is no room, the widest cells are wrapped, or those shortened that may be', () => {
+  const rows = [['두레 두레 두레 두레 두레', '가나다라마바사아자차카타파하']]
+  for (const line of table(rows, { columns: 30 }).join('\n').split('\n')) assert.ok(textWidth(line) <= 30, line)
+  assert.deepEqual(table([['team-주문/order.placed', '7']], { columns: 16, shorten: [0], right: [1] }), ['team-…placed   7'])
+})
+
+test('what does not fit behind its head goes on under where it began', () => {
+  assert.equal(hang('head  ', 'one two three four five six seven', 34), 'head  one two three four five six\n      seven')
 })
 
 test('shortened in the middle, a name keeps how it begins and how it ends', () => {
   assert.equal(shortenMiddle('desk/order.placed', 11), 'desk/…laced')
   assert.equal(shortenMiddle('주문-17-서울', 8), '주문…울')
   assert.equal(shortenMiddle('desk', 4), 'desk')
-})
-
-test('what controls a terminal or hides is replaced; pictures made of several stay whole', () => {
-  assert.equal(harmless('👩‍👩‍👧 👩🏽‍💻 ❤️‍🔥'), '👩‍👩‍👧 👩🏽‍💻 ❤️‍🔥')
-  assert.equal(harmless('a\u200Db\u202Ec\u001B[31m'), 'a?b?c?[31m')
 })
