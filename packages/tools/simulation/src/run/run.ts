@@ -1,5 +1,5 @@
 /** Running a system once, from a seed; making a run that fails smaller; telling it. */
-export { checkSimulation } from './checked.ts'
+export { checkSimulation } from './validate.ts'
 export { FAULTS, type FaultKind, type Happened, type Pin } from './faults.ts'
 export type {
   CheckWorld,

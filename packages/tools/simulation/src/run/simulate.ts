@@ -1,11 +1,12 @@
 import { createChance } from '../kernel/kernel.ts'
-import { checkSimulation } from './checked.ts'
+import { checkSimulation } from './validate.ts'
 import type { FaultKind } from './faults.ts'
 import { threadFolder } from './folder.ts'
 import type { Only, SimulationSource, SystemSource } from './options.ts'
 import type { Outcome } from './outcome.ts'
-import { partitionsOf, run } from './scenario.ts'
+import { run } from './scenario.ts'
 import { makeTemplate } from './template.ts'
+import { partitionsOf } from './world.ts'
 
 export type SimulateOptions = {
   /** Default: the simulation's own. */

@@ -51,7 +51,7 @@ export type Slots = {
 /** Milliseconds until a process that could not be started is started again. */
 const AGAIN = 500
 
-export function createSlots(options: {
+export type SlotsOptions = {
   readonly slots: readonly { readonly name: string; readonly members: readonly string[] | undefined }[]
   readonly engine: Engine
   readonly trace: Trace
@@ -66,19 +66,15 @@ export function createSlots(options: {
   readonly dies: (slot: Slot, process: Process, what: string) => boolean
   readonly died: (process: Process, silent: boolean) => void
   readonly onFailedStart: (slot: Slot, error: unknown) => void
-}): Slots {
+}
+
+export function createSlots(options: SlotsOptions): Slots {
   const { engine, trace, chance } = options
   const all: Slot[] = options.slots.map(({ name, members }) => ({
-    name,
-    members,
-    life: 0,
-    process: undefined,
-    running: undefined,
-    zombies: new Set(),
-    doom: undefined,
+    ...{ name, members, life: 0, process: undefined, running: undefined, zombies: new Set<Process>(), doom: undefined },
   }))
 
-  const startAt = (slot: Slot, delay: number): void => {
+  const startLater = (slot: Slot, delay: number): void => {
     engine.at(engine.now() + delay, undefined, () => {
       if (slot.process === undefined) begin(slot)
     })
@@ -103,15 +99,8 @@ export function createSlots(options: {
   }
 
   const boot = async (slot: Slot, process: Process): Promise<void> => {
-    const { runtime, log } = process
-    const { members } = slot
     try {
-      const shared = { directory: options.directory, runtime, log, patience: 2_000 }
-      const running = await start(
-        await options.systemFor(process),
-        members === undefined ? shared : { ...shared, part: members, wires: options.wiresFor(process) },
-      )
-      if (members === undefined) await options.open(process, running)
+      const running = await startIn(slot, process, options)
       if (slot.process !== process || process.state === 'dead') return
       slot.running = running
       trace.add(engine.now(), process.label, 'is ready')
@@ -122,7 +111,7 @@ export function createSlots(options: {
       end(process, false)
       if (slot.process === process) {
         slot.process = undefined
-        startAt(slot, AGAIN)
+        startLater(slot, AGAIN)
       }
     }
   }
@@ -141,7 +130,7 @@ export function createSlots(options: {
     end(process, silent)
     slot.process = undefined
     slot.running = undefined
-    startAt(slot, down)
+    startLater(slot, down)
   }
 
   const bury: Slots['bury'] = (slot, zombie) => {
@@ -183,7 +172,7 @@ export function createSlots(options: {
         slot.doom = undefined
         for (const zombie of slot.zombies) bury(slot, zombie)
         if (slot.process !== undefined) revive(slot.process)
-        else startAt(slot, 100)
+        else startLater(slot, 100)
       }
     },
     stop: () => {
@@ -194,4 +183,15 @@ export function createSlots(options: {
     },
     ready: () => all.every(({ running, process }) => running !== undefined && process?.state === 'alive'),
   }
+}
+
+/** Starts the system, or what of it runs in this slot. */
+async function startIn({ members }: Slot, process: Process, options: SlotsOptions): Promise<Running> {
+  const { runtime, log } = process
+  const shared = { directory: options.directory, runtime, log, patience: 2_000 }
+  const system = await options.systemFor(process)
+  if (members !== undefined) return start(system, { ...shared, part: members, wires: options.wiresFor(process) })
+  const running = await start(system, shared)
+  await options.open(process, running)
+  return running
 }

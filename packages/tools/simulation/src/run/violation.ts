@@ -1,5 +1,5 @@
 import { inspect, stripVTControlCharacters } from 'node:util'
-import { describeThrown, isInstance } from 'dure/contract/internal'
+import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 
 /** An invariant that does not hold. */
 export class Violation extends Error {
@@ -25,4 +25,12 @@ function inspected(value: unknown): string {
   } catch {
     return describeThrown(value).message
   }
+}
+
+/** What runs on in a dead process comes upon files that were closed; nobody is there to look at that. */
+export function comesFromClosed(error: unknown): boolean {
+  for (let one = error; isInstance(one, Error); one = partOf(one, 'cause')) {
+    if (partOf(one, 'code') === 'ERR_INVALID_STATE') return true
+  }
+  return false
 }

@@ -3,7 +3,7 @@ import { pick, type Chance } from '../kernel/kernel.ts'
 import type { Placed } from './options.ts'
 
 /** Who runs where in a run: by chance, among what may be. */
-export function arrange(
+export function placeServices(
   system: System,
   among: readonly Placed[] = ['together', 'each', 'groups'],
   chance: Chance,
