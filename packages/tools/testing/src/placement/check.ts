@@ -3,17 +3,16 @@ import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { watchWorld } from '@dure/simulation/internal'
 import type { System } from 'dure/service'
-import { compare, createBench } from './bench.ts'
-import { bare, together, type Placement, type SystemFile } from './copies.ts'
+import { compare, createComparison } from './comparison.ts'
+import { embedded, together, type Placement, type SystemFile } from './copies.ts'
 import type { Difference } from './difference.ts'
 import type { Outcome } from './outcome.ts'
-import { probeAll, type ProbeFinding } from './probes.ts'
-import { inAnotherProcess } from './processes.ts'
-import { smallest } from './smallest.ts'
-import { eachAlone } from './each.ts'
-import { split } from './split.ts'
+import { probeAll, type ProbeFinding } from './probe-runner.ts'
+import { smallest } from './shrink.ts'
+import { eachAlone } from './each-service.ts'
+import { inAnotherProcess, split } from './processes.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
-import { plan, type Made, type Step } from './step.ts'
+import { plan, type Made, type Step } from './plan.ts'
 
 export type CheckPlacementOptions = {
   /**
@@ -117,13 +116,13 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
     overTcp,
     ...(file === undefined ? [eachAlone] : [inAnotherProcess, split]),
   ]
-  const make = (): System => bare(typeof options.system === 'function' ? options.system() : options.system)
+  const make = (): System => embedded(typeof options.system === 'function' ? options.system() : options.system)
   const system = make()
   const contracts = system.services.map(({ contract }) => contract)
   const steps = plan(contracts, runs, seed)
   const tally = createTally()
   const asked = new Set<string>()
-  const bench = createBench({ placements: chosen, file, contracts, make, seed })
+  const comparison = createComparison({ placements: chosen, file, contracts, make, seed })
   try {
     let history: Made[] = []
     for (const [at, step] of steps.entries()) {
@@ -131,7 +130,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
       const { service, operation } = step.value.value
       const row = tally.row(service, operation)
       history.push(step)
-      const outcomes = await bench.ask(step.value.value)
+      const outcomes = await comparison.ask(step.value.value)
       const reference = outcomes.get(together.name)!
       row.calls++
       if (isAnswer(reference)) row.answered++
@@ -144,10 +143,10 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
         differed = true
         if (row.findings.some((found) => found.placement === placement.name)) continue
         const watch = watchWorld()
-        const natural = await bench.natural(history).finally(() => watch.stop().forEach((one) => asked.add(one)))
+        const natural = await comparison.natural(history).finally(() => watch.stop().forEach((one) => asked.add(one)))
         for (const place of natural) row.varying.add(place)
         if (compare(reference, other, row.varying) === undefined) continue
-        const again = await smallest({ bench, placement, history, attempts, varying: row.varying })
+        const again = await smallest({ comparison, placement, history, attempts, varying: row.varying })
         row.findings.push({
           service,
           operation,
@@ -158,12 +157,12 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
       }
       // After a difference the copies may hold different states, and everything later would differ for that reason.
       if (differed) {
-        await bench.renew()
+        await comparison.renew()
         history = []
       }
     }
   } finally {
-    await bench.stop()
+    await comparison.stop()
   }
   const probes = options.probes === false ? { asked: 0, findings: [] } : await probeAll(chosen, seed)
   const services = contracts.map(({ name }) => ({ service: name, operations: tally.of(name) }))

@@ -54,7 +54,7 @@ export function steppedRuntime(seed: number): SteppedRuntime {
 }
 
 /** The system on embedded parts that start quickly and touch nobody's data, with no way in from outside. */
-export function bare(system: System): System {
+export function embedded(system: System): System {
   return {
     ...system,
     doors: [],

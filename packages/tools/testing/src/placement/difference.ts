@@ -30,53 +30,48 @@ export function differenceOf(
   if (left instanceof Date) return left.getTime() === (right as Date).getTime() ? undefined : differ('two moments')
   if (left instanceof Uint8Array)
     return Buffer.from(left).equals(Buffer.from(right as Uint8Array)) ? undefined : differ('different bytes')
-  if (left instanceof Map)
-    return (
-      inEntries([...left.keys()], [...(right as Map<unknown, unknown>).keys()], `${path}{key}`, aside) ??
-      inEntries([...left.values()], [...(right as Map<unknown, unknown>).values()], `${path}{}`, aside)
-    )
-  if (left instanceof Set) return inEntries([...left], [...(right as Set<unknown>)], `${path}{}`, aside)
-  return inFields(left as Fields, right as Fields, path, aside)
+  const [some, others] = [sizeOf(left), sizeOf(right)]
+  if (some !== others) return differ(`${some} and ${others} ${Array.isArray(left) ? 'items' : 'entries'}`)
+  const [ours, theirs] = [partsOf(left), new Map(partsOf(right))]
+  for (const [place, part] of ours) {
+    if (theirs.has(place)) {
+      const found = differenceOf(part, theirs.get(place), path + place, aside)
+      if (found !== undefined) return found
+    } else if (!aside(path + place, true))
+      return { path: path + place, kinds: true, what: 'one is there, the other is not', left: part, right: 'not there' }
+  }
+  const known = new Set(ours.map(([place]) => place))
+  const extra = [...theirs.keys()].find((place) => !known.has(place) && !aside(path + place, true))
+  if (extra !== undefined)
+    return {
+      path: path + extra,
+      kinds: true,
+      what: 'one is not there, the other is',
+      left: 'not there',
+      right: theirs.get(extra),
+    }
+  const order = [...theirs.keys()]
+  if (ours.length !== order.length || ours.every(([place], at) => place === order[at]) || aside(path, false)) return undefined
+  return { path, kinds: false, what: 'the order of keys', left: Object.keys(left), right: Object.keys(right) }
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** Places that may differ: in value, and, where `kinds` is asked for, in kind as well. */
 export type Aside = (path: string, kinds: boolean) => boolean
 
-function inEntries(left: readonly unknown[], right: readonly unknown[], path: string, aside: Aside): Difference | undefined {
-  if (left.length !== right.length)
-    return aside(path, false)
-      ? undefined
-      : { path, kinds: false, what: `${left.length} and ${right.length} entries`, left, right }
-  for (let i = 0; i < left.length; i++) {
-    const found = differenceOf(left[i], right[i], `${path}[${i}]`, aside)
-    if (found !== undefined) return found
-  }
-  return undefined
+/** The parts of a list, map, set or object, each with its place. */
+function partsOf(value: object): readonly (readonly [place: string, part: unknown])[] {
+  if (value instanceof Set) return [...value].map((part, at) => [`{}[${at}]`, part])
+  if (value instanceof Map)
+    return [...(value as Map<unknown, unknown>)].flatMap(([key, part], at) => [
+      [`{key}[${at}]`, key],
+      [`{}[${at}]`, part],
+    ])
+  const isList = Array.isArray(value)
+  return Object.entries(value).map(([key, part]) => [isList ? `[${key}]` : `.${key}`, part as unknown])
 }
 
-function inFields(left: Fields, right: Fields, path: string, aside: Aside): Difference | undefined {
-  const isList = Array.isArray(left)
-  if (isList && left.length !== right['length'])
-    return aside(path, false)
-      ? undefined
-      : { path, kinds: false, what: `${left.length} and ${String(right['length'])} items`, left, right }
-  const [ours, theirs] = [Object.keys(left), Object.keys(right)]
-  const placeOf = (key: string): string => (isList ? `${path}[${key}]` : `${path}.${key}`)
-  for (const key of ours) {
-    if (Object.hasOwn(right, key)) {
-      const found = differenceOf(left[key], right[key], placeOf(key), aside)
-      if (found !== undefined) return found
-    } else if (!aside(placeOf(key), true))
-      return { path: placeOf(key), kinds: true, what: 'one is there, the other is not', left: left[key], right: 'not there' }
-  }
-  const extra = theirs.find((key) => !Object.hasOwn(left, key) && !aside(placeOf(key), true))
-  if (extra !== undefined)
-    return { path: placeOf(extra), kinds: true, what: 'one is not there, the other is', left: 'not there', right: right[extra] }
-  if (ours.length === theirs.length && ours.some((key, at) => key !== theirs[at]) && !aside(path, false))
-    return { path, kinds: false, what: 'the order of keys', left: ours, right: theirs }
-  return undefined
+function sizeOf(value: object): number | undefined {
+  return value instanceof Map || value instanceof Set ? value.size : Array.isArray(value) ? value.length : undefined
 }
 
 function kindOf(value: unknown): string {

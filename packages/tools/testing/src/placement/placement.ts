@@ -3,9 +3,8 @@
  * contracts' schemas, go to copies of the system placed in different ways, and everything a caller can learn is compared.
  */
 import { together, type Placement } from './copies.ts'
-import { eachAlone } from './each.ts'
-import { inAnotherProcess } from './processes.ts'
-import { split } from './split.ts'
+import { eachAlone } from './each-service.ts'
+import { inAnotherProcess, split } from './processes.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 
 export { checkPlacement } from './check.ts'

@@ -3,7 +3,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { CallError, command, contract, DeclaredError, error, query, stream, type AnyContract } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
-import { scramble } from './perform.ts'
+import { scramble } from './caller.ts'
 import { eventServices } from './probe-events.ts'
 
 const Declared = error('DECLARED', {
@@ -64,7 +64,7 @@ const front = contract('front', {
 })
 
 /** Probes call by name, and look at what comes back as unknown. */
-export const Probe: AnyContract = definition
+export const ProbeContract: AnyContract = definition
 export const Front: AnyContract = front
 
 class OwnError extends Error {

@@ -1,62 +1,114 @@
-import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Copy, CopyWorld, Placement } from './copies.ts'
-import type { FromChild, ToChild } from './child.ts'
-import { programBeside } from './placed.ts'
-import { connect } from './sockets.ts'
+import { realRuntime } from 'dure/runtime'
+import { groupsOf, start, type System } from 'dure/service'
+import { supervise, type Supervisor } from 'dure/supervisor'
+import { settler, steppedRuntime, type Copy, type CopyWorld, type Placement } from './copies.ts'
+import type { PartWords } from './child-process.ts'
+import { programBeside } from './system-file.ts'
 
-/** The system runs in a process of its own, which loads it from its file; the caller reaches it through a Unix socket. */
-export const inAnotherProcess: Placement = { name: 'in another process', open }
+/** The system in one process of its own, which loads it from its file. */
+export const inAnotherProcess: Placement = {
+  name: 'in another process',
+  open: (world) => open(world, 'in another process', [world.system.services.map(({ contract }) => contract.name)]),
+  starts: 10,
+}
 
-async function open({ file, directory, seed }: CopyWorld): Promise<Copy> {
-  if (file === undefined) throw new TypeError('Cannot place the system in another process: no file says where it is; give "file"')
-  const program = programBeside(import.meta.url, 'child')
-  const child = fork(fileURLToPath(program.url), [], {
-    serialization: 'advanced',
-    execArgv: [...program.node],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+/** Every service in a process of its own, beside one for the broker. */
+export const split: Placement = {
+  name: 'with each service in a process of its own',
+  open: (world) => open(world, 'with each service in a process of its own', 'each'),
+  starts: 20,
+}
+
+/**
+ * Processes under a supervisor, as `dure start --split` runs them. The caller stands where the doors would be, and reaches
+ * services through the registry.
+ */
+async function open(
+  { system, file, directory, seed, log }: CopyWorld,
+  where: string,
+  placement: System['placement'],
+): Promise<Copy> {
+  if (file === undefined) throw new TypeError(`Cannot place the system ${where}: no file says where it is; give "file"`)
+  const groups = groupsOf({ ...system, placement, doors: [] })
+  const program = programBeside(import.meta.url, 'child-process')
+  const processes = groups.map(({ name, members }, at) => {
+    // Two processes that made the same ids would take each other's messages for their own; one alone makes those of any copy.
+    const own = groups.length === 1 ? seed : seedOf(seed, at + 1)
+    const words: PartWords = { file, directory, members, seed: own, steps: join(directory, `steps-${at}`) }
+    return { name, program: [fileURLToPath(program.url), JSON.stringify(words)], node: program.node, steps: words.steps }
   })
-  const address = { kind: 'unix', path: join(directory, 'calls') } as const
-  try {
-    await asked(child, { kind: 'start', file, directory, seed, address })
-  } catch (error) {
-    child.kill('SIGKILL')
-    throw error
+  const said: string[] = []
+  const supervisor = await supervise({
+    directory,
+    processes,
+    runtime: realRuntime(),
+    onLine: ({ name, text }) => void said.push(`${name}: ${text}`),
+  }).catch((error: unknown) => {
+    throw new Error(`Cannot place the system ${where}: ${(error as Error).message}`, { cause: error })
+  })
+  const clocks: FarClock[] = []
+  const stop = async (running?: { readonly stop: () => Promise<void> }): Promise<void> => {
+    for (const clock of clocks) clock.stop()
+    await running?.stop()
+    await supervisor.stop()
   }
-  const peer = connect(address)
-  return {
-    transport: peer,
-    settle: () => asked(child, { kind: 'settle' }),
-    stop: async () => {
-      await peer.stop()
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = once(child, 'exit')
-      await asked(child, { kind: 'stop' }).catch(() => child.kill('SIGKILL'))
-      if (child.connected) child.disconnect()
-      await gone
-    },
+  try {
+    const runtime = steppedRuntime(seedOf(seed, 0))
+    const running = await start(system, { directory, part: ['doors'], runtime, log, patience: 200 })
+    try {
+      for (const { steps } of processes) clocks.push(await farClock(steps))
+    } catch (error) {
+      await running.stop()
+      throw error
+    }
+    const quiet = settler(running, runtime)
+    return {
+      transport: running.transport,
+      settle: async () => {
+        await Promise.all(clocks.map((clock) => clock.step()))
+        await quiet()
+      },
+      stop: async () => {
+        const fell = fallen(supervisor)
+        await stop(running)
+        if (fell.length > 0) throw new Error(`Processes ended while they were compared: ${fell.join(', ')}\n${said.join('\n')}`)
+      },
+    }
+  } catch (error) {
+    await stop()
+    throw error
   }
 }
 
-/** Says one thing to the child and waits until it has been done. */
-function asked(child: ChildProcess, message: ToChild): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const gone = (): void => settle(new Error(`The process of the placed system ended while it was asked to ${message.kind}`))
-    const settle = (error: Error | undefined): void => {
-      child.removeListener('message', heard)
-      child.removeListener('exit', gone)
-      if (error === undefined) resolve()
-      else reject(error)
-    }
-    const heard = (answer: unknown): void => {
-      const { done, failed } = answer as FromChild
-      if (done === message.kind) settle(failed === undefined ? undefined : new Error(failed))
-    }
-    if (!child.connected) return gone()
-    child.on('message', heard)
-    child.on('exit', gone)
-    child.send(message)
-  })
+/** Another for every process, the same every time. */
+const seedOf = (seed: number, at: number): number => (seed * 1_000 + at) % 0x7fffffff
+
+/** The clock of another process. */
+type FarClock = { readonly step: () => Promise<void>; readonly stop: () => void }
+
+async function farClock(path: string): Promise<FarClock> {
+  const socket = connect(path)
+  await once(socket, 'connect')
+  let answered = (): void => {}
+  // One that is gone has no time to tell; that its process fell is found at the end.
+  socket.on('data', () => answered())
+  socket.on('close', () => answered())
+  socket.on('error', () => {})
+  return {
+    step: () =>
+      new Promise((resolve) => {
+        if (socket.destroyed) return resolve()
+        answered = resolve
+        socket.write('.')
+      }),
+    stop: () => void socket.destroy(),
+  }
+}
+
+function fallen(supervisor: Supervisor): readonly string[] {
+  return supervisor.processes().flatMap(({ name, restarts }) => (restarts > 0 ? [name] : []))
 }

@@ -3,8 +3,8 @@ import { causesOf } from '@dure/simulation/internal'
 import { hang } from '@dure/simulation/text/internal'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
-import type { ProbeFinding } from './probes.ts'
-import type { Step } from './step.ts'
+import type { ProbeFinding } from './probe-runner.ts'
+import type { Step } from './plan.ts'
 
 /** A report as text, for a terminal `width` columns wide. Default 80. */
 export function describeReport(report: PlacementReport, width: number = 80): string {

@@ -2,10 +2,10 @@
  * What no contract's inputs can ask: what is made of whatever is thrown, how calls and streams end, in which order. Every probe is an experiment that comes to an observation; the law says what it must be, or at least that it is
  * the same under every placement.
  */
-import { caught, formOf, pause, readAll, SHORT, type Calls, type Known, type Probing } from './experiment.ts'
+import { caught, formOf, pause, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
 import { PRODUCED, THROWN } from './probe-system.ts'
 
-export const probings: readonly Probing[] = [
+export const callProbes: readonly Probe[] = [
   ...THROWN.flatMap((what) => [
     { name: `the handler throws ${what}`, run: ({ call }: Calls) => caught(call('refuse', what)) },
     { name: `the handler throws ${what}, at once`, run: ({ call }: Calls) => caught(call('refuse', `at once: ${what}`)) },

@@ -4,11 +4,11 @@ import type { System } from 'dure/service'
 import { openCopy, together, type Copy, type Placement, type SystemFile } from './copies.ts'
 import { differenceOf, type Difference } from './difference.ts'
 import { comparable, type Outcome } from './outcome.ts'
-import { performer, type Performer } from './perform.ts'
-import type { Made, Step } from './step.ts'
+import { performer, type Performer } from './caller.ts'
+import type { Made, Step } from './plan.ts'
 
 /** The copies under test: one of each placement, and fresh ones when asked. */
-export type Bench = {
+export type Comparison = {
   /** The same call to every copy. */
   readonly ask: (step: Step) => Promise<ReadonlyMap<string, Outcome>>
   /** Fresh copies of two placements, to be stopped by whoever asked. */
@@ -26,13 +26,13 @@ export type Pair = {
 
 type Seat = { readonly name: string; readonly copy: Copy; readonly perform: Performer }
 
-export function createBench(options: {
+export function createComparison(options: {
   readonly placements: readonly Placement[]
   readonly file: SystemFile | undefined
   readonly contracts: readonly AnyContract[]
   readonly make: () => System
   readonly seed: number
-}): Bench {
+}): Comparison {
   const { contracts, make, placements, file, seed } = options
   const caller = realRuntime()
   let seats: Promise<readonly Seat[]> | undefined

@@ -1,9 +1,9 @@
 /** Who sees whose changes: nobody the other's, whatever was sent, answered, given by a stream or thrown. */
 import { differenceOf } from './difference.ts'
-import { caught, pause, precious, readAll, type Calls, type Probing } from './experiment.ts'
-import { scramble } from './perform.ts'
+import { caught, pause, precious, readAll, type Calls, type Probe } from './probe.ts'
+import { scramble } from './caller.ts'
 
-export const isolationProbings: readonly Probing[] = [
+export const isolationProbes: readonly Probe[] = [
   {
     name: 'the caller changes its input after the call',
     must: precious(),

@@ -4,7 +4,7 @@ import type { AnyContract, AnyOperation } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
 import { copyOf } from '../arbitrary/arbitrary.ts'
 import { failureOf, type Outcome } from './outcome.ts'
-import type { Step } from './step.ts'
+import type { Step } from './plan.ts'
 
 /** Values a stream is read for before its reader leaves. */
 const ENOUGH = 20

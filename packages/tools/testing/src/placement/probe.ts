@@ -2,8 +2,8 @@ import type { CallOptions } from 'dure/call'
 import { realRuntime } from 'dure/runtime'
 import { failureOf } from './outcome.ts'
 
-/** One experiment with calls: `probings.ts` and `far-probings.ts` are full of them. */
-export type Probing = {
+/** One experiment with calls: `call-probes.ts` and `far-call-probes.ts` are full of them. */
+export type Probe = {
   readonly name: string
   /** What it must come to, where the law says so. */
   readonly must?: unknown

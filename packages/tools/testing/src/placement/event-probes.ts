@@ -1,9 +1,9 @@
 /** What events do: they arrive in the order of their key, each takes effect once, and none comes of what was undone. */
-import { caught, pause, type Probing } from './experiment.ts'
+import { caught, pause, type Probe } from './probe.ts'
 
 const EVENTS = 20
 
-export const eventProbings: readonly Probing[] = [
+export const eventProbes: readonly Probe[] = [
   {
     name: 'events of one key arrive in order, each once',
     must: { a: upTo(EVENTS), b: upTo(EVENTS) },
@@ -33,7 +33,7 @@ export const eventProbings: readonly Probing[] = [
 ]
 
 /** What has arrived of a key, once there is enough of it and nothing more comes. */
-async function arrived(reader: Parameters<Probing['run']>[0]['reader'], key: string, enough: number): Promise<unknown> {
+async function arrived(reader: Parameters<Probe['run']>[0]['reader'], key: string, enough: number): Promise<unknown> {
   for (let tries = 0; ; tries++) {
     const numbers = (await reader.call('arrived', key)) as number[]
     if (numbers.length >= enough || tries > 1_000) return numbers

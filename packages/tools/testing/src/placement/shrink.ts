@@ -1,9 +1,9 @@
 import type fc from 'fast-check'
-import { compare, type Bench } from './bench.ts'
+import { compare, type Comparison } from './comparison.ts'
 import type { Placement } from './copies.ts'
 import type { Difference } from './difference.ts'
 import type { Outcome } from './outcome.ts'
-import type { Made, Step } from './step.ts'
+import type { Made, Step } from './plan.ts'
 
 type Shown = {
   readonly difference: Difference
@@ -17,21 +17,21 @@ type Shown = {
  * way fast-check makes them smaller. Undefined when it does not happen again from a fresh start.
  */
 export async function smallest(options: {
-  readonly bench: Bench
+  readonly comparison: Comparison
   readonly placement: Placement
   /** All calls since a fresh start; the last one was answered differently. */
   readonly history: readonly Made[]
   readonly attempts: number
   readonly varying: ReadonlySet<string>
 }): Promise<Shown | undefined> {
-  const { bench, placement, history, varying } = options
+  const { comparison, placement, history, varying } = options
   let attempts = options.attempts
   let starts = placement.starts ?? Infinity
 
   const fresh = async (steps: readonly Step[]): Promise<Shown | undefined> => {
     attempts--
     starts--
-    const pair = await bench.pair(placement)
+    const pair = await comparison.pair(placement)
     try {
       for (const [at, step] of steps.entries()) {
         const [left, right] = await pair.ask(step)
@@ -72,7 +72,7 @@ export async function smallest(options: {
   }
 
   // One call without a history leaves little behind, so all attempts at it can use the same two copies.
-  const warm = kept.length === 1 ? await bench.pair(placement) : undefined
+  const warm = kept.length === 1 ? await comparison.pair(placement) : undefined
   const differs = async (made: readonly Made[]): Promise<boolean> => {
     if (warm === undefined) return (await fresh(stepsOf(made))) !== undefined
     attempts--

@@ -1,18 +1,18 @@
-/** Runs the experiments of `probings.ts` under every placement, and compares what they come to. */
+/** Runs the experiments of `call-probes.ts` under every placement, and compares what they come to. */
 import { type CallOptions } from 'dure/call'
 import { clientFactory } from 'dure/call/internal'
 import { contract, query, type AnyContract } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
 import { z } from 'zod'
-import { bare, openCopy, together, type Copy, type Placement } from './copies.ts'
+import { embedded, openCopy, together, type Copy, type Placement } from './copies.ts'
 import { differenceOf, type Difference } from './difference.ts'
 import { Reader, Writer } from './probe-events.ts'
-import { Front, Probe, probeSystem } from './probe-system.ts'
-import { caught, pause, type Calls, type Probing } from './experiment.ts'
-import { eventProbings } from './event-probings.ts'
-import { farProbings } from './far-probings.ts'
-import { isolationProbings } from './isolation-probings.ts'
-import { probings as nearProbings } from './probings.ts'
+import { Front, ProbeContract, probeSystem } from './probe-system.ts'
+import { caught, pause, type Calls, type Probe } from './probe.ts'
+import { eventProbes } from './event-probes.ts'
+import { twoHopProbes } from './two-hop-probes.ts'
+import { isolationProbes } from './isolation-probes.ts'
+import { callProbes } from './call-probes.ts'
 
 export type ProbeFinding = {
   readonly probe: string
@@ -25,32 +25,32 @@ export type ProbeFinding = {
 export type ProbeReport = { readonly asked: number; readonly findings: readonly ProbeFinding[] }
 
 const caller = realRuntime()
-const probings: readonly Probing[] = [...isolationProbings, ...nearProbings, ...farProbings, ...eventProbings]
+const probes: readonly Probe[] = [...isolationProbes, ...callProbes, ...twoHopProbes, ...eventProbes]
 
 /** Runs every probe under every placement. */
 export async function probeAll(placements: readonly Placement[], seed: number): Promise<ProbeReport> {
   const all = [together, ...placements]
   // All at once: most of an experiment is waiting.
-  const observed = await Promise.all(all.map((placement) => observe(placement, probings, seed)))
+  const observed = await Promise.all(all.map((placement) => observe(placement, probes, seed)))
   const findings: ProbeFinding[] = []
   for (const [which, placement] of all.entries()) {
-    const found = probings.flatMap((probing, at) => compared(probing, placement, observed[0]![at], observed[which]![at]) ?? [])
+    const found = probes.flatMap((probe, at) => compared(probe, placement, observed[0]![at], observed[which]![at]) ?? [])
     if (found.length === 0) continue
     // Deadlines are real time, and a machine that is busy elsewhere can stand still for as long: what differs, differs
     // again from a fresh start and with nothing beside it.
-    const doubtful = probings.filter(({ name }) => found.some(({ probe }) => probe === name))
+    const doubtful = probes.filter(({ name }) => found.some(({ probe }) => probe === name))
     const reference = await observe(together, doubtful, seed)
     const again = await observe(placement, doubtful, seed)
-    findings.push(...doubtful.flatMap((probing, at) => compared(probing, placement, reference[at], again[at]) ?? []))
+    findings.push(...doubtful.flatMap((probe, at) => compared(probe, placement, reference[at], again[at]) ?? []))
   }
-  return { asked: probings.length, findings }
+  return { asked: probes.length, findings }
 }
 
-async function observe(placement: Placement, which: readonly Probing[], seed: number): Promise<readonly unknown[]> {
+async function observe(placement: Placement, which: readonly Probe[], seed: number): Promise<readonly unknown[]> {
   const here = import.meta.url
   // Beside this file, whatever it was compiled to.
   const file = { url: new URL(`./probe-system${here.slice(here.lastIndexOf('.'))}`, here).href, name: 'probeSystem' }
-  const copy = await openCopy(placement, { system: () => bare(probeSystem()), file, seed })
+  const copy = await openCopy(placement, { system: () => embedded(probeSystem()), file, seed })
   try {
     const calls = callsOf(copy)
     const observed: unknown[] = []
@@ -61,7 +61,7 @@ async function observe(placement: Placement, which: readonly Probing[], seed: nu
   }
 }
 
-function compared({ name, must }: Probing, placement: Placement, together: unknown, other: unknown): ProbeFinding | undefined {
+function compared({ name, must }: Probe, placement: Placement, together: unknown, other: unknown): ProbeFinding | undefined {
   const difference = differenceOf(must === undefined ? together : { value: must }, other)
   return difference && { probe: name, placement: placement.name, difference, lawful: must !== undefined }
 }
@@ -88,7 +88,7 @@ function callsOf(copy: Copy): Calls {
       stream: (operation, input, options) => client[operation]!(input, options) as AsyncIterable<unknown>,
     }
   }
-  const near = callsOfOne(Probe)
+  const near = callsOfOne(ProbeContract)
   const stray = clientFactory({ contract: Stray, transport, runtime: caller })({ service: undefined })
   return {
     ...near,

@@ -1,8 +1,8 @@
 /** The same questions where a service stands between: what comes through it, and what ends with it. */
-import { caught, formOf, precious, readAll, SHORT, type Calls, type Known, type Probing } from './experiment.ts'
+import { caught, formOf, precious, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
 import { PRODUCED, THROWN } from './probe-system.ts'
 
-export const farProbings: readonly Probing[] = [
+export const twoHopProbes: readonly Probe[] = [
   ...THROWN.map((what) => ({
     name: `two hops away the handler throws ${what}`,
     run: ({ far }: Calls) => caught(far.call('refuse', what)),

@@ -1,11 +1,11 @@
-/** One process of a system whose services have one each: under a supervisor, with a clock that moves when it is told. */
+/** One process of a placed system: under a supervisor, with a clock that moves when it is told. */
 import { createServer } from 'node:net'
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
 import { silentLogger } from 'dure/telemetry'
-import { bare, steppedRuntime, type SystemFile } from './copies.ts'
-import { systemOf } from './placed.ts'
+import { embedded, steppedRuntime, type SystemFile } from './copies.ts'
+import { systemOf } from './system-file.ts'
 
 /** What it is told on its command line. */
 export type PartWords = {
@@ -18,7 +18,7 @@ export type PartWords = {
 }
 
 async function run(supervised: Supervised, { file, directory, members, seed, steps }: PartWords): Promise<void> {
-  const system = bare(await systemOf(file))
+  const system = embedded(await systemOf(file))
   if (!(await supervised.loaded())) return supervised.leave()
   const alive = keepAlive()
   const runtime = steppedRuntime(seed)
