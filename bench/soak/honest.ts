@@ -1,7 +1,7 @@
 /** The process of those who mean well: they call without a pause worth the name, and newcomers come all the time. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clientFactory, createRemoteTransport, socketPeers } from 'dure/call/internal'
-import type { Address, Registry } from 'dure/discovery'
+import type { Address, Instance, Registry } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { Shop } from './shop.ts'
@@ -32,11 +32,20 @@ const counts = { calls: 0, values: 0, newcomers: 0, errors: 0, longestCall: 0, l
 const sayings = new Set<string>()
 let over = false
 
-const instance = { service: 'shop', id: 'one', address, version: '1.0.0' }
+const instance: Instance = {
+  service: 'shop',
+  id: 'one',
+  version: '1.0.0',
+  status: 'up',
+  endpoints: { dure: address },
+  metadata: {},
+}
 const registry: Registry = {
-  register: async () => ({ stop: async () => {} }),
+  register: async () => ({ update: async () => {}, stop: async () => {} }),
   instances: () => [instance],
+  services: () => ['shop'],
   watch: () => ({ stop: () => {} }),
+  freshness: () => ({ fresh: true }),
   stop: async () => {},
 }
 

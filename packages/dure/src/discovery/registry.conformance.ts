@@ -24,12 +24,21 @@ export function registryConformance(name: string, makeRig: () => Promise<Registr
     service,
     id,
     version: '1.2.3',
-    address: { kind: 'tcp', host: '127.0.0.1', port },
+    status: 'up',
+    endpoints: { dure: { kind: 'tcp', host: '127.0.0.1', port } },
+    metadata: { zone: 'seoul-a', weight: '100' },
   })
 
   registry('what is registered is known here at once and elsewhere soon, as it was given', async (rig) => {
     const [here, there] = [await rig.open(), await rig.open()]
-    const given: Instance = { ...instance('orders', 'a'), address: { kind: 'unix', path: '/tmp/nobody listens "here".sock' } }
+    const given: Instance = {
+      ...instance('orders', 'a'),
+      endpoints: {
+        dure: { kind: 'unix', path: '/tmp/nobody listens "here".sock' },
+        http: { kind: 'tcp', host: '::1', port: 80 },
+      },
+      metadata: { zone: '서울', __proto__: 'x', 'a "key"': '' },
+    }
     await here.register(given)
     assert.deepEqual(here.instances('orders'), [given])
     await known(there, 'orders', ['a'])
@@ -72,6 +81,59 @@ export function registryConformance(name: string, makeRig: () => Promise<Registr
     assert.equal(heard.length, before)
   })
 
+  registry('what changes of an instance is heard everywhere, the last word in the end', async (rig) => {
+    const [here, there] = [await rig.open(), await rig.open()]
+    const heard: Instance[] = []
+    there.watch('orders', (now) => void heard.push(...now))
+    const own = await here.register({ ...instance('orders', 'a'), status: 'starting', endpoints: {} })
+    await knownAs(there, 'orders', ({ status }) => status === 'starting')
+    const { endpoints } = instance('orders', 'a', 7)
+    await own.update({ status: 'up', endpoints })
+    await knownAs(there, 'orders', ({ status }) => status === 'up')
+    assert.deepEqual(there.instances('orders'), [{ ...instance('orders', 'a', 7), status: 'up' }])
+    // Nobody waits for the one before: views may miss some, and end with the last.
+    await Promise.all([1, 2, 3].map((weight) => own.update({ metadata: { weight: String(weight) } })))
+    await own.update({ status: 'draining' })
+    await knownAs(there, 'orders', ({ status }) => status === 'draining')
+    const last = { ...instance('orders', 'a', 7), status: 'draining', metadata: { zone: 'seoul-a', weight: '3' } }
+    assert.deepEqual(there.instances('orders'), [last])
+    assert.deepEqual(heard.at(-1), last)
+  })
+
+  registry('an instance that has left does not come back by a late change', async (rig) => {
+    const [here, there] = [await rig.open(), await rig.open()]
+    const a = await here.register(instance('orders', 'a'))
+    await here.register(instance('orders', 'b'))
+    await known(there, 'orders', ['a', 'b'])
+    await a.stop()
+    await a.update({ status: 'draining' })
+    await known(there, 'orders', ['b'])
+    assert.deepEqual(
+      here.instances('orders').map(({ id }) => id),
+      ['b'],
+    )
+  })
+
+  registry('all services are known by name, and watched together', async (rig) => {
+    const [here, there] = [await rig.open(), await rig.open()]
+    const heard: string[] = []
+    const watching = there.watch(undefined, (now, service) => void heard.push(`${service} ${now.length}`))
+    const orders = await here.register(instance('orders', 'a'))
+    await known(there, 'orders', ['a'])
+    await here.register(instance('stock', 'a'))
+    await known(there, 'stock', ['a'])
+    assert.deepEqual(there.services(), ['orders', 'stock'])
+    await orders.stop()
+    await known(there, 'orders', [])
+    assert.deepEqual(there.services(), ['stock'])
+    assert.deepEqual(heard, ['orders 1', 'stock 1', 'orders 0'])
+    assert.deepEqual(there.freshness(), { fresh: true })
+    watching.stop()
+    await here.register(instance('seller', 'a'))
+    await known(there, 'seller', ['a'])
+    assert.equal(heard.length, 3)
+  })
+
   registry('names of any kind are kept apart', async (rig) => {
     const [here, there] = [await rig.open(), await rig.open()]
     const names = ['orders', 'orders.eu', 'orders@x', '../orders', 'a b/c%', '주문']
@@ -88,14 +150,25 @@ export function registryConformance(name: string, makeRig: () => Promise<Registr
 }
 
 /** Waits until exactly these are known. */
-async function known(registry: Registry, service: string, ids: readonly string[]): Promise<void> {
-  const now = (): string =>
-    registry
-      .instances(service)
-      .map(({ id }) => id)
-      .toSorted()
-      .join()
-  while (now() !== ids.join()) {
+function known(registry: Registry, service: string, ids: readonly string[]): Promise<void> {
+  return changes(
+    registry,
+    service,
+    (now) =>
+      now
+        .map(({ id }) => id)
+        .toSorted()
+        .join() === ids.join(),
+  )
+}
+
+/** Waits until there is one of which this is true. */
+function knownAs(registry: Registry, service: string, is: (instance: Instance) => boolean): Promise<void> {
+  return changes(registry, service, (now) => now.length === 1 && now.every(is))
+}
+
+async function changes(registry: Registry, service: string, done: (now: readonly Instance[]) => boolean): Promise<void> {
+  while (!done(registry.instances(service))) {
     await new Promise<void>((resolve) => {
       const watching = registry.watch(service, () => {
         watching.stop()

@@ -28,15 +28,17 @@ const Shop = contract('shop', {
 /** Where the other service is said to be; nobody is there, or nobody who answers. */
 let elsewhere: Address | undefined
 const registry: Registry = {
-  register: async () => ({ stop: async () => {} }),
-  instances: (name) =>
-    name === 'stock' && elsewhere !== undefined
-      ? [{ service: name, id: JSON.stringify(elsewhere), address: elsewhere, version: '1.0.0' }]
+  register: async () => ({ update: async () => {}, stop: async () => {} }),
+  instances: (service) =>
+    service === 'stock' && elsewhere !== undefined
+      ? [{ service, id: JSON.stringify(elsewhere), version: '1.0.0', status: 'up', endpoints: { dure: elsewhere }, metadata: {} }]
       : [],
-  watch: (_name, listener) => {
-    listeners.add(() => listener(registry.instances(_name)))
+  services: () => ['stock'],
+  watch: (name, listener) => {
+    listeners.add(() => listener(registry.instances(name ?? 'stock'), 'stock'))
     return { stop: () => {} }
   },
+  freshness: () => ({ fresh: true }),
   stop: async () => {},
 }
 const listeners = new Set<() => void>()

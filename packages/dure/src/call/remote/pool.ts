@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
-import type { Instance, Registry } from '../../discovery/discovery.ts'
+import type { Address, Instance, Registry } from '../../discovery/discovery.ts'
+import { callAddress } from '../../discovery/internal.ts'
 import {
   createBackoff,
   createEjection,
@@ -71,9 +72,9 @@ export function createPool(options: {
     ready = [...members.values()].filter(({ standing }) => standing.state() === 'in')
   }
 
-  const join = (instance: Instance): void => {
-    const slot = peers.take(instance.address)
-    const about = { service, instance: instance.id, address: keyOf(instance.address) }
+  const join = (instance: Instance, address: Address): void => {
+    const slot = peers.take(address)
+    const about = { service, instance: instance.id, address: keyOf(address) }
     const standing = ejection.join((change) => {
       findReady()
       if (change === 'returned') return log.info('An instance is back and takes calls', about)
@@ -94,9 +95,16 @@ export function createPool(options: {
 
   const follow = (instances: readonly Instance[]): void => {
     if (stopped) return
-    const listed = new Map(instances.map((instance) => [instance.id, instance]))
+    const listed = new Map<string, string>()
     // Newcomers first: a peer that changes hands keeps its connection.
-    for (const instance of listed.values()) if (!members.has(instance.id)) join(instance)
+    for (const instance of instances) {
+      const address = callAddress(instance)
+      if (address === undefined) continue
+      listed.set(instance.id, keyOf(address))
+      const known = members.get(instance.id)
+      if (known !== undefined && known.slot.key !== keyOf(address)) part(known)
+      if (known === undefined || !known.listed) join(instance, address)
+    }
     for (const member of members.values()) if (!listed.has(member.instance.id)) part(member)
     findReady()
     if (members.size > 0) room.open()

@@ -1,5 +1,6 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Address, Instance, Registry } from '../../discovery/discovery.ts'
+import { createView, DURE } from '../../discovery/internal.ts'
 import { virtualRuntime, type VirtualRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import type { Cancellation } from '../cancellation.ts'
@@ -111,39 +112,48 @@ type FakeRegistry = Registry & {
   readonly remove: (...names: string[]) => void
 }
 
+/** An instance that takes calls at an address. */
+export function instanceAt(about: { readonly service: string; readonly id: string; readonly address: Address }): Instance {
+  const { service, id, address } = about
+  return { service, id, version: '1.0.0', status: 'up', endpoints: { [DURE]: address }, metadata: {} }
+}
+
 /** A registry told what to know. */
 export function fakeRegistry(): FakeRegistry {
   const instances = new Map<string, Instance>()
-  const listeners = new Set<{ service: string; tell: (instances: readonly Instance[]) => void }>()
-  const of = (service: string): Instance[] => [...instances.values()].filter((instance) => instance.service === service)
-  const tell = (service: string): void => {
-    for (const listener of listeners) if (listener.service === service) listener.tell(of(service))
-  }
+  const { see, close: _, ...view } = createView()
+  let watchers = 0
   const registry: FakeRegistry = {
+    ...view,
     register: () => Promise.reject(new Error('not needed here')),
-    instances: of,
     watch: (service, listener) => {
-      const entry = { service, tell: listener }
-      listeners.add(entry)
-      return { stop: () => void listeners.delete(entry) }
+      watchers++
+      const watching = view.watch(service, listener)
+      return {
+        stop: () => {
+          watchers--
+          watching.stop()
+        },
+      }
     },
+    freshness: () => ({ fresh: true }),
     stop: async () => {},
-    watchers: () => listeners.size,
+    watchers: () => watchers,
     put: (instance) => {
       instances.set(instance.id, instance)
-      tell(instance.service)
+      see(instances.values())
     },
     /** `a` is service orders in process a; `stock@a` is service stock there; `a#2` is a started again. */
     add: (...names) => {
       for (const name of names) {
         const { service, process } = parse(name)
-        registry.put({ service, id: name, address: at(process), version: '1.0.0' })
+        registry.put(instanceAt({ service, id: name, address: at(process) }))
       }
     },
     remove: (...names) => {
       for (const name of names) {
         instances.delete(name)
-        tell(parse(name).service)
+        see(instances.values())
       }
     },
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Cancellation } from '../cancellation.ts'
-import { answers, fails, frozen, remoteRig } from './remote.test-support.ts'
+import { answers, at, fails, frozen, instanceAt, remoteRig } from './remote.test-support.ts'
 
 test('calls go to the instance, and spread over several by what they have in hand', async () => {
   const { world, call, up, process } = remoteRig()
@@ -52,6 +52,33 @@ test('a call that finds no instance waits for the first one, within its deadline
   const late = patient.call({ timeout: 60_000 })
   await patient.world.advance(3_100)
   assert.equal(late.result, 'UNAVAILABLE')
+})
+
+test('only an instance that is up gets calls; one that drains answers what it has; one that moves is followed', async () => {
+  const { world, call, registry, process } = remoteRig({ patience: 3_000 })
+  const instance = instanceAt({ service: 'orders', id: 'one', address: at('a') })
+  registry.put({ ...instance, status: 'starting', endpoints: {} })
+  const early = call({ timeout: 10_000 })
+  await world.advance(10)
+  assert.equal(early.result, undefined)
+  registry.put(instance)
+  await world.advance(10)
+  assert.equal(early.result, 'ok a')
+
+  process('a').behaviour = answers(100)
+  const taken = call()
+  await world.advance(1)
+  registry.put({ ...instance, status: 'draining' })
+  const late = call({ timeout: 500 })
+  await world.advance(600)
+  assert.equal(taken.result, 'ok a')
+  assert.equal(late.result, 'UNAVAILABLE')
+  assert.equal(process('a').received.length, 2)
+
+  registry.put(instanceAt({ service: 'orders', id: 'one', address: at('b') }))
+  const moved = call()
+  await world.advance(10)
+  assert.equal(moved.result, 'ok b')
 })
 
 test('an instance that leaves finishes what it has, gets nothing new, and its connection ends', async () => {

@@ -11,7 +11,7 @@ import { silentLogger } from '../../telemetry/telemetry.ts'
 import { socketPeers } from '../socket/socket.ts'
 import type { RemotePolicy } from './policy.ts'
 import { createRemoteTransport } from './remote.ts'
-import { fakeRegistry } from './remote.test-support.ts'
+import { fakeRegistry, instanceAt } from './remote.test-support.ts'
 
 const script = fileURLToPath(new URL('replica.test-support.ts', import.meta.url))
 
@@ -29,7 +29,7 @@ async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
   const log = silentLogger()
   const replicas = await Promise.all(['a', 'b', 'c'].map(startReplica))
   const registry = fakeRegistry()
-  for (const { name, address } of replicas) registry.put({ service: 'orders', id: name, address, version: '1.0.0' })
+  for (const { name, address } of replicas) registry.put(instanceAt({ service: 'orders', id: name, address }))
   // The connection's own heartbeat is slow here: what is seen is the work of the balancer.
   const connect = socketPeers({ runtime, log, heartbeat: { every: 60_000 } })
   const transport = createRemoteTransport({ registry, connect, runtime, log, policy })

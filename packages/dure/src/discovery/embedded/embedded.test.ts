@@ -40,7 +40,14 @@ registryConformance('embedded registry', async () => {
   }
 })
 
-const orders: Instance = { service: 'orders', id: 'here', version: '1.0.0', address: { kind: 'unix', path: '/tmp/none.sock' } }
+const orders: Instance = {
+  service: 'orders',
+  id: 'here',
+  version: '1.0.0',
+  status: 'up',
+  endpoints: { dure: { kind: 'unix', path: '/tmp/none.sock' } },
+  metadata: {},
+}
 
 async function until(registry: Registry, wanted: (ids: readonly string[]) => boolean): Promise<void> {
   while (!wanted(registry.instances('orders').map(({ id }) => id))) {
@@ -124,6 +131,25 @@ test('a registry that somebody emptied fills itself again', { timeout: 30_000 },
   rmSync(join(directory, 'registry'), { recursive: true })
   await two.register({ ...orders, id: 'other' })
   await until(two, (ids) => ids.length === 2)
+})
+
+test('a registry that cannot be read is stale since the last look, and tells what it knew', { timeout: 30_000 }, async (t) => {
+  const directory = folder(t)
+  const registry = open(directory)
+  t.after(() => registry.stop())
+  const registration = await registry.register(orders)
+  assert.deepEqual(registry.freshness(), { fresh: true })
+  const path = join(directory, 'registry')
+  rmSync(path, { recursive: true })
+  writeFileSync(path, 'no folder any more')
+  while (registry.freshness().fresh) await new Promise((resolve) => setTimeout(resolve, 5))
+  const stale = registry.freshness()
+  assert.ok(!stale.fresh && stale.since <= Date.now())
+  assert.deepEqual(registry.instances('orders'), [orders])
+  await assert.rejects(registration.update({ status: 'draining' }))
+  rmSync(path)
+  while (!registry.freshness().fresh) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.deepEqual(registry.instances('orders'), [orders])
 })
 
 test('a directory that cannot be used is said', (t) => {

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { type Runtime, type Timer } from '../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Instance, Registry } from '../registry.ts'
+import { changed, type Instance, type Registry } from '../registry.ts'
+import { createView } from '../view.ts'
 import { createFolder, type Entry } from './folder.ts'
 import { processIsAlive, thisProcess } from './process.ts'
 
@@ -28,22 +29,24 @@ export function embeddedRegistry(
     const path = join(directory, 'registry')
     const folder = createFolder({ path, alive: processIsAlive, log })
     const own = new Map<string, Entry>()
-    const listeners = new Map<string, Set<(instances: readonly Instance[]) => void>>()
-    let known: ReadonlyMap<string, readonly Instance[]> = new Map()
+    const view = createView()
     let timer: Timer | undefined
     let soon: Timer | undefined
+    let seen = runtime.clock.now()
+    let fresh = true
     let stopped = false
 
     const look = (): void => {
       if (stopped) return
-      // Somebody may have tidied up too eagerly: what runs here says so again.
-      for (const entry of own.values()) folder.ensure(entry)
-      const before = known
-      known = byService(folder.read())
-      for (const [service, told] of listeners) {
-        const now = known.get(service) ?? []
-        if (same(before.get(service) ?? [], now)) continue
-        for (const listener of told) listener(now)
+      try {
+        // Somebody may have tidied up too eagerly: what runs here says so again.
+        for (const entry of own.values()) folder.ensure(entry)
+        view.see(folder.read().map(instanceOf))
+        seen = runtime.clock.now()
+        fresh = true
+      } catch (error) {
+        fresh = false
+        throw error
       }
     }
     const lookSoon = (): void => {
@@ -72,32 +75,31 @@ export function embeddedRegistry(
 
     return {
       register: async (instance) => {
-        const entry: Entry = { ...instance, ...thisProcess() }
-        folder.write(entry)
-        own.set(instance.id + instance.service, entry)
-        look()
+        const key = instance.id + instance.service
+        const put = (entry: Entry): void => {
+          folder.write(entry)
+          own.set(key, entry)
+          look()
+        }
+        put({ ...instance, ...thisProcess() })
         return {
+          update: async (change) => {
+            const entry = own.get(key)
+            if (entry !== undefined) put({ ...entry, ...changed(entry, change) })
+          },
           stop: async () => {
-            if (!own.delete(instance.id + instance.service)) return
+            const entry = own.get(key)
+            if (entry === undefined) return
+            own.delete(key)
             folder.remove(entry)
             lookSafely()
           },
         }
       },
-      instances: (service) => known.get(service) ?? [],
-      watch: (service, listener) => {
-        let told = listeners.get(service)
-        if (told === undefined) listeners.set(service, (told = new Set()))
-        // A listener of its own, so that the same function may be given twice.
-        const one = (instances: readonly Instance[]): void => listener(instances)
-        told.add(one)
-        return {
-          stop: () => {
-            told.delete(one)
-            if (told.size === 0 && listeners.get(service) === told) listeners.delete(service)
-          },
-        }
-      },
+      instances: view.instances,
+      services: view.services,
+      watch: view.watch,
+      freshness: () => (fresh ? { fresh } : { fresh, since: seen }),
       stop: async () => {
         stopped = true
         timer?.cancel()
@@ -105,7 +107,7 @@ export function embeddedRegistry(
         watcher?.close()
         for (const entry of own.values()) folder.remove(entry)
         own.clear()
-        listeners.clear()
+        view.close()
       },
     }
   }
@@ -123,16 +125,6 @@ function watchFolder(path: string, onChange: () => void, log: Logger): FSWatcher
   }
 }
 
-function byService(entries: readonly Entry[]): ReadonlyMap<string, readonly Instance[]> {
-  const found = new Map<string, Instance[]>()
-  for (const { service, id, address, version } of entries) {
-    const list = found.get(service)
-    const instance = { service, id, address, version }
-    if (list === undefined) found.set(service, [instance])
-    else list.push(instance)
-  }
-  return found
+function instanceOf({ service, id, version, status, endpoints, metadata }: Entry): Instance {
+  return { service, id, version, status, endpoints, metadata }
 }
-
-const same = (before: readonly Instance[], now: readonly Instance[]): boolean =>
-  before.length === now.length && before.every(({ id }, i) => id === now[i]!.id)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { Address, Instance } from '../registry.ts'
+import { INSTANCE_STATUSES, type Address, type Instance } from '../registry.ts'
 import type { ProcessMark } from './process.ts'
 
 /** What one file holds. */
@@ -41,14 +41,14 @@ export function createFolder(options: {
       { cause },
     )
   }
-  // A file never changes once it has its name, so it is read once.
-  let read = new Map<string, Entry | undefined>()
+  // A file is written beside its name and then given it, so one that has changed is another file.
+  let read = new Map<string, { readonly mark: string; readonly entry: Entry | undefined }>()
   let drafts = 0
 
-  const load = (name: string): Entry | undefined => {
+  const load = (name: string, size: bigint): Entry | undefined => {
     try {
       const file = join(path, name)
-      if (statSync(file).size > LARGEST_FILE) throw new RangeError(`it is larger than ${LARGEST_FILE} bytes`)
+      if (size > LARGEST_FILE) throw new RangeError(`it is larger than ${LARGEST_FILE} bytes`)
       const entry = parseEntry(readFileSync(file, 'utf8'))
       if (fileName(entry) !== name) throw new TypeError('it is about something else than its name says')
       return entry
@@ -69,7 +69,7 @@ export function createFolder(options: {
 
   const bury = (entry: Entry): void => {
     rmSync(join(path, fileName(entry)), { force: true })
-    if (entry.address.kind === 'unix') rmSync(entry.address.path, { force: true })
+    for (const address of Object.values(entry.endpoints)) if (address.kind === 'unix') rmSync(address.path, { force: true })
   }
 
   return {
@@ -79,7 +79,7 @@ export function createFolder(options: {
     },
     remove: (entry) => rmSync(join(path, fileName(entry)), { force: true }),
     read: () => {
-      const now = new Map<string, Entry | undefined>()
+      const now: typeof read = new Map()
       const living: Entry[] = []
       for (const name of namesIn(path).toSorted()) {
         const draft = DRAFT.exec(name)
@@ -88,12 +88,17 @@ export function createFolder(options: {
           continue
         }
         if (!name.endsWith('.json')) continue
-        const entry = read.has(name) ? read.get(name) : load(name)
+        const stats = statSync(join(path, name), { bigint: true, throwIfNoEntry: false })
+        // Taken away since the folder was listed.
+        if (stats === undefined) continue
+        const mark = `${stats.ino} ${stats.mtimeNs}`
+        const known = read.get(name)
+        const entry = known?.mark === mark ? known.entry : load(name, stats.size)
         if (entry !== undefined && !alive(entry)) {
           bury(entry)
           continue
         }
-        now.set(name, entry)
+        now.set(name, { mark, entry })
         if (entry !== undefined) living.push(entry)
       }
       read = now
@@ -115,19 +120,25 @@ const fileName = ({ service, id }: Instance): string => `${encodeURIComponent(se
 
 /** @throws {TypeError} when the text is no entry */
 function parseEntry(text: string): Entry {
-  const { service, id, version, pid, began, address } = (JSON.parse(text) ?? {}) as Partial<Entry>
+  const { service, id, version, status, endpoints, metadata, pid, began } = (JSON.parse(text) ?? {}) as Partial<Entry>
   if (
-    typeof service !== 'string' ||
-    typeof id !== 'string' ||
-    typeof version !== 'string' ||
-    typeof began !== 'string' ||
+    [service, id, version, began].some((each) => typeof each !== 'string') ||
+    !INSTANCE_STATUSES.includes(status!) ||
     !Number.isInteger(pid) ||
     pid! <= 0 ||
-    !isAddress(address)
+    !isRecordOf(endpoints, isAddress) ||
+    !isRecordOf(metadata, (value) => typeof value === 'string')
   ) {
     throw new TypeError('it does not describe an instance')
   }
-  return { service, id, version, pid: pid!, began, address }
+  return { service: service!, id: id!, version: version!, status: status!, endpoints, metadata, pid: pid!, began: began! }
+}
+
+function isRecordOf<T>(
+  value: Readonly<Record<string, T>> | undefined,
+  is: (value: unknown) => boolean,
+): value is Record<string, T> {
+  return typeof value === 'object' && value !== null && Object.values(value).every(is)
 }
 
 function isAddress(value: unknown): value is Address {

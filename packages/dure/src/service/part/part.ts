@@ -1,6 +1,7 @@
 import { type Transport } from '../../call/call.ts'
 import { createJoinedTransport } from '../../call/internal.ts'
-import type { Instance, Registration, Registry } from '../../discovery/discovery.ts'
+import type { Registration, Registry } from '../../discovery/discovery.ts'
+import { callAddress, DURE } from '../../discovery/internal.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { inTime } from '../../runtime/internal.ts'
@@ -10,7 +11,6 @@ import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkPart, DOORS } from '../placement.ts'
 import type { Door, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
-import type { Undo } from '../undo.ts'
 import type { Unit } from '../unit.ts'
 import { remoteUnit, serveControl, type RemoteUnit } from './control.ts'
 import type { PartOptions } from './options.ts'
@@ -35,7 +35,7 @@ export type Part = {
 }
 
 /**
- * Milliseconds between leaving the registry and taking no more calls: others need a moment to hear of it, and what they
+ * Milliseconds between saying that it drains and taking no more calls: others need a moment to hear of it, and what they
  * send until then is answered.
  */
 const GRACE = 150
@@ -65,7 +65,7 @@ export async function joinPart(options: PartOptions): Promise<Part> {
         remoteUnit({
           service: contract.name,
           keepsData: database !== undefined,
-          there: () => registry.instances(contract.name).length > 0,
+          there: () => registry.instances(contract.name).some((instance) => callAddress(instance) !== undefined),
           transport,
           runtime,
         }),
@@ -80,17 +80,26 @@ export async function joinPart(options: PartOptions): Promise<Part> {
       ({ contract }) => units.find((unit) => unit.name === contract.name) ?? elsewhere.get(contract.name) ?? [],
     )
 
+  const here = [
+    ...(served === undefined ? [] : [{ service: BROKER_SERVICE, version: served.version }]),
+    ...services.map(({ contract }) => ({ service: contract.name, version: contract.version })),
+  ]
+  const id = runtime.ids.next()
+  const own = await Promise.all(
+    here.map((one) => {
+      const since = new Date(runtime.clock.now()).toISOString()
+      return registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata: { since } })
+    }),
+  )
   const open = async (units: readonly Unit[]): Promise<void> => {
     for (const unit of units) serveControl({ unit, transport: local, deadlines, runtime, log })
-    const brokers = served === undefined ? [] : [{ service: BROKER_SERVICE, version: served.version }]
-    const here = [...brokers, ...services.map(({ contract }) => ({ service: contract.name, version: contract.version }))]
     if (here.length === 0) return
-    const id = runtime.ids.next()
     const listener = await wires.listen({ directory: world.directory, id, transport: local, runtime, log })
     undo.add('connections from other processes', () => listener.stop())
-    await registry.register({ service: PROCESS, id, version: '1.0.0', address: listener.address })
-    const instances = here.map((one) => ({ ...one, id, address: listener.address }))
-    await announce({ registry, undo, runtime, listener, leave: served?.leave }, instances)
+    const endpoints = { [DURE]: listener.address }
+    await registry.register({ service: PROCESS, id, version: '1.0.0', status: 'up', endpoints, metadata: {} })
+    undo.add('registration', (how) => withdraw({ registry, runtime, listener, own, leave: served?.leave }, how))
+    for (const registration of own) await registration.update({ status: 'up', endpoints })
   }
 
   const readers = readersOf(system.services)
@@ -115,31 +124,28 @@ export async function joinPart(options: PartOptions): Promise<Part> {
   }
 }
 
-/** Registers, and leaves in the order that fails no call: out of the registry, a moment later out of reach, then the end. */
-async function announce(
+/** Leaves in the order that fails no call: nothing new, a moment later out of reach, then out of the registry. */
+async function withdraw(
   options: {
     readonly registry: Registry
-    readonly undo: Undo
     readonly runtime: Runtime
     readonly listener: Listener
+    readonly own: readonly Registration[]
     /** Ends what would otherwise be under way for ever. */
     readonly leave: (() => Promise<void>) | undefined
   },
-  instances: readonly Instance[],
+  { everything, timeout }: { readonly everything?: boolean; readonly timeout: number },
 ): Promise<void> {
-  const { registry, undo, runtime, listener, leave } = options
-  const registrations: Registration[] = []
-  undo.add('registration', async ({ everything, timeout }) => {
-    const until = runtime.clock.monotonic() + timeout
-    if (everything === true && leave !== undefined) await othersGone({ registry, runtime, timeout })
-    for (const registration of registrations) await registration.stop()
-    await runtime.timers.sleep(GRACE)
-    const left = (): number => Math.max(0, until - runtime.clock.monotonic())
-    // What hangs is ended by its service, which comes next.
-    if (leave !== undefined) await inTime(runtime.timers, left(), leave(), () => {})
-    await inTime(runtime.timers, left(), listener.drain(), () => {})
-  })
-  for (const instance of instances) registrations.push(await registry.register(instance))
+  const { registry, runtime, listener, own, leave } = options
+  const until = runtime.clock.monotonic() + timeout
+  if (everything === true && leave !== undefined) await othersGone({ registry, runtime, timeout })
+  for (const registration of own) await registration.update({ status: 'draining' })
+  await runtime.timers.sleep(GRACE)
+  const left = (): number => Math.max(0, until - runtime.clock.monotonic())
+  // What hangs is ended by its service, which comes next.
+  if (leave !== undefined) await inTime(runtime.timers, left(), leave(), () => {})
+  await inTime(runtime.timers, left(), listener.drain(), () => {})
+  for (const registration of own) await registration.stop()
 }
 
 /** A process is there from when it takes calls until it has let go of everything; its services leave before. */

@@ -2,6 +2,7 @@ import { type Transport } from '../../call/call.ts'
 import { clientFactory } from '../../call/internal.ts'
 import type { DatabaseAdapter } from '../../data/data.ts'
 import type { Registry } from '../../discovery/discovery.ts'
+import { callAddress } from '../../discovery/internal.ts'
 import { type Broker } from '../../messaging/messaging.ts'
 import { brokerContract, brokerHandlers, remoteBroker } from '../../messaging/internal.ts'
 import type { Service } from '../definition.ts'
@@ -70,7 +71,7 @@ export async function brokerElsewhere(options: {
 }
 
 async function isThere(registry: Registry, { runtime, log, directory }: World): Promise<boolean> {
-  const there = (): boolean => registry.instances(BROKER_SERVICE).length > 0
+  const there = (): boolean => registry.instances(BROKER_SERVICE).some((instance) => callAddress(instance) !== undefined)
   if (there()) return true
   log.info('Waiting for the process that hosts the broker', { directory })
   const found = new AbortController()

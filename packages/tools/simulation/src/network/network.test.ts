@@ -1,3 +1,4 @@
+import { DURE } from 'dure/discovery/internal'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { keepAlive, realRuntime } from 'dure/runtime'
@@ -25,7 +26,10 @@ test('a machine that went without a word is not heard of, and is when all is hea
       stream: () => assert.fail('nobody asks for a stream'),
     }),
   })
-  await hub.open(server).register({ service: 'shop', id: 'one', version: '1.0.0', address: listener.address })
+  await hub.open(server).register({
+    ...{ service: 'shop', id: 'one', version: '1.0.0', status: 'up', metadata: {} },
+    endpoints: { [DURE]: listener.address },
+  })
   const remote = network.wires(client).connect({ registry: hub.open(client), runtime, log: client.log })
   const now = runtime.clock.monotonic()
   const context = {

@@ -1,4 +1,5 @@
 import type { Instance, Registry } from 'dure/discovery'
+import { changed, createView } from 'dure/discovery/internal'
 import type { Process } from '../kernel/kernel.ts'
 
 /** Who is where, as each process sees it: a change is known at once where it was made and a while later elsewhere. */
@@ -36,61 +37,51 @@ export function createRegistryHub(world: {
         if (changed) tell()
       }),
     open: (process) => {
-      const listeners = new Map<string, Set<(instances: readonly Instance[]) => void>>()
-      let known = new Map<string, Instance[]>()
+      const { see, close, ...reading } = createView()
       let stopped = false
-
       const look = (): void => {
-        if (stopped) return
-        const before = known
-        known = new Map()
-        for (const { instance } of truth.values()) {
-          const list = known.get(instance.service)
-          if (list === undefined) known.set(instance.service, [instance])
-          else list.push(instance)
-        }
-        for (const [service, told] of listeners) {
-          const now = known.get(service) ?? []
-          if (idsOf(before.get(service) ?? []) === idsOf(now)) continue
-          for (const listener of told) listener(now)
-        }
+        if (!stopped) see([...truth.values()].map(({ instance }) => instance))
       }
       const view = { process, look }
       views.add(view)
       look()
+      const put = (instance: Instance): void => {
+        truth.set(keyOf(instance), { instance, process })
+        look()
+        tell()
+      }
 
       return {
-        register: async (instance) => {
-          truth.set(keyOf(instance), { instance, process })
-          look()
-          tell()
+        ...reading,
+        register: async (given) => {
+          put(given)
+          const own = (): Instance | undefined => {
+            const entry = truth.get(keyOf(given))
+            return entry?.process === process ? entry.instance : undefined
+          }
           return {
+            update: async (change) => {
+              const instance = own()
+              if (instance !== undefined) put(changed(instance, change))
+            },
             stop: async () => {
-              if (truth.get(keyOf(instance))?.process !== process || !truth.delete(keyOf(instance))) return
+              if (own() === undefined) return
+              truth.delete(keyOf(given))
               look()
               tell()
             },
           }
         },
-        instances: (service) => known.get(service) ?? [],
-        watch: (service, listener) => {
-          let told = listeners.get(service)
-          if (told === undefined) listeners.set(service, (told = new Set()))
-          const one = (instances: readonly Instance[]): void => listener(instances)
-          told.add(one)
-          return { stop: () => void told.delete(one) }
-        },
+        // What is late here comes all the same.
+        freshness: () => ({ fresh: true }),
         stop: async () => {
           stopped = true
           views.delete(view)
+          close()
           for (const [key, entry] of truth) if (entry.process === process) truth.delete(key)
           tell()
         },
       }
     },
   }
-}
-
-function idsOf(instances: readonly Instance[]): string {
-  return instances.map(({ id }) => id).join('\n')
 }

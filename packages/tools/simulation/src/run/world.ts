@@ -1,3 +1,4 @@
+import { DURE } from 'dure/discovery/internal'
 import { clientFactory } from 'dure/call/internal'
 import type { Client } from 'dure/call'
 import type { AnyContract } from 'dure/contract'
@@ -108,8 +109,8 @@ export async function createWorld(options: RunOptions): Promise<World> {
       const id = owner.runtime.ids.next()
       const listener = network.listen(owner, id, running.transport)
       const registry = hub.open(owner)
-      for (const { contract } of made.services)
-        await registry.register({ service: contract.name, id, version: contract.version, address: listener.address })
+      for (const { name: service, version } of made.services.map(({ contract }) => contract))
+        await registry.register({ service, id, version, status: 'up', endpoints: { [DURE]: listener.address }, metadata: {} })
     },
     dies: nemesis.dies,
     died: (owner, silent) => {

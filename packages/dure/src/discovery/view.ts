@@ -1,0 +1,39 @@
+import type { Instance, Registry, RegistryListener } from './registry.ts'
+
+/** What one process knows of running instances, and whom it tells of changes: the same for every registry. */
+export type RegistryView = Pick<Registry, 'instances' | 'services' | 'watch'> & {
+  /** All that is known from now on. Whoever listens to a service of which anything has changed is told. */
+  readonly see: (instances: Iterable<Instance>) => void
+  /** Tells nobody any more. */
+  readonly close: () => void
+}
+
+export function createView(): RegistryView {
+  let known: ReadonlyMap<string, readonly Instance[]> = new Map()
+  const watchers = new Set<{ readonly service: string | undefined; readonly listener: RegistryListener }>()
+
+  return {
+    instances: (service) => known.get(service) ?? [],
+    services: () => [...known.keys()].toSorted(),
+    watch: (service, listener) => {
+      const watcher = { service, listener }
+      watchers.add(watcher)
+      return { stop: () => void watchers.delete(watcher) }
+    },
+    see: (instances) => {
+      const before = known
+      known = Map.groupBy(instances, ({ service }) => service)
+      const services = [...new Set([...before.keys(), ...known.keys()])]
+      for (const service of services.filter((name) => !same(before.get(name), known.get(name)))) {
+        const now = known.get(service) ?? []
+        for (const watcher of watchers) {
+          if (watcher.service === undefined || watcher.service === service) watcher.listener(now, service)
+        }
+      }
+    },
+    close: () => watchers.clear(),
+  }
+}
+
+const same = (before: readonly Instance[] = [], now: readonly Instance[] = []): boolean =>
+  before === now || JSON.stringify(before) === JSON.stringify(now)
