@@ -1,5 +1,5 @@
 /**
- * `npm run check`: types, lint, format, layering, published names, dead code, packages; or those named (`npm run check -- lint`).
+ * `npm run check`: types, lint, format, layering, published names, words, dead code, packages; or those named (`npm run check -- lint`).
  *
  * A tool that looks at nothing passes, so each check here says how many files it saw, and fails on none.
  */
@@ -11,6 +11,7 @@ import { checkLayering, describe } from './layering/layering.ts'
 import { checkPublished } from './published.ts'
 import { root, runTool, type Ran } from './shell.ts'
 import { isLacking, judgeSurface, readSurface } from './surface/surface.ts'
+import { countRetired, judgeWords, readWords } from './words/words.ts'
 
 /** What a check saw, and what is wrong, in words a person can act on. */
 export type Verdict = { readonly seen: number; readonly problems: readonly string[]; readonly notes?: readonly string[] }
@@ -21,6 +22,7 @@ const checks: Readonly<Record<string, () => Promise<Verdict>>> = {
   format: async () => counted(await runTool('oxfmt/bin/oxfmt', ['--check', '.']), /Finished in \S+ on (\d+) files? using/),
   layering: checkHouse,
   'published names': checkSurface,
+  words: checkWords,
   'dead code': checkDeadCode,
   packages: async () => {
     const { packages, problems } = await checkPublished()
@@ -58,6 +60,17 @@ async function checkSurface(): Promise<Verdict> {
     `${values.length} values and ${surface.names.length - values.length} types, ${values.filter(isLacking).length} values without example`,
   ]
   return { seen: surface.doors.length, problems: judgeSurface(surface, allowed), notes }
+}
+
+async function checkWords(): Promise<Verdict> {
+  const words = readWords(root)
+  const left = JSON.parse(readFileSync(join(root, 'checks/words/left.json'), 'utf8')) as Readonly<Record<string, number>>
+  const retired = Object.values(countRetired(words)).reduce((sum, count) => sum + count, 0)
+  return {
+    seen: words.files,
+    problems: judgeWords(words, left),
+    notes: retired === 0 ? [] : [`${retired} names with a retired word`],
+  }
 }
 
 async function checkDeadCode(): Promise<Verdict> {

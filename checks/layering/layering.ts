@@ -14,8 +14,8 @@ import { readTree, type Tree } from './sources.ts'
 import { checkWorld } from './world.ts'
 
 export { describe, type Finding } from './finding.ts'
-export { patternCode } from './rules.ts'
-export { readTree, type Package } from './sources.ts'
+export { isConformance, isTest, patternCode } from './rules.ts'
+export { readTree, type Package, type Source } from './sources.ts'
 
 export type Layering = {
   readonly files: number

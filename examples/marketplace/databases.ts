@@ -10,7 +10,7 @@ import type { MarketplaceFlags } from './flags.ts'
 /** In the environment of each process of a split marketplace: where the PostgreSQL is that the first one started. */
 export const DATABASE = 'MARKETPLACE_DATABASE'
 
-/** Enough for nine services, each with a reader of the log if it wants one. */
+/** Enough for all services, each with a reader of the log if it wants one. */
 export const SERVER_SETTINGS = {
   max_connections: 200,
   shared_buffers: '128MB',
@@ -38,7 +38,7 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
 /** The stores of the services. @param own the marketplace's own server, where it has one */
 export function databaseOf(flags: MarketplaceFlags, own: string | undefined): Adapter<DatabaseAdapter> {
   if (flags.database === 'sqlite') return sqlite({ durability: flags.durability })
-  // Nine services share what connections a server has: a hundred, usually.
+  // All services share what connections a server has: a hundred, usually.
   return postgres({ url: own ?? flags.database, writers: 4, readers: 2, outbox: flags.outbox })
 }
 

@@ -29,7 +29,7 @@ export type MarketplaceOptions = {
   readonly broker?: Adapter<Broker>
 }
 
-/** The marketplace: eight services and the log of what they finished. */
+/** The marketplace: its services, and the log of what they finished. */
 export function marketplace({ provider, timers = realRuntime().timers, markPause, ...rest }: MarketplaceOptions): System {
   return system('marketplace', {
     services: [cart, order, stock, payment(provider), shipment, seller, customer, product, audit(timers, markPause)],

@@ -63,6 +63,17 @@ test('sim shows a seed that fails, as small as it can be made, and how to see it
   assert.match(again.out, /\nseed 1, \w+: "it counts no further than it may" does not hold: it counted to \d+\n$/)
 })
 
+test('sim says beforehand when memory of modules outlives a crash', { timeout: 120_000 }, async () => {
+  const cwd = systemFile(1_000)
+  writeFileSync(
+    join(cwd, 'made.ts'),
+    "import system, { simulation as named } from './system.ts'\nexport const simulation = () => ({ ...named, system: () => system })\n",
+  )
+  const { code, err } = await dure(['sim', 'made.ts', '--seeds', '1', '--threads', '1'], { cwd })
+  assert.equal(code, 0, err)
+  assert.match(err, /^The simulation makes its system itself, so what modules keep in memory outlives a crash within a run;/)
+})
+
 test('sim gives its report as JSON, without the lines of its runs', { timeout: 120_000 }, async () => {
   const { code, out } = await dure(['sim', '--seeds', '3', '--threads', '1', '--json', '--faults', 'crash'], {
     cwd: systemFile(0),

@@ -23,6 +23,10 @@ type Flags = {
 
 /** The largest seed there is: they are words of 32 bits. */
 const MOST = 0xffffffff
+/** A mistake that such a run cannot find is told before it, not found out afterwards. */
+const KEEPS_MODULES =
+  'The simulation makes its system itself, so what modules keep in memory outlives a crash within a run; ' +
+  'export the system by default to have it gone, as it is in earnest'
 /** Milliseconds between two words about how far it has come. */
 const NEWS = 5_000
 
@@ -71,12 +75,15 @@ export const simCommand: Command<Shell> = buildCommand({
     const shown = relative(this.cwd, file) || file
     // First alone: what is thrown by the file itself is told with its place.
     await importFile(file, shown)
-    const { simulation, expects } = await library.loadSimulation(pathToFileURL(file).href, shown).catch((cause: unknown) => {
-      // The library's words begin so; anything else was thrown by the file's own functions.
-      const misuse = cause instanceof TypeError && cause.message.startsWith('Cannot simulate')
-      if (misuse) throw new CliError(cause.message, { cause, exitCode: EXIT.misuse })
-      throw cannotRun(shown, cause)
-    })
+    const { simulation, keepsModules, expects } = await library
+      .loadSimulation(pathToFileURL(file).href, shown)
+      .catch((cause: unknown) => {
+        // The library's words begin so; anything else was thrown by the file's own functions.
+        const misuse = cause instanceof TypeError && cause.message.startsWith('Cannot simulate')
+        if (misuse) throw new CliError(cause.message, { cause, exitCode: EXIT.misuse })
+        throw cannotRun(shown, cause)
+      })
+    if (keepsModules) say(this, KEEPS_MODULES)
     const run = { shell: this, flags, library, file, shown, faults, simulation, expects }
     if (flags.replay !== undefined) return replay(run, flags.replay)
     const first = await many(run)

@@ -12,6 +12,8 @@ export type Loaded = {
   readonly anew: () => Promise<Simulation>
   /** Loads the file anew for each life of each process; undefined when the simulation names its system. */
   readonly system: SystemSource | undefined
+  /** The simulation makes its system itself, so what modules keep in memory outlives a crash within a run. */
+  readonly keepsModules: boolean
   /** What it says should be seen over many runs. */
   readonly expects: readonly string[]
 }
@@ -35,7 +37,8 @@ export async function loadSimulation(url: string, name: string = url): Promise<L
   }
   if (first.system !== undefined) {
     const made = typeof source === 'function' && typeof first.system === 'function'
-    return { simulation: made ? (source as () => Simulation) : anew, anew, system: undefined, expects }
+    const keepsModules = typeof first.system === 'function'
+    return { simulation: made ? (source as () => Simulation) : anew, anew, system: undefined, keepsModules, expects }
   }
   const given = exports['default']
   if (typeof given !== 'function' && (typeof given !== 'object' || given === null)) {
@@ -45,7 +48,7 @@ export async function loadSimulation(url: string, name: string = url): Promise<L
     const loaded = exportsOf(await importAnew(url))['default'] as SystemSource
     return typeof loaded === 'function' ? loaded(process) : loaded
   }
-  return { simulation: anew, anew, system, expects }
+  return { simulation: anew, anew, system, keepsModules: false, expects }
 }
 
 /** What a module compiled to CommonJS exports is what its default export holds. */
