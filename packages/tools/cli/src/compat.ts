@@ -93,7 +93,7 @@ export function describeChanges(
     if (trouble !== undefined) lines.push(paint(look, 'yellow', hang('  ', trouble, look.columns)))
     return lines.join('\n')
   })
-  return [...blocks, verdict(all)].join('\n\n')
+  return [...blocks, summary(all)].join('\n\n')
 }
 
 function changeText(
@@ -104,7 +104,7 @@ function changeText(
   return hang(`  ${paint(look, STYLES[level], level.padEnd(10))}  `, `${where} ${message}${whom}`, look.columns)
 }
 
-function verdict(all: readonly ContractChange[]): string {
+function summary(all: readonly ContractChange[]): string {
   const breaking = all.flatMap(({ changes }) => changes).filter(({ level }) => level === 'breaking').length
   if (isBroken(all)) return 'Not compatible: see the sentences about versions above.'
   if (breaking > 0)

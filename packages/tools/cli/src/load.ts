@@ -89,22 +89,22 @@ function fromPackage(cwd: string): string | undefined {
 }
 
 /** Milliseconds that a file may take to load. */
-const PATIENCE = 60_000
+const LOAD_TIMEOUT = 60_000
 
 /** @throws {CliError} with what it threw, and where; or when it does not finish: nothing else would end that */
 export async function importFile(
   file: string,
   shown: string,
-  patience: number = PATIENCE,
+  timeout: number = LOAD_TIMEOUT,
 ): Promise<Readonly<Record<string, unknown>>> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     late.reject(
       new CliError(
-        `Cannot load "${shown}": it has not finished after ${patience / 1_000} s; an await at the top of it, or of a file it imports, never ends`,
+        `Cannot load "${shown}": it has not finished after ${timeout / 1_000} s; an await at the top of it, or of a file it imports, never ends`,
       ),
     )
-  }, patience)
+  }, timeout)
   const loading = import(pathToFileURL(file).href).catch((cause: unknown) => {
     throw new CliError(`Cannot load "${shown}": ${reasonOf(cause)}`, { cause })
   }) as Promise<Readonly<Record<string, unknown>>>

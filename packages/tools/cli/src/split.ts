@@ -22,7 +22,7 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
   prepareDirectory(directory)
   const doors = withControl(moveDoors(system.doors, options.ports))
   const groups = groupsOf({ ...system, doors })
-  const voice = voiceOf(shell, options.log, system.name)
+  const reporter = reporterOf(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
   const width = Math.max(...groups.map(({ name }) => name.length))
   const supervisor = await begin({
@@ -42,13 +42,13 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
       ...socketsOf(group, { doors, directory }),
     })),
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
-    onEvent: voice.event,
+    onEvent: reporter.event,
   })
   const replace = (): void => {
-    voice.say('info', 'Replacing every process, one after the other')
+    reporter.say('info', 'Replacing every process, one after the other')
     supervisor.replace().then(
-      () => voice.say('info', 'Every process has been replaced'),
-      (error: unknown) => voice.say('error', (error as Error).message),
+      () => reporter.say('info', 'Every process has been replaced'),
+      (error: unknown) => reporter.say('error', (error as Error).message),
     )
   }
   process.on('SIGUSR2', replace)
@@ -57,15 +57,15 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
     if (options.log === 'pretty') {
       print(shell, welcome({ shell, system, file, directory, urls }))
       print(shell, processesText(shell, groups, supervisor))
-    } else voice.say('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
+    } else reporter.say('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
     const reason = await shell.stopped()
-    voice.say('info', 'Stopping: finishing what is under way', { reason })
+    reporter.say('info', 'Stopping: finishing what is under way', { reason })
   } finally {
     process.off('SIGUSR2', replace)
     await supervisor.stop()
   }
-  voice.say('info', 'Stopped')
+  reporter.say('info', 'Stopped')
 }
 
 async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
@@ -77,16 +77,16 @@ async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervis
   }
 }
 
-type Voice = {
+type Reporter = {
   readonly say: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
   readonly event: (event: ProcessEvent) => void
 }
 
-function voiceOf(shell: Shell, log: RunOptions['log'], system: string): Voice {
+function reporterOf(shell: Shell, log: RunOptions['log'], system: string): Reporter {
   const { clock } = realRuntime()
   const write = (text: string): void => shell.process.stderr.write(text)
   const logger = consoleLogger({ now: clock.now, write, color: shell.color })
-  const say: Voice['say'] = (level, message, fields = {}) => {
+  const say: Reporter['say'] = (level, message, fields = {}) => {
     if (log === 'pretty') logger[level](message, fields)
     else write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), level, message, system, ...fields })}\n`)
   }

@@ -10,7 +10,7 @@ export type Supervisor = {
 }
 
 // A child that does not end by itself in this time is ended.
-const PATIENCE = 15_000
+const STOP_TIMEOUT = 15_000
 
 export function supervise(options: {
   readonly args: readonly string[]
@@ -43,7 +43,7 @@ export function supervise(options: {
     if (leaving === undefined) return
     child = undefined
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => leaving.kill('SIGKILL'), PATIENCE)
+      const timer = setTimeout(() => leaving.kill('SIGKILL'), STOP_TIMEOUT)
       leaving.once('exit', () => {
         clearTimeout(timer)
         resolve()

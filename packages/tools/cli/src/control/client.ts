@@ -21,8 +21,8 @@ export async function askLag(directory: string): Promise<Lag> {
 }
 
 /** Has it forget a consumer group. @throws {CliError} with what the system said to it */
-export async function askForget(directory: string, wish: ForgetOptions): Promise<readonly Forgotten[]> {
-  const response = await send(directory, 'POST', '/v1/lag/forget', JSON.stringify(wish))
+export async function askForget(directory: string, options: ForgetOptions): Promise<readonly Forgotten[]> {
+  const response = await send(directory, 'POST', '/v1/lag/forget', JSON.stringify(options))
   return accepted(response, await readJson(directory, response)) as readonly Forgotten[]
 }
 

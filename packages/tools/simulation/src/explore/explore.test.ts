@@ -42,7 +42,7 @@ test('a seed that never lets go of its thread is named, and ended', { timeout: 6
   const path = file(
     'export default plain({})\nexport const simulation = { load: { ...load, step: () => { for (;;); } }, invariants: {} }\n',
   )
-  await assert.rejects(explore({ file: path, seeds: 1, from: 7, patience: 1 }), { message: /^Seed 7 has not ended after/ })
+  await assert.rejects(explore({ file: path, seeds: 1, from: 7, timeout: 1 }), { message: /^Seed 7 has not ended after/ })
 })
 
 test('the first seed is run twice, however few there are', { timeout: 60_000 }, async () => {

@@ -35,7 +35,7 @@ export type ExploreOptions = {
    * With a file: milliseconds by the clock on the wall that one seed may take, run twice or not. Default 300,000. What
    * never lets go of its thread could not be ended otherwise.
    */
-  readonly patience?: number
+  readonly timeout?: number
   /** Told every 15 seconds of each seed that has been running for as long: with the milliseconds. */
   readonly onSlow?: (seed: number, ms: number) => void
 }
@@ -49,7 +49,7 @@ const NUMBERS: Ranges<ExploreOptions> = {
   threads: COUNT,
   verify: COUNT_OR_NONE,
   failures: COUNT,
-  patience: WAIT,
+  timeout: WAIT,
 }
 /** Milliseconds between two looks at how long seeds have been running, and before one is spoken of. */
 const [LOOK, SLOW] = [1_000, 15_000]
@@ -57,7 +57,7 @@ const [LOOK, SLOW] = [1_000, 15_000]
 /**
  * Runs many seeds and tells what they have shown.
  * @throws {RangeError} when there are no such seeds
- * @throws when the system cannot be started even once, or a seed goes on for longer than `patience`
+ * @throws when the system cannot be started even once, or a seed goes on for longer than `timeout`
  */
 export async function explore(options: ExploreOptions): Promise<Report> {
   const { seeds = 100, from = 1, onAgain, expects = await expectedOf(options.simulation) } = options
@@ -79,12 +79,12 @@ type Seeds = { readonly seeds: number; readonly from: number; readonly expects: 
 async function exploreHere(options: ExploreOptions, { seeds, from, expects }: Seeds): Promise<Report> {
   const { simulation, system, faults, verify = 50 } = options
   if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
-  const tally = createTally(options, expects)
+  const counters = createCounters(options, expects)
   const before = process.cpuUsage()
-  for (let seed = from; seed < from + seeds && !tally.isFull(); seed++)
-    tally.take(await trySeed({ simulation, system, faults, seed, verify: seed === from && verify > 0 ? 1 : verify }))
+  for (let seed = from; seed < from + seeds && !counters.isFull(); seed++)
+    counters.take(await trySeed({ simulation, system, faults, seed, verify: seed === from && verify > 0 ? 1 : verify }))
   const { user, system: kernel } = process.cpuUsage(before)
-  return tally.report((user + kernel) / 1_000)
+  return counters.report((user + kernel) / 1_000)
 }
 
 /** In threads; undefined when modules turned out to remember earlier runs, so that nothing that was seen may count. */
@@ -92,23 +92,23 @@ async function exploreFile(
   options: ExploreOptions,
   { file, seeds, from, expects, anew }: Seeds & { readonly file: string; readonly anew: boolean },
 ): Promise<Report | undefined> {
-  const { faults, verify = 50, patience = 300_000, onSlow } = options
+  const { faults, verify = 50, timeout = 300_000, onSlow } = options
   const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
-  const tally = createTally(options, expects)
-  const watch = watchSeeds(patience, onSlow)
+  const counters = createCounters(options, expects)
+  const watch = watchSeeds(timeout, onSlow)
   const hired = Array.from({ length: threads }, () => openThread({ file, faults, anew }))
   let next = from
   let processor = 0
   let remembers = false
   const work = async ({ ask }: Thread): Promise<void> => {
-    while (!remembers && !tally.isFull() && next < from + seeds) {
+    while (!remembers && !counters.isFull() && next < from + seeds) {
       const seed = next++
       watch.begins(seed)
       const done = await ask({ kind: 'seed', seed, verify: seed === from && verify > 0 ? 1 : verify })
       watch.ends(seed)
       processor += done.processor
       if (done.result.remembers === true) remembers = true
-      else if (!remembers) tally.take(done.result)
+      else if (!remembers) counters.take(done.result)
     }
   }
   try {
@@ -118,11 +118,11 @@ async function exploreFile(
     // One that failed, or that never lets go, would keep this process alive.
     await Promise.all(hired.map(({ close }) => close()))
   }
-  return remembers ? undefined : tally.report(processor)
+  return remembers ? undefined : counters.report(processor)
 }
 
 /** What was seen so far. */
-function createTally({ failures = 10, onSeed }: ExploreOptions, expects: readonly string[]) {
+function createCounters({ failures = 10, onSeed }: ExploreOptions, expects: readonly string[]) {
   const { add, report } = createReport(expects)
   const began = performance.now()
   let failed = 0
@@ -144,7 +144,7 @@ async function expectedOf(source: SimulationSource | undefined): Promise<readonl
 
 /** Looks at the clock on the wall while threads are at work. */
 function watchSeeds(
-  patience: number,
+  timeout: number,
   onSlow: ExploreOptions['onSlow'],
 ): {
   readonly begins: (seed: number) => void
@@ -161,7 +161,7 @@ function watchSeeds(
     const now = performance.now()
     for (const [seed, one] of begun) {
       const ms = now - one.at
-      if (ms > patience) {
+      if (ms > timeout) {
         reject(
           new Error(
             `Seed ${seed} has not ended after ${Math.round(ms / 1_000)} s on the clock: its run is very large, or something in it ` +

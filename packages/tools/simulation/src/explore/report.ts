@@ -43,7 +43,7 @@ export const RARE: readonly string[] = [
 ]
 
 /** Failures kept whole; of more only the number is. */
-const KEPT = 20
+const MOST_FAILURES = 20
 
 export function createReport(expected: readonly string[]): {
   readonly add: (result: SeedResult) => void
@@ -61,7 +61,7 @@ export function createReport(expected: readonly string[]): {
         failed++
         failures.push(outcome)
         failures.sort((a, b) => a.seed - b.seed)
-        if (failures.length > KEPT) failures.pop()
+        if (failures.length > MOST_FAILURES) failures.pop()
       }
       steps += outcome.steps.length
       refused += outcome.refused

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { FaultKind, Outcome, SimulateOptions } from '../run/run.ts'
-import type { FromWorker, Task, WorkerWish } from './worker.ts'
+import type { FromWorker, Task, WorkerOptions } from './worker.ts'
 
 /** A thread that runs the simulation of a file, one seed after another. */
 export type Thread = {
@@ -23,7 +23,11 @@ export function openThread(options: {
   readonly anew?: boolean
 }): Thread {
   const { file, faults, anew = true } = options
-  const wish: WorkerWish = { file: pathToFileURL(file).href, faults: faults === undefined ? undefined : [...faults], anew }
+  const workerOptions: WorkerOptions = {
+    file: pathToFileURL(file).href,
+    faults: faults === undefined ? undefined : [...faults],
+    anew,
+  }
   let worker: Worker | undefined
   let closed = false
 
@@ -41,7 +45,7 @@ export function openThread(options: {
 
   const ask = async (task: Task): Promise<Done> => {
     if (closed) throw new Error('Cannot run a seed: the thread was closed')
-    if (worker === undefined) await answer((worker = openWorker(wish)), 'ready')
+    if (worker === undefined) await answer((worker = openWorker(workerOptions)), 'ready')
     const asked = answer(worker, 'done')
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     worker.postMessage(task)
@@ -64,10 +68,10 @@ export function openThread(options: {
   }
 }
 
-function openWorker(wish: WorkerWish): Worker {
+function openWorker(workerOptions: WorkerOptions): Worker {
   const fromSource = import.meta.url.endsWith('.ts')
   return new Worker(new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url), {
-    workerData: wish,
+    workerData: workerOptions,
     // In a checkout nothing is built; a thread knows nothing of what its process was told of that. What else the process
     // was told may be refused of a thread, as what a test runner says to a test file is.
     ...(fromSource ? { execArgv: ['--conditions=source'] } : {}),

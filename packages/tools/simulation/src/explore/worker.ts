@@ -7,7 +7,7 @@ import { loadSimulation } from './load.ts'
 import { trySeed, type SeedResult } from './seeds.ts'
 
 /** What a thread runs. */
-export type WorkerWish = {
+export type WorkerOptions = {
   readonly file: string
   readonly faults: readonly FaultKind[] | undefined
   /** Loads the modules anew for each run, also where that seems not to be needed. */
@@ -37,7 +37,7 @@ const MOST_MODULES = 25_000
 
 const port = parentPort
 if (port !== null) {
-  const { file, faults, anew: always } = workerData as WorkerWish
+  const { file, faults, anew: always } = workerData as WorkerOptions
   const say = (message: FromWorker): void => port.postMessage(message)
   try {
     const { simulation: loaded, anew, system } = await loadSimulation(file)

@@ -115,9 +115,9 @@ function withOrder(lines: readonly TraceLine[]): readonly TraceLine[] {
     const [consumer, id] = [detail.slice(0, at), detail.slice(at + 1)]
     const event = published.get(id)
     if (event === undefined) return line
-    const lane = `${consumer} ${event.about}`
-    const before = last.get(lane)
-    if (before === undefined || before.place < event.place) last.set(lane, { place: event.place, id })
+    const ofKey = `${consumer} ${event.about}`
+    const before = last.get(ofKey)
+    if (before === undefined || before.place < event.place) last.set(ofKey, { place: event.place, id })
     const turned = before !== undefined && before.place > event.place
     const told = `${consumer}: ${event.about} ${id}`
     return { ...line, detail: turned ? `${told} — turns the order round: ${before.id} of this key was published later` : told }

@@ -120,7 +120,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   const system = make()
   const contracts = system.services.map(({ contract }) => contract)
   const steps = plan(contracts, runs, seed)
-  const tally = createTally()
+  const counters = createCounters()
   const asked = new Set<string>()
   const comparison = createComparison({ placements: chosen, file, contracts, make, seed })
   try {
@@ -128,7 +128,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
     for (const [at, step] of steps.entries()) {
       options.progress?.(at, steps.length)
       const { service, operation } = step.value.value
-      const row = tally.row(service, operation)
+      const row = counters.row(service, operation)
       history.push(step)
       const outcomes = await comparison.ask(step.value.value)
       const reference = outcomes.get(together.name)!
@@ -165,7 +165,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
     await comparison.stop()
   }
   const probes = options.probes === false ? { asked: 0, findings: [] } : await probeAll(chosen, seed)
-  const services = contracts.map(({ name }) => ({ service: name, operations: tally.of(name) }))
+  const services = contracts.map(({ name }) => ({ service: name, operations: counters.of(name) }))
   const ok = probes.findings.length === 0 && services.every((each) => each.operations.every((row) => row.findings.length === 0))
   const placements = [together, ...chosen].map(({ name }) => name)
   return { ok, system: system.name, seed, runs, placements, services, asked: [...asked], probes }
@@ -194,7 +194,7 @@ type Row = {
   findings: Finding[]
 }
 
-function createTally() {
+function createCounters() {
   const rows = new Map<string, Map<string, Row>>()
   const row = (service: string, operation: string): Row => {
     const of = rows.get(service) ?? new Map<string, Row>()

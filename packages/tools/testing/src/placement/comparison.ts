@@ -24,7 +24,7 @@ export type Pair = {
   readonly stop: () => Promise<void>
 }
 
-type Seat = { readonly name: string; readonly copy: Copy; readonly perform: Performer }
+type OpenCopy = { readonly name: string; readonly copy: Copy; readonly perform: Performer }
 
 export function createComparison(options: {
   readonly placements: readonly Placement[]
@@ -35,22 +35,22 @@ export function createComparison(options: {
 }): Comparison {
   const { contracts, make, placements, file, seed } = options
   const caller = realRuntime()
-  let seats: Promise<readonly Seat[]> | undefined
+  let copies: Promise<readonly OpenCopy[]> | undefined
   let asked = 0
 
-  const sit = async (placement: Placement, drawn: number = seed): Promise<Seat> => {
+  const openOne = async (placement: Placement, drawn: number = seed): Promise<OpenCopy> => {
     const copy = await openCopy(placement, { system: make, file, seed: drawn })
     return { name: placement.name, copy, perform: performer(contracts, copy.transport, caller) }
   }
-  const sitAll = async (sitting: readonly Promise<Seat>[]): Promise<readonly Seat[]> => {
-    const opened = await Promise.allSettled(sitting)
+  const openAll = async (opening: readonly Promise<OpenCopy>[]): Promise<readonly OpenCopy[]> => {
+    const opened = await Promise.allSettled(opening)
     const failed = opened.find((each) => each.status === 'rejected')
     const good = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
     if (failed === undefined) return good
     await Promise.all(good.map(({ copy }) => copy.stop()))
     throw failed.reason
   }
-  const askAll = async (of: readonly Seat[], step: Step): Promise<Outcome[]> => {
+  const askAll = async (of: readonly OpenCopy[], step: Step): Promise<Outcome[]> => {
     const correlationId = `call ${asked++}`
     return await Promise.all(
       of.map(async ({ copy, perform }) => {
@@ -61,12 +61,12 @@ export function createComparison(options: {
     )
   }
   const stop = async (): Promise<void> => {
-    const open = await seats?.catch(() => [])
-    seats = undefined
+    const open = await copies?.catch(() => [])
+    copies = undefined
     await Promise.all((open ?? []).map(({ copy }) => copy.stop()))
   }
-  const pairOf = async (...sitting: readonly [Promise<Seat>, Promise<Seat>]): Promise<Pair> => {
-    const both = await sitAll(sitting)
+  const pairOf = async (...opening: readonly [Promise<OpenCopy>, Promise<OpenCopy>]): Promise<Pair> => {
+    const both = await openAll(opening)
     return {
       ask: async (step) => {
         const [left, right] = await askAll(both, step)
@@ -78,14 +78,14 @@ export function createComparison(options: {
 
   return {
     ask: async (step) => {
-      const open = await (seats ??= sitAll([together, ...placements].map((each) => sit(each))))
+      const open = await (copies ??= openAll([together, ...placements].map((each) => openOne(each))))
       const outcomes = await askAll(open, step)
       return new Map(open.map(({ name }, at) => [name, outcomes[at]!]))
     },
-    pair: (placement) => pairOf(sit(together), sit(placement)),
+    pair: (placement) => pairOf(openOne(together), openOne(placement)),
     natural: async (history) => {
       // Ids that a handler makes are then others: that they are says nothing about placement.
-      const twins = await pairOf(sit(together), sit(together, seed + 1))
+      const twins = await pairOf(openOne(together), openOne(together, seed + 1))
       try {
         const found = new Set<string>()
         for (const { value } of history) {

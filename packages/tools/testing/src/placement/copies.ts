@@ -73,17 +73,17 @@ export const together: Placement = {
 }
 
 /** Milliseconds that a system is waited for to become quiet; one that has not done so once is not waited for again as long. */
-const PATIENCE = { first: 1_000, later: 20 }
+const QUIET_TIMEOUT = { first: 1_000, later: 20 }
 
 export function settler(running: Running, runtime: SteppedRuntime): () => Promise<void> {
   const { clock, timers } = runtime
-  let patience = PATIENCE.first
+  let timeout = QUIET_TIMEOUT.first
   return async () => {
     runtime.step()
-    const until = clock.monotonic() + patience
+    const until = clock.monotonic() + timeout
     while (!(await running.status()).quiet) {
       if (clock.monotonic() > until) {
-        patience = PATIENCE.later
+        timeout = QUIET_TIMEOUT.later
         return
       }
       await timers.sleep(1)

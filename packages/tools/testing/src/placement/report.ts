@@ -18,7 +18,7 @@ export function describeReport(report: PlacementReport, width: number = 80): str
     const wrong = operations.flatMap((row) => together(row.findings, likeness)).length
     const ended = `${counted(answers, 'answer')}, ${counted(calls - answers, 'error')}`
     const unanswered = operations.filter(isNeverAnswered).map((row) => `${row.operation} (${row.errors.join(', ')})`)
-    const text = `${verdictOf(wrong, unanswered.length, operations.length)}; ${counted(operations.length, 'operation')}, ${counted(calls, 'call')}: ${ended}`
+    const text = `${resultOf(wrong, unanswered.length, operations.length)}; ${counted(operations.length, 'operation')}, ${counted(calls, 'call')}: ${ended}`
     lines.push(row(service, text))
     if (unanswered.length > 0) {
       const told = `never answered well, so only their errors were compared: ${unanswered.join(', ')}`
@@ -28,7 +28,7 @@ export function describeReport(report: PlacementReport, width: number = 80): str
     if (varying.length > 0) lines.push(row('', `compared by kind only, as they vary by themselves: ${varying.join(', ')}`))
   }
   if (probes.asked > 0) {
-    const text = `${verdictOf(together(probes.findings, probeLikeness).length)}; ${probes.asked} probes: ${PROBED}`
+    const text = `${resultOf(together(probes.findings, probeLikeness).length)}; ${probes.asked} probes: ${PROBED}`
     lines.push(row('any contract', text))
   }
   for (const { operations } of services)
@@ -56,7 +56,7 @@ const isNeverAnswered = ({ calls, answered }: OperationReport): boolean => calls
 
 const PROBED = 'isolation, errors, deadlines, cancellation, order, streams, events'
 
-function verdictOf(differences: number, unanswered: number = 0, operations: number = Infinity): string {
+function resultOf(differences: number, unanswered: number = 0, operations: number = Infinity): string {
   if (differences > 0) return counted(differences, 'difference')
   if (unanswered === 0) return 'equal'
   return unanswered === operations ? 'not compared' : `equal but for ${counted(unanswered, 'operation')}`

@@ -46,24 +46,24 @@ export async function smallest(options: {
   const stepsOf = (made: readonly Made[]): Step[] => made.map(({ value }) => value.value)
 
   // Most differences need no history.
-  let kept = history.slice(-1)
-  let shown = await fresh(stepsOf(kept))
+  let remaining = history.slice(-1)
+  let shown = await fresh(stepsOf(remaining))
   if (shown === undefined) {
-    kept = [...history]
-    shown = await fresh(stepsOf(kept))
+    remaining = [...history]
+    shown = await fresh(stepsOf(remaining))
     if (shown === undefined) return undefined
-    kept = kept.slice(0, shown.steps.length)
+    remaining = remaining.slice(0, shown.steps.length)
     for (
-      let size = Math.ceil(kept.length / 2);
+      let size = Math.ceil(remaining.length / 2);
       size >= 1 && attempts > 0 && starts > 0;
       size = size === 1 ? 0 : Math.ceil(size / 2)
     ) {
-      for (let from = Math.max(0, kept.length - 1 - size); attempts > 0 && starts > 0; from -= size) {
+      for (let from = Math.max(0, remaining.length - 1 - size); attempts > 0 && starts > 0; from -= size) {
         const start = Math.max(0, from)
-        const fewer = [...kept.slice(0, start), ...kept.slice(Math.min(start + size, kept.length - 1))]
-        const found = fewer.length < kept.length ? await fresh(stepsOf(fewer)) : undefined
+        const fewer = [...remaining.slice(0, start), ...remaining.slice(Math.min(start + size, remaining.length - 1))]
+        const found = fewer.length < remaining.length ? await fresh(stepsOf(fewer)) : undefined
         if (found !== undefined) {
-          kept = fewer.slice(0, found.steps.length)
+          remaining = fewer.slice(0, found.steps.length)
           shown = found
         }
         if (start === 0) break
@@ -72,7 +72,7 @@ export async function smallest(options: {
   }
 
   // One call without a history leaves little behind, so all attempts at it can use the same two copies.
-  const warm = kept.length === 1 ? await comparison.pair(placement) : undefined
+  const warm = remaining.length === 1 ? await comparison.pair(placement) : undefined
   const differs = async (made: readonly Made[]): Promise<boolean> => {
     if (warm === undefined) return (await fresh(stepsOf(made))) !== undefined
     attempts--
@@ -80,15 +80,15 @@ export async function smallest(options: {
     return compare(left, right, varying) !== undefined
   }
   try {
-    for (let at = kept.length - 1; at >= 0; at--) {
+    for (let at = remaining.length - 1; at >= 0; at--) {
       for (let smaller = true; smaller;) {
         smaller = false
-        const { arbitrary, value } = kept[at]!
+        const { arbitrary, value } = remaining[at]!
         for (const candidate of arbitrary.shrink(value.value_, value.context)) {
           if (attempts <= 0 || (warm === undefined && starts <= 0)) break
-          const attempt = kept.with(at, { arbitrary, value: candidate as fc.Value<Step> })
+          const attempt = remaining.with(at, { arbitrary, value: candidate as fc.Value<Step> })
           if (!(await differs(attempt))) continue
-          kept = attempt
+          remaining = attempt
           smaller = true
           break
         }
@@ -97,5 +97,5 @@ export async function smallest(options: {
   } finally {
     await warm?.stop()
   }
-  return (await fresh(stepsOf(kept))) ?? shown
+  return (await fresh(stepsOf(remaining))) ?? shown
 }
