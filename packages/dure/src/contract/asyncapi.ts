@@ -15,7 +15,19 @@ export type AsyncApiOptions = DocumentOptions & {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Draws an AsyncAPI 3 document: a channel for each event, its message a CloudEvents 1.0 envelope around the data. */
+/**
+ * Draws an AsyncAPI 3 document: a channel for each event, its message a CloudEvents 1.0 envelope around the data.
+ *
+ * @example
+ * ```ts
+ * import { asyncapi, contract, event } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const Counted = event('stock.counted', { schema: z.object({ sku: z.string() }), key: ({ sku }) => sku })
+ * const Stock = contract('stock', { version: '1.0.0', owner: 'team-warehouse', operations: {}, events: [Counted] })
+ * console.log(Object.keys(asyncapi([Stock], { title: 'Shop' })['channels'] as object)) // → [ 'stock.counted' ]
+ * ```
+ */
 export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOptions): Json {
   const book = components()
   const channels: Record<string, Json> = {}

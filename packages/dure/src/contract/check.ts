@@ -17,7 +17,21 @@ export type ContractProblem = {
   readonly fix: string
 }
 
-/** A contract that cannot be kept. `problems` names every place, not the first one only. */
+/**
+ * A contract that cannot be kept. `problems` names every place, not the first one only.
+ *
+ * @example
+ * ```ts
+ * import { contract, ContractError, query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * try {
+ *   contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.function() }) } })
+ * } catch (error) {
+ *   if (error instanceof ContractError) console.log(error.problems[0]?.where) // → clock.now output
+ * }
+ * ```
+ */
 export class ContractError extends Error {
   override readonly name = 'ContractError'
   readonly problems: readonly ContractProblem[]

@@ -9,7 +9,21 @@ import type { JsonSchema } from './schema.ts'
 
 export type { Change } from './compat-refinements.ts'
 
-/** Compares two descriptions of a contract, the older first. Equal descriptions have no changes. */
+/**
+ * Compares two descriptions of a contract, the older first. Equal descriptions have no changes.
+ *
+ * @example
+ * ```ts
+ * import { compareContracts, contract, describeContract, query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const now = query({ output: z.date() })
+ * const before = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now, zone: query({ output: z.string() }) } })
+ * const after = contract('clock', { version: '2.0.0', owner: 'team-time', operations: { now } })
+ * for (const { level, where, message } of compareContracts(describeContract(before), describeContract(after)))
+ *   console.log(level, where, message) // → breaking clock.zone is gone: calls to it fail with UNIMPLEMENTED
+ * ```
+ */
 export function compareContracts(before: ContractDescription, after: ContractDescription): Change[] {
   const changes: Change[] = []
   const report: Report = (level, where, message, breaks = level === 'breaking' ? 'callers' : 'nobody') =>
@@ -38,6 +52,18 @@ export function compareContracts(before: ContractDescription, after: ContractDes
 /**
  * Whether the new version number says what the changes do: a breaking change needs a new major version (a new
  * minor one before 1.0.0), any other change a higher version. A sentence when it does not, undefined when it does.
+ *
+ * @example
+ * ```ts
+ * import { compareContracts, contract, describeContract, query, versionTrouble } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const clock = (version: string, operation: string) =>
+ *   describeContract(contract('clock', { version, owner: 'team-time', operations: { [operation]: query({ output: z.date() }) } }))
+ * const [before, after] = [clock('1.0.0', 'now'), clock('1.1.0', 'today')]
+ * const trouble = versionTrouble(before, after, compareContracts(before, after))
+ * console.log(trouble) // → Version 1.1.0 breaks what 1.0.0 promised: give it version 2.0.0, or keep the promise
+ * ```
  */
 export function versionTrouble(
   before: ContractDescription,

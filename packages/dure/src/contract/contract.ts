@@ -44,6 +44,26 @@ export type { Change } from './compat.ts'
 /**
  * Defines a contract, and refuses one that could not be kept under every placement.
  * @throws {ContractError} naming every place that is wrong, what was found there and what to use instead
+ *
+ * @example
+ * ```ts
+ * import { command, contract, error, event, query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const OrderPlaced = event('order.placed', { schema: z.object({ orderId: z.string() }), key: (e) => e.orderId })
+ * const OutOfStock = error('OUT_OF_STOCK')
+ *
+ * const Orders = contract('orders', {
+ *   version: '1.0.0',
+ *   owner: 'team-checkout',
+ *   operations: {
+ *     place: command({ input: z.object({ sku: z.string() }), output: z.string(), errors: { OutOfStock } }),
+ *     find: query({ input: z.string(), output: z.int() }),
+ *   },
+ *   events: [OrderPlaced],
+ * })
+ * console.log(Orders.name, Object.keys(Orders.operations)) // → orders [ 'place', 'find' ]
+ * ```
  */
 export function contract<
   const Name extends string,

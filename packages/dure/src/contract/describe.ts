@@ -51,7 +51,19 @@ export type EventDescription = {
   readonly description?: string
 }
 
-/** Describes a contract as plain JSON. */
+/**
+ * Describes a contract as plain JSON.
+ *
+ * @example
+ * ```ts
+ * import { contract, describeContract, query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const { name, operations } = describeContract(Clock) // plain JSON: keep it in a file
+ * console.log(name, Object.keys(operations)) // → clock [ 'now' ]
+ * ```
+ */
 export function describeContract(contract: AnyContract): ContractDescription {
   const operations = Object.entries(contract.operations as Record<string, AnyOperation>)
   return {

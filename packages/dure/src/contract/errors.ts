@@ -23,7 +23,17 @@ export type Status =
   | 'DATA_LOSS'
   | 'UNAUTHENTICATED'
 
-/** Each status: its HTTP status (google.rpc.Code) and whether trying again may help. */
+/**
+ * Each status: its HTTP status (google.rpc.Code) and whether trying again may help.
+ *
+ * @example
+ * ```ts
+ * import { STATUSES } from 'dure/contract'
+ *
+ * const { http, retryable } = STATUSES.UNAVAILABLE
+ * console.log(http, retryable) // → 503 true
+ * ```
+ */
 export const STATUSES: Readonly<
   Record<Status, { readonly http: number; readonly retryable: boolean; readonly meaning: string }>
 > = {
@@ -45,7 +55,20 @@ export const STATUSES: Readonly<
   UNAUTHENTICATED: { http: 401, retryable: false, meaning: 'The caller did not say who it is' },
 }
 
-/** A call that failed for a reason the contract does not name: `code` is a canonical status. */
+/**
+ * A call that failed for a reason the contract does not name: `code` is a canonical status.
+ *
+ * @example
+ * ```ts
+ * import { CallError } from 'dure/contract'
+ *
+ * try {
+ *   throw new CallError('NOT_FOUND', 'Cannot find order "7"', { details: { orderId: 7 } })
+ * } catch (error) {
+ *   if (error instanceof CallError) console.log(error.code, error.details) // → NOT_FOUND { orderId: 7 }
+ * }
+ * ```
+ */
 export class CallError extends Error {
   override readonly name = 'CallError'
   readonly code: Status
@@ -95,7 +118,19 @@ const OUTWARD: Readonly<Partial<Record<Status, string>>> = {
   DATA_LOSS: 'Data that are needed for this cannot be read',
 }
 
-/** An error that a contract declares: `code` is its own, `data` its typed fields. */
+/**
+ * An error that a contract declares: `code` is its own, `data` its typed fields.
+ *
+ * @example
+ * ```ts
+ * import { DeclaredError, error } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ left: z.int() }) })
+ * const thrown: unknown = OutOfStock({ left: 2 })
+ * if (thrown instanceof DeclaredError) console.log(thrown.code, thrown.data) // → OUT_OF_STOCK { left: 2 }
+ * ```
+ */
 export class DeclaredError<Code extends string = string, Data = unknown> extends Error {
   override readonly name = 'DeclaredError'
   readonly code: Code
@@ -139,7 +174,19 @@ export type ErrorOptions<Data extends AnySchema | undefined> = {
   readonly description?: string
 }
 
-/** Declares an error: `error('OUT_OF_STOCK', { data: z.object({ productId: z.int() }) })`. Codes are UPPER_SNAKE_CASE. */
+/**
+ * Declares an error: `error('OUT_OF_STOCK', { data: z.object({ productId: z.int() }) })`. Codes are UPPER_SNAKE_CASE.
+ *
+ * @example
+ * ```ts
+ * import { error } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ left: z.int() }), message: ({ left }) => `Only ${left} left` })
+ * const thrown = OutOfStock({ left: 2 })
+ * console.log(thrown.message, OutOfStock.is(thrown), OutOfStock.http) // → Only 2 left true 409
+ * ```
+ */
 export function error<const Code extends string, Data extends AnySchema | undefined = undefined>(
   code: Code,
   options: ErrorOptions<Data> = {},

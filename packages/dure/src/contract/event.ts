@@ -24,7 +24,18 @@ export type EventOptions<S extends AnySchema> = {
   readonly description?: string
 }
 
-/** Declares an event: `event('order.placed', { schema, key: (e) => e.orderId })`. */
+/**
+ * Declares an event: `event('order.placed', { schema, key: (e) => e.orderId })`.
+ *
+ * @example
+ * ```ts
+ * import { event } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const OrderPlaced = event('order.placed', { schema: z.object({ orderId: z.string() }), key: (e) => e.orderId })
+ * console.log(OrderPlaced.name, OrderPlaced.version) // → order.placed 1
+ * ```
+ */
 export function event<const Name extends string, S extends AnySchema>(name: Name, options: EventOptions<S>): EventType<Name, S> {
   return Object.freeze({
     name,

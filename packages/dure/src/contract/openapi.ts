@@ -32,6 +32,19 @@ type Json = Readonly<Record<string, unknown>>
 /**
  * Draws an OpenAPI 3.1 document. An operation is shown under each of its routes. Path parameters come from the
  * route; the other fields of an input are query parameters for GET and DELETE, the JSON body otherwise.
+ *
+ * @example
+ * ```ts
+ * import { contract, openapi, query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const Stock = contract('stock', {
+ *   version: '1.0.0',
+ *   owner: 'team-warehouse',
+ *   operations: { count: query({ input: z.object({ sku: z.string() }), output: z.int(), http: 'GET /stock/{sku}' }) },
+ * })
+ * console.log(Object.keys(openapi([Stock], { title: 'Shop' })['paths'] as object)) // → [ '/stock/{sku}' ]
+ * ```
  */
 export function openapi(contracts: readonly AnyContract[], options: OpenApiOptions): Json {
   const { remembers = () => true, unknownFields = 'refuse' } = options

@@ -59,7 +59,18 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly deprecated?: boolean
 }
 
-/** An operation that changes something. */
+/**
+ * An operation that changes something.
+ *
+ * @example
+ * ```ts
+ * import { command } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const place = command({ input: z.object({ sku: z.string() }), output: z.string(), idempotent: true })
+ * console.log(place.kind, place.idempotent) // → command true
+ * ```
+ */
 export function command<
   I extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,
@@ -68,7 +79,18 @@ export function command<
   return operation('command', options, options.idempotent ?? false)
 }
 
-/** An operation that only looks. */
+/**
+ * An operation that only looks.
+ *
+ * @example
+ * ```ts
+ * import { query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const find = query({ input: z.string(), output: z.int(), http: 'GET /orders/{id}', deadline: 500 })
+ * console.log(find.kind, find.deadline) // → query 500
+ * ```
+ */
 export function query<
   I extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,
@@ -77,7 +99,18 @@ export function query<
   return operation('query', options, true)
 }
 
-/** An operation that answers with many values, in order: `output` is the schema of one. */
+/**
+ * An operation that answers with many values, in order: `output` is the schema of one.
+ *
+ * @example
+ * ```ts
+ * import { stream } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const watch = stream({ input: z.string(), output: z.object({ price: z.number() }) })
+ * console.log(watch.kind) // → stream
+ * ```
+ */
 export function stream<
   I extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,

@@ -45,7 +45,19 @@ export type DatabaseDefinition<Tables> = {
   readonly tables?: Tables
 }
 
-/** Declares a service's database: `database<Tables>({ migrations })`. */
+/**
+ * Declares a service's database: `database<Tables>({ migrations })`.
+ *
+ * @example
+ * ```ts
+ * import { database } from 'dure/data'
+ *
+ * const orders = database<{ orders: { id: string; total: number } }>({
+ *   migrations: { '001': 'CREATE TABLE orders (id TEXT PRIMARY KEY, total INTEGER)' },
+ * })
+ * console.log(Object.keys(orders.migrations)) // → [ '001' ]
+ * ```
+ */
 export function database<Tables>(options: { migrations: Migrations }): DatabaseDefinition<Tables> {
   return { migrations: options.migrations }
 }

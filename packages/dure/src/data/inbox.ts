@@ -24,7 +24,19 @@ export type Inbox = {
 /** What the inbox needs of a transaction: statements with `?` for parameters, on a table that `inboxTable` makes. */
 export type InboxTransaction = Pick<StoreTransaction, 'all' | 'run'>
 
-/** The inbox's table, for a database whose tables Dure does not make. Changes nothing where it is there. */
+/**
+ * The inbox's table, for a database whose tables Dure does not make. Changes nothing where it is there.
+ *
+ * @example
+ * ```ts
+ * import { DatabaseSync } from 'node:sqlite'
+ * import { inboxTable } from 'dure/data'
+ *
+ * const db = new DatabaseSync(':memory:')
+ * db.exec(inboxTable)
+ * console.log(db.prepare('SELECT count(*) AS marks FROM dure_inbox').get()?.['marks']) // → 0
+ * ```
+ */
 export const inboxTable: string =
   'CREATE TABLE IF NOT EXISTS dure_inbox (message_id TEXT NOT NULL, consumer TEXT NOT NULL, seen_at BIGINT NOT NULL, PRIMARY KEY (message_id, consumer))'
 
@@ -44,6 +56,22 @@ export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
  * again; Infinity: for ever). Must exceed the time after which no broker brings a message a second time: a consumer
  * compares the two when it starts.
  * @throws {TypeError} when that is no time: marks would be forgotten at once, or never be
+ *
+ * @example
+ * ```ts
+ * import { DatabaseSync } from 'node:sqlite'
+ * import { createInbox, inboxTable, type InboxTransaction, type SqlRow } from 'dure/data'
+ * import { realRuntime } from 'dure/runtime'
+ *
+ * const db = new DatabaseSync(':memory:')
+ * db.exec(inboxTable)
+ * const tx: InboxTransaction = {
+ *   all: async (sql, parameters = []) => db.prepare(sql).all(...parameters) as SqlRow[],
+ *   run: async (sql, parameters = []) => Number(db.prepare(sql).run(...parameters).changes),
+ * }
+ * const inbox = createInbox({ runtime: realRuntime() })
+ * console.log(await inbox.mark(tx, 'invoices', 'm-1'), await inbox.mark(tx, 'invoices', 'm-1')) // → true false
+ * ```
  */
 export function createInbox(options: { readonly runtime: Runtime; readonly retention?: number }): Inbox {
   const { runtime, retention = INBOX_RETENTION } = options

@@ -4,6 +4,15 @@ import { event, type AnySchema, type EventOptions, type EventType } from '../con
  * Declares a queue: work that exactly one of the competing consumers takes, where an event is a fact that every
  * group sees. `queue('invoice.print', { schema, key: (job) => job.invoiceId })`. Without a key no order is asked
  * for and none is kept; with one it labels the work in dead letters and pictures.
+ *
+ * @example
+ * ```ts
+ * import { queue } from 'dure/messaging'
+ * import { z } from 'zod'
+ *
+ * const Print = queue('invoice.print', { schema: z.object({ invoiceId: z.string() }) })
+ * console.log(Print.name) // → invoice.print
+ * ```
  */
 export function queue<const Name extends string, S extends AnySchema>(
   name: Name,

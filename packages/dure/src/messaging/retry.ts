@@ -24,7 +24,18 @@ const NUMBERS: Ranges<RetryPolicy> = {
   crashes: COUNT,
 }
 
-/** @throws {TypeError} when a number cannot be used */
+/**
+ * A retry policy with the defaults of what is not given.
+ * @throws {TypeError} when a number cannot be used
+ *
+ * @example
+ * ```ts
+ * import { retryPolicy } from 'dure/messaging'
+ *
+ * const { attempts, first, factor } = retryPolicy({ attempts: 3 })
+ * console.log(attempts, first, factor) // → 3 100 2
+ * ```
+ */
 export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
   return completeNumbers('use this retry policy', DEFAULTS, options, NUMBERS)
 }

@@ -16,6 +16,15 @@ export type Backoff = {
 /**
  * Exponential backoff with full jitter: a wait is anywhere between nothing and a bound that doubles. Callers that failed
  * together do not come back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ *
+ * @example
+ * ```ts
+ * import { createBackoff } from 'dure/resilience'
+ * import { seededRandom } from 'dure/runtime'
+ *
+ * const backoff = createBackoff({ random: seededRandom(1), policy: { base: 20 } })
+ * console.log([1, 2, 3].every((retry) => backoff.delay(retry) <= 20 * 2 ** (retry - 1))) // → true
+ * ```
  */
 export function createBackoff(options: { random: Random; policy?: Partial<BackoffPolicy> }): Backoff {
   const { random, policy = {} } = options

@@ -10,6 +10,18 @@ export type Loaded = {
  * The less loaded of two chosen by chance: nearly as even as asking everybody, without the herd that all callers of the
  * one least loaded would make (M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
  * Undefined when there is nobody to choose from.
+ *
+ * @example
+ * ```ts
+ * import { leastOfTwo } from 'dure/resilience'
+ * import { seededRandom } from 'dure/runtime'
+ *
+ * const peers = [
+ *   { name: 'idle', pending: () => 0 },
+ *   { name: 'busy', pending: () => 9 },
+ * ]
+ * console.log(leastOfTwo(peers, seededRandom(1))?.name) // → idle
+ * ```
  */
 export function leastOfTwo<T extends Loaded>(among: readonly T[], random: Random): T | undefined {
   const count = among.length

@@ -50,6 +50,23 @@ const INSIDE = { inside: true } as const
 /** How much the newest interval between two free places weighs in the pace. */
 const WEIGHT = 0.1
 
+/**
+ * A compartment for `limit` pieces of work at once, before which `queue` more may wait.
+ * @throws {TypeError} when one of them is no such number
+ *
+ * @example
+ * ```ts
+ * import { createBulkhead } from 'dure/resilience'
+ * import { createDeadlines, virtualRuntime } from 'dure/runtime'
+ *
+ * const { clock, timers } = virtualRuntime()
+ * const deadlines = createDeadlines({ clock, timers })
+ * const printer = createBulkhead({ name: 'the printer', limit: 1, queue: 0, clock, deadlines })
+ * console.log(printer.enter(), printer.enter()) // → true false
+ * printer.leave()
+ * console.log(printer.enter()) // → true
+ * ```
+ */
 export function createBulkhead(options: BulkheadOptions): Bulkhead {
   const { name, limit, queue, clock, deadlines } = options
   checkNumbers(`protect ${name} by a bulkhead`, { limit, queue }, { limit: COUNT, queue: COUNT_OR_NONE })

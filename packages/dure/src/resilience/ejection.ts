@@ -53,6 +53,23 @@ type Member = Standing & { readonly giveBack: () => void }
 const DEFAULTS: EjectionPolicy = { failures: 5, stalls: 3, time: 1_000, longest: 30_000, share: 0.5 }
 const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, time: WAIT, longest: WAIT, share: SHARE }
 
+/**
+ * Leaves out peers that fail or stall in a row, and lets one call find out whether they are back.
+ * @throws {TypeError} when a number of the policy cannot be used
+ *
+ * @example
+ * ```ts
+ * import { createEjection } from 'dure/resilience'
+ * import { virtualRuntime } from 'dure/runtime'
+ *
+ * const { clock, random } = virtualRuntime()
+ * const ejection = createEjection({ clock, random, policy: { failures: 2 } })
+ * const [one, other] = [ejection.join(), ejection.join()]
+ * one.failed()
+ * one.failed()
+ * console.log(one.state(), other.state(), ejection.out()) // → out in 1
+ * ```
+ */
 export function createEjection(options: { clock: Clock; random: Random; policy?: Partial<EjectionPolicy> }): Ejection {
   const { clock, random, policy = {} } = options
   const { failures, stalls, time, longest, share } = completeNumbers('eject outliers', DEFAULTS, policy, NUMBERS)

@@ -30,6 +30,20 @@ const SLICES = 10
 const DEFAULTS: RetryBudgetPolicy = { ratio: 0.2, minimumPerSecond: 10, window: 10_000 }
 const NUMBERS: Ranges<RetryBudgetPolicy> = { ratio: { least: 0, most: 1_000 }, minimumPerSecond: COUNT_OR_NONE, window: WAIT }
 
+/**
+ * Retries as a share of the calls: in an outage they cannot drown whoever is in trouble.
+ * @throws {TypeError} when a number of the policy cannot be used
+ *
+ * @example
+ * ```ts
+ * import { createRetryBudget } from 'dure/resilience'
+ * import { virtualRuntime } from 'dure/runtime'
+ *
+ * const budget = createRetryBudget({ clock: virtualRuntime().clock, policy: { ratio: 0.2, minimumPerSecond: 0 } })
+ * for (let call = 0; call < 5; call++) budget.called()
+ * console.log(budget.take(), budget.take()) // → true false
+ * ```
+ */
 export function createRetryBudget(options: { clock: Clock; policy?: Partial<RetryBudgetPolicy> }): RetryBudget {
   const { clock, policy = {} } = options
   const { ratio, minimumPerSecond, window } = completeNumbers('keep a retry budget', DEFAULTS, policy, NUMBERS)

@@ -27,6 +27,22 @@ export type DeadlineEntry = {
   following: DeadlineEntry | undefined
 }
 
+/**
+ * A timer wheel: one timer for all deadlines of a process, at a resolution of `resolution` milliseconds (default 10). What
+ * is put in hears nothing before its time, and at the latest one resolution after it.
+ *
+ * @example
+ * ```ts
+ * import { createDeadlines, virtualRuntime, type DeadlineEntry } from 'dure/runtime'
+ *
+ * const { clock, timers, advance } = virtualRuntime()
+ * const deadlines = createDeadlines({ clock, timers })
+ * const entry: DeadlineEntry = { expire: () => console.log('over'), at: 0, previous: undefined, following: undefined }
+ * deadlines.add(entry, clock.monotonic() + 50)
+ * await advance(100) // → over
+ * deadlines.stop()
+ * ```
+ */
 export function createDeadlines(options: { clock: Clock; timers: Timers; resolution?: number }): Deadlines {
   const { clock, timers, resolution = 10 } = options
   const SLOTS = 1024

@@ -20,7 +20,17 @@ export { keepAlive } from './alive.ts'
 export { makeFolder } from './folder.ts'
 export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
 
-/** The real world: system clock, event-loop timers, cryptographic randomness, UUIDv7. */
+/**
+ * The real world: system clock, event-loop timers, cryptographic randomness, UUIDv7.
+ *
+ * @example
+ * ```ts
+ * import { realRuntime } from 'dure/runtime'
+ *
+ * const { clock, ids } = realRuntime()
+ * console.log(clock.now() > 1_700_000_000_000, ids.next() < ids.next()) // → true true
+ * ```
+ */
 export function realRuntime(): Runtime {
   const clock = realClock()
   const random = realRandom()

@@ -17,7 +17,18 @@ export type VirtualRuntime = Runtime & {
 
 type Waiting = { at: number; order: number; task: () => void; cancelled: boolean }
 
-/** The virtual world: `start` is the wall clock's first reading in milliseconds since the epoch. */
+/**
+ * The virtual world: `start` is the wall clock's first reading in milliseconds since the epoch.
+ *
+ * @example
+ * ```ts
+ * import { virtualRuntime } from 'dure/runtime'
+ *
+ * const { clock, timers, advance } = virtualRuntime({ seed: 1, start: 0 })
+ * timers.after(60_000, () => console.log(clock.now())) // → 60000
+ * await advance(60_000) // a minute, at once
+ * ```
+ */
 export function virtualRuntime(options: { seed?: number; start?: number } = {}): VirtualRuntime {
   const { seed = 1 } = options
   const random = seededRandom(seed)

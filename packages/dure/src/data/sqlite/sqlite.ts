@@ -39,7 +39,22 @@ const NUMBERS: Ranges<SqliteOptions> = {
   group: COUNT,
 }
 
-/** The embedded database: one SQLite file per service, `<directory>/<service>.db`. */
+/**
+ * The embedded database: one SQLite file per service, `<directory>/<service>.db`.
+ *
+ * @example
+ * ```ts
+ * import { sqlite } from 'dure/data'
+ * import { realRuntime } from 'dure/runtime'
+ * import { silentLogger } from 'dure/telemetry'
+ *
+ * const adapter = sqlite()({ directory: 'data', runtime: realRuntime(), log: silentLogger() })
+ * const store = await adapter.open('letters', { migrations: { '001': 'CREATE TABLE letters (id TEXT)' } })
+ * await store.transaction((tx) => tx.run('INSERT INTO letters VALUES (?)', ['a']))
+ * console.log(await store.select('SELECT id FROM letters')) // → [ { id: 'a' } ]
+ * await store.stop()
+ * ```
+ */
 export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => DatabaseAdapter {
   const {
     durability = 'power',
