@@ -1,6 +1,16 @@
 /** A service's own data: one database per service, transactions, outbox, inbox. */
 export { database } from './database.ts'
-/** SQL of one's own inside a typed query, parameters apart: sql`…${value}`. */
+/**
+ * SQL of one's own inside a typed query, parameters apart: sql`…${value}` (Kysely's).
+ *
+ * @example
+ * ```ts
+ * import { sql } from 'dure/data'
+ *
+ * const half = sql<number>`total / ${2}` // in `.select(half.as('half'))`, `.where(…)`, `.orderBy(…)`
+ * console.log(typeof half.as) // → function
+ * ```
+ */
 export { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from 'kysely'
 export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
 export { bindDatabase, type BindOptions } from './bind.ts'

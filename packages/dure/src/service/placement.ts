@@ -33,6 +33,17 @@ export const DOORS = 'doors'
  * The processes of a system that is split, in the order they start: the broker first, whoever is needed before who
  * needs it, doors last. A system placed `together` is split into one process each, because somebody asked for that.
  * @throws {SystemError} when a service bears the name of a part that is none
+ *
+ * @example
+ * ```ts
+ * import { contract, query } from 'dure/contract'
+ * import { groupsOf, service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * console.log(groupsOf(system('time', { services: [clock] })).map(({ name }) => name)) // → [ 'broker', 'clock' ]
+ * ```
  */
 export function groupsOf(system: Placeable): readonly Group[] {
   const taken = reservedNames(system.services)

@@ -44,7 +44,25 @@ export type {
   World,
 } from './system.ts'
 
-/** Defines a service. */
+/**
+ * Defines a service: a contract with its handlers, and what else it needs.
+ * @throws {TypeError} when a number in its options cannot be used
+ *
+ * @example
+ * ```ts
+ * import { contract, query } from 'dure/contract'
+ * import { service } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Greeter = contract('greeter', {
+ *   version: '1.0.0',
+ *   owner: 'team-greetings',
+ *   operations: { greet: query({ input: z.string(), output: z.string() }) },
+ * })
+ * const greeter = service(Greeter, { handlers: { greet: (name) => `Hello, ${name}` } })
+ * console.log(greeter.contract.name) // → greeter
+ * ```
+ */
 export function service<C extends AnyContract, N extends Needs = {}, Tables = undefined>(
   contract: C,
   options: ServiceOptions<C, N, Tables>,

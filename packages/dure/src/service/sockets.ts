@@ -6,6 +6,14 @@ import type { Door } from './system.ts'
  * What a supervisor has to hold for a process, so that its doors never turn a connection away: the sockets that they
  * listen on; and whether two of the process may run at once. Doors may, where every one of them can be handed over;
  * services may not, because a store has one owner.
+ *
+ * @example
+ * ```ts
+ * import { socketsOf } from 'dure/service'
+ *
+ * const services = { name: 'orders', members: ['orders'] }
+ * console.log(socketsOf(services, { doors: [], directory: '.dure' })) // → { sockets: [], overlaps: false }
+ * ```
  */
 export function socketsOf(
   { members }: Group,

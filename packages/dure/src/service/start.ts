@@ -39,6 +39,24 @@ export type StartOptions = {
 /**
  * Runs a system, or a part of it, in this process: adapters, then services in order of their needs, then reactions to events, then
  * doors. If anything cannot start, what has started is stopped again and the error says what and why.
+ *
+ * @example
+ * ```ts
+ * import { contract, query } from 'dure/contract'
+ * import { service, start, system } from 'dure/service'
+ * import { silentLogger } from 'dure/telemetry'
+ * import { z } from 'zod'
+ *
+ * const Greeter = contract('greeter', {
+ *   version: '1.0.0',
+ *   owner: 'team-greetings',
+ *   operations: { greet: query({ input: z.string(), output: z.string() }) },
+ * })
+ * const greeter = service(Greeter, { handlers: { greet: (name) => `Hello, ${name}` } })
+ * const running = await start(system('greetings', { services: [greeter] }), { directory: '.dure', log: silentLogger() })
+ * console.log(await running.client(Greeter).greet('Sori')) // → Hello, Sori
+ * await running.stop()
+ * ```
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
   checkNumbers(`start system "${system.name}"`, options, { patience: WAIT_OR_NONE })

@@ -52,6 +52,18 @@ export type System = Required<SystemOptions> & { readonly name: string }
  * @throws {SystemError} naming everything that keeps them from being one system: two services of one name, a
  * need nobody serves, a circle of needs, a missing handler, a subscription to what nobody announces, a placement that
  * cannot be
+ *
+ * @example
+ * ```ts
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
+ * const time = system('time', { services: [clock] }) // an application exports it by default from system.ts
+ * console.log(time.name, time.services.length, time.placement) // → time 1 together
+ * ```
  */
 export function system(name: string, options: SystemOptions): System {
   const { services, placement = 'together' } = options

@@ -16,7 +16,21 @@ export type Logger = {
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** A logger that never throws: not over what it is given, and not over where it writes to. */
+/**
+ * A logger that never throws: not over what it is given, and not over where it writes to.
+ *
+ * @example
+ * ```ts
+ * import { realRuntime } from 'dure/runtime'
+ * import { createLogger } from 'dure/telemetry'
+ *
+ * const lines: string[] = []
+ * const log = createLogger({ clock: realRuntime().clock, write: (line) => void lines.push(line), fields: { system: 'shop' } })
+ * log.info('Ready', { port: 8080 })
+ * const { level, message, port } = JSON.parse(lines[0]!) as Record<string, unknown>
+ * console.log(level, message, port) // → info Ready 8080
+ * ```
+ */
 export function createLogger(options: {
   clock: Clock
   write: (line: string) => void
@@ -85,6 +99,16 @@ function merged(fields: LogFields, more: LogFields): LogFields {
   }
 }
 
+/**
+ * A logger that says nothing, for tests and examples.
+ *
+ * @example
+ * ```ts
+ * import { silentLogger } from 'dure/telemetry'
+ *
+ * silentLogger().info('Nobody hears this')
+ * ```
+ */
 export function silentLogger(): Logger {
   const silent = (): void => {}
   const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent, with: () => logger }

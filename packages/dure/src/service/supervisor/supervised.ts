@@ -16,7 +16,23 @@ export type Supervised = {
   readonly leave: () => void
 }
 
-/** The supervisor of this process; undefined when nobody supervises it. */
+/**
+ * The supervisor of this process; undefined when nobody supervises it.
+ *
+ * @example
+ * ```ts
+ * import { joinSupervisor } from 'dure/supervisor'
+ *
+ * const supervised = joinSupervisor()
+ * console.log(supervised) // → undefined
+ * // In a process that a supervisor has started:
+ * if (await supervised?.loaded()) {
+ *   supervised?.ready({ urls: [] })
+ *   await supervised?.stopped
+ *   supervised?.leave()
+ * }
+ * ```
+ */
 export function joinSupervisor(): Supervised | undefined {
   if (process.env[SUPERVISED] === undefined || process.send === undefined || !process.connected) return undefined
   const go = Promise.withResolvers<void>()

@@ -29,6 +29,30 @@ export type Supervisor = {
  * Starts everything; resolves when all is ready. If something cannot start, what has started is stopped again.
  * @throws {SupervisorError} when another supervisor runs on the directory, an address cannot be had, a process ends instead
  * of getting ready, or the start is given up
+ *
+ * @example
+ * ```ts
+ * import { writeFileSync } from 'node:fs'
+ * import { realRuntime } from 'dure/runtime'
+ * import { supervise } from 'dure/supervisor'
+ *
+ * writeFileSync(
+ *   'orders.ts',
+ *   `import { joinSupervisor } from 'dure/supervisor'
+ *    const supervised = joinSupervisor()
+ *    if (await supervised?.loaded()) supervised?.ready('orders are taken')
+ *    await supervised?.stopped
+ *    supervised?.leave()`,
+ * )
+ * const supervisor = await supervise({
+ *   directory: '.dure',
+ *   runtime: realRuntime(),
+ *   processes: [{ name: 'orders', program: ['orders.ts'] }],
+ *   onLine: ({ name, text }) => console.error(`${name}: ${text}`),
+ * })
+ * console.log(supervisor.ready) // → [ 'orders are taken' ]
+ * await supervisor.stop()
+ * ```
  */
 export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
   const { directory, processes, backoff } = checkNumbers('supervise processes', options, {

@@ -15,7 +15,18 @@ export async function askListing(directory: string): Promise<SystemListing> {
   return (await readJson(directory, response)) as SystemListing
 }
 
-/** Asks it how far its consumers are behind. */
+/**
+ * Asks the system that runs on a data directory how far its consumers are behind.
+ * @throws {CliError} when nothing runs there, or it has no control door
+ *
+ * @example
+ * ```ts
+ * import { askLag } from '@dure/cli'
+ *
+ * await askLag('empty').catch((error: Error) => console.log(error.message.split('\n')[0]))
+ * // → Nothing runs on the data directory "empty".
+ * ```
+ */
 export async function askLag(directory: string): Promise<Lag> {
   return (await readJson(directory, await send(directory, 'GET', '/v1/lag'))) as Lag
 }

@@ -20,6 +20,20 @@ const LONGEST_BODY = 16 * 1024 * 1024
  * The door for whoever owns the data directory: `dure call`, `dure dead`, `dure lag`, `dure list --data`. A Unix domain socket that
  * only its owner may open, speaking JSON over HTTP. Opening it throws when another process already runs on
  * the directory.
+ *
+ * @example
+ * ```ts
+ * import { control } from '@dure/cli'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * // `dure call`, `dure dead` and `dure lag` then work on its data directory.
+ * const time = system('time', { services: [clock], doors: [control()] })
+ * console.log(time.doors[0]?.name) // → control
+ * ```
  */
 export function control(): Door {
   return { name: NAME, open, listens: (directory) => ({ kind: 'unix', path: socketPath(directory) }) }

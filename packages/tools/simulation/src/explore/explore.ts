@@ -58,6 +58,26 @@ const [LOOK, SLOW] = [1_000, 15_000]
  * Runs many seeds and tells what they have shown.
  * @throws {RangeError} when there are no such seeds
  * @throws when the system cannot be started even once, or a seed goes on for longer than `timeout`
+ *
+ * @example
+ * ```ts
+ * import { explore } from '@dure/simulation'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
+ * const { held, failures } = await explore({
+ *   seeds: 3,
+ *   simulation: {
+ *     system: system('time', { services: [clock] }),
+ *     load: { duration: 5_000, step: async ({ client }) => void (await client(Clock).now()) },
+ *     invariants: { 'somebody can be asked': async ({ client }) => void (await client(Clock).now()) },
+ *   },
+ * })
+ * console.log(held, failures.length) // → 3 0
+ * ```
  */
 export async function explore(options: ExploreOptions): Promise<Report> {
   const { seeds = 100, from = 1, onAgain, expects = await expectedOf(options.simulation) } = options

@@ -23,6 +23,21 @@ export type Loaded = {
  * modules of a system that is exported as it is keep in memory is gone when a process dies, as it is in earnest.
  * @param name what the module is called in errors; default: its URL
  * @throws {TypeError} when there is none, or one that would test nothing
+ *
+ * @example
+ * ```ts
+ * import { writeFileSync } from 'node:fs'
+ * import { pathToFileURL } from 'node:url'
+ * import { loadSimulation } from '@dure/simulation'
+ *
+ * writeFileSync(
+ *   'shop.mjs',
+ *   `export default () => ({})
+ *    export const simulation = { load: { step: async () => {} }, invariants: {}, expects: ['a card was declined'] }`,
+ * )
+ * const { expects } = await loadSimulation(pathToFileURL('shop.mjs').href)
+ * console.log(expects) // → [ 'a card was declined' ]
+ * ```
  */
 export async function loadSimulation(url: string, name: string = url): Promise<Loaded> {
   const exports = exportsOf((await import(url)) as Exports)

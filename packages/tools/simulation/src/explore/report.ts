@@ -90,6 +90,27 @@ export function createReport(expected: readonly string[]): {
 /**
  * The report for people: the sum, then each thing that was seen with how often, in groups, and what never was.
  * @param look.columns where it is folded; default 80
+ *
+ * @example
+ * ```ts
+ * import { describeReport, explore } from '@dure/simulation'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
+ * const report = await explore({
+ *   seeds: 1,
+ *   simulation: {
+ *     system: system('time', { services: [clock] }),
+ *     load: { duration: 5_000, step: async ({ client }) => void (await client(Clock).now()) },
+ *     invariants: { 'somebody can be asked': async ({ client }) => void (await client(Clock).now()) },
+ *   },
+ * })
+ * console.log(describeReport(report, { columns: 80 }).split('\n')[0])
+ * // → 1 seed: 1 held, 0 did not; 1 run twice with the same result
+ * ```
  */
 export function describeReport(report: Report, look: { readonly columns?: number } = {}): string {
   const { seeds, held, failed, verified, sometimes, never, steps, refused, virtual, processor, elapsed } = report

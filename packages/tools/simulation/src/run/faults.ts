@@ -37,6 +37,16 @@ const RATES: Readonly<Record<RateKind, readonly [number, number]>> = {
   'late batch': [0.05, 0.4],
 }
 
+/**
+ * The kinds of faults that there are: what may befall a system in a simulation.
+ *
+ * @example
+ * ```ts
+ * import { FAULTS } from '@dure/simulation'
+ *
+ * console.log(FAULTS.slice(0, 3)) // → [ 'crash', 'freeze', 'partition' ]
+ * ```
+ */
 export const FAULTS: readonly FaultKind[] = [...PLANNED, ...(Object.keys(RATES) as RateKind[])]
 
 /** One fault of a plan. Its key stays the same when others are taken out. */

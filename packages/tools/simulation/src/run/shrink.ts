@@ -16,6 +16,28 @@ export type Shrunk = {
  * then with fewer faults again (delta debugging, Zeller 1999). What is left out does not change the dice of what is left.
  * @param options.most runs that it may take; default 500
  * @param options.run what runs it; default: this thread
+ *
+ * @example
+ * ```ts
+ * import { shrink, simulate, type Simulation } from '@dure/simulation'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date(0) } })
+ * const simulation: Simulation = {
+ *   system: system('time', { services: [clock] }),
+ *   load: { duration: 5_000, step: async ({ client }) => void (await client(Clock).now()) },
+ *   invariants: {
+ *     'time goes on': async ({ client }) => {
+ *       if (Number(await client(Clock).now()) === 0) throw new Error('it stands still')
+ *     },
+ *   },
+ * }
+ * const small = await shrink({ simulation, seed: 1, outcome: await simulate({ simulation, seed: 1 }) })
+ * console.log(small.outcome.kind, small.outcome.faults.length, small.outcome.steps.length) // → violated 0 0
+ * ```
  */
 export async function shrink(
   options: Omit<SimulateOptions, 'record' | 'only'> & {

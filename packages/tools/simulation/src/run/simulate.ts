@@ -28,6 +28,28 @@ let busy: Promise<unknown> = Promise.resolve()
 /**
  * Runs a system once, from a seed. Runs of one thread happen one after another.
  * @throws when the system cannot be started even once, without any faults
+ *
+ * @example
+ * ```ts
+ * import { simulate, type Simulation } from '@dure/simulation'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
+ * const simulation: Simulation = {
+ *   system: system('time', { services: [clock] }),
+ *   load: { duration: 5_000, step: async ({ client }) => void (await client(Clock).now()) },
+ *   invariants: {
+ *     'time goes on': async ({ client }) => {
+ *       if (Number(await client(Clock).now()) === 0) throw new Error('It stands still')
+ *     },
+ *   },
+ * }
+ * const outcome = await simulate({ simulation, seed: 7 })
+ * console.log(outcome.kind, outcome.hash === (await simulate({ simulation, seed: 7 })).hash) // → held true
+ * ```
  */
 export function simulate(options: SimulateOptions): Promise<Outcome> {
   const mine = busy.then(() => simulateNow(options))

@@ -17,7 +17,34 @@ const QUIET: ReadonlySet<string> = new Set([
   'subscribe done',
 ])
 
-/** Why a run failed. What a message says beyond its first line stands below it, indented. */
+/**
+ * What became of a run, in words. What a message says beyond its first line stands below it, indented.
+ *
+ * @example
+ * ```ts
+ * import { describeOutcome, simulate } from '@dure/simulation'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date(0) } })
+ * const outcome = await simulate({
+ *   seed: 1,
+ *   simulation: {
+ *     system: system('time', { services: [clock] }),
+ *     load: { duration: 1_000, step: async ({ client }) => void (await client(Clock).now()) },
+ *     placements: ['together'],
+ *     invariants: {
+ *       'time goes on': async ({ client }) => {
+ *         if (Number(await client(Clock).now()) === 0) throw new Error('it stands still')
+ *       },
+ *     },
+ *   },
+ * })
+ * console.log(describeOutcome(outcome)) // → seed 1, together: "time goes on" does not hold: it stands still
+ * ```
+ */
 export function describeOutcome(outcome: Outcome): string {
   const head = `seed ${outcome.seed}, ${outcome.placed}: `
   switch (outcome.kind) {
@@ -59,6 +86,27 @@ const QUIET_TIME = 50
 /**
  * The recorded lines of a run as a person reads them: one a step, with faults set off and a gap where time passes; what goes
  * on all the time is left out.
+ *
+ * @example
+ * ```ts
+ * import { simulate, timeline } from '@dure/simulation'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date(0) } })
+ * const outcome = await simulate({
+ *   seed: 1,
+ *   record: true,
+ *   simulation: {
+ *     system: system('time', { services: [clock] }),
+ *     load: { duration: 2_000, step: async ({ client }) => void (await client(Clock).now()) },
+ *     invariants: { 'somebody can be asked': async ({ client }) => void (await client(Clock).now()) },
+ *   },
+ * })
+ * console.log(timeline(outcome, { columns: 80 }).includes('user 0 step 0')) // → true
+ * ```
  */
 export function timeline(outcome: Outcome, look: TimelineLook = {}): string {
   const { most = 400, columns = Infinity, fault = (line) => line } = look

@@ -96,6 +96,23 @@ export type Finding = {
  * Where a difference is found, two more copies run together, one with another seed: a value that differs between those
  * two as well (an id, a count kept in memory) says nothing about placement. From then on only its kind is compared, and
  * the report names it.
+ *
+ * @example
+ * ```ts
+ * import { checkPlacement, placements } from '@dure/testing'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Greeter = contract('greeter', {
+ *   version: '1.0.0',
+ *   owner: 'team-greetings',
+ *   operations: { greet: query({ input: z.string(), output: z.string() }) },
+ * })
+ * const greetings = system('greetings', { services: [service(Greeter, { handlers: { greet: (name) => `Hello, ${name}` } })] })
+ * const { ok } = await checkPlacement({ system: greetings, placements: [placements.unix], runs: 5, probes: false })
+ * console.log(ok) // → true
+ * ```
  */
 export async function checkPlacement(options: CheckPlacementOptions): Promise<PlacementReport> {
   checkNumbers('check placement', options, NUMBERS)

@@ -8,6 +8,19 @@ const values = wireOf(z.unknown(), 'input')
 /**
  * A report for programs, as JSON can hold it. Values that JSON has no word for are tagged as in messages
  * (`{"$dure":"date","value":"…"}`); what cannot travel at all is given as text: `{"$text":"[Function: f]"}`.
+ *
+ * @example
+ * ```ts
+ * import { checkPlacement, placements, reportAsJson } from '@dure/testing'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { zone: query({ output: z.string() }) } })
+ * const time = system('time', { services: [service(Clock, { handlers: { zone: () => 'UTC' } })] })
+ * const report = await checkPlacement({ system: time, placements: [placements.tcp], runs: 2, probes: false })
+ * console.log(JSON.stringify(reportAsJson(report)).includes('"ok":true')) // → true
+ * ```
  */
 export function reportAsJson(report: PlacementReport): unknown {
   return {

@@ -14,7 +14,16 @@ export { reportAsJson } from './json.ts'
 export type { CheckPlacementOptions, Finding, PlacementReport } from './check.ts'
 export type { Placement } from './copies.ts'
 
-/** The placements there are. Each is compared with `together`, the one process that a system starts as. */
+/**
+ * The placements there are. Each is compared with `together`, the one process that a system starts as.
+ *
+ * @example
+ * ```ts
+ * import { placements } from '@dure/testing'
+ *
+ * console.log(Object.keys(placements)) // → [ 'together', 'unix', 'tcp', 'each', 'process', 'split' ]
+ * ```
+ */
 export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process' | 'split', Placement>> = Object.freeze({
   together,
   unix: overUnixSocket,

@@ -6,7 +6,22 @@ import type { Outcome } from './outcome.ts'
 import type { ProbeFinding } from './probe-runner.ts'
 import type { Step } from './plan.ts'
 
-/** A report as text, for a terminal `width` columns wide. Default 80. */
+/**
+ * A report as text, for a terminal `width` columns wide. Default 80.
+ *
+ * @example
+ * ```ts
+ * import { checkPlacement, describeReport, placements } from '@dure/testing'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { zone: query({ output: z.string() }) } })
+ * const time = system('time', { services: [service(Clock, { handlers: { zone: () => 'UTC' } })] })
+ * const report = await checkPlacement({ system: time, placements: [placements.tcp], runs: 2, probes: false })
+ * console.log(describeReport(report, 100).split('\n')[0]) // → time: together, over TCP; 2 calls of each operation, seed 1
+ * ```
+ */
 export function describeReport(report: PlacementReport, width: number = 80): string {
   const { placements, services, probes, system, runs, seed } = report
   const lines: string[] = []
