@@ -3,10 +3,12 @@ import type {
   AnyContract,
   AnyOperation,
   Contract,
+  Metadata,
   OperationErrors,
   OperationInput,
   OperationOutput,
   Operations,
+  Principal,
 } from '../contract/contract.ts'
 import type { Ids, Runtime } from '../runtime/runtime.ts'
 import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
@@ -46,6 +48,9 @@ export type Caller = {
   readonly service: string | undefined
   /** The call under way: its deadline bounds, its end ends, its correlation continues. */
   readonly parent?: (CallContext & { readonly cancellation: Cancellation | undefined }) | undefined
+  /** Without a parent: on whose behalf, as a door has found out. */
+  readonly principal?: Principal | undefined
+  readonly metadata?: Metadata | undefined
 }
 
 /**
@@ -216,7 +221,7 @@ function outgoing({ operation, runtime, tracer }: Way, caller: Caller, options: 
   const own = now + (options?.timeout ?? operation.deadline)
   const parent = caller.parent
   const deadline = parent === undefined || own < parent.deadline ? own : parent.deadline
-  return new OutgoingCall(now, deadline, caller.service, parent, options, runtime.ids, tracer)
+  return new OutgoingCall(now, deadline, caller, options, runtime.ids, tracer)
 }
 
 /** The context of one call. Its ids are made only when somebody reads them. */
@@ -227,6 +232,8 @@ class OutgoingCall implements CallContext {
   readonly causationId: string | undefined
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
+  readonly principal: Principal | undefined
+  readonly metadata: Metadata | undefined
   sampled: boolean | undefined
   readonly #ids: Ids
   readonly #parent: CallContext | undefined
@@ -238,18 +245,22 @@ class OutgoingCall implements CallContext {
   constructor(
     now: number,
     deadline: number,
-    caller: string | undefined,
-    parent: CallContext | undefined,
+    caller: Caller,
     options: CallOptions | undefined,
     ids: Ids,
     tracer: Tracer | undefined,
   ) {
+    const { parent } = caller
     this.sentAt = now
     this.deadline = deadline
     this.cancellation = parent?.cancellation
     this.causationId = parent?.causationId
-    this.caller = caller
+    this.caller = caller.service
     this.idempotencyKey = options?.idempotencyKey
+    // Who calls from inside calls on behalf of whoever it was called for.
+    const origin = parent ?? caller
+    this.principal = origin.principal
+    this.metadata = origin.metadata
     this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer)
     this.#ids = ids
     this.#parent = parent

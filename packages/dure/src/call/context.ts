@@ -1,3 +1,4 @@
+import type { Metadata, Principal } from '../contract/contract.ts'
 import type { Cancellation } from './cancellation.ts'
 
 /** What travels with every call and every event, hop by hop. */
@@ -27,6 +28,10 @@ export type CallContext = {
   readonly caller: string | undefined
   /** Given by a client that wants a command to happen once. */
   readonly idempotencyKey: string | undefined
+  /** On whose behalf: set by a door, and the same for all that follows. Undefined: nobody has said who it is. */
+  readonly principal: Principal | undefined
+  /** Set by a door, and the same for all that follows. Undefined: there is none. */
+  readonly metadata: Metadata | undefined
 }
 
 /** What a caller may say about one call. */

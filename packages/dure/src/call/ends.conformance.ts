@@ -161,6 +161,8 @@ function callerOf(cancellation: Cancellation): Caller {
     traceparent: undefined,
     caller: undefined,
     idempotencyKey: undefined,
+    principal: undefined,
+    metadata: undefined,
   }
   return { service: 'tester', parent: { ...call, sentAt: 0, deadline: Number.MAX_SAFE_INTEGER, cancellation } }
 }

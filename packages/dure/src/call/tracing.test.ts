@@ -61,8 +61,29 @@ function rig(options: { ratio: number; reserve?: () => unknown; lost?: boolean; 
   return { spans, seen, client: client({ service: 'orders' }) }
 }
 
-function wired({ sentAt, deadline, correlationId, causationId, traceparent, caller, idempotencyKey }: CallContext): CallContext {
-  return { sentAt, deadline, cancellation: undefined, correlationId, causationId, traceparent, caller, idempotencyKey }
+function wired({
+  sentAt,
+  deadline,
+  correlationId,
+  causationId,
+  traceparent,
+  caller,
+  idempotencyKey,
+  principal,
+  metadata,
+}: CallContext): CallContext {
+  return {
+    sentAt,
+    deadline,
+    cancellation: undefined,
+    correlationId,
+    causationId,
+    traceparent,
+    caller,
+    idempotencyKey,
+    principal,
+    metadata,
+  }
 }
 
 const short = (spans: readonly Span[]): string[] => spans.map(({ kind, service, status }) => `${kind} ${service} ${status}`)

@@ -1,4 +1,4 @@
-import { CallError } from '../contract/contract.ts'
+import { CallError, type Metadata, type Principal } from '../contract/contract.ts'
 import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext } from './context.ts'
@@ -25,6 +25,8 @@ export class TracedCall implements CallContext {
   readonly sampled = true
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
+  readonly principal: Principal | undefined
+  readonly metadata: Metadata | undefined
   readonly #call: CallContext
 
   constructor(call: CallContext, span: ActiveSpan) {
@@ -36,6 +38,8 @@ export class TracedCall implements CallContext {
     this.tracestate = call.tracestate
     this.caller = call.caller
     this.idempotencyKey = call.idempotencyKey
+    this.principal = call.principal
+    this.metadata = call.metadata
     this.#call = call
   }
 

@@ -102,6 +102,8 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
           traceparent: call.traceparent,
           caller: call.caller,
           idempotencyKey: call.idempotencyKey,
+          principal: call.principal,
+          metadata: call.metadata,
           cancellation,
           signal: cancellation.signal,
         }),

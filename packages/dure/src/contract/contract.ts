@@ -29,6 +29,8 @@ export type { AnyEvent, EventData, EventInput, EventOptions, EventType } from '.
 export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
 export type { ErrorOptions, ErrorType, Status } from './errors.ts'
 export type { Message } from './message.ts'
+export type { Metadata } from './metadata.ts'
+export type { Principal, PrincipalKind } from './principal.ts'
 export type { AnySchema, InputOf, Issue, JsonSchema, OutputOf, Schema, Side } from './schema.ts'
 export { ContractError } from './check.ts'
 export type { ContractProblem } from './check.ts'

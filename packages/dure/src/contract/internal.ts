@@ -2,6 +2,8 @@
 export { outward } from './errors.ts'
 export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
 export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
+export { METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'
+export { copyPrincipal, PRINCIPAL_LIMITS, servicePrincipal, wrongPrincipal } from './principal.ts'
 export { wireOf } from './wire.ts'
 export type { Wire, WireType } from './wire.ts'
 export { fieldsOf } from './fields.ts'

@@ -1,5 +1,7 @@
 import { type CallContext, type Transport } from '../call/call.ts'
 import { clientFactory, fetchFactory, type Caller, type Cancellation } from '../call/internal.ts'
+import type { Metadata, Principal } from '../contract/contract.ts'
+import { NO_METADATA } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { Needs } from './definition.ts'
@@ -70,6 +72,14 @@ export function contextFactory(options: {
 
     get idempotencyKey(): string | undefined {
       return this.#call.idempotencyKey
+    }
+
+    get principal(): Principal | undefined {
+      return this.#call.principal
+    }
+
+    get metadata(): Metadata {
+      return this.#call.metadata ?? NO_METADATA
     }
 
     get signal(): AbortSignal {

@@ -1,5 +1,13 @@
 import type { CallContext, Client, ContextFetch } from '../call/call.ts'
-import type { AnyContract, AnyEvent, AnyOperation, EventData, HandlerInput, HandlerOutput } from '../contract/contract.ts'
+import type {
+  AnyContract,
+  AnyEvent,
+  AnyOperation,
+  EventData,
+  HandlerInput,
+  HandlerOutput,
+  Metadata,
+} from '../contract/contract.ts'
 import type { Database, DatabaseDefinition, Transaction } from '../data/data.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random } from '../runtime/runtime.ts'
@@ -10,6 +18,8 @@ export type Needs = Readonly<Record<string, AnyContract>>
 
 /** What every handler receives beside its input. */
 export type ServiceContext = CallContext & {
+  /** What came along with the call, by names that the doors' clients chose; empty when nothing did. Nothing in it is proved. */
+  readonly metadata: Metadata
   /** Aborts when the deadline passes or the caller goes away. */
   readonly signal: AbortSignal
   readonly log: Logger

@@ -135,6 +135,8 @@ const RESERVED: ReadonlySet<string> = new Set(
     parentTrace: true,
     caller: true,
     idempotencyKey: true,
+    principal: true,
+    metadata: true,
     signal: true,
     log: true,
     clock: true,

@@ -1,6 +1,7 @@
 import { type CallContext } from '../call/call.ts'
 import { Cancellation } from '../call/internal.ts'
-import { CallError } from '../contract/contract.ts'
+import { CallError, type Principal } from '../contract/contract.ts'
+import { servicePrincipal } from '../contract/internal.ts'
 import { type StoreTransaction } from '../data/data.ts'
 import { bindTransaction } from '../data/internal.ts'
 import type { ConsumerReaction } from '../messaging/messaging.ts'
@@ -29,6 +30,7 @@ export function reactionsOf(options: {
 }): readonly ConsumerReaction[] {
   const { service, contexts, data, runtime, log, tracer } = options
   const name = service.contract.name
+  const principal = servicePrincipal(name)
 
   const effectContext = (
     { message }: Received,
@@ -61,7 +63,10 @@ export function reactionsOf(options: {
         (async (received) => {
           const cancellation = new Cancellation()
           return inSpan(received.message, 'prepare', (traceparent) => {
-            const context = contexts(callFor({ received, service: name, cancellation, runtime, traceparent }), cancellation)
+            const context = contexts(
+              callFor({ received, service: name, cancellation, runtime, traceparent, principal }),
+              cancellation,
+            )
             const prepared = async () => prepare(eventOf(received), context as Parameters<typeof prepare>[1])
             const late = Promise.withResolvers<never>()
             // One that hangs would keep the message's key, and a place among those in hand, for ever.
@@ -99,8 +104,9 @@ function callFor(options: {
   cancellation: Cancellation
   runtime: Runtime
   traceparent: string | undefined
+  principal: Principal
 }): CallContext {
-  const { service, cancellation, runtime, traceparent } = options
+  const { service, cancellation, runtime, traceparent, principal } = options
   const { message } = options.received
   const sentAt = runtime.clock.monotonic()
   return {
@@ -112,6 +118,9 @@ function callFor(options: {
     traceparent,
     caller: service,
     idempotencyKey: undefined,
+    // Whoever caused the event may no longer be allowed to by the time it is worked on.
+    principal,
+    metadata: undefined,
   }
 }
 

@@ -237,6 +237,8 @@ function healthCheckCall(runtime: Runtime): CallContext {
     traceparent: undefined,
     caller: undefined,
     idempotencyKey: undefined,
+    principal: undefined,
+    metadata: undefined,
   }
 }
 

@@ -77,6 +77,8 @@ export function remoteRig(policy: Partial<RemotePolicy> = {}) {
     traceparent: undefined,
     caller: undefined,
     idempotencyKey: undefined,
+    principal: undefined,
+    metadata: undefined,
   })
   /** `ok <value>` or the code; with how long it took. */
   const call = (options: { timeout?: number; repeatable?: boolean; cancellation?: Cancellation; service?: string } = {}) => {

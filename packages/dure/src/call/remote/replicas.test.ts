@@ -51,6 +51,8 @@ async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
         traceparent: undefined,
         caller: undefined,
         idempotencyKey: undefined,
+        principal: undefined,
+        metadata: undefined,
       })
       return String(value)
     } catch (error) {

@@ -60,6 +60,8 @@ export function contextFor(timeout: number = 20_000): CallContext {
     traceparent: undefined,
     caller: undefined,
     idempotencyKey: undefined,
+    principal: undefined,
+    metadata: undefined,
   }
 }
 

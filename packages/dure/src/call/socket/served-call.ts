@@ -1,3 +1,4 @@
+import type { Metadata, Principal } from '../../contract/contract.ts'
 import { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { BodyReader } from './frames.ts'
@@ -13,6 +14,8 @@ export class ServedCall extends Cancellation implements CallContext {
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
   readonly tracestate: string | undefined
+  readonly principal: Principal | undefined = undefined
+  readonly metadata: Metadata | undefined = undefined
   /** Bytes that it takes up, about. */
   readonly size: number
 

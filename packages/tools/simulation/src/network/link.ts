@@ -179,7 +179,7 @@ export function createLink(options: {
       )
     }
     const cancellation = new Cancellation()
-    const { correlationId, causationId, traceparent, tracestate, caller, idempotencyKey } = context
+    const { correlationId, causationId, traceparent, tracestate, caller, idempotencyKey, principal, metadata } = context
     const own = {
       sentAt: now,
       deadline: now + left,
@@ -190,6 +190,8 @@ export function createLink(options: {
       tracestate,
       caller,
       idempotencyKey,
+      principal,
+      metadata,
     }
     const route = host.transport.route(target)
     if (kind === 'call') {

@@ -34,7 +34,14 @@ test('a machine that went without a word is not heard of, and is when all is hea
   const now = runtime.clock.monotonic()
   const context = {
     ...{ sentAt: now, deadline: now + 60_000, cancellation: undefined, correlationId: 'c', causationId: undefined },
-    ...{ traceparent: undefined, caller: undefined, idempotencyKey: undefined },
+    ...{
+      traceparent: undefined,
+      caller: undefined,
+      idempotencyKey: undefined,
+      ...{ principal: undefined, metadata: undefined },
+      principal: undefined,
+      metadata: undefined,
+    },
   }
   const call = remote.route({ service: 'shop', operation: 'buy' }).call({}, context)
   await came.promise
