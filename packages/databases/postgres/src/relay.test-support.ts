@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
-import { HopelessError, type DeadLetters } from 'dure/messaging'
+import { NonRetryableError, type DeadLetters } from 'dure/messaging'
 import { collector } from './collector.test-support.ts'
 import { assertWhole } from './load.test-support.ts'
 import { publish, type Place } from './place.test-support.ts'
@@ -90,7 +90,7 @@ export const relayCases: Readonly<Record<string, (place: RelayPlace) => Promise<
     const { got, deliver } = collector()
     let refused = '13'
     const choosy = async (messages: readonly OutboxMessage[]): Promise<void> => {
-      if (messages.some(({ id }) => id === refused)) throw new HopelessError('no')
+      if (messages.some(({ id }) => id === refused)) throw new NonRetryableError('no')
       await deliver(messages)
     }
     const numbered = (from: number, to: number) =>

@@ -13,8 +13,8 @@ export const ASIDE = 'packages/dure/src/messaging/aside.test.ts'
 /** Test files of the library whose stores any adapter can open, with the tests that there are at least. */
 const SUITES = [
   ['the inbox', 4, 'packages/dure/src/data/inbox.test.ts'],
-  ['consumers', 11, 'packages/dure/src/messaging/consumer.test.ts'],
-  ['consumers that are killed', 3, 'packages/dure/src/messaging/crash.test.ts'],
+  ['consumers', 11, 'packages/dure/src/messaging/consumer/consumer.test.ts'],
+  ['consumers that are killed', 3, 'packages/dure/src/messaging/consumer/crash.test.ts'],
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 13, ASIDE],
 ] as const

@@ -13,7 +13,7 @@ import type { Broker } from './broker.ts'
 import { Counted, messageOf, runtime, storeIn } from './consumer.test-support.ts'
 import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
-import { HopelessError } from './hopeless.ts'
+import { NonRetryableError } from './non-retryable.ts'
 import { until } from './rig.conformance.ts'
 
 type Deliver = (messages: readonly OutboxMessage[]) => Promise<void>
@@ -283,7 +283,7 @@ test('a message whose delivery never settles lets others pass', inOrder, async (
 
 test('an error that says so is for good, whoever delivers', inOrder, async (t) => {
   const rig = await makeRig(t)
-  rig.fails = ({ key }) => (key === 'a' ? new HopelessError('no schema fits') : undefined)
+  rig.fails = ({ key }) => (key === 'a' ? new NonRetryableError('no schema fits') : undefined)
   await rig.start()
   await rig.publish(count('a', 0), count('b', 0), count('a', 1))
   await rig.outbox().flush()

@@ -3,12 +3,12 @@ import { type OutboxMessage } from '../data/data.ts'
 import { timely, type Aside } from '../data/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { Arrival } from './arrival.ts'
-import type { ReactionReading } from './consumer.ts'
-import { hashOf, outboxOf } from './fingerprint.ts'
-import { HopelessError } from './hopeless.ts'
-import { createParkedTables, type LetterStore } from './parked-rows.ts'
-import { openParked, type ParkedCount } from './parked.ts'
+import type { ParkedEntry } from './parked/parked.ts'
+import type { ReactionReading } from './consumer/consumer.ts'
+import { hashOf, outboxOf } from './parked/parked.ts'
+import { NonRetryableError } from './non-retryable.ts'
+import { createParkedTables, type LetterStore } from './parked/parked.ts'
+import { openParked, type ParkedCount } from './parked/parked.ts'
 import { retryPolicy, type RetryPolicy } from './retry.ts'
 
 /** Messages of a service's outbox that the broker does not take, among its dead letters: as the consumer `<service>/outbox`. */
@@ -91,7 +91,7 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
     doubtful: () => doubtSince === taken(),
     put: async (messages, { failure, remove }) => {
       if (failure !== undefined && !isFinal(failure.error)) doubtSince = taken()
-      const arrivals = messages.map((message): Arrival => {
+      const arrivals = messages.map((message): ParkedEntry => {
         const how = failure === undefined ? { behind: true as const } : { failure: failure.error }
         return { message, ...how, ...(isOrdered(message) ? {} : { key: `work ${message.id}` }) }
       })
@@ -118,7 +118,7 @@ function isOrdered({ destination }: OutboxMessage): boolean {
 
 /** The message itself is wrong: no broker will ever take it as it is. */
 function isFinal(error: unknown): boolean {
-  return error instanceof HopelessError || is(error, 'INVALID_ARGUMENT', 'OUT_OF_RANGE')
+  return error instanceof NonRetryableError || is(error, 'INVALID_ARGUMENT', 'OUT_OF_RANGE')
 }
 
 /** Something else is wrong, and somebody will see to it: the message waits as long as that takes. */

@@ -98,7 +98,7 @@ export type ReceiveOptions = {
   readonly concurrency?: number
   /**
    * Resolved means acknowledged; rejected means it comes again after a backoff, to anyone, until it is dead
-   * (at once, when rejected with a HopelessError).
+   * (at once, when rejected with a NonRetryableError).
    */
   readonly handle: (message: Message, delivery: { readonly attempt: number }) => Promise<void>
   readonly onError?: (error: unknown) => void

@@ -11,7 +11,13 @@ import { realRuntime } from '../runtime/runtime.ts'
 import { createLogger, silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import type { Broker } from './broker.ts'
 import { until } from './rig.conformance.ts'
-import { createConsumer, type Consumer, type ConsumerLimits, type ConsumerOptions, type ConsumerReaction } from './consumer.ts'
+import {
+  createConsumer,
+  type Consumer,
+  type ConsumerLimits,
+  type ConsumerOptions,
+  type ConsumerReaction,
+} from './consumer/consumer.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
 import { retryPolicy } from './retry.ts'
 

@@ -1,6 +1,6 @@
 import { type AnyEvent, type AnySchema, type Issue, type Message } from '../contract/contract.ts'
 import { describeThrown, parserOf, wireOf } from '../contract/internal.ts'
-import { HopelessError } from './hopeless.ts'
+import { NonRetryableError } from './non-retryable.ts'
 
 /** Reads a message's data as its event says; a promise only when the schema validates asynchronously. */
 export type Decoder = (message: Message) => unknown
@@ -8,7 +8,7 @@ export type Decoder = (message: Message) => unknown
 /**
  * Makes the decoder of one event: from JSON text, through the upcasts of every version between (which work on the
  * JSON form, since old schemas are gone), to the value that the schema describes.
- * The decoder throws (or rejects with) HopelessError naming what is wrong.
+ * The decoder throws (or rejects with) NonRetryableError naming what is wrong.
  */
 export function decoderOf(event: AnyEvent): Decoder {
   const wire = wireOf(event.schema, 'output')
@@ -39,7 +39,7 @@ function parseJson(event: AnyEvent, message: Message): unknown {
   try {
     return JSON.parse(message.data)
   } catch (error) {
-    throw new HopelessError(
+    throw new NonRetryableError(
       `Cannot read message "${message.id}" of "${event.name}": its data are not JSON (${(error as Error).message})`,
     )
   }
@@ -48,8 +48,8 @@ function parseJson(event: AnyEvent, message: Message): unknown {
 function upcast(event: AnyEvent, message: Message, json: unknown): unknown {
   const { schemaVersion } = message
   if (schemaVersion === event.version) return json
-  const cannot = (why: string): HopelessError =>
-    new HopelessError(`Cannot read message "${message.id}" of "${event.name}" in version ${schemaVersion}: ${why}`)
+  const cannot = (why: string): NonRetryableError =>
+    new NonRetryableError(`Cannot read message "${message.id}" of "${event.name}" in version ${schemaVersion}: ${why}`)
   if (schemaVersion > event.version || schemaVersion < 1 || !Number.isInteger(schemaVersion)) {
     throw cannot(`this consumer knows versions 1 to ${event.version}; deploy one that knows it and try again`)
   }
@@ -70,7 +70,7 @@ function accept(event: AnyEvent, message: Message, value: unknown, issues: reado
   if (issues === undefined || issues.length === 0) return value
   const [first] = issues
   const where = first!.path.length === 0 ? '' : ` at "${first!.path.join('.')}"`
-  throw new HopelessError(
+  throw new NonRetryableError(
     `Cannot read message "${message.id}" of "${event.name}": it does not match the schema${where}: ${first!.message}`,
   )
 }

@@ -10,9 +10,9 @@ export {
   type BrokerOperations,
   type RemoteBrokerOptions,
   type ServedBroker,
-} from './remote/remote.ts'
-export { partitionOf } from './partition.ts'
+} from './embedded/embedded.ts'
+export { partitionOf } from './partitioner.ts'
 export { deadLetters, type DeadLettersOptions } from './dead-letters/dead-letters.ts'
 export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
-export { parkedTables, type LetterStore } from './parked-rows.ts'
-export type { Received } from './lanes.ts'
+export { parkedTables, type LetterStore } from './parked/parked.ts'
+export type { Received } from './consumer/consumer.ts'

@@ -26,7 +26,7 @@ export {
   type ConsumerReaction,
   type ConsumerStatus,
   type ReactionReading,
-} from './consumer.ts'
+} from './consumer/consumer.ts'
 export {
   type AuditFilter,
   type DeadLetter,
@@ -38,4 +38,4 @@ export {
   type MessageHead,
   type Page,
 } from './dead-letters/dead-letters.ts'
-export { HopelessError } from './hopeless.ts'
+export { NonRetryableError } from './non-retryable.ts'

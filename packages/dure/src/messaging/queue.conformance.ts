@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Message } from '../contract/contract.ts'
-import { HopelessError } from './hopeless.ts'
+import { NonRetryableError } from './non-retryable.ts'
 import { isCallError, numberOf, until, type BrokerFeatures, type Register, type Rig } from './rig.conformance.ts'
 
 /** The cases of queues: competing consumers, leases, delay, attempts, the dead. */
@@ -324,7 +324,7 @@ export function queueConformance(broker: Register, features: BrokerFeatures): vo
         onError: () => {},
         handle: async () => {
           tries++
-          throw new HopelessError('not a job at all')
+          throw new NonRetryableError('not a job at all')
         },
       })
       await b.send([rig.job(1)])

@@ -101,7 +101,7 @@ export type PollingRelayOptions = {
   readonly connection: string | ClientConfig
   /**
    * Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again, unless it is
-   * for good: with a `HopelessError`, or a `CallError` INVALID_ARGUMENT or OUT_OF_RANGE (whose `details.id` may name the
+   * for good: with a `NonRetryableError`, or a `CallError` INVALID_ARGUMENT or OUT_OF_RANGE (whose `details.id` may name the
    * message). That message is then a dead letter, which holds the later ones of its key.
    */
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>

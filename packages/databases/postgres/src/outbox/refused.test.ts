@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { OutboxMessage } from 'dure/data'
-import { HopelessError } from 'dure/messaging'
+import { NonRetryableError } from 'dure/messaging'
 import { collector } from '../collector.test-support.ts'
 import { listening, onServers } from './outbox.test-support.ts'
 
@@ -17,7 +17,7 @@ check(
     const { got, deliver } = collector()
     let refusing = true
     const choosy = async (messages: readonly OutboxMessage[]): Promise<void> => {
-      if (refusing && messages.some(({ key, data }) => key === 'key-3' && data === '5')) throw new HopelessError('no')
+      if (refusing && messages.some(({ key, data }) => key === 'key-3' && data === '5')) throw new NonRetryableError('no')
       await deliver(messages)
     }
     const firsts = (key: string): readonly number[] => [
@@ -43,7 +43,7 @@ check(
     await publish(30, 40)
     await three.flush()
     const [letter, ...more] = await three.deadLetters.list()
-    assert.deepEqual([more.length, letter!.message.key, letter!.held, letter!.error], [0, 'key-3', 34, 'HopelessError: no'])
+    assert.deepEqual([more.length, letter!.message.key, letter!.held, letter!.error], [0, 'key-3', 34, 'NonRetryableError: no'])
     assert.deepEqual(firsts('key-3'), [0, 1, 2, 3, 4])
 
     refusing = false

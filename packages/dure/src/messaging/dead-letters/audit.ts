@@ -1,7 +1,7 @@
 import type { Message } from '../../contract/contract.ts'
 import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
-import { firstLine } from '../fingerprint.ts'
-import { messageOf, type LetterStore } from '../parked-rows.ts'
+import { firstLine } from '../parked/parked.ts'
+import { messageOf, type LetterStore } from '../parked/parked.ts'
 import type { DeadLetterChange } from './letter.ts'
 
 /** Milliseconds an entry is kept: 400 days, so that last year's can be looked at. */

@@ -11,6 +11,19 @@ import { createQueues } from './queues.ts'
 import { startSweeper } from './retention.ts'
 import { createTopics } from './topics.ts'
 
+export {
+  brokerContract,
+  brokerHandlers,
+  remoteBroker,
+  type BrokerClient,
+  type BrokerContract,
+  type BrokerHandlers,
+  type BrokerHandlersOptions,
+  type BrokerOperations,
+  type RemoteBrokerOptions,
+  type ServedBroker,
+} from './remote/remote.ts'
+
 export type EmbeddedBrokerOptions = {
   /** What a resolved publish survives: a power cut, or only the end of the process. Default 'power'. */
   readonly durability?: 'power' | 'process'

@@ -3,7 +3,7 @@ import { type Message } from '../../contract/contract.ts'
 import { describeThrown } from '../../contract/internal.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { QueueOptions, ReceiveOptions } from '../broker.ts'
-import { HopelessError } from '../hopeless.ts'
+import { NonRetryableError } from '../non-retryable.ts'
 import { backoff, retryPolicy } from '../retry.ts'
 import type { Commits } from './commits.ts'
 import { createDeadList, type DeadList } from './dead.ts'
@@ -221,7 +221,7 @@ export function createWorkList(options: {
   const fail = (seq: number, attempt: number, error: unknown): Promise<void> => {
     const now = runtime.clock.now()
     const text = textOf(error)
-    if (attempt >= settings.attempts || error instanceof HopelessError)
+    if (attempt >= settings.attempts || error instanceof NonRetryableError)
       return settle(() => Number(sql.bury.run(text, now, seq, attempt).changes), -1)
     const pause = Math.ceil(backoff(RETRY, attempt, runtime.random))
     return settle(() => Number(sql.fail.run(Math.ceil(time() + pause), pause, text, now, seq, attempt).changes))

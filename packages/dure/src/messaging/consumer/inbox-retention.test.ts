@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createInbox } from '../../data/data.ts'
+import { INBOX_RETENTION } from '../../data/internal.ts'
+import { virtualRuntime } from '../../runtime/runtime.ts'
+import { Counted } from '../consumer.test-support.ts'
+import { queue } from '../queue.ts'
+import { checkRetention } from './inbox-retention.ts'
+
+const DAY = 86_400_000
+const runtime = virtualRuntime()
+const check = (days: number, keeps: number, kind: 'topic' | 'queue' = 'topic'): Promise<void> =>
+  checkRetention({
+    broker: { name: 'embedded', keeps: async () => keeps * DAY },
+    inbox: createInbox({ runtime, retention: days * DAY }),
+    group: 'mail',
+    reactions: [{ kind, name: 'letters', event: kind === 'topic' ? Counted : queue('print', { schema: Counted.schema }) }],
+  })
+
+test('an inbox that forgets before the broker does is refused, and both figures are said', async () => {
+  await check(10, 7)
+  await check(Infinity, Infinity)
+  await check(0.5, Infinity, 'queue')
+  for (const [days, keeps, says] of [
+    [
+      7,
+      7,
+      /consumer "mail\/letters": its inbox remembers messages for 7 days, and broker "embedded" may bring those of topic "counted" again for 7 days/,
+    ],
+    [0.5, 30, /for 12 hours, and .* for 30 days/],
+    [10, Infinity, /for 10 days, and .* for ever/],
+  ] as const) {
+    await assert.rejects(check(days, keeps), { code: 'FAILED_PRECONDITION', message: says })
+  }
+})
+
+test('the default remembers for longer than topics are kept by default', () => {
+  assert.equal(createInbox({ runtime }).retention, INBOX_RETENTION)
+  assert.ok(INBOX_RETENTION > 7 * DAY)
+})

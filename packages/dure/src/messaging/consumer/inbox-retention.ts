@@ -1,0 +1,36 @@
+import { CallError, type AnyEvent } from '../../contract/contract.ts'
+import type { Inbox } from '../../data/data.ts'
+import type { Broker } from '../broker.ts'
+
+/**
+ * Refuses an inbox that would forget a message while the broker may still bring it.
+ * A mark is made after its message has reached the broker, so one that is kept for longer than the broker keeps messages
+ * outlives every other delivery. A dead letter may be retried after any time: it has had no effect, so there is no
+ * mark to forget.
+ * @throws {CallError} FAILED_PRECONDITION saying both figures
+ */
+export async function checkRetention(options: {
+  readonly broker: Pick<Broker, 'name' | 'keeps'>
+  readonly inbox: Inbox
+  readonly group: string
+  readonly reactions: readonly { readonly kind: 'topic' | 'queue'; readonly event: AnyEvent; readonly name: string }[]
+}): Promise<void> {
+  const { broker, inbox, group, reactions } = options
+  for (const { kind, event, name } of reactions) {
+    if (kind === 'queue') continue
+    const kept = await broker.keeps(event.name)
+    if (inbox.retention > kept || inbox.retention === Infinity) continue
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      `Cannot start consumer "${group}/${name}": its inbox remembers messages for ${daysOf(inbox.retention)}, and broker "${broker.name}" ` +
+        `may bring those of topic "${event.name}" again for ${daysOf(kept)}; what comes after its mark is forgotten would have its ` +
+        'effect twice. Have the inbox remember for longer, or the topic keep less',
+    )
+  }
+}
+
+function daysOf(ms: number): string {
+  if (ms === Infinity) return 'ever'
+  const days = ms / 86_400_000
+  return days >= 1 ? `${Number(days.toFixed(2))} days` : `${Number((ms / 3_600_000).toFixed(2))} hours`
+}

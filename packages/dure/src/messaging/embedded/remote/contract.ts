@@ -1,0 +1,306 @@
+import { command, contract, error, query, stream } from '../../../contract/contract.ts'
+import type { Contract, ErrorType, Operation, OperationInput, OperationOutput, Schema } from '../../../contract/contract.ts'
+import type { DeadMessage, ForgetOptions, Forgotten, GroupLag, QueueOptions, Retention } from '../../broker.ts'
+import { packPart, type Pack } from './pack.ts'
+import { flag, list, maybe, number, record, schemaOf, text, word } from './parts.ts'
+
+/**
+ * A broker as a service for other processes. Members of groups and receivers of queues belong to a session, and a
+ * session to one client process that shows it lives: without a sign of life for as long as its lease (or soon after
+ * its stream has broken) the session is over, and what was in its hands goes to others. Whoever comes with a session
+ * that is over is refused with SESSION_OVER, opens another and joins again.
+ */
+export type BrokerContract = Contract<'dure-broker', BrokerOperations>
+
+type Does<In, Out = void, Errors extends OverErrors = {}> = Operation<'command', Schema<In>, OutSchema<Out>, Errors>
+type Tells<In, Out> = Operation<'query', Schema<In>, Schema<Out>, {}>
+type OutSchema<Out> = Out extends void ? undefined : Schema<Out>
+type OverErrors = { readonly SessionOver?: ErrorType<'SESSION_OVER', undefined> }
+type Over = { SessionOver: ErrorType<'SESSION_OVER', undefined> }
+
+export type BrokerOperations = {
+  readonly declareTopic: Does<TopicWish>
+  readonly declareQueue: Does<QueueWish>
+  readonly publish: Does<{ readonly messages: Pack }>
+  readonly send: Does<{ readonly messages: Pack }>
+  readonly open: Does<{ readonly name: string }, Opened>
+  readonly beat: Does<InSession, { readonly streaming: boolean }, Over>
+  readonly close: Does<InSession>
+  readonly subscribe: Does<SubscribeWish, void, Over>
+  readonly receive: Does<ReceiveWish, void, Over>
+  readonly leave: Does<InSession & { readonly member: number }, { readonly left: boolean }, Over>
+  readonly deliveries: Operation<'stream', Schema<InSession & { readonly have: readonly number[] }>, Schema<Parcels>, Over>
+  readonly settle: Does<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
+  readonly seek: Does<SeekWish>
+  readonly forget: Does<ForgetOptions, { readonly forgotten: readonly Forgotten[] }>
+  readonly browse: Tells<BrowseWish, { readonly messages: Pack }>
+  readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
+  /** -1: for ever. */
+  readonly keeps: Tells<{ readonly topic: string }, { readonly ms: number }>
+  readonly deadList: Tells<
+    { readonly queue: string; readonly limit?: number | undefined; readonly after?: number | undefined },
+    { readonly dead: readonly DeadParcel[] }
+  >
+  readonly deadCount: Tells<{ readonly queue: string }, DeadTold>
+  readonly deadEdit: Does<DeadEdit, Count>
+  readonly deadRetry: Does<{ readonly queue: string; readonly ids?: readonly string[] | undefined }, Count>
+  readonly deadDiscard: Does<{ readonly queue: string; readonly ids: readonly string[]; readonly reason: string }, Count>
+}
+
+export type TopicWish = {
+  readonly topic: string
+  readonly partitions?: number | undefined
+  readonly retention?: { readonly [K in keyof Retention]: number | undefined } | undefined
+}
+export type QueueWish = { readonly queue: string } & { readonly [K in keyof QueueOptions]: number | undefined }
+export type InSession = { readonly session: string }
+export type Opened = {
+  readonly session: string
+  /** Milliseconds between signs of life. */
+  readonly beat: number
+}
+export type SubscribeWish = InSession & {
+  /** The client's number for this member of the group; joining twice with one number is joining once. */
+  readonly member: number
+  readonly group: string
+  readonly topics: readonly string[]
+  readonly from?: 'beginning' | 'end' | undefined
+  readonly batch?: number | undefined
+}
+export type ReceiveWish = InSession & {
+  readonly member: number
+  readonly queue: string
+  readonly concurrency?: number | undefined
+}
+export type SeekWish = {
+  readonly group: string
+  readonly topic: string
+  readonly to: 'beginning' | 'end' | 'time' | 'offset'
+  readonly time?: number | undefined
+  readonly partition?: number | undefined
+  readonly offset?: number | undefined
+}
+export type BrowseWish = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
+export type DeadParcel = Omit<DeadMessage, 'message'> & { readonly message: Pack }
+export type Count = { readonly count: number }
+export type DeadTold = { readonly count: number; readonly oldest?: number | undefined }
+export type DeadEdit = { readonly queue: string; readonly id: string; readonly data: string }
+
+/** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
+export type Parcel = {
+  readonly number: number
+  readonly member: number
+  readonly topic: string
+  readonly partition: number
+  /** Of a queue: which delivery of the message this is. Topics: 0. */
+  readonly attempt: number
+  readonly messages: Pack
+}
+export type Parcels = { readonly parcels: readonly Parcel[] }
+
+/** How a parcel went: done, unless there is an error. */
+export type Outcome = {
+  readonly number: number
+  readonly error?: string | undefined
+  readonly errorName?: string | undefined
+}
+
+/** The operation names a session that has ended: its members have lost their partitions. */
+export const SessionOver: ErrorType<'SESSION_OVER', undefined> = error('SESSION_OVER', {
+  message: 'This session with the broker is over; open another and join again',
+})
+
+/** A typed client of this contract, whoever made it. */
+export type BrokerClient = {
+  readonly [K in keyof BrokerOperations]: BrokerOperations[K] extends Operation<'stream', Schema, Schema, {}>
+    ? (input: OperationInput<BrokerOperations[K]>, options?: AskOptions) => AsyncIterable<OperationOutput<BrokerOperations[K]>>
+    : (input: OperationInput<BrokerOperations[K]>, options?: AskOptions) => Promise<OperationOutput<BrokerOperations[K]>>
+}
+/** The part of a call's options that is used here. */
+export type AskOptions = { readonly timeout?: number; readonly signal?: AbortSignal }
+
+const session = text
+const member = number
+const inSession = record<InSession>({ session })
+const counted = schemaOf(record<Count>({ count: number }))
+const packed = schemaOf(record<{ readonly messages: Pack }>({ messages: packPart }))
+const errors: Over = { SessionOver }
+const HOUR = 3_600_000
+
+/**
+ * What `brokerHandlers` serves. Publishing and sending are called idempotent though a message that is published twice is
+ * there twice: delivery is at least once in any case, and a consumer's inbox knows a message by its id.
+ */
+export const brokerContract: BrokerContract = contract('dure-broker', {
+  version: '1.0.0',
+  owner: 'dure',
+  description: 'A message broker for the processes of one system.',
+  operations: {
+    declareTopic: command({
+      input: schemaOf(
+        record<TopicWish>({
+          topic: text,
+          partitions: maybe(number),
+          retention: maybe(record<NonNullable<TopicWish['retention']>>({ ms: maybe(number), bytes: maybe(number) })),
+        }),
+      ),
+      idempotent: true,
+    }),
+    declareQueue: command({
+      input: schemaOf(record<QueueWish>({ queue: text, lease: maybe(number), attempts: maybe(number) })),
+      idempotent: true,
+    }),
+    publish: command({
+      input: packed,
+      idempotent: true,
+      description: 'Answers when all are durable; repeated, they are there twice.',
+    }),
+    send: command({
+      input: packed,
+      idempotent: true,
+      description: 'Answers when all are durable; repeated, they are there twice.',
+    }),
+    open: command({
+      input: schemaOf(record<{ readonly name: string }>({ name: text })),
+      output: schemaOf(record<Opened>({ session, beat: number })),
+      description: 'Opens a session: it lives while its client shows that it lives.',
+    }),
+    beat: command({
+      input: schemaOf(inSession),
+      output: schemaOf(record<{ readonly streaming: boolean }>({ streaming: flag })),
+      errors,
+      idempotent: true,
+      description: 'A sign of life; answers whether the stream of deliveries is open as the broker sees it.',
+    }),
+    close: command({ input: schemaOf(inSession), idempotent: true }),
+    subscribe: command({
+      input: schemaOf(
+        record<SubscribeWish>({
+          session,
+          member,
+          group: text,
+          topics: list(text),
+          from: maybe(word('beginning', 'end')),
+          batch: maybe(number),
+        }),
+      ),
+      errors,
+      idempotent: true,
+    }),
+    receive: command({
+      input: schemaOf(record<ReceiveWish>({ session, member, queue: text, concurrency: maybe(number) })),
+      errors,
+      idempotent: true,
+    }),
+    leave: command({
+      input: schemaOf(record<InSession & { readonly member: number }>({ session, member })),
+      output: schemaOf(record<{ readonly left: boolean }>({ left: flag })),
+      errors,
+      idempotent: true,
+      description: 'Gives the member nothing more; answers, soon, whether all it had is settled: if not, ask again.',
+    }),
+    deliveries: stream({
+      input: schemaOf(record<InSession & { readonly have: readonly number[] }>({ session, have: list(number) })),
+      output: schemaOf(record<Parcels>({ parcels: list(parcelPart()) })),
+      errors,
+      deadline: HOUR,
+      description: 'All parcels of a session that are not settled, but for those it has; replaces the stream before it.',
+    }),
+    settle: command({
+      input: schemaOf(
+        record<InSession & { readonly outcomes: readonly Outcome[] }>({
+          session,
+          outcomes: list(record<Outcome>({ number, error: maybe(text), errorName: maybe(text) })),
+        }),
+      ),
+      errors,
+      idempotent: true,
+    }),
+    seek: command({
+      input: schemaOf(
+        record<SeekWish>({
+          group: text,
+          topic: text,
+          to: word('beginning', 'end', 'time', 'offset'),
+          time: maybe(number),
+          partition: maybe(number),
+          offset: maybe(number),
+        }),
+      ),
+    }),
+    forget: command({
+      input: schemaOf(record<ForgetOptions>({ group: text, topic: maybe(text), reason: text, by: maybe(text) })),
+      output: schemaOf(
+        record<{ readonly forgotten: readonly Forgotten[] }>({
+          forgotten: list(record<Forgotten>({ topic: text, unread: number })),
+        }),
+      ),
+    }),
+    browse: query({
+      input: schemaOf(record<BrowseWish>({ topic: text, partition: number, from: number, limit: number })),
+      output: packed,
+      description: 'The first of what there is from an offset on; fewer than asked for when they are large.',
+    }),
+    lag: query({
+      input: schemaOf(record<{}>({})),
+      output: schemaOf(
+        record<{ readonly groups: readonly GroupLag[] }>({
+          groups: list(
+            record<GroupLag>({
+              group: text,
+              topic: text,
+              partition: number,
+              lag: number,
+              members: maybe(number),
+              lost: maybe(number),
+              since: maybe(number),
+            }),
+          ),
+        }),
+      ),
+    }),
+    keeps: query({
+      input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
+      output: schemaOf(record<{ readonly ms: number }>({ ms: number })),
+    }),
+    deadList: query({
+      input: schemaOf(
+        record<{ readonly queue: string; readonly limit?: number | undefined; readonly after?: number | undefined }>({
+          queue: text,
+          limit: maybe(number),
+          after: maybe(number),
+        }),
+      ),
+      output: schemaOf(
+        record<{ readonly dead: readonly DeadParcel[] }>({
+          dead: list(record<DeadParcel>({ message: packPart, attempts: number, error: text, failedAt: number, place: number })),
+        }),
+      ),
+    }),
+    deadCount: query({
+      input: schemaOf(record<{ readonly queue: string }>({ queue: text })),
+      output: schemaOf(record<DeadTold>({ count: number, oldest: maybe(number) })),
+    }),
+    deadEdit: command({ input: schemaOf(record<DeadEdit>({ queue: text, id: text, data: text })), output: counted }),
+    deadRetry: command({
+      input: schemaOf(
+        record<{ readonly queue: string; readonly ids?: readonly string[] | undefined }>({ queue: text, ids: maybe(list(text)) }),
+      ),
+      output: counted,
+    }),
+    deadDiscard: command({
+      input: schemaOf(
+        record<{ readonly queue: string; readonly ids: readonly string[]; readonly reason: string }>({
+          queue: text,
+          ids: list(text),
+          reason: text,
+        }),
+      ),
+      output: counted,
+    }),
+  },
+})
+
+function parcelPart() {
+  return record<Parcel>({ number, member, topic: text, partition: number, attempt: number, messages: packPart })
+}

@@ -1,0 +1,218 @@
+import { CallError, type HandlerInput, type HandlerOutput, type Operation, type Schema } from '../../../contract/contract.ts'
+import { type Runtime, type Timer } from '../../../runtime/runtime.ts'
+import { checkNumbers, WAIT } from '../../../runtime/internal.ts'
+import type { Logger } from '../../../telemetry/telemetry.ts'
+import type { Broker, Delivery } from '../../broker.ts'
+import { SessionOver, type BrokerOperations, type SeekWish } from './contract.ts'
+import { inParts, pack, packOne, unpack } from './pack.ts'
+import { createSession, isReported, type Session } from './session.ts'
+
+/** Handlers of `brokerContract`, one for each operation; they need no context. */
+export type BrokerHandlers = {
+  readonly [K in keyof BrokerOperations]: BrokerOperations[K] extends Operation<'stream', Schema, Schema, {}>
+    ? (input: HandlerInput<BrokerOperations[K]>) => AsyncIterable<HandlerOutput<BrokerOperations[K]>>
+    : (input: HandlerInput<BrokerOperations[K]>) => Promise<HandlerOutput<BrokerOperations[K]>>
+}
+
+export type ServedBroker = {
+  readonly handlers: BrokerHandlers
+  /** Ends every session: what members have in hand comes again. Not the broker's own stop, which comes after this one. */
+  readonly stop: () => Promise<void>
+}
+
+export type BrokerHandlersOptions = {
+  readonly broker: Broker
+  readonly runtime: Runtime
+  readonly log: Logger
+  /**
+   * Milliseconds without a sign of life after which a client has lost its partitions (frozen, cut off). A client whose
+   * stream has broken (killed) loses them after a fifth of that. Default 5,000.
+   */
+  readonly lease?: number
+}
+
+/** Sessions at once, at most: one for each client process. */
+const MOST_SESSIONS = 1_000
+/** UTF-16 units of an answer that shows messages, about; a single message may be larger. */
+const LARGEST_ANSWER = 2 * 1024 * 1024
+
+/** Serves a broker to other processes. */
+export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
+  const { broker, runtime, log, lease = 5_000 } = checkNumbers('serve a broker', options, { lease: { ...WAIT, least: 10 } })
+  const beat = lease / 10
+  const sessions = new Map<string, Session>()
+  let sweeping: Timer | undefined
+  let sweptAt = 0
+  let stopping: Promise<void> | undefined
+
+  const need = (id: string): Session => {
+    const session = sessions.get(id)
+    if (session === undefined) throw SessionOver()
+    session.touch()
+    return session
+  }
+
+  const end = (session: Session, why: string): Promise<void> => {
+    sessions.delete(session.id)
+    return session.end(why)
+  }
+
+  const sweepLater = (): void => {
+    if (sweeping !== undefined || sessions.size === 0) return
+    sweptAt = runtime.clock.monotonic()
+    sweeping = runtime.timers.after(beat / 2, sweep)
+  }
+
+  const sweep = (): void => {
+    sweeping = undefined
+    const now = runtime.clock.monotonic()
+    // When this process itself stood still, nobody could show a sign of life: everybody gets another lease.
+    const forgive = now - sweptAt > beat * 2
+    for (const session of sessions.values()) {
+      if (forgive) session.touch()
+      const silent = now - session.seen()
+      const allowed = session.streaming() ? lease : lease / 5
+      if (silent <= allowed) continue
+      if (session.members() > 0) {
+        log.warn('A client of the broker shows no sign of life; what it had goes to others', {
+          client: session.name,
+          silent: Math.round(silent),
+        })
+      }
+      void end(session, `it has shown no sign of life for ${Math.round(silent)} ms`)
+    }
+    sweepLater()
+  }
+
+  const deliverTo = (session: Session, member: number) => {
+    /** Of batches that went in parts and failed in one: what is done need not come again. */
+    const doneTo = new Map<string, number>()
+    return async (batch: readonly Delivery[], place: { topic: string; partition: number }): Promise<void> => {
+      const parts = inParts(batch, ({ message }) => message)
+      const key = `${place.partition} ${place.topic}`
+      const done = doneTo.get(key) ?? -1
+      for (const part of parts) {
+        const last = part.at(-1)!.offset
+        if (last <= done) continue
+        const messages: (string | number | null)[] = []
+        for (const { message, offset } of part) pack(messages, message, offset)
+        await session.offer({ member, topic: place.topic, partition: place.partition, attempt: 0, messages })
+        if (parts.length > 1) doneTo.set(key, last)
+      }
+      doneTo.delete(key)
+    }
+  }
+
+  const onError = (session: Session, of: string) => (error: unknown) => {
+    if (!isReported(error)) log.warn('The broker has trouble with a member and tries again', { client: session.name, of, error })
+  }
+
+  const handlers: BrokerHandlers = {
+    declareTopic: ({ topic, partitions, retention }) =>
+      done(broker.declareTopic(topic, given({ partitions, retention: retention && given(retention) }))),
+    declareQueue: ({ queue, lease: queueLease, attempts }) => {
+      const wish = given({ lease: queueLease, attempts })
+      return done(Object.keys(wish).length === 0 ? broker.declareQueue(queue) : broker.declareQueue(queue, wish))
+    },
+    publish: ({ messages }) => done(broker.publish(unpack(messages).map(({ message }) => message))),
+    send: ({ messages }) => done(broker.send(unpack(messages).map(({ message, extra: delay }) => ({ ...message, delay })))),
+    open: async ({ name }) => {
+      if (stopping) throw new CallError('UNAVAILABLE', 'Cannot open a session: the broker is stopping')
+      if (sessions.size >= MOST_SESSIONS) {
+        throw new CallError(
+          'RESOURCE_EXHAUSTED',
+          `Cannot open a session: the broker has ${MOST_SESSIONS}, and no more are allowed`,
+        )
+      }
+      const session = createSession({ id: runtime.ids.next(), name, runtime })
+      sessions.set(session.id, session)
+      sweepLater()
+      return { session: session.id, beat }
+    },
+    beat: async ({ session }) => ({ streaming: need(session).streaming() }),
+    close: async ({ session: id }) => {
+      const session = sessions.get(id)
+      if (session) await end(session, 'it has closed its session')
+    },
+    subscribe: async ({ session: id, member, group, topics, from, batch }) => {
+      const session = need(id)
+      await session.join(member, () =>
+        broker.subscribe({
+          group,
+          topics,
+          ...given({ from, batch }),
+          deliver: deliverTo(session, member),
+          onError: onError(session, group),
+        }),
+      )
+    },
+    receive: async ({ session: id, member, queue, concurrency }) => {
+      const session = need(id)
+      await session.join(member, () =>
+        broker.receive({
+          queue,
+          ...given({ concurrency }),
+          handle: (message, { attempt }) =>
+            session.offer({ member, topic: queue, partition: 0, attempt, messages: packOne(message) }),
+          onError: onError(session, queue),
+          onLapse: ({ id: message }, { attempt }) => session.lapse(member, message, attempt),
+        }),
+      )
+    },
+    leave: async ({ session, member }) => ({ left: await need(session).leave(member) }),
+    deliveries: ({ session, have }) => need(session).attach(have),
+    settle: async ({ session, outcomes }) => {
+      need(session).settle(outcomes)
+    },
+    seek: ({ group, topic, ...wish }) => done(broker.seek({ group, topic, to: targetOf(wish) })),
+    forget: async (wish) => ({ forgotten: await broker.forget(wish) }),
+    browse: async (wish) => {
+      const messages: (string | number | null)[] = []
+      const [found = []] = inParts(await broker.browse(wish), ({ message }) => message, LARGEST_ANSWER)
+      for (const { message, offset } of found) pack(messages, message, offset)
+      return { messages }
+    },
+    lag: async () => ({ groups: await broker.lag() }),
+    keeps: async ({ topic }) => {
+      const ms = await broker.keeps(topic)
+      return { ms: Number.isFinite(ms) ? ms : -1 }
+    },
+    deadCount: ({ queue }) => broker.dead.count({ queue }),
+    deadEdit: async (wish) => ({ count: await broker.dead.edit(wish) }),
+    deadList: async ({ queue, limit, after }) => {
+      const all = await broker.dead.list({ queue, ...given({ limit, after }) })
+      const [found = []] = inParts(all, ({ message }) => message, LARGEST_ANSWER)
+      return { dead: found.map((dead) => ({ ...dead, message: packOne(dead.message) })) }
+    },
+    deadRetry: async ({ queue, ids }) => ({ count: await broker.dead.retry({ queue, ...given({ ids }) }) }),
+    deadDiscard: async (wish) => ({ count: await broker.dead.discard(wish) }),
+  }
+
+  const stop = async (): Promise<void> => {
+    sweeping?.cancel()
+    await Promise.all([...sessions.values()].map((session) => end(session, 'the broker is stopping')))
+  }
+  return { handlers, stop: () => (stopping ??= stop()) }
+}
+
+/** What an operation without an output answers. */
+async function done(work: Promise<void>): Promise<undefined> {
+  await work
+}
+
+function targetOf({
+  to,
+  time = Number.NaN,
+  partition = -1,
+  offset = -1,
+}: Omit<SeekWish, 'group' | 'topic'>): Parameters<Broker['seek']>[0]['to'] {
+  if (to === 'time') return { time }
+  return to === 'offset' ? { partition, offset } : to
+}
+
+/** Without what was not said: a port's default holds for what is absent. */
+function given<T extends object>(wish: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

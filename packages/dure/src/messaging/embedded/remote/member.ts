@@ -1,0 +1,117 @@
+import { describeThrown, isInstance } from '../../../contract/internal.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
+import type { ReceiveOptions, SubscribeOptions } from '../../broker.ts'
+import type { AskOptions, BrokerClient, Outcome, Parcel } from './contract.ts'
+import { unpack, unpackOne } from './pack.ts'
+
+/** One subscriber or receiver of this process, kept over sessions. */
+export type Member = {
+  readonly number: number
+  /** Joins (again) in a session. */
+  readonly join: (session: string, ask: AskOptions) => Promise<void>
+  /** Has been joined once: from then on every session has it. */
+  joined: boolean
+  /** Hands a parcel to the handler as soon as what came before it is done; `wanted` is asked then. Never rejects. */
+  readonly take: (parcel: Parcel, wanted: () => boolean) => Promise<Outcome | undefined>
+  readonly inHand: () => number
+  /** Resolves when nothing is in hand. */
+  readonly idle: () => Promise<void>
+  /** Tells of trouble that is being retried. */
+  readonly onError: (error: unknown) => void
+}
+
+type Options = { readonly number: number; readonly client: BrokerClient; readonly runtime: Runtime }
+
+export function groupMember({ number, client }: Options, wish: SubscribeOptions): Member {
+  /** The last batch of each partition: one that comes again in a new session waits for the one that is still in hand. */
+  const last = new Map<string, Promise<unknown>>()
+  const deliver = async (parcel: Parcel): Promise<void> => {
+    const { topic, partition } = parcel
+    const batch = unpack(parcel.messages).map(({ message, extra: offset }) => ({ message, partition, offset }))
+    await wish.deliver(batch, { topic, partition })
+  }
+  return memberOf({
+    number,
+    onError: wish.onError,
+    join: (session, ask) =>
+      client.subscribe(
+        { session, member: number, group: wish.group, topics: [...wish.topics], from: wish.from, batch: wish.batch },
+        ask,
+      ),
+    work: async (parcel, wanted) => {
+      const key = `${parcel.partition} ${parcel.topic}`
+      const before = last.get(key)
+      const turn = (async () => {
+        await before
+        return wanted() ? outcomeOf(parcel, () => deliver(parcel), wish.onError) : undefined
+      })()
+      last.set(key, turn)
+      const outcome = await turn
+      if (last.get(key) === turn) last.delete(key)
+      return outcome
+    },
+  })
+}
+
+export function queueMember({ number, client }: Options, wish: ReceiveOptions): Member {
+  return memberOf({
+    number,
+    onError: wish.onError,
+    join: (session, ask) => client.receive({ session, member: number, queue: wish.queue, concurrency: wish.concurrency }, ask),
+    // How many at once the broker sees to: what hangs here beyond its lease does not count, and is in nobody's way.
+    work: async (parcel) =>
+      outcomeOf(parcel, () => wish.handle(unpackOne(parcel.messages), { attempt: parcel.attempt }), wish.onError),
+  })
+}
+
+function memberOf(options: {
+  number: number
+  join: Member['join']
+  onError: ((error: unknown) => void) | undefined
+  work: (parcel: Parcel, wanted: () => boolean) => Promise<Outcome | undefined>
+}): Member {
+  const { number, join, work, onError } = options
+  let inHand = 0
+  let idle: (() => void)[] = []
+  return {
+    number,
+    join,
+    joined: false,
+    take: async (parcel, wanted) => {
+      inHand++
+      try {
+        return await work(parcel, wanted)
+      } finally {
+        if (--inHand === 0) {
+          for (const resolve of idle) resolve()
+          idle = []
+        }
+      }
+    },
+    inHand: () => inHand,
+    idle: () => (inHand === 0 ? Promise.resolve() : new Promise((resolve) => void idle.push(resolve))),
+    onError: (error) => onError?.(error),
+  }
+}
+
+/** Longer reasons are cut: they are kept with every message that failed. */
+const LONGEST_REASON = 2000
+
+async function outcomeOf(
+  { number }: Parcel,
+  work: () => Promise<void>,
+  onError: ((error: unknown) => void) | undefined,
+): Promise<Outcome> {
+  try {
+    await work()
+    return { number }
+  } catch (error) {
+    onError?.(error)
+    const { name, message } = describeThrown(error)
+    return {
+      number,
+      error: message.slice(0, LONGEST_REASON).toWellFormed(),
+      errorName: isInstance(error, Error) ? name.slice(0, 100).toWellFormed() : 'Error',
+    }
+  }
+}

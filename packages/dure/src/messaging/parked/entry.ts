@@ -1,0 +1,50 @@
+import type { Message } from '../../contract/contract.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import { NonRetryableError } from '../non-retryable.ts'
+import { errorText, type ParkedRow } from './rows.ts'
+import { backoff, type RetryPolicy } from '../retry.ts'
+
+/** A message on its way into the table: one that failed its first try, or one that comes behind. */
+export type ParkedEntry = { readonly message: Message; /** What it holds. Default its own. */ readonly key?: string } & (
+  | { readonly failure: unknown }
+  | { readonly behind: true }
+)
+
+/** The row that keeps it. */
+export function rowFor(
+  arrival: ParkedEntry,
+  options: { consumer: string; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
+): Omit<ParkedRow, 'sequence'> {
+  const { consumer, retry, runtime, time, dead } = options
+  const base = { consumer, key: arrival.key ?? arrival.message.key, message: arrival.message }
+  if ('behind' in arrival) {
+    return {
+      ...base,
+      state: 'held',
+      started: 0,
+      finished: 0,
+      crashes: 0,
+      nextAt: 0,
+      error: '',
+      firstFailure: undefined,
+      lastFailure: undefined,
+    }
+  }
+  const now = runtime.clock.now()
+  return {
+    ...base,
+    state: dead ? 'dead' : 'waiting',
+    started: 1,
+    finished: 1,
+    crashes: 0,
+    nextAt: dead ? 0 : Math.ceil(time() + backoff(retry, 1, runtime.random)),
+    error: errorText(arrival.failure),
+    firstFailure: now,
+    lastFailure: now,
+  }
+}
+
+/** Whether a failure after so many tries is the last. */
+export function isLastTry(retry: RetryPolicy, error: unknown, tries: number): boolean {
+  return error instanceof NonRetryableError || tries >= retry.attempts
+}

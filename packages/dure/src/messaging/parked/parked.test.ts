@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { CallError } from '../../contract/contract.ts'
+import { sqlite, type Store } from '../../data/data.ts'
+import { virtualRuntime } from '../../runtime/runtime.ts'
+import { silentLogger } from '../../telemetry/telemetry.ts'
+import { Counted, messageOf } from '../consumer.test-support.ts'
+import { openParked, type Parked } from './parked.ts'
+import { createParkedTables } from './rows.ts'
+import { retryPolicy } from '../retry.ts'
+
+/** A parked list under virtual time, over a store that can be made to lose the answers to its commits. */
+async function makeParked(t: TestContext, tries: { fail: boolean; count?: number }) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-parked-'))
+  const world = virtualRuntime()
+  const log = silentLogger()
+  const real = await settled(
+    sqlite({ durability: 'process' })({ directory, runtime: world, log }).open('test', { migrations: {} }),
+    world,
+  )
+  const lost = { answers: 0 }
+  /** Holds back what the next look at the table has seen, or fails it. */
+  const look: { held?: Promise<void> | undefined } = {}
+  const store: Store = {
+    ...real,
+    select: async (sql, parameters) => {
+      const held = look.held
+      look.held = undefined
+      const rows = await real.select(sql, parameters)
+      await held
+      return rows
+    },
+    transaction: async (work, limits) => {
+      const result = await real.transaction(work, limits)
+      if (lost.answers === 0) return result
+      lost.answers--
+      throw new CallError('UNAVAILABLE', 'The connection was lost at the commit')
+    },
+  }
+  t.after(async () => {
+    await settled(real.stop(), world)
+    rmSync(directory, { recursive: true, force: true })
+  })
+  await settled(createParkedTables(real), world)
+  const done: string[] = []
+  const retry = retryPolicy({ first: 100, longest: 1_000, attempts: 50 })
+  const parked = await settled(
+    openParked({
+      store,
+      consumer: 'test/count',
+      runtime: world,
+      log,
+      retry,
+      concurrency: 4,
+      tryAgain: async (message, finish) => {
+        tries.count = (tries.count ?? 0) + 1
+        if (tries.fail) throw new Error('not yet')
+        await store.transaction(finish)
+        done.push(message.key)
+      },
+    }),
+    world,
+  )
+  const add = (key: string): ReturnType<Parked['add']> =>
+    parked.add([{ message: messageOf(Counted, key, '{}', { id: `id of ${key}` }), failure: new Error('at first') }])
+  return { world, store: real, look, parked, add, lost, done, setClock: world.jump }
+}
+
+/** Lets time go on until the promise settles. */
+async function settled<T>(promise: Promise<T>, world: ReturnType<typeof virtualRuntime>): Promise<T> {
+  let over = false
+  const mark = (): void => void (over = true)
+  promise.then(mark, mark)
+  while (!over) await world.advance(1)
+  return promise
+}
+
+test('a message that was parked and whose commit was not answered is tried, and holds its key', async (t) => {
+  const { world, parked, add, lost, done } = await makeParked(t, { fail: false })
+  lost.answers = 1
+  await assert.rejects(settled(add('a'), world), { code: 'UNAVAILABLE' })
+  // The broker brings it again.
+  await settled(add('a'), world)
+  assert.equal(parked.holds('a'), true)
+  await world.advance(5_000)
+  assert.deepEqual(done, ['a'])
+  assert.equal(parked.count().waiting, 0)
+  await settled(parked.stop(), world)
+})
+
+for (const jump of [-7_200_000, -20_000, -700, 700, 7_200_000]) {
+  test(`a clock that jumps by ${jump} ms makes no pause longer or shorter`, async (t) => {
+    const tries = { fail: true, count: 0 }
+    const { world, parked, add, done, setClock } = await makeParked(t, tries)
+    await settled(add('a'), world)
+    // Pauses are between 500 and 1,000 ms by now.
+    await world.advance(5_000)
+    const { count } = tries
+    while (tries.count === count) await world.advance(1)
+    tries.fail = false
+    setClock(jump)
+    await world.advance(490)
+    assert.deepEqual(done, [])
+    await world.advance(520)
+    assert.deepEqual(done, ['a'])
+    await settled(parked.stop(), world)
+  })
+}
+
+test('a row that a clock which was ahead has put off is due', async (t) => {
+  const { world, parked, done, tries, retryAll, set } = await withLetter(t)
+  tries.fail = false
+  await retryAll()
+  await set(`next_at = ${world.clock.now() + 3_600_000}`)
+  await settled(parked.reload(), world)
+  await world.advance(10)
+  assert.deepEqual(done, ['a'])
+  await settled(parked.stop(), world)
+})
+
+/** A parked list with a dead letter of the key `a`, and somebody who has it tried again in the table. */
+async function withLetter(t: TestContext) {
+  const tries = { fail: true }
+  const rig = await makeParked(t, tries)
+  const { world, store, parked, add } = rig
+  const set = (what: string): Promise<unknown> =>
+    settled(
+      store.transaction((tx) => tx.run(`UPDATE dure_parked SET ${what}`)),
+      world,
+    )
+  await settled(add('a'), world)
+  await set("state = 'dead'")
+  await settled(parked.reload(), world)
+  return { ...rig, tries, set, retryAll: () => set("state = 'waiting', started = 0, next_at = 0") }
+}
+
+test('a look at the table that is answered late does not bring back a dead letter that has been retried', async (t) => {
+  const { world, look, parked, retryAll, tries, done } = await withLetter(t)
+  assert.equal(parked.count().letters, 1)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  look.held = promise
+  const first = parked.reload()
+  tries.fail = false
+  await retryAll()
+  const second = parked.reload()
+  await world.advance(1_000)
+  resolve()
+  await settled(Promise.all([first, second]), world)
+  await world.advance(1_000)
+  assert.deepEqual(done, ['a'])
+  assert.deepEqual([parked.holds('a'), parked.count().letters, parked.count().waiting], [false, 0, 0])
+  await settled(parked.stop(), world)
+})
+
+test('a look at the table that fails is taken again, so that what was retried does not lie there', async (t) => {
+  const { world, look, parked, retryAll, tries, done } = await withLetter(t)
+  tries.fail = false
+  await retryAll()
+  look.held = Promise.reject(new CallError('UNAVAILABLE', 'The database is away'))
+  look.held.catch(() => {})
+  await assert.rejects(settled(parked.reload(), world), { code: 'UNAVAILABLE' })
+  await world.advance(5_000)
+  assert.deepEqual(done, ['a'])
+  await settled(parked.stop(), world)
+})

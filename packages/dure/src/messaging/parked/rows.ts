@@ -1,0 +1,165 @@
+import { type Message } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
+import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.ts'
+import { fingerprintOf, hashOf, letterOf } from './fingerprint.ts'
+
+/**
+ * Parked messages, in the service's own database. Per consumer and key the lowest sequence is the head: it is
+ * `waiting` for its next try or `dead`; those after it are `held`. A head that is `held` is due.
+ */
+export type ParkedRow = {
+  readonly consumer: string
+  readonly key: string
+  readonly sequence: number
+  readonly message: Message
+  readonly state: ParkedState
+  /** Tries begun and tries that ended; a difference means that the process ended in between. */
+  readonly started: number
+  readonly finished: number
+  /** Tries that ended with their process. */
+  readonly crashes: number
+  /** Milliseconds since the epoch, by a time that does not jump. */
+  readonly nextAt: number
+  readonly error: string
+  readonly firstFailure: number | undefined
+  readonly lastFailure: number | undefined
+}
+
+export type ParkedState = 'waiting' | 'dead' | 'held'
+
+/** As much of a store as dead letters need: an outbox that is used alone has no more. */
+export type LetterStore = Pick<Store, 'service' | 'dialect' | 'select' | 'transaction'>
+
+/** What may be long comes last: looking at the rest does not read it. */
+export const parkedTables: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS dure_parked (
+    consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, key_hash TEXT NOT NULL, sequence BIGINT NOT NULL,
+    message_id TEXT NOT NULL, letter TEXT NOT NULL, state TEXT NOT NULL,
+    started BIGINT NOT NULL, finished BIGINT NOT NULL, crashes BIGINT NOT NULL, next_at BIGINT NOT NULL,
+    fingerprint TEXT NOT NULL, first_failure BIGINT, last_failure BIGINT,
+    error TEXT NOT NULL, message TEXT NOT NULL,
+    PRIMARY KEY (consumer, message_id)
+  )`,
+  'CREATE INDEX IF NOT EXISTS dure_parked_order ON dure_parked (consumer, key_hash, sequence)',
+  "CREATE INDEX IF NOT EXISTS dure_parked_dead ON dure_parked (last_failure, letter) WHERE state = 'dead'",
+  `CREATE TABLE IF NOT EXISTS dure_parked_audit (
+    at BIGINT NOT NULL, letter TEXT NOT NULL, consumer TEXT NOT NULL, topic TEXT NOT NULL, message_id TEXT NOT NULL,
+    action TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL, error TEXT NOT NULL, message TEXT NOT NULL, data TEXT
+  )`,
+  'CREATE INDEX IF NOT EXISTS dure_parked_audit_at ON dure_parked_audit (at, letter)',
+  'CREATE INDEX IF NOT EXISTS dure_parked_audit_letter ON dure_parked_audit (letter)',
+  'CREATE TABLE IF NOT EXISTS dure_consumers (consumer TEXT PRIMARY KEY, clean BIGINT NOT NULL, crashes BIGINT NOT NULL)',
+]
+
+const COLUMNS =
+  'consumer, topic, key, key_hash, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
+
+const PLACES = COLUMNS.split(', ')
+/** The place is asked for where the row is written: others may park messages of the same key. */
+const INSERT = `INSERT INTO dure_parked (sequence, ${PLACES.filter((column) => column !== 'sequence').join(', ')})
+  VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?)${', ?'.repeat(PLACES.length - 1)})
+  ON CONFLICT (consumer, message_id) DO NOTHING`
+
+/** Makes the tables where they are not there. Idempotent. */
+export async function createParkedTables(store: LetterStore): Promise<void> {
+  await store.transaction(async (tx) => {
+    for (const sql of parkedTables) await tx.run(sql)
+  })
+}
+
+/** Adds a row behind those of its key; false when that message is parked already (the broker has brought it again). */
+export async function insertParked(tx: StoreTransaction, row: Omit<ParkedRow, 'sequence'>): Promise<boolean> {
+  const order = [row.consumer, hashOf(row.key), row.key]
+  const values: SqlValue[] = [
+    row.consumer,
+    row.message.type,
+    row.key,
+    hashOf(row.key),
+    row.message.id,
+    letterOf(row.consumer, row.message.id),
+    row.state,
+    row.started,
+    row.finished,
+    row.crashes,
+    row.nextAt,
+    fingerprintOf({ consumer: row.consumer, topic: row.message.type, error: row.error }),
+    row.firstFailure ?? null,
+    row.lastFailure ?? null,
+    row.error,
+    JSON.stringify(row.message),
+  ]
+  return (await tx.run(INSERT, [...order, ...values])) === 1
+}
+
+export async function headOf(store: LetterStore, consumer: string, key: string): Promise<ParkedRow | undefined> {
+  const rows = await store.select(
+    `SELECT ${COLUMNS} FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT 1`,
+    [consumer, hashOf(key), key],
+  )
+  return rows[0] && rowOf(rows[0])
+}
+
+/** One line per parked key: its head's state and how many rows it has. */
+export async function parkedKeys(
+  store: LetterStore,
+  consumer: string,
+): Promise<
+  readonly {
+    key: string
+    rows: number
+    state: ParkedState
+    started: number
+    nextAt: number
+    failedAt: number
+    suspect: boolean
+  }[]
+> {
+  const rows = await store.select(
+    `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished, first_failure
+     FROM dure_parked AS parked
+     JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? GROUP BY key) AS heads
+       ON heads.key = parked.key AND heads.first = parked.sequence
+     WHERE consumer = ?`,
+    [consumer, consumer],
+  )
+  return rows.map((row) => ({
+    key: String(row['key']),
+    rows: Number(row['rows']),
+    state: String(row['state']) as ParkedState,
+    started: Number(row['started']),
+    nextAt: Number(row['next_at']),
+    failedAt: Number(row['first_failure'] ?? 0),
+    suspect: Number(row['started']) > Number(row['finished']),
+  }))
+}
+
+export function rowOf(row: SqlRow): ParkedRow {
+  const time = (column: string): number | undefined => (row[column] === null ? undefined : Number(row[column]))
+  return {
+    consumer: String(row['consumer']),
+    key: String(row['key']),
+    sequence: Number(row['sequence']),
+    message: messageOf(String(row['message'])),
+    state: String(row['state']) as ParkedState,
+    started: Number(row['started']),
+    finished: Number(row['finished']),
+    crashes: Number(row['crashes']),
+    nextAt: Number(row['next_at']),
+    error: String(row['error']),
+    firstFailure: time('first_failure'),
+    lastFailure: time('last_failure'),
+  }
+}
+
+/** JSON leaves out what is undefined. */
+export function messageOf(text: string): Message {
+  const message = JSON.parse(text) as Message
+  return { ...message, causationId: message.causationId, traceparent: message.traceparent }
+}
+
+/** What went wrong, short enough for a row, and groupable: the first line carries name and message. */
+export function errorText(error: unknown): string {
+  const { message, stack, words } = describeThrown(error)
+  const text = stack?.includes(message) === true ? stack : words
+  return text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
+}
