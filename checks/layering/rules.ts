@@ -77,7 +77,7 @@ export const mustHaveFiles: readonly string[] = ['packages', 'examples']
 
 /** The one kind of file that a tool loads by its path, and so by no name: an application's system. */
 export function mayExportDefault(path: string): boolean {
-  return !path.startsWith('packages/dure/') && /(^|[./])system\.ts$/.test(path)
+  return !path.startsWith('packages/dure/') && /(^|[./])system(?:\.test-support)?\.ts$/.test(path)
 }
 
 /** Tests and what only tests use: may look to the right, through doors. */

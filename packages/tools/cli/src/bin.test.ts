@@ -108,7 +108,14 @@ test('what is compiled is kept beside the packages of a project, and nowhere wit
 })
 
 test('in a checkout, where nothing is built, the threads of sim run the sources as well', { timeout: 60_000 }, async () => {
-  const running = dure(['sim', join(SOURCES, '../../simulation/src/broken/nothing.system.ts'), '--seeds', '2', '--threads', '2'])
+  const running = dure([
+    'sim',
+    join(SOURCES, '../../simulation/src/broken/nothing.system.test-support.ts'),
+    '--seeds',
+    '2',
+    '--threads',
+    '2',
+  ])
   assert.equal(await running.exit, 0, running.out() + running.err())
   assert.match(running.out(), /^2 seeds: 2 held/)
 })

@@ -5,12 +5,11 @@ import { dirname, resolve } from 'node:path'
 import { asyncapi, describeContract, openapi } from 'dure/contract'
 import type { System } from 'dure/service'
 import { contractsOf, loadSystem } from '../load.ts'
-import { markdown } from '../markdown.ts'
 import { CliError, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { systemParameter, textFlag } from './parameters.ts'
 
-type Format = 'openapi' | 'asyncapi' | 'markdown' | 'contract'
+type Format = 'openapi' | 'asyncapi' | 'contract'
 type Flags = { readonly format: Format; readonly out?: string }
 
 export const docsCommand: Command<Shell> = buildCommand({
@@ -18,12 +17,11 @@ export const docsCommand: Command<Shell> = buildCommand({
     brief: 'Write the documents drawn from contracts',
     fullDescription: [
       'Draws a document from the contracts of a system: openapi (operations over',
-      'HTTP), asyncapi (events), markdown (all of it, for people), or contract',
-      '(descriptions that "dure compat" compares).',
+      'HTTP), asyncapi (events), or contract (descriptions that "dure compat" compares).',
       '',
       'Examples:',
       '  dure docs',
-      '  dure docs --format markdown --out docs/api.md',
+      '  dure docs --format asyncapi --out docs/events.json',
       '  dure docs src/system.ts --format contract --out contracts.json',
     ].join('\n'),
   },
@@ -31,7 +29,7 @@ export const docsCommand: Command<Shell> = buildCommand({
     flags: {
       format: {
         kind: 'enum',
-        values: ['openapi', 'asyncapi', 'markdown', 'contract'],
+        values: ['openapi', 'asyncapi', 'contract'],
         default: 'openapi',
         brief: 'What to draw',
       },
@@ -61,8 +59,6 @@ function draw(system: System, format: Format): string {
       return json(openapi(contracts, { title: system.name, remembers: rememberedBy(system) }))
     case 'asyncapi':
       return json(asyncapi(contracts, { title: system.name }))
-    case 'markdown':
-      return markdown(system.name, contracts)
     case 'contract':
       return json({ system: system.name, contracts: contracts.map(describeContract) })
   }

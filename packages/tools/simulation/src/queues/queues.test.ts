@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeOutcome, explore, type FaultKind } from '../simulation.ts'
-import { simulation } from './queue.system.ts'
+import { simulation } from './queue.system.test-support.ts'
 
 /** Seeds of each: a queue whose work waits for the wall clock is stuck, or early, in every fourth. */
 type Case = readonly [name: string, seeds: number, rare: readonly string[], faults?: readonly FaultKind[]]

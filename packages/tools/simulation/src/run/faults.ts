@@ -3,31 +3,13 @@ import { between, createChance, pick, type Chance } from '../kernel/kernel.ts'
 /** What can befall a system. Each run has some of these, at rates of its own (swarm testing, Groce et al. 2012). */
 export type FaultKind = PlannedKind | RateKind
 
+const PLANNED = ['crash', 'freeze', 'partition', 'slow disk', 'full disk', 'clock jump', 'broker outage'] as const
+
 /** Faults with a place in time, drawn up before the run. */
-export type PlannedKind = 'crash' | 'freeze' | 'partition' | 'slow disk' | 'full disk' | 'clock jump' | 'broker outage'
+type PlannedKind = (typeof PLANNED)[number]
 
-/** Faults that may befall any step, by chance. */
-export type RateKind =
-  | 'lost message'
-  | 'lost answer'
-  | 'delay'
-  | 'lost commit answer'
-  | 'lost publish answer'
-  | 'redelivery'
-  | 'late batch'
-
-export const PLANNED: readonly PlannedKind[] = [
-  'crash',
-  'freeze',
-  'partition',
-  'slow disk',
-  'full disk',
-  'clock jump',
-  'broker outage',
-]
-
-/** The least and the highest share of steps that a fault befalls, when a run has it. */
-const RATES: Readonly<Record<RateKind, readonly [number, number]>> = {
+/** The least and the highest share of steps that a fault befalls by chance, when a run has it. */
+const RATES = {
   'lost message': [0.0005, 0.01],
   'lost answer': [0.0005, 0.01],
   delay: [0.005, 0.05],
@@ -35,7 +17,10 @@ const RATES: Readonly<Record<RateKind, readonly [number, number]>> = {
   'lost publish answer': [0.01, 0.2],
   redelivery: [0.01, 0.2],
   'late batch': [0.05, 0.4],
-}
+} as const
+
+/** Faults that may befall any step, by chance. */
+type RateKind = keyof typeof RATES
 
 /**
  * The kinds of faults that there are: what may befall a system in a simulation.
@@ -50,44 +35,14 @@ const RATES: Readonly<Record<RateKind, readonly [number, number]>> = {
 export const FAULTS: readonly FaultKind[] = [...PLANNED, ...(Object.keys(RATES) as RateKind[])]
 
 /** One fault of a plan. Its key stays the same when others are taken out. */
-export type Planned =
-  | {
-      readonly kind: 'crash'
-      readonly key: string
-      readonly at: number
-      readonly slot: string
-      readonly point: string
-      readonly skip: number
-      readonly down: number
-      readonly silent: boolean
-    }
-  | {
-      readonly kind: 'freeze'
-      readonly key: string
-      readonly at: number
-      readonly slot: string
-      readonly ms: number
-      readonly successor: number | undefined
-      readonly afterwards: number
-    }
-  | {
-      readonly kind: 'partition'
-      readonly key: string
-      readonly at: number
-      readonly from: string
-      readonly to: string
-      readonly both: boolean
-      readonly ms: number
-    }
-  | {
-      readonly kind: 'slow disk' | 'full disk' | 'broker outage'
-      readonly key: string
-      readonly at: number
-      readonly slot: string
-      readonly ms: number
-      readonly most: number
-    }
-  | { readonly kind: 'clock jump'; readonly key: string; readonly at: number; readonly slot: string; readonly by: number }
+export type Planned = { readonly key: string; readonly at: number } & (
+  | OfSlot<'crash', { readonly point: string; readonly skip: number; readonly down: number; readonly silent: boolean }>
+  | OfSlot<'freeze', { readonly ms: number; readonly successor: number | undefined; readonly afterwards: number }>
+  | OfSlot<'slow disk' | 'full disk' | 'broker outage', { readonly ms: number; readonly most: number }>
+  | OfSlot<'clock jump', { readonly by: number }>
+  | { readonly kind: 'partition'; readonly from: string; readonly to: string; readonly both: boolean; readonly ms: number }
+)
+type OfSlot<K extends PlannedKind, More> = { readonly kind: K; readonly slot: string } & More
 
 /** Between which steps a process may be made to die; `any` is whatever comes next. */
 const POINTS = [
@@ -253,66 +208,52 @@ function chooseKinds(chance: Chance, among: readonly FaultKind[]): ReadonlySet<F
 }
 
 function planOf(
-  options: { slots: readonly string[]; from: number; span: number },
+  { slots, from, span }: { readonly slots: readonly string[]; readonly from: number; readonly span: number },
   chance: Chance,
   kinds: ReadonlySet<FaultKind>,
 ): readonly Planned[] {
-  const { slots, from, span } = options
-  const plan: Planned[] = []
-  for (const kind of PLANNED) {
-    if (!kinds.has(kind)) continue
-    const number = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' ? 6 : 3)
-    for (let i = 1; i <= number; i++) {
-      const roll = chance.site(`${kind} ${i}`)
-      plan.push(planned(kind, `${kind} ${i}`, from + roll() * span, pick(roll(), slots), roll, slots))
-    }
-  }
+  const plan = PLANNED.filter((kind) => kinds.has(kind)).flatMap((kind) => {
+    const count = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' ? 6 : 3)
+    return Array.from({ length: count }, (_, i): Planned => {
+      const key = `${kind} ${i + 1}`
+      const roll = chance.site(key)
+      return { key, at: from + roll() * span, ...drawn(kind, pick(roll(), slots), roll, slots) }
+    })
+  })
   return plan.toSorted((a, b) => a.at - b.at)
 }
 
-function planned(
+/** What a fault does, by its own dice: in the order in which they are thrown here. */
+function drawn(
   kind: PlannedKind,
-  key: string,
-  at: number,
   slot: string,
   roll: () => number,
   slots: readonly string[],
-): Planned {
+): DistributiveOmit<Planned, 'key' | 'at'> {
   switch (kind) {
-    case 'crash':
-      return {
-        kind,
-        key,
-        at,
-        slot,
-        point: roll() < 0.3 ? 'any' : pick(roll(), POINTS),
-        skip: between(roll(), 0, 3),
-        down: between(roll() ** 3, 50, 8_000),
-        silent: roll() < 0.25,
-      }
+    case 'crash': {
+      const point = roll() < 0.3 ? 'any' : pick(roll(), POINTS)
+      const [skip, down] = [between(roll(), 0, 3), between(roll() ** 3, 50, 8_000)]
+      return { kind, slot, point, skip, down, silent: roll() < 0.25 }
+    }
     case 'freeze': {
       const long = roll() < 0.5
       const ms = long ? between(roll(), 5_000, 20_000) : between(roll(), 50, 4_000)
-      return {
-        kind,
-        key,
-        at,
-        slot,
-        ms,
-        successor: long && roll() < 0.7 ? between(roll(), 2_000, 5_000) : undefined,
-        afterwards: between(roll(), 100, 8_000),
-      }
+      const successor = long && roll() < 0.7 ? between(roll(), 2_000, 5_000) : undefined
+      return { kind, slot, ms, successor, afterwards: between(roll(), 100, 8_000) }
     }
     case 'partition': {
       const others = ['clients', ...slots].filter((name) => name !== slot)
-      return { kind, key, at, from: slot, to: pick(roll(), others), both: roll() < 0.6, ms: between(roll(), 100, 12_000) }
+      return { kind, from: slot, to: pick(roll(), others), both: roll() < 0.6, ms: between(roll(), 100, 12_000) }
     }
     case 'clock jump':
-      return { kind, key, at, slot, by: Math.round((roll() - 0.5) * (roll() < 0.5 ? 20_000 : 7_200_000)) }
+      return { kind, slot, by: Math.round((roll() - 0.5) * (roll() < 0.5 ? 20_000 : 7_200_000)) }
     case 'slow disk':
-      return { kind, key, at, slot, ms: between(roll(), 500, 10_000), most: between(roll(), 20, 3_000) }
+      return { kind, slot, ms: between(roll(), 500, 10_000), most: between(roll(), 20, 3_000) }
     case 'full disk':
     case 'broker outage':
-      return { kind, key, at, slot, ms: between(roll(), 100, 6_000), most: 0 }
+      return { kind, slot, ms: between(roll(), 100, 6_000), most: 0 }
   }
 }
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never

@@ -7,9 +7,9 @@ import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 import { copyOf } from '../arbitrary/arbitrary.ts'
 import { checkPlacement, describeReport, placements, type Placement } from './placement.ts'
-import hostile from './hostile.system.ts'
+import hostile from './hostile.system.test-support.ts'
 
-const HOSTILE = new URL('hostile.system.ts', import.meta.url)
+const HOSTILE = new URL('hostile.system.test-support.ts', import.meta.url)
 
 /** Together, but on a road that changes what it carries. */
 function broken(change: (route: Route, operation: string) => Route): Placement {

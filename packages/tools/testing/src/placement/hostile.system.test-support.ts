@@ -1,6 +1,6 @@
 /**
  * A contract of everything that has ever changed on a journey, served by handlers that give it back as they got it:
- * `dure check placement packages/tools/testing/src/placement/hostile.system.ts`.
+ * `dure check placement packages/tools/testing/src/placement/hostile.system.test-support.ts`.
  */
 import { CallError, command, contract, error, query, stream } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
