@@ -1,17 +1,9 @@
 import { type CallContext, type Transport } from 'dure/call'
-import { Cancellation, kept, type CancelReason, type Target } from 'dure/call/internal'
+import { kept, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { Process } from '../kernel/kernel.ts'
-import { carriedFailure } from './failure.ts'
+import { createServing, type Asker } from './serving.ts'
 import { createLine, SILENCE, type NetworkWorld } from './wire.ts'
-
-/** Whoever waits for the answers to one call or stream. */
-export type Asker = {
-  readonly place: string
-  readonly value: (value: unknown) => void
-  readonly end: () => void
-  readonly fail: (error: Error) => void
-}
 
 /** Where a process takes calls. */
 export type Host = {
@@ -44,11 +36,6 @@ export type Link = {
   readonly breakOff: (reason: string, after: number) => void
 }
 
-type Served = { readonly cancellation: Cancellation; readonly values: AsyncIterator<unknown> | undefined; turn: Promise<void> }
-
-/** The call was read after nobody could be waiting for its answer any more. */
-const TOO_LATE = { details: { begun: false } }
-
 export function createLink(options: {
   readonly world: NetworkWorld
   readonly client: Process
@@ -63,7 +50,6 @@ export function createLink(options: {
   let thereOpen = true
   let ids = 0
   const asked = new Map<number, Asker>()
-  const served = new Map<number, Served>()
   const there = createLine({ world, from: client, to: server, open: () => thereOpen && !host.closed })
   const back = createLine({ world, from: server, to: client, open: () => hereOpen })
 
@@ -86,8 +72,7 @@ export function createLink(options: {
     if (!thereOpen) return
     thereOpen = false
     host.links.delete(link)
-    for (const { cancellation } of served.values()) cancellation.cancel('caller')
-    served.clear()
+    serving.end()
   }
 
   const breakOff = (reason: string, after: number): void => {
@@ -107,105 +92,10 @@ export function createLink(options: {
     if (fate === 'breaks after') breakOff('connection reset', arrival - world.now() + 0.01)
   }
 
-  const finish = (id: number): void => {
-    served.delete(id)
-    for (const told of host.idle) told()
-  }
-
-  const answer = (id: number, place: string, value: unknown): void => {
-    if (!thereOpen) return finish(id)
-    const copy = kept(value)
-    finish(id)
-    send(server, 'answer', place, () => {
-      const asker = asked.get(id)
-      asked.delete(id)
-      asker?.value(copy)
-    })
-  }
-
-  const fail = (id: number, place: string, error: unknown): void => {
-    if (!thereOpen) return finish(id)
-    const copy = carriedFailure(error)
-    if ((copy as { code?: unknown }).code === 'SESSION_OVER') world.sometimes('a session with the broker was over')
-    finish(id)
-    send(server, 'failure', `${place} ${(copy as CallError).code}`, () => {
-      const asker = asked.get(id)
-      asked.delete(id)
-      asker?.fail(copy)
-    })
-  }
-
-  const pull = async (id: number, place: string, { values }: Served): Promise<void> => {
-    try {
-      const { done, value } = await values!.next()
-      if (!thereOpen || !served.has(id)) return
-      if (done === true) {
-        finish(id)
-        send(server, 'end', place, () => {
-          const asker = asked.get(id)
-          asked.delete(id)
-          asker?.end()
-        })
-      } else {
-        const copy = kept(value)
-        send(server, 'item', place, () => asked.get(id)?.value(copy))
-      }
-    } catch (error) {
-      if (served.has(id)) fail(id, place, error)
-    }
-  }
-
-  const serve = (
-    kind: 'call' | 'stream',
-    id: number,
-    target: Target,
-    input: unknown,
-    context: CallContext,
-    left: number,
-    sent: number,
-  ) => {
-    const place = `${target.service}.${target.operation}`
-    const now = server.runtime.clock.monotonic()
-    const age = world.now() - sent
-    if (age > 500 && age >= left) {
-      world.sometimes('a call that had waited too long was not begun')
-      return fail(id, place, new CallError('UNAVAILABLE', `Call to ${place} was refused: its process stood still`, TOO_LATE))
-    }
-    if (target.service !== '' && host.transport.has?.(target) === false) {
-      return fail(
-        id,
-        place,
-        new CallError('UNAVAILABLE', `Call to ${place} failed: no service "${target.service}" runs here`, TOO_LATE),
-      )
-    }
-    const cancellation = new Cancellation()
-    const { correlationId, causationId, traceparent, tracestate, caller, idempotencyKey, principal, metadata } = context
-    const own = {
-      sentAt: now,
-      deadline: now + left,
-      cancellation,
-      correlationId,
-      causationId,
-      traceparent,
-      tracestate,
-      caller,
-      idempotencyKey,
-      principal,
-      metadata,
-    }
-    const route = host.transport.route(target)
-    if (kind === 'call') {
-      served.set(id, { cancellation, values: undefined, turn: Promise.resolve() })
-      route.call(input, own).then(
-        (value) => answer(id, place, value),
-        (error: unknown) => fail(id, place, error),
-      )
-      return
-    }
-    const stream: Served = { cancellation, values: route.stream(input, own)[Symbol.asyncIterator](), turn: Promise.resolve() }
-    served.set(id, stream)
-    stream.turn = pull(id, place, stream)
-  }
+  const serving = createServing({
+    ...{ world, host, asked, open: () => thereOpen },
+    send: (what, detail, deliver) => send(server, what, detail, deliver),
+  })
 
   const link: Link = {
     client,
@@ -216,29 +106,19 @@ export function createLink(options: {
       const left = context.deadline - client.runtime.clock.monotonic()
       const copy = kept(input)
       const sent = world.now()
-      send(client, kind, asker.place, () => serve(kind, id, target, copy, context, left, sent))
+      send(client, kind, asker.place, () => serving.serve({ kind, id, target, input: copy, context, left, sent }))
       return id
     },
     more: (id) => {
       const place = asked.get(id)?.place ?? ''
-      send(client, 'more', place, () => {
-        const stream = served.get(id)
-        // One after another, as an iterator is to be asked.
-        if (stream !== undefined) stream.turn = stream.turn.then(() => pull(id, place, stream))
-      })
+      send(client, 'more', place, () => serving.more(id, place))
     },
     cancel: (id, reason) => {
       asked.delete(id)
       if (!hereOpen) return
-      send(client, 'cancel', reason, () => {
-        const call = served.get(id)
-        if (call === undefined) return
-        if (call.values !== undefined) finish(id)
-        if (reason === 'done') void Promise.resolve(call.values?.return?.()).catch(() => {})
-        else call.cancellation.cancel(reason)
-      })
+      send(client, 'cancel', reason, () => serving.cancel(id, reason))
     },
-    serving: () => served.size,
+    serving: serving.size,
     pending: () => asked.size,
     leave: () => {
       back(onLeave)

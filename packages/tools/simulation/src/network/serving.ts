@@ -1,0 +1,156 @@
+import type { CallContext, Transport } from 'dure/call'
+import { Cancellation, kept, type CancelReason, type Target } from 'dure/call/internal'
+import { CallError } from 'dure/contract'
+import { carriedFailure } from './failure.ts'
+import type { Process } from '../kernel/kernel.ts'
+import type { NetworkWorld } from './wire.ts'
+
+/** Whoever waits for the answers to one call or stream. */
+export type Asker = {
+  readonly place: string
+  readonly value: (value: unknown) => void
+  readonly end: () => void
+  readonly fail: (error: Error) => void
+}
+
+/** The callee's end of a connection. */
+export type Serving = {
+  readonly serve: (call: {
+    readonly kind: 'call' | 'stream'
+    readonly id: number
+    readonly target: Target
+    readonly input: unknown
+    readonly context: CallContext
+    /** Milliseconds to its deadline when it was sent, and when that was. */
+    readonly left: number
+    readonly sent: number
+  }) => void
+  /** One more value of a stream is wanted. */
+  readonly more: (id: number, place: string) => void
+  readonly cancel: (id: number, reason: CancelReason | 'done') => void
+  /** Nobody hears of what is under way any more. */
+  readonly end: () => void
+  readonly size: () => number
+}
+
+type Served = { readonly cancellation: Cancellation; readonly values: AsyncIterator<unknown> | undefined; turn: Promise<void> }
+
+/** The call was read after nobody could be waiting for its answer any more. */
+const TOO_LATE = { details: { begun: false } }
+
+export function createServing(options: {
+  readonly world: NetworkWorld
+  /** Where it is served, and who is told when a call has ended. */
+  readonly host: { readonly process: Process; readonly transport: Transport; readonly idle: ReadonlySet<() => void> }
+  readonly open: () => boolean
+  /** Sends to the caller, with what may befall it on the way. */
+  readonly send: (what: string, detail: string, deliver: () => void) => void
+  /** Who waits at the caller's end. */
+  readonly asked: Map<number, Asker>
+}): Serving {
+  const { world, host, open, send, asked } = options
+  const served = new Map<number, Served>()
+  const takeAsker = (id: number): Asker | undefined => {
+    const asker = asked.get(id)
+    asked.delete(id)
+    return asker
+  }
+
+  const finish = (id: number): void => {
+    served.delete(id)
+    for (const told of host.idle) told()
+  }
+
+  const answer = (id: number, place: string, value: unknown): void => {
+    if (!open()) return finish(id)
+    const copy = kept(value)
+    finish(id)
+    send('answer', place, () => takeAsker(id)?.value(copy))
+  }
+
+  const fail = (id: number, place: string, error: unknown): void => {
+    if (!open()) return finish(id)
+    const copy = carriedFailure(error)
+    if ((copy as { code?: unknown }).code === 'SESSION_OVER') world.sometimes('a session with the broker was over')
+    finish(id)
+    send('failure', `${place} ${(copy as CallError).code}`, () => takeAsker(id)?.fail(copy))
+  }
+
+  const pull = async (id: number, place: string, { values }: Served): Promise<void> => {
+    try {
+      const { done, value } = await values!.next()
+      if (!open() || !served.has(id)) return
+      if (done === true) {
+        finish(id)
+        send('end', place, () => takeAsker(id)?.end())
+      } else {
+        const copy = kept(value)
+        send('item', place, () => asked.get(id)?.value(copy))
+      }
+    } catch (error) {
+      if (served.has(id)) fail(id, place, error)
+    }
+  }
+
+  const serve: Serving['serve'] = ({ kind, id, target, input, context, left, sent }) => {
+    const place = `${target.service}.${target.operation}`
+    const now = host.process.runtime.clock.monotonic()
+    const age = world.now() - sent
+    if (age > 500 && age >= left) {
+      world.sometimes('a call that had waited too long was not begun')
+      return fail(id, place, new CallError('UNAVAILABLE', `Call to ${place} was refused: its process stood still`, TOO_LATE))
+    }
+    if (target.service !== '' && host.transport.has?.(target) === false) {
+      const why = `Call to ${place} failed: no service "${target.service}" runs here`
+      return fail(id, place, new CallError('UNAVAILABLE', why, TOO_LATE))
+    }
+    const cancellation = new Cancellation()
+    const { correlationId, causationId, traceparent, tracestate, caller, idempotencyKey, principal, metadata } = context
+    const own = {
+      sentAt: now,
+      deadline: now + left,
+      cancellation,
+      correlationId,
+      causationId,
+      traceparent,
+      tracestate,
+      caller,
+      idempotencyKey,
+      principal,
+      metadata,
+    }
+    const route = host.transport.route(target)
+    if (kind === 'call') {
+      served.set(id, { cancellation, values: undefined, turn: Promise.resolve() })
+      route.call(input, own).then(
+        (value) => answer(id, place, value),
+        (error: unknown) => fail(id, place, error),
+      )
+      return
+    }
+    const stream: Served = { cancellation, values: route.stream(input, own)[Symbol.asyncIterator](), turn: Promise.resolve() }
+    served.set(id, stream)
+    stream.turn = pull(id, place, stream)
+  }
+
+  return {
+    serve,
+    more: (id, place) => {
+      const stream = served.get(id)
+      // One after another, as an iterator is to be asked.
+      if (stream !== undefined) stream.turn = stream.turn.then(() => pull(id, place, stream))
+    },
+    cancel: (id, reason) => {
+      const call = served.get(id)
+      if (call === undefined) return
+      if (call.values !== undefined) finish(id)
+      if (reason === 'done') void Promise.resolve(call.values?.return?.()).catch(() => {})
+      else call.cancellation.cancel(reason)
+    },
+    end: () => {
+      for (const { cancellation } of served.values()) cancellation.cancel('caller')
+      served.clear()
+    },
+    size: () => served.size,
+  }
+}
