@@ -1,7 +1,8 @@
 import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { World } from 'dure/service'
 import { logText } from 'dure/telemetry'
-import { paint } from './shell.ts'
+import { realRuntime } from 'dure/runtime'
+import { paint, say, type Shell } from './shell.ts'
 
 type Logger = World['log']
 type Fields = Readonly<Record<string, unknown>>
@@ -52,4 +53,22 @@ function errorText(error: unknown, deep: number = 0): string {
       .map((line) => `    ${line.trim()}`)
       .join('\n') + cause
   )
+}
+
+/** For a person at this terminal. */
+export function loggerOf(shell: Shell): Logger {
+  return consoleLogger({ now: realRuntime().clock.now, write: (text) => shell.process.stderr.write(text), color: shell.color })
+}
+
+/** Says what becomes of a system. */
+export type Say = (level: 'info' | 'warn' | 'error', message: string, fields?: Fields) => void
+
+/** On standard error: for people, or one JSON object a line. */
+export function sayTo(shell: Shell, log: 'json' | 'pretty', system: string): Say {
+  const logger = loggerOf(shell)
+  const { now } = realRuntime().clock
+  return (level, message, fields = {}) => {
+    if (log === 'pretty') logger[level](message, fields)
+    else say(shell, JSON.stringify({ time: new Date(now()).toISOString(), level, message, system, ...fields }))
+  }
 }

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import { describeThrown } from 'dure/contract/internal'
-import { keepAlive, realRuntime } from 'dure/runtime'
+import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import type { Door, Running, System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
 import { contractsOf, loadSystem } from './load.ts'
-import { consoleLogger } from './log.ts'
+import { loggerOf, sayTo } from './log.ts'
 import { CliError, EXIT, paint, print } from './shell.ts'
 import type { Shell } from './shell.ts'
 
@@ -44,35 +44,20 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
-  const write = (text: string): void => shell.process.stderr.write(text)
   const pretty = options.log === 'pretty'
-  const { clock } = realRuntime()
-  const log = pretty ? consoleLogger({ now: clock.now, write, color: shell.color }) : undefined
-  const running = await begin(
-    { ...system, doors },
-    {
-      directory,
-      sockets: shell.supervised?.sockets,
-      ...(log === undefined ? {} : { log }),
-      ...(part === undefined ? {} : { part }),
-    },
-  )
+  const say = sayTo(shell, options.log, system.name)
+  const log = pretty ? loggerOf(shell) : undefined
+  const { sockets } = shell.supervised ?? {}
+  const running = await begin({ ...system, doors }, { directory, sockets, ...(log && { log }), ...(part && { part }) })
   const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
   else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part }))
-  else
-    write(
-      `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: 'info', message: 'Ready', system: system.name, pid: process.pid, directory, urls })}\n`,
-    )
+  else say('info', 'Ready', { pid: process.pid, directory, urls })
 
   const reason = await shell.stopped()
-  log?.info('Stopping: finishing what is under way', { reason })
+  if (pretty) say('info', 'Stopping: finishing what is under way', { reason })
   await running.stop(shell.supervised?.manner())
-  if (pretty) log?.info('Stopped')
-  else
-    write(
-      `${JSON.stringify({ time: new Date(clock.now()).toISOString(), level: 'info', message: 'Stopped', system: system.name, reason })}\n`,
-    )
+  say('info', 'Stopped', pretty ? {} : { reason })
 }
 
 async function begin(system: System, options: Parameters<typeof start>[1]): Promise<Running> {

@@ -5,7 +5,7 @@ import { groupsOf, socketsOf, type Group } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
-import { consoleLogger } from './log.ts'
+import { sayTo, type Say } from './log.ts'
 import { moveDoors, portWords, welcome, withControl, type RunOptions, type Url } from './run.ts'
 import { CliError, paint, print } from './shell.ts'
 import type { Shell } from './shell.ts'
@@ -22,7 +22,7 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
   prepareDirectory(directory)
   const doors = withControl(moveDoors(system.doors, options.ports))
   const groups = groupsOf({ ...system, doors })
-  const reporter = reporterOf(shell, options.log, system.name)
+  const report = sayTo(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
   const width = Math.max(...groups.map(({ name }) => name.length))
   const supervisor = await begin({
@@ -42,13 +42,13 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
       ...socketsOf(group, { doors, directory }),
     })),
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
-    onEvent: reporter.event,
+    onEvent: (what) => report(...reportOf(what)),
   })
   const replace = (): void => {
-    reporter.say('info', 'Replacing every process, one after the other')
+    report('info', 'Replacing every process, one after the other')
     supervisor.replace().then(
-      () => reporter.say('info', 'Every process has been replaced'),
-      (error: unknown) => reporter.say('error', (error as Error).message),
+      () => report('info', 'Every process has been replaced'),
+      (error: unknown) => report('error', (error as Error).message),
     )
   }
   process.on('SIGUSR2', replace)
@@ -57,15 +57,15 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
     if (options.log === 'pretty') {
       print(shell, welcome({ shell, system, file, directory, urls }))
       print(shell, processesText(shell, groups, supervisor))
-    } else reporter.say('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
+    } else report('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
     const reason = await shell.stopped()
-    reporter.say('info', 'Stopping: finishing what is under way', { reason })
+    report('info', 'Stopping: finishing what is under way', { reason })
   } finally {
     process.off('SIGUSR2', replace)
     await supervisor.stop()
   }
-  reporter.say('info', 'Stopped')
+  report('info', 'Stopped')
 }
 
 async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
@@ -77,34 +77,20 @@ async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervis
   }
 }
 
-type Reporter = {
-  readonly say: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
-  readonly event: (event: ProcessEvent) => void
-}
-
-function reporterOf(shell: Shell, log: RunOptions['log'], system: string): Reporter {
-  const { clock } = realRuntime()
-  const write = (text: string): void => shell.process.stderr.write(text)
-  const logger = consoleLogger({ now: clock.now, write, color: shell.color })
-  const say: Reporter['say'] = (level, message, fields = {}) => {
-    if (log === 'pretty') logger[level](message, fields)
-    else write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), level, message, system, ...fields })}\n`)
+/** What becomes of processes, in words. */
+function reportOf(what: ProcessEvent): Parameters<Say> {
+  switch (what.kind) {
+    case 'ended':
+      return ['warn', `Process ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) }]
+    case 'back':
+      return ['info', 'Process is back', { process: what.name, afterMs: Math.round(what.ms) }]
+    case 'silent':
+      return ['warn', 'Process shows no sign of life and is killed', { process: what.name }]
+    case 'replaced':
+      return ['info', 'Process is replaced', { process: what.name, afterMs: Math.round(what.ms) }]
+    case 'not held':
+      return ['warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name }]
   }
-  const event = (what: ProcessEvent): void => {
-    switch (what.kind) {
-      case 'ended':
-        return say('warn', `Process ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) })
-      case 'back':
-        return say('info', 'Process is back', { process: what.name, afterMs: Math.round(what.ms) })
-      case 'silent':
-        return say('warn', 'Process shows no sign of life and is killed', { process: what.name })
-      case 'replaced':
-        return say('info', 'Process is replaced', { process: what.name, afterMs: Math.round(what.ms) })
-      case 'not held':
-        return say('warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name })
-    }
-  }
-  return { say, event }
 }
 
 /** Whose line it is: in front for people, as a field for machines. */
