@@ -14,6 +14,7 @@ import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
 import { fitHelp, isHelp } from './help.ts'
 import { CliError, EXIT, paint } from './shell.ts'
+import { helpText } from './commands/parameters.ts'
 import type { Shell } from './shell.ts'
 import { VERSION } from './version.ts'
 
@@ -109,15 +110,16 @@ const routes: RouteMap<Shell> = buildRouteMap({
   },
   docs: {
     brief: 'Runs and inspects a system of services',
-    fullDescription: [
-      'Runs and inspects a system of services.',
-      '',
-      'A system file exports what system() makes. Without a name it is the file that',
-      'package.json names ("dure": { "system": "…" }), else ./system.ts.',
-      '',
-      'Results go to standard output, everything else to standard error.',
-      'Exit codes: 0 done, 1 failed (compat: a caller or subscriber breaks), 2 misuse.',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Runs and inspects a system of services.
+
+        A system file exports what system() makes. Without a name it is the file that package.json names ("dure": { "system":
+        "…" }), else ./system.ts.
+
+        Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (compat: a caller or
+        subscriber breaks), 2 misuse.`,
+    ),
   },
 })
 

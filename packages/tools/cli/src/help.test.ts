@@ -57,3 +57,11 @@ test('colours of help are kept whole, whatever the width', async () => {
     assert.equal(await help(50), await help(400), command)
   }
 })
+
+test('with colours lines are folded where they are without', async () => {
+  const help = async (color: boolean): Promise<string> => {
+    const { out } = await dure(['check', 'placement', '--help'], { columns: 50, color })
+    return stripVTControlCharacters(out).replaceAll(/ +$/gm, '')
+  }
+  assert.equal(await help(true), await help(false))
+})

@@ -25,12 +25,16 @@ function closed(line: string): string {
 
 /** `[--data DIR]` stays in one piece where there is room for it. */
 function fold(line: string, width: number): string {
-  const [head = ''] = HEAD.exec(line) ?? []
+  const [plain = ''] = HEAD.exec(plainOf(line)) ?? []
+  // With what colours it, which is no part of what is seen.
+  const head = new RegExp(`^(?:${COLOR}*[^\u001B]){${plain.length}}`).exec(line)?.[0] ?? ''
   const glue = (text: string): string => (textWidth(text) <= width - textWidth(head) ? text.replaceAll(' ', GLUE) : text)
   return hang(head, line.slice(head.length).replaceAll(/\[[^\]]*\]/g, glue), width).replaceAll(GLUE, ' ')
 }
 
 /** What a line goes on behind: what is typed of a flag or argument, the command it is about, or the spaces it begins with. */
 const HEAD = /^(?: +(?:-\w +)?(?:\[?--\S*|\S+?)(?:\.\.\.)? {2,}(?=\S)| +\S*dure\S* | *)/
+/** What a terminal takes for a colour. */
+const COLOR = '(?:\\u001B\\[[\\d;]*m)'
 /** A space that lines are not broken at. */
 const GLUE = '\u00A0'

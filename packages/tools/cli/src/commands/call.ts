@@ -5,24 +5,22 @@ import type { CallFailure } from '../control/control.ts'
 import { CliError, EXIT, paint, print, say, readInput } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import type { chooseCall } from './choose.ts'
-import { dataFlag, directoryOf, parsedFlag, textFlag } from './parameters.ts'
+import { helpText, dataFlag, directoryOf, parsedFlag, textFlag } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
 
 export const callCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Call an operation of a running system',
-    fullDescription: [
-      'Calls an operation of the system that runs on a data directory, through its',
-      'control socket. The input is JSON, or - to read it from standard input. The',
-      'answer is printed as JSON; a stream one value a line. A failed call prints its',
-      'code and reason, and exits with 1.',
-      '',
-      'Examples:',
-      '  dure call orders.find \'{"id": 7}\'',
-      '  dure call orders.place - < order.json',
-      '  dure call orders.watch | head -3',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Calls an operation of the system that runs on a data directory, through its control socket. The input is JSON, or - to
+        read it from standard input. The answer is printed as JSON; a stream one value a line. A failed call prints its code
+        and reason, and exits with 1.`,
+      `dure call orders.find '{"id": 7}'`,
+      'dure call orders.place - < order.json',
+      'dure call orders.watch | head -3',
+    ),
   },
   parameters: {
     flags: {

@@ -7,7 +7,7 @@ import { loadSystem } from '../load.ts'
 import { CliError, EXIT, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { counted } from '../format.ts'
-import { parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
+import { helpText, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly runs?: number
@@ -19,26 +19,21 @@ type Flags = {
 const placementCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show that services answer alike wherever they run',
-    fullDescription: [
-      'Starts copies of the system in different places: together in one process, over',
-      'a Unix socket, over TCP, in another process, and each service in a process of',
-      'its own. All get the same calls, with inputs made from the contracts, and',
-      'whatever a caller can tell apart is a difference: values, types, errors, who',
-      'sees whose changes, order, deadlines, cancellation, streams. It is shown as',
-      'small as it can be made, with the calls that lead to it. Exits with 1 when',
-      'there is one.',
-      '',
-      'Copies keep their data in folders and an embedded database and broker of their',
-      'own, and open no doors. Handlers do run, so a service that talks to the outside',
-      'world does that here too. A service that keeps anything in memory needs a file',
-      'whose default export is a function that makes the system, so that each copy',
-      'has its own.',
-      '',
-      'Examples:',
-      '  dure check placement',
-      '  dure check placement src/system.ts --runs 100 --seed 7',
-      '  dure check placement --placement tcp',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Starts copies of the system in different places: together in one process, over a Unix socket, over TCP, in another
+        process, and each service in a process of its own. All get the same calls, with inputs made from the contracts, and
+        whatever a caller can tell apart is a difference: values, types, errors, who sees whose changes, order, deadlines,
+        cancellation, streams. It is shown as small as it can be made, with the calls that lead to it. Exits with 1 when there
+        is one.
+
+        Copies keep their data in folders and an embedded database and broker of their own, and open no doors. Handlers do
+        run, so a service that talks to the outside world does that here too. A service that keeps anything in memory needs a
+        file whose default export is a function that makes the system, so that each copy has its own.`,
+      'dure check placement',
+      'dure check placement src/system.ts --runs 100 --seed 7',
+      'dure check placement --placement tcp',
+    ),
   },
   parameters: {
     flags: {
@@ -83,8 +78,10 @@ export const checkCommands: RouteMap<Shell> = buildRouteMap({
   routes: { placement: placementCommand },
   docs: {
     brief: 'Try a system and say whether it keeps a promise',
-    fullDescription: ['Tries a system and says whether it keeps a promise.', '', 'Examples:', '  dure check placement'].join(
-      '\n',
+    fullDescription: helpText(
+      `
+        Tries a system and says whether it keeps a promise.`,
+      'dure check placement',
     ),
   },
 })

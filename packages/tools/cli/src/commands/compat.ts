@@ -3,24 +3,22 @@ import type { Command } from '@stricli/core'
 import { compareAll, describeChanges, isBroken, readContracts } from '../compat.ts'
 import { EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { jsonFlag, printResult } from './parameters.ts'
+import { helpText, jsonFlag, printResult } from './parameters.ts'
 
 type Flags = { readonly json?: boolean }
 
 export const compatCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Say what a new version of contracts breaks, and whom',
-    fullDescription: [
-      'Compares contracts, the older first: JSON files made by "dure docs --format',
-      'contract", or modules that export contracts or a system. Exits with 1 when',
-      'somebody breaks and the version does not say so (a new major version; before',
-      '1.0.0 a new minor one), with 2 when a file cannot be read.',
-      '',
-      'Examples:',
-      '  dure docs --format contract --out contracts.json',
-      '  dure compat contracts.json src/system.ts',
-      '  dure compat before.json after.json --json',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Compares contracts, the older first: JSON files made by "dure docs --format contract", or modules that export
+        contracts or a system. Exits with 1 when somebody breaks and the version does not say so (a new major version; before
+        1.0.0 a new minor one), with 2 when a file cannot be read.`,
+      'dure docs --format contract --out contracts.json',
+      'dure compat contracts.json src/system.ts',
+      'dure compat before.json after.json --json',
+    ),
   },
   parameters: {
     flags: { json: jsonFlag },

@@ -7,23 +7,21 @@ import { paint, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
-import { dataFlag, directoryOf, portFlag, splitFlag, systemParameter } from './parameters.ts'
+import { helpText, dataFlag, directoryOf, portFlag, splitFlag, systemParameter } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly port?: readonly Port[]; readonly split?: boolean }
 
 export const devCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Run a system and restart it when a file changes',
-    fullDescription: [
-      'Runs all services of a system in one process (with --split: in several), shows',
-      'where it is and what is in it, and starts it again when a file changes beside',
-      'or below the system file. Data are kept between restarts.',
-      '',
-      'Examples:',
-      '  dure dev',
-      '  dure dev src/system.ts --port 9000',
-      '  dure dev --split',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Runs all services of a system in one process (with --split: in several), shows where it is and what is in it, and
+        starts it again when a file changes beside or below the system file. Data are kept between restarts.`,
+      'dure dev',
+      'dure dev src/system.ts --port 9000',
+      'dure dev --split',
+    ),
   },
   parameters: {
     flags: {

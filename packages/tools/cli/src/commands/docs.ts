@@ -7,7 +7,7 @@ import type { System } from 'dure/service'
 import { contractsOf, loadSystem } from '../load.ts'
 import { CliError, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { systemParameter, textFlag } from './parameters.ts'
+import { helpText, systemParameter, textFlag } from './parameters.ts'
 
 type Format = 'openapi' | 'asyncapi' | 'contract'
 type Flags = { readonly format: Format; readonly out?: string }
@@ -15,15 +15,14 @@ type Flags = { readonly format: Format; readonly out?: string }
 export const docsCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Write the documents drawn from contracts',
-    fullDescription: [
-      'Draws a document from the contracts of a system: openapi (operations over',
-      'HTTP), asyncapi (events), or contract (descriptions that "dure compat" compares).',
-      '',
-      'Examples:',
-      '  dure docs',
-      '  dure docs --format asyncapi --out docs/events.json',
-      '  dure docs src/system.ts --format contract --out contracts.json',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events), or contract
+        (descriptions that "dure compat" compares).`,
+      'dure docs',
+      'dure docs --format asyncapi --out docs/events.json',
+      'dure docs src/system.ts --format contract --out contracts.json',
+    ),
   },
   parameters: {
     flags: {

@@ -4,21 +4,31 @@ import { askForget, askLag } from '../control/control.ts'
 import { counted } from '../format.ts'
 import { print } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { byFlag, common, confirmed, directoryOf, reasonFlag, textFlag, whoIs, yesFlag, type Common } from './parameters.ts'
+import {
+  helpText,
+  byFlag,
+  common,
+  confirmed,
+  directoryOf,
+  reasonFlag,
+  textFlag,
+  whoIs,
+  yesFlag,
+  type Common,
+} from './parameters.ts'
 
 type Flags = Common & { readonly topic?: string; readonly reason: string; readonly yes?: boolean; readonly by?: string }
 
 export const forgetCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Retire a consumer group that no service has any more',
-    fullDescription: [
-      'Has the broker forget a group: its position, and with it what it has not read. For a reaction that was renamed or taken',
-      'out, which would be behind for ever. A group that somebody reads as is left alone. Who did it and why is kept.',
-      '',
-      'Examples:',
-      '  dure lag forget desk/order.placed --reason "renamed to desk/orders"',
-      '  dure lag forget desk/copy --topic order.placed --reason "no longer copied" --yes',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Has the broker forget a group: its position, and with it what it has not read. For a reaction that was renamed or
+        taken out, which would be behind for ever. A group that somebody reads as is left alone. Who did it and why is kept.`,
+      'dure lag forget desk/order.placed --reason "renamed to desk/orders"',
+      'dure lag forget desk/copy --topic order.placed --reason "no longer copied" --yes',
+    ),
   },
   parameters: {
     flags: {

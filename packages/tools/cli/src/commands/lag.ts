@@ -7,23 +7,22 @@ import type { Look, Shell } from '../shell.ts'
 import { ageText, visible } from '../format.ts'
 import { table } from '@dure/simulation/text/internal'
 import { forgetCommand } from './forget.ts'
-import { common, directoryOf, printResult, type Common } from './parameters.ts'
+import { helpText, common, directoryOf, printResult, type Common } from './parameters.ts'
 
 const showCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show how far every consumer is behind',
-    fullDescription: [
-      'Shows for every reaction of every service, and so for every copy and read model that is kept by events: messages it',
-      'has not read (UNREAD) and since when the first of them is there (BEHIND), those that failed and wait for another try',
-      '(WAITING), dead letters (DEAD) and what waits behind them (HELD); where there are such, messages that retention threw',
-      'away before they were read (LOST). Then events that have not left their service, and groups that nobody reads as.',
-      '',
-      'Examples:',
-      '  dure lag',
-      '  dure lag --json',
-      '  watch dure lag',
-      '  dure lag forget desk/order.placed --reason "renamed"',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Shows for every reaction of every service, and so for every copy and read model that is kept by events: messages it
+        has not read (UNREAD) and since when the first of them is there (BEHIND), those that failed and wait for another try
+        (WAITING), dead letters (DEAD) and what waits behind them (HELD); where there are such, messages that retention threw
+        away before they were read (LOST). Then events that have not left their service, and groups that nobody reads as.`,
+      'dure lag',
+      'dure lag --json',
+      'watch dure lag',
+      'dure lag forget desk/order.placed --reason "renamed"',
+    ),
   },
   parameters: {
     flags: common,
@@ -40,15 +39,14 @@ export const lagCommands: RouteMap<Shell> = buildRouteMap({
   defaultCommand: 'show',
   docs: {
     brief: 'Show how far every consumer is behind; retire groups that are gone',
-    fullDescription: [
-      'How far every consumer of the system on a data directory is behind ("dure lag" is "dure lag show"), and the end of groups',
-      'that no service has any more.',
-      '',
-      'Examples:',
-      '  dure lag',
-      '  dure lag --json',
-      '  dure lag forget desk/order.placed --reason "renamed to desk/orders"',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        How far every consumer of the system on a data directory is behind ("dure lag" is "dure lag show"), and the end of
+        groups that no service has any more.`,
+      'dure lag',
+      'dure lag --json',
+      'dure lag forget desk/order.placed --reason "renamed to desk/orders"',
+    ),
   },
 })
 

@@ -6,20 +6,19 @@ import { describeSystem } from '../listing.ts'
 import { contractsOf, loadSystem } from '../load.ts'
 import { CliError, EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { jsonFlag, printResult, systemParameter, textFlag, type Common } from './parameters.ts'
+import { helpText, jsonFlag, printResult, systemParameter, textFlag, type Common } from './parameters.ts'
 
 export const listCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show services, operations, routes, events and owners',
-    fullDescription: [
-      'Shows services with their owners, operations, routes and events: of a system',
-      'file, or with --data of the system that runs on a data directory.',
-      '',
-      'Examples:',
-      '  dure list',
-      '  dure list src/system.ts --json',
-      '  dure list --data .dure',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Shows services with their owners, operations, routes and events: of a system file, or with --data of the system that
+        runs on a data directory.`,
+      'dure list',
+      'dure list src/system.ts --json',
+      'dure list --data .dure',
+    ),
   },
   parameters: {
     flags: {

@@ -43,6 +43,14 @@ export const portFlag: TypedFlagParameter<readonly Port[] | undefined, Shell> = 
 export type Common = { readonly data?: string; readonly json?: boolean }
 export const common: { readonly data: Flag<string>; readonly json: Flag<boolean> } = { data: dataFlag, json: jsonFlag }
 
+/** What a command says of itself at length: paragraphs, which are folded to the terminal when they are shown, and examples. */
+export function helpText(text: string, ...examples: readonly string[]): string {
+  const paragraphs = text.split(/\n\s*\n/).map((paragraph) => paragraph.replaceAll(/\s+/g, ' ').trim())
+  return [...paragraphs, ...(examples.length === 0 ? [] : [`Examples:\n${examples.map((one) => `  ${one}`).join('\n')}`])].join(
+    '\n\n',
+  )
+}
+
 /** The data directory that is meant, in full. */
 export function directoryOf(shell: Shell, { data }: Pick<Common, 'data'>): string {
   return resolve(shell.cwd, dataDirectory(data, shell.process.env))

@@ -9,7 +9,7 @@ import { importFile, systemFile } from '../load.ts'
 import { CliError, EXIT, paint, print, say } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { counted } from '../format.ts'
-import { parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
+import { helpText, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly seeds?: number
@@ -33,21 +33,20 @@ const NEWS = 5_000
 export const simCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Run a system under simulation, from seeds',
-    fullDescription: [
-      'Runs the system that a file exports in one thread under virtual time: real code, and around it crashes between any two ' +
-        'steps, frozen processes that come back, partitions, slow and full disks, clocks that jump, messages delayed, lost and ' +
-        'delivered twice. Then everything is healed, and its invariants are checked. What users do and what must hold is the ' +
-        'export "simulation" of the same file.',
-      '',
-      'A seed that fails is made as small as it can be made and shown step by step; the same seed gives the same run again. ' +
-        'Exits with 1 when a seed fails.',
-      '',
-      'Examples:',
-      '  dure sim system.ts --seeds 10000',
-      '  dure sim system.ts --seeds 10000 --from 20001',
-      '  dure sim system.ts --replay 4711',
-      '  dure sim system.ts --faults crash --faults freeze',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Runs the system that a file exports in one thread under virtual time: real code, and around it crashes between any two
+        steps, frozen processes that come back, partitions, slow and full disks, clocks that jump, messages delayed, lost and
+        delivered twice. Then everything is healed, and its invariants are checked. What users do and what must hold is the
+        export "simulation" of the same file.
+
+        A seed that fails is made as small as it can be made and shown step by step; the same seed gives the same run again.
+        Exits with 1 when a seed fails.`,
+      'dure sim system.ts --seeds 10000',
+      'dure sim system.ts --seeds 10000 --from 20001',
+      'dure sim system.ts --replay 4711',
+      'dure sim system.ts --faults crash --faults freeze',
+    ),
   },
   parameters: {
     flags: {

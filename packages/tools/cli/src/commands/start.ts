@@ -6,7 +6,7 @@ import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { dataFlag, portFlag, splitFlag } from './parameters.ts'
+import { helpText, dataFlag, portFlag, splitFlag } from './parameters.ts'
 
 type Flags = {
   readonly data?: string
@@ -18,23 +18,19 @@ type Flags = {
 export const startCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Run a system, or a part of it',
-    fullDescription: [
-      'Runs all services of a system in this process; with --split each in a process',
-      'of its own, or as its "placement" groups them, started again when they fall',
-      'over. With names of services only those, beside others on the same data',
-      'directory; "broker" is the process that hosts the broker, "doors" the one that',
-      'opens the doors.',
-      '',
-      'Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly:',
-      'what is under way is finished first; a second signal ends it at once. With',
-      '--split, SIGUSR2 replaces all processes one after the other.',
-      '',
-      'Examples:',
-      '  dure start',
-      '  dure start src/system.ts --data /var/lib/shop --port 80',
-      '  dure start --split',
-      '  dure start orders',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Runs all services of a system in this process; with --split each in a process of its own, or as its "placement" groups
+        them, started again when they fall over. With names of services only those, beside others on the same data directory;
+        "broker" is the process that hosts the broker, "doors" the one that opens the doors.
+
+        Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a
+        second signal ends it at once. With --split, SIGUSR2 replaces all processes one after the other.`,
+      'dure start',
+      'dure start src/system.ts --data /var/lib/shop --port 80',
+      'dure start --split',
+      'dure start orders',
+    ),
   },
   parameters: {
     flags: {

@@ -8,22 +8,20 @@ import type { Shell } from '../shell.ts'
 import { counted, durationText, visible } from '../format.ts'
 import { table } from '@dure/simulation/text/internal'
 import { waterfall } from '../waterfall.ts'
-import { common, printResult, type Common } from './parameters.ts'
+import { helpText, common, printResult, type Common } from './parameters.ts'
 
 export const traceCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show a trace as a waterfall',
-    fullDescription: [
-      'Shows what one request led to: calls, transactions, events, over all services.',
-      'The beginning of an id is enough; without an id the latest traces are listed.',
-      'Ids are in the logs (traceId) and in the traceresponse header. A system keeps',
-      'a share of its traces (1 % unless it says otherwise) and whatever failed.',
-      '',
-      'Examples:',
-      '  dure trace',
-      '  dure trace 4bf92f35',
-      '  dure trace 4bf92f35 --data /var/lib/shop --json',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Shows what one request led to: calls, transactions, events, over all services. The beginning of an id is enough;
+        without an id the latest traces are listed. Ids are in the logs (traceId) and in the traceresponse header. A system
+        keeps a share of its traces (1 % unless it says otherwise) and whatever failed.`,
+      'dure trace',
+      'dure trace 4bf92f35',
+      'dure trace 4bf92f35 --data /var/lib/shop --json',
+    ),
   },
   parameters: {
     flags: common,

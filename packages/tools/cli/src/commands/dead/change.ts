@@ -2,7 +2,7 @@ import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { CliError, EXIT, print, type Shell } from '../../shell.ts'
 import { counted } from '../../format.ts'
-import { byFlag, common, confirmed, reasonFlag, switchFlag, whoIs, yesFlag, type Common } from '../parameters.ts'
+import { helpText, byFlag, common, confirmed, reasonFlag, switchFlag, whoIs, yesFlag, type Common } from '../parameters.ts'
 import { ask, filter, filterOf, type Filter } from './parameters.ts'
 
 type Flags = Common & Filter & { readonly all?: boolean; readonly yes?: boolean; readonly by?: string }
@@ -21,15 +21,14 @@ export const retryCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Give dead letters a fresh set of tries',
     customUsage: ['[--data DIR] [--json] [--by NAME] ID…', '[--yes] (--all | filters)'],
-    fullDescription: [
-      'Has dead letters tried again: those named, those a filter lets through, or all. The messages that wait behind one',
-      'follow when it succeeds; when it fails again, it is dead again under the same id. The command does not wait for that.',
-      '',
-      'Examples:',
-      '  dure dead retry x7k2m9 b3c4d5',
-      '  dure dead retry --group q4w8ntya',
-      '  dure dead retry --all --yes',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Has dead letters tried again: those named, those a filter lets through, or all. The messages that wait behind one
+        follow when it succeeds; when it fails again, it is dead again under the same id. The command does not wait for that.`,
+      'dure dead retry x7k2m9 b3c4d5',
+      'dure dead retry --group q4w8ntya',
+      'dure dead retry --all --yes',
+    ),
   },
   parameters: { flags, positional: ids },
   async func(this: Shell, given: Flags, ...names: readonly string[]): Promise<void> {
@@ -45,14 +44,13 @@ export const discardCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Take dead letters out for good',
     customUsage: ['--reason TEXT [--data DIR] [--json] [--by NAME] ID…', '--reason TEXT [--yes] (--all | filters)'],
-    fullDescription: [
-      'Discards dead letters: those named, those a filter lets through, or all. The messages that wait behind one go on.',
-      'What was discarded stays in the audit, with the reason, and does not come again.',
-      '',
-      'Examples:',
-      '  dure dead discard x7k2m9 --reason "ordered twice"',
-      '  dure dead discard --group q4w8ntya --reason "test data" --yes',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Discards dead letters: those named, those a filter lets through, or all. The messages that wait behind one go on. What
+        was discarded stays in the audit, with the reason, and does not come again.`,
+      'dure dead discard x7k2m9 --reason "ordered twice"',
+      'dure dead discard --group q4w8ntya --reason "test data" --yes',
+    ),
   },
   parameters: {
     flags: { ...flags, reason: reasonFlag },

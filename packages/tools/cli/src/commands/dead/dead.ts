@@ -1,6 +1,7 @@
 import { buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
 import type { Shell } from '../../shell.ts'
+import { helpText } from '../parameters.ts'
 import { discardCommand, retryCommand } from './change.ts'
 import { editCommand } from './edit.ts'
 import { auditCommand, groupsCommand, listCommand, showCommand } from './look.ts'
@@ -22,17 +23,16 @@ export const deadCommands: RouteMap<Shell> = buildRouteMap({
   },
   docs: {
     brief: 'Look at dead letters, retry, edit or discard them',
-    fullDescription: [
-      'Dead letters of the system that runs on a data directory: events and work that failed as often as allowed.',
-      'A dead event holds the later ones of its key until it is retried with success, or discarded; other keys go on.',
-      '',
-      'Examples:',
-      '  dure dead groups',
-      '  dure dead list --consumer desk --since 2h',
-      '  dure dead show x7k2m9',
-      '  dure dead retry --group q4w8ntya',
-      '  dure dead edit x7k2m9 \'{"orderId":"a","quantity":1}\' --reason "quantity was missing"',
-      '  dure dead discard x7k2m9 --reason "ordered twice"',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Dead letters of the system that runs on a data directory: events and work that failed as often as allowed. A dead
+        event holds the later ones of its key until it is retried with success, or discarded; other keys go on.`,
+      'dure dead groups',
+      'dure dead list --consumer desk --since 2h',
+      'dure dead show x7k2m9',
+      'dure dead retry --group q4w8ntya',
+      `dure dead edit x7k2m9 '{"orderId":"a","quantity":1}' --reason "quantity was missing"`,
+      'dure dead discard x7k2m9 --reason "ordered twice"',
+    ),
   },
 })

@@ -3,7 +3,7 @@ import type { Command } from '@stricli/core'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
 import { lookOf } from '../../shell.ts'
 import type { Shell } from '../../shell.ts'
-import { common, printResult, textFlag, type Common } from '../parameters.ts'
+import { helpText, common, printResult, textFlag, type Common } from '../parameters.ts'
 import { ask, filter, filterOf, limitFlag, timeFlag, type Filter } from './parameters.ts'
 import { auditText, groupsText, letterText, listText } from './text.ts'
 
@@ -12,14 +12,13 @@ export const groupsCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show dead letters that failed alike, most first',
     customUsage: ['[--data DIR] [--json] [filters]'],
-    fullDescription: [
-      'Groups dead letters by consumer, topic and error; numbers, ids and quoted values in an error do not count.',
-      'The id of a group stays the same as long as those do.',
-      '',
-      'Examples:',
-      '  dure dead groups',
-      '  dure dead groups --since 1h --json',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Groups dead letters by consumer, topic and error; numbers, ids and quoted values in an error do not count. The id of a
+        group stays the same as long as those do.`,
+      'dure dead groups',
+      'dure dead groups --since 1h --json',
+    ),
   },
   parameters: { flags: { ...common, ...filter } },
   async func(this: Shell, flags: Common & Filter): Promise<void> {
@@ -32,14 +31,13 @@ export const listCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'List dead letters, those that failed first at the top',
     customUsage: ['[--data DIR] [--json] [filters] [--limit N] [--after ID]'],
-    fullDescription: [
-      'Lists dead letters in the order of their last failure, a page at a time.',
-      '',
-      'Examples:',
-      '  dure dead list',
-      '  dure dead list --consumer desk/order.placed --error "out of stock"',
-      '  dure dead list --limit 20 --after x7k2m9qabc',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Lists dead letters in the order of their last failure, a page at a time.`,
+      'dure dead list',
+      'dure dead list --consumer desk/order.placed --error "out of stock"',
+      'dure dead list --limit 20 --after x7k2m9qabc',
+    ),
   },
   parameters: {
     flags: {
@@ -61,14 +59,13 @@ export const listCommand: Command<Shell> = buildCommand({
 export const showCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show all of one: message, error, who waits behind it',
-    fullDescription: [
-      'Shows one dead letter with its data, the whole error, its tries, the messages that wait behind it, and what was',
-      'done to it. The beginning of its id is enough; the id of its message, as logs have it, will do as well.',
-      '',
-      'Examples:',
-      '  dure dead show x7k2m9',
-      '  dure dead show x7k2m9 --json',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Shows one dead letter with its data, the whole error, its tries, the messages that wait behind it, and what was done
+        to it. The beginning of its id is enough; the id of its message, as logs have it, will do as well.`,
+      'dure dead show x7k2m9',
+      'dure dead show x7k2m9 --json',
+    ),
   },
   parameters: {
     flags: common,
@@ -84,15 +81,14 @@ export const auditCommand: Command<Shell> = buildCommand({
   docs: {
     brief: 'Show who retried, edited or discarded what, and why',
     customUsage: ['[--data DIR] [--json] [filters] [--limit N] [ID]'],
-    fullDescription: [
-      'Shows what was done to dead letters, latest first; of one of them, when an id is given. An edit shows the data',
-      'before and after. Entries are kept for 400 days.',
-      '',
-      'Examples:',
-      '  dure dead audit',
-      '  dure dead audit x7k2m9qabc',
-      '  dure dead audit --action discard --since 30d --json',
-    ].join('\n'),
+    fullDescription: helpText(
+      `
+        Shows what was done to dead letters, latest first; of one of them, when an id is given. An edit shows the data before
+        and after. Entries are kept for 400 days.`,
+      'dure dead audit',
+      'dure dead audit x7k2m9qabc',
+      'dure dead audit --action discard --since 30d --json',
+    ),
   },
   parameters: {
     flags: {
