@@ -2,12 +2,12 @@ import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } fro
 import { availableParallelism } from 'node:os'
 import type { FaultKind, SimulationSource, SystemSource } from '../run/run.ts'
 import { createReport, type Report } from './report.ts'
-import { trySeed, type SeedResult } from './seeds.ts'
+import { trySeed, type SeedResult } from './try-seed.ts'
 import { openThread, type Thread } from './thread.ts'
 
 export { loadSimulation } from './load.ts'
 export { describeReport, RARE, type Report } from './report.ts'
-export { trySeed, type SeedResult } from './seeds.ts'
+export { trySeed, type SeedResult } from './try-seed.ts'
 export { openThread, type Thread } from './thread.ts'
 
 export type ExploreOptions = {

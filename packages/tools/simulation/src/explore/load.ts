@@ -1,5 +1,5 @@
 import type { System } from 'dure/service'
-import { type Exports, importAnew } from '../kernel/kernel.ts'
+import { type Exports, importFresh } from '../kernel/kernel.ts'
 import { checkSimulation, type Simulation, type SimulationSource, type SystemSource } from '../run/run.ts'
 
 export type Loaded = {
@@ -44,7 +44,7 @@ export async function loadSimulation(url: string, name: string = url): Promise<L
   const source = await sourceOf(exports, name)
   const first = simulationOf(source, name)
   const { expects = [] } = first
-  const again = async (): Promise<Simulation> => simulationOf(await sourceOf(exportsOf(await importAnew(url)), name), name)
+  const again = async (): Promise<Simulation> => simulationOf(await sourceOf(exportsOf(await importFresh(url)), name), name)
   const anew = async (): Promise<Simulation> => {
     const one = await again()
     if (typeof one.system !== 'object') return one
@@ -60,7 +60,7 @@ export async function loadSimulation(url: string, name: string = url): Promise<L
     throw new TypeError(`Cannot simulate "${name}": neither its default export nor its simulation is a system`)
   }
   const system: SystemSource = async (process) => {
-    const loaded = exportsOf(await importAnew(url))['default'] as SystemSource
+    const loaded = exportsOf(await importFresh(url))['default'] as SystemSource
     return typeof loaded === 'function' ? loaded(process) : loaded
   }
   return { simulation: anew, anew, system, keepsModules: false, expects }

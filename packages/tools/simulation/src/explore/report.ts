@@ -1,6 +1,6 @@
 import type { Outcome } from '../run/run.ts'
 import { hang, table } from '../text.ts'
-import type { SeedResult } from './seeds.ts'
+import type { SeedResult } from './try-seed.ts'
 
 /** What many seeds have shown. */
 export type Report = {

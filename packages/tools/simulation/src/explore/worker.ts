@@ -4,7 +4,7 @@ import { describeThrown, isInstance } from 'dure/contract/internal'
 import { modulesLoaded, withoutMarks } from '../kernel/kernel.ts'
 import { messageOf, simulate, type FaultKind, type Only } from '../run/run.ts'
 import { loadSimulation } from './load.ts'
-import { trySeed, type SeedResult } from './seeds.ts'
+import { trySeed, type SeedResult } from './try-seed.ts'
 
 /** What a thread runs. */
 export type WorkerOptions = {

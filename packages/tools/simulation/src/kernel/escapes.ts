@@ -1,5 +1,5 @@
 import { createHook } from 'node:async_hooks'
-import { withoutMarks } from './anew.ts'
+import { withoutMarks } from './fresh-modules.ts'
 
 /**
  * Notices whatever a run begins that only the event loop could end: a file's promise, a socket, a timer, work of another

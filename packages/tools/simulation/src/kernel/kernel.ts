@@ -1,6 +1,6 @@
 /** Virtual time, chance from a seed, simulated processes, and the trace of what happens. */
-export { importAnew, modulesLoaded, withoutMarks, type Exports } from './anew.ts'
-export { causesOf, watchWorld } from './causes.ts'
+export { importFresh, modulesLoaded, withoutMarks, type Exports } from './fresh-modules.ts'
+export { causesOf, watchWorld } from './real-world.ts'
 export { between, createChance, mix, pick, type Chance } from './chance.ts'
 export { createEngine, type Engine } from './engine.ts'
 export { watchEscapes } from './escapes.ts'

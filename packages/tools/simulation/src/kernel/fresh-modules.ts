@@ -16,7 +16,7 @@ let modules = 0
  * Loads a file and whatever it imports of the user's own files anew: what they keep in memory begins again. Installed
  * packages stay as they are. Node never lets go of a module, so a thread can do this only so many times (`modulesLoaded`).
  */
-export async function importAnew(url: string): Promise<Exports> {
+export async function importFresh(url: string): Promise<Exports> {
   install()
   for (const path of Object.keys(cache)) if (!isInstalled(path)) delete cache[path]
   return (await import(`${url}${MARK}${++loads}`)) as Exports

@@ -2,7 +2,7 @@ import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { withoutMarks } from './anew.ts'
+import { withoutMarks } from './fresh-modules.ts'
 
 /** A global that was asked for time or chance, and the user's line that did: `Date.now (orders/service.ts:12:5)`. */
 export type AskedOfTheWorld = string
