@@ -17,7 +17,27 @@ export type BindOptions = {
   readonly messageSize?: number
 }
 
-/** The typed database that a handler sees: the store, and publishing in the name of one call. Cheap to make. */
+/**
+ * The typed database that a handler sees: the store, and publishing in the name of one call. Cheap to make.
+ *
+ * @example
+ * ```ts
+ * import { bindDatabase, createOutbox, sqlite } from 'dure/data'
+ * import { realRuntime } from 'dure/runtime'
+ * import { silentLogger } from 'dure/telemetry'
+ *
+ * const world = { directory: 'data/bound', runtime: realRuntime(), log: silentLogger() }
+ * const store = await sqlite()(world).open('orders', { migrations: { '001': 'CREATE TABLE orders (id TEXT)' } })
+ * const outbox = await createOutbox({ store, ...world, deliver: async () => {} })
+ * const origin = { service: 'orders', correlationId: 'c-1', causationId: undefined, traceparent: undefined }
+ * const own = bindDatabase<{ orders: { id: string } }>({ store, outbox, runtime: world.runtime, origin })
+ *
+ * await own.transaction((tx) => tx.insertInto('orders').values({ id: 'a' }).execute())
+ * console.log(await own.read.selectFrom('orders').select('id').execute()) // → [ { id: 'a' } ]
+ * await outbox.stop()
+ * await store.stop()
+ * ```
+ */
 export function bindDatabase<Tables>(options: BindOptions & { readonly store: Store }): Database<Tables> {
   const { store } = options
   return {

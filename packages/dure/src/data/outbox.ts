@@ -8,6 +8,28 @@ import { createRelay } from './relay.ts'
 /**
  * The outbox of a store with a single writer, whose order of commits is known in this process. Delivers what an
  * earlier run has left behind first. (A store with many writers has its own, which reads below a horizon.)
+ *
+ * @example
+ * ```ts
+ * import { bindDatabase, createOutbox, sqlite } from 'dure/data'
+ * import { event } from 'dure/contract'
+ * import { realRuntime } from 'dure/runtime'
+ * import { silentLogger } from 'dure/telemetry'
+ * import { z } from 'zod'
+ *
+ * const OrderPlaced = event('order.placed', { schema: z.object({ id: z.string() }), key: ({ id }) => id })
+ * const world = { directory: 'data/outbox', runtime: realRuntime(), log: silentLogger() }
+ * const store = await sqlite()(world).open('orders', { migrations: {} })
+ * const arrived = Promise.withResolvers<string>()
+ * const deliver = async ([first]: readonly { readonly data: string }[]) => arrived.resolve(first!.data) // to your broker
+ * const outbox = await createOutbox({ store, ...world, deliver })
+ *
+ * const origin = { service: 'orders', correlationId: 'c-1', causationId: undefined, traceparent: undefined }
+ * await bindDatabase({ store, outbox, runtime: world.runtime, origin }).transaction((tx) => tx.publish(OrderPlaced, { id: 'a' }))
+ * console.log(await arrived.promise) // → {"id":"a"}
+ * await outbox.stop()
+ * await store.stop()
+ * ```
  */
 export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
   const { store, runtime, log, deliver, aside, limits = {} } = options

@@ -20,6 +20,17 @@ export type EmbeddedRegistryOptions = {
  * The registry of one machine: a file an instance in `<directory>/registry/`, known to every process that uses the same
  * directory. A process that dies without a word (killed, crashed) is gone from every view within one `poll`, because
  * its process id stands in the file and is looked after; whoever sees that first removes what it left behind.
+ *
+ * @example
+ * ```ts
+ * import { embeddedRegistry } from 'dure/discovery'
+ * import { realRuntime } from 'dure/runtime'
+ * import { silentLogger } from 'dure/telemetry'
+ *
+ * const registry = embeddedRegistry()({ directory: '.dure', runtime: realRuntime(), log: silentLogger() })
+ * console.log(registry.instances('orders')) // → []
+ * await registry.stop()
+ * ```
  */
 export function embeddedRegistry(
   options: EmbeddedRegistryOptions = {},

@@ -105,6 +105,35 @@ const NUMBERS: Ranges<ConsumerLimits> = { batch: COUNT, inHand: COUNT, parked: C
 /**
  * Starts to consume: parked messages first where they were left, then what the broker has.
  * @throws {CallError} FAILED_PRECONDITION when the inbox would forget a message while the broker may still bring it
+ *
+ * @example
+ * ```ts
+ * import { event } from 'dure/contract'
+ * import { createInbox, sqlite } from 'dure/data'
+ * import { createConsumer, embeddedBroker, retryPolicy } from 'dure/messaging'
+ * import { realRuntime } from 'dure/runtime'
+ * import { silentLogger } from 'dure/telemetry'
+ * import { z } from 'zod'
+ *
+ * const Moved = event('stock.moved', { schema: z.object({ sku: z.string() }), key: ({ sku }) => sku })
+ * const world = { directory: 'data/consumer', runtime: realRuntime(), log: silentLogger() }
+ * const broker = await embeddedBroker()(world)
+ * await broker.declareTopic(Moved.name)
+ * const store = await sqlite()(world).open('ledger', { migrations: { '001': 'CREATE TABLE moves (sku TEXT)' } })
+ * const consumer = await createConsumer({
+ *   ...{ store, broker, ...world, inbox: createInbox(world), group: 'ledger' },
+ *   reactions: [
+ *     {
+ *       ...{ kind: 'topic', event: Moved, name: 'moves', concurrency: 8, retry: retryPolicy(), prepare: undefined },
+ *       handle: async ({ data }, tx) => void (await tx.run('INSERT INTO moves VALUES (?)', [(data as { sku: string }).sku])),
+ *     },
+ *   ],
+ * })
+ * console.log(consumer.status().waiting) // → 0
+ * await consumer.stop()
+ * await store.stop()
+ * await broker.stop()
+ * ```
  */
 export async function createConsumer(given: ConsumerOptions): Promise<Consumer> {
   const options = { ...given, log: foldRepeats(given.log, given.runtime) }

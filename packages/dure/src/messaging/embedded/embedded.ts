@@ -54,6 +54,20 @@ export type EmbeddedBrokerWorld = {
  * process; beyond that another adapter takes its place and nothing else changes.
  *
  * @throws {CallError} DATA_LOSS when the file is damaged, FAILED_PRECONDITION when it is in use or cannot be written
+ *
+ * @example
+ * ```ts
+ * import { embeddedBroker } from 'dure/messaging'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * // The default of a system, here with more partitions a topic.
+ * const time = system('time', { services: [clock], broker: embeddedBroker({ partitions: 4 }) })
+ * console.log(typeof time.broker) // → function
+ * ```
  */
 export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: EmbeddedBrokerWorld) => Promise<Broker> {
   const {
