@@ -25,7 +25,7 @@ export function wrongText(value: unknown, most: number): string | undefined {
 }
 
 /** Why a message could not arrive as it was sent, in words that fit behind a colon; undefined when it can. */
-export function wrongOf(message: Message & { readonly delay?: number }): string | undefined {
+export function wrongOf(message: Message): string | undefined {
   const { id, source, type, key, data, time, schemaVersion, correlationId, causationId, traceparent } = message
   const wrong =
     wrongPart('id', id) ??

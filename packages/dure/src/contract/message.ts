@@ -23,4 +23,6 @@ export type Message = {
   readonly traceparent: string | undefined
   /** The data in JSON form (see contract/wire.ts), as text. */
   readonly data: string
+  /** Of work on a queue: milliseconds, from when it reaches its receiver, before which nobody begins it. */
+  readonly delay?: number | undefined
 }

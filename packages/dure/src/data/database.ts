@@ -29,7 +29,7 @@ export type Database<Tables> = {
 export type Transaction<Tables> = Kysely<Tables> & {
   /** Announces an event through the outbox: sent if and only if the transaction commits. */
   readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>) => Promise<void>
-  /** Puts a message on a queue through the outbox; visible after `delay` milliseconds, up to a hundred years. */
+  /** Puts a message on a queue through the outbox; begun `delay` milliseconds (up to a hundred years) after it reaches its receiver. */
   readonly send: <Q extends AnyEvent>(queue: Q, data: EventInput<Q>, options?: { readonly delay?: number }) => Promise<void>
 }
 

@@ -2,30 +2,28 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Message } from '../contract/contract.ts'
 import { MESSAGE_LIMITS } from '../contract/internal.ts'
+import type { Capabilities } from './capabilities.ts'
 import { queueConformance, USELESS_NUMBERS } from './queue.conformance.ts'
 import { persistenceConformance, replayConformance } from './replay.conformance.ts'
-import {
-  collector,
-  firsts,
-  isCallError,
-  numberOf,
-  until,
-  withRig,
-  type BrokerFeatures,
-  type MakeBroker,
-  type Rig,
-} from './rig.conformance.ts'
+import { collector, firsts, isCallError, numberOf, until, withRig, type MakeBroker, type Rig } from './rig.conformance.ts'
 
-export type { BrokerFeatures, MakeBroker } from './rig.conformance.ts'
+export type { MakeBroker } from './rig.conformance.ts'
 
 /** UTF-16 units of data that may be handed over at once, unless one message has more. */
 const LARGEST_BATCH = 1024 * 1024
 
-/** Registers the cases that every Broker adapter has to pass with `node:test`. */
-export function brokerConformance(name: string, makeBroker: MakeBroker, features: BrokerFeatures): void {
+/**
+ * Registers the cases that every Broker adapter has to pass with `node:test`; what it says it lacks is not tested.
+ * @param capabilities those that the adapter has to tell of
+ */
+export function brokerConformance(name: string, makeBroker: MakeBroker, capabilities: Capabilities): void {
   const broker = (title: string, work: (rig: Rig) => Promise<void>): void => {
     test(`${name}: ${title}`, { timeout: 60_000 }, () => withRig(makeBroker, work))
   }
+
+  broker('says what it can do', async ({ broker: b }) => {
+    assert.deepEqual(b.capabilities, capabilities)
+  })
 
   broker('keeps the order of every key under concurrent publishers', async (rig) => {
     const { broker: b, topic } = rig
@@ -225,8 +223,8 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     assert.equal(await members(), 0)
     await b.publish([rig.message('a', 2), rig.message('b', 3)])
     assert.equal(await lag(), 2)
-    assert.ok((await b.keeps(topic)) > 0)
-    assert.equal(await b.keeps(`${topic}.none`), await b.keeps(topic))
+    assert.ok((await b.retention(topic)) > 0)
+    assert.equal(await b.retention(`${topic}.none`), await b.retention(topic))
   })
 
   broker('takes an empty list for nothing to do', async ({ broker: b }) => {
@@ -280,7 +278,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
       Array.from({ length: 24 }, (_, n) => n),
     )
     assert.ok(Math.max(...sizes) <= LARGEST_BATCH, `${Math.max(...sizes)} at once`)
-    if (!features.browse) return
+    if (!capabilities.browse) return
     const shown = await b.browse({ topic, partition: 0, from: 3, limit: 1_000 })
     assert.equal(numberOf(shown[0]!.message), 3)
     assert.ok(shown.length * size <= LARGEST_BATCH, `${shown.length} shown at once`)
@@ -316,7 +314,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
         ['bytes', () => b.declareTopic(topic, { retention: { bytes: number } })],
         ['batch', () => b.subscribe({ group: 'g', topics: [topic], deliver, batch: number })],
         ...(number === 1.5 ? [] : ([['ms', () => b.declareTopic(topic, { retention: { ms: number } })]] as const)),
-        ...(features.browse
+        ...(capabilities.browse
           ? (['partition', 'from', 'limit'] as const).map(
               (name) => [name, () => b.browse({ topic, partition: 0, from: 0, limit: 1, [name]: number })] as const,
             )
@@ -359,7 +357,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
       }
       const subscriptions = [await b.subscribe({ group: 'g', topics: [topic], deliver: () => hang('topic') })]
       await b.publish([rig.message('a', 1)])
-      if (features.queues) {
+      if (capabilities.queues) {
         subscriptions.push(await b.receive({ queue, handle: () => hang('queue') }))
         await b.send([rig.job(1)])
       }
@@ -373,9 +371,9 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
     },
   )
 
-  if (features.persistent) persistenceConformance(broker)
-  if (features.replay) replayConformance(broker)
-  if (features.browse) {
+  if (capabilities.durable) persistenceConformance(broker)
+  if (capabilities.replay) replayConformance(broker)
+  if (capabilities.browse) {
     broker('shows messages without a group', async (rig) => {
       const { broker: b, topic } = rig
       await b.declareTopic(topic, { partitions: 1 })
@@ -387,5 +385,5 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, features
       )
     })
   }
-  if (features.queues) queueConformance(broker, features)
+  if (capabilities.queues) queueConformance(broker, capabilities)
 }

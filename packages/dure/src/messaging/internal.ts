@@ -11,6 +11,7 @@ export {
   type RemoteBrokerOptions,
   type ServedBroker,
 } from './embedded/embedded.ts'
+export { lacking } from './capabilities.ts'
 export { partitionOf } from './partitioner.ts'
 export { deadLetters, type DeadLettersOptions } from './dead-letters/dead-letters.ts'
 export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'

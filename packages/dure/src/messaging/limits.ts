@@ -1,5 +1,6 @@
 import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/internal.ts'
-import type { Broker, DeadWork, QueueOptions, ReceiveOptions, Retention, SubscribeOptions, TopicOptions } from './broker.ts'
+import type { ReceiveOptions } from './queues.ts'
+import type { Retention, SubscribeOptions, TopicOptions, Topics } from './topics.ts'
 import { CallError, type Message } from '../contract/contract.ts'
 import { MESSAGE_LIMITS, wrongOf } from '../contract/internal.ts'
 
@@ -27,20 +28,16 @@ const POSITION: Range = { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true }
 export const BROKER_NUMBERS: {
   readonly topic: Ranges<TopicOptions>
   readonly retention: Ranges<Retention>
-  readonly queue: Ranges<QueueOptions>
   readonly subscribe: Ranges<SubscribeOptions>
   readonly receive: Ranges<ReceiveOptions>
-  readonly dead: Ranges<Parameters<DeadWork['list']>[0]>
-  readonly browse: Ranges<Parameters<Broker['browse']>[0]>
+  readonly browse: Ranges<Parameters<Topics['browse']>[0]>
   readonly time: Ranges<{ readonly time?: number }>
   readonly page: Ranges<{ readonly limit?: number | undefined }>
 } = {
   topic: { partitions: { ...COUNT, most: 1_024 } },
   retention: { ms: KEEP, bytes: BYTES },
-  queue: { lease: KEEP, attempts: COUNT },
   subscribe: { batch: COUNT },
   receive: { concurrency: COUNT },
-  dead: { limit: COUNT_OR_NONE, after: { ...POSITION, least: -1 } },
   browse: { partition: POSITION, from: POSITION, limit: COUNT_OR_NONE },
   page: { limit: COUNT },
   time: { time: { least: -Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, unit: 'milliseconds' } },
@@ -50,16 +47,6 @@ export const BROKER_NUMBERS: {
 export function checkOptions<T extends object>(action: string, options: T, ranges: Ranges<T>): void {
   const wrong = wrongNumbers(options, ranges)
   if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Cannot ${action}: ${wrong}`)
-}
-
-/** Refuses data that no message may have. @throws {CallError} INVALID_ARGUMENT */
-export function checkData(type: string, data: string): void {
-  if (data.length <= MESSAGE_LIMITS.data && data.isWellFormed()) return
-  const why =
-    data.length > MESSAGE_LIMITS.data
-      ? `they have ${data.length} characters, and ${MESSAGE_LIMITS.data} are allowed`
-      : 'they hold half a surrogate pair, which cannot be written as UTF-8'
-  throw new CallError('INVALID_ARGUMENT', `Cannot change the data of a message of "${short(type)}": ${why}`)
 }
 
 /** @throws {CallError} INVALID_ARGUMENT when it is empty, too long or not well-formed */

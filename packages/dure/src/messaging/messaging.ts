@@ -1,20 +1,9 @@
 /** Telling others: events on topics, work on queues, retries, dead letters; and the embedded broker. */
-export type {
-  Broker,
-  DeadCount,
-  DeadMessage,
-  DeadWork,
-  Delivery,
-  ForgetOptions,
-  Forgotten,
-  GroupLag,
-  QueueOptions,
-  ReceiveOptions,
-  Retention,
-  SubscribeOptions,
-  Subscription,
-  TopicOptions,
-} from './broker.ts'
+export type { BrokerAdapter, GroupLag, Reach, Subscription } from './adapter.ts'
+export type { Broker } from './broker.ts'
+export type { Capabilities } from './capabilities.ts'
+export type { Queues, ReceiveOptions } from './queues.ts'
+export type { Delivery, ForgetOptions, Forgotten, Retention, SubscribeOptions, TopicOptions, Topics } from './topics.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
 export { embeddedBroker, type EmbeddedBrokerOptions, type EmbeddedBrokerWorld } from './embedded/embedded.ts'
 export { queue } from './queue.ts'

@@ -3,7 +3,7 @@ import { event, type AnySchema, type EventOptions, type EventType } from '../con
 /**
  * Declares a queue: work that exactly one of the competing consumers takes, where an event is a fact that every
  * group sees. `queue('invoice.print', { schema, key: (job) => job.invoiceId })`. Without a key no order is asked
- * for and none is kept; with one it labels the work in dead letters and pictures.
+ * for and none is kept; with one, later work of the key waits at its service behind what failed of it.
  *
  * @example
  * ```ts

@@ -5,21 +5,8 @@ import { join } from 'node:path'
 import { CallError, type Message } from '../contract/contract.ts'
 import { realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { silentLogger, type Logger } from '../telemetry/telemetry.ts'
-import type { Broker, Delivery } from './broker.ts'
-
-/** What an adapter has; what it does not have is not tested. */
-export type BrokerFeatures = {
-  /** Groups can be moved to an offset, a time, the beginning or the end. */
-  readonly replay: boolean
-  /** What is published survives `stop` and a new start in the same directory. */
-  readonly persistent: boolean
-  readonly browse: boolean
-  readonly queues: boolean
-  /** Messages sent to a queue can be given a delay. */
-  readonly delay: boolean
-  /** Dead messages of queues can be listed, retried and discarded. */
-  readonly dead: boolean
-}
+import type { Broker } from './broker.ts'
+import type { Delivery } from './topics.ts'
 
 /** Makes the broker under test: called again with the same directory after a `stop`. Adapters to a server may use its name as a prefix. */
 export type MakeBroker = (world: {

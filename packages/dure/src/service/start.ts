@@ -2,7 +2,6 @@ import { type Client } from '../call/call.ts'
 import { clientFactory, createLocalTransport } from '../call/internal.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
-import type { Broker } from '../messaging/messaging.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
 import { createLogger, foldRepeats, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
@@ -13,6 +12,7 @@ import { startOrder } from './order.ts'
 import { joinPart, type Wires } from './part/part.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
+import { ownBroker } from './own-broker.ts'
 import { createUndo, type Undo } from './undo.ts'
 import { prepareUnit, type Unit } from './unit.ts'
 
@@ -127,10 +127,4 @@ async function startAll(system: System, options: StartOptions, world: World, und
   }
   log.debug('System is ready', { services: units.length })
   return { ...host, transport, doors, stop: undo.all }
-}
-
-async function ownBroker(system: System, world: World, undo: Undo): Promise<Broker> {
-  const broker = await system.broker(world)
-  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
-  return broker
 }

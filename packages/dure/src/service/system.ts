@@ -2,7 +2,7 @@ import type { Client, Transport } from '../call/call.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
-import type { Broker, DeadLetters, GroupLag } from '../messaging/messaging.ts'
+import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { embeddedBroker } from '../messaging/messaging.ts'
@@ -35,7 +35,7 @@ export type SystemOptions = {
   /** Default: `sqlite()`, one file a service. */
   readonly database?: Adapter<DatabaseAdapter>
   /** Default: `embeddedBroker()`. */
-  readonly broker?: Adapter<Broker>
+  readonly broker?: Adapter<Broker> & Reach
   /** Who is where, when the system is split. Default: `embeddedRegistry()`, for one machine. */
   readonly registry?: Adapter<Registry>
   /** Ways in from outside: `rest({ port: 8080 })`, … */

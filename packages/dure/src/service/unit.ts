@@ -121,7 +121,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
   const letters =
     data &&
     deadLetters({
-      ...{ store: data.store, runtime, broker, events: service.contract.events },
+      ...{ store: data.store, runtime, events: service.contract.events },
       reactions: service.reactions.map(({ kind, event, name: reaction }) => ({ kind, event, consumer: `${name}/${reaction}` })),
       changed: () => {
         consumer?.reload()

@@ -347,9 +347,10 @@ test('with too much parked it stops reading and says why; when that is dealt wit
   assert.deepEqual(consumer.status().reasons, [])
 })
 
+const Jobs = queue('jobs', { schema: z.object({ key: z.string(), n: z.int() }) })
+
 test('work of a queue is done once, tried again, and buried in the queue', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
-  const Jobs = queue('jobs', { schema: z.object({ key: z.string(), n: z.int() }) })
   const tries = new Map<number, number>()
   const consumer = await rig.start([
     rig.effect(
@@ -363,12 +364,38 @@ test('work of a queue is done once, tried again, and buried in the queue', { tim
   ])
   const jobs = [0, 1, 2].map((n) => messageOf(Jobs, '', JSON.stringify({ key: 'a', n })))
   await rig.broker.send([...jobs, jobs[0]!, messageOf(Jobs, '', 'not JSON')])
-  await until(async () => (await rig.broker.dead.list({ queue: 'jobs' })).length === 2)
+  await until(() => consumer.status().dead === 2)
   await rig.quiet(consumer)
   assert.deepEqual([...(await rig.effects()).get('a')!].sort(), [0, 1])
   assert.deepEqual([tries.get(0), tries.get(1), tries.get(2)], [1, 2, 2])
-  const dead = await rig.broker.dead.list({ queue: 'jobs' })
+  const dead = await consumer.deadLetters.list({ topic: 'jobs' })
+  assert.ok(dead.every(({ kind, held }) => kind === 'queue' && held === 0))
   assert.deepEqual(dead.map(({ attempts }) => attempts).sort(), [1, 2])
+})
+
+test('work with a key waits behind what failed of it, work that is delayed holds nobody', { timeout: 60_000 }, async (t) => {
+  const rig: Rig = await makeRig(t)
+  let broken = true
+  const consumer = await rig.start([
+    rig.effect(
+      (n) => {
+        if (n === 1 && broken) throw new Error('not yet')
+      },
+      { kind: 'queue', event: Jobs, retry: { ...QUICK, attempts: 1 } },
+    ),
+  ])
+  const job = (n: number, delay?: number) =>
+    messageOf(Jobs, 'a', JSON.stringify({ key: 'a', n }), delay === undefined ? {} : { delay })
+  await rig.broker.send([job(5, 3_600_000), job(0, 30)])
+  await until(async () => consumer.status().waiting === 1 && (await rig.effects()).get('a')?.length === 1)
+  await rig.broker.send([job(1)])
+  await until(() => consumer.status().dead === 1)
+  await rig.broker.send([job(2), job(3, 5)])
+  await until(async () => consumer.status().dead === 2 && (await rig.effects()).get('a')?.includes(3) === true)
+  broken = false
+  assert.equal(await consumer.deadLetters.retry(), 1)
+  await until(async () => (await rig.effects()).get('a')?.length === 4)
+  assert.deepEqual((await rig.effects()).get('a'), [0, 3, 1, 2])
 })
 
 test('two reactions to one event are independent; two of one name are refused', { timeout: 60_000 }, async (t) => {

@@ -3,20 +3,21 @@ import type { Inbox, Store } from '../../data/data.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, inTime, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
-import { STOP_TIMEOUT, UNBOUNDED, type Broker, type Subscription } from '../broker.ts'
+import { STOP_TIMEOUT, UNBOUNDED, type Subscription } from '../adapter.ts'
+import type { Broker } from '../broker.ts'
 import { watchForCrashes } from './crash-recovery.ts'
 import { deadLetters, type DeadLetters } from '../dead-letters/dead-letters.ts'
-import { decoderOf } from '../decode.ts'
 import { OUTBOX } from '../parked/parked.ts'
-import { createKeyedProcessor, type Effect, type Counters } from './keyed-processor.ts'
+import { createEffectPipeline, type Effect } from './effect.ts'
+import { createKeyedProcessor, type Counters } from './keyed-processor.ts'
 import { createParkedTables } from '../parked/parked.ts'
-import { openParked, type Parked } from '../parked/parked.ts'
+import { openParked, type Parked, type ParkedCount } from '../parked/parked.ts'
 import { createSemaphore, type Semaphore } from './semaphore.ts'
 import { checkRetention } from './inbox-retention.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { createTransactionBatcher, type TransactionBatcher } from './transaction-batcher.ts'
 
-export type { Received } from './keyed-processor.ts'
+export type { Received } from './effect.ts'
 
 /** What a consumer does with the messages of one topic, or with the work of one queue. */
 export type ConsumerReaction = Effect & {
@@ -56,8 +57,8 @@ export type ConsumerLimits = {
  */
 export type Consumer = {
   readonly status: () => ConsumerStatus
-  /** The same for each reaction, with the dead of queues, which are asked for at the broker. */
-  readonly readings: () => Promise<readonly ReactionReading[]>
+  /** The same for each reaction. */
+  readonly readings: () => readonly ReactionReading[]
   readonly deadLetters: DeadLetters
   /** Looks at its parked messages again: somebody else has changed them. */
   readonly reload: () => void
@@ -155,20 +156,19 @@ export async function createConsumer(given: ConsumerOptions): Promise<Consumer> 
   await createParkedTables(store)
   const life = await watchForCrashes({ store, runtime, log: options.log, consumer: group })
   const semaphore = createSemaphore(limits.inHand)
-  const together = createTransactionBatcher({ store, inbox: options.inbox })
+  const batcher = createTransactionBatcher({ store, inbox: options.inbox })
   const running: RunningReaction[] = []
   const stopAll = async (): Promise<void> => {
     await Promise.all(running.map((reaction) => reaction.stop()))
   }
   try {
     for (const reaction of reactions) {
-      const start = reaction.kind === 'topic' ? startTopic : startQueue
       running.push(
-        await start({
+        await startReaction({
           ...options,
           limits,
           semaphore,
-          together,
+          batcher,
           reaction,
           quarantine: life.quarantine,
           consumer: `${group}/${reaction.name}`,
@@ -183,16 +183,15 @@ export async function createConsumer(given: ConsumerOptions): Promise<Consumer> 
 
   const reload = (): void => {
     for (const { parked } of running)
-      parked?.reload().catch((error: unknown) => options.log.warn('Cannot look at parked messages', { group, error }))
+      parked.reload().catch((error: unknown) => options.log.warn('Cannot look at parked messages', { group, error }))
   }
   let stopping: Promise<void> | undefined
   return {
     status: () => statusOf(running),
-    readings: () => Promise.all(running.map((reaction) => reaction.reading())),
+    readings: () => running.map((reaction) => reaction.reading()),
     deadLetters: deadLetters({
       store,
       runtime,
-      broker: options.broker,
       reactions: reactions.map(({ kind, event, name }) => ({ kind, event, consumer: `${group}/${name}` })),
       changed: reload,
     }),
@@ -207,122 +206,59 @@ export async function createConsumer(given: ConsumerOptions): Promise<Consumer> 
 
 type RunningReaction = {
   readonly counters: Counters
-  readonly parked: Parked | undefined
+  readonly parked: Parked
   readonly inHand: () => number
   readonly reasons: () => readonly string[]
-  readonly reading: () => Promise<ReactionReading>
+  readonly reading: () => ReactionReading
   readonly stop: () => Promise<void>
 }
 
 type StartReaction = ConsumerOptions & {
   readonly limits: ConsumerLimits
   readonly semaphore: Semaphore
-  readonly together: TransactionBatcher
+  readonly batcher: TransactionBatcher
   readonly reaction: ConsumerReaction
   readonly consumer: string
   /** Batches of each partition to be read with care; 0 when the process before this one ended as it should. */
   readonly quarantine: number
 }
 
-async function startTopic(options: StartReaction): Promise<RunningReaction> {
-  const { store, inbox, broker, runtime, log, limits, semaphore, together, reaction, consumer, quarantine } = options
-  const { event, retry, concurrency } = reaction
+/** The partition that work of a queue counts as of. */
+const QUEUE = 0
+
+async function startReaction(options: StartReaction): Promise<RunningReaction> {
+  const { store, inbox, runtime, log, limits, batcher, reaction, consumer } = options
+  const { kind, event, retry, concurrency } = reaction
   const counters: Counters = { handled: 0, duplicates: 0, parked: 0 }
-  const decode = decoderOf(event)
+  // Work that has no key holds nobody but itself.
+  const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
+  const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
   const parked = await openParked({
-    store,
-    consumer,
-    runtime,
-    log,
-    retry,
-    concurrency,
+    ...{ store, consumer, runtime, log, retry, concurrency },
     tryAgain: async (message, finish) => {
-      const received = { message, data: await decode(message) }
-      const prepared = await reaction.prepare?.(received)
+      const received = await pipeline.read(message)
+      const prepared = await pipeline.prepare?.(received)
       await store.transaction(async (tx) => {
         if (!(await finish(tx))) return
-        const fresh = await inbox.mark(tx, consumer, message.id)
-        if (fresh) await reaction.handle(received, tx, prepared)
-        tx.onCommit(() => void (fresh ? counters.handled++ : counters.duplicates++))
+        const outcome = await pipeline.apply(tx, received, prepared)
+        tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
       })
     },
   })
-  const process = createKeyedProcessor({
-    store,
-    inbox,
-    consumer,
-    decode,
-    effect: reaction,
-    concurrency,
-    parked,
-    counters,
-    together,
+  const process = createKeyedProcessor({ store, consumer, pipeline, keyOf, concurrency, parked, counters, batcher })
+  const intake = createIntake(options, { parked, keyOf, process })
+  const subscription = await subscribe(options, intake).catch(async (error: unknown) => {
+    await parked.stop()
+    throw error
   })
-  /** Messages still to be read with care, by partition. */
-  const careful = new Map<number, number>()
-  /** Partitions whose last batch ended in trouble with the store. */
-  const troubled = new Set<number>()
-  let inHand = 0
-  let full = false
-
-  const readWithCare = async (messages: readonly Message[], partition: number): Promise<boolean> => {
-    const left = careful.get(partition) ?? quarantine * limits.batch
-    if (left <= 0) return false
-    // One of these may be what ended the process: each is tried from the table, where tries are counted first.
-    careful.set(partition, left - messages.length)
-    for (const { key } of messages) parked.reserve(key)
-    try {
-      await parked.add(messages.map((message) => ({ message, behind: true })))
-    } finally {
-      for (const { key } of messages) parked.release(key)
-    }
-    return true
-  }
-
-  const subscription = await broker
-    .subscribe({
-      group: consumer,
-      topics: [event.name],
-      batch: limits.batch,
-      onError: (error) => log.warn('Messages could not be taken; the broker brings them again', { consumer, error }),
-      deliver: async (batch, { partition }) => {
-        const { waiting, dead } = parked.count()
-        full = waiting + dead >= limits.parked
-        if (full) throw new Error(fullText(consumer, waiting + dead, limits.parked))
-        const taken = await semaphore.take(batch.length)
-        inHand += batch.length
-        try {
-          const messages = batch.map(({ message }) => message)
-          // What was parked when the trouble came may be there, though nobody was told.
-          if (troubled.has(partition)) await parked.reload()
-          if (!(await readWithCare(messages, partition))) await process(messages, troubled.has(partition))
-          troubled.delete(partition)
-        } catch (error) {
-          troubled.add(partition)
-          throw error
-        } finally {
-          inHand -= batch.length
-          semaphore.give(taken)
-        }
-      },
-    })
-    .catch(async (error: unknown) => {
-      await parked.stop()
-      throw error
-    })
-
   return {
     counters,
     parked,
-    inHand: () => inHand + parked.count().trying,
-    reasons: () => {
-      const { waiting, dead } = parked.count()
-      return full && waiting + dead >= limits.parked ? [fullText(consumer, waiting + dead, limits.parked)] : []
-    },
-    reading: async () => {
+    inHand: () => intake.inHand() + parked.count().trying,
+    reasons: () => (intake.full() ? [fullText(consumer, parked.count(), limits.parked)] : []),
+    reading: () => {
       const { waiting, dead, letters, oldest } = parked.count()
-      const { name: topic } = event
-      return { consumer, kind: 'topic', topic, waiting, deadLetters: letters, held: dead - letters, oldest }
+      return { consumer, kind, topic: event.name, waiting, deadLetters: letters, held: dead - letters, oldest }
     },
     stop: async () => {
       await subscription.stop(UNBOUNDED)
@@ -331,63 +267,110 @@ async function startTopic(options: StartReaction): Promise<RunningReaction> {
   }
 }
 
-async function startQueue(options: StartReaction): Promise<RunningReaction> {
-  const { store, inbox, broker, log, reaction, consumer } = options
-  const { event, retry, concurrency } = reaction
-  const counters: Counters = { handled: 0, duplicates: 0, parked: 0 }
-  const decode = decoderOf(event)
+function subscribe({ broker, log, limits, reaction, consumer }: StartReaction, { take }: Intake): Promise<Subscription> {
+  const { kind, event, concurrency } = reaction
+  const onError = (error: unknown): void =>
+    log.warn('Messages could not be taken; the broker brings them again', { consumer, error })
+  if (kind === 'queue')
+    return broker.receive({ queue: event.name, concurrency, onError, handle: (message) => take([message], QUEUE) })
+  return broker.subscribe({
+    group: consumer,
+    topics: [event.name],
+    batch: limits.batch,
+    onError,
+    deliver: (batch, { partition }) =>
+      take(
+        batch.map(({ message }) => message),
+        partition,
+      ),
+  })
+}
+
+/** Takes what the broker hands over: within limits, with care after a crash, one by one after trouble. */
+type Intake = {
+  readonly take: (messages: readonly Message[], partition: number) => Promise<void>
+  readonly inHand: () => number
+  /** So much is parked that nothing more is read. */
+  readonly full: () => boolean
+}
+
+function createIntake(
+  { limits, semaphore, consumer, quarantine, reaction }: StartReaction,
+  {
+    parked,
+    keyOf,
+    process,
+  }: {
+    readonly parked: Parked
+    readonly keyOf: (message: Message) => string
+    readonly process: (messages: readonly Message[], alone: boolean) => Promise<void>
+  },
+): Intake {
+  /** Messages still to be read with care, by partition. */
+  const careful = new Map<number, number>()
+  /** Partitions whose last batch ended in trouble with the store. */
+  const troubled = new Set<number>()
   let inHand = 0
-  await broker.declareQueue(event.name, { attempts: retry.attempts })
-  const handle = async (message: Message): Promise<void> => {
-    const received = { message, data: await decode(message) }
-    const prepared = await reaction.prepare?.(received)
-    const fresh = await store.transaction(async (tx) => {
-      if (!(await inbox.mark(tx, consumer, message.id))) return false
-      await reaction.handle(received, tx, prepared)
-      return true
-    })
-    if (fresh) counters.handled++
-    else counters.duplicates++
+  let stopped = false
+  const isFull = (): boolean => {
+    const { waiting, dead, delayed } = parked.count()
+    return waiting + dead - delayed >= limits.parked || delayed >= limits.parked * DELAYED
   }
-  const subscription: Subscription = await broker.receive({
-    queue: event.name,
-    concurrency,
-    onError: (error) =>
-      log.warn('Work from a queue failed; the queue brings it again until it is dead', { consumer, queue: event.name, error }),
-    onLapse: ({ id }, { attempt }) =>
-      log.warn('Work from a queue takes longer than its lease; others get it', {
-        consumer,
-        queue: event.name,
-        messageId: id,
-        attempt,
-      }),
-    handle: async (message) => {
-      inHand++
+
+  const readWithCare = async (messages: readonly Message[], partition: number): Promise<boolean> => {
+    const left = careful.get(partition) ?? quarantine * limits.batch
+    if (left <= 0) return false
+    // One of these may be what ended the process: each is tried from the table, where tries are counted first.
+    careful.set(partition, left - messages.length)
+    const keys = messages.map(keyOf)
+    for (const key of keys) parked.reserve(key)
+    try {
+      await parked.add(messages.map((message, at) => ({ message, key: keys[at]!, behind: true })))
+    } finally {
+      for (const key of keys) parked.release(key)
+    }
+    return true
+  }
+
+  const take = async (messages: readonly Message[], partition: number): Promise<void> => {
+    // What is to wait holds nobody meanwhile.
+    const [{ id, delay = 0 }] = messages as readonly [Message]
+    if (reaction.kind === 'queue' && delay > 0) return parked.add(messages.map((message) => ({ message, key: id, delay })))
+    // What was parked when the trouble came may be there, though nobody was told.
+    if (troubled.has(partition)) await parked.reload()
+    if (!(await readWithCare(messages, partition))) await process(messages, troubled.has(partition))
+  }
+
+  return {
+    inHand: () => inHand,
+    full: () => stopped && isFull(),
+    take: async (messages, partition) => {
+      stopped = isFull()
+      if (stopped) throw new Error(fullText(consumer, parked.count(), limits.parked))
+      const taken = await semaphore.take(messages.length)
+      inHand += messages.length
       try {
-        await handle(message)
+        await take(messages, partition)
+        troubled.delete(partition)
+      } catch (error) {
+        troubled.add(partition)
+        throw error
       } finally {
-        inHand--
+        inHand -= messages.length
+        semaphore.give(taken)
       }
     },
-  })
-  return {
-    counters,
-    parked: undefined,
-    inHand: () => inHand,
-    reasons: () => [],
-    reading: async () => {
-      const { count, oldest } = await broker.dead.count({ queue: event.name })
-      return { consumer, kind: 'queue', topic: event.name, waiting: 0, deadLetters: count, held: 0, oldest }
-    },
-    stop: () => subscription.stop(UNBOUNDED),
   }
 }
+
+/** How many times as many may wait for their delay as for another try: nothing is wrong with them. */
+const DELAYED = 10
 
 function statusOf(running: readonly RunningReaction[]): ConsumerStatus {
   const sum = (of: (reaction: RunningReaction) => number): number => running.reduce((total, reaction) => total + of(reaction), 0)
   return {
-    waiting: sum(({ parked }) => parked?.count().waiting ?? 0),
-    dead: sum(({ parked }) => parked?.count().dead ?? 0),
+    waiting: sum(({ parked }) => parked.count().waiting),
+    dead: sum(({ parked }) => parked.count().dead),
     inHand: sum((reaction) => reaction.inHand()),
     handled: sum(({ counters }) => counters.handled),
     duplicates: sum(({ counters }) => counters.duplicates),
@@ -396,6 +379,6 @@ function statusOf(running: readonly RunningReaction[]): ConsumerStatus {
   }
 }
 
-function fullText(consumer: string, parked: number, limit: number): string {
-  return `Consumer "${consumer}" reads nothing more: ${parked} of its messages are parked, and ${limit} is the limit; retry or discard its dead letters`
+function fullText(consumer: string, { waiting, dead }: ParkedCount, limit: number): string {
+  return `Consumer "${consumer}" reads nothing more: ${waiting + dead} of its messages are parked, and ${limit} is the limit; retry or discard its dead letters`
 }

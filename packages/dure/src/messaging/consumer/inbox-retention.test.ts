@@ -11,7 +11,7 @@ const DAY = 86_400_000
 const runtime = virtualRuntime()
 const check = (days: number, keeps: number, kind: 'topic' | 'queue' = 'topic'): Promise<void> =>
   checkRetention({
-    broker: { name: 'embedded', keeps: async () => keeps * DAY },
+    broker: { name: 'embedded', retention: async () => keeps * DAY },
     inbox: createInbox({ runtime, retention: days * DAY }),
     group: 'mail',
     reactions: [{ kind, name: 'letters', event: kind === 'topic' ? Counted : queue('print', { schema: Counted.schema }) }],

@@ -10,7 +10,7 @@ import type { Broker } from '../broker.ts'
  * @throws {CallError} FAILED_PRECONDITION saying both figures
  */
 export async function checkRetention(options: {
-  readonly broker: Pick<Broker, 'name' | 'keeps'>
+  readonly broker: Pick<Broker, 'name' | 'retention'>
   readonly inbox: Inbox
   readonly group: string
   readonly reactions: readonly { readonly kind: 'topic' | 'queue'; readonly event: AnyEvent; readonly name: string }[]
@@ -18,7 +18,7 @@ export async function checkRetention(options: {
   const { broker, inbox, group, reactions } = options
   for (const { kind, event, name } of reactions) {
     if (kind === 'queue') continue
-    const kept = await broker.keeps(event.name)
+    const kept = await broker.retention(event.name)
     if (inbox.retention > kept || inbox.retention === Infinity) continue
     throw new CallError(
       'FAILED_PRECONDITION',

@@ -1,4 +1,3 @@
-import type { Message } from '../../contract/contract.ts'
 import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
 import { firstLine } from '../parked/parked.ts'
 import { messageOf, type LetterStore } from '../parked/parked.ts'
@@ -34,33 +33,8 @@ export async function auditParked(
   )
 }
 
-export type Audited = {
-  readonly letter: string
-  readonly consumer: string
-  readonly message: Message
-  readonly error: string
-}
-
-/** The same for letters that wait elsewhere. */
-export async function auditOthers(tx: StoreTransaction, deed: Deed, letters: readonly Audited[]): Promise<void> {
-  const { at, action, reason, by, data } = deed
-  await forget(tx, at)
-  for (const { letter, consumer, message, error } of letters) {
-    await tx.run(`INSERT INTO dure_parked_audit (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
-      ...[at, letter, consumer, message.type, message.id, action, reason, by, error, JSON.stringify(message)],
-      data ?? null,
-    ])
-  }
-}
-
 async function forget(tx: StoreTransaction, now: number): Promise<void> {
   await tx.run('DELETE FROM dure_parked_audit WHERE at < ?', [now - KEPT])
-}
-
-/** How often each letter was edited. */
-export async function countEdits(store: LetterStore): Promise<ReadonlyMap<string, number>> {
-  const rows = await store.select("SELECT letter, count(*) AS edits FROM dure_parked_audit WHERE action = 'edit' GROUP BY letter")
-  return new Map(rows.map((row) => [String(row['letter']), Number(row['edits'])]))
 }
 
 export type AuditFilter = {

@@ -258,7 +258,7 @@ test('works on a stopped consumer, whose next start goes on from there', { timeo
   await assertEffects(rig, { a: [1, 2, 3], b: [1], c: [1, 2] })
 })
 
-const Print = queue('print', { schema: z.object({ key: z.string(), n: z.int() }), key: ({ key }) => key })
+const Print = queue('print', { schema: z.object({ key: z.string(), n: z.int() }) })
 
 test('dead work of a queue is seen and treated in the same way, and written down beside it', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
@@ -273,7 +273,7 @@ test('dead work of a queue is seen and treated in the same way, and written down
     if (broken) throw new Error('no')
   })
   const consumer = await rig.start([printing, failing])
-  const jobs = [1, 2, 3, 4, 5].map((n) => messageOf(Print, 'p', JSON.stringify({ key: 'p', n })))
+  const jobs = [1, 2, 3, 4, 5].map((n) => messageOf(Print, '', JSON.stringify({ key: 'p', n })))
   await rig.broker.send(jobs)
   await rig.publish('a', 1, 2)
   const { list, groups, show, edit, retry, discard, audit } = consumer.deadLetters
@@ -306,7 +306,7 @@ test('dead work of a queue is seen and treated in the same way, and written down
   broken = false
   assert.equal(await retry({ ids: [one!.id] }), 1)
   assert.equal(await discard({ ids: [two!.id] }, 'nobody wants it'), 1)
-  assert.equal(await retry({ group: three!.group, key: 'p' }, 'bo'), 2)
+  assert.equal(await retry({ group: three!.group }, 'bo'), 2)
   assert.equal(await retry(), 1)
   await until(async () => ((await effectsIn(rig.store)).get('p') ?? []).length === 4)
   assert.deepEqual((await effectsIn(rig.store)).get('p')!.toSorted(), [3, 4, 5, 9])

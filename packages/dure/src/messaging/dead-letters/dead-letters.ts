@@ -1,14 +1,11 @@
 import { CallError, type AnyEvent } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { readAudit, type AuditFilter, type Deed } from './audit.ts'
 import type { After, DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup } from './letter.ts'
 import { parkedLetters } from './parked-letters.ts'
 import { outboxOf } from '../parked/parked.ts'
 import type { LetterStore } from '../parked/parked.ts'
-import type { Place } from './place.ts'
-import { inOrder, workLetters } from './work-letters.ts'
 
 export type { AuditFilter } from './audit.ts'
 export type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup, MessageHead } from './letter.ts'
@@ -56,8 +53,6 @@ export type DeadLettersOptions = {
   readonly events?: readonly AnyEvent[]
   /** … and its reactions; without them an edit need only be JSON. */
   readonly reactions?: readonly { readonly kind: 'topic' | 'queue'; readonly consumer: string; readonly event: AnyEvent }[]
-  /** Where its queues are; without it only events are seen. */
-  readonly broker?: Broker
   /** Told after every change, so that a consumer in this process looks at its table again. */
   readonly changed?: () => void
 }
@@ -66,14 +61,16 @@ const MOST = 1_000
 
 /** The dead letters of the service whose store this is. */
 export function deadLetters(options: DeadLettersOptions): DeadLetters {
-  const { store, runtime, events = [], reactions = [], broker, changed = () => {} } = options
-  const eventOf = (consumer: string, topic: string): AnyEvent | undefined =>
-    consumer === outboxOf(store.service)
-      ? events.find(({ name }) => name === topic)
-      : reactions.find((one) => one.kind === 'topic' && one.consumer === consumer)?.event
-  const workers = reactions.filter(({ kind }) => kind === 'queue')
-  const places: Place[] = [parkedLetters({ store, runtime, eventOf, changed })]
-  if (broker !== undefined && workers.length > 0) places.push(workLetters({ store, broker, workers }))
+  const { store, runtime, events = [], reactions = [], changed = () => {} } = options
+  const reactionOf = (consumer: string) => reactions.find((one) => one.consumer === consumer)
+  const letters = parkedLetters({
+    store,
+    runtime,
+    changed,
+    eventOf: (consumer, topic) =>
+      consumer === outboxOf(store.service) ? events.find(({ name }) => name === topic) : reactionOf(consumer)?.event,
+    kindOf: (consumer) => (consumer === outboxOf(store.service) ? 'outbox' : (reactionOf(consumer)?.kind ?? 'topic')),
+  })
 
   const deed = (action: Deed['action'], by: string, reason = ''): Deed => {
     if (action !== 'retry' && reason.trim() === '')
@@ -82,18 +79,13 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
   }
 
   return {
-    groups: async (filter = {}) => {
-      const all = await Promise.all(places.map((place) => place.groups(filter)))
-      return all.flat().toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
-    },
+    groups: async (filter = {}) => (await letters.groups(filter)).toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1)),
     list: async ({ limit = 100, after, ...filter } = {}) => {
       checkOptions('list dead letters', { limit }, BROKER_NUMBERS.page)
-      const most = Math.min(limit, MOST)
-      const all = await Promise.all(places.map((place) => place.list(filter, most, after)))
-      return all.flat().toSorted(inOrder).slice(0, most)
+      return letters.list(filter, Math.min(limit, MOST), after)
     },
     show: async (id) => {
-      const all = (await Promise.all(places.map((place) => place.find(id, 5)))).flat()
+      const all = await letters.find(id, 5)
       const [found, ...more] = all
       if (found === undefined) throw new CallError('NOT_FOUND', `Cannot show dead letter "${id}": there is none`)
       if (more.length > 0) {
@@ -105,26 +97,15 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
       const edits = changes.filter(({ action }) => action === 'edit').length
       return { ...letter, message, detail, behind, changes, edits }
     },
-    retry: async (filter = {}, by = '') => sum(places, (place) => place.retry(filter, deed('retry', by))),
-    discard: async (filter, reason, by = '') => {
-      const discarding = deed('discard', by, reason)
-      return sum(places, (place) => place.discard(filter, discarding))
-    },
+    retry: async (filter = {}, by = '') => letters.retry(filter, deed('retry', by)),
+    discard: async (filter, reason, by = '') => letters.discard(filter, deed('discard', by, reason)),
     edit: async (id, data, reason, by = '') => {
-      const editing = deed('edit', by, reason)
-      for (const place of places) if (await place.edit(id, data, editing)) return
-      throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
+      if (!(await letters.edit(id, data, deed('edit', by, reason))))
+        throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
     },
     audit: async (filter = {}) => {
       checkOptions('read the audit of dead letters', filter, BROKER_NUMBERS.page)
       return readAudit(store, filter)
     },
   }
-}
-
-/** One after the other: what fails in one place does not hide what was done in another. */
-async function sum(places: readonly Place[], work: (place: Place) => Promise<number>): Promise<number> {
-  let total = 0
-  for (const place of places) total += await work(place)
-  return total
 }

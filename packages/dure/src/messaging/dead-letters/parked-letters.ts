@@ -1,12 +1,11 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
 import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { firstLine, hashOf, OUTBOX, outboxOf } from '../parked/parked.ts'
+import { firstLine, hashOf, outboxOf } from '../parked/parked.ts'
 import { messageOf, rowOf, type LetterStore } from '../parked/parked.ts'
 import { auditParked, beginningOf, type Deed } from './audit.ts'
 import { edited } from './edit.ts'
-import { headOf, type After, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup } from './letter.ts'
-import type { Found, Place } from './place.ts'
+import { headOf, type After, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup, type MessageHead } from './letter.ts'
 
 /** Messages shown of those that wait behind one. */
 const BEHIND = 20
@@ -17,6 +16,25 @@ const OF_ITS_KEY =
 
 type Where = { readonly sql: string; readonly parameters: readonly SqlValue[] }
 
+type Found = {
+  readonly letter: DeadLetter
+  readonly message: Message
+  readonly detail: string
+  readonly behind: readonly MessageHead[]
+}
+
+type DeadLetterStore = {
+  readonly groups: (filter: DeadLetterFilter) => Promise<readonly DeadLetterGroup[]>
+  /** In order of their last failure. */
+  readonly list: (filter: DeadLetterFilter, limit: number, after: After | undefined) => Promise<readonly DeadLetter[]>
+  /** By id, the beginning of one, or the id of its message. */
+  readonly find: (id: string, limit: number) => Promise<readonly Found[]>
+  readonly retry: (filter: DeadLetterFilter, deed: Deed) => Promise<number>
+  readonly discard: (filter: DeadLetterFilter, deed: Deed) => Promise<number>
+  /** False when there is no such letter. */
+  readonly edit: (id: string, data: string, deed: Deed) => Promise<boolean>
+}
+
 /**
  * Dead letters beside their consumers' data.
  * @param options.changed told after every change, so that a consumer in this process looks at its table again
@@ -25,9 +43,10 @@ export function parkedLetters(options: {
   store: LetterStore
   runtime: Runtime
   eventOf: (consumer: string, topic: string) => AnyEvent | undefined
+  kindOf: (consumer: string) => DeadLetter['kind']
   changed: () => void
-}): Place {
-  const { store, runtime, eventOf, changed } = options
+}): DeadLetterStore {
+  const { store, runtime, eventOf, kindOf, changed } = options
   const contains = store.dialect === 'sqlite' ? 'instr' : 'strpos'
 
   const where = (filter: DeadLetterFilter): Where => {
@@ -58,7 +77,7 @@ export function parkedLetters(options: {
        FROM dure_parked AS dead WHERE ${sql} ORDER BY last_failure, letter LIMIT ?`,
       [...parameters, limit],
     )
-    return rows.map(parkedOf)
+    return rows.map((row) => parkedOf(row, kindOf))
   }
 
   /** Runs a change with its audit in one transaction, and tells the consumer: of a failed one too, which may have happened. */
@@ -70,10 +89,10 @@ export function parkedLetters(options: {
     }
   }
 
-  const behind = async ({ letter, sequence }: Parked): Promise<readonly Message[]> => {
+  const behind = async ({ letter, key, sequence }: Parked): Promise<readonly Message[]> => {
     const rows = await store.select(
       'SELECT message FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? AND sequence > ? ORDER BY sequence LIMIT ?',
-      [letter.consumer, hashOf(letter.message.key), letter.message.key, sequence, BEHIND],
+      [letter.consumer, hashOf(key), key, sequence, BEHIND],
     )
     return rows.map((row) => messageOf(String(row['message'])))
   }
@@ -91,7 +110,7 @@ export function parkedLetters(options: {
          JOIN dure_parked AS one ON one.letter = found.example AND one.consumer = found.consumer AND one.state = 'dead'`,
         parameters,
       )
-      return rows.map(groupOf)
+      return rows.map((row) => groupOf(row, kindOf))
     },
     list: async (filter, limit, after) => (await select(later(where(filter), after), limit)).map(({ letter }) => letter),
     find: async (id, limit) => {
@@ -162,13 +181,15 @@ function later({ sql, parameters }: Where, after: After | undefined): Where {
 
 type Parked = {
   readonly letter: DeadLetter
+  /** What it holds: its own key, or nothing but itself. */
+  readonly key: string
   readonly message: Message
   readonly detail: string
   readonly sequence: number
 }
 
-function parkedOf(row: SqlRow): Parked {
-  const { consumer, message, error, finished, sequence, firstFailure = 0, lastFailure = 0 } = rowOf(row)
+function parkedOf(row: SqlRow, kindOf: (consumer: string) => DeadLetter['kind']): Parked {
+  const { consumer, key, message, error, finished, sequence, firstFailure = 0, lastFailure = 0 } = rowOf(row)
   const letter: DeadLetter = {
     id: String(row['letter']),
     kind: kindOf(consumer),
@@ -182,14 +203,10 @@ function parkedOf(row: SqlRow): Parked {
     held: Number(row['held']),
     edits: Number(row['edits']),
   }
-  return { letter, message, detail: error, sequence }
+  return { letter, key, message, detail: error, sequence }
 }
 
-function kindOf(consumer: string): DeadLetter['kind'] {
-  return consumer.endsWith(`/${OUTBOX}`) ? 'outbox' : 'topic'
-}
-
-function groupOf(row: SqlRow): DeadLetterGroup {
+function groupOf(row: SqlRow, kindOf: (consumer: string) => DeadLetter['kind']): DeadLetterGroup {
   return {
     id: String(row['fingerprint']),
     kind: kindOf(String(row['consumer'])),

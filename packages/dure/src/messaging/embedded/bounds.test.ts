@@ -61,7 +61,7 @@ test('groups that stop together write each position once, however many they are'
 test('a queue has no more bytes in hand than its bound, and one message always', async (t) => {
   const file = fileIn(t)
   const commits = createCommits({ file, runtime, pending: 10_000 })
-  const queues = createQueues({ file, commits, runtime, time: runtime.clock.monotonic })
+  const queues = createQueues({ file, commits, runtime })
   const size = 900 * 1024
   let [inHand, most, done] = [0, 0, 0]
   for (let n = 0; n < 40; n++) await queues.send([message('queue', n, size)])
@@ -89,10 +89,10 @@ test('nothing that is asked of a queue looks at all that waits in it, or sorts i
     return prepare(sql)
   }
   const commits = createCommits({ file, runtime, pending: 10_000 })
-  const queues = createQueues({ file, commits, runtime, time: runtime.clock.monotonic })
+  const queues = createQueues({ file, commits, runtime })
   await queues.send([message('queue', 1)])
-  const ofWork = [...asked].filter((sql) => / work\b/.test(sql) && !sql.endsWith('leased = 1'))
-  assert.ok(ofWork.length >= 15, `${ofWork.length} statements`)
+  const ofWork = [...asked].filter((sql) => / work\b/.test(sql))
+  assert.ok(ofWork.length >= 5, `${ofWork.length} statements`)
   for (const sql of ofWork) {
     const plan = prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .all()

@@ -1,7 +1,4 @@
-/**
- * A process to be killed: `publish` publishes without end and tells the id of every message that was acknowledged,
- * `crash` takes work from a queue and dies of it.
- */
+/** A process to be killed: `publish` publishes without end and tells the id of every message that was acknowledged. */
 import { writeSync } from 'node:fs'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
@@ -37,11 +34,4 @@ if (role === 'publish') {
       }
     }),
   )
-} else {
-  await broker.declareQueue('poison', { attempts: 3 })
-  if ((await broker.lag()).every(({ lag }) => lag === 0)) await broker.send([message('poison', '')])
-  await broker.receive({ queue: 'poison', concurrency: 1, handle: async () => process.kill(process.pid, 'SIGKILL') as never })
-  // The runtime's timers do not keep a process alive; this one waits for its end.
-  setInterval(() => {}, 1000)
-  writeSync(1, 'waiting\n')
 }

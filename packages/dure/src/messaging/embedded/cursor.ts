@@ -1,6 +1,6 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { backoff, retryPolicy } from '../retry.ts'
-import type { Delivery, SubscribeOptions } from '../broker.ts'
+import type { Delivery, SubscribeOptions } from '../topics.ts'
 import { READ_BYTES, type Partition, type Reader } from './partition.ts'
 import { sizeOf } from './rows.ts'
 

@@ -1,11 +1,5 @@
 import { brokerConformance } from '../broker.conformance.ts'
+import { EMBEDDED } from './capabilities.ts'
 import { embeddedBroker } from './embedded.ts'
 
-brokerConformance('embedded broker', embeddedBroker(), {
-  replay: true,
-  persistent: true,
-  browse: true,
-  queues: true,
-  delay: true,
-  dead: true,
-})
+brokerConformance('embedded broker', embeddedBroker(), EMBEDDED)

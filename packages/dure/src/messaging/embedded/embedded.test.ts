@@ -79,20 +79,6 @@ test('nothing acknowledged is lost when the process is killed, three times over'
   }
 })
 
-test('a message that kills its process is dead after its attempts', { timeout: 60_000 }, async (t) => {
-  const directory = await directoryOf(t)
-  for (let attempt = 1; attempt <= 3; attempt++) await runUntilKilled(child, ['crash', directory], () => false)
-  const broker = await openBroker(directory)
-  t.after(() => broker.stop())
-  let handled = 0
-  await broker.receive({ queue: 'poison', handle: async () => void handled++ })
-  await until(async () => (await broker.dead.list({ queue: 'poison' })).length === 1)
-  const [dead] = await broker.dead.list({ queue: 'poison' })
-  assert.equal(dead!.attempts, 3)
-  assert.match(dead!.error, /process died/)
-  assert.equal(handled, 0)
-})
-
 test('a damaged file is refused with its name and what to do, and left as it is', { timeout: 60_000 }, async (t) => {
   const directory = await directoryOf(t)
   const path = join(directory, 'broker.db')

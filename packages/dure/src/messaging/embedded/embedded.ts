@@ -1,9 +1,11 @@
 import { CallError } from '../../contract/contract.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
-import { checkNumbers, COUNT, inTime, steadyTime, WAIT, type Ranges } from '../../runtime/internal.ts'
+import { checkNumbers, COUNT, inTime, WAIT, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
-import { quietly, STOP_TIMEOUT, type Broker } from '../broker.ts'
+import { quietly, STOP_TIMEOUT } from '../adapter.ts'
+import type { Broker } from '../broker.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
+import { EMBEDDED } from './capabilities.ts'
 import { createCommits } from './commits.ts'
 import { openBrokerFile } from './file.ts'
 import { createGroups } from './groups.ts'
@@ -83,7 +85,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
     const topics = createTopics({ file, commits, runtime, partitions })
     const groups = createGroups({ file, commits, runtime, log, topics })
-    const queues = createQueues({ file, commits, runtime, time: steadyTime(runtime.clock) })
+    const queues = createQueues({ file, commits, runtime })
     const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })
 
     const stop = async (timeout: number): Promise<void> => {
@@ -108,16 +110,15 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
 
     return {
       name: 'embedded',
+      capabilities: EMBEDDED,
       declareTopic: async (topic, wish) => void (await guarded('declare a topic', () => topics.declare(topic, wish))),
       publish: async (messages) => guarded('publish', () => topics.publish(messages)),
       subscribe: async (wish) => guarded('subscribe', () => groups.subscribe(quietly(wish))),
-      declareQueue: async (queue, wish) => guarded('declare a queue', () => queues.declareQueue(queue, wish)),
       send: async (messages) => guarded('send', () => queues.send(messages)),
       receive: async (wish) => guarded('receive', () => queues.receive(quietly(wish))),
-      dead: queues.dead,
       lag: async () => guarded('tell the lag', () => [...groups.lag(), ...queues.lag()]),
       // What is past its time goes with the next sweep.
-      keeps: async (topic) => guarded('tell how long a topic keeps messages', () => topics.keeps(topic) + sweep),
+      retention: async (topic) => guarded('tell how long a topic keeps messages', () => topics.retentionOf(topic) + sweep),
       seek: async (wish) => guarded('seek', () => groups.seek(wish)),
       forget: async (wish) => guarded('forget a group', () => groups.forget(wish)),
       browse: async (wish) =>

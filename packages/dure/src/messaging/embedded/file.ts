@@ -19,7 +19,7 @@ export type BrokerFile = {
 /** Flushes what is committed to the disk: beside the event loop, or in it. */
 export type Disk = { readonly flush: () => Promise<void>; readonly flushSync: () => void }
 
-const SCHEMA = 1
+const SCHEMA = 2
 /** Above this a page-by-page check would hold up the start; a short file is found at any size. */
 const CHECKED_BYTES = 16 * 1024 * 1024
 
@@ -35,37 +35,19 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE positions (
     group_name TEXT NOT NULL, topic INTEGER NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL,
+    lost INTEGER NOT NULL,
     PRIMARY KEY (group_name, topic, number)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE queues (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, lease INTEGER NOT NULL, attempts INTEGER NOT NULL
+  CREATE TABLE forgotten (
+    group_name TEXT NOT NULL, topic TEXT NOT NULL, unread INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE queues (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
   CREATE TABLE work (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, dead INTEGER NOT NULL DEFAULT 0,
-    visible_at INTEGER NOT NULL, leased INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
-    error TEXT, failed_at INTEGER,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, delay INTEGER NOT NULL,
     id TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL, schema_version INTEGER NOT NULL,
     correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, data TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX work_visible ON work (queue, dead, visible_at, seq);
-  CREATE TABLE discarded (
-    seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL
-  ) STRICT;
-`
-
-/** What came after the first release: files get it when they are opened, and the releases before can still use them. */
-const ADDED: readonly (readonly [table: string, column: string])[] = [
-  // Milliseconds from the last send or failure to `visible_at`.
-  ['work', 'delay'],
-  // Messages that retention threw away before the group had read them.
-  ['positions', 'lost'],
-]
-const ADDED_TABLES = `
-  CREATE TABLE IF NOT EXISTS forgotten (
-    group_name TEXT NOT NULL, topic TEXT NOT NULL, unread INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS work_dead ON work (queue) WHERE dead = 1;
-  CREATE INDEX IF NOT EXISTS work_dead_id ON work (queue, id) WHERE dead = 1;
+  CREATE INDEX work_of_queue ON work (queue, seq);
 `
 
 /**
@@ -91,8 +73,6 @@ export function openBrokerFile(directory: string): BrokerFile {
     checkVersion(db, path)
     // The first write makes the log file, which stays the same one as long as the database is open.
     db.exec(`PRAGMA user_version = ${SCHEMA}`)
-    for (const [table, column] of ADDED) addColumn(db, table, column)
-    db.exec(ADDED_TABLES)
     const opened = db
     const log = openSync(`${path}-wal`, 'r+')
     flushFolder(directory)
@@ -157,11 +137,6 @@ function flushFolder(folder: string): void {
   } catch {
     // Some systems cannot open a folder; they order the two themselves.
   }
-}
-
-function addColumn(db: DatabaseSync, table: string, column: string): void {
-  if (db.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined) return
-  db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0`)
 }
 
 function checkVersion(db: DatabaseSync, path: string): void {

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Message } from '../../contract/contract.ts'
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../topics.ts'
 import { messageFrom, messageParameters, MESSAGE_COLUMNS, sizeOf } from './rows.ts'
 
 /**

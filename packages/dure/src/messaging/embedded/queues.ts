@@ -1,157 +1,196 @@
-import { CallError } from '../../contract/contract.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
-import { subscriptionOf, UNBOUNDED } from '../broker.ts'
-import type { Broker, DeadWork, GroupLag, QueueOptions, ReceiveOptions, Subscription } from '../broker.ts'
-import { BROKER_NUMBERS, checkData, checkMessages, checkName, checkOptions } from '../limits.ts'
+import type { Message } from '../../contract/contract.ts'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
+import { subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from '../adapter.ts'
+import { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from '../limits.ts'
+import type { Queues, ReceiveOptions } from '../queues.ts'
+import { backoff, retryPolicy } from '../retry.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
-import { messageParameters, ownCopy, weightOf } from './rows.ts'
-import { createWorkList, type WorkList } from './work.ts'
+import { messageFrom, messageParameters, MESSAGE_COLUMNS, ownCopy, weightOf } from './rows.ts'
 
-/** The queues of one broker: made, filled, emptied by competing receivers. */
-export type Queues = Pick<Broker, 'declareQueue' | 'send' | 'receive' | 'dead'> & {
-  /** Messages on each queue that are neither done nor dead. */
+/** The queues of one broker: made by whoever names them first, filled, emptied by competing receivers. */
+export type EmbeddedQueues = Pick<Queues, 'send' | 'receive'> & {
+  /** Messages on each queue that nobody has acknowledged. */
   readonly lag: () => readonly GroupLag[]
   readonly stop: () => Promise<void>
 }
 
-const DEFAULTS: Required<QueueOptions> = { lease: 30_000, attempts: 10 }
+type Receiver = { readonly options: ReceiveOptions; inHand: number; leaving: boolean; idle: (() => void) | undefined }
+type Taken = { readonly seq: number; readonly message: Message }
 
-export function createQueues(options: {
-  file: BrokerFile
-  commits: Commits
-  runtime: Runtime
-  /** What decides when work is due: no jump of the wall clock moves it. */
-  time: () => number
-}): Queues {
-  const { file, commits, runtime, time } = options
+/**
+ * One queue. What is on it stands in the file until it is acknowledged; who has it in hand is known in memory only, because
+ * all of that is over when this process ends.
+ */
+type Queue = {
+  readonly id: number
+  readonly name: string
+  size: number
+  readonly receivers: Receiver[]
+  /** All up to this one were handed out once. */
+  last: number
+  /** Those that are to be handed out once more, and those that wait for it. */
+  again: number[]
+  readonly pauses: Map<number, Timer>
+  readonly failures: Map<number, number>
+  inHand: number
+  /** UTF-16 units of data in hand. */
+  bytes: number
+  turn: number
+}
+
+const RETRY = retryPolicy({ first: 50, longest: 10_000 })
+/** UTF-16 units of data of one queue that are in hand at once, about; one message always is. */
+const LARGEST = 16 * 1024 * 1024
+/** Messages that wait to be handed out once more: with so many nothing new is taken. */
+const MOST_PAUSES = 1_000
+
+export function createQueues(options: { file: BrokerFile; commits: Commits; runtime: Runtime }): EmbeddedQueues {
+  const { file, commits, runtime } = options
   const { db } = file
-  const lists = new Map<string, WorkList>()
-  const declaring = new Map<string, Promise<WorkList>>()
+  const sql = {
+    insert: db.prepare(`INSERT INTO work (queue, delay, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    after: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND seq > ? ORDER BY seq LIMIT ?`),
+    one: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE seq = ?`),
+    size: db.prepare('SELECT count(*) AS n FROM work WHERE queue = ?'),
+    done: db.prepare('DELETE FROM work WHERE seq = ?'),
+  }
+  const queues = new Map<string, Queue>()
+  const making = new Map<string, Promise<Queue>>()
   const subscriptions = new Set<Subscription>()
 
-  // Whoever held a lease is gone: this process has just taken the file over.
-  db.prepare('UPDATE work SET leased = 0, visible_at = 0 WHERE leased = 1').run()
-  // The wall clock may have been set back since it was written down when work is due: nothing waits longer than its delay.
-  const due = db.prepare(
-    'UPDATE work SET visible_at = ? + delay WHERE queue = ? AND dead = 0 AND visible_at > ? + delay AND visible_at > ?',
-  )
-  for (const row of db.prepare('SELECT * FROM queues').all()) {
-    const name = String(row['name'])
-    const settings = { lease: Number(row['lease']), attempts: Number(row['attempts']) }
-    const id = Number(row['id'])
-    const now = Math.floor(time())
-    due.run(now, id, now, now)
-    lists.set(name, createWorkList({ file, commits, runtime, time, id, name, settings }))
+  const open = (id: number, name: string): Queue => {
+    const state = { last: 0, again: [], pauses: new Map(), failures: new Map(), inHand: 0, bytes: 0, turn: 0 }
+    const queue: Queue = { id, name, size: Number(sql.size.get(id)?.['n'] ?? 0), receivers: [], ...state }
+    queues.set(name, queue)
+    return queue
   }
+  for (const row of db.prepare('SELECT id, name FROM queues').all()) open(Number(row['id']), String(row['name']))
 
-  const create = async (name: string, settings: Required<QueueOptions>): Promise<WorkList> => {
+  const make = async (name: string): Promise<Queue> => {
     let id = 0
-    await commits.add({
-      write: () => {
-        const insert = db.prepare('INSERT INTO queues (name, lease, attempts) VALUES (?, ?, ?)')
-        id = Number(insert.run(name, settings.lease, settings.attempts).lastInsertRowid)
-      },
-    })
-    const list = createWorkList({ file, commits, runtime, time, id, name, settings })
-    lists.set(name, list)
-    return list
+    const insert = db.prepare('INSERT INTO queues (name) VALUES (?)')
+    await commits.add({ write: () => void (id = Number(insert.run(name).lastInsertRowid)) })
+    return open(id, name)
   }
 
-  const declare = async (name: string, wish?: QueueOptions): Promise<WorkList> => {
+  /** Two who name a queue at once get the same one. */
+  const need = async (name: string): Promise<Queue> => {
+    const known = queues.get(name) ?? making.get(name)
+    if (known !== undefined) return known
     checkName('queue', name)
-    const settings = { ...DEFAULTS, ...wish }
-    checkOptions(`declare queue "${name}"`, settings, BROKER_NUMBERS.queue)
-    const known = lists.get(name) ?? declaring.get(name)
-    if (known) {
-      const list = await known
-      if (wish) await list.change({ ...list.settings(), ...wish })
-      return list
-    }
-    const made = create(name, settings).finally(() => declaring.delete(name))
-    declaring.set(name, made)
+    const made = make(name).finally(() => making.delete(name))
+    making.set(name, made)
     return made
   }
 
-  const need = (name: string): WorkList => {
-    const list = lists.get(name)
-    if (list) return list
-    throw new CallError('NOT_FOUND', `Cannot find queue "${name}": nobody has declared it or sent to it`)
+  /** Takes what is next, as much as there are hands and room for. */
+  const take = (queue: Queue, hands: number): Taken[] => {
+    const taken: Taken[] = []
+    const fits = (row: Record<string, unknown>): boolean => {
+      const size = String(row['data']).length
+      if (queue.inHand > 0 && queue.bytes + size > LARGEST) return false
+      queue.inHand++
+      queue.bytes += size
+      taken.push({ seq: Number(row['seq']), message: messageFrom(row, queue.name) })
+      return true
+    }
+    while (taken.length < hands && queue.again.length > 0) {
+      const row = sql.one.get(queue.again[0]!)
+      if (row !== undefined && !fits(row)) return taken
+      queue.again.shift()
+    }
+    if (taken.length === hands || queue.pauses.size >= MOST_PAUSES) return taken
+    for (const row of sql.after.iterate(queue.id, queue.last, hands - taken.length)) {
+      if (!fits(row)) break
+      queue.last = Number(row['seq'])
+    }
+    return taken
   }
 
-  const insert = db.prepare(
-    `INSERT INTO work (queue, visible_at, delay, id, source, key, time, schema_version, correlation_id, causation_id, traceparent, data)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  )
-
-  const send: Queues['send'] = async (given) => {
-    if (given.length === 0) return
-    checkMessages(given)
-    for (const { type } of given) if (!lists.has(type)) await declare(type)
-    const messages = given.map((message) => ({
-      message: ownCopy(message),
-      delay: Math.max(0, Math.ceil(message.delay ?? 0)),
-      list: lists.get(message.type)!,
-    }))
-    await commits.add({
-      weight: weightOf(given),
-      write: () => {
-        const now = time()
-        for (const { message, delay, list } of messages) {
-          // What is due at once is due by the time that has passed; what is delayed, not a moment too early.
-          const at = delay === 0 ? Math.floor(now) : Math.ceil(now + delay)
-          insert.run(list.id, at, delay, ...messageParameters(message))
-        }
-      },
-      committed: () => {
-        for (const { list } of messages) list.grew(1)
-        for (const list of new Set(messages.map((entry) => entry.list))) list.wake()
-      },
-    })
+  const wake = (queue: Queue): void => {
+    const hands = queue.receivers.reduce((sum, receiver) => sum + free(receiver), 0)
+    if (hands === 0) return
+    // Receivers take turns, so that one with many hands does not get everything.
+    for (const work of take(queue, hands)) {
+      while (free(queue.receivers[queue.turn % queue.receivers.length]!) === 0) queue.turn++
+      void handle(queue, queue.receivers[queue.turn++ % queue.receivers.length]!, work)
+    }
   }
 
-  const receive = async (wish: ReceiveOptions): Promise<Subscription> => {
-    checkOptions(`receive from queue "${wish.queue}"`, wish, BROKER_NUMBERS.receive)
-    const list = await declare(wish.queue)
-    const receiver = list.join(wish)
-    const subscription = subscriptionOf(runtime.timers, async () => {
-      await receiver.stop()
-      subscriptions.delete(subscription)
-    })
-    subscriptions.add(subscription)
-    return subscription
+  const handle = async (queue: Queue, receiver: Receiver, { seq, message }: Taken): Promise<void> => {
+    receiver.inHand++
+    try {
+      await receiver.options.handle(message)
+      // What is not written yet when the power goes comes again.
+      await commits.add({ write: () => void sql.done.run(seq), committed: () => void queue.size--, relaxed: true })
+      queue.failures.delete(seq)
+    } catch (error) {
+      receiver.options.onError?.(error)
+      comeAgain(queue, seq)
+    } finally {
+      queue.inHand--
+      queue.bytes -= message.data.length
+      if (--receiver.inHand === 0) receiver.idle?.()
+      wake(queue)
+    }
   }
 
-  const dead: DeadWork = {
-    list: async (wish) => {
-      checkOptions(`list the dead messages of queue "${wish.queue}"`, wish, BROKER_NUMBERS.dead)
-      return need(wish.queue).dead.list(wish.limit, wish.after)
-    },
-    count: async ({ queue }) => need(queue).dead.count(),
-    edit: async ({ queue, id, data }) => {
-      checkData(queue, data)
-      return need(queue).dead.edit(id, data)
-    },
-    retry: async ({ queue, ids }) => need(queue).dead.retry(ids),
-    discard: async ({ queue, ids, reason }) => need(queue).dead.discard(ids, reason),
+  const comeAgain = (queue: Queue, seq: number): void => {
+    const failed = (queue.failures.get(seq) ?? 0) + 1
+    queue.failures.set(seq, failed)
+    const back = (): void => {
+      queue.pauses.delete(seq)
+      queue.again.push(seq)
+      wake(queue)
+    }
+    queue.pauses.set(seq, runtime.timers.after(backoff(RETRY, failed, runtime.random), back))
   }
 
   return {
-    declareQueue: async (queue, wish) => void (await declare(queue, wish)),
-    send,
-    receive,
-    dead,
+    send: async (given) => {
+      if (given.length === 0) return
+      checkMessages(given)
+      const messages: { readonly queue: Queue; readonly message: Message }[] = []
+      for (const message of given) messages.push({ queue: await need(message.type), message: ownCopy(message) })
+      await commits.add({
+        weight: weightOf(given),
+        write: () => {
+          for (const { queue, message } of messages)
+            sql.insert.run(queue.id, Math.ceil(message.delay ?? 0), ...messageParameters(message))
+        },
+        committed: () => {
+          for (const { queue } of messages) queue.size++
+          for (const queue of new Set(messages.map((one) => one.queue))) wake(queue)
+        },
+      })
+    },
+    receive: async (request) => {
+      checkOptions(`receive from queue "${request.queue}"`, request, BROKER_NUMBERS.receive)
+      const queue = await need(request.queue)
+      const receiver: Receiver = { options: request, inHand: 0, leaving: false, idle: undefined }
+      queue.receivers.push(receiver)
+      const subscription = subscriptionOf(runtime.timers, async () => {
+        receiver.leaving = true
+        if (receiver.inHand > 0) await new Promise<void>((resolve) => void (receiver.idle = resolve))
+        queue.receivers.splice(queue.receivers.indexOf(receiver), 1)
+        subscriptions.delete(subscription)
+      })
+      subscriptions.add(subscription)
+      wake(queue)
+      return subscription
+    },
     lag: () =>
-      [...lists.values()].map((list) => ({
-        group: 'queue',
-        topic: list.name,
-        partition: 0,
-        lag: list.size(),
-        members: list.members(),
-      })),
+      [...queues.values()].map(({ name, size, receivers }) => {
+        return { group: 'queue', topic: name, partition: 0, lag: size, members: receivers.length }
+      }),
     stop: async () => {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop(UNBOUNDED)))
-      for (const list of lists.values()) list.stop()
+      for (const { pauses } of queues.values()) for (const timer of pauses.values()) timer.cancel()
     },
   }
+}
+
+function free({ options, inHand, leaving }: Receiver): number {
+  return leaving ? 0 : Math.max(0, (options.concurrency ?? 16) - inHand)
 }

@@ -20,6 +20,7 @@ export function messageParameters(message: Message): MessageParameters {
 }
 
 export function messageFrom(row: Readonly<Record<string, unknown>>, type: string): Message {
+  const delay = Number(row['delay'] ?? 0)
   return Object.freeze({
     id: row['id'] as string,
     source: row['source'] as string,
@@ -31,6 +32,7 @@ export function messageFrom(row: Readonly<Record<string, unknown>>, type: string
     causationId: (row['causation_id'] as string | null) ?? undefined,
     traceparent: (row['traceparent'] as string | null) ?? undefined,
     data: row['data'] as string,
+    ...(delay > 0 && { delay }),
   })
 }
 
@@ -47,6 +49,7 @@ export function ownCopy(message: Message): Message {
     causationId: message.causationId ?? undefined,
     traceparent: message.traceparent ?? undefined,
     data: message.data,
+    ...(message.delay !== undefined && { delay: message.delay }),
   })
 }
 

@@ -1,6 +1,6 @@
 import { CallError, type Message } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Retention, TopicOptions } from '../broker.ts'
+import type { Retention, TopicOptions } from '../topics.ts'
 import { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from '../limits.ts'
 import { partitionOf } from '../partitioner.ts'
 import type { Commits } from './commits.ts'
@@ -23,7 +23,7 @@ export type Topics = {
   readonly need: (name: string) => Topic
   readonly declare: (name: string, options?: TopicOptions) => Promise<Topic>
   /** Milliseconds for which a topic keeps messages, also one that is not there yet. */
-  readonly keeps: (name: string) => number
+  readonly retentionOf: (name: string) => number
   readonly publish: (messages: readonly Message[]) => Promise<void>
 }
 
@@ -135,7 +135,7 @@ export function createTopics(options: {
       throw new CallError('NOT_FOUND', `Cannot find topic "${name}": nobody has declared it or published to it`)
     },
     declare,
-    keeps: (name) => (topics.get(name)?.retention ?? RETENTION).ms,
+    retentionOf: (name) => (topics.get(name)?.retention ?? RETENTION).ms,
     publish: async (messages) => {
       if (messages.length === 0) return
       checkMessages(messages)

@@ -4,27 +4,30 @@ import { NonRetryableError } from '../non-retryable.ts'
 import { errorText, type ParkedRow } from './rows.ts'
 import { backoff, type RetryPolicy } from '../retry.ts'
 
-/** A message on its way into the table: one that failed its first try, or one that comes behind. */
+/** A message on its way into the table: one that failed its first try, one that comes behind, or one that is to wait first. */
 export type ParkedEntry = { readonly message: Message; /** What it holds. Default its own. */ readonly key?: string } & (
   | { readonly failure: unknown }
   | { readonly behind: true }
+  /** Milliseconds until its first try. */
+  | { readonly delay: number }
 )
 
 /** The row that keeps it. */
 export function rowFor(
-  arrival: ParkedEntry,
+  entry: ParkedEntry,
   options: { consumer: string; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
 ): Omit<ParkedRow, 'sequence'> {
   const { consumer, retry, runtime, time, dead } = options
-  const base = { consumer, key: arrival.key ?? arrival.message.key, message: arrival.message }
-  if ('behind' in arrival) {
+  const base = { consumer, key: entry.key ?? entry.message.key, message: entry.message }
+  if (!('failure' in entry)) {
+    const waits = 'delay' in entry
     return {
       ...base,
-      state: 'held',
+      state: waits ? 'waiting' : 'held',
       started: 0,
       finished: 0,
       crashes: 0,
-      nextAt: 0,
+      nextAt: waits ? Math.ceil(time() + entry.delay) : 0,
       error: '',
       firstFailure: undefined,
       lastFailure: undefined,
@@ -38,7 +41,7 @@ export function rowFor(
     finished: 1,
     crashes: 0,
     nextAt: dead ? 0 : Math.ceil(time() + backoff(retry, 1, runtime.random)),
-    error: errorText(arrival.failure),
+    error: errorText(entry.failure),
     firstFailure: now,
     lastFailure: now,
   }

@@ -47,26 +47,28 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
   await settled(createParkedTables(real), world)
   const done: string[] = []
   const retry = retryPolicy({ first: 100, longest: 1_000, attempts: 50 })
-  const parked = await settled(
-    openParked({
-      store,
-      consumer: 'test/count',
-      runtime: world,
-      log,
-      retry,
-      concurrency: 4,
-      tryAgain: async (message, finish) => {
-        tries.count = (tries.count ?? 0) + 1
-        if (tries.fail) throw new Error('not yet')
-        await store.transaction(finish)
-        done.push(message.key)
-      },
-    }),
-    world,
-  )
+  const open = (): Promise<Parked> =>
+    settled(
+      openParked({
+        store,
+        consumer: 'test/count',
+        runtime: world,
+        log,
+        retry,
+        concurrency: 4,
+        tryAgain: async (message, finish) => {
+          tries.count = (tries.count ?? 0) + 1
+          if (tries.fail) throw new Error('not yet')
+          await store.transaction(finish)
+          done.push(message.key)
+        },
+      }),
+      world,
+    )
+  const parked = await open()
   const add = (key: string): ReturnType<Parked['add']> =>
     parked.add([{ message: messageOf(Counted, key, '{}', { id: `id of ${key}` }), failure: new Error('at first') }])
-  return { world, store: real, look, parked, add, lost, done, setClock: world.jump }
+  return { world, store: real, look, parked, reopen: open, add, lost, done, setClock: world.jump }
 }
 
 /** Lets time go on until the promise settles. */
@@ -165,4 +167,23 @@ test('a look at the table that fails is taken again, so that what was retried do
   await world.advance(5_000)
   assert.deepEqual(done, ['a'])
   await settled(parked.stop(), world)
+})
+
+test('what is to wait does so by the time that passes, whatever the wall clock says, and over a restart no longer than that', async (t) => {
+  const { world, parked, done, reopen } = await makeParked(t, { fail: false })
+  const wait = (key: string, delay: number) =>
+    parked.add([{ message: messageOf(Counted, key, '{}', { id: `id of ${key}`, delay }), key: `id of ${key}`, delay }])
+  await settled(wait('a', 60_000), world)
+  await settled(wait('b', 600_000), world)
+  assert.deepEqual([parked.count().waiting, parked.count().delayed], [2, 2])
+  world.jump(3_600_000)
+  await world.advance(59_000)
+  assert.deepEqual(done, [])
+  await world.advance(2_000)
+  assert.deepEqual(done, ['a'])
+  await parked.stop()
+  world.jump(-7_200_000)
+  await reopen()
+  await world.advance(605_000)
+  assert.deepEqual(done, ['a', 'b'])
 })

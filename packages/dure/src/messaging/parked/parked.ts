@@ -9,7 +9,7 @@ import { errorText, headOf, insertParked, parkedKeys, type LetterStore, type Par
 import { backoff, longestPause, type RetryPolicy } from '../retry.ts'
 
 export type { ParkedEntry } from './entry.ts'
-export { fingerprintOf, firstLine, hashOf, letterOf, OUTBOX, outboxOf } from './fingerprint.ts'
+export { firstLine, hashOf, OUTBOX, outboxOf } from './fingerprint.ts'
 export { createParkedTables, messageOf, parkedTables, rowOf, type LetterStore } from './rows.ts'
 
 /**
@@ -43,6 +43,8 @@ export type ParkedCount = {
   /** When the oldest of the dead letters failed first. */
   readonly oldest: number | undefined
   readonly trying: number
+  /** Of those that wait, those that wait for their first try. */
+  readonly delayed: number
 }
 
 /** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
@@ -59,6 +61,8 @@ type Key = {
   queued: boolean
   suspect: boolean
   nextAt: number
+  /** It waits for its first try. */
+  delayed: boolean
 }
 
 /** After trouble with the store itself, which says nothing about the message. */
@@ -93,7 +97,18 @@ export async function openParked(options: {
   const keyOf = (name: string): Key => {
     let key = keys.get(name)
     if (!key) {
-      key = { key: name, rows: 0, reserved: 0, dead: false, failedAt: 0, active: false, queued: false, suspect: false, nextAt: 0 }
+      key = {
+        key: name,
+        rows: 0,
+        reserved: 0,
+        dead: false,
+        failedAt: 0,
+        active: false,
+        queued: false,
+        suspect: false,
+        nextAt: 0,
+        delayed: false,
+      }
       keys.set(name, key)
     }
     return key
@@ -101,8 +116,10 @@ export async function openParked(options: {
 
   const time = steadyTime(runtime.clock)
   /** When a row is due; a wait that is longer than the pause after so many tries is one of a clock that was set back since. */
-  const dueAt = ({ nextAt, started }: { readonly nextAt: number; readonly started: number }): number =>
-    nextAt - time() > (shared ? retry.longest : longestPause(retry, started)) + STORE_PAUSE ? 0 : nextAt
+  const dueAt = ({ nextAt, started, delay = 0 }: { nextAt: number; started: number; delay?: number | undefined }): number => {
+    const most = started === 0 ? delay : shared ? retry.longest : longestPause(retry, started)
+    return nextAt - time() > most + STORE_PAUSE ? 0 : nextAt
+  }
 
   const forget = (key: Key): void => {
     if (key.rows <= 0 && key.reserved === 0 && !key.active && !key.queued) keys.delete(key.key)
@@ -165,7 +182,8 @@ export async function openParked(options: {
       }
       key.dead = row.state === 'dead'
       key.failedAt = row.firstFailure ?? 0
-      key.nextAt = dueAt(row)
+      key.nextAt = dueAt({ ...row, delay: row.message.delay })
+      key.delayed = row.started === 0 && key.nextAt > time()
       if (key.dead || key.nextAt > time()) return
       if (!(await attempt(key, row))) return
     }
@@ -263,6 +281,7 @@ export async function openParked(options: {
         key.dead = row.state === 'dead'
         key.failedAt = row.firstFailure ?? 0
         key.nextAt = row.nextAt
+        key.delayed = row.state === 'waiting' && row.started === 0
       }
     }
     messages.forEach((one, at) => {
@@ -318,6 +337,7 @@ export async function openParked(options: {
       key.dead = state === 'dead'
       key.failedAt = failedAt
       key.nextAt = state === 'held' ? 0 : dueAt(row)
+      key.delayed = row.delay !== undefined && key.nextAt > 0
       enqueue(key)
     }
     for (const key of keys.values()) forget(key)
@@ -359,16 +379,18 @@ export async function openParked(options: {
     add,
     reload,
     count: () => {
-      let [waiting, dead, letters, oldest] = [0, 0, 0, Infinity]
+      let [waiting, dead, letters, delayed, oldest] = [0, 0, 0, 0, Infinity]
       for (const key of keys.values()) {
-        if (!key.dead || key.rows === 0) waiting += key.rows
-        else {
+        if (!key.dead || key.rows === 0) {
+          waiting += key.rows
+          if (key.delayed) delayed += key.rows
+        } else {
           dead += key.rows
           letters++
           oldest = Math.min(oldest, key.failedAt)
         }
       }
-      return { waiting, dead, letters, oldest: oldest === Infinity ? undefined : oldest, trying: active }
+      return { waiting, dead, letters, oldest: oldest === Infinity ? undefined : oldest, trying: active, delayed }
     },
     stop: async () => {
       stopped = true

@@ -112,10 +112,13 @@ export async function parkedKeys(
     nextAt: number
     failedAt: number
     suspect: boolean
+    /** It waits for its first try, and so long at most. */
+    delay: number | undefined
   }[]
 > {
   const rows = await store.select(
-    `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished, first_failure
+    `SELECT parked.key AS key, heads.rows AS rows, state, next_at, started, finished, first_failure,
+       CASE WHEN state = 'waiting' AND started = 0 THEN message END AS delayed
      FROM dure_parked AS parked
      JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? GROUP BY key) AS heads
        ON heads.key = parked.key AND heads.first = parked.sequence
@@ -130,6 +133,7 @@ export async function parkedKeys(
     nextAt: Number(row['next_at']),
     failedAt: Number(row['first_failure'] ?? 0),
     suspect: Number(row['started']) > Number(row['finished']),
+    delay: row['delayed'] === null ? undefined : messageOf(String(row['delayed'])).delay,
   }))
 }
 

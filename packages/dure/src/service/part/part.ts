@@ -14,6 +14,7 @@ import { lagFamilies } from '../readings.ts'
 import type { Unit } from '../unit.ts'
 import { remoteUnit, serveControl, type RemoteUnit } from './control.ts'
 import type { PartOptions } from './options.ts'
+import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
 import { sockets, type Listener } from './wires.ts'
 
@@ -54,8 +55,10 @@ export async function joinPart(options: PartOptions): Promise<Part> {
   const transport = createJoinedTransport({ local, remote })
 
   const name = members.join('+')
-  const served = members.includes(BROKER) ? await brokerHere(options) : undefined
-  const broker = served?.broker ?? (await brokerElsewhere({ name, system: system.name, transport, registry, world, undo }))
+  const direct = system.broker.reach === 'network' ? await ownBroker(system, world, undo) : undefined
+  const served = direct === undefined && members.includes(BROKER) ? await brokerHere(options) : undefined
+  const broker =
+    direct ?? served?.broker ?? (await brokerElsewhere({ name, system: system.name, transport, registry, world, undo }))
 
   const elsewhere = new Map(
     system.services
@@ -74,7 +77,7 @@ export async function joinPart(options: PartOptions): Promise<Part> {
   const telemetry = world.telemetry
   // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
   for (const unit of elsewhere.values()) telemetry?.metrics.elsewhere(unit.metrics)
-  if (served === undefined) telemetry?.metrics.elsewhere(async () => lagFamilies(broker, runtime.clock))
+  if (!members.includes(BROKER)) telemetry?.metrics.elsewhere(async () => lagFamilies(broker, runtime.clock))
   const all = (units: readonly Unit[]): readonly (Unit | RemoteUnit)[] =>
     system.services.flatMap(
       ({ contract }) => units.find((unit) => unit.name === contract.name) ?? elsewhere.get(contract.name) ?? [],

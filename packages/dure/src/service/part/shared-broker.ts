@@ -7,6 +7,7 @@ import { type Broker } from '../../messaging/messaging.ts'
 import { brokerContract, brokerHandlers, remoteBroker } from '../../messaging/internal.ts'
 import type { Service } from '../definition.ts'
 import { SystemError } from '../errors.ts'
+import { ownBroker } from '../own-broker.ts'
 import { BROKER } from '../placement.ts'
 import type { World } from '../system.ts'
 import type { Undo } from '../undo.ts'
@@ -27,8 +28,7 @@ export type BrokerHere = {
 export async function brokerHere(options: PartOptions): Promise<BrokerHere> {
   const { system, world, local, deadlines, undo } = options
   const { runtime, log } = world
-  const broker = await system.broker(world)
-  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
+  const broker = await ownBroker(system, world, undo)
   const served = brokerHandlers({ broker, runtime, log })
   undo.add('sessions of the broker', () => served.stop())
   const service: Service = {

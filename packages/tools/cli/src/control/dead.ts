@@ -98,8 +98,7 @@ async function locate(id: string, each: Each, silent: readonly { readonly servic
       }
     })
   ).flat()
-  // Work of a queue is seen by every service that works on it.
-  const [one, ...more] = [...new Map(found.map((each) => [each.letter.id, each])).values()]
+  const [one, ...more] = found
   if (one === undefined) {
     const away =
       silent.length === 0 ? '' : `, unless it is of ${silent.map(({ service }) => `"${service}"`).join(', ')}, who did not answer`

@@ -42,7 +42,6 @@ export function simulatedBroker(options: {
       publish: (messages) => step('publish', messages.map(nameOf).join(), () => inner.publish(messages)),
       send: (messages) => step('send', messages.map(nameOf).join(), () => inner.send(messages)),
       declareTopic: (topic, wish) => step('declare', topic, () => inner.declareTopic(topic, wish)),
-      declareQueue: (queue, wish) => step('declare', queue, () => inner.declareQueue(queue, wish)),
       subscribe: (wish) =>
         step('subscribe', wish.group, () =>
           inner.subscribe({
@@ -65,9 +64,9 @@ export function simulatedBroker(options: {
         step('receive', wish.queue, () =>
           inner.receive({
             ...wish,
-            handle: async (message, delivery) => {
+            handle: async (message) => {
               if (process.point('hand over', `${wish.queue} ${nameOf(message)}`)) return never()
-              await wish.handle(message, delivery)
+              await wish.handle(message)
               if (process.point('acknowledge', wish.queue)) return never()
               if (fate.again(process, wish.queue)) {
                 fate.sometimes('work that was done came again')

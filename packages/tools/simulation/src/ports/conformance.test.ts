@@ -6,7 +6,7 @@ import { simulatedBroker } from './broker.ts'
 
 databaseConformance('simulated database', new URL('./database.test-support.ts', import.meta.url))
 
-const features = { replay: true, persistent: true, browse: true, queues: true, delay: true, dead: true }
+const capabilities = { log: true, replay: true, browse: true, ordered: true, topics: true, queues: true, durable: true }
 
 brokerConformance(
   'simulated broker',
@@ -16,7 +16,7 @@ brokerConformance(
       adapter: embeddedBroker({ durability: 'process' }),
       fate: { unavailable: () => false, answerLost: () => false, again: () => false, delay: () => 0, sometimes: () => {} },
     })(world),
-  features,
+  capabilities,
 )
 
 brokerConformance(
@@ -33,5 +33,5 @@ brokerConformance(
         sometimes: () => {},
       },
     })(world),
-  features,
+  capabilities,
 )

@@ -21,7 +21,6 @@ const Job = z.object({
 export const Print = queue('print', {
   // With when it was sent, by the monotonic clock that all simulated machines share.
   schema: Job.extend({ sentAt: z.number() }),
-  key: ({ printer }) => printer,
 })
 export const Printed = event('printed', {
   schema: z.object({ jobId: z.string(), printer: z.string(), press: z.string(), number: z.int() }),
@@ -40,7 +39,7 @@ const pressContract = (name: string) => contract(name, { version: '1.0.0', owner
 /** Two services that compete for the work. */
 export const PRESSES: readonly string[] = ['press', 'proof']
 export const ATTEMPTS = 6
-/** Milliseconds that somebody hangs now and then: longer than a queue's lease. */
+/** Milliseconds that somebody hangs now and then: longer than a preparation may take. */
 const HANGS = 40_000
 
 /** A desk that takes jobs, and presses that work on them slowly; made with the world of the process it lives in. */
@@ -108,7 +107,7 @@ function press(name: string, { clock, timers, random }: Runtime): Service {
         prepare: async ({ data: { slow, delay, sentAt } }) => {
           const early = Math.max(0, sentAt + delay - clock.monotonic())
           const hangs = random.number() < 0.01
-          if (hangs) sometimes('work took longer than its lease')
+          if (hangs) sometimes('work took longer than it may')
           await timers.sleep(hangs ? HANGS : slow)
           if (random.number() < 0.15) throw new Error('Out of paper')
           return early

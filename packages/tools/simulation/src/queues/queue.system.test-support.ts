@@ -47,7 +47,7 @@ export const simulation = (): Simulation => {
         // What died of the faults is tried again, as somebody would who has mended them; what then fails has no luck.
         for (let tries = 0; (await dead(world, 0)) > 0 && tries < 5; tries++) {
           sometimes('dead work was tried again')
-          await world.deadLetters(PRESSES[0]!)!.retry({ topic: Print.name })
+          for (const press of PRESSES) await world.deadLetters(press)!.retry({ topic: Print.name })
           do await sleep(1_000)
           while (!(await world.status()).quiet)
         }
@@ -88,18 +88,21 @@ export const simulation = (): Simulation => {
         }
       },
     },
-    expects: ['work took longer than its lease', 'two presses had printed the same', 'work died', 'dead work was tried again'],
+    expects: ['work took longer than it may', 'two presses had printed the same', 'work died', 'dead work was tried again'],
   }
 }
 
 /** How many jobs that jam, or that do not, are dead and not done. */
 async function dead({ deadLetters, rows }: CheckWorld, jams: 0 | 1): Promise<number> {
   const open = new Set(rows('desk', 'SELECT id FROM jobs WHERE done = 0 AND jams = ?', [jams]).map(({ id }) => String(id)))
-  let count = 0
-  for (const { id } of await deadLetters(PRESSES[0]!)!.list({ topic: Print.name, limit: 1_000 })) {
-    const { message } = await deadLetters(PRESSES[0]!)!.show(id)
-    const { jobId } = JSON.parse(message.data) as { jobId: string }
-    if (open.has(jobId)) count++
+  const found = new Set<string>()
+  for (const press of PRESSES) {
+    for (const { id } of await deadLetters(press)!.list({ topic: Print.name, limit: 1_000 })) {
+      const { message } = await deadLetters(press)!.show(id)
+      const { jobId } = JSON.parse(message.data) as { jobId: string }
+      // Both may have got it, when one of them died with it.
+      if (open.has(jobId)) found.add(jobId)
+    }
   }
-  return count
+  return found.size
 }

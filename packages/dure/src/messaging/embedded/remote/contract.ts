@@ -1,6 +1,7 @@
 import { command, contract, error, query, stream } from '../../../contract/contract.ts'
 import type { Contract, ErrorType, Operation, OperationInput, OperationOutput, Schema } from '../../../contract/contract.ts'
-import type { DeadMessage, ForgetOptions, Forgotten, GroupLag, QueueOptions, Retention } from '../../broker.ts'
+import type { GroupLag } from '../../adapter.ts'
+import type { ForgetOptions, Forgotten, Retention } from '../../topics.ts'
 import { packPart, type Pack } from './pack.ts'
 import { flag, list, maybe, number, record, schemaOf, text, word } from './parts.ts'
 
@@ -20,7 +21,6 @@ type Over = { SessionOver: ErrorType<'SESSION_OVER', undefined> }
 
 export type BrokerOperations = {
   readonly declareTopic: Does<TopicWish>
-  readonly declareQueue: Does<QueueWish>
   readonly publish: Does<{ readonly messages: Pack }>
   readonly send: Does<{ readonly messages: Pack }>
   readonly open: Does<{ readonly name: string }, Opened>
@@ -36,15 +36,7 @@ export type BrokerOperations = {
   readonly browse: Tells<BrowseWish, { readonly messages: Pack }>
   readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
   /** -1: for ever. */
-  readonly keeps: Tells<{ readonly topic: string }, { readonly ms: number }>
-  readonly deadList: Tells<
-    { readonly queue: string; readonly limit?: number | undefined; readonly after?: number | undefined },
-    { readonly dead: readonly DeadParcel[] }
-  >
-  readonly deadCount: Tells<{ readonly queue: string }, DeadTold>
-  readonly deadEdit: Does<DeadEdit, Count>
-  readonly deadRetry: Does<{ readonly queue: string; readonly ids?: readonly string[] | undefined }, Count>
-  readonly deadDiscard: Does<{ readonly queue: string; readonly ids: readonly string[]; readonly reason: string }, Count>
+  readonly retention: Tells<{ readonly topic: string }, { readonly ms: number }>
 }
 
 export type TopicWish = {
@@ -52,7 +44,6 @@ export type TopicWish = {
   readonly partitions?: number | undefined
   readonly retention?: { readonly [K in keyof Retention]: number | undefined } | undefined
 }
-export type QueueWish = { readonly queue: string } & { readonly [K in keyof QueueOptions]: number | undefined }
 export type InSession = { readonly session: string }
 export type Opened = {
   readonly session: string
@@ -81,19 +72,12 @@ export type SeekWish = {
   readonly offset?: number | undefined
 }
 export type BrowseWish = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
-export type DeadParcel = Omit<DeadMessage, 'message'> & { readonly message: Pack }
-export type Count = { readonly count: number }
-export type DeadTold = { readonly count: number; readonly oldest?: number | undefined }
-export type DeadEdit = { readonly queue: string; readonly id: string; readonly data: string }
-
 /** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
 export type Parcel = {
   readonly number: number
   readonly member: number
   readonly topic: string
   readonly partition: number
-  /** Of a queue: which delivery of the message this is. Topics: 0. */
-  readonly attempt: number
   readonly messages: Pack
 }
 export type Parcels = { readonly parcels: readonly Parcel[] }
@@ -122,7 +106,6 @@ export type AskOptions = { readonly timeout?: number; readonly signal?: AbortSig
 const session = text
 const member = number
 const inSession = record<InSession>({ session })
-const counted = schemaOf(record<Count>({ count: number }))
 const packed = schemaOf(record<{ readonly messages: Pack }>({ messages: packPart }))
 const errors: Over = { SessionOver }
 const HOUR = 3_600_000
@@ -144,10 +127,6 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
           retention: maybe(record<NonNullable<TopicWish['retention']>>({ ms: maybe(number), bytes: maybe(number) })),
         }),
       ),
-      idempotent: true,
-    }),
-    declareQueue: command({
-      input: schemaOf(record<QueueWish>({ queue: text, lease: maybe(number), attempts: maybe(number) })),
       idempotent: true,
     }),
     publish: command({
@@ -259,48 +238,13 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
         }),
       ),
     }),
-    keeps: query({
+    retention: query({
       input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
       output: schemaOf(record<{ readonly ms: number }>({ ms: number })),
-    }),
-    deadList: query({
-      input: schemaOf(
-        record<{ readonly queue: string; readonly limit?: number | undefined; readonly after?: number | undefined }>({
-          queue: text,
-          limit: maybe(number),
-          after: maybe(number),
-        }),
-      ),
-      output: schemaOf(
-        record<{ readonly dead: readonly DeadParcel[] }>({
-          dead: list(record<DeadParcel>({ message: packPart, attempts: number, error: text, failedAt: number, place: number })),
-        }),
-      ),
-    }),
-    deadCount: query({
-      input: schemaOf(record<{ readonly queue: string }>({ queue: text })),
-      output: schemaOf(record<DeadTold>({ count: number, oldest: maybe(number) })),
-    }),
-    deadEdit: command({ input: schemaOf(record<DeadEdit>({ queue: text, id: text, data: text })), output: counted }),
-    deadRetry: command({
-      input: schemaOf(
-        record<{ readonly queue: string; readonly ids?: readonly string[] | undefined }>({ queue: text, ids: maybe(list(text)) }),
-      ),
-      output: counted,
-    }),
-    deadDiscard: command({
-      input: schemaOf(
-        record<{ readonly queue: string; readonly ids: readonly string[]; readonly reason: string }>({
-          queue: text,
-          ids: list(text),
-          reason: text,
-        }),
-      ),
-      output: counted,
     }),
   },
 })
 
 function parcelPart() {
-  return record<Parcel>({ number, member, topic: text, partition: number, attempt: number, messages: packPart })
+  return record<Parcel>({ number, member, topic: text, partition: number, messages: packPart })
 }

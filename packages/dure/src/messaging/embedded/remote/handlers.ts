@@ -2,9 +2,10 @@ import { CallError, type HandlerInput, type HandlerOutput, type Operation, type 
 import { type Runtime, type Timer } from '../../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../../runtime/internal.ts'
 import type { Logger } from '../../../telemetry/telemetry.ts'
-import type { Broker, Delivery } from '../../broker.ts'
+import type { Broker } from '../../broker.ts'
+import type { Delivery, Topics } from '../../topics.ts'
 import { SessionOver, type BrokerOperations, type SeekWish } from './contract.ts'
-import { inParts, pack, packOne, unpack } from './pack.ts'
+import { delayed, inParts, pack, packOne, unpack } from './pack.ts'
 import { createSession, isReported, type Session } from './session.ts'
 
 /** Handlers of `brokerContract`, one for each operation; they need no context. */
@@ -96,7 +97,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
         if (last <= done) continue
         const messages: (string | number | null)[] = []
         for (const { message, offset } of part) pack(messages, message, offset)
-        await session.offer({ member, topic: place.topic, partition: place.partition, attempt: 0, messages })
+        await session.offer({ member, topic: place.topic, partition: place.partition, messages })
         if (parts.length > 1) doneTo.set(key, last)
       }
       doneTo.delete(key)
@@ -110,12 +111,8 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
   const handlers: BrokerHandlers = {
     declareTopic: ({ topic, partitions, retention }) =>
       done(broker.declareTopic(topic, given({ partitions, retention: retention && given(retention) }))),
-    declareQueue: ({ queue, lease: queueLease, attempts }) => {
-      const wish = given({ lease: queueLease, attempts })
-      return done(Object.keys(wish).length === 0 ? broker.declareQueue(queue) : broker.declareQueue(queue, wish))
-    },
     publish: ({ messages }) => done(broker.publish(unpack(messages).map(({ message }) => message))),
-    send: ({ messages }) => done(broker.send(unpack(messages).map(({ message, extra: delay }) => ({ ...message, delay })))),
+    send: ({ messages }) => done(broker.send(unpack(messages).map(delayed))),
     open: async ({ name }) => {
       if (stopping) throw new CallError('UNAVAILABLE', 'Cannot open a session: the broker is stopping')
       if (sessions.size >= MOST_SESSIONS) {
@@ -152,10 +149,8 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
         broker.receive({
           queue,
           ...given({ concurrency }),
-          handle: (message, { attempt }) =>
-            session.offer({ member, topic: queue, partition: 0, attempt, messages: packOne(message) }),
+          handle: (message) => session.offer({ member, topic: queue, partition: 0, messages: packOne(message) }),
           onError: onError(session, queue),
-          onLapse: ({ id: message }, { attempt }) => session.lapse(member, message, attempt),
         }),
       )
     },
@@ -173,19 +168,10 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       return { messages }
     },
     lag: async () => ({ groups: await broker.lag() }),
-    keeps: async ({ topic }) => {
-      const ms = await broker.keeps(topic)
+    retention: async ({ topic }) => {
+      const ms = await broker.retention(topic)
       return { ms: Number.isFinite(ms) ? ms : -1 }
     },
-    deadCount: ({ queue }) => broker.dead.count({ queue }),
-    deadEdit: async (wish) => ({ count: await broker.dead.edit(wish) }),
-    deadList: async ({ queue, limit, after }) => {
-      const all = await broker.dead.list({ queue, ...given({ limit, after }) })
-      const [found = []] = inParts(all, ({ message }) => message, LARGEST_ANSWER)
-      return { dead: found.map((dead) => ({ ...dead, message: packOne(dead.message) })) }
-    },
-    deadRetry: async ({ queue, ids }) => ({ count: await broker.dead.retry({ queue, ...given({ ids }) }) }),
-    deadDiscard: async (wish) => ({ count: await broker.dead.discard(wish) }),
   }
 
   const stop = async (): Promise<void> => {
@@ -205,7 +191,7 @@ function targetOf({
   time = Number.NaN,
   partition = -1,
   offset = -1,
-}: Omit<SeekWish, 'group' | 'topic'>): Parameters<Broker['seek']>[0]['to'] {
+}: Omit<SeekWish, 'group' | 'topic'>): Parameters<Topics['seek']>[0]['to'] {
   if (to === 'time') return { time }
   return to === 'offset' ? { partition, offset } : to
 }

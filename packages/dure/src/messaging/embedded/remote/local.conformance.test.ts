@@ -1,4 +1,5 @@
 import { brokerConformance } from '../../broker.conformance.ts'
+import { EMBEDDED } from '../capabilities.ts'
 import { embeddedBroker } from '../embedded.ts'
 import { remoteBroker } from './remote.ts'
 import { clientOf, serveBroker } from './served.test-support.ts'
@@ -17,5 +18,5 @@ brokerConformance(
       },
     }
   },
-  { replay: true, persistent: true, browse: true, queues: true, delay: true, dead: true },
+  EMBEDDED,
 )

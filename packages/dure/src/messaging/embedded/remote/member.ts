@@ -1,6 +1,7 @@
 import { describeThrown, isInstance } from '../../../contract/internal.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
-import type { ReceiveOptions, SubscribeOptions } from '../../broker.ts'
+import type { ReceiveOptions } from '../../queues.ts'
+import type { SubscribeOptions } from '../../topics.ts'
 import type { AskOptions, BrokerClient, Outcome, Parcel } from './contract.ts'
 import { unpack, unpackOne } from './pack.ts'
 
@@ -58,9 +59,8 @@ export function queueMember({ number, client }: Options, wish: ReceiveOptions): 
     number,
     onError: wish.onError,
     join: (session, ask) => client.receive({ session, member: number, queue: wish.queue, concurrency: wish.concurrency }, ask),
-    // How many at once the broker sees to: what hangs here beyond its lease does not count, and is in nobody's way.
-    work: async (parcel) =>
-      outcomeOf(parcel, () => wish.handle(unpackOne(parcel.messages), { attempt: parcel.attempt }), wish.onError),
+    // How many at once the broker sees to.
+    work: async (parcel) => outcomeOf(parcel, () => wish.handle(unpackOne(parcel.messages)), wish.onError),
   })
 }
 

@@ -74,15 +74,20 @@ export function unpack(from: Pack): Packed[] {
 
 export function packOne(message: Message): Pack {
   const into: (string | number | null)[] = []
-  pack(into, message, 0)
+  pack(into, message, message.delay ?? 0)
   return into
+}
+
+/** A message of a queue, with what its receiver waits for it. */
+export function delayed({ message, extra }: Packed): Message {
+  return extra > 0 ? { ...message, delay: extra } : message
 }
 
 /** @throws {CallError} INTERNAL when there is none */
 export function unpackOne(from: Pack): Message {
   const [first] = unpack(from)
   if (first === undefined) throw new CallError('INTERNAL', 'The broker sent a parcel that has to hold one message and holds none')
-  return first.message
+  return delayed(first)
 }
 
 /** UTF-16 units that may go in one call or one parcel; a message that is larger goes alone. */

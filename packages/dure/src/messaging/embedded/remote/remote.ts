@@ -2,12 +2,15 @@ import { CallError } from '../../../contract/contract.ts'
 import { type Runtime } from '../../../runtime/runtime.ts'
 import { checkNumbers, inTime, WAIT_OR_NONE } from '../../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../../telemetry/telemetry.ts'
-import { quietly, STOP_TIMEOUT, type Broker } from '../../broker.ts'
+import { quietly, STOP_TIMEOUT } from '../../adapter.ts'
+import type { Broker } from '../../broker.ts'
+import type { Topics } from '../../topics.ts'
 import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
 import { BROKER_NUMBERS, checkOptions } from '../../limits.ts'
+import { EMBEDDED } from '../capabilities.ts'
 import { createMembership } from './membership.ts'
 import { groupMember, queueMember, type Member } from './member.ts'
-import { unpack, unpackOne } from './pack.ts'
+import { unpack } from './pack.ts'
 import { createPublisher } from './publisher.ts'
 import { createPauses, patiently } from './trying.ts'
 
@@ -66,6 +69,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
 
   return {
     name,
+    capabilities: EMBEDDED,
     declareTopic: async (topic, wish) => {
       running('declare a topic')
       await trying((ask) => client.declareTopic({ topic, ...wish }, ask))
@@ -78,10 +82,6 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('subscribe')
       return join((number) => groupMember({ number, client, runtime }, quietly(wish)))
     },
-    declareQueue: async (queue, wish) => {
-      running('declare a queue')
-      await trying((ask) => client.declareQueue({ queue, ...wish }, ask))
-    },
     send: async (messages) => {
       running('send')
       await sender.add(messages)
@@ -90,27 +90,13 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('receive')
       return join((number) => queueMember({ number, client, runtime }, quietly(wish)))
     },
-    dead: {
-      list: async ({ queue, limit, after }) => {
-        const { dead } = await trying((ask) => client.deadList({ queue, limit, after }, ask))
-        return dead.map((one) => ({ ...one, message: unpackOne(one.message) }))
-      },
-      count: async ({ queue }) => {
-        const { count, oldest } = await trying((ask) => client.deadCount({ queue }, ask))
-        return { count, oldest }
-      },
-      edit: async (wish) => (await client.deadEdit(wish)).count,
-      // Asked once: a second answer would not count what the first has done.
-      retry: async ({ queue, ids }) => (await client.deadRetry({ queue, ids: ids && [...ids] })).count,
-      discard: async ({ queue, ids, reason }) => (await client.deadDiscard({ queue, ids: [...ids], reason })).count,
-    },
     lag: async () => {
       running('tell the lag')
       return (await trying((ask) => client.lag({}, ask))).groups
     },
-    keeps: async (topic) => {
+    retention: async (topic) => {
       running('tell how long a topic keeps messages')
-      const { ms } = await trying((ask) => client.keeps({ topic }, ask))
+      const { ms } = await trying((ask) => client.retention({ topic }, ask))
       return ms < 0 ? Infinity : ms
     },
     seek: async ({ group, topic, to }) => {
@@ -131,7 +117,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   }
 }
 
-function wishOf(to: Parameters<Broker['seek']>[0]['to']): Omit<SeekWish, 'group' | 'topic'> {
+function wishOf(to: Parameters<Topics['seek']>[0]['to']): Omit<SeekWish, 'group' | 'topic'> {
   if (typeof to === 'string') return { to }
   return 'time' in to ? { to: 'time', time: to.time } : { to: 'offset', ...to }
 }

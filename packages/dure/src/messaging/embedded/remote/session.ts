@@ -1,9 +1,8 @@
 import { CallError } from '../../../contract/contract.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
-import { UNBOUNDED, type Subscription } from '../../broker.ts'
-import { NonRetryableError } from '../../non-retryable.ts'
+import { UNBOUNDED, type Subscription } from '../../adapter.ts'
 import { SessionOver, type Outcome, type Parcel, type Parcels } from './contract.ts'
-import { PARCEL, unpackOne } from './pack.ts'
+import { PARCEL } from './pack.ts'
 
 /**
  * One client process as the broker's process sees it: its members, the parcels it has not settled, and the stream they go
@@ -26,8 +25,6 @@ export type Session = {
   /** Hands a parcel over; resolves when the client has done it, rejects when it has not. */
   readonly offer: (parcel: Omit<Parcel, 'number'>) => Promise<void>
   readonly settle: (outcomes: readonly Outcome[]) => void
-  /** Takes a message of a queue back whose lease is over: how it ends there counts for nothing. */
-  readonly lapse: (member: number, messageId: string, attempt: number) => void
   /** The stream of parcels, again of those that are not in `have`; ends the stream before it. */
   readonly attach: (have: readonly number[]) => AsyncIterable<Parcels>
   /** Takes everything from the client, at once; resolves when its members have left. */
@@ -123,14 +120,6 @@ export function createSession(options: { id: string; name: string; runtime: Runt
       else waiting.reject(failureOf(error, errorName))
     }
     if (ready.length > 0) line?.wake()
-  }
-
-  const lapse: Session['lapse'] = (member, messageId, attempt) => {
-    for (const [number, { parcel }] of unsettled) {
-      if (parcel.member !== member || parcel.attempt !== attempt || unpackOne(parcel.messages).id !== messageId) continue
-      ready = ready.filter((waiting) => waiting.parcel !== parcel)
-      return settle([{ number, error: 'Its lease is over', errorName: 'Error' }])
-    }
   }
 
   /** What goes out next; nothing when nothing is ready or the client has enough in hand. */
@@ -233,7 +222,6 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     leave,
     offer,
     settle,
-    lapse,
     attach,
     end: (reason) => {
       if (over) return over
@@ -258,7 +246,7 @@ class ReportedError extends Error {}
 
 /** What members said themselves is logged where they are. */
 export function isReported(error: unknown): boolean {
-  return error instanceof ReportedError || error instanceof NonRetryableError || error instanceof GoneError
+  return error instanceof ReportedError || error instanceof GoneError
 }
 
 class GoneError extends Error {
@@ -270,6 +258,5 @@ function goneError(name: string, why: string): GoneError {
 }
 
 function failureOf(message: string, name: string | undefined): Error {
-  if (name === 'NonRetryableError') return new NonRetryableError(message)
   return Object.assign(new ReportedError(message), { name: name ?? 'Error' })
 }

@@ -1,5 +1,6 @@
 import { after } from 'node:test'
 import { brokerConformance } from '../../broker.conformance.ts'
+import { EMBEDDED } from '../capabilities.ts'
 import { connectTo, kill, startHost } from './processes.test-support.ts'
 
 const host = startHost()
@@ -17,5 +18,5 @@ brokerConformance(
     let stopping: Promise<void> | undefined
     return { ...broker, stop: (how) => (stopping ??= stop(how)) }
   },
-  { replay: true, persistent: true, browse: true, queues: true, delay: true, dead: true },
+  EMBEDDED,
 )

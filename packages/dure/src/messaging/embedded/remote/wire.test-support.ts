@@ -99,7 +99,6 @@ export function wireTo(client: BrokerClient): Wire {
 
 const OPERATIONS: readonly (keyof BrokerClient)[] = [
   'declareTopic',
-  'declareQueue',
   'publish',
   'send',
   'open',
@@ -113,10 +112,5 @@ const OPERATIONS: readonly (keyof BrokerClient)[] = [
   'seek',
   'browse',
   'lag',
-  'deadList',
-  'keeps',
-  'deadCount',
-  'deadEdit',
-  'deadRetry',
-  'deadDiscard',
+  'retention',
 ]

@@ -1,0 +1,52 @@
+import type { AnyEvent, Message } from '../../contract/contract.ts'
+import type { Inbox, StoreTransaction } from '../../data/data.ts'
+import { decoderOf } from '../decode.ts'
+
+/** A message with its data read. */
+export type Received = { readonly message: Message; readonly data: unknown }
+
+/** What happens to a message: before its transaction, and in it. */
+export type Effect = {
+  readonly prepare: ((received: Received) => Promise<unknown>) | undefined
+  readonly handle: (received: Received, tx: StoreTransaction, prepared: unknown) => Promise<void> | void
+}
+
+/** The way of every message, whoever takes it along: read, prepare, then mark and effect in one transaction. */
+export type EffectPipeline = {
+  /** @throws {NonRetryableError} (or rejects with it) when the data cannot be read */
+  readonly read: (message: Message) => Received | Promise<Received>
+  readonly prepare: Effect['prepare']
+  readonly handle: Effect['handle']
+  /** Has the effect in a transaction, unless the message has had it; `begins` is told before the handler. */
+  readonly apply: (
+    tx: StoreTransaction,
+    received: Received,
+    prepared: unknown,
+    begins?: () => void,
+  ) => Promise<'handled' | 'duplicate'>
+}
+
+export function createEffectPipeline(options: {
+  inbox: Inbox
+  consumer: string
+  event: AnyEvent
+  effect: Effect
+}): EffectPipeline {
+  const { inbox, consumer, event, effect } = options
+  const { prepare, handle } = effect
+  const decode = decoderOf(event)
+  return {
+    prepare,
+    handle,
+    read: (message) => {
+      const data = decode(message)
+      return data instanceof Promise ? data.then((late) => ({ message, data: late })) : { message, data }
+    },
+    apply: async (tx, received, prepared, begins) => {
+      if (!(await inbox.mark(tx, consumer, received.message.id))) return 'duplicate'
+      begins?.()
+      await handle(received, tx, prepared)
+      return 'handled'
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import type { Message } from '../contract/contract.ts'
+import type { BrokerAdapter, Subscription } from './adapter.ts'
+
+/**
+ * The Topics port: topics with keys and partitions, which every group reads. At least once; order kept per key. Retries,
+ * dead letters and deduplication are not the broker's: they live beside the consumer's own data (consumer/consumer.ts), so
+ * that they are the same on every broker.
+ *
+ * Every adapter passes `brokerConformance` (broker.conformance.ts).
+ */
+export type Topics = BrokerAdapter & {
+  /** Makes the topic if it is not there; partitions are only ever counted at the making. */
+  readonly declareTopic: (topic: string, options?: TopicOptions) => Promise<void>
+  /**
+   * Appends all, in order. Resolved means durable. Rejected means that of each key none, all, or some of the first may be
+   * there, and never a later one without those before it: so publishing the same list again, under the same ids, keeps the
+   * order in which each came first. Subscribers may see a message before its publisher is told.
+   */
+  readonly publish: (messages: readonly Message[]) => Promise<void>
+  /** Joins a consumer group. Each partition goes to one member of the group at a time. */
+  readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
+  /**
+   * Milliseconds after which it brings no message of a topic a second time, because it has thrown it away; Infinity when it
+   * keeps them for ever. Of a topic that is not there yet: what it would be.
+   */
+  readonly retention: (topic: string) => Promise<number>
+  /** Moves a group's position on a topic: to an offset per partition, to a time, or to the beginning. The group must have no member. */
+  readonly seek: (options: {
+    group: string
+    topic: string
+    to: 'beginning' | 'end' | { time: number } | { partition: number; offset: number }
+  }) => Promise<void>
+  /**
+   * Forgets a group that nobody has any more, on one topic or on all: its position, and with it what it has not read. Answers
+   * what that was; who did it and why is kept. The group must have no member.
+   */
+  readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[]>
+  /** Reads without a group, for people and tools: at most `limit` messages from a position on, fewer when they are large. */
+  readonly browse: (options: { topic: string; partition: number; from: number; limit: number }) => Promise<readonly Delivery[]>
+}
+
+export type TopicOptions = {
+  /** Default 8. */
+  readonly partitions?: number
+  readonly retention?: Retention
+}
+
+/** What may be thrown away: older than `ms`, or the oldest past `bytes` per topic. Default 7 days, 1 GiB. */
+export type Retention = { readonly ms?: number; readonly bytes?: number }
+
+export type SubscribeOptions = {
+  readonly group: string
+  readonly topics: readonly string[]
+  /** Where a group with no position starts. Default 'beginning'. */
+  readonly from?: 'beginning' | 'end'
+  /** Deliveries handed over at once, at most. Default 256. */
+  readonly batch?: number
+  /**
+   * Takes a batch of one partition, in order. When it resolves, the batch counts as read (its last offset is
+   * committed, soon, not necessarily at once); when it rejects, the same batch comes again after a pause.
+   * The next batch of a partition comes only after this one settled.
+   */
+  readonly deliver: (
+    batch: readonly Delivery[],
+    partition: { readonly topic: string; readonly partition: number },
+  ) => Promise<void>
+  /** Told of trouble that is being retried. */
+  readonly onError?: (error: unknown) => void
+}
+
+export type ForgetOptions = {
+  readonly group: string
+  /** Default: all that the group has a position on. */
+  readonly topic?: string | undefined
+  readonly reason: string
+  readonly by?: string | undefined
+}
+
+export type Forgotten = { readonly topic: string; readonly unread: number }
+
+/** A message as a consumer meets it. */
+export type Delivery = {
+  readonly message: Message
+  readonly partition: number
+  /** Position in its partition; grows, not necessarily by one. */
+  readonly offset: number
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { z } from 'zod'
+import { contract, event } from '../contract/contract.ts'
+import { database } from '../data/data.ts'
+import { embeddedBroker, queue, type Broker, type Capabilities } from '../messaging/messaging.ts'
+import { realRuntime } from '../runtime/runtime.ts'
+import { silentLogger } from '../telemetry/telemetry.ts'
+import { service, start, system, SystemError, type Service } from './service.ts'
+import { until } from './rig.test-support.ts'
+
+const Placed = event('placed', { schema: z.object({ n: z.int() }), key: () => 'k' })
+const Print = queue('print', { schema: z.object({ n: z.int() }) })
+const runtime = realRuntime()
+const log = silentLogger()
+
+function directoryOf(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-own-broker-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+const desk = (heard: (n: number) => void): Service =>
+  service(contract('desk', { version: '1.0.0', owner: 'tests', operations: {}, events: [Placed] }), {
+    database: database({ migrations: {} }),
+    handlers: {},
+    subscriptions: ({ on, work }) => [on(Placed, ({ data: { n } }) => heard(n)), work(Print, () => {})],
+  })
+
+test('a system that needs what its broker lacks is refused at start, in words, and leaves nothing behind', async (t) => {
+  const directory = directoryOf(t)
+  const without = (...lost: readonly (keyof Capabilities)[]) =>
+    system('shop', {
+      services: [desk(() => {})],
+      broker: async (world) => {
+        const broker = await embeddedBroker()(world)
+        const capabilities = { ...broker.capabilities, ...Object.fromEntries(lost.map((one) => [one, false])) }
+        return { ...broker, capabilities }
+      },
+    })
+  await assert.rejects(start(without('queues'), { directory, log }), (error) => {
+    assert.ok(error instanceof SystemError)
+    assert.deepEqual(error.problems, [
+      'Service "desk" works on "print", but broker "embedded" has no queues; choose a broker that does',
+    ])
+    return true
+  })
+  await assert.rejects(start(without('topics', 'ordered'), { directory, log }), /announces "placed".*reacts to "placed"/s)
+  const running = await start(without('replay'), { directory, log })
+  await running.stop()
+})
+
+test('a broker that the network reaches is used by every process directly', { timeout: 60_000 }, async (t) => {
+  const directory = directoryOf(t)
+  const there = await embeddedBroker()({ directory, runtime, log })
+  t.after(() => there.stop())
+  let opened = 0
+  const network = Object.assign(
+    (): Broker => {
+      opened++
+      return { ...there, name: 'far', stop: async () => {} }
+    },
+    { reach: 'network' as const },
+  )
+  const heard: number[] = []
+  const shop = system('shop', { services: [desk((n) => void heard.push(n))], broker: network })
+  // No process hosts it, so none is waited for.
+  const running = await start(shop, { directory, log, part: ['desk'] })
+  const other = await start(shop, { directory, log, part: ['doors'] })
+  t.after(() => Promise.all([running.stop(), other.stop()]))
+  assert.equal(opened, 2)
+  const head = { source: 't', type: 'placed', key: 'k', time: 0, schemaVersion: 1, correlationId: 'c' }
+  await there.publish([{ ...head, id: '1', causationId: undefined, traceparent: undefined, data: '{"n":7}' }])
+  await until(() => heard.length === 1)
+  assert.deepEqual(heard, [7])
+})

@@ -1,0 +1,26 @@
+import { type Broker } from '../messaging/messaging.ts'
+import { lacking } from '../messaging/internal.ts'
+import { SystemError } from './errors.ts'
+import type { System, World } from './system.ts'
+import type { Undo } from './undo.ts'
+
+/** The broker as its adapter makes it. @throws {SystemError} naming what the system needs and the broker lacks */
+export async function ownBroker(system: System, world: World, undo: Undo): Promise<Broker> {
+  const broker = await system.broker(world)
+  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
+  const problems = lacking(broker, needsOf(system))
+  if (problems.length > 0) throw new SystemError(`Cannot start system "${system.name}"`, problems)
+  return broker
+}
+
+function needsOf({ services }: System): Parameters<typeof lacking>[1] {
+  return services.flatMap(({ contract, reactions }) => [
+    ...contract.events.map(({ name }) => {
+      return { capability: 'topics' as const, for: `Service "${contract.name}" announces "${name}"` }
+    }),
+    ...reactions.map(({ kind, event }) => {
+      const capability = kind === 'queue' ? ('queues' as const) : ('ordered' as const)
+      return { capability, for: `Service "${contract.name}" ${kind === 'queue' ? 'works on' : 'reacts to'} "${event.name}"` }
+    }),
+  ])
+}
