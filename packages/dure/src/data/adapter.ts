@@ -1,5 +1,6 @@
 /** What adapters of the Database port are built with, beside the port itself: `dure/data/adapter`. */
 export { migrate } from './migrations.ts'
+export { ownMigrations } from './own-tables.ts'
 export { createDelivery, type Delivery, type DeliveryOptions } from './delivery.ts'
 export { columnOf, shownJson, shownMoment, type Tables } from './columns.ts'
 export { directKysely, noDriver, type DirectKysely } from './kysely.ts'

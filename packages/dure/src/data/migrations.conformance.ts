@@ -124,4 +124,21 @@ export function migrationConformance(module: URL): void {
     await store.stop()
     await open('orders', { '08': texts[0]!, '09': texts[1]!, '10': texts[2]! })
   })
+
+  check("the tables of Dure's own parts are migrations too, and reach a store that older ones have made", async ({ open }) => {
+    const OWN = "SELECT name FROM dure_migrations WHERE name LIKE 'dure/%' ORDER BY name"
+    const store = await open()
+    const own = await store.select(OWN)
+    assert.ok(own.some(({ name }) => name === 'dure/0003-parked') && own.some(({ name }) => name === 'dure/0004-idempotency'))
+    assert.deepEqual(await store.select('SELECT count(*) AS n FROM dure_parked'), [{ n: 0 }])
+    // As it was before these two were migrations: the one's table is there, the other's is not, the service's own came long ago.
+    await store.transaction(async (tx) => {
+      await tx.run("DELETE FROM dure_migrations WHERE name IN ('dure/0003-parked', 'dure/0004-idempotency')")
+      await tx.run('DROP TABLE dure_idempotency')
+    })
+    await store.stop()
+    const again = await open()
+    assert.deepEqual(await again.select(OWN), own)
+    assert.deepEqual(await again.select('SELECT count(*) AS n FROM dure_idempotency'), [{ n: 0 }])
+  })
 }

@@ -5,8 +5,8 @@ import type { Migration, Migrations, StoreTransaction } from './database.ts'
 import { definedNames } from './names.ts'
 
 /**
- * Brings a store's tables up to date: each migration once, in order of name, in a transaction of its own, and
- * recorded. What was applied must still be there unchanged; so a history has one meaning everywhere.
+ * Brings a store's tables up to date: each migration once, in order of name, in a transaction of its own (Dure's
+ * own in one), and recorded. What was applied must still be there unchanged; so a history has one meaning everywhere.
  *
  * @throws {CallError} FAILED_PRECONDITION when an applied migration was changed, removed, or is newer than this
  * program, when a new one sorts before an applied one, or when names sort otherwise than they read
@@ -34,36 +34,39 @@ export async function migrate(options: {
     return rows.map((row) => ({ name: String(row['name']), checksum: String(row['checksum']) }))
   })
   const pending = plan(service, options.migrations, applied)
-  for (const [name, migration] of pending) {
-    await transaction(async (tx) => {
-      try {
-        if (typeof migration === 'string') await store.script(migration, definedNames(migration))
-        else await migration(tx.kysely)
-        await store.verify(tx)
-      } catch (error) {
-        throw new CallError(
-          'FAILED_PRECONDITION',
-          `Migrating the store of service "${service}" failed in "${name}": ${describeThrown(error).message}. ` +
-            'It was rolled back; the migrations before it are kept',
-          { cause: error },
-        )
-      }
-      await tx.run('INSERT INTO dure_migrations (name, checksum, applied_at) VALUES (?, ?, ?)', [
-        name,
-        checksum(migration),
-        now(),
-      ])
-    })
+  const apply = async (tx: StoreTransaction, [name, migration]: Named): Promise<void> => {
+    try {
+      if (typeof migration === 'string') await store.script(migration, definedNames(migration))
+      else await migration(tx.kysely)
+      await store.verify(tx)
+    } catch (error) {
+      throw new CallError(
+        'FAILED_PRECONDITION',
+        `Migrating the store of service "${service}" failed in "${name}": ${describeThrown(error).message}. ` +
+          'It was rolled back; the migrations before it are kept',
+        { cause: error },
+      )
+    }
+    const row = [name, checksum(migration), now()]
+    await tx.run('INSERT INTO dure_migrations (name, checksum, applied_at) VALUES (?, ?, ?)', row)
   }
+  // Dure's own are few and small: they share a commit.
+  const own = pending.filter(([name]) => name.startsWith(OWN))
+  if (own.length > 0)
+    await transaction(async (tx) => {
+      for (const each of own) await apply(tx, each)
+    })
+  for (const each of pending.slice(own.length)) await transaction((tx) => apply(tx, each))
   return pending.map(([name]) => name)
 }
 
+type Named = readonly [name: string, migration: Migration]
 type Applied = { readonly name: string; readonly checksum: string }
 
-/** Dure's own migrations live beside the service's, under names that start with `dure/`, and come first. */
+/** Dure's own migrations (own-tables.ts) live beside the service's, under names that start so, and come first. */
 const OWN = 'dure/'
 
-function plan(service: string, migrations: Migrations, applied: readonly Applied[]): readonly (readonly [string, Migration])[] {
+function plan(service: string, migrations: Migrations, applied: readonly Applied[]): readonly Named[] {
   const trouble = (name: string, what: string, advice: string): CallError =>
     new CallError(
       'FAILED_PRECONDITION',

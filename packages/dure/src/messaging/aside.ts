@@ -7,7 +7,7 @@ import type { ParkedEntry } from './parked/parked.ts'
 import type { ReactionReading } from './consumer/consumer.ts'
 import { hashOf, outboxOf } from './parked/parked.ts'
 import { NonRetryableError } from './non-retryable.ts'
-import { createParkedTables, type LetterStore } from './parked/parked.ts'
+import type { LetterStore } from './parked/parked.ts'
 import { openParked, type ParkedCount } from './parked/parked.ts'
 import { retryPolicy, type RetryPolicy } from './retry.ts'
 
@@ -29,8 +29,6 @@ export type OutboxAsideOptions = {
   readonly taken: () => number
   /** Milliseconds that a delivery may take. Default 30,000. */
   readonly patience?: number
-  /** Its tables are there. Default: they are made where they are not. */
-  readonly made?: boolean
 }
 
 /** Pauses between tries; how often one may fail while the broker takes others, before it is dead: some minutes. */
@@ -57,7 +55,6 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
     return dead
   }
 
-  if (options.made !== true) await createParkedTables(store)
   const parked = await openParked({
     ...{ store, consumer, runtime, log, isDead, retry: RETRY, concurrency: CONCURRENCY, shared: store.dialect === 'postgres' },
     tryAgain: async (message, finish) => {

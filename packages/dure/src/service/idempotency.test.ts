@@ -24,7 +24,7 @@ test('a clock that is set forward makes no answer old', async (t) => {
   })
   let ahead = 0
   const clock = { ...runtime.clock, now: () => runtime.clock.now() + ahead }
-  const { once } = await createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
+  const { once } = createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
   const definition = command({ input: z.object({}), output: z.int() })
   let runs = 0
   const call = (key: string): Promise<unknown> =>

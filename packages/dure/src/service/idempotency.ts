@@ -67,12 +67,11 @@ type Row = {
   readonly made_at: number
 }
 
-/** Makes the table if need be. */
-export async function createIdempotency(options: {
+export function createIdempotency(options: {
   store: Store
   runtime: Pick<Runtime, 'clock' | 'timers' | 'ids'>
   service: string
-}): Promise<Idempotency> {
+}): Idempotency {
   const { store, service } = options
   const { clock, timers, ids } = options.runtime
   // A clock that is set forward makes no answer old.
@@ -81,12 +80,6 @@ export async function createIdempotency(options: {
   const running = new Map<string, Run>()
   /** … and all that may still write. */
   const runs = new WeakMap<Cancellation, Run>()
-  await store.transaction(async (tx) => {
-    await tx.run(
-      'CREATE TABLE IF NOT EXISTS dure_idempotency (operation TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, outcome TEXT NOT NULL, body TEXT, made_at BIGINT NOT NULL, PRIMARY KEY (operation, key))',
-    )
-    await tx.run('CREATE INDEX IF NOT EXISTS dure_idempotency_age ON dure_idempotency (made_at)')
-  })
 
   const rowOf = async ({ operation, key }: KeyedCall): Promise<Row | undefined> => {
     const rows = await store.select('SELECT * FROM dure_idempotency WHERE operation = ? AND key = ?', [operation, key])

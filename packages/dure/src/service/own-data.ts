@@ -43,7 +43,7 @@ export async function openData(options: {
     }
     const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
     const outbox = await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside })
-    const idempotency = await createIdempotency({ store, runtime, service: name })
+    const idempotency = createIdempotency({ store, runtime, service: name })
     return {
       store,
       outbox,

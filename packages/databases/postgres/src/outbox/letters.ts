@@ -8,6 +8,7 @@ import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { Pool, type ClientConfig } from 'pg'
 import { transactionOn } from '../inbox.ts'
+import { deadLetterSchema } from './tables.ts'
 
 /** What a relay by itself sets aside, beside the outbox: in the same tables as a service's dead letters. */
 export type Letters = {
@@ -41,9 +42,9 @@ export function createLetters(options: {
   }
   const open = async (): Promise<OutboxAside> => {
     const [row] = await store.select("SELECT to_regclass('dure_parked') IS NOT NULL AS made")
-    const made = Boolean(row?.['made'])
+    if (!row?.['made']) await store.transaction((tx) => tx.run(deadLetterSchema))
     return openAside({
-      ...{ store, runtime, log, deliver, taken: () => taken, made },
+      ...{ store, runtime, log, deliver, taken: () => taken },
       ...(patience === undefined ? {} : { patience }),
     })
   }

@@ -1,5 +1,5 @@
 import type { Migrations } from 'dure/data'
-import { parkedTables } from 'dure/messaging/internal'
+import { ownMigrations } from 'dure/data/adapter'
 
 /** Buckets that keys are hashed into; a publisher locks those of its keys until its commit is visible. */
 export const BUCKETS = 1024
@@ -61,7 +61,7 @@ export const outboxMigrations: Migrations = {
  * The outbox's tables as one script, for an application whose migrations are its own. They are made in the schema that
  * comes first in the `search_path`.
  */
-export const outboxSchema: string = `${OUTBOX};${LANE_TABLES};${parkedTables.join(';')};`
+export const outboxSchema: string = `${OUTBOX};${LANE_TABLES};${ownMigrations['dure/0003-parked']};`
 
 /** The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent. */
-export const deadLetterSchema: string = `${parkedTables.join(';')};`
+export const deadLetterSchema: string = `${ownMigrations['dure/0003-parked']};`

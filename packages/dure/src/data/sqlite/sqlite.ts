@@ -3,7 +3,6 @@ import { CallError } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 import { checkNumbers, COUNT, WAIT, type Ranges } from '../../runtime/internal.ts'
 import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
-import { ownMigrations } from './tables.ts'
 import type { Durability } from './file.ts'
 import { LOCK_TIMEOUT } from './lock.ts'
 import { openStore } from './store.ts'
@@ -79,7 +78,6 @@ export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => D
         file: join(world.directory, `${service}.db`),
         service,
         definition,
-        ownMigrations,
         world,
         durability,
         readers,

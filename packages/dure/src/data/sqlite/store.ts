@@ -3,9 +3,10 @@ import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import { createFlush } from '../../runtime/internal.ts'
 import { foldRepeats } from '../../telemetry/telemetry.ts'
-import type { DatabaseDefinition, DatabaseWorld, Migrations, Store, StoreTransaction } from '../database.ts'
+import type { DatabaseDefinition, DatabaseWorld, Store, StoreTransaction } from '../database.ts'
 import { FAMILIES } from '../../telemetry/telemetry.ts'
 import { migrate } from '../migrations.ts'
+import { ownMigrations } from '../own-tables.ts'
 import { openFile, type Durability } from './file.ts'
 import { createPatience, LOCK_TIMEOUT, patiently, takeLock } from './lock.ts'
 import { createReaders } from './readers.ts'
@@ -16,14 +17,13 @@ export async function openStore(options: {
   readonly file: string
   readonly service: string
   readonly definition: DatabaseDefinition<unknown>
-  readonly ownMigrations: Migrations
   readonly world: DatabaseWorld
   readonly durability: Durability
   readonly readers: number
   readonly readTimeout: number
   readonly limits: WriterLimits
 }): Promise<Store> {
-  const { file, service, definition, ownMigrations, world, durability, limits } = options
+  const { file, service, definition, world, durability, limits } = options
   const lock = takeLock(`${file.replace(/\.db$/, '')}.lock`, service)
   world.opened?.({ close: lock.release })
   const undo: (() => void)[] = [lock.release]

@@ -10,7 +10,6 @@ import { deadLetters, type DeadLetters } from '../dead-letters/dead-letters.ts'
 import { OUTBOX } from '../parked/parked.ts'
 import { createEffectPipeline, type Effect } from './effect.ts'
 import { createKeyedProcessor, type Counters } from './keyed-processor.ts'
-import { createParkedTables } from '../parked/parked.ts'
 import { openParked, type Parked, type ParkedCount } from '../parked/parked.ts'
 import { createSemaphore, type Semaphore } from './semaphore.ts'
 import { checkRetention } from './inbox-retention.ts'
@@ -153,7 +152,6 @@ export async function createConsumer(given: ConsumerOptions): Promise<Consumer> 
     )
 
   await checkRetention(options)
-  await createParkedTables(store)
   const life = await watchForCrashes({ store, runtime, log: options.log, consumer: group })
   const semaphore = createSemaphore(limits.inHand)
   const batcher = createTransactionBatcher({ store, inbox: options.inbox })

@@ -9,7 +9,6 @@ import { virtualRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { Counted, messageOf } from '../consumer.test-support.ts'
 import { openParked, type Parked } from './parked.ts'
-import { createParkedTables } from './rows.ts'
 import { retryPolicy } from '../retry.ts'
 
 /** A parked list under virtual time, over a store that can be made to lose the answers to its commits. */
@@ -44,7 +43,6 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
     await settled(real.stop(), world)
     rmSync(directory, { recursive: true, force: true })
   })
-  await settled(createParkedTables(real), world)
   const done: string[] = []
   const retry = retryPolicy({ first: 100, longest: 1_000, attempts: 50 })
   const open = (): Promise<Parked> =>

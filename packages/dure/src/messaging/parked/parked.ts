@@ -10,7 +10,7 @@ import { backoff, longestPause, type RetryPolicy } from '../retry.ts'
 
 export type { ParkedEntry } from './entry.ts'
 export { firstLine, hashOf, OUTBOX, outboxOf } from './fingerprint.ts'
-export { createParkedTables, messageOf, parkedTables, rowOf, type LetterStore } from './rows.ts'
+export { messageOf, rowOf, type LetterStore } from './rows.ts'
 
 /**
  * What one consumer has set aside: keys whose messages wait for another try, in order, while everything else goes

@@ -30,27 +30,6 @@ export type ParkedState = 'waiting' | 'dead' | 'held'
 /** As much of a store as dead letters need: an outbox that is used alone has no more. */
 export type LetterStore = Pick<Store, 'service' | 'dialect' | 'select' | 'transaction'>
 
-/** What may be long comes last: looking at the rest does not read it. */
-export const parkedTables: readonly string[] = [
-  `CREATE TABLE IF NOT EXISTS dure_parked (
-    consumer TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, key_hash TEXT NOT NULL, sequence BIGINT NOT NULL,
-    message_id TEXT NOT NULL, letter TEXT NOT NULL, state TEXT NOT NULL,
-    started BIGINT NOT NULL, finished BIGINT NOT NULL, crashes BIGINT NOT NULL, next_at BIGINT NOT NULL,
-    fingerprint TEXT NOT NULL, first_failure BIGINT, last_failure BIGINT,
-    error TEXT NOT NULL, message TEXT NOT NULL,
-    PRIMARY KEY (consumer, message_id)
-  )`,
-  'CREATE INDEX IF NOT EXISTS dure_parked_order ON dure_parked (consumer, key_hash, sequence)',
-  "CREATE INDEX IF NOT EXISTS dure_parked_dead ON dure_parked (last_failure, letter) WHERE state = 'dead'",
-  `CREATE TABLE IF NOT EXISTS dure_parked_audit (
-    at BIGINT NOT NULL, letter TEXT NOT NULL, consumer TEXT NOT NULL, topic TEXT NOT NULL, message_id TEXT NOT NULL,
-    action TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL, error TEXT NOT NULL, message TEXT NOT NULL, data TEXT
-  )`,
-  'CREATE INDEX IF NOT EXISTS dure_parked_audit_at ON dure_parked_audit (at, letter)',
-  'CREATE INDEX IF NOT EXISTS dure_parked_audit_letter ON dure_parked_audit (letter)',
-  'CREATE TABLE IF NOT EXISTS dure_consumers (consumer TEXT PRIMARY KEY, clean BIGINT NOT NULL, crashes BIGINT NOT NULL)',
-]
-
 const COLUMNS =
   'consumer, topic, key, key_hash, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
 
@@ -59,13 +38,6 @@ const PLACES = COLUMNS.split(', ')
 const INSERT = `INSERT INTO dure_parked (sequence, ${PLACES.filter((column) => column !== 'sequence').join(', ')})
   VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?)${', ?'.repeat(PLACES.length - 1)})
   ON CONFLICT (consumer, message_id) DO NOTHING`
-
-/** Makes the tables where they are not there. Idempotent. */
-export async function createParkedTables(store: LetterStore): Promise<void> {
-  await store.transaction(async (tx) => {
-    for (const sql of parkedTables) await tx.run(sql)
-  })
-}
 
 /** Adds a row behind those of its key; false when that message is parked already (the broker has brought it again). */
 export async function insertParked(tx: StoreTransaction, row: Omit<ParkedRow, 'sequence'>): Promise<boolean> {
