@@ -49,7 +49,18 @@ const NUMBERS: Ranges<SinkLimits> = { capacity: COUNT, batch: COUNT, interval: W
 /** Milliseconds, whatever a receiver asks for. */
 const LONGEST_PAUSE = 30_000
 
-/** Rejected with this, a batch is not tried again: it is lost, or only so many of its spans are. */
+/**
+ * Rejected with this, a batch is not tried again: it is lost, or only so many of its spans are.
+ *
+ * @example
+ * ```ts
+ * import { UndeliverableError } from 'dure/telemetry'
+ *
+ * // In an exporter of your own, when sending the batch again would not help: it is dropped, and counted.
+ * const error = new UndeliverableError('The collector refused the batch: 400')
+ * console.log(error instanceof UndeliverableError) // → true
+ * ```
+ */
 export class UndeliverableError extends Error {
   override readonly name = 'UndeliverableError'
   readonly lost: number | undefined

@@ -20,6 +20,20 @@ export type OtlpOptions = {
  * Exports spans and metrics by OTLP over HTTP, as JSON. What the receiver cannot take now is tried again while there
  * is room for it; what it refuses is dropped and counted. Source: OTLP 1.x, "OTLP/HTTP".
  * @throws {TypeError} when the endpoint is no http or https address
+ *
+ * @example
+ * ```ts
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { otlp } from 'dure/telemetry'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const exporters = [otlp({ endpoint: 'http://localhost:4318' })] // your collector
+ * const time = system('time', { services: [clock], telemetry: { exporters, sampling: 0.1 } })
+ * console.log(time.telemetry !== false && time.telemetry.sampling) // → 0.1
+ * ```
  */
 export function otlp(options: OtlpOptions = {}): Exporter {
   const {

@@ -31,6 +31,16 @@ export type TraceSummary = {
 /**
  * Opens the span store of a system's directory for reading; undefined when it has none.
  * @throws when the file is no store
+ *
+ * @example
+ * ```ts
+ * import { openTraces } from 'dure/telemetry'
+ *
+ * const traces = openTraces('empty') // the directory of a system
+ * console.log(traces) // → undefined
+ * for (const { traceId, duration } of traces?.recent() ?? []) console.log(traceId, duration)
+ * traces?.close()
+ * ```
  */
 export function openTraces(directory: string): Traces | undefined {
   const path = join(directory, STORE_FILE)
