@@ -29,7 +29,8 @@ function runnerOver(
   // A runner inside a runner would be refused: it must not see that it is one.
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env
   writeFileSync(join(root, 'run.ts'), script)
-  const { status, stdout } = spawnSync(process.execPath, [join(root, 'run.ts')], { encoding: 'utf8', env: environment })
+  const env = { ...environment, DURE_TEST_GRACE: '200' }
+  const { status, stdout } = spawnSync(process.execPath, [join(root, 'run.ts')], { encoding: 'utf8', env })
   return { status, stdout, last: stdout.trimEnd().split('\n').slice(-8) }
 }
 
@@ -57,6 +58,18 @@ test('a test that misses a server is named, before the summary, and fails the ru
   assert.match(lenient.stdout, /NOT RUN, for want of a server:\n {2}postgres: 1 tests not run, such as "reads the log"/)
   assert.equal(lenient.last[0], 'ℹ tests 2')
   assert.equal(runnerOver(t, files, true).status, 1)
+})
+
+test('a file that leaves something alive when its tests are over is ended, and says what', { timeout: 60_000 }, (t) => {
+  const { status, stdout } = runnerOver(t, {
+    'a.test.ts': `test('a', () => { setInterval(() => {}, 1000); throw new Error('half way') })`,
+    'b.test.ts': `test('b', { timeout: 100 }, () => new Promise(() => setInterval(() => {}, 1000)))`,
+    'c.test.ts': `test('c', () => {})`,
+  })
+  assert.equal(status, 1)
+  assert.match(stdout, /a\.test\.ts: its tests were over 200 ms ago, and it did not end\. Still alive: .*Timeout/)
+  assert.match(stdout, /b\.test\.ts: its tests were over/)
+  assert.match(stdout, /ℹ pass 1\n/)
 })
 
 test('testFiles() finds by word and skips node_modules', () => {

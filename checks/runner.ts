@@ -20,6 +20,9 @@ const PLACES = [
   'bench/*/*.test.ts',
 ]
 
+/** Ends the process of a file that lives on when its tests are over. */
+const OUTLIVED = new URL('./outlived.ts', import.meta.url).href
+
 export type Outcome = {
   readonly tests: number
   readonly success: boolean
@@ -49,7 +52,7 @@ export async function runTests(options: {
     cwd: options.root,
     files: options.files.map((path) => join(options.root, path)),
     concurrency: Math.max(2, availableParallelism()),
-    execArgv: ['--conditions=source'],
+    execArgv: ['--conditions=source', `--import=${OUTLIVED}`],
   })
   events.on('test:pass', ({ name, skip }) => {
     const server = typeof skip === 'string' ? NEEDS_SERVER.exec(skip)?.groups?.['server'] : undefined

@@ -18,7 +18,7 @@ export type LocalServer = {
   readonly directory: string
   /** The superuser's: `postgres://dure:…@127.0.0.1:<port>/<database>`. */
   readonly url: (database?: string) => string
-  /** Starts again after `stop` or `crash`, on the same port. */
+  /** Starts again on the same port, after `stop` or `crash` or when it has ended by itself; nothing while it runs. */
   readonly start: () => Promise<void>
   /**
    * Ends every session and shuts down (as `pg_ctl stop -m fast` does). One that has not after `patience` milliseconds
@@ -70,7 +70,11 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
     for (let attempt = 1; ; attempt++) {
       const tried = port === 0 ? randomInt(FIRST_PORT, LAST_PORT) : port
       try {
-        running = await run({ binaries, user, data, port: tried, settings, lines, remove: temporary ? directory : undefined })
+        const own = await run({ binaries, user, data, port: tried, settings, lines, remove: temporary ? directory : undefined })
+        running = own
+        void own.over.then(() => {
+          if (running === own) running = undefined
+        })
         port = tried
         return
       } catch (error) {
@@ -154,7 +158,12 @@ async function makeCluster(options: {
   if (code !== '0') throw failed('Making a PostgreSQL cluster', `initdb ended with ${code}`, said)
 }
 
-type Running = { readonly end: (signal: NodeJS.Signals) => Promise<void>; readonly kill: () => Promise<void> }
+type Running = {
+  /** Its process has ended. */
+  readonly over: Promise<unknown>
+  readonly end: (signal: NodeJS.Signals) => Promise<void>
+  readonly kill: () => Promise<void>
+}
 
 /** One run of the server, from its start until it accepts connections. */
 async function run(options: {
@@ -204,6 +213,7 @@ async function run(options: {
   })
   await ready.promise
   return {
+    over,
     end: async (signal) => {
       child.kill(signal)
       await over
