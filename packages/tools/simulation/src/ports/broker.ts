@@ -41,17 +41,17 @@ export function simulatedBroker(options: {
       ...inner,
       publish: (messages) => step('publish', messages.map(nameOf).join(), () => inner.publish(messages)),
       send: (messages) => step('send', messages.map(nameOf).join(), () => inner.send(messages)),
-      declareTopic: (topic, wish) => step('declare', topic, () => inner.declareTopic(topic, wish)),
-      subscribe: (wish) =>
-        step('subscribe', wish.group, () =>
+      declareTopic: (topic, options) => step('declare', topic, () => inner.declareTopic(topic, options)),
+      subscribe: (options) =>
+        step('subscribe', options.group, () =>
           inner.subscribe({
-            ...wish,
+            ...options,
             deliver: async (batch, partition) => {
-              const place = `${wish.group} ${partition.topic}/${partition.partition}`
+              const place = `${options.group} ${partition.topic}/${partition.partition}`
               const delay = fate.delay(process, place)
               if (delay > 0) await process.pause(delay)
               if (process.point('deliver', `${place} ${idsOf(batch)}`)) return never()
-              await wish.deliver(batch, partition)
+              await options.deliver(batch, partition)
               if (process.point('acknowledge', place)) return never()
               if (fate.again(process, place)) {
                 fate.sometimes('a batch that was done came again')
@@ -60,15 +60,15 @@ export function simulatedBroker(options: {
             },
           }),
         ),
-      receive: (wish) =>
-        step('receive', wish.queue, () =>
+      receive: (options) =>
+        step('receive', options.queue, () =>
           inner.receive({
-            ...wish,
+            ...options,
             handle: async (message) => {
-              if (process.point('hand over', `${wish.queue} ${nameOf(message)}`)) return never()
-              await wish.handle(message)
-              if (process.point('acknowledge', wish.queue)) return never()
-              if (fate.again(process, wish.queue)) {
+              if (process.point('hand over', `${options.queue} ${nameOf(message)}`)) return never()
+              await options.handle(message)
+              if (process.point('acknowledge', options.queue)) return never()
+              if (fate.again(process, options.queue)) {
                 fate.sometimes('work that was done came again')
                 throw new CallError('ABORTED', 'The acknowledgement was lost; the work comes again')
               }

@@ -68,7 +68,7 @@ export const ProbeContract: AnyContract = definition
 export const Front: AnyContract = front
 
 class OwnError extends Error {
-  readonly extra = { kept: 'inside' }
+  readonly extra = { hidden: 'inside' }
 }
 class Point {
   readonly x = 1
