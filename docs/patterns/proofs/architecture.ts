@@ -11,7 +11,7 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     code: [
       'packages/dure/src/service/start.ts',
       'packages/dure/src/service/placement.ts',
-      'packages/dure/src/service/part/part.ts',
+      'packages/dure/src/service/process/process.ts',
       'packages/dure/src/call/local.ts',
       'packages/dure/src/call/remote/remote.ts',
       'packages/tools/cli/src/split.ts',
@@ -20,7 +20,7 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     guide: 'docs/guides/monolith-first.md',
     tests: [
       'packages/dure/src/service/start.test.ts',
-      'packages/dure/src/service/part/processes.test.ts',
+      'packages/dure/src/service/process/processes.test.ts',
       'packages/tools/cli/src/split.test.ts',
       'examples/marketplace/main.test.ts',
       'examples/marketplace/split.test.ts',
@@ -54,7 +54,7 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     code: [
       'packages/dure/src/service/service.ts',
       'packages/dure/src/service/start.ts',
-      'packages/dure/src/service/unit.ts',
+      'packages/dure/src/service/service-instance.ts',
       'packages/dure/src/service/idempotency.ts',
       'packages/dure/src/runtime/numbers.ts',
     ],

@@ -31,14 +31,14 @@ export const deployment: Readonly<Record<`P${number}`, Proof>> = {
     },
     code: [
       'packages/tools/cli/src/commands/start.ts',
-      'packages/dure/src/service/part/part.ts',
+      'packages/dure/src/service/process/process.ts',
       'packages/dure/src/call/socket/socket.ts',
     ],
     guide: 'docs/guides/monolith-first.md',
     tests: [
       'packages/tools/cli/src/split.test.ts',
-      'packages/dure/src/service/part/part.test.ts',
-      'packages/dure/src/service/part/processes.test.ts',
+      'packages/dure/src/service/process/process.test.ts',
+      'packages/dure/src/service/process/processes.test.ts',
     ],
   },
 }

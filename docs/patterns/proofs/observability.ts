@@ -4,7 +4,11 @@ import type { Proof } from './proof.ts'
 export const observability: Readonly<Record<`O${number}`, Proof>> = {
   O1: {
     state: 'works',
-    code: ['packages/dure/src/service/health.ts', 'packages/dure/src/service/unit.ts', 'packages/protocols/rest/src/pages.ts'],
+    code: [
+      'packages/dure/src/service/health.ts',
+      'packages/dure/src/service/service-instance.ts',
+      'packages/protocols/rest/src/pages.ts',
+    ],
     guide: 'docs/guides/chassis.md',
     tests: ['packages/dure/src/service/start.test.ts', 'packages/protocols/rest/src/pages.test.ts'],
   },
@@ -25,7 +29,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     guide: 'docs/guides/telemetry.md',
     tests: [
       'packages/dure/src/service/tracing.test.ts',
-      'packages/dure/src/service/part/traced.test.ts',
+      'packages/dure/src/service/process/traced.test.ts',
       'packages/dure/src/telemetry/sink.test.ts',
       'packages/dure/src/telemetry/export/store.test.ts',
       'packages/dure/src/telemetry/export/otlp.test.ts',

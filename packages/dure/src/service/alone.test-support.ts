@@ -65,7 +65,7 @@ const slow = (reacting?: Reacting, ready?: () => Promise<never>) =>
 type Wish = { reacting?: Reacting; ready?: () => Promise<never>; doors?: Door[]; telemetry?: TelemetryOptions | false }
 const systemOf = ({ reacting, ready, doors = [], telemetry = false }: Wish = {}) =>
   system('alone', { services: [slow(reacting, ready)], doors, telemetry })
-const run = (wish: Wish = {}): Promise<Running> => start(systemOf(wish), { directory, log, patience: 200 })
+const run = (wish: Wish = {}): Promise<Running> => start(systemOf(wish), { directory, log, shutdownTimeout: 200 })
 const clientOf = (running: Running) => running.client(Slow)
 
 /** Stops once `begin` has led to something that hangs. */
@@ -142,8 +142,8 @@ const SCENES = {
   },
   'the start of a part before the one that hosts the broker': async () => {
     let host: Promise<Running> | undefined
-    runtime.timers.after(200, () => void (host = start(systemOf(), { directory, log, part: ['broker'], patience: 200 })))
-    const part = await start(systemOf(), { directory, log, part: ['slow'], patience: 200 })
+    runtime.timers.after(200, () => void (host = start(systemOf(), { directory, log, part: ['broker'], shutdownTimeout: 200 })))
+    const part = await start(systemOf(), { directory, log, part: ['slow'], shutdownTimeout: 200 })
     await part.stop()
     await (await host!).stop()
   },

@@ -58,14 +58,14 @@ export function isAbandoned({ group, topic, members }: GroupLag, readers: Reader
 const readerOf = (group: string, topic: string): string => `${group} ${topic}`
 
 export async function lagOf(
-  units: readonly Asked[],
+  instances: readonly Asked[],
   lagsOf: () => Promise<readonly GroupLag[] | undefined>,
   readers: Readers = new Set(),
 ): Promise<Lag> {
   const [lags, answers] = await Promise.all([
     lagsOf().catch(() => undefined),
     Promise.all(
-      units.map(async ({ name, status, readings }) => {
+      instances.map(async ({ name, status, readings }) => {
         const nothing = (): undefined => undefined
         return { name, status: await status().catch(nothing), readings: await readings().catch(nothing) }
       }),

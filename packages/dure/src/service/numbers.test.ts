@@ -74,16 +74,18 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
   ...each('telemetry', ['sampling'], (given) => openTelemetry({ store: false, ...(given as object) }, world)),
   ...each('span store', ['bytes'], spanStore),
   ...each('OTLP', ['timeout', 'metrics'], otlp),
-  ...each('span sink', ['capacity', 'batch', 'interval', 'attempts', 'patience'], (limits) =>
+  ...each('span sink', ['capacity', 'batch', 'interval', 'attempts', 'shutdownTimeout'], (limits) =>
     batchingSink({ name: 'x', runtime, log, deliver: () => {}, limits }),
   ),
   ...each('registry', ['poll'], embeddedRegistry),
-  ...each('start', ['patience'], (given) => start(system('n', { services: [define({})] }), { ...world, ...(given as object) })),
-  ...each('supervisor', ['patience', 'readiness', 'silence'], (given) =>
+  ...each('start', ['shutdownTimeout'], (given) =>
+    start(system('n', { services: [define({})] }), { ...world, ...(given as object) }),
+  ),
+  ...each('supervisor', ['shutdownTimeout', 'readiness', 'silence'], (given) =>
     supervise({ ...world, processes: [], onLine: () => {}, ...(given as object) }),
   ),
-  ...each('supervisor that starts again', ['first', 'most'], (backoff) =>
-    supervise({ ...world, processes: [], onLine: () => {}, backoff: { first: 1, most: 1, ...(backoff as object) } }),
+  ...each('supervisor that starts again', ['first', 'max'], (backoff) =>
+    supervise({ ...world, processes: [], onLine: () => {}, backoff: { first: 1, max: 1, ...(backoff as object) } }),
   ),
   ...each('operation', ['deadline'], (given) =>
     contract('numbers', {

@@ -2,12 +2,12 @@ import { type Broker } from '../messaging/messaging.ts'
 import { lacking } from '../messaging/internal.ts'
 import { SystemError } from './errors.ts'
 import type { System, World } from './system.ts'
-import type { Undo } from './undo.ts'
+import type { Disposables } from './disposables.ts'
 
 /** The broker as its adapter makes it. @throws {SystemError} naming what the system needs and the broker lacks */
-export async function ownBroker(system: System, world: World, undo: Undo): Promise<Broker> {
+export async function ownBroker(system: System, world: World, disposables: Disposables): Promise<Broker> {
   const broker = await system.broker(world)
-  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
+  disposables.add('broker', ({ timeout }) => broker.stop({ timeout }))
   const problems = lacking(broker, needsOf(system))
   if (problems.length > 0) throw new SystemError(`Cannot start system "${system.name}"`, problems)
   return broker

@@ -98,7 +98,7 @@ export function placementProblems(placement: unknown, services: readonly Service
  * What part of a system a process is asked to run.
  * @throws {SystemError} when it names what is not there
  */
-export function checkPart(system: Placeable, part: readonly string[]): void {
+export function checkMembers(system: Placeable, part: readonly string[]): void {
   const names = system.services.map(({ contract }) => contract.name)
   const problems = [...reservedNames(system.services)]
   if (part.length === 0) problems.push(`It names nothing; name one of ${names.join(', ')}, ${BROKER}, ${DOORS}`)

@@ -11,7 +11,7 @@ import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { MakeContext } from './context.ts'
 import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
 import type { UnitData } from './own-data.ts'
-import { consuming } from './consuming.ts'
+import { consumerTracing } from './consumer-tracing.ts'
 
 /** Milliseconds one `prepare` may take, with its calls. */
 const PREPARE_DEADLINE = 30_000
@@ -51,7 +51,7 @@ export function reactionsOf(options: {
   }
 
   return service.reactions.map(({ kind, event, name: reaction, prepare, handle, concurrency, retry }): ConsumerReaction => {
-    const inSpan = consuming({ group: name, reaction, runtime, tracer })
+    const inSpan = consumerTracing({ group: name, reaction, runtime, tracer })
     return {
       kind,
       event,

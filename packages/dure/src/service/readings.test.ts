@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { ReactionReading } from '../messaging/messaging.ts'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
-import { lagReadings, unitReadings } from './readings.ts'
+import { lagReadings, serviceReadings } from './readings.ts'
 
 const { clock } = virtualRuntime()
 const ago = (ms: number): number => clock.now() - ms
@@ -32,7 +32,7 @@ test('every service tells what its outbox does, every consumer its dead letters,
     ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed' },
     ...{ waiting: 4, deadLetters: 2, held: 3, oldest: ago(90_000) },
   }
-  const all = told(await unitReadings({ status, readings: async () => [reading] }, clock))
+  const all = told(await serviceReadings({ status, readings: async () => [reading] }, clock))
   assert.deepEqual(
     all.filter(([name]) => name.startsWith('dure.consumer')),
     [
@@ -44,13 +44,13 @@ test('every service tells what its outbox does, every consumer its dead letters,
     ],
   )
   const lanes = { family: FAMILIES.outboxLanes, attributes: { name: 'own' }, value: 16 }
-  const more = told(await unitReadings({ status, readings: async () => [], dataReadings: () => [lanes] }, clock))
+  const more = told(await serviceReadings({ status, readings: async () => [], dataReadings: () => [lanes] }, clock))
   assert.deepEqual(
     more.filter(([name]) => name === 'dure.outbox.lanes'),
     [['dure.outbox.lanes', 'desk own', 16]],
   )
   // A broker that does not tell of its queues takes nothing else along.
-  const silent = told(await unitReadings({ status, readings: () => Promise.reject(new Error('away')) }, clock))
+  const silent = told(await serviceReadings({ status, readings: () => Promise.reject(new Error('away')) }, clock))
   assert.deepEqual(
     silent,
     all.filter(([, attributes]) => attributes === 'desk'),

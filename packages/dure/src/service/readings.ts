@@ -40,10 +40,10 @@ type Measured = {
 }
 
 /** What one service has in hand and on its way. */
-export async function unitReadings(unit: Measured, clock: Clock): Promise<readonly Reading[]> {
-  const { service, callsInFlight, outbox, outboxAge, dead } = await unit.status()
+export async function serviceReadings(instance: Measured, clock: Clock): Promise<readonly Reading[]> {
+  const { service, callsInFlight, outbox, outboxAge, dead } = await instance.status()
   // The dead of queues are the broker's to tell; when it does not, the rest is told.
-  const reactions = await unit.readings().catch(() => [])
+  const reactions = await instance.readings().catch(() => [])
   const now = clock.now()
   const attributes = { 'rpc.service': service }
   return [
@@ -51,7 +51,7 @@ export async function unitReadings(unit: Measured, clock: Clock): Promise<readon
     { family: FAMILIES.outboxDepth, attributes, value: outbox },
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
-    ...(unit.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
+    ...(instance.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
     ...reactions.flatMap(({ consumer, waiting, deadLetters, held, oldest }) => {
       const own = { ...attributes, 'messaging.consumer.group.name': consumer }
       return [

@@ -26,7 +26,7 @@ export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
 export { groupsOf, type Group, type Placement } from './placement.ts'
 export { socketsOf } from './sockets.ts'
 export { start, type StartOptions } from './start.ts'
-export type { Listener, Wires } from './part/part.ts'
+export type { Listener, Wires } from './process/process.ts'
 export { system } from './system.ts'
 export type {
   Adapter,

@@ -7,14 +7,14 @@ import { aliveFor, checkNumbers, standardError, WAIT_OR_NONE } from '../runtime/
 import { createLogger, foldRepeats, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
-import { lagReadings, unitReadings } from './readings.ts'
+import { lagReadings, serviceReadings } from './readings.ts'
 import { startOrder } from './order.ts'
-import { joinPart, type Wires } from './part/part.ts'
+import { openProcess, type Wires } from './process/process.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
-import { createUndo, type Undo } from './undo.ts'
-import { prepareUnit, type Unit } from './unit.ts'
+import { createDisposables, type Disposables } from './disposables.ts'
+import { openServiceInstance, type ServiceInstance } from './service-instance.ts'
 
 export type StartOptions = {
   /** Where the embedded parts keep their files. */
@@ -24,7 +24,7 @@ export type StartOptions = {
   /** Default: JSON lines on standard error. */
   readonly log?: Logger
   /** Milliseconds a stop takes in all: what is under way has until then, and is ended after that. Default 10,000. */
-  readonly patience?: number
+  readonly shutdownTimeout?: number
   /**
    * What runs in this process, when the rest of the system runs in others on the same directory: names of services,
    * `broker`, `doors`. Default: everything, with nobody else.
@@ -59,62 +59,62 @@ export type StartOptions = {
  * ```
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
-  checkNumbers(`start system "${system.name}"`, options, { patience: WAIT_OR_NONE })
+  checkNumbers(`start system "${system.name}"`, options, { shutdownTimeout: WAIT_OR_NONE })
   const runtime = options.runtime ?? realRuntime()
   return aliveFor(runtime.timers, () => startOrUndo(system, { ...options, runtime }))
 }
 
 async function startOrUndo(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
-  const { runtime, directory, sockets, patience = 10_000 } = options
+  const { runtime, directory, sockets, shutdownTimeout = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
   const world: World = { directory, runtime, log, telemetry, sockets }
-  const undo = createUndo({ runtime, log, patience })
-  if (telemetry !== undefined) undo.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
+  const disposables = createDisposables({ runtime, log, shutdownTimeout })
+  if (telemetry !== undefined) disposables.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {
-    return await startAll(system, options, world, undo)
+    return await startAll(system, options, world, disposables)
   } catch (error) {
-    await undo.all()
+    await disposables.dispose()
     throw error
   }
 }
 
-async function startAll(system: System, options: StartOptions, world: World, undo: Undo): Promise<Running> {
+async function startAll(system: System, options: StartOptions, world: World, disposables: Disposables): Promise<Running> {
   const { runtime, log, telemetry } = world
   const { part: members, wires } = options
   const database: DatabaseAdapter = await system.database(world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
-  undo.add('deadlines', async () => deadlines.stop())
-  const part = members && (await joinPart({ system, members, world, local, deadlines, undo, wires }))
-  const broker = part?.broker ?? (await ownBroker(system, world, undo))
+  disposables.add('deadlines', async () => deadlines.stop())
+  const part = members && (await openProcess({ system, members, world, local, deadlines, disposables, wires }))
+  const broker = part?.broker ?? (await ownBroker(system, world, disposables))
   // One process tells the lag of all groups.
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
   const transport = part?.transport ?? local
 
-  const units: Unit[] = []
+  const instances: ServiceInstance[] = []
   for (const service of startOrder(part?.services ?? system.services)) {
-    const unit = await prepareUnit({ service, database, broker, local, transport, deadlines, world })
-    units.push(unit)
-    telemetry?.metrics.observe(() => unitReadings(unit, runtime.clock))
-    undo.add(`service "${service.contract.name}"`, ({ timeout }) => unit.stop({ timeout }))
+    const instance = await openServiceInstance({ service, database, broker, local, transport, deadlines, world })
+    instances.push(instance)
+    telemetry?.metrics.observe(() => serviceReadings(instance, runtime.clock))
+    disposables.add(`service "${service.contract.name}"`, ({ timeout }) => instance.stop({ timeout }))
   }
-  await part?.open(units)
+  await part?.open(instances)
   // Reactions may call any service, so they begin when every service answers.
-  for (const unit of units) await unit.listen()
+  for (const instance of instances) await instance.listen()
 
   const deadLetters: DoorHost['deadLetters'] = (service) =>
-    part === undefined ? units.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(units, service)
+    part === undefined ? instances.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(instances, service)
   const readers = readersOf(system.services)
   const host: DoorHost = {
     system: system.name,
     contracts: system.services.map(({ contract }) => contract),
     client: <C extends AnyContract>(contract: C): Client<C> =>
       clientFactory({ contract, transport, runtime, tracer: telemetry?.tracer })({ service: undefined }),
-    health: () => part?.health(units) ?? healthOf(units),
-    status: () => part?.status(units) ?? statusOf(units, () => broker.lag(), readers),
-    lag: () => part?.lag(units) ?? lagOf(units, () => broker.lag(), readers),
+    health: () => part?.health(instances) ?? healthOf(instances),
+    status: () => part?.status(instances) ?? statusOf(instances, () => broker.lag(), readers),
+    lag: () => part?.lag(instances) ?? lagOf(instances, () => broker.lag(), readers),
     forget: (wish) => broker.forget(wish),
     deadLetters,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
@@ -123,8 +123,8 @@ async function startAll(system: System, options: StartOptions, world: World, und
   for (const door of part?.doors ?? system.doors) {
     const open = await door.open(host, world)
     doors.push(open)
-    undo.add(`door "${door.name}"`, (how) => open.close(how))
+    disposables.add(`door "${door.name}"`, (how) => open.close(how))
   }
-  log.debug('System is ready', { services: units.length })
-  return { ...host, transport, doors, stop: undo.all }
+  log.debug('System is ready', { services: instances.length })
+  return { ...host, transport, doors, stop: disposables.dispose }
 }

@@ -23,7 +23,7 @@ function rig(options: {
     runtime: world,
     log: options.log ?? silentLogger(),
     deliver: options.deliver,
-    limits: { capacity: 10, batch: 4, interval: 100, attempts: 3, patience: 500, ...options.limits },
+    limits: { capacity: 10, batch: 4, interval: 100, attempts: 3, shutdownTimeout: 500, ...options.limits },
   })
   return {
     world,
@@ -162,7 +162,7 @@ test('a stop has one time in all, for the spans and for what its sink does at th
     log: silentLogger(),
     deliver: () => new Promise<never>(() => {}),
     close: (signal) => void (closing = signal),
-    limits: { patience: 500 },
+    limits: { shutdownTimeout: 500 },
   })
   sink.take(span())
   let over = Number.NaN

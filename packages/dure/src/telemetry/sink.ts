@@ -39,12 +39,18 @@ export type SinkLimits = {
   /** Tries of one batch before it is dropped. Default 8. */
   readonly attempts: number
   /** Milliseconds a stop may take. Default 2,000. */
-  readonly patience: number
+  readonly shutdownTimeout: number
 }
 
-export const SINK_LIMITS: SinkLimits = { capacity: 4_096, batch: 512, interval: 1_000, attempts: 8, patience: 2_000 }
+export const SINK_LIMITS: SinkLimits = { capacity: 4_096, batch: 512, interval: 1_000, attempts: 8, shutdownTimeout: 2_000 }
 
-const NUMBERS: Ranges<SinkLimits> = { capacity: COUNT, batch: COUNT, interval: WAIT, attempts: COUNT, patience: WAIT_OR_NONE }
+const NUMBERS: Ranges<SinkLimits> = {
+  capacity: COUNT,
+  batch: COUNT,
+  interval: WAIT,
+  attempts: COUNT,
+  shutdownTimeout: WAIT_OR_NONE,
+}
 
 /** Milliseconds, whatever a receiver asks for. */
 const LONGEST_PAUSE = 30_000
@@ -157,7 +163,7 @@ export function batchingSink(options: {
     timer = timers.after(limits.interval, () => void work())
   }
   const stop = async (timeout: number): Promise<void> => {
-    const patient = timers.after(Math.min(limits.patience, timeout), () => end.abort(), 'waited')
+    const patient = timers.after(Math.min(limits.shutdownTimeout, timeout), () => end.abort(), 'waited')
     wake()
     await work()
     drop(waiting.length)
@@ -179,6 +185,6 @@ export function batchingSink(options: {
     },
     dropped: () => dropped,
     flush: () => aliveFor(timers, async () => (waiting.length > 0 ? work() : working)),
-    stop: ({ timeout = limits.patience } = {}) => (stopping ??= stop(timeout)),
+    stop: ({ timeout = limits.shutdownTimeout } = {}) => (stopping ??= stop(timeout)),
   }
 }

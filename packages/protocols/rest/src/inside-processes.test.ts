@@ -37,7 +37,7 @@ async function rig(t: TestContext) {
   })
   const broker = await begin('broker')
   const [stock, shop] = await Promise.all([begin('stock'), begin('shop')])
-  const doors = await start(shopSystem(), { directory, part: ['doors'], log: silentLogger(), patience: 2_000 })
+  const doors = await start(shopSystem(), { directory, part: ['doors'], log: silentLogger(), shutdownTimeout: 2_000 })
   running.push(doors)
   const url = doors.doors[0]!.url!
   const inner = [

@@ -51,6 +51,6 @@ export function shopSystem(): System {
 const [directory, ...part] = process.argv.slice(2)
 if (import.meta.main && directory !== undefined) {
   keepAlive()
-  await start(shopSystem(), { directory, part, log: silentLogger(), patience: 2_000 })
+  await start(shopSystem(), { directory, part, log: silentLogger(), shutdownTimeout: 2_000 })
   process.stdout.write('up\n')
 }

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import type { Held } from './held.ts'
+import type { ListeningSockets } from './listening-sockets.ts'
 import { lines } from './lines.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
-import { optionsOfNode } from './young.ts'
+import { nodeOptions } from './node-options.ts'
 
 /** One process, from its start to its end. */
 export type Launched = {
@@ -39,19 +39,19 @@ export const FIRST_SOCKET = 4
 const LAST_WORDS = 20
 
 export function launch(
-  options: Pick<SupervisorOptions, 'onLine' | 'patience' | 'silence' | 'runtime'> & {
+  options: Pick<SupervisorOptions, 'onLine' | 'shutdownTimeout' | 'silence' | 'runtime'> & {
     readonly process: ProcessOptions
-    readonly held: Held | undefined
+    readonly sockets: ListeningSockets | undefined
     readonly onSilence: () => void
   },
 ): Launched {
-  const { process: what, held, runtime, onLine, patience = 20_000, silence = 30_000 } = options
+  const { process: what, sockets, runtime, onLine, shutdownTimeout = 20_000, silence = 30_000 } = options
   const { clock, timers } = runtime
-  const { name, program, node = optionsOfNode(process.execArgv, process.env['NODE_OPTIONS']), env, cwd } = what
+  const { name, program, node = nodeOptions(process.execArgv, process.env['NODE_OPTIONS']), env, cwd } = what
   const child = spawn(process.execPath, [...node, ...program], {
     // The channel carries wishes and pulses; its end tells the process that its supervisor is gone.
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(held?.descriptors ?? [])],
-    env: { ...process.env, ...env, [SUPERVISED]: String(process.pid), [SOCKETS]: JSON.stringify(held?.names ?? []) },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(sockets?.descriptors ?? [])],
+    env: { ...process.env, ...env, [SUPERVISED]: String(process.pid), [SOCKETS]: JSON.stringify(sockets?.names ?? []) },
     cwd,
     // Ctrl-C at a terminal goes to everybody in the group; when to stop is the supervisor's to say.
     detached: true,
@@ -113,7 +113,7 @@ export function launch(
     go: () => tell({ dure: 'go' }),
     kill: () => void child.kill('SIGKILL'),
     stop: async ({ replaced = false } = {}) => {
-      const timer = timers.after(patience, () => void child.kill('SIGKILL'))
+      const timer = timers.after(shutdownTimeout, () => void child.kill('SIGKILL'))
       tell({ dure: 'stop', replaced })
       await ended.promise
       timer.cancel()

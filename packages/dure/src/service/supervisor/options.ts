@@ -14,13 +14,13 @@ export type SupervisorOptions = {
   /** Gives up a start that is under way: what has started is stopped, and the start rejects. */
   readonly signal?: AbortSignal
   /** Milliseconds a process may take to stop before it is killed. Default 20,000. */
-  readonly patience?: number
+  readonly shutdownTimeout?: number
   /** Milliseconds a process may take to get ready. Default 60,000. */
   readonly readiness?: number
   /** Milliseconds without a sign of life after which a process is killed and started again. Default 30,000. */
   readonly silence?: number
   /** Milliseconds before a process that fell over is started again: the first time, and at most. Default 100 and 10,000. */
-  readonly backoff?: { readonly first: number; readonly most: number }
+  readonly backoff?: { readonly first: number; readonly max: number }
 }
 
 export type ProcessOptions = {

@@ -48,7 +48,7 @@ function rig(t: TestContext) {
           events.push(event)
           wake()
         },
-        backoff: { first: 5, most: 20 },
+        backoff: { first: 5, max: 20 },
         ...more,
       })
       running.push(supervisor)
@@ -141,7 +141,7 @@ test('replaced one after the other: who may overlap is there before the old one 
 
 test('who does not stop in time is killed', { timeout: 60_000 }, async (t) => {
   const { start, program } = rig(t)
-  const supervisor = await start([program('a', 'hangs')], { patience: 50 })
+  const supervisor = await start([program('a', 'hangs')], { shutdownTimeout: 50 })
   const pid = pidOf(supervisor, 'a')
   await supervisor.stop()
   assert.equal(markOf(pid), undefined)
@@ -174,14 +174,14 @@ test(
     host.kill('SIGKILL')
     await once(host, 'exit')
     // One of them is frozen, and cannot hear that it is alone.
-    const supervisor = await start([program('c', 'works')], { patience: 2_000 })
+    const supervisor = await start([program('c', 'works')], { shutdownTimeout: 2_000 })
     assert.ok(pids.every((pid) => markOf(pid) === undefined))
     assert.equal(readFileSync(join(directory, 'b.reason'), 'utf8'), 'its supervisor is gone')
     await supervisor.stop()
   },
 )
 
-test('a claim that was cut short keeps nobody out', { timeout: 60_000 }, async (t) => {
+test('a pid file that was cut short keeps nobody out', { timeout: 60_000 }, async (t) => {
   const { start, program, directory } = rig(t)
   writeFileSync(join(directory, 'supervisor.json'), '{"supervisor":{"pid":')
   await (await start([program('a', 'works')])).stop()
@@ -192,7 +192,7 @@ test('a start that is given up leaves nobody behind', { timeout: 60_000 }, async
   const given = new AbortController()
   const starting = start([program('a', 'works'), program('b', 'waits'), program('c', 'works')], {
     signal: given.signal,
-    patience: 5_000,
+    shutdownTimeout: 5_000,
   })
   const refused = assert.rejects(starting, { name: 'SupervisorError', message: 'The start was given up' })
   await until(() => lines.some((line) => line.startsWith('b out waiting')))
@@ -202,4 +202,69 @@ test('a start that is given up leaves nobody behind', { timeout: 60_000 }, async
   assert.ok(!lines.some((line) => line.startsWith('c ')))
   assert.ok(lines.includes('a out stopping: asked by its supervisor'))
   assert.ok(!existsSync(join(directory, 'supervisor.json')))
+})
+
+test('a process is added while others run, is kept running like them, and is removed again', { timeout: 60_000 }, async (t) => {
+  const { start, program, lines, events, until, directory } = rig(t)
+  const supervisor = await start([program('a', 'works')])
+  const a = pidOf(supervisor, 'a')
+  assert.deepEqual(await supervisor.add(program('b', 'works')), { pid: pidOf(supervisor, 'b') })
+  assert.deepEqual(
+    supervisor.processes().map(({ name }) => name),
+    ['a', 'b'],
+  )
+  const noted = JSON.parse(readFileSync(join(directory, 'supervisor.json'), 'utf8')) as { processes: { pid: number }[] }
+  assert.deepEqual(
+    noted.processes.map(({ pid }) => pid),
+    [a, pidOf(supervisor, 'b')],
+  )
+  process.kill(pidOf(supervisor, 'b'), 'SIGKILL')
+  await until(() => events.some(({ kind }) => kind === 'back'))
+  await supervisor.replace()
+  const b = pidOf(supervisor, 'b')
+  await Promise.all([supervisor.remove('b'), supervisor.remove('b')])
+  assert.equal(markOf(b), undefined)
+  assert.ok(lines.includes('b out stopping: asked by its supervisor'), lines.join('\n'))
+  assert.deepEqual(
+    supervisor.processes().map(({ name }) => name),
+    ['a'],
+  )
+  // Its name is free again.
+  await supervisor.add(program('b', 'works'))
+  assert.notEqual(pidOf(supervisor, 'b'), b)
+})
+
+test('what cannot be added or removed is said, and leaves the others as they were', { timeout: 60_000 }, async (t) => {
+  const { start, program } = rig(t)
+  const supervisor = await start([program('a', 'works')])
+  const a = pidOf(supervisor, 'a')
+  await assert.rejects(supervisor.add(program('b', 'fails')), {
+    name: 'SupervisorError',
+    message: /ended with code 1.*the moon/s,
+  })
+  await assert.rejects(supervisor.add(program('a', 'works')), {
+    name: 'SupervisorError',
+    message: 'Cannot start "a": a process of that name runs already; choose another',
+  })
+  await assert.rejects(supervisor.remove('b'), {
+    name: 'SupervisorError',
+    message: 'Cannot remove "b": there is no such process; there are a',
+  })
+  assert.deepEqual(supervisor.processes(), [{ name: 'a', pid: a, restarts: 0 }])
+  const stopping = supervisor.stop()
+  await assert.rejects(supervisor.add(program('c', 'works')), { name: 'SupervisorError', message: /being stopped/ })
+  await stopping
+})
+
+test('a process that is removed while it starts is gone, and its adding fails', { timeout: 60_000 }, async (t) => {
+  const { start, program, lines, until } = rig(t)
+  const supervisor = await start([])
+  const adding = supervisor.add(program('b', 'waits'))
+  const refused = assert.rejects(adding, { name: 'SupervisorError', message: /Process "b" ended/ })
+  await until(() => lines.includes('b out waiting'))
+  const pid = pidOf(supervisor, 'b')
+  await supervisor.remove('b')
+  await refused
+  assert.equal(markOf(pid), undefined)
+  assert.deepEqual(supervisor.processes(), [])
 })

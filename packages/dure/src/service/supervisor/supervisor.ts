@@ -4,11 +4,11 @@
  */
 import { keepAlive } from '../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../runtime/internal.ts'
-import { claim, type Claim } from './claim.ts'
-import { shareCompiled } from './compiled.ts'
+import { takePidFile } from './pid-file.ts'
+import { shareCompiled } from './compile-cache.ts'
 import { SupervisorError } from './errors.ts'
-import { cannotHold, hold, type Held } from './held.ts'
-import { createKept, type Kept } from './kept.ts'
+import { bindSockets, cannotShareSockets, type ListeningSockets } from './listening-sockets.ts'
+import { createManagedProcess, type ManagedProcess } from './managed-process.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
 
 export type { ProcessEvent, ProcessOptions, SocketOptions, SupervisorOptions } from './options.ts'
@@ -21,6 +21,15 @@ export type Supervisor = {
   readonly processes: () => readonly { readonly name: string; readonly pid: number | undefined; readonly restarts: number }[]
   /** Replaces processes (all, unless named) one after the other by fresh ones of the same program, losing no call. */
   readonly replace: (names?: readonly string[]) => Promise<void>
+  /**
+   * Starts one more process, after all others; resolves with what it said when it got ready. Nothing is left of one that cannot
+   * start.
+   * @throws {SupervisorError} when its name is taken, an address cannot be had, it ends instead of getting ready, or all is being
+   * stopped
+   */
+  readonly add: (process: ProcessOptions) => Promise<unknown>
+  /** Has a process finish what is under way and end, and starts it no more. @throws {SupervisorError} when there is none of that name */
+  readonly remove: (name: string) => Promise<void>
   /** Stops all, last first. Idempotent. */
   readonly stop: () => Promise<void>
 }
@@ -55,46 +64,93 @@ export type Supervisor = {
  * ```
  */
 export async function supervise(options: SupervisorOptions): Promise<Supervisor> {
-  const { directory, processes, backoff } = checkNumbers('supervise processes', options, {
-    patience: WAIT,
+  const {
+    directory,
+    processes,
+    backoff,
+    shutdownTimeout = 20_000,
+  } = checkNumbers('supervise processes', options, {
+    shutdownTimeout: WAIT,
     readiness: WAIT,
     silence: WAIT,
   })
-  if (backoff !== undefined) checkNumbers('supervise processes with this backoff', backoff, { first: WAIT, most: WAIT })
+  if (backoff !== undefined) checkNumbers('supervise processes with this backoff', backoff, { first: WAIT, max: WAIT })
   // While it waits to start one again there may be nothing else that keeps this process.
   const alive = keepAlive()
-  const owned = await claim(directory, options.patience ?? 20_000, options.runtime.timers).catch((error: unknown) => {
+  const pidFile = await takePidFile(directory, shutdownTimeout, options.runtime.timers).catch((error: unknown) => {
     alive.stop()
     throw error
   })
-  const kept: Kept[] = []
-  const sockets: Held[] = []
+  const compiled = shareCompiled()
+  const names = new Set<string>()
+  const managed: ManagedProcess[] = []
   const given = givenUp(options.signal)
-  const stop = async (): Promise<void> => {
-    for (const one of kept.toReversed()) await one.stop()
-    for (const one of sockets) one.release()
-    owned.release()
+  let stopping: Promise<void> | undefined
+  const note = (): void => pidFile.note(managed.flatMap((one) => one.pids().map((pid) => ({ name: one.name, pid }))))
+
+  const load = async (what: ProcessOptions): Promise<ManagedProcess> => {
+    const { name } = what
+    if (names.has(name)) throw new SupervisorError(`Cannot start "${name}": a process of that name runs already; choose another`)
+    names.add(name)
+    try {
+      const sockets = await socketsFor(what, options)
+      if (stopping !== undefined) {
+        sockets?.release()
+        throw new SupervisorError(`Cannot start "${name}": all processes are being stopped`)
+      }
+      const process = { ...what, env: { ...compiled, ...what.env } }
+      const one = createManagedProcess({ ...options, process, sockets, onPid: note })
+      managed.push(one)
+      one.load()
+      return one
+    } catch (error) {
+      names.delete(name)
+      throw error
+    }
+  }
+  const remove = async (one: ManagedProcess): Promise<void> => {
+    await one.stop()
+    const at = managed.indexOf(one)
+    // Somebody else may have removed it meanwhile.
+    if (at < 0) return
+    managed.splice(at, 1)
+    names.delete(one.name)
+    note()
+  }
+  const stopAll = async (): Promise<void> => {
+    for (const one of managed.toReversed()) await one.stop()
+    pidFile.release()
     alive.stop()
   }
+  const stop = (): Promise<void> => (stopping ??= stopAll())
+
   try {
-    const compiled = shareCompiled()
-    for (const each of processes.map((one) => ({ ...one, env: { ...compiled, ...one.env } }))) {
-      const held = await holdFor(each, options)
-      if (held !== undefined) sockets.push(held)
-      const one = createKept({ ...options, process: each, held, onPid: () => note(owned, kept) })
-      kept.push(one)
-      one.load()
-    }
+    for (const each of processes) await load(each)
     const ready: unknown[] = []
-    for (const one of kept) ready.push(await Promise.race([one.start(), given.promise]))
-    let stopping: Promise<void> | undefined
+    for (const one of managed) ready.push(await Promise.race([one.start(), given.promise]))
     return {
       ready,
-      processes: () => kept.map((one) => ({ name: one.name, pid: one.pid(), restarts: one.restarts() })),
-      replace: async (names) => {
-        for (const one of kept) if (names === undefined || names.includes(one.name)) await one.replace()
+      processes: () => managed.map((one) => ({ name: one.name, pid: one.pid(), restarts: one.restarts() })),
+      replace: async (which) => {
+        for (const one of [...managed]) if (which === undefined || which.includes(one.name)) await one.replace()
       },
-      stop: () => (stopping ??= stop()),
+      add: async (what) => {
+        const one = await load(what)
+        try {
+          return await one.start()
+        } catch (error) {
+          await remove(one)
+          throw error
+        }
+      },
+      remove: async (name) => {
+        const one = managed.find((each) => each.name === name)
+        if (one === undefined) {
+          throw new SupervisorError(`Cannot remove "${name}": there is no such process; there are ${[...names].join(', ')}`)
+        }
+        await remove(one)
+      },
+      stop,
     }
   } catch (error) {
     await stop()
@@ -104,11 +160,14 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   }
 }
 
-/** Holds what a process listens on, where that is possible. */
-async function holdFor({ name, sockets = [] }: ProcessOptions, { onEvent }: SupervisorOptions): Promise<Held | undefined> {
+/** Binds what a process listens on, where that is possible. */
+async function socketsFor(
+  { name, sockets = [] }: ProcessOptions,
+  { onEvent }: SupervisorOptions,
+): Promise<ListeningSockets | undefined> {
   if (sockets.length === 0) return undefined
-  const why = cannotHold()
-  if (why === undefined) return await hold(sockets)
+  const why = cannotShareSockets()
+  if (why === undefined) return await bindSockets(sockets)
   onEvent?.({ kind: 'not held', name, why })
   return undefined
 }
@@ -121,8 +180,4 @@ function givenUp(signal: AbortSignal | undefined): { readonly promise: Promise<n
   if (signal?.aborted) abort()
   signal?.addEventListener('abort', abort, { once: true })
   return { promise, forget: () => signal?.removeEventListener('abort', abort) }
-}
-
-function note(owned: Claim, kept: readonly Kept[]): void {
-  owned.note(kept.flatMap((one) => one.pids().map((pid) => ({ name: one.name, pid }))))
 }

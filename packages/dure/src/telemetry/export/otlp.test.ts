@@ -43,7 +43,7 @@ async function receiver(t: TestContext, answer: (response: ServerResponse, n: nu
 const taken = (response: ServerResponse): void => void response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
 
 function exporter(t: TestContext, options: OtlpOptions, metrics: Metrics = createMetrics()) {
-  const sink = otlp({ metrics: false, ...options, limits: { patience: 200, ...options.limits } })({
+  const sink = otlp({ metrics: false, ...options, limits: { shutdownTimeout: 200, ...options.limits } })({
     system: 'shop',
     directory: 'nowhere',
     runtime: realRuntime(),

@@ -188,7 +188,7 @@ export function createSlots(options: SlotsOptions): Slots {
 /** Starts the system, or what of it runs in this slot. */
 async function startIn({ members }: Slot, process: Process, options: SlotsOptions): Promise<Running> {
   const { runtime, log } = process
-  const shared = { directory: options.directory, runtime, log, patience: 2_000 }
+  const shared = { directory: options.directory, runtime, log, shutdownTimeout: 2_000 }
   const system = await options.systemFor(process)
   if (members !== undefined) return start(system, { ...shared, part: members, wires: options.wiresFor(process) })
   const running = await start(system, shared)

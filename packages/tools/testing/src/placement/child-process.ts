@@ -22,7 +22,7 @@ async function run(supervised: Supervised, { file, directory, members, seed, ste
   if (!(await supervised.loaded())) return supervised.leave()
   const alive = keepAlive()
   const runtime = steppedRuntime(seed)
-  const running = await start(system, { directory, part: members, runtime, log: silentLogger(), patience: 200 })
+  const running = await start(system, { directory, part: members, runtime, log: silentLogger(), shutdownTimeout: 200 })
   const clock = createServer((socket) => {
     socket.on('error', () => {})
     socket.on('data', (asked) => {

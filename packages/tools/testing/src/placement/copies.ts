@@ -67,7 +67,7 @@ export function embedded(system: System): System {
 export const together: Placement = {
   name: 'together',
   open: async ({ system, directory, runtime, log }) => {
-    const running = await start(system, { directory, runtime, log, patience: 200 })
+    const running = await start(system, { directory, runtime, log, shutdownTimeout: 200 })
     return { transport: running.transport, settle: settler(running, runtime), stop: running.stop }
   },
 }

@@ -13,7 +13,7 @@ async function open({ system, directory, runtime, log }: CopyWorld): Promise<Cop
   const parts: Running[] = []
   const stop = async (): Promise<void> => void (await Promise.all(parts.map((part) => part.stop({ everything: true }))))
   const run = async (...part: readonly string[]): Promise<Running> => {
-    const running = await start(system, { directory, part, runtime, log, patience: 200 })
+    const running = await start(system, { directory, part, runtime, log, shutdownTimeout: 200 })
     parts.push(running)
     return running
   }

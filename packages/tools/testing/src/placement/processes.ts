@@ -58,7 +58,7 @@ async function open(
   }
   try {
     const runtime = steppedRuntime(seedOf(seed, 0))
-    const running = await start(system, { directory, part: ['doors'], runtime, log, patience: 200 })
+    const running = await start(system, { directory, part: ['doors'], runtime, log, shutdownTimeout: 200 })
     try {
       for (const { steps } of processes) clocks.push(await farClock(steps))
     } catch (error) {

@@ -23,7 +23,7 @@ async function overSocket(world: CopyWorld, address: Address): Promise<Copy> {
   const { system, directory, log, runtime } = world
   // What carries the calls has a runtime of its own, so that ids and chance are left to the services.
   const road = { runtime: realRuntime(), log }
-  const running = await start(system, { directory, runtime, log, patience: 200 })
+  const running = await start(system, { directory, runtime, log, shutdownTimeout: 200 })
   try {
     const listener = await listenSocket({ address, transport: running.transport, ...road })
     const peer = connect(listener.address)

@@ -5,7 +5,7 @@ import { makeFolder, type Timers } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
 
 /** A directory's supervisor: who it is, and whom it has started, in `<directory>/supervisor.json`. */
-export type Claim = {
+export type PidFile = {
   /** Notes the processes that belong to it. */
   readonly note: (processes: readonly { readonly name: string; readonly pid: number }[]) => void
   readonly release: () => void
@@ -18,10 +18,10 @@ const named = (name: string, mark: ProcessMark | undefined): Named[] => (mark ==
 
 /**
  * Makes this process the directory's supervisor. Where one was killed, its processes are stopping by themselves: they
- * are waited for, and killed when they take longer than `patience` milliseconds.
+ * are waited for, and killed when they take longer than `shutdownTimeout` milliseconds.
  * @throws {SupervisorError} when another one runs
  */
-export async function claim(directory: string, patience: number, timers: Timers): Promise<Claim> {
+export async function takePidFile(directory: string, shutdownTimeout: number, timers: Timers): Promise<PidFile> {
   makeFolder(directory)
   const file = join(directory, 'supervisor.json')
   const before = read(file)
@@ -30,7 +30,7 @@ export async function claim(directory: string, patience: number, timers: Timers)
       `Cannot start on "${directory}": process ${before.supervisor.pid} runs the system on it already; stop that one, or choose another directory`,
     )
   }
-  await gone(before?.processes ?? [], patience, timers)
+  await gone(before?.processes ?? [], shutdownTimeout, timers)
 
   const write = (processes: readonly Named[]): void => {
     const draft = `${file}.${process.pid}`
@@ -44,9 +44,9 @@ export async function claim(directory: string, patience: number, timers: Timers)
   }
 }
 
-async function gone(processes: readonly ProcessMark[], patience: number, timers: Timers): Promise<void> {
+async function gone(processes: readonly ProcessMark[], shutdownTimeout: number, timers: Timers): Promise<void> {
   for (let waited = 0; processes.some(processIsAlive); waited += 20) {
-    if (waited >= patience) for (const one of processes) if (processIsAlive(one)) process.kill(one.pid, 'SIGKILL')
+    if (waited >= shutdownTimeout) for (const one of processes) if (processIsAlive(one)) process.kill(one.pid, 'SIGKILL')
     await timers.sleep(20)
   }
 }

@@ -10,22 +10,22 @@ import type { SocketOptions } from './options.ts'
  * Sockets that the supervisor has bound and never takes a connection from. A process listens on them; while there is
  * none, connections wait in the queue of the kernel, which belongs to the socket and not to the process.
  */
-export type Held = {
+export type ListeningSockets = {
   readonly names: readonly string[]
   /** File descriptors, in the order of the names. */
   readonly descriptors: readonly number[]
   readonly release: () => void
 }
 
-/** Why sockets cannot be held here; undefined when they can. */
-export function cannotHold(): string | undefined {
+/** Why sockets cannot be sockets here; undefined when they can. */
+export function cannotShareSockets(): string | undefined {
   if (typeof net.BoundSocket !== 'function') return `it takes Node 26.4 or later, and this is ${process.version}`
   if (process.platform === 'win32') return 'on Windows a process cannot hand a socket to another this way'
   return undefined
 }
 
 /** @throws {SupervisorError} when an address cannot be had, with what to do */
-export async function hold(sockets: readonly SocketOptions[]): Promise<Held> {
+export async function bindSockets(sockets: readonly SocketOptions[]): Promise<ListeningSockets> {
   const bound: net.BoundSocket[] = []
   const release = (): void => {
     for (const socket of bound.splice(0)) socket.close()

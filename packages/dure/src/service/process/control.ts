@@ -24,7 +24,7 @@ import type {
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { plainLogger, type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import type { ServiceHealth } from '../system.ts'
-import type { Unit } from '../unit.ts'
+import type { ServiceInstance } from '../service-instance.ts'
 
 /**
  * What the processes of one system ask each other about their services, over the same transport as calls. Every
@@ -36,7 +36,7 @@ type Asks<In, Out> = Operation<'query', Schema<In>, Schema<Out>, {}>
 type Does<In, Out> = Operation<'command', Schema<In>, Schema<Out>, {}>
 type ControlOperations = {
   readonly 'dure.health': Asks<undefined, ServiceHealth>
-  readonly 'dure.status': Asks<undefined, UnitStatus>
+  readonly 'dure.status': Asks<undefined, InstanceState>
   readonly 'dure.metrics': Asks<undefined, readonly MetricFamily[]>
   readonly 'dure.readings': Asks<undefined, readonly ReactionReading[]>
   readonly 'dure.letters.groups': Asks<DeadLetterFilter, readonly DeadLetterGroup[]>
@@ -47,7 +47,7 @@ type ControlOperations = {
   readonly 'dure.letters.discard': Does<Discard, number>
   readonly 'dure.letters.edit': Does<Edit, undefined>
 }
-export type UnitStatus = Awaited<ReturnType<Unit['status']>>
+export type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 type Retry = { readonly filter: DeadLetterFilter; readonly by?: string | undefined }
 type Discard = { readonly filter: DeadLetterFilter; readonly reason: string; readonly by?: string | undefined }
 type Edit = {
@@ -74,7 +74,7 @@ const SOON = 2_000
 
 const operations: ControlOperations = {
   'dure.health': query({ input: plain<undefined>(), output: plain<ServiceHealth>(), deadline: SOON }),
-  'dure.status': query({ input: plain<undefined>(), output: plain<UnitStatus>(), deadline: SOON }),
+  'dure.status': query({ input: plain<undefined>(), output: plain<InstanceState>(), deadline: SOON }),
   'dure.metrics': query({ input: plain<undefined>(), output: plain<readonly MetricFamily[]>(), deadline: SOON }),
   'dure.readings': query({ input: plain<undefined>(), output: plain<readonly ReactionReading[]>(), deadline: SOON }),
   'dure.letters.groups': query({ input: plain<DeadLetterFilter>(), output: plain<readonly DeadLetterGroup[]>() }),
@@ -90,21 +90,21 @@ function controlOf(service: string): ControlContract {
   return { name: service, version: '1.0.0', owner: 'dure', description: undefined, operations, events: [] }
 }
 
-/** Lets others ask about a unit of this process. */
+/** Lets others ask about an instance of this process. */
 export function serveControl(options: {
-  readonly unit: Unit
+  readonly instance: ServiceInstance
   readonly transport: LocalTransport
   readonly deadlines: Deadlines
   readonly runtime: Runtime
   readonly log: Logger
 }): void {
-  const { unit, transport, deadlines, runtime, log } = options
-  const letters = (): DeadLetters => unit.deadLetters() ?? NONE
+  const { instance, transport, deadlines, runtime, log } = options
+  const letters = (): DeadLetters => instance.deadLetters() ?? NONE
   const handlers: Readonly<Record<keyof ControlOperations, (input: never) => unknown>> = {
-    'dure.health': () => unit.health(),
-    'dure.status': () => unit.status(),
-    'dure.metrics': () => unit.metrics(),
-    'dure.readings': () => unit.readings(),
+    'dure.health': () => instance.health(),
+    'dure.status': () => instance.status(),
+    'dure.metrics': () => instance.metrics(),
+    'dure.readings': () => instance.readings(),
     'dure.letters.groups': (filter: DeadLetterFilter) => letters().groups(filter),
     'dure.letters.list': (filter: DeadLetterFilter & Page) => letters().list(filter),
     'dure.letters.show': ({ id }: { readonly id: string }) => letters().show(id),
@@ -113,30 +113,30 @@ export function serveControl(options: {
     'dure.letters.discard': ({ filter, reason, by }: Discard) => letters().discard(filter, reason, by),
     'dure.letters.edit': ({ id, data, reason, by }: Edit) => letters().edit(id, data, reason, by),
   }
-  const gate = createGate({ service: unit.name, capacity: 100 })
+  const gate = createGate({ service: instance.name, capacity: 100 })
   for (const [name, operation] of Object.entries(operations as Readonly<Record<string, AnyOperation>>)) {
-    const place = `${unit.name}.${name}`
+    const place = `${instance.name}.${name}`
     const endpoint = createEndpoint({
       ...{ place, operation, gate, deadlines, clock: runtime.clock, metrics: createOperationMetrics() },
       handler: handlers[name as keyof ControlOperations] as (input: unknown) => unknown,
       context: () => undefined,
       onFault: (at, thrown) => plainLogger(log).error(`Call to ${at} failed`, { error: thrown }),
     })
-    transport.add({ service: unit.name, operation: name }, endpoint)
+    transport.add({ service: instance.name, operation: name }, endpoint)
   }
   gate.open()
 }
 
-/** A unit in another process, as far as it can be asked. */
-export type RemoteUnit = Pick<Unit, 'name' | 'health' | 'deadLetters'> & {
+/** An instance in another process, as far as it can be asked. */
+export type RemoteInstance = Pick<ServiceInstance, 'name' | 'health' | 'deadLetters'> & {
   /** Undefined when nobody answers. */
-  readonly status: () => Promise<UnitStatus | undefined>
+  readonly status: () => Promise<InstanceState | undefined>
   /** Nothing when nobody answers. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
 }
 
-export function remoteUnit(options: {
+export function remoteInstance(options: {
   readonly service: string
   /** Whether it has a database, and so may have dead letters. */
   readonly keepsData: boolean
@@ -144,7 +144,7 @@ export function remoteUnit(options: {
   readonly there: () => boolean
   readonly transport: Transport
   readonly runtime: Runtime
-}): RemoteUnit {
+}): RemoteInstance {
   const { service, keepsData, there, transport, runtime } = options
   const client: Client<ControlContract> = clientFactory({ contract: controlOf(service), transport, runtime })({
     service: undefined,

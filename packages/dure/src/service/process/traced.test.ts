@@ -49,7 +49,7 @@ async function rig(t: TestContext) {
   })
   const run = async (part: string): Promise<Running> => {
     const system = { ...shop(), telemetry: { sampling: 0, exporters: [otlp({ endpoint, metrics: false })] } }
-    const one = await start(system, { directory, part: [part], log: silentLogger(), patience: 2_000 })
+    const one = await start(system, { directory, part: [part], log: silentLogger(), shutdownTimeout: 2_000 })
     running.push(one)
     return one
   }

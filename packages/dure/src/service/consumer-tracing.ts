@@ -3,7 +3,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { isSampled, type Attributes, type SpanStart, type Tracer } from '../telemetry/telemetry.ts'
 
 /** Puts spans around what a service does with messages. */
-export type Consuming = <T>(
+export type TraceMessage = <T>(
   message: Message,
   step: 'prepare' | 'process',
   /** Gets the trace context that whatever it leads to is a child of. */
@@ -13,7 +13,12 @@ export type Consuming = <T>(
 ) => Promise<T>
 
 /** `group` is the service, which reads each reaction's messages as the group `<service>/<reaction>`. */
-export function consuming(options: { group: string; reaction: string; runtime: Runtime; tracer: Tracer | undefined }): Consuming {
+export function consumerTracing(options: {
+  group: string
+  reaction: string
+  runtime: Runtime
+  tracer: Tracer | undefined
+}): TraceMessage {
   const { group, reaction, runtime, tracer } = options
   if (tracer === undefined) return async (message, _step, work) => work(message.traceparent)
 

@@ -19,7 +19,7 @@ function rig(t: TestContext) {
   return {
     directory,
     run: async (...part: readonly string[]): Promise<Running> => {
-      const one = await start(shop(), { directory, part, log: silentLogger(), patience: 2_000 })
+      const one = await start(shop(), { directory, part, log: silentLogger(), shutdownTimeout: 2_000 })
       running.push(one)
       return one
     },

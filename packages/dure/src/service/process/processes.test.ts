@@ -32,7 +32,7 @@ async function rig(t: TestContext) {
       backs.push(event.name)
       wake()
     },
-    backoff: { first: 5, most: 50 },
+    backoff: { first: 5, max: 50 },
   })
   const caller: Running = await start(shop(), { directory, part: ['doors'], log: silentLogger() })
   t.after(async () => {

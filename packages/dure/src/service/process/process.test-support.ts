@@ -10,7 +10,7 @@ const supervised = joinSupervisor()!
 const system = shop()
 if (!(await supervised.loaded())) process.exit(0)
 const alive = keepAlive()
-const running = await start(system, { directory: directory!, part, log: silentLogger(), patience: 2_000 })
+const running = await start(system, { directory: directory!, part, log: silentLogger(), shutdownTimeout: 2_000 })
 supervised.ready()
 await supervised.stopped
 await running.stop()

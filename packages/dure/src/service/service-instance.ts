@@ -24,7 +24,7 @@ import { familiesOf } from './readings.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
 /** One running service: its store, its endpoints, its reactions, and how to stop it without losing anything. */
-export type Unit = {
+export type ServiceInstance = {
   readonly name: string
   /** Begins to react to events. */
   readonly listen: () => Promise<void>
@@ -42,7 +42,7 @@ export type Unit = {
   readonly stop: (options: { readonly timeout: number }) => Promise<void>
 }
 
-export type UnitOptions = {
+export type ServiceInstanceOptions = {
   readonly service: Service
   readonly database: DatabaseAdapter
   readonly broker: Broker
@@ -58,7 +58,7 @@ export type UnitOptions = {
 const CAPACITY = 10_000
 
 /** Opens a service's store and takes its calls; events come after `listen`. */
-export async function prepareUnit(options: UnitOptions): Promise<Unit> {
+export async function openServiceInstance(options: ServiceInstanceOptions): Promise<ServiceInstance> {
   const { service, broker, local, transport, deadlines } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
@@ -129,7 +129,7 @@ export async function prepareUnit(options: UnitOptions): Promise<Unit> {
       },
     })
 
-  const stop: Unit['stop'] = async ({ timeout }) => {
+  const stop: ServiceInstance['stop'] = async ({ timeout }) => {
     if (state === 'stopped') return
     state = 'draining'
     const until = runtime.clock.monotonic() + timeout

@@ -6,17 +6,17 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { supervise } from './supervisor.ts'
-import { optionsOfNode } from './young.ts'
+import { nodeOptions } from './node-options.ts'
 
 const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
 
 test('a young generation is small unless somebody has said how large it is to be', () => {
   const small = '--max-semi-space-size=8'
-  assert.deepEqual(optionsOfNode(['--conditions=source']), ['--conditions=source', small])
-  assert.deepEqual(optionsOfNode([], '--enable-source-maps'), [small])
+  assert.deepEqual(nodeOptions(['--conditions=source']), ['--conditions=source', small])
+  assert.deepEqual(nodeOptions([], '--enable-source-maps'), [small])
   for (const own of ['--max-semi-space-size=32', '--max_semi_space_size=1', '--min-semi-space-size=64']) {
-    assert.deepEqual(optionsOfNode([own]), [own])
-    assert.deepEqual(optionsOfNode([], own), [])
+    assert.deepEqual(nodeOptions([own]), [own])
+    assert.deepEqual(nodeOptions([], own), [])
   }
 })
 
@@ -35,6 +35,6 @@ test('what is supervised has it, and what is given options of its own has those'
     await supervisor.stop()
     rmSync(directory, { recursive: true })
   })
-  const own = optionsOfNode(process.execArgv, process.env['NODE_OPTIONS'])
+  const own = nodeOptions(process.execArgv, process.env['NODE_OPTIONS'])
   assert.deepEqual(supervisor.ready, [{ options: own }, { options: ['--conditions=source'] }])
 })

@@ -1,11 +1,11 @@
 import type { Timer } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
-import type { Held } from './held.ts'
+import type { ListeningSockets } from './listening-sockets.ts'
 import { launch, type Launched } from './launch.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
 
 /** A process that is kept running: by another one when it falls over, and by a fresh one when it is to be replaced. */
-export type Kept = {
+export type ManagedProcess = {
   readonly name: string
   /** Has its program loaded, so that the start itself is quick. */
   readonly load: () => void
@@ -22,18 +22,18 @@ export type Kept = {
 /** Milliseconds a process must have been ready for its next fall to count as a first one. */
 const STABLE = 10_000
 
-export function createKept(
+export function createManagedProcess(
   options: SupervisorOptions & {
     readonly process: ProcessOptions
-    /** The sockets it listens on; undefined when it has none, or they cannot be held. */
-    readonly held: Held | undefined
+    /** The sockets it listens on; undefined when it has none, or they cannot be shared. */
+    readonly sockets: ListeningSockets | undefined
     readonly onPid: () => void
   },
-): Kept {
-  const { process: what, held, runtime, onPid, onEvent, readiness = 60_000, backoff = { first: 100, most: 10_000 } } = options
+): ManagedProcess {
+  const { process: what, sockets, runtime, onPid, onEvent, readiness = 60_000, backoff = { first: 100, max: 10_000 } } = options
   const { name } = what
   // Two of it can listen at the same time only on a socket that belongs to neither.
-  const overlaps = what.overlaps === true && (held !== undefined || (what.sockets ?? []).length === 0)
+  const overlaps = what.overlaps === true && (sockets !== undefined || (what.sockets ?? []).length === 0)
   const { clock, timers, random } = runtime
   let current: Launched | undefined
   let coming: Launched | undefined
@@ -51,7 +51,7 @@ export function createKept(
   }
 
   /** From now on this one is the process; when it ends and nobody wanted that, there will be another. */
-  const keep = (one: Launched): void => {
+  const watch = (one: Launched): void => {
     current = one
     onPid()
     let readyAt = Number.POSITIVE_INFINITY
@@ -64,9 +64,9 @@ export function createKept(
       current = undefined
       if (stopping) return
       falls = clock.monotonic() - readyAt > STABLE ? 1 : falls + 1
-      const most = Math.min(backoff.most, backoff.first * 2 ** Math.min(falls - 1, 20))
+      const longest = Math.min(backoff.max, backoff.first * 2 ** Math.min(falls - 1, 20))
       // Half of it is left to chance, so that those who fell together do not come back together.
-      const pause = most / 2 + (random.number() * most) / 2
+      const pause = longest / 2 + (random.number() * longest) / 2
       onEvent?.({ kind: 'ended', name, how, again: pause })
       again = timers.after(pause, revive)
     })
@@ -77,11 +77,11 @@ export function createKept(
     restarts++
     const begun = clock.monotonic()
     const one = begin()
-    keep(one)
+    watch(one)
     one.go()
     readyInTime(one).then(
       () => onEvent?.({ kind: 'back', name, ms: clock.monotonic() - begun }),
-      // Its end is seen to where it is kept.
+      // Its end is seen to where it is watched.
       () => {},
     )
   }
@@ -102,14 +102,14 @@ export function createKept(
         // The old one may have fallen over meanwhile, and may even have been started again.
         const leaving = current ?? old
         again?.cancel()
-        keep(fresh)
+        watch(fresh)
         await leaving.stop({ replaced: true })
       } else {
         // What both would own, one must have let go first; everything else of the new one is there already.
         if (stopping || current !== old) return fresh.kill()
         current = undefined
         await old.stop({ replaced: true })
-        keep(fresh)
+        watch(fresh)
         fresh.go()
         await readyInTime(fresh)
       }
@@ -136,7 +136,7 @@ export function createKept(
       one.go()
       try {
         const info = await readyInTime(one)
-        keep(one)
+        watch(one)
         return info
       } catch (cause) {
         throw new SupervisorError((cause as Error).message, { cause })
@@ -153,6 +153,7 @@ export function createKept(
       coming?.kill()
       await current?.stop()
       await busy
+      sockets?.release()
     },
   }
 }

@@ -10,9 +10,9 @@ import { SystemError } from '../errors.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER } from '../placement.ts'
 import type { World } from '../system.ts'
-import type { Undo } from '../undo.ts'
-import { prepareUnit } from '../unit.ts'
-import type { PartOptions } from './options.ts'
+import type { Disposables } from '../disposables.ts'
+import { openServiceInstance } from '../service-instance.ts'
+import type { SystemProcessOptions } from './options.ts'
 
 /** What the broker is called where services are looked for. */
 export const BROKER_SERVICE: string = brokerContract.name
@@ -25,12 +25,12 @@ export type BrokerHere = {
 }
 
 /** Runs the system's broker in this process, for it and for all others. */
-export async function brokerHere(options: PartOptions): Promise<BrokerHere> {
-  const { system, world, local, deadlines, undo } = options
+export async function brokerHere(options: SystemProcessOptions): Promise<BrokerHere> {
+  const { system, world, local, deadlines, disposables } = options
   const { runtime, log } = world
-  const broker = await ownBroker(system, world, undo)
+  const broker = await ownBroker(system, world, disposables)
   const served = brokerHandlers({ broker, runtime, log })
-  undo.add('sessions of the broker', () => served.stop())
+  disposables.add('sessions of the broker', () => served.stop())
   const service: Service = {
     contract: brokerContract,
     needs: {},
@@ -39,8 +39,16 @@ export async function brokerHere(options: PartOptions): Promise<BrokerHere> {
     reactions: [],
     ready: undefined,
   }
-  const unit = await prepareUnit({ service, database: NO_DATABASE, broker, local, transport: local, deadlines, world })
-  undo.add('broker for other processes', ({ timeout }) => unit.stop({ timeout }))
+  const instance = await openServiceInstance({
+    service,
+    database: NO_DATABASE,
+    broker,
+    local,
+    transport: local,
+    deadlines,
+    world,
+  })
+  disposables.add('broker for other processes', ({ timeout }) => instance.stop({ timeout }))
   return { broker, version: brokerContract.version, leave: served.stop }
 }
 
@@ -55,9 +63,9 @@ export async function brokerElsewhere(options: {
   readonly transport: Transport
   readonly registry: Registry
   readonly world: World
-  readonly undo: Undo
+  readonly disposables: Disposables
 }): Promise<Broker> {
-  const { name, system, transport, registry, undo } = options
+  const { name, system, transport, registry, disposables } = options
   const { runtime, log, directory } = options.world
   if (!(await isThere(registry, options.world))) {
     throw new SystemError(`Cannot start "${name}" of system "${system}"`, [
@@ -66,7 +74,7 @@ export async function brokerElsewhere(options: {
   }
   const client = clientFactory({ contract: brokerContract, transport, runtime })({ service: name })
   const broker = remoteBroker({ client, name, runtime, log })
-  undo.add('broker', ({ timeout }) => broker.stop({ timeout }))
+  disposables.add('broker', ({ timeout }) => broker.stop({ timeout }))
   return broker
 }
 

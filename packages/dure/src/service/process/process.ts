@@ -8,12 +8,12 @@ import { inTime } from '../../runtime/internal.ts'
 import type { Service } from '../definition.ts'
 import { healthOf, statusOf } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
-import { BROKER, checkPart, DOORS } from '../placement.ts'
+import { BROKER, checkMembers, DOORS } from '../placement.ts'
 import type { Door, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
-import type { Unit } from '../unit.ts'
-import { remoteUnit, serveControl, type RemoteUnit } from './control.ts'
-import type { PartOptions } from './options.ts'
+import type { ServiceInstance } from '../service-instance.ts'
+import { remoteInstance, serveControl, type RemoteInstance } from './control.ts'
+import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
 import { sockets, type Listener } from './wires.ts'
@@ -21,18 +21,18 @@ import { sockets, type Listener } from './wires.ts'
 export type { Listener, Wires } from './wires.ts'
 
 /** One process of a system that is split: what runs in it, and the way to what runs elsewhere. */
-export type Part = {
+export type SystemProcess = {
   /** To services here directly, to the others through the registry. */
   readonly transport: Transport
   readonly services: readonly Service[]
   readonly doors: readonly Door[]
   readonly broker: Broker
   /** Takes calls from other processes and lets them know; the way back is among what is to be undone. */
-  readonly open: (units: readonly Unit[]) => Promise<void>
-  readonly health: (units: readonly Unit[]) => Promise<Health>
-  readonly status: (units: readonly Unit[]) => Promise<SystemStatus>
-  readonly lag: (units: readonly Unit[]) => Promise<Lag>
-  readonly deadLetters: (units: readonly Unit[], service: string) => DeadLetters | undefined
+  readonly open: (instances: readonly ServiceInstance[]) => Promise<void>
+  readonly health: (instances: readonly ServiceInstance[]) => Promise<Health>
+  readonly status: (instances: readonly ServiceInstance[]) => Promise<SystemStatus>
+  readonly lag: (instances: readonly ServiceInstance[]) => Promise<Lag>
+  readonly deadLetters: (instances: readonly ServiceInstance[], service: string) => DeadLetters | undefined
 }
 
 /**
@@ -42,30 +42,30 @@ export type Part = {
 const GRACE = 150
 
 /** @throws {SystemError} when the part names what is not there, {CallError} when there is no way to the others */
-export async function joinPart(options: PartOptions): Promise<Part> {
-  const { system, members, world, local, deadlines, undo, wires = sockets } = options
+export async function openProcess(options: SystemProcessOptions): Promise<SystemProcess> {
+  const { system, members, world, local, deadlines, disposables, wires = sockets } = options
   const { runtime, log } = world
-  checkPart(system, members)
+  checkMembers(system, members)
   const services = system.services.filter(({ contract }) => members.includes(contract.name))
   const registry = await system.registry(world)
   // What is registered until then goes with it: the process itself.
-  undo.add('registry', () => registry.stop())
+  disposables.add('registry', () => registry.stop())
   const remote = wires.connect({ registry, runtime, log })
-  undo.add('connections to other processes', () => remote.stop())
+  disposables.add('connections to other processes', () => remote.stop())
   const transport = createJoinedTransport({ local, remote })
 
   const name = members.join('+')
-  const direct = system.broker.reach === 'network' ? await ownBroker(system, world, undo) : undefined
+  const direct = system.broker.reach === 'network' ? await ownBroker(system, world, disposables) : undefined
   const served = direct === undefined && members.includes(BROKER) ? await brokerHere(options) : undefined
   const broker =
-    direct ?? served?.broker ?? (await brokerElsewhere({ name, system: system.name, transport, registry, world, undo }))
+    direct ?? served?.broker ?? (await brokerElsewhere({ name, system: system.name, transport, registry, world, disposables }))
 
   const elsewhere = new Map(
     system.services
       .filter((one) => !services.includes(one))
       .map(({ contract, database }) => [
         contract.name,
-        remoteUnit({
+        remoteInstance({
           service: contract.name,
           keepsData: database !== undefined,
           there: () => registry.instances(contract.name).some((instance) => callAddress(instance) !== undefined),
@@ -76,11 +76,11 @@ export async function joinPart(options: PartOptions): Promise<Part> {
   )
   const telemetry = world.telemetry
   // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
-  for (const unit of elsewhere.values()) telemetry?.metrics.elsewhere(unit.metrics)
+  for (const instance of elsewhere.values()) telemetry?.metrics.elsewhere(instance.metrics)
   if (!members.includes(BROKER)) telemetry?.metrics.elsewhere(async () => lagFamilies(broker, runtime.clock))
-  const all = (units: readonly Unit[]): readonly (Unit | RemoteUnit)[] =>
+  const all = (instances: readonly ServiceInstance[]): readonly (ServiceInstance | RemoteInstance)[] =>
     system.services.flatMap(
-      ({ contract }) => units.find((unit) => unit.name === contract.name) ?? elsewhere.get(contract.name) ?? [],
+      ({ contract }) => instances.find((instance) => instance.name === contract.name) ?? elsewhere.get(contract.name) ?? [],
     )
 
   const here = [
@@ -94,14 +94,14 @@ export async function joinPart(options: PartOptions): Promise<Part> {
       return registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata: { since } })
     }),
   )
-  const open = async (units: readonly Unit[]): Promise<void> => {
-    for (const unit of units) serveControl({ unit, transport: local, deadlines, runtime, log })
+  const open = async (instances: readonly ServiceInstance[]): Promise<void> => {
+    for (const instance of instances) serveControl({ instance, transport: local, deadlines, runtime, log })
     if (here.length === 0) return
     const listener = await wires.listen({ directory: world.directory, id, transport: local, runtime, log })
-    undo.add('connections from other processes', () => listener.stop())
+    disposables.add('connections from other processes', () => listener.stop())
     const endpoints = { [DURE]: listener.address }
     await registry.register({ service: PROCESS, id, version: '1.0.0', status: 'up', endpoints, metadata: {} })
-    undo.add('registration', (how) => withdraw({ registry, runtime, listener, own, leave: served?.leave }, how))
+    disposables.add('registration', (how) => withdraw({ registry, runtime, listener, own, leave: served?.leave }, how))
     for (const registration of own) await registration.update({ status: 'up', endpoints })
   }
 
@@ -112,17 +112,17 @@ export async function joinPart(options: PartOptions): Promise<Part> {
     doors: members.includes(DOORS) ? system.doors : [],
     broker,
     open,
-    health: async (units) => {
-      const health = await healthOf(all(units))
+    health: async (instances) => {
+      const health = await healthOf(all(instances))
       // Whoever restarts what is not live must not do so with this process because another one is away.
-      const here = health.services.filter(({ service }) => units.some(({ name }) => name === service))
+      const here = health.services.filter(({ service }) => instances.some(({ name }) => name === service))
       return { ...health, live: here.every(({ live }) => live) }
     },
-    status: (units) => statusOf(all(units), () => broker.lag().catch(() => undefined), readers),
-    lag: (units) => lagOf(all(units), () => broker.lag(), readers),
-    deadLetters: (units, service) =>
-      all(units)
-        .find((unit) => unit.name === service)
+    status: (instances) => statusOf(all(instances), () => broker.lag().catch(() => undefined), readers),
+    lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
+    deadLetters: (instances, service) =>
+      all(instances)
+        .find((instance) => instance.name === service)
         ?.deadLetters(),
   }
 }

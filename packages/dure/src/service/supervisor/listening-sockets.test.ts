@@ -48,7 +48,7 @@ function rig(t: TestContext) {
       runtime: realRuntime(),
       onLine: ({ text }) => note(lines)(text),
       onEvent: note(events),
-      backoff: { first: 5, most: 20 },
+      backoff: { first: 5, max: 20 },
     })
     running.push(supervisor)
     return supervisor
