@@ -12,7 +12,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   data: ['runtime', 'contract', 'telemetry'],
   messaging: ['runtime', 'contract', 'telemetry', 'data'],
   call: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging'],
-  service: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging', 'call'],
+  door: ['runtime', 'contract', 'telemetry', 'call'],
+  service: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging', 'call', 'door'],
 }
 
 /** Which published packages a package may import, by the folder it stands in. A pattern ends in `*`. */

@@ -51,7 +51,7 @@ export function clientDoor(options: {
         const value = await call(asked)
         return {
           kind: 'answer',
-          status: asked.place.operation.http!.status,
+          status: asked.place.operation.bindings.http!.status,
           text: value === undefined ? '' : JSON.stringify(value),
         }
       } catch (error) {
@@ -77,7 +77,7 @@ export function clientDoor(options: {
 
 function routesOf(contract: AnyContract): Route[] {
   return Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).flatMap(([name, operation]) =>
-    (operation.http?.routes ?? []).map((route) => {
+    (operation.bindings.http?.routes ?? []).map((route) => {
       const [method = '', path = ''] = route.split(' ')
       return { method, segments: path.slice(1).split('/'), place: { contract, name, operation } }
     }),

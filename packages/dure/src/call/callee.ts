@@ -6,6 +6,7 @@ import type { Cancellation, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import type { Gate } from './gate.ts'
 import type { OperationMetrics } from './metrics.ts'
+import type { ScopeCheck } from './scope.ts'
 
 /** What the callee's half of one operation is made of. */
 export type EndpointOptions = {
@@ -17,6 +18,8 @@ export type EndpointOptions = {
   readonly context: (call: CallContext, cancellation: Cancellation) => unknown
   /** Stands around the handler when the call carries an idempotency key; `input` is what the caller sent, `own` this call's end. */
   readonly once?: ((input: unknown, call: CallContext, own: Cancellation, run: () => unknown) => unknown) | undefined
+  /** Whether a caller needs the operation's scope. Default true; false where the system says `security: 'off'`. */
+  readonly secured?: boolean
   readonly gate: Gate
   readonly clock: Clock
   readonly deadlines: Deadlines
@@ -30,6 +33,8 @@ export type EndpointOptions = {
 
 /** The same, composed: what all calls of one operation share. */
 export type Callee = EndpointOptions & {
+  /** Why a caller may not call this; undefined when anybody may. */
+  readonly refused: ScopeCheck | undefined
   /** What every span of this operation says. */
   readonly attributes: Attributes
   readonly parseInput: Parser

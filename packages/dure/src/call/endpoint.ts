@@ -4,12 +4,13 @@ import type { Callee, EndpointOptions } from './callee.ts'
 import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'
 import { PendingCall } from './pending.ts'
+import { scopeCheck } from './scope.ts'
 import { streamOf } from './streaming.ts'
 import { rpcAttributes } from './tracing.ts'
 import type { Route } from './transport.ts'
 
 /**
- * The callee's half of a call, composed once per operation: admit, parse and isolate the input, run the
+ * The callee's half of a call, composed once per operation: see whether the caller may, admit, parse and isolate the input, run the
  * handler under its deadline, parse and isolate the output. Whatever carried the call here (the local
  * transport, a socket), everything from here on is the same.
  */
@@ -19,6 +20,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const { operation, place } = options
   const shared: Callee = {
     ...options,
+    refused: options.secured === false ? undefined : scopeCheck(place, operation.scope),
     attributes: rpcAttributes(place),
     parseInput: parserOf(operation.input, 'input'),
     parseOutput: parserOf(operation.output, 'output'),

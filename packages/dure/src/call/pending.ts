@@ -38,6 +38,8 @@ export class PendingCall extends Cancellation implements DeadlineEntry, CancelLi
     }
     const call = this.#call
     if (call.deadline <= call.sentAt) return this.#refuse(cancelledError(shared.place, 'deadline'))
+    const refused = shared.refused?.(call.principal)
+    if (refused !== undefined) return this.#refuse(refused)
     if (!shared.gate.enter()) return this.#refuse(shared.gate.refusal())
     try {
       shared.deadlines.add(this, call.deadline)

@@ -100,9 +100,10 @@ class PendingStream implements AsyncIterator<unknown>, DeadlineEntry, CancelList
       this.#over = true
       throw cancelledError(shared.place, 'deadline')
     }
-    if (!shared.gate.enter()) {
+    const refused = shared.refused?.(call.principal)
+    if (refused !== undefined || !shared.gate.enter()) {
       this.#over = true
-      const refusal = shared.gate.refusal()
+      const refusal = refused ?? shared.gate.refusal()
       this.#tell(refusal)
       throw refusal
     }

@@ -114,7 +114,7 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
   checkSchema(`${where} input`, operation.input, 'input', report)
   checkSchema(`${where} output`, operation.output, 'output', report)
   checkErrors(where, operation, report)
-  if (operation.http !== undefined) checkHttp(where, operation, routes, report)
+  if (operation.bindings.http !== undefined) checkHttp(where, operation, routes, report)
 }
 
 function checkErrors(where: string, operation: AnyOperation, report: Report): void {
@@ -149,7 +149,7 @@ function checkErrors(where: string, operation: AnyOperation, report: Report): vo
 
 function checkHttp(where: string, operation: AnyOperation, routes: Map<string, string>, report: Report): void {
   const place = `${where} http`
-  const { status, routes: texts } = operation.http!
+  const { status, routes: texts } = operation.bindings.http!
   if (!Number.isInteger(status) || status < 200 || status > 299)
     report(place, `the status ${show(status)}`, 'Use one from 200 to 299 for a success; errors say their own')
   if (status === 204 && operation.output !== undefined)

@@ -11,6 +11,7 @@ export type { AnyContract, Contract, ContractOptions } from './definition.ts'
 export { command, query, stream } from './operation.ts'
 export type {
   AnyOperation,
+  Bindings,
   ErrorTypes,
   HandlerInput,
   HandlerOutput,

@@ -79,7 +79,8 @@ export function describeContract(contract: AnyContract): ContractDescription {
 }
 
 function describeOperation(operation: AnyOperation): OperationDescription {
-  const { kind, input, output, scope, idempotent, deadline, http, deprecated } = operation
+  const { kind, input, output, scope, idempotent, deadline, bindings, deprecated } = operation
+  const { http } = bindings
   const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
   return {
     kind,

@@ -56,7 +56,7 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
   for (const contract of contracts) {
     for (const [name, operation] of Object.entries(contract.operations as Record<string, AnyOperation>)) {
       const once = operation.kind === 'command' && !operation.idempotent && remembers(contract.name)
-      const routes = (operation.http?.routes ?? []).map(routeOf).filter((route) => !('problem' in route)) as Route[]
+      const routes = (operation.bindings.http?.routes ?? []).map(routeOf).filter((route) => !('problem' in route)) as Route[]
       for (const [at, route] of routes.entries()) {
         // Templates that differ only in the names of their parameters are one path to OpenAPI.
         const shape = route.path.replaceAll(/\{[^}]*\}/g, '{}')
@@ -125,7 +125,7 @@ function drawOperation(
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: body }),
     responses: {
-      [String(operation.http!.status)]: success(operation, hint, book),
+      [String(operation.bindings.http!.status)]: success(operation, hint, book),
       ...failures(operation, route, book, statuses),
       default: { $ref: '#/components/responses/Problem' },
     },

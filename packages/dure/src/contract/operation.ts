@@ -16,6 +16,11 @@ export type HttpMapping = {
   readonly status: number
 }
 
+/** How doors offer an operation, by protocol. One that has none can be called by services only. */
+export type Bindings = {
+  readonly http?: HttpMapping
+}
+
 /** What a service promises to do when asked. Made by `command`, `query` or `stream`. */
 export type Operation<
   Kind extends OperationKind = OperationKind,
@@ -27,13 +32,13 @@ export type Operation<
   readonly input: Input
   readonly output: Output
   readonly errors: Errors
-  /** A caller needs this scope (checked by the security rooms; shown in documents). */
+  /** A caller needs this scope: whoever lacks it gets UNAUTHENTICATED or PERMISSION_DENIED, wherever the service runs. */
   readonly scope: string | undefined
   /** True when doing it twice is the same as doing it once: only then may it be retried. Queries and streams are. */
   readonly idempotent: boolean
   /** Milliseconds a call may take when its caller says nothing. */
   readonly deadline: number
-  readonly http: HttpMapping | undefined
+  readonly bindings: Bindings
   readonly description: string | undefined
   readonly deprecated: boolean
 }
@@ -41,6 +46,11 @@ export type Operation<
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyOperation = Operation<OperationKind, any, any, any>
 export type Operations = Readonly<Record<string, AnyOperation>>
+
+type HttpOption =
+  | HttpRoute
+  | readonly HttpRoute[]
+  | { readonly routes: HttpRoute | readonly HttpRoute[]; readonly status?: number }
 
 export type OperationOptions<I extends AnySchema | undefined, O extends AnySchema | undefined, E extends ErrorTypes> = {
   readonly input?: I
@@ -51,10 +61,8 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly idempotent?: boolean
   /** Milliseconds. Default 5,000 (30,000 for a stream). */
   readonly deadline?: number
-  readonly http?:
-    | HttpRoute
-    | readonly HttpRoute[]
-    | { readonly routes: HttpRoute | readonly HttpRoute[]; readonly status?: number }
+  /** `'POST /orders'`: how it is offered over HTTP (its entry of `bindings`). */
+  readonly http?: HttpOption
   readonly description?: string
   readonly deprecated?: boolean
 }
@@ -133,21 +141,17 @@ function operation<
     scope: options.scope,
     idempotent,
     deadline: options.deadline === undefined ? (kind === 'stream' ? 30_000 : 5_000) : options.deadline,
-    http: httpMapping(options),
+    bindings: Object.freeze(options.http === undefined ? {} : { http: httpMapping(options.http, options.output) }),
     description: options.description,
     deprecated: options.deprecated ?? false,
   })
 }
 
-function httpMapping(
-  options: OperationOptions<AnySchema | undefined, AnySchema | undefined, ErrorTypes>,
-): HttpMapping | undefined {
-  const { http } = options
-  if (http === undefined) return undefined
+function httpMapping(http: HttpOption, output: AnySchema | undefined): HttpMapping {
   const { routes, status } = typeof http === 'object' && 'routes' in http ? http : { routes: http, status: undefined }
   return Object.freeze({
     routes: Object.freeze(typeof routes === 'string' ? [routes] : [...routes]),
-    status: status ?? (options.output === undefined ? 204 : 200),
+    status: status ?? (output === undefined ? 204 : 200),
   })
 }
 

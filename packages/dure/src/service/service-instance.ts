@@ -8,7 +8,7 @@ import {
   type OperationMetrics,
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
-import { describeThrown, outward, partOf } from '../contract/internal.ts'
+import { describeThrown, outward, partOf, servicePrincipal } from '../contract/internal.ts'
 import type { DatabaseAdapter, Store } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
@@ -52,6 +52,8 @@ export type ServiceInstanceOptions = {
   readonly transport: Transport
   readonly deadlines: Deadlines
   readonly world: World
+  /** Whether callers need the scopes of operations. */
+  readonly secured: boolean
 }
 
 /** Calls one service works on at once before it turns others away. */
@@ -88,6 +90,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
       handler: service.handlers[operationName]!,
       context: (call, cancellation) => contexts(call, cancellation, operationName),
       once: onceFor(data?.idempotency, operationName, operation),
+      secured: options.secured,
       gate,
       clock: runtime.clock,
       deadlines,
@@ -160,7 +163,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
         : [`It is ${state}`]
     if (state === 'running' && service.ready !== undefined) {
       const reason = await readiness(
-        (cancellation) => service.ready!(contexts(healthCheckCall(runtime), cancellation)),
+        (cancellation) => service.ready!(contexts(healthCheckCall(name, runtime), cancellation)),
         runtime,
         log,
       )
@@ -225,8 +228,8 @@ function onceFor(idempotency: Idempotency | undefined, operation: string, defini
 /** Milliseconds that a service has to say whether it is ready. */
 const READY_TIMEOUT = 1_000
 
-/** Health checks ask on nobody's behalf. */
-function healthCheckCall(runtime: Runtime): CallContext {
+/** Health checks ask on nobody's behalf but the service's own. */
+function healthCheckCall(service: string, runtime: Runtime): CallContext {
   const sentAt = runtime.clock.monotonic()
   return {
     sentAt,
@@ -237,7 +240,7 @@ function healthCheckCall(runtime: Runtime): CallContext {
     traceparent: undefined,
     caller: undefined,
     idempotencyKey: undefined,
-    principal: undefined,
+    principal: servicePrincipal(service),
     metadata: undefined,
   }
 }

@@ -21,6 +21,7 @@ export type {
   ServiceContext,
   ServiceOptions,
 } from './definition.ts'
+export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
 export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
 export { groupsOf, type Group, type Placement } from './placement.ts'

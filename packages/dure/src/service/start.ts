@@ -2,9 +2,11 @@ import { type Client } from '../call/call.ts'
 import { clientFactory, createLocalTransport } from '../call/internal.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
+import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
 import { createLogger, foldRepeats, openTelemetry, safeLogger, type Logger } from '../telemetry/telemetry.ts'
+import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings, serviceReadings } from './readings.ts'
@@ -93,9 +95,10 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
   const transport = part?.transport ?? local
 
+  const secured = system.security !== 'off'
   const instances: ServiceInstance[] = []
   for (const service of startOrder(part?.services ?? system.services)) {
-    const instance = await openServiceInstance({ service, database, broker, local, transport, deadlines, world })
+    const instance = await openServiceInstance({ service, database, broker, local, transport, deadlines, world, secured })
     instances.push(instance)
     telemetry?.metrics.observe(() => serviceReadings(instance, runtime.clock))
     disposables.add(`service "${service.contract.name}"`, ({ timeout }) => instance.stop({ timeout }))
@@ -107,11 +110,17 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const deadLetters: DoorHost['deadLetters'] = (service) =>
     part === undefined ? instances.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(instances, service)
   const readers = readersOf(system.services)
+  const contracts = system.services.map(({ contract }) => contract)
+  const tracer = telemetry?.tracer
+  let registry: Promise<Registry> | undefined
   const host: DoorHost = {
     system: system.name,
-    contracts: system.services.map(({ contract }) => contract),
-    client: <C extends AnyContract>(contract: C): Client<C> =>
-      clientFactory({ contract, transport, runtime, tracer: telemetry?.tracer })({ service: undefined }),
+    contracts,
+    client: <C extends AnyContract>(contract: C, onBehalf: OnBehalf = {}): Client<C> =>
+      clientFactory({ contract, transport, runtime, tracer })(callerFor(`make a client of ${contract.name}`, onBehalf)),
+    ...createDoorCalls({ contracts, transport, runtime, tracer }),
+    authenticate: createAuthenticate(system.security),
+    registry: () => (registry ??= part === undefined ? ownRegistry(system, world, disposables) : Promise.resolve(part.registry)),
     health: () => part?.health(instances) ?? healthOf(instances),
     status: () => part?.status(instances) ?? statusOf(instances, () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(instances, () => broker.lag(), readers),
@@ -127,4 +136,10 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   }
   log.debug('System is ready', { services: instances.length })
   return { ...host, transport, doors, stop: disposables.dispose }
+}
+
+async function ownRegistry(system: System, world: World, disposables: Disposables): Promise<Registry> {
+  const registry = await system.registry(world)
+  disposables.add('registry', () => registry.stop())
+  return registry
 }

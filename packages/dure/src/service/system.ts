@@ -1,5 +1,5 @@
 import type { Client, Transport } from '../call/call.ts'
-import type { AnyContract } from '../contract/contract.ts'
+import type { AnyContract, Operations } from '../contract/contract.ts'
 import type { DatabaseAdapter } from '../data/data.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
@@ -9,6 +9,7 @@ import { embeddedBroker } from '../messaging/messaging.ts'
 import { sqlite } from '../data/data.ts'
 import type { Service } from './definition.ts'
 import { SystemError } from './errors.ts'
+import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
 import { findProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
@@ -40,18 +41,27 @@ export type SystemOptions = {
   readonly registry?: Adapter<Registry>
   /** Ways in from outside: `rest({ port: 8080 })`, … */
   readonly doors?: readonly Door[]
+  /**
+   * Who finds out who calls, when operations need scopes: `{ authenticate }`, or `'off'`, and anybody may do anything. A system
+   * with scopes and doors has to say one of both.
+   */
+  readonly security?: Security
   /** Sampling and exporters. Default: metrics, 1 % of traces and whatever fails, kept in the system's directory; false for none. */
   readonly telemetry?: TelemetryOptions | false
 }
 
 /** Services, their placement, their adapters, their policies: one typed value. */
-export type System = Required<SystemOptions> & { readonly name: string }
+export type System = Required<Omit<SystemOptions, 'security'>> & {
+  readonly name: string
+  /** Undefined: nobody has said; what needs a scope is refused to whoever calls from outside. */
+  readonly security: Security | undefined
+}
 
 /**
  * Puts services together.
  * @throws {SystemError} naming everything that keeps them from being one system: two services of one name, a
  * need nobody serves, a circle of needs, a missing handler, a subscription to what nobody announces, a placement that
- * cannot be
+ * cannot be, scopes and doors without a word on security
  *
  * @example
  * ```ts
@@ -67,7 +77,7 @@ export type System = Required<SystemOptions> & { readonly name: string }
  */
 export function system(name: string, options: SystemOptions): System {
   const { services, placement = 'together' } = options
-  const problems = [...findProblems(services), ...placementProblems(placement, services)]
+  const problems = [...findProblems(services), ...placementProblems(placement, services), ...openToAnybody(options)]
   if (problems.length > 0) throw new SystemError(`Cannot put system "${name}" together`, problems)
   return Object.freeze({
     name,
@@ -77,8 +87,25 @@ export function system(name: string, options: SystemOptions): System {
     broker: options.broker ?? embeddedBroker(),
     registry: options.registry ?? embeddedRegistry(),
     doors: Object.freeze([...(options.doors ?? [])]),
+    security: options.security,
     telemetry: options.telemetry ?? {},
   })
+}
+
+/** Doors do not open on scopes that nobody would ever ask about. */
+function openToAnybody({ services, doors = [], security }: SystemOptions): readonly string[] {
+  if (security !== undefined || doors.length === 0) return []
+  const scoped = services.flatMap(({ contract }) =>
+    Object.entries(contract.operations as Operations).flatMap(([name, { scope }]) =>
+      scope === undefined ? [] : [`"${contract.name}.${name}" needs the scope "${scope}"`],
+    ),
+  )
+  if (scoped.length === 0) return []
+  const more = scoped.length === 1 ? '' : ` (and ${scoped.length - 1} more need one)`
+  return [
+    `${scoped[0]}${more}, and nobody finds out who comes in at its doors; ` +
+      "give it `security: { authenticate }`, or write `security: 'off'` to let anybody do anything",
+  ]
 }
 
 /** A way in from outside, opened when every service is ready and closed before any stops. */
@@ -91,10 +118,13 @@ export type Door = {
 }
 
 /** What a door may use: the contracts there are, and a way to call them. */
-export type DoorHost = {
+export type DoorHost = DoorCalls & {
   readonly system: string
   readonly contracts: readonly AnyContract[]
-  readonly client: <C extends AnyContract>(contract: C) => Client<C>
+  /** A typed client, for whoever it is said. */
+  readonly client: <C extends AnyContract>(contract: C, onBehalf?: OnBehalf) => Client<C>
+  /** Who is where; opened when it is first asked for. A system in one process has nobody there. */
+  readonly registry: () => Promise<Registry>
   readonly health: () => Promise<Health>
   readonly status: () => Promise<SystemStatus>
   /** How far every consumer is behind, over all processes. */

@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Metadata } from 'dure/contract'
+import { metadataFromBaggage } from 'dure/contract/internal'
 import { Refusal } from './errors.ts'
 
 /** What the headers of a request say about the call. */
 export type CallHeaders = {
   readonly traceparent: string | undefined
   readonly idempotencyKey: string | undefined
+  readonly metadata: Metadata | undefined
   /** Milliseconds. */
   readonly timeout: number | undefined
 }
@@ -30,8 +33,10 @@ export function callHeaders(headers: IncomingHttpHeaders, longest: number): Call
   const traceparent = headers['traceparent'] as string | undefined
   const key = headers['idempotency-key'] as string | undefined
   const timeout = headers['request-timeout'] as string | undefined
+  const baggage = headers['baggage'] as string | undefined
   return {
     traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : undefined,
+    metadata: baggage === undefined ? undefined : metadataFromBaggage(baggage),
     idempotencyKey: key === undefined ? undefined : idempotencyKey(key),
     timeout: timeout === undefined ? undefined : milliseconds(timeout, longest),
   }
@@ -54,4 +59,12 @@ function milliseconds(given: string, longest: number): number {
     'INVALID_HEADER',
     `Cannot use the Request-Timeout header: "${given.slice(0, 40)}" is not a positive number of seconds`,
   )
+}
+
+/** A header by its lower-case name; of several that came, all, as RFC 9110 joins them. */
+export function headerOf(headers: IncomingHttpHeaders): (name: string) => string | undefined {
+  return (name) => {
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+    return Array.isArray(value) ? value.join(', ') : value
+  }
 }

@@ -1,11 +1,10 @@
 import { CallError } from 'dure/contract'
 import { shown, wireOf } from 'dure/contract/internal'
-import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping } from 'dure/contract'
+import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping, Principal } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { CallOptions } from 'dure/call'
 import { traceIdOf } from 'dure/telemetry'
 import { Refusal } from './errors.ts'
-import { callHeaders } from './headers.ts'
+import { callHeaders, headerOf } from './headers.ts'
 import { inputReader } from './input.ts'
 import type { RequestParts } from './input.ts'
 import { sendLines } from './ndjson.ts'
@@ -24,17 +23,15 @@ export type Served = {
   readonly http: HttpMapping
   /** A command that may not be done twice, of a service that cannot know an idempotency key again. */
   readonly forgets: boolean
-  /** The operation of the service's client: validation, deadline and tracing happen behind it. */
-  readonly call: (input: unknown, options: CallOptions) => unknown
 }
 
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => void
 
 /** Compiles the handler of one route of an operation: everything that can be known before a request is. */
 export function operationHandler(served: Served, route: Route, state: DoorState, unknownFields: 'refuse' | 'drop'): Handler {
-  const { operation, http, call, forgets } = served
-  const { limits, world } = state
-  const name = `${served.contract.name}.${served.name}`
+  const { operation, http, forgets, name, contract } = served
+  const { limits, world, host } = state
+  const place = `${contract.name}.${name}`
   const toJson = jsonWriter(operation.output, 'output')
   const declared = declaredErrors(operation)
   const empty = operation.output === undefined || http.status === 204
@@ -57,13 +54,13 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       const mapped = problemOf(error, { instance: pathOf(request.url), correlationId, declared })
       // A CallError was logged by the service it happened in, under the same correlation id.
       if (mapped.hidden && (!(error instanceof CallError) || error.inside === true)) {
-        world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: name, correlationId, traceId, error })
+        world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: place, correlationId, traceId, error })
       }
       return mapped.problem
     }
     const fail = (error: unknown): void => sendProblem(reply, state, describe(error))
     try {
-      const { timeout, traceparent: given, idempotencyKey } = callHeaders(request.headers, limits.deadline)
+      const { timeout, traceparent: given, idempotencyKey, metadata } = callHeaders(request.headers, limits.deadline)
       if (forgets && idempotencyKey !== undefined) throw new Refusal('INVALID_HEADER', NO_MEMORY)
       checkQuery(request.url)
       const trace = traceRequest(request, reply, { state, route, given, path: pathOf(request.url) })
@@ -75,35 +72,29 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
         if (!reply.raw.writableEnded) gone.abort()
         trace.end(reply.statusCode, failure)
       })
-      const gathered = read(request as unknown as RequestParts)
-      if (!gathered.ok) {
-        const document = problem(
-          400,
-          'INVALID_ARGUMENT',
-          `Cannot call ${name}: the input does not match its contract`,
-          pathOf(request.url),
-        )
-        return sendProblem(reply, state, { ...document, errors: problemIssues(gathered.issues) })
-      }
-      const answer = call(gathered.input, {
-        signal: gone.signal,
-        correlationId,
-        traceparent,
-        tracestate,
-        timeout,
-        idempotencyKey,
-      })
-      if (operation.kind === 'stream') {
-        void sendLines(answer as AsyncIterable<unknown>, { reply, state, status: http.status, toJson, gone, describe }).catch(
-          fail,
-        )
-        return
-      }
       const succeed = (value: unknown): void => {
         if (empty) sendNothing(reply, state, http.status)
         else sendJson(reply, state, http.status, JSON.stringify(toJson(value)))
       }
-      void (answer as Promise<unknown>).then(succeed).catch(fail)
+      const serve = (principal: Principal | undefined): void => {
+        const gathered = read(request as unknown as RequestParts)
+        if (!gathered.ok) {
+          const words = `Cannot call ${place}: the input does not match its contract`
+          const document = problem(400, 'INVALID_ARGUMENT', words, pathOf(request.url))
+          return sendProblem(reply, state, { ...document, errors: problemIssues(gathered.issues) })
+        }
+        const call = { correlationId, traceparent, tracestate, timeout, idempotencyKey, principal, metadata, signal: gone.signal }
+        if (operation.kind === 'stream') {
+          const values = host.stream(contract.name, name, gathered.input, call)
+          void sendLines(values, { reply, state, status: http.status, toJson, gone, describe }).catch(fail)
+        } else void host.call(contract.name, name, gathered.input, call).then(succeed).catch(fail)
+      }
+      if (host.authenticate === undefined) serve(undefined)
+      else
+        void host
+          .authenticate({ door: state.door, header: headerOf(request.headers) })
+          .then(serve)
+          .catch(fail)
     } catch (error) {
       fail(error)
     }

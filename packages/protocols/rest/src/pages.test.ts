@@ -17,7 +17,7 @@ test('what is documented is served, and what is served is documented', async () 
   const documented = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
   )
-  const served = Object.values(Shop.operations).flatMap(({ http }): readonly string[] => http?.routes ?? [])
+  const served = Object.values(Shop.operations).flatMap(({ bindings }): readonly string[] => bindings.http?.routes ?? [])
   assert.ok(documented.length > 0)
   assert.deepEqual(documented.sort(), [...served].sort())
   for (const route of documented) {

@@ -1,6 +1,5 @@
 import { asyncapi, openapi } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { DoorHost } from 'dure/service'
 import { PROMETHEUS_TYPE } from 'dure/telemetry'
 import { problem, problemOf } from './problem.ts'
 import { correlate, sendJson, sendProblem, sendText } from './reply.ts'
@@ -20,9 +19,10 @@ export const PAGES: Readonly<Record<string, string>> = {
 /** Serves what there is to know about the system. */
 export function servePages(
   app: FastifyInstance,
-  { host, state, unknownFields }: { host: DoorHost; state: DoorState; unknownFields: 'refuse' | 'drop' },
+  { state, unknownFields }: { state: DoorState; unknownFields: 'refuse' | 'drop' },
   prefix: string,
 ): void {
+  const { host } = state
   const page = (path: string, answer: (reply: FastifyReply, accept: string) => Promise<void> | void): void => {
     app.get(prefix + path, async (request, reply) => {
       const correlationId = correlate(request, reply, state)

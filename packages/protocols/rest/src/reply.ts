@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { World } from 'dure/service'
+import type { DoorHost, World } from 'dure/service'
 import { correlationIdOf } from './headers.ts'
 import type { Limits } from './limits.ts'
 import type { Problem } from './problem.ts'
@@ -10,6 +10,7 @@ export type DoorState = {
   readonly door: string
   readonly limits: Limits
   readonly world: World
+  readonly host: DoorHost
   /** Set when the door starts to close: every answer from then on ends its connection. */
   closing: boolean
   /** Calls in hand. */
@@ -45,6 +46,8 @@ export function sendProblem(reply: FastifyReply, state: DoorState, document: Pro
   // The client has gone (499) or the answer has begun: there is nobody to tell, or no way to.
   if (reply.sent || reply.raw.destroyed) return
   if (document.status === 503 || document.status === 429) reply.header('retry-after', '1')
+  // RFC 9110, section 11.6.1: who is not known is told how to become so.
+  if (document.status === 401) reply.header('www-authenticate', 'Bearer')
   sendText(reply, state, document.status, PROBLEM_JSON, JSON.stringify(document))
 }
 

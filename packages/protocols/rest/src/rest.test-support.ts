@@ -3,11 +3,11 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from 'dure/call/internal'
-import type { Client } from 'dure/call'
+import type { CallOptions, Client } from 'dure/call'
 import { contract, command, error, query, stream } from 'dure/contract'
 import type { AnyContract, AnyOperation } from 'dure/contract'
 import { createDeadlines, realRuntime } from 'dure/runtime'
-import type { DoorHost, Health, OpenDoor, World } from 'dure/service'
+import type { DoorCallOptions, DoorHost, Health, OpenDoor, World } from 'dure/service'
 import { z } from 'zod'
 import { rest } from './rest.ts'
 import type { RestOptions } from './rest.ts'
@@ -62,6 +62,11 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
       reasons: health.ready ? [] : ['its database does not answer'],
     })),
   })
+  const ask = (service: string, operation: string, input: unknown, { principal, metadata, ...options }: DoorCallOptions) => {
+    const contract = parts.map((part) => part.contract).find(({ name }) => name === service)!
+    const client = clientFactory({ contract, transport, runtime })({ service: undefined, principal, metadata })
+    return (client as Record<string, (input: unknown, options: CallOptions) => unknown>)[operation]!(input, options)
+  }
   const host: DoorHost = {
     lag: async () => ({ consumers: [], outboxes: [], silent: [] }),
     deadLetters: () => undefined,
@@ -70,6 +75,10 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     contracts: parts.map(({ contract }) => contract),
     client: <C extends AnyContract>(one: C): Client<C> =>
       clientFactory({ contract: one, transport, runtime })({ service: undefined }),
+    authenticate: undefined,
+    registry: () => Promise.reject(new Error('There is none here')),
+    call: async (...asked) => ask(...asked),
+    stream: (...asked) => ask(...asked) as AsyncIterable<unknown>,
     health: () => Promise.resolve(healthNow()),
     status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
     forget: async () => [],

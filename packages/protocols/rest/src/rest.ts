@@ -1,7 +1,6 @@
 /** The REST door: every operation with an HTTP mapping, served, documented and bounded. */
 import type { AnyContract, AnyOperation } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
-import type { CallOptions } from 'dure/call'
 import type { FastifyInstance } from 'fastify'
 import { letGo } from './handover.ts'
 import { LIMITS, limitsOf } from './limits.ts'
@@ -53,12 +52,11 @@ export function rest(options: RestOptions = {}): RestDoor {
 }
 
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
-  const state: DoorState = { door: options.name ?? 'rest', limits, world, closing: false, calls: 0, streams: new Set() }
+  const state: DoorState = { door: options.name ?? 'rest', limits, world, host, closing: false, calls: 0, streams: new Set() }
   const served = (options.contracts ?? host.contracts).flatMap((contract) => servedBy(host, contract))
   // Every process of a split system names its doors, and one opens them: the others need not load a server.
   const { createServer } = await import('./server.ts')
   const app = createServer({
-    host,
     served,
     state,
     unknownFields: options.unknownFields ?? 'refuse',
@@ -75,13 +73,12 @@ function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: R
 }
 
 function servedBy(host: DoorHost, contract: AnyContract): Served[] {
-  const client = host.client(contract) as Readonly<Record<string, (input: unknown, options: CallOptions) => unknown>>
   const forgets = ({ kind, idempotent }: AnyOperation): boolean =>
     kind === 'command' && !idempotent && !host.remembers(contract.name)
   return Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).flatMap(([name, operation]) =>
-    operation.http === undefined
+    operation.bindings.http === undefined
       ? []
-      : [{ contract, name, operation, http: operation.http, call: client[name]!, forgets: forgets(operation) }],
+      : [{ contract, name, operation, http: operation.bindings.http, forgets: forgets(operation) }],
   )
 }
 

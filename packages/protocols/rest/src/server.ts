@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { HttpRoute } from 'dure/contract'
-import type { DoorHost } from 'dure/service'
 import { acceptJson } from './body.ts'
 import { Refusal } from './errors.ts'
 import type { RefusalCode } from './errors.ts'
@@ -19,7 +18,6 @@ import { correlate, sendNothing, sendProblem } from './reply.ts'
 import type { DoorState } from './reply.ts'
 
 export type ServerOptions = {
-  readonly host: DoorHost
   readonly served: readonly Served[]
   readonly state: DoorState
   readonly unknownFields: 'refuse' | 'drop'

@@ -27,6 +27,7 @@ export type SystemProcess = {
   readonly services: readonly Service[]
   readonly doors: readonly Door[]
   readonly broker: Broker
+  readonly registry: Registry
   /** Takes calls from other processes and lets them know; the way back is among what is to be undone. */
   readonly open: (instances: readonly ServiceInstance[]) => Promise<void>
   readonly health: (instances: readonly ServiceInstance[]) => Promise<Health>
@@ -111,6 +112,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     services,
     doors: members.includes(DOORS) ? system.doors : [],
     broker,
+    registry,
     open,
     health: async (instances) => {
       const health = await healthOf(all(instances))

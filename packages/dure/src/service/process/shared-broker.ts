@@ -47,6 +47,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
     transport: local,
     deadlines,
     world,
+    secured: false,
   })
   disposables.add('broker for other processes', ({ timeout }) => instance.stop({ timeout }))
   return { broker, version: brokerContract.version, leave: served.stop }

@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
 import { CallError, DeclaredError } from 'dure/contract'
-import { describeThrown, isInstance, wireOf } from 'dure/contract/internal'
+import { describeThrown, isInstance, servicePrincipal, wireOf } from 'dure/contract/internal'
 import type { AnyOperation, ErrorTypes } from 'dure/contract'
-import type { CallOptions } from 'dure/call'
 import type { DoorHost, World } from 'dure/service'
 import { closest } from '../closest.ts'
 import type { CallFailure, CallLine, CallRequest } from './protocol.ts'
@@ -22,16 +21,17 @@ export async function runCall(host: DoorHost, world: World, request: CallRequest
   }
   let operation: AnyOperation | undefined
   try {
-    const found = find(host, request)
-    operation = found.operation
+    operation = find(host, request)
     const input = readInput(operation, request)
     const toJson = writer(operation.output)
     const { timeout, idempotencyKey } = request
-    const result = found.call(input, { signal: gone.signal, timeout, idempotencyKey, correlationId: world.runtime.ids.next() })
+    const correlationId = world.runtime.ids.next()
+    const options = { signal: gone.signal, timeout, idempotencyKey, correlationId, principal: OPERATOR }
+    const { service, operation: name } = request
     if (operation.kind === 'stream') {
-      for await (const value of result as AsyncIterable<unknown>) await write({ value: toJson(value), stream: true })
+      for await (const value of host.stream(service, name, input, options)) await write({ value: toJson(value), stream: true })
     } else {
-      const value = await (result as Promise<unknown>)
+      const value = await host.call(service, name, input, options)
       if (operation.output !== undefined) await write({ value: toJson(value) })
     }
     await write({ done: true })
@@ -41,9 +41,10 @@ export async function runCall(host: DoorHost, world: World, request: CallRequest
   response.end()
 }
 
-type Call = (input: unknown, options: CallOptions) => unknown
+/** Only the owner of the system's directory comes in here, and may do everything. */
+const OPERATOR = servicePrincipal('operator')
 
-function find(host: DoorHost, { service, operation }: CallRequest): { call: Call; operation: AnyOperation } {
+function find(host: DoorHost, { service, operation }: CallRequest): AnyOperation {
   const names = host.contracts.flatMap((contract) =>
     Object.keys(contract.operations as object).map((name) => `${contract.name}.${name}`),
   )
@@ -57,7 +58,7 @@ function find(host: DoorHost, { service, operation }: CallRequest): { call: Call
         : `service "${service}" has no such operation`
     throw new CallError('UNIMPLEMENTED', `Cannot call ${place}: ${has}`, { details: { suggestions: closest(place, names) } })
   }
-  return { operation: found, call: (host.client(contract) as Readonly<Record<string, Call>>)[operation]! }
+  return found
 }
 
 const ownOperation = (operations: Readonly<Record<string, AnyOperation>>, name: string): AnyOperation | undefined =>

@@ -67,7 +67,7 @@ export function listingOf(system: string, contracts: readonly AnyContract[], pid
       operations: Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).map(([name, operation]) => ({
         name,
         kind: operation.kind,
-        routes: operation.http?.routes ?? [],
+        routes: operation.bindings.http?.routes ?? [],
         errors: Object.values(operation.errors as ErrorTypes).map(({ code }) => code as string),
         scope: operation.scope,
         idempotent: operation.idempotent,

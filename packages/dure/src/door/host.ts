@@ -1,0 +1,38 @@
+import { type CallOptions } from '../call/call.ts'
+import type { Metadata, Principal } from '../contract/contract.ts'
+
+/** What a request says about who sends it. */
+export type Credentials = {
+  /** Name of the door that it came to. */
+  readonly door: string
+  /** A header of the request (or what its protocol has instead), by its name in lower case. */
+  readonly header: (name: string) => string | undefined
+}
+
+/**
+ * Finds out who sends a request: undefined when it does not say. One that says so and cannot prove it throws
+ * `new CallError('UNAUTHENTICATED', …)`.
+ */
+export type Authenticate = (credentials: Credentials) => Principal | undefined | Promise<Principal | undefined>
+
+/** Who may do what: somebody finds out who calls, or `'off'`, and anybody may do anything. */
+export type Security = 'off' | { readonly authenticate: Authenticate }
+
+/** On whose behalf a door calls, and what goes along. */
+export type OnBehalf = {
+  /** As `authenticate` has found out. Undefined: nobody has said who it is, and what needs a scope is refused. */
+  readonly principal?: Principal | undefined
+  readonly metadata?: Metadata | undefined
+}
+
+export type DoorCallOptions = CallOptions & OnBehalf
+
+/** The part of a door's host that calls services by name. */
+export type DoorCalls = {
+  /** Who sends a request; undefined when the system asks nobody. @throws {CallError} UNAUTHENTICATED, or what the system's own `authenticate` throws */
+  readonly authenticate: ((credentials: Credentials) => Promise<Principal | undefined>) | undefined
+  /** Calls a command or a query that is known by its name only. @throws {CallError} UNIMPLEMENTED when there is none */
+  readonly call: (service: string, operation: string, input: unknown, options: DoorCallOptions) => Promise<unknown>
+  /** The same for a stream. */
+  readonly stream: (service: string, operation: string, input: unknown, options: DoorCallOptions) => AsyncIterable<unknown>
+}
