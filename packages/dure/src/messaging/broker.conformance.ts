@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Message } from '../contract/contract.ts'
 import { MESSAGE_LIMITS } from '../contract/internal.ts'
+import { assignmentConformance, epochConformance } from './assignment.conformance.ts'
 import type { Capabilities } from './capabilities.ts'
 import { queueConformance, USELESS_NUMBERS } from './queue.conformance.ts'
 import { persistenceConformance, replayConformance } from './replay.conformance.ts'
@@ -371,7 +372,11 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     },
   )
 
-  if (capabilities.durable) persistenceConformance(broker)
+  assignmentConformance(broker)
+  if (capabilities.durable) {
+    persistenceConformance(broker)
+    epochConformance(broker)
+  }
   if (capabilities.replay) replayConformance(broker)
   if (capabilities.browse) {
     broker('shows messages without a group', async (rig) => {

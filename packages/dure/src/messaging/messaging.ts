@@ -3,7 +3,16 @@ export type { BrokerAdapter, GroupLag, Reach, Subscription } from './adapter.ts'
 export type { Broker } from './broker.ts'
 export type { Capabilities } from './capabilities.ts'
 export type { Queues, ReceiveOptions } from './queues.ts'
-export type { Delivery, ForgetOptions, Forgotten, Retention, SubscribeOptions, TopicOptions, Topics } from './topics.ts'
+export type {
+  Assignment,
+  Delivery,
+  ForgetOptions,
+  Forgotten,
+  Retention,
+  SubscribeOptions,
+  TopicOptions,
+  Topics,
+} from './topics.ts'
 export { retryPolicy, type RetryPolicy } from './retry.ts'
 export { embeddedBroker, type EmbeddedBrokerOptions, type EmbeddedBrokerWorld } from './embedded/embedded.ts'
 export { queue } from './queue.ts'

@@ -17,6 +17,8 @@ export type Topics = BrokerAdapter & {
    * order in which each came first. Subscribers may see a message before its publisher is told.
    */
   readonly publish: (messages: readonly Message[]) => Promise<void>
+  /** How many partitions a topic has. @throws {CallError} NOT_FOUND when nobody has declared it or published to it */
+  readonly partitions: (topic: string) => Promise<number>
   /** Joins a consumer group. Each partition goes to one member of the group at a time. */
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
   /**
@@ -64,6 +66,17 @@ export type SubscribeOptions = {
     batch: readonly Delivery[],
     partition: { readonly topic: string; readonly partition: number },
   ) => Promise<void>
+  /**
+   * Told that a partition is this member's from now on, and waited for before anything of it is delivered. May answer the
+   * offset to read from, where the member keeps its positions itself. A rejection is asked again after a pause.
+   */
+  readonly assigned?: (assignment: Assignment) => Promise<{ readonly from: number } | undefined | void>
+  /**
+   * Told that a partition is to go to another member, after the batch in hand has settled, and waited for before the other
+   * has it. Who has lost its connection to the broker has lost its partitions without this; what it gets again has a later
+   * epoch.
+   */
+  readonly revoked?: (partition: { readonly topic: string; readonly partition: number }) => Promise<void>
   /** Told of trouble that is being retried. */
   readonly onError?: (error: unknown) => void
 }
@@ -77,6 +90,14 @@ export type ForgetOptions = {
 }
 
 export type Forgotten = { readonly topic: string; readonly unread: number }
+
+/** A partition that is a member's, until it is revoked or assigned to another in a later epoch. */
+export type Assignment = {
+  readonly topic: string
+  readonly partition: number
+  /** Grows with every assignment of this partition to its group, over restarts of the broker too. */
+  readonly epoch: number
+}
 
 /** A message as a consumer meets it. */
 export type Delivery = {

@@ -113,6 +113,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
       capabilities: EMBEDDED,
       declareTopic: async (topic, wish) => void (await guarded('declare a topic', () => topics.declare(topic, wish))),
       publish: async (messages) => guarded('publish', () => topics.publish(messages)),
+      partitions: async (topic) => guarded('tell the partitions', () => topics.need(topic).partitions.length),
       subscribe: async (wish) => guarded('subscribe', () => groups.subscribe(quietly(wish))),
       send: async (messages) => guarded('send', () => queues.send(messages)),
       receive: async (wish) => guarded('receive', () => queues.receive(quietly(wish))),

@@ -9,6 +9,8 @@ import { makeFolder } from '../../runtime/runtime.ts'
 export type BrokerFile = {
   readonly path: string
   readonly db: DatabaseSync
+  /** How often it has been opened: no two lives of a broker have the same. */
+  readonly start: number
   /** What went wrong with the file, in words a person can act on. */
   readonly explain: (action: string, error: unknown) => CallError
   /** How what is committed gets to the disk: the log holds it all until SQLite, flushing by itself, moves it to the file. */
@@ -41,6 +43,8 @@ const TABLES = `
   CREATE TABLE forgotten (
     group_name TEXT NOT NULL, topic TEXT NOT NULL, unread INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE starts (number INTEGER NOT NULL) STRICT;
+  INSERT INTO starts VALUES (0);
   CREATE TABLE queues (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
   CREATE TABLE work (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, delay INTEGER NOT NULL,
@@ -73,12 +77,14 @@ export function openBrokerFile(directory: string): BrokerFile {
     checkVersion(db, path)
     // The first write makes the log file, which stays the same one as long as the database is open.
     db.exec(`PRAGMA user_version = ${SCHEMA}`)
+    const start = Number(db.prepare('UPDATE starts SET number = number + 1 RETURNING number').get()?.['number'])
     const opened = db
     const log = openSync(`${path}-wal`, 'r+')
     flushFolder(directory)
     return {
       path,
       db,
+      start,
       explain,
       disk: { flush: () => flushLog(log), flushSync: () => fdatasyncSync(log) },
       close: () => {

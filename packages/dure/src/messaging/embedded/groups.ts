@@ -34,6 +34,9 @@ type Stored = { readonly position: number; readonly lost: number }
 /** Bytes that are in hand of all groups, about: a batch each, and when that is too much, a message each. */
 const IN_HAND_BYTES = 64 * 1024 * 1024
 
+/** Epochs of one start of the broker: whoever counts further would have assigned for years. */
+const EPOCHS = 1_000_000_000
+
 /** Positions are written this often at most: after a crash the last moments' messages come again. */
 const SAVE_EVERY = 100
 
@@ -49,6 +52,7 @@ export function createGroups(options: {
   const subscriptions = new Set<Subscription>()
   const unsaved = new Map<Cursor, Group>()
   const budget: Budget = { left: IN_HAND_BYTES }
+  let epochs = 0
   let alarm: Timer | undefined
   let queued: Promise<void> | undefined
 
@@ -107,6 +111,7 @@ export function createGroups(options: {
           partition,
           ...stored(partition.number),
           budget,
+          epoch: () => file.start * EPOCHS + ++epochs,
           moved: (cursor) => {
             unsaved.set(cursor, group)
             saveSoon()
@@ -146,7 +151,27 @@ export function createGroups(options: {
 
   const share = (group: Group): void => {
     const staying = group.members.filter((member) => !member.leaving)
-    group.cursors.forEach((cursor, i) => cursor.assign(staying[i % staying.length]))
+    const shares = new Map(staying.map((member) => [member, 0]))
+    const least = Math.floor(group.cursors.length / staying.length)
+    // So many may have one more than the others.
+    let more = group.cursors.length % staying.length
+    // Who has a partition keeps it, as far as that is fair: moving one costs its members what they know of it.
+    const toMove = group.cursors.filter((cursor) => {
+      const member = cursor.wanted()
+      const has = member && shares.get(member)
+      if (has === undefined || has > least || (has === least && more === 0)) return true
+      if (has === least) more--
+      shares.set(member!, has + 1)
+      return false
+    })
+    for (const cursor of toMove) {
+      const next = staying.reduce<Member | undefined>(
+        (best, member) => (best === undefined || shares.get(member)! < shares.get(best)! ? member : best),
+        undefined,
+      )
+      if (next !== undefined) shares.set(next, shares.get(next)! + 1)
+      cursor.assign(next)
+    }
   }
 
   const subscribe: Groups['subscribe'] = async (wish) => {
@@ -154,7 +179,7 @@ export function createGroups(options: {
     checkOptions(`subscribe group "${wish.group}"`, wish, BROKER_NUMBERS.subscribe)
     const joined: Group[] = []
     for (const topic of new Set(wish.topics)) joined.push(await joinGroup(wish.group, topic, wish.from ?? 'beginning'))
-    const member: Member = { options: wish, inHand: 0, leaving: false, settled: undefined }
+    const member: Member = { options: wish, held: 0, leaving: false, released: undefined }
     for (const group of joined) {
       group.members.push(member)
       share(group)
@@ -163,8 +188,8 @@ export function createGroups(options: {
       member.leaving = true
       for (const group of joined) share(group)
       await new Promise<void>((resolve) => {
-        member.settled = () => void (member.inHand === 0 && resolve())
-        member.settled()
+        member.released = () => void (member.held === 0 && resolve())
+        member.released()
       })
       for (const group of joined) group.members.splice(group.members.indexOf(member), 1)
       subscriptions.delete(subscription)

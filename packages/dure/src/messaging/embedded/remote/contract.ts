@@ -26,6 +26,7 @@ export type BrokerOperations = {
   readonly open: Does<{ readonly name: string }, Opened>
   readonly beat: Does<InSession, { readonly streaming: boolean }, Over>
   readonly close: Does<InSession>
+  readonly partitions: Tells<{ readonly topic: string }, Count>
   readonly subscribe: Does<SubscribeWish, void, Over>
   readonly receive: Does<ReceiveWish, void, Over>
   readonly leave: Does<InSession & { readonly member: number }, { readonly left: boolean }, Over>
@@ -57,6 +58,8 @@ export type SubscribeWish = InSession & {
   readonly topics: readonly string[]
   readonly from?: 'beginning' | 'end' | undefined
   readonly batch?: number | undefined
+  /** It wants to hear which partitions are its own. */
+  readonly tells?: boolean | undefined
 }
 export type ReceiveWish = InSession & {
   readonly member: number
@@ -72,6 +75,8 @@ export type SeekWish = {
   readonly offset?: number | undefined
 }
 export type BrowseWish = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
+export type Count = { readonly count: number }
+
 /** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
 export type Parcel = {
   readonly number: number
@@ -79,6 +84,9 @@ export type Parcel = {
   readonly topic: string
   readonly partition: number
   readonly messages: Pack
+  /** What has become of the partition, instead of messages; undefined of messages. */
+  readonly tells?: 'assigned' | 'revoked' | undefined
+  readonly epoch?: number | undefined
 }
 export type Parcels = { readonly parcels: readonly Parcel[] }
 
@@ -87,6 +95,8 @@ export type Outcome = {
   readonly number: number
   readonly error?: string | undefined
   readonly errorName?: string | undefined
+  /** Where it wants to read from, after an assignment. */
+  readonly from?: number | undefined
 }
 
 /** The operation names a session that has ended: its members have lost their partitions. */
@@ -152,6 +162,10 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       description: 'A sign of life; answers whether the stream of deliveries is open as the broker sees it.',
     }),
     close: command({ input: schemaOf(inSession), idempotent: true }),
+    partitions: query({
+      input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
+      output: schemaOf(record<Count>({ count: number })),
+    }),
     subscribe: command({
       input: schemaOf(
         record<SubscribeWish>({
@@ -161,6 +175,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
           topics: list(text),
           from: maybe(word('beginning', 'end')),
           batch: maybe(number),
+          tells: maybe(flag),
         }),
       ),
       errors,
@@ -189,7 +204,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       input: schemaOf(
         record<InSession & { readonly outcomes: readonly Outcome[] }>({
           session,
-          outcomes: list(record<Outcome>({ number, error: maybe(text), errorName: maybe(text) })),
+          outcomes: list(record<Outcome>({ number, error: maybe(text), errorName: maybe(text), from: maybe(number) })),
         }),
       ),
       errors,
@@ -246,5 +261,13 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
 })
 
 function parcelPart() {
-  return record<Parcel>({ number, member, topic: text, partition: number, messages: packPart })
+  return record<Parcel>({
+    number,
+    member,
+    topic: text,
+    partition: number,
+    messages: packPart,
+    tells: maybe(word('assigned', 'revoked')),
+    epoch: maybe(number),
+  })
 }

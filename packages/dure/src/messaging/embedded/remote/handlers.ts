@@ -3,7 +3,7 @@ import { type Runtime, type Timer } from '../../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../../runtime/internal.ts'
 import type { Logger } from '../../../telemetry/telemetry.ts'
 import type { Broker } from '../../broker.ts'
-import type { Delivery, Topics } from '../../topics.ts'
+import type { Assignment, Delivery, Topics } from '../../topics.ts'
 import { SessionOver, type BrokerOperations, type SeekWish } from './contract.ts'
 import { delayed, inParts, pack, packOne, unpack } from './pack.ts'
 import { createSession, isReported, type Session } from './session.ts'
@@ -131,7 +131,8 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       const session = sessions.get(id)
       if (session) await end(session, 'it has closed its session')
     },
-    subscribe: async ({ session: id, member, group, topics, from, batch }) => {
+    partitions: async ({ topic }) => ({ count: await broker.partitions(topic) }),
+    subscribe: async ({ session: id, member, group, topics, from, batch, tells }) => {
       const session = need(id)
       await session.join(member, () =>
         broker.subscribe({
@@ -139,6 +140,11 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
           topics,
           ...given({ from, batch }),
           deliver: deliverTo(session, member),
+          ...(tells === true && {
+            assigned: ({ epoch, ...place }: Assignment) =>
+              session.offer({ member, ...place, epoch, tells: 'assigned', messages: [] }),
+            revoked: async (place) => void (await session.offer({ member, ...place, tells: 'revoked', messages: [] })),
+          }),
           onError: onError(session, group),
         }),
       )
@@ -149,7 +155,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
         broker.receive({
           queue,
           ...given({ concurrency }),
-          handle: (message) => session.offer({ member, topic: queue, partition: 0, messages: packOne(message) }),
+          handle: (message) => done(session.offer({ member, topic: queue, partition: 0, messages: packOne(message) })),
           onError: onError(session, queue),
         }),
       )
@@ -182,7 +188,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
 }
 
 /** What an operation without an output answers. */
-async function done(work: Promise<void>): Promise<undefined> {
+async function done(work: Promise<unknown>): Promise<undefined> {
   await work
 }
 

@@ -26,8 +26,10 @@ type Options = { readonly number: number; readonly client: BrokerClient; readonl
 export function groupMember({ number, client }: Options, wish: SubscribeOptions): Member {
   /** The last batch of each partition: one that comes again in a new session waits for the one that is still in hand. */
   const last = new Map<string, Promise<unknown>>()
-  const deliver = async (parcel: Parcel): Promise<void> => {
-    const { topic, partition } = parcel
+  const deliver = async (parcel: Parcel): Promise<{ readonly from: number } | undefined | void> => {
+    const { topic, partition, tells, epoch = 0 } = parcel
+    if (tells === 'assigned') return wish.assigned?.({ topic, partition, epoch })
+    if (tells === 'revoked') return wish.revoked?.({ topic, partition })
     const batch = unpack(parcel.messages).map(({ message, extra: offset }) => ({ message, partition, offset }))
     await wish.deliver(batch, { topic, partition })
   }
@@ -36,7 +38,15 @@ export function groupMember({ number, client }: Options, wish: SubscribeOptions)
     onError: wish.onError,
     join: (session, ask) =>
       client.subscribe(
-        { session, member: number, group: wish.group, topics: [...wish.topics], from: wish.from, batch: wish.batch },
+        {
+          session,
+          member: number,
+          group: wish.group,
+          topics: [...wish.topics],
+          from: wish.from,
+          batch: wish.batch,
+          tells: (wish.assigned ?? wish.revoked) !== undefined,
+        },
         ask,
       ),
     work: async (parcel, wanted) => {
@@ -99,12 +109,12 @@ const LONGEST_REASON = 2000
 
 async function outcomeOf(
   { number }: Parcel,
-  work: () => Promise<void>,
+  work: () => Promise<{ readonly from: number } | undefined | void>,
   onError: ((error: unknown) => void) | undefined,
 ): Promise<Outcome> {
   try {
-    await work()
-    return { number }
+    const answer = await work()
+    return answer === undefined ? { number } : { number, from: answer.from }
   } catch (error) {
     onError?.(error)
     const { name, message } = describeThrown(error)

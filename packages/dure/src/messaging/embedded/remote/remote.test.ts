@@ -55,6 +55,39 @@ test('a frozen client loses its partitions with the batch in hand, and what it s
   await until(() => seen.ids.size === 4 || taken.includes(4))
 })
 
+test('what a frozen member had goes to another in a later epoch, and what it is given back in one later still', async (t) => {
+  const world = await makeWorld(t)
+  const [one, two] = [world.connect(), world.connect()]
+  const told: string[] = []
+  const epochs: number[] = []
+  const member = (name: string) => ({
+    group: 'g',
+    topics: ['topic'],
+    deliver: async () => {},
+    assigned: async ({ epoch }: { readonly epoch: number }) => {
+      told.push(`${name} has it`)
+      epochs.push(epoch)
+    },
+    revoked: async () => void told.push(`${name} gives it back`),
+  })
+  await one.broker.declareTopic('topic', { partitions: 1 })
+  await one.broker.subscribe(member('one'))
+  await until(() => told.length === 1)
+  one.wire.freeze()
+  const other = await two.broker.subscribe(member('two'))
+  await until(() => told.includes('two has it'))
+  one.wire.thaw()
+  await until(() => one.wire.asked('subscribe') === 2)
+  await other.stop()
+  await until(() => told.filter((what) => what === 'one has it').length === 2)
+  // It was lost, and so not given back.
+  assert.deepEqual(told, ['one has it', 'two has it', 'two gives it back', 'one has it'])
+  assert.deepEqual(
+    epochs,
+    [...new Set(epochs)].toSorted((a, z) => a - z),
+  )
+})
+
 test('a stream that has been open for long is left for a fresh one, and nothing comes twice', async (t) => {
   const world = await makeWorld(t)
   const late: (() => void)[] = []

@@ -78,6 +78,10 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('publish')
       await publisher.add(messages)
     },
+    partitions: async (topic) => {
+      running('tell the partitions')
+      return (await trying((ask) => client.partitions({ topic }, ask))).count
+    },
     subscribe: async (wish) => {
       running('subscribe')
       return join((number) => groupMember({ number, client, runtime }, quietly(wish)))

@@ -40,7 +40,7 @@ async function takeAll(stream: AsyncIterable<{ readonly parcels: readonly Parcel
 }
 
 /** How an offer ends, as far as it has. */
-function ends(offer: Promise<void>): { readonly how: () => unknown } {
+function ends(offer: Promise<unknown>): { readonly how: () => unknown } {
   let how: unknown = 'open'
   offer.then(
     () => (how = 'done'),
