@@ -42,9 +42,59 @@ const DASHBOARD_SAMPLE = 20
 
 /** The five business transactions of the benchmark, each a function that carries one out from beginning to end. */
 export function transactions(context: TransactionContext): Transactions {
-  const { door, ledger, marks, population, idle, random, now, over, available, sleep = (ms) => pause(ms) } = context
+  const { ledger, random } = context
+  const outcomes = outcomesOf(context)
+  const { synchronous } = outcomes
+  const update = updateOf(context, outcomes)
   let dashboards = 0
 
+  return {
+    checkout: checkoutOf(context, outcomes),
+    dashboard: async (due) => {
+      const { seller } = context.draw()
+      const text = textOf(await synchronous('dashboard', 'GET', `/seller/dashboard/${seller}`, due))
+      if (text === undefined || dashboards++ % DASHBOARD_SAMPLE !== 0) return
+      const parsed = Seller.operations.dashboard.output.safeParse(JSON.parse(text))
+      if (parsed.success) ledger.seeDashboard(dashboardFact(parsed.data))
+      else ledger.complain('dashboard: does not keep its contract')
+    },
+    delivery: async (due) => {
+      const reply = await synchronous('delivery', 'PATCH', `/shipment/${context.name()}`, due)
+      const text = textOf(reply)
+      if (text !== undefined) ledger.delivery((JSON.parse(text) as { packages: number }).packages)
+      // A 5xx is no answer either: what was asked for may have been done before it failed.
+      else if (reply.kind === 'unknown' || (reply.kind === 'answer' && reply.status >= 500)) ledger.delivery('unknown')
+    },
+    price: (due) =>
+      update('price', due, (product, tid) => {
+        const raised = Math.max(product.price * (1.01 + random.integer(9) / 100), product.price + 0.01)
+        const price = Math.round(raised * 100) / 100
+        const { seller: sellerId, product: productId, version } = product
+        return { method: 'PATCH', body: { sellerId, productId, price, version, instanceId: tid }, price, version }
+      }),
+    product: (due) =>
+      // A replaced product begins again at its first price, which also keeps prices from rising for ever.
+      update('product', due, ({ data }, tid) => ({
+        method: 'PUT',
+        body: { ...data, version: tid },
+        price: data.price,
+        version: tid,
+      })),
+  }
+}
+
+type Outcomes = {
+  readonly complain: (type: string, reply: Reply) => void
+  readonly synchronous: (type: TransactionType, method: Method, path: string, due?: number) => Promise<Reply>
+  readonly asynchronous: (
+    type: TransactionType,
+    ending: ReturnType<MarkFollower['expect']>,
+    due: number,
+  ) => Promise<string | undefined>
+}
+
+/** What became of requests and transactions, told to the ledger. */
+function outcomesOf({ door, ledger, now, over, available }: TransactionContext): Outcomes {
   const complain = (type: string, reply: Reply): void => {
     const what =
       reply.kind === 'answer'
@@ -81,6 +131,13 @@ export function transactions(context: TransactionContext): Transactions {
     }
     return mark.status
   }
+
+  return { complain, synchronous, asynchronous }
+}
+
+/** A customer's session: fills a cart, and checks it out or seals it. */
+function checkoutOf(context: TransactionContext, { complain, asynchronous }: Outcomes): Transactions['checkout'] {
+  const { door, ledger, marks, population, idle, now, over, available } = context
 
   const checkout = async (due?: number): Promise<void> => {
     const plan = context.plan()
@@ -138,12 +195,20 @@ export function transactions(context: TransactionContext): Transactions {
     await asynchronous('checkout', ending, due ?? sent)
   }
 
+  return checkout
+}
+
+type Change = (product: TrackedProduct, tid: string) => { method: Method; body: object; price: number; version: string }
+
+/** Updates of products. */
+function updateOf(
+  context: TransactionContext,
+  { complain, asynchronous }: Outcomes,
+): (type: 'price' | 'product', due: number | undefined, change: Change) => Promise<void> {
+  const { door, ledger, marks, population, now, over, available, sleep = (ms: number) => pause(ms) } = context
+
   /** Carries out `change` on a product that nobody else is changing. */
-  const update = async (
-    type: 'price' | 'product',
-    due: number | undefined,
-    change: (product: TrackedProduct, tid: string) => { method: Method; body: object; price: number; version: string },
-  ): Promise<void> => {
+  const update = async (type: 'price' | 'product', due: number | undefined, change: Change): Promise<void> => {
     const product = lockProduct(population, context.draw)
     if (!product) {
       // Every product is being updated: with so few of them it is no time for another update.
@@ -192,39 +257,7 @@ export function transactions(context: TransactionContext): Transactions {
     if (version !== undefined) product.version = version
   }
 
-  return {
-    checkout,
-    dashboard: async (due) => {
-      const { seller } = context.draw()
-      const text = textOf(await synchronous('dashboard', 'GET', `/seller/dashboard/${seller}`, due))
-      if (text === undefined || dashboards++ % DASHBOARD_SAMPLE !== 0) return
-      const parsed = Seller.operations.dashboard.output.safeParse(JSON.parse(text))
-      if (parsed.success) ledger.seeDashboard(dashboardFact(parsed.data))
-      else ledger.complain('dashboard: does not keep its contract')
-    },
-    delivery: async (due) => {
-      const reply = await synchronous('delivery', 'PATCH', `/shipment/${context.name()}`, due)
-      const text = textOf(reply)
-      if (text !== undefined) ledger.delivery((JSON.parse(text) as { packages: number }).packages)
-      // A 5xx is no answer either: what was asked for may have been done before it failed.
-      else if (reply.kind === 'unknown' || (reply.kind === 'answer' && reply.status >= 500)) ledger.delivery('unknown')
-    },
-    price: (due) =>
-      update('price', due, (product, tid) => {
-        const raised = Math.max(product.price * (1.01 + random.integer(9) / 100), product.price + 0.01)
-        const price = Math.round(raised * 100) / 100
-        const { seller: sellerId, product: productId, version } = product
-        return { method: 'PATCH', body: { sellerId, productId, price, version, instanceId: tid }, price, version }
-      }),
-    product: (due) =>
-      // A replaced product begins again at its first price, which also keeps prices from rising for ever.
-      update('product', due, ({ data }, tid) => ({
-        method: 'PUT',
-        body: { ...data, version: tid },
-        price: data.price,
-        version: tid,
-      })),
-  }
+  return update
 }
 
 function isDone(reply: Reply): boolean {

@@ -7,9 +7,10 @@ export type WaterfallOptions = {
   /** Characters of a line; from 80 on everything fits. */
   readonly columns: number
   readonly color: boolean
-  /** Rows at most; what is left out is said. Default 200. */
-  readonly rows?: number
 }
+
+/** What is left out is said. */
+const MOST_ROWS = 200
 
 /** One line: a piece of work, or both sides of one call. */
 type Row = {
@@ -21,9 +22,9 @@ type Row = {
 
 /** Draws a trace for a terminal: who asked whom, when, for how long, and what failed. */
 export function waterfall(spans: readonly Span[], options: WaterfallOptions): string {
-  const { columns, rows: most = 200 } = options
+  const { columns } = options
   const { rows, orphans } = layOut(spans)
-  const shown = rows.slice(0, most)
+  const shown = rows.slice(0, MOST_ROWS)
   const start = Math.min(...spans.map((span) => span.start))
   const end = Math.max(...spans.map((span) => span.start + span.duration))
 

@@ -37,8 +37,6 @@ export type CheckPlacementOptions = {
   readonly attempts?: number
   /** Whether to ask what does not depend on any contract as well: thrown strings, mutated answers, … Default true. */
   readonly probes?: boolean
-  /** Told as it goes. */
-  readonly progress?: (done: number, of: number) => void
 }
 
 const NUMBERS: Ranges<CheckPlacementOptions> = {
@@ -142,8 +140,7 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   const comparison = createComparison({ placements: chosen, file, contracts, make, seed })
   try {
     let history: Made[] = []
-    for (const [at, step] of steps.entries()) {
-      options.progress?.(at, steps.length)
+    for (const step of steps) {
       const { service, operation } = step.value.value
       const row = counters.row(service, operation)
       history.push(step)
