@@ -2,9 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { postgres } from '@dure/postgres'
-import { sqlite, type DatabaseAdapter } from 'dure/data'
+import { sqlite } from 'dure/data'
 import { makeFolder } from 'dure/runtime'
-import type { Adapter } from 'dure/service'
+import type { StoreAdapter, SystemOptions } from 'dure/service'
 import type { MarketplaceFlags } from './flags.ts'
 
 /** In the environment of each process of a split marketplace: where the PostgreSQL is that the first one started. */
@@ -21,9 +21,9 @@ export const SERVER_SETTINGS = {
 
 export type OwnServer = { readonly url: string; readonly stop: () => Promise<void> }
 
-/** With `--database postgres` a server of the marketplace's own, kept in the data directory; otherwise there is none to start. */
+/** With `--database postgres` or `--postgres SERVICES` a server of our own, kept in the data directory; otherwise there is none to start. */
 export async function ownServer(flags: MarketplaceFlags, directory: string): Promise<OwnServer | undefined> {
-  if (flags.database !== 'postgres') return undefined
+  if (flags.database !== 'postgres' && flags.postgres === '') return undefined
   // Only who wants it needs its programs.
   const { startServer } = await import('@dure/postgres/server')
   const folder = join(directory, 'postgres')
@@ -36,10 +36,14 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
 }
 
 /** The stores of the services. @param own the marketplace's own server, where it has one */
-export function databaseOf(flags: MarketplaceFlags, own: string | undefined): Adapter<DatabaseAdapter> {
-  if (flags.database === 'sqlite') return sqlite({ durability: flags.durability })
+export function storesOf(flags: MarketplaceFlags, own: string | undefined): Required<Pick<SystemOptions, 'database' | 'stores'>> {
+  const { database, durability, outbox } = flags
+  const onFiles = sqlite({ durability })
+  if (database === 'sqlite' && flags.postgres === '') return { database: onFiles, stores: {} }
   // All services share what connections a server has: a hundred, usually.
-  return postgres({ url: own ?? flags.database, writers: 4, readers: 2, outbox: flags.outbox })
+  const onServer: StoreAdapter = postgres({ url: own ?? database, writers: 4, readers: 2, outbox })
+  if (database !== 'sqlite') return { database: onServer, stores: {} }
+  return { database: onFiles, stores: Object.fromEntries(flags.postgres.split(',').map((service) => [service, onServer])) }
 }
 
 /** The administrator's password, made with the cluster and kept beside it. */

@@ -34,6 +34,14 @@ const FLAGS = {
     ),
     read: readDatabase,
   }),
+  postgres: flag({
+    ...textFlag(
+      'SERVICES',
+      'Services on PostgreSQL beside the others on SQLite, such as order,payment (with a server of its own)',
+      '',
+    ),
+    read: readServices,
+  }),
   outbox: choiceFlag(
     ['polling', 'log'],
     "How events get from PostgreSQL to the broker: looked for in a table, or read from the server's log (wal_level = logical)",
@@ -63,8 +71,13 @@ ${describeFlags(FLAGS)}
 /** The flags of a command line; undefined when it asks for help. @throws {FlagError} */
 export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | undefined {
   const flags = readFlags(FLAGS, words)
-  if (flags?.outbox === 'log' && flags.database === 'sqlite') {
+  if (flags?.outbox === 'log' && flags.database === 'sqlite' && flags.postgres === '') {
     throw new FlagError('Cannot use --outbox log with --database sqlite: the log is that of PostgreSQL; add --database postgres')
+  }
+  if (flags?.postgres !== '' && flags !== undefined && flags.database !== 'sqlite') {
+    throw new FlagError(
+      'Cannot use --postgres with --database: with that one all services are on PostgreSQL already; leave one of them out',
+    )
   }
   return flags
 }
@@ -78,6 +91,12 @@ function readUrl(text: string): string {
   const url = URL.parse(text)
   if (url === null || url.protocol !== 'http:') throw new RangeError('give a URL such as http://127.0.0.1:8090')
   return url.origin
+}
+
+function readServices(text: string): string {
+  if (!/^[a-z]+(,[a-z]+)*$/.test(text))
+    throw new RangeError('give names of services with commas between them, such as order,payment')
+  return text
 }
 
 function readDatabase(text: string): string {

@@ -7,7 +7,7 @@ import { embeddedBroker } from 'dure/messaging'
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
-import { DATABASE, databaseOf } from './databases.ts'
+import { DATABASE, storesOf } from './databases.ts'
 import { doorsOf } from './doors.ts'
 import { marketplaceFlags } from './flags.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
@@ -24,7 +24,7 @@ async function main(supervised: Supervised): Promise<void> {
   const system = marketplace({
     provider,
     doors: doorsOf(flags),
-    database: databaseOf(flags, process.env[DATABASE]),
+    ...storesOf(flags, process.env[DATABASE]),
     broker: embeddedBroker({ durability }),
   })
   if (!(await supervised.loaded())) {

@@ -9,7 +9,7 @@ import { embeddedBroker } from 'dure/messaging'
 import { keepAlive, makeFolder } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
 import { prepareData } from './data/prepare.ts'
-import { databaseOf, ownServer } from './databases.ts'
+import { ownServer, storesOf } from './databases.ts'
 import { doorsOf } from './doors.ts'
 import { HELP, marketplaceFlags, type MarketplaceFlags } from './flags.ts'
 import { startProviderProcess } from './provider/child.ts'
@@ -52,7 +52,7 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   const system = marketplace({
     provider,
     doors: doorsOf(flags),
-    database: databaseOf(flags, server?.url),
+    ...storesOf(flags, server?.url),
     broker: embeddedBroker({ durability }),
   })
   const running = await start(system, { directory, log })

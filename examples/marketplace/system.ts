@@ -2,8 +2,7 @@ import { rest } from '@dure/rest'
 import type { Simulation } from '@dure/simulation'
 import { realRuntime, type Timers } from 'dure/runtime'
 import { otlp, type TelemetryOptions } from 'dure/telemetry'
-import { system, type Adapter, type Door, type System } from 'dure/service'
-import type { DatabaseAdapter } from 'dure/data'
+import { system, type Adapter, type Door, type System, type SystemOptions } from 'dure/service'
 import type { Broker } from 'dure/messaging'
 import { audit } from './services/audit/service.ts'
 import { cart } from './services/cart/service.ts'
@@ -25,7 +24,9 @@ export type MarketplaceOptions = {
   readonly markPause?: number
   /** Default: none. */
   readonly doors?: readonly Door[]
-  readonly database?: Adapter<DatabaseAdapter>
+  readonly database?: SystemOptions['database']
+  /** Single services' own, by name. Default: `database`, for all. */
+  readonly stores?: SystemOptions['stores']
   readonly broker?: Adapter<Broker>
 }
 

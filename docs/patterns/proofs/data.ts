@@ -7,7 +7,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
     code: [
       'packages/dure/src/data/database.ts',
       'packages/dure/src/data/sqlite/sqlite.ts',
-      'packages/dure/src/service/own-data.ts',
+      'packages/dure/src/service/service-data.ts',
       'packages/databases/postgres/src/postgres.ts',
       'packages/databases/postgres/src/provision.ts',
       'checks/layering/services.ts',

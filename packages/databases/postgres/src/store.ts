@@ -153,6 +153,7 @@ export async function openStore(options: {
     return {
       service,
       dialect: 'postgres',
+      sharing: 'shared',
       read: readers.kysely,
       transaction: transactions.transaction,
       snapshot: readers.snapshot,

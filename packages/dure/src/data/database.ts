@@ -91,7 +91,13 @@ export type DatabaseAdapter = {
  */
 export type Store = {
   readonly service: string
+  /** Whose SQL it speaks, for the few statements that differ. What the store can do is asked by `sharing`. */
   readonly dialect: 'sqlite' | 'postgres'
+  /**
+   * `exclusive`: one writer, in one process at a time, and transactions run one after another in the order they were begun.
+   * `shared`: many transactions at once, and other processes may write to the same tables.
+   */
+  readonly sharing: 'exclusive' | 'shared'
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly read: Kysely<any>
   readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>

@@ -56,7 +56,7 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
   }
 
   const parked = await openParked({
-    ...{ store, consumer, runtime, log, isDead, retry: RETRY, concurrency: CONCURRENCY, shared: store.dialect === 'postgres' },
+    ...{ store, consumer, runtime, log, isDead, retry: RETRY, concurrency: CONCURRENCY, shared: store.sharing === 'shared' },
     tryAgain: async (message, finish) => {
       const { delay, ...rest } = message as OutboxMessage
       // A delay that was no number is not known any more: JSON has no word for it.

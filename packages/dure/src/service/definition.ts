@@ -8,7 +8,7 @@ import type {
   HandlerOutput,
   Metadata,
 } from '../contract/contract.ts'
-import type { Database, DatabaseDefinition, Transaction } from '../data/data.ts'
+import type { Database, DatabaseAdapter, DatabaseDefinition, DatabaseWorld, Transaction } from '../data/data.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -109,6 +109,8 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
   /** Contracts of the services it calls. */
   readonly needs?: N
   readonly database?: DatabaseDefinition<Tables>
+  /** Where its data are kept: `postgres({ url })`, … Default: as the system says (`SystemOptions.stores`, `SystemOptions.database`). */
+  readonly store?: StoreAdapter
   readonly handlers: Handlers<C, N, Tables>
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
   readonly subscriptions?: (react: React<N, Tables>) => readonly Reaction<N, Tables>[]
@@ -116,6 +118,9 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
   /** Why the service is not ready, if it is not; asked by health checks. */
   readonly ready?: (context: HandlerContext<N, Tables>) => Promise<string | undefined> | string | undefined
 }
+
+/** One way to keep a service's data, made when the system starts: `sqlite()`, `postgres({ url })`, … */
+export type StoreAdapter = (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>
 
 export type InboxOptions = {
   /**
@@ -130,6 +135,7 @@ export type Service<C extends AnyContract = AnyContract> = {
   readonly contract: C
   readonly needs: Needs
   readonly database: DatabaseDefinition<unknown> | undefined
+  readonly store?: StoreAdapter | undefined
   // Inside the chassis handlers are met by name only; their types were checked where the service was defined.
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
   readonly reactions: readonly Reaction<Needs, unknown>[]

@@ -1,5 +1,5 @@
 import type { AnyEvent } from '../contract/contract.ts'
-import type { HandlerContext, Service } from './definition.ts'
+import type { HandlerContext, Service, StoreAdapter } from './definition.ts'
 
 /** Services in the order they start: whoever is needed comes first; alphabetical where nothing decides. */
 export function startOrder(services: readonly Service[]): readonly Service[] {
@@ -28,6 +28,22 @@ export function findProblems(services: readonly Service[]): readonly string[] {
     ...cycles(services),
     ...services.flatMap(wrongWithin),
     ...orphans(services),
+  ]
+}
+
+/** A store that nobody uses would leave a service's data where nobody looks for them. */
+export function storeProblems(services: readonly Service[], stores: Readonly<Record<string, StoreAdapter>>): readonly string[] {
+  const named = Object.keys(stores).filter(
+    (name) => !services.some((one) => one.contract.name === name && one.database !== undefined),
+  )
+  const without = services.filter(({ database, store }) => store !== undefined && database === undefined)
+  return [
+    ...named.map(
+      (name) => `"stores" names "${name}", which is no service of the system with a database; correct the name or remove it`,
+    ),
+    ...without.map(
+      ({ contract }) => `Service "${contract.name}" has a store but no "database" to keep in it; give it one or remove "store"`,
+    ),
   ]
 }
 

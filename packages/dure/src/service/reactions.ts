@@ -10,7 +10,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
 import type { MakeContext } from './context.ts'
 import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
-import type { UnitData } from './own-data.ts'
+import type { ServiceData } from './service-data.ts'
 import { consumerTracing } from './consumer-tracing.ts'
 
 /** Milliseconds one `prepare` may take, with its calls. */
@@ -23,7 +23,7 @@ const PREPARE_DEADLINE = 30_000
 export function reactionsOf(options: {
   service: Service
   contexts: MakeContext
-  data: UnitData
+  data: ServiceData
   runtime: Runtime
   log: Logger
   tracer?: Tracer | undefined

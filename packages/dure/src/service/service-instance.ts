@@ -18,7 +18,7 @@ import { plainLogger, traceIdOf, type Logger, type MetricFamily, type Metrics, t
 import { contextFactory } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency, KeyedCall } from './idempotency.ts'
-import { openData } from './own-data.ts'
+import { openData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { familiesOf } from './readings.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
@@ -44,7 +44,8 @@ export type ServiceInstance = {
 
 export type ServiceInstanceOptions = {
   readonly service: Service
-  readonly database: DatabaseAdapter
+  /** How its store is opened, when it has a database. */
+  readonly database: DatabaseAdapter | undefined
   readonly broker: Broker
   /** Where its endpoints are added. */
   readonly local: LocalTransport
@@ -71,7 +72,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   let state: ServiceHealth['state'] = 'starting'
 
   for (const event of service.contract.events) await broker.declareTopic(event.name)
-  const data = service.database === undefined ? undefined : await openData({ ...options, log })
+  const data = options.database && (await openData({ ...options, database: options.database, log }))
   const contexts = contextFactory({
     service: name,
     needs: service.needs,

@@ -20,6 +20,7 @@ export type {
   Service,
   ServiceContext,
   ServiceOptions,
+  StoreAdapter,
 } from './definition.ts'
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
@@ -73,6 +74,7 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
     contract,
     needs: options.needs ?? {},
     database: options.database,
+    store: options.store,
     handlers: options.handlers as Service['handlers'],
     reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
     inbox: options.inbox,

@@ -1,7 +1,6 @@
 import { type Client } from '../call/call.ts'
 import { clientFactory, createLocalTransport } from '../call/internal.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import type { DatabaseAdapter } from '../data/data.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
@@ -11,6 +10,7 @@ import { healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings, serviceReadings } from './readings.ts'
 import { startOrder } from './order.ts'
+import { storeAdapters } from './service-data.ts'
 import { openProcess, type Wires } from './process/process.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
@@ -85,7 +85,7 @@ async function startOrUndo(system: System, options: StartOptions & { readonly ru
 async function startAll(system: System, options: StartOptions, world: World, disposables: Disposables): Promise<Running> {
   const { runtime, log, telemetry } = world
   const { part: members, wires } = options
-  const database: DatabaseAdapter = await system.database(world)
+  const databaseOf = storeAdapters(system, world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   disposables.add('deadlines', async () => deadlines.stop())
@@ -98,6 +98,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const secured = system.security !== 'off'
   const instances: ServiceInstance[] = []
   for (const service of startOrder(part?.services ?? system.services)) {
+    const database = await databaseOf(service)
     const instance = await openServiceInstance({ service, database, broker, local, transport, deadlines, world, secured })
     instances.push(instance)
     telemetry?.metrics.observe(() => serviceReadings(instance, runtime.clock))

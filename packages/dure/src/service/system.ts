@@ -1,17 +1,16 @@
 import type { Client, Transport } from '../call/call.ts'
 import type { AnyContract, Operations } from '../contract/contract.ts'
-import type { DatabaseAdapter } from '../data/data.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { embeddedBroker } from '../messaging/messaging.ts'
 import { sqlite } from '../data/data.ts'
-import type { Service } from './definition.ts'
+import type { Service, StoreAdapter } from './definition.ts'
 import { SystemError } from './errors.ts'
 import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
-import { findProblems } from './order.ts'
+import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 
 /** What adapters are made of: where they may keep files, the world, and a voice. */
@@ -33,8 +32,10 @@ export type SystemOptions = {
   readonly services: readonly Service[]
   /** Which services share a process when the system is split; `together` unless told. */
   readonly placement?: Placement
-  /** Default: `sqlite()`, one file a service. */
-  readonly database?: Adapter<DatabaseAdapter>
+  /** Where services keep their data that say nothing else. Default: `sqlite()`, one file a service. */
+  readonly database?: StoreAdapter
+  /** The same for single services, by name: `{ orders: postgres({ url }) }`. Goes before what a service itself says. */
+  readonly stores?: Readonly<Record<string, StoreAdapter>>
   /** Default: `embeddedBroker()`. */
   readonly broker?: Adapter<Broker> & Reach
   /** Who is where, when the system is split. Default: `embeddedRegistry()`, for one machine. */
@@ -76,20 +77,30 @@ export type System = Required<Omit<SystemOptions, 'security'>> & {
  * ```
  */
 export function system(name: string, options: SystemOptions): System {
-  const { services, placement = 'together' } = options
-  const problems = [...findProblems(services), ...placementProblems(placement, services), ...openToAnybody(options)]
+  const { services, placement = 'together', stores = {} } = options
+  const problems = [
+    ...findProblems(services),
+    ...placementProblems(placement, services),
+    ...storeProblems(services, stores),
+    ...openToAnybody(options),
+  ]
   if (problems.length > 0) throw new SystemError(`Cannot put system "${name}" together`, problems)
   return Object.freeze({
     name,
     services: Object.freeze([...services]),
     placement,
     database: options.database ?? sqlite(),
+    stores: Object.freeze({ ...storesOf(services), ...stores }),
     broker: options.broker ?? embeddedBroker(),
     registry: options.registry ?? embeddedRegistry(),
     doors: Object.freeze([...(options.doors ?? [])]),
     security: options.security,
     telemetry: options.telemetry ?? {},
   })
+}
+
+function storesOf(services: readonly Service[]): Record<string, StoreAdapter> {
+  return Object.fromEntries(services.flatMap(({ contract, store }) => (store === undefined ? [] : [[contract.name, store]])))
 }
 
 /** Doors do not open on scopes that nobody would ever ask about. */

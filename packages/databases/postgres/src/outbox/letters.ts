@@ -88,6 +88,7 @@ function storeOn(pool: Pool, service: string): LetterStore {
   return {
     service,
     dialect: 'postgres',
+    sharing: 'shared',
     select: (sql, parameters) => transactionOn(pool).all(sql, parameters),
     transaction: async (work) => {
       const client = await pool.connect()

@@ -79,6 +79,7 @@ export async function openStore(options: {
     return {
       service,
       dialect: 'sqlite',
+      sharing: 'exclusive',
       read: readers.kysely,
       transaction: writer.transaction,
       snapshot: readers.snapshot,

@@ -43,7 +43,7 @@ export function createKeyedProcessor(options: {
   const shares = pipeline.prepare === undefined
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
   // asked for at once, and one key still happens in order.
-  const inOrder = store.dialect === 'sqlite'
+  const inOrder = store.sharing === 'exclusive'
   const pass = passing(store, pipeline)
 
   const admit = (messages: readonly Message[]): readonly InFlightMessage[] => {

@@ -28,7 +28,7 @@ export type ParkedRow = {
 export type ParkedState = 'waiting' | 'dead' | 'held'
 
 /** As much of a store as dead letters need: an outbox that is used alone has no more. */
-export type LetterStore = Pick<Store, 'service' | 'dialect' | 'select' | 'transaction'>
+export type LetterStore = Pick<Store, 'service' | 'dialect' | 'sharing' | 'select' | 'transaction'>
 
 const COLUMNS =
   'consumer, topic, key, key_hash, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'

@@ -1,6 +1,5 @@
 import { type Transport } from '../../call/call.ts'
 import { clientFactory } from '../../call/internal.ts'
-import type { DatabaseAdapter } from '../../data/data.ts'
 import type { Registry } from '../../discovery/discovery.ts'
 import { callAddress } from '../../discovery/internal.ts'
 import { type Broker } from '../../messaging/messaging.ts'
@@ -41,7 +40,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
   }
   const instance = await openServiceInstance({
     service,
-    database: NO_DATABASE,
+    database: undefined,
     broker,
     local,
     transport: local,
@@ -90,9 +89,4 @@ async function isThere(registry: Registry, { runtime, log, directory }: World): 
   await runtime.timers.sleep(BROKER_PATIENCE, found.signal)
   watching.stop()
   return there()
-}
-
-const NO_DATABASE: DatabaseAdapter = {
-  name: 'none',
-  open: () => Promise.reject(new Error('The broker has no store of a service')),
 }

@@ -95,6 +95,7 @@ function simulatedStore(options: {
   return {
     service,
     dialect: store.dialect,
+    sharing: store.sharing,
     read: store.read,
     snapshot: store.snapshot,
     transaction,

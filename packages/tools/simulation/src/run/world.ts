@@ -161,6 +161,7 @@ function systemsOf(options: {
       ...own,
       doors: [],
       telemetry: false,
+      stores: {},
       registry: () => hub.open(process),
       database: simulatedDatabase({
         ...{ process, owners, fate: { ...nemesis.store, sometimes } },

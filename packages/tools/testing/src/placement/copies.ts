@@ -59,6 +59,7 @@ export function embedded(system: System): System {
     ...system,
     doors: [],
     database: sqlite({ durability: 'process' }),
+    stores: {},
     broker: embeddedBroker({ durability: 'process' }),
   }
 }

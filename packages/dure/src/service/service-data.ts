@@ -6,12 +6,12 @@ import type { Database, DatabaseAdapter, Inbox, Origin, Outbox, OutboxMessage, S
 import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { Service } from './definition.ts'
+import type { Service, StoreAdapter } from './definition.ts'
 import { createIdempotency, type Idempotency } from './idempotency.ts'
-import type { World } from './system.ts'
+import type { System, World } from './system.ts'
 
 /** A service's own data, opened: nobody else has a way to it. */
-export type UnitData = {
+export type ServiceData = {
   readonly store: Store
   readonly outbox: Outbox
   /** What the broker does not take of it. */
@@ -24,13 +24,28 @@ export type UnitData = {
   readonly databaseFor: (call: CallContext, operation: string | undefined) => Database<unknown>
 }
 
+/** What opens each service's store: an adapter is made when it is first needed, once however many services it serves. */
+export function storeAdapters(
+  { database, stores }: Pick<System, 'database' | 'stores'>,
+  world: World,
+): (service: Service) => Promise<DatabaseAdapter | undefined> {
+  const made = new Map<StoreAdapter, DatabaseAdapter>()
+  return async (service) => {
+    if (service.database === undefined) return undefined
+    const adapter = stores[service.contract.name] ?? database
+    const opened = made.get(adapter) ?? (await adapter(world))
+    made.set(adapter, opened)
+    return opened
+  }
+}
+
 export async function openData(options: {
   service: Service
   database: DatabaseAdapter
   broker: Broker
   world: World
   log: Logger
-}): Promise<UnitData> {
+}): Promise<ServiceData> {
   const { service, database, broker, log } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
