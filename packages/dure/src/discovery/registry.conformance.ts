@@ -100,6 +100,37 @@ export function registryConformance(name: string, makeRig: () => Promise<Registr
     assert.deepEqual(heard.at(-1), last)
   })
 
+  registry('a watcher that fails keeps nobody else from hearing, and one may stop while it is told', async (rig) => {
+    const [here, there] = [await rig.open(), await rig.open()]
+    let told = 0
+    for (const view of [here, there]) {
+      view.watch('orders', () => {
+        throw new Error('a watcher of somebody else')
+      })
+    }
+    const once = there.watch('orders', () => {
+      told++
+      once.stop()
+    })
+    const heard: number[] = []
+    there.watch('orders', (now) => heard.push(now.length))
+    const own = await here.register(instance('orders', 'a'))
+    await known(there, 'orders', ['a'])
+    await own.stop()
+    await known(there, 'orders', [])
+    assert.deepEqual(heard, [1, 0])
+    assert.equal(told, 1)
+  })
+
+  registry('changes that follow each other without pause are never mistaken for each other', async (rig) => {
+    const [here, there] = [await rig.open(), await rig.open()]
+    const own = await here.register(instance('orders', 'a'))
+    for (let weight = 0; weight < 50; weight++) {
+      await own.update({ metadata: { weight: String(weight) } })
+      await knownAs(there, 'orders', ({ metadata }) => metadata['weight'] === String(weight))
+    }
+  })
+
   registry('an instance that has left does not come back by a late change', async (rig) => {
     const [here, there] = [await rig.open(), await rig.open()]
     const a = await here.register(instance('orders', 'a'))

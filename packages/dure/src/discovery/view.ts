@@ -1,3 +1,4 @@
+import type { Logger } from '../telemetry/telemetry.ts'
 import type { Instance, Registry, RegistryListener } from './registry.ts'
 
 /** What one process knows of running instances, and whom it tells of changes: the same for every registry. */
@@ -8,7 +9,8 @@ export type RegistryView = Pick<Registry, 'instances' | 'services' | 'watch'> & 
   readonly close: () => void
 }
 
-export function createView(): RegistryView {
+/** A listener that fails is named in the log; the others are told all the same. */
+export function createView(log: Pick<Logger, 'error'>): RegistryView {
   let known: ReadonlyMap<string, readonly Instance[]> = new Map()
   const watchers = new Set<{ readonly service: string | undefined; readonly listener: RegistryListener }>()
 
@@ -27,7 +29,12 @@ export function createView(): RegistryView {
       for (const service of services.filter((name) => !same(before.get(name), known.get(name)))) {
         const now = known.get(service) ?? []
         for (const watcher of watchers) {
-          if (watcher.service === undefined || watcher.service === service) watcher.listener(now, service)
+          if (watcher.service !== undefined && watcher.service !== service) continue
+          try {
+            watcher.listener(now, service)
+          } catch (error) {
+            log.error('A listener to changes in the registry failed', { changed: service, error })
+          }
         }
       }
     },

@@ -1,25 +1,27 @@
 import { type CallContext, type Transport } from '../call/call.ts'
 import {
-  Cancellation,
+  type Cancellation,
   createEndpoint,
   createGate,
+  type Gate,
   createOperationMetrics,
   type LocalTransport,
   type OperationMetrics,
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
-import { describeThrown, outward, partOf, servicePrincipal } from '../contract/internal.ts'
-import type { DatabaseAdapter, Store } from '../data/data.ts'
+import { partOf } from '../contract/internal.ts'
+import type { DatabaseAdapter } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime } from '../runtime/internal.ts'
 import { plainLogger, traceIdOf, type Logger, type MetricFamily, type Metrics, type Reading } from '../telemetry/telemetry.ts'
-import { contextFactory } from './context.ts'
+import { contextFactory, type MakeContext } from './context.ts'
 import type { Service } from './definition.ts'
 import type { Idempotency, KeyedCall } from './idempotency.ts'
 import { openData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
+import { healthCheckCall, notReadyBecause } from './readiness.ts'
 import { familiesOf } from './readings.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
@@ -83,28 +85,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     tracer: telemetry?.tracer,
   })
 
-  for (const [operationName, operation] of Object.entries(service.contract.operations as Record<string, AnyOperation>)) {
-    const endpoint = createEndpoint({
-      place: `${name}.${operationName}`,
-      operation,
-      tracer: telemetry?.tracer,
-      handler: service.handlers[operationName]!,
-      context: (call, cancellation) => contexts(call, cancellation, operationName),
-      once: onceFor(data?.idempotency, operationName, operation),
-      secured: options.secured,
-      gate,
-      clock: runtime.clock,
-      deadlines,
-      metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),
-      onFault: (place, thrown, call) =>
-        each[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
-          error: thrown,
-          correlationId: call.correlationId,
-          traceId: traceIdOf(call.traceparent),
-        }),
-    })
-    local.add({ service: name, operation: operationName }, endpoint)
-  }
+  addEndpoints({ ...options, contexts, gate, idempotency: data?.idempotency, log: each })
   gate.open()
   state = 'running'
 
@@ -158,18 +139,12 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   }
 
   const health = async (): Promise<ServiceHealth> => {
+    const ask =
+      service.ready && ((cancellation: Cancellation) => service.ready!(contexts(healthCheckCall(name, runtime), cancellation)))
     const reasons =
       state === 'running'
-        ? [...(await storeTrouble(data?.store, runtime, log)), ...(consumer?.status().reasons ?? [])]
+        ? [...(await notReadyBecause({ store: data?.store, ask, runtime, log })), ...(consumer?.status().reasons ?? [])]
         : [`It is ${state}`]
-    if (state === 'running' && service.ready !== undefined) {
-      const reason = await readiness(
-        (cancellation) => service.ready!(contexts(healthCheckCall(name, runtime), cancellation)),
-        runtime,
-        log,
-      )
-      if (reason !== undefined) reasons.push(reason)
-    }
     return { service: name, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
   }
 
@@ -200,6 +175,42 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   return { name, listen, health, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
 }
 
+/** Has the local transport take the calls of a service. */
+function addEndpoints(
+  options: ServiceInstanceOptions & {
+    readonly contexts: MakeContext
+    readonly gate: Gate
+    readonly idempotency: Idempotency | undefined
+    readonly log: Logger
+  },
+): void {
+  const { service, local, deadlines, contexts, gate, idempotency, log } = options
+  const { runtime, telemetry } = options.world
+  const { name } = service.contract
+  for (const [operationName, operation] of Object.entries(service.contract.operations as Record<string, AnyOperation>)) {
+    const endpoint = createEndpoint({
+      place: `${name}.${operationName}`,
+      operation,
+      tracer: telemetry?.tracer,
+      handler: service.handlers[operationName]!,
+      context: (call, cancellation) => contexts(call, cancellation, operationName),
+      once: onceFor(idempotency, operationName, operation),
+      secured: options.secured,
+      gate,
+      clock: runtime.clock,
+      deadlines,
+      metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),
+      onFault: (place, thrown, call) =>
+        log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
+          error: thrown,
+          correlationId: call.correlationId,
+          traceId: traceIdOf(call.traceparent),
+        }),
+    })
+    local.add({ service: name, operation: operationName }, endpoint)
+  }
+}
+
 function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {
   const own = createOperationMetrics()
   metrics.add({ service, operation, duration: own.duration, codes: () => own.codes })
@@ -223,65 +234,5 @@ function onceFor(idempotency: Idempotency | undefined, operation: string, defini
       'UNIMPLEMENTED',
       `Call to "${operation}" was refused: the service has no database to honour an idempotency key with; send it without one`,
     )
-  }
-}
-
-/** Milliseconds that a service has to say whether it is ready. */
-const READY_TIMEOUT = 1_000
-
-/** Health checks ask on nobody's behalf but the service's own. */
-function healthCheckCall(service: string, runtime: Runtime): CallContext {
-  const sentAt = runtime.clock.monotonic()
-  return {
-    sentAt,
-    deadline: sentAt + READY_TIMEOUT,
-    cancellation: undefined,
-    correlationId: 'health',
-    causationId: undefined,
-    traceparent: undefined,
-    caller: undefined,
-    idempotencyKey: undefined,
-    principal: servicePrincipal(service),
-    metadata: undefined,
-  }
-}
-
-/** What a service says of its readiness; one that throws, or says nothing in time, is not ready. */
-async function readiness(
-  ask: (cancellation: Cancellation) => unknown,
-  { timers }: Runtime,
-  log: Logger,
-): Promise<string | undefined> {
-  const cancellation = new Cancellation()
-  const late = Promise.withResolvers<string>()
-  const tooLate = (): void => {
-    late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`)
-    cancellation.cancel('deadline')
-  }
-  const timer = timers.after(READY_TIMEOUT, tooLate, 'waited')
-  try {
-    const reason = await Promise.race([Promise.resolve(cancellation).then(ask), late.promise])
-    return reason === undefined ? undefined : describeThrown(reason).message
-  } catch (error) {
-    log.warn('A service cannot tell whether it is ready', { error })
-    return 'It cannot tell whether it is ready; its log says why'
-  } finally {
-    timer.cancel()
-    cancellation.over()
-  }
-}
-
-async function storeTrouble(store: Store | undefined, { timers }: Runtime, log: Logger): Promise<readonly string[]> {
-  if (store === undefined) return []
-  const late = (): never => {
-    throw new CallError('UNAVAILABLE', `It has not within ${READY_TIMEOUT} ms`)
-  }
-  try {
-    await inTime(timers, READY_TIMEOUT, store.select('SELECT 1 AS one'), late)
-    return []
-  } catch (error) {
-    log.warn('The database of a service does not answer', { error })
-    const told = error instanceof CallError ? outward(error).message : 'its log says why'
-    return [`Its database does not answer: ${told}`]
   }
 }

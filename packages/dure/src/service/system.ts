@@ -13,7 +13,7 @@ import type { Lag } from './lag.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 
-/** What adapters are made of: where they may keep files, the world, and a voice. */
+/** What every adapter is given when the system starts: a directory for its files, the runtime, the logger, telemetry. */
 export type World = {
   /** A folder of the system's own; made when it is not there. */
   readonly directory: string

@@ -123,7 +123,7 @@ export function instanceAt(about: { readonly service: string; readonly id: strin
 /** A registry told what to know. */
 export function fakeRegistry(): FakeRegistry {
   const instances = new Map<string, Instance>()
-  const { see, close: _, ...view } = createView()
+  const { see, close: _, ...view } = createView(silentLogger())
   let watchers = 0
   const registry: FakeRegistry = {
     ...view,

@@ -40,7 +40,7 @@ export function embeddedRegistry(
     const path = join(directory, 'registry')
     const folder = createFolder({ path, alive: processIsAlive, log })
     const own = new Map<string, Entry>()
-    const view = createView()
+    const view = createView(log)
     let timer: Timer | undefined
     let soon: Timer | undefined
     let seen = runtime.clock.now()

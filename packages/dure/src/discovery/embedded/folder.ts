@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
@@ -41,7 +51,8 @@ export function createFolder(options: {
       { cause },
     )
   }
-  // A file is written beside its name and then given it, so one that has changed is another file.
+  // A file is written beside its name and then given it. By its time of modification it says which change it is: a count, for
+  // the clock of a file system may stand between two changes, and an inode is soon used again.
   let read = new Map<string, { readonly mark: string; readonly entry: Entry | undefined }>()
   let drafts = 0
 
@@ -64,6 +75,7 @@ export function createFolder(options: {
     makeFolder(path)
     const draft = join(path, `.${entry.pid}-${entry.began}-${drafts++}`)
     writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 })
+    utimesSync(draft, drafts, drafts)
     renameSync(draft, join(path, fileName(entry)))
   }
 

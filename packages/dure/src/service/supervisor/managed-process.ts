@@ -1,4 +1,4 @@
-import type { Timer } from '../../runtime/runtime.ts'
+import type { Random, Timer } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
 import type { ListeningSockets } from './listening-sockets.ts'
 import { launch, type Launched } from './launch.ts'
@@ -21,6 +21,12 @@ export type ManagedProcess = {
 
 /** Milliseconds a process must have been ready for its next fall to count as a first one. */
 const STABLE = 10_000
+
+/** Doubles with every fall in a row; half of it is left to chance, so that those who fell together do not come back together. */
+function pauseAfter(falls: number, backoff: { readonly first: number; readonly max: number }, random: Random): number {
+  const longest = Math.min(backoff.max, backoff.first * 2 ** Math.min(falls - 1, 20))
+  return longest / 2 + (random.number() * longest) / 2
+}
 
 export function createManagedProcess(
   options: SupervisorOptions & {
@@ -45,10 +51,7 @@ export function createManagedProcess(
   let busy: Promise<void> = Promise.resolve()
 
   const begin = (): Launched => launch({ ...options, onSilence: () => onEvent?.({ kind: 'silent', name }) })
-  const readyInTime = (one: Launched): Promise<unknown> => {
-    const timer = timers.after(readiness, one.kill)
-    return one.ready.finally(timer.cancel)
-  }
+  const readyInTime = (one: Launched): Promise<unknown> => one.ready.finally(timers.after(readiness, one.kill).cancel)
 
   /** From now on this one is the process; when it ends and nobody wanted that, there will be another. */
   const watch = (one: Launched): void => {
@@ -64,9 +67,7 @@ export function createManagedProcess(
       current = undefined
       if (stopping) return
       falls = clock.monotonic() - readyAt > STABLE ? 1 : falls + 1
-      const longest = Math.min(backoff.max, backoff.first * 2 ** Math.min(falls - 1, 20))
-      // Half of it is left to chance, so that those who fell together do not come back together.
-      const pause = longest / 2 + (random.number() * longest) / 2
+      const pause = pauseAfter(falls, backoff, random)
       onEvent?.({ kind: 'ended', name, how, again: pause })
       again = timers.after(pause, revive)
     })

@@ -1,5 +1,6 @@
 import type { Instance, Registry } from 'dure/discovery'
 import { changed, createView } from 'dure/discovery/internal'
+import { silentLogger } from 'dure/telemetry'
 import type { Process } from '../kernel/kernel.ts'
 
 /** Who is where, as each process sees it: a change is known at once where it was made and a while later elsewhere. */
@@ -37,7 +38,7 @@ export function createRegistryHub(world: {
         if (changed) tell()
       }),
     open: (process) => {
-      const { see, close, ...reading } = createView()
+      const { see, close, ...reading } = createView(silentLogger())
       let stopped = false
       const look = (): void => {
         if (!stopped) see([...truth.values()].map(({ instance }) => instance))

@@ -1,0 +1,81 @@
+import type { CallContext } from '../call/call.ts'
+import { Cancellation } from '../call/internal.ts'
+import { CallError } from '../contract/contract.ts'
+import { describeThrown, outward, servicePrincipal } from '../contract/internal.ts'
+import type { Store } from '../data/data.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { inTime } from '../runtime/internal.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+
+/** Milliseconds that a service has to say whether it is ready. */
+const READY_TIMEOUT = 1_000
+
+/** Health checks ask on nobody's behalf but the service's own. */
+export function healthCheckCall(service: string, runtime: Runtime): CallContext {
+  const sentAt = runtime.clock.monotonic()
+  return {
+    sentAt,
+    deadline: sentAt + READY_TIMEOUT,
+    cancellation: undefined,
+    correlationId: 'health',
+    causationId: undefined,
+    traceparent: undefined,
+    caller: undefined,
+    idempotencyKey: undefined,
+    principal: servicePrincipal(service),
+    metadata: undefined,
+  }
+}
+
+/** Why a service is not ready, in words: its database does not answer, or it says so itself. */
+export async function notReadyBecause(options: {
+  readonly store: Store | undefined
+  readonly ask: ((cancellation: Cancellation) => unknown) | undefined
+  readonly runtime: Runtime
+  readonly log: Logger
+}): Promise<readonly string[]> {
+  const { store, ask, runtime, log } = options
+  const trouble = await storeTrouble(store, runtime, log)
+  const reason = ask && (await readiness(ask, runtime, log))
+  return reason === undefined ? trouble : [...trouble, reason]
+}
+
+/** What a service says of its readiness; one that throws, or says nothing in time, is not ready. */
+async function readiness(
+  ask: (cancellation: Cancellation) => unknown,
+  { timers }: Runtime,
+  log: Logger,
+): Promise<string | undefined> {
+  const cancellation = new Cancellation()
+  const late = Promise.withResolvers<string>()
+  const tooLate = (): void => {
+    late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`)
+    cancellation.cancel('deadline')
+  }
+  const timer = timers.after(READY_TIMEOUT, tooLate, 'waited')
+  try {
+    const reason = await Promise.race([Promise.resolve(cancellation).then(ask), late.promise])
+    return reason === undefined ? undefined : describeThrown(reason).message
+  } catch (error) {
+    log.warn('A service cannot tell whether it is ready', { error })
+    return 'It cannot tell whether it is ready; its log says why'
+  } finally {
+    timer.cancel()
+    cancellation.over()
+  }
+}
+
+async function storeTrouble(store: Store | undefined, { timers }: Runtime, log: Logger): Promise<readonly string[]> {
+  if (store === undefined) return []
+  const late = (): never => {
+    throw new CallError('UNAVAILABLE', `It has not within ${READY_TIMEOUT} ms`)
+  }
+  try {
+    await inTime(timers, READY_TIMEOUT, store.select('SELECT 1 AS one'), late)
+    return []
+  } catch (error) {
+    log.warn('The database of a service does not answer', { error })
+    const told = error instanceof CallError ? outward(error).message : 'its log says why'
+    return [`Its database does not answer: ${told}`]
+  }
+}
