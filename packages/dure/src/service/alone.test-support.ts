@@ -1,4 +1,6 @@
 /** A program that waits for one thing, named by its first word, with nothing else that keeps the process alive. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,7 +9,7 @@ import { z } from 'zod'
 import { command, contract, event, query, stream } from '../contract/contract.ts'
 import { database, sqlite } from '../data/data.ts'
 import { embeddedBroker, queue } from '../messaging/messaging.ts'
-import { realRuntime } from '../runtime/runtime.ts'
+import { keepAlive, realRuntime } from '../runtime/runtime.ts'
 import { otlp, silentLogger, type TelemetryOptions } from '../telemetry/telemetry.ts'
 import { service, start, system, type Door, type Running } from './service.ts'
 
@@ -101,7 +103,31 @@ const hangingSubscriber = async () => {
   return { broker, subscription }
 }
 
+/** Stops beside another process of the system, which takes no step any more. */
+const stopBesideFrozen = async (there: string, here: string, begin: (running: Running) => Promise<unknown>): Promise<void> => {
+  const words = ['--conditions=source', process.argv[1]!, 'be another process', directory, there]
+  const other = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    // The one that hosts the broker is there first.
+    const joined = there === 'broker' ? undefined : start(systemOf(), { directory, log, part: [here], shutdownTimeout: 200 })
+    await once(other.stdout, 'data')
+    const running = await (joined ?? start(systemOf(), { directory, log, part: [here], shutdownTimeout: 200 }))
+    other.kill('SIGSTOP')
+    begin(running).catch(() => {})
+    const before = runtime.clock.monotonic()
+    await running.stop()
+    const took = runtime.clock.monotonic() - before
+    if (took > 5_000) throw new Error(`The stop took ${took} ms`)
+  } finally {
+    other.kill('SIGKILL')
+  }
+  await once(other, 'close')
+}
+
 const SCENES = {
+  'stop beside a frozen process that hosts the broker': () => stopBesideFrozen('broker', 'slow', (one) => clientOf(one).say()),
+  'stop with a call to a frozen process, whose broker is here': () =>
+    stopBesideFrozen('slow', 'broker', (one) => clientOf(one).lost()),
   'stop with a call whose promise is lost': () => stopWith((running) => clientOf(running).lost()),
   'stop with an iterator that is open': async () => {
     const running = await run()
@@ -176,7 +202,13 @@ const SCENES = {
   },
 } as const satisfies Readonly<Record<string, () => Promise<unknown>>>
 
-if (scene === undefined) for (const name of Object.keys(SCENES)) console.log(name)
+if ((scene as string) === 'be another process') {
+  const alive = keepAlive()
+  await start(systemOf(), { directory, log, part: [process.argv[4]!], shutdownTimeout: 200 })
+  console.log('ready')
+  // Until it is killed.
+  await hang().finally(alive.stop)
+} else if (scene === undefined) for (const name of Object.keys(SCENES)) console.log(name)
 else {
   began = Promise.withResolvers<void>()
   await SCENES[scene]()

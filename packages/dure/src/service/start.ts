@@ -125,7 +125,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     health: () => part?.health(instances) ?? healthOf(instances),
     status: () => part?.status(instances) ?? statusOf(instances, () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(instances, () => broker.lag(), readers),
-    forget: (wish) => broker.forget(wish),
+    forget: (request) => broker.forget(request),
     deadLetters,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }

@@ -53,7 +53,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
 }
 
 /** Milliseconds a process waits for the one that hosts the broker. */
-const BROKER_PATIENCE = 30_000
+const BROKER_TIMEOUT = 30_000
 
 /** The broker of the system, in whatever process it runs. @throws {SystemError} when it runs in none */
 export async function brokerElsewhere(options: {
@@ -86,7 +86,7 @@ async function isThere(registry: Registry, { runtime, log, directory }: World): 
   const watching = registry.watch(BROKER_SERVICE, () => {
     if (there()) found.abort()
   })
-  await runtime.timers.sleep(BROKER_PATIENCE, found.signal)
+  await runtime.timers.sleep(BROKER_TIMEOUT, found.signal)
   watching.stop()
   return there()
 }
