@@ -60,6 +60,23 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     )
   })
 
+  broker(
+    'a group that is declared misses nothing until it has a member, and keeps its place when it is declared again',
+    async (rig) => {
+      const { broker: b, topic } = rig
+      await b.declareGroup({ group: 'g', topics: [topic] })
+      await b.publish([rig.message('a', 1), rig.message('a', 2)])
+      const unread = async (): Promise<number> =>
+        (await b.lag()).filter(({ group, topic: of }) => group === 'g' && of === topic).reduce((sum, { lag }) => sum + lag, 0)
+      assert.equal(await unread(), 2)
+      const seen = collector()
+      await b.subscribe({ group: 'g', topics: [topic], deliver: seen.deliver })
+      await until(async () => seen.ids.size === 2 && (await unread()) === 0)
+      await b.declareGroup({ group: 'g', topics: [topic] })
+      assert.equal(await unread(), 0)
+    },
+  )
+
   broker('carries every field of a message unchanged', async (rig) => {
     const { broker: b, topic } = rig
     const sent: Message = {

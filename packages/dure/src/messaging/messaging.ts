@@ -8,6 +8,7 @@ export type {
   Delivery,
   ForgetOptions,
   Forgotten,
+  GroupOptions,
   Retention,
   SubscribeOptions,
   TopicOptions,

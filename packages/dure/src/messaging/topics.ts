@@ -17,6 +17,11 @@ export type Topics = BrokerAdapter & {
    * order in which each came first. Subscribers may see a message before its publisher is told.
    */
   readonly publish: (messages: readonly Message[]) => Promise<void>
+  /**
+   * Makes a group known before it has a member, where it is not: from then on it misses nothing, on a broker without a log
+   * too. Makes its topics where they are not there.
+   */
+  readonly declareGroup: (options: GroupOptions) => Promise<void>
   /** How many partitions a topic has. @throws {CallError} NOT_FOUND when nobody has declared it or published to it */
   readonly partitions: (topic: string) => Promise<number>
   /** Joins a consumer group. Each partition goes to one member of the group at a time. */
@@ -50,11 +55,14 @@ export type TopicOptions = {
 /** What may be thrown away: older than `ms`, or the oldest past `bytes` per topic. Default 7 days, 1 GiB. */
 export type Retention = { readonly ms?: number; readonly bytes?: number }
 
-export type SubscribeOptions = {
+export type GroupOptions = {
   readonly group: string
   readonly topics: readonly string[]
   /** Where a group with no position starts. Default 'beginning'. */
   readonly from?: 'beginning' | 'end'
+}
+
+export type SubscribeOptions = GroupOptions & {
   /** Deliveries handed over at once, at most. Default 256. */
   readonly batch?: number
   /**

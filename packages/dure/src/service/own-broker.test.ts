@@ -53,6 +53,24 @@ test('a system that needs what its broker lacks is refused at start, in words, a
   await running.stop()
 })
 
+test('the groups of all services are there before the first starts', async (t) => {
+  const made: Broker[] = []
+  const shop = system('shop', {
+    services: [desk(() => {})],
+    broker: async (world) => {
+      const broker = await embeddedBroker()(world)
+      made.push(broker)
+      return broker
+    },
+  })
+  const running = await start(shop, { directory: directoryOf(t), log, part: ['broker'] })
+  t.after(() => running.stop())
+  assert.deepEqual(
+    (await made[0]!.lag()).map(({ group, topic }) => `${group} ${topic}`),
+    ['desk/placed placed'],
+  )
+})
+
 test('a broker that the network reaches is used by every process directly', { timeout: 60_000 }, async (t) => {
   const directory = directoryOf(t)
   const there = await embeddedBroker()({ directory, runtime, log })

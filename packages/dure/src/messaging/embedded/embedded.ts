@@ -111,21 +111,22 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     return {
       name: 'embedded',
       capabilities: EMBEDDED,
-      declareTopic: async (topic, wish) => void (await guarded('declare a topic', () => topics.declare(topic, wish))),
+      declareTopic: async (topic, request) => void (await guarded('declare a topic', () => topics.declare(topic, request))),
       publish: async (messages) => guarded('publish', () => topics.publish(messages)),
+      declareGroup: async (request) => guarded('declare a group', () => groups.declare(request)),
       partitions: async (topic) => guarded('tell the partitions', () => topics.need(topic).partitions.length),
-      subscribe: async (wish) => guarded('subscribe', () => groups.subscribe(quietly(wish))),
+      subscribe: async (request) => guarded('subscribe', () => groups.subscribe(quietly(request))),
       send: async (messages) => guarded('send', () => queues.send(messages)),
-      receive: async (wish) => guarded('receive', () => queues.receive(quietly(wish))),
+      receive: async (request) => guarded('receive', () => queues.receive(quietly(request))),
       lag: async () => guarded('tell the lag', () => [...groups.lag(), ...queues.lag()]),
       // What is past its time goes with the next sweep.
       retention: async (topic) => guarded('tell how long a topic keeps messages', () => topics.retentionOf(topic) + sweep),
-      seek: async (wish) => guarded('seek', () => groups.seek(wish)),
-      forget: async (wish) => guarded('forget a group', () => groups.forget(wish)),
-      browse: async (wish) =>
+      seek: async (request) => guarded('seek', () => groups.seek(request)),
+      forget: async (request) => guarded('forget a group', () => groups.forget(request)),
+      browse: async (request) =>
         guarded('browse', () => {
-          const { topic, partition, from, limit } = wish
-          checkOptions(`browse topic "${topic}"`, wish, BROKER_NUMBERS.browse)
+          const { topic, partition, from, limit } = request
+          checkOptions(`browse topic "${topic}"`, request, BROKER_NUMBERS.browse)
           const found = topics.need(topic).partitions[partition]
           if (!found)
             throw new CallError(

@@ -3,7 +3,7 @@ import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from '../adapter.ts'
 import type { Broker } from '../broker.ts'
-import type { SubscribeOptions } from '../topics.ts'
+import type { GroupOptions, SubscribeOptions } from '../topics.ts'
 import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
 import { createCursor, type Budget, type Cursor, type Member } from './cursor.ts'
@@ -12,6 +12,7 @@ import type { Topic, Topics } from './topics.ts'
 
 /** Consumer groups: who reads which partition, and how far each group has come. */
 export type Groups = {
+  readonly declare: (options: GroupOptions) => Promise<void>
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
   readonly seek: Broker['seek']
   readonly forget: Broker['forget']
@@ -174,12 +175,17 @@ export function createGroups(options: {
     }
   }
 
-  const subscribe: Groups['subscribe'] = async (wish) => {
-    checkName('group', wish.group)
-    checkOptions(`subscribe group "${wish.group}"`, wish, BROKER_NUMBERS.subscribe)
-    const joined: Group[] = []
-    for (const topic of new Set(wish.topics)) joined.push(await joinGroup(wish.group, topic, wish.from ?? 'beginning'))
-    const member: Member = { options: wish, held: 0, leaving: false, released: undefined }
+  const declare = async ({ group, topics: names, from = 'beginning' }: GroupOptions): Promise<readonly Group[]> => {
+    checkName('group', group)
+    const found: Group[] = []
+    for (const name of new Set(names)) found.push(await joinGroup(group, name, from))
+    return found
+  }
+
+  const subscribe: Groups['subscribe'] = async (request) => {
+    checkOptions(`subscribe group "${request.group}"`, request, BROKER_NUMBERS.subscribe)
+    const joined = await declare(request)
+    const member: Member = { options: request, held: 0, leaving: false, released: undefined }
     for (const group of joined) {
       group.members.push(member)
       share(group)
@@ -250,6 +256,7 @@ export function createGroups(options: {
   }
 
   return {
+    declare: async (request) => void (await declare(request)),
     subscribe,
     seek,
     forget,

@@ -20,27 +20,28 @@ type OverErrors = { readonly SessionOver?: ErrorType<'SESSION_OVER', undefined> 
 type Over = { SessionOver: ErrorType<'SESSION_OVER', undefined> }
 
 export type BrokerOperations = {
-  readonly declareTopic: Does<TopicWish>
+  readonly declareTopic: Does<TopicRequest>
   readonly publish: Does<{ readonly messages: Pack }>
   readonly send: Does<{ readonly messages: Pack }>
   readonly open: Does<{ readonly name: string }, Opened>
   readonly beat: Does<InSession, { readonly streaming: boolean }, Over>
   readonly close: Does<InSession>
+  readonly declareGroup: Does<GroupRequest>
   readonly partitions: Tells<{ readonly topic: string }, Count>
-  readonly subscribe: Does<SubscribeWish, void, Over>
-  readonly receive: Does<ReceiveWish, void, Over>
+  readonly subscribe: Does<SubscribeRequest, void, Over>
+  readonly receive: Does<ReceiveRequest, void, Over>
   readonly leave: Does<InSession & { readonly member: number }, { readonly left: boolean }, Over>
   readonly deliveries: Operation<'stream', Schema<InSession & { readonly have: readonly number[] }>, Schema<Parcels>, Over>
   readonly settle: Does<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
-  readonly seek: Does<SeekWish>
+  readonly seek: Does<SeekRequest>
   readonly forget: Does<ForgetOptions, { readonly forgotten: readonly Forgotten[] }>
-  readonly browse: Tells<BrowseWish, { readonly messages: Pack }>
+  readonly browse: Tells<BrowseRequest, { readonly messages: Pack }>
   readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
   /** -1: for ever. */
   readonly retention: Tells<{ readonly topic: string }, { readonly ms: number }>
 }
 
-export type TopicWish = {
+export type TopicRequest = {
   readonly topic: string
   readonly partitions?: number | undefined
   readonly retention?: { readonly [K in keyof Retention]: number | undefined } | undefined
@@ -51,7 +52,12 @@ export type Opened = {
   /** Milliseconds between signs of life. */
   readonly beat: number
 }
-export type SubscribeWish = InSession & {
+export type GroupRequest = {
+  readonly group: string
+  readonly topics: readonly string[]
+  readonly from?: 'beginning' | 'end' | undefined
+}
+export type SubscribeRequest = InSession & {
   /** The client's number for this member of the group; joining twice with one number is joining once. */
   readonly member: number
   readonly group: string
@@ -61,12 +67,12 @@ export type SubscribeWish = InSession & {
   /** It wants to hear which partitions are its own. */
   readonly tells?: boolean | undefined
 }
-export type ReceiveWish = InSession & {
+export type ReceiveRequest = InSession & {
   readonly member: number
   readonly queue: string
   readonly concurrency?: number | undefined
 }
-export type SeekWish = {
+export type SeekRequest = {
   readonly group: string
   readonly topic: string
   readonly to: 'beginning' | 'end' | 'time' | 'offset'
@@ -74,7 +80,7 @@ export type SeekWish = {
   readonly partition?: number | undefined
   readonly offset?: number | undefined
 }
-export type BrowseWish = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
+export type BrowseRequest = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
 export type Count = { readonly count: number }
 
 /** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
@@ -131,10 +137,10 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
   operations: {
     declareTopic: command({
       input: schemaOf(
-        record<TopicWish>({
+        record<TopicRequest>({
           topic: text,
           partitions: maybe(number),
-          retention: maybe(record<NonNullable<TopicWish['retention']>>({ ms: maybe(number), bytes: maybe(number) })),
+          retention: maybe(record<NonNullable<TopicRequest['retention']>>({ ms: maybe(number), bytes: maybe(number) })),
         }),
       ),
       idempotent: true,
@@ -162,13 +168,17 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       description: 'A sign of life; answers whether the stream of deliveries is open as the broker sees it.',
     }),
     close: command({ input: schemaOf(inSession), idempotent: true }),
+    declareGroup: command({
+      input: schemaOf(record<GroupRequest>({ group: text, topics: list(text), from: maybe(word('beginning', 'end')) })),
+      idempotent: true,
+    }),
     partitions: query({
       input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
       output: schemaOf(record<Count>({ count: number })),
     }),
     subscribe: command({
       input: schemaOf(
-        record<SubscribeWish>({
+        record<SubscribeRequest>({
           session,
           member,
           group: text,
@@ -182,7 +192,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       idempotent: true,
     }),
     receive: command({
-      input: schemaOf(record<ReceiveWish>({ session, member, queue: text, concurrency: maybe(number) })),
+      input: schemaOf(record<ReceiveRequest>({ session, member, queue: text, concurrency: maybe(number) })),
       errors,
       idempotent: true,
     }),
@@ -212,7 +222,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
     }),
     seek: command({
       input: schemaOf(
-        record<SeekWish>({
+        record<SeekRequest>({
           group: text,
           topic: text,
           to: word('beginning', 'end', 'time', 'offset'),
@@ -231,7 +241,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       ),
     }),
     browse: query({
-      input: schemaOf(record<BrowseWish>({ topic: text, partition: number, from: number, limit: number })),
+      input: schemaOf(record<BrowseRequest>({ topic: text, partition: number, from: number, limit: number })),
       output: packed,
       description: 'The first of what there is from an offset on; fewer than asked for when they are large.',
     }),

@@ -4,7 +4,7 @@ import { checkNumbers, WAIT } from '../../../runtime/internal.ts'
 import type { Logger } from '../../../telemetry/telemetry.ts'
 import type { Broker } from '../../broker.ts'
 import type { Assignment, Delivery, Topics } from '../../topics.ts'
-import { SessionOver, type BrokerOperations, type SeekWish } from './contract.ts'
+import { SessionOver, type BrokerOperations, type SeekRequest } from './contract.ts'
 import { delayed, inParts, pack, packOne, unpack } from './pack.ts'
 import { createSession, isReported, type Session } from './session.ts'
 
@@ -131,6 +131,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       const session = sessions.get(id)
       if (session) await end(session, 'it has closed its session')
     },
+    declareGroup: ({ group, topics, from }) => done(broker.declareGroup({ group, topics, ...given({ from }) })),
     partitions: async ({ topic }) => ({ count: await broker.partitions(topic) }),
     subscribe: async ({ session: id, member, group, topics, from, batch, tells }) => {
       const session = need(id)
@@ -197,7 +198,7 @@ function targetOf({
   time = Number.NaN,
   partition = -1,
   offset = -1,
-}: Omit<SeekWish, 'group' | 'topic'>): Parameters<Topics['seek']>[0]['to'] {
+}: Omit<SeekRequest, 'group' | 'topic'>): Parameters<Topics['seek']>[0]['to'] {
   if (to === 'time') return { time }
   return to === 'offset' ? { partition, offset } : to
 }

@@ -5,7 +5,7 @@ import { foldRepeats, type Logger } from '../../../telemetry/telemetry.ts'
 import { quietly, STOP_TIMEOUT } from '../../adapter.ts'
 import type { Broker } from '../../broker.ts'
 import type { Topics } from '../../topics.ts'
-import type { AskOptions, BrokerClient, SeekWish } from './contract.ts'
+import type { AskOptions, BrokerClient, SeekRequest } from './contract.ts'
 import { BROKER_NUMBERS, checkOptions } from '../../limits.ts'
 import { EMBEDDED } from '../capabilities.ts'
 import { createMembership } from './membership.ts'
@@ -78,6 +78,10 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('publish')
       await publisher.add(messages)
     },
+    declareGroup: async ({ group, topics, from }) => {
+      running('declare a group')
+      await trying((ask) => client.declareGroup({ group, topics: [...topics], from }, ask))
+    },
     partitions: async (topic) => {
       running('tell the partitions')
       return (await trying((ask) => client.partitions({ topic }, ask))).count
@@ -105,7 +109,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
     },
     seek: async ({ group, topic, to }) => {
       running('seek')
-      await client.seek({ group, topic, ...wishOf(to) })
+      await client.seek({ group, topic, ...seekTargetOf(to) })
     },
     forget: async (wish) => {
       running('forget a group')
@@ -121,7 +125,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   }
 }
 
-function wishOf(to: Parameters<Topics['seek']>[0]['to']): Omit<SeekWish, 'group' | 'topic'> {
+function seekTargetOf(to: Parameters<Topics['seek']>[0]['to']): Omit<SeekRequest, 'group' | 'topic'> {
   if (typeof to === 'string') return { to }
   return 'time' in to ? { to: 'time', time: to.time } : { to: 'offset', ...to }
 }

@@ -104,6 +104,7 @@ const OPERATIONS: readonly (keyof BrokerClient)[] = [
   'open',
   'beat',
   'close',
+  'declareGroup',
   'partitions',
   'subscribe',
   'receive',
