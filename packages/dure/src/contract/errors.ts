@@ -35,24 +35,79 @@ export type Status =
  * ```
  */
 export const STATUSES: Readonly<
-  Record<Status, { readonly http: number; readonly retryable: boolean; readonly meaning: string }>
+  Record<Status, { readonly http: number; readonly retryable: boolean; readonly meaning: string; readonly hint: string }>
 > = {
-  CANCELLED: { http: 499, retryable: false, meaning: 'The caller went away' },
-  UNKNOWN: { http: 500, retryable: false, meaning: 'The callee failed with something that is not an error' },
-  INVALID_ARGUMENT: { http: 400, retryable: false, meaning: 'The input does not match the contract' },
-  DEADLINE_EXCEEDED: { http: 504, retryable: false, meaning: 'No answer before the deadline' },
-  NOT_FOUND: { http: 404, retryable: false, meaning: 'What was asked for does not exist' },
-  ALREADY_EXISTS: { http: 409, retryable: false, meaning: 'What was to be made exists' },
-  PERMISSION_DENIED: { http: 403, retryable: false, meaning: 'The caller may not do this' },
-  RESOURCE_EXHAUSTED: { http: 429, retryable: true, meaning: 'A limit was reached' },
-  FAILED_PRECONDITION: { http: 409, retryable: false, meaning: 'The state does not allow this' },
-  ABORTED: { http: 409, retryable: true, meaning: 'A concurrent change got in the way' },
-  OUT_OF_RANGE: { http: 400, retryable: false, meaning: 'A position beyond the end' },
-  UNIMPLEMENTED: { http: 501, retryable: false, meaning: 'The service has no such operation' },
-  INTERNAL: { http: 500, retryable: false, meaning: 'The callee broke its own contract or failed' },
-  UNAVAILABLE: { http: 503, retryable: true, meaning: 'The callee cannot be reached or is stopping' },
-  DATA_LOSS: { http: 500, retryable: false, meaning: 'Data are lost or damaged' },
-  UNAUTHENTICATED: { http: 401, retryable: false, meaning: 'The caller did not say who it is' },
+  CANCELLED: { http: 499, retryable: false, meaning: 'The caller went away', hint: 'Nothing: nobody waits for the answer' },
+  UNKNOWN: {
+    http: 500,
+    retryable: false,
+    meaning: 'The callee failed with something that is not an error',
+    hint: 'Look whether it was done before doing it again; in a handler, throw Errors only',
+  },
+  INVALID_ARGUMENT: {
+    http: 400,
+    retryable: false,
+    meaning: 'The input does not match the contract',
+    hint: 'Correct the input where `issues` points to',
+  },
+  DEADLINE_EXCEEDED: {
+    http: 504,
+    retryable: false,
+    meaning: 'No answer before the deadline',
+    hint: 'Look whether it was done, or send it again with an idempotency key; give it more time if it needs more',
+  },
+  NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    meaning: 'What was asked for does not exist',
+    hint: 'Check the id; it may not be there yet, or no more',
+  },
+  ALREADY_EXISTS: { http: 409, retryable: false, meaning: 'What was to be made exists', hint: 'Use what exists, or another id' },
+  PERMISSION_DENIED: {
+    http: 403,
+    retryable: false,
+    meaning: 'The caller may not do this',
+    hint: 'Ask for the scope that the message names where scopes are given out',
+  },
+  RESOURCE_EXHAUSTED: { http: 429, retryable: true, meaning: 'A limit was reached', hint: 'Try again later, with less at once' },
+  FAILED_PRECONDITION: {
+    http: 409,
+    retryable: false,
+    meaning: 'The state does not allow this',
+    hint: 'Bring about the state that the message asks for; trying again alone does not help',
+  },
+  ABORTED: { http: 409, retryable: true, meaning: 'A concurrent change got in the way', hint: 'Read anew and try again' },
+  OUT_OF_RANGE: { http: 400, retryable: false, meaning: 'A position beyond the end', hint: 'Ask for a position that exists' },
+  UNIMPLEMENTED: {
+    http: 501,
+    retryable: false,
+    meaning: 'The service has no such operation',
+    hint: 'Check the name and the version of the contract that the service runs',
+  },
+  INTERNAL: {
+    http: 500,
+    retryable: false,
+    meaning: 'The callee broke its own contract or failed',
+    hint: "Look into the service's log under the correlation id",
+  },
+  UNAVAILABLE: {
+    http: 503,
+    retryable: true,
+    meaning: 'The callee cannot be reached or is stopping',
+    hint: 'Try again later; see whether the service is ready',
+  },
+  DATA_LOSS: {
+    http: 500,
+    retryable: false,
+    meaning: 'Data are lost or damaged',
+    hint: "Restore the data; the service's log says which",
+  },
+  UNAUTHENTICATED: {
+    http: 401,
+    retryable: false,
+    meaning: 'The caller did not say who it is',
+    hint: 'Send credentials, or new ones',
+  },
 }
 
 /**
@@ -106,6 +161,15 @@ export function outward(error: CallError): { readonly code: Status; readonly mes
   return message === undefined
     ? { code: 'INTERNAL', message: 'It failed inside the service; its log says why' }
     : { code: error.code, message }
+}
+
+/**
+ * A failure of what a service works with (its database, its outbox), which is for those who run it, whoever made it and
+ * whatever they forgot to say: callers beyond the service hear `outward`.
+ */
+export function throwInside(error: unknown): never {
+  if (error instanceof CallError && error.inside !== true) Object.defineProperty(error, 'inside', { value: true })
+  throw error
 }
 
 const OUTWARD: Readonly<Partial<Record<Status, string>>> = {

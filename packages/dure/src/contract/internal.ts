@@ -1,5 +1,5 @@
 /** What Dure's own rooms and packages share of `contract`, and no promise to anybody else. */
-export { outward } from './errors.ts'
+export { outward, throwInside } from './errors.ts'
 export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
 export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
 export { METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'

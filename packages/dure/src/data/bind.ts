@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { CallError, type AnyEvent, type Message } from '../contract/contract.ts'
-import { parserOf, wireOf, wrongDelay, wrongOf, type Parsed } from '../contract/internal.ts'
+import { parserOf, throwInside, wireOf, wrongDelay, wrongOf, type Parsed } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/telemetry.ts'
 import type { Database, Outbox, Store, StoreTransaction, Transaction } from './database.ts'
@@ -45,11 +45,34 @@ export function bindDatabase<Tables>(options: BindOptions & { readonly store: St
     snapshot: store.snapshot,
     transaction: (work, limits) =>
       tracedTransaction(store, options, (origin) =>
-        store.transaction(
-          (tx) => work(bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin })),
-          limits,
+        own(
+          work,
+          (tx: StoreTransaction) => bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin }),
+          (run) => store.transaction(run, limits),
         ),
       ),
+  }
+}
+
+/** Runs a handler's work in a transaction. What the work throws stays as it is; what the store says of it is for inside. */
+async function own<Tx, Bound, Value>(
+  work: (tx: Bound) => Promise<Value>,
+  bind: (tx: Tx) => Bound,
+  transaction: (run: (tx: Tx) => Promise<Value>) => Promise<Value>,
+): Promise<Value> {
+  let thrown: unknown
+  try {
+    return await transaction(async (tx) => {
+      try {
+        return await work(bind(tx))
+      } catch (error) {
+        thrown = error
+        throw error
+      }
+    })
+  } catch (error) {
+    if (error === thrown) throw error
+    throwInside(error)
   }
 }
 
@@ -59,11 +82,11 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
   // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
   return Object.assign(tx.kysely, {
     publish: async (event: AnyEvent, data: unknown): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(event, data, options))
+      const message = tracedPublish(tx, options, await messageOf(event, data, options).catch(throwInside))
       outbox.append(tx, [{ ...message, destination: 'topic' }])
     },
     send: async (queue: AnyEvent, data: unknown, { delay }: { readonly delay?: number } = {}): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(queue, data, options, delay))
+      const message = tracedPublish(tx, options, await messageOf(queue, data, options, delay).catch(throwInside))
       outbox.append(tx, [
         delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
       ])

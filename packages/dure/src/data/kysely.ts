@@ -12,6 +12,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { CallError } from '../contract/contract.ts'
+import { throwInside } from '../contract/internal.ts'
 
 /** Kysely over connections that an adapter owns. */
 export type DirectKysely = {
@@ -63,7 +64,7 @@ class DirectExecutor extends DefaultQueryExecutor {
     options?: Parameters<DefaultQueryExecutor['executeQuery']>[1],
   ): Promise<QueryResult<R>> {
     if (options?.signal !== undefined) return super.executeQuery(query, options)
-    return this.#connection.executeQuery<R>(query)
+    return this.#connection.executeQuery<R>(query).catch(throwInside)
   }
 }
 
