@@ -10,7 +10,14 @@ import { silentLogger } from '../telemetry/telemetry.ts'
 import { service, start, system } from './service.ts'
 
 const Moved = event('secret-plan.moved', { schema: z.object({ n: z.int() }), key: ({ n }) => 'k'.repeat(n) })
-const operations = { publish: command({}), badKey: command({}), column: command({}), read: command({}), own: command({}) }
+const output = z.void()
+const operations = {
+  publish: command({ output }),
+  badKey: command({ output }),
+  column: command({ output }),
+  read: command({ output }),
+  own: command({ output }),
+}
 const Mover = contract('mover', { version: '1.0.0', owner: 'tests', operations, events: [Moved] })
 const mover = service(Mover, {
   database: database<{ hoard: { gold: string } }>({ migrations: { '001': 'CREATE TABLE hoard (gold TEXT)' } }),
