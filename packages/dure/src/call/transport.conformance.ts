@@ -74,6 +74,28 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
     },
   )
 
+  const heard: unknown[] = []
+  conforms(
+    'on whose behalf and metadata go along with calls and streams, and nothing where there is none',
+    { go: command({}), flow: stream({ output: z.int() }) },
+    {
+      go: (_: undefined, { principal, metadata }: HandlerContext) => void heard.push(principal, metadata),
+      flow: async function* (_: undefined, { principal, metadata }: HandlerContext) {
+        heard.push(principal, metadata)
+        yield 1
+      },
+    },
+    async ({ client, clientOf }) => {
+      const principal = { subject: 'ana', kind: 'user', scopes: ['orders:write', '주문'], roles: ['buyer'] } as const
+      const metadata = { tenant: 'acme', note: 'a "quoted" 말' }
+      const ana = clientOf({ service: 'tester', principal, metadata })
+      await ana.go()
+      for await (const _ of ana.flow()) continue
+      await client.go()
+      assert.deepEqual(heard.splice(0), [principal, metadata, principal, metadata, undefined, undefined])
+    },
+  )
+
   conforms(
     'neither side sees the other change a value',
     { keep: query({ input: z.object({ list: z.array(z.unknown()) }), output: z.object({ list: z.array(z.unknown()) }) }) },

@@ -87,8 +87,14 @@ const callFrames = fc
     name: fc.oneof({ weight: 30, arbitrary: fc.constantFrom(1, 2) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
     caller: fc.constantFrom(0, 0, 0, 1, 77),
     left: fc.oneof({ weight: 4, arbitrary: fc.constant(60_000) }, { weight: 1, arbitrary: numbers }),
-    flags: fc.constantFrom(0, 0, 0, 1, 31, 64, 255),
-    texts: fc.array(fc.string({ maxLength: 10 }), { maxLength: 5 }),
+    flags: fc.constantFrom(0, 0, 0, 1, 31, 32, 64, 96, 255),
+    texts: fc.array(
+      fc.oneof(
+        fc.string({ maxLength: 10 }),
+        fc.constantFrom('{"subject":"a","kind":"user","scopes":[],"roles":[]}', '{"tenant":"a"}', '{"__proto__":"a"}', 'null'),
+      ),
+      { maxLength: 7 },
+    ),
     value: values,
   })
   .map(({ type, id, name, caller, left, flags, texts, value }) => ({

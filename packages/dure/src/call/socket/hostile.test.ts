@@ -8,7 +8,7 @@ import type { Address } from '../../discovery/discovery.ts'
 import type { Transport } from '../transport.ts'
 import { FrameReader, FrameWriter } from './frames.ts'
 import { hello } from './hello.ts'
-import { CALL, FAILURE, HELLO, MAGIC, MORE, NAME, PING, PONG, REFUSE, STREAM } from './protocol.ts'
+import { CALL, FAILURE, HAS_METADATA, HAS_PRINCIPAL, HELLO, MAGIC, MORE, NAME, PING, PONG, REFUSE, STREAM } from './protocol.ts'
 import { connect, echo, listen, until, wait } from './rig.test-support.ts'
 import type { SocketListener } from './socket.ts'
 
@@ -116,7 +116,7 @@ test('a stranger, a wrong version and a missing greeting are refused with a reas
     const version = frames((writer) => {
       writer.begin(HELLO, 0)
       writer.int(MAGIC)
-      writer.short(99)
+      writer.short(1)
       writer.int(1_000_000)
       writer.end()
     })
@@ -131,6 +131,39 @@ test('a stranger, a wrong version and a missing greeting are refused with a reas
     await until(() => silent.closed)
   })
 })
+
+test(
+  'what goes along with a call is looked at where it arrives, and who sends nonsense is closed',
+  { timeout: 30_000 },
+  async () => {
+    await whileServed({}, async ({ address }) => {
+      const principal = (value: unknown): string =>
+        JSON.stringify({ subject: 'a', kind: 'user', scopes: [], roles: [], ...(value as object) })
+      const texts: readonly (readonly [number, string])[] = [
+        [HAS_PRINCIPAL, '{'],
+        [HAS_PRINCIPAL, 'null'],
+        [HAS_PRINCIPAL, principal({ kind: 'root' })],
+        [HAS_PRINCIPAL, principal({ scopes: Array.from({ length: 100 }, () => 'x'.repeat(200)) })],
+        [HAS_METADATA, '[]'],
+        [HAS_METADATA, '{"__proto__":"x"}'],
+        [HAS_METADATA, JSON.stringify({ note: 'x'.repeat(9_000) })],
+      ]
+      for (const [flag, text] of texts) {
+        const call = frames((writer) => {
+          writer.begin(CALL, 1)
+          writer.short(1)
+          writer.short(0)
+          writer.int(60_000)
+          writer.byte(flag)
+          writer.text(text)
+          writer.end()
+        })
+        const liar = await stranger(address, Buffer.concat([hello(1_000_000), named, call]))
+        await until(() => liar.closed)
+      }
+    })
+  },
+)
 
 test('a caller of another version hears which', async () => {
   const { createServer } = await import('node:net')

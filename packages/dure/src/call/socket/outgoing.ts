@@ -17,6 +17,8 @@ import {
   HAS_CAUSATION,
   HAS_CORRELATION,
   HAS_KEY,
+  HAS_METADATA,
+  HAS_PRINCIPAL,
   HAS_TRACE,
   HAS_TRACESTATE,
   ITEM,
@@ -109,7 +111,7 @@ export class Outgoing {
     writer.short(caller)
     writer.int(Math.min(Math.ceil(left), 0xffffffff))
     const flagsAt = writer.mark()
-    const { correlationId, causationId, traceparent, idempotencyKey, tracestate } = context
+    const { correlationId, causationId, traceparent, idempotencyKey, tracestate, principal, metadata } = context
     let flags = HAS_CORRELATION
     writer.text(correlationId)
     if (causationId !== undefined) {
@@ -127,6 +129,14 @@ export class Outgoing {
     if (tracestate !== undefined) {
       flags |= HAS_TRACESTATE
       writer.text(tracestate)
+    }
+    if (principal !== undefined) {
+      flags |= HAS_PRINCIPAL
+      writer.text(JSON.stringify(principal))
+    }
+    if (metadata !== undefined) {
+      flags |= HAS_METADATA
+      writer.text(JSON.stringify(metadata))
     }
     writer.value(input, flags, flagsAt)
     return writer.end()

@@ -4,7 +4,7 @@
  */
 
 /** Raised whenever a frame changes its meaning. Both sides must speak the same one. */
-export const VERSION = 1
+export const VERSION = 2
 
 export const MAGIC = 0x44555245 // "DURE"
 
@@ -32,6 +32,10 @@ export const HAS_CAUSATION = 2
 export const HAS_TRACE = 4
 export const HAS_KEY = 8
 export const HAS_TRACESTATE = 16
+/** As JSON: on whose behalf. */
+export const HAS_PRINCIPAL = 32
+/** As JSON. */
+export const HAS_METADATA = 64
 export const ESCAPED = 128
 
 /** Why a call is ended; `DONE`: the caller of a stream has seen enough. */

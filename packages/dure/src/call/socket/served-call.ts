@@ -1,8 +1,18 @@
 import type { Metadata, Principal } from '../../contract/contract.ts'
+import { copyPrincipal, wrongMetadata, wrongPrincipal } from '../../contract/internal.ts'
 import { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { BodyReader } from './frames.ts'
-import { HAS_CAUSATION, HAS_CORRELATION, HAS_KEY, HAS_TRACE, HAS_TRACESTATE } from './protocol.ts'
+import {
+  HAS_CAUSATION,
+  HAS_CORRELATION,
+  HAS_KEY,
+  HAS_METADATA,
+  HAS_PRINCIPAL,
+  HAS_TRACE,
+  HAS_TRACESTATE,
+  ProtocolError,
+} from './protocol.ts'
 
 /** One call that came over the wire, in one object: what came with it, and its caller's end. */
 export class ServedCall extends Cancellation implements CallContext {
@@ -14,11 +24,12 @@ export class ServedCall extends Cancellation implements CallContext {
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
   readonly tracestate: string | undefined
-  readonly principal: Principal | undefined = undefined
-  readonly metadata: Metadata | undefined = undefined
+  readonly principal: Principal | undefined
+  readonly metadata: Metadata | undefined
   /** Bytes that it takes up, about. */
   readonly size: number
 
+  /** @throws {ProtocolError} when a text is cut short, or says what no caller can have been given */
   constructor(options: {
     now: number
     left: number
@@ -39,9 +50,33 @@ export class ServedCall extends Cancellation implements CallContext {
     this.traceparent = (flags & HAS_TRACE) !== 0 ? body.text() : undefined
     this.idempotencyKey = (flags & HAS_KEY) !== 0 ? body.text() : undefined
     this.tracestate = (flags & HAS_TRACESTATE) !== 0 ? body.text() : undefined
+    this.principal = (flags & HAS_PRINCIPAL) !== 0 ? principalFrom(body.text()) : undefined
+    this.metadata = (flags & HAS_METADATA) !== 0 ? metadataFrom(body.text()) : undefined
   }
 
   get cancellation(): Cancellation {
     return this
+  }
+}
+
+function principalFrom(text: string): Principal {
+  const value = parsed(text)
+  const wrong = wrongPrincipal(value)
+  if (wrong !== undefined) throw new ProtocolError(`The principal of a call ${wrong}`)
+  return copyPrincipal(value as Principal)
+}
+
+function metadataFrom(text: string): Metadata {
+  const value = parsed(text)
+  const wrong = wrongMetadata(value)
+  if (wrong !== undefined) throw new ProtocolError(`The metadata of a call ${wrong}`)
+  return Object.freeze(value as Record<string, string>)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ProtocolError('What goes along with a call is no JSON')
   }
 }
