@@ -11,7 +11,8 @@ import type {
   Principal,
 } from '../contract/contract.ts'
 import type { Ids, Runtime } from '../runtime/runtime.ts'
-import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
+import { type Attributes } from '../telemetry/telemetry.ts'
+import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
 import { CallerCancellation, type Cancellation } from './cancellation.ts'
 import { CallerStream } from './caller-stream.ts'
 import type { CallContext, CallOptions } from './context.ts'

@@ -1,6 +1,7 @@
 import { CallError, type Status } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
-import { keepTracestate, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
+import { type Attributes } from '../telemetry/telemetry.ts'
+import { keepTracestate, type Tracer } from '../telemetry/internal.ts'
 import type { Cancellation, CancelListener, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import { refusedOptions } from './options.ts'

@@ -1,5 +1,5 @@
 import type { Status } from '../contract/contract.ts'
-import { createHistogram, type Histogram } from '../telemetry/telemetry.ts'
+import { createHistogram, type Histogram } from '../telemetry/internal.ts'
 
 /** Rate, errors and duration of one operation, in slots made once: recording allocates nothing. */
 export type OperationMetrics = {

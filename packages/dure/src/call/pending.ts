@@ -3,7 +3,7 @@ import type { DeadlineEntry } from '../runtime/runtime.ts'
 import { invalidInput, invalidOutput, isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
-import type { ActiveSpan } from '../telemetry/telemetry.ts'
+import type { ActiveSpan } from '../telemetry/internal.ts'
 import { cancelledError } from './failure.ts'
 import { beginServed, recordServed, sampledBy, TracedCall } from './tracing.ts'
 

@@ -1,5 +1,6 @@
 import { CallError, type Metadata, type Principal } from '../contract/contract.ts'
-import { isSampled, type ActiveSpan, type Attributes, type Tracer } from '../telemetry/telemetry.ts'
+import { type Attributes } from '../telemetry/telemetry.ts'
+import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 

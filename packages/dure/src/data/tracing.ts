@@ -1,5 +1,5 @@
 import type { Message } from '../contract/contract.ts'
-import { isSampled, type Tracer } from '../telemetry/telemetry.ts'
+import { isSampled, type Tracer } from '../telemetry/internal.ts'
 import type { Store, StoreTransaction } from './database.ts'
 import type { Origin } from './origin.ts'
 

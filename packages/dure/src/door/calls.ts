@@ -3,7 +3,7 @@ import { clientFactory, type Caller } from '../call/internal.ts'
 import { CallError, type AnyContract } from '../contract/contract.ts'
 import { wrongMetadata, wrongPrincipal } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Tracer } from '../telemetry/telemetry.ts'
+import type { Tracer } from '../telemetry/internal.ts'
 import type { DoorCallOptions, DoorCalls, OnBehalf } from './host.ts'
 
 type Operations = Readonly<Record<string, (input: unknown, options: DoorCallOptions) => unknown>>

@@ -1,6 +1,7 @@
 import type { Message } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { isSampled, type Attributes, type SpanStart, type Tracer } from '../telemetry/telemetry.ts'
+import { type Attributes } from '../telemetry/telemetry.ts'
+import { isSampled, type SpanStart, type Tracer } from '../telemetry/internal.ts'
 
 /** Puts spans around what a service does with messages. */
 export type TraceMessage = <T>(

@@ -3,7 +3,8 @@ import { clientFactory, fetchFactory, type Caller, type Cancellation } from '../
 import type { Metadata, Principal } from '../contract/contract.ts'
 import { NO_METADATA } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { traceIdOf, type Logger, type Tracer } from '../telemetry/telemetry.ts'
+import { type Logger } from '../telemetry/telemetry.ts'
+import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { Needs } from './definition.ts'
 
 /** Makes the context of one call; `operation` is undefined for a reaction to an event. */

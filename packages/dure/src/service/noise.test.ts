@@ -8,7 +8,8 @@ import { command, contract, event } from '../contract/contract.ts'
 import { database, sqlite } from '../data/data.ts'
 import { embeddedBroker, queue, type Broker } from '../messaging/messaging.ts'
 import { realRuntime, virtualRuntime } from '../runtime/runtime.ts'
-import { batchingSink, createLogger, type Logger } from '../telemetry/telemetry.ts'
+import { createLogger, type Logger } from '../telemetry/telemetry.ts'
+import { batchingSink } from '../telemetry/internal.ts'
 import { service, start, system, type SystemOptions } from './service.ts'
 
 const MINUTE = 60_000

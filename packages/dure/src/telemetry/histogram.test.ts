@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createHistogram } from './telemetry.ts'
+import { createHistogram } from './internal.ts'
 
 test('percentiles are within an eighth of the truth', () => {
   fc.assert(

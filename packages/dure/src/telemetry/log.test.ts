@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { HOSTILE_THROWS, UNREADABLE_VALUES } from '../call/hostile-throws.conformance.ts'
-import { createLogger, errorType, safeLogger, silentLogger, type LogFields } from './telemetry.ts'
+import { createLogger, silentLogger, type LogFields } from './telemetry.ts'
+import { errorType, safeLogger } from './internal.ts'
 
 test('a line is one JSON object with its fields, and errors keep their code and cause', () => {
   const lines: string[] = []

@@ -79,6 +79,16 @@ type FamilyName =
   | 'held'
   | 'dropped'
 
+/**
+ * The metrics that Dure measures, by name: what each is called, its unit and what it means.
+ *
+ * @example
+ * ```ts
+ * import { FAMILIES } from 'dure/telemetry'
+ *
+ * console.log(Object.keys(FAMILIES).length > 10) // → true
+ * ```
+ */
 export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   duration: { name: 'rpc.server.call.duration', help: 'Time from a call to its answer', unit: 's', kind: 'histogram' },
   calls: { name: 'rpc.server.calls', help: 'Calls answered, by code', unit: '{call}', kind: 'counter' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createHistogram, createMetrics, FAMILIES, type Reading } from './telemetry.ts'
+import { FAMILIES, type Reading } from './telemetry.ts'
+import { createHistogram, createMetrics } from './internal.ts'
 import { prometheusText } from './prometheus.ts'
 
 /** Reads the text format back, strictly: a reader that takes anything proves nothing. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { virtualRuntime } from '../runtime/runtime.ts'
-import { createLogger, foldRepeats, plainLogger } from './telemetry.ts'
+import { createLogger, foldRepeats } from './telemetry.ts'
+import { plainLogger } from './internal.ts'
 
 const HOUR = 3_600_000
 

@@ -17,6 +17,17 @@ const folding = new WeakMap<Logger, Logger>()
  * The same logger for what tries again and again: a warning or an error that comes again with the same failure is written
  * at once the first time, and then as a count (`repeated`) with the last one's fields. What happens to one call, or is
  * said by a handler, is no repeat: see `plainLogger`.
+ *
+ * @example
+ * ```ts
+ * import { foldRepeats, silentLogger } from 'dure/telemetry'
+ * import { virtualRuntime } from 'dure/runtime'
+ *
+ * const messages: unknown[] = []
+ * const log = foldRepeats({ ...silentLogger(), warn: (message) => void messages.push(message) }, virtualRuntime())
+ * for (let i = 0; i < 100; i++) log.warn('The broker cannot be reached')
+ * console.log(messages.length) // → 1
+ * ```
  */
 export function foldRepeats(log: Logger, runtime: Pick<Runtime, 'clock' | 'timers'>): Logger {
   if (folding.has(log)) return log

@@ -2,15 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { span } from './span.test-support.ts'
-import {
-  batchingSink,
-  createTracer,
-  silentLogger,
-  UndeliverableError,
-  type Logger,
-  type SinkLimits,
-  type Span,
-} from './telemetry.ts'
+import { silentLogger, UndeliverableError, type Logger, type SinkLimits, type Span } from './telemetry.ts'
+import { batchingSink, createTracer } from './internal.ts'
 
 function rig(options: {
   deliver: (spans: readonly Span[], signal: AbortSignal) => Promise<void> | void

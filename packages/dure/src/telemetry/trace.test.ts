@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { virtualRuntime } from '../runtime/runtime.ts'
-import { childTraceparent, formatTraceparent, isSampled, keepTracestate, parseTraceparent } from './telemetry.ts'
+import { childTraceparent, formatTraceparent, isSampled, keepTracestate, parseTraceparent } from './internal.ts'
 
 const hex = (digits: number) =>
   fc

@@ -12,6 +12,17 @@ export type RefusalCode =
   | 'HEADERS_TOO_LARGE'
   | 'OVERLOADED'
 
+/**
+ * What the door itself refuses, by code: the HTTP status, whether trying again may help, and what it means.
+ *
+ * @example
+ * ```ts
+ * import { REFUSALS } from '@dure/rest'
+ *
+ * const { http, retryable } = REFUSALS.OVERLOADED
+ * console.log(http, retryable) // → 503 true
+ * ```
+ */
 export const REFUSALS: Readonly<
   Record<RefusalCode, { readonly http: number; readonly retryable: boolean; readonly meaning: string; readonly hint: string }>
 > = {

@@ -29,6 +29,16 @@ export type Limits = {
   readonly heartbeat: number
 }
 
+/**
+ * What a door allows unless its `limits` say otherwise: milliseconds and bytes.
+ *
+ * @example
+ * ```ts
+ * import { LIMITS } from '@dure/rest'
+ *
+ * console.log(LIMITS.body, LIMITS.connections) // → 1048576 2000
+ * ```
+ */
 export const LIMITS: Limits = Object.freeze({
   body: 1024 * 1024,
   headers: 16 * 1024,

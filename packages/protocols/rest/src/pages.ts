@@ -1,6 +1,6 @@
 import { asyncapi, openapi } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { PROMETHEUS_TYPE } from 'dure/telemetry'
+import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
 import { problem, problemOf } from './problem.ts'
 import { correlate, sendJson, sendProblem, sendText } from './reply.ts'
 import type { DoorState } from './reply.ts'

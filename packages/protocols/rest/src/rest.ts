@@ -40,6 +40,23 @@ export type RestDoor = Door & { readonly at: (address: Partial<Address>) => Rest
 /**
  * Makes a door that serves contracts over HTTP. Opening it throws when the port is in use or two operations
  * want the same route.
+ *
+ * @example
+ * ```ts
+ * import { rest } from '@dure/rest'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', {
+ *   version: '1.0.0',
+ *   owner: 'team-time',
+ *   operations: { now: query({ output: z.date(), http: 'GET /now' }) },
+ * })
+ * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const time = system('time', { services: [clock], doors: [rest({ port: 8080, limits: { connections: 100 } })], security: 'off' })
+ * console.log(time.doors[0]?.name) // → rest
+ * ```
  */
 export function rest(options: RestOptions = {}): RestDoor {
   const limits = limitsOf(options.limits)

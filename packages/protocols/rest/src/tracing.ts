@@ -1,4 +1,4 @@
-import { isSampled, keepTracestate } from 'dure/telemetry'
+import { isSampled, keepTracestate } from 'dure/telemetry/internal'
 import type { Attributes } from 'dure/telemetry'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DoorState } from './reply.ts'

@@ -1,6 +1,6 @@
 import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { World } from 'dure/service'
-import { logText } from 'dure/telemetry'
+import { logText } from 'dure/telemetry/internal'
 import { realRuntime } from 'dure/runtime'
 import { paint, say, type Shell } from './shell.ts'
 

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { realRuntime } from 'dure/runtime'
-import { createMetrics, createTracer, silentLogger, spanStore } from 'dure/telemetry'
+import { silentLogger } from 'dure/telemetry'
+import { createMetrics, createTracer, spanStore } from 'dure/telemetry/internal'
 import { dure, temporary } from './shell.test-support.ts'
 
 /** A folder in which a system has kept these traces. */

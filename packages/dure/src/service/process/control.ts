@@ -22,7 +22,8 @@ import type {
   ReactionReading,
 } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
-import { plainLogger, type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
+import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
+import { plainLogger } from '../../telemetry/internal.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 

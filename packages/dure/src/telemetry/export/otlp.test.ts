@@ -4,16 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { span } from '../span.test-support.ts'
-import {
-  createHistogram,
-  createMetrics,
-  FAMILIES,
-  otlp,
-  silentLogger,
-  type Metrics,
-  type OtlpOptions,
-  type Reading,
-} from '../telemetry.ts'
+import { FAMILIES, otlp, silentLogger, type OtlpOptions, type Reading } from '../telemetry.ts'
+import { createHistogram, createMetrics, type Metrics } from '../internal.ts'
 
 type Request = { readonly path: string; readonly headers: IncomingHttpHeaders; readonly body: Json }
 // A receiver reads what it is sent by name, as a collector does.

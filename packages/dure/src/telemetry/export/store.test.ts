@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { span } from '../span.test-support.ts'
-import { createMetrics, openTraces, silentLogger, spanStore, type StoreOptions, type TelemetrySink } from '../telemetry.ts'
+import { openTraces, silentLogger, type TelemetrySink } from '../telemetry.ts'
+import { createMetrics, spanStore, type StoreOptions } from '../internal.ts'
 
 function folder(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'dure-spans-'))

@@ -1,6 +1,7 @@
 import { seededRandom, type Runtime, type Timers } from 'dure/runtime'
 import { createIds, sleepWith } from 'dure/runtime/internal'
-import { createLogger, logText, silentLogger, type Logger } from 'dure/telemetry'
+import { createLogger, silentLogger, type Logger } from 'dure/telemetry'
+import { logText } from 'dure/telemetry/internal'
 import type { Engine, Owner, Task } from './engine.ts'
 import type { Trace } from './trace.ts'
 
