@@ -1,5 +1,5 @@
 import { Client } from 'pg'
-import { createPublisher, logRelay, outboxSchema } from '@dure/postgres/outbox'
+import { createPublisher, walRelay, outboxSchema } from '@dure/postgres/outbox'
 import { drainRate, inSchema, newMessageOf } from './backlog.ts'
 import { percentile, type BenchPlace } from './store.ts'
 
@@ -9,11 +9,11 @@ export function logRate(place: BenchPlace, backlog: number): Promise<number> {
     messages: backlog,
     together: 100,
     prepare: async (connection) => {
-      const first = logRelay({ connection, deliver: async () => {} })
-      await first.use('log')
+      const first = walRelay({ connection, deliver: async () => {} })
+      await first.use('wal')
       await first.stop()
     },
-    relay: (connection, deliver) => logRelay({ connection, deliver }),
+    relay: (connection, deliver) => walRelay({ connection, deliver }),
     clean: async (client) => {
       await dropSlots(client, 'backlog')
       await client.query('DROP PUBLICATION IF EXISTS dure_outbox_backlog')
@@ -38,7 +38,7 @@ export async function logLatency(
   await admin.query('CREATE SCHEMA log_latency')
   await admin.query(outboxSchema)
   const handled = new Map<string, number>()
-  const relay = logRelay({
+  const relay = walRelay({
     connection,
     deliver: async (messages) => {
       const at = performance.now()
@@ -48,7 +48,7 @@ export async function logLatency(
   const publish = createPublisher({ source: 'bench', notify: false })
   const commits = new Map<string, number>()
   try {
-    await relay.use('log')
+    await relay.use('wal')
     const started = performance.now()
     const total = rate * seconds
     let next = 0
@@ -83,6 +83,6 @@ export async function logLatency(
 async function dropSlots(client: Client, schema: string): Promise<void> {
   await client.query(
     `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE $1 AND NOT active`,
-    [`%\\_${schema}`],
+    [`%\\_${schema}%`],
   )
 }

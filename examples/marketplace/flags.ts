@@ -43,7 +43,7 @@ const FLAGS = {
     read: readServices,
   }),
   outbox: choiceFlag(
-    ['polling', 'log'],
+    ['polling', 'wal'],
     "How events get from PostgreSQL to the broker: looked for in a table, or read from the server's log (wal_level = logical)",
     'polling',
   ),
@@ -71,8 +71,8 @@ ${describeFlags(FLAGS)}
 /** The flags of a command line; undefined when it asks for help. @throws {FlagError} */
 export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | undefined {
   const flags = readFlags(FLAGS, words)
-  if (flags?.outbox === 'log' && flags.database === 'sqlite' && flags.postgres === '') {
-    throw new FlagError('Cannot use --outbox log with --database sqlite: the log is that of PostgreSQL; add --database postgres')
+  if (flags?.outbox === 'wal' && flags.database === 'sqlite' && flags.postgres === '') {
+    throw new FlagError('Cannot use --outbox wal with --database sqlite: the log is that of PostgreSQL; add --database postgres')
   }
   if (flags?.postgres !== '' && flags !== undefined && flags.database !== 'sqlite') {
     throw new FlagError(

@@ -35,7 +35,7 @@ export type ChaosOptions = {
   /** Where the services keep their data. Default 'sqlite'; 'postgres' is a server of its own, beside the marketplace. */
   readonly database?: 'sqlite' | 'postgres'
   /** How events leave PostgreSQL. */
-  readonly outbox?: 'polling' | 'log'
+  readonly outbox?: 'polling' | 'wal'
   /** Stops and starts PostgreSQL for `seconds`, again and again, instead of killing anything else. */
   readonly outages?: boolean
   readonly seed: number

@@ -22,7 +22,7 @@ const FLAGS = {
   rolling: numberFlag({ help: 'Run it split, and replace every process this often instead: no call may fail', fallback: 0 }),
   database: choiceFlag(['sqlite', 'postgres'], 'Where the services keep their data', 'sqlite'),
   outbox: choiceFlag(
-    ['polling', 'log'],
+    ['polling', 'wal'],
     "How events leave PostgreSQL: looked for in a table, or read from the server's log",
     'polling',
   ),
@@ -55,8 +55,8 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const ways = [flags.freeze, flags.rolling > 0, flags.outages].filter(Boolean).length
   if (ways > 1) throw new FlagError('Cannot do more than one of --freeze, --rolling and --outages in a run: choose one')
-  if (flags.outbox === 'log' && flags.database === 'sqlite' && !flags.outages) {
-    throw new FlagError('Cannot use --outbox log with --database sqlite: the log is that of PostgreSQL; add --database postgres')
+  if (flags.outbox === 'wal' && flags.database === 'sqlite' && !flags.outages) {
+    throw new FlagError('Cannot use --outbox wal with --database sqlite: the log is that of PostgreSQL; add --database postgres')
   }
   const directory = dataDirectory(flags.data)
   const stopping = new AbortController()

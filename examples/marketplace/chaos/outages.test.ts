@@ -58,7 +58,7 @@ test(
     try {
       const result = await runChaos({
         ...{ directory, kills: 0, seconds: 6, seed: 3, concurrency: 8, products: 50, customers: 50, quiet: 120 },
-        ...{ outages: true, outbox: 'log' },
+        ...{ outages: true, outbox: 'wal' },
         mix: HEADLINE_MIX,
         sessions: { sellers: uniform, products: uniform, checkoutProbability: 100, voucherProbability: 5, uniqueSeller: false },
         signal: AbortSignal.timeout(280_000),

@@ -3,5 +3,5 @@ import { conformanceAdapter } from './adapter.test-support.ts'
 
 /** PostgreSQL 18, with outboxes that are read from its log alone. */
 export function openAdapter(world: DatabaseWorld): Promise<DatabaseAdapter> {
-  return conformanceAdapter(world, 18, { outbox: { by: 'log', table: false, acceptLoss: true } })
+  return conformanceAdapter(world, 18, { outbox: { by: 'wal', table: false, acceptLoss: true } })
 }

@@ -2,17 +2,17 @@
  * The outbox by itself, for an application with `pg` and transactions of its own: `createPublisher` in them, and a relay
  * in any process; or by the database's log, with the table or without.
  */
-export { createLogPublisher, logRelay, removeSlot } from './log/log.ts'
+export { createWalPublisher, walRelay, removeSlot } from './outbox/wal/wal.ts'
 export type {
   Alarm,
-  LogLimits,
-  LogPublisherOptions,
-  LogRelay,
-  LogRelayOptions,
-  LogRelayState,
+  WalLimits,
+  WalPublisherOptions,
+  WalRelay,
+  WalRelayOptions,
+  WalRelayState,
   RemovedSlot,
-  Way,
-} from './log/log.ts'
+  Mode,
+} from './outbox/wal/wal.ts'
 export { createPublisher, deadLetterSchema, outboxSchema, pollingRelay } from './outbox/outbox.ts'
 export type {
   Horizon,

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Store } from 'dure/data'
 import { silentLogger } from 'dure/telemetry'
+import { uniqueName } from './names.ts'
 import type { PostgresOptions } from './postgres.ts'
-import { accessOf, named } from './provision.ts'
+import { accessOf } from './provision.ts'
 import { missing15, RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, runtime, type Rig } from './store.test-support.ts'
 
@@ -91,7 +92,7 @@ const cases: readonly Case[] = [
   {
     what: 'an administrator who may not replicate',
     before: ['ALTER ROLE $_admin NOREPLICATION'],
-    options: { outbox: 'log' },
+    options: { outbox: 'wal' },
     says: /"\S+_admin" may not make a role that replicates/,
     advice: STATED,
     on: [18],
@@ -99,14 +100,14 @@ const cases: readonly Case[] = [
   {
     what: 'an administrator who may not make roles that replicate',
     before: [],
-    options: { outbox: 'log' },
+    options: { outbox: 'wal' },
     says: /"\S+_admin" may not make a role that replicates\. To do: as a superuser, make a role for the relay/,
     on: [15],
   },
   {
     what: 'a relay role of that name',
     before: ['CREATE ROLE $_orders_log REPLICATION'],
-    options: { outbox: 'log' },
+    options: { outbox: 'wal' },
     says: /there is a role "\S+_orders_log" already/,
   },
 ]
@@ -153,7 +154,7 @@ for (const version of [18, 15] as const) {
   }
 
   for (const apart of ['schema', 'database'] as const) {
-    for (const outbox of version === 18 ? (['polling', 'log'] as const) : (['polling'] as const)) {
+    for (const outbox of version === 18 ? (['polling', 'wal'] as const) : (['polling'] as const)) {
       const title = `with a ${apart} each and the outbox by ${outbox}, a service starts after the administrator's password was changed`
       test(`${title}, and under another one (PostgreSQL ${version})`, { skip, timeout: 60_000 }, async (t) => {
         const rig = await makeRig(t, server!.url())
@@ -164,7 +165,7 @@ for (const version of [18, 15] as const) {
         await begin(rig, { url, apart, outbox })
         // A role of before there were marks is known by what it owns.
         await rig.ask(`COMMENT ON ROLE ${rig.database}_orders IS NULL`)
-        if (outbox === 'log') await rig.ask(`COMMENT ON ROLE ${rig.database}_orders_log IS NULL`)
+        if (outbox === 'wal') await rig.ask(`COMMENT ON ROLE ${rig.database}_orders_log IS NULL`)
         const second = await managed(rig, `${rig.database}_second`, 'third')
         let failed = await failure(begin(rig, { url: second, apart, outbox }))
         for (let done = 0; done < 3 && failed !== undefined; done++) {
@@ -266,7 +267,7 @@ test('services and databases of different names have names of their own, short o
   const names = (base: string, name: string, apart: 'schema' | 'database'): readonly string[] => {
     const admin = { user: 'admin', password: 'hush', database: base }
     const { user, database: inside, searchPath } = accessOf({ service: name, admin, apart, secret: undefined }).access.config
-    return [user!, inside!, searchPath!, named(`dure writer ${name}`)]
+    return [user!, inside!, searchPath!, uniqueName('application', 'dure', 'writer', name)]
   }
   fc.assert(
     fc.property(database, fc.oneof(service, long), fc.oneof(service, long), (base, one, other) => {

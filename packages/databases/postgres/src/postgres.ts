@@ -3,7 +3,7 @@ import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
 import { sqlState } from './errors.ts'
-import { fitForLog, type OutboxWay } from './log/log.ts'
+import { checkMode, fitForWal, type OutboxMode } from './outbox/wal/wal.ts'
 import { accessOf, type Access, type Apart } from './provision.ts'
 import { openStore } from './store.ts'
 import type { Isolation } from './transactions.ts'
@@ -30,9 +30,9 @@ export type PostgresOptions = {
   readonly isolation?: Isolation
   /**
    * How committed messages come to the broker: by looking into the table ('polling', default), or by the database's own
-   * log ('log', or with options), which needs `wal_level = logical`. See the guide to log tailing before choosing it.
+   * log ('wal', or with options), which needs `wal_level = logical`. See the guide to log tailing before choosing it.
    */
-  readonly outbox?: OutboxWay
+  readonly outbox?: OutboxMode
   /** Connections for transactions, a service. Default 8. */
   readonly writers?: number
   /** Connections for reading, a service. Default 4. */
@@ -62,6 +62,7 @@ const NUMBERS: Ranges<PostgresOptions> = {
 /** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
 export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter {
   checkNumbers('open PostgreSQL stores', options, NUMBERS)
+  checkMode('Opening PostgreSQL stores', options.outbox ?? 'polling')
   const { url, apart = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options
   const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000 } = options
   const { outcomeTimeout = 10_000, connectTimeout = 5_000 } = options
@@ -77,11 +78,11 @@ export function postgres(options: PostgresOptions): (world: DatabaseWorld) => Da
       const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits, outbox: own(access) })
       if (typeof url === 'function') {
         const given = { config: configOf(url(service), options.tls) }
-        await fitForLog(own(given), service)
+        await fitForWal(own(given), service)
         return open(given)
       }
       const { access, make } = accessOf({ service, admin: configOf(url, options.tls), apart, secret })
-      await fitForLog(own(access), service)
+      await fitForWal(own(access), service)
       try {
         return await open(access)
       } catch (error) {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { OutboxMessage } from 'dure/data'
 import { silentLogger } from 'dure/telemetry'
 import { collector } from './collector.test-support.ts'
+import { postgres, type PostgresOptions } from './postgres.ts'
 import { missing15, RELAXED, testServer } from './server.test-support.ts'
 import { ask, makeRig, runtime } from './store.test-support.ts'
 
@@ -53,7 +54,7 @@ const seen = {
 for (const version of [18, 15] as const) {
   const skip = version === 15 && missing15
   const server = skip === false ? await testServer({ version, settings: { ...RELAXED, wal_level: 'logical' } }) : undefined
-  for (const outbox of ['polling', 'log'] as const) {
+  for (const outbox of ['polling', 'wal'] as const) {
     const what = `what an operator has set for a database or a role is nothing to a store, with its outbox by ${outbox}`
     test(`${what} (PostgreSQL ${version})`, { skip, timeout: 120_000 }, async (t) => {
       const rig = await makeRig(t, server!.url())
@@ -65,7 +66,7 @@ for (const version of [18, 15] as const) {
       }
       for (const scope of ['database', 'role'] as const) {
         if (scope === 'database') await set(`DATABASE ${rig.database}`)
-        else for (const role of outbox === 'log' ? roles : roles.slice(0, 1)) await set(`ROLE ${role}`)
+        else for (const role of outbox === 'wal' ? roles : roles.slice(0, 1)) await set(`ROLE ${role}`)
         const store = await rig.open({ outbox }, 'orders', scope === 'database' ? migrations : { ...migrations, ...more })
         const { got, deliver } = collector()
         const opened = await store.outbox!({ store, runtime, log: silentLogger(), deliver })
@@ -106,3 +107,13 @@ for (const version of [18, 15] as const) {
     await (await rig.open()).stop()
   })
 }
+
+test('an outbox mode that there is not is refused, the word of before with the one of now', () => {
+  const opening = (outbox: unknown) => (): unknown =>
+    postgres({ url: 'postgres://nobody@localhost/none', outbox: outbox as PostgresOptions['outbox'] & {} })
+  for (const before of ['log', { by: 'log' }]) {
+    assert.throws(opening(before), { code: 'INVALID_ARGUMENT', message: /no outbox mode "log"\. To do: write 'wal', which is/ })
+  }
+  for (const odd of ['', 7, {}, { by: 'polling' }]) assert.throws(opening(odd), /To do: choose 'polling' or 'wal'/)
+  for (const mode of ['polling', 'wal', { by: 'wal' }]) assert.equal(typeof opening(mode)(), 'function')
+})

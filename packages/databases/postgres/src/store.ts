@@ -7,9 +7,10 @@ import { explain, pooled, type Place } from './errors.ts'
 import { keep } from './keeper.ts'
 import type { StoreLimits } from './limits.ts'
 import { inTransaction, migrateOn } from './migrating.ts'
-import { openOutbox, type StoreOutbox } from './log/log.ts'
+import { openOutbox, type StoreOutbox } from './outbox/wal/wal.ts'
 import { createPool } from './pool.ts'
-import { named, placeOf, type Access } from './provision.ts'
+import { uniqueName } from './names.ts'
+import { placeOf, type Access } from './provision.ts'
 import { createReaders } from './readers.ts'
 import { storeReadings } from './readings.ts'
 import type { Settings } from './settings.ts'
@@ -177,7 +178,7 @@ function reading(ms: number): Settings {
 
 /** As the server shows it in pg_stat_activity. */
 function applicationName(service: string, what: string): string {
-  return named(`dure ${what} ${service}`)
+  return uniqueName('application', 'dure', what, service)
 }
 
 async function checkServer(connection: Connection, service: string, place: Place): Promise<void> {

@@ -1,7 +1,7 @@
 import type { OutboxMessage } from 'dure/data'
 import { partitionOf } from 'dure/messaging/internal'
 import { COLUMNS, TYPES, valuesOf, type RowValue } from './rows.ts'
-import { BUCKETS } from './tables.ts'
+import { BUCKETS } from './schema.ts'
 
 /**
  * Writing messages so that, of one key, the order of positions is the order of commits.

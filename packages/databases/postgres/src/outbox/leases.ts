@@ -1,6 +1,6 @@
 import type { StoreTransaction } from 'dure/data'
 import type { Clock } from 'dure/runtime'
-import { LANES } from './tables.ts'
+import { LANES } from './schema.ts'
 
 /**
  * Which lanes are this relay's. A lane is held under a lease that ends by the clock of the database, and under a fence
@@ -38,7 +38,7 @@ export type Renewal = {
 }
 
 /** What the name of a relay begins with that delivers from the log: it wants all lanes, and is left them. */
-export const LOG_RELAY = 'log:'
+export const WAL_RELAY = 'log:'
 
 /**
  * @param options.relay a name of its own for each run of a relay. @param options.lease milliseconds
@@ -115,7 +115,7 @@ const REGISTER = `
     INSERT INTO dure_outbox_relays (relay, expires) VALUES ($1, ${THEN})
     ON CONFLICT (relay) DO UPDATE SET expires = excluded.expires
   )
-  SELECT 1 + count(*), count(*) FILTER (WHERE relay LIKE '${LOG_RELAY}%')
+  SELECT 1 + count(*), count(*) FILTER (WHERE relay LIKE '${WAL_RELAY}%')
   FROM dure_outbox_relays WHERE ${LIVES} AND relay <> $1`
 
 const EXTEND = `UPDATE dure_outbox_lanes SET expires = ${THEN} WHERE owner = $1 RETURNING lane, fence`

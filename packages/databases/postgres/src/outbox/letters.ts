@@ -8,7 +8,8 @@ import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { Pool, type ClientConfig } from 'pg'
 import { transactionOn } from '../inbox.ts'
-import { deadLetterSchema } from './tables.ts'
+import { uniqueName } from '../names.ts'
+import { deadLetterSchema } from './schema.ts'
 
 /** What a relay by itself sets aside, beside the outbox: in the same tables as a service's dead letters. */
 export type Letters = {
@@ -29,7 +30,12 @@ export function createLetters(options: {
   readonly patience?: number | undefined
 }): Letters {
   const { connection, name, runtime, log, patience } = options
-  const pool = new Pool({ application_name: `dure letters ${name}`, ...connection, max: 2, allowExitOnIdle: true })
+  const pool = new Pool({
+    application_name: uniqueName('application', 'dure', 'letters', name),
+    ...connection,
+    max: 2,
+    allowExitOnIdle: true,
+  })
   // A connection that is lost says so to whoever has it as well.
   pool.on('error', () => {})
   const store = storeOn(pool, name)

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { uniqueName } from './names.ts'
+
+const KINDS = ['slot', 'publication', 'application'] as const
+
+test('names of different parts are different, within what the server keeps of a name', () => {
+  const word = fc.oneof(
+    { weight: 3, arbitrary: fc.stringMatching(/^[ab_ -]{1,4}$/) },
+    fc.string({ unit: 'grapheme', maxLength: 80 }),
+    fc.stringMatching(/^[a-zA-Z]{50,70}$/),
+  )
+  const parts = fc.array(word, { minLength: 1, maxLength: 4 })
+  fc.assert(
+    fc.property(fc.constantFrom(...KINDS), parts, parts, (kind, one, other) => {
+      const [first, second] = [uniqueName(kind, ...one), uniqueName(kind, ...other)]
+      assert.ok(Buffer.byteLength(first) <= 63, first)
+      assert.match(first, kind === 'application' ? /^[ -~]+$/ : /^[a-z0-9_]+$/)
+      assert.equal(first === second, JSON.stringify(one) === JSON.stringify(other))
+      // A name that was made is no way around it either.
+      assert.notEqual(uniqueName(kind, first, ...one), first)
+      if (uniqueName(kind, first) === first) assert.deepEqual(one.join(kind === 'application' ? ' ' : '_'), first)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('names are plain where the parts alone say it, and parts that run into each other are told apart', () => {
+  assert.equal(uniqueName('slot', 'dure', 'shop', 'orders'), 'dure_shop_orders')
+  assert.equal(uniqueName('application', 'dure', 'store-lock', 'orders'), 'dure store-lock orders')
+  assert.notEqual(uniqueName('slot', 'dure', 'a_b', 'c'), uniqueName('slot', 'dure', 'a', 'b_c'))
+  assert.notEqual(uniqueName('slot', 'dure', 'Shop'), uniqueName('slot', 'dure', 'shop'))
+  assert.notEqual(uniqueName('application', 'dure', 'log', '주문'), uniqueName('application', 'dure', 'log', '결제'))
+  const made = uniqueName('slot', 'x'.repeat(70))
+  assert.notEqual(uniqueName('slot', made), made)
+})

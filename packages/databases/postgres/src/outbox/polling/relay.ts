@@ -1,0 +1,179 @@
+import { CallError } from 'dure/contract'
+import type { OutboxMessage } from 'dure/data'
+import type { Aside } from 'dure/data/internal'
+import { createDelivery } from 'dure/data/adapter'
+import { createBackoff } from 'dure/resilience'
+import { type Runtime } from 'dure/runtime'
+import { completeNumbers } from 'dure/runtime/internal'
+import type { Logger } from 'dure/telemetry'
+import type { ClientConfig } from 'pg'
+import { createFlushes } from './flushes.ts'
+import { uniqueName } from '../../names.ts'
+import { createBacklog } from '../backlog.ts'
+import { createInFlight } from './in-flight.ts'
+import type { Horizon } from './horizon.ts'
+import { createLeases, oursIn } from '../leases.ts'
+import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../limits.ts'
+import type { OutboxRow } from '../rows.ts'
+import { openSession } from '../session.ts'
+import { createWakeUp } from '../wake-up.ts'
+import { createRelaySession, type RelayContext, type RelaySession } from './relay-session.ts'
+
+/**
+ * The polling relay: reads committed rows of its lanes, hands them on in order, removes them. Woken by commits of its own
+ * process and by notifications of others, it looks every `poll` milliseconds anyway. Any number of relays share the lanes.
+ *
+ * What it holds in memory is two batches. When the broker is down it waits with what it has, and the table grows.
+ */
+export type Relay = {
+  /** Resolves when it has seen what is there, or could not. */
+  readonly ready: Promise<void>
+  /** There is something new. Cheap: any number of calls are one look. */
+  readonly wake: () => void
+  /** Tells relays elsewhere, if there are any, soon and once for many. */
+  readonly tell: () => void
+  /** So many messages were committed by this process: for the depth, which others' look at the table would tell late. */
+  readonly committed: (messages: number) => void
+  /** Messages handed on by this relay. */
+  readonly delivered: () => number
+  readonly state: () => RelayState
+  /** Resolves when all that is committed by now has been delivered, by this relay or another. */
+  readonly flush: () => Promise<void>
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+export type RelayState = {
+  /** Whether it is connected to the database. */
+  readonly connected: boolean
+  /** Lanes it delivers, of all there are. */
+  readonly lanes: number
+  readonly relays: number
+  /** Messages committed and not yet delivered, of all lanes: as of the last look, at most a `poll` ago. */
+  readonly depth: number
+  /** When the oldest of them was published (milliseconds since the epoch). */
+  readonly oldest: number | undefined
+  /** What keeps vacuum from the outbox, if it is older than a few seconds. Delivery does not wait for it. */
+  readonly horizon: Horizon | undefined
+}
+
+export type RelayOptions = {
+  readonly connection: ClientConfig
+  /** Who speaks, in logs and for the database's `application_name`. */
+  readonly name: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
+  readonly aside?: Aside | undefined
+  readonly limits?: Partial<RelayLimits> | undefined
+}
+
+/** Begins to work at once, whether or not the database can be reached. */
+export function createRelay(options: RelayOptions): Relay {
+  const { runtime, log, name, connection } = options
+  const { timers, clock, random } = runtime
+  const limits = completeNumbers('poll the outbox with these limits', RELAY_LIMITS, options.limits ?? {}, RELAY_NUMBERS)
+  const relay = `${name}/${runtime.ids.next()}`
+  const stopping = new AbortController()
+  const backlog = createBacklog()
+  const inFlight = createInFlight()
+  const signal = createWakeUp(timers)
+  const flushes = createFlushes()
+  const leases = createLeases({ relay, lease: limits.lease, clock })
+  const { aside } = options
+  const delivery = createDelivery<OutboxRow>({
+    ...{ name, runtime, log, backoff: limits.backoff, patience: limits.patience, deliver: options.deliver, aside },
+    ours: oursIn(leases),
+    more: () => backlog.depth() > inFlight.undelivered(),
+    remove: leases.remove,
+  })
+  const backoff = createBackoff({ random, policy: { base: limits.backoff[0], longest: limits.backoff[1] } })
+  let serving: RelaySession | undefined
+  let horizon: Horizon | undefined
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
+  const context: RelayContext = {
+    ...{ name, relay, runtime, log, limits, delivery, aside, backlog, inFlight, leases, signal, flushes },
+    stopping: stopping.signal,
+    horizon: (found) => void (horizon = found),
+    ready: isReady,
+  }
+
+  const serve = async (): Promise<void> => {
+    const session = await openSession({
+      connection,
+      name: uniqueName('application', 'dure', 'relay', name),
+      notified: (payload) => serving?.notified(payload),
+    })
+    try {
+      serving = createRelaySession(session, context)
+      await serving.serve()
+    } finally {
+      serving = undefined
+      // A connection that is broken half-way answers nothing, not even a farewell.
+      void session.end()
+    }
+  }
+
+  const live = async (): Promise<void> => {
+    for (let failures = 0; !stopping.signal.aborted;) {
+      const began = clock.monotonic()
+      try {
+        await serve()
+      } catch (error) {
+        isReady()
+        if (clock.monotonic() - began > limits.lease) failures = 0
+        if (failures++ === 0) log.warn('The outbox relay lost its database; it keeps trying', { relay: name, error })
+        await timers.sleep(backoff.delay(failures), stopping.signal)
+      }
+    }
+  }
+
+  const living = live()
+
+  const flush = (): Promise<void> => {
+    if (stopping.signal.aborted) return Promise.reject(stopped(name, backlog.depth()))
+    const flushed = flushes.add()
+    signal.set()
+    return flushed
+  }
+
+  return {
+    ready,
+    wake: signal.set,
+    tell: () => serving?.tell(),
+    committed: backlog.committed,
+    delivered: backlog.total,
+    state: () => ({
+      connected: serving !== undefined,
+      lanes: leases.held().size,
+      relays: leases.relays(),
+      depth: backlog.depth(),
+      oldest: inFlight.oldest(),
+      horizon,
+    }),
+    flush,
+    stop: async ({ timeout = 5_000 } = {}) => {
+      const settled = new AbortController()
+      const late = timers.sleep(timeout, settled.signal)
+      const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, late])
+      await inTime(flush().catch(() => {}))
+      stopping.abort()
+      signal.set()
+      // Neither a delivery that never settles nor a server that never answers may keep anybody from stopping.
+      await inTime(living)
+      settled.abort()
+      flushes.fail(stopped(name, backlog.depth()))
+      if (backlog.depth() > 0)
+        log.warn('The outbox relay stopped with messages left; the next one delivers them', {
+          relay: name,
+          depth: backlog.depth(),
+        })
+    },
+  }
+}
+
+function stopped(name: string, depth: number): CallError {
+  return new CallError(
+    'UNAVAILABLE',
+    `Waiting for the outbox relay "${name}" failed: it stopped with ${depth} messages left, which the next one delivers`,
+  )
+}
