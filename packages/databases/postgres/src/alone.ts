@@ -2,7 +2,7 @@
  * The outbox by itself, for an application with `pg` and transactions of its own: `createPublisher` in them, and a relay
  * in any process; or by the database's log, with the table or without.
  */
-export { createWalPublisher, walRelay, removeSlot } from './outbox/wal/wal.ts'
+export { createWalPublisher, walRelay, removeSlot } from './outbox/outbox.ts'
 export type {
   Alarm,
   WalLimits,
@@ -12,7 +12,7 @@ export type {
   WalRelayState,
   RemovedSlot,
   Mode,
-} from './outbox/wal/wal.ts'
+} from './outbox/outbox.ts'
 export { createPublisher, deadLetterSchema, outboxSchema, pollingRelay } from './outbox/outbox.ts'
 export type {
   Horizon,

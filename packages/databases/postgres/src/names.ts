@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 
+type Rule = { readonly separator: '_' | ' '; readonly other: RegExp; readonly longest: number }
+
 /** Bytes of a name, at most, and what it may be made of. A slot's leaves room for the `_new` of one that is being made. */
-const RULES = {
+const RULES: Readonly<Record<'slot' | 'publication' | 'application', Rule>> = {
   slot: { separator: '_', other: /[^a-z0-9_]/g, longest: 59 },
   publication: { separator: '_', other: /[^a-z0-9_]/g, longest: 63 },
   application: { separator: ' ', other: /[^ -~]/g, longest: 63 },
-} as const
+}
 
 /** Bytes of the sum behind a name that cannot be told from others by its words alone. */
 const SUM = 16

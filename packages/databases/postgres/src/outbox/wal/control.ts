@@ -1,6 +1,6 @@
 import { Client, type ClientConfig, type QueryConfig } from 'pg'
 import { endsSession, sqlState } from '../../errors.ts'
-import { SETTINGS, type Session } from '../outbox.ts'
+import { SETTINGS, type Session } from '../session.ts'
 import { settingsOf } from '../../settings.ts'
 
 export type Control = Session & {

@@ -1,4 +1,7 @@
-import { COLUMNS, IMPATIENT, LANES, type Leases, locked, type OutboxRow, rowOf, type Session } from '../outbox.ts'
+import type { Leases } from '../leases.ts'
+import { COLUMNS, type OutboxRow, rowOf } from '../rows.ts'
+import { LANES } from '../schema.ts'
+import { IMPATIENT, locked, type Session } from '../session.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import type { Entry } from './tail.ts'
 

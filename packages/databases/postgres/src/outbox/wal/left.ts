@@ -1,7 +1,7 @@
 import { CallError } from 'dure/contract'
 import type { OutboxOptions } from 'dure/data'
 import type { ClientConfig } from 'pg'
-import { createRelay } from '../outbox.ts'
+import { createRelay } from '../polling/polling.ts'
 import { createWalRelay } from './relay.ts'
 import { removeSlot } from './remove.ts'
 import { uniqueName } from '../../names.ts'

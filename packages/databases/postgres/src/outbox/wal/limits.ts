@@ -1,5 +1,5 @@
 import { BYTES, WAIT, type Ranges } from 'dure/runtime/internal'
-import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../outbox.ts'
+import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../limits.ts'
 
 export type WalLimits = RelayLimits & {
   /** Milliseconds between words to the server, which let the slot of an idle outbox follow the log. Default 5,000. */

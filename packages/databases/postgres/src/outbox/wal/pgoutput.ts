@@ -1,4 +1,4 @@
-import { COLUMNS, type RawRow } from '../outbox.ts'
+import { COLUMNS, type RawRow } from '../rows.ts'
 import type { Lsn } from './lsn.ts'
 
 /** What the log says, in order of commit: each transaction whole, from `begin` to `commit`. */

@@ -1,7 +1,7 @@
 import { CallError } from 'dure/contract'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
-import { messageOf, type NewMessage } from '../outbox.ts'
+import { messageOf, type NewMessage } from '../publish.ts'
 import { payloadOf, prefixOf } from './payload.ts'
 import { slotOfService } from './slots.ts'
 

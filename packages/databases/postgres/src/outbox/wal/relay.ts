@@ -2,16 +2,10 @@ import { completeNumbers } from 'dure/runtime/internal'
 import { CallError } from 'dure/contract'
 import { createDelivery } from 'dure/data/adapter'
 import { createBackoff } from 'dure/resilience'
-import {
-  createBacklog,
-  createLeases,
-  createRelay,
-  createWakeUp,
-  WAL_RELAY,
-  oursIn,
-  type Relay,
-  type RelayOptions,
-} from '../outbox.ts'
+import { createBacklog } from '../backlog.ts'
+import { createLeases, WAL_RELAY, oursIn } from '../leases.ts'
+import { createRelay, type Relay, type RelayOptions } from '../polling/polling.ts'
+import { createWakeUp } from '../wake-up.ts'
 import { createBell, type Alarm } from './alarm.ts'
 import { createConditions } from './conditions.ts'
 import type { Control } from './control.ts'

@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import type { Session } from '../outbox.ts'
+import type { Session } from '../session.ts'
 import { publicationSql } from './slots.ts'
 
 /** What is wrong with the server's settings or the role's rights, and what to do; a retry will not help. */

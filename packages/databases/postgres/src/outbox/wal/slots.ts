@@ -1,5 +1,5 @@
 import { escapeIdentifier, escapeLiteral } from 'pg'
-import type { Session } from '../outbox.ts'
+import type { Session } from '../session.ts'
 import { uniqueName } from '../../names.ts'
 import { lsnOf, type Lsn } from './lsn.ts'
 import { PUBLISHED } from './pgoutput.ts'

@@ -1,4 +1,4 @@
-import type { OutboxRow } from '../outbox.ts'
+import type { OutboxRow } from '../rows.ts'
 import type { Lsn } from './lsn.ts'
 
 /** A message as the log told it. */

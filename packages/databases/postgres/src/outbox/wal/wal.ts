@@ -8,7 +8,7 @@ import type { DeadLetters } from 'dure/messaging'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
-import { createLetters } from '../outbox.ts'
+import { createLetters } from '../letters.ts'
 import type { WalLimits } from './limits.ts'
 import { createWalRelay, type WalRelay, type Mode } from './relay.ts'
 
