@@ -1,13 +1,14 @@
 /**
  * A consuming process to be killed: `work` consumes and tells each number whose effect it has seen committed;
- * `poison` dies when it meets a message of the key "poison", and `patient` as well, with more attempts.
+ * `poison` dies when it meets a message of the key "poison", and `patient` as well, with more attempts; `queue` after it: it
+ * receives work instead.
  */
 import { writeSync } from 'node:fs'
 import { silentLogger } from '../../telemetry/telemetry.ts'
-import { consumerOf, effectOf, QUICK, runtime, storeIn } from '../consumer.test-support.ts'
+import { consumerOf, Count, effectOf, QUICK, runtime, storeIn } from '../consumer.test-support.ts'
 import { embeddedBroker } from '../embedded/embedded.ts'
 
-const [role, directory] = process.argv.slice(2)
+const [role, directory, kind] = process.argv.slice(2)
 const log = silentLogger()
 const broker = await embeddedBroker({ durability: 'process' })({ directory: directory!, runtime, log })
 const store = await storeIn(directory!)
@@ -24,7 +25,10 @@ const consumer = await consumerOf({
         // Some messages fail now and then, so that there is something parked at any moment.
         if (role === 'work' && n % 7 === 3 && tried++ % 2 === 0) throw new Error('now and then')
       },
-      { retry: { ...QUICK, attempts: role === 'poison' ? 3 : 1000, crashes: role === 'work' ? 1000 : 3 } },
+      {
+        retry: { ...QUICK, attempts: role === 'poison' ? 3 : 1000, crashes: role === 'work' ? 1000 : 3 },
+        ...(kind === 'queue' ? { kind, event: Count } : {}),
+      },
     ),
   ],
 })

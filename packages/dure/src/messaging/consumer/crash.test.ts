@@ -8,7 +8,7 @@ import type { Store } from '../../data/data.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { until } from '../rig.conformance.ts'
 import type { Broker } from '../broker.ts'
-import { consumerOf, Counted, effectOf, effectsIn, messageOf, QUICK, runtime, storeIn } from '../consumer.test-support.ts'
+import { consumerOf, Count, Counted, effectOf, effectsIn, messageOf, QUICK, runtime, storeIn } from '../consumer.test-support.ts'
 import type { Consumer } from './consumer.ts'
 import { embeddedBroker } from '../embedded/embedded.ts'
 import { lines, runUntilKilled } from '../killed.test-support.ts'
@@ -30,6 +30,7 @@ async function consumeHere(
   t: TestContext,
   directory: string,
   attempts: number,
+  kind: 'topic' | 'queue' = 'topic',
 ): Promise<{ broker: Broker; store: Store; consumer: Consumer }> {
   const broker = await openBroker(directory)
   const store = await storeIn(directory)
@@ -37,7 +38,7 @@ async function consumeHere(
     store,
     broker,
     limits: { batch: 16 },
-    reactions: [effectOf(undefined, { retry: { ...QUICK, attempts } })],
+    reactions: [effectOf(undefined, { retry: { ...QUICK, attempts }, ...(kind === 'queue' ? { kind, event: Count } : {}) })],
   })
   t.after(async () => {
     await consumer.stop()
@@ -120,25 +121,35 @@ test(
   },
 )
 
-test('a message that ends its process three times is dead, though it had more attempts', { timeout: 120_000 }, async (t) => {
-  const directory = await directoryOf(t)
-  const before = await openBroker(directory)
-  await before.declareTopic('counted', { partitions: 1 })
-  for (const [key, n] of [
-    ['a', 0],
-    ['poison', 0],
-    ['poison', 1],
-    ['b', 0],
-  ] as const)
-    await before.publish([messageOf(Counted, key, JSON.stringify({ key, n }))])
-  await before.stop()
-  let crashes = 0
-  while (!(await runUntilKilled(child, ['patient', directory], (text) => text.includes('survived'))).includes('survived'))
-    assert.ok(++crashes < 8, 'it comes to an end')
-  const { broker, consumer, store } = await consumeHere(t, directory, 1000)
-  await until(() => consumer.status().dead === 2)
-  await quiet(broker, consumer)
-  const [letter] = await consumer.deadLetters.list()
-  assert.deepEqual([letter!.message.key, letter!.attempts, letter!.held], ['poison', 3, 1])
-  assert.deepEqual([...(await effectsIn(store)).keys()].toSorted(), ['a', 'b'])
-})
+for (const kind of ['topic', 'queue'] as const) {
+  test(
+    `a message of a ${kind} that ends its process three times is dead, though it had more attempts`,
+    { timeout: 120_000 },
+    async (t) => {
+      const directory = await directoryOf(t)
+      const before = await openBroker(directory)
+      await before.declareTopic('counted', { partitions: 1 })
+      for (const [key, n] of [
+        ['a', 0],
+        ['poison', 0],
+        ['poison', 1],
+        ['b', 0],
+      ] as const) {
+        const message = messageOf(kind === 'topic' ? Counted : Count, key, JSON.stringify({ key, n }))
+        await (kind === 'topic' ? before.publish([message]) : before.send([message]))
+      }
+      await before.stop()
+      let crashes = 0
+      while (
+        !(await runUntilKilled(child, ['patient', directory, kind], (text) => text.includes('survived'))).includes('survived')
+      )
+        assert.ok(++crashes < 8, 'it comes to an end')
+      const { broker, consumer, store } = await consumeHere(t, directory, 1000, kind)
+      await until(() => consumer.status().dead === 2)
+      await quiet(broker, consumer)
+      const [letter] = await consumer.deadLetters.list()
+      assert.deepEqual([letter!.message.key, letter!.attempts, letter!.held], ['poison', 3, 1])
+      assert.deepEqual([...(await effectsIn(store)).keys()].toSorted(), ['a', 'b'])
+    },
+  )
+}
