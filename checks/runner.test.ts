@@ -29,7 +29,7 @@ function runnerOver(
   // A runner inside a runner would be refused: it must not see that it is one.
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env
   writeFileSync(join(root, 'run.ts'), script)
-  const env = { ...environment, DURE_TEST_GRACE: '200' }
+  const env = { ...environment, DURE_TEST_GRACE: '200', DURE_TEST_LONGEST: '10000' }
   const { status, stdout } = spawnSync(process.execPath, [join(root, 'run.ts')], { encoding: 'utf8', env })
   return { status, stdout, last: stdout.trimEnd().split('\n').slice(-8) }
 }
@@ -65,8 +65,10 @@ test('a file that leaves something alive when its tests are over is ended, and s
     'a.test.ts': `test('a', () => { setInterval(() => {}, 1000); throw new Error('half way') })`,
     'b.test.ts': `test('b', { timeout: 100 }, () => new Promise(() => setInterval(() => {}, 1000)))`,
     'c.test.ts': `test('c', () => {})`,
+    'd.test.ts': `test('d', () => new Promise(() => setInterval(() => {}, 1000)))`,
   })
   assert.equal(status, 1)
+  assert.match(stdout, /d\.test\.ts: its tests began 10000 ms ago, and it did not end/)
   assert.match(stdout, /a\.test\.ts: its tests were over 200 ms ago, and it did not end\. Still alive: .*Timeout/)
   assert.match(stdout, /b\.test\.ts: its tests were over/)
   assert.match(stdout, /ℹ pass 1\n/)
