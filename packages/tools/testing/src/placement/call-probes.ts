@@ -2,7 +2,7 @@
  * What no contract's inputs can ask: what is made of whatever is thrown, how calls and streams end, in which order. Every probe is an experiment that comes to an observation; the law says what it must be, or at least that it is
  * the same under every placement.
  */
-import { caught, formOf, pause, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
+import { caught, formOf, ORIGINS, pause, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
 import { PRODUCED, THROWN } from './probe-system.ts'
 
 export const callProbes: readonly Probe[] = [
@@ -58,6 +58,20 @@ export const callProbes: readonly Probe[] = [
       return { ...known, left: known.left > 0 && known.left <= 4_000, traceparent: formOf(known.traceparent) }
     },
   },
+  ...ORIGINS.flatMap(({ who, ...origin }) => [
+    {
+      name: `what a handler knows of ${who}`,
+      run: async ({ behalfOf }: Calls) => {
+        const { principal, metadata } = (await behalfOf(origin).call('context')) as Known
+        return { principal, metadata, frozen: Object.isFrozen(principal) }
+      },
+    },
+    { name: `${who} asks for what needs a scope`, run: ({ behalfOf }: Calls) => caught(behalfOf(origin).call('guarded')) },
+    {
+      name: `${who} reads a stream that needs a scope`,
+      run: ({ behalfOf }: Calls) => readAll(behalfOf(origin).stream('guardedCount')),
+    },
+  ]),
   {
     name: 'two hundred calls at once arrive in order',
     run: async ({ call, seen }) => [

@@ -1,6 +1,6 @@
 import { type CallOptions, type Transport } from 'dure/call'
 import { clientFactory } from 'dure/call/internal'
-import type { AnyContract, AnyOperation } from 'dure/contract'
+import type { AnyContract, AnyOperation, Principal } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
 import { copyOf } from '../arbitrary/arbitrary.ts'
 import { failureOf, type Outcome } from './outcome.ts'
@@ -18,7 +18,10 @@ export type Performer = (step: Step, correlationId: string) => Promise<Outcome>
 /** Makes calls through a transport as any caller would, with the typed client. */
 export function performer(contracts: readonly AnyContract[], transport: Transport, runtime: Runtime): Performer {
   const clients = new Map(
-    contracts.map((contract) => [contract.name, clientFactory({ contract, transport, runtime })({ service: undefined })]),
+    contracts.map((contract) => [
+      contract.name,
+      clientFactory({ contract, transport, runtime })({ service: undefined, principal: allowed(contract) }),
+    ]),
   )
   const definitions = new Map(contracts.map((contract) => [contract.name, contract.operations as Record<string, AnyOperation>]))
   return async (step, correlationId) => {
@@ -39,6 +42,12 @@ export function performer(contracts: readonly AnyContract[], transport: Transpor
     scramble(found.kind === 'answer' ? found.value : found.values)
     return kept
   }
+}
+
+/** Who may call everything: what is compared is what operations answer. */
+function allowed({ operations }: AnyContract): Principal {
+  const scopes = Object.values(operations as Record<string, AnyOperation>).flatMap(({ scope }) => scope ?? [])
+  return { subject: 'placement', kind: 'client', scopes: [...new Set(scopes)], roles: [] }
 }
 
 type Call = (input: unknown, options: CallOptions) => unknown

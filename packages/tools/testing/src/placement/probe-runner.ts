@@ -8,7 +8,7 @@ import { embedded, openCopy, together, type Copy, type Placement } from './copie
 import { differenceOf, type Difference } from './difference.ts'
 import { Reader, Writer } from './probe-events.ts'
 import { Front, ProbeContract, probeSystem } from './probe-system.ts'
-import { caught, pause, type Calls, type Probe } from './probe.ts'
+import { caught, pause, type Calls, type Origin, type Probe } from './probe.ts'
 import { eventProbes } from './event-probes.ts'
 import { twoHopProbes } from './two-hop-probes.ts'
 import { isolationProbes } from './isolation-probes.ts'
@@ -79,10 +79,11 @@ const Stray = contract('probe', {
 
 function callsOf(copy: Copy): Calls {
   const { transport } = copy
-  const callsOfOne = (contract: AnyContract): Pick<Calls, 'call' | 'stream'> => {
-    const client = clientFactory({ contract, transport, runtime: caller })({ service: undefined }) as unknown as Readonly<
-      Record<string, (input?: unknown, options?: CallOptions) => unknown>
-    >
+  const callsOfOne = (contract: AnyContract, origin: Origin = {}): Pick<Calls, 'call' | 'stream'> => {
+    const client = clientFactory({ contract, transport, runtime: caller })({
+      service: undefined,
+      ...origin,
+    }) as unknown as Readonly<Record<string, (input?: unknown, options?: CallOptions) => unknown>>
     return {
       call: (operation, input, options) => client[operation]!(input, options) as Promise<unknown>,
       stream: (operation, input, options) => client[operation]!(input, options) as AsyncIterable<unknown>,
@@ -93,6 +94,7 @@ function callsOf(copy: Copy): Calls {
   return {
     ...near,
     far: callsOfOne(Front),
+    behalfOf: (origin) => ({ ...callsOfOne(ProbeContract, origin), far: callsOfOne(Front, origin) }),
     writer: callsOfOne(Writer),
     reader: callsOfOne(Reader),
     stray: () => stray.elsewhere(),

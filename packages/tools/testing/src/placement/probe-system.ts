@@ -28,6 +28,8 @@ const definition = contract('probe', {
     wait: query({ input: z.object({ name, ms: z.number() }), output: name, deadline: 20_000 }),
     never: query({ input: name, deadline: 20_000 }),
     context: query({ output: z.unknown() }),
+    guarded: query({ output: z.string(), scope: 'probe:read' }),
+    guardedCount: stream({ output: z.string(), scope: 'probe:read' }),
     note: command({ input: z.number(), output: z.number() }),
     seen: query({ output: z.array(z.string()) }),
     count: stream({
@@ -58,6 +60,8 @@ const front = contract('front', {
     wait: definition.operations.wait,
     never: definition.operations.never,
     context: definition.operations.context,
+    guarded: query({ output: z.string() }),
+    guardedCount: stream({ output: z.string() }),
     count: definition.operations.count,
     silent: definition.operations.silent,
   },
@@ -161,15 +165,22 @@ export function probeSystem(): System {
             told(text, signal)
             return new Promise<never>(() => {})
           },
-          context: (_input, { deadline, clock, caller, correlationId, causationId, traceparent, idempotencyKey, signal }) => ({
-            left: deadline - clock.monotonic(),
-            caller,
-            correlationId,
-            causationId,
-            traceparent,
-            idempotencyKey,
-            aborted: signal.aborted,
+          // One by one: what a handler knows of its call stands on a prototype.
+          context: (_input, call) => ({
+            left: call.deadline - call.clock.monotonic(),
+            caller: call.caller,
+            correlationId: call.correlationId,
+            causationId: call.causationId,
+            traceparent: call.traceparent,
+            idempotencyKey: call.idempotencyKey,
+            principal: call.principal,
+            metadata: call.metadata,
+            aborted: call.signal.aborted,
           }),
+          guarded: (_input, { principal }) => principal?.subject ?? 'nobody',
+          guardedCount: async function* (_input, { principal }) {
+            yield principal?.subject ?? 'nobody'
+          },
           note: (n) => {
             seen.push(`note ${n}`)
             return n
@@ -228,6 +239,8 @@ export function probeSystem(): System {
           wait: (input, { probe }) => probe.wait(input),
           never: (text, { probe }) => probe.never(text) as Promise<never>,
           context: (_input, { probe }) => probe.context(),
+          guarded: (_input, { probe }) => probe.guarded(),
+          guardedCount: (_input, { probe }) => probe.guardedCount(),
           count: (input, { probe }) => probe.count(input),
           silent: (text, { probe }) => probe.silent(text),
         },

@@ -1,3 +1,4 @@
+import type { Metadata, Principal } from 'dure/contract'
 import type { CallOptions } from 'dure/call'
 import { realRuntime } from 'dure/runtime'
 import { failureOf } from './outcome.ts'
@@ -15,6 +16,8 @@ export type Calls = {
   readonly stream: (operation: string, input?: unknown, options?: CallOptions) => AsyncIterable<unknown>
   /** The same of a service that passes on what it is asked, from one hop further away. */
   readonly far: Pick<Calls, 'call' | 'stream'>
+  /** The same for a caller whom a door has found out. */
+  readonly behalfOf: (origin: Origin) => Pick<Calls, 'call' | 'stream' | 'far'>
   /** One service that tells of what it writes, and another that keeps what it hears. */
   readonly writer: Pick<Calls, 'call'>
   readonly reader: Pick<Calls, 'call'>
@@ -40,7 +43,27 @@ export async function readAll(stream: AsyncIterable<unknown>, most: number = Inf
   }
 }
 
-export type Known = { readonly left: number; readonly traceparent: unknown }
+export type Known = {
+  readonly left: number
+  readonly traceparent: unknown
+  readonly principal: unknown
+  readonly metadata: unknown
+}
+
+/** What a door knows of a caller. */
+export type Origin = { readonly principal?: Principal; readonly metadata?: Metadata }
+
+const metadata = { tenant: '서울', empty: '' }
+/** Who may read, who may not, and nobody. */
+export const ORIGINS: readonly (Origin & { readonly who: string })[] = [
+  {
+    who: 'a reader',
+    metadata,
+    principal: { subject: 'reader 김', kind: 'user', scopes: ['other', 'probe:read'], roles: ['auditor'] },
+  },
+  { who: 'a stranger', metadata, principal: { subject: 'stranger', kind: 'client', scopes: ['probe:write'], roles: [] } },
+  { who: 'nobody' },
+]
 
 /** Trace ids are chance; whether there is one is not. */
 export const formOf = (traceparent: unknown): unknown =>

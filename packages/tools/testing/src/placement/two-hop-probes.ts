@@ -1,5 +1,5 @@
 /** The same questions where a service stands between: what comes through it, and what ends with it. */
-import { caught, formOf, precious, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
+import { caught, formOf, ORIGINS, precious, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
 import { PRODUCED, THROWN } from './probe-system.ts'
 
 export const twoHopProbes: readonly Probe[] = [
@@ -23,6 +23,25 @@ export const twoHopProbes: readonly Probe[] = [
       return { ...known, left: known.left > 0 && known.left < 4_000, traceparent: formOf(known.traceparent) }
     },
   },
+  ...ORIGINS.flatMap(({ who, ...origin }) => [
+    {
+      name: `two hops away it is known that ${who} asked first`,
+      run: async ({ behalfOf }: Calls) => {
+        const { principal, metadata, ...known } = (await behalfOf(origin).far.call('context')) as Known & {
+          readonly caller: unknown
+        }
+        return { principal, metadata, caller: known.caller }
+      },
+    },
+    {
+      name: `two hops away ${who} asks for what needs a scope`,
+      run: ({ behalfOf }: Calls) => caught(behalfOf(origin).far.call('guarded')),
+    },
+    {
+      name: `two hops away ${who} reads a stream that needs a scope`,
+      run: ({ behalfOf }: Calls) => readAll(behalfOf(origin).far.stream('guardedCount')),
+    },
+  ]),
   {
     name: 'a deadline ends what is two hops away',
     run: async ({ far, seen }) => [
