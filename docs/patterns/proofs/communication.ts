@@ -29,7 +29,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
     tests: [
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'packages/dure/src/messaging/embedded/embedded.test.ts',
-      'packages/dure/src/messaging/consumer.test.ts',
+      'packages/dure/src/messaging/consumer/consumer.test.ts',
       'packages/dure/src/messaging/embedded/clock.test.ts',
       'packages/dure/src/messaging/embedded/bounds.test.ts',
       'packages/tools/simulation/src/queues/queues.test.ts',

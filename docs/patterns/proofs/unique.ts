@@ -11,8 +11,8 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
     code: [
       'packages/tools/testing/src/placement/check.ts',
       'packages/tools/testing/src/placement/suite.ts',
-      'packages/tools/testing/src/placement/split.ts',
-      'packages/tools/testing/src/placement/hostile.system.ts',
+      'packages/tools/testing/src/placement/processes.ts',
+      'packages/tools/testing/src/placement/hostile.system.test-support.ts',
       'packages/tools/cli/src/commands/check.ts',
     ],
     guide: 'docs/guides/monolith-first.md',
