@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import type { CallContext } from '../call/call.ts'
 import type { CancelListener, Cancellation } from '../call/internal.ts'
 import { CallError, DeclaredError, type AnyOperation, type Status } from '../contract/contract.ts'
 import { wireOf } from '../contract/internal.ts'
@@ -162,7 +163,8 @@ export function createIdempotency(options: {
     once: async (request, run) => {
       const { operation, key, own } = request
       const place = `${service}.${operation}`
-      if (key.length === 0 || key.length > KEY_LIMIT) throw badKey(place, key)
+      const { length } = ownWords(key)
+      if (length === 0 || length > KEY_LIMIT) throw badKey(place, length)
       const fingerprint = fingerprintOf(request)
       const slot = `${operation}\n${key}`
       for (let first = running.get(slot); first !== undefined; first = running.get(slot)) {
@@ -203,7 +205,7 @@ function replay(row: Row, fingerprint: string, place: string, definition: AnyOpe
   if (row.outcome === 'refused') throw errorFrom(definition, JSON.parse(row.body ?? 'null'))
   throw new CallError(
     'ALREADY_EXISTS',
-    `Call to ${place} with idempotency key "${row.key}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
+    `Call to ${place} with idempotency key "${ownWords(row.key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
   )
 }
 
@@ -230,23 +232,38 @@ function fingerprintOf(request: KeyedCall): string {
   return createHash('sha256').update(json).digest('base64url')
 }
 
-function badKey(place: string, key: string): CallError {
+function badKey(place: string, length: number): CallError {
   return new CallError(
     'INVALID_ARGUMENT',
-    `Call to ${place} was refused: an idempotency key has 1 to ${KEY_LIMIT} characters, this one has ${key.length}`,
+    `Call to ${place} was refused: an idempotency key has 1 to ${KEY_LIMIT} characters, this one has ${length}`,
   )
+}
+
+/**
+ * What is remembered of a call's key: nobody is answered what somebody else was. Undefined: the call has no key.
+ * A text that begins as such a list does is one as well, so that no key can be made up that is another caller's.
+ */
+export function rememberedKey({ idempotencyKey: key, principal }: CallContext): string | undefined {
+  if (key === undefined) return undefined
+  if (principal !== undefined && principal.kind !== 'service') return JSON.stringify([principal.kind, principal.subject, key])
+  return key.startsWith('[') ? JSON.stringify([key]) : key
+}
+
+/** The caller's own words of it. */
+function ownWords(remembered: string): string {
+  return remembered.startsWith('[') ? String((JSON.parse(remembered) as unknown[]).at(-1)) : remembered
 }
 
 function overtaken(place: string, key: string): CallError {
   return new CallError(
     'ABORTED',
-    `Call to ${place} was ended: another call with idempotency key "${key}" was carried out meanwhile; repeat it to hear what that one was answered`,
+    `Call to ${place} was ended: another call with idempotency key "${ownWords(key)}" was carried out meanwhile; repeat it to hear what that one was answered`,
   )
 }
 
 function reused(place: string, key: string): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
-    `Call to ${place} was refused: idempotency key "${key}" was used before with another input; use a new key`,
+    `Call to ${place} was refused: idempotency key "${ownWords(key)}" was used before with another input; use a new key`,
   )
 }

@@ -59,7 +59,7 @@ const tillOf = (seen: unknown[] = []) =>
       look: (_, { ledger }) => ledger.read(),
       book: async (_, { database }) => {
         await database.transaction((tx) => tx.publish(Booked, { id: 'a' }))
-        return 'booked'
+        return `booking ${++bookings}`
       },
     },
     subscriptions: ({ on }) => [
@@ -67,6 +67,7 @@ const tillOf = (seen: unknown[] = []) =>
     ],
   })
 
+let bookings = 0
 const ana: Principal = { subject: 'ana', kind: 'user', scopes: ['ledger:read', 'till:write'], roles: [] }
 const ben: Principal = { ...ana, subject: 'ben', scopes: ['ledger'] }
 
@@ -140,6 +141,20 @@ test('whoever a service is called for, and the metadata, go along with the calls
   assert.deepEqual(await host.call('till', 'look', undefined, { principal: ana, metadata }), 'user ana of acme')
   await assert.rejects(host.call('till', 'look', undefined, { principal: ben }), failure('PERMISSION_DENIED', /ledger.read/))
   await assert.rejects(host.call('till', 'look', undefined, {}), failure('UNAUTHENTICATED', /ledger.read/))
+})
+
+test('an idempotency key is its caller’s own: nobody is answered what somebody else was', async (t) => {
+  const { host } = await shop(t, { security })
+  const writer: Principal = { ...ben, scopes: ['till:write'] }
+  const book = (principal: Principal | undefined, idempotencyKey: string) =>
+    host.call('till', 'book', undefined, { principal, idempotencyKey })
+  const first = await book(ana, 'k')
+  assert.equal(await book(ana, 'k'), first)
+  const longest = 'k'.repeat(255)
+  assert.equal(await book(ana, longest), await book(ana, longest))
+  assert.notEqual(await book(writer, 'k'), first)
+  assert.notEqual(await book(writer, JSON.stringify(['user', 'ana', 'k'])), first)
+  assert.notEqual(await book({ ...writer, kind: 'service' }, JSON.stringify(['user', 'ana', 'k'])), first)
 })
 
 test('a service that reacts to an event acts for itself', async (t) => {

@@ -7,7 +7,7 @@ import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Service, StoreAdapter } from './definition.ts'
-import { createIdempotency, type Idempotency } from './idempotency.ts'
+import { createIdempotency, type Idempotency, rememberedKey } from './idempotency.ts'
 import type { System, World } from './system.ts'
 
 /** A service's own data, opened: nobody else has a way to it. */
@@ -74,7 +74,7 @@ export async function openData(options: {
           origin: originOf(name, call),
           tracer: telemetry?.tracer,
         })
-        const key = call.idempotencyKey
+        const key = rememberedKey(call)
         return key === undefined || operation === undefined
           ? bound
           : marking(bound, idempotency, { operation, key, own: call.cancellation })

@@ -19,7 +19,7 @@ import { type Logger, type MetricFamily, type Reading } from '../telemetry/telem
 import { plainLogger, traceIdOf, type Metrics } from '../telemetry/internal.ts'
 import { contextFactory, type MakeContext } from './context.ts'
 import type { Service } from './definition.ts'
-import type { Idempotency, KeyedCall } from './idempotency.ts'
+import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { healthCheckCall, notReadyBecause } from './readiness.ts'
@@ -224,8 +224,8 @@ function ageOf(time: number | undefined, { clock }: Runtime): number {
 
 function onceFor(idempotency: Idempotency | undefined, operation: string, definition: AnyOperation) {
   if (definition.kind !== 'command') return undefined
-  const keyed = (input: unknown, { idempotencyKey, deadline }: CallContext, own: Cancellation): KeyedCall => ({
-    ...{ operation, definition, key: idempotencyKey!, input, deadline, own },
+  const keyed = (input: unknown, call: CallContext, own: Cancellation): KeyedCall => ({
+    ...{ operation, definition, key: rememberedKey(call)!, input, deadline: call.deadline, own },
   })
   return (input: unknown, call: CallContext, own: Cancellation, run: () => unknown): unknown => {
     if (idempotency !== undefined) return idempotency.once(keyed(input, call, own), run)
