@@ -134,15 +134,15 @@ export function endCases(conforms: Conforms): void {
       const tracer = createTracer({ runtime, ratio: 0.5, sinks: [] })
       const askOf = (cancellation: Cancellation) => clientOf(callerOf(cancellation), tracer) as unknown as Ask
       const ask = askOf(parent)
+      const followers = (): readonly number[] => [getEventListeners(signal, 'abort').length, parent.listeners.size]
       const run = async (calls: number): Promise<void> => {
         for (let left = calls; left > 0; left -= 250) {
           await Promise.allSettled(Array.from({ length: Math.min(left, 250) }, () => way(ask, { signal }, askOf)))
           // What is on its way comes before the answer to this.
           await ask.answer({ n: 1 }).catch(() => {})
-          await until(() => Object.values(remembered()).every((count) => count === 0))
+          // A caller may hear of the end a while after the callee has come to it.
+          await until(() => [...Object.values(remembered()), ...followers()].every((count) => count === 0))
         }
-        assert.equal(getEventListeners(signal, 'abort').length, 0, 'listeners of the signal')
-        assert.equal(parent.listeners.size, 0, 'listeners of the caller')
       }
       await assertNoGrowth(run)
       void gate.drain()

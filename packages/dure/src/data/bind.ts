@@ -82,11 +82,11 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
   // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
   return Object.assign(tx.kysely, {
     publish: async (event: AnyEvent, data: unknown): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(event, data, options).catch(throwInside))
+      const message = tracedPublish(tx, options, await messageOf(event, data, options))
       outbox.append(tx, [{ ...message, destination: 'topic' }])
     },
     send: async (queue: AnyEvent, data: unknown, { delay }: { readonly delay?: number } = {}): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(queue, data, options, delay).catch(throwInside))
+      const message = tracedPublish(tx, options, await messageOf(queue, data, options, delay))
       outbox.append(tx, [
         delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
       ])
@@ -117,8 +117,10 @@ async function messageOf(event: AnyEvent, data: unknown, options: BindOptions, d
     data: text,
   }
   // What no broker takes must not get into the outbox: everything behind it would wait for ever.
-  const wrong = wrongOf(message) ?? wrongDelay(delay)
-  if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Publishing "${event.name}" failed: ${wrong}`)
+  const wrong = wrongOf(message)
+  if (wrong !== undefined) throw unfit(event, wrong)
+  const late = wrongDelay(delay)
+  if (late !== undefined) throw new CallError('INVALID_ARGUMENT', `Sending was refused: ${late}`)
   return message
 }
 
@@ -143,17 +145,19 @@ function codecOf(event: AnyEvent): Codec {
 function refused(event: AnyEvent, { issues }: Extract<Parsed, { ok: false }>): CallError {
   const [first] = issues
   const where = first === undefined || first.path.length === 0 ? '' : ` at "${first.path.join('.')}"`
-  return new CallError(
-    'INVALID_ARGUMENT',
-    `Publishing "${event.name}" failed: its data does not match its schema${where}: ${first?.message ?? 'no reason given'}`,
-    { details: { event: event.name, issues } },
-  )
+  const reason = `its data does not match its schema${where}: ${first?.message ?? 'no reason given'}`
+  return unfit(event, reason, { issues })
 }
 
 function tooLarge(event: AnyEvent, size: number, limit: number): CallError {
-  return new CallError(
-    'INVALID_ARGUMENT',
-    `Publishing "${event.name}" failed: its data is ${size} bytes, and a message may have ${limit}. To do: store it and publish a reference to it`,
-    { details: { event: event.name, size, limit } },
-  )
+  const reason = `its data is ${size} bytes, and a message may have ${limit}. To do: store it and publish a reference to it`
+  return unfit(event, reason, { size, limit })
+}
+
+/** For the service that publishes; what its schema and its key throw by themselves is told as anything that a handler throws. */
+function unfit(event: AnyEvent, reason: string, details: object = {}): CallError {
+  return new CallError('INVALID_ARGUMENT', `Publishing "${event.name}" failed: ${reason}`, {
+    details: { event: event.name, ...details },
+    inside: true,
+  })
 }

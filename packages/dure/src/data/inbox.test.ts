@@ -123,6 +123,16 @@ test('works in the transactions of any client, on a table of its own making', as
   assert.equal(await inbox.mark(tx, 'mail', 'a'), true)
 })
 
+check('old marks are taken away by a clock whose elapsed time has fractions, in every store', async ({ open }) => {
+  const store = await open()
+  const runtime = virtualRuntime()
+  const fractions = { now: runtime.clock.now, monotonic: () => runtime.clock.monotonic() + 0.625 }
+  const inbox = createInbox({ runtime: { ...runtime, clock: fractions }, retention: 1_000 })
+  // More than the marks after which a step of tidying is taken.
+  for (let n = 0; n < 600; n++) assert.equal(await mark(store, inbox, `m${n}`), true)
+  assert.equal(await marksLeft(store), 600)
+})
+
 test('an inbox that would forget at once, or that was given no number, is refused', () => {
   const runtime = virtualRuntime()
   for (const retention of [0, -1, Number.NaN, '10d' as never])

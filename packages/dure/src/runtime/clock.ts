@@ -12,23 +12,23 @@ export function realClock(): Clock {
 
 /**
  * The wall clock as it was when this was made, carried on by the monotonic one. Comparable with times that were stored, and
- * no jump of the wall clock moves it: for what is due.
+ * no jump of the wall clock moves it: for what is due. Whole milliseconds, as databases keep them.
  */
 export function steadyTime(clock: Clock): () => number {
   const origin = clock.now() - clock.monotonic()
-  return () => origin + clock.monotonic()
+  return () => Math.floor(origin + clock.monotonic())
 }
 
 /**
  * Follows the wall clock when it is set back and not when it is set forward, so what has been kept for some time by this
- * has been kept for that time: for throwing away.
+ * has been kept for that time: for throwing away. Whole milliseconds, as databases keep them.
  */
 export function cautiousTime(clock: Clock): () => number {
   let origin = Number.POSITIVE_INFINITY
   const now = (): number => {
     const monotonic = clock.monotonic()
     origin = Math.min(origin, clock.now() - monotonic)
-    return origin + monotonic
+    return Math.floor(origin + monotonic)
   }
   now()
   return now

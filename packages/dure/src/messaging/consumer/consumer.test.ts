@@ -124,6 +124,10 @@ test('whatever fails and however often, effects happen once and every key in ord
           await rig.broker.publish(twice ? [message, message] : [message])
         }
         await rig.quiet(consumer)
+        assert.deepEqual(
+          (await consumer.deadLetters.list()).map(({ error }) => error),
+          [],
+        )
         const expected: Record<string, number[]> = {}
         for (const [n, { key }] of script.entries()) (expected[name(key)] ??= []).push(n)
         await assertEffects(rig, expected)
