@@ -8,7 +8,7 @@
  * import { z } from 'zod'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
- * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
  * try {
  *   system('time', { services: [clock, clock] })
  * } catch (error) {

@@ -41,7 +41,7 @@ export const DOORS = 'doors'
  * import { z } from 'zod'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
- * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
  * console.log(groupsOf(system('time', { services: [clock] })).map(({ name }) => name)) // → [ 'broker', 'clock' ]
  * ```
  */

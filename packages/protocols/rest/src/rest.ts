@@ -53,7 +53,7 @@ export type RestDoor = Door & { readonly at: (address: Partial<Address>) => Rest
  *   owner: 'team-time',
  *   operations: { now: query({ output: z.date(), http: 'GET /now' }) },
  * })
- * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
  * const time = system('time', { services: [clock], doors: [rest({ port: 8080, limits: { connections: 100 } })], security: 'off' })
  * console.log(time.doors[0]?.name) // → rest
  * ```

@@ -65,7 +65,7 @@ export type EmbeddedBrokerWorld = {
  * import { z } from 'zod'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
- * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
  * // The default of a system, here with more partitions a topic.
  * const time = system('time', { services: [clock], broker: embeddedBroker({ partitions: 4 }) })
  * console.log(typeof time.broker) // → function

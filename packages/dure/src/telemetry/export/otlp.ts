@@ -29,7 +29,7 @@ export type OtlpOptions = {
  * import { z } from 'zod'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
- * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
  * const exporters = [otlp({ endpoint: 'http://localhost:4318' })] // your collector
  * const time = system('time', { services: [clock], telemetry: { exporters, sampling: 0.1 } })
  * console.log(time.telemetry !== false && time.telemetry.sampling) // → 0.1

@@ -29,7 +29,7 @@ const LONGEST_BODY = 16 * 1024 * 1024
  * import { z } from 'zod'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
- * const clock = service(Clock, { handlers: { now: () => new Date() } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
  * // `dure call`, `dure dead` and `dure lag` then work on its data directory.
  * const time = system('time', { services: [clock], doors: [control()] })
  * console.log(time.doors[0]?.name) // → control
