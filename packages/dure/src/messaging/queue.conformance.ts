@@ -85,7 +85,7 @@ export function queueConformance(broker: Register, capabilities: Capabilities): 
     })
     await b.send([0, 1, 2, 3].map(rig.job))
     await until(() => done.length === 3)
-    assert.equal(await waiting(rig), 1)
+    await until(async () => (await waiting(rig)) === 1)
     end.resolve()
     await until(async () => (await waiting(rig)) === 0)
   })
@@ -143,7 +143,7 @@ export function queueConformance(broker: Register, capabilities: Capabilities): 
     await until(() => began > 0)
     await Promise.all([receiver.stop(), receiver.stop()])
     assert.equal(ended, began)
-    assert.equal(await waiting(rig), 10 - ended)
+    await until(async () => (await waiting(rig)) === 10 - ended)
   })
 
   if (capabilities.durable) {
