@@ -40,7 +40,7 @@ export function payment(provider: PaymentProvider): Service<typeof Payment> {
       on(InvoiceIssued, {
         concurrency: 64,
         // A provider that is down for an hour must cost nobody an order: payments wait for it.
-        retry: { attempts: 10_000, first: 50, factor: 2, longest: 2_000 },
+        retry: { attempts: 10_000, first: 50, factor: 2, max: 2_000 },
         // Outside of any transaction; a second attempt finds the first by its key.
         prepare: ({ data: { customer, invoiceNumber, totalInvoice } }, { signal }) =>
           provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal),

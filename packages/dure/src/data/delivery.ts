@@ -1,5 +1,6 @@
 import { CallError } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { backoff } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Aside, Carrier, StoreTransaction } from './database.ts'
 import type { OutboxMessage } from './outbox-row.ts'
@@ -44,7 +45,7 @@ const LESS = 8
  * the broker is down, nobody is.
  */
 export function createDelivery<Row extends Carrier>(options: DeliveryOptions<Row>): Delivery<Row> {
-  const { name, runtime, log, backoff, aside, ours = (rows: readonly Row[]) => rows } = options
+  const { name, runtime, log, backoff: pauses, aside, ours = (rows: readonly Row[]) => rows } = options
   const handOver = timely(options)
 
   const deliver: Delivery<Row>['deliver'] = async (wanted, signal) => {
@@ -77,10 +78,8 @@ export function createDelivery<Row extends Carrier>(options: DeliveryOptions<Row
         const { error } = trouble
         if (attempt === 1)
           log.warn('The outbox could not deliver; it keeps trying', { relay: name, messages: run.left().length, error })
-        const [first, last] = backoff
-        const pause = Math.min(last, first * 2 ** Math.min(attempt - 1, 30)) * (0.5 + runtime.random.number() / 2)
-        attempt++
-        await runtime.timers.sleep(pause, signal)
+        const [first, max] = pauses
+        await runtime.timers.sleep(backoff({ first, max }, attempt++, runtime.random), signal)
       }
     }
     return run.result()

@@ -1,5 +1,6 @@
 import { CallError } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
+import { backoff } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Aside, StoreTransaction } from './database.ts'
 import { createDelivery } from './delivery.ts'
@@ -102,9 +103,9 @@ export function createRelay(options: {
       try {
         if (inHand.length === 0) inHand = await nextBatch()
       } catch (error) {
-        const [first, last] = limits.backoff
+        const [first, max] = limits.backoff
         if (failures === 0) log.warn('The outbox could not be read; it is tried again', { service, depth, error })
-        await timers.sleep(Math.min(last, first * 2 ** Math.min(failures++, 30)), stopping.signal)
+        await timers.sleep(backoff({ first, max }, ++failures, runtime.random), stopping.signal)
         continue
       }
       failures = 0

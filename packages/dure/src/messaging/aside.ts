@@ -32,7 +32,7 @@ export type OutboxAsideOptions = {
 }
 
 /** Pauses between tries; how often one may fail while the broker takes others, before it is dead: some minutes. */
-const RETRY: RetryPolicy = { ...retryPolicy({ longest: 10_000, attempts: 30 }), crashes: Infinity }
+const RETRY: RetryPolicy = { ...retryPolicy({ max: 10_000, attempts: 30 }), crashes: Infinity }
 const CONCURRENCY = 16
 
 /** Opens it, and goes on trying what an earlier run has left. */

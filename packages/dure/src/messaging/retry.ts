@@ -1,4 +1,3 @@
-import { type Random } from '../runtime/runtime.ts'
 import { completeNumbers, COUNT, KEEP, type Ranges } from '../runtime/internal.ts'
 
 /** How a failed message is tried again before it becomes a dead letter. */
@@ -10,17 +9,17 @@ export type RetryPolicy = {
   /** Each pause is this times the one before. Default 2. */
   readonly factor: number
   /** No pause is longer. Default 30,000. */
-  readonly longest: number
+  readonly max: number
   /** Times that its process may end while an event is being tried, before it is dead whatever its attempts. Default 3. */
   readonly crashes: number
 }
 
-const DEFAULTS: RetryPolicy = { attempts: 8, first: 100, factor: 2, longest: 30_000, crashes: 3 }
+const DEFAULTS: RetryPolicy = { attempts: 8, first: 100, factor: 2, max: 30_000, crashes: 3 }
 const NUMBERS: Ranges<RetryPolicy> = {
   attempts: COUNT,
   first: { ...KEEP, least: 0 },
   factor: { least: 1, most: 1_000 },
-  longest: KEEP,
+  max: KEEP,
   crashes: COUNT,
 }
 
@@ -38,15 +37,4 @@ const NUMBERS: Ranges<RetryPolicy> = {
  */
 export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
   return completeNumbers('use this retry policy', DEFAULTS, options, NUMBERS)
-}
-
-/** Milliseconds that `backoff` waits at most. */
-export function longestPause(policy: RetryPolicy, failed: number): number {
-  return Math.min(policy.longest, policy.first * policy.factor ** Math.max(0, failed - 1))
-}
-
-/** Milliseconds to wait after the given number of failed tries: exponential, with full jitter in the upper half. */
-export function backoff(policy: RetryPolicy, failed: number, random: Random): number {
-  const ceiling = longestPause(policy, failed)
-  return ceiling / 2 + (ceiling / 2) * random.number()
 }

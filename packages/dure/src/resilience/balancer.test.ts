@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../runtime/runtime.ts'
-import { createBackoff, leastOfTwo } from './resilience.ts'
+import { leastOfTwo } from './resilience.ts'
 
 const loaded = (pending: number) => ({ pending: () => pending })
 
@@ -46,19 +46,4 @@ test('load that is put down one by one spreads evenly', () => {
     }),
     { numRuns: 60 },
   )
-})
-
-test('a backoff stays under a bound that doubles up to the longest, and is spread over all of it', () => {
-  const backoff = createBackoff({ random: seededRandom(7), policy: { base: 20, longest: 100 } })
-  for (const [retry, bound] of [
-    [1, 20],
-    [2, 40],
-    [3, 80],
-    [4, 100],
-    [50, 100],
-  ] as const) {
-    const delays = Array.from({ length: 300 }, () => backoff.delay(retry))
-    assert.ok(delays.every((delay) => delay >= 0 && delay < bound))
-    assert.ok(Math.min(...delays) < bound * 0.1 && Math.max(...delays) > bound * 0.9)
-  }
 })

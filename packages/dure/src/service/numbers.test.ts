@@ -10,7 +10,7 @@ import { CallError, command, contract, event, query, stream } from '../contract/
 import { createInbox, database, sqlite, type Transaction } from '../data/data.ts'
 import { embeddedRegistry } from '../discovery/discovery.ts'
 import { embeddedBroker, retryPolicy } from '../messaging/messaging.ts'
-import { createBackoff, createBulkhead, createEjection, createRetryBudget } from '../resilience/resilience.ts'
+import { createBulkhead, createEjection, createRetryBudget } from '../resilience/resilience.ts'
 import { createDeadlines, realRuntime } from '../runtime/runtime.ts'
 import { otlp, silentLogger } from '../telemetry/telemetry.ts'
 import { batchingSink, openTelemetry, spanStore } from '../telemetry/internal.ts'
@@ -40,8 +40,13 @@ const Numbers = contract('numbers', {
 
 /** Every place where options with numbers enter, each option alone: `[where, option, use]`. */
 const PLACES: readonly (readonly [where: string, option: string, use: (options: never) => unknown])[] = [
-  ...each('retry policy', ['attempts', 'first', 'factor', 'longest', 'crashes'], retryPolicy),
-  ...each('backoff', ['base', 'longest'], (policy) => createBackoff({ random, policy })),
+  ...each('retry policy', ['attempts', 'first', 'factor', 'max', 'crashes'], retryPolicy),
+  ...each('backoff', ['first', 'factor', 'max'], (backoff) =>
+    createRemoteTransport({
+      ...{ registry: undefined as never, connect: undefined as never, runtime, log },
+      policy: { backoff: { first: 1, max: 1, ...(backoff as object) } },
+    }),
+  ),
   ...each('retry budget', ['ratio', 'minimumPerSecond', 'window'], (policy) => createRetryBudget({ clock, policy })),
   ...each('ejection', ['failures', 'stalls', 'time', 'longest', 'share'], (policy) => createEjection({ clock, random, policy })),
   ...each('bulkhead', ['limit', 'queue'], (given) =>
@@ -65,7 +70,7 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
     }),
   ),
   ...each('heartbeat', ['every', 'misses'], (heartbeat) => socketPeers({ runtime, log, heartbeat })),
-  ...each('reconnection', ['first', 'most'], (backoff) => socketPeers({ runtime, log, backoff })),
+  ...each('reconnection', ['first', 'max'], (backoff) => socketPeers({ runtime, log, backoff })),
   ...each('embedded broker', ['partitions', 'pending', 'sweep'], embeddedBroker),
   ...each('SQLite', ['readers', 'waiting', 'timeout', 'group'], sqlite),
   ...each('inbox', ['retention'], (given) => createInbox({ runtime, ...(given as object) })),

@@ -1,5 +1,5 @@
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
-import { aliveFor, completeNumbers, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from '../runtime/internal.ts'
+import { aliveFor, backoff, completeNumbers, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from '../runtime/internal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Span } from './span.ts'
@@ -52,8 +52,8 @@ const NUMBERS: Ranges<SinkLimits> = {
   shutdownTimeout: WAIT_OR_NONE,
 }
 
-/** Milliseconds, whatever a receiver asks for. */
-const LONGEST_PAUSE = 30_000
+/** Milliseconds; a receiver that asks for more does not get it. */
+const BACKOFF = { first: 500, max: 30_000 }
 
 /**
  * Rejected with this, a batch is not tried again: it is lost, or only so many of its spans are.
@@ -112,8 +112,7 @@ export function batchingSink(options: {
   /** A pause that doubles, with jitter; longer when the receiver asks for it. */
   const waitOf = (error: unknown, failures: number): number => {
     const asked = (error as { retryAfter?: number } | null)?.retryAfter ?? 0
-    const own = 250 * 2 ** failures * (0.5 + random.number() / 2)
-    return Math.min(LONGEST_PAUSE, Math.max(own, asked))
+    return Math.min(BACKOFF.max, Math.max(asked, backoff(BACKOFF, failures, random)))
   }
   const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/internal.ts'
+import { checkNumbers, completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/internal.ts'
 import type { BackoffPolicy, EjectionPolicy, RetryBudgetPolicy } from '../../resilience/resilience.ts'
 
 /** How calls to other processes are kept safe. What is not given has a default. */
@@ -7,8 +7,8 @@ export type RemotePolicy = {
   readonly attempts: number
   /** What retries may add to the load, a service at a time. */
   readonly budget: Partial<RetryBudgetPolicy>
-  /** How long a call waits before it is sent again to an instance that it has tried. */
-  readonly backoff: Partial<BackoffPolicy>
+  /** How long a call waits before it is sent again to an instance that it has tried. Default 20 to 1,000 milliseconds. */
+  readonly backoff: BackoffPolicy
   /** When an instance is left out, and for how long. */
   readonly ejection: Partial<EjectionPolicy>
   /** Milliseconds a call must have had for its missed deadline to speak against the instance. Default 100. */
@@ -26,7 +26,7 @@ export type RemotePolicy = {
 const DEFAULTS: RemotePolicy = {
   attempts: 4,
   budget: {},
-  backoff: {},
+  backoff: { first: 20, max: 1_000 },
   ejection: {},
   stallAfter: 100,
   concurrency: 1_000,
@@ -43,7 +43,11 @@ const NUMBERS: Ranges<RemotePolicy> = {
   waiters: COUNT_OR_NONE,
 }
 
+const BACKOFF: Ranges<BackoffPolicy> = { first: WAIT_OR_NONE, factor: { least: 1, most: 1_000 }, max: WAIT_OR_NONE }
+
 /** @throws {TypeError} when a number cannot be used */
 export function completePolicy(policy: Partial<RemotePolicy> = {}): RemotePolicy {
-  return completeNumbers('call other processes with this policy', DEFAULTS, policy, NUMBERS)
+  const complete = completeNumbers('call other processes with this policy', DEFAULTS, policy, NUMBERS)
+  checkNumbers('call other processes with this backoff', complete.backoff, BACKOFF)
+  return complete
 }

@@ -1,14 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Address, Instance, Registry } from '../../discovery/discovery.ts'
 import { callAddress } from '../../discovery/internal.ts'
-import {
-  createBackoff,
-  createEjection,
-  createRetryBudget,
-  leastOfTwo,
-  type Backoff,
-  type RetryBudget,
-} from '../../resilience/resilience.ts'
+import { createEjection, createRetryBudget, leastOfTwo, type RetryBudget } from '../../resilience/resilience.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
@@ -23,7 +16,6 @@ import { createWaitingRoom } from './waiting.ts'
 export type Pool = {
   readonly service: string
   readonly budget: RetryBudget
-  readonly backoff: Backoff
   readonly policy: RemotePolicy
   readonly runtime: Runtime
   readonly deadlines: Deadlines
@@ -194,7 +186,6 @@ export function createPool(options: {
   return {
     service,
     budget: createRetryBudget({ clock, policy: policy.budget }),
-    backoff: createBackoff({ random, policy: policy.backoff }),
     policy,
     runtime,
     deadlines,

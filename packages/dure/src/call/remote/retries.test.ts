@@ -114,7 +114,7 @@ test('answers are never asked for again: declared errors, refused inputs, limits
 })
 
 test('one instance alone is tried again with backoff, so many times and no longer than the deadline', async () => {
-  const { world, call, up, process } = remoteRig({ attempts: 4, backoff: { base: 20 } })
+  const { world, call, up, process } = remoteRig({ attempts: 4, backoff: { first: 20, max: 1_000 } })
   up('a')
   process('a').script = [fails('UNAVAILABLE'), fails('UNAVAILABLE')]
   const third = call()

@@ -1,4 +1,5 @@
 import type { Deadlines } from '../../runtime/runtime.ts'
+import { backoff } from '../../runtime/internal.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
 import type { Grant } from './admission.ts'
@@ -121,7 +122,7 @@ export class RemoteRoute implements Route, StreamWay {
    * @throws `failure` when it must not, or when there is no time left for it
    */
   async again(failure: unknown, tried: Member[], context: CallContext): Promise<void> {
-    const { policy, budget, backoff, runtime, hasOther, counts, linger } = this.#pool
+    const { policy, budget, runtime, hasOther, counts, linger } = this.#pool
     if (!isSafeToRepeat(failure, this.repeatable) || context.cancellation?.reason !== undefined) throw failure
     if (isOutOfReach(failure, tried.at(-1)!)) {
       tried.pop()
@@ -129,7 +130,7 @@ export class RemoteRoute implements Route, StreamWay {
     }
     if (tried.length >= policy.attempts || (isFull(failure) && !hasOther(tried))) throw failure
     const now = runtime.clock.monotonic()
-    const delay = hasOther(tried) ? 0 : backoff.delay(tried.length)
+    const delay = hasOther(tried) ? 0 : backoff(policy.backoff, tried.length, runtime.random)
     if (now + delay >= context.deadline || !budget.take(now)) throw failure
     counts.retries++
     if (delay > 0) await runtime.timers.sleep(delay, context.cancellation?.signal)

@@ -215,7 +215,7 @@ test('a callee that says again and again that it leaves is answered once', { tim
     })
     socket.end(leaving)
   })
-  const peer = connect({ kind: 'tcp', host: '127.0.0.1', port }, { backoff: { first: 60_000, most: 60_000 } })
+  const peer = connect({ kind: 'tcp', host: '127.0.0.1', port }, { backoff: { first: 60_000, max: 60_000 } })
   await echo(peer, 1).catch(() => {})
   await until(() => heard > 0)
   assert.equal(heard, 1)

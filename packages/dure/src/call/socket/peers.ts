@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Address } from '../../discovery/discovery.ts'
 import { createDeadlines, type Deadlines, type Runtime, type Timer } from '../../runtime/runtime.ts'
-import { completeNumbers, WAIT } from '../../runtime/internal.ts'
+import { backoff, completeNumbers, WAIT, type BackoffPolicy } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'
@@ -24,7 +24,7 @@ export type SocketPeersOptions = {
   readonly limits?: Partial<SocketLimits>
   readonly heartbeat?: Partial<Heartbeat>
   /** How long to wait before connecting again, in milliseconds: at random up to a bound that doubles. Default 50 to 2,000. */
-  readonly backoff?: { readonly first?: number; readonly most?: number }
+  readonly backoff?: Partial<Pick<BackoffPolicy, 'first' | 'max'>>
 }
 
 type Settings = {
@@ -33,7 +33,7 @@ type Settings = {
   readonly tls: ClientTls | undefined
   readonly limits: SocketLimits
   readonly heartbeat: Heartbeat
-  readonly backoff: { readonly first: number; readonly most: number }
+  readonly backoff: BackoffPolicy
   readonly deadlines: Deadlines
 }
 
@@ -46,9 +46,9 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
     tls,
     limits: withDefaults(options.limits),
     heartbeat: completeHeartbeat(options.heartbeat),
-    backoff: completeNumbers('connect again with this backoff', { first: 50, most: 2_000 }, options.backoff ?? {}, {
+    backoff: completeNumbers('connect again with this backoff', { first: 50, max: 2_000 }, options.backoff ?? {}, {
       first: WAIT,
-      most: WAIT,
+      max: WAIT,
     }),
     deadlines: createDeadlines({ clock: runtime.clock, timers: runtime.timers }),
   }
@@ -160,8 +160,7 @@ function createPeer(address: Address, settings: Settings): Peer {
     if (greeted && !leaving) log.warn('Connection lost', { address: where, reason })
     else log.debug('No connection', { address: where, reason })
     failures++
-    const bound = Math.min(settings.backoff.most, settings.backoff.first * 2 ** Math.min(failures - 1, 20))
-    again = runtime.timers.after(Math.ceil(runtime.random.number() * bound), () => {
+    again = runtime.timers.after(backoff(settings.backoff, failures, runtime.random), () => {
       if (!stopped && current === undefined) connect()
     })
   }

@@ -47,7 +47,7 @@ export const listen = (options: Partial<ListenSocketOptions> = {}): Promise<Sock
   listenSocket({ address: anyPort, transport: echoTransport(), runtime, log, ...options })
 
 export const connect = (address: Address, options: Partial<SocketPeersOptions> = {}): Peer =>
-  socketPeers({ runtime, log, backoff: { first: 5, most: 50 }, ...options })(address)
+  socketPeers({ runtime, log, backoff: { first: 5, max: 50 }, ...options })(address)
 
 export function contextFor(timeout: number = 20_000): CallContext {
   const sentAt = runtime.clock.monotonic()

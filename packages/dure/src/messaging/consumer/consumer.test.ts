@@ -216,7 +216,7 @@ test('stop finishes what is in hand; a later start continues with what was parke
       finished++
       if (broken && message.key === 'a' && n === 1) throw new Error('not today')
     },
-    { retry: { ...QUICK, attempts: 1000, longest: 2 } },
+    { retry: { ...QUICK, attempts: 1000, max: 2 } },
   )
   const consumer = await rig.start([reaction])
   await rig.publish('a', 1, 2, 3)

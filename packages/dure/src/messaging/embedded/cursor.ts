@@ -1,5 +1,5 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import { backoff, retryPolicy } from '../retry.ts'
+import { backoff } from '../../runtime/internal.ts'
 import type { Delivery, SubscribeOptions } from '../topics.ts'
 import { READ_BYTES, type Partition, type Reader } from './partition.ts'
 import { sizeOf } from './rows.ts'
@@ -32,7 +32,7 @@ export type Cursor = {
   readonly move: (position: number) => void
 }
 
-const RETRY = retryPolicy({ first: 50, longest: 10_000 })
+const RETRY = { first: 50, max: 10_000 }
 
 export function createCursor(options: {
   runtime: Runtime

@@ -3,7 +3,7 @@ import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import { subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from '../adapter.ts'
 import { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from '../limits.ts'
 import type { Queues, ReceiveOptions } from '../queues.ts'
-import { backoff, retryPolicy } from '../retry.ts'
+import { backoff } from '../../runtime/internal.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
 import { messageFrom, messageParameters, MESSAGE_COLUMNS, ownCopy, weightOf } from './rows.ts'
@@ -39,7 +39,7 @@ type Queue = {
   turn: number
 }
 
-const RETRY = retryPolicy({ first: 50, longest: 10_000 })
+const RETRY = { first: 50, max: 10_000 }
 /** UTF-16 units of data of one queue that are in hand at once, about; one message always is. */
 const LARGEST = 16 * 1024 * 1024
 /** Messages that wait to be handed out once more: with so many nothing new is taken. */

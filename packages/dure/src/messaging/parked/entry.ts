@@ -1,8 +1,9 @@
 import type { Message } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { backoff } from '../../runtime/internal.ts'
 import { NonRetryableError } from '../non-retryable.ts'
 import { errorText, type ParkedRow } from './rows.ts'
-import { backoff, type RetryPolicy } from '../retry.ts'
+import type { RetryPolicy } from '../retry.ts'
 
 /** A message on its way into the table: one that failed its first try, one that comes behind, or one that is to wait first. */
 export type ParkedEntry = { readonly message: Message; /** What it holds. Default its own. */ readonly key?: string } & (

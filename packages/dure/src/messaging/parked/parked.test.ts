@@ -44,7 +44,7 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
     rmSync(directory, { recursive: true, force: true })
   })
   const done: string[] = []
-  const retry = retryPolicy({ first: 100, longest: 1_000, attempts: 50 })
+  const retry = retryPolicy({ first: 100, max: 1_000, attempts: 50 })
   const open = (): Promise<Parked> =>
     settled(
       openParked({

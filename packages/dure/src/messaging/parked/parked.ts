@@ -1,12 +1,12 @@
 import type { Message } from '../../contract/contract.ts'
 import type { StoreTransaction } from '../../data/data.ts'
 import { type Runtime, type Timer } from '../../runtime/runtime.ts'
-import { steadyTime } from '../../runtime/internal.ts'
+import { backoff, longestBackoff, steadyTime } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { isLastTry, rowFor, type ParkedEntry } from './entry.ts'
 import { fingerprintOf, letterOf } from './fingerprint.ts'
 import { errorText, headOf, insertParked, parkedKeys, type LetterStore, type ParkedRow } from './rows.ts'
-import { backoff, longestPause, type RetryPolicy } from '../retry.ts'
+import { type RetryPolicy } from '../retry.ts'
 
 export type { ParkedEntry } from './entry.ts'
 export { firstLine, hashOf, OUTBOX, outboxOf } from './fingerprint.ts'
@@ -117,7 +117,7 @@ export async function openParked(options: {
   const time = steadyTime(runtime.clock)
   /** When a row is due; a wait that is longer than the pause after so many tries is one of a clock that was set back since. */
   const dueAt = ({ nextAt, started, delay = 0 }: { nextAt: number; started: number; delay?: number | undefined }): number => {
-    const most = started === 0 ? delay : shared ? retry.longest : longestPause(retry, started)
+    const most = started === 0 ? delay : shared ? retry.max : longestBackoff(retry, started)
     return nextAt - time() > most + STORE_PAUSE ? 0 : nextAt
   }
 
@@ -195,7 +195,7 @@ export async function openParked(options: {
     const begun = await store.transaction((tx) =>
       tx.run(
         "UPDATE dure_parked SET started = ?, next_at = ?, state = 'waiting' WHERE consumer = ? AND message_id = ? AND started = ? AND state <> 'dead'",
-        [started, shared ? Math.ceil(time() + retry.longest) : row.nextAt, consumer, row.message.id, row.started],
+        [started, shared ? Math.ceil(time() + retry.max) : row.nextAt, consumer, row.message.id, row.started],
       ),
     )
     if (begun === 0) return true

@@ -1,4 +1,5 @@
-import type { Random, Timer } from '../../runtime/runtime.ts'
+import type { Timer } from '../../runtime/runtime.ts'
+import { backoff } from '../../runtime/internal.ts'
 import { SupervisorError } from './errors.ts'
 import type { ListeningSockets } from './listening-sockets.ts'
 import { launch, type Launched } from './launch.ts'
@@ -21,12 +22,7 @@ export type ManagedProcess = {
 
 /** Milliseconds a process must have been ready for its next fall to count as a first one. */
 const STABLE = 10_000
-
-/** Doubles with every fall in a row; half of it is left to chance, so that those who fell together do not come back together. */
-function pauseAfter(falls: number, backoff: { readonly first: number; readonly max: number }, random: Random): number {
-  const longest = Math.min(backoff.max, backoff.first * 2 ** Math.min(falls - 1, 20))
-  return longest / 2 + (random.number() * longest) / 2
-}
+const BACKOFF = { first: 100, max: 10_000 }
 
 export function createManagedProcess(
   options: SupervisorOptions & {
@@ -36,7 +32,7 @@ export function createManagedProcess(
     readonly onPid: () => void
   },
 ): ManagedProcess {
-  const { process: what, sockets, runtime, onPid, onEvent, readiness = 60_000, backoff = { first: 100, max: 10_000 } } = options
+  const { process: what, sockets, runtime, onPid, onEvent, readiness = 60_000 } = options
   const { name } = what
   // Two of it can listen at the same time only on a socket that belongs to neither.
   const overlaps = what.overlaps === true && (sockets !== undefined || (what.sockets ?? []).length === 0)
@@ -67,7 +63,7 @@ export function createManagedProcess(
       current = undefined
       if (stopping) return
       falls = clock.monotonic() - readyAt > STABLE ? 1 : falls + 1
-      const pause = pauseAfter(falls, backoff, random)
+      const pause = backoff(options.backoff ?? BACKOFF, falls, random)
       onEvent?.({ kind: 'ended', name, how, again: pause })
       again = timers.after(pause, revive)
     })

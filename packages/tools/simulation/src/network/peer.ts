@@ -3,6 +3,7 @@ import type { ConnectPeer, Peer, Route, Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { Address } from 'dure/discovery'
 import type { Deadlines } from 'dure/runtime'
+import { backoff } from 'dure/runtime/internal'
 import type { Process } from '../kernel/kernel.ts'
 import { createLink, type Host, type Link } from './link.ts'
 import { sentCall } from './sent-call.ts'
@@ -20,7 +21,7 @@ export function simulatedPeers(options: {
   return (address) => createPeer(address, options)
 }
 
-const BACKOFF = { first: 50, most: 2_000 }
+const BACKOFF = { first: 50, max: 2_000 }
 
 function createPeer(address: Address, options: Parameters<typeof simulatedPeers>[0]): Peer {
   const { world, process, deadlines, hostAt } = options
@@ -49,8 +50,7 @@ function createPeer(address: Address, options: Parameters<typeof simulatedPeers>
     for (const one of all) one.fail(unreached(one.place))
     if (stopped) return
     failures++
-    const bound = Math.min(BACKOFF.most, BACKOFF.first * 2 ** Math.min(failures - 1, 20))
-    runtime.timers.after(Math.ceil(runtime.random.number() * bound), () => {
+    runtime.timers.after(backoff(BACKOFF, failures, runtime.random), () => {
       if (!stopped && link === undefined && state === 'down') connect()
     })
   }

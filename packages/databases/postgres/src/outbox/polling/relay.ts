@@ -2,9 +2,8 @@ import { CallError } from 'dure/contract'
 import type { OutboxMessage } from 'dure/data'
 import type { Aside } from 'dure/data/internal'
 import { createDelivery } from 'dure/data/adapter'
-import { createBackoff } from 'dure/resilience'
 import { type Runtime } from 'dure/runtime'
-import { completeNumbers } from 'dure/runtime/internal'
+import { backoff, completeNumbers } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { createFlushes } from './flushes.ts'
@@ -86,7 +85,6 @@ export function createRelay(options: RelayOptions): Relay {
     more: () => backlog.depth() > inFlight.undelivered(),
     remove: leases.remove,
   })
-  const backoff = createBackoff({ random, policy: { base: limits.backoff[0], longest: limits.backoff[1] } })
   let serving: RelaySession | undefined
   let horizon: Horizon | undefined
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
@@ -122,7 +120,8 @@ export function createRelay(options: RelayOptions): Relay {
         isReady()
         if (clock.monotonic() - began > limits.lease) failures = 0
         if (failures++ === 0) log.warn('The outbox relay lost its database; it keeps trying', { relay: name, error })
-        await timers.sleep(backoff.delay(failures), stopping.signal)
+        const [first, max] = limits.backoff
+        await timers.sleep(backoff({ first, max }, failures, random), stopping.signal)
       }
     }
   }

@@ -1,7 +1,6 @@
-import { completeNumbers } from 'dure/runtime/internal'
+import { backoff, completeNumbers } from 'dure/runtime/internal'
 import { CallError } from 'dure/contract'
 import { createDelivery } from 'dure/data/adapter'
-import { createBackoff } from 'dure/resilience'
 import { createBacklog } from '../backlog.ts'
 import { createLeases, WAL_RELAY, oursIn } from '../leases.ts'
 import { createRelay, type Relay, type RelayOptions } from '../polling/polling.ts'
@@ -84,8 +83,6 @@ export function createWalRelay(options: WalRelayOptions): WalRelay & Told & Fit 
   const backlog = createBacklog()
   const { until, changed: moved } = createConditions()
   const changed = createWakeUp(timers)
-  const comeBack = createBackoff({ random, policy: { base: limits.comeBack[0], longest: limits.comeBack[1] } })
-  const again = createBackoff({ random, policy: { base: limits.backoff[0], longest: limits.backoff[1] } })
   const { promise: ready, resolve: isReady, reject: notReady } = Promise.withResolvers<void>()
   const { promise: fit, resolve: isFit, reject: notFit } = Promise.withResolvers<void>()
   let working = false
@@ -118,7 +115,7 @@ export function createWalRelay(options: WalRelayOptions): WalRelay & Told & Fit 
   }
 
   const slot = createSlotLifecycle({
-    ...{ relay: name, connection, slot: options.slot, service, runtime, log, limits, bell, comeBack },
+    ...{ relay: name, connection, slot: options.slot, service, runtime, log, limits, bell },
     table: table ? { poll, flush: () => polling!.flush() } : undefined,
     leaving: () => leaving.signal,
     fail: (error) => void (failed = error),
@@ -195,8 +192,8 @@ export function createWalRelay(options: WalRelayOptions): WalRelay & Told & Fit 
         if (failures++ === 0 && misfit === undefined) {
           log.warn('The outbox relay lost the log; it keeps trying', { relay: name, slot: slot.name(), error })
         }
-        const delay = polling === undefined ? again.delay(failures) : comeBack.delay(failures)
-        await timers.sleep(delay, leaving.signal)
+        const [first, max] = polling === undefined ? limits.backoff : limits.comeBack
+        await timers.sleep(backoff({ first, max }, failures, random), leaving.signal)
       }
     }
     await pollNoMore(1_000)

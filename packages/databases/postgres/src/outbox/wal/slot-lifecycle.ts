@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import type { Backoff } from 'dure/resilience'
+import { backoff } from 'dure/runtime/internal'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
@@ -50,13 +50,12 @@ export function createSlotLifecycle(options: {
   readonly limits: WalLimits
   readonly bell: Bell
   /** Between attempts to make it. */
-  readonly comeBack: Backoff
   /** Aborted when something else is wanted. */
   readonly leaving: () => AbortSignal
   /** Nothing will be delivered any more. */
   readonly fail: (error: CallError) => void
 }): SlotLifecycle {
-  const { relay, connection, service, table, runtime, log, limits, bell, comeBack, leaving, fail } = options
+  const { relay, connection, service, table, runtime, log, limits, bell, leaving, fail } = options
   const { timers } = runtime
   let slot = options.slot ?? ''
   let publication = ''
@@ -87,7 +86,8 @@ export function createSlotLifecycle(options: {
     had = false
     await poll()
     const signal = leaving()
-    if (fruitless++ > 0) await timers.sleep(comeBack.delay(fruitless), signal)
+    const [first, max] = limits.comeBack
+    if (fruitless++ > 0) await timers.sleep(backoff({ first, max }, fruitless, runtime.random), signal)
     if (signal.aborted) return
     const made = await makeSlot({
       ...{ name: relay, control, slot, publication, runtime, log, flush, signal },

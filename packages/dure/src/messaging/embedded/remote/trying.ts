@@ -1,6 +1,6 @@
 import { CallError, STATUSES } from '../../../contract/contract.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
-import { backoff, retryPolicy } from '../../retry.ts'
+import { backoff } from '../../../runtime/internal.ts'
 import { SessionOver } from './contract.ts'
 
 /** Whether asking the broker once more may help: it could not be reached, was full, or did not answer in time. */
@@ -15,7 +15,7 @@ export type Pauses = {
   readonly signal: AbortSignal
 }
 
-const RETRY = retryPolicy({ first: 20, longest: 1_000 })
+const RETRY = { first: 20, max: 1_000 }
 
 export function createPauses(runtime: Runtime, signal: AbortSignal): Pauses {
   return { signal, pause: (failed) => runtime.timers.sleep(backoff(RETRY, failed, runtime.random), signal) }
