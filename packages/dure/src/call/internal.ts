@@ -1,5 +1,6 @@
 /** What Dure's own rooms and packages share of `call`, and no promise to anybody else. */
 export { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
+export { DEFAULT_WINDOW, Receiver, Sender } from './credit.ts'
 export type { ConnectPeer, Peer } from './peer.ts'
 export type { Route, Target } from './transport.ts'
 export { clientFactory, type Caller } from './client.ts'

@@ -14,8 +14,8 @@ export class Answers {
     this.#most = options.most
   }
 
-  /** @returns what the caller gets instead, if it cannot be given this; nothing was written then */
-  value(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): CallError | undefined {
+  /** @returns bytes written, or what the caller gets instead when it cannot be given this; nothing was written then */
+  value(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): number | CallError {
     const { writer, frameLimit, waiting } = this.#connection
     if (waiting > this.#most * 4)
       return new CallError('RESOURCE_EXHAUSTED', `Call to ${place} failed: its caller does not take the answers it has asked for`)
@@ -27,7 +27,7 @@ export class Answers {
       return unsendable(place, error)
     }
     const size = writer.end()
-    if (size <= frameLimit) return undefined
+    if (size <= frameLimit) return size
     writer.undo()
     return tooLong(place, 'answer', size, frameLimit)
   }

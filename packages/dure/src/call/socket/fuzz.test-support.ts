@@ -87,6 +87,7 @@ const callFrames = fc
     name: fc.oneof({ weight: 30, arbitrary: fc.constantFrom(1, 2) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
     caller: fc.constantFrom(0, 0, 0, 1, 77),
     left: fc.oneof({ weight: 4, arbitrary: fc.constant(60_000) }, { weight: 1, arbitrary: numbers }),
+    credit: fc.tuple(fc.oneof(fc.constantFrom(1, 2, 64), numbers), fc.oneof(fc.constant(1_000), numbers)),
     flags: fc.constantFrom(0, 0, 0, 1, 31, 32, 64, 96, 255),
     texts: fc.array(
       fc.oneof(
@@ -97,13 +98,17 @@ const callFrames = fc
     ),
     value: values,
   })
-  .map(({ type, id, name, caller, left, flags, texts, value }) => ({
+  .map(({ type, id, name, caller, left, credit: [values, bytes], flags, texts, value }) => ({
     type,
     id,
     body: body((writer) => {
       writer.short(name)
       writer.short(caller)
       writer.int(left)
+      if (type === words.STREAM) {
+        writer.int(values)
+        writer.int(bytes)
+      }
       writer.byte(flags | value.form)
       for (const text of texts) writer.text(text)
       for (const byte of value.bytes) writer.byte(byte)
@@ -140,7 +145,16 @@ const failures = fc
 /** Credits, ends and beats: for calls that are there and for calls that are not. */
 const smallFrames = fc.oneof(
   fc.record({ type: fc.constant(words.CANCEL), id: ids, body: fc.uint8Array({ minLength: 1, maxLength: 2 }) }),
-  fc.record({ type: fc.constant(words.MORE), id: ids, body: numbers.map((count) => body((writer) => writer.int(count))) }),
+  fc.record({
+    type: fc.constant(words.CREDIT),
+    id: ids,
+    body: fc.tuple(numbers, numbers).map(([values, bytes]) =>
+      body((writer) => {
+        writer.int(values)
+        writer.int(bytes)
+      }),
+    ),
+  }),
   fc.record({
     type: fc.constantFrom(words.PING, words.PONG, words.LEAVING, words.END),
     id: ids,

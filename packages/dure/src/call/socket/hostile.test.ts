@@ -8,7 +8,7 @@ import type { Address } from '../../discovery/discovery.ts'
 import type { Transport } from '../transport.ts'
 import { FrameReader, FrameWriter } from './frames.ts'
 import { hello } from './hello.ts'
-import { CALL, FAILURE, HAS_METADATA, HAS_PRINCIPAL, HELLO, MAGIC, MORE, NAME, PING, PONG, REFUSE, STREAM } from './protocol.ts'
+import { CALL, FAILURE, HAS_METADATA, HAS_PRINCIPAL, HELLO, MAGIC, CREDIT, NAME, PING, PONG, REFUSE, STREAM } from './protocol.ts'
 import { connect, echo, listen, until, wait } from './rig.test-support.ts'
 import type { SocketListener } from './socket.ts'
 
@@ -46,6 +46,10 @@ function beginCall(writer: FrameWriter, type: number, id: number): void {
   writer.short(1)
   writer.short(0)
   writer.int(60_000)
+  if (type === STREAM) {
+    writer.int(1)
+    writer.int(1)
+  }
   writer.byte(0)
 }
 
@@ -229,43 +233,51 @@ test('connections beyond the limit are closed, those within it served', { timeou
   })
 })
 
-test('calls, names and wishes beyond their limits are refused', { timeout: 30_000 }, async () => {
-  await whileServed({ limits: { pending: 10, names: 5 } }, async ({ address }) => {
-    const peer = connect(address)
-    const waiting = Array.from({ length: 10 }, () => wait(peer).catch((error: unknown) => error))
-    const refused = await echo(peer, 1).catch((error: unknown) => error)
-    assert.ok(refused instanceof CallError && refused.code === 'RESOURCE_EXHAUSTED', String(refused))
-    await peer.stop()
-    await Promise.all(waiting)
-    const talker = await stranger(
-      address,
-      hello(1_000_000),
-      frames((writer) => {
-        for (let n = 1; n <= 6; n++) {
-          writer.begin(NAME, n)
-          writer.text(`rig\n${n}`)
+test(
+  'calls and names beyond their limits are refused, and credit without end keeps nobody from being served',
+  { timeout: 30_000 },
+  async () => {
+    await whileServed({ limits: { pending: 10, names: 5 } }, async ({ address }) => {
+      const peer = connect(address)
+      const waiting = Array.from({ length: 10 }, () => wait(peer).catch((error: unknown) => error))
+      const refused = await echo(peer, 1).catch((error: unknown) => error)
+      assert.ok(refused instanceof CallError && refused.code === 'RESOURCE_EXHAUSTED', String(refused))
+      await peer.stop()
+      await Promise.all(waiting)
+      const talker = await stranger(
+        address,
+        hello(1_000_000),
+        frames((writer) => {
+          for (let n = 1; n <= 6; n++) {
+            writer.begin(NAME, n)
+            writer.text(`rig\n${n}`)
+            writer.end()
+          }
+        }),
+      )
+      await until(() => talker.closed)
+      const wisher = await stranger(
+        address,
+        hello(1_000_000),
+        named,
+        frames((writer) => {
+          beginCall(writer, STREAM, 1)
           writer.end()
-        }
-      }),
-    )
-    await until(() => talker.closed)
-    const wisher = await stranger(
-      address,
-      hello(1_000_000),
-      named,
-      frames((writer) => {
-        beginCall(writer, STREAM, 1)
-        writer.end()
-        writer.begin(MORE, 1)
-        writer.int(0xffffffff)
-        writer.end()
-      }),
-    )
-    // Ten values at most are on their way for one wish, however large.
-    await until(() => wisher.types.length >= 10)
-    wisher.socket.destroy()
-  })
-})
+          writer.begin(CREDIT, 1)
+          writer.int(0xffffffff)
+          writer.int(0xffffffff)
+          writer.end()
+        }),
+      )
+      // Others are served while values come without end.
+      await until(() => wisher.types.length >= 10_000)
+      const other = connect(address)
+      await echo(other, 'meanwhile')
+      await other.stop()
+      wisher.socket.destroy()
+    })
+  },
+)
 
 test('a peer that asks and never reads is not answered without end', { timeout: 30_000 }, async () => {
   let answered = 0

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { CallError } from '../../contract/contract.ts'
 import { Answers } from './answers.ts'
 import { decode } from './codec.ts'
 import { Connection } from './connection.ts'
@@ -13,11 +14,11 @@ import {
   ANSWER,
   CALL,
   CANCEL,
+  CREDIT,
   DONE,
   ESCAPED,
   ITEM,
   LEAVING,
-  MORE,
   NAME,
   PING,
   PONG,
@@ -132,9 +133,10 @@ export class Incoming implements Guest {
         return this.#call(type, id, bytes, start, end)
       case CANCEL:
         return this.#cancel(id, new BodyReader(bytes, start, end).byte())
-      case MORE: {
+      case CREDIT: {
         const stream = this.#calls.get(id)
-        if (stream instanceof ServedStream) stream.more(new BodyReader(bytes, start, end).int())
+        const body = new BodyReader(bytes, start, end)
+        if (stream instanceof ServedStream) stream.grant(body.int(), body.int())
         return
       }
       case NAME:
@@ -181,6 +183,7 @@ export class Incoming implements Guest {
     const { place, route } = served
     const caller = body.short()
     const left = body.int()
+    const credit = type === CALL ? undefined : { values: body.int(), bytes: body.int() }
     const flags = body.byte()
     const now = runtime.clock.monotonic()
     this.usedAt = now
@@ -205,10 +208,10 @@ export class Incoming implements Guest {
     this.#listener.guests.hold(this, call.size)
     // It may have been the one that held most.
     if (this.connection.closed) return
-    if (type === CALL) {
+    if (credit === undefined) {
       this.#calls.set(id, call)
       route.call(input, call).then(
-        (value) => this.#answer(ANSWER, id, place, value),
+        (value) => void this.#answer(ANSWER, id, place, value),
         (error: unknown) => this.#fail(id, error),
       )
       return
@@ -216,40 +219,36 @@ export class Incoming implements Guest {
     const stream = new ServedStream({
       values: route.stream(input, call),
       call,
-      most: limits.pending,
       place,
+      soon: runtime.timers.soon,
       sink: {
-        item: (value) => this.#answer(ITEM, id, place, value),
+        value: (value) => this.#answer(ITEM, id, place, value),
         end: () => this.#end(id),
         fail: (error) => this.#fail(id, error),
       },
     })
     this.#calls.set(id, stream)
-    stream.more(1)
+    stream.grant(credit.values, credit.bytes)
   }
 
   #cancel(id: number, why: number): void {
     const call = this.#calls.get(id)
     if (call === undefined) return
-    const reason = REASONS[why]
-    if (call instanceof ServedStream) {
-      this.#over(id)
-      if (why === DONE) return call.done()
-    }
-    call.cancel(reason ?? 'caller')
+    if (why !== DONE || !(call instanceof ServedStream)) call.cancel(REASONS[why] ?? 'caller')
+    if (call instanceof ServedStream) this.#over(id)
   }
 
-  /** @returns false when the call is over because of what it answered */
-  #answer(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): boolean {
-    if (this.connection.closed) return true
-    const failure = this.#answers.value(type, id, place, value)
-    if (failure !== undefined) {
-      this.#fail(id, failure)
-      return false
+  /** @returns bytes written */
+  #answer(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): number {
+    if (this.connection.closed) return 0
+    const written = this.#answers.value(type, id, place, value)
+    if (written instanceof CallError) {
+      this.#fail(id, written)
+      return 0
     }
     if (type === ANSWER) this.#over(id)
     this.connection.flush()
-    return true
+    return written
   }
 
   #end(id: number): void {
@@ -270,6 +269,7 @@ export class Incoming implements Guest {
     const call = this.#calls.get(id)
     if (call === undefined) return
     this.#calls.delete(id)
+    if (call instanceof ServedStream) call.done()
     this.#listener.guests.hold(this, -call.size)
     if (this.#calls.size === 0) this.#idle()
   }

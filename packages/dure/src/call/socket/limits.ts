@@ -1,4 +1,5 @@
 import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from '../../runtime/internal.ts'
+import { DEFAULT_WINDOW } from '../credit.ts'
 
 /** What one connection or listener may take up, so that nobody can make a process grow without end. */
 export type SocketLimits = {
@@ -20,6 +21,10 @@ export type SocketLimits = {
    * taken. Beyond, the connection that holds most is closed. Default 256 MiB.
    */
   readonly memory: number
+  /** Values of one stream that whoever makes them may be ahead of whoever takes them. Default 64. */
+  readonly window: number
+  /** Bytes of them, after which no further one is begun. Default 256 KiB. */
+  readonly windowBytes: number
   /** Names (operations, callers) one connection may introduce. Default 4,096. */
   readonly names: number
   /** Milliseconds until a new connection must have said who it is. Default 5,000. */
@@ -37,6 +42,8 @@ const DEFAULTS: SocketLimits = {
   connections: 1_000,
   strangers: 256,
   memory: 256 * 1024 * 1024,
+  window: DEFAULT_WINDOW.values,
+  windowBytes: DEFAULT_WINDOW.bytes,
   names: 4_096,
   handshake: 5_000,
   wholeFrame: 30_000,
@@ -50,6 +57,9 @@ const NUMBERS: Ranges<SocketLimits> = {
   connections: COUNT,
   strangers: COUNT,
   memory: BYTES,
+  window: COUNT,
+  // Told in 32 bits.
+  windowBytes: { ...BYTES, most: 0xffffffff },
   names: COUNT,
   handshake: WAIT,
   wholeFrame: WAIT,

@@ -6,11 +6,13 @@ import type { CancelReason } from '../cancellation.ts'
 import { invalidInput } from '../callee.ts'
 import { HeavyError } from './bytes.ts'
 import { decode, UnsendableError } from './codec.ts'
+import type { Window } from '../credit.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
 import {
   ANSWER,
   CANCEL,
+  CREDIT,
   END,
   ESCAPED,
   FAILURE,
@@ -21,8 +23,8 @@ import {
   HAS_PRINCIPAL,
   HAS_TRACE,
   HAS_TRACESTATE,
+  HEADER,
   ITEM,
-  MORE,
   NAME,
   ProtocolError,
   REASONS,
@@ -34,9 +36,8 @@ export type Waiting = {
   readonly place: string
   /** What its values come in: an answer, or the next of a stream. */
   readonly kind: typeof ANSWER | typeof ITEM
-  /** Whether a value may come now: a stream's are asked for one by one. */
-  readonly wants: () => boolean
-  readonly value: (value: unknown) => void
+  /** Takes a value and the bytes that it came in; false when it had not been asked for. */
+  readonly value: (value: unknown, bytes: number) => boolean
   /** A stream is over. */
   readonly end: () => void
   readonly fail: (error: Error) => void
@@ -76,10 +77,17 @@ export class Outgoing {
   }
 
   /**
-   * Writes a call and remembers who waits for it.
+   * Writes a call and remembers who waits for it; `credit` is what may come of a stream at first.
    * @returns its id, or why it cannot be sent
    */
-  send(type: number, to: Destination, input: unknown, context: CallContext, waiting: Waiting): number | CallError {
+  send(
+    type: number,
+    to: Destination,
+    input: unknown,
+    context: CallContext,
+    waiting: Waiting,
+    credit?: Window,
+  ): number | CallError {
     const left = context.deadline - this.clock.monotonic()
     if (left <= 0) return cancelledError(to.place, 'deadline')
     const refusal = this.#refusal(to)
@@ -90,7 +98,7 @@ export class Outgoing {
     const id = this.#nextId()
     writer.begin(type, id)
     try {
-      const size = this.#write(operation, caller, left, input, context)
+      const size = this.#write(operation, caller, left, input, context, credit)
       if (size > this.connection.frameLimit) {
         writer.undo()
         return tooLong(to.place, 'input', size, this.connection.frameLimit)
@@ -105,11 +113,22 @@ export class Outgoing {
     return id
   }
 
-  #write(operation: number, caller: number, left: number, input: unknown, context: CallContext): number {
+  #write(
+    operation: number,
+    caller: number,
+    left: number,
+    input: unknown,
+    context: CallContext,
+    credit: Window | undefined,
+  ): number {
     const { writer } = this.connection
     writer.short(operation)
     writer.short(caller)
     writer.int(Math.min(Math.ceil(left), 0xffffffff))
+    if (credit !== undefined) {
+      writer.int(credit.values)
+      writer.int(credit.bytes)
+    }
     const flagsAt = writer.mark()
     const { correlationId, causationId, traceparent, idempotencyKey, tracestate, principal, metadata } = context
     let flags = HAS_CORRELATION
@@ -206,10 +225,13 @@ export class Outgoing {
     this.connection.flush()
   }
 
-  more(id: number, count: number): void {
+  /** Lets more of a stream come. */
+  credit(id: number, values: number, bytes: number): void {
+    if (!this.pending.has(id)) return
     const { writer } = this.connection
-    writer.begin(MORE, id)
-    writer.int(count)
+    writer.begin(CREDIT, id)
+    writer.int(values)
+    writer.int(Math.min(bytes, 0xffffffff))
     writer.end()
     this.connection.flush()
   }
@@ -221,7 +243,7 @@ export class Outgoing {
     switch (type) {
       case ANSWER:
       case ITEM:
-        if (waiting.kind !== type || !waiting.wants()) throw unasked(type, waiting)
+        if (waiting.kind !== type) throw unasked(type, waiting)
         return this.#value(type, id, waiting, bytes, start, end)
       case END:
         if (waiting.kind !== ITEM) throw unasked(type, waiting)
@@ -249,7 +271,7 @@ export class Outgoing {
       )
     }
     if (type === ANSWER) this.pending.delete(id)
-    waiting.value(value)
+    if (!waiting.value(value, end - start + HEADER)) throw unasked(type, waiting)
   }
 
   /** Nothing that waits is forgotten. */

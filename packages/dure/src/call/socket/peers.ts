@@ -178,7 +178,7 @@ function createPeer(address: Address, settings: Settings): Peer {
       const key = `${target.service}.${target.operation}`
       let route = routes.get(key)
       if (route === undefined) {
-        route = routeTo(target, reach)
+        route = routeTo(target, reach, settings.limits)
         routes.set(key, route)
       }
       return route
@@ -194,19 +194,21 @@ function createPeer(address: Address, settings: Settings): Peer {
   }
 }
 
-function routeTo(target: Target, reach: (place: string) => Outgoing | CallError): Route {
+function routeTo(target: Target, reach: (place: string) => Outgoing | CallError, limits: SocketLimits): Route {
   const { service, operation } = target
   const place = `${service}.${operation}`
   const to: Destination = { service, operation, place, namedOn: undefined, name: 0 }
+  const window = { values: limits.window, bytes: limits.windowBytes }
+  const connect = (): Outgoing | CallError => reach(place)
   return {
     call: (input, context) =>
       new Promise((resolve, reject) => {
-        const on = reach(place)
+        const on = connect()
         if (on instanceof CallError) return reject(on)
         new SentCall(to, context, resolve, reject).start(on, input)
       }),
-    stream: (input, context) => ({
-      [Symbol.asyncIterator]: () => new SentStream(to, context, input, () => reach(place)),
+    stream: (input, call) => ({
+      [Symbol.asyncIterator]: () => new SentStream({ to, call, input, window, connect }),
     }),
   }
 }

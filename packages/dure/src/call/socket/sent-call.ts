@@ -45,14 +45,11 @@ export class SentCall implements DeadlineEntry, CancelListener, Waiting {
     on.deadlines.add(this, call.deadline)
   }
 
-  wants(): boolean {
-    return true
-  }
-
-  value(value: unknown): void {
-    if (this.#settled) return
+  value(value: unknown): boolean {
+    if (this.#settled) return true
     this.#release()
     this.#resolve(value)
+    return true
   }
 
   fail(error: Error): void {

@@ -23,7 +23,7 @@ export type Link = {
   readonly host: Host
   /** Sends a call; the asker hears of whatever comes back. */
   readonly ask: (kind: 'call' | 'stream', target: Target, input: unknown, context: CallContext, asker: Asker) => number
-  readonly more: (id: number) => void
+  readonly credit: (id: number, values: number, bytes: number) => void
   readonly cancel: (id: number, reason: CancelReason | 'done') => void
   /** Calls under way at the host. */
   readonly serving: () => number
@@ -109,9 +109,9 @@ export function createLink(options: {
       send(client, kind, asker.place, () => serving.serve({ kind, id, target, input: copy, context, left, sent }))
       return id
     },
-    more: (id) => {
-      const place = asked.get(id)?.place ?? ''
-      send(client, 'more', place, () => serving.more(id, place))
+    credit: (id, values, bytes) => {
+      const place = asked.get(id)?.place
+      if (place !== undefined) send(client, 'credit', place, () => serving.credit(id, values, bytes))
     },
     cancel: (id, reason) => {
       asked.delete(id)

@@ -1,14 +1,14 @@
 import type { CallContext, Transport } from 'dure/call'
-import { Cancellation, kept, type CancelReason, type Target } from 'dure/call/internal'
+import { Cancellation, DEFAULT_WINDOW, kept, Sender, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import { carriedFailure } from './failure.ts'
 import type { Process } from '../kernel/kernel.ts'
-import type { NetworkWorld } from './wire.ts'
+import { bytesOf, type NetworkWorld } from './wire.ts'
 
 /** Whoever waits for the answers to one call or stream. */
 export type Asker = {
   readonly place: string
-  readonly value: (value: unknown) => void
+  readonly value: (value: unknown, bytes: number) => void
   readonly end: () => void
   readonly fail: (error: Error) => void
 }
@@ -25,15 +25,15 @@ export type Serving = {
     readonly left: number
     readonly sent: number
   }) => void
-  /** One more value of a stream is wanted. */
-  readonly more: (id: number, place: string) => void
+  /** More of a stream may come. */
+  readonly credit: (id: number, values: number, bytes: number) => void
   readonly cancel: (id: number, reason: CancelReason | 'done') => void
   /** Nobody hears of what is under way any more. */
   readonly end: () => void
   readonly size: () => number
 }
 
-type Served = { readonly cancellation: Cancellation; readonly values: AsyncIterator<unknown> | undefined; turn: Promise<void> }
+type Served = { readonly cancellation: Cancellation; readonly sender: Sender | undefined }
 
 /** The call was read after nobody could be waiting for its answer any more. */
 const TOO_LATE = { details: { begun: false } }
@@ -65,7 +65,7 @@ export function createServing(options: {
     if (!open()) return finish(id)
     const copy = kept(value)
     finish(id)
-    send('answer', place, () => takeAsker(id)?.value(copy))
+    send('answer', place, () => takeAsker(id)?.value(copy, 0))
   }
 
   const fail = (id: number, place: string, error: unknown): void => {
@@ -76,21 +76,23 @@ export function createServing(options: {
     send('failure', `${place} ${(copy as CallError).code}`, () => takeAsker(id)?.fail(copy))
   }
 
-  const pull = async (id: number, place: string, { values }: Served): Promise<void> => {
-    try {
-      const { done, value } = await values!.next()
-      if (!open() || !served.has(id)) return
-      if (done === true) {
-        finish(id)
-        send('end', place, () => takeAsker(id)?.end())
-      } else {
-        const copy = kept(value)
-        send('item', place, () => asked.get(id)?.value(copy))
-      }
-    } catch (error) {
-      if (served.has(id)) fail(id, place, error)
-    }
-  }
+  const senderOf = (id: number, place: string, values: AsyncIterable<unknown>): Sender =>
+    new Sender({
+      values,
+      soon: host.process.runtime.timers.soon,
+      sink: {
+        value: (value) => {
+          const [copy, bytes] = [kept(value), bytesOf(value)]
+          if (open()) send('item', place, () => asked.get(id)?.value(copy, bytes))
+          return bytes
+        },
+        end: () => {
+          finish(id)
+          if (open()) send('end', place, () => takeAsker(id)?.end())
+        },
+        fail: (error) => fail(id, place, error),
+      },
+    })
 
   const serve: Serving['serve'] = ({ kind, id, target, input, context, left, sent }) => {
     const place = `${target.service}.${target.operation}`
@@ -121,34 +123,33 @@ export function createServing(options: {
     }
     const route = host.transport.route(target)
     if (kind === 'call') {
-      served.set(id, { cancellation, values: undefined, turn: Promise.resolve() })
+      served.set(id, { cancellation, sender: undefined })
       route.call(input, own).then(
         (value) => answer(id, place, value),
         (error: unknown) => fail(id, place, error),
       )
       return
     }
-    const stream: Served = { cancellation, values: route.stream(input, own)[Symbol.asyncIterator](), turn: Promise.resolve() }
-    served.set(id, stream)
-    stream.turn = pull(id, place, stream)
+    const sender = senderOf(id, place, route.stream(input, own))
+    served.set(id, { cancellation, sender })
+    sender.grant(DEFAULT_WINDOW.values, DEFAULT_WINDOW.bytes)
   }
 
   return {
     serve,
-    more: (id, place) => {
-      const stream = served.get(id)
-      // One after another, as an iterator is to be asked.
-      if (stream !== undefined) stream.turn = stream.turn.then(() => pull(id, place, stream))
-    },
+    credit: (id, values, bytes) => served.get(id)?.sender?.grant(values, bytes),
     cancel: (id, reason) => {
       const call = served.get(id)
       if (call === undefined) return
-      if (call.values !== undefined) finish(id)
-      if (reason === 'done') void Promise.resolve(call.values?.return?.()).catch(() => {})
-      else call.cancellation.cancel(reason)
+      if (call.sender !== undefined) finish(id)
+      if (reason !== 'done') call.cancellation.cancel(reason)
+      call.sender?.stop()
     },
     end: () => {
-      for (const { cancellation } of served.values()) cancellation.cancel('caller')
+      for (const { cancellation, sender } of served.values()) {
+        cancellation.cancel('caller')
+        sender?.stop()
+      }
       served.clear()
     },
     size: () => served.size,

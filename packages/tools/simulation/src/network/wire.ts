@@ -1,3 +1,4 @@
+import { serialize } from 'node:v8'
 import type { Process } from '../kernel/kernel.ts'
 
 /** What the network needs of whoever runs it: a queue, and what befalls what is sent. */
@@ -17,6 +18,11 @@ export type NetworkWorld = {
   readonly sometimes: (what: string) => void
   /** A moment at which a process may die; true when it has. */
   readonly point: (process: Process, what: string, detail: string) => boolean
+}
+
+/** What a value would take up on a wire, about. */
+export function bytesOf(value: unknown): number {
+  return serialize(value).length
 }
 
 /** Milliseconds of silence after which a side gives a connection up, as the heartbeats of the real one do. */

@@ -1,0 +1,232 @@
+/**
+ * Values that one side of a connection makes and the other takes: whoever takes them grants credit, in values and in
+ * bytes, and whoever makes them runs ahead by no more than that. Nothing is made before the first is asked for.
+ */
+
+import type { Timers } from '../runtime/runtime.ts'
+
+/** How far a producer may run ahead of its consumer. */
+export type Window = {
+  readonly values: number
+  /** It begins no further value once so many are on their way: the last one may go beyond it. */
+  readonly bytes: number
+}
+
+/** What is allowed where nobody says otherwise. */
+export const DEFAULT_WINDOW: Window = { values: 64, bytes: 256 * 1024 }
+
+type Asked = { readonly resolve: (result: IteratorResult<unknown>) => void; readonly reject: (error: Error) => void }
+type Came = { readonly value: unknown; readonly bytes: number }
+
+const DONE: IteratorResult<unknown> = { done: true, value: undefined }
+
+/** The consumer's side: values that have come, handed out in order; credit is granted as they are taken. */
+export class Receiver implements AsyncIterator<unknown> {
+  readonly #window: Window
+  readonly #grant: (values: number, bytes: number) => void
+  readonly #onOver: (byConsumer: boolean) => void
+  readonly #onHold: (bytes: number) => void
+  readonly #asked: Asked[] = []
+  readonly #came: Came[] = []
+  /** What may still come. */
+  #values = 0
+  #bytes = 0
+  /** Taken since credit was last granted. */
+  #takenValues = 0
+  #takenBytes = 0
+  #begun = false
+  /** Nothing more comes; what has come is still handed out. */
+  #ended = false
+  #error: Error | undefined = undefined
+  #over = false
+
+  constructor(options: {
+    window: Window
+    /** Told first when the first value is asked for. */
+    grant: (values: number, bytes: number) => void
+    /** Told once, when nothing more is handed out; `byConsumer`: it had seen enough before the end came. */
+    onOver: (byConsumer: boolean) => void
+    /** Told how many bytes more (or less) wait to be taken. */
+    onHold?: (bytes: number) => void
+  }) {
+    this.#window = options.window
+    this.#grant = options.grant
+    this.#onOver = options.onOver
+    this.#onHold = options.onHold ?? (() => {})
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    const came = this.#came.shift()
+    if (came !== undefined) {
+      this.#onHold(-came.bytes)
+      this.#taken(came.bytes)
+      return Promise.resolve({ done: false, value: came.value })
+    }
+    if (this.#ended) this.#finish(false)
+    if (this.#error !== undefined) {
+      const error = this.#error
+      this.#error = undefined
+      return Promise.reject(error)
+    }
+    if (this.#over) return Promise.resolve(DONE)
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject })
+      if (this.#begun) return
+      this.#begun = true
+      this.#allow(this.#window.values, this.#window.bytes)
+    })
+  }
+
+  /** The consumer has seen enough. */
+  return(): Promise<IteratorResult<unknown>> {
+    if (!this.#over) {
+      this.#finish(!this.#ended)
+      this.#answer(undefined)
+    }
+    return Promise.resolve(DONE)
+  }
+
+  /** @returns false when it had not been asked for */
+  push(value: unknown, bytes: number): boolean {
+    if (this.#over) return true
+    if (this.#ended || this.#values <= 0 || this.#bytes <= 0) return false
+    this.#values--
+    this.#bytes -= bytes
+    const asked = this.#asked.shift()
+    if (asked === undefined) {
+      this.#came.push({ value, bytes })
+      this.#onHold(bytes)
+    } else {
+      this.#taken(bytes)
+      asked.resolve({ done: false, value })
+    }
+    return true
+  }
+
+  /** The producer has come to its end: whoever takes gets what has come first, and the error then. */
+  end(error?: Error): void {
+    if (this.#over || this.#ended) return
+    this.#ended = true
+    this.#error = error
+    if (this.#asked.length === 0) return
+    this.#error = undefined
+    this.#finish(false)
+    this.#answer(error)
+  }
+
+  /** This side ends it: what has come is not handed out any more. */
+  fail(error: Error): void {
+    if (this.#over) return
+    this.#finish(false)
+    this.#error = this.#asked.length === 0 ? error : undefined
+    this.#answer(error)
+  }
+
+  /** Whoever asked first hears of the failure; others, and all of them at a good end, that there is no more. */
+  #answer(error: Error | undefined): void {
+    const asked = this.#asked.splice(0)
+    if (error !== undefined) asked.shift()?.reject(error)
+    for (const { resolve } of asked) resolve(DONE)
+  }
+
+  #taken(bytes: number): void {
+    if (this.#ended) return
+    this.#takenValues++
+    this.#takenBytes += bytes
+    const { values, bytes: most } = this.#window
+    if (this.#takenValues * 2 < values && this.#takenBytes * 2 < most) return
+    const [count, size] = [this.#takenValues, this.#takenBytes]
+    this.#takenValues = this.#takenBytes = 0
+    this.#allow(count, size)
+  }
+
+  #allow(values: number, bytes: number): void {
+    this.#values += values
+    this.#bytes += bytes
+    this.#grant(values, bytes)
+  }
+
+  #finish(byConsumer: boolean): void {
+    if (this.#over) return
+    this.#over = true
+    let held = 0
+    for (const { bytes } of this.#came.splice(0)) held += bytes
+    if (held > 0) this.#onHold(-held)
+    this.#onOver(byConsumer)
+  }
+}
+
+/** Values that are made in one turn of the event loop, at most. */
+const LONG_TURN = 256
+
+/** Where a producer's values go. */
+export type Sink = {
+  /** @returns bytes that it takes on the way */
+  readonly value: (value: unknown) => number
+  readonly end: () => void
+  readonly fail: (error: unknown) => void
+}
+
+/** The producer's side: makes values as far as there is credit. */
+export class Sender {
+  readonly #values: AsyncIterable<unknown>
+  readonly #sink: Sink
+  readonly #soon: Timers['soon']
+  #iterator: AsyncIterator<unknown> | undefined = undefined
+  #count = 0
+  #bytes = 0
+  /** A value is being made. */
+  #making = false
+  #over = false
+
+  constructor(options: { values: AsyncIterable<unknown>; sink: Sink; soon: Timers['soon'] }) {
+    this.#values = options.values
+    this.#sink = options.sink
+    this.#soon = options.soon
+  }
+
+  /** Whether it is waiting for a value, whose failure would be its end. */
+  get making(): boolean {
+    return this.#making
+  }
+
+  grant(values: number, bytes: number): void {
+    this.#count += values
+    this.#bytes += bytes
+    if (!this.#making && !this.#over) void this.#make()
+  }
+
+  async #make(): Promise<void> {
+    this.#making = true
+    try {
+      const iterator = (this.#iterator ??= this.#values[Symbol.asyncIterator]())
+      for (let made = 1; this.#count > 0 && this.#bytes > 0; made++) {
+        const result = await iterator.next()
+        if (this.#over) return
+        if (result.done === true) {
+          this.#over = true
+          return this.#sink.end()
+        }
+        this.#count--
+        this.#bytes -= this.#sink.value(result.value)
+        if (this.#over) return
+        // However much is asked for, others get their turn.
+        if (made % LONG_TURN === 0) await new Promise<void>((resolve) => this.#soon(resolve))
+        if (this.#over) return
+      }
+      this.#making = false
+    } catch (error) {
+      if (this.#over) return
+      this.#over = true
+      this.#sink.fail(error)
+    }
+  }
+
+  /** Nobody wants more: whatever the values come from may clean up. */
+  stop(): void {
+    if (this.#over) return
+    this.#over = true
+    const iterator = this.#iterator
+    new Promise((resolve) => resolve(iterator?.return?.())).catch(() => {})
+  }
+}
