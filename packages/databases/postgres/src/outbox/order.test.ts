@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { partitionOf } from 'dure/messaging/internal'
-import { MOST_LOCKS } from './insert.ts'
+import { MOST_LOCKS } from './statements.ts'
 import { collector } from '../collector.test-support.ts'
 import { onServers, publish, type Place } from './outbox.test-support.ts'
 

@@ -2,8 +2,8 @@ import { CallError } from 'dure/contract'
 import { wrongOf } from 'dure/contract/internal'
 import type { OutboxMessage } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
-import { insertsOf } from './insert.ts'
-import { CHANNEL } from './session.ts'
+import { CHANNEL } from './names.ts'
+import { publishStatements } from './statements.ts'
 
 /** A message as an application without the chassis says it. */
 export type NewMessage = {
@@ -54,8 +54,12 @@ export function createPublisher(options: PublisherOptions): Publish {
   const { source, notify = true, runtime = realRuntime() } = options
   return async (client, ...messages) => {
     const written = messages.map((message) => messageOf(message, source, runtime))
-    for (const { text, values } of insertsOf(written)) await client.query(text, [...values])
-    if (notify && written.length > 0) await client.query(`SELECT pg_notify(${CHANNEL}, $1)`, [''])
+    let rows = 0
+    for (const { text, values } of publishStatements(written)) {
+      rows += ((await client.query(text, [...values])) as { readonly rowCount?: number | null }).rowCount ?? 0
+    }
+    // Who reads the log is told by the log.
+    if (notify && rows > 0) await client.query(`SELECT pg_notify(${CHANNEL}, $1)`, [''])
   }
 }
 

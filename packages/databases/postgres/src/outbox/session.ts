@@ -1,5 +1,6 @@
 import { Client, type ClientConfig } from 'pg'
 import { settingsOf } from '../settings.ts'
+import { CHANNEL } from './names.ts'
 
 /**
  * One connection of a relay's own, on which it reads, deletes, keeps its leases and listens. Statements are sent as they
@@ -93,6 +94,3 @@ export function locked(error: unknown): boolean {
  * done again without those (`FOR UPDATE SKIP LOCKED` each time would cost a lock for each row).
  */
 export const IMPATIENT = `impatient AS MATERIALIZED (SELECT set_config('lock_timeout', '100', true))`
-
-/** The channel of this outbox: notifications are for a whole database, and it may hold several. */
-export const CHANNEL = `'dure_outbox_' || 'dure_outbox'::regclass::oid`

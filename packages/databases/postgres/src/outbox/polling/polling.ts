@@ -4,7 +4,7 @@ import { realRuntime, type Runtime } from 'dure/runtime'
 import { FAMILIES, silentLogger, type Logger, type Reading } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import type { DeadLetters } from 'dure/messaging'
-import { insertsOf } from '../insert.ts'
+import { publishStatements } from '../statements.ts'
 import { createLetters } from '../letters.ts'
 import type { RelayLimits } from '../limits.ts'
 import { createRelay, type Relay, type RelayState } from './relay.ts'
@@ -64,7 +64,7 @@ export function gathering(
 
 export function writeRows(tx: StoreTransaction, messages: readonly OutboxMessage[]): void {
   // Not waited for: they are on their way together with the COMMIT behind them, which fails if one of them does.
-  for (const { text, values } of insertsOf(messages, 'question')) tx.run(text, values).catch(() => {})
+  for (const { text, values } of publishStatements(messages, 'question')) tx.run(text, values).catch(() => {})
 }
 
 /** Seconds from which on a held horizon is worth a word: every transaction holds it for a moment. */

@@ -7,7 +7,7 @@ import { LANES } from '../schema.ts'
  * Each read is one statement with one snapshot. What the snapshot did not show is of transactions that had not ended then:
  * those it lists as running, and those that came after all it knows of. So the next read looks beyond the last position,
  * and before it at the rows of just these transactions, as far as they have ended since. That is every row there can be.
- * Of one key the later row is never seen without the earlier one (insert.ts), so what comes late is of other keys.
+ * Of one key the later row is never seen without the earlier one (outbox/statements.ts), so what comes late is of other keys.
  *
  * The cost is that of what is new. Rows deleted behind the position are not walked again, not even while a transaction
  * that is left open keeps vacuum from taking them away.

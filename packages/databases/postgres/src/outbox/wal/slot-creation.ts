@@ -67,7 +67,7 @@ export async function makeSlotForMessages(
 }
 
 /**
- * Publishers hold a lock from their writing to where their commit is to be seen (outbox/insert.ts). Those who hold it now
+ * Publishers hold a lock from their writing to where their commit is to be seen (outbox/statements.ts). Those who hold it now
  * may have committed before the slot's place and not be visible yet; whoever takes it from now on commits behind it.
  */
 async function beforeEnded(
