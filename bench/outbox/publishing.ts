@@ -1,4 +1,4 @@
-import type { Outbox, Store } from 'dure/data'
+import type { Outbox, SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { messageOf, openStore, percentile, type BenchPlace } from './store.ts'
@@ -56,11 +56,11 @@ export async function publishCost(
   }
 }
 
-function relaying(store: Store): Promise<Outbox> {
+function relaying(store: SqlStore): Promise<Outbox> {
   return store.outbox!({ store, runtime: realRuntime(), log: silentLogger(), deliver: () => Promise.resolve() })
 }
 
-async function compare({ store }: { readonly store: Store }, transactions: number): Promise<Readonly<Record<Kind, number>>> {
+async function compare({ store }: { readonly store: SqlStore }, transactions: number): Promise<Readonly<Record<Kind, number>>> {
   const outbox = await relaying(store)
   let n = 0
   const one = async (kind: Kind): Promise<number> => {
@@ -95,7 +95,7 @@ function bareRow(n: number): (string | number | null)[] {
 
 /** Transactions a second of eight publishers at once, who share so many keys: those of one key commit one after another. */
 async function contended(
-  store: Store,
+  store: SqlStore,
   outbox: Outbox,
   { transactions, keys }: { readonly transactions: number; readonly keys: number },
 ): Promise<number> {

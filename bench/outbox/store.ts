@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import { postgres } from '@dure/postgres'
-import type { OutboxMessage, Store } from 'dure/data'
+import type { OutboxMessage, SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 
@@ -11,7 +11,7 @@ export async function openStore(
   { url: server, directory }: BenchPlace,
   service: string,
   settings = '',
-): Promise<{ readonly store: Store; readonly url: string }> {
+): Promise<{ readonly store: SqlStore; readonly url: string }> {
   const client = new Client({ connectionString: server })
   await client.connect()
   await client.query(`CREATE SCHEMA ${service}`)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Client } from 'pg'
-import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
+import type { DatabaseAdapter, DatabaseWorld, SqlStore } from 'dure/data'
 import { postgres, type PostgresOptions } from './postgres.ts'
 import type { ServerVersion } from './server.test-support.ts'
 
@@ -17,7 +17,7 @@ export async function conformanceAdapter(
   world: DatabaseWorld,
   version: ServerVersion,
   options: Partial<PostgresOptions> = {},
-): Promise<DatabaseAdapter> {
+): Promise<DatabaseAdapter<SqlStore>> {
   const url = new URL(process.env[variable(version)]!)
   const database = `world_${createHash('sha256').update(world.directory).digest('hex').slice(0, 16)}`
   await createDatabase(url.href, database)

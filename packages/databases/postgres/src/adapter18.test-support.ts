@@ -1,7 +1,7 @@
-import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
+import type { DatabaseAdapter, DatabaseWorld, SqlStore } from 'dure/data'
 import { conformanceAdapter } from './adapter.test-support.ts'
 
 /** What the conformance suite, and the processes it kills, open on PostgreSQL 18. */
-export function openAdapter(world: DatabaseWorld): Promise<DatabaseAdapter> {
+export function openAdapter(world: DatabaseWorld): Promise<DatabaseAdapter<SqlStore>> {
   return conformanceAdapter(world, 18)
 }

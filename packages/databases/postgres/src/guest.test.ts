@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Store } from 'dure/data'
+import type { SqlStore } from 'dure/data'
 import { silentLogger } from 'dure/telemetry'
 import { uniqueName } from './names.ts'
 import type { PostgresOptions } from './postgres.ts'
@@ -247,7 +247,7 @@ for (const version of [18, 15] as const) {
   )
 }
 
-async function use(store: Store): Promise<void> {
+async function use(store: SqlStore): Promise<void> {
   await store.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)"))
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Store } from 'dure/data'
+import type { SqlStore } from 'dure/data'
 import { proxyTo } from './proxy.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until } from './store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
-const insert = (store: Store, id: string): Promise<number> =>
+const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))
 const KEEPER =
   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dure keeper orders' AND datname = current_database()"

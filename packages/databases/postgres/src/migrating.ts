@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import type { Migrations, StoreTransaction } from 'dure/data'
+import type { Migrations, SqlTransaction } from 'dure/data'
 import { createMember, migrate, namesOf, quoted } from 'dure/data/adapter'
 import type { Connection } from './connection.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
@@ -21,7 +21,7 @@ export async function migrateOn(
   },
 ): Promise<readonly string[]> {
   const { service, migrations, now, inside = false } = options
-  const transaction = async <T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> => {
+  const transaction = async <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> => {
     const member = createMember({
       all: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).rows,
       run: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).changed,

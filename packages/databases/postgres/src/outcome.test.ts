@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import type { Store } from 'dure/data'
+import type { SqlStore } from 'dure/data'
 import { proxyTo, type Proxy } from './proxy.test-support.ts'
 import { missing15, RELAXED, testServer } from './server.test-support.ts'
 import { ask, at, makeRig, until, type Rig } from './store.test-support.ts'
 import type { LocalServer } from './server/server.ts'
 
-const insert = (store: Store, id: string): Promise<number> =>
+const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))
 
-type Scene = { readonly rig: Rig; readonly proxy: Proxy; readonly store: Store; readonly rows: () => Promise<unknown[]> }
+type Scene = { readonly rig: Rig; readonly proxy: Proxy; readonly store: SqlStore; readonly rows: () => Promise<unknown[]> }
 
 for (const version of [18, 15] as const) {
   const skip = version === 15 && missing15

@@ -1,7 +1,7 @@
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
-import type { DatabaseAdapter, DatabaseWorld } from 'dure/data'
+import type { DatabaseAdapter, DatabaseWorld, SqlStore } from 'dure/data'
 import { sqlState } from './errors.ts'
 import { checkMode, fitForWal, type OutboxMode } from './outbox/outbox.ts'
 import { accessOf, type Access, type Apart } from './provision.ts'
@@ -60,7 +60,7 @@ const NUMBERS: Ranges<PostgresOptions> = {
 }
 
 /** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
-export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter {
+export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter<SqlStore> {
   checkNumbers('open PostgreSQL stores', options, NUMBERS)
   checkMode('Opening PostgreSQL stores', options.outbox ?? 'polling')
   const { url, apart = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options

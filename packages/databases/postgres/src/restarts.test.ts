@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Store } from 'dure/data'
+import type { SqlStore } from 'dure/data'
 import { proxyTo } from './proxy.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until } from './store.test-support.ts'
 
 /** Transactions one after another until told to stop, by several at once; what became of each. */
 function load(
-  store: Store,
+  store: SqlStore,
   workers: number,
 ): {
   readonly stop: () => Promise<void>

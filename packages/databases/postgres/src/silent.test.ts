@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import type { Store } from 'dure/data'
+import type { SqlStore } from 'dure/data'
 import { proxyTo, type Proxy } from './proxy.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until, type Rig } from './store.test-support.ts'
@@ -9,11 +9,11 @@ const server = await testServer({ settings: RELAXED })
 
 const KEEPER = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dure keeper orders'"
 
-const insert = (store: Store, id: string): Promise<number> =>
+const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))
 
 /** A store with one writer, by way of a proxy that can fall silent. */
-async function scene(t: TestContext): Promise<{ readonly rig: Rig; readonly proxy: Proxy; readonly store: Store }> {
+async function scene(t: TestContext): Promise<{ readonly rig: Rig; readonly proxy: Proxy; readonly store: SqlStore }> {
   const rig = await makeRig(t, server.url())
   const proxy = await proxyTo(rig.url)
   const store = await rig.open({ url: proxy.url, writers: 1, timeout: 200, connectTimeout: 200 })

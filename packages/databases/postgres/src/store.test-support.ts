@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Client } from 'pg'
-import type { Migrations, Store } from 'dure/data'
+import type { Migrations, SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
 import { createDatabase } from './adapter.test-support.ts'
@@ -19,7 +19,7 @@ export type Rig = {
   readonly url: string
   readonly database: string
   readonly lines: readonly string[]
-  readonly open: (options?: Partial<PostgresOptions>, service?: string, migrations?: Migrations) => Promise<Store>
+  readonly open: (options?: Partial<PostgresOptions>, service?: string, migrations?: Migrations) => Promise<SqlStore>
   /** Runs statements as the administrator; answers with the last one's rows. */
   readonly ask: (...statements: readonly string[]) => Promise<Record<string, unknown>[]>
 }
@@ -32,7 +32,7 @@ export async function makeRig(t: TestContext, serverUrl: string): Promise<Rig> {
   const url = at(serverUrl, database)
   const directory = mkdtempSync(join(tmpdir(), 'dure-postgres-test-'))
   const lines: string[] = []
-  const stores: Store[] = []
+  const stores: SqlStore[] = []
   t.after(async () => {
     for (const store of stores) await store.stop()
     rmSync(directory, { recursive: true, force: true })

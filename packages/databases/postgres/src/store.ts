@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
-import type { DatabaseDefinition, DatabaseWorld, Store } from 'dure/data'
-import { closed, createBinding, crowded, full, readClosed } from 'dure/data/adapter'
+import type { DatabaseDefinition, DatabaseWorld, SqlStore } from 'dure/data'
+import { closed, createBinding, crowded, full, readClosed, sqlRecords } from 'dure/data/adapter'
 import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled, type Place } from './errors.ts'
@@ -34,7 +34,7 @@ export async function openStore(options: {
   readonly isolation: Isolation
   readonly limits: StoreLimits
   readonly outbox: StoreOutbox
-}): Promise<Store> {
+}): Promise<SqlStore> {
   const { service, access, definition, world, isolation, limits } = options
   const { runtime } = world
   const log = foldRepeats(world.log, runtime)
@@ -153,12 +153,14 @@ export async function openStore(options: {
     }
     return {
       service,
-      dialect: 'postgres',
+      engine: 'postgresql',
       sharing: 'shared',
+      records: sqlRecords(readers),
       read: readers.kysely,
       transaction: transactions.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
+      ping: async () => void (await readers.select('SELECT 1 AS one')),
       readings: () => storeReadings({ writers, readers: pool }, transactions.counts()),
       // How much is kept in memory is the other outbox's to know.
       outbox: ({ limits: { memory: _, memorySize: __, ...limits } = {}, ...rest }) =>

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Store, StoreTransaction } from 'dure/data'
+import type { SqlStore, SqlTransaction } from 'dure/data'
 import { proxyTo } from './proxy.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until } from './store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
-const insert = (store: Store, id: string): Promise<number> =>
+const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))
-const told = (store: Store, name: string, value?: string): number =>
+const told = (store: SqlStore, name: string, value?: string): number =>
   store.readings!()
     .filter(
       ({ family, attributes }) => family.name === name && (value === undefined || Object.values(attributes).join(' ') === value),
@@ -124,7 +124,7 @@ test('where BEGIN fails nothing is done, neither alone nor without the rest', { 
   t.after(() => proxy.stop())
   const store = await rig.open({ url: proxy.url, writers: 1 })
   await insert(store, 'before')
-  const works: readonly ((tx: StoreTransaction) => Promise<unknown>)[] = [
+  const works: readonly ((tx: SqlTransaction) => Promise<unknown>)[] = [
     (tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)"),
     async (tx) => {
       await tx.run("INSERT INTO orders (id, total) VALUES ('b', 1)").catch(() => {})

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { CallError } from 'dure/contract'
 import { isInstance } from 'dure/contract/internal'
-import type { Store, StoreTransaction } from 'dure/data'
+import type { SqlStore, SqlTransaction } from 'dure/data'
 import { closed, cutOff, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
@@ -24,7 +24,7 @@ export type Isolation = 'serializable' | 'repeatable read' | 'read committed'
  * COMMITs were sent: of two transactions of which one saw the other's rows, the other one's first.
  */
 export type Transactions = {
-  readonly transaction: Store['transaction']
+  readonly transaction: SqlStore['transaction']
   readonly counts: () => TransactionCounts
   /** Waits for those under way. */
   readonly stop: () => Promise<void>
@@ -42,7 +42,7 @@ export type TransactionCounts = {
   readonly lost: { readonly kept: number; readonly notKept: number; readonly unknown: number }
 }
 
-type Work<T> = (tx: StoreTransaction) => Promise<T>
+type Work<T> = (tx: SqlTransaction) => Promise<T>
 type Done<T> = { readonly again: Again } | { readonly again: undefined; readonly value: T }
 
 /** Tries side by side with others, before one that has the store for itself. */
@@ -80,7 +80,7 @@ export function createTransactions(options: {
 
   const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, place)
 
-  const transaction: Store['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
+  const transaction: SqlStore['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
     const unusable = unusableTimeout(service, timeout)
     if (unusable !== undefined) throw unusable
     const outer = insideOf.getStore()

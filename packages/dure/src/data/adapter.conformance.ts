@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import type { DatabaseAdapter, DatabaseWorld } from './database.ts'
+import type { DatabaseAdapter, DatabaseWorld, SqlStore } from './database.ts'
 import { sqlite } from './sqlite/sqlite.ts'
 import type { AdapterModule } from './world.conformance.ts'
 
@@ -14,11 +14,11 @@ export const elsewhere: string | false =
   process.env['DURE_TEST_ADAPTER'] === undefined ? false : `only on the embedded database, not ${fileURLToPath(adapterModule)}`
 
 /** The embedded one. A killed process needs no flush to the disk. */
-export function openAdapter(world: DatabaseWorld): DatabaseAdapter {
+export function openAdapter(world: DatabaseWorld): DatabaseAdapter<SqlStore> {
   return sqlite({ durability: 'process' })(world)
 }
 
-export async function testAdapter(world: DatabaseWorld): Promise<DatabaseAdapter> {
+export async function testAdapter(world: DatabaseWorld): Promise<DatabaseAdapter<SqlStore>> {
   const chosen = (await import(adapterModule.href)) as AdapterModule
   return chosen.openAdapter(world)
 }

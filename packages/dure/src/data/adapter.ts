@@ -1,6 +1,7 @@
 /** What adapters of the Database port are built with, beside the port itself: `dure/data/adapter`. */
 export { migrate } from './migrations.ts'
 export { ownMigrations } from './own-tables.ts'
+export { sqlRecords } from './sql/sql.ts'
 export { createDelivery, type Delivery, type DeliveryOptions } from './delivery.ts'
 export { columnOf, shownJson, shownMoment, type Tables } from './columns.ts'
 export { directKysely, noDriver, type DirectKysely } from './kysely.ts'

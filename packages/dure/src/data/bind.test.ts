@@ -5,7 +5,7 @@ import { event } from '../contract/contract.ts'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { bindDatabase, bindTransaction, type BindOptions } from './bind.ts'
-import type { Database, Outbox, Store, Transaction } from './database.ts'
+import type { Database, Outbox, SqlStore, Transaction } from './database.ts'
 import { createOutbox } from './outbox.ts'
 import type { OutboxMessage } from './outbox-row.ts'
 import { inWorld, orderIds } from './world.conformance.ts'
@@ -22,7 +22,7 @@ const origin = { service: 'orders', correlationId: 'request-1', causationId: 'ca
 
 type Bound = {
   readonly database: Database<Tables>
-  readonly store: Store
+  readonly store: SqlStore
   readonly outbox: Outbox
   readonly options: BindOptions
   readonly got: OutboxMessage[]

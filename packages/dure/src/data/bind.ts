@@ -1,9 +1,8 @@
-import type { Kysely } from 'kysely'
 import { CallError, type AnyEvent, type Message } from '../contract/contract.ts'
 import { parserOf, throwInside, wireOf, wrongDelay, wrongOf, type Parsed } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/internal.ts'
-import type { Database, Outbox, Store, StoreTransaction, Transaction } from './database.ts'
+import type { Announcing, Database, Outbox, SqlTransaction, Store, StoreTransaction, Transaction } from './database.ts'
 import type { Origin } from './origin.ts'
 import { tracedPublish, tracedTransaction } from './tracing.ts'
 
@@ -15,6 +14,8 @@ export type BindOptions = {
   readonly tracer?: Tracer | undefined
   /** Bytes of data a message may have. Default 1 MiB. */
   readonly messageSize?: number
+  /** Written first in every transaction. */
+  readonly first?: ((tx: StoreTransaction) => Promise<void>) | undefined
 }
 
 /**
@@ -49,6 +50,7 @@ export function bindDatabase<Tables>(options: BindOptions & { readonly store: St
           work,
           (tx: StoreTransaction) => bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin }),
           (run) => store.transaction(run, limits),
+          options.first,
         ),
       ),
   }
@@ -59,11 +61,13 @@ async function own<Tx, Bound, Value>(
   work: (tx: Bound) => Promise<Value>,
   bind: (tx: Tx) => Bound,
   transaction: (run: (tx: Tx) => Promise<Value>) => Promise<Value>,
+  first: ((tx: Tx) => Promise<void>) | undefined,
 ): Promise<Value> {
   let thrown: unknown
   try {
     return await transaction(async (tx) => {
       try {
+        await first?.(tx)
         return await work(bind(tx))
       } catch (error) {
         thrown = error
@@ -79,8 +83,7 @@ async function own<Tx, Bound, Value>(
 /** The typed transaction that a handler sees, over one that somebody else began (a consumer marking its inbox). */
 export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptions): Transaction<Tables> {
   const { outbox } = options
-  // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
-  return Object.assign(tx.kysely, {
+  const announcing = {
     publish: async (event: AnyEvent, data: unknown): Promise<void> => {
       const message = tracedPublish(tx, options, await messageOf(event, data, options))
       outbox.append(tx, [{ ...message, destination: 'topic' }])
@@ -91,7 +94,10 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
         delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
       ])
     },
-  }) as Kysely<unknown> as Transaction<Tables>
+  } satisfies Announcing
+  // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
+  const own: object = (tx as SqlTransaction).kysely ?? { client: tx.client }
+  return Object.assign(own, announcing) as Transaction<Tables>
 }
 
 async function messageOf(event: AnyEvent, data: unknown, options: BindOptions, delay?: number): Promise<Message> {

@@ -17,6 +17,7 @@ export { bindDatabase, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
 export { createOutbox } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
+export type { CommandRecord, Records } from './records.ts'
 export { createInbox, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
 export type {
   Database,
@@ -28,6 +29,8 @@ export type {
   Outbox,
   OutboxOptions,
   SqlRow,
+  SqlStore,
+  SqlTransaction,
   SqlValue,
   Store,
   StoreTransaction,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CallError } from '../contract/contract.ts'
 import { crashConformance } from './crash.conformance.ts'
-import type { StoreTransaction } from './database.ts'
+import type { SqlTransaction } from './database.ts'
 import { meetingConformance } from './meeting.conformance.ts'
 import { migrationConformance } from './migrations.conformance.ts'
 import { readConformance } from './reads.conformance.ts'
@@ -28,7 +28,7 @@ export function databaseConformance(name: string, module: URL): void {
   })
 }
 
-const insert = (tx: StoreTransaction, id: string, total = 1): Promise<number> =>
+const insert = (tx: SqlTransaction, id: string, total = 1): Promise<number> =>
   tx.run('INSERT INTO orders (id, total) VALUES (?, ?)', [id, total])
 
 function transactionConformance(module: URL): void {
@@ -175,7 +175,7 @@ function transactionConformance(module: URL): void {
 
   check('a transaction that is over cannot be used', async ({ open }) => {
     const store = await open()
-    let leaked: StoreTransaction | undefined
+    let leaked: SqlTransaction | undefined
     await store.transaction(async (tx) => {
       leaked = tx
     })

@@ -3,7 +3,9 @@ import type { AnyEvent, EventInput } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, Reading } from '../telemetry/telemetry.ts'
 import type { OutboxMessage } from './outbox-row.ts'
+import type { Records } from './records.ts'
 import type { RelayLimits } from './relay-limits.ts'
+import type { SqlRow, SqlTransaction, SqlValue, StoreTransaction } from './transaction.ts'
 
 /**
  * The Database port. A service has one database of its own and no way to another's.
@@ -26,7 +28,10 @@ export type Database<Tables> = {
 }
 
 /** Kysely on the transaction's connection, with what else joins it. Unusable once the transaction is over. */
-export type Transaction<Tables> = Kysely<Tables> & {
+export type Transaction<Tables> = Kysely<Tables> & Announcing
+
+/** What a transaction announces: sent if and only if it commits. */
+export type Announcing = {
   /** Announces an event through the outbox: sent if and only if the transaction commits. */
   readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>) => Promise<void>
   /** Puts a message on a queue through the outbox; begun `delay` milliseconds (up to a hundred years) after it reaches its receiver. */
@@ -76,58 +81,54 @@ export type DatabaseWorld = {
 }
 
 /** What an adapter gives: a way to open one service's store. */
-export type DatabaseAdapter = {
+export type DatabaseAdapter<S extends Store = Store> = {
   readonly name: string
   /**
    * Opens the store of `service`, made if need be, and applies its migrations.
    * @throws when the store is unreadable, damaged, of another service or in use by another process
    */
-  readonly open: (service: string, definition: DatabaseDefinition<unknown>) => Promise<Store>
+  readonly open: (service: string, definition: DatabaseDefinition<unknown>) => Promise<S>
 }
 
-/**
- * An open store: what outbox, inbox and dead letters are written against. Statements use `?` for parameters in
- * SQL that every supported engine knows; values are string, number, bigint, Uint8Array or null.
- */
-export type Store = {
+/** An open store, of whatever kind: what outbox, inbox, dead letters and keyed commands are written against. */
+export type Store<Tx extends StoreTransaction = StoreTransaction> = {
   readonly service: string
-  /** Whose SQL it speaks, for the few statements that differ. What the store can do is asked by `sharing`. */
-  readonly dialect: 'sqlite' | 'postgres'
+  /** OpenTelemetry's name of the engine (`sqlite`, `postgresql`, …), for spans. What the store can do is asked by `sharing`. */
+  readonly engine: string
   /**
    * `exclusive`: one writer, in one process at a time, and transactions run one after another in the order they were begun.
-   * `shared`: many transactions at once, and other processes may write to the same tables.
+   * `shared`: many transactions at once, and other processes may write as well.
    */
   readonly sharing: 'exclusive' | 'shared'
+  /** What Dure itself keeps in it. */
+  readonly records: Records
+  /** How handlers read: Kysely, or the store's own client. */
   // oxlint-disable-next-line typescript/no-explicit-any
-  readonly read: Kysely<any>
-  readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  readonly read: any
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
   // oxlint-disable-next-line typescript/no-explicit-any
-  readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
-  /** One statement on a reading connection. */
-  readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  readonly snapshot: <T>(work: (read: any) => Promise<T>) => Promise<T>
+  /** Rejects when it cannot be read. */
+  readonly ping: () => Promise<void>
   /** What the adapter has to tell of itself, for metrics. */
   readonly readings?: () => readonly Reading[]
   /** The adapter's own outbox, where many write at once; without it `createOutbox` serves, which presumes a single writer. */
-  readonly outbox?: (options: OutboxOptions) => Promise<Outbox>
+  outbox?(options: OutboxOptions): Promise<Outbox>
   /** Takes nothing new and finishes what was begun; transactions that have not ended after `timeout` milliseconds are rolled back. */
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
-export type StoreTransaction = {
-  /** An instance of this transaction's own. */
+/**
+ * A store that speaks SQL. Statements use `?` for parameters in SQL that every supported engine knows; values are string,
+ * number, bigint, Uint8Array or null.
+ */
+export type SqlStore = Omit<Store<SqlTransaction>, 'read' | 'snapshot'> & {
   // oxlint-disable-next-line typescript/no-explicit-any
-  readonly kysely: Kysely<any>
-  /** One statement that answers with rows. */
-  readonly all: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
-  /** One statement that answers with the number of rows it changed. */
-  readonly run: (sql: string, parameters?: readonly SqlValue[]) => Promise<number>
-  /** Runs after the work and before the commit, in the same transaction: the place to write in one go what the work gathered. */
-  readonly beforeCommit: (task: () => Promise<void>) => void
-  /**
-   * Called once the transaction is durable; must not throw. In order of commit, or where many commit at once, of two
-   * transactions of which one saw what the other wrote, for the other one first.
-   */
-  readonly onCommit: (listener: () => void) => void
+  readonly read: Kysely<any>
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
+  /** One statement on a reading connection. */
+  readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
 }
 
 /**
@@ -150,7 +151,7 @@ export type Outbox = {
 }
 
 export type OutboxOptions = {
-  readonly store: Store
+  readonly store: SqlStore
   readonly runtime: Runtime
   readonly log: Logger
   /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */
@@ -188,6 +189,5 @@ export type Aside = {
 /** Whatever carries a message: a row of a table, an entry of a log. */
 export type Carrier = { readonly message: OutboxMessage }
 
-export type SqlValue = string | number | bigint | Uint8Array | null
-export type SqlRow = Readonly<Record<string, SqlValue>>
 export type { Kysely }
+export type { SqlRow, SqlTransaction, SqlValue, StoreTransaction }

@@ -31,7 +31,7 @@ export type DeliveryOptions<Row extends Carrier> = {
   readonly more: () => boolean
   readonly aside: Aside | undefined
   /** Takes them out of the outbox. @throws when they are not ours any more */
-  readonly remove: (tx: StoreTransaction, rows: readonly Row[]) => Promise<unknown>
+  remove(tx: StoreTransaction, rows: readonly Row[]): Promise<unknown>
 }
 
 /** Failures in a row that one message alone must have before it is taken for worse than others. */

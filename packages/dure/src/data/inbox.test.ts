@@ -1,22 +1,24 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { virtualRuntime } from '../runtime/runtime.ts'
+import { virtualRuntime, type Runtime } from '../runtime/runtime.ts'
 import { adapterModule } from './adapter.conformance.ts'
-import type { SqlRow, Store } from './database.ts'
-import { createInbox, inboxTable, type Inbox, type InboxTransaction } from './inbox.ts'
+import type { SqlRow, SqlStore } from './database.ts'
+import { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction } from './inbox.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
 const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(adapterModule, run))
 
-const marksLeft = async (store: Store): Promise<number> =>
+const marksLeft = async (store: SqlStore): Promise<number> =>
   Number((await store.select('SELECT count(*) AS n FROM dure_inbox'))[0]!['n'])
-const mark = (store: Store, inbox: Inbox, id: string, consumer = 'stock'): Promise<boolean> =>
+const inboxOf = (store: SqlStore, runtime: Runtime = virtualRuntime(), retention = INBOX_RETENTION): Inbox =>
+  createInbox({ runtime, retention, records: store.records.inbox })
+const mark = (store: SqlStore, inbox: Inbox, id: string, consumer = 'stock'): Promise<boolean> =>
   store.transaction((tx) => inbox.mark(tx, consumer, id))
 
 check('a message has its effect once for each consumer, however often it comes', async ({ open }) => {
   const store = await open()
-  const inbox = createInbox({ runtime: virtualRuntime() })
+  const inbox = inboxOf(store)
   const consume = (consumer: string, id: string): Promise<void> =>
     store.transaction(async (tx) => {
       if (await inbox.mark(tx, consumer, id)) await tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [`${consumer} ${id}`])
@@ -28,7 +30,7 @@ check('a message has its effect once for each consumer, however often it comes',
 
 check('an effect that fails leaves no mark, so that the message has it the next time', async ({ open }) => {
   const store = await open()
-  const inbox = createInbox({ runtime: virtualRuntime() })
+  const inbox = inboxOf(store)
   const failing = store.transaction(async (tx) => {
     assert.equal(await inbox.mark(tx, 'stock', 'a'), true)
     throw new Error('no')
@@ -40,7 +42,7 @@ check('an effect that fails leaves no mark, so that the message has it the next 
 
 check('marks made together are all new, or nothing is known of them', async ({ open }) => {
   const store = await open()
-  const inbox = createInbox({ runtime: virtualRuntime() })
+  const inbox = inboxOf(store)
   const marksOf = (...ids: readonly number[]) => ids.map((id) => ({ consumer: `consumer-${id % 3}`, messageId: String(id) }))
   const markAll = (...ids: readonly number[]): Promise<boolean> =>
     store.transaction(async (tx) => {
@@ -62,7 +64,7 @@ check('marks made together are all new, or nothing is known of them', async ({ o
 check('marks are kept for their time and not for ever', async ({ open }) => {
   const store = await open()
   const runtime = virtualRuntime()
-  const inbox = createInbox({ runtime, retention: 1_000 })
+  const inbox = inboxOf(store, runtime, 1_000)
   // Ids in no order of time, as from a foreign broker, and several consumers.
   const id = (n: number): string => `${(n * 7919) % 10_007}-${n}`
   const RATE = 2_000
@@ -85,7 +87,7 @@ check('marks are kept for their time and not for ever', async ({ open }) => {
 check('a clock that is set forward makes no mark old', async ({ open }) => {
   const store = await open()
   const runtime = virtualRuntime()
-  const inbox = createInbox({ runtime, retention: 1_000 })
+  const inbox = inboxOf(store, runtime, 1_000)
   const more = (): Promise<void> =>
     store.transaction(async (tx) => {
       for (let n = 0; n < 1_024; n++) await inbox.mark(tx, 'mail', runtime.ids.next())
@@ -127,7 +129,7 @@ check('old marks are taken away by a clock whose elapsed time has fractions, in 
   const store = await open()
   const runtime = virtualRuntime()
   const fractions = { now: runtime.clock.now, monotonic: () => runtime.clock.monotonic() + 0.625 }
-  const inbox = createInbox({ runtime: { ...runtime, clock: fractions }, retention: 1_000 })
+  const inbox = inboxOf(store, { ...runtime, clock: fractions }, 1_000)
   // More than the marks after which a step of tidying is taken.
   for (let n = 0; n < 600; n++) assert.equal(await mark(store, inbox, `m${n}`), true)
   assert.equal(await marksLeft(store), 600)

@@ -1,28 +1,31 @@
 import { type Runtime } from '../runtime/runtime.ts'
 import { cautiousTime, checkNumbers, KEEP } from '../runtime/internal.ts'
 import type { StoreTransaction } from './database.ts'
+import type { InboxRecords, Mark } from './records.ts'
+import { sqlInbox, type SqlStatements } from './sql/sql.ts'
+
+export type { Mark } from './records.ts'
+/** What an inbox needs of a transaction of SQL: statements with `?` for parameters, on a table that `inboxTable` makes. */
+export type InboxTransaction = SqlStatements
 
 /**
  * The inbox, or idempotent consumer: marks which messages had their effect, in the transaction of the effect.
  * Needs nothing but a transaction, so it can be used with any broker, any client of a database, and without the chassis.
  */
-export type Inbox = {
+export type Inbox<Tx = StoreTransaction> = {
   /** Milliseconds for which a mark is kept, at least. */
   readonly retention: number
   /**
    * Marks a message as seen by a consumer. False when it was marked before: then it had its effect, and there
    * is nothing left to do but to acknowledge it.
    */
-  readonly mark: (tx: InboxTransaction, consumer: string, messageId: string) => Promise<boolean>
+  readonly mark: (tx: Tx, consumer: string, messageId: string) => Promise<boolean>
   /**
    * Marks many at once, at a fraction of the cost. True when none of them had been marked before. False when some had,
    * or one was given twice: which ones is not known, so the transaction is to be rolled back and each message tried alone.
    */
-  readonly markAll: (tx: InboxTransaction, marks: readonly Mark[]) => Promise<boolean>
+  readonly markAll: (tx: Tx, marks: readonly Mark[]) => Promise<boolean>
 }
-
-/** What the inbox needs of a transaction: statements with `?` for parameters, on a table that `inboxTable` makes. */
-export type InboxTransaction = Pick<StoreTransaction, 'all' | 'run'>
 
 /**
  * The inbox's table, for a database whose tables Dure does not make. Changes nothing where it is there.
@@ -39,11 +42,6 @@ export type InboxTransaction = Pick<StoreTransaction, 'all' | 'run'>
  */
 export const inboxTable: string =
   'CREATE TABLE IF NOT EXISTS dure_inbox (message_id TEXT NOT NULL, consumer TEXT NOT NULL, seen_at BIGINT NOT NULL, PRIMARY KEY (message_id, consumer))'
-
-export type Mark = { readonly consumer: string; readonly messageId: string }
-
-/** Rows of one statement, beyond which it has one of these sizes: so few statements are prepared. */
-const [MANY, MOST] = [16, 64]
 
 /** Marks after which a step of tidying is taken, and the marks a step looks at. */
 const [EVERY, STEP] = [256, 512]
@@ -73,75 +71,33 @@ export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
  * console.log(await inbox.mark(tx, 'invoices', 'm-1'), await inbox.mark(tx, 'invoices', 'm-1')) // → true false
  * ```
  */
-export function createInbox(options: { readonly runtime: Runtime; readonly retention?: number }): Inbox {
-  const { runtime, retention = INBOX_RETENTION } = options
+export function createInbox<Tx = InboxTransaction>(options: {
+  readonly runtime: Runtime
+  readonly retention?: number
+  /** Where the marks are: `store.records.inbox`. Default: the table that `inboxTable` makes. */
+  readonly records?: InboxRecords<Tx>
+}): Inbox<Tx> {
+  const { runtime, retention = INBOX_RETENTION, records = sqlInbox as InboxRecords<unknown> } = options
   checkNumbers('make an inbox', { retention }, { retention: { ...KEEP, endless: true } })
   const { clock } = runtime
   // A clock that is set forward makes no mark old.
   const passed = cautiousTime(clock)
   let marks = 0
-  /** Where the next step of tidying starts. */
-  let from: readonly [messageId: string, consumer: string] = ['', '']
+  /** Where the last step of tidying ended. */
+  let after: Mark | undefined
 
-  /**
-   * Walks through the table in order of its key, twice as fast as it grows: every mark is met again and again
-   * without an index on time, which would cost as much as the mark itself.
-   */
-  const tidy = async (tx: InboxTransaction): Promise<void> => {
-    if (retention === Infinity) return
-    const [end] = await tx.all(
-      `SELECT message_id, consumer FROM dure_inbox WHERE (message_id, consumer) > (?, ?) ORDER BY message_id, consumer LIMIT 1 OFFSET ${STEP - 1}`,
-      from,
-    )
-    const expired = passed() - retention
-    if (end === undefined) {
-      await tx.run('DELETE FROM dure_inbox WHERE (message_id, consumer) > (?, ?) AND seen_at < ?', [...from, expired])
-      from = ['', '']
-    } else {
-      const to = [String(end['message_id']), String(end['consumer'])] as const
-      await tx.run(
-        'DELETE FROM dure_inbox WHERE (message_id, consumer) > (?, ?) AND (message_id, consumer) <= (?, ?) AND seen_at < ?',
-        [...from, ...to, expired],
-      )
-      from = to
-    }
+  /** Walks through the marks twice as fast as they are made: every one is met again and again. */
+  const count = async (tx: Tx, made: number): Promise<void> => {
+    const before = marks
+    marks += made
+    if (retention === Infinity || Math.floor(marks / EVERY) === Math.floor(before / EVERY)) return
+    after = await records.forget(tx, { after, limit: STEP, before: passed() - retention })
   }
 
-  const markAll: Inbox['markAll'] = async (tx, wanted) => {
-    const now = clock.now()
-    let changed = 0
-    for (let from = 0; from < wanted.length;) {
-      const left = wanted.length - from
-      const size = left >= MOST ? MOST : Math.min(left, MANY)
-      const some = wanted.slice(from, from + size)
-      changed += await tx.run(
-        insertOf(size),
-        some.flatMap(({ consumer, messageId }) => [messageId, consumer, now]),
-      )
-      from += size
-    }
-    if (changed < wanted.length) return false
-    const before = marks
-    marks += wanted.length
-    if (Math.floor(marks / EVERY) > Math.floor(before / EVERY)) await tidy(tx)
+  const markAll: Inbox<Tx>['markAll'] = async (tx, wanted) => {
+    if ((await records.mark(tx, { marks: wanted, at: clock.now() })) < wanted.length) return false
+    await count(tx, wanted.length)
     return true
   }
-
-  return {
-    retention,
-    markAll,
-    mark: async (tx, consumer, messageId) => {
-      if (++marks % EVERY === 0) await tidy(tx)
-      const changed = await tx.run(insertOf(1), [messageId, consumer, clock.now()])
-      return changed === 1
-    },
-  }
-}
-
-const inserts: string[] = []
-
-function insertOf(rows: number): string {
-  return (inserts[rows] ??=
-    `INSERT INTO dure_inbox (message_id, consumer, seen_at) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')} ` +
-    'ON CONFLICT (message_id, consumer) DO NOTHING')
+  return { retention, markAll, mark: (tx, consumer, messageId) => markAll(tx, [{ consumer, messageId }]) }
 }

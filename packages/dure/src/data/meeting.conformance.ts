@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { test } from 'node:test'
 import { constraintOf } from './constraint.ts'
-import type { Store, StoreTransaction } from './database.ts'
+import type { SqlStore, SqlTransaction } from './database.ts'
 import { gate, inWorld, orderIds, type World } from './world.conformance.ts'
 
-const insert = (tx: StoreTransaction, id: string, total = 1): Promise<number> =>
+const insert = (tx: SqlTransaction, id: string, total = 1): Promise<number> =>
   tx.run('INSERT INTO orders (id, total) VALUES (?, ?)', [id, total])
 
-const totalOf = async (store: Store): Promise<number> =>
+const totalOf = async (store: SqlStore): Promise<number> =>
   Number((await store.select('SELECT coalesce(sum(total), 0) AS total FROM orders'))[0]!['total'])
 
 /** What transactions do to each other, and what a statement's failure does to its own. */

@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely'
 import { CallError } from '../contract/contract.ts'
-import type { SqlRow, SqlValue, StoreTransaction } from './database.ts'
+import type { SqlRow, SqlValue, SqlTransaction } from './database.ts'
 
 /** One transaction: what its work is given, and what it leaves behind. */
 export type Member = {
-  readonly tx: StoreTransaction
+  readonly tx: SqlTransaction
   readonly beforeCommit: (() => Promise<void>)[]
   readonly onCommit: (() => void)[]
   /** Makes every later use of the transaction an error that gives the reason. */
@@ -33,7 +33,7 @@ export function createMember(options: {
     )
   }
 
-  const tx: StoreTransaction = {
+  const tx: SqlTransaction = {
     get kysely() {
       return (kysely ??= options.kysely(guard))
     },

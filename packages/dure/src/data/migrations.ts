@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CallError } from '../contract/contract.ts'
 import { describeThrown } from '../contract/internal.ts'
-import type { Migration, Migrations, StoreTransaction } from './database.ts'
+import type { Migration, Migrations, SqlTransaction } from './database.ts'
 import { definedNames } from './names.ts'
 
 /**
@@ -15,16 +15,16 @@ export async function migrate(options: {
   readonly service: string
   readonly migrations: Migrations
   readonly store: {
-    readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options: { readonly timeout: number }) => Promise<T>
+    readonly transaction: <T>(work: (tx: SqlTransaction) => Promise<T>, options: { readonly timeout: number }) => Promise<T>
     /** Runs several statements at once, which define those names, inside the open transaction. */
     readonly script: (sql: string, defined: ReadonlySet<string>) => Promise<void>
     /** Called before a migration's transaction ends; throws when the migration left rows that point nowhere. */
-    readonly verify: (tx: StoreTransaction) => Promise<void>
+    readonly verify: (tx: SqlTransaction) => Promise<void>
   }
   readonly now: () => number
 }): Promise<readonly string[]> {
   const { service, store, now } = options
-  const transaction = <T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> =>
+  const transaction = <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> =>
     store.transaction(work, { timeout: Number.POSITIVE_INFINITY })
   const applied = await transaction(async (tx) => {
     await tx.run(
@@ -34,7 +34,7 @@ export async function migrate(options: {
     return rows.map((row) => ({ name: String(row['name']), checksum: String(row['checksum']) }))
   })
   const pending = plan(service, options.migrations, applied)
-  const apply = async (tx: StoreTransaction, [name, migration]: Named): Promise<void> => {
+  const apply = async (tx: SqlTransaction, [name, migration]: Named): Promise<void> => {
     try {
       if (typeof migration === 'string') await store.script(migration, definedNames(migration))
       else await migration(tx.kysely)

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
-import type { Outbox, OutboxOptions, Store, StoreTransaction } from './database.ts'
+import type { Outbox, OutboxOptions, SqlStore, SqlTransaction } from './database.ts'
 import { createOutbox } from './outbox.ts'
 import type { OutboxMessage } from './outbox-row.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
@@ -28,17 +28,17 @@ const message = (id: string, size = 2): OutboxMessage => ({
   destination: 'topic',
 })
 
-const make = (store: Store, deliver: OutboxOptions['deliver'], options: Partial<OutboxOptions> = {}): Promise<Outbox> =>
+const make = (store: SqlStore, deliver: OutboxOptions['deliver'], options: Partial<OutboxOptions> = {}): Promise<Outbox> =>
   createOutbox({ store, runtime, log: silentLogger(), deliver, ...options })
 
 /** One order and its messages, in one transaction. */
-const place = (store: Store, outbox: Outbox, id: string, messages: readonly OutboxMessage[] = [message(id)]): Promise<void> =>
+const place = (store: SqlStore, outbox: Outbox, id: string, messages: readonly OutboxMessage[] = [message(id)]): Promise<void> =>
   store.transaction(async (tx) => {
     outbox.append(tx, messages)
     await tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id])
   })
 
-const rowsLeft = async (store: Store): Promise<number> =>
+const rowsLeft = async (store: SqlStore): Promise<number> =>
   Number((await store.select('SELECT count(*) AS n FROM dure_outbox'))[0]!['n'])
 
 check('what commits is delivered once, whole and in order of commit; what rolls back never is', async ({ open }) => {
@@ -198,7 +198,7 @@ check('a delivery that never ends does not keep the service from stopping', asyn
 check('a transaction that is over takes no more messages', async ({ open }) => {
   const store = await open()
   const outbox = await make(store, async () => {})
-  let leaked: StoreTransaction | undefined
+  let leaked: SqlTransaction | undefined
   const failing = store.transaction(async (tx) => {
     leaked = tx
     outbox.append(tx, [message('1')])

@@ -1,5 +1,5 @@
 import { aliveFor } from '../runtime/internal.ts'
-import type { Outbox, OutboxOptions, SqlRow, SqlValue, StoreTransaction } from './database.ts'
+import type { Outbox, OutboxOptions, SqlRow, SqlTransaction, SqlValue, StoreTransaction } from './database.ts'
 import { OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
 import { checkNumbers } from '../runtime/internal.ts'
 import { RELAY_NUMBERS } from './relay-limits.ts'
@@ -53,7 +53,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
   const gathering = new WeakMap<StoreTransaction, OutboxMessage[]>()
 
   /** Positions are given in the order of commits: the store runs one transaction at a time. One that rolls back leaves a gap. */
-  const write = async (tx: StoreTransaction): Promise<void> => {
+  const write = async (tx: SqlTransaction): Promise<void> => {
     const messages = gathering.get(tx)
     if (messages === undefined) return
     gathering.delete(tx)
@@ -69,7 +69,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
   return {
     append: (tx, messages) => {
       // Asked every time, though once would do, because a transaction that is over refuses it.
-      tx.beforeCommit(() => write(tx))
+      tx.beforeCommit(() => write(tx as SqlTransaction))
       const gathered = gathering.get(tx)
       if (gathered === undefined) gathering.set(tx, [...messages])
       else gathered.push(...messages)

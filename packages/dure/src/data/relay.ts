@@ -2,7 +2,7 @@ import { CallError } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { backoff } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import type { Aside, StoreTransaction } from './database.ts'
+import type { Aside, SqlTransaction } from './database.ts'
 import { createDelivery } from './delivery.ts'
 import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
 import type { RelayLimits } from './relay-limits.ts'
@@ -16,7 +16,7 @@ export type Relay = {
   /** Rows that have just been committed. */
   readonly take: (rows: readonly OutboxRow[]) => void
   /** Removes a few delivered rows inside a transaction, if there are enough to be worth a statement. */
-  readonly sweep: (tx: StoreTransaction) => Promise<void>
+  readonly sweep: (tx: SqlTransaction) => Promise<void>
   readonly depth: () => number
   readonly oldest: () => number | undefined
   readonly flush: () => Promise<void>
@@ -43,7 +43,7 @@ export function createRelay(options: {
   /** What an earlier run left in the table. */
   readonly left: { readonly total: number; readonly first: number; readonly last: number }
   readonly read: (after: number, limit: number) => Promise<readonly OutboxRow[]>
-  readonly transaction: (work: (tx: StoreTransaction) => Promise<void>) => Promise<void>
+  readonly transaction: (work: (tx: SqlTransaction) => Promise<void>) => Promise<void>
 }): Relay {
   const { service, runtime, log, left, read, transaction } = options
   const { timers } = runtime
@@ -67,7 +67,7 @@ export function createRelay(options: {
     ...{ name: service, runtime, log, backoff: limits.backoff, patience: limits.patience },
     ...{ deliver: options.deliver, aside: options.aside },
     more: () => depth > inHand.length,
-    remove: (tx, rows) =>
+    remove: (tx: SqlTransaction, rows) =>
       tx.run(
         `DELETE FROM dure_outbox WHERE position IN (${rows.map(() => '?').join(', ')})`,
         rows.map(({ position }) => position),
@@ -163,7 +163,7 @@ export function createRelay(options: {
     for (const waiter of ready) waiter.resolve()
   }
 
-  const removeSome = async (tx: StoreTransaction): Promise<void> => {
+  const removeSome = async (tx: SqlTransaction): Promise<void> => {
     const upTo = Math.min(delivered, removed + STEP)
     await tx.run('DELETE FROM dure_outbox WHERE position <= ?', [upTo])
     // If the transaction rolls back the rows stay, and the next DELETE takes them.

@@ -7,7 +7,7 @@ type Traced = { readonly origin: Origin; readonly tracer?: Tracer | undefined }
 
 /** Runs a transaction in a span of its own, from the asking to the commit; what it announces is a child of that. */
 export function tracedTransaction<T>(
-  { service, dialect }: Pick<Store, 'service' | 'dialect'>,
+  { service, engine }: Pick<Store, 'service' | 'engine'>,
   { origin, tracer }: Traced,
   run: (origin: Origin) => Promise<T>,
 ): Promise<T> {
@@ -17,7 +17,7 @@ export function tracedTransaction<T>(
     kind: 'client',
     service: origin.service,
     parent: origin.traceparent,
-    attributes: { 'db.system.name': ENGINES[dialect], 'db.namespace': service, 'db.operation.name': 'transaction' },
+    attributes: { 'db.system.name': engine, 'db.namespace': service, 'db.operation.name': 'transaction' },
   })
   return run({ ...origin, correlationId: origin.correlationId, traceparent: span.traceparent, sampled: true }).then(
     (value) => {
@@ -30,9 +30,6 @@ export function tracedTransaction<T>(
     },
   )
 }
-
-/** OpenTelemetry's names for the engines. */
-const ENGINES: Readonly<Record<Store['dialect'], string>> = { sqlite: 'sqlite', postgres: 'postgresql' }
 
 /** Puts a span between a transaction and what reacts to its message. It is told of if the transaction commits. */
 export function tracedPublish(tx: Pick<StoreTransaction, 'onCommit'>, { origin, tracer }: Traced, message: Message): Message {

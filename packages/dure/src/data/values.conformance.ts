@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { SqlValue, Store } from './database.ts'
+import type { SqlValue, SqlStore } from './database.ts'
 import { inWorld, type World } from './world.conformance.ts'
 
 /** Every kind of value that JavaScript has, and the ones at which engines part, under a name each. */
@@ -288,7 +288,7 @@ export function valueConformance(module: URL): void {
 }
 
 /** Puts a value in by every way, and takes it out by every way. */
-async function keeps(store: Store, value: unknown, expected: unknown, what: string): Promise<void> {
+async function keeps(store: SqlStore, value: unknown, expected: unknown, what: string): Promise<void> {
   await store.transaction(async (tx) => {
     await tx.kysely.deleteFrom('kept').execute()
     const rows = [await tx.kysely.insertInto('kept').values({ id: 1, v: value }).returning('v').executeTakeFirst()]
@@ -312,7 +312,7 @@ async function keeps(store: Store, value: unknown, expected: unknown, what: stri
   assert.deepEqual(streamed, wanted, what)
 }
 
-async function refuses(store: Store, value: unknown, what: string): Promise<void> {
+async function refuses(store: SqlStore, value: unknown, what: string): Promise<void> {
   const refused = { name: 'CallError', code: 'INVALID_ARGUMENT', message: /parameter \d is .*(column|hold)/s }
   await store.transaction(async (tx) => {
     await tx.run('DELETE FROM kept')

@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
-import type { DatabaseAdapter, DatabaseWorld, Migrations, Store } from './database.ts'
+import type { DatabaseAdapter, DatabaseWorld, Migrations, SqlStore } from './database.ts'
 
 /** A file that exports `openAdapter`: the suite imports it, and so does the process that it kills. */
-export type AdapterModule = { readonly openAdapter: (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter> }
+export type AdapterModule = {
+  readonly openAdapter: (world: DatabaseWorld) => DatabaseAdapter<SqlStore> | Promise<DatabaseAdapter<SqlStore>>
+}
 
 /** A world of its own for one test: stores are opened in it, and closed and removed with it. */
 export type World = {
   readonly directory: string
-  readonly open: (service?: string, migrations?: Migrations) => Promise<Store>
+  readonly open: (service?: string, migrations?: Migrations) => Promise<SqlStore>
 }
 
 export const ordersTable: Migrations = {
@@ -22,7 +24,7 @@ export const ordersTable: Migrations = {
 export async function inWorld(module: URL, test: (world: World) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-database-'))
   const { openAdapter } = (await import(module.href)) as AdapterModule
-  const stores: Store[] = []
+  const stores: SqlStore[] = []
   try {
     const adapter = await openAdapter({ directory, runtime: realRuntime(), log: silentLogger() })
     await test({
@@ -46,6 +48,6 @@ export function gate(): { readonly opened: Promise<void>; readonly open: () => v
 }
 
 /** The ids in the table of orders, in order. */
-export async function orderIds(store: Store): Promise<readonly string[]> {
+export async function orderIds(store: SqlStore): Promise<readonly string[]> {
   return (await store.select('SELECT id FROM orders ORDER BY id')).map((row) => String(row['id']))
 }

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { CallError } from '../contract/contract.ts'
 import { MESSAGE_LIMITS } from '../contract/internal.ts'
 import { elsewhere } from '../data/adapter.conformance.ts'
-import { createOutbox, type Outbox, type OutboxMessage, type SqlValue, type Store } from '../data/data.ts'
+import { createOutbox, type Outbox, type OutboxMessage, type SqlValue, type SqlStore } from '../data/data.ts'
 import { createLogger, silentLogger } from '../telemetry/telemetry.ts'
 import { openAside, type OutboxAside } from './aside.ts'
 import type { Broker } from './broker.ts'
@@ -21,7 +21,7 @@ type Fails = (message: OutboxMessage) => unknown
 
 /** A service's outbox and what it sets aside, before a broker that takes what `fails` says nothing against. */
 type Rig = {
-  readonly store: Store
+  readonly store: SqlStore
   readonly directory: string
   /** What the broker has taken, in order. */
   readonly got: OutboxMessage[]
@@ -33,7 +33,7 @@ type Rig = {
   /** Refuses a batch naming the first that is wrong, or only says that something is. */
   names: boolean
   readonly publish: (...messages: readonly OutboxMessage[]) => Promise<void>
-  readonly start: (deliver?: Deliver, store?: Store) => Promise<void>
+  readonly start: (deliver?: Deliver, store?: SqlStore) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -200,7 +200,7 @@ test('set aside and not told of it: nothing is lost, doubled or out of order', i
   const rig = await makeRig(t)
   rig.fails = wrong('a', 2)
   let unanswered = 0
-  const store: Store = {
+  const store: SqlStore = {
     ...rig.store,
     transaction: async (work, limits) => {
       const result = await rig.store.transaction(work, limits)

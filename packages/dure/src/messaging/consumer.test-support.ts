@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { z } from 'zod'
 import { event, type AnyEvent, type Message } from '../contract/contract.ts'
 import { elsewhere, testAdapter } from '../data/adapter.conformance.ts'
-import { createInbox, type Store, type StoreTransaction } from '../data/data.ts'
+import { type SqlStore, type SqlTransaction } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { createLogger, silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import type { Broker } from './broker.ts'
@@ -36,17 +36,17 @@ export const runtime = realRuntime()
 /** Tries quickly, so that tests need not wait. */
 export const QUICK = retryPolicy({ attempts: 4, first: 1, max: 5 })
 
-export type Handle = (n: number, received: { message: Message; data: unknown }, tx: StoreTransaction) => Promise<void> | void
+export type Handle = (n: number, received: { message: Message; data: unknown }, tx: SqlTransaction) => Promise<void> | void
 
 /** A service with a store, beside a broker; both real. */
 export type Rig = {
   readonly broker: Broker
-  readonly store: Store
+  readonly store: SqlStore
   readonly lines: string[]
   readonly publish: (key: string, ...numbers: number[]) => Promise<void>
-  readonly start: (reactions: readonly ConsumerReaction[], limits?: Partial<ConsumerLimits>) => Promise<Consumer>
+  readonly start: (reactions: readonly ConsumerReaction<SqlTransaction>[], limits?: Partial<ConsumerLimits>) => Promise<Consumer>
   /** A reaction that writes its number into `effects`, after `handle` has had its say. */
-  readonly effect: (handle?: Handle, options?: Partial<ConsumerReaction>) => ConsumerReaction
+  readonly effect: (handle?: Handle, options?: Partial<ConsumerReaction<SqlTransaction>>) => ConsumerReaction<SqlTransaction>
   /** Numbers in the order of their effects, by key. */
   readonly effects: () => Promise<ReadonlyMap<string, readonly number[]>>
   /** Waits until everything published has been read and nothing is waiting or in hand. */
@@ -54,16 +54,15 @@ export type Rig = {
 }
 
 /** The store that the tests' consumers write their effects to. */
-export async function storeIn(directory: string, migrations: Readonly<Record<string, string>> = {}): Promise<Store> {
+export async function storeIn(directory: string, migrations: Readonly<Record<string, string>> = {}): Promise<SqlStore> {
   const adapter = await testAdapter({ directory, runtime, log: silentLogger() })
   return adapter.open('test', { migrations: { ...MIGRATIONS, ...migrations } })
 }
 
 /** A consumer of the tests' one group. */
 export const consumerOf = (
-  options: Pick<ConsumerOptions, 'store' | 'broker' | 'reactions' | 'limits'> & { readonly log?: Logger },
-): Promise<Consumer> =>
-  createConsumer({ inbox: createInbox({ runtime }), runtime, log: silentLogger(), group: 'test', ...options })
+  options: Pick<ConsumerOptions<SqlTransaction>, 'store' | 'broker' | 'reactions' | 'limits'> & { readonly log?: Logger },
+): Promise<Consumer> => createConsumer({ runtime, log: silentLogger(), group: 'test', ...options })
 
 export async function makeRig(t: TestContext, migrations: Readonly<Record<string, string>> = {}): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'dure-consumer-'))
@@ -115,7 +114,10 @@ export function messageOf(type: AnyEvent, key: string, data: string, more: Parti
   }
 }
 
-export function effectOf(handle?: Handle, options: Partial<ConsumerReaction> = {}): ConsumerReaction {
+export function effectOf(
+  handle?: Handle,
+  options: Partial<ConsumerReaction<SqlTransaction>> = {},
+): ConsumerReaction<SqlTransaction> {
   return {
     kind: 'topic',
     event: Counted,
@@ -133,7 +135,7 @@ export function effectOf(handle?: Handle, options: Partial<ConsumerReaction> = {
   }
 }
 
-export async function effectsIn(store: Store): Promise<ReadonlyMap<string, readonly number[]>> {
+export async function effectsIn(store: SqlStore): Promise<ReadonlyMap<string, readonly number[]>> {
   const found = new Map<string, number[]>()
   for (const row of await store.select('SELECT key, n FROM effects ORDER BY place')) {
     const key = String(row['key'])

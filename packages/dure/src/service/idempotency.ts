@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Kysely } from 'kysely'
 import type { CallContext } from '../call/call.ts'
 import type { CancelListener, Cancellation } from '../call/internal.ts'
 import { CallError, DeclaredError, type AnyOperation, type Status } from '../contract/contract.ts'
-import { wireOf } from '../contract/internal.ts'
-import type { Store } from '../data/data.ts'
+import { throwInside, wireOf } from '../contract/internal.ts'
+import type { CommandRecord, Store, StoreTransaction } from '../data/data.ts'
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
 import { cautiousTime } from '../runtime/internal.ts'
 
@@ -26,8 +25,7 @@ export type Idempotency = {
    * Writes the mark; called inside every transaction of a handler whose call carries a key.
    * @throws {CallError} ABORTED when another run of the key has committed
    */
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly mark: (tx: Kysely<any>, key: { operation: string; key: string; own: Cancellation | undefined }) => Promise<void>
+  readonly mark: (tx: StoreTransaction, call: { operation: string; key: string; own: Cancellation | undefined }) => Promise<void>
 }
 
 export type KeyedCall = {
@@ -57,16 +55,7 @@ type Answer = { readonly value: unknown } | { readonly refusal: DeclaredError }
 
 const KEY_LIMIT = 255
 const RETENTION_MS = 24 * 60 * 60 * 1000
-const PRUNED_AT_ONCE = 100
-
-type Row = {
-  readonly operation: string
-  readonly key: string
-  readonly fingerprint: string
-  readonly outcome: string
-  readonly body: string | null
-  readonly made_at: number
-}
+const FORGOTTEN_AT_ONCE = 100
 
 export function createIdempotency(options: {
   store: Store
@@ -74,6 +63,7 @@ export function createIdempotency(options: {
   service: string
 }): Idempotency {
   const { store, service } = options
+  const records = store.records.idempotency
   const { clock, timers, ids } = options.runtime
   // A clock that is set forward makes no answer old.
   const passed = cautiousTime(clock)
@@ -82,43 +72,33 @@ export function createIdempotency(options: {
   /** … and all that may still write. */
   const runs = new WeakMap<Cancellation, Run>()
 
-  const rowOf = async ({ operation, key }: KeyedCall): Promise<Row | undefined> => {
-    const rows = await store.select('SELECT * FROM dure_idempotency WHERE operation = ? AND key = ?', [operation, key])
-    return rows[0] as Row | undefined
-  }
-
   const answerOnce = async (request: KeyedCall, mine: Run, run: () => unknown): Promise<unknown> => {
     const { definition } = request
     const place = `${service}.${request.operation}`
-    const row = await rowOf(request)
-    if (row !== undefined) return replay(row, mine.fingerprint, place, definition)
-    let outcome: { readonly name: string; readonly body: string }
+    const done = await records.find(request)
+    if (done !== undefined) return replay(done, mine, request, place)
     try {
       const value = await run()
-      outcome = { name: 'answered', body: JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null' }
-      await remember(request, mine, outcome)
+      await remember(request, mine, 'answered', JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null')
       return value
     } catch (error) {
-      const other = mine.conflict !== undefined && error === mine.conflict ? await rowOf(request) : undefined
-      if (other !== undefined) return replay(other, mine.fingerprint, place, definition)
+      const other = mine.conflict !== undefined && error === mine.conflict ? await records.find(request) : undefined
+      if (other !== undefined) return replay(other, mine, request, place)
       // A declared error is an answer like any other; what else went wrong may go right the next time.
-      if (error instanceof DeclaredError) await remember(request, mine, { name: 'refused', body: errorBody(definition, error) })
+      if (error instanceof DeclaredError) await remember(request, mine, 'refused', errorBody(definition, error))
       throw error
     }
   }
 
-  const remember = (request: KeyedCall, { id, fingerprint }: Run, outcome: { name: string; body: string }): Promise<void> =>
+  const remember = (
+    { operation, key }: KeyedCall,
+    { id, fingerprint }: Run,
+    outcome: 'answered' | 'refused',
+    body: string,
+  ): Promise<void> =>
     store.transaction(async (tx) => {
-      const values = [request.operation, request.key, fingerprint, outcome.name, outcome.body, clock.now(), id]
-      // What another run has left stays: this one was too late.
-      await tx.run(
-        "INSERT INTO dure_idempotency (operation, key, fingerprint, outcome, body, made_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (operation, key) DO UPDATE SET outcome = excluded.outcome, body = excluded.body WHERE dure_idempotency.outcome = 'committed' AND dure_idempotency.body = ?",
-        values,
-      )
-      await tx.run(
-        `DELETE FROM dure_idempotency WHERE (operation, key) IN (SELECT operation, key FROM dure_idempotency WHERE made_at < ? ORDER BY made_at LIMIT ${PRUNED_AT_ONCE})`,
-        [passed() - RETENTION_MS],
-      )
+      await records.answer(tx, { operation, key, fingerprint, run: id, at: clock.now(), outcome, body })
+      await records.forget(tx, { before: passed() - RETENTION_MS, limit: FORGOTTEN_AT_ONCE })
     })
 
   /** Lets the next in: at once, or for somebody whose caller has gone when the time is over that it was given. */
@@ -181,31 +161,20 @@ export function createIdempotency(options: {
       const mine = own && runs.get(own)
       if (mine === undefined) return
       const { id, fingerprint } = mine
-      const written = await tx
-        .insertInto('dure_idempotency')
-        .values({ operation, key, fingerprint, outcome: 'committed', body: id, made_at: clock.now() })
-        // A handler may have several transactions: the mark of its first is its own.
-        .onConflict((conflict) =>
-          conflict
-            .columns(['operation', 'key'])
-            .doUpdateSet({ body: id })
-            .where('dure_idempotency.outcome', '=', 'committed')
-            .where('dure_idempotency.body', '=', id),
-        )
-        .returning('key')
-        .execute()
-      if (written.length === 0) throw (mine.conflict = overtaken(`${service}.${operation}`, key))
+      // A handler may have several transactions: the mark of its first is its own.
+      const committed = await records.commit(tx, { operation, key, fingerprint, run: id, at: clock.now() }).catch(throwInside)
+      if (!committed) throw (mine.conflict = overtaken(`${service}.${operation}`, key))
     },
   }
 }
 
-function replay(row: Row, fingerprint: string, place: string, definition: AnyOperation): unknown {
-  if (row.fingerprint !== fingerprint) throw reused(place, row.key)
-  if (row.outcome === 'answered') return wireOf(definition.output, 'output').fromJson(JSON.parse(row.body ?? 'null')) ?? undefined
-  if (row.outcome === 'refused') throw errorFrom(definition, JSON.parse(row.body ?? 'null'))
+function replay(done: CommandRecord, mine: Run, { key, definition }: KeyedCall, place: string): unknown {
+  if (done.fingerprint !== mine.fingerprint) throw reused(place, key)
+  if (done.outcome === 'answered') return wireOf(definition.output, 'output').fromJson(JSON.parse(done.body)) ?? undefined
+  if (done.outcome === 'refused') throw errorFrom(definition, JSON.parse(done.body))
   throw new CallError(
     'ALREADY_EXISTS',
-    `Call to ${place} with idempotency key "${ownWords(row.key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
+    `Call to ${place} with idempotency key "${ownWords(key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
   )
 }
 

@@ -71,7 +71,7 @@ async function storeTrouble(store: Store | undefined, { timers }: Runtime, log: 
     throw new CallError('UNAVAILABLE', `It has not within ${READY_TIMEOUT} ms`)
   }
   try {
-    await inTime(timers, READY_TIMEOUT, store.select('SELECT 1 AS one'), late)
+    await inTime(timers, READY_TIMEOUT, store.ping(), late)
     return []
   } catch (error) {
     log.warn('The database of a service does not answer', { error })

@@ -1,8 +1,7 @@
 import type { CallContext } from '../call/call.ts'
-import type { Cancellation } from '../call/internal.ts'
-import { bindDatabase, createInbox, createOutbox } from '../data/data.ts'
+import { bindDatabase, createOutbox } from '../data/data.ts'
 import { INBOX_RETENTION } from '../data/internal.ts'
-import type { Database, DatabaseAdapter, Inbox, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
+import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, SqlStore } from '../data/data.ts'
 import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -12,11 +11,12 @@ import type { System, World } from './system.ts'
 
 /** A service's own data, opened: nobody else has a way to it. */
 export type ServiceData = {
-  readonly store: Store
+  readonly store: SqlStore
   readonly outbox: Outbox
   /** What the broker does not take of it. */
   readonly aside: OutboxAside
-  readonly inbox: Inbox
+  /** Milliseconds that the inbox's marks are kept. */
+  readonly inboxRetention: number
   readonly idempotency: Idempotency
   /** Messages ever committed to the outbox, for telling quiet from a moment between two moves. */
   readonly published: () => number
@@ -49,7 +49,7 @@ export async function openData(options: {
   const { service, database, broker, log } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
-  const store = await database.open(name, service.database!)
+  const store = (await database.open(name, service.database!)) as unknown as SqlStore
   try {
     let delivered = 0
     const toBroker = async (messages: readonly OutboxMessage[]): Promise<void> => {
@@ -63,21 +63,17 @@ export async function openData(options: {
       store,
       outbox,
       aside,
-      inbox: createInbox({ runtime, retention: await retentionOf(service, broker) }),
+      inboxRetention: await retentionOf(service, broker),
       idempotency,
       published: () => delivered + outbox.depth(),
       databaseFor: (call, operation) => {
-        const bound = bindDatabase<unknown>({
-          store,
-          outbox,
-          runtime,
-          origin: originOf(name, call),
-          tracer: telemetry?.tracer,
-        })
         const key = rememberedKey(call)
-        return key === undefined || operation === undefined
-          ? bound
-          : marking(bound, idempotency, { operation, key, own: call.cancellation })
+        const marked = key !== undefined && operation !== undefined && { operation, key, own: call.cancellation }
+        return bindDatabase<unknown>({
+          ...{ store, outbox, runtime, origin: originOf(name, call), tracer: telemetry?.tracer },
+          // Every transaction of the call carries the mark of its key.
+          ...(marked ? { first: (tx) => idempotency.mark(tx, marked) } : {}),
+        })
       },
     }
   } catch (error) {
@@ -95,22 +91,6 @@ async function retentionOf({ inbox, reactions }: Service, broker: Broker): Promi
   // For what is kept for ever there is no bound that would do: the consumer says so, and the service has to say what it wants.
   const longest = Math.max(0, ...kept.filter(Number.isFinite))
   return Math.max(INBOX_RETENTION, longest * 1.5)
-}
-
-/** A database whose every transaction carries the mark of the call's idempotency key. */
-function marking(
-  bound: Database<unknown>,
-  idempotency: Idempotency,
-  call: { operation: string; key: string; own: Cancellation | undefined },
-): Database<unknown> {
-  return {
-    ...bound,
-    transaction: (work, limits) =>
-      bound.transaction(async (tx) => {
-        await idempotency.mark(tx, call)
-        return work(tx)
-      }, limits),
-  }
 }
 
 /** To topics and queues; each keeps its order. */

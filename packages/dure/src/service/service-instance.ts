@@ -95,7 +95,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     if (data === undefined || service.reactions.length === 0) return
     consumer = await createConsumer({
       store: data.store,
-      inbox: data.inbox,
+      inboxRetention: data.inboxRetention,
       broker,
       runtime,
       log,

@@ -1,4 +1,4 @@
-import type { StoreTransaction } from 'dure/data'
+import type { SqlTransaction } from 'dure/data'
 import type { Clock } from 'dure/runtime'
 import { LANES } from './schema.ts'
 
@@ -19,7 +19,7 @@ export type Leases = {
   /** Gives all back and takes its name off the list. */
   readonly leave: (query: Query) => Promise<void>
   /** In a transaction, takes rows out of the table that are not to be delivered. @throws when their lanes are another relay's */
-  readonly remove: (tx: StoreTransaction, rows: readonly Place[]) => Promise<void>
+  readonly remove: (tx: SqlTransaction, rows: readonly Place[]) => Promise<void>
   /** What was held may be somebody else's by now: nothing is held until the next `renew`. */
   readonly forget: () => void
   /** Relays that were alive at the last `renew`. */

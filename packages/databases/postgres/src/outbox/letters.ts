@@ -93,7 +93,7 @@ export function createLetters(options: {
 function storeOn(pool: Pool, service: string): LetterStore {
   return {
     service,
-    dialect: 'postgres',
+    engine: 'postgresql',
     sharing: 'shared',
     select: (sql, parameters) => transactionOn(pool).all(sql, parameters),
     transaction: async (work) => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import type { OutboxMessage, Store } from 'dure/data'
+import type { OutboxMessage, SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { postgres } from '../postgres.ts'
@@ -24,7 +24,7 @@ const message = (n: number, key = `key-${n % 5}`): OutboxMessage => ({
 })
 
 /** A service's store in the place's database, and the way to it. */
-async function open(place: Place): Promise<{ readonly store: Store; readonly url: string }> {
+async function open(place: Place): Promise<{ readonly store: SqlStore; readonly url: string }> {
   await place.pool.query('CREATE SCHEMA orders')
   const url = `${place.url}?options=${encodeURIComponent('-c search_path=orders')}`
   const adapter = postgres({ url: () => url })({ directory, ...world })

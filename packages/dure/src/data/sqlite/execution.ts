@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
-import type { StoreTransaction } from '../database.ts'
+import type { SqlTransaction } from '../database.ts'
 import { cutOff, tooLong } from '../errors.ts'
 import type { Member } from '../member.ts'
 
@@ -8,7 +8,7 @@ import type { Member } from '../member.ts'
 export type Job = {
   /** Runs a function in the caller's asynchronous context: what user code keeps there must be there in its work as well. */
   readonly context: ReturnType<typeof AsyncLocalStorage.snapshot>
-  readonly work: (tx: StoreTransaction) => Promise<unknown>
+  readonly work: (tx: SqlTransaction) => Promise<unknown>
   readonly timeout: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void

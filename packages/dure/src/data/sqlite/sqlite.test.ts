@@ -9,16 +9,16 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
-import type { Migrations, Store } from '../database.ts'
+import type { Migrations, SqlStore } from '../database.ts'
 import { sqlite, type SqliteOptions } from './sqlite.ts'
 
 const orders: Migrations = { '0001': 'CREATE TABLE orders (id TEXT PRIMARY KEY, total INTEGER)' }
 
-type Place = { readonly directory: string; readonly open: (service?: string, migrations?: Migrations) => Promise<Store> }
+type Place = { readonly directory: string; readonly open: (service?: string, migrations?: Migrations) => Promise<SqlStore> }
 
 function place(t: TestContext, options: SqliteOptions = { durability: 'process' }): Place {
   const directory = mkdtempSync(join(tmpdir(), 'dure-sqlite-'))
-  const stores: Store[] = []
+  const stores: SqlStore[] = []
   t.after(async () => {
     for (const store of stores) await store.stop()
     rmSync(directory, { recursive: true, force: true })
@@ -325,7 +325,7 @@ test('a snapshot or stream that does not end is ended in words, its place is fre
   const late = { code: 'DEADLINE_EXCEEDED', message: /a snapshot or stream of service "orders" was ended after 50 ms/ }
   const write = (): Promise<number> =>
     store.transaction((tx) => tx.run("UPDATE orders SET total = total + 1 WHERE id LIKE 'order 1%'"))
-  let leaked: Store['read'] | undefined
+  let leaked: SqlStore['read'] | undefined
   const never = store.snapshot(async (read) => {
     leaked = read
     await read.selectFrom('orders').selectAll().limit(1).execute()

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 import { checkNumbers, COUNT, WAIT, type Ranges } from '../../runtime/internal.ts'
-import type { DatabaseAdapter, DatabaseWorld } from '../database.ts'
+import type { DatabaseAdapter, DatabaseWorld, SqlStore } from '../database.ts'
 import type { Durability } from './file.ts'
 import { LOCK_TIMEOUT } from './lock.ts'
 import { openStore } from './store.ts'
@@ -54,7 +54,7 @@ const NUMBERS: Ranges<SqliteOptions> = {
  * await store.stop()
  * ```
  */
-export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => DatabaseAdapter {
+export function sqlite(options: SqliteOptions = {}): (world: DatabaseWorld) => DatabaseAdapter<SqlStore> {
   const {
     durability = 'power',
     readers = 4,

@@ -3,10 +3,11 @@ import { constants, type DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import { createFlush } from '../../runtime/internal.ts'
 import { foldRepeats } from '../../telemetry/telemetry.ts'
-import type { DatabaseDefinition, DatabaseWorld, Store, StoreTransaction } from '../database.ts'
+import type { DatabaseDefinition, DatabaseWorld, SqlStore, SqlTransaction } from '../database.ts'
 import { FAMILIES } from '../../telemetry/telemetry.ts'
 import { migrate } from '../migrations.ts'
 import { ownMigrations } from '../own-tables.ts'
+import { sqlRecords } from '../sql/sql.ts'
 import { openFile, type Durability } from './file.ts'
 import { createPatience, LOCK_TIMEOUT, patiently, takeLock } from './lock.ts'
 import { createReaders } from './readers.ts'
@@ -22,7 +23,7 @@ export async function openStore(options: {
   readonly readers: number
   readonly readTimeout: number
   readonly limits: WriterLimits
-}): Promise<Store> {
+}): Promise<SqlStore> {
   const { file, service, definition, world, durability, limits } = options
   const lock = takeLock(`${file.replace(/\.db$/, '')}.lock`, service)
   world.opened?.({ close: lock.release })
@@ -76,14 +77,17 @@ export async function openStore(options: {
       await writer.stop(readers.stop, timeout)
       lock.release()
     }
+    const { select } = readers
     return {
       service,
-      dialect: 'sqlite',
+      engine: 'sqlite',
       sharing: 'exclusive',
+      records: sqlRecords({ select }),
       read: readers.kysely,
       transaction: writer.transaction,
       snapshot: readers.snapshot,
-      select: readers.select,
+      select,
+      ping: async () => void (await select('SELECT 1 AS one')),
       readings: () => [{ family: FAMILIES.walSize, attributes: {}, value: sizeOf(`${file}-wal`) }],
       stop: ({ timeout } = {}) => (stopping ??= stop(timeout)),
     }
@@ -124,7 +128,7 @@ const TRANSACTIONS: ReadonlySet<number> = new Set([
   constants.SQLITE_ATTACH,
 ])
 
-async function verify(tx: StoreTransaction): Promise<void> {
+async function verify(tx: SqlTransaction): Promise<void> {
   const [row] = await tx.all('SELECT "table", "parent" FROM pragma_foreign_key_check LIMIT 1')
   if (row !== undefined) {
     throw new CallError(

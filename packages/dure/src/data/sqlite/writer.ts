@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Flush } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { StoreTransaction } from '../database.ts'
+import type { SqlTransaction } from '../database.ts'
 import { closed, ended, full, nested, unusableTimeout } from '../errors.ts'
 import { createMember } from '../member.ts'
 import { explain } from './errors.ts'
@@ -22,7 +22,7 @@ import { createStatements, type SchemaVersion } from './statements.ts'
  * (in number and in time), and a transaction that asks for more than the usual timeout runs alone.
  */
 export type Writer = {
-  readonly transaction: <T>(work: (tx: StoreTransaction) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  readonly transaction: <T>(work: (tx: SqlTransaction) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
   /** Transactions waiting or running. */
   readonly depth: () => number
   /** Turns group commit off, for schemas in which a member can fail as late as the commit. */
@@ -115,7 +115,7 @@ export function createWriter(options: {
   }
 
   const transaction: Writer['transaction'] = <T>(
-    work: (tx: StoreTransaction) => Promise<T>,
+    work: (tx: SqlTransaction) => Promise<T>,
     { timeout = limits.timeout }: { readonly timeout?: number } = {},
   ): Promise<T> => {
     const unusable = unusableTimeout(service, timeout)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { CallError } from '../../contract/contract.ts'
-import type { Store } from '../../data/data.ts'
+import type { SqlStore } from '../../data/data.ts'
 import { elsewhere } from '../../data/adapter.conformance.ts'
 import { until } from '../rig.conformance.ts'
 import { assertEffects, consumerOf, Counted, makeRig, messageOf, QUICK, type Rig } from '../consumer.test-support.ts'
@@ -53,7 +53,7 @@ test('other keys of the same partition go on while one is parked', { timeout: 60
 test('a message that was parked without an answer is not left in the table', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
   let lost = 0
-  const store: Store = {
+  const store: SqlStore = {
     ...rig.store,
     transaction: async (work, limits) => {
       let parks = false

@@ -1,5 +1,12 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import type { Inbox, Store } from '../../data/data.ts'
+import {
+  createInbox,
+  type Inbox,
+  type SqlStore,
+  type SqlTransaction,
+  type Store,
+  type StoreTransaction,
+} from '../../data/data.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, inTime, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
@@ -19,7 +26,7 @@ import { createTransactionBatcher, type TransactionBatcher } from './transaction
 export type { Received } from './effect.ts'
 
 /** What a consumer does with the messages of one topic, or with the work of one queue. */
-export type ConsumerReaction = Effect & {
+export type ConsumerReaction<Tx = StoreTransaction> = Effect<Tx> & {
   readonly kind: 'topic' | 'queue'
   readonly event: AnyEvent
   /** Unique within the consumer and kept over releases: positions, inbox marks and parked messages carry it. */
@@ -29,15 +36,16 @@ export type ConsumerReaction = Effect & {
   readonly retry: RetryPolicy
 }
 
-export type ConsumerOptions = {
-  readonly store: Store
-  readonly inbox: Inbox
+export type ConsumerOptions<Tx extends StoreTransaction = StoreTransaction> = {
+  readonly store: Store<Tx>
+  /** Milliseconds for which it is remembered which messages had their effect (`createInbox`). Default 10 days. */
+  readonly inboxRetention?: number
   readonly broker: Broker
   readonly runtime: Runtime
   readonly log: Logger
   /** The consuming service: each reaction reads as the group `<group>/<reaction>`. */
   readonly group: string
-  readonly reactions: readonly ConsumerReaction[]
+  readonly reactions: readonly ConsumerReaction<Tx>[]
   readonly limits?: Partial<ConsumerLimits>
 }
 
@@ -109,7 +117,7 @@ const NUMBERS: Ranges<ConsumerLimits> = { batch: COUNT, inHand: COUNT, parked: C
  * @example
  * ```ts
  * import { event } from 'dure/contract'
- * import { createInbox, sqlite } from 'dure/data'
+ * import { sqlite } from 'dure/data'
  * import { createConsumer, embeddedBroker, retryPolicy } from 'dure/messaging'
  * import { realRuntime } from 'dure/runtime'
  * import { silentLogger } from 'dure/telemetry'
@@ -121,7 +129,7 @@ const NUMBERS: Ranges<ConsumerLimits> = { batch: COUNT, inHand: COUNT, parked: C
  * await broker.declareTopic(Moved.name)
  * const store = await sqlite()(world).open('ledger', { migrations: { '001': 'CREATE TABLE moves (sku TEXT)' } })
  * const consumer = await createConsumer({
- *   ...{ store, broker, ...world, inbox: createInbox(world), group: 'ledger' },
+ *   ...{ store, broker, ...world, group: 'ledger' },
  *   reactions: [
  *     {
  *       ...{ kind: 'topic', event: Moved, name: 'moves', concurrency: 8, retry: retryPolicy(), prepare: undefined },
@@ -135,9 +143,12 @@ const NUMBERS: Ranges<ConsumerLimits> = { batch: COUNT, inHand: COUNT, parked: C
  * await broker.stop()
  * ```
  */
-export async function createConsumer(given: ConsumerOptions): Promise<Consumer> {
-  const options = { ...given, log: foldRepeats(given.log, given.runtime) }
-  const { store, runtime, group, reactions } = options
+export async function createConsumer<Tx extends StoreTransaction>(given: ConsumerOptions<Tx>): Promise<Consumer> {
+  // Reactions are handed transactions of this store and no other.
+  const own = given as unknown as ConsumerOptions
+  const { store, runtime, group, reactions, inboxRetention: retention } = own
+  const inbox = createInbox({ runtime, records: store.records.inbox, ...(retention === undefined ? {} : { retention }) })
+  const options = { ...own, inbox, log: foldRepeats(own.log, runtime) }
   const limits = completeNumbers(`start the consumer "${group}"`, LIMITS, options.limits ?? {}, NUMBERS)
   const names = reactions.map(({ kind, name }) => `${kind}:${name}`)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
@@ -154,7 +165,7 @@ export async function createConsumer(given: ConsumerOptions): Promise<Consumer> 
   await checkRetention(options)
   const life = await watchForCrashes({ store, runtime, log: options.log, consumer: group })
   const semaphore = createSemaphore(limits.inHand)
-  const batcher = createTransactionBatcher({ store, inbox: options.inbox })
+  const batcher = createTransactionBatcher({ store, inbox })
   const running: RunningReaction[] = []
   const stopAll = async (): Promise<void> => {
     await Promise.all(running.map((reaction) => reaction.stop()))
@@ -188,7 +199,7 @@ export async function createConsumer(given: ConsumerOptions): Promise<Consumer> 
     status: () => statusOf(running),
     readings: () => running.map((reaction) => reaction.reading()),
     deadLetters: deadLetters({
-      store,
+      store: store as unknown as SqlStore,
       runtime,
       reactions: reactions.map(({ kind, event, name }) => ({ kind, event, consumer: `${group}/${name}` })),
       changed: reload,
@@ -212,6 +223,7 @@ type RunningReaction = {
 }
 
 type StartReaction = ConsumerOptions & {
+  readonly inbox: Inbox
   readonly limits: ConsumerLimits
   readonly semaphore: Semaphore
   readonly batcher: TransactionBatcher
@@ -232,12 +244,12 @@ async function startReaction(options: StartReaction): Promise<RunningReaction> {
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
   const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
   const parked = await openParked({
-    ...{ store, consumer, runtime, log, retry, concurrency },
+    ...{ store: store as unknown as SqlStore, consumer, runtime, log, retry, concurrency },
     tryAgain: async (message, finish) => {
       const received = await pipeline.read(message)
       const prepared = await pipeline.prepare?.(received)
       await store.transaction(async (tx) => {
-        if (!(await finish(tx))) return
+        if (!(await finish(tx as SqlTransaction))) return
         const outcome = await pipeline.apply(tx, received, prepared)
         tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
       })

@@ -26,29 +26,17 @@ export async function watchForCrashes(options: {
   consumer: string
 }): Promise<CrashRecord> {
   const { store, runtime, log, consumer } = options
-  const crashes = await store.transaction(async (tx) => {
-    const [row] = await tx.all('SELECT clean, crashes FROM dure_consumers WHERE consumer = ?', [consumer])
-    const count = row === undefined || Number(row['clean']) === 1 ? 0 : Number(row['crashes']) + 1
-    await tx.run(
-      `INSERT INTO dure_consumers (consumer, clean, crashes) VALUES (?, 0, ?)
-       ON CONFLICT (consumer) DO UPDATE SET clean = 0, crashes = excluded.crashes`,
-      [consumer, count],
-    )
-    return count
-  })
-  const note = async (clean: number): Promise<void> => {
-    await store.transaction((tx) =>
-      tx.run('UPDATE dure_consumers SET clean = ?, crashes = 0 WHERE consumer = ?', [clean, consumer]),
-    )
-  }
+  const { consumers } = store.records
+  const crashes = await store.transaction((tx) => consumers.begin(tx, consumer))
+  const settle = (how: 'ended' | 'well'): Promise<void> => store.transaction((tx) => consumers.settle(tx, consumer, how))
   const timer = runtime.timers.after(HEALTHY, () => {
-    note(0).catch((error: unknown) => log.warn('Cannot note that the consumer is well', { consumer, error }))
+    settle('well').catch((error: unknown) => log.warn('Cannot note that the consumer is well', { consumer, error }))
   })
   return {
     quarantine: crashes === 0 ? 0 : Math.min(MOST, 4 ** (crashes - 1)),
     endClean: () => {
       timer.cancel()
-      return note(1)
+      return settle('ended')
     },
     stop: () => timer.cancel(),
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Store } from '../../data/data.ts'
+import type { SqlStore } from '../../data/data.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { until } from '../rig.conformance.ts'
 import type { Broker } from '../broker.ts'
@@ -31,7 +31,7 @@ async function consumeHere(
   directory: string,
   attempts: number,
   kind: 'topic' | 'queue' = 'topic',
-): Promise<{ broker: Broker; store: Store; consumer: Consumer }> {
+): Promise<{ broker: Broker; store: SqlStore; consumer: Consumer }> {
   const broker = await openBroker(directory)
   const store = await storeIn(directory)
   const consumer = await consumerOf({

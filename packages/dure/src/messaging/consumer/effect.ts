@@ -6,9 +6,9 @@ import { decoderOf } from '../decode.ts'
 export type Received = { readonly message: Message; readonly data: unknown }
 
 /** What happens to a message: before its transaction, and in it. */
-export type Effect = {
+export type Effect<Tx = StoreTransaction> = {
   readonly prepare: ((received: Received) => Promise<unknown>) | undefined
-  readonly handle: (received: Received, tx: StoreTransaction, prepared: unknown) => Promise<void> | void
+  readonly handle: (received: Received, tx: Tx, prepared: unknown) => Promise<void> | void
 }
 
 /** The way of every message, whoever takes it along: read, prepare, then mark and effect in one transaction. */

@@ -1,4 +1,4 @@
-import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
+import type { SqlRow, SqlValue, SqlTransaction } from '../../data/data.ts'
 import { firstLine } from '../parked/parked.ts'
 import { messageOf, type LetterStore } from '../parked/parked.ts'
 import type { DeadLetterChange } from './letter.ts'
@@ -19,7 +19,7 @@ export type Deed = {
 
 /** Writes down what is about to happen to the parked dead letters that a condition names; answers how many there are. */
 export async function auditParked(
-  tx: StoreTransaction,
+  tx: SqlTransaction,
   deed: Deed,
   where: { readonly sql: string; readonly parameters: readonly SqlValue[] },
 ): Promise<number> {
@@ -33,7 +33,7 @@ export async function auditParked(
   )
 }
 
-async function forget(tx: StoreTransaction, now: number): Promise<void> {
+async function forget(tx: SqlTransaction, now: number): Promise<void> {
   await tx.run('DELETE FROM dure_parked_audit WHERE at < ?', [now - KEPT])
 }
 

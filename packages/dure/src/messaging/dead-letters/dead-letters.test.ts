@@ -3,9 +3,9 @@ import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
 import { CallError } from '../../contract/contract.ts'
 import { MESSAGE_LIMITS } from '../../contract/internal.ts'
-import type { Store } from '../../data/data.ts'
+import type { SqlStore } from '../../data/data.ts'
 import { assertEffects, Counted, effectsIn, makeRig, messageOf, QUICK, runtime, type Rig } from '../consumer.test-support.ts'
-import type { Consumer, ConsumerReaction } from '../consumer/consumer.ts'
+import type { Consumer } from '../consumer/consumer.ts'
 import { queue } from '../queue.ts'
 import { isCallError, until } from '../rig.conformance.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -263,7 +263,7 @@ const Print = queue('print', { schema: z.object({ key: z.string(), n: z.int() })
 test('dead work of a queue is seen and treated in the same way, and written down beside it', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
   let broken = true
-  const printing: ConsumerReaction = rig.effect(
+  const printing = rig.effect(
     (n) => {
       if (n < 5 && broken) throw new Error(`no paper for ${n}`)
     },
@@ -345,7 +345,7 @@ test('a key as long as keys may be is parked like any other', { timeout: 60_000 
 test('a change whose commit is not answered is seen by the consumer all the same', { timeout: 60_000 }, async (t) => {
   const { rig, mend } = await withDead(t)
   let told = 0
-  const store: Store = {
+  const store: SqlStore = {
     ...rig.store,
     transaction: async (work, limits) => {
       await rig.store.transaction(work, limits)

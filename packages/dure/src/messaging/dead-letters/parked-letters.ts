@@ -1,5 +1,5 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import type { SqlRow, SqlValue, StoreTransaction } from '../../data/data.ts'
+import type { SqlRow, SqlValue, SqlTransaction } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { firstLine, hashOf, outboxOf } from '../parked/parked.ts'
 import { messageOf, rowOf, type LetterStore } from '../parked/parked.ts'
@@ -47,7 +47,7 @@ export function parkedLetters(options: {
   changed: () => void
 }): DeadLetterStore {
   const { store, runtime, eventOf, kindOf, changed } = options
-  const contains = store.dialect === 'sqlite' ? 'instr' : 'strpos'
+  const contains = store.engine === 'sqlite' ? 'instr' : 'strpos'
 
   const where = (filter: DeadLetterFilter): Where => {
     const parts = ["state = 'dead'"]
@@ -81,7 +81,7 @@ export function parkedLetters(options: {
   }
 
   /** Runs a change with its audit in one transaction, and tells the consumer: of a failed one too, which may have happened. */
-  const change = async <T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> => {
+  const change = async <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> => {
     try {
       return await store.transaction(work)
     } finally {

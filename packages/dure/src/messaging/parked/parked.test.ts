@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { CallError } from '../../contract/contract.ts'
-import { sqlite, type Store } from '../../data/data.ts'
+import { sqlite, type SqlStore } from '../../data/data.ts'
 import { virtualRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { Counted, messageOf } from '../consumer.test-support.ts'
@@ -23,7 +23,7 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
   const lost = { answers: 0 }
   /** Holds back what the next look at the table has seen, or fails it. */
   const look: { held?: Promise<void> | undefined } = {}
-  const store: Store = {
+  const store: SqlStore = {
     ...real,
     select: async (sql, parameters) => {
       const held = look.held

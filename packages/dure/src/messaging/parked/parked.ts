@@ -1,5 +1,5 @@
 import type { Message } from '../../contract/contract.ts'
-import type { StoreTransaction } from '../../data/data.ts'
+import type { SqlTransaction } from '../../data/data.ts'
 import { type Runtime, type Timer } from '../../runtime/runtime.ts'
 import { backoff, longestBackoff, steadyTime } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
@@ -26,7 +26,7 @@ export type Parked = {
   readonly reserve: (key: string) => void
   readonly release: (key: string) => void
   /** Adds messages, in order, in one transaction of their own; `also` runs in it. */
-  readonly add: (arrivals: readonly ParkedEntry[], also?: (tx: StoreTransaction) => Promise<unknown>) => Promise<void>
+  readonly add: (arrivals: readonly ParkedEntry[], also?: (tx: SqlTransaction) => Promise<unknown>) => Promise<void>
   /** Looks at the table again: somebody else has changed it. */
   readonly reload: () => Promise<void>
   readonly count: () => ParkedCount
@@ -48,7 +48,7 @@ export type ParkedCount = {
 }
 
 /** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
-export type TryAgain = (message: Message, finish: (tx: StoreTransaction) => Promise<boolean>) => Promise<void>
+export type TryAgain = (message: Message, finish: (tx: SqlTransaction) => Promise<boolean>) => Promise<void>
 
 type Key = {
   readonly key: string

@@ -1,6 +1,6 @@
 import { type Message } from '../../contract/contract.ts'
 import { describeThrown } from '../../contract/internal.ts'
-import type { SqlRow, SqlValue, Store, StoreTransaction } from '../../data/data.ts'
+import type { SqlRow, SqlValue, SqlStore, SqlTransaction } from '../../data/data.ts'
 import { fingerprintOf, hashOf, letterOf } from './fingerprint.ts'
 
 /**
@@ -28,7 +28,7 @@ export type ParkedRow = {
 export type ParkedState = 'waiting' | 'dead' | 'held'
 
 /** As much of a store as dead letters need: an outbox that is used alone has no more. */
-export type LetterStore = Pick<Store, 'service' | 'dialect' | 'sharing' | 'select' | 'transaction'>
+export type LetterStore = Pick<SqlStore, 'service' | 'engine' | 'sharing' | 'select' | 'transaction'>
 
 const COLUMNS =
   'consumer, topic, key, key_hash, sequence, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
@@ -40,7 +40,7 @@ const INSERT = `INSERT INTO dure_parked (sequence, ${PLACES.filter((column) => c
   ON CONFLICT (consumer, message_id) DO NOTHING`
 
 /** Adds a row behind those of its key; false when that message is parked already (the broker has brought it again). */
-export async function insertParked(tx: StoreTransaction, row: Omit<ParkedRow, 'sequence'>): Promise<boolean> {
+export async function insertParked(tx: SqlTransaction, row: Omit<ParkedRow, 'sequence'>): Promise<boolean> {
   const order = [row.consumer, hashOf(row.key), row.key]
   const values: SqlValue[] = [
     row.consumer,

@@ -1,5 +1,6 @@
 import { CallError } from 'dure/contract'
-import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, Store, StoreTransaction } from 'dure/data'
+import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, SqlStore, SqlTransaction } from 'dure/data'
+import { sqlRecords } from 'dure/data/adapter'
 import { closeFiles, never, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a store, asked at each transaction. */
@@ -39,7 +40,7 @@ export function simulatedDatabase(options: {
           fate.sometimes('a frozen owner lost its store')
           closeFiles(holder)
         }
-        const store = await inner.open(service, definition)
+        const store = (await inner.open(service, definition)) as SqlStore
         owners.set(service, process)
         return simulatedStore({ store, service, process, owners, fate })
       },
@@ -48,12 +49,12 @@ export function simulatedDatabase(options: {
 }
 
 function simulatedStore(options: {
-  readonly store: Store
+  readonly store: SqlStore
   readonly service: string
   readonly process: Process
   readonly owners: Owners
   readonly fate: StoreFate
-}): Store {
+}): SqlStore {
   const { store, service, process, owners, fate } = options
 
   const refusal = (action: string): CallError | undefined => {
@@ -62,7 +63,7 @@ function simulatedStore(options: {
     return new CallError('UNAVAILABLE', `${action} failed: another process has taken over the store of service "${service}"`)
   }
 
-  const transaction: Store['transaction'] = async (work, limits) => {
+  const transaction: SqlStore['transaction'] = async (work, limits) => {
     if (process.point('transaction', service)) return never()
     const refused = refusal('The transaction')
     if (refused !== undefined) throw refused
@@ -92,21 +93,25 @@ function simulatedStore(options: {
     return result
   }
 
+  const select: SqlStore['select'] = async (sql, parameters) => {
+    if (process.point('select', service)) return never()
+    const refused = refusal('Reading')
+    if (refused !== undefined) throw refused
+    const rows = await store.select(sql, parameters)
+    noteRepeated(sql, rows, fate)
+    return rows
+  }
+
   return {
     service,
-    dialect: store.dialect,
+    engine: store.engine,
+    records: sqlRecords({ select }),
+    ping: store.ping,
     sharing: store.sharing,
     read: store.read,
     snapshot: store.snapshot,
     transaction,
-    select: async (sql, parameters) => {
-      if (process.point('select', service)) return never()
-      const refused = refusal('Reading')
-      if (refused !== undefined) throw refused
-      const rows = await store.select(sql, parameters)
-      noteRepeated(sql, rows, fate)
-      return rows
-    },
+    select,
     stop: async (how) => {
       await store.stop(how)
       if (owners.get(service) === process) owners.delete(service)
@@ -118,7 +123,7 @@ function simulatedStore(options: {
  * The transaction, with an eye on statements that tell of something rare, and on the events whose effect it is: the inbox
  * marks them, so many of `id, consumer, time` in one statement.
  */
-function watched(tx: StoreTransaction, { sometimes }: StoreFate, marked: string[]): StoreTransaction {
+function watched(tx: SqlTransaction, { sometimes }: StoreFate, marked: string[]): SqlTransaction {
   return {
     get kysely() {
       return tx.kysely
@@ -145,7 +150,7 @@ function watched(tx: StoreTransaction, { sometimes }: StoreFate, marked: string[
 
 /** A repeated command finds what became of the first. */
 function noteRepeated(sql: string, rows: readonly SqlRow[], { sometimes }: StoreFate): void {
-  if (rows.length === 0 || !sql.startsWith('SELECT * FROM dure_idempotency')) return
+  if (rows.length === 0 || !sql.startsWith('SELECT fingerprint, outcome, body FROM dure_idempotency')) return
   sometimes(
     rows[0]!['outcome'] === 'committed'
       ? 'a command whose answer was lost was not done again'

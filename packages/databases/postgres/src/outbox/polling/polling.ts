@@ -1,5 +1,5 @@
 /** The outbox from its table: any number of relays look for rows, and share the lanes. */
-import type { Outbox, OutboxMessage, OutboxOptions, StoreTransaction } from 'dure/data'
+import type { Outbox, OutboxMessage, OutboxOptions, SqlTransaction, StoreTransaction } from 'dure/data'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { FAMILIES, silentLogger, type Logger, type Reading } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
@@ -28,10 +28,7 @@ export type StoreRelay = Pick<Relay, 'committed' | 'wake' | 'tell' | 'flush' | '
 }
 
 /** The outbox over a relay: what a transaction appends is written in one go before it commits. */
-export function gathering(
-  relay: StoreRelay,
-  write: (tx: StoreTransaction, messages: readonly OutboxMessage[]) => unknown,
-): Outbox {
+export function gathering(relay: StoreRelay, write: (tx: SqlTransaction, messages: readonly OutboxMessage[]) => unknown): Outbox {
   const gathered = new WeakMap<StoreTransaction, OutboxMessage[]>()
 
   /** Once, as late as can be: from here to the commit, others with the same keys wait. */
@@ -39,7 +36,7 @@ export function gathering(
     const messages = gathered.get(tx)
     if (messages === undefined) return
     gathered.delete(tx)
-    await write(tx, messages)
+    await write(tx as SqlTransaction, messages)
     tx.onCommit(() => {
       relay.committed(messages.length)
       relay.wake()
@@ -62,7 +59,7 @@ export function gathering(
   }
 }
 
-export function writeRows(tx: StoreTransaction, messages: readonly OutboxMessage[]): void {
+export function writeRows(tx: SqlTransaction, messages: readonly OutboxMessage[]): void {
   // Not waited for: they are on their way together with the COMMIT behind them, which fails if one of them does.
   for (const { text, values } of publishStatements(messages, 'question')) tx.run(text, values).catch(() => {})
 }

@@ -1,5 +1,6 @@
 import { backoff, completeNumbers } from 'dure/runtime/internal'
 import { CallError } from 'dure/contract'
+import type { SqlTransaction } from 'dure/data'
 import { createDelivery } from 'dure/data/adapter'
 import { createBacklog } from '../backlog.ts'
 import { createLeases, WAL_RELAY, oursIn } from '../leases.ts'
@@ -149,7 +150,7 @@ export function createWalRelay(options: WalRelayOptions): WalRelay & Told & Fit 
         createDelivery<Entry>({
           ...{ name, runtime, log, backoff: limits.backoff, patience: limits.patience, deliver, aside, more },
           ours: leases && oursIn(leases),
-          remove: async (tx, entries) => leases?.remove(tx, entries),
+          remove: async (tx: SqlTransaction, entries) => leases?.remove(tx, entries),
         }),
       known: async () => aside?.reload(),
       began: () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Client } from 'pg'
-import type { Outbox, OutboxMessage, Store } from 'dure/data'
+import type { Outbox, OutboxMessage, SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { createDatabase } from '../../adapter.test-support.ts'
@@ -47,7 +47,7 @@ async function opened(
   return { store, outbox }
 }
 
-async function place(store: Store, outbox: Outbox, n: number): Promise<void> {
+async function place(store: SqlStore, outbox: Outbox, n: number): Promise<void> {
   await store.transaction(async (tx) => {
     await tx.run('INSERT INTO orders (n) VALUES (?)', [n])
     outbox.append(tx, [message(n)])

@@ -1,0 +1,28 @@
+import type { Records } from '../records.ts'
+import type { SqlStore, SqlTransaction, StoreTransaction } from '../database.ts'
+import { sqlConsumers } from './consumers.ts'
+import { sqlIdempotency } from './idempotency.ts'
+import { sqlInbox } from './inbox.ts'
+
+export { sqlInbox, type SqlStatements } from './inbox.ts'
+
+/**
+ * Dure's own records in the tables of `ownMigrations`, for any store that speaks SQL.
+ *
+ * @example
+ * ```ts
+ * import { sqlRecords } from 'dure/data/adapter'
+ *
+ * const records = sqlRecords({ select: async () => [] }) // yours: one statement on a reading connection
+ * console.log(await records.idempotency.find({ operation: 'place', key: 'k-1' })) // → undefined
+ * ```
+ */
+export function sqlRecords({ select }: Pick<SqlStore, 'select'>): Records<StoreTransaction> {
+  const records: Records<SqlTransaction> = {
+    inbox: sqlInbox,
+    idempotency: sqlIdempotency(select),
+    consumers: sqlConsumers,
+  }
+  // A store's records are given that store's transactions only.
+  return records as Records<StoreTransaction>
+}

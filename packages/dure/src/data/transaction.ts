@@ -1,0 +1,27 @@
+import type { Kysely } from 'kysely'
+
+/** One transaction of a store, of whatever kind. */
+export type StoreTransaction = {
+  /** What handlers have of it: the store's own client, in this transaction. A store that speaks SQL has Kysely instead. */
+  readonly client?: unknown
+  /** Runs after the work and before the commit, in the same transaction: the place to write in one go what the work gathered. */
+  readonly beforeCommit: (task: () => Promise<void>) => void
+  /**
+   * Called once the transaction is durable; must not throw. In order of commit, or where many commit at once, of two
+   * transactions of which one saw what the other wrote, for the other one first.
+   */
+  readonly onCommit: (listener: () => void) => void
+}
+
+export type SqlTransaction = StoreTransaction & {
+  /** An instance of this transaction's own. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly kysely: Kysely<any>
+  /** One statement that answers with rows. */
+  readonly all: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  /** One statement that answers with the number of rows it changed. */
+  readonly run: (sql: string, parameters?: readonly SqlValue[]) => Promise<number>
+}
+
+export type SqlValue = string | number | bigint | Uint8Array | null
+export type SqlRow = Readonly<Record<string, SqlValue>>
