@@ -1,5 +1,5 @@
 import type { InboxTransaction, SqlRow, SqlValue } from 'dure/data'
-import { numbered } from './placeholders.ts'
+import { numbered } from './store/store.ts'
 
 /** What the inbox needs of `pg`: a client inside a transaction of the caller's. */
 export type QueryClient = {

@@ -2,11 +2,8 @@ import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld, SqlStore } from 'dure/data'
-import { sqlState } from './errors.ts'
-import { checkMode, fitForWal, type OutboxMode } from './outbox/outbox.ts'
-import { accessOf, type Access, type Apart } from './provision.ts'
-import { openStore } from './store.ts'
-import type { Isolation } from './transactions.ts'
+import { type Access, accessOf, type Isolation, openStore, sqlState, type Tenancy } from './store/store.ts'
+import { checkMode, fitForWal, openOutbox, outboxMigrations, type OutboxMode, type StoreOutbox } from './outbox/outbox.ts'
 
 export { transactionOn, type QueryClient } from './inbox.ts'
 
@@ -18,7 +15,7 @@ export type PostgresOptions = {
    */
   readonly url: string | ((service: string) => string)
   /** With `url` as a text: a schema for each service in that database (default), or a database for each, `<database>_<service>`. */
-  readonly apart?: Apart
+  readonly tenancy?: Tenancy
   /** With `url` as a text: what the passwords of the services' roles are drawn from. Default the password in it. */
   readonly secret?: string
   /** TLS as of `node:tls`; `true` for the system's authorities. Default what the connection string says. */
@@ -63,25 +60,31 @@ const NUMBERS: Ranges<PostgresOptions> = {
 export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter<SqlStore> {
   checkNumbers('open PostgreSQL stores', options, NUMBERS)
   checkMode('Opening PostgreSQL stores', options.outbox ?? 'polling')
-  const { url, apart = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options
+  const { url, tenancy = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options
   const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000 } = options
   const { outcomeTimeout = 10_000, connectTimeout = 5_000 } = options
   const limits = { writers, readers, waiting, timeout, readTimeout, outcomeTimeout, connectTimeout }
   return (world) => ({
     name: 'postgres',
     open: async (service, definition) => {
-      const own = (access: Access) => {
+      const own = (access: Access): StoreOutbox => {
         const admin = typeof url === 'function' ? undefined : configOf(url, options.tls)
         const listener = (from: string): ClientConfig => configOf(from, options.tls)
         return { way: outbox, admin, secret, listener, access }
       }
-      const open = (access: Access) => openStore({ service, access, definition, world, isolation, limits, outbox: own(access) })
+      const open = (access: Access) => {
+        // How much is kept in memory is the other outbox's to know.
+        const outbox: NonNullable<SqlStore['outbox']> = ({ limits: { memory: _, memorySize: __, ...most } = {}, ...rest }) =>
+          openOutbox(own(access), { ...rest, limits: most })
+        const parts = { migrations: outboxMigrations, open: outbox }
+        return openStore({ service, access, definition, world, isolation, limits, outbox: parts })
+      }
       if (typeof url === 'function') {
         const given = { config: configOf(url(service), options.tls) }
         await fitForWal(own(given), service)
         return open(given)
       }
-      const { access, make } = accessOf({ service, admin: configOf(url, options.tls), apart, secret })
+      const { access, make } = accessOf({ service, admin: configOf(url, options.tls), tenancy, secret })
       await fitForWal(own(access), service)
       try {
         return await open(access)

@@ -1,5 +1,5 @@
 import { Client, type ClientConfig } from 'pg'
-import { settingsOf } from '../settings.ts'
+import { settingsOf } from '../store/store.ts'
 import { CHANNEL } from './names.ts'
 
 /**

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { randomInt } from 'node:crypto'
 import { CallError } from 'dure/contract'
 import { findBinaries, program, reaches, runAs, type Binaries, type RunAs } from './binaries.ts'
-import { guardOver, killFamily } from './family.ts'
+import { endWithParent, killProcessTree } from './process-tree.ts'
 
 /**
  * A PostgreSQL of one's own, for development and tests: made, started, stopped, killed and started again from a
@@ -194,7 +194,7 @@ async function run(options: {
     { ...user, cwd: data, stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   )
   const over = ended(child)
-  const guard = guardOver(child, { user, remove })
+  const guard = endWithParent(child, { user, remove })
   const from = lines.length
   const ready = Promise.withResolvers<void>()
   let dropped = 0
@@ -219,7 +219,7 @@ async function run(options: {
       await over
     },
     kill: async () => {
-      killFamily(child)
+      killProcessTree(child)
       await over
     },
   }

@@ -1,7 +1,6 @@
 import { Client, type ClientConfig, type QueryConfig } from 'pg'
-import { endsSession, sqlState } from '../../errors.ts'
+import { endsSession, settingsOf, sqlState } from '../../store/store.ts'
 import { SETTINGS, type Session } from '../session.ts'
-import { settingsOf } from '../../settings.ts'
 
 export type Control = Session & {
   /** Its server process. */

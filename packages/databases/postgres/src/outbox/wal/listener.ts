@@ -1,20 +1,22 @@
 import { escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
-import { connect, type Connection } from '../../connection.ts'
-import { explain, sqlState } from '../../errors.ts'
 import {
+  type Access,
+  addressOf,
   ADMINISTERS,
-  baseOf,
-  drawn,
+  connect,
+  type Connection,
+  databaseOf,
+  derivedPassword,
+  explain,
   foreign,
-  letIn,
+  grantConnect,
   markOf,
   named,
   notAdministered,
-  placeOf,
   PROVISIONING,
-  type Access,
-} from '../../provision.ts'
-import type { Reach } from '../../settings.ts'
+  type SessionConfig,
+  sqlState,
+} from '../../store/store.ts'
 import { checkServer, unfit } from './requirements.ts'
 import { publicationSql, slotOfTable } from './slots.ts'
 
@@ -26,7 +28,7 @@ export type Making = { readonly admin: ClientConfig; readonly secret: string | u
  * outbox. The service's role may not replicate, because whoever may can read the whole database.
  * @throws {CallError} FAILED_PRECONDITION when the server or the administrator cannot do it; then nothing has been made
  */
-export async function makeListener(making: Making, service: string): Promise<Reach> {
+export async function makeListener(making: Making, service: string): Promise<SessionConfig> {
   const { admin } = making
   const user = listenerName(admin, service)
   const config = configOf(making, service)
@@ -42,7 +44,12 @@ export async function makeListener(making: Making, service: string): Promise<Rea
       if (byGrant) await session.command(`GRANT rds_replication TO ${role}`)
     } else if (!(await letsIn(config))) await session.command(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(password)}`)
     const [place] = (await session.query('SELECT current_schema() AS schema, current_database() AS database')).rows
-    await letIn(session, { role: user, database: String(place?.['database']), user: String(admin.user), action: action(service) })
+    await grantConnect(session, {
+      role: user,
+      database: String(place?.['database']),
+      user: String(admin.user),
+      action: action(service),
+    })
     await session.command(`GRANT USAGE ON SCHEMA ${escapeIdentifier(String(place?.['schema']))} TO ${role}; ${grants(role)}`)
     const { publication } = await slotOfTable(rowsOf(session))
     for (const [name, table] of [[publication, true] as const, ['dure_messages', false] as const]) {
@@ -62,7 +69,7 @@ export async function fitListener(making: Making, service: string): Promise<void
   } catch (error) {
     // There is no database of the service yet, or it is somebody else's: making it will tell.
     const state = sqlState((error as Error).cause)
-    if (making.access.config.database === baseOf(making.admin) || (state !== '3D000' && state !== '42501')) throw error
+    if (making.access.config.database === databaseOf(making.admin) || (state !== '3D000' && state !== '42501')) throw error
     await onAdmin(making.admin, service, check)
   }
 }
@@ -92,24 +99,24 @@ async function checkListener(
   return { known: yes('known'), byGrant: !yes('may') }
 }
 
-function configOf({ admin, secret, access }: Making, service: string): Reach {
+function configOf({ admin, secret, access }: Making, service: string): SessionConfig {
   const user = listenerName(admin, service)
-  return { ...access.config, user, password: drawn(user, secret ?? admin.password) }
+  return { ...access.config, user, password: derivedPassword(user, secret ?? admin.password) }
 }
 
 /** The administrator, where the service's tables are. */
-function inside({ admin, access }: Making): Reach {
+function inside({ admin, access }: Making): SessionConfig {
   return { ...access.config, user: admin.user, password: admin.password }
 }
 
 function listenerName(admin: ClientConfig, service: string): string {
-  return named(`${baseOf(admin)}_${service}_log`)
+  return named(`${databaseOf(admin)}_${service}_log`)
 }
 
 const action = (service: string): string => `Making the role of the log relay of service "${service}"`
 
-async function onAdmin(config: Reach, service: string, work: (session: Connection) => Promise<void>): Promise<void> {
-  const place = placeOf(config)
+async function onAdmin(config: SessionConfig, service: string, work: (session: Connection) => Promise<void>): Promise<void> {
+  const place = addressOf(config)
   try {
     const session = await connect({ config: { connectionTimeoutMillis: 10_000, ...config } })
     try {
@@ -125,7 +132,7 @@ async function onAdmin(config: Reach, service: string, work: (session: Connectio
   }
 }
 
-async function letsIn(config: Reach): Promise<boolean> {
+async function letsIn(config: SessionConfig): Promise<boolean> {
   try {
     const session = await connect({ config: { connectionTimeoutMillis: 10_000, ...config } })
     await session.end().catch(() => {})

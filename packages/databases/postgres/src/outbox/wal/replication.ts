@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { Client, escapeIdentifier, escapeLiteral, type ClientConfig, type QueryConfig } from 'pg'
 import type { Runtime, Timer } from 'dure/runtime'
-import { settingsOf } from '../../settings.ts'
+import { settingsOf } from '../../store/store.ts'
 import { BEGINNING } from './control.ts'
 import type { Lsn } from './lsn.ts'
 import { createDecoder, type LogReader } from './pgoutput.ts'

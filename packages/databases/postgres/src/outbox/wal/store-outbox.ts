@@ -6,10 +6,7 @@ import type { RelayLimits } from '../limits.ts'
 import { createPostgresOutbox, gathering, writeRows } from '../polling/polling.ts'
 import { deliverLeft, removeLeft, slotLeft } from './left.ts'
 import { WAL_LIMITS, type WalLimits } from './limits.ts'
-import { connect } from '../../connection.ts'
-import { explain } from '../../errors.ts'
-import { placeOf, type Access } from '../../provision.ts'
-import type { Reach } from '../../settings.ts'
+import { type Access, addressOf, connect, explain, type SessionConfig } from '../../store/store.ts'
 import { fitListener, makeListener, type Making } from './listener.ts'
 import { emitsOf, unkept } from './publish.ts'
 import { createWalRelay, type WalRelayState, type Mode } from './relay.ts'
@@ -114,7 +111,7 @@ export async function fitForWal(place: StoreOutbox, service: string): Promise<vo
       (await session.query(text)).rows.map((row) => Object.values(row) as (string | number | null)[])
     await checkServer(query, check).finally(() => session.end().catch(() => {}))
   } catch (error) {
-    throw explain(error, `Opening the outbox of service "${service}"`, placeOf(config))
+    throw explain(error, `Opening the outbox of service "${service}"`, addressOf(config))
   }
 }
 
@@ -134,7 +131,7 @@ function makingOf({ admin, secret, access }: StoreOutbox, way: WalMode | undefin
   return admin === undefined || way?.url !== undefined ? undefined : { admin, secret, access }
 }
 
-async function listenerOf(place: StoreOutbox, way: WalMode | undefined, service: string): Promise<Reach> {
+async function listenerOf(place: StoreOutbox, way: WalMode | undefined, service: string): Promise<SessionConfig> {
   const making = makingOf(place, way)
   if (making !== undefined) return makeListener(making, service)
   return way?.url === undefined ? place.access.config : place.listener(way.url(service))

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { SqlStore } from 'dure/data'
-import { proxyTo, type Proxy } from './proxy.test-support.ts'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, until, type Rig } from './store.test-support.ts'
+import { proxyTo, type Proxy } from '../proxy.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, until, type Rig } from '../store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
 
-const KEEPER = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dure keeper orders'"
+const LOCK_SESSION = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dure lock orders'"
 
 const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))
@@ -51,7 +51,7 @@ test('the hold is regained also when the first session that tries answers nothin
     const { rig, proxy, store } = await scene(t)
     await insert(store, 'a')
     proxy.muteAt = at
-    await rig.ask(KEEPER)
+    await rig.ask(LOCK_SESSION)
     await until(() => proxy.muteAt === undefined)
     await until(() =>
       insert(store, 'b').then(

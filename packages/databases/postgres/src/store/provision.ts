@@ -2,14 +2,14 @@ import { createHmac } from 'node:crypto'
 import { escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import { connect, type Connection } from './connection.ts'
-import { explain, sqlState, type Place } from './errors.ts'
-import type { Reach } from './settings.ts'
+import { explain, sqlState, type StoreAddress } from './errors.ts'
+import type { SessionConfig } from './session-settings.ts'
 
 /** What keeps one service's tables from another's role: a schema each in one database, or a database each. */
-export type Apart = 'schema' | 'database'
+export type Tenancy = 'schema' | 'database'
 
 /** One service's way in. */
-export type Access = { readonly config: Reach }
+export type Access = { readonly config: SessionConfig }
 
 /** Makes what is missing. Answers with what takes that away again, as long as nothing has come to be in it. */
 export type Make = (options: { readonly refused: boolean }) => Promise<() => Promise<void>>
@@ -21,33 +21,33 @@ export type Make = (options: { readonly refused: boolean }) => Promise<() => Pro
 export function accessOf(options: {
   readonly service: string
   readonly admin: ClientConfig
-  readonly apart: Apart
+  readonly tenancy: Tenancy
   readonly secret: string | undefined
 }): { readonly access: Access; readonly make: Make } {
-  const { service, admin, apart } = options
-  const base = baseOf(admin)
+  const { service, admin, tenancy } = options
+  const base = databaseOf(admin)
   const role = named(`${base}_${service}`)
-  const password = drawn(role, options.secret ?? admin.password)
+  const password = derivedPassword(role, options.secret ?? admin.password)
   if (password === undefined) {
     throw new CallError(
       'INVALID_ARGUMENT',
       `Opening the store of service "${service}" failed: the connection string has no password to draw the services' passwords from. To do: give the option \`secret\`, or \`url\` as a function of the service`,
     )
   }
-  const database = apart === 'database' ? role : base
+  const database = tenancy === 'database' ? role : base
   // A service may be called like the schema that everybody has.
-  const schema = apart === 'database' ? 'public' : named(service === 'public' ? 'dure_public' : service)
+  const schema = tenancy === 'database' ? 'public' : named(service === 'public' ? 'dure_public' : service)
   const access = { config: { ...admin, user: role, password, database, searchPath: escapeIdentifier(schema) } }
-  return { access, make: ({ refused }) => make({ service, admin, apart, role, password, database, schema, refused }) }
+  return { access, make: ({ refused }) => make({ service, admin, tenancy, role, password, database, schema, refused }) }
 }
 
 /** The database that an administrator's way in leads to. */
-export function baseOf({ database, user }: ClientConfig): string {
+export function databaseOf({ database, user }: ClientConfig): string {
   return database ?? user ?? 'postgres'
 }
 
 /** The password of a role that the adapter makes; undefined when there is nothing to draw it from. */
-export function drawn(role: string, secret: ClientConfig['password']): string | undefined {
+export function derivedPassword(role: string, secret: ClientConfig['password']): string | undefined {
   if (typeof secret !== 'string' || secret === '') return undefined
   return createHmac('sha256', secret).update(`dure/role/${role}`).digest('base64url')
 }
@@ -68,14 +68,14 @@ export function markOf(service: string): string {
 /** Several services may start at once. The hold on a store is `dure/` and its schema. */
 export const PROVISIONING = `SELECT pg_advisory_lock(hashtextextended('dure:provision', 0))`
 
-export function placeOf({ host, port, database, user }: ClientConfig): Place {
+export function addressOf({ host, port, database, user }: ClientConfig): StoreAddress {
   return { server: `${host ?? 'localhost'}:${port ?? 5432}`, database: database ?? user ?? '', user: user ?? '' }
 }
 
 type Wanted = {
   readonly service: string
   readonly admin: ClientConfig
-  readonly apart: Apart
+  readonly tenancy: Tenancy
   readonly role: string
   readonly password: string
   readonly database: string
@@ -85,9 +85,9 @@ type Wanted = {
 }
 
 async function make(wanted: Wanted): Promise<() => Promise<void>> {
-  const { service, admin, apart, database, schema } = wanted
+  const { service, admin, tenancy, database, schema } = wanted
   const [role, user] = [wanted.role, admin.user ?? ''].map((name) => escapeIdentifier(name)) as [string, string]
-  const action = `Making the role and the ${apart} of service "${service}"`
+  const action = `Making the role and the ${tenancy} of service "${service}"`
   /** What takes away what this start has made, and nothing else: an owner's tables are in the way of it. */
   const undo: string[] = []
   const onAdmin = async <T>(work: (session: Connection) => Promise<T>): Promise<T> => {
@@ -103,16 +103,16 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     onAdmin(async (session) => {
       // Another process may have begun to live in what was made.
       const free = `SELECT pg_try_advisory_lock(hashtextextended('dure/' || $1, 0)) AS free`
-      if (apart === 'schema' && (await session.query(free, [schema])).rows[0]?.['free'] !== 1) return
+      if (tenancy === 'schema' && (await session.query(free, [schema])).rows[0]?.['free'] !== 1) return
       for (const statement of undo.toReversed()) await session.command(statement)
     }).catch(() => {})
 
   const makeOn = async (session: Connection): Promise<void> => {
-    const found = (await session.query(FOUND, [wanted.role, apart === 'schema' ? schema : null, database])).rows[0]!
+    const found = (await session.query(FOUND, [wanted.role, tenancy === 'schema' ? schema : null, database])).rows[0]!
     const yes = (name: string): boolean => found[name] === 1
     // Whoever was let in has the password that only Dure draws.
     const ours =
-      !wanted.refused || found['mark'] === markOf(service) || yes('owns') || (apart === 'database' && (await livesIn(wanted)))
+      !wanted.refused || found['mark'] === markOf(service) || yes('owns') || (tenancy === 'database' && (await livesIn(wanted)))
     if (yes('known') && !ours) throw foreign(action, wanted.role, service)
     const { owner } = found
     if (owner !== null && owner !== wanted.role) throw taken(action, wanted, String(owner))
@@ -127,8 +127,8 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     // Only a member of a role may give it something to own, and deal with what it owns.
     if (!yes('superuser'))
       await session.command(`GRANT ${role} TO CURRENT_USER${yes('inherits') ? ' WITH INHERIT TRUE, SET TRUE' : ''}`)
-    if (apart === 'schema') {
-      made.push(...(await letIn(session, { role: wanted.role, database, user: String(admin.user), action })))
+    if (tenancy === 'schema') {
+      made.push(...(await grantConnect(session, { role: wanted.role, database, user: String(admin.user), action })))
       if (owner === null) {
         await session.command(`CREATE SCHEMA ${escapeIdentifier(schema)} AUTHORIZATION ${role}`)
         made.push(`DROP SCHEMA ${escapeIdentifier(schema)}`)
@@ -136,7 +136,7 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     }
     await session.command('COMMIT')
     undo.push(...made)
-    if (apart === 'schema') return
+    if (tenancy === 'schema') return
     const own = escapeIdentifier(database)
     if (owner === null) {
       await session.command(`CREATE DATABASE ${own} OWNER ${role} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`)
@@ -150,12 +150,12 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     return takeAway
   } catch (error) {
     if (undo.length > 0) await takeAway()
-    if (sqlState(error) !== '42501') throw explain(error, action, placeOf({ ...admin, database: baseOf(admin) }))
-    const right = apart === 'database' ? 'CREATEDB' : 'CREATE on the database'
+    if (sqlState(error) !== '42501') throw explain(error, action, addressOf({ ...admin, database: databaseOf(admin) }))
+    const right = tenancy === 'database' ? 'CREATEDB' : 'CREATE on the database'
     const sql =
-      apart === 'database'
+      tenancy === 'database'
         ? `ALTER ROLE ${user} CREATEROLE CREATEDB`
-        : `ALTER ROLE ${user} CREATEROLE; GRANT CREATE ON DATABASE ${escapeIdentifier(baseOf(admin))} TO ${user}`
+        : `ALTER ROLE ${user} CREATEROLE; GRANT CREATE ON DATABASE ${escapeIdentifier(databaseOf(admin))} TO ${user}`
     throw new CallError(
       'PERMISSION_DENIED',
       `${action} failed: "${admin.user}" may not (${(error as Error).message}). ` +
@@ -166,7 +166,7 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
 }
 
 /** Where not everybody may connect, a role is let in by name. Answers with what takes that back. */
-export async function letIn(
+export async function grantConnect(
   session: Connection,
   { role, database, user, action }: { role: string; database: string; user: string; action: string },
 ): Promise<readonly string[]> {
@@ -223,10 +223,10 @@ export function foreign(action: string, role: string, service: string): CallErro
   )
 }
 
-function taken(action: string, { apart, role, database, schema }: Wanted, owner: string): CallError {
+function taken(action: string, { tenancy, role, database, schema }: Wanted, owner: string): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
-    `${action} failed: there is a ${apart} "${apart === 'schema' ? schema : database}" already, and it belongs to "${owner}" and not to "${role}". ` +
-      `To do: rename it, or give \`url\` as a function of the service${apart === 'schema' ? ", or keep services apart by database (`apart: 'database'`)" : ''}`,
+    `${action} failed: there is a ${tenancy} "${tenancy === 'schema' ? schema : database}" already, and it belongs to "${owner}" and not to "${role}". ` +
+      `To do: rename it, or give \`url\` as a function of the service${tenancy === 'schema' ? ", or keep services apart by database (`tenancy: 'database'`)" : ''}`,
   )
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createGate } from './gate.ts'
+import { createConcurrencyLimit } from './concurrency-limit.ts'
 
 test('many are inside at once, one alone waits for them and they for it, and nobody is overtaken', async () => {
-  const gate = createGate(8)
+  const concurrency = createConcurrencyLimit(8)
   const seen: string[] = []
   const enter = async (name: string, alone: boolean): Promise<() => void> => {
-    const leave = await gate.enter(alone)
+    const leave = await concurrency.enter(alone)
     seen.push(name)
     return () => leave(false)
   }
@@ -32,12 +32,12 @@ test('many are inside at once, one alone waits for them and they for it, and nob
 })
 
 test('the more they cross the fewer are inside, and more again when they do not', async () => {
-  const gate = createGate(4)
-  for (let i = 0; i < 20; i++) (await gate.enter(false))(true)
-  assert.equal(gate.width(), 1)
-  const first = await gate.enter(false)
+  const concurrency = createConcurrencyLimit(4)
+  for (let i = 0; i < 20; i++) (await concurrency.enter(false))(true)
+  assert.equal(concurrency.width(), 1)
+  const first = await concurrency.enter(false)
   let second = false
-  const waiting = gate.enter(false).then((leave) => {
+  const waiting = concurrency.enter(false).then((leave) => {
     second = true
     return leave
   })
@@ -45,6 +45,6 @@ test('the more they cross the fewer are inside, and more again when they do not'
   assert.equal(second, false)
   first(false)
   ;(await waiting)(false)
-  for (let i = 0; i < 200; i++) (await gate.enter(false))(false)
-  assert.equal(gate.width(), 4)
+  for (let i = 0; i < 200; i++) (await concurrency.enter(false))(false)
+  assert.equal(concurrency.width(), 4)
 })

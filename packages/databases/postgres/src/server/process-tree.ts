@@ -6,7 +6,7 @@ import type { RunAs } from './binaries.ts'
  * Sees to it that a server does not outlive the process that started it, even one that was killed: a shell waits
  * for its input to end, which the operating system sees to, and then shuts the server down.
  */
-export function guardOver(
+export function endWithParent(
   server: ChildProcess,
   options: { readonly user: RunAs | undefined; readonly remove: string | undefined },
 ): { readonly release: () => void } {
@@ -33,7 +33,7 @@ while kill -0 "$1" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tri
 `
 
 /** Kills a server and all its children at once: none of them gets to write another byte. */
-export function killFamily(server: ChildProcess): void {
+export function killProcessTree(server: ChildProcess): void {
   if (server.pid === undefined) return
   // First the one that would start others.
   server.kill('SIGSTOP')

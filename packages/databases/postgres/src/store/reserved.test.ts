@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { RESERVED } from 'dure/data/adapter'
-import { onPlaces } from './place.test-support.ts'
+import { onPlaces } from '../place.test-support.ts'
 
 const check = await onPlaces({ versions: [18, 15], settings: {}, furnish: (place) => place })
 

@@ -1,20 +1,20 @@
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Connection } from './connection.ts'
-import { notOwned, pooled } from './errors.ts'
+import { notLocked, pooled } from './errors.ts'
 
 /**
  * Keeps a store to one process: a lock of the server's that a session holds, so that the server frees it however the
  * process ends. A new owner first ends every writing session of the old one, and a writing session is only begun where
  * the lock is still held; so of a process that was cut off and believes itself the owner not a statement gets through.
  */
-export type Keeper = {
+export type StoreLock = {
   /** @throws {CallError} UNAVAILABLE while the lock is lost */
   readonly check: () => void
   /** Checks at the server, on a writing session that has just been begun. */
   readonly admit: (writer: Connection) => Promise<void>
   /** The session that holds the lock, and the timeline of the server it is with. Undefined while the lock is lost. */
-  readonly hold: () => Hold | undefined
+  readonly held: () => HeldLock | undefined
   /** Resolves with a session that holds the lock, or undefined when there is none in time. */
   readonly regained: (timeout: number) => Promise<Connection | undefined>
   /** Ends a session of the store's own at the server, whatever it is doing. */
@@ -22,7 +22,7 @@ export type Keeper = {
   readonly stop: () => Promise<void>
 }
 
-export type Hold = {
+export type HeldLock = {
   readonly session: Connection
   /** As in pg_control_checkpoint: another one means another server. */
   readonly timeline: number
@@ -57,7 +57,7 @@ const STARTED = `
  * @param options.lost called when the lock is lost: every writing session is to be ended
  * @throws {CallError} FAILED_PRECONDITION when another process has the store and keeps it
  */
-export async function keep(options: {
+export async function takeStoreLock(options: {
   readonly service: string
   readonly connect: () => Promise<Connection>
   readonly writers: string
@@ -65,11 +65,11 @@ export async function keep(options: {
   readonly runtime: Runtime
   readonly log: Logger
   readonly lost: (reason: unknown) => void
-}): Promise<Keeper> {
+}): Promise<StoreLock> {
   const { service, connect, writers, patience, runtime, log, lost } = options
   const { timers, clock } = runtime
   const stopping = new AbortController()
-  let held: (Hold & { readonly started: string }) | undefined
+  let held: (HeldLock & { readonly started: string }) | undefined
   let waiters: ((session: Connection | undefined) => void)[] = []
 
   /** Undefined when another process has it. */
@@ -150,10 +150,10 @@ export async function keep(options: {
   }
 
   const holder = await take()
-  if (holder !== undefined) throw notOwned(service, holder)
+  if (holder !== undefined) throw notLocked(service, holder)
 
   const check = (): void => {
-    if (held === undefined) throw notOwned(service, undefined)
+    if (held === undefined) throw notLocked(service, undefined)
   }
   return {
     check,
@@ -162,9 +162,9 @@ export async function keep(options: {
       const { session, started } = held!
       if (writer.pid === session.pid) throw pooled(service)
       const { rows } = await writer.heard(patience, () => writer.query(ADMITTED, [session.pid, started]))
-      if (rows.length === 0) throw notOwned(service, undefined)
+      if (rows.length === 0) throw notLocked(service, undefined)
     },
-    hold: () => held,
+    held: () => held,
     regained: (timeout) => {
       if (held !== undefined) return Promise.resolve(held.session)
       if (stopping.signal.aborted) return Promise.resolve(undefined)

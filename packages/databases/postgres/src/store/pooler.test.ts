@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { poolerTo } from './pooler.test-support.ts'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, type Rig } from './store.test-support.ts'
+import { poolerTo } from '../pooler.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, type Rig } from '../store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
 

@@ -5,13 +5,13 @@ import type { SqlStore, SqlTransaction } from 'dure/data'
 import { closed, cutOff, full, nested, tooLong, type Member, unusableTimeout } from 'dure/data/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import { createAttempt, type Again, type Attempt } from './attempt.ts'
+import { createAttempt, type Again, type Attempt } from './transaction-attempt.ts'
 import type { Connection } from './connection.ts'
-import { crossed, endsSession, explain, notKept, unknownOutcome, type Place } from './errors.ts'
-import { createGate } from './gate.ts'
-import type { Keeper } from './keeper.ts'
-import { createLimit, type Limit } from './limit.ts'
-import { outcomeOf } from './outcome.ts'
+import { crossed, endsSession, explain, notKept, unknownOutcome, type StoreAddress } from './errors.ts'
+import { createConcurrencyLimit } from './concurrency-limit.ts'
+import type { StoreLock } from './store-lock.ts'
+import { createWorkTimeout, type WorkTimeout } from './work-timeout.ts'
+import { commitOutcome } from './commit-outcome.ts'
 import type { Pool } from './pool.ts'
 import type { StatementNames } from './statements.ts'
 import type { StoreLimits } from './limits.ts'
@@ -50,23 +50,23 @@ const TOGETHER = 3
 
 export function createTransactions(options: {
   readonly service: string
-  readonly place: Place
+  readonly address: StoreAddress
   readonly pool: Pool
-  readonly keeper: Keeper
+  readonly storeLock: StoreLock
   readonly names: StatementNames
   readonly isolation: Isolation
   readonly runtime: Runtime
   readonly log: Logger
   readonly limits: Pick<StoreLimits, 'writers' | 'waiting' | 'timeout' | 'outcomeTimeout'>
 }): Transactions {
-  const { service, place, pool, keeper, names, isolation, runtime, log, limits } = options
+  const { service, address, pool, storeLock, names, isolation, runtime, log, limits } = options
   const { timers } = runtime
   const insideOf = new AsyncLocalStorage<Member>()
   const live = new Set<Member>()
   const used = new WeakSet<Connection>()
   const fragile = new Set<string>()
-  const running = new Set<Limit>()
-  const gate = createGate(limits.writers)
+  const running = new Set<WorkTimeout>()
+  const concurrency = createConcurrencyLimit(limits.writers)
   const counts = { committed: 0, crossed: 0, lost: { kept: 0, notKept: 0, unknown: 0 } }
   let jobs = 0
   let arrivals = 0
@@ -78,7 +78,7 @@ export function createTransactions(options: {
   /** Milliseconds after which the server itself has ended what was under way before ROLLBACK. */
   const patience = Math.min(limits.timeout + GRACE, COMMITTING)
 
-  const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, place)
+  const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, address)
 
   const transaction: SqlStore['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
     const unusable = unusableTimeout(service, timeout)
@@ -86,7 +86,7 @@ export function createTransactions(options: {
     const outer = insideOf.getStore()
     if (outer !== undefined && live.has(outer)) throw nested(service)
     if (stopped) throw closed(service)
-    keeper.check()
+    storeLock.check()
     if (jobs >= limits.waiting) throw full(service, limits.waiting)
     jobs++
     arrivals++
@@ -100,7 +100,7 @@ export function createTransactions(options: {
 
   const run = async <T>(work: Work<T>, timeout: number): Promise<T> => {
     const before = arrivals
-    const limit = createLimit({ timeout, runtime, error: (tries) => late(timeout, tries, arrivals - before) })
+    const limit = createWorkTimeout({ timeout, runtime, error: (tries) => late(timeout, tries, arrivals - before) })
     let connection = await borrow()
     running.add(limit)
     try {
@@ -125,12 +125,12 @@ export function createTransactions(options: {
     try {
       return await pool.borrow()
     } catch (error) {
-      throw explain(error, `Beginning a transaction of service "${service}"`, place)
+      throw explain(error, `Beginning a transaction of service "${service}"`, address)
     }
   }
 
-  const inTurn = async <T>(connection: Connection, work: Work<T>, limit: Limit, alone: boolean): Promise<Done<T>> => {
-    const entering = gate.enter(alone)
+  const inTurn = async <T>(connection: Connection, work: Work<T>, limit: WorkTimeout, alone: boolean): Promise<Done<T>> => {
+    const entering = concurrency.enter(alone)
     const leave = await limit.race(entering).catch((error: unknown) => {
       void entering.then((left) => left(false))
       throw error
@@ -145,7 +145,7 @@ export function createTransactions(options: {
     }
   }
 
-  const tryOnce = async <T>(connection: Connection, work: Work<T>, limit: Limit): Promise<Done<T>> => {
+  const tryOnce = async <T>(connection: Connection, work: Work<T>, limit: WorkTimeout): Promise<Done<T>> => {
     const begin = beginning(isolation, limit.timeout === limits.timeout ? undefined : limit.timeout)
     const attempt = createAttempt({ connection, begin, names, fragile, used: used.has(connection), explain: explainStatement })
     const { member } = attempt
@@ -166,7 +166,7 @@ export function createTransactions(options: {
       if (limit.expired()) {
         member.end(`it was rolled back after ${limit.timeout} ms`)
         // The server must not go on with what nobody waits for, holding its locks.
-        keeper.terminate(connection.pid)
+        storeLock.terminate(connection.pid)
         connection.destroy(error)
         throw error
       }
@@ -206,11 +206,11 @@ export function createTransactions(options: {
     const fatal = attempt.refused() ?? attempt.fatal()
     if (fatal !== undefined) throw explainStatement(fatal)
     // It was never sent.
-    if (connection.broken() !== undefined) throw notKept(service, place, connection.broken())
+    if (connection.broken() !== undefined) throw notKept(service, address, connection.broken())
     const before = heard
     const settled = Promise.withResolvers<void>()
     if (listeners.length > 0) heard = settled.promise
-    const witness = keeper.hold()
+    const witness = storeLock.held()
     try {
       attempt.identify()
       const watch = timers.after(COMMITTING, () =>
@@ -225,7 +225,7 @@ export function createTransactions(options: {
         if (attempt.refused() !== undefined) throw explainStatement(attempt.refused())
         if (crossed(error)) throw new Crossed(error)
         if (!endsSession(error)) throw explainStatement(error)
-        keeper.terminate(connection.pid)
+        storeLock.terminate(connection.pid)
         connection.destroy(error)
         await findOut(error)
       } finally {
@@ -240,11 +240,11 @@ export function createTransactions(options: {
     }
 
     async function findOut(error: unknown): Promise<void> {
-      const outcome = await outcomeOf({ xid: attempt.xid(), witness, keeper, runtime, timeout: limits.outcomeTimeout })
+      const outcome = await commitOutcome({ xid: attempt.xid(), witness, storeLock, runtime, timeout: limits.outcomeTimeout })
       counts.lost[outcome === 'not kept' ? 'notKept' : outcome]++
       log.warn('The connection was lost during a commit', { service, outcome, error })
-      if (outcome === 'unknown') throw unknownOutcome(service, place, error)
-      if (outcome === 'not kept') throw notKept(service, place, error)
+      if (outcome === 'unknown') throw unknownOutcome(service, address, error)
+      if (outcome === 'not kept') throw notKept(service, address, error)
     }
   }
 
@@ -266,7 +266,7 @@ export function createTransactions(options: {
 
   return {
     transaction,
-    counts: () => ({ ...counts, lost: { ...counts.lost }, atOnce: Math.floor(gate.width()) }),
+    counts: () => ({ ...counts, lost: { ...counts.lost }, atOnce: Math.floor(concurrency.width()) }),
     stop: async () => {
       stopped = true
       if (jobs > 0) await new Promise<void>((resolve) => (idle = resolve))

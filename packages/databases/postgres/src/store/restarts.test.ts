@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SqlStore } from 'dure/data'
-import { proxyTo } from './proxy.test-support.ts'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, until } from './store.test-support.ts'
+import { proxyTo } from '../proxy.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, until } from '../store.test-support.ts'
 
 /** Transactions one after another until told to stop, by several at once; what became of each. */
 function load(
@@ -70,12 +70,12 @@ for (const how of ['stop', 'crash'] as const) {
         [],
       )
       assert.ok(running.codes.size > 0, 'the restarts were felt')
-      // Nothing is left behind: the keeper and at most as many as there may be.
+      // Nothing is left behind: the storeLock and at most as many as there may be.
       const sessions = await rig.ask(
         `SELECT application_name AS name, count(*)::int AS n FROM pg_stat_activity WHERE usename = '${rig.database}_orders' GROUP BY 1`,
       )
       const count = (name: string): number => Number(sessions.find((row) => row['name'] === `dure ${name} orders`)?.['n'] ?? 0)
-      assert.equal(count('keeper'), 1)
+      assert.equal(count('lock'), 1)
       assert.ok(count('writer') <= 4 && count('reader') <= 4, JSON.stringify(sessions))
       await store.stop()
       await until(

@@ -3,7 +3,7 @@ import type { Pool } from './pool.ts'
 import type { TransactionCounts } from './transactions.ts'
 
 /** What a store tells of itself: its connections, and how its transactions get on with each other. */
-export function storeReadings(pools: Readonly<Record<string, Pool>>, counts: TransactionCounts): readonly Reading[] {
+export function storeMetrics(pools: Readonly<Record<string, Pool>>, counts: TransactionCounts): readonly Reading[] {
   const { crossed, atOnce, lost } = counts
   return [
     ...Object.entries(pools).flatMap(([name, pool]): Reading[] => {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Client, type ClientConfig } from 'pg'
-import { settingsOf, type Reach, type Settings } from './settings.ts'
+import { settingsOf, type SessionConfig, type Settings } from './session-settings.ts'
 import type { SqlRow } from 'dure/data'
 import { createBinding, type Binding } from 'dure/data/adapter'
 import { narrowNumerics, valueTypes } from './values.ts'
@@ -35,7 +35,7 @@ export type Answer = { readonly rows: readonly SqlRow[]; readonly changed: numbe
 const FAREWELL = 1_000
 
 export async function connect(options: {
-  readonly config: Reach
+  readonly config: SessionConfig
   readonly names?: StatementNames | undefined
   /** What statements' parameters may be. */
   readonly binding?: Binding | undefined

@@ -1,7 +1,7 @@
 import type { Runtime, Timer } from 'dure/runtime'
 
 /** The time that a transaction may take: it runs while its work does. */
-export type Limit = {
+export type WorkTimeout = {
   readonly timeout: number
   tries: number
   readonly start: () => void
@@ -14,11 +14,11 @@ export type Limit = {
   readonly race: <T>(task: Promise<T>) => Promise<T>
 }
 
-export function createLimit(options: {
+export function createWorkTimeout(options: {
   readonly timeout: number
   readonly runtime: Runtime
   readonly error: (tries: number) => Error
-}): Limit {
+}): WorkTimeout {
   const { timeout, error } = options
   const { clock, timers } = options.runtime
   const { promise: expiry, reject } = Promise.withResolvers<never>()
@@ -33,7 +33,7 @@ export function createLimit(options: {
       reject(error(limit.tries))
     })
   }
-  const limit: Limit = {
+  const limit: WorkTimeout = {
     timeout,
     tries: 0,
     start: () => {

@@ -1,7 +1,7 @@
 import { escapeLiteral, type ClientConfig } from 'pg'
 
 /** What `pg` connects with, and the schema that comes first, where that is not the role's own setting. */
-export type Reach = ClientConfig & { readonly searchPath?: string }
+export type SessionConfig = ClientConfig & { readonly searchPath?: string }
 
 export type Settings = Readonly<Record<string, string | number>>
 
@@ -37,7 +37,7 @@ const DEPENDED: Settings = {
  * only some versions of the server have is left out by the others. `session_replication_role` takes a right that services
  * have not, so it is only set where somebody has changed it; a stricter `synchronous_commit` stays.
  */
-export function settingsOf({ searchPath }: Reach, own: Settings = {}): string {
+export function settingsOf({ searchPath }: SessionConfig, own: Settings = {}): string {
   const path = searchPath === undefined ? [] : [`SET search_path = ${searchPath}`]
   const plain = Object.entries({ ...DEPENDED, ...own }).map(([name, value]) => `SET ${name} = ${escapeLiteral(String(value))}`)
   return [...path, ...plain, SOMETIMES].join('; ')

@@ -1,11 +1,9 @@
 import type { Migrations } from 'dure/data'
 import { ownMigrations as common } from 'dure/data/adapter'
-import { outboxMigrations } from './outbox/outbox.ts'
 
 /** Dure's own tables in every service's store. Texts are compared byte by byte, as in the embedded database. */
 export const ownMigrations: Migrations = {
   ...common,
-  ...outboxMigrations,
   'dure/0002-inbox': `
     CREATE TABLE dure_inbox (
       consumer TEXT COLLATE "C" NOT NULL,

@@ -3,7 +3,7 @@
  * of them gets through. How many run at once follows how often they cross: fewer when they do, one more by and by when
  * they do not. First come first served, so that nobody is held up for ever.
  */
-export type Gate = {
+export type ConcurrencyLimit = {
   /** Resolves, when it is one's turn, with what is called when one is done. */
   readonly enter: (alone: boolean) => Promise<(crossed: boolean) => void>
   /** How many may be inside. */
@@ -13,7 +13,7 @@ export type Gate = {
 /** What is left of the width after a crossing, and what each undisturbed turn gives back, as a share of it. */
 const [LESS, MORE] = [0.85, 0.05]
 
-export function createGate(most: number): Gate {
+export function createConcurrencyLimit(most: number): ConcurrencyLimit {
   let inside = 0
   let occupied = false
   let width = most

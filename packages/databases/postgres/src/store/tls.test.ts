@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { chownSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { ask, makeRig } from './store.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { ask, makeRig } from '../store.test-support.ts'
 
 /** A certificate for 127.0.0.1, made for this test and trusted nowhere else. */
 const KEY = `-----BEGIN PRIVATE KEY-----

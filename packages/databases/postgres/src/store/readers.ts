@@ -4,7 +4,7 @@ import type { SqlRow, SqlValue } from 'dure/data'
 import type { Timers } from 'dure/runtime'
 import { noDriver, outlasted, readOnly, snapshotOver } from 'dure/data/adapter'
 import type { Connection, Answer } from './connection.ts'
-import { endsSession, explain, sqlState, type Place } from './errors.ts'
+import { endsSession, explain, sqlState, type StoreAddress } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { numbered } from './placeholders.ts'
 import type { Pool } from './pool.ts'
@@ -23,19 +23,19 @@ const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY'
 
 export function createReaders(options: {
   readonly service: string
-  readonly place: Place
+  readonly address: StoreAddress
   readonly pool: Pool
   readonly names: StatementNames
   readonly timers: Timers
   /** Milliseconds after which an answer is not waited for any more. */
   readonly patience: number
 }): Readers {
-  const { service, place, pool, names, timers, patience } = options
+  const { service, address, pool, names, timers, patience } = options
 
   const failure = (error: unknown): unknown =>
     sqlState(error) === '25006'
       ? readOnly(service, error)
-      : explain(error, `Reading from the store of service "${service}"`, place)
+      : explain(error, `Reading from the store of service "${service}"`, address)
 
   /** The server ends a statement that takes too long; a server that does not answer at all is left. */
   const answered = async <T>(connection: Connection, answer: Promise<T>): Promise<T> => {

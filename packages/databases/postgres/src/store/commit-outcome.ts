@@ -1,4 +1,4 @@
-import type { Hold, Keeper } from './keeper.ts'
+import type { HeldLock, StoreLock } from './store-lock.ts'
 import type { Runtime } from 'dure/runtime'
 
 /** How a transaction ended whose COMMIT was sent but not answered. */
@@ -12,22 +12,22 @@ export type Outcome = 'kept' | 'not kept' | 'unknown'
  * checkpoint that ends its recovery says up to which number it remembers; as long as that is the newest checkpoint
  * (it is where writing goes on: its redo position is its own), the answer is certain. Later it can be unknown.
  */
-export async function outcomeOf(options: {
+export async function commitOutcome(options: {
   /** The transaction's number; null when it wrote nothing; undefined when it is not known. */
   readonly xid: string | null | undefined
   /** The hold on the store when COMMIT was sent. */
-  readonly witness: Hold | undefined
-  readonly keeper: Keeper
+  readonly witness: HeldLock | undefined
+  readonly storeLock: StoreLock
   readonly runtime: Runtime
   readonly timeout: number
 }): Promise<Outcome> {
-  const { xid, witness, keeper, runtime, timeout } = options
+  const { xid, witness, storeLock, runtime, timeout } = options
   const { clock, timers } = runtime
   if (xid === null) return 'not kept'
   if (xid === undefined) return 'unknown'
   const until = clock.monotonic() + timeout
   for (;;) {
-    const session = await keeper.regained(Math.max(0, until - clock.monotonic()))
+    const session = await storeLock.regained(Math.max(0, until - clock.monotonic()))
     if (session === undefined) return 'unknown'
     try {
       const [row] = (await session.query(STATUS, [xid])).rows

@@ -2,9 +2,9 @@ import { CallError, type Status } from 'dure/contract'
 import { isInstance, partOf } from 'dure/contract/internal'
 
 /** Where a store is, in words without secrets. */
-export type Place = { readonly server: string; readonly database: string; readonly user: string }
+export type StoreAddress = { readonly server: string; readonly database: string; readonly user: string }
 
-type Meaning = { readonly status: Status; readonly state: string; readonly advice: string | ((place: Place) => string) }
+type Meaning = { readonly status: Status; readonly state: string; readonly advice: string | ((address: StoreAddress) => string) }
 
 /**
  * What PostgreSQL's error codes mean for whoever runs the service: the state found and what to do about it.
@@ -183,41 +183,41 @@ function connectingTrouble(error: unknown): Meaning | undefined {
  * Says in words what went wrong with a server. Errors that are the statement's own (a constraint, a misspelt
  * column) come back as they are.
  */
-export function explain(error: unknown, action: string, place: Place): unknown {
+export function explain(error: unknown, action: string, address: StoreAddress): unknown {
   if (error instanceof CallError) return error
   const meaning = meaningOf(error)
   if (meaning === undefined) return error
   const { status, state, advice } = meaning
-  const { server, database, user } = place
+  const { server, database, user } = address
   const words = (error as Error).message
   return new CallError(
     status,
-    `${action} failed: ${state} (server "${server}", database "${database}", user "${user}": ${words}). To do: ${typeof advice === 'string' ? advice : advice(place)}`,
+    `${action} failed: ${state} (server "${server}", database "${database}", user "${user}": ${words}). To do: ${typeof advice === 'string' ? advice : advice(address)}`,
     { cause: error, inside: true },
   )
 }
 
 /** The connection went while the commit was under way, and nobody can say how it ended. */
-export function unknownOutcome(service: string, place: Place, cause: unknown): CallError {
+export function unknownOutcome(service: string, address: StoreAddress, cause: unknown): CallError {
   return new CallError(
     'UNKNOWN',
-    `Committing a transaction of service "${service}" has an unknown outcome: the connection to "${place.server}" was lost after COMMIT was sent ` +
+    `Committing a transaction of service "${service}" has an unknown outcome: the connection to "${address.server}" was lost after COMMIT was sent ` +
       'and before it was answered, so it was kept whole or not at all. To do: look which before doing it again, or repeat a call under its idempotency key',
     { cause, details: { service }, inside: true },
   )
 }
 
 /** The connection went while the commit was under way, and it is certain that nothing was kept. */
-export function notKept(service: string, place: Place, cause: unknown): CallError {
+export function notKept(service: string, address: StoreAddress, cause: unknown): CallError {
   return new CallError(
     'UNAVAILABLE',
-    `Committing a transaction of service "${service}" failed: the connection to "${place.server}" was lost, and nothing of it was kept. To do: try again`,
+    `Committing a transaction of service "${service}" failed: the connection to "${address.server}" was lost, and nothing of it was kept. To do: try again`,
     { cause, inside: true },
   )
 }
 
 /** Another process has taken the store, or may have. */
-export function notOwned(service: string, holder: string | undefined): CallError {
+export function notLocked(service: string, holder: string | undefined): CallError {
   return new CallError(
     holder === undefined ? 'UNAVAILABLE' : 'FAILED_PRECONDITION',
     holder === undefined

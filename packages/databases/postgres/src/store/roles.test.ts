@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { missing15, RELAXED, testServer } from './server.test-support.ts'
-import { ask, at, makeRig } from './store.test-support.ts'
+import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { ask, at, makeRig } from '../store.test-support.ts'
 
 const FORBIDDEN = { code: 'PERMISSION_DENIED' }
 
@@ -11,20 +11,20 @@ for (const version of [18, 15] as const) {
   const check = (what: string, run: (t: TestContext) => Promise<void>): void =>
     void test(`${what} (PostgreSQL ${version})`, { skip, timeout: 60_000 }, run)
 
-  for (const apart of ['schema', 'database'] as const) {
-    check(`with a ${apart} each, a service's role reads and writes its own tables and no other's`, async (t) => {
+  for (const tenancy of ['schema', 'database'] as const) {
+    check(`with a ${tenancy} each, a service's role reads and writes its own tables and no other's`, async (t) => {
       const rig = await makeRig(t, server!.url())
-      const orders = await rig.open({ apart })
-      const stock = await rig.open({ apart }, 'stock', { '0001': 'CREATE TABLE items (id TEXT PRIMARY KEY)' })
+      const orders = await rig.open({ tenancy })
+      const stock = await rig.open({ tenancy }, 'stock', { '0001': 'CREATE TABLE items (id TEXT PRIMARY KEY)' })
       await orders.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)"))
       assert.deepEqual(await orders.select('SELECT id FROM orders'), [{ id: 'a' }])
       const [who] = await stock.select('SELECT current_user AS me, session_user AS really, current_schema() AS place')
       assert.deepEqual(who, {
         me: `${rig.database}_stock`,
         really: `${rig.database}_stock`,
-        place: apart === 'schema' ? 'stock' : 'public',
+        place: tenancy === 'schema' ? 'stock' : 'public',
       })
-      if (apart === 'schema') {
+      if (tenancy === 'schema') {
         await assert.rejects(stock.select('SELECT * FROM orders.orders'), FORBIDDEN)
         await assert.rejects(stock.select('SELECT * FROM orders.dure_outbox'), FORBIDDEN)
         await assert.rejects(
@@ -55,8 +55,8 @@ for (const version of [18, 15] as const) {
 
   check("with a database each, a service's role cannot even connect to another's", async (t) => {
     const rig = await makeRig(t, server!.url())
-    await rig.open({ apart: 'database' })
-    await rig.open({ apart: 'database' }, 'stock')
+    await rig.open({ tenancy: 'database' })
+    await rig.open({ tenancy: 'database' }, 'stock')
     const privileges = await rig.ask(
       `SELECT has_database_privilege('${rig.database}_stock', '${rig.database}_orders', 'CONNECT') AS other, has_database_privilege('${rig.database}_stock', '${rig.database}_stock', 'CONNECT') AS own`,
     )
@@ -73,13 +73,13 @@ for (const version of [18, 15] as const) {
     const url = new URL(rig.url)
     url.username = admin
     url.password = 'hush'
-    for (const apart of ['schema', 'database'] as const) {
-      const store = await rig.open({ url: url.href, apart }, `by_${apart}`)
+    for (const tenancy of ['schema', 'database'] as const) {
+      const store = await rig.open({ url: url.href, tenancy }, `by_${tenancy}`)
       await store.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)"))
       assert.deepEqual(await store.select('SELECT id FROM orders'), [{ id: 'a' }])
       await store.stop()
       // The second start finds all in place, and its password is still the same.
-      assert.deepEqual(await (await rig.open({ url: url.href, apart }, `by_${apart}`)).select('SELECT id FROM orders'), [
+      assert.deepEqual(await (await rig.open({ url: url.href, tenancy }, `by_${tenancy}`)).select('SELECT id FROM orders'), [
         { id: 'a' },
       ])
     }
@@ -96,7 +96,7 @@ for (const version of [18, 15] as const) {
       code: 'PERMISSION_DENIED',
       message: /may not.*CREATEROLE and CREATE on the database/,
     })
-    await assert.rejects(rig.open({ url: url.href, apart: 'database' }), { code: 'PERMISSION_DENIED', message: /CREATEDB/ })
+    await assert.rejects(rig.open({ url: url.href, tenancy: 'database' }), { code: 'PERMISSION_DENIED', message: /CREATEDB/ })
   })
 
   check('a service goes in by the way that was made for it', async (t) => {

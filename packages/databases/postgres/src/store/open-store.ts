@@ -1,21 +1,20 @@
 import { CallError } from 'dure/contract'
-import type { DatabaseDefinition, DatabaseWorld, SqlStore } from 'dure/data'
+import type { DatabaseDefinition, DatabaseWorld, Migrations, SqlStore } from 'dure/data'
 import { closed, createBinding, crowded, full, readClosed, sqlRecords } from 'dure/data/adapter'
 import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
-import { explain, pooled, type Place } from './errors.ts'
-import { keep } from './keeper.ts'
+import { explain, pooled, type StoreAddress } from './errors.ts'
+import { takeStoreLock } from './store-lock.ts'
 import type { StoreLimits } from './limits.ts'
-import { inTransaction, migrateOn } from './migrating.ts'
-import { openOutbox, type StoreOutbox } from './outbox/outbox.ts'
+import { inTransaction, migrateOn } from './migrations.ts'
 import { createPool } from './pool.ts'
-import { uniqueName } from './names.ts'
-import { placeOf, type Access } from './provision.ts'
+import { uniqueName } from '../names.ts'
+import { addressOf, type Access } from './provision.ts'
 import { createReaders } from './readers.ts'
-import { storeReadings } from './readings.ts'
-import type { Settings } from './settings.ts'
+import { storeMetrics } from './metrics.ts'
+import type { Settings } from './session-settings.ts'
 import { createNames } from './statements.ts'
-import { ownMigrations } from './tables.ts'
+import { ownMigrations } from './own-tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
 import { TABLES, tablesOf } from './values.ts'
 
@@ -33,12 +32,14 @@ export async function openStore(options: {
   readonly world: DatabaseWorld
   readonly isolation: Isolation
   readonly limits: StoreLimits
-  readonly outbox: StoreOutbox
+  /** Tables of the outbox, and what delivers from them. */
+  readonly outbox: { readonly migrations: Migrations; readonly open: NonNullable<SqlStore['outbox']> }
 }): Promise<SqlStore> {
   const { service, access, definition, world, isolation, limits } = options
   const { runtime } = world
+  const tables = { ...ownMigrations, ...options.outbox.migrations }
   const log = foldRepeats(world.log, runtime)
-  const place = placeOf(access.config)
+  const address = addressOf(access.config)
   const names = createNames()
   const binding = createBinding()
   const session = (what: string, settings: Settings = {}, named = false): Promise<Connection> =>
@@ -56,13 +57,13 @@ export async function openStore(options: {
   const undo: (() => unknown)[] = []
   try {
     let destroyWriters: (reason: unknown) => void = () => {}
-    const keeper = await keep({
+    const storeLock = await takeStoreLock({
       service,
       connect: async () => {
-        const keeping = await session('keeper', KEPT_ALIVE)
+        const keeping = await session('lock', KEPT_ALIVE)
         try {
           // Each time: the address may lead to another server by now.
-          await keeping.heard(limits.connectTimeout, () => checkServer(keeping, service, place))
+          await keeping.heard(limits.connectTimeout, () => checkServer(keeping, service, address))
           return keeping
         } catch (error) {
           keeping.destroy(error)
@@ -75,11 +76,11 @@ export async function openStore(options: {
       log,
       lost: (reason) => destroyWriters(reason),
     })
-    undo.unshift(keeper.stop)
+    undo.unshift(storeLock.stop)
 
     const migrating = await session('migrations')
     undo.unshift(migrating.end)
-    if (migrating.pid === keeper.hold()?.session.pid) {
+    if (migrating.pid === storeLock.held()?.session.pid) {
       // That session goes on to others, who must not find what this one has set.
       await migrating.command('SELECT pg_advisory_unlock_all(); RESET ALL')
       throw pooled(service)
@@ -88,12 +89,12 @@ export async function openStore(options: {
     const applied: string[] = []
     if (await isNew(migrating)) {
       const begin = async (): Promise<readonly string[]> => {
-        await checkOwner(migrating, service, place)
-        return migrateOn(migrating, { service, migrations: ownMigrations, now, inside: true })
+        await checkOwner(migrating, service, address)
+        return migrateOn(migrating, { service, migrations: tables, now, inside: true })
       }
       applied.push(...(await inTransaction(migrating, begin)))
-    } else await checkOwner(migrating, service, place)
-    applied.push(...(await migrateOn(migrating, { service, migrations: { ...ownMigrations, ...definition.migrations }, now })))
+    } else await checkOwner(migrating, service, address)
+    applied.push(...(await migrateOn(migrating, { service, migrations: { ...tables, ...definition.migrations }, now })))
     if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
     binding.learn(tablesOf((await migrating.query(TABLES)).rows))
     undo.shift()
@@ -105,7 +106,7 @@ export async function openStore(options: {
         // Outside a transaction, which says that it writes, nothing is written.
         const writer = await session('writer', reading(patience), true)
         try {
-          await keeper.admit(writer)
+          await storeLock.admit(writer)
         } catch (error) {
           writer.destroy(error)
           throw error
@@ -121,9 +122,9 @@ export async function openStore(options: {
     destroyWriters = writers.destroyAll
     const transactions = createTransactions({
       service,
-      place,
+      address,
       pool: writers,
-      keeper,
+      storeLock,
       names,
       isolation,
       runtime,
@@ -138,7 +139,7 @@ export async function openStore(options: {
       full: () => crowded(service, limits.waiting),
       closed: () => readClosed(service),
     })
-    const readers = createReaders({ service, place, pool, names, timers: runtime.timers, patience: limits.readTimeout + GRACE })
+    const readers = createReaders({ service, address, pool, names, timers: runtime.timers, patience: limits.readTimeout + GRACE })
     let stopping: Promise<void> | undefined
     const cutAllOff = (): void => {
       transactions.cutOff()
@@ -149,7 +150,7 @@ export async function openStore(options: {
       await transactions.stop()
       await pool.stop()
       late?.cancel()
-      await keeper.stop()
+      await storeLock.stop()
     }
     return {
       service,
@@ -161,15 +162,13 @@ export async function openStore(options: {
       snapshot: readers.snapshot,
       select: readers.select,
       ping: async () => void (await readers.select('SELECT 1 AS one')),
-      readings: () => storeReadings({ writers, readers: pool }, transactions.counts()),
-      // How much is kept in memory is the other outbox's to know.
-      outbox: ({ limits: { memory: _, memorySize: __, ...limits } = {}, ...rest }) =>
-        openOutbox(options.outbox, { ...rest, limits }),
+      readings: () => storeMetrics({ writers, readers: pool }, transactions.counts()),
+      outbox: options.outbox.open,
       stop: ({ timeout } = {}) => (stopping ??= stop(timeout)),
     }
   } catch (error) {
     for (const step of undo) await step()
-    throw explain(error, `Opening the store of service "${service}"`, place)
+    throw explain(error, `Opening the store of service "${service}"`, address)
   }
 }
 
@@ -183,7 +182,7 @@ function applicationName(service: string, what: string): string {
   return uniqueName('application', 'dure', what, service)
 }
 
-async function checkServer(connection: Connection, service: string, place: Place): Promise<void> {
+async function checkServer(connection: Connection, service: string, address: StoreAddress): Promise<void> {
   const [row] = (
     await connection.query(
       `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number, pg_is_in_recovery() AS standby, current_schema() AS schema`,
@@ -192,7 +191,7 @@ async function checkServer(connection: Connection, service: string, place: Place
   const trouble = (state: string, advice: string): CallError =>
     new CallError(
       'FAILED_PRECONDITION',
-      `Opening the store of service "${service}" failed: ${state} (server "${place.server}", database "${place.database}"). To do: ${advice}`,
+      `Opening the store of service "${service}" failed: ${state} (server "${address.server}", database "${address.database}"). To do: ${advice}`,
     )
   if (Number(row?.['number']) < OLDEST * 10_000) {
     throw trouble(`the server is PostgreSQL ${String(row?.['version'])}`, `use PostgreSQL ${OLDEST} or newer`)
@@ -200,8 +199,8 @@ async function checkServer(connection: Connection, service: string, place: Place
   if (row?.['standby'] === 1) throw trouble('the server is a standby, which only reads', 'connect to the primary')
   if (row?.['schema'] === null) {
     throw trouble(
-      `the role "${place.user}" has no schema to make tables in`,
-      `CREATE SCHEMA AUTHORIZATION "${place.user}", or ALTER ROLE … SET search_path`,
+      `the role "${address.user}" has no schema to make tables in`,
+      `CREATE SCHEMA AUTHORIZATION "${address.user}", or ALTER ROLE … SET search_path`,
     )
   }
 }
@@ -212,7 +211,7 @@ async function isNew(connection: Connection): Promise<boolean> {
   return (await connection.query(found)).rows.length === 0
 }
 
-async function checkOwner(connection: Connection, service: string, place: Place): Promise<void> {
+async function checkOwner(connection: Connection, service: string, address: StoreAddress): Promise<void> {
   await connection.command('CREATE TABLE IF NOT EXISTS dure_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)')
   await connection.query("INSERT INTO dure_meta (key, value) VALUES ('service', $1) ON CONFLICT (key) DO NOTHING", [service])
   const [row] = (await connection.query("SELECT value, current_schema() AS schema FROM dure_meta WHERE key = 'service'")).rows
@@ -220,7 +219,7 @@ async function checkOwner(connection: Connection, service: string, place: Place)
   if (owner === service) return
   throw new CallError(
     'FAILED_PRECONDITION',
-    `Opening the store of service "${service}" failed: the schema "${String(row?.['schema'])}" belongs to service "${String(owner)}" (server "${place.server}", database "${place.database}"). ` +
+    `Opening the store of service "${service}" failed: the schema "${String(row?.['schema'])}" belongs to service "${String(owner)}" (server "${address.server}", database "${address.database}"). ` +
       'To do: give each service a schema or a database of its own',
     { details: { service, owner: owner ?? null } },
   )

@@ -7,8 +7,8 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { CallError } from 'dure/contract'
 import { endsSession, explain, sqlState } from './errors.ts'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, until } from './store.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, until } from '../store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
 const PASSWORD = 'p4ssw0rd-nobody-may-see'
@@ -145,7 +145,7 @@ test('a server that is too old, or has no schema for the service, is refused at 
     (await failure(rig.open({ url: () => inside('nowhere') }))).message,
     /"orders" failed: the role ".*" has no schema to make tables in .*To do: CREATE SCHEMA AUTHORIZATION/,
   )
-  const left = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'dure keeper%' AND datname = current_database()"
+  const left = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'dure lock%' AND datname = current_database()"
   await until(async () => (await rig.ask(left)).length === 0)
 })
 
@@ -179,9 +179,9 @@ test('a store whose server comes back as a standby waits for one that writes', {
   await own.start()
   const regained = (): boolean => rig.lines.some((line) => line.includes('was regained'))
   const tried = new Set<unknown>()
-  const keeper = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dure keeper orders'"
+  const storeLock = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dure lock orders'"
   await until(async () => {
-    for (const { pid } of await rig.ask(keeper)) tried.add(pid)
+    for (const { pid } of await rig.ask(storeLock)) tried.add(pid)
     return tried.size >= 3 || regained()
   })
   assert.ok(!regained(), 'it holds on to a server that only reads')
@@ -199,7 +199,7 @@ test('a store whose server comes back as a standby waits for one that writes', {
 })
 
 test('a connection that is gone is told from what the server says, by whatever name the system has for it', () => {
-  const place = { server: 'localhost:5432', database: 'shop', user: 'orders' }
+  const address = { server: 'localhost:5432', database: 'shop', user: 'orders' }
   const gone = [
     ...['EPIPE', 'ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'EAI_AGAIN'].map((code) =>
       Object.assign(new Error(code), { code }),
@@ -212,7 +212,7 @@ test('a connection that is gone is told from what the server says, by whatever n
   ]
   for (const error of gone) {
     assert.ok(endsSession(error) && sqlState(error) === undefined, error.message)
-    assert.equal((explain(error, 'Doing', place) as CallError).code, 'UNAVAILABLE')
+    assert.equal((explain(error, 'Doing', address) as CallError).code, 'UNAVAILABLE')
   }
   const said = Object.assign(new Error('duplicate key'), { code: '23505', severity: 'ERROR' })
   assert.ok(!endsSession(said) && sqlState(said) === '23505')
@@ -220,8 +220,8 @@ test('a connection that is gone is told from what the server says, by whatever n
 })
 
 test('errors that are no trouble of the server come back as they are', () => {
-  const place = { server: 'localhost:5432', database: 'shop', user: 'orders' }
+  const address = { server: 'localhost:5432', database: 'shop', user: 'orders' }
   for (const error of [new Error('mine'), new TypeError('no'), 'text', undefined, new CallError('ABORTED', 'x')]) {
-    assert.equal(explain(error, 'Doing', place), error)
+    assert.equal(explain(error, 'Doing', address), error)
   }
 })

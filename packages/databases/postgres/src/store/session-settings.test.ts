@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OutboxMessage } from 'dure/data'
 import { silentLogger } from 'dure/telemetry'
-import { collector } from './collector.test-support.ts'
-import { postgres, type PostgresOptions } from './postgres.ts'
-import { missing15, RELAXED, testServer } from './server.test-support.ts'
-import { ask, makeRig, runtime } from './store.test-support.ts'
+import { collector } from '../collector.test-support.ts'
+import { postgres, type PostgresOptions } from '../postgres.ts'
+import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { ask, makeRig, runtime } from '../store.test-support.ts'
 
 /** What operators may have set, all at once, each enough to cancel, end or change what Dure does. */
 const HOSTILE: readonly (readonly [name: string, value: string, since?: number])[] = [

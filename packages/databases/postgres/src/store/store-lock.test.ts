@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SqlStore } from 'dure/data'
-import { proxyTo } from './proxy.test-support.ts'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, until } from './store.test-support.ts'
+import { proxyTo } from '../proxy.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, until } from '../store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
 const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))
-const KEEPER =
-  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dure keeper orders' AND datname = current_database()"
+const LOCK_SESSION =
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dure lock orders' AND datname = current_database()"
 
 test(
   'a store whose hold is lost writes nothing until it has it back, and then goes on by itself',
@@ -33,7 +33,7 @@ test(
     })
     await inside.promise
     proxy.closed = true
-    await rig.ask(KEEPER)
+    await rig.ask(LOCK_SESSION)
     await until(() => rig.lines.some((line) => line.includes('hold on a store was lost')))
     // What was under way ends, and nothing new begins.
     leave.resolve()
@@ -69,7 +69,7 @@ test('who is cut off and believes itself the owner cannot write when another has
   await inside.promise
   // It hears and says nothing any more; at the server its session ends, as it does when a machine is gone.
   proxy.frozen = true
-  await rig.ask(KEEPER)
+  await rig.ask(LOCK_SESSION)
   const next = await rig.open()
   await insert(next, 'next')
   // Only now it comes to itself, and commits.
@@ -112,7 +112,7 @@ test(
     assert.equal(reason.code, 'FAILED_PRECONDITION')
     assert.match(
       reason.message,
-      /in use by another process \(server process \d+, "dure keeper orders", from 127\.0\.0\.1\).*one process owns/,
+      /in use by another process \(server process \d+, "dure lock orders", from 127\.0\.0\.1\).*one process owns/,
     )
     assert.equal(runs, 1)
     const [{ n }] = (await rig.ask("SELECT count(*)::int AS n FROM orders.dure_migrations WHERE name = '0002'")) as [

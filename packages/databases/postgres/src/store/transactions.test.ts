@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SqlStore, SqlTransaction } from 'dure/data'
-import { proxyTo } from './proxy.test-support.ts'
-import { RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, until } from './store.test-support.ts'
+import { proxyTo } from '../proxy.test-support.ts'
+import { RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, until } from '../store.test-support.ts'
 
 const server = await testServer({ settings: RELAXED })
 const insert = (store: SqlStore, id: string): Promise<number> =>
@@ -84,7 +84,7 @@ test('transactions and reads that wait are bounded, and connections are told and
       "SELECT application_name AS name, count(*)::int AS n FROM pg_stat_activity WHERE application_name LIKE 'dure %er orders' AND datname = current_database() GROUP BY 1 ORDER BY 1",
     ),
     [
-      { name: 'dure keeper orders', n: 1 },
+      { name: 'dure lock orders', n: 1 },
       { name: 'dure reader orders', n: 1 },
       { name: 'dure writer orders', n: 2 },
     ],

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { SqlStore } from 'dure/data'
-import { proxyTo, type Proxy } from './proxy.test-support.ts'
-import { missing15, RELAXED, testServer } from './server.test-support.ts'
-import { ask, at, makeRig, until, type Rig } from './store.test-support.ts'
-import type { LocalServer } from './server/server.ts'
+import { proxyTo, type Proxy } from '../proxy.test-support.ts'
+import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { ask, at, makeRig, until, type Rig } from '../store.test-support.ts'
+import type { LocalServer } from '../server/server.ts'
 
 const insert = (store: SqlStore, id: string): Promise<number> =>
   store.transaction((tx) => tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id]))

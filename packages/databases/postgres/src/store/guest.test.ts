@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { SqlStore } from 'dure/data'
 import { silentLogger } from 'dure/telemetry'
-import { uniqueName } from './names.ts'
-import type { PostgresOptions } from './postgres.ts'
+import { uniqueName } from '../names.ts'
+import type { PostgresOptions } from '../postgres.ts'
 import { accessOf } from './provision.ts'
-import { missing15, RELAXED, testServer } from './server.test-support.ts'
-import { makeRig, runtime, type Rig } from './store.test-support.ts'
+import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { makeRig, runtime, type Rig } from '../store.test-support.ts'
 
 /** Opens a store and its outbox as the chassis does, and closes both. */
 async function begin(rig: Rig, options: Partial<PostgresOptions>): Promise<void> {
@@ -56,7 +56,7 @@ const cases: readonly Case[] = [
   {
     what: 'no CREATEDB',
     before: ['ALTER ROLE $_admin NOCREATEDB'],
-    options: { apart: 'database' },
+    options: { tenancy: 'database' },
     says: /may not/,
     advice: GRANTED,
   },
@@ -75,7 +75,7 @@ const cases: readonly Case[] = [
   {
     what: 'a role of that name that owns a database of that name',
     before: ['CREATE ROLE $_orders LOGIN', 'CREATE DATABASE $_orders OWNER $_orders'],
-    options: { apart: 'database' },
+    options: { tenancy: 'database' },
     says: /there is a role "\S+_orders" already/,
   },
   {
@@ -86,7 +86,7 @@ const cases: readonly Case[] = [
   {
     what: 'a database of that name',
     before: ['CREATE DATABASE $_orders'],
-    options: { apart: 'database' },
+    options: { tenancy: 'database' },
     says: /there is a database "\S+_orders" already, and it belongs to "dure"/,
   },
   {
@@ -153,25 +153,25 @@ for (const version of [18, 15] as const) {
     })
   }
 
-  for (const apart of ['schema', 'database'] as const) {
+  for (const tenancy of ['schema', 'database'] as const) {
     for (const outbox of version === 18 ? (['polling', 'wal'] as const) : (['polling'] as const)) {
-      const title = `with a ${apart} each and the outbox by ${outbox}, a service starts after the administrator's password was changed`
+      const title = `with a ${tenancy} each and the outbox by ${outbox}, a service starts after the administrator's password was changed`
       test(`${title}, and under another one (PostgreSQL ${version})`, { skip, timeout: 60_000 }, async (t) => {
         const rig = await makeRig(t, server!.url())
         const admin = `${rig.database}_admin`
-        await begin(rig, { url: await managed(rig), apart, outbox })
+        await begin(rig, { url: await managed(rig), tenancy, outbox })
         await rig.ask(`ALTER ROLE ${admin} PASSWORD 'other'`)
         const url = withPassword(rig, admin, 'other')
-        await begin(rig, { url, apart, outbox })
+        await begin(rig, { url, tenancy, outbox })
         // A role of before there were marks is known by what it owns.
         await rig.ask(`COMMENT ON ROLE ${rig.database}_orders IS NULL`)
         if (outbox === 'wal') await rig.ask(`COMMENT ON ROLE ${rig.database}_orders_log IS NULL`)
         const second = await managed(rig, `${rig.database}_second`, 'third')
-        let failed = await failure(begin(rig, { url: second, apart, outbox }))
+        let failed = await failure(begin(rig, { url: second, tenancy, outbox }))
         for (let done = 0; done < 3 && failed !== undefined; done++) {
           assert.match(failed.message, /may not administer the role|nothing shows that it was made/)
           await rig.ask(STATED.exec(failed.message)![1]!)
-          failed = await failure(begin(rig, { url: second, apart, outbox }))
+          failed = await failure(begin(rig, { url: second, tenancy, outbox }))
         }
         assert.equal(failed, undefined)
       })
@@ -264,19 +264,19 @@ test('services and databases of different names have names of their own, short o
     .tuple(fc.constantFrom('a-service-whose-name-is-so-long-that-a-name-with-it', 'public'), service)
     .map(([head, tail]) => `${head}-${tail}`.slice(0, 63))
   const database = fc.string({ minLength: 1, maxLength: 30, unit: 'grapheme' }).filter((name) => Buffer.byteLength(name) <= 63)
-  const names = (base: string, name: string, apart: 'schema' | 'database'): readonly string[] => {
+  const names = (base: string, name: string, tenancy: 'schema' | 'database'): readonly string[] => {
     const admin = { user: 'admin', password: 'hush', database: base }
-    const { user, database: inside, searchPath } = accessOf({ service: name, admin, apart, secret: undefined }).access.config
+    const { user, database: inside, searchPath } = accessOf({ service: name, admin, tenancy, secret: undefined }).access.config
     return [user!, inside!, searchPath!, uniqueName('application', 'dure', 'writer', name)]
   }
   fc.assert(
     fc.property(database, fc.oneof(service, long), fc.oneof(service, long), (base, one, other) => {
       fc.pre(one !== other)
-      for (const apart of ['schema', 'database'] as const) {
-        const [first, second] = [names(base, one, apart), names(base, other, apart)]
+      for (const tenancy of ['schema', 'database'] as const) {
+        const [first, second] = [names(base, one, tenancy), names(base, other, tenancy)]
         for (const name of [...first, ...second]) assert.ok(Buffer.byteLength(name) <= 65, name)
         assert.notEqual(first[0], second[0])
-        assert.notEqual(first[apart === 'schema' ? 2 : 1], second[apart === 'schema' ? 2 : 1])
+        assert.notEqual(first[tenancy === 'schema' ? 2 : 1], second[tenancy === 'schema' ? 2 : 1])
         assert.notEqual(first[3], second[3])
       }
     }),
