@@ -10,6 +10,9 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 /** What the broker does not take, by whichever way it comes to it. */
 export const ASIDE = 'packages/dure/src/messaging/aside.test.ts'
 
+/** What a broker takes a part of. */
+export const PARTIAL = 'packages/dure/src/messaging/partial-publish.test.ts'
+
 /** Test files of the library whose stores any adapter can open, with the tests that there are at least. */
 const SUITES = [
   ['the inbox', 4, 'packages/dure/src/data/inbox.test.ts'],
@@ -17,6 +20,7 @@ const SUITES = [
   ['consumers that are killed', 3, 'packages/dure/src/messaging/consumer/crash.test.ts'],
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 13, ASIDE],
+  ['an outbox whose broker takes parts', 2, PARTIAL],
 ] as const
 
 /** Registers the library's suites on a server of that version. */

@@ -61,7 +61,10 @@ export function assignmentConformance(broker: Register): void {
     assert.equal(has('late'), 0)
     assert.deepEqual(wrong, [])
   })
+}
 
+/** A member may keep its positions itself. */
+export function positionConformance(broker: Register): void {
   broker('reads from where a member says, and asks again one that could not say it', async (rig) => {
     const { broker: b, topic } = rig
     await b.declareTopic(topic, { partitions: 1 })

@@ -2,16 +2,37 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Message } from '../contract/contract.ts'
 import { MESSAGE_LIMITS } from '../contract/internal.ts'
-import { assignmentConformance, epochConformance } from './assignment.conformance.ts'
+import { assignmentConformance, epochConformance, positionConformance } from './assignment.conformance.ts'
 import type { Capabilities } from './capabilities.ts'
 import { queueConformance, USELESS_NUMBERS } from './queue.conformance.ts'
-import { persistenceConformance, replayConformance } from './replay.conformance.ts'
+import { forgetConformance, persistenceConformance, replayConformance } from './replay.conformance.ts'
 import { collector, firsts, isCallError, numberOf, until, withRig, type MakeBroker, type Rig } from './rig.conformance.ts'
 
 export type { MakeBroker } from './rig.conformance.ts'
 
 /** UTF-16 units of data that may be handed over at once, unless one message has more. */
 const LARGEST_BATCH = 1024 * 1024
+
+/** Every way to lose some of four messages: published again and again until all are taken, each key has its order. */
+export async function keepsKeyOrder(rig: Rig): Promise<void> {
+  const { broker: b, topic } = rig
+  const seen = collector()
+  await b.subscribe({ group: 'g', topics: [topic], deliver: seen.deliver })
+  const keys = ['a', 'b', 'a', 'a']
+  for (let ways = 0; ways < 2 ** keys.length; ways++) {
+    const messages = keys.map((key, n) => rig.message(`${key}${ways}`, n))
+    rig.lose(messages.filter((_, n) => (ways & (1 << n)) !== 0))
+    let taken = false
+    for (let tries = 0; !taken && tries <= keys.length; tries++)
+      taken = await b.publish(messages).then(
+        () => true,
+        (error: unknown) => !isCallError(error, 'UNAVAILABLE'),
+      )
+    assert.ok(taken, 'what is lost once each is taken at last')
+    await until(() => messages.every(({ id }) => seen.ids.has(id)))
+    assert.deepEqual(firsts(seen.deliveries, `a${ways}`), [0, 2, 3])
+  }
+}
 
 /**
  * Registers the cases that every Broker adapter has to pass with `node:test`; what it says it lacks is not tested.
@@ -45,19 +66,47 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     }
   })
 
-  broker('brings everything to a group that comes later, unless it asks for the end', async (rig) => {
-    const { broker: b, topic } = rig
-    await b.publish([rig.message('a', 1), rig.message('b', 2)])
-    const all = collector()
-    const late = collector()
-    await b.subscribe({ group: 'all', topics: [topic], deliver: all.deliver })
-    await b.subscribe({ group: 'late', topics: [topic], from: 'end', deliver: late.deliver })
-    await b.publish([rig.message('a', 3)])
-    await until(() => all.ids.size === 3 && late.ids.size === 1)
-    assert.deepEqual(
-      late.deliveries.map(({ message }) => numberOf(message)),
-      [3],
-    )
+  broker('a publish that fails leaves of each key a first part, so that publishing again keeps its order', keepsKeyOrder)
+
+  if (capabilities.log) {
+    broker('brings everything to a group that comes later, unless it asks for the end', async (rig) => {
+      const { broker: b, topic } = rig
+      await b.publish([rig.message('a', 1), rig.message('b', 2)])
+      const all = collector()
+      const late = collector()
+      await b.subscribe({ group: 'all', topics: [topic], deliver: all.deliver })
+      await b.subscribe({ group: 'late', topics: [topic], from: 'end', deliver: late.deliver })
+      await b.publish([rig.message('a', 3)])
+      await until(() => all.ids.size === 3 && late.ids.size === 1)
+      assert.deepEqual(
+        late.deliveries.map(({ message }) => numberOf(message)),
+        [3],
+      )
+    })
+  } else {
+    broker('brings to a group that comes later what is published from then on', async (rig) => {
+      const { broker: b, topic } = rig
+      await b.declareTopic(topic)
+      await b.publish([rig.message('a', 1)])
+      const late = collector()
+      await b.subscribe({ group: 'late', topics: [topic], deliver: late.deliver })
+      await b.publish([rig.message('a', 2)])
+      await until(() => late.ids.size === 1)
+      assert.deepEqual(firsts(late.deliveries, 'a'), [2])
+    })
+  }
+
+  broker('a group that is declared after a restart gets what is published from then on', async (rig) => {
+    const { topic } = rig
+    for (const n of [1, 2]) {
+      if (n === 2) await rig.restart()
+      await rig.broker.declareGroup({ group: 'g', topics: [topic] })
+      const message = rig.message('a', n)
+      await rig.broker.publish([message])
+      const seen = collector()
+      await rig.broker.subscribe({ group: 'g', topics: [topic], deliver: seen.deliver })
+      await until(() => seen.ids.has(message.id))
+    }
   })
 
   broker(
@@ -156,6 +205,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     const { broker: b, topic } = rig
     const one = collector()
     const two = collector()
+    for (const group of ['one', 'two']) await b.declareGroup({ group, topics: [topic] })
     await b.publish([rig.message('a', 1)])
     await b.subscribe({ group: 'one', topics: [topic], deliver: one.deliver })
     await b.subscribe({
@@ -280,6 +330,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     const sizes: number[] = []
     const numbers: number[] = []
     const sized = (n: number): Message => ({ ...rig.message('a', n), data: JSON.stringify({ n, text: 'x'.repeat(size) }) })
+    await b.declareGroup({ group: 'g', topics: [topic] })
     for (let n = 0; n < 24; n += 8) await b.publish(Array.from({ length: 8 }, (_, i) => sized(n + i)))
     await b.subscribe({
       group: 'g',
@@ -383,18 +434,23 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
       await Promise.all(subscriptions.map((one) => one.stop({ timeout: 20 })))
       const seen = collector()
       const other = await b.subscribe({ group: 'other', topics: [topic], deliver: seen.deliver })
-      await until(() => seen.ids.size === 1)
+      await b.publish([rig.message('a', 2)])
+      await until(() => seen.ids.size > 0)
       await other.stop()
       await b.stop({ timeout: 20 })
     },
   )
 
   assignmentConformance(broker)
+  forgetConformance(broker, capabilities)
   if (capabilities.durable) {
     persistenceConformance(broker)
     epochConformance(broker)
   }
-  if (capabilities.replay) replayConformance(broker)
+  if (capabilities.replay) {
+    replayConformance(broker)
+    positionConformance(broker)
+  }
   if (capabilities.browse) {
     broker('shows messages without a group', async (rig) => {
       const { broker: b, topic } = rig

@@ -13,6 +13,7 @@ export {
 } from './embedded/embedded.ts'
 export { lacking } from './capabilities.ts'
 export { partitionOf } from './partitioner.ts'
+export { publishInKeyOrder } from './key-order.ts'
 export { deadLetters, type DeadLettersOptions } from './dead-letters/dead-letters.ts'
 export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
 export type { LetterStore } from './parked/parked.ts'

@@ -9,11 +9,18 @@ import type { Broker } from './broker.ts'
 import type { Delivery } from './topics.ts'
 
 /** Makes the broker under test: called again with the same directory after a `stop`. Adapters to a server may use its name as a prefix. */
-export type MakeBroker = (world: {
+export type MakeBroker = (world: BrokerWorld) => Promise<Broker>
+
+export type BrokerWorld = {
   readonly directory: string
   readonly runtime: Runtime
   readonly log: Logger
-}) => Promise<Broker>
+  /**
+   * Whether this message is lost on its way to the broker. What makes an adapter that can lose messages (a proxy before its
+   * server, a wire that is cut) asks it of each on its way; where nobody asks, nothing is lost.
+   */
+  readonly loses: (message: Message) => boolean
+}
 
 /** Registers one case. */
 export type Register = (title: string, work: (rig: Rig) => Promise<void>) => void
@@ -27,6 +34,8 @@ export type Rig = {
   readonly queue: string
   /** Stops the broker and makes it again on the same data: read `rig.broker` afresh afterwards. */
   readonly restart: () => Promise<void>
+  /** Loses these messages on their way to the broker, each once. */
+  readonly lose: (messages: readonly Message[]) => void
   /** Sets the wall clock of this process forward or back. */
   readonly jump: (ms: number) => void
   readonly message: (key: string, n: number) => Message
@@ -40,7 +49,8 @@ export async function withRig(makeBroker: MakeBroker, work: (rig: Rig) => Promis
   const real = realRuntime()
   let ahead = 0
   const runtime = { ...real, clock: { ...real.clock, now: () => real.clock.now() + ahead } }
-  const world = { directory, runtime, log: silentLogger() }
+  const lost = new Set<string>()
+  const world: BrokerWorld = { directory, runtime, log: silentLogger(), loses: ({ id }) => lost.delete(id) }
   const unique = `${directory.slice(-6)}.${cases++}`
   let broker = await makeBroker(world)
   const make = (type: string, key: string, n: number): Message => ({
@@ -69,6 +79,7 @@ export async function withRig(makeBroker: MakeBroker, work: (rig: Rig) => Promis
         await broker.stop()
         broker = await makeBroker(world)
       },
+      lose: (messages) => messages.forEach(({ id }) => lost.add(id)),
       jump: (ms) => void (ahead += ms),
       message: (key, n) => make(topic, key, n),
       job: (n) => make(queue, '', n),

@@ -9,7 +9,7 @@ import type {
   Metadata,
 } from '../contract/contract.ts'
 import type { Database, DatabaseAdapter, DatabaseDefinition, DatabaseWorld, Transaction } from '../data/data.ts'
-import type { RetryPolicy } from '../messaging/messaging.ts'
+import type { Capabilities, RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 
@@ -115,6 +115,11 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
   readonly subscriptions?: (react: React<N, Tables>) => readonly Reaction<N, Tables>[]
   readonly inbox?: InboxOptions
+  /**
+   * What its broker must be able to do beyond carrying what it announces and reacts to: `['log']` to read what was published
+   * before it came, `['replay']` to read again. A system whose broker cannot is refused when it starts. Default: nothing.
+   */
+  readonly requires?: readonly (keyof Capabilities)[]
   /** Why the service is not ready, if it is not; asked by health checks. */
   readonly ready?: (context: HandlerContext<N, Tables>) => Promise<string | undefined> | string | undefined
 }
@@ -140,5 +145,6 @@ export type Service<C extends AnyContract = AnyContract> = {
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
   readonly reactions: readonly Reaction<Needs, unknown>[]
   readonly inbox?: InboxOptions | undefined
+  readonly requires?: readonly (keyof Capabilities)[] | undefined
   readonly ready: ((context: unknown) => Promise<string | undefined> | string | undefined) | undefined
 }

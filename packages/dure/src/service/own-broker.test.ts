@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { contract, event } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
 import { embeddedBroker, queue, type Broker, type Capabilities } from '../messaging/messaging.ts'
+import { minimalBroker } from '../messaging/minimal-broker.conformance.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { service, start, system, SystemError, type Service } from './service.ts'
@@ -50,6 +51,32 @@ test('a system that needs what its broker lacks is refused at start, in words, a
   })
   await assert.rejects(start(without('topics', 'ordered'), { directory, log }), /announces "placed".*reacts to "placed"/s)
   const running = await start(without('replay'), { directory, log })
+  await running.stop()
+})
+
+test('a service that requires a log or replay is refused over a broker that keeps none, and runs without', async (t) => {
+  const directory = directoryOf(t)
+  const over = (requires: readonly (keyof Capabilities)[]) =>
+    system('shop', {
+      services: [
+        service(contract('stats', { version: '1.0.0', owner: 'tests', operations: {}, events: [Placed] }), {
+          database: database({ migrations: {} }),
+          handlers: {},
+          requires,
+          subscriptions: ({ on }) => [on(Placed, () => {})],
+        }),
+      ],
+      broker: async () => minimalBroker({ runtime }),
+    })
+  await assert.rejects(start(over(['log', 'replay']), { directory, log }), (error) => {
+    assert.ok(error instanceof SystemError)
+    assert.deepEqual(error.problems, [
+      'Service "stats" requires "log", but broker "minimal" keeps no log of what was published; choose a broker that does',
+      'Service "stats" requires "replay", but broker "minimal" cannot bring again what was read; choose a broker that does',
+    ])
+    return true
+  })
+  const running = await start(over([]), { directory, log })
   await running.stop()
 })
 

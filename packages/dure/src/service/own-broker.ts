@@ -19,7 +19,7 @@ export async function ownBroker(system: System, world: World, disposables: Dispo
 }
 
 function needsOf({ services }: System): Parameters<typeof lacking>[1] {
-  return services.flatMap(({ contract, reactions }) => [
+  return services.flatMap(({ contract, reactions, requires = [] }) => [
     ...contract.events.map(({ name }) => {
       return { capability: 'topics' as const, for: `Service "${contract.name}" announces "${name}"` }
     }),
@@ -27,5 +27,6 @@ function needsOf({ services }: System): Parameters<typeof lacking>[1] {
       const capability = kind === 'queue' ? ('queues' as const) : ('ordered' as const)
       return { capability, for: `Service "${contract.name}" ${kind === 'queue' ? 'works on' : 'reacts to'} "${event.name}"` }
     }),
+    ...requires.map((capability) => ({ capability, for: `Service "${contract.name}" requires "${capability}"` })),
   ])
 }

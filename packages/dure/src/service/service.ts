@@ -78,6 +78,7 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
     handlers: options.handlers as Service['handlers'],
     reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
     inbox: options.inbox,
+    requires: options.requires,
     ready: options.ready as Service['ready'],
   })
 }

@@ -6,7 +6,8 @@ import type { Broker } from '../broker.ts'
 import type { GroupOptions, SubscribeOptions } from '../topics.ts'
 import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'
 import type { Commits } from './commits.ts'
-import { createCursor, type Budget, type Cursor, type Member } from './cursor.ts'
+import { sharePartitions, type Member } from '../partition-loop.ts'
+import { createCursor, type Budget, type Cursor } from './cursor.ts'
 import type { BrokerFile } from './file.ts'
 import type { Topic, Topics } from './topics.ts'
 
@@ -150,31 +151,6 @@ export function createGroups(options: {
     return group
   }
 
-  const share = (group: Group): void => {
-    const staying = group.members.filter((member) => !member.leaving)
-    const shares = new Map(staying.map((member) => [member, 0]))
-    const least = Math.floor(group.cursors.length / staying.length)
-    // So many may have one more than the others.
-    let more = group.cursors.length % staying.length
-    // Who has a partition keeps it, as far as that is fair: moving one costs its members what they know of it.
-    const toMove = group.cursors.filter((cursor) => {
-      const member = cursor.wanted()
-      const has = member && shares.get(member)
-      if (has === undefined || has > least || (has === least && more === 0)) return true
-      if (has === least) more--
-      shares.set(member!, has + 1)
-      return false
-    })
-    for (const cursor of toMove) {
-      const next = staying.reduce<Member | undefined>(
-        (best, member) => (best === undefined || shares.get(member)! < shares.get(best)! ? member : best),
-        undefined,
-      )
-      if (next !== undefined) shares.set(next, shares.get(next)! + 1)
-      cursor.assign(next)
-    }
-  }
-
   const declare = async ({ group, topics: names, from = 'beginning' }: GroupOptions): Promise<readonly Group[]> => {
     checkName('group', group)
     const found: Group[] = []
@@ -188,11 +164,11 @@ export function createGroups(options: {
     const member: Member = { options: request, held: 0, leaving: false, released: undefined }
     for (const group of joined) {
       group.members.push(member)
-      share(group)
+      sharePartitions(group.cursors, group.members)
     }
     const leave = async (): Promise<void> => {
       member.leaving = true
-      for (const group of joined) share(group)
+      for (const group of joined) sharePartitions(group.cursors, group.members)
       await new Promise<void>((resolve) => {
         member.released = () => void (member.held === 0 && resolve())
         member.released()
