@@ -1,6 +1,6 @@
 import { CallError } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { backoff } from '../runtime/internal.ts'
+import { backoff, inTime } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Aside, Carrier, StoreTransaction } from './database.ts'
 import type { OutboxMessage } from './outbox-row.ts'
@@ -200,16 +200,9 @@ export function timely(options: {
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
 }): (messages: readonly OutboxMessage[]) => Promise<void> {
   const { runtime, patience, deliver } = options
-  return async (messages) => {
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = runtime.timers.after(patience, () => {
+  return async (messages) =>
+    inTime(runtime.timers, patience, deliver(messages), () => {
       const text = `Delivering ${messages.length} messages of an outbox failed: it took longer than ${patience} ms, and is tried again`
-      reject(new CallError('DEADLINE_EXCEEDED', text, { details: { delivery: LATE } }))
+      throw new CallError('DEADLINE_EXCEEDED', text, { details: { delivery: LATE } })
     })
-    try {
-      await Promise.race([deliver(messages), late])
-    } finally {
-      timer.cancel()
-    }
-  }
 }

@@ -1,6 +1,6 @@
 import { CallError } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
-import { backoff } from '../runtime/internal.ts'
+import { backoff, inTime, timeLeft } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Aside, SqlTransaction } from './database.ts'
 import { createDelivery } from './delivery.ts'
@@ -188,19 +188,17 @@ export function createRelay(options: {
   }
 
   const stop: Relay['stop'] = async ({ timeout = 5_000 } = {}) => {
-    const settled = new AbortController()
-    const late = timers.sleep(timeout, settled.signal)
-    const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, late])
-    await inTime(flush().catch(() => {}))
+    const left = timeLeft(runtime.clock, timeout)
+    const settled = (task: Promise<unknown>): Promise<unknown> => inTime(timers, left(), task, () => {})
+    await settled(flush().catch(() => {}))
     stopping.abort()
     // A delivery that never settles must not keep the service from stopping; its rows stay in the table.
-    await inTime(pumping ?? Promise.resolve())
+    await settled(pumping ?? Promise.resolve())
     for (const waiter of waiters.splice(0)) waiter.reject(stopped(service, depth))
     sweeper?.cancel()
     sweeper = undefined
     const swept = sweepAll()
-    await inTime(swept.catch((error: unknown) => log.warn('Removing delivered rows from the outbox failed', { service, error })))
-    settled.abort()
+    await settled(swept.catch((error: unknown) => log.warn('Removing delivered rows from the outbox failed', { service, error })))
     if (depth > 0) log.warn('The outbox stopped with messages left; the next start delivers them', { service, depth })
   }
 

@@ -1,7 +1,7 @@
 /** What Dure's own rooms and packages share of `runtime`, and no promise to anybody else. */
 export { backoff, longestBackoff, type BackoffPolicy } from './backoff.ts'
 export { cautiousTime, steadyTime } from './clock.ts'
-export { aliveFor, inTime, sleepWith } from './timers.ts'
+export { aliveFor, inTime, sleepWith, timeLeft } from './timers.ts'
 export { createIds } from './ids.ts'
 export { createFlush, type Flush } from './flush.ts'
 export {

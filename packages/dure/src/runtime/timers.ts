@@ -1,4 +1,5 @@
 import { keepAlive } from './alive.ts'
+import type { Clock } from './clock.ts'
 import { LONGEST_WAIT } from './numbers.ts'
 
 /** Timers as a port. */
@@ -109,4 +110,10 @@ export function inTime<T, L>(timers: Timers, ms: number, work: Promise<T>, late:
   const over = Promise.withResolvers<void>()
   const timer = timers.after(ms, over.resolve, 'waited')
   return Promise.race([work, over.promise.then(late)]).finally(() => timer.cancel())
+}
+
+/** Milliseconds that are left of a time which several steps share; never less than 0. */
+export function timeLeft(clock: Clock, ms: number): () => number {
+  const until = clock.monotonic() + ms
+  return () => Math.max(0, until - clock.monotonic())
 }

@@ -7,6 +7,7 @@ import { bindTransaction } from '../data/internal.ts'
 import type { ConsumerReaction } from '../messaging/messaging.ts'
 import type { Received } from '../messaging/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { inTime } from '../runtime/internal.ts'
 import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { MakeContext } from './context.ts'
@@ -69,16 +70,11 @@ export function reactionsOf(options: {
               cancellation,
             )
             const prepared = async () => prepare(eventOf(received), context as Parameters<typeof prepare>[1])
-            const late = Promise.withResolvers<never>()
             // One that hangs would keep the message's key, and a place among those in hand, for ever.
-            const timer = runtime.timers.after(PREPARE_DEADLINE, () => {
+            return inTime(runtime.timers, PREPARE_DEADLINE, prepared(), () => {
               cancellation.cancel('deadline')
-              late.reject(tooSlow(name, reaction))
-            })
-            return Promise.race([prepared(), late.promise]).finally(() => {
-              timer.cancel()
-              cancellation.over()
-            })
+              throw tooSlow(name, reaction)
+            }).finally(() => cancellation.over())
           })
         }),
       handle: (received, tx, prepared) =>

@@ -47,20 +47,17 @@ async function readiness(
   log: Logger,
 ): Promise<string | undefined> {
   const cancellation = new Cancellation()
-  const late = Promise.withResolvers<string>()
-  const tooLate = (): void => {
-    late.resolve(`Its readiness was not told within ${READY_TIMEOUT} ms`)
+  const tooLate = (): string => {
     cancellation.cancel('deadline')
+    return `Its readiness was not told within ${READY_TIMEOUT} ms`
   }
-  const timer = timers.after(READY_TIMEOUT, tooLate, 'waited')
   try {
-    const reason = await Promise.race([Promise.resolve(cancellation).then(ask), late.promise])
+    const reason = await inTime(timers, READY_TIMEOUT, Promise.resolve(cancellation).then(ask), tooLate)
     return reason === undefined ? undefined : describeThrown(reason).message
   } catch (error) {
     log.warn('A service cannot tell whether it is ready', { error })
     return 'It cannot tell whether it is ready; its log says why'
   } finally {
-    timer.cancel()
     cancellation.over()
   }
 }

@@ -14,7 +14,7 @@ import type { DatabaseAdapter } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
-import { inTime } from '../runtime/internal.ts'
+import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
 import { plainLogger, traceIdOf, type Metrics } from '../telemetry/internal.ts'
 import { contextFactory, type MakeContext } from './context.ts'
@@ -118,8 +118,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const stop: ServiceInstance['stop'] = async ({ timeout }) => {
     if (state === 'stopped') return
     state = 'draining'
-    const until = runtime.clock.monotonic() + timeout
-    const left = (): number => Math.max(0, until - runtime.clock.monotonic())
+    const left = timeLeft(runtime.clock, timeout)
     // Reactions first: they may still call, and publish, while their service answers.
     await consumer?.stop({ timeout })
     const patient = runtime.timers.after(

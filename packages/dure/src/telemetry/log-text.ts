@@ -10,9 +10,8 @@ const LONGEST_LINE = 64_000
 const LONGEST_TEXT = 16_000
 /** Containers inside containers. */
 const DEEPEST = 12
-
-const UNREADABLE = '"(cannot be read)"'
-const CUT = '"(left out: the line is too long)"'
+/** Characters of a field's name. */
+const LONGEST_NAME = 200
 
 type Line = {
   /** Characters that are left. */
@@ -25,39 +24,48 @@ type Line = {
 
 /** The fields as one JSON object. Later fields take the place of earlier ones of the same name. */
 export function fieldsText(...fields: readonly unknown[]): string {
-  const merged = new Map<string, string>()
-  const line: Line = { room: LONGEST_LINE, inside: [], without: [] }
-  for (const part of fields) if (part !== undefined) eachPart(part, line, (name, text) => void merged.set(name, text))
-  let all = ''
-  for (const [name, text] of merged) all += `${all === '' ? '' : ','}${JSON.stringify(name)}:${text}`
-  return `{${all}}`
+  const holders = new Map<Key, object>()
+  for (const holder of fields) {
+    if (typeof holder !== 'object' || holder === null) continue
+    try {
+      for (const key of Object.keys(holder)) holders.set(key, holder)
+    } catch {
+      holders.set('fields', { fields: '(cannot be read)' })
+    }
+  }
+  return `{${partsText(holders.keys(), (key) => holders.get(key)!, lineOf([]), true)}}`
 }
 
 /** JSON of one value; null for what JSON leaves out (functions, symbols, `undefined`). */
 export function logText(value: unknown, without: readonly string[] = []): string {
-  return partText({ value }, 'value', { room: LONGEST_LINE, inside: [], without }) ?? 'null'
+  return partText({ value }, 'value', lineOf(without)) ?? 'null'
+}
+
+type Key = string | number
+
+function lineOf(without: readonly string[]): Line {
+  return { room: LONGEST_LINE, inside: [], without }
 }
 
 /** The one place where anything of a value is read, and so the one place where it may throw. */
-function partText(holder: object, key: string | number, line: Line): string | undefined {
-  if (line.room <= 0) return CUT
+function partText(holder: object, key: Key, line: Line): string | undefined {
   const depth = line.inside.length
   let text: string | undefined
   let leaf = true
   try {
-    const value = (holder as Readonly<Record<string | number, unknown>>)[key]
+    const value = (holder as Readonly<Record<Key, unknown>>)[key]
     leaf = typeof value !== 'object'
     text = textOf(value, key, line)
   } catch {
     line.inside.length = depth
-    text = UNREADABLE
+    text = '"(cannot be read)"'
   }
   // A container's parts have taken theirs already.
   line.room -= leaf ? (text?.length ?? 4) + 1 : 2
   return text
 }
 
-function textOf(value: unknown, key: string | number, line: Line): string | undefined {
+function textOf(value: unknown, key: Key, line: Line): string | undefined {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}… (${value.length} characters)` : value)
@@ -77,60 +85,45 @@ function textOf(value: unknown, key: string | number, line: Line): string | unde
 
 const LARGEST = 2n ** 1_024n
 
-function objectText(value: object, key: string | number, line: Line): string | undefined {
+/** What an Error has besides are fields of somebody else, and may be secrets. */
+const OF_ERRORS = ['name', 'message', 'code', 'stack', 'cause', 'errors']
+
+function objectText(value: object, key: Key, line: Line): string | undefined {
   if (line.inside.includes(value)) return '"(circular)"'
   if (line.inside.length >= DEEPEST) return '"(deeper)"'
   if (ArrayBuffer.isView(value)) return `"(${value.byteLength} bytes)"`
   line.inside.push(value)
-  const text = isInstance(value, Error) ? errorText(value, line) : partsText(value, key, line)
+  const text = containerText(value, key, line)
   line.inside.pop()
   return text
 }
 
-function partsText(value: object, key: string | number, line: Line): string | undefined {
+function containerText(value: object, key: Key, line: Line): string | undefined {
+  const own = (): object => value
+  if (isInstance(value, Error)) return `{${partsText(OF_ERRORS, own, line, true)}}`
   const { toJSON } = value as { toJSON?: unknown }
   if (typeof toJSON === 'function') return textOf((toJSON as (key: string) => unknown).call(value, String(key)), key, line)
-  let parts = ''
-  const add = (text: string): void => void (parts += parts === '' ? text : `,${text}`)
-  if (!Array.isArray(value)) {
-    eachPart(value, line, (name, text) => add(`${JSON.stringify(name)}:${text}`))
-    return `{${parts}}`
-  }
-  let at = 0
-  for (; at < value.length && line.room > 0; at++) add(partText(value, at, line) ?? 'null')
-  if (at < value.length) add(CUT)
-  return `[${parts}]`
+  return Array.isArray(value)
+    ? `[${partsText(value.keys(), own, line, false)}]`
+    : `{${partsText(Object.keys(value), own, line, true)}}`
 }
 
-/** What an Error has besides are fields of somebody else, and may be secrets. */
-const OF_ERRORS = ['name', 'message', 'code', 'stack', 'cause', 'errors']
-
-function errorText(error: Error, line: Line): string {
-  let parts = ''
-  for (const key of OF_ERRORS) {
-    if (line.without.includes(key)) continue
-    const text = partText(error, key, line)
-    if (text !== undefined) parts += `${parts === '' ? '' : ','}"${key}":${text}`
-  }
-  return `{${parts}}`
-}
-
-function eachPart(value: unknown, line: Line, take: (name: string, text: string) => void): void {
-  if (typeof value !== 'object' || value === null) return
-  let keys: readonly string[]
-  try {
-    keys = Object.keys(value)
-  } catch {
-    return take('fields', UNREADABLE)
+/** Parts, with their names or without, as far as there is room. */
+function partsText(keys: Iterable<Key>, holderOf: (key: Key) => object, line: Line, named: boolean): string {
+  let all = ''
+  const add = (key: Key, text: string): void => {
+    const name = named ? `${JSON.stringify(String(key).slice(0, LONGEST_NAME))}:` : ''
+    line.room -= name.length
+    all += `${all === '' ? '' : ','}${name}${text}`
   }
   for (const key of keys) {
-    if (line.room <= 0) return take('(more)', CUT)
-    if (line.without.includes(key)) continue
-    const text = partText(value, key, line)
-    const name = key.length > LONGEST_NAME ? key.slice(0, LONGEST_NAME) : key
-    line.room -= name.length
-    if (text !== undefined) take(name, text)
+    if (line.room <= 0) {
+      add('(more)', '"(left out: the line is too long)"')
+      break
+    }
+    if (line.without.includes(key as string)) continue
+    const text = partText(holderOf(key), key, line)
+    if (text !== undefined || !named) add(key, text ?? 'null')
   }
+  return all
 }
-
-const LONGEST_NAME = 200

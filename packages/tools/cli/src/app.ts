@@ -7,6 +7,7 @@ import { compatCommand } from './commands/compat.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
+import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
 import { simCommand } from './commands/sim.ts'
@@ -99,6 +100,7 @@ const routes: RouteMap<Shell> = buildRouteMap({
     dev: devCommand,
     start: startCommand,
     list: listCommand,
+    instances: instancesCommand,
     call: callCommand,
     dead: deadCommands,
     lag: lagCommands,

@@ -9,6 +9,7 @@ const COMMANDS = [
   'dev',
   'start',
   'list',
+  'instances',
   'call',
   'dead',
   'lag',

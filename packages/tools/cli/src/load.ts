@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { realRuntime } from 'dure/runtime'
+import { inTime } from 'dure/runtime/internal'
 import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { AnyContract } from 'dure/contract'
 import type { System } from 'dure/service'
@@ -97,22 +99,14 @@ export async function importFile(
   shown: string,
   timeout: number = LOAD_TIMEOUT,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    late.reject(
-      new CliError(
-        `Cannot load "${shown}": it has not finished after ${timeout / 1_000} s; an await at the top of it, or of a file it imports, never ends`,
-      ),
-    )
-  }, timeout)
   const loading = import(pathToFileURL(file).href).catch((cause: unknown) => {
     throw new CliError(`Cannot load "${shown}": ${reasonOf(cause)}`, { cause })
   }) as Promise<Readonly<Record<string, unknown>>>
-  try {
-    return await Promise.race([loading, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
+  return inTime(realRuntime().timers, timeout, loading, () => {
+    throw new CliError(
+      `Cannot load "${shown}": it has not finished after ${timeout / 1_000} s; an await at the top of it, or of a file it imports, never ends`,
+    )
+  })
 }
 
 function reasonOf(cause: unknown): string {

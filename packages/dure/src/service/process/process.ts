@@ -4,7 +4,7 @@ import type { Registration, Registry } from '../../discovery/discovery.ts'
 import { callAddress, DURE } from '../../discovery/internal.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
-import { inTime } from '../../runtime/internal.ts'
+import { inTime, timeLeft } from '../../runtime/internal.ts'
 import type { Service } from '../definition.ts'
 import { healthOf, statusOf } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
@@ -142,11 +142,10 @@ async function withdraw(
   { everything, timeout }: { readonly everything?: boolean; readonly timeout: number },
 ): Promise<void> {
   const { registry, runtime, listener, own, leave } = options
-  const until = runtime.clock.monotonic() + timeout
+  const left = timeLeft(runtime.clock, timeout)
   if (everything === true && leave !== undefined) await othersGone({ registry, runtime, timeout })
   for (const registration of own) await registration.update({ status: 'draining' })
   await runtime.timers.sleep(GRACE)
-  const left = (): number => Math.max(0, until - runtime.clock.monotonic())
   // What hangs is ended by its service, which comes next.
   if (leave !== undefined) await inTime(runtime.timers, left(), leave(), () => {})
   await inTime(runtime.timers, left(), listener.drain(), () => {})

@@ -6,13 +6,18 @@ import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
 import { CliError, EXIT } from '../shell.ts'
 import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
-import type { CallFailure, CallLine, CallRequest, SystemListing } from './protocol.ts'
+import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing } from './protocol.ts'
 import { socketPath } from './socket.ts'
 
 /** Asks the system that runs on a data directory what it is made of. */
 export async function askListing(directory: string): Promise<SystemListing> {
   const response = await send(directory, 'GET', '/v1/system')
   return (await readJson(directory, response)) as SystemListing
+}
+
+/** Asks it who runs where. */
+export async function askInstances(directory: string): Promise<InstanceListing> {
+  return (await readJson(directory, await send(directory, 'GET', '/v1/instances'))) as InstanceListing
 }
 
 /**

@@ -10,16 +10,16 @@ import { callFailure, runCall } from './answer.ts'
 import { answerDead } from './dead.ts'
 import type { DeadRequest } from './dead-protocol.ts'
 import { listingOf } from './protocol.ts'
-import type { CallRequest } from './protocol.ts'
+import type { CallRequest, InstanceListing } from './protocol.ts'
 import { answers, socketPath } from './socket.ts'
 
 const NAME = 'control'
 const LONGEST_BODY = 16 * 1024 * 1024
 
 /**
- * The door for whoever owns the data directory: `dure call`, `dure dead`, `dure lag`, `dure list --data`. A Unix domain socket that
- * only its owner may open, speaking JSON over HTTP. Opening it throws when another process already runs on
- * the directory.
+ * The door for whoever owns the data directory: `dure call`, `dure dead`, `dure lag`, `dure instances`, `dure list --data`. A Unix
+ * domain socket that only its owner may open, speaking JSON over HTTP. Opening it throws when another process already runs
+ * on the directory.
  *
  * @example
  * ```ts
@@ -72,10 +72,8 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
   switch (`${request.method} ${request.url}`) {
     case 'GET /v1/system':
       return sendJson(response, 200, listingOf(host.system, host.contracts, process.pid))
-    case 'GET /v1/health':
-      return sendJson(response, 200, await host.health())
-    case 'GET /v1/status':
-      return sendJson(response, 200, await host.status())
+    case 'GET /v1/instances':
+      return sendJson(response, 200, await instancesOf(host))
     case 'GET /v1/lag':
       return sendJson(response, 200, await host.lag())
     case 'POST /v1/lag/forget':
@@ -87,6 +85,13 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
     default:
       return sendJson(response, 404, { error: callFailure(new CallError('UNIMPLEMENTED', `Nothing is at "${request.url}"`)) })
   }
+}
+
+async function instancesOf(host: DoorHost): Promise<InstanceListing> {
+  const registry = await host.registry()
+  // A name with a dot is no service: it is how processes know each other.
+  const services = registry.services().filter((name) => !name.includes('.'))
+  return { instances: services.flatMap(registry.instances), freshness: registry.freshness() }
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {

@@ -2,6 +2,7 @@ import { type CallOptions, type Transport } from 'dure/call'
 import { clientFactory } from 'dure/call/internal'
 import type { AnyContract, AnyOperation, Principal } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
+import { inTime } from 'dure/runtime/internal'
 import { copyOf } from '../arbitrary/arbitrary.ts'
 import { failureOf, type Outcome } from './outcome.ts'
 import type { Step } from './plan.ts'
@@ -32,10 +33,8 @@ export function performer(contracts: readonly AnyContract[], transport: Transpor
     const outcome = definition.kind === 'stream' ? read(call, input, options, runtime) : ask(call, input, options)
     // The caller's own object is the caller's again as soon as the call is made: nobody may look at it any more.
     scramble(input)
-    const heard = new AbortController()
-    const silence = runtime.timers.sleep(definition.deadline + GRACE, heard.signal).then((): Outcome => ({ kind: 'silence' }))
-    const found = await Promise.race([outcome, silence])
-    heard.abort()
+    const silence = (): Outcome => ({ kind: 'silence' })
+    const found = await inTime(runtime.timers, definition.deadline + GRACE, outcome, silence)
     if (found.kind !== 'answer' && found.kind !== 'stream') return found
     // What the caller does with its answer must not reach the callee either.
     const kept = copyOf(found)
@@ -79,9 +78,7 @@ async function read(call: Call, input: unknown, options: CallOptions, runtime: R
   try {
     iterator = (call(input, options) as AsyncIterable<unknown>)[Symbol.asyncIterator]()
     for (;;) {
-      const idle = new AbortController()
-      const next = await Promise.race([iterator.next(), runtime.timers.sleep(IDLE, idle.signal).then(() => undefined)])
-      idle.abort()
+      const next = await inTime(runtime.timers, IDLE, iterator.next(), () => undefined)
       if (next === undefined) {
         await iterator.return?.()
         return { kind: 'stream', values, end: 'cut' }

@@ -3,6 +3,7 @@ import { type CallOptions } from 'dure/call'
 import { clientFactory } from 'dure/call/internal'
 import { contract, query, type AnyContract } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
+import { inTime } from 'dure/runtime/internal'
 import { z } from 'zod'
 import { embedded, openCopy, together, type Copy, type Placement } from './copies.ts'
 import { differenceOf, type Difference } from './difference.ts'
@@ -68,7 +69,7 @@ function compared({ name, must }: Probe, placement: Placement, together: unknown
 
 /** An observation, or that there was none. */
 function caughtWithin(work: Promise<unknown>): Promise<unknown> {
-  return Promise.race([caught(work), pause(10_000).then(() => 'neither an answer nor an error')])
+  return inTime(realRuntime().timers, 10_000, caught(work), () => 'neither an answer nor an error')
 }
 
 const Stray = contract('probe', {

@@ -3,7 +3,7 @@ import type { OutboxMessage } from 'dure/data'
 import type { Aside } from 'dure/data/internal'
 import { createDelivery } from 'dure/data/adapter'
 import { type Runtime } from 'dure/runtime'
-import { backoff, completeNumbers } from 'dure/runtime/internal'
+import { backoff, completeNumbers, inTime, timeLeft } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { createFlushes } from './flushes.ts'
@@ -151,15 +151,17 @@ export function createRelay(options: RelayOptions): Relay {
     }),
     flush,
     stop: async ({ timeout = 5_000 } = {}) => {
-      const settled = new AbortController()
-      const late = timers.sleep(timeout, settled.signal)
-      const inTime = (task: Promise<unknown>): Promise<unknown> => Promise.race([task, late])
-      await inTime(flush().catch(() => {}))
+      const left = timeLeft(clock, timeout)
+      await inTime(
+        timers,
+        left(),
+        flush().catch(() => {}),
+        () => {},
+      )
       stopping.abort()
       signal.set()
       // Neither a delivery that never settles nor a server that never answers may keep anybody from stopping.
-      await inTime(living)
-      settled.abort()
+      await inTime(timers, left(), living, () => {})
       flushes.fail(stopped(name, backlog.depth()))
       if (backlog.depth() > 0)
         log.warn('The outbox relay stopped with messages left; the next one delivers them', {

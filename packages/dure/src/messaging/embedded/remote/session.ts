@@ -1,5 +1,6 @@
 import { CallError } from '../../../contract/contract.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
+import { inTime } from '../../../runtime/internal.ts'
 import { UNBOUNDED, type Subscription } from '../../adapter.ts'
 import { SessionOver, type Outcome, type Parcel, type Parcels } from './contract.ts'
 import { PARCEL } from './pack.ts'
@@ -94,8 +95,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     if (joined === undefined) return true
     const subscription = await joined.made
     const stopped = subscription.stop(UNBOUNDED).then(() => void members.delete(number))
-    const waited = new AbortController()
-    await Promise.race([stopped.finally(() => waited.abort()), runtime.timers.sleep(LEAVE_WAIT, waited.signal)])
+    await inTime(runtime.timers, LEAVE_WAIT, stopped, () => {})
     return !members.has(number)
   }
 

@@ -1,0 +1,82 @@
+import { buildCommand } from '@stricli/core'
+import type { Command } from '@stricli/core'
+import type { Address, Instance } from 'dure/discovery'
+import { askInstances, type InstanceListing } from '../control/control.ts'
+import { agoText, timeText, visible } from '../format.ts'
+import { lookOf, paint } from '../shell.ts'
+import type { Look, Shell } from '../shell.ts'
+import { hang, table } from '@dure/simulation/text/internal'
+import { helpText, common, directoryOf, printResult, type Common } from './parameters.ts'
+
+export const instancesCommand: Command<Shell> = buildCommand({
+  docs: {
+    brief: 'Show who runs where: the instances in the registry',
+    fullDescription: helpText(
+      `
+        Shows every instance of every service that the registry of a running system knows: its status (only one that is up is
+        called), version, zone and age, and below it where it listens and what else it says of itself. A view that is not
+        fresh is said to be stale, and since when.`,
+      'dure instances',
+      'dure instances --data /var/lib/shop --json',
+    ),
+  },
+  parameters: { flags: common },
+  async func(this: Shell, flags: Common): Promise<void> {
+    const directory = directoryOf(this, flags)
+    const listing = await askInstances(directory)
+    printResult(this, flags, listing, () => instancesText(listing, lookOf(this), { directory, now: Date.now() }))
+  },
+})
+
+const STYLES = { starting: 'yellow', up: 'green', draining: 'yellow', down: 'red' } as const
+
+function instancesText(
+  { instances, freshness }: InstanceListing,
+  look: Look,
+  { directory, now }: { readonly directory: string; readonly now: number },
+): string {
+  const stale = freshness.fresh
+    ? []
+    : [
+        hang(
+          '',
+          `Stale: the registry was last read ${agoText(freshness.since, now)}, at ${timeText(freshness.since)}`,
+          look.columns,
+        )
+          .split('\n')
+          .map((line) => paint(look, 'yellow', line))
+          .join('\n'),
+        '',
+      ]
+  if (instances.length === 0) return [...stale, 'No instances: a system in one process registers none'].join('\n')
+  const rows = instances.map(({ service, status, version, metadata: { zone = '-', since = '' } }) => [
+    visible(service),
+    paint(look, STYLES[status], status),
+    visible(version),
+    visible(zone),
+    Number.isNaN(Date.parse(since)) ? '-' : agoText(Date.parse(since), now),
+  ])
+  const [head = '', ...lines] = table([['SERVICE', 'STATUS', 'VERSION', 'ZONE', 'SINCE'], ...rows], {
+    columns: look.columns,
+    shorten: [0],
+  })
+  return [
+    ...stale,
+    paint(look, 'dim', head),
+    ...lines.flatMap((line, at) => [line, ...detailsOf(instances[at]!, directory).map((text) => hang('  ', text, look.columns))]),
+  ].join('\n')
+}
+
+/** Where it listens, by protocol; and what it says of itself that has no column. */
+function detailsOf({ endpoints, metadata: { zone: _, since: __, ...rest } }: Instance, directory: string): readonly string[] {
+  return [
+    ...Object.entries(endpoints).map(([protocol, address]) => `${visible(protocol)} ${visible(addressText(address, directory))}`),
+    ...Object.entries(rest).map(([name, value]) => `${visible(name)} ${visible(value)}`),
+  ]
+}
+
+/** A socket in the data directory by its path from there. */
+function addressText(address: Address, directory: string): string {
+  if (address.kind === 'tcp') return `${address.host}:${address.port}`
+  return address.path.startsWith(`${directory}/`) ? address.path.slice(directory.length + 1) : address.path
+}
