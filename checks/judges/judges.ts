@@ -126,7 +126,7 @@ async function must(program: string, words: readonly string[]): Promise<string> 
 }
 
 const COMMANDS: Readonly<Record<Subject['name'], readonly string[]>> = {
-  nasty: ['packages/tools/cli/bin/dure.js', 'start', 'packages/protocols/rest/src/nasty.system.ts'],
+  nasty: ['packages/tools/cli/bin/dure.js', 'start', 'packages/protocols/rest/src/nasty.system.test-support.ts'],
   marketplace: ['examples/marketplace/main.ts', '--products', '20', '--customers', '10', '--durability', 'process'],
 }
 

@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import { REFUSALS } from '@dure/rest'
 import { STATUSES } from 'dure/contract'
 
-type ErrorRow = { readonly http: number; readonly retryable: boolean; readonly meaning: string; readonly hint: string }
-
 export const path: string = join(import.meta.dirname, '../errors.md')
 
 export function errorsPage(): string {
@@ -28,7 +26,7 @@ ${table(REFUSALS)}
 `
 }
 
-function table(rows: Readonly<Record<string, ErrorRow>>): string {
+function table(rows: typeof STATUSES | typeof REFUSALS): string {
   const lines = Object.entries(rows).map(
     ([code, { http, retryable, meaning, hint }]) =>
       `| \`${code}\` | ${http} | ${retryable ? 'yes' : 'no'} | ${meaning} | ${hint} |`,

@@ -4,6 +4,8 @@ import { STATUSES, type ErrorType, type Status } from './errors.ts'
 import { shown, unlike } from './json-schema.ts'
 import { isSchema, mapSchemas } from './keywords.ts'
 import type { AnyOperation } from './operation.ts'
+import type { Outcome } from './outcome.ts'
+import { REFUSALS, type RefusalCode } from './refusals.ts'
 import type { Route } from './route.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 
@@ -11,13 +13,6 @@ type Json = Readonly<Record<string, unknown>>
 
 /** A route, and whether it takes an idempotency key. */
 type ProblemRoute = Route & { readonly once: boolean }
-
-/** What a door refuses of a request before it is a call. */
-export const REFUSED = {
-  413: { name: 'BodyTooLarge', meaning: 'The body is larger than the limit' },
-  414: { name: 'PathTooLong', meaning: 'A path parameter is longer than the limit' },
-  415: { name: 'UnsupportedMediaType', meaning: 'The body is not sent as plain application/json' },
-} as const
 
 /** What comes out, with tuples as lists of as many items: programs that read answers stumble over items with places of their own. */
 export function answered(schema: AnySchema): JsonSchema {
@@ -37,26 +32,26 @@ export function failures(operation: AnyOperation, route: ProblemRoute, book: Com
   for (const each of Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>))
     declared.set(each.http, [...(declared.get(each.http) ?? []), each])
   const found: Record<string, unknown> = {}
-  for (const status of canonical) {
-    const http = STATUSES[status].http
+  const undeclared = [...canonical.map((code) => [code, STATUSES[code]] as const), ...refusedBy(route)]
+  for (const [code, { http, meaning }] of undeclared) {
     const errors = declared.get(http)
-    if (errors === undefined) {
-      statuses.add(status)
-      found[http] = { $ref: `#/components/responses/${responseName(status)}` }
-    } else found[http] = declaredResponse(http, errors, book, [STATUSES[status].meaning])
-  }
-  for (const http of refusedBy(route)) {
-    const errors = declared.get(http)
-    const { name, meaning } = REFUSED[http]
-    found[http] =
-      errors === undefined ? { $ref: `#/components/responses/${name}` } : declaredResponse(http, errors, book, [meaning])
+    if (errors !== undefined) found[http] = declaredResponse(http, errors, book, [meaning])
+    else {
+      if (code in STATUSES) statuses.add(code as Status)
+      found[http] = { $ref: `#/components/responses/${responseName(code)}` }
+    }
   }
   for (const [http, errors] of declared) found[http] ??= declaredResponse(http, errors, book, [])
   return found
 }
 
-function refusedBy({ method, parameters }: Route): readonly (keyof typeof REFUSED)[] {
-  return [...(method === 'GET' ? [] : ([413, 415] as const)), ...(parameters.length > 0 ? ([414] as const) : [])]
+/** What a door refuses of a request before it is a call. */
+export const REFUSED: readonly (readonly [RefusalCode, Outcome])[] = (
+  ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'PATH_TOO_LONG'] as const
+).map((code) => [code, REFUSALS[code]] as const)
+
+function refusedBy({ method, parameters }: Route): typeof REFUSED {
+  return REFUSED.filter(([code]) => (code === 'PATH_TOO_LONG' ? parameters.length > 0 : method !== 'GET'))
 }
 
 function declaredResponse(
@@ -65,9 +60,7 @@ function declaredResponse(
   book: Components,
   others: readonly string[],
 ): Json {
-  const schemas = errors.map((each) =>
-    book.name(declaredProblem(each, book), pascal(...each.code.toLowerCase().split('_'), 'problem')),
-  )
+  const schemas = errors.map((each) => book.name(declaredProblem(each, book), `${responseName(each.code)}Problem`))
   const meanings = [...errors.map((each) => each.description ?? each.code), ...others]
   const all = others.length > 0 ? [...schemas, book.name(otherProblem(http), `Other${http}Problem`)] : schemas
   return response(meanings.join('; '), all.length === 1 ? all[0]! : { anyOf: all })
@@ -75,30 +68,20 @@ function declaredResponse(
 
 /** What else a status may mean. Its codes are named, so that nobody takes a declared error for one of these. */
 function otherProblem(http: number): JsonSchema {
-  const canonical = Object.entries(STATUSES).filter(([, status]) => status.http === http)
-  const codes = [...canonical.map(([code]) => code), ...(REFUSAL_CODES[http] ?? [])]
+  const outcomes = [...Object.entries(STATUSES), ...Object.entries(REFUSALS)]
+  const codes = outcomes.filter(([, outcome]) => outcome.http === http).map(([code]) => code)
   return { ...problemSchema, properties: { ...problemSchema.properties, code: { type: 'string', enum: codes } } }
-}
-
-/** Codes of what a door refuses, by HTTP status. */
-const REFUSAL_CODES: Readonly<Record<number, readonly string[]>> = {
-  400: ['MALFORMED_REQUEST', 'MALFORMED_JSON', 'INVALID_HEADER'],
-  404: ['PATH_NOT_FOUND'],
-  413: ['BODY_TOO_LARGE'],
-  414: ['PATH_TOO_LONG'],
-  415: ['UNSUPPORTED_MEDIA_TYPE'],
-  503: ['OVERLOADED'],
 }
 
 function declaredProblem(error: ErrorType<string, AnySchema | undefined>, book: Components): JsonSchema {
   // All of it in one object, and the code as an enumeration of one: what every generator of clients understands.
   const properties: Record<string, unknown> = { ...problemSchema.properties, code: { type: 'string', enum: [error.code] } }
   if (error.data === undefined) return { type: 'object', properties, required: problemSchema.required }
-  properties.data = book.add(answered(error.data), pascal(...error.code.toLowerCase().split('_'), 'data'))
+  properties.data = book.add(answered(error.data), `${responseName(error.code)}Data`)
   return { type: 'object', properties, required: [...problemSchema.required, 'data'] }
 }
 
-export const responseName = (status: Status): string => pascal(...status.toLowerCase().split('_'))
+export const responseName = (code: string): string => pascal(...code.toLowerCase().split('_'))
 export const problemRef: JsonSchema = { $ref: '#/components/schemas/Problem' }
 export const response = (description: string, schema: JsonSchema): Json => ({
   description,

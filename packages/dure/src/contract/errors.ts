@@ -1,4 +1,5 @@
 import type { AnySchema, InputOf, OutputOf } from './schema.ts'
+import { final, retryable, type Outcome } from './outcome.ts'
 import { isInstance } from './thrown.ts'
 
 /**
@@ -34,80 +35,43 @@ export type Status =
  * console.log(http, retryable) // → 503 true
  * ```
  */
-export const STATUSES: Readonly<
-  Record<Status, { readonly http: number; readonly retryable: boolean; readonly meaning: string; readonly hint: string }>
-> = {
-  CANCELLED: { http: 499, retryable: false, meaning: 'The caller went away', hint: 'Nothing: nobody waits for the answer' },
-  UNKNOWN: {
-    http: 500,
-    retryable: false,
-    meaning: 'The callee failed with something that is not an error',
-    hint: 'Look whether it was done before doing it again; in a handler, throw Errors only',
-  },
-  INVALID_ARGUMENT: {
-    http: 400,
-    retryable: false,
-    meaning: 'The input does not match the contract',
-    hint: 'Correct the input where `issues` points to',
-  },
-  DEADLINE_EXCEEDED: {
-    http: 504,
-    retryable: false,
-    meaning: 'No answer before the deadline',
-    hint: 'Look whether it was done, or send it again with an idempotency key; give it more time if it needs more',
-  },
-  NOT_FOUND: {
-    http: 404,
-    retryable: false,
-    meaning: 'What was asked for does not exist',
-    hint: 'Check the id; it may not be there yet, or no more',
-  },
-  ALREADY_EXISTS: { http: 409, retryable: false, meaning: 'What was to be made exists', hint: 'Use what exists, or another id' },
-  PERMISSION_DENIED: {
-    http: 403,
-    retryable: false,
-    meaning: 'The caller may not do this',
-    hint: 'Ask for the scope that the message names where scopes are given out',
-  },
-  RESOURCE_EXHAUSTED: { http: 429, retryable: true, meaning: 'A limit was reached', hint: 'Try again later, with less at once' },
-  FAILED_PRECONDITION: {
-    http: 409,
-    retryable: false,
-    meaning: 'The state does not allow this',
-    hint: 'Bring about the state that the message asks for; trying again alone does not help',
-  },
-  ABORTED: { http: 409, retryable: true, meaning: 'A concurrent change got in the way', hint: 'Read anew and try again' },
-  OUT_OF_RANGE: { http: 400, retryable: false, meaning: 'A position beyond the end', hint: 'Ask for a position that exists' },
-  UNIMPLEMENTED: {
-    http: 501,
-    retryable: false,
-    meaning: 'The service has no such operation',
-    hint: 'Check the name and the version of the contract that the service runs',
-  },
-  INTERNAL: {
-    http: 500,
-    retryable: false,
-    meaning: 'The callee broke its own contract or failed',
-    hint: "Look into the service's log under the correlation id",
-  },
-  UNAVAILABLE: {
-    http: 503,
-    retryable: true,
-    meaning: 'The callee cannot be reached or is stopping',
-    hint: 'Try again later; see whether the service is ready',
-  },
-  DATA_LOSS: {
-    http: 500,
-    retryable: false,
-    meaning: 'Data are lost or damaged',
-    hint: "Restore the data; the service's log says which",
-  },
-  UNAUTHENTICATED: {
-    http: 401,
-    retryable: false,
-    meaning: 'The caller did not say who it is',
-    hint: 'Send credentials, or new ones',
-  },
+export const STATUSES: Readonly<Record<Status, Outcome>> = {
+  CANCELLED: final(499, 'The caller went away', 'Nothing: nobody waits for the answer'),
+  UNKNOWN: final(
+    500,
+    'The callee failed with something that is not an error',
+    'Look whether it was done before doing it again; in a handler, throw Errors only',
+  ),
+  INVALID_ARGUMENT: final(400, 'The input does not match the contract', 'Correct the input where `issues` points to'),
+  DEADLINE_EXCEEDED: final(
+    504,
+    'No answer before the deadline',
+    'Look whether it was done, or send it again with an idempotency key; give it more time if it needs more',
+  ),
+  NOT_FOUND: final(404, 'What was asked for does not exist', 'Check the id; it may not be there yet, or no more'),
+  ALREADY_EXISTS: final(409, 'What was to be made exists', 'Use what exists, or another id'),
+  PERMISSION_DENIED: final(
+    403,
+    'The caller may not do this',
+    'Ask for the scope that the message names where scopes are given out',
+  ),
+  RESOURCE_EXHAUSTED: retryable(429, 'A limit was reached', 'Try again later, with less at once'),
+  FAILED_PRECONDITION: final(
+    409,
+    'The state does not allow this',
+    'Bring about the state that the message asks for; trying again alone does not help',
+  ),
+  ABORTED: retryable(409, 'A concurrent change got in the way', 'Read anew and try again'),
+  OUT_OF_RANGE: final(400, 'A position beyond the end', 'Ask for a position that exists'),
+  UNIMPLEMENTED: final(
+    501,
+    'The service has no such operation',
+    'Check the name and the version of the contract that the service runs',
+  ),
+  INTERNAL: final(500, 'The callee broke its own contract or failed', "Look into the service's log under the correlation id"),
+  UNAVAILABLE: retryable(503, 'The callee cannot be reached or is stopping', 'Try again later; see whether the service is ready'),
+  DATA_LOSS: final(500, 'Data are lost or damaged', "Restore the data; the service's log says which"),
+  UNAUTHENTICATED: final(401, 'The caller did not say who it is', 'Send credentials, or new ones'),
 }
 
 /**

@@ -6,7 +6,7 @@ import { fieldsOf, type Field } from './fields.ts'
 import { answered, failures, problemRef, problemSchema, REFUSED, response, responseName } from './answers.ts'
 import { closed, shown } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
-import { routeOf, type Route } from './route.ts'
+import { routesOf, type Route } from './route.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 import { wireOf } from './wire.ts'
 import { isSchema, resolve } from './keywords.ts'
@@ -56,10 +56,9 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
   for (const contract of contracts) {
     for (const [name, operation] of Object.entries(contract.operations as Record<string, AnyOperation>)) {
       const once = operation.kind === 'command' && !operation.idempotent && remembers(contract.name)
-      const routes = (operation.bindings.http?.routes ?? []).map(routeOf).filter((route) => !('problem' in route)) as Route[]
-      for (const [at, route] of routes.entries()) {
+      for (const [at, route] of routesOf(operation.bindings.http).entries()) {
         // Templates that differ only in the names of their parameters are one path to OpenAPI.
-        const shape = route.path.replaceAll(/\{[^}]*\}/g, '{}')
+        const shape = route.identity.slice(route.method.length)
         const place = paths.get(shape) ?? { path: route.path, names: route.parameters, item: {} }
         paths.set(shape, place)
         const method = route.method.toLowerCase()
@@ -84,7 +83,7 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
       schemas: { Problem: problemSchema, ...book.schemas() },
       responses: {
         ...(Object.fromEntries(problems) as Json),
-        ...Object.fromEntries(Object.values(REFUSED).map(({ name, meaning }) => [name, response(meaning, problemRef)])),
+        ...Object.fromEntries(REFUSED.map(([code, { meaning }]) => [responseName(code), response(meaning, problemRef)])),
         Problem: response('Whatever else may go wrong', problemRef),
       },
       ...(keyed && { parameters: { IdempotencyKey: idempotencyKey } }),

@@ -106,7 +106,7 @@ function makeParser(schema: AnySchema, side: Side): Parser {
  */
 function isolation(schema: AnySchema, side: Side): ((value: unknown) => unknown) | undefined {
   const lenient = side === 'input'
-  if (!isZod(schema)) return (value) => copyUnknown(value, lenient)
+  if (!isZod(schema)) return (value) => copyUnknown(value, { lenient })
   // What comes out of parsing is the output side, for inputs as well.
   const { annotated } = drawing(schema, 'output')
   const isolate = isolatorOf(shapeOf(annotated), lenient)
@@ -123,7 +123,9 @@ function isolation(schema: AnySchema, side: Side): ((value: unknown) => unknown)
 function droppedKey(value: unknown, made: unknown, path: readonly (string | number)[]): Issue | undefined {
   if (typeof value !== 'object' || value === null || typeof made !== 'object' || made === null || path.length > MAX_DEPTH)
     return undefined
-  const [before, after] = [value, made].map((each) => (each instanceof Map ? [...each.values()] : each)) as [object, object]
+  const [before, after] = [value, made].map((each) =>
+    each instanceof Map ? [...each.values(), ...each.keys()] : each instanceof Set ? [...each] : each,
+  ) as [object, object]
   for (const [key, part] of Object.entries(before)) {
     const at = [...path, Array.isArray(before) ? Number(key) : key]
     if (key === '__proto__' && !Object.hasOwn(after, key)) return { path: at, message: 'The key "__proto__" cannot travel here' }

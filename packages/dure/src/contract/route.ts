@@ -29,3 +29,8 @@ export function routeOf(text: unknown): Route | { readonly problem: string } {
   }
   return { method, path, parameters, identity: `${method} ${path.replaceAll(/\{[^}]*\}/g, '{}')}` }
 }
+
+/** The routes of an operation of a checked contract. */
+export function routesOf(http: { readonly routes: readonly string[] } | undefined): readonly Route[] {
+  return (http?.routes ?? []).map(routeOf).filter((route): route is Route => !('problem' in route))
+}

@@ -40,76 +40,70 @@ export function kindOf(value: unknown): Kind | undefined {
 /** The first place in `value` that is not of the wire type system; undefined when all of it is. */
 export function checkWire(value: unknown): Issue | undefined {
   try {
-    if (isWire(value, 0)) return undefined
-    return firstIssue(value, [], 0) ?? { path: [], message: tooDeep }
+    return wrongPlace(value, 0)
   } catch {
     return { path: [], message: 'Value cannot be read: a getter or a Proxy in it throws' }
   }
 }
 
-// On the road of every call, so it answers yes or no; the place is looked for only when the answer is no.
-function isWire(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol'
-  if (depth > MAX_DEPTH) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) {
-    for (const key in value) {
-      const part = (value as Record<string, unknown>)[key]
-      const type = typeof part
-      if ((type === 'object' || type === 'function' || type === 'symbol') && !isWire(part, depth + 1)) return false
-    }
-    return true
-  }
-  if (prototype === Array.prototype) {
-    const list = value as unknown[]
-    for (let i = 0; i < list.length; i++) {
-      const type = typeof list[i]
-      if ((type === 'object' || type === 'function' || type === 'symbol') && !isWire(list[i], depth + 1)) return false
-    }
-    return true
-  }
+type Place = { readonly path: (string | number)[]; readonly message: string }
+
+// On the road of every call: the path is put together on the way back from a wrong place, and nothing is made when all is well.
+function wrongPlace(value: unknown, depth: number): Place | undefined {
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'function' || typeof value === 'symbol' ? { path: [], message: notWire(value) } : undefined
+  if (depth > MAX_DEPTH) return { path: [], message: tooDeep }
   switch (kindOf(value)) {
-    case undefined:
-      return false
-    case 'map':
-      for (const [key, part] of value as Map<unknown, unknown>)
-        if (!isWire(key, depth + 1) || !isWire(part, depth + 1)) return false
-      return true
-    case 'set':
-      for (const part of value as Set<unknown>) if (!isWire(part, depth + 1)) return false
-      return true
-    default:
-      return true
-  }
-}
-
-function firstIssue(value: unknown, path: readonly (string | number)[], depth: number): Issue | undefined {
-  const kind = kindOf(value)
-  if (kind === undefined) return { path, message: notWire(value) }
-  if (kind === 'scalar' || kind === 'date' || kind === 'bytes') return undefined
-  if (depth > MAX_DEPTH) return { path: path.slice(0, 8), message: tooDeep }
-  let at = 0
-  for (const [key, part] of partsOf(value, kind)) {
-    const issue =
-      (kind === 'map' ? firstIssue(key, [...path, at], depth + 1) : undefined) ??
-      firstIssue(part, [...path, typeof key === 'string' || typeof key === 'number' ? key : at], depth + 1)
-    if (issue !== undefined) return issue
-    at++
-  }
-  return undefined
-}
-
-function partsOf(value: unknown, kind: 'object' | 'array' | 'map' | 'set'): Iterable<readonly [unknown, unknown]> {
-  switch (kind) {
     case 'object':
-      return Object.entries(value as object)
-    case 'array':
-      return (value as unknown[]).entries()
-    case 'map':
-      return (value as Map<unknown, unknown>).entries()
-    case 'set':
-      return [...(value as Set<unknown>)].entries()
+      for (const key in value) {
+        const wrong = wrongInside((value as Record<string, unknown>)[key], depth)
+        if (wrong !== undefined) return under(key, wrong, depth)
+      }
+      return undefined
+    case 'array': {
+      const list = value as unknown[]
+      for (let at = 0; at < list.length; at++) {
+        const wrong = wrongInside(list[at], depth)
+        if (wrong !== undefined) return under(at, wrong, depth)
+      }
+      return undefined
+    }
+    case 'map': {
+      let at = 0
+      for (const [key, part] of value as Map<unknown, unknown>) {
+        const wrong = wrongInside(key, depth)
+        if (wrong !== undefined) return under(at, wrong, depth)
+        const inside = wrongInside(part, depth)
+        if (inside !== undefined) return under(typeof key === 'string' || typeof key === 'number' ? key : at, inside, depth)
+        at++
+      }
+      return undefined
+    }
+    case 'set': {
+      let at = 0
+      for (const part of value as Set<unknown>) {
+        const wrong = wrongInside(part, depth)
+        if (wrong !== undefined) return under(at, wrong, depth)
+        at++
+      }
+      return undefined
+    }
+    case undefined:
+      return { path: [], message: notWire(value) }
+    default:
+      return undefined
   }
+}
+
+function wrongInside(part: unknown, depth: number): Place | undefined {
+  const type = typeof part
+  return type === 'object' || type === 'function' || type === 'symbol' ? wrongPlace(part, depth + 1) : undefined
+}
+
+/** Of a place that is too deep, only the beginning of the way is told. */
+function under(key: string | number, wrong: Place, depth: number): Place {
+  if (wrong.message !== tooDeep || depth < 8) wrong.path.unshift(key)
+  return wrong
 }
 
 /** In words, what is met where a wire value should be. */
@@ -134,47 +128,49 @@ export function setKey(target: Record<string, unknown>, key: string, value: unkn
   else target[key] = value
 }
 
+/** How a copy is made. */
+export type CopyOptions = {
+  /** What is not of the wire type system is handed over as it is: what a callee's own schema made of its input is its own affair. */
+  readonly lenient?: boolean
+  /** A Buffer stays one, because the schema says so. Elsewhere it becomes a Uint8Array, as it would on a journey. */
+  readonly buffers?: boolean
+}
+
 /**
- * A copy that shares nothing mutable. What is not of the wire type system is handed over as it is when
- * `lenient` (what a callee's own schema made of its input is its own affair), refused otherwise.
- * @throws {TypeError}
+ * A copy that shares nothing mutable.
+ * @throws {TypeError} for what is not of the wire type system, unless `lenient`
  */
-export function copyUnknown(value: unknown, lenient: boolean = false, depth: number = 0): unknown {
+export function copyUnknown(value: unknown, options: CopyOptions = STRICT, depth: number = 0): unknown {
+  const { lenient } = options
   if (typeof value !== 'object' || value === null) {
-    if (!lenient && (typeof value === 'function' || typeof value === 'symbol')) throw new TypeError(notWire(value))
+    if (lenient !== true && (typeof value === 'function' || typeof value === 'symbol')) throw new TypeError(notWire(value))
     return value
   }
   if (depth > MAX_DEPTH) {
-    if (lenient) return value
+    if (lenient === true) return value
     throw new TypeError(tooDeep)
   }
+  const inside = (part: unknown): unknown => copyUnknown(part, options, depth + 1)
   switch (kindOf(value)) {
     case 'object': {
       const copy: Record<string, unknown> = Object.getPrototypeOf(value) === null ? Object.create(null) : {}
-      for (const key of Object.keys(value))
-        setKey(copy, key, copyUnknown((value as Record<string, unknown>)[key], lenient, depth + 1))
+      for (const key of Object.keys(value)) setKey(copy, key, inside((value as Record<string, unknown>)[key]))
       return copy
     }
     case 'array':
-      return Array.from(value as unknown[], (part) => copyUnknown(part, lenient, depth + 1))
+      return Array.from(value as unknown[], inside)
     case 'date':
       return new Date((value as Date).getTime())
     case 'bytes':
-      // Also for a Buffer: codecs bring back a Uint8Array, and every placement must agree.
-      return new Uint8Array(value as Uint8Array)
-    case 'map': {
-      const copy = new Map<unknown, unknown>()
-      for (const [key, part] of value as Map<unknown, unknown>)
-        copy.set(copyUnknown(key, lenient, depth + 1), copyUnknown(part, lenient, depth + 1))
-      return copy
-    }
-    case 'set': {
-      const copy = new Set<unknown>()
-      for (const part of value as Set<unknown>) copy.add(copyUnknown(part, lenient, depth + 1))
-      return copy
-    }
+      return options.buffers === true && Buffer.isBuffer(value) ? Buffer.from(value) : new Uint8Array(value as Uint8Array)
+    case 'map':
+      return new Map(Array.from(value as Map<unknown, unknown>, ([key, part]) => [inside(key), inside(part)]))
+    case 'set':
+      return new Set(Array.from(value as Set<unknown>, inside))
     default:
-      if (lenient) return value
+      if (lenient === true) return value
       throw new TypeError(notWire(value))
   }
 }
+
+const STRICT: CopyOptions = {}

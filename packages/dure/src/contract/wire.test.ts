@@ -2,12 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
-import { wireOf } from './internal.ts'
+import { parserOf, wireOf } from './internal.ts'
 import type { AnySchema } from './schema.ts'
 
 fc.configureGlobal({ seed: 20_26 })
 
 const text = (schema: AnySchema, value: unknown): string => JSON.stringify(wireOf(schema, 'output').toJson(value))
+/** Undefined for what the schema does not take: a record of Zod's drops "__proto__", for one. */
+const parsed = (schema: AnySchema, value: unknown): unknown => {
+  const result = parserOf(schema, 'output')(value)
+  return 'ok' in result && result.ok ? result.value : undefined
+}
 const journey = (schema: AnySchema, value: unknown): unknown => {
   const json = text(schema, value)
   return wireOf(schema, 'output').fromJson(json === undefined ? undefined : JSON.parse(json))
@@ -144,13 +149,14 @@ test('a schema called plain needs nothing but JSON', () => {
   )
 })
 
-test('a copy is equal and shares nothing mutable', () => {
+test('what comes out of parsing is equal and shares nothing mutable', () => {
   fc.assert(
     fc.property(
       typed.chain(({ schema, values }) => fc.tuple(fc.constant(schema), values)),
       ([schema, value]) => {
-        const copy = wireOf(schema, 'output').copy(value)
-        assert.deepEqual(copy, value)
+        const copy = parsed(schema, value)
+        fc.pre(copy !== undefined)
+        assert.deepEqual(withoutUndefined(copy), withoutUndefined(value))
         const before = mutableParts(value)
         for (const part of mutableParts(copy)) assert.ok(!before.has(part))
       },
@@ -271,7 +277,7 @@ test('dates of other time zones and of leap years are read', () => {
 test('a Buffer stays a Buffer where the schema says so, and is a Uint8Array elsewhere', () => {
   const value = { a: Buffer.from('x'), b: Buffer.from('x'), c: Buffer.from('x') }
   const schema = z.object({ a: z.instanceof(Buffer), b: z.instanceof(Uint8Array), c: z.unknown() })
-  for (const made of [journey(schema, value), wireOf(schema, 'output').copy(value)] as (typeof value)[]) {
+  for (const made of [journey(schema, value), parsed(schema, value)] as (typeof value)[]) {
     assert.ok(Buffer.isBuffer(made.a))
     assert.ok(!Buffer.isBuffer(made.b) && !Buffer.isBuffer(made.c))
   }
@@ -329,7 +335,6 @@ test('defaults are drawn in JSON form, and not at all when they differ every tim
 test('no schema: nothing crosses', () => {
   const wire = wireOf(undefined, 'input')
   assert.equal(wire.toJson(5), undefined)
-  assert.equal(wire.copy({}), undefined)
 })
 
 test('a position that cannot travel is refused with its place and what to use instead', () => {

@@ -7,7 +7,6 @@
  * In JSON form a key of a declared object that is `undefined` is left out, so it comes back absent.
  */
 import type { AnySchema, Issue, JsonSchema, Side } from './schema.ts'
-import { copierOf } from './copy.ts'
 import { mayBeUndefined } from './keywords.ts'
 import { drawing } from './json-schema.ts'
 import { jsonCodecOf } from './json.ts'
@@ -26,8 +25,6 @@ export type Wire = {
   readonly optional: boolean
   /** Whether `value` is made of wire types only, with plain prototypes, no cycle, bounded depth. */
   readonly check: (value: unknown) => Issue | undefined
-  /** A value that shares nothing mutable with `value`. */
-  readonly copy: (value: unknown) => unknown
   /**
    * The JSON form, to be written with JSON.stringify: ISO 8601 dates, decimal strings for bigint, base64 bytes,
    * pairs for maps, arrays for sets. In `unknown` positions what JSON cannot hold is tagged:
@@ -56,16 +53,11 @@ export function wireOf(schema: AnySchema | undefined, side: Side): Wire {
     throw new TypeError(
       `Cannot send values of this schema${problem.where && ` at "${problem.where}"`}: ${problem.found}. ${problem.fix}`,
     )
-  const shape = shapeOf(drawn.annotated)
-  const { plain, toJson, fromJson } = jsonCodecOf(shape)
   const wire: Wire = Object.freeze({
     jsonSchema: drawn.jsonSchema,
-    plain,
     optional: mayBeUndefined(drawn.annotated),
     check: checkWire,
-    copy: copierOf(shape),
-    toJson,
-    fromJson,
+    ...jsonCodecOf(shapeOf(drawn.annotated)),
   })
   wires[side].set(schema, wire)
   return wire
@@ -76,7 +68,6 @@ const nothing: Wire = Object.freeze({
   plain: true,
   optional: true,
   check: checkWire,
-  copy: () => undefined,
   toJson: () => undefined,
   fromJson: () => undefined,
 })

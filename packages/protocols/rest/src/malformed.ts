@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { REFUSALS } from './errors.ts'
-import type { RefusalCode } from './errors.ts'
+import { REFUSALS, type RefusalCode } from 'dure/contract/internal'
 import type { Limits } from './limits.ts'
 import { problem } from './problem.ts'
 import { PROBLEM_JSON } from './reply.ts'

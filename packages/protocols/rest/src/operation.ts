@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import { shown, wireOf } from 'dure/contract/internal'
+import { shown, wireOf, type Route } from 'dure/contract/internal'
 import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping, Principal } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
@@ -8,7 +8,6 @@ import { callHeaders, headerOf } from './headers.ts'
 import { inputReader } from './input.ts'
 import type { RequestParts } from './input.ts'
 import { sendLines } from './ndjson.ts'
-import type { Route } from './paths.ts'
 import { problem, problemIssues, problemOf } from './problem.ts'
 import type { DeclaredErrors, Problem } from './problem.ts'
 import { traceRequest } from './tracing.ts'
@@ -54,7 +53,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       const mapped = problemOf(error, { instance: pathOf(request.url), correlationId, declared })
       // A CallError was logged by the service it happened in, under the same correlation id.
       if (mapped.hidden && (!(error instanceof CallError) || error.inside === true)) {
-        world.log.error(`Cannot answer "${route.method} ${route.template}"`, { operation: place, correlationId, traceId, error })
+        world.log.error(`Cannot answer "${route.method} ${route.path}"`, { operation: place, correlationId, traceId, error })
       }
       return mapped.problem
     }

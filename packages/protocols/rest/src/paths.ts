@@ -1,45 +1,4 @@
-import type { HttpRoute } from 'dure/contract'
-
-/** A route, taken apart once. */
-export type Route = {
-  readonly method: string
-  /** As the contract writes it: `/orders/{id}`. */
-  readonly template: string
-  readonly segments: readonly string[]
-  readonly parameters: readonly string[]
-  /** As the router wants it: `/orders/:id`. */
-  readonly pattern: string
-  /** The same for two routes that no router could tell apart. */
-  readonly shape: string
-}
-
-/** @throws {Error} when the path cannot be routed */
-export function parseRoute(route: HttpRoute): Route {
-  const [method = '', template = ''] = route.split(' ')
-  const segments = template.slice(1).split('/')
-  const parameters: string[] = []
-  for (const segment of segments) {
-    const name = parameterName(segment)
-    if (name !== undefined) parameters.push(name)
-    else if (/[{}*?#\s]/.test(segment)) {
-      throw new Error(`Cannot serve "${route}": "${segment}" is neither plain text nor one parameter such as "{id}"`)
-    }
-  }
-  // A colon starts a parameter in the router's language; doubled it is a colon.
-  const pattern = segments.map((segment) =>
-    parameterName(segment) ? `:${parameterName(segment)}` : segment.replaceAll(':', '::'),
-  )
-  return {
-    method,
-    template,
-    segments,
-    parameters,
-    pattern: `/${pattern.join('/')}`,
-    shape: `${method} /${segments.map((segment) => (parameterName(segment) ? '{}' : segment)).join('/')}`,
-  }
-}
-
-const parameterName = (segment: string): string | undefined => /^\{([A-Za-z_]\w*)\}$/.exec(segment)?.[1]
+import type { Route } from 'dure/contract/internal'
 
 /** Tells a client with a wrong method or path what would have been right. Runs for refused requests only. */
 export type Signpost = {
@@ -49,7 +8,8 @@ export type Signpost = {
   readonly nearest: (path: string) => string | undefined
 }
 
-export function signpost(routes: readonly Pick<Route, 'method' | 'template' | 'segments'>[]): Signpost {
+export function signpost(served: readonly Pick<Route, 'method' | 'path'>[]): Signpost {
+  const routes = served.map(({ method, path }) => ({ method, path, segments: path.slice(1).split('/') }))
   const fits = (segments: readonly string[], path: readonly string[]): boolean =>
     segments.length === path.length &&
     segments.every((segment, i) => (segment.startsWith('{') ? path[i] !== '' : segment === path[i]))
@@ -63,7 +23,7 @@ export function signpost(routes: readonly Pick<Route, 'method' | 'template' | 's
       const parts = path.slice(1).split('/').filter(Boolean).slice(0, 12)
       let best: string | undefined
       let least = Infinity
-      for (const { template, segments } of routes) {
+      for (const { path: template, segments } of routes) {
         const cost = difference(segments, parts)
         if (cost < least) {
           least = cost

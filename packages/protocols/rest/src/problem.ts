@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import { CallError, DeclaredError, STATUSES } from 'dure/contract'
-import { outward } from 'dure/contract/internal'
+import { outward, REFUSALS } from 'dure/contract/internal'
 import type { Issue, Status } from 'dure/contract'
-import { Refusal, REFUSALS } from './errors.ts'
+import { Refusal } from './errors.ts'
 
 /** A problem document. Source: RFC 9457. */
 export type Problem = {

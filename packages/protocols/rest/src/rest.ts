@@ -1,6 +1,7 @@
 /** The REST door: every operation with an HTTP mapping, served, documented and bounded. */
 import type { AnyContract, AnyOperation } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
+import { REFUSALS as refusals, type Outcome, type RefusalCode } from 'dure/contract/internal'
 import type { FastifyInstance } from 'fastify'
 import { letGo } from './handover.ts'
 import { LIMITS, limitsOf } from './limits.ts'
@@ -12,9 +13,20 @@ import type { DoorState } from './reply.ts'
 
 export { LIMITS }
 export type { Limits, Address }
-export { REFUSALS } from './errors.ts'
-export type { RefusalCode } from './errors.ts'
 export type { Problem } from './problem.ts'
+
+/**
+ * What the door itself refuses, by code: the HTTP status, whether trying again may help, and what it means.
+ *
+ * @example
+ * ```ts
+ * import { REFUSALS } from '@dure/rest'
+ *
+ * const { http, retryable } = REFUSALS.OVERLOADED
+ * console.log(http, retryable) // → 503 true
+ * ```
+ */
+export const REFUSALS: Readonly<Record<RefusalCode, Outcome>> = refusals
 
 export type RestOptions = {
   /** Name in logs and lists. Default `rest`. */

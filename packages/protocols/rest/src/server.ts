@@ -2,17 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { HttpRoute } from 'dure/contract'
+import { routesOf, type RefusalCode, type Route } from 'dure/contract/internal'
 import { acceptJson } from './body.ts'
 import { Refusal } from './errors.ts'
-import type { RefusalCode } from './errors.ts'
 import type { Limits } from './limits.ts'
 import { answerMalformed } from './malformed.ts'
 import { operationHandler, pathOf } from './operation.ts'
 import type { Served } from './operation.ts'
 import { PAGES, servePages } from './pages.ts'
-import { parseRoute, signpost } from './paths.ts'
-import type { Route, Signpost } from './paths.ts'
+import { signpost, type Signpost } from './paths.ts'
 import { problemOf } from './problem.ts'
 import { correlate, sendNothing, sendProblem } from './reply.ts'
 import type { DoorState } from './reply.ts'
@@ -32,15 +30,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
   acceptJson(app)
   app.addHook('onRequest', ({ raw }, _reply, done) => done(strangeRequest(raw)))
 
-  const routes = served.flatMap((one) => one.http.routes.map((route) => ({ ...parseRoute(route), served: one })))
-  const own = pages === false ? [] : Object.keys(PAGES).map((path) => parseRoute(`GET ${pages}${path}` as HttpRoute))
-  refuseTwins([...routes, ...own])
+  const routes = served.flatMap((one) => routesOf(one.http).map((route) => ({ ...route, served: one })))
+  const own = (pages === false ? [] : Object.keys(PAGES)).map((path) => ({ method: 'GET' as const, path: `${pages}${path}` }))
+  refuseTwins(routes, own)
 
   const admit = admission(state)
   for (const route of routes) {
     app.route({
       method: route.method,
-      url: route.pattern,
+      url: route.path.replaceAll(/\{([^}]*)\}/g, ':$1'),
       // A HEAD on a stream would run it to its end for nobody.
       exposeHeadRoute: route.served.operation.kind !== 'stream',
       onRequest: admit,
@@ -185,17 +183,28 @@ function refusalOf(error: unknown, request: FastifyRequest, limits: Limits): Ref
   return theirs ? new Refusal('MALFORMED_REQUEST', 'Cannot read the request: it is not one that this server takes') : undefined
 }
 
-function refuseTwins(routes: readonly (Route & { readonly served?: Served })[]): void {
+function refuseTwins(
+  routes: readonly (Route & { readonly served: Served })[],
+  pages: readonly { readonly method: 'GET'; readonly path: string }[],
+): void {
   const seen = new Map<string, string>()
-  for (const { shape, method, template, served } of routes) {
-    const owner = served === undefined ? "the door's own pages" : `${served.contract.name}.${served.name}`
-    const other = seen.get(shape)
-    if (other !== undefined) {
-      throw new Error(
-        `Cannot open the REST door: "${method} ${template}" of ${other} and of ${owner} are the same route; ` +
-          (served === undefined ? 'move the pages with the option "pages"' : 'give one of them another path'),
-      )
-    }
-    seen.set(shape, owner)
+  const owned = [
+    ...routes.map(({ served, ...route }) => ({
+      ...route,
+      owner: `${served.contract.name}.${served.name}`,
+      fix: 'give one of them another path',
+    })),
+    ...pages.map((page) => ({
+      ...page,
+      identity: `GET ${page.path}`,
+      owner: "the door's own pages",
+      fix: 'move the pages with the option "pages"',
+    })),
+  ]
+  for (const { method, path, identity, owner, fix } of owned) {
+    const other = seen.get(identity)
+    if (other !== undefined)
+      throw new Error(`Cannot open the REST door: "${method} ${path}" of ${other} and of ${owner} are the same route; ${fix}`)
+    seen.set(identity, owner)
   }
 }

@@ -21,7 +21,7 @@ export function traceRequest(
   reply: FastifyReply,
   options: {
     state: DoorState
-    route: { readonly method: string; readonly template: string }
+    route: { readonly method: string; readonly path: string }
     given: string | undefined
     path: string
   },
@@ -31,9 +31,9 @@ export function traceRequest(
   const tracer = state.world.telemetry?.tracer
   if (tracer === undefined) return { traceparent: given, tracestate, end: () => {} }
 
-  const attributes: Attributes = { 'http.request.method': request.method, 'http.route': route.template, 'url.path': path }
+  const attributes: Attributes = { 'http.request.method': request.method, 'http.route': route.path, 'url.path': path }
   const start = {
-    name: `${route.method} ${route.template}`,
+    name: `${route.method} ${route.path}`,
     kind: 'server',
     service: state.door,
     parent: given,
