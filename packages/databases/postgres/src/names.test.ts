@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { uniqueName } from './names.ts'
 
 const KINDS = ['slot', 'publication', 'application'] as const
+const SUMMED = /_[0-9a-f]{16}$/
 
 test('names of different parts are different, within what the server keeps of a name', () => {
   const word = fc.oneof(
@@ -34,4 +35,21 @@ test('names are plain where the parts alone say it, and parts that run into each
   assert.notEqual(uniqueName('application', 'dure', 'log', '주문'), uniqueName('application', 'dure', 'log', '결제'))
   const made = uniqueName('slot', 'x'.repeat(70))
   assert.notEqual(uniqueName('slot', made), made)
+})
+
+test('roles of any database, service and log relay are different, and plain for services that contracts allow', () => {
+  const database = fc.oneof(fc.stringMatching(/^[ab_]{1,4}$/), fc.constantFrom('a', 'a_log', 'a_b_log'))
+  const service = fc.oneof(fc.stringMatching(/^[ab_]{1,4}$/), fc.constantFrom('log', 'b-log'))
+  const parts = fc.tuple(database, service, fc.constantFrom([], ['log'])).map(([one, other, relay]) => [one, other, ...relay])
+  fc.assert(
+    fc.property(parts, parts, (one, other) => {
+      assert.equal(uniqueName('role', ...one) === uniqueName('role', ...other), JSON.stringify(one) === JSON.stringify(other))
+    }),
+    { numRuns: 2_000 },
+  )
+  assert.equal(uniqueName('role', 'my_shop', 'order-history'), 'my_shop_order-history')
+  assert.equal(uniqueName('role', 'my_shop', 'orders', 'log'), 'my_shop_orders_log')
+  assert.match(uniqueName('role', 'shop', 'log'), SUMMED)
+  const long = uniqueName('role', 'shop', 'x'.repeat(63))
+  assert.equal(long, 'shop_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_' + long.slice(-16))
 })

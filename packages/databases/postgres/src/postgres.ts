@@ -56,7 +56,19 @@ const NUMBERS: Ranges<PostgresOptions> = {
   connectTimeout: WAIT,
 }
 
-/** PostgreSQL (15 or newer): each service with its own role and its own schema or database. */
+/**
+ * PostgreSQL (15 or newer): each service with its own role and its own schema or database. Nothing is connected to before a
+ * service opens its store; opening rejects with {CallError} UNAVAILABLE, UNAUTHENTICATED or FAILED_PRECONDITION, with what to do.
+ * @throws {CallError} INVALID_ARGUMENT for an option that cannot be
+ *
+ * @example
+ * ```ts
+ * import { postgres } from '@dure/postgres'
+ *
+ * const store = postgres({ url: 'postgres://admin:secret@db.internal/shop', writers: 4 }) // `store` of a service or a system
+ * console.log(typeof store) // → function
+ * ```
+ */
 export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter<SqlStore> {
   checkNumbers('open PostgreSQL stores', options, NUMBERS)
   checkMode('Opening PostgreSQL stores', options.outbox ?? 'polling')

@@ -1,6 +1,30 @@
 /** What Dure's own rooms and packages share of `data`, and no promise to anybody else. */
 export { bindTransaction } from './bind.ts'
-export { timely } from './delivery.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { INBOX_RETENTION } from './inbox.ts'
 export type { Aside } from './database.ts'
+
+// What adapters of the Database port are built with, beside the port itself.
+export { migrate } from './migrations.ts'
+export { ownMigrations } from './own-tables.ts'
+export { sqlRecords } from './sql/sql.ts'
+export { createDelivery, timely, type Delivery, type DeliveryOptions } from './delivery.ts'
+export { columnOf, shownJson, shownMoment, type Tables } from './columns.ts'
+export { directKysely, noDriver, type DirectKysely } from './kysely.ts'
+export { namesOf, quoted, RESERVED } from './names.ts'
+export { createBinding, type Binding } from './parameters.ts'
+export { OUTBOX_COLUMNS, outboxMessage, outboxValues } from './outbox-row.ts'
+export { createMember, type Member } from './member.ts'
+export {
+  closed,
+  crowded,
+  cutOff,
+  full,
+  nested,
+  outlasted,
+  readClosed,
+  readOnly,
+  snapshotOver,
+  tooLong,
+  unusableTimeout,
+} from './errors.ts'

@@ -7,13 +7,6 @@
  * (`'dure/0005-parked-revision': 'ALTER TABLE …'`); the text of one that was released is never edited. The SQL is what all
  * engines know; where an engine needs another text, its adapter gives one under the same name:
  * `{ ...ownMigrations, 'dure/0002-inbox': … }`.
- *
- * @example
- * ```ts
- * import { ownMigrations } from 'dure/data/adapter'
- *
- * console.log(Object.keys(ownMigrations)[0]) // → dure/0001-outbox
- * ```
  */
 export const ownMigrations: Readonly<
   Record<'dure/0001-outbox' | 'dure/0002-inbox' | 'dure/0003-parked' | 'dure/0004-idempotency', string>

@@ -1,7 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { OutboxMessage } from 'dure/data'
-import type { Aside } from 'dure/data/internal'
-import { createMember } from 'dure/data/adapter'
+import { createMember, type Aside } from 'dure/data/internal'
 import { type DeadLetters } from 'dure/messaging'
 import { deadLetters, openAside, type LetterStore, type OutboxAside } from 'dure/messaging/internal'
 import type { Runtime } from 'dure/runtime'

@@ -49,7 +49,18 @@ export type PublisherOptions = {
   readonly runtime?: Pick<Runtime, 'clock' | 'ids'>
 }
 
-/** The outbox for an application with `pg` and transactions of its own; its tables are `outboxSchema`. */
+/**
+ * The outbox for an application with `pg` and transactions of its own; its tables are `outboxSchema`.
+ *
+ * @example
+ * ```ts
+ * import { createPublisher } from '@dure/postgres/outbox'
+ *
+ * const publish = createPublisher({ source: 'shop' })
+ * const client = { query: async () => ({ rowCount: 1 }) } // yours: `pg`'s, after BEGIN
+ * console.log(await publish(client, { type: 'order.placed', key: 'a', data: { id: 1 } })) // → undefined
+ * ```
+ */
 export function createPublisher(options: PublisherOptions): Publish {
   const { source, notify = true, runtime = realRuntime() } = options
   return async (client, ...messages) => {

@@ -1,5 +1,5 @@
 import type { OutboxMessage } from 'dure/data'
-import { OUTBOX_COLUMNS, outboxMessage, outboxValues } from 'dure/data/adapter'
+import { OUTBOX_COLUMNS, outboxMessage, outboxValues } from 'dure/data/internal'
 
 /** A committed message as it stands in the table. */
 export type OutboxRow = { readonly position: number; readonly bucket: number; readonly message: OutboxMessage }

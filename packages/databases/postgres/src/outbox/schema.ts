@@ -1,5 +1,5 @@
 import type { Migrations } from 'dure/data'
-import { ownMigrations } from 'dure/data/adapter'
+import { ownMigrations } from 'dure/data/internal'
 
 /** Buckets that keys are hashed into; a publisher locks those of its keys until its commit is visible. */
 export const BUCKETS = 1024
@@ -60,8 +60,24 @@ export const outboxMigrations: Migrations = {
 /**
  * The outbox's tables as one script, for an application whose migrations are its own. They are made in the schema that
  * comes first in the `search_path`.
+ *
+ * @example
+ * ```ts
+ * import { outboxSchema } from '@dure/postgres/outbox'
+ *
+ * console.log(outboxSchema.includes('CREATE TABLE dure_outbox')) // → true
+ * ```
  */
 export const outboxSchema: string = `${OUTBOX};${LANE_TABLES};${ownMigrations['dure/0003-parked']};`
 
-/** The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent. */
+/**
+ * The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent.
+ *
+ * @example
+ * ```ts
+ * import { deadLetterSchema } from '@dure/postgres/outbox'
+ *
+ * console.log(deadLetterSchema.includes('dure_parked')) // → true
+ * ```
+ */
 export const deadLetterSchema: string = `${ownMigrations['dure/0003-parked']};`

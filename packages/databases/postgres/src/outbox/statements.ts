@@ -1,5 +1,5 @@
 import type { OutboxMessage } from 'dure/data'
-import { OUTBOX_COLUMNS } from 'dure/data/adapter'
+import { OUTBOX_COLUMNS } from 'dure/data/internal'
 import { partitionOf } from 'dure/messaging/internal'
 import { CHANNEL, EVERYBODY, IN_LOG, LOCK } from './names.ts'
 import { COLUMNS, TYPES, valuesOf, type RowValue } from './rows.ts'

@@ -54,6 +54,15 @@ const PATIENCE = 30_000
 /**
  * Makes a cluster where there is none, and starts it.
  * @throws {CallError} FAILED_PRECONDITION when there are no programs, INTERNAL when the server does not start, with its last words
+ *
+ * @example
+ * ```ts
+ * import { startServer } from '@dure/postgres/server'
+ *
+ * const server = await startServer({ settings: { fsync: 'off' } }) // for tests
+ * console.log(new URL(server.url('postgres')).hostname) // → 127.0.0.1
+ * await server.close()
+ * ```
  */
 export async function startServer(options: LocalServerOptions = {}): Promise<LocalServer> {
   const { settings = {}, password = randomInt(2 ** 47).toString(36) } = options

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { Client, type ClientConfig } from 'pg'
 import { settingsOf, type SessionConfig, type Settings } from './session-settings.ts'
 import type { SqlRow } from 'dure/data'
-import { createBinding, type Binding } from 'dure/data/adapter'
+import { createBinding, type Binding } from 'dure/data/internal'
 import { narrowNumerics, valueTypes } from './values.ts'
 import type { StatementNames } from './statements.ts'
 

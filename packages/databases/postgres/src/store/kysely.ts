@@ -1,5 +1,5 @@
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type DatabaseConnection, type QueryResult } from 'kysely'
-import { directKysely, type DirectKysely } from 'dure/data/adapter'
+import { directKysely, type DirectKysely } from 'dure/data/internal'
 import type { Answer } from './connection.ts'
 
 export const postgresKysely: DirectKysely = directKysely({

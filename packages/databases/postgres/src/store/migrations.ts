@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { Migrations, SqlTransaction } from 'dure/data'
-import { createMember, migrate, namesOf, quoted } from 'dure/data/adapter'
+import { createMember, migrate, namesOf, quoted } from 'dure/data/internal'
 import type { Connection } from './connection.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { numbered } from './placeholders.ts'

@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseDefinition, DatabaseWorld, Migrations, SqlStore } from 'dure/data'
-import { closed, createBinding, crowded, full, readClosed, sqlRecords } from 'dure/data/adapter'
+import { closed, createBinding, crowded, full, readClosed, sqlRecords } from 'dure/data/internal'
 import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled, type StoreAddress } from './errors.ts'

@@ -1,5 +1,5 @@
 import type { Migrations } from 'dure/data'
-import { ownMigrations as common } from 'dure/data/adapter'
+import { ownMigrations as common } from 'dure/data/internal'
 
 /** Dure's own tables in every service's store. Texts are compared byte by byte, as in the embedded database. */
 export const ownMigrations: Migrations = {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { escapeIdentifier, escapeLiteral, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
+import { uniqueName } from '../names.ts'
 import { connect, type Connection } from './connection.ts'
 import { explain, sqlState, type StoreAddress } from './errors.ts'
 import type { SessionConfig } from './session-settings.ts'
@@ -26,7 +27,7 @@ export function accessOf(options: {
 }): { readonly access: Access; readonly make: Make } {
   const { service, admin, tenancy } = options
   const base = databaseOf(admin)
-  const role = named(`${base}_${service}`)
+  const role = roleName(admin, service)
   const password = derivedPassword(role, options.secret ?? admin.password)
   if (password === undefined) {
     throw new CallError(
@@ -36,7 +37,7 @@ export function accessOf(options: {
   }
   const database = tenancy === 'database' ? role : base
   // A service may be called like the schema that everybody has.
-  const schema = tenancy === 'database' ? 'public' : named(service === 'public' ? 'dure_public' : service)
+  const schema = tenancy === 'database' ? 'public' : uniqueName('role', service === 'public' ? 'dure_public' : service)
   const access = { config: { ...admin, user: role, password, database, searchPath: escapeIdentifier(schema) } }
   return { access, make: ({ refused }) => make({ service, admin, tenancy, role, password, database, schema, refused }) }
 }
@@ -46,18 +47,15 @@ export function databaseOf({ database, user }: ClientConfig): string {
   return database ?? user ?? 'postgres'
 }
 
+/** The role of a service, or of a part of it. */
+export function roleName(admin: ClientConfig, ...parts: readonly string[]): string {
+  return uniqueName('role', databaseOf(admin), ...parts)
+}
+
 /** The password of a role that the adapter makes; undefined when there is nothing to draw it from. */
 export function derivedPassword(role: string, secret: ClientConfig['password']): string | undefined {
   if (typeof secret !== 'string' || secret === '') return undefined
   return createHmac('sha256', secret).update(`dure/role/${role}`).digest('base64url')
-}
-
-/** A name of at most 63 bytes, as PostgreSQL keeps them; a longer one is told from others by its fingerprint. */
-export function named(name: string): string {
-  if (Buffer.byteLength(name) <= 63) return name
-  let head = name.slice(0, 46)
-  while (Buffer.byteLength(head) > 46) head = head.slice(0, -1)
-  return `${head.toWellFormed()}_${createHmac('sha256', 'dure/name').update(name).digest('hex').slice(0, 16)}`
 }
 
 /** The comment by which a role that the adapter has made is known from one that only has its name. */
@@ -114,6 +112,7 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     const ours =
       !wanted.refused || found['mark'] === markOf(service) || yes('owns') || (tenancy === 'database' && (await livesIn(wanted)))
     if (yes('known') && !ours) throw foreign(action, wanted.role, service)
+    if (!yes('known')) await checkOlder(session, wanted, action)
     const { owner } = found
     if (owner !== null && owner !== wanted.role) throw taken(action, wanted, String(owner))
     if (yes('known') && !yes('administers')) throw notAdministered(action, String(admin.user), wanted.role)
@@ -205,6 +204,24 @@ async function livesIn({ admin, database, role }: Wanted): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+/** A name that could be mistaken for another's was used as it is by earlier versions; what is there must not look empty now. */
+async function checkOlder(
+  session: Connection,
+  { service, admin, role, tenancy, database }: Wanted,
+  action: string,
+): Promise<void> {
+  const older = `${databaseOf(admin)}_${service}`
+  const marked = `SELECT FROM pg_roles WHERE rolname = $1 AND shobj_description(oid, 'pg_authid') = $2`
+  if (older === role || (await session.query(marked, [older, markOf(service)])).rows.length === 0) return
+  const [from, to] = [escapeIdentifier(older), escapeIdentifier(role)]
+  const rename = `ALTER ROLE ${from} RENAME TO ${to}`
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    `${action} failed: an earlier version made the role "${older}" for it, a name that other databases and services have as well; it is "${role}" now. ` +
+      `To do: ${tenancy === 'schema' ? rename : `${rename}; ALTER DATABASE ${from} RENAME TO ${escapeIdentifier(database)}`}`,
+  )
 }
 
 export function notAdministered(action: string, user: string, role: string): CallError {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { RESERVED } from 'dure/data/adapter'
+import { RESERVED } from 'dure/data/internal'
 import { onPlaces } from '../place.test-support.ts'
 
 const check = await onPlaces({ versions: [18, 15], settings: {}, furnish: (place) => place })

@@ -133,6 +133,30 @@ for (const version of [18, 15] as const) {
     )
   })
 
+  for (const tenancy of ['schema', 'database'] as const) {
+    check(
+      `a role that an earlier version named as another's might be is told, with a ${tenancy} each, and renamed as told`,
+      async (t) => {
+        const rig = await makeRig(t, server!.url())
+        const store = await rig.open({ tenancy }, 'log')
+        await store.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 1)"))
+        await store.stop()
+        const [{ role } = {}] = await rig.ask(
+          `SELECT rolname AS role FROM pg_roles WHERE rolname ~ '^${rig.database}_log_[0-9a-f]+$'`,
+        )
+        const older = `${rig.database}_log`
+        await rig.ask(`ALTER ROLE "${String(role)}" RENAME TO ${older}`)
+        if (tenancy === 'database') await rig.ask(`ALTER DATABASE "${String(role)}" RENAME TO ${older}`)
+        const failed = await rig.open({ tenancy }, 'log').catch((error: unknown) => error as Error & { code: string })
+        assert.ok(failed instanceof Error && failed.code === 'FAILED_PRECONDITION')
+        assert.match(failed.message, /an earlier version made the role/)
+        for (const statement of failed.message.split('To do: ')[1]!.split('; ')) await rig.ask(statement)
+        const rows = await (await rig.open({ tenancy }, 'log')).select('SELECT id FROM orders')
+        assert.deepEqual(rows, [{ id: 'a' }])
+      },
+    )
+  }
+
   check('a name that is too long for the server is still one of its own', async (t) => {
     const rig = await makeRig(t, server!.url())
     const long = 'a-service-whose-name-is-so-long-that-the-server-would-cut-it-off-'

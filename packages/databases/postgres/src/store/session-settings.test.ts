@@ -5,7 +5,7 @@ import { silentLogger } from 'dure/telemetry'
 import { collector } from '../collector.test-support.ts'
 import { postgres, type PostgresOptions } from '../postgres.ts'
 import { missing15, RELAXED, testServer } from '../server.test-support.ts'
-import { ask, makeRig, runtime } from '../store.test-support.ts'
+import { ask, makeRig, runtime, until } from '../store.test-support.ts'
 
 /** What operators may have set, all at once, each enough to cancel, end or change what Dure does. */
 const HOSTILE: readonly (readonly [name: string, value: string, since?: number])[] = [
@@ -13,7 +13,8 @@ const HOSTILE: readonly (readonly [name: string, value: string, since?: number])
   ['transaction_timeout', "'100ms'", 17],
   ['lock_timeout', "'50ms'"],
   ['idle_in_transaction_session_timeout', "'50ms'"],
-  ['idle_session_timeout', "'50ms'"],
+  // Longer than it takes to say a first word, on however busy a machine.
+  ['idle_session_timeout', "'1s'"],
   ['default_transaction_isolation', 'serializable'],
   ['default_transaction_read_only', 'on'],
   ['default_transaction_deferrable', 'on'],
@@ -81,6 +82,8 @@ for (const version of [18, 15] as const) {
         assert.deepEqual(await store.transaction((tx) => tx.all(SEEN)), [seen])
         assert.deepEqual(await store.select(SEEN), [seen])
         assert.deepEqual(await store.select('SELECT id FROM seen WHERE id = NULL'), [])
+        const rested = `SELECT FROM pg_stat_activity WHERE application_name = 'dure lock orders' AND datname = '${rig.database}' AND clock_timestamp() - state_change > '1.2 s'`
+        await until(async () => (await ask(server!.url(), rested)).length === 1)
         await opened.flush()
         assert.deepEqual(
           got.map(({ data }) => data),

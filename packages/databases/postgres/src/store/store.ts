@@ -12,9 +12,9 @@ export {
   foreign,
   grantConnect,
   markOf,
-  named,
   notAdministered,
   PROVISIONING,
+  roleName,
   type Access,
   type Tenancy,
 } from './provision.ts'

@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import { createMember, type Member } from 'dure/data/adapter'
+import { createMember, type Member } from 'dure/data/internal'
 import type { Answer, Connection } from './connection.ts'
 import { crossed, endsSession, sqlState } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'

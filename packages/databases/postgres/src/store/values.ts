@@ -1,5 +1,5 @@
 import type { SqlRow, SqlValue } from 'dure/data'
-import { columnOf, shownJson, shownMoment, type Tables } from 'dure/data/adapter'
+import { columnOf, shownJson, shownMoment, type Tables } from 'dure/data/internal'
 import type { FieldDef } from 'pg'
 
 /**

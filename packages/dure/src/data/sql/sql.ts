@@ -8,14 +8,6 @@ export { sqlInbox, type SqlStatements } from './inbox.ts'
 
 /**
  * Dure's own records in the tables of `ownMigrations`, for any store that speaks SQL.
- *
- * @example
- * ```ts
- * import { sqlRecords } from 'dure/data/adapter'
- *
- * const records = sqlRecords({ select: async () => [] }) // yours: one statement on a reading connection
- * console.log(await records.idempotency.find({ operation: 'place', key: 'k-1' })) // → undefined
- * ```
  */
 export function sqlRecords({ select }: Pick<SqlStore, 'select'>): Records<StoreTransaction> {
   const records: Records<SqlTransaction> = {

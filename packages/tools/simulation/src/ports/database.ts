@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, SqlStore, SqlTransaction } from 'dure/data'
-import { sqlRecords } from 'dure/data/adapter'
+import { sqlRecords } from 'dure/data/internal'
 import { closeFiles, never, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a store, asked at each transaction. */

@@ -104,6 +104,16 @@ export type PollingRelay = {
 /**
  * A relay by itself, in any process: as many as you like share the work, and take over from one that is gone. Begins at
  * once, whether or not the database can be reached, and keeps trying.
+ *
+ * @example
+ * ```ts
+ * import { pollingRelay } from '@dure/postgres/outbox'
+ *
+ * const connection = 'postgres://shop:secret@127.0.0.1:1/shop'
+ * const relay = pollingRelay({ connection, deliver: async (messages) => console.log(messages.length) }) // to your broker
+ * console.log(relay.state().depth) // → 0
+ * await relay.stop({ timeout: 0 })
+ * ```
  */
 export function pollingRelay(options: PollingRelayOptions): PollingRelay {
   const { connection, deliver, name = 'outbox', limits, log = silentLogger(), runtime = realRuntime() } = options

@@ -1,5 +1,4 @@
-import type { Aside } from 'dure/data/internal'
-import type { Delivery } from 'dure/data/adapter'
+import type { Aside, Delivery } from 'dure/data/internal'
 import type { Runtime, Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Flushes } from './flushes.ts'

@@ -1,7 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { OutboxMessage } from 'dure/data'
-import type { Aside } from 'dure/data/internal'
-import { createDelivery } from 'dure/data/adapter'
+import { createDelivery, type Aside } from 'dure/data/internal'
 import { type Runtime } from 'dure/runtime'
 import { backoff, completeNumbers, inTime, timeLeft } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'

@@ -11,9 +11,9 @@ import {
   foreign,
   grantConnect,
   markOf,
-  named,
   notAdministered,
   PROVISIONING,
+  roleName,
   type SessionConfig,
   sqlState,
 } from '../../store/store.ts'
@@ -110,7 +110,7 @@ function inside({ admin, access }: Making): SessionConfig {
 }
 
 function listenerName(admin: ClientConfig, service: string): string {
-  return named(`${databaseOf(admin)}_${service}_log`)
+  return roleName(admin, service, 'log')
 }
 
 const action = (service: string): string => `Making the role of the log relay of service "${service}"`

@@ -1,7 +1,7 @@
 import { backoff, completeNumbers } from 'dure/runtime/internal'
 import { CallError } from 'dure/contract'
 import type { SqlTransaction } from 'dure/data'
-import { createDelivery } from 'dure/data/adapter'
+import { createDelivery } from 'dure/data/internal'
 import { createBacklog } from '../backlog.ts'
 import { createLeases, WAL_RELAY, oursIn } from '../leases.ts'
 import { createRelay, type Relay, type RelayOptions } from '../polling/polling.ts'

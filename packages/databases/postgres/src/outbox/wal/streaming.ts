@@ -1,5 +1,5 @@
 import type { OutboxMessage } from 'dure/data'
-import type { Delivery } from 'dure/data/adapter'
+import type { Delivery } from 'dure/data/internal'
 import type { Runtime, Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
