@@ -1,7 +1,7 @@
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
-import type { DatabaseAdapter, DatabaseWorld, SqlStore } from 'dure/data'
+import type { DatabaseAdapter, DatabaseWorld, OutboxOptions, SqlStore } from 'dure/data'
 import { type Access, accessOf, type Isolation, openStore, sqlState, type Tenancy } from './store/store.ts'
 import { checkMode, fitForWal, openOutbox, outboxMigrations, type OutboxMode, type StoreOutbox } from './outbox/outbox.ts'
 
@@ -86,7 +86,7 @@ export function postgres(options: PostgresOptions): (world: DatabaseWorld) => Da
       }
       const open = (access: Access) => {
         // How much is kept in memory is the other outbox's to know.
-        const outbox: NonNullable<SqlStore['outbox']> = ({ limits: { memory: _, memorySize: __, ...most } = {}, ...rest }) =>
+        const outbox = ({ limits: { memory: _, memorySize: __, ...most } = {}, ...rest }: OutboxOptions<SqlStore>) =>
           openOutbox(own(access), { ...rest, limits: most })
         const parts = { migrations: outboxMigrations, open: outbox }
         return openStore({ service, access, definition, world, isolation, limits, outbox: parts })

@@ -17,7 +17,17 @@ export { bindDatabase, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
 export { createOutbox } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
-export type { CommandRecord, Records } from './records.ts'
+export type {
+  CommandRecord,
+  DeadLetterAudit,
+  DeadLetterDecision,
+  DeadLetterFilter,
+  DeadMessage,
+  DeadMessageGroup,
+  ParkedKey,
+  ParkedMessage,
+  Records,
+} from './records.ts'
 export { createInbox, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
 export type {
   Database,

@@ -150,8 +150,8 @@ export type Outbox = {
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
-export type OutboxOptions = {
-  readonly store: SqlStore
+export type OutboxOptions<S extends Store = Store> = {
+  readonly store: S
   readonly runtime: Runtime
   readonly log: Logger
   /** Hands messages on, in order. Resolved means that they are safe there; rejected means they will come again. */

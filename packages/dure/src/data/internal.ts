@@ -3,6 +3,7 @@ export { bindTransaction } from './bind.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { INBOX_RETENTION } from './inbox.ts'
 export type { Aside } from './database.ts'
+export { shortHash } from './short-hash.ts'
 
 // What adapters of the Database port are built with, beside the port itself.
 export { migrate } from './migrations.ts'

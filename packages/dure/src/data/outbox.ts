@@ -1,7 +1,6 @@
-import { aliveFor } from '../runtime/internal.ts'
-import type { Outbox, OutboxOptions, SqlRow, SqlTransaction, SqlValue, StoreTransaction } from './database.ts'
-import { OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
-import { checkNumbers } from '../runtime/internal.ts'
+import { aliveFor, checkNumbers } from '../runtime/internal.ts'
+import type { Outbox, OutboxOptions, StoreTransaction } from './database.ts'
+import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
 import { RELAY_NUMBERS } from './relay-limits.ts'
 import { createRelay } from './relay.ts'
 
@@ -34,34 +33,19 @@ import { createRelay } from './relay.ts'
 export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
   const { store, runtime, log, deliver, aside, limits = {} } = options
   checkNumbers('deliver from the outbox with these limits', limits, RELAY_NUMBERS)
-  const [left] = await store.select(
-    'SELECT count(*) AS total, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last FROM dure_outbox',
-  )
-  const { total, first, last } = { total: Number(left!['total']), first: Number(left!['first']), last: Number(left!['last']) }
-  let next = last + 1
-  const relay = createRelay({
-    service: store.service,
-    runtime,
-    log,
-    deliver,
-    aside,
-    limits,
-    left: { total, first, last },
-    read: async (after, limit) => (await store.select(READ, [after, limit])).map(rowOf),
-    transaction: store.transaction,
-  })
+  const { outbox: records } = store.records
+  const left = await records.left()
+  let next = left.last + 1
+  const relay = createRelay({ store, runtime, log, deliver, aside, limits, left })
   const gathering = new WeakMap<StoreTransaction, OutboxMessage[]>()
 
   /** Positions are given in the order of commits: the store runs one transaction at a time. One that rolls back leaves a gap. */
-  const write = async (tx: SqlTransaction): Promise<void> => {
+  const write = async (tx: StoreTransaction): Promise<void> => {
     const messages = gathering.get(tx)
     if (messages === undefined) return
     gathering.delete(tx)
     const rows = messages.map((message): OutboxRow => ({ position: next++, message }))
-    for (let from = 0; from < rows.length; from += ROWS) {
-      const some = rows.slice(from, from + ROWS)
-      await tx.run(insert(some.length), some.flatMap(valuesOf))
-    }
+    await records.append(tx, rows)
     await relay.sweep(tx)
     tx.onCommit(() => relay.take(rows))
   }
@@ -69,7 +53,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
   return {
     append: (tx, messages) => {
       // Asked every time, though once would do, because a transaction that is over refuses it.
-      tx.beforeCommit(() => write(tx as SqlTransaction))
+      tx.beforeCommit(() => write(tx))
       const gathered = gathering.get(tx)
       if (gathered === undefined) gathering.set(tx, [...messages])
       else gathered.push(...messages)
@@ -79,28 +63,4 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
     flush: () => aliveFor(runtime.timers, relay.flush),
     stop: relay.stop,
   }
-}
-
-/** Rows in one INSERT, at most: as many different statements as are worth preparing. */
-const ROWS = 16
-
-const COLUMNS = `position, ${OUTBOX_COLUMNS}`
-/** As texts: a number that is too large to be read would make the whole table unreadable. */
-const READ = `SELECT ${COLUMNS.replaceAll(/\b(?:delay|time|schema_version)\b/g, 'CAST($& AS TEXT) AS $&')} FROM dure_outbox WHERE position > ? ORDER BY position LIMIT ?`
-const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-const INSERTS: readonly string[] = Array.from(
-  { length: ROWS + 1 },
-  (_, count) => `INSERT INTO dure_outbox (${COLUMNS}) VALUES ${Array.from({ length: count }, () => VALUES).join(', ')}`,
-)
-
-function insert(count: number): string {
-  return INSERTS[count]!
-}
-
-function valuesOf({ position, message }: OutboxRow): SqlValue[] {
-  return [position, ...outboxValues(message)]
-}
-
-function rowOf(row: SqlRow): OutboxRow {
-  return { position: Number(row['position']), message: outboxMessage(Object.values(row), 1) }
 }

@@ -1,3 +1,5 @@
+import type { Message } from '../contract/contract.ts'
+import type { OutboxRow } from './outbox-row.ts'
 import type { StoreTransaction } from './transaction.ts'
 
 /**
@@ -9,9 +11,23 @@ import type { StoreTransaction } from './transaction.ts'
  * nothing that the disk could still lose. Times are whole milliseconds.
  */
 export type Records<Tx = StoreTransaction> = {
+  /** Used unless the store has an outbox of its own (`Store.outbox`). */
+  readonly outbox: OutboxRecords<Tx>
   readonly inbox: InboxRecords<Tx>
   readonly idempotency: IdempotencyRecords<Tx>
   readonly consumers: ConsumerRecords<Tx>
+  readonly parked: ParkedRecords<Tx>
+  readonly deadLetters: DeadLetterRecords<Tx>
+}
+
+/** What transactions announce, at positions that grow in the order of commits. */
+export type OutboxRecords<Tx> = {
+  /** What there is: how many, and the first and last position (0 when there is none). */
+  readonly left: () => Promise<{ readonly total: number; readonly first: number; readonly last: number }>
+  /** Those after a position, in order. */
+  readonly read: (page: { readonly after: number; readonly limit: number }) => Promise<readonly OutboxRow[]>
+  readonly append: (tx: Tx, rows: readonly OutboxRow[]) => Promise<void>
+  readonly remove: (tx: Tx, which: { readonly upTo: number } | { readonly positions: readonly number[] }) => Promise<void>
 }
 
 /** A message that a consumer has handled. */
@@ -60,4 +76,146 @@ export type ConsumerRecords<Tx> = {
   readonly begin: (tx: Tx, consumer: string) => Promise<number>
   /** Notes that it ended as it should, or that it has been well for long; either way no crash counts any more. */
   readonly settle: (tx: Tx, consumer: string, how: 'ended' | 'well') => Promise<void>
+}
+
+/**
+ * A message that waits in its consumer's store. Of one consumer and key the first is the head: it is `waiting` for its
+ * next try or `dead`; those after it are `held`. A head that is `held` is due.
+ */
+export type ParkedMessage = {
+  readonly consumer: string
+  /** What it holds: its own key, or nothing but itself. */
+  readonly key: string
+  readonly message: Message
+  readonly state: 'waiting' | 'dead' | 'held'
+  /** Tries begun and tries that ended; a difference means that the process ended in between. */
+  readonly started: number
+  readonly finished: number
+  /** Tries that ended with their process. */
+  readonly crashes: number
+  /** By a time that does not jump. */
+  readonly nextAt: number
+  /** The last one, with where it happened; empty when there is none. */
+  readonly error: string
+  readonly firstFailure: number | undefined
+  readonly lastFailure: number | undefined
+  /** Its short name as a dead letter: of this message at this consumer, always the same. */
+  readonly letter: string
+  /** The short name of those that failed alike. */
+  readonly group: string
+}
+
+/** One key of a consumer: how many messages it has, and what is known of the first without reading it. */
+export type ParkedKey = Pick<ParkedMessage, 'key' | 'state' | 'started' | 'finished' | 'nextAt' | 'firstFailure'> & {
+  readonly count: number
+  /** The `delay` of one that waits for its first try. */
+  readonly delay: number | undefined
+}
+
+/** A message as a consumer's parked one. */
+export type ParkedId = { readonly consumer: string; readonly messageId: string }
+
+export type ParkedRecords<Tx> = {
+  /** Adds messages, in order, each behind those of its key. Answers those that were not there already. */
+  readonly add: (tx: Tx, messages: readonly ParkedMessage[]) => Promise<readonly ParkedMessage[]>
+  /** The first messages of a key, in order. */
+  readonly read: (of: {
+    readonly consumer: string
+    readonly key: string
+    readonly limit: number
+  }) => Promise<readonly ParkedMessage[]>
+  readonly keys: (consumer: string) => Promise<readonly ParkedKey[]>
+  /** How many of these keys have messages. */
+  readonly holding: (of: { readonly consumer: string; readonly keys: readonly string[] }) => Promise<number>
+  /** Counts a try that begins: the message waits. False when it is dead, gone, or not at `started` tries any more. */
+  readonly begin: (tx: Tx, its: ParkedId & { readonly started: number; readonly nextAt: number }) => Promise<boolean>
+  /** Removes a message whose try has succeeded; false when it is gone, or at another try by now. */
+  readonly finish: (tx: Tx, its: ParkedId & { readonly started: number }) => Promise<boolean>
+  /** Notes how a try ended: all tries that were begun have ended. The first failure stays the first. */
+  readonly fail: (
+    tx: Tx,
+    its: ParkedId &
+      Pick<ParkedMessage, 'started' | 'crashes' | 'nextAt' | 'error' | 'group'> & {
+        readonly state: 'waiting' | 'dead'
+        readonly at: number
+      },
+  ) => Promise<void>
+}
+
+/** Which dead letters; what is left out matches all. */
+export type DeadLetterFilter = {
+  /** `<service>/<reaction>`. */
+  readonly consumer?: string | undefined
+  readonly topic?: string | undefined
+  readonly key?: string | undefined
+  /** Id of a group. */
+  readonly group?: string | undefined
+  /** A part of the error's text. */
+  readonly error?: string | undefined
+  /** Failed last at or after, and before; milliseconds since the epoch. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  /** Ids of dead letters; and of their messages. */
+  readonly ids?: readonly string[] | undefined
+  readonly messageIds?: readonly string[] | undefined
+}
+
+/** A dead letter's id, how one begins, or the id of its message. */
+export type Named = { readonly id: string; readonly begins: boolean }
+
+/** A dead message; how many wait behind it, and how often it was edited. */
+export type DeadMessage = ParkedMessage & { readonly held: number; readonly edits: number }
+
+/** Dead letters that failed alike. */
+export type DeadMessageGroup = Pick<ParkedMessage, 'consumer' | 'group' | 'error'> & {
+  readonly topic: string
+  readonly count: number
+  readonly held: number
+  readonly firstFailure: number
+  readonly lastFailure: number
+  /** One of them. */
+  readonly letter: string
+}
+
+/** Who decided what about dead letters, when and why. */
+export type DeadLetterDecision = { readonly at: number; readonly by: string; readonly reason: string } & (
+  | { readonly action: 'retry' }
+  /** `unmarked`: the consumer that has no inbox. */
+  | { readonly action: 'discard'; readonly unmarked: string }
+  | { readonly action: 'edit'; readonly message: Message }
+)
+
+/** What was decided about one dead letter, which may be gone; `data` of its message after an edit. */
+export type DeadLetterAudit = Pick<ParkedMessage, 'letter' | 'consumer' | 'message' | 'error'> & {
+  readonly at: number
+  readonly action: DeadLetterDecision['action']
+  readonly by: string
+  readonly reason: string
+  readonly data: string | undefined
+}
+
+export type DeadLetterRecords<Tx> = {
+  readonly groups: (filter: DeadLetterFilter) => Promise<readonly DeadMessageGroup[]>
+  /** In order of last failure and id, from the one after `after`. */
+  readonly list: (
+    filter: DeadLetterFilter & { readonly named?: Named | undefined },
+    page: { readonly limit: number; readonly after?: { readonly lastFailure: number; readonly id: string } | undefined },
+  ) => Promise<readonly DeadMessage[]>
+  /**
+   * Carries out a decision, and writes it down beside what each letter was before; answers for how many. `retry`: they wait,
+   * due at once, with all their tries. `discard`: they are removed, and marked in the inbox. `edit`: the message is replaced.
+   */
+  readonly decide: (tx: Tx, filter: DeadLetterFilter, decision: DeadLetterDecision) => Promise<number>
+  /** What was decided, latest first and then by letter. */
+  readonly audit: (filter: {
+    readonly named?: Named | undefined
+    readonly consumer?: string | undefined
+    readonly action?: DeadLetterDecision['action'] | undefined
+    readonly since?: number | undefined
+    readonly until?: number | undefined
+    readonly limit: number
+    readonly after?: { readonly at: number; readonly letter: string } | undefined
+  }) => Promise<readonly DeadLetterAudit[]>
+  /** Removes what was decided before a time. */
+  readonly forget: (tx: Tx, old: { readonly before: number }) => Promise<void>
 }

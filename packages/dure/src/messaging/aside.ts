@@ -5,9 +5,9 @@ import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { ParkedEntry } from './parked/parked.ts'
 import type { ReactionReading } from './consumer/consumer.ts'
-import { hashOf, outboxOf } from './parked/parked.ts'
+import { outboxOf } from './parked/parked.ts'
 import { NonRetryableError } from './non-retryable.ts'
-import type { LetterStore } from './parked/parked.ts'
+import type { ParkedStore } from './parked/parked.ts'
 import { openParked, type ParkedCount } from './parked/parked.ts'
 import { retryPolicy, type RetryPolicy } from './retry.ts'
 
@@ -21,7 +21,7 @@ export type OutboxAside = Aside & {
 }
 
 export type OutboxAsideOptions = {
-  readonly store: LetterStore
+  readonly store: ParkedStore
   readonly runtime: Runtime
   readonly log: Logger
   readonly deliver: (messages: readonly OutboxMessage[]) => Promise<void>
@@ -68,11 +68,7 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
 
   /** Keys of which nothing is parked any more: another process has seen to them. */
   const areGone = async (keys: ReadonlySet<string>): Promise<boolean> => {
-    const rows = await store.select(
-      `SELECT DISTINCT key_hash FROM dure_parked WHERE consumer = ? AND key_hash IN (${[...keys].map(() => '?').join(', ')})`,
-      [consumer, ...[...keys].map(hashOf)],
-    )
-    return rows.length < keys.size
+    return (await store.records.parked.holding({ consumer, keys: [...keys] })) < keys.size
   }
 
   const { count } = parked

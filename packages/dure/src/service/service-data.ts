@@ -1,7 +1,7 @@
 import type { CallContext } from '../call/call.ts'
 import { bindDatabase, createOutbox } from '../data/data.ts'
 import { INBOX_RETENTION } from '../data/internal.ts'
-import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, SqlStore } from '../data/data.ts'
+import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
 import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -11,7 +11,7 @@ import type { System, World } from './system.ts'
 
 /** A service's own data, opened: nobody else has a way to it. */
 export type ServiceData = {
-  readonly store: SqlStore
+  readonly store: Store
   readonly outbox: Outbox
   /** What the broker does not take of it. */
   readonly aside: OutboxAside
@@ -49,7 +49,7 @@ export async function openData(options: {
   const { service, database, broker, log } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
-  const store = (await database.open(name, service.database!)) as unknown as SqlStore
+  const store = await database.open(name, service.database!)
   try {
     let delivered = 0
     const toBroker = async (messages: readonly OutboxMessage[]): Promise<void> => {

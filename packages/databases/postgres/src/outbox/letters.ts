@@ -1,8 +1,8 @@
 import { CallError } from 'dure/contract'
-import type { OutboxMessage } from 'dure/data'
-import { createMember, type Aside } from 'dure/data/internal'
+import type { OutboxMessage, SqlStore } from 'dure/data'
+import { createMember, sqlRecords, type Aside } from 'dure/data/internal'
 import { type DeadLetters } from 'dure/messaging'
-import { deadLetters, openAside, type LetterStore, type OutboxAside } from 'dure/messaging/internal'
+import { deadLetters, openAside, type OutboxAside } from 'dure/messaging/internal'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { Pool, type ClientConfig } from 'pg'
@@ -89,12 +89,13 @@ export function createLetters(options: {
   }
 }
 
-function storeOn(pool: Pool, service: string): LetterStore {
+function storeOn(pool: Pool, service: string): Pick<SqlStore, 'service' | 'sharing' | 'records' | 'select' | 'transaction'> {
+  const { all: select } = transactionOn(pool)
   return {
     service,
-    engine: 'postgresql',
     sharing: 'shared',
-    select: (sql, parameters) => transactionOn(pool).all(sql, parameters),
+    records: sqlRecords({ select }),
+    select,
     transaction: async (work) => {
       const client = await pool.connect()
       const { tx, end } = createMember({ ...transactionOn(client), kysely: noKysely })

@@ -1,8 +1,11 @@
 import type { Records } from '../records.ts'
 import type { SqlStore, SqlTransaction, StoreTransaction } from '../database.ts'
 import { sqlConsumers } from './consumers.ts'
+import { sqlDeadLetters } from './dead-letters.ts'
 import { sqlIdempotency } from './idempotency.ts'
 import { sqlInbox } from './inbox.ts'
+import { sqlOutbox } from './outbox.ts'
+import { sqlParked } from './parked.ts'
 
 export { sqlInbox, type SqlStatements } from './inbox.ts'
 
@@ -11,9 +14,12 @@ export { sqlInbox, type SqlStatements } from './inbox.ts'
  */
 export function sqlRecords({ select }: Pick<SqlStore, 'select'>): Records<StoreTransaction> {
   const records: Records<SqlTransaction> = {
+    outbox: sqlOutbox(select),
     inbox: sqlInbox,
     idempotency: sqlIdempotency(select),
     consumers: sqlConsumers,
+    parked: sqlParked(select),
+    deadLetters: sqlDeadLetters(select),
   }
   // A store's records are given that store's transactions only.
   return records as Records<StoreTransaction>

@@ -1,12 +1,5 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import {
-  createInbox,
-  type Inbox,
-  type SqlStore,
-  type SqlTransaction,
-  type Store,
-  type StoreTransaction,
-} from '../../data/data.ts'
+import { createInbox, type Inbox, type Store, type StoreTransaction } from '../../data/data.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, inTime, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
@@ -199,7 +192,7 @@ export async function createConsumer<Tx extends StoreTransaction>(given: Consume
     status: () => statusOf(running),
     readings: () => running.map((reaction) => reaction.reading()),
     deadLetters: deadLetters({
-      store: store as unknown as SqlStore,
+      store,
       runtime,
       reactions: reactions.map(({ kind, event, name }) => ({ kind, event, consumer: `${group}/${name}` })),
       changed: reload,
@@ -244,12 +237,12 @@ async function startReaction(options: StartReaction): Promise<RunningReaction> {
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
   const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
   const parked = await openParked({
-    ...{ store: store as unknown as SqlStore, consumer, runtime, log, retry, concurrency },
+    ...{ store, consumer, runtime, log, retry, concurrency },
     tryAgain: async (message, finish) => {
       const received = await pipeline.read(message)
       const prepared = await pipeline.prepare?.(received)
       await store.transaction(async (tx) => {
-        if (!(await finish(tx as SqlTransaction))) return
+        if (!(await finish(tx))) return
         const outcome = await pipeline.apply(tx, received, prepared)
         tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
       })

@@ -1,14 +1,22 @@
 import { CallError, type AnyEvent } from '../../contract/contract.ts'
+import type { DeadLetterDecision, DeadLetterFilter } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
-import { readAudit, type AuditFilter, type Deed } from './audit.ts'
-import type { After, DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup } from './letter.ts'
-import { parkedLetters } from './parked-letters.ts'
-import { outboxOf } from '../parked/parked.ts'
-import type { LetterStore } from '../parked/parked.ts'
+import { outboxOf, type ParkedStore } from '../parked/parked.ts'
+import { edited } from './edit.ts'
+import {
+  changeOf,
+  groupOf,
+  headOf,
+  letterOf,
+  type DeadLetter,
+  type DeadLetterChange,
+  type DeadLetterDetail,
+  type DeadLetterGroup,
+} from './letter.ts'
 
-export type { AuditFilter } from './audit.ts'
-export type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterFilter, DeadLetterGroup, MessageHead } from './letter.ts'
+export type { DeadLetterFilter } from '../../data/data.ts'
+export type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup, MessageHead } from './letter.ts'
 
 /**
  * One service's dead letters, for people: events that wait beside its data, and work that died in its queues. Looked at
@@ -43,69 +51,113 @@ export type DeadLetters = {
 
 export type Page = {
   readonly limit?: number | undefined
-  readonly after?: After | undefined
+  /** Where the page before ended. */
+  readonly after?: Pick<DeadLetter, 'lastFailure' | 'id'> | undefined
+}
+
+export type AuditFilter = {
+  /** Id of a dead letter, which may be gone, or how that begins (4 characters at least); or of its message. */
+  readonly id?: string | undefined
+  readonly consumer?: string | undefined
+  readonly action?: DeadLetterChange['action'] | undefined
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  /** At most so many; default 100. */
+  readonly limit?: number | undefined
+  /** The last one of the page before. */
+  readonly after?: Pick<DeadLetterChange, 'at' | 'letter'> | undefined
 }
 
 export type DeadLettersOptions = {
-  readonly store: LetterStore
+  readonly store: ParkedStore
   readonly runtime: Runtime
   /** What the service publishes and sends, by which edits of its outbox are judged, … */
   readonly events?: readonly AnyEvent[]
   /** … and its reactions; without them an edit need only be JSON. */
   readonly reactions?: readonly { readonly kind: 'topic' | 'queue'; readonly consumer: string; readonly event: AnyEvent }[]
-  /** Told after every change, so that a consumer in this process looks at its table again. */
+  /** Told after every change, so that a consumer in this process looks at its store again. */
   readonly changed?: () => void
 }
 
 const MOST = 1_000
+/** Messages shown of those that wait behind one. */
+const BEHIND = 20
+/** Milliseconds an entry of the audit is kept: 400 days, so that last year's can be looked at. */
+const AUDIT_RETENTION = 400 * 24 * 60 * 60 * 1000
 
 /** The dead letters of the service whose store this is. */
 export function deadLetters(options: DeadLettersOptions): DeadLetters {
   const { store, runtime, events = [], reactions = [], changed = () => {} } = options
+  const { deadLetters: records, parked } = store.records
+  const outbox = outboxOf(store.service)
   const reactionOf = (consumer: string) => reactions.find((one) => one.consumer === consumer)
-  const letters = parkedLetters({
-    store,
-    runtime,
-    changed,
-    eventOf: (consumer, topic) =>
-      consumer === outboxOf(store.service) ? events.find(({ name }) => name === topic) : reactionOf(consumer)?.event,
-    kindOf: (consumer) => (consumer === outboxOf(store.service) ? 'outbox' : (reactionOf(consumer)?.kind ?? 'topic')),
-  })
+  const kindOf = (consumer: string): DeadLetter['kind'] =>
+    consumer === outbox ? 'outbox' : (reactionOf(consumer)?.kind ?? 'topic')
+  const eventOf = (consumer: string, topic: string): AnyEvent | undefined =>
+    consumer === outbox ? events.find(({ name }) => name === topic) : reactionOf(consumer)?.event
 
-  const deed = (action: Deed['action'], by: string, reason = ''): Deed => {
+  const decide = async (filter: DeadLetterFilter, decision: DeadLetterDecision): Promise<number> => {
+    const { action, reason, at } = decision
     if (action !== 'retry' && reason.trim() === '')
       throw new CallError('INVALID_ARGUMENT', `Cannot ${action} dead letters without a reason: say why, for those who ask later`)
-    return { at: runtime.clock.now(), action, by, reason }
+    try {
+      return await store.transaction(async (tx) => {
+        await records.forget(tx, { before: at - AUDIT_RETENTION })
+        return records.decide(tx, filter, decision)
+      })
+    } finally {
+      // A failed one too, which may have happened.
+      changed()
+    }
   }
 
+  const audit = async ({ id, limit = 100, ...filter }: AuditFilter): Promise<readonly DeadLetterChange[]> => {
+    const found = await records.audit({ ...filter, limit, ...(id === undefined ? {} : { named: named(id) }) })
+    return found.map(changeOf)
+  }
+
+  const { now } = runtime.clock
   return {
-    groups: async (filter = {}) => (await letters.groups(filter)).toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1)),
+    groups: async (filter = {}) => {
+      const groups = (await records.groups(filter)).map((group) => groupOf(group, kindOf))
+      return groups.toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
+    },
     list: async ({ limit = 100, after, ...filter } = {}) => {
       checkOptions('list dead letters', { limit }, BROKER_NUMBERS.page)
-      return letters.list(filter, Math.min(limit, MOST), after)
+      const found = await records.list(filter, { limit: Math.min(limit, MOST), after })
+      return found.map((one) => letterOf(one, kindOf))
     },
     show: async (id) => {
-      const all = await letters.find(id, 5)
-      const [found, ...more] = all
+      const all = await records.list({ named: named(id) }, { limit: 5 })
+      const [found] = all
       if (found === undefined) throw new CallError('NOT_FOUND', `Cannot show dead letter "${id}": there is none`)
-      if (more.length > 0) {
-        const names = all.map(({ letter }) => `${letter.id} (${letter.consumer})`).join(', ')
+      if (all.length > 1) {
+        const names = all.map(({ letter, consumer }) => `${letter} (${consumer})`).join(', ')
         throw new CallError('INVALID_ARGUMENT', `Cannot tell which dead letter "${id}" is: ${names}`)
       }
-      const { letter, message, detail, behind } = found
-      const changes = await readAudit(store, { id: letter.id })
-      const edits = changes.filter(({ action }) => action === 'edit').length
-      return { ...letter, message, detail, behind, changes, edits }
+      const { consumer, key, message, error, letter } = found
+      const [, ...behind] = await parked.read({ consumer, key, limit: 1 + BEHIND })
+      return {
+        ...{ ...letterOf(found, kindOf), message, detail: error },
+        ...{ behind: behind.map((one) => headOf(one.message)), changes: await audit({ id: letter }) },
+      }
     },
-    retry: async (filter = {}, by = '') => letters.retry(filter, deed('retry', by)),
-    discard: async (filter, reason, by = '') => letters.discard(filter, deed('discard', by, reason)),
+    retry: (filter = {}, by = '') => decide(filter, { action: 'retry', at: now(), by, reason: '' }),
+    discard: (filter, reason, by = '') => decide(filter, { action: 'discard', at: now(), by, reason, unmarked: outbox }),
     edit: async (id, data, reason, by = '') => {
-      if (!(await letters.edit(id, data, deed('edit', by, reason))))
+      const [found] = await records.list({ ids: [id] }, { limit: 1 })
+      const message = found && (await edited(found.message, data, eventOf(found.consumer, found.message.type)))
+      if (message === undefined || (await decide({ ids: [id] }, { action: 'edit', at: now(), by, reason, message })) === 0)
         throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
     },
     audit: async (filter = {}) => {
       checkOptions('read the audit of dead letters', filter, BROKER_NUMBERS.page)
-      return readAudit(store, filter)
+      return audit(filter)
     },
   }
+}
+
+/** Ids are letters and digits; fewer than four of them name nobody. */
+function named(id: string): { readonly id: string; readonly begins: boolean } {
+  return { id, begins: /^[a-z2-9]{4,}$/.test(id) }
 }

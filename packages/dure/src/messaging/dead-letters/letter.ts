@@ -1,4 +1,6 @@
 import type { Message } from '../../contract/contract.ts'
+import type { DeadLetterAudit, DeadMessage, DeadMessageGroup } from '../../data/data.ts'
+import { firstLine } from '../parked/parked.ts'
 
 /** A message without its data, which may be long. */
 export type MessageHead = Omit<Message, 'data'>
@@ -79,27 +81,36 @@ export type DeadLetterChange = {
   readonly data: string | undefined
 }
 
-/** What is left out matches all. */
-export type DeadLetterFilter = {
-  /** `<service>/<reaction>`. */
-  readonly consumer?: string | undefined
-  readonly topic?: string | undefined
-  readonly key?: string | undefined
-  /** Id of a group. */
-  readonly group?: string | undefined
-  /** A part of the error's text. */
-  readonly error?: string | undefined
-  /** Failed last at or after, and before; milliseconds since the epoch. */
-  readonly since?: number | undefined
-  readonly until?: number | undefined
-  /** Ids of dead letters; and of their messages. */
-  readonly ids?: readonly string[] | undefined
-  readonly messageIds?: readonly string[] | undefined
-}
-
-/** Where the last page ended. */
-export type After = Pick<DeadLetter, 'lastFailure' | 'id'>
-
 export function headOf({ data: _, ...head }: Message): MessageHead {
   return head
+}
+
+type KindOf = (consumer: string) => DeadLetter['kind']
+
+/** As it is shown in a list. */
+export function letterOf(dead: DeadMessage, kindOf: KindOf): DeadLetter {
+  const { letter, consumer, group, message, error, finished, held, edits, firstFailure = 0, lastFailure = 0 } = dead
+  const at = { firstFailure, lastFailure }
+  const head = headOf(message)
+  return {
+    id: letter,
+    kind: kindOf(consumer),
+    consumer,
+    group,
+    message: head,
+    error: firstLine(error),
+    attempts: finished,
+    ...at,
+    held,
+    edits,
+  }
+}
+
+export function groupOf({ group, letter, ...alike }: DeadMessageGroup, kindOf: KindOf): DeadLetterGroup {
+  return { ...alike, id: group, kind: kindOf(alike.consumer), error: firstLine(alike.error), example: letter }
+}
+
+export function changeOf(written: DeadLetterAudit): DeadLetterChange {
+  const { message, error } = written
+  return { ...written, topic: message.type, messageId: message.id, error: firstLine(error) }
 }

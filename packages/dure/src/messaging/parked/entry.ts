@@ -1,11 +1,16 @@
 import type { Message } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
+import type { ParkedMessage, Store } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { backoff } from '../../runtime/internal.ts'
 import { NonRetryableError } from '../non-retryable.ts'
-import { errorText, type ParkedRow } from './rows.ts'
+import { groupOf, letterOf } from './fingerprint.ts'
 import type { RetryPolicy } from '../retry.ts'
 
-/** A message on its way into the table: one that failed its first try, one that comes behind, or one that is to wait first. */
+/** As much of a store as parked messages need: an outbox that is used alone has no more. */
+export type ParkedStore = Pick<Store, 'service' | 'sharing' | 'records' | 'transaction'>
+
+/** A message to be parked: one that failed its first try, one that comes behind, or one that is to wait first. */
 export type ParkedEntry = { readonly message: Message; /** What it holds. Default its own. */ readonly key?: string } & (
   | { readonly failure: unknown }
   | { readonly behind: true }
@@ -13,42 +18,34 @@ export type ParkedEntry = { readonly message: Message; /** What it holds. Defaul
   | { readonly delay: number }
 )
 
-/** The row that keeps it. */
-export function rowFor(
+/** What is kept of it. */
+export function parkedOf(
   entry: ParkedEntry,
   options: { consumer: string; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
-): Omit<ParkedRow, 'sequence'> {
+): ParkedMessage {
   const { consumer, retry, runtime, time, dead } = options
-  const base = { consumer, key: entry.key ?? entry.message.key, message: entry.message }
-  if (!('failure' in entry)) {
-    const waits = 'delay' in entry
-    return {
-      ...base,
-      state: waits ? 'waiting' : 'held',
-      started: 0,
-      finished: 0,
-      crashes: 0,
-      nextAt: waits ? Math.ceil(time() + entry.delay) : 0,
-      error: '',
-      firstFailure: undefined,
-      lastFailure: undefined,
-    }
-  }
-  const now = runtime.clock.now()
+  const { message, key = message.key } = entry
+  const failed = 'failure' in entry
+  const error = failed ? errorText(entry.failure) : ''
+  const [tries, at] = failed ? [1, runtime.clock.now()] : [0, undefined]
+  const pause = failed && !dead ? backoff(retry, 1, runtime.random) : 'delay' in entry ? entry.delay : undefined
   return {
-    ...base,
-    state: dead ? 'dead' : 'waiting',
-    started: 1,
-    finished: 1,
-    crashes: 0,
-    nextAt: dead ? 0 : Math.ceil(time() + backoff(retry, 1, runtime.random)),
-    error: errorText(entry.failure),
-    firstFailure: now,
-    lastFailure: now,
+    ...{ consumer, key, message, error, started: tries, finished: tries, crashes: 0, firstFailure: at, lastFailure: at },
+    state: dead ? 'dead' : 'behind' in entry ? 'held' : 'waiting',
+    nextAt: pause === undefined ? 0 : Math.ceil(time() + pause),
+    letter: letterOf(consumer, message.id),
+    group: groupOf({ consumer, topic: message.type, error }),
   }
 }
 
 /** Whether a failure after so many tries is the last. */
 export function isLastTry(retry: RetryPolicy, error: unknown, tries: number): boolean {
   return error instanceof NonRetryableError || tries >= retry.attempts
+}
+
+/** What went wrong, short enough for a row, and groupable: the first line carries name and message. */
+export function errorText(error: unknown): string {
+  const { message, stack, words } = describeThrown(error)
+  const text = stack?.includes(message) === true ? stack : words
+  return text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
 }

@@ -25,12 +25,18 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
   const look: { held?: Promise<void> | undefined } = {}
   const store: SqlStore = {
     ...real,
-    select: async (sql, parameters) => {
-      const held = look.held
-      look.held = undefined
-      const rows = await real.select(sql, parameters)
-      await held
-      return rows
+    records: {
+      ...real.records,
+      parked: {
+        ...real.records.parked,
+        keys: async (consumer) => {
+          const held = look.held
+          look.held = undefined
+          const found = await real.records.parked.keys(consumer)
+          await held
+          return found
+        },
+      },
     },
     transaction: async (work, limits) => {
       const result = await real.transaction(work, limits)

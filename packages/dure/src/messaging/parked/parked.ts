@@ -1,20 +1,19 @@
 import type { Message } from '../../contract/contract.ts'
-import type { SqlTransaction } from '../../data/data.ts'
+import type { StoreTransaction } from '../../data/data.ts'
 import { type Runtime, type Timer } from '../../runtime/runtime.ts'
-import { backoff, longestBackoff, steadyTime } from '../../runtime/internal.ts'
+import { longestBackoff, steadyTime } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { isLastTry, rowFor, type ParkedEntry } from './entry.ts'
-import { fingerprintOf, letterOf } from './fingerprint.ts'
-import { errorText, headOf, insertParked, parkedKeys, type LetterStore, type ParkedRow } from './rows.ts'
-import { type RetryPolicy } from '../retry.ts'
+import type { RetryPolicy } from '../retry.ts'
+import { isLastTry, parkedOf, type ParkedEntry, type ParkedStore } from './entry.ts'
+import { createKeySchedule, type Head, type Key } from './key-schedule.ts'
+import { createTries, type TryAgain } from './tries.ts'
 
-export type { ParkedEntry } from './entry.ts'
-export { firstLine, hashOf, OUTBOX, outboxOf } from './fingerprint.ts'
-export { messageOf, rowOf, type LetterStore } from './rows.ts'
+export type { ParkedEntry, ParkedStore } from './entry.ts'
+export { firstLine, OUTBOX, outboxOf } from './fingerprint.ts'
 
 /**
  * What one consumer has set aside: keys whose messages wait for another try, in order, while everything else goes
- * on. Tries are counted in the database before they begin, so that a message that kills the process is known
+ * on. Tries are counted in the store before they begin, so that a message that kills the process is known
  * after the restart; such suspects are then tried one at a time.
  */
 export type Parked = {
@@ -26,8 +25,8 @@ export type Parked = {
   readonly reserve: (key: string) => void
   readonly release: (key: string) => void
   /** Adds messages, in order, in one transaction of their own; `also` runs in it. */
-  readonly add: (arrivals: readonly ParkedEntry[], also?: (tx: SqlTransaction) => Promise<unknown>) => Promise<void>
-  /** Looks at the table again: somebody else has changed it. */
+  readonly add: (arrivals: readonly ParkedEntry[], also?: (tx: StoreTransaction) => Promise<unknown>) => Promise<void>
+  /** Looks at the store again: somebody else has changed it. */
   readonly reload: () => Promise<void>
   readonly count: () => ParkedCount
   /** Lets tries in hand end and begins none. */
@@ -47,29 +46,11 @@ export type ParkedCount = {
   readonly delayed: number
 }
 
-/** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
-export type TryAgain = (message: Message, finish: (tx: SqlTransaction) => Promise<boolean>) => Promise<void>
-
-type Key = {
-  readonly key: string
-  rows: number
-  reserved: number
-  dead: boolean
-  /** When its head failed first; 0 when it has not. */
-  failedAt: number
-  active: boolean
-  queued: boolean
-  suspect: boolean
-  nextAt: number
-  /** It waits for its first try. */
-  delayed: boolean
-}
-
-/** After trouble with the store itself, which says nothing about the message. */
+/** Milliseconds after trouble with the store itself, which says nothing about the message. */
 const STORE_PAUSE = 1000
 
 export async function openParked(options: {
-  store: LetterStore
+  store: ParkedStore
   consumer: string
   runtime: Runtime
   log: Logger
@@ -81,322 +62,176 @@ export async function openParked(options: {
   /** Others may try the same messages: who begins a try has the message for as long as the longest pause. */
   shared?: boolean
 }): Promise<Parked> {
-  const { store, consumer, runtime, log, retry, concurrency, tryAgain, shared = false } = options
+  const { store, consumer, runtime, log, retry, concurrency, shared = false } = options
   const { isDead = (error, tries) => isLastTry(retry, error, tries) } = options
-  const keys = new Map<string, Key>()
-  const ready: Key[] = []
-  /** Rows added so far: tells a look at the table that it is out of date. */
-  let arrivals = 0
-  let active = 0
-  let suspects = 0
-  let alarm: Timer | undefined
-  let alarmAt = Infinity
-  let stopped = false
-  let idle: (() => void) | undefined
-
-  const keyOf = (name: string): Key => {
-    let key = keys.get(name)
-    if (!key) {
-      key = {
-        key: name,
-        rows: 0,
-        reserved: 0,
-        dead: false,
-        failedAt: 0,
-        active: false,
-        queued: false,
-        suspect: false,
-        nextAt: 0,
-        delayed: false,
-      }
-      keys.set(name, key)
-    }
-    return key
-  }
-
+  const { parked: records } = store.records
   const time = steadyTime(runtime.clock)
-  /** When a row is due; a wait that is longer than the pause after so many tries is one of a clock that was set back since. */
-  const dueAt = ({ nextAt, started, delay = 0 }: { nextAt: number; started: number; delay?: number | undefined }): number => {
+  const tries = createTries({ ...options, isDead, shared, time })
+  /** Messages added so far: tells a look at the store that it is out of date. */
+  let arrivals = 0
+  let stopped = false
+
+  /** Takes over what the store says of a key's head, whose message was sent with that delay. */
+  const learn = (key: Key, { state, started, nextAt, firstFailure = 0 }: Head, delay = 0): void => {
     const most = started === 0 ? delay : shared ? retry.max : longestBackoff(retry, started)
-    return nextAt - time() > most + STORE_PAUSE ? 0 : nextAt
-  }
-
-  const forget = (key: Key): void => {
-    if (key.rows <= 0 && key.reserved === 0 && !key.active && !key.queued) keys.delete(key.key)
-  }
-
-  const enqueue = (key: Key): void => {
-    if (key.active || key.queued || key.dead || key.rows <= 0) return
-    const wait = key.nextAt - time()
-    if (wait > 0) return wakeAt(key.nextAt, wait)
-    key.queued = true
-    ready.push(key)
-    pump()
-  }
-
-  const wakeAt = (at: number, wait: number): void => {
-    if (at >= alarmAt || stopped) return
-    alarm?.cancel()
-    alarmAt = at
-    alarm = runtime.timers.after(Math.min(wait, 3_600_000), () => {
-      alarmAt = Infinity
-      for (const key of keys.values()) enqueue(key)
-    })
-  }
-
-  const pump = (): void => {
-    // While it is not known which of several tries ended the process, one is made at a time.
-    const limit = suspects > 0 ? 1 : concurrency
-    while (!stopped && active < limit && ready.length > 0) {
-      const key = ready.shift()!
-      key.queued = false
-      key.active = true
-      active++
-      void drain(key)
-        .catch((error: unknown) => {
-          log.warn('Parked messages cannot be tried again now; trying later', { consumer, error })
-          key.nextAt = time() + STORE_PAUSE
-        })
-        .finally(() => {
-          key.active = false
-          active--
-          clearSuspect(key)
-          forget(key)
-          enqueue(key)
-          pump()
-          if (active === 0) idle?.()
-        })
-    }
+    key.dead = state === 'dead'
+    key.failedAt = firstFailure
+    // A wait that is longer than the pause after so many tries is one of a clock that was set back since.
+    key.nextAt = nextAt - time() > most + STORE_PAUSE ? 0 : nextAt
+    key.delayed = state === 'waiting' && started === 0 && key.nextAt > time()
   }
 
   /** Tries a key's messages in order until one fails, or none is left. Rejects for trouble with the store. */
   const drain = async (key: Key): Promise<void> => {
     while (!stopped) {
       const before = arrivals
-      const row = await headOf(store, consumer, key.key)
-      if (!row) {
+      const [head] = await records.read({ consumer, key: key.name, limit: 1 })
+      if (head === undefined) {
         // What has come since the look is not in it.
         if (arrivals !== before) continue
-        key.rows = 0
+        key.count = 0
         return
       }
-      key.dead = row.state === 'dead'
-      key.failedAt = row.firstFailure ?? 0
-      key.nextAt = dueAt({ ...row, delay: row.message.delay })
-      key.delayed = row.started === 0 && key.nextAt > time()
+      learn(key, head, head.message.delay)
       if (key.dead || key.nextAt > time()) return
-      if (!(await attempt(key, row))) return
+      const outcome = await tries.run(head)
+      if (outcome !== undefined) return void Object.assign(key, outcome)
+      key.count--
     }
   }
 
-  /** True when the message is out of the way. */
-  const attempt = async (key: Key, row: ParkedRow): Promise<boolean> => {
-    const started = row.started + 1
-    const begun = await store.transaction((tx) =>
-      tx.run(
-        "UPDATE dure_parked SET started = ?, next_at = ?, state = 'waiting' WHERE consumer = ? AND message_id = ? AND started = ? AND state <> 'dead'",
-        [started, shared ? Math.ceil(time() + retry.max) : row.nextAt, consumer, row.message.id, row.started],
-      ),
-    )
-    if (begun === 0) return true
-    let failure: { readonly error: unknown } | undefined
-    try {
-      await tryAgain(row.message, async (tx) => {
-        const removed = await tx.run('DELETE FROM dure_parked WHERE consumer = ? AND message_id = ? AND started = ?', [
-          consumer,
-          row.message.id,
-          started,
-        ])
-        return removed === 1
-      })
-    } catch (error) {
-      failure = { error }
-    }
-    if (failure) await recordFailure(key, row, { started, error: failure.error })
-    else key.rows--
-    return failure === undefined
-  }
-
-  const recordFailure = async (
-    key: Key,
-    row: ParkedRow,
-    failure: { readonly started: number; readonly error: unknown; readonly crashed?: boolean },
-  ): Promise<void> => {
-    const { started, error, crashed = false } = failure
-    const now = runtime.clock.now()
-    const crashes = row.crashes + (crashed ? 1 : 0)
-    const dead = isDead(error, started, row.message) || crashes >= retry.crashes
-    const nextAt = dead ? 0 : Math.ceil(time() + backoff(retry, started, runtime.random))
-    const text = errorText(error)
-    const fingerprint = fingerprintOf({ consumer, topic: row.message.type, error: text })
-    await store.transaction((tx) =>
-      tx.run(
-        `UPDATE dure_parked SET finished = ?, crashes = ?, state = ?, next_at = ?, error = ?, fingerprint = ?,
-           first_failure = coalesce(first_failure, ?), last_failure = ?
-         WHERE consumer = ? AND message_id = ?`,
-        [started, crashes, dead ? 'dead' : 'waiting', nextAt, text, fingerprint, now, now, consumer, row.message.id],
-      ),
-    )
-    key.dead = dead
-    key.failedAt = row.firstFailure ?? now
-    key.nextAt = nextAt
-    report(row.message, dead, error, started)
-  }
-
-  const report = (message: Message, dead: boolean, error: unknown, tries: number): void => {
-    const fields = { consumer, topic: message.type, messageId: message.id, tries }
-    if (dead) {
-      const letter = letterOf(consumer, message.id)
-      log.error('A message is dead; later ones of its key are held until somebody decides', { ...fields, letter, error })
-    }
-    // Where it failed is worth a screen of text once, not at every try.
-    else
-      log.warn('A message failed and will be tried again; later ones of its key wait behind it', {
-        ...fields,
-        error: errorText(error),
-      })
-  }
-
-  const clearSuspect = (key: Key): void => {
-    if (!key.suspect) return
-    key.suspect = false
-    suspects--
-  }
-
-  const add: Parked['add'] = async (messages, also) => {
-    const rows = messages.map((one) => {
-      const dead = 'failure' in one && isDead(one.failure, 1, one.message)
-      return rowFor(one, { consumer, retry, runtime, time, dead })
+  const work = (key: Key): Promise<void> =>
+    drain(key).catch((error: unknown) => {
+      log.warn('Parked messages cannot be tried again now; trying later', { consumer, error })
+      key.nextAt = time() + STORE_PAUSE
     })
-    const fresh = await store.transaction(async (tx) => {
-      const inserted: (typeof rows)[number][] = []
-      for (const row of rows) if (await insertParked(tx, row)) inserted.push(row)
+
+  const schedule = createKeySchedule({ timers: runtime.timers, time, concurrency, work })
+  const { keys } = schedule
+
+  const add: Parked['add'] = async (entries, also) => {
+    const rows = entries.map((entry) => {
+      const dead = 'failure' in entry && isDead(entry.failure, 1, entry.message)
+      return parkedOf(entry, { consumer, retry, runtime, time, dead })
+    })
+    const added = await store.transaction(async (tx) => {
+      const fresh = await records.add(tx, rows)
       await also?.(tx)
-      return inserted
+      return fresh
     })
-    arrivals += fresh.length
-    for (const row of fresh) {
-      const key = keyOf(row.key)
-      if (key.rows++ === 0) {
-        key.dead = row.state === 'dead'
-        key.failedAt = row.firstFailure ?? 0
-        key.nextAt = row.nextAt
-        key.delayed = row.state === 'waiting' && row.started === 0
-      }
+    arrivals += added.length
+    for (const row of added) {
+      const key = schedule.of(row.key)
+      if (key.count++ === 0) learn(key, row, row.message.delay)
     }
-    messages.forEach((one, at) => {
-      if ('failure' in one) report(one.message, rows[at]!.state === 'dead', one.failure, 1)
+    entries.forEach((entry, at) => {
+      if ('failure' in entry) tries.report(entry.message, rows[at]!.state === 'dead', entry.failure, 1)
     })
-    for (const row of fresh) enqueue(keyOf(row.key))
+    for (const row of added) schedule.plan(schedule.of(row.key))
     // Some were there: their commit happened and its answer was lost, so this process may not know of them.
-    if (fresh.length < rows.length) await reload()
+    if (added.length < rows.length) await reload()
   }
 
-  /** The look under way, and the one that whoever asks meanwhile gets: what they know of is not in the first. */
-  let looking: Promise<void> | undefined
-  let again: Promise<void> | undefined
-  let relook: Timer | undefined
+  const look = async (): Promise<void> => {
+    const before = arrivals
+    const found = await records.keys(consumer)
+    if (arrivals !== before) return look()
+    const present = new Set(found.map(({ key }) => key))
+    for (const key of keys.values()) if (!present.has(key.name) && key.state !== 'active') key.count = 0
+    for (const { key: name, count, delay, ...head } of found) {
+      const key = schedule.of(name)
+      if (key.state === 'active') continue
+      key.count = count
+      learn(key, head, delay)
+      schedule.plan(key)
+    }
+    for (const key of keys.values()) schedule.forget(key)
+  }
+  const looks = createLooks(look, (again) => runtime.timers.after(STORE_PAUSE, again))
+  const { reload } = looks
 
-  // One at a time: a look that is answered late would bring back what a later one has seen to be gone.
-  const reload: Parked['reload'] = () => {
+  /** Tries that were begun and never ended: the process ended with them in hand. */
+  const settleInterrupted = async (): Promise<void> => {
+    for (const { key: name, started, finished } of await records.keys(consumer)) {
+      const [head] = started > finished ? await records.read({ consumer, key: name, limit: 1 }) : []
+      // It is the next to be tried, alone.
+      if (head !== undefined && !(await tries.crashed(head)).dead) schedule.suspect(schedule.of(name))
+    }
+  }
+
+  await settleInterrupted()
+  await look()
+  return {
+    empty: () => keys.size === 0,
+    holds: (key) => keys.has(key),
+    reserve: (key) => void schedule.of(key).reserved++,
+    release: (name) => {
+      const key = schedule.of(name)
+      key.reserved--
+      schedule.plan(key)
+      schedule.forget(key)
+    },
+    add,
+    reload,
+    count: () => countOf(keys.values(), schedule.active()),
+    stop: async () => {
+      stopped = true
+      looks.stop()
+      await schedule.stop()
+    },
+  }
+}
+
+/**
+ * Looks at the store, one at a time: one that is answered late would bring back what a later one has seen to be gone. Who
+ * asks during a look gets the next one: what they know of is not in the first.
+ */
+function createLooks(
+  look: () => Promise<void>,
+  later: (again: () => void) => Timer,
+): { readonly reload: () => Promise<void>; readonly stop: () => void } {
+  let looking: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  let timer: Timer | undefined
+  let stopped = false
+  const reload = (): Promise<void> => {
     if (looking === undefined) {
       looking = look()
         .catch((error: unknown) => {
-          lookLater()
+          // Somebody has changed the store, and may never do so again.
+          timer?.cancel()
+          if (!stopped) timer = later(() => void reload().catch(() => {}))
           throw error
         })
         .finally(() => void (looking = undefined))
       return looking
     }
-    again ??= looking
+    next ??= looking
       .catch(() => {})
       .then(() => {
-        again = undefined
+        next = undefined
         return reload()
       })
-    return again
+    return next
   }
-
-  /** Somebody has changed the table, and may never do so again. */
-  const lookLater = (): void => {
-    if (stopped) return
-    relook?.cancel()
-    relook = runtime.timers.after(STORE_PAUSE, () => void reload().catch(() => {}))
+  const stop = (): void => {
+    stopped = true
+    timer?.cancel()
   }
+  return { reload, stop }
+}
 
-  const look = async (): Promise<void> => {
-    const before = arrivals
-    const found = await parkedKeys(store, consumer)
-    if (arrivals !== before) return look()
-    const present = new Set(found.map(({ key }) => key))
-    for (const key of keys.values()) if (!present.has(key.key) && !key.active) key.rows = 0
-    for (const { key: name, rows, state, failedAt, ...row } of found) {
-      const key = keyOf(name)
-      if (key.active) continue
-      key.rows = rows
-      key.dead = state === 'dead'
-      key.failedAt = failedAt
-      key.nextAt = state === 'held' ? 0 : dueAt(row)
-      key.delayed = row.delay !== undefined && key.nextAt > 0
-      enqueue(key)
-    }
-    for (const key of keys.values()) forget(key)
-  }
-
-  await settleInterrupted()
-  await look()
-
-  /** Tries that were begun and never ended: the process ended with them in hand. */
-  async function settleInterrupted(): Promise<void> {
-    for (const { key: name, suspect } of await parkedKeys(store, consumer)) {
-      if (!suspect) continue
-      const row = (await headOf(store, consumer, name))!
-      const key = keyOf(name)
-      key.active = true
-      const error = new Error(`The process ended during try ${row.started} of it (or while another was being tried)`)
-      await recordFailure(key, row, { started: row.started, error, crashed: true })
-      key.active = false
-      if (key.dead) continue
-      // No pause: it is the next to be tried, alone.
-      await store.transaction((tx) =>
-        tx.run('UPDATE dure_parked SET next_at = 0 WHERE consumer = ? AND message_id = ?', [consumer, row.message.id]),
-      )
-      key.suspect = true
-      suspects++
+function countOf(keys: Iterable<Key>, trying: number): ParkedCount {
+  let [waiting, dead, letters, delayed, oldest] = [0, 0, 0, 0, Infinity]
+  for (const key of keys) {
+    if (!key.dead || key.count === 0) {
+      waiting += key.count
+      if (key.delayed) delayed += key.count
+    } else {
+      dead += key.count
+      letters++
+      oldest = Math.min(oldest, key.failedAt)
     }
   }
-
-  return {
-    empty: () => keys.size === 0,
-    holds: (key) => keys.has(key),
-    reserve: (key) => void keyOf(key).reserved++,
-    release: (name) => {
-      const key = keyOf(name)
-      key.reserved--
-      enqueue(key)
-      forget(key)
-    },
-    add,
-    reload,
-    count: () => {
-      let [waiting, dead, letters, delayed, oldest] = [0, 0, 0, 0, Infinity]
-      for (const key of keys.values()) {
-        if (!key.dead || key.rows === 0) {
-          waiting += key.rows
-          if (key.delayed) delayed += key.rows
-        } else {
-          dead += key.rows
-          letters++
-          oldest = Math.min(oldest, key.failedAt)
-        }
-      }
-      return { waiting, dead, letters, oldest: oldest === Infinity ? undefined : oldest, trying: active, delayed }
-    },
-    stop: async () => {
-      stopped = true
-      alarm?.cancel()
-      relook?.cancel()
-      if (active > 0) await new Promise<void>((resolve) => void (idle = resolve))
-    },
-  }
+  return { waiting, dead, letters, oldest: oldest === Infinity ? undefined : oldest, trying, delayed }
 }

@@ -1,6 +1,5 @@
 import { CallError } from 'dure/contract'
-import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, SqlRow, SqlStore, SqlTransaction } from 'dure/data'
-import { sqlRecords } from 'dure/data/internal'
+import type { DatabaseAdapter, DatabaseDefinition, DatabaseWorld, Records, Store, StoreTransaction } from 'dure/data'
 import { closeFiles, never, type Process } from '../kernel/kernel.ts'
 
 /** What befalls a store, asked at each transaction. */
@@ -40,7 +39,7 @@ export function simulatedDatabase(options: {
           fate.sometimes('a frozen owner lost its store')
           closeFiles(holder)
         }
-        const store = (await inner.open(service, definition)) as SqlStore
+        const store = await inner.open(service, definition)
         owners.set(service, process)
         return simulatedStore({ store, service, process, owners, fate })
       },
@@ -49,12 +48,12 @@ export function simulatedDatabase(options: {
 }
 
 function simulatedStore(options: {
-  readonly store: SqlStore
+  readonly store: Store
   readonly service: string
   readonly process: Process
   readonly owners: Owners
   readonly fate: StoreFate
-}): SqlStore {
+}): Store {
   const { store, service, process, owners, fate } = options
 
   const refusal = (action: string): CallError | undefined => {
@@ -63,7 +62,8 @@ function simulatedStore(options: {
     return new CallError('UNAVAILABLE', `${action} failed: another process has taken over the store of service "${service}"`)
   }
 
-  const transaction: SqlStore['transaction'] = async (work, limits) => {
+  const marks = new WeakMap<StoreTransaction, string[]>()
+  const transaction: Store['transaction'] = async (work, limits) => {
     if (process.point('transaction', service)) return never()
     const refused = refusal('The transaction')
     if (refused !== undefined) throw refused
@@ -71,7 +71,8 @@ function simulatedStore(options: {
     const marked: string[] = []
     const result = await store.transaction(async (inner) => {
       if (process.state === 'dead') return never()
-      const value = await work(watched(inner, fate, marked))
+      marks.set(inner, marked)
+      const value = await work(inner)
       // The last thing before the commit: whatever the work left to be done then was asked for earlier.
       inner.beforeCommit(async () => {
         const slow = fate.slowness(process, service)
@@ -93,25 +94,20 @@ function simulatedStore(options: {
     return result
   }
 
-  const select: SqlStore['select'] = async (sql, parameters) => {
+  const reading = async <T>(read: () => Promise<T>): Promise<T> => {
     if (process.point('select', service)) return never()
     const refused = refusal('Reading')
     if (refused !== undefined) throw refused
-    const rows = await store.select(sql, parameters)
-    noteRepeated(sql, rows, fate)
-    return rows
+    return read()
   }
 
+  // An outbox of the adapter's own would go past all this.
+  const { outbox: _, ...rest } = store
   return {
-    service,
-    engine: store.engine,
-    records: sqlRecords({ select }),
-    ping: store.ping,
-    sharing: store.sharing,
-    read: store.read,
-    snapshot: store.snapshot,
+    ...rest,
     transaction,
-    select,
+    records: watched(store.records, { reading, marks, fate }),
+    ping: () => reading(store.ping),
     stop: async (how) => {
       await store.stop(how)
       if (owners.get(service) === process) owners.delete(service)
@@ -119,41 +115,61 @@ function simulatedStore(options: {
   }
 }
 
-/**
- * The transaction, with an eye on statements that tell of something rare, and on the events whose effect it is: the inbox
- * marks them, so many of `id, consumer, time` in one statement.
- */
-function watched(tx: SqlTransaction, { sometimes }: StoreFate, marked: string[]): SqlTransaction {
+/** The store's records, with an eye on what tells of something rare, and on the events whose effect a transaction is. */
+function watched(
+  { outbox, inbox, idempotency, consumers, parked, deadLetters }: Records,
+  options: {
+    readonly reading: <T>(read: () => Promise<T>) => Promise<T>
+    /** What was marked in each transaction. */
+    readonly marks: WeakMap<StoreTransaction, string[]>
+    readonly fate: StoreFate
+  },
+): Records {
+  const { reading, marks } = options
+  const { sometimes } = options.fate
   return {
-    get kysely() {
-      return tx.kysely
+    consumers,
+    outbox: { ...outbox, left: () => reading(outbox.left), read: (page) => reading(() => outbox.read(page)) },
+    inbox: {
+      ...inbox,
+      mark: async (tx, wanted) => {
+        const made = await inbox.mark(tx, wanted)
+        if (made === 0) sometimes('the inbox knew a message')
+        else for (const { consumer, messageId } of wanted.marks) marks.get(tx)?.push(`${consumer} ${messageId}`)
+        return made
+      },
     },
-    all: tx.all,
-    run: async (sql, parameters) => {
-      const changed = await tx.run(sql, parameters)
-      if (sql.startsWith('INSERT INTO dure_inbox')) {
-        if (changed === 0) sometimes('the inbox knew a message')
-        else
-          for (let at = 0; at < (parameters?.length ?? 0); at += 3)
-            marked.push(`${String(parameters![at + 1])} ${String(parameters![at])}`)
-      }
-      if (sql.startsWith('INSERT INTO dure_parked '))
-        sometimes(changed === 1 ? 'a message was parked' : 'a message was parked already')
-      else if (sql.startsWith('UPDATE dure_parked SET finished') && parameters?.includes('dead') === true)
-        sometimes('a message died')
-      return changed
+    idempotency: {
+      ...idempotency,
+      find: async (key) => {
+        const found = await reading(() => idempotency.find(key))
+        // A repeated command finds what became of the first.
+        if (found?.outcome === 'committed') sometimes('a command whose answer was lost was not done again')
+        else if (found !== undefined) sometimes('a repeated command got its first answer')
+        return found
+      },
     },
-    beforeCommit: tx.beforeCommit,
-    onCommit: tx.onCommit,
+    parked: {
+      ...parked,
+      add: async (tx, messages) => {
+        const added = await parked.add(tx, messages)
+        if (added.length > 0) sometimes('a message was parked')
+        if (added.length < messages.length) sometimes('a message was parked already')
+        return added
+      },
+      read: (of) => reading(() => parked.read(of)),
+      keys: (consumer) => reading(() => parked.keys(consumer)),
+      holding: (of) => reading(() => parked.holding(of)),
+      fail: async (tx, its) => {
+        await parked.fail(tx, its)
+        if (its.state === 'dead') sometimes('a message died')
+      },
+    },
+    deadLetters: {
+      ...deadLetters,
+      groups: (filter) => reading(() => deadLetters.groups(filter)),
+      list: (filter, page) => reading(() => deadLetters.list(filter, page)),
+      audit: (filter) => reading(() => deadLetters.audit(filter)),
+    },
   }
-}
-
-/** A repeated command finds what became of the first. */
-function noteRepeated(sql: string, rows: readonly SqlRow[], { sometimes }: StoreFate): void {
-  if (rows.length === 0 || !sql.startsWith('SELECT fingerprint, outcome, body FROM dure_idempotency')) return
-  sometimes(
-    rows[0]!['outcome'] === 'committed'
-      ? 'a command whose answer was lost was not done again'
-      : 'a repeated command got its first answer',
-  )
 }

@@ -1,12 +1,12 @@
 import { CallError } from 'dure/contract'
-import type { OutboxOptions } from 'dure/data'
+import type { OutboxOptions, SqlStore } from 'dure/data'
 import type { ClientConfig } from 'pg'
 import { createRelay } from '../polling/polling.ts'
 import { createWalRelay } from './relay.ts'
 import { removeSlot } from './remove.ts'
 import { uniqueName } from '../../names.ts'
 
-export type Left = Pick<OutboxOptions, 'store' | 'runtime' | 'log' | 'deliver' | 'aside'> & {
+export type Left = Pick<OutboxOptions<SqlStore>, 'store' | 'runtime' | 'log' | 'deliver' | 'aside'> & {
   readonly access: ClientConfig
   /** Where the adapter makes the roles: its administrator, who may remove slots. */
   readonly admin: ClientConfig | undefined

@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import type { Outbox, OutboxOptions } from 'dure/data'
+import type { Outbox, OutboxOptions, SqlStore } from 'dure/data'
 import { FAMILIES, type Reading } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import type { RelayLimits } from '../limits.ts'
@@ -46,7 +46,7 @@ export type StoreOutbox = {
 /** The outbox of a store, by the way that was chosen. */
 export async function openOutbox(
   place: StoreOutbox,
-  options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
+  options: Omit<OutboxOptions<SqlStore>, 'limits'> & { readonly limits?: Partial<RelayLimits> },
 ): Promise<Outbox> {
   const { access, admin } = place
   const way = walMode(place)
@@ -63,7 +63,7 @@ export async function openOutbox(
 export async function createWalOutbox(
   place: StoreOutbox,
   way: WalMode,
-  options: Omit<OutboxOptions, 'limits'> & { readonly limits?: Partial<RelayLimits> },
+  options: Omit<OutboxOptions<SqlStore>, 'limits'> & { readonly limits?: Partial<RelayLimits> },
 ): Promise<Outbox & { readonly state: () => WalRelayState; readonly use: (way: Mode) => Promise<void> }> {
   const { store, runtime, log, deliver, aside } = options
   const { service } = store
@@ -137,7 +137,7 @@ async function listenerOf(place: StoreOutbox, way: WalMode | undefined, service:
   return way?.url === undefined ? place.access.config : place.listener(way.url(service))
 }
 
-async function rows({ select }: Pick<OutboxOptions['store'], 'select'>, sql: string): Promise<readonly (readonly string[])[]> {
+async function rows({ select }: Pick<SqlStore, 'select'>, sql: string): Promise<readonly (readonly string[])[]> {
   return (await select(sql)).map((row) => Object.values(row).map(String))
 }
 

@@ -1,0 +1,150 @@
+import type { SqlStore, SqlTransaction, SqlValue } from '../database.ts'
+import type { DeadLetterAudit, DeadLetterFilter, DeadLetterRecords, Named } from '../records.ts'
+import { messageOf, parkedOf } from './parked.ts'
+
+/** How many messages wait behind a dead one: those of its key but for itself. */
+const HELD =
+  '(SELECT count(*) - 1 FROM dure_parked AS behind WHERE behind.consumer = dead.consumer AND behind.key_hash = dead.key_hash AND behind.key = dead.key)'
+
+const AUDIT = 'at, letter, consumer, topic, message_id, action, reason, actor, error, message, data'
+
+export function sqlDeadLetters(select: SqlStore['select']): DeadLetterRecords<SqlTransaction> {
+  return {
+    groups: async (filter) => {
+      const where = whereDead(filter)
+      const rows = await select(
+        `SELECT found.*, one.error AS error FROM (
+           SELECT consumer, topic, fingerprint, count(*) AS letters, min(first_failure) AS first_failure,
+             max(last_failure) AS last_failure, min(letter) AS example, sum(${HELD}) AS held
+           FROM dure_parked AS dead WHERE ${where.sql()} GROUP BY consumer, topic, fingerprint
+         ) AS found
+         JOIN dure_parked AS one ON one.letter = found.example AND one.consumer = found.consumer AND one.state = 'dead'`,
+        where.values,
+      )
+      return rows.map((row) => ({
+        ...{ consumer: String(row['consumer']), topic: String(row['topic']), group: String(row['fingerprint']) },
+        ...{
+          error: String(row['error']),
+          letter: String(row['example']),
+          count: Number(row['letters']),
+          held: Number(row['held']),
+        },
+        ...{ firstFailure: Number(row['first_failure']), lastFailure: Number(row['last_failure']) },
+      }))
+    },
+    list: async ({ named, ...filter }, { limit, after }) => {
+      const where = whereDead(filter)
+      addNamed(where, named)
+      if (after !== undefined)
+        where.add('(last_failure > ? OR (last_failure = ? AND letter > ?))', after.lastFailure, after.lastFailure, after.id)
+      const rows = await select(
+        `SELECT dead.*, ${HELD} AS held,
+           (SELECT count(*) FROM dure_parked_audit AS edits WHERE edits.letter = dead.letter AND edits.action = 'edit') AS edits
+         FROM dure_parked AS dead WHERE ${where.sql()} ORDER BY last_failure, letter LIMIT ?`,
+        [...where.values, limit],
+      )
+      return rows.map((row) => ({ ...parkedOf(row), held: Number(row['held']), edits: Number(row['edits']) }))
+    },
+    decide: async (tx, filter, decision) => {
+      const { at, action, by, reason } = decision
+      const where = whereDead(filter)
+      await tx.run(
+        `INSERT INTO dure_parked_audit (${AUDIT})
+         SELECT CAST(? AS BIGINT), letter, consumer, topic, message_id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), error, message, CAST(? AS TEXT)
+         FROM dure_parked WHERE ${where.sql()}`,
+        [at, action, reason, by, action === 'edit' ? decision.message.data : null, ...where.values],
+      )
+      if (action === 'retry')
+        return tx.run(
+          `UPDATE dure_parked SET state = 'waiting', started = 0, finished = 0, crashes = 0, next_at = 0 WHERE ${where.sql()}`,
+          where.values,
+        )
+      if (action === 'edit')
+        return tx.run(`UPDATE dure_parked SET message = ? WHERE ${where.sql()}`, [
+          JSON.stringify(decision.message),
+          ...where.values,
+        ])
+      await markDiscarded(tx, filter, at, decision.unmarked)
+      return tx.run(`DELETE FROM dure_parked WHERE ${where.sql()}`, where.values)
+    },
+    audit: async ({ named, consumer, action, since, until, limit, after }) => {
+      const where = createWhere()
+      addNamed(where, named)
+      if (consumer !== undefined) where.add('consumer = ?', consumer)
+      if (action !== undefined) where.add('action = ?', action)
+      if (since !== undefined) where.add('at >= ?', since)
+      if (until !== undefined) where.add('at < ?', until)
+      if (after !== undefined) where.add('(at < ? OR (at = ? AND letter > ?))', after.at, after.at, after.letter)
+      const rows = await select(`SELECT ${AUDIT} FROM dure_parked_audit WHERE ${where.sql()} ORDER BY at DESC, letter LIMIT ?`, [
+        ...where.values,
+        limit,
+      ])
+      return rows.map((row) => ({
+        ...{ at: Number(row['at']), action: row['action'] as DeadLetterAudit['action'], letter: String(row['letter']) },
+        ...{ consumer: String(row['consumer']), by: String(row['actor']), reason: String(row['reason']) },
+        ...{ error: String(row['error']), message: messageOf(row['message']) },
+        data: row['data'] === null ? undefined : String(row['data']),
+      }))
+    },
+    forget: async (tx, { before }) => void (await tx.run('DELETE FROM dure_parked_audit WHERE at < ?', [before])),
+  }
+}
+
+/** Should the broker bring it again, it has had its turn. */
+async function markDiscarded(tx: SqlTransaction, filter: DeadLetterFilter, at: number, unmarked: string): Promise<void> {
+  const where = whereDead(filter)
+  where.add('consumer <> ?', unmarked)
+  const [one] = await tx.all(`SELECT 1 AS one FROM dure_parked WHERE ${where.sql()} LIMIT 1`, where.values)
+  // An outbox that is used alone has no inbox.
+  if (one === undefined) return
+  await tx.run(
+    `INSERT INTO dure_inbox (message_id, consumer, seen_at)
+     SELECT message_id, consumer, CAST(? AS BIGINT) FROM dure_parked WHERE ${where.sql()}
+     ON CONFLICT (message_id, consumer) DO NOTHING`,
+    [at, ...where.values],
+  )
+}
+
+type Where = {
+  readonly values: SqlValue[]
+  readonly add: (sql: string, ...values: readonly SqlValue[]) => void
+  readonly sql: () => string
+}
+
+function createWhere(...parts: string[]): Where {
+  const values: SqlValue[] = []
+  return {
+    values,
+    add: (sql, ...more) => {
+      parts.push(sql)
+      values.push(...more)
+    },
+    sql: () => (parts.length === 0 ? '1 = 1' : parts.join(' AND ')),
+  }
+}
+
+function whereDead(filter: DeadLetterFilter): Where {
+  const where = createWhere("state = 'dead'")
+  const { consumer, topic, key, group, error, since, until, ids, messageIds } = filter
+  if (consumer !== undefined) where.add('consumer = ?', consumer)
+  if (topic !== undefined) where.add('topic = ?', topic)
+  if (key !== undefined) where.add('key = ?', key)
+  if (group !== undefined) where.add('fingerprint = ?', group)
+  // Whether it is in there, in words that every engine knows.
+  if (error !== undefined && error !== '') where.add("replace(error, ?, '') <> error", error)
+  if (since !== undefined) where.add('last_failure >= ?', since)
+  if (until !== undefined) where.add('last_failure < ?', until)
+  if (ids !== undefined) where.add(`letter IN (${marks(ids)})`, ...ids)
+  if (messageIds !== undefined) where.add(`message_id IN (${marks(messageIds)})`, ...messageIds)
+  return where
+}
+
+function addNamed(where: Where, named: Named | undefined): void {
+  if (named === undefined) return
+  const { id, begins } = named
+  where.add(`(message_id = ? OR letter ${begins ? 'LIKE' : '='} ?)`, id, begins ? `${id}%` : id)
+}
+
+function marks(values: readonly string[]): string {
+  return values.length === 0 ? 'NULL' : values.map(() => '?').join(', ')
+}
