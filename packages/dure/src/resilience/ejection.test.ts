@@ -2,24 +2,24 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom, virtualRuntime } from '../runtime/runtime.ts'
-import { createEjection, type EjectionPolicy, type Standing, type StandingChange } from './resilience.ts'
+import { createEjection, type EjectionPolicy, type HostHealth, type HealthChange } from './resilience.ts'
 
 function rig(peers: number, policy: Partial<EjectionPolicy> = {}) {
   const world = virtualRuntime()
   const ejection = createEjection({ clock: world.clock, random: { ...world.random, number: () => 0 }, policy })
   const changes: string[] = []
-  const standings = Array.from({ length: peers }, (_, peer) =>
-    ejection.join((change: StandingChange) => changes.push(`${peer} ${change}`)),
+  const hosts = Array.from({ length: peers }, (_, peer) =>
+    ejection.join((change: HealthChange) => changes.push(`${peer} ${change}`)),
   )
-  return { world, ejection, standings: standings as [Standing, Standing, ...Standing[]], changes }
+  return { world, ejection, hosts: hosts as [HostHealth, HostHealth, ...HostHealth[]], changes }
 }
 const times = (count: number, act: () => void): void => {
   for (let i = 0; i < count; i++) act()
 }
 
 test('failures in a row eject, a success in between does not', () => {
-  const { standings, changes } = rig(2, { failures: 3 })
-  const [peer] = standings
+  const { hosts, changes } = rig(2, { failures: 3 })
+  const [peer] = hosts
   times(2, peer.failed)
   peer.succeeded()
   times(2, peer.failed)
@@ -30,8 +30,8 @@ test('failures in a row eject, a success in between does not', () => {
 })
 
 test('stalls eject sooner than failures', () => {
-  const { standings } = rig(2, { failures: 5, stalls: 2 })
-  const [peer] = standings
+  const { hosts } = rig(2, { failures: 5, stalls: 2 })
+  const [peer] = hosts
   peer.stalled()
   assert.equal(peer.state(), 'in')
   peer.stalled()
@@ -39,8 +39,8 @@ test('stalls eject sooner than failures', () => {
 })
 
 test('after its time one probe is let through, and it alone decides', async () => {
-  const { world, standings, ejection, changes } = rig(2, { failures: 1, time: 1_000 })
-  const [peer] = standings
+  const { world, hosts, ejection, changes } = rig(2, { failures: 1, first: 1_000 })
+  const [peer] = hosts
   peer.failed()
   assert.equal(ejection.nextProbe(), 1_000)
   await world.advance(999)
@@ -60,11 +60,11 @@ test('after its time one probe is let through, and it alone decides', async () =
 })
 
 test('every relapse keeps it out twice as long, up to the longest; a long time of being well starts anew', async () => {
-  const { world, standings } = rig(2, { failures: 1, time: 1_000, longest: 5_000 })
-  const [peer] = standings
+  const { world, hosts } = rig(2, { failures: 1, first: 1_000, max: 5_000 })
+  const [peer] = hosts
   peer.failed()
   for (const length of [1_000, 2_000, 4_000, 5_000, 5_000]) {
-    assert.equal(peer.due() - world.clock.monotonic(), length)
+    assert.equal(peer.nextProbe() - world.clock.monotonic(), length)
     await world.advance(length)
     assert.equal(peer.probe(), true)
     peer.probed('failed')
@@ -75,18 +75,18 @@ test('every relapse keeps it out twice as long, up to the longest; a long time o
   peer.probed('answered')
   await world.advance(4_999)
   peer.failed()
-  assert.equal(peer.due() - world.clock.monotonic(), 5_000, 'not forgotten yet')
+  assert.equal(peer.nextProbe() - world.clock.monotonic(), 5_000, 'not forgotten yet')
   await world.advance(5_000)
   assert.equal(peer.probe(), true)
   peer.probed('answered')
   await world.advance(5_000)
   peer.failed()
-  assert.equal(peer.due() - world.clock.monotonic(), 1_000)
+  assert.equal(peer.nextProbe() - world.clock.monotonic(), 1_000)
 })
 
 test('a probe that was given up leaves the probe to the next caller', async () => {
-  const { world, standings } = rig(2, { failures: 1 })
-  const [peer] = standings
+  const { world, hosts } = rig(2, { failures: 1 })
+  const [peer] = hosts
   peer.failed()
   await world.advance(1_000)
   assert.equal(peer.probe(), true)
@@ -97,22 +97,22 @@ test('a probe that was given up leaves the probe to the next caller', async () =
 
 test('never more than the share is out: one alone stays, and those who leave let others return early', () => {
   const alone = rig(1, { failures: 1 })
-  times(20, alone.standings[0].failed)
-  assert.equal(alone.standings[0].state(), 'in')
+  times(20, alone.hosts[0].failed)
+  assert.equal(alone.hosts[0].state(), 'in')
 
-  const { standings, ejection, changes } = rig(4, { failures: 1, share: 0.5 })
-  for (const peer of standings) peer.failed()
+  const { hosts, ejection, changes } = rig(4, { failures: 1, share: 0.5 })
+  for (const peer of hosts) peer.failed()
   assert.equal(ejection.out(), 2)
-  ejection.leave(standings[2]!)
+  ejection.leave(hosts[2]!)
   assert.equal(ejection.out(), 1)
-  assert.equal(standings[0].state(), 'in')
-  assert.equal(standings[1].state(), 'out')
-  ejection.leave(standings[2]!)
-  ejection.leave(standings[3]!)
+  assert.equal(hosts[0].state(), 'in')
+  assert.equal(hosts[1].state(), 'out')
+  ejection.leave(hosts[2]!)
+  ejection.leave(hosts[3]!)
   assert.equal(ejection.out(), 1)
-  ejection.leave(standings[1])
+  ejection.leave(hosts[1])
   assert.equal(ejection.out(), 0)
-  standings[1].failed()
+  hosts[1].failed()
   assert.equal(ejection.out(), 0, 'who has left is judged no more')
   assert.deepEqual(changes, ['0 ejected', '1 ejected', '0 returned'])
 })
@@ -135,9 +135,9 @@ test('whatever happens: the share holds, one probe at a time, nobody stays out w
       const ejection = createEjection({
         clock,
         random: seededRandom(seed),
-        policy: { failures: 2, stalls: 1, share, longest: 4_000 },
+        policy: { failures: 2, stalls: 1, share, max: 4_000 },
       })
-      const inside: Standing[] = [ejection.join(), ejection.join(), ejection.join(), ejection.join()]
+      const inside: HostHealth[] = [ejection.join(), ejection.join(), ejection.join(), ejection.join()]
       for (const { kind, peer } of actions) {
         const one = inside[peer % Math.max(1, inside.length)]
         if (kind === 'wait') now += peer
@@ -147,7 +147,7 @@ test('whatever happens: the share holds, one probe at a time, nobody stays out w
           ejection.leave(one)
           inside.splice(inside.indexOf(one), 1)
         } else if (kind === 'probe') {
-          const due = one.state() === 'out' && one.due() <= now
+          const due = one.state() === 'out' && one.nextProbe() <= now
           assert.equal(one.probe(), due)
           if (due) assert.equal(one.probe(), false)
         } else if (kind === 'answered' || kind === 'probe-failed' || kind === 'unknown') {
@@ -156,10 +156,10 @@ test('whatever happens: the share holds, one probe at a time, nobody stays out w
           if (probing) assert.equal(one.state(), kind === 'answered' ? 'in' : 'out')
         } else one[kind as 'failed' | 'stalled' | 'succeeded']()
 
-        const out = inside.filter((standing) => standing.state() !== 'in')
+        const out = inside.filter((health) => health.state() !== 'in')
         assert.equal(ejection.out(), out.length)
         assert.ok(out.length <= Math.floor(inside.length * share + 1e-9))
-        const dues = out.filter((standing) => standing.state() === 'out').map((standing) => standing.due())
+        const dues = out.filter((health) => health.state() === 'out').map((health) => health.nextProbe())
         assert.equal(ejection.nextProbe(), Math.min(...dues))
         for (const due of dues) assert.ok(due <= now + 4_000 * 1.1)
       }

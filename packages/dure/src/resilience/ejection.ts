@@ -1,39 +1,39 @@
 import { type Clock, type Random } from '../runtime/runtime.ts'
-import { completeNumbers, COUNT, SHARE, WAIT, type Ranges } from '../runtime/internal.ts'
+import { completeNumbers, longestBackoff, COUNT, SHARE, WAIT, type Ranges } from '../runtime/internal.ts'
 
 /**
  * Outlier ejection: a peer that fails or stalls several times in a row is left out for a time that grows with every
- * relapse; then one call, the probe, decides whether it is back. Never more than a share of the peers is out at once: when
- * everybody fails the fault lies elsewhere, and sending all load to the last one standing would only fell it too.
+ * further one; then one call, the probe, decides whether it is back. Never more than a share of the peers is out at once: when
+ * everybody fails the fault lies elsewhere, and sending all load to the last one left would only fell it too.
  */
 export type EjectionPolicy = {
   /** Failures in a row that eject. Default 5. */
   readonly failures: number
   /** Calls in a row that passed their deadline without an answer, and eject. Default 3. */
   readonly stalls: number
-  /** Milliseconds of the first ejection; each relapse doubles it. Default 1,000. */
-  readonly time: number
+  /** Milliseconds of the first ejection; each one after that doubles it. Default 1,000. */
+  readonly first: number
   /** Milliseconds no ejection exceeds (but for jitter, a tenth); a peer that was well for as long starts anew. Default 30,000. */
-  readonly longest: number
+  readonly max: number
   /** Part of the peers (0 to 1) that may be out at once, rounded down: one peer alone is never ejected below 1. Default 0.5. */
   readonly share: number
 }
 
 export type Ejection = {
   /** Watches one more peer. `onChange` hears when it is left out and when it is back. */
-  readonly join: (onChange?: (change: StandingChange) => void) => Standing
+  readonly join: (onChange?: (change: HealthChange) => void) => HostHealth
   /** The peer is gone. Others return early if too large a share would now be out. */
-  readonly leave: (standing: Standing) => void
+  readonly leave: (health: HostHealth) => void
   /** Peers left out now, those being probed included. */
   readonly out: () => number
   /** When the next probe is due: monotonic milliseconds; Infinity when nobody waits for one. */
   readonly nextProbe: () => number
 }
 
-export type StandingChange = 'ejected' | 'returned'
+export type HealthChange = 'ejected' | 'returned'
 
 /** How one peer stands with its callers. Outcomes of ordinary calls count only while it is in. */
-export type Standing = {
+export type HostHealth = {
   readonly state: () => 'in' | 'out' | 'probing'
   readonly succeeded: () => void
   readonly failed: () => void
@@ -43,15 +43,15 @@ export type Standing = {
   /** `unknown` (the call was given up) leaves the probe to the next caller. */
   readonly probed: (outcome: 'answered' | 'failed' | 'unknown') => void
   /** When its probe is due: monotonic milliseconds; Infinity while it is in or being probed. */
-  readonly due: () => number
+  readonly nextProbe: () => number
   /** Ejections in a row, each longer than the one before. */
-  readonly relapses: () => number
+  readonly ejections: () => number
 }
 
-type Member = Standing & { readonly giveBack: () => void }
+type Member = HostHealth & { readonly giveBack: () => void }
 
-const DEFAULTS: EjectionPolicy = { failures: 5, stalls: 3, time: 1_000, longest: 30_000, share: 0.5 }
-const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, time: WAIT, longest: WAIT, share: SHARE }
+const DEFAULTS: EjectionPolicy = { failures: 5, stalls: 3, first: 1_000, max: 30_000, share: 0.5 }
+const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, first: WAIT, max: WAIT, share: SHARE }
 
 /**
  * Leaves out peers that fail or stall in a row, and lets one call find out whether they are back.
@@ -72,7 +72,7 @@ const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, time: 
  */
 export function createEjection(options: { clock: Clock; random: Random; policy?: Partial<EjectionPolicy> }): Ejection {
   const { clock, random, policy = {} } = options
-  const { failures, stalls, time, longest, share } = completeNumbers('eject outliers', DEFAULTS, policy, NUMBERS)
+  const { failures, stalls, first, max, share } = completeNumbers('eject outliers', DEFAULTS, policy, NUMBERS)
   const members = new Set<Member>()
   let out = 0
   let nextProbe = Number.POSITIVE_INFINITY
@@ -80,28 +80,27 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
   const allowed = (): number => Math.floor(members.size * share + 1e-9)
   const findNextProbe = (): void => {
     nextProbe = Number.POSITIVE_INFINITY
-    for (const member of members) if (member.due() < nextProbe) nextProbe = member.due()
+    for (const member of members) if (member.nextProbe() < nextProbe) nextProbe = member.nextProbe()
   }
 
-  const join = (onChange: (change: StandingChange) => void = () => {}): Member => {
+  const join = (onChange: (change: HealthChange) => void = () => {}): Member => {
     let state: 'in' | 'out' | 'probing' = 'in'
     let failed = 0
     let stalled = 0
-    let relapses = 0
-    let due = Number.POSITIVE_INFINITY
+    let ejections = 0
+    let nextTry = Number.POSITIVE_INFINITY
     let returnedAt = Number.NEGATIVE_INFINITY
 
     const stayOut = (now: number): void => {
-      const length = Math.min(longest, time * 2 ** relapses++)
       state = 'out'
       // Callers that ejected it together do not probe it together.
-      due = now + length * (1 + random.number() / 10)
+      nextTry = now + longestBackoff({ first, max }, ++ejections) * (1 + random.number() / 10)
       findNextProbe()
     }
     const eject = (): void => {
       if (out >= allowed()) return
       const now = clock.monotonic()
-      if (now - returnedAt >= longest) relapses = 0
+      if (now - returnedAt >= max) ejections = 0
       out++
       stayOut(now)
       onChange('ejected')
@@ -110,7 +109,7 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
       state = 'in'
       failed = 0
       stalled = 0
-      due = Number.POSITIVE_INFINITY
+      nextTry = Number.POSITIVE_INFINITY
       returnedAt = clock.monotonic()
       out--
       findNextProbe()
@@ -132,9 +131,9 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
         if (state === 'in' && members.has(member) && ++stalled >= stalls) eject()
       },
       probe: (now = clock.monotonic()) => {
-        if (state !== 'out' || now < due) return false
+        if (state !== 'out' || now < nextTry) return false
         state = 'probing'
-        due = Number.POSITIVE_INFINITY
+        nextTry = Number.POSITIVE_INFINITY
         findNextProbe()
         return true
       },
@@ -144,19 +143,19 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
         const now = clock.monotonic()
         if (outcome === 'failed') return stayOut(now)
         state = 'out'
-        due = now
+        nextTry = now
         findNextProbe()
       },
-      due: () => due,
-      relapses: () => relapses,
+      nextProbe: () => nextTry,
+      ejections: () => ejections,
       giveBack,
     }
     members.add(member)
     return member
   }
 
-  const leave = (standing: Standing): void => {
-    const member = standing as Member
+  const leave = (health: HostHealth): void => {
+    const member = health as Member
     if (!members.delete(member)) return
     if (member.state() !== 'in') out--
     findNextProbe()
@@ -168,7 +167,7 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
     let best: Member | undefined
     for (const member of members) {
       if (member.state() === 'probing') return member
-      if (member.state() === 'out' && (best === undefined || member.due() < best.due())) best = member
+      if (member.state() === 'out' && (best === undefined || member.nextProbe() < best.nextProbe())) best = member
     }
     return best!
   }

@@ -48,7 +48,7 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
     }),
   ),
   ...each('retry budget', ['ratio', 'minimumPerSecond', 'window'], (policy) => createRetryBudget({ clock, policy })),
-  ...each('ejection', ['failures', 'stalls', 'time', 'longest', 'share'], (policy) => createEjection({ clock, random, policy })),
+  ...each('ejection', ['failures', 'stalls', 'first', 'max', 'share'], (policy) => createEjection({ clock, random, policy })),
   ...each('bulkhead', ['limit', 'queue'], (given) =>
     createBulkhead({ name: 'x', limit: 1, queue: 1, clock, deadlines, ...(given as object) }),
   ),

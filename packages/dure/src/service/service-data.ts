@@ -85,11 +85,11 @@ export async function openData(options: {
 /** As the service says; otherwise half as long again as the broker may bring what it reacts to. */
 async function retentionOf({ inbox, reactions }: Service, broker: Broker): Promise<number> {
   if (inbox?.retention !== undefined) return inbox.retention
-  const kept = await Promise.all(
+  const retentions = await Promise.all(
     reactions.filter(({ kind }) => kind === 'topic').map(({ event }) => broker.retention(event.name)),
   )
   // For what is kept for ever there is no bound that would do: the consumer says so, and the service has to say what it wants.
-  const longest = Math.max(0, ...kept.filter(Number.isFinite))
+  const longest = Math.max(0, ...retentions.filter(Number.isFinite))
   return Math.max(INBOX_RETENTION, longest * 1.5)
 }
 

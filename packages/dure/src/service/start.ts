@@ -64,10 +64,10 @@ export type StartOptions = {
 export async function start(system: System, options: StartOptions): Promise<Running> {
   checkNumbers(`start system "${system.name}"`, options, { shutdownTimeout: WAIT_OR_NONE })
   const runtime = options.runtime ?? realRuntime()
-  return aliveFor(runtime.timers, () => startOrUndo(system, { ...options, runtime }))
+  return aliveFor(runtime.timers, () => startOrDispose(system, { ...options, runtime }))
 }
 
-async function startOrUndo(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
+async function startOrDispose(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
   const { runtime, directory, sockets, shutdownTimeout = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)

@@ -81,16 +81,16 @@ const STYLES = { breaking: 'red', notice: 'yellow', compatible: 'green' } as con
 /** The comparison in words. */
 export function describeChanges(
   all: readonly ContractChange[],
-  look: { readonly columns: number; readonly color: boolean },
+  layout: { readonly columns: number; readonly color: boolean },
 ): string {
   if (all.length === 0) return 'Nothing changed.'
   const blocks = all.map(({ contract, before, after, changes, trouble }) => {
     const versions = before === after ? before : `${before ?? 'new'} → ${after ?? 'gone'}`
-    const lines = [`${paint(look, 'bold', contract)} ${versions}`]
+    const lines = [`${paint(layout, 'bold', contract)} ${versions}`]
     for (const level of LEVELS) {
-      for (const change of changes.filter((one) => one.level === level)) lines.push(changeText(change, look))
+      for (const change of changes.filter((one) => one.level === level)) lines.push(changeText(change, layout))
     }
-    if (trouble !== undefined) lines.push(paint(look, 'yellow', hang('  ', trouble, look.columns)))
+    if (trouble !== undefined) lines.push(paint(layout, 'yellow', hang('  ', trouble, layout.columns)))
     return lines.join('\n')
   })
   return [...blocks, summary(all)].join('\n\n')
@@ -98,10 +98,10 @@ export function describeChanges(
 
 function changeText(
   { level, where, message, breaks }: Change,
-  look: { readonly columns: number; readonly color: boolean },
+  layout: { readonly columns: number; readonly color: boolean },
 ): string {
   const whom = breaks === 'nobody' ? '' : ` (breaks ${breaks === 'history' ? 'stored events' : breaks})`
-  return hang(`  ${paint(look, STYLES[level], level.padEnd(10))}  `, `${where} ${message}${whom}`, look.columns)
+  return hang(`  ${paint(layout, STYLES[level], level.padEnd(10))}  `, `${where} ${message}${whom}`, layout.columns)
 }
 
 function summary(all: readonly ContractChange[]): string {

@@ -26,9 +26,9 @@ export type Shell = CommandContext & {
 }
 
 /** How results are laid out. */
-export type Look = { readonly columns: number; readonly color: boolean; readonly piped: boolean }
+export type Layout = { readonly columns: number; readonly color: boolean; readonly piped: boolean }
 
-export function lookOf({ columns, color, piped = false }: Shell): Look {
+export function layoutOf({ columns, color, piped = false }: Shell): Layout {
   return { columns: piped ? Infinity : columns, color, piped }
 }
 

@@ -19,7 +19,7 @@ export type {
   SimulationSource,
   StepWorld,
   SystemSource,
-  TimelineLook,
+  TimelineOptions,
 } from './run/run.ts'
 export { describeReport, explore, loadSimulation } from './explore/explore.ts'
 export type { ExploreOptions, Report, SeedResult } from './explore/explore.ts'

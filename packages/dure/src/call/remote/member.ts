@@ -1,5 +1,5 @@
 import type { Instance } from '../../discovery/discovery.ts'
-import type { Loaded, Standing } from '../../resilience/resilience.ts'
+import type { Loaded, HostHealth } from '../../resilience/resilience.ts'
 import type { Route, Target } from '../transport.ts'
 import type { PeerSlot } from './peers.ts'
 
@@ -7,20 +7,20 @@ import type { PeerSlot } from './peers.ts'
 export class Member implements Loaded {
   readonly instance: Instance
   readonly slot: PeerSlot
-  readonly standing: Standing
+  readonly health: HostHealth
   /** Stays listed by the registry. */
   listed = true
   /** Made once and shared by all calls, so that an answered call costs no closure of its own. */
   readonly answered: (value: unknown) => unknown
   readonly #routes: (Route | undefined)[] = []
 
-  constructor(instance: Instance, slot: PeerSlot, standing: Standing) {
+  constructor(instance: Instance, slot: PeerSlot, health: HostHealth) {
     this.instance = instance
     this.slot = slot
-    this.standing = standing
+    this.health = health
     this.answered = (value) => {
       slot.leave()
-      standing.succeeded()
+      health.succeeded()
       return value
     }
   }

@@ -61,26 +61,26 @@ export function createPool(options: {
   let lingering = 0
 
   const findReady = (): void => {
-    ready = [...members.values()].filter(({ standing }) => standing.state() === 'in')
+    ready = [...members.values()].filter(({ health }) => health.state() === 'in')
   }
 
   const join = (instance: Instance, address: Address): void => {
     const slot = peers.take(address)
     const about = { service, instance: instance.id, address: keyOf(address) }
-    const standing = ejection.join((change) => {
+    const health = ejection.join((change) => {
       findReady()
       if (change === 'returned') return log.info('An instance is back and takes calls', about)
       counts.ejections++
-      log.warn('An instance fails or stalls and is left out for a while', { ...about, ejections: standing.relapses() })
+      log.warn('An instance fails or stalls and is left out for a while', { ...about, ejections: health.ejections() })
       slot.bulkhead.move()
     })
-    members.set(instance.id, new Member(instance, slot, standing))
+    members.set(instance.id, new Member(instance, slot, health))
   }
 
   const part = (member: Member): void => {
     members.delete(member.instance.id)
     member.listed = false
-    ejection.leave(member.standing)
+    ejection.leave(member.health)
     peers.release(member.slot)
     member.slot.bulkhead.move()
   }
@@ -113,10 +113,10 @@ export function createPool(options: {
   const findProbe = (now: number, repeatable: boolean): Member | undefined => {
     if (now < ejection.nextProbe()) return undefined
     for (const member of members.values()) {
-      const due = member.standing.due()
+      const due = member.health.nextProbe()
       if (now < due || !(repeatable || ready.length === 0 || now - due >= OVERDUE)) continue
       if (!member.slot.bulkhead.enter()) continue
-      if (member.standing.probe(now)) return member
+      if (member.health.probe(now)) return member
       member.slot.leave()
     }
     return undefined
@@ -153,7 +153,7 @@ export function createPool(options: {
       const { bulkhead } = chosen.slot
       const admission = await bulkhead.wait(context.deadline, context.cancellation?.signal)
       if (admission === 'entered') {
-        if (chosen.listed && chosen.standing.state() === 'in') return { member: chosen, probe: false }
+        if (chosen.listed && chosen.health.state() === 'in') return { member: chosen, probe: false }
         chosen.slot.leave()
       } else if (admission === 'ended') checkTime(call)
       else if (admission !== 'moved') throw bulkhead.refusal(admission)

@@ -192,7 +192,7 @@ test('under any weather: every call ends by its deadline, no place is lost, and 
         concurrency: 3,
         queue: 2,
         waiters: 4,
-        ejection: { failures: 2, stalls: 1, time: 200, longest: 800 },
+        ejection: { failures: 2, stalls: 1, first: 200, max: 800 },
       })
       up('a', 'b')
       const outcomes: { outcome: ReturnType<typeof call>; timeout: number }[] = []

@@ -43,7 +43,7 @@ export type RemoteInstance = {
   readonly address: string
   readonly connection: ReturnType<Peer['state']>
   /** `out` is left out after failures; `probing` has one call that decides. */
-  readonly standing: 'in' | 'out' | 'probing'
+  readonly health: 'in' | 'out' | 'probing'
   /** Calls under way to its process, and calls waiting for a place there. */
   readonly pending: number
   readonly queued: number
@@ -105,11 +105,11 @@ function closedRoute({ service, operation }: Target): Route {
 function describe(pool: Pool): RemoteService {
   return {
     service: pool.service,
-    instances: pool.members().map(({ instance, slot, standing }) => ({
+    instances: pool.members().map(({ instance, slot, health }) => ({
       id: instance.id,
       address: slot.key,
       connection: slot.peer.state(),
-      standing: standing.state(),
+      health: health.state(),
       pending: slot.bulkhead.inside(),
       queued: slot.bulkhead.waiting(),
     })),

@@ -72,18 +72,18 @@ async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
     await Promise.all(Array.from({ length: 16 }, caller))
     return seen
   }
-  const standing = (name: string) => transport.status().services[0]!.instances.find(({ id }) => id === name)!.standing
-  return { replicas, registry, transport, load, standing }
+  const health = (name: string) => transport.status().services[0]!.instances.find(({ id }) => id === name)!.health
+  return { replicas, registry, transport, load, health }
 }
 
 test('one of three replicas is frozen: every call ends, the others go on, and it comes back', async (context) => {
-  const { replicas, load, standing } = await rig(context, { ejection: { stalls: 3, time: 200, longest: 1_000 } })
+  const { replicas, load, health } = await rig(context, { ejection: { stalls: 3, first: 200, max: 1_000 } })
   const timeout = 600
   const all = (seen: Record<string, number>): boolean => Math.min(seen['a']!, seen['b']!, seen['c']!) >= 20
   await load({ timeout: 20_000, repeatable: true, enough: all })
 
   replicas[0]!.child.kill('SIGSTOP')
-  const falling = await load({ timeout, repeatable: true, enough: () => standing('a') !== 'in' })
+  const falling = await load({ timeout, repeatable: true, enough: () => health('a') !== 'in' })
   assert.ok(falling['failed']! <= 32, 'callers are held up once, or twice at the worst moment')
   const frozen = await load({ timeout, repeatable: true, enough: (seen) => seen['b']! + seen['c']! >= 400 })
   assert.ok(frozen['failed']! <= 40, `only probes fail now, but ${frozen['failed']} calls did`)
@@ -91,7 +91,7 @@ test('one of three replicas is frozen: every call ends, the others go on, and it
 
   replicas[0]!.child.kill('SIGCONT')
   await load({ timeout, repeatable: true, enough: all })
-  assert.equal(standing('a'), 'in')
+  assert.equal(health('a'), 'in')
 })
 
 test('one of three replicas is killed: what may be repeated is answered by the others', async (context) => {

@@ -108,12 +108,12 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   judge({ member, probe }: Grant, error: unknown, context: CallContext): void {
-    const { standing } = member
+    const { health } = member
     const verdict = error === undefined ? 'answered' : verdictOn(error, context, this.#pool.policy.stallAfter)
-    if (probe) standing.probed(verdict === 'stalled' ? 'failed' : verdict)
-    else if (verdict === 'answered') standing.succeeded()
-    else if (verdict === 'failed') standing.failed()
-    else if (verdict === 'stalled') standing.stalled()
+    if (probe) health.probed(verdict === 'stalled' ? 'failed' : verdict)
+    else if (verdict === 'answered') health.succeeded()
+    else if (verdict === 'failed') health.failed()
+    else if (verdict === 'stalled') health.stalled()
   }
 
   /**

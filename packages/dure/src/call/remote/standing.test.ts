@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { answers, fails, frozen, remoteRig } from './remote.test-support.ts'
 
 test('a frozen instance is left out after a few calls, nobody waits past the deadline, and it comes back', async () => {
-  const { world, call, up, process, transport } = remoteRig({ ejection: { stalls: 3, time: 1_000 } })
+  const { world, call, up, process, transport } = remoteRig({ ejection: { stalls: 3, first: 1_000 } })
   up('a', 'b', 'c')
   process('a').behaviour = frozen
   const outcomes = []
@@ -15,7 +15,7 @@ test('a frozen instance is left out after a few calls, nobody waits past the dea
   assert.ok(failed.every(({ result, took }) => result === 'DEADLINE_EXCEEDED' && took <= 220))
   // Three that ejected it, those sent beside them, and the probes since.
   assert.ok(failed.length >= 3 && failed.length <= 16, `${failed.length} calls failed`)
-  const state = () => transport.status().services[0]!.instances.find(({ id }) => id === 'a')!.standing
+  const state = () => transport.status().services[0]!.instances.find(({ id }) => id === 'a')!.health
   assert.notEqual(state(), 'in')
   process('a').behaviour = answers()
   const before = process('a').received.length
@@ -62,7 +62,7 @@ test('calls that wait for a place at an instance that is left out go elsewhere a
 })
 
 test('a probe is one call at a time, and a call that may be repeated is not hurt by it', async () => {
-  const { world, call, up, process } = remoteRig({ ejection: { failures: 1, time: 1_000 } })
+  const { world, call, up, process } = remoteRig({ ejection: { failures: 1, first: 1_000 } })
   up('a', 'b')
   process('a').behaviour = fails('UNAVAILABLE')
   const first = Array.from({ length: 8 }, () => call())
@@ -79,7 +79,7 @@ test('a probe is one call at a time, and a call that may be repeated is not hurt
 })
 
 test('a call that must not happen twice probes only what no other call has probed for a while', async () => {
-  const { world, call, up, process } = remoteRig({ ejection: { failures: 1, time: 1_000 } })
+  const { world, call, up, process } = remoteRig({ ejection: { failures: 1, first: 1_000 } })
   up('a', 'b')
   process('a').script = [fails('UNAVAILABLE')]
   while (process('a').received.length === 0) {
@@ -97,10 +97,10 @@ test('a call that must not happen twice probes only what no other call has probe
 })
 
 test('when all are left out, calls fail at once and say when the next try is', async () => {
-  const { world, call, up, process, transport } = remoteRig({ attempts: 1, ejection: { failures: 1, share: 1, time: 1_000 } })
+  const { world, call, up, process, transport } = remoteRig({ attempts: 1, ejection: { failures: 1, share: 1, first: 1_000 } })
   up('a', 'b')
   for (const name of ['a', 'b']) process(name).behaviour = fails('UNAVAILABLE')
-  while (transport.status().services[0]?.instances.some(({ standing }) => standing === 'in') ?? true) {
+  while (transport.status().services[0]?.instances.some(({ health }) => health === 'in') ?? true) {
     call()
     await world.advance(1)
   }

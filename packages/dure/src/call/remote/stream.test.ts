@@ -109,27 +109,27 @@ test('values asked for all at once come in order, from one stream', async () => 
 })
 
 test('a stream may be the probe: its first value brings the instance back', async () => {
-  const { world, up, open, read, process, transport } = streamRig({ ejection: { failures: 1, time: 500 } })
+  const { world, up, open, read, process, transport } = streamRig({ ejection: { failures: 1, first: 500 } })
   up('a', 'b')
   process('a').script = [fails('UNAVAILABLE')]
   while (process('a').received.length === 0) {
     read(open())
     await world.advance(10)
   }
-  const standing = () => transport.status().services[0]!.instances[0]!.standing
-  assert.equal(standing(), 'out')
+  const health = () => transport.status().services[0]!.instances[0]!.health
+  assert.equal(health(), 'out')
   await world.advance(600)
   // One that is left before anything came has told nothing.
   process('a').behaviour = frozen
   const left = open(10_000)
   void left.next().catch(() => {})
   await world.advance(10)
-  assert.equal(standing(), 'probing')
+  assert.equal(health(), 'probing')
   process('a').behaviour = answers()
   void left.return!()
   await world.advance(10)
   const probe = open()
   void probe.next()
   await world.advance(10)
-  assert.equal(standing(), 'in')
+  assert.equal(health(), 'in')
 })

@@ -127,7 +127,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
     this.#grant = undefined
     this.#route.deadlines.remove(this)
     // A probe that nobody waited for to the end has told nothing.
-    if (grant.probe && !this.#judged) grant.member.standing.probed('unknown')
+    if (grant.probe && !this.#judged) grant.member.health.probed('unknown')
     grant.member.slot.leave()
   }
 }

@@ -47,7 +47,7 @@ export function embeddedRegistry(
     let fresh = true
     let stopped = false
 
-    const look = (): void => {
+    const refresh = (): void => {
       if (stopped) return
       try {
         // Somebody may have tidied up too eagerly: what runs here says so again.
@@ -60,28 +60,28 @@ export function embeddedRegistry(
         throw error
       }
     }
-    const lookSoon = (): void => {
+    const refreshSoon = (): void => {
       soon ??= runtime.timers.after(2, () => {
         soon = undefined
-        lookSafely()
+        refreshSafely()
       })
     }
-    const lookSafely = (): void => {
+    const refreshSafely = (): void => {
       try {
-        look()
+        refresh()
       } catch (error) {
         log.warn('Cannot look into the registry; it is looked at again later', { path, error })
       }
     }
     const again = (): void => {
       timer = runtime.timers.after(poll, () => {
-        lookSafely()
+        refreshSafely()
         if (!stopped) again()
       })
     }
 
-    look()
-    const watcher = watchFolder(path, lookSoon, log)
+    refresh()
+    const watcher = watchFolder(path, refreshSoon, log)
     again()
 
     return {
@@ -90,7 +90,7 @@ export function embeddedRegistry(
         const put = (entry: Entry): void => {
           folder.write(entry)
           own.set(key, entry)
-          look()
+          refresh()
         }
         put({ ...instance, ...thisProcess() })
         return {
@@ -103,7 +103,7 @@ export function embeddedRegistry(
             if (entry === undefined) return
             own.delete(key)
             folder.remove(entry)
-            lookSafely()
+            refreshSafely()
           },
         }
       },

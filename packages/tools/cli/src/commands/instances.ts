@@ -3,8 +3,8 @@ import type { Command } from '@stricli/core'
 import type { Address, Instance } from 'dure/discovery'
 import { askInstances, type InstanceListing } from '../control/control.ts'
 import { agoText, timeText, visible } from '../format.ts'
-import { lookOf, paint } from '../shell.ts'
-import type { Look, Shell } from '../shell.ts'
+import { layoutOf, paint } from '../shell.ts'
+import type { Layout, Shell } from '../shell.ts'
 import { hang, table } from '@dure/simulation/text/internal'
 import { helpText, common, directoryOf, printResult, type Common } from './parameters.ts'
 
@@ -24,7 +24,7 @@ export const instancesCommand: Command<Shell> = buildCommand({
   async func(this: Shell, flags: Common): Promise<void> {
     const directory = directoryOf(this, flags)
     const listing = await askInstances(directory)
-    printResult(this, flags, listing, () => instancesText(listing, lookOf(this), { directory, now: Date.now() }))
+    printResult(this, flags, listing, () => instancesText(listing, layoutOf(this), { directory, now: Date.now() }))
   },
 })
 
@@ -32,7 +32,7 @@ const STYLES = { starting: 'yellow', up: 'green', draining: 'yellow', down: 'red
 
 function instancesText(
   { instances, freshness }: InstanceListing,
-  look: Look,
+  layout: Layout,
   { directory, now }: { readonly directory: string; readonly now: number },
 ): string {
   const stale = freshness.fresh
@@ -41,29 +41,32 @@ function instancesText(
         hang(
           '',
           `Stale: the registry was last read ${agoText(freshness.since, now)}, at ${timeText(freshness.since)}`,
-          look.columns,
+          layout.columns,
         )
           .split('\n')
-          .map((line) => paint(look, 'yellow', line))
+          .map((line) => paint(layout, 'yellow', line))
           .join('\n'),
         '',
       ]
   if (instances.length === 0) return [...stale, 'No instances: a system in one process registers none'].join('\n')
   const rows = instances.map(({ service, status, version, metadata: { zone = '-', since = '' } }) => [
     visible(service),
-    paint(look, STYLES[status], status),
+    paint(layout, STYLES[status], status),
     visible(version),
     visible(zone),
     Number.isNaN(Date.parse(since)) ? '-' : agoText(Date.parse(since), now),
   ])
   const [head = '', ...lines] = table([['SERVICE', 'STATUS', 'VERSION', 'ZONE', 'SINCE'], ...rows], {
-    columns: look.columns,
+    columns: layout.columns,
     shorten: [0],
   })
   return [
     ...stale,
-    paint(look, 'dim', head),
-    ...lines.flatMap((line, at) => [line, ...detailsOf(instances[at]!, directory).map((text) => hang('  ', text, look.columns))]),
+    paint(layout, 'dim', head),
+    ...lines.flatMap((line, at) => [
+      line,
+      ...detailsOf(instances[at]!, directory).map((text) => hang('  ', text, layout.columns)),
+    ]),
   ].join('\n')
 }
 

@@ -2,8 +2,8 @@ import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
 import type { ConsumerLag, Lag } from 'dure/service'
 import { askLag } from '../control/control.ts'
-import { lookOf, paint, say } from '../shell.ts'
-import type { Look, Shell } from '../shell.ts'
+import { layoutOf, paint, say } from '../shell.ts'
+import type { Layout, Shell } from '../shell.ts'
 import { ageText, visible } from '../format.ts'
 import { table } from '@dure/simulation/text/internal'
 import { forgetCommand } from './forget.ts'
@@ -30,7 +30,7 @@ const showCommand: Command<Shell> = buildCommand({
   async func(this: Shell, flags: Common): Promise<void> {
     const lag = await askLag(directoryOf(this, flags))
     for (const service of lag.silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer; this is without it.`))
-    printResult(this, flags, lag, () => lagText(lag, lookOf(this), Date.now()))
+    printResult(this, flags, lag, () => lagText(lag, layoutOf(this), Date.now()))
   },
 })
 
@@ -50,25 +50,25 @@ export const lagCommands: RouteMap<Shell> = buildRouteMap({
   },
 })
 
-function lagText({ consumers, outboxes }: Lag, look: Look, now: number): string {
+function lagText({ consumers, outboxes }: Lag, layout: Layout, now: number): string {
   if (consumers.length === 0) return 'No service reacts to events'
   const losing = consumers.some(({ lost }) => lost > 0)
   const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD', ...(losing ? ['LOST'] : [])]
   const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now), ...(losing ? [String(one.lost)] : [])])
   const gone = consumers.filter(({ abandoned }) => abandoned)
-  const [first = '', ...rest] = table([head, ...rows], { columns: look.columns, shorten: [0], right: [1, 2, 3, 4, 5, 6] })
+  const [first = '', ...rest] = table([head, ...rows], { columns: layout.columns, shorten: [0], right: [1, 2, 3, 4, 5, 6] })
   const full = outboxes.filter(({ depth }) => depth > 0)
   return [
-    paint(look, 'dim', first),
-    ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(look, 'red', line) : line)),
+    paint(layout, 'dim', first),
+    ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(layout, 'red', line) : line)),
     ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
     ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
     ...(gone.length === 0 ? [] : ['', 'Nobody reads as these any more, and no service has them:']),
     ...gone.map(
       ({ consumer, topic }) => `  ${visible(consumer)} on ${visible(topic)}  dure lag forget ${visible(consumer)} --reason TEXT`,
     ),
-    ...(consumers.some(({ deadLetters }) => deadLetters > 0) && !look.piped
-      ? ['', `${paint(look, 'dim', 'What is dead')}  dure dead groups`]
+    ...(consumers.some(({ deadLetters }) => deadLetters > 0) && !layout.piped
+      ? ['', `${paint(layout, 'dim', 'What is dead')}  dure dead groups`]
       : []),
   ].join('\n')
 }

@@ -117,7 +117,7 @@ async function replay(run: Run, seed: number): Promise<void> {
   })
   printResult(shell, flags, outcome, () => {
     const style = outcome.kind === 'held' ? 'green' : 'red'
-    const lines = library.timeline(outcome, { ...lookOfLines(shell), most: 100_000 })
+    const lines = library.timeline(outcome, { ...lineLayout(shell), most: 100_000 })
     return `${lines}\n\n${paint(shell, style, library.describeOutcome(outcome))}`
   })
   if (outcome.kind !== 'held') shell.process.exitCode = EXIT.failed
@@ -179,7 +179,7 @@ async function showSmall(run: Run, outcome: Outcome): Promise<void> {
   print(shell, paint(shell, 'red', describeOutcome(small.outcome)))
   const size = `${counted(faults.length, 'fault')} and ${counted(steps.length, 'step')} of users`
   print(shell, `\nThe smallest such run of ${small.runs} has ${size}:\n`)
-  print(shell, timeline(small.outcome, lookOfLines(shell)))
+  print(shell, timeline(small.outcome, lineLayout(shell)))
 }
 
 async function inThread<T>({ library, file, faults }: Run, work: (thread: Thread) => Promise<T>): Promise<T> {
@@ -187,7 +187,7 @@ async function inThread<T>({ library, file, faults }: Run, work: (thread: Thread
   return work(thread).finally(thread.close)
 }
 
-function lookOfLines(shell: Shell): { readonly columns: number; readonly fault: (line: string) => string } {
+function lineLayout(shell: Shell): { readonly columns: number; readonly fault: (line: string) => string } {
   return { columns: shell.columns, fault: (line) => paint(shell, 'red', line) }
 }
 

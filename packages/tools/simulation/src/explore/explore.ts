@@ -116,7 +116,7 @@ async function exploreFile(
   const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
   const counters = createCounters(options, expects)
   const watch = watchSeeds(timeout, onSlow)
-  const hired = Array.from({ length: threads }, () => openThread({ file, faults, anew }))
+  const workers = Array.from({ length: threads }, () => openThread({ file, faults, anew }))
   let next = from
   let processor = 0
   let remembers = false
@@ -132,11 +132,11 @@ async function exploreFile(
     }
   }
   try {
-    await Promise.race([Promise.all(hired.map(work)), watch.impatient])
+    await Promise.race([Promise.all(workers.map(work)), watch.impatient])
   } finally {
     watch.stop()
     // One that failed, or that never lets go, would keep this process alive.
-    await Promise.all(hired.map(({ close }) => close()))
+    await Promise.all(workers.map(({ close }) => close()))
   }
   return remembers ? undefined : counters.report(processor)
 }

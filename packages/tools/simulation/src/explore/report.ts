@@ -89,7 +89,7 @@ export function createReport(expected: readonly string[]): {
 
 /**
  * The report for people: the sum, then each thing that was seen with how often, in groups, and what never was.
- * @param look.columns where it is folded; default 80
+ * @param options.columns where it is folded; default 80
  *
  * @example
  * ```ts
@@ -112,9 +112,9 @@ export function createReport(expected: readonly string[]): {
  * // → 1 seed: 1 held, 0 did not; 1 run twice with the same result
  * ```
  */
-export function describeReport(report: Report, look: { readonly columns?: number } = {}): string {
+export function describeReport(report: Report, options: { readonly columns?: number } = {}): string {
   const { seeds, held, failed, verified, sometimes, never, steps, refused, virtual, processor, elapsed } = report
-  const { columns = 80 } = look
+  const { columns = 80 } = options
   const perSecond = processor === 0 ? '–' : ((seeds * 1_000) / processor).toFixed(1)
   const lines = [
     `${count(seeds, 'seed')}: ${held} held, ${failed} did not; ${verified} run twice with the same result`,

@@ -29,10 +29,10 @@ export async function trySeed(
   let remembers = false
   if (anew !== undefined && anew !== how.simulation && (outcome.kind !== 'held' || !same())) {
     const fresh = { ...how, simulation: anew }
-    const kept = outcome
+    const first = outcome
     outcome = await simulate(fresh)
     again = await simulate(fresh)
-    remembers = same() && (outcome.hash !== kept.hash || outcome.kind !== kept.kind)
+    remembers = same() && (outcome.hash !== first.hash || outcome.kind !== first.kind)
   }
   if (same()) return { seed, outcome, verified: true, remembers }
   const message = await firstDifference({ ...how, simulation: anew ?? how.simulation })

@@ -19,13 +19,13 @@ export function createRegistryHub(world: {
   readonly news: (process: Process) => number
 }): RegistryHub {
   const truth = new Map<string, { readonly instance: Instance; readonly process: Process }>()
-  const views = new Set<{ readonly process: Process; readonly look: () => void }>()
+  const views = new Set<{ readonly process: Process; readonly refresh: () => void }>()
   const keyOf = ({ service, id }: Instance): string => `${service}\0${id}`
 
   const tell = (): void => {
-    for (const { process, look } of views) {
+    for (const { process, refresh } of views) {
       if (process.state === 'dead') continue
-      world.at(world.now() + world.news(process), process, look)
+      world.at(world.now() + world.news(process), process, refresh)
     }
   }
 
@@ -40,15 +40,15 @@ export function createRegistryHub(world: {
     open: (process) => {
       const { see, close, ...reading } = createView(silentLogger())
       let stopped = false
-      const look = (): void => {
+      const refresh = (): void => {
         if (!stopped) see([...truth.values()].map(({ instance }) => instance))
       }
-      const view = { process, look }
+      const view = { process, refresh }
       views.add(view)
-      look()
+      refresh()
       const put = (instance: Instance): void => {
         truth.set(keyOf(instance), { instance, process })
-        look()
+        refresh()
         tell()
       }
 
@@ -68,7 +68,7 @@ export function createRegistryHub(world: {
             stop: async () => {
               if (own() === undefined) return
               truth.delete(keyOf(given))
-              look()
+              refresh()
               tell()
             },
           }

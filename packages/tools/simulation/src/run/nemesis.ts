@@ -2,7 +2,7 @@ import type { Chance, Engine, Process } from '../kernel/kernel.ts'
 import { createFates, type Fates } from './fates.ts'
 import type { Faults, Planned } from './faults.ts'
 import type { Only } from './options.ts'
-import type { Doom, Slot, Slots } from './slots.ts'
+import type { PendingCrash, Slot, Slots } from './slots.ts'
 
 /** Makes faults happen: at their time, or at the steps they befall. */
 export type Nemesis = Fates & {
@@ -28,23 +28,23 @@ export function createNemesis(options: {
   let slots: Slots | undefined
   const after = (ms: number, task: () => void): void => void engine.at(engine.now() + ms, undefined, task)
 
-  const dies: Nemesis['dies'] = ({ doom, process: current }, process, what) => {
-    if (doom === undefined || slots === undefined || process !== current) return false
-    if (doom.moment !== engine.now()) doom.seen.clear()
-    doom.moment = engine.now()
-    const nth = doom.seen.get(what) ?? 0
-    doom.seen.set(what, nth + 1)
-    if (doom.point !== 'any' && doom.point !== what) return false
-    if (doom.pin !== undefined && slack === undefined && doom.moment === doom.pin.time) {
-      if (nth < doom.pin.nth) return false
-    } else if (doom.left-- > 0) return false
-    return doom.strike({ point: what, nth })
+  const dies: Nemesis['dies'] = ({ pendingCrash, process: current }, process, what) => {
+    if (pendingCrash === undefined || slots === undefined || process !== current) return false
+    if (pendingCrash.moment !== engine.now()) pendingCrash.seen.clear()
+    pendingCrash.moment = engine.now()
+    const nth = pendingCrash.seen.get(what) ?? 0
+    pendingCrash.seen.set(what, nth + 1)
+    if (pendingCrash.point !== 'any' && pendingCrash.point !== what) return false
+    if (pendingCrash.pin !== undefined && slack === undefined && pendingCrash.moment === pendingCrash.pin.time) {
+      if (nth < pendingCrash.pin.nth) return false
+    } else if (pendingCrash.left-- > 0) return false
+    return pendingCrash.trigger({ point: what, nth })
   }
 
   const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void => {
     const pin = faults.pinOf(planned)
-    const strike: Doom['strike'] = (at) => {
-      slot.doom = undefined
+    const trigger: PendingCrash['trigger'] = (at) => {
+      slot.pendingCrash = undefined
       const where = at === undefined ? 'between two steps' : `at "${at.point}"`
       const machine = planned.silent ? ', and its machine with it' : ''
       if (!faults.begins(planned, `${slot.name} dies ${where}${machine}`, at)) return false
@@ -53,9 +53,9 @@ export function createNemesis(options: {
       return true
     }
     const left = pin === undefined ? planned.skip : (slack?.skip ?? 0)
-    const doom: Doom = { point: pin?.point ?? planned.point, left, pin, moment: -1, seen: new Map(), strike }
-    slot.doom = doom
-    after(ANYWAY, () => void (slot.doom === doom && strike(undefined)))
+    const pendingCrash: PendingCrash = { point: pin?.point ?? planned.point, left, pin, moment: -1, seen: new Map(), trigger }
+    slot.pendingCrash = pendingCrash
+    after(ANYWAY, () => void (slot.pendingCrash === pendingCrash && trigger(undefined)))
   }
 
   const freeze = (planned: Extract<Planned, { kind: 'freeze' }>, slot: Slot, all: Slots): void => {

@@ -15,11 +15,11 @@ export type Slot = {
   /** Frozen ones whose successor has been started, and those that were revived afterwards. */
   readonly zombies: Set<Process>
   /** It is to die at one of its next steps. */
-  doom: Doom | undefined
+  pendingCrash: PendingCrash | undefined
 }
 
 /** A death to come, at one of the next steps. */
-export type Doom = {
+export type PendingCrash = {
   readonly point: string
   /** Steps of this kind that are let pass; with a pin only those of its moment are. */
   left: number
@@ -27,7 +27,7 @@ export type Doom = {
   /** Steps of this moment, by kind. */
   moment: number
   readonly seen: Map<string, number>
-  readonly strike: (where: { readonly point: string; readonly nth: number } | undefined) => boolean
+  readonly trigger: (where: { readonly point: string; readonly nth: number } | undefined) => boolean
 }
 
 /** Starts processes, ends them, and starts them again. */
@@ -71,7 +71,7 @@ export type SlotsOptions = {
 export function createSlots(options: SlotsOptions): Slots {
   const { engine, trace, chance } = options
   const all: Slot[] = options.slots.map(({ name, members }) => ({
-    ...{ name, members, life: 0, process: undefined, running: undefined, zombies: new Set<Process>(), doom: undefined },
+    ...{ name, members, life: 0, process: undefined, running: undefined, zombies: new Set<Process>(), pendingCrash: undefined },
   }))
 
   const startLater = (slot: Slot, delay: number): void => {
@@ -124,7 +124,7 @@ export function createSlots(options: SlotsOptions): Slots {
 
   const crash: Slots['crash'] = (slot, { down, silent }) => {
     const { process } = slot
-    slot.doom = undefined
+    slot.pendingCrash = undefined
     if (process === undefined) return
     trace.add(engine.now(), process.label, 'dies')
     end(process, silent)
@@ -162,14 +162,14 @@ export function createSlots(options: SlotsOptions): Slots {
       slot.zombies.add(process)
       slot.process = undefined
       slot.running = undefined
-      slot.doom = undefined
+      slot.pendingCrash = undefined
       begin(slot)
     },
     revive,
     bury,
     heal: () => {
       for (const slot of all) {
-        slot.doom = undefined
+        slot.pendingCrash = undefined
         for (const zombie of slot.zombies) bury(slot, zombie)
         if (slot.process !== undefined) revive(slot.process)
         else startLater(slot, 100)

@@ -71,7 +71,7 @@ function indented(message: string): string {
     .join('\n  ')
 }
 
-export type TimelineLook = {
+export type TimelineOptions = {
   /** Lines, the first of them; default 400. */
   readonly most?: number
   /** Where lines are folded; default: nowhere. */
@@ -108,8 +108,8 @@ const QUIET_TIME = 50
  * console.log(timeline(outcome, { columns: 80 }).includes('user 0 step 0')) // → true
  * ```
  */
-export function timeline(outcome: Outcome, look: TimelineLook = {}): string {
-  const { most = 400, columns = Infinity, fault = (line) => line } = look
+export function timeline(outcome: Outcome, options: TimelineOptions = {}): string {
+  const { most = 400, columns = Infinity, fault = (line) => line } = options
   const lines = joined(withoutArrived(withOrder(outcome.lines).filter(isTelling)))
   const from = lines.findIndex(({ who, what }) => what === 'step' || who === 'fault')
   const shown = lines.slice(Math.max(0, from), lines.length).slice(0, most)

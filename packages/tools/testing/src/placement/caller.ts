@@ -37,9 +37,9 @@ export function performer(contracts: readonly AnyContract[], transport: Transpor
     const found = await inTime(runtime.timers, definition.deadline + GRACE, outcome, silence)
     if (found.kind !== 'answer' && found.kind !== 'stream') return found
     // What the caller does with its answer must not reach the callee either.
-    const kept = copyOf(found)
+    const copy = copyOf(found)
     scramble(found.kind === 'answer' ? found.value : found.values)
-    return kept
+    return copy
   }
 }
 

@@ -22,7 +22,7 @@ export const deadCommands: RouteMap<Shell> = buildRouteMap({
     audit: shortly(auditCommand, '[filters] [ID]'),
   },
   docs: {
-    brief: 'Look at dead letters, retry, edit or discard them',
+    brief: 'Layout at dead letters, retry, edit or discard them',
     fullDescription: helpText(
       `
         Dead letters of the system that runs on a data directory: events and work that failed as often as allowed. A dead

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup } from 'dure/messaging'
-import { lookOf } from '../../shell.ts'
+import { layoutOf } from '../../shell.ts'
 import type { Shell } from '../../shell.ts'
 import { helpText, common, printResult, textFlag, type Common } from '../parameters.ts'
 import { ask, filter, filterOf, limitFlag, timeFlag, type Filter } from './parameters.ts'
@@ -23,7 +23,7 @@ export const groupsCommand: Command<Shell> = buildCommand({
   parameters: { flags: { ...common, ...filter } },
   async func(this: Shell, flags: Common & Filter): Promise<void> {
     const groups = await ask<readonly DeadLetterGroup[]>(this, flags, { action: 'groups', ...filterOf(flags) })
-    printResult(this, flags, groups, () => groupsText(groups, lookOf(this)))
+    printResult(this, flags, groups, () => groupsText(groups, layoutOf(this)))
   },
 })
 
@@ -52,7 +52,7 @@ export const listCommand: Command<Shell> = buildCommand({
     // One more tells whether there is another page.
     const found = await ask<readonly DeadLetter[]>(this, flags, { action: 'list', ...filterOf(flags), limit: limit + 1, after })
     const letters = found.slice(0, limit)
-    printResult(this, flags, letters, () => listText(letters, { ...lookOf(this), more: found.length > limit }))
+    printResult(this, flags, letters, () => listText(letters, { ...layoutOf(this), more: found.length > limit }))
   },
 })
 
@@ -73,7 +73,7 @@ export const showCommand: Command<Shell> = buildCommand({
   },
   async func(this: Shell, flags: Common, id: string): Promise<void> {
     const letter = await ask<DeadLetterDetail>(this, flags, { action: 'show', id })
-    printResult(this, flags, letter, () => letterText(letter, lookOf(this)))
+    printResult(this, flags, letter, () => letterText(letter, layoutOf(this)))
   },
 })
 
@@ -116,7 +116,7 @@ export const auditCommand: Command<Shell> = buildCommand({
     const changes = found.slice(0, limit)
     const filtered = [id, consumer, what, since, until].some((one) => one !== undefined)
     const more = found.length > limit
-    printResult(this, flags, changes, () => auditText(changes, { ...lookOf(this), filtered, more }))
+    printResult(this, flags, changes, () => auditText(changes, { ...layoutOf(this), filtered, more }))
   },
 })
 
