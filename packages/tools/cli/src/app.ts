@@ -1,5 +1,12 @@
-import { buildApplication, buildRouteMap, formatMessageForArgumentScannerError, run, text_en } from '@stricli/core'
-import type { Application, ApplicationText, RouteMap } from '@stricli/core'
+import {
+  buildApplication,
+  formatMessageForArgumentScannerError,
+  run,
+  text_en,
+  type Application,
+  type ApplicationText,
+  type RouteMap,
+} from '@stricli/core'
 import { describeThrown } from 'dure/contract/internal'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
@@ -14,9 +21,8 @@ import { simCommand } from './commands/sim.ts'
 import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
 import { fitHelp, isHelp } from './help.ts'
-import { CliError, EXIT, paint } from './shell.ts'
-import { helpText } from './commands/parameters.ts'
-import type { Shell } from './shell.ts'
+import { CliError, EXIT, paint, type Shell } from './shell.ts'
+import { defineRoutes } from './commands/parameters.ts'
 import { VERSION } from './version.ts'
 
 /**
@@ -95,7 +101,7 @@ function commandOf(args: readonly string[]): readonly string[] {
   return args.slice(0, args[0] === 'dead' || args[0] === 'check' ? 2 : 1).filter((word) => !word.startsWith('-'))
 }
 
-const routes: RouteMap<Shell> = buildRouteMap({
+const routes: RouteMap<Shell> = defineRoutes({
   routes: {
     dev: devCommand,
     start: startCommand,
@@ -110,10 +116,8 @@ const routes: RouteMap<Shell> = buildRouteMap({
     check: checkCommands,
     sim: simCommand,
   },
-  docs: {
-    brief: 'Runs and inspects a system of services',
-    fullDescription: helpText(
-      `
+  brief: 'Runs and inspects a system of services',
+  help: `
         Runs and inspects a system of services.
 
         A system file exports what system() makes. Without a name it is the file that package.json names ("dure": { "system":
@@ -121,8 +125,6 @@ const routes: RouteMap<Shell> = buildRouteMap({
 
         Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (compat: a caller or
         subscriber breaks), 2 misuse.`,
-    ),
-  },
 })
 
 const applicationFor = (args: readonly string[]): Application<Shell> =>

@@ -1,8 +1,7 @@
 /** The counter of desk.test-support.ts, before a broker that has no place for some orders. */
 import { CallError } from 'dure/contract'
 import { embeddedBroker } from 'dure/messaging'
-import { system } from 'dure/service'
-import type { System } from 'dure/service'
+import { system, type System } from 'dure/service'
 import { counter } from './desk.test-support.ts'
 
 export const choosy: System = system('choosy', {

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { compareContracts, describeContract, versionTrouble } from 'dure/contract'
-import type { Change, ContractDescription } from 'dure/contract'
+import { compareContracts, describeContract, versionTrouble, type Change, type ContractDescription } from 'dure/contract'
 import { loadContracts } from './load.ts'
 import { CliError, EXIT, paint } from './shell.ts'
 import { hang } from '@dure/simulation/text/internal'

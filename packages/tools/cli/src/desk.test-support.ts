@@ -2,8 +2,7 @@
 import { command, contract, event, query } from 'dure/contract'
 import { database, sqlite } from 'dure/data'
 import { embeddedBroker, queue } from 'dure/messaging'
-import { service, system } from 'dure/service'
-import type { System } from 'dure/service'
+import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 
 const Order = z.object({ orderId: z.string(), quantity: z.int() })

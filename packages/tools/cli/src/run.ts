@@ -1,15 +1,13 @@
 import { resolve } from 'node:path'
 import { describeThrown } from 'dure/contract/internal'
 import { keepAlive } from 'dure/runtime'
-import { start } from 'dure/service'
-import type { Door, Running, System } from 'dure/service'
+import { start, type Door, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
 import { contractsOf, loadSystem } from './load.ts'
 import { loggerOf, sayTo } from './log.ts'
-import { CliError, EXIT, paint, print } from './shell.ts'
-import type { Shell } from './shell.ts'
+import { CliError, EXIT, paint, print, type Shell } from './shell.ts'
 
 export type RunOptions = {
   readonly file: string | undefined

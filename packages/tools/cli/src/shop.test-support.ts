@@ -1,6 +1,5 @@
 import { command, contract, error, event, query, stream } from 'dure/contract'
-import { service, system } from 'dure/service'
-import type { Door, System } from 'dure/service'
+import { service, system, type Door, type System } from 'dure/service'
 import { z } from 'zod'
 
 const OutOfStock = error('OUT_OF_STOCK', {

@@ -7,8 +7,7 @@ import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo, type Say } from './log.ts'
 import { moveDoors, portWords, welcome, withControl, type RunOptions, type Url } from './run.ts'
-import { CliError, paint, print } from './shell.ts'
-import type { Shell } from './shell.ts'
+import { CliError, paint, print, type Shell } from './shell.ts'
 
 const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
 

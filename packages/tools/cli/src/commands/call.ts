@@ -1,40 +1,29 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
-import { askCall } from '../control/control.ts'
-import type { CallFailure } from '../control/control.ts'
-import { CliError, EXIT, paint, print, say, readInput } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { askCall, type CallFailure } from '../control/control.ts'
+import { CliError, EXIT, paint, print, say, readInput, type Shell } from '../shell.ts'
 import type { chooseCall } from './choose.ts'
-import { helpText, dataFlag, directoryOf, parsedFlag, textFlag } from './parameters.ts'
+import { defineCommand, dataFlag, directoryOf, parsedFlag, textFlag } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
 
-export const callCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Call an operation of a running system',
-    fullDescription: helpText(
-      `
+export const callCommand: Command<Shell> = defineCommand({
+  brief: 'Call an operation of a running system',
+  help: `
         Calls an operation of the system that runs on a data directory, through its control socket. The input is JSON, or - to
         read it from standard input. The answer is printed as JSON; a stream one value a line. A failed call prints its code
         and reason, and exits with 1.`,
-      `dure call orders.find '{"id": 7}'`,
-      'dure call orders.place - < order.json',
-      'dure call orders.watch | head -3',
-    ),
+  examples: [`dure call orders.find '{"id": 7}'`, 'dure call orders.place - < order.json', 'dure call orders.watch | head -3'],
+  flags: {
+    data: dataFlag,
+    timeout: parsedFlag(seconds, 'SECONDS', 'How long the call may take'),
+    idempotencyKey: textFlag('KEY', 'Makes a repeated command happen once'),
   },
-  parameters: {
-    flags: {
-      data: dataFlag,
-      timeout: parsedFlag(seconds, 'SECONDS', 'How long the call may take'),
-      idempotencyKey: textFlag('KEY', 'Makes a repeated command happen once'),
-    },
-    positional: {
-      kind: 'tuple',
-      parameters: [
-        { parse: String, optional: true, placeholder: 'service.operation', brief: 'What to call; asked for at a terminal' },
-        { parse: String, optional: true, placeholder: 'input', brief: 'JSON, or - for standard input' },
-      ],
-    },
+  positional: {
+    kind: 'tuple',
+    parameters: [
+      { parse: String, optional: true, placeholder: 'service.operation', brief: 'What to call; asked for at a terminal' },
+      { parse: String, optional: true, placeholder: 'input', brief: 'JSON, or - for standard input' },
+    ],
   },
   async func(this: Shell, flags: Flags, given?: string, json?: string): Promise<void> {
     const directory = directoryOf(this, flags)

@@ -1,13 +1,11 @@
-import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
 import type { Placement } from '@dure/testing'
 import { describeThrown } from 'dure/contract/internal'
 import { pathToFileURL } from 'node:url'
 import { loadSystem } from '../load.ts'
-import { CliError, EXIT, say } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { CliError, EXIT, say, type Shell } from '../shell.ts'
 import { counted } from '../format.ts'
-import { helpText, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
+import { defineCommand, defineRoutes, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly runs?: number
@@ -16,11 +14,9 @@ type Flags = {
   readonly placement?: readonly ('unix' | 'tcp' | 'each' | 'process' | 'split')[]
 }
 
-const placementCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Show that services answer alike wherever they run',
-    fullDescription: helpText(
-      `
+const placementCommand: Command<Shell> = defineCommand({
+  brief: 'Show that services answer alike wherever they run',
+  help: `
         Starts copies of the system in different places: together in one process, over a Unix socket, over TCP, in another
         process, and each service in a process of its own. All get the same calls, with inputs made from the contracts, and
         whatever a caller can tell apart is a difference: values, types, errors, who sees whose changes, order, deadlines,
@@ -30,26 +26,24 @@ const placementCommand: Command<Shell> = buildCommand({
         Copies keep their data in folders and an embedded database and broker of their own, and open no doors. Handlers do
         run, so a service that talks to the outside world does that here too. A service that keeps anything in memory needs a
         file whose default export is a function that makes the system, so that each copy has its own.`,
-      'dure check placement',
-      'dure check placement src/system.ts --runs 100 --seed 7',
-      'dure check placement --placement tcp',
-    ),
-  },
-  parameters: {
-    flags: {
-      runs: parsedFlag(wholeNumber(1, 100_000), 'N', 'Calls of each operation (default 20)'),
-      seed: parsedFlag(wholeNumber(0, 0x7fffffff), 'N', 'The same number makes the same calls (default 1)'),
-      json: switchFlag('Print the report as JSON'),
-      placement: {
-        kind: 'enum',
-        values: ['unix', 'tcp', 'each', 'process', 'split'],
-        optional: true,
-        variadic: true,
-        brief: 'Compare only this with all together; may be repeated',
-      },
+  examples: [
+    'dure check placement',
+    'dure check placement src/system.ts --runs 100 --seed 7',
+    'dure check placement --placement tcp',
+  ],
+  flags: {
+    runs: parsedFlag(wholeNumber(1, 100_000), 'N', 'Calls of each operation (default 20)'),
+    seed: parsedFlag(wholeNumber(0, 0x7fffffff), 'N', 'The same number makes the same calls (default 1)'),
+    json: switchFlag('Print the report as JSON'),
+    placement: {
+      kind: 'enum',
+      values: ['unix', 'tcp', 'each', 'process', 'split'],
+      optional: true,
+      variadic: true,
+      brief: 'Compare only this with all together; may be repeated',
     },
-    positional: { kind: 'tuple', parameters: [systemParameter] },
   },
+  positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const { system, file, make } = await loadSystem(given, this.cwd)
     // The suite brings a library of generators along, which no other command needs.
@@ -74,16 +68,12 @@ const placementCommand: Command<Shell> = buildCommand({
   },
 })
 
-export const checkCommands: RouteMap<Shell> = buildRouteMap({
+export const checkCommands: RouteMap<Shell> = defineRoutes({
   routes: { placement: placementCommand },
-  docs: {
-    brief: 'Try a system and say whether it keeps a promise',
-    fullDescription: helpText(
-      `
+  brief: 'Try a system and say whether it keeps a promise',
+  help: `
         Tries a system and says whether it keeps a promise.`,
-      'dure check placement',
-    ),
-  },
+  examples: ['dure check placement'],
 })
 
 /** The name that another process finds the system by. */

@@ -1,36 +1,26 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { dirname } from 'node:path'
 import { systemFile } from '../load.ts'
 import { portWords, type Port } from '../run.ts'
-import { paint, say } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { paint, say, type Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
-import { helpText, dataFlag, directoryOf, portFlag, splitFlag, systemParameter } from './parameters.ts'
+import { defineCommand, dataFlag, directoryOf, portFlag, splitFlag, systemParameter } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly port?: readonly Port[]; readonly split?: boolean }
 
-export const devCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Run a system and restart it when a file changes',
-    fullDescription: helpText(
-      `
+export const devCommand: Command<Shell> = defineCommand({
+  brief: 'Run a system and restart it when a file changes',
+  help: `
         Runs all services of a system in one process (with --split: in several), shows where it is and what is in it, and
         starts it again when a file changes beside or below the system file. Data are kept between restarts.`,
-      'dure dev',
-      'dure dev src/system.ts --port 9000',
-      'dure dev --split',
-    ),
+  examples: ['dure dev', 'dure dev src/system.ts --port 9000', 'dure dev --split'],
+  flags: {
+    data: dataFlag,
+    port: portFlag,
+    split: splitFlag,
   },
-  parameters: {
-    flags: {
-      data: dataFlag,
-      port: portFlag,
-      split: splitFlag,
-    },
-    positional: { kind: 'tuple', parameters: [systemParameter] },
-  },
+  positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
     const data = directoryOf(this, flags)

@@ -1,41 +1,35 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { asyncapi, describeContract, openapi } from 'dure/contract'
 import type { System } from 'dure/service'
 import { contractsOf, loadSystem } from '../load.ts'
-import { CliError, print, say } from '../shell.ts'
-import type { Shell } from '../shell.ts'
-import { helpText, systemParameter, textFlag } from './parameters.ts'
+import { CliError, print, say, type Shell } from '../shell.ts'
+import { defineCommand, systemParameter, textFlag } from './parameters.ts'
 
 type Format = 'openapi' | 'asyncapi' | 'contract'
 type Flags = { readonly format: Format; readonly out?: string }
 
-export const docsCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Write the documents drawn from contracts',
-    fullDescription: helpText(
-      `
+export const docsCommand: Command<Shell> = defineCommand({
+  brief: 'Write the documents drawn from contracts',
+  help: `
         Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events), or contract
         (descriptions that "dure compat" compares).`,
-      'dure docs',
-      'dure docs --format asyncapi --out docs/events.json',
-      'dure docs src/system.ts --format contract --out contracts.json',
-    ),
-  },
-  parameters: {
-    flags: {
-      format: {
-        kind: 'enum',
-        values: ['openapi', 'asyncapi', 'contract'],
-        default: 'openapi',
-        brief: 'What to draw',
-      },
-      out: textFlag('FILE', 'Write to this file'),
+  examples: [
+    'dure docs',
+    'dure docs --format asyncapi --out docs/events.json',
+    'dure docs src/system.ts --format contract --out contracts.json',
+  ],
+  flags: {
+    format: {
+      kind: 'enum',
+      values: ['openapi', 'asyncapi', 'contract'],
+      default: 'openapi',
+      brief: 'What to draw',
     },
-    positional: { kind: 'tuple', parameters: [systemParameter] },
+    out: textFlag('FILE', 'Write to this file'),
   },
+  positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, file?: string): Promise<void> {
     const { system } = await loadSystem(file, this.cwd)
     const text = draw(system, flags.format)

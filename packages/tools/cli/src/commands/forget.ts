@@ -1,11 +1,9 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { askForget, askLag } from '../control/control.ts'
 import { counted } from '../format.ts'
-import { print } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { print, type Shell } from '../shell.ts'
 import {
-  helpText,
+  defineCommand,
   byFlag,
   common,
   confirmed,
@@ -19,29 +17,25 @@ import {
 
 type Flags = Common & { readonly topic?: string; readonly reason: string; readonly yes?: boolean; readonly by?: string }
 
-export const forgetCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Retire a consumer group that no service has any more',
-    fullDescription: helpText(
-      `
+export const forgetCommand: Command<Shell> = defineCommand({
+  brief: 'Retire a consumer group that no service has any more',
+  help: `
         Has the broker forget a group: its position, and with it what it has not read. For a reaction that was renamed or
         taken out, which would be behind for ever. A group that somebody reads as is left alone. Who did it and why is kept.`,
-      'dure lag forget desk/order.placed --reason "renamed to desk/orders"',
-      'dure lag forget desk/copy --topic order.placed --reason "no longer copied" --yes',
-    ),
+  examples: [
+    'dure lag forget desk/order.placed --reason "renamed to desk/orders"',
+    'dure lag forget desk/copy --topic order.placed --reason "no longer copied" --yes',
+  ],
+  flags: {
+    ...common,
+    topic: textFlag('NAME', 'Only on this topic (default: all)'),
+    reason: reasonFlag,
+    yes: yesFlag,
+    by: byFlag,
   },
-  parameters: {
-    flags: {
-      ...common,
-      topic: textFlag('NAME', 'Only on this topic (default: all)'),
-      reason: reasonFlag,
-      yes: yesFlag,
-      by: byFlag,
-    },
-    positional: {
-      kind: 'tuple',
-      parameters: [{ parse: String, placeholder: 'GROUP', brief: 'Which: as "dure lag" shows it' }],
-    },
+  positional: {
+    kind: 'tuple',
+    parameters: [{ parse: String, placeholder: 'GROUP', brief: 'Which: as "dure lag" shows it' }],
   },
   async func(this: Shell, given: Flags, group: string): Promise<void> {
     const { topic, reason, by } = given

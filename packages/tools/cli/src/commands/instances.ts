@@ -1,26 +1,19 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { Address, Instance } from 'dure/discovery'
 import { askInstances, type InstanceListing } from '../control/control.ts'
 import { agoText, timeText, visible } from '../format.ts'
-import { layoutOf, paint } from '../shell.ts'
-import type { Layout, Shell } from '../shell.ts'
+import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
 import { hang, table } from '@dure/simulation/text/internal'
-import { helpText, common, directoryOf, printResult, type Common } from './parameters.ts'
+import { defineCommand, common, directoryOf, printResult, type Common } from './parameters.ts'
 
-export const instancesCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Show who runs where: the instances in the registry',
-    fullDescription: helpText(
-      `
+export const instancesCommand: Command<Shell> = defineCommand({
+  brief: 'Show who runs where: the instances in the registry',
+  help: `
         Shows every instance of every service that the registry of a running system knows: its status (only one that is up is
         called), version, zone and age, and below it where it listens and what else it says of itself. A view that is not
         fresh is said to be stale, and since when.`,
-      'dure instances',
-      'dure instances --data /var/lib/shop --json',
-    ),
-  },
-  parameters: { flags: common },
+  examples: ['dure instances', 'dure instances --data /var/lib/shop --json'],
+  flags: common,
   async func(this: Shell, flags: Common): Promise<void> {
     const directory = directoryOf(this, flags)
     const listing = await askInstances(directory)

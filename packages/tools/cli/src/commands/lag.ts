@@ -1,32 +1,21 @@
-import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { Command, RouteMap } from '@stricli/core'
 import type { ConsumerLag, Lag } from 'dure/service'
 import { askLag } from '../control/control.ts'
-import { layoutOf, paint, say } from '../shell.ts'
-import type { Layout, Shell } from '../shell.ts'
+import { layoutOf, paint, say, type Layout, type Shell } from '../shell.ts'
 import { ageText, visible } from '../format.ts'
 import { table } from '@dure/simulation/text/internal'
 import { forgetCommand } from './forget.ts'
-import { helpText, common, directoryOf, printResult, type Common } from './parameters.ts'
+import { defineCommand, defineRoutes, common, directoryOf, printResult, type Common } from './parameters.ts'
 
-const showCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Show how far every consumer is behind',
-    fullDescription: helpText(
-      `
+const showCommand: Command<Shell> = defineCommand({
+  brief: 'Show how far every consumer is behind',
+  help: `
         Shows for every reaction of every service, and so for every copy and read model that is kept by events: messages it
         has not read (UNREAD) and since when the first of them is there (BEHIND), those that failed and wait for another try
         (WAITING), dead letters (DEAD) and what waits behind them (HELD); where there are such, messages that retention threw
         away before they were read (LOST). Then events that have not left their service, and groups that nobody reads as.`,
-      'dure lag',
-      'dure lag --json',
-      'watch dure lag',
-      'dure lag forget desk/order.placed --reason "renamed"',
-    ),
-  },
-  parameters: {
-    flags: common,
-  },
+  examples: ['dure lag', 'dure lag --json', 'watch dure lag', 'dure lag forget desk/order.placed --reason "renamed"'],
+  flags: common,
   async func(this: Shell, flags: Common): Promise<void> {
     const lag = await askLag(directoryOf(this, flags))
     for (const service of lag.silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer; this is without it.`))
@@ -34,20 +23,14 @@ const showCommand: Command<Shell> = buildCommand({
   },
 })
 
-export const lagCommands: RouteMap<Shell> = buildRouteMap({
+export const lagCommands: RouteMap<Shell> = defineRoutes({
   routes: { show: showCommand, forget: forgetCommand },
   defaultCommand: 'show',
-  docs: {
-    brief: 'Show how far every consumer is behind; retire groups that are gone',
-    fullDescription: helpText(
-      `
+  brief: 'Show how far every consumer is behind; retire groups that are gone',
+  help: `
         How far every consumer of the system on a data directory is behind ("dure lag" is "dure lag show"), and the end of
         groups that no service has any more.`,
-      'dure lag',
-      'dure lag --json',
-      'dure lag forget desk/order.placed --reason "renamed to desk/orders"',
-    ),
-  },
+  examples: ['dure lag', 'dure lag --json', 'dure lag forget desk/order.placed --reason "renamed to desk/orders"'],
 })
 
 function lagText({ consumers, outboxes }: Lag, layout: Layout, now: number): string {

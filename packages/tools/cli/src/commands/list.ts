@@ -1,32 +1,22 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
 import { askListing, listingOf } from '../control/control.ts'
 import { describeSystem } from '../listing.ts'
 import { contractsOf, loadSystem } from '../load.ts'
-import { CliError, EXIT } from '../shell.ts'
-import type { Shell } from '../shell.ts'
-import { helpText, jsonFlag, printResult, systemParameter, textFlag, type Common } from './parameters.ts'
+import { CliError, EXIT, type Shell } from '../shell.ts'
+import { defineCommand, jsonFlag, printResult, systemParameter, textFlag, type Common } from './parameters.ts'
 
-export const listCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Show services, operations, routes, events and owners',
-    fullDescription: helpText(
-      `
+export const listCommand: Command<Shell> = defineCommand({
+  brief: 'Show services, operations, routes, events and owners',
+  help: `
         Shows services with their owners, operations, routes and events: of a system file, or with --data of the system that
         runs on a data directory.`,
-      'dure list',
-      'dure list src/system.ts --json',
-      'dure list --data .dure',
-    ),
+  examples: ['dure list', 'dure list src/system.ts --json', 'dure list --data .dure'],
+  flags: {
+    data: textFlag('DIR', 'Ask the system that runs on this data directory'),
+    json: jsonFlag,
   },
-  parameters: {
-    flags: {
-      data: textFlag('DIR', 'Ask the system that runs on this data directory'),
-      json: jsonFlag,
-    },
-    positional: { kind: 'tuple', parameters: [systemParameter] },
-  },
+  positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Common, file?: string): Promise<void> {
     if (flags.data !== undefined && file !== undefined) {
       throw new CliError('Cannot list both a system file and a data directory: give one of them', { exitCode: EXIT.misuse })

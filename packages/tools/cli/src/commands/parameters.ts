@@ -1,4 +1,12 @@
-import type { TypedFlagParameter, TypedPositionalParameter } from '@stricli/core'
+import {
+  buildCommand,
+  buildRouteMap,
+  type Command,
+  type RouteMap,
+  type TypedCommandParameters,
+  type TypedFlagParameter,
+  type TypedPositionalParameter,
+} from '@stricli/core'
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
@@ -42,14 +50,6 @@ export const portFlag: TypedFlagParameter<readonly Port[] | undefined, Shell> = 
 /** What every command that asks a running system has. */
 export type Common = { readonly data?: string; readonly json?: boolean }
 export const common: { readonly data: Flag<string>; readonly json: Flag<boolean> } = { data: dataFlag, json: jsonFlag }
-
-/** What a command says of itself at length: paragraphs, which are folded to the terminal when they are shown, and examples. */
-export function helpText(text: string, ...examples: readonly string[]): string {
-  const paragraphs = text.split(/\n\s*\n/).map((paragraph) => paragraph.replaceAll(/\s+/g, ' ').trim())
-  return [...paragraphs, ...(examples.length === 0 ? [] : [`Examples:\n${examples.map((one) => `  ${one}`).join('\n')}`])].join(
-    '\n\n',
-  )
-}
 
 /** The data directory that is meant, in full. */
 export function directoryOf(shell: Shell, { data }: Pick<Common, 'data'>): string {
@@ -101,4 +101,46 @@ function parsePort(text: string): Port {
   const port = Number(digits)
   if (digits === '' || port > 65535) throw new Error(`"${text}" is not a port: give a number from 0 to 65535, or DOOR=N`)
   return { door, port }
+}
+
+type Described = {
+  /** A line, for lists. */
+  readonly brief: string
+  /** Paragraphs, which are folded to the terminal when they are shown. */
+  readonly help: string
+  readonly examples?: readonly string[]
+}
+
+/** A command: what it says of itself, its flags and arguments, and what it does. */
+export function defineCommand<Flags extends Readonly<Partial<Record<string, unknown>>>, Args extends readonly unknown[]>(
+  options: Described & {
+    /** In place of the usage that its parameters make. */
+    readonly usage?: readonly string[]
+    readonly func: (this: Shell, flags: Flags, ...args: Args) => Promise<void>
+  } & NoInfer<TypedCommandParameters<Flags, Args, Shell>>,
+): Command<Shell> {
+  const { usage, func, flags, positional } = options
+  const parameters = { flags, positional } as NoInfer<TypedCommandParameters<Flags, Args, Shell>>
+  return buildCommand<Flags, Args, Shell>({
+    docs: { ...docsOf(options), ...(usage && { customUsage: usage }) },
+    parameters,
+    func,
+  })
+}
+
+/** Commands below one word. */
+export function defineRoutes<Route extends string>(
+  options: Described & {
+    readonly routes: Readonly<Record<Route, Command<Shell> | RouteMap<Shell>>>
+    readonly defaultCommand?: NoInfer<Route>
+  },
+): RouteMap<Shell> {
+  const { routes, defaultCommand } = options
+  return buildRouteMap({ routes, docs: docsOf(options), ...(defaultCommand && { defaultCommand: defaultCommand as never }) })
+}
+
+function docsOf({ brief, help, examples = [] }: Described): { readonly brief: string; readonly fullDescription: string } {
+  const paragraphs = help.split(/\n\s*\n/).map((paragraph) => paragraph.replaceAll(/\s+/g, ' ').trim())
+  const shown = examples.length === 0 ? [] : [`Examples:\n${examples.map((one) => `  ${one}`).join('\n')}`]
+  return { brief, fullDescription: [...paragraphs, ...shown].join('\n\n') }
 }

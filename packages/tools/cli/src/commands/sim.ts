@@ -1,4 +1,3 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { FaultKind, Outcome, SimulationSource } from '@dure/simulation'
 import type { Thread } from '@dure/simulation/internal'
@@ -6,10 +5,9 @@ import { describeThrown } from 'dure/contract/internal'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'
-import { CliError, EXIT, paint, print, say } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { CliError, EXIT, paint, print, say, type Shell } from '../shell.ts'
 import { counted } from '../format.ts'
-import { helpText, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
+import { defineCommand, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly seeds?: number
@@ -30,11 +28,9 @@ const KEEPS_MODULES =
 /** Milliseconds between two words about how far it has come. */
 const NEWS = 5_000
 
-export const simCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Run a system under simulation, from seeds',
-    fullDescription: helpText(
-      `
+export const simCommand: Command<Shell> = defineCommand({
+  brief: 'Run a system under simulation, from seeds',
+  help: `
         Runs the system that a file exports in one thread under virtual time: real code, and around it crashes between any two
         steps, frozen processes that come back, partitions, slow and full disks, clocks that jump, messages delayed, lost and
         delivered twice. Then everything is healed, and its invariants are checked. What users do and what must hold is the
@@ -42,31 +38,29 @@ export const simCommand: Command<Shell> = buildCommand({
 
         A seed that fails is made as small as it can be made and shown step by step; the same seed gives the same run again.
         Exits with 1 when a seed fails.`,
-      'dure sim system.ts --seeds 10000',
-      'dure sim system.ts --seeds 10000 --from 20001',
-      'dure sim system.ts --replay 4711',
-      'dure sim system.ts --faults crash --faults freeze',
-    ),
-  },
-  parameters: {
-    flags: {
-      seeds: parsedFlag(wholeNumber(1, MOST), 'N', 'How many (default 100)'),
-      from: parsedFlag(wholeNumber(0, MOST), 'SEED', 'The first of them (default 1)'),
-      replay: parsedFlag(wholeNumber(0, MOST), 'SEED', 'Show one run, step by step'),
-      threads: parsedFlag(wholeNumber(1, 256), 'N', 'Default: one for each core'),
-      faults: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        variadic: true,
-        placeholder: 'KIND',
-        brief: 'Only faults of this kind; may be repeated',
-      },
-      json: switchFlag('Print the report as JSON'),
-      shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
+  examples: [
+    'dure sim system.ts --seeds 10000',
+    'dure sim system.ts --seeds 10000 --from 20001',
+    'dure sim system.ts --replay 4711',
+    'dure sim system.ts --faults crash --faults freeze',
+  ],
+  flags: {
+    seeds: parsedFlag(wholeNumber(1, MOST), 'N', 'How many (default 100)'),
+    from: parsedFlag(wholeNumber(0, MOST), 'SEED', 'The first of them (default 1)'),
+    replay: parsedFlag(wholeNumber(0, MOST), 'SEED', 'Show one run, step by step'),
+    threads: parsedFlag(wholeNumber(1, 256), 'N', 'Default: one for each core'),
+    faults: {
+      kind: 'parsed',
+      parse: String,
+      optional: true,
+      variadic: true,
+      placeholder: 'KIND',
+      brief: 'Only faults of this kind; may be repeated',
     },
-    positional: { kind: 'tuple', parameters: [systemParameter] },
+    json: switchFlag('Print the report as JSON'),
+    shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
   },
+  positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
     const library = { ...(await import('@dure/simulation')), ...(await import('@dure/simulation/internal')) }

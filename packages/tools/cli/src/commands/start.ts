@@ -1,12 +1,10 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
-import { CliError, EXIT } from '../shell.ts'
-import type { Shell } from '../shell.ts'
-import { helpText, dataFlag, portFlag, splitFlag } from './parameters.ts'
+import { CliError, EXIT, type Shell } from '../shell.ts'
+import { defineCommand, dataFlag, portFlag, splitFlag } from './parameters.ts'
 
 type Flags = {
   readonly data?: string
@@ -15,34 +13,25 @@ type Flags = {
   readonly split?: boolean
 }
 
-export const startCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Run a system, or a part of it',
-    fullDescription: helpText(
-      `
+export const startCommand: Command<Shell> = defineCommand({
+  brief: 'Run a system, or a part of it',
+  help: `
         Runs all services of a system in this process; with --split each in a process of its own, or as its "placement" groups
         them, started again when they fall over. With names of services only those, beside others on the same data directory;
         "broker" is the process that hosts the broker, "doors" the one that opens the doors.
 
         Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a
         second signal ends it at once. With --split, SIGUSR2 replaces all processes one after the other.`,
-      'dure start',
-      'dure start src/system.ts --data /var/lib/shop --port 80',
-      'dure start --split',
-      'dure start orders',
-    ),
+  examples: ['dure start', 'dure start src/system.ts --data /var/lib/shop --port 80', 'dure start --split', 'dure start orders'],
+  flags: {
+    data: dataFlag,
+    port: portFlag,
+    log: { kind: 'enum', values: ['json', 'pretty'], default: 'json', brief: 'How to log' },
+    split: splitFlag,
   },
-  parameters: {
-    flags: {
-      data: dataFlag,
-      port: portFlag,
-      log: { kind: 'enum', values: ['json', 'pretty'], default: 'json', brief: 'How to log' },
-      split: splitFlag,
-    },
-    positional: {
-      kind: 'array',
-      parameter: { parse: String, placeholder: 'system.ts|service', brief: 'The system file, and services to run of it' },
-    },
+  positional: {
+    kind: 'array',
+    parameter: { parse: String, placeholder: 'system.ts|service', brief: 'The system file, and services to run of it' },
   },
   async func(this: Shell, flags: Flags, ...words: readonly string[]): Promise<void> {
     const { file, part } = readWords(words, this.cwd)

@@ -1,34 +1,24 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
 import type { TraceSummary, Traces } from 'dure/telemetry'
 import { dataDirectory } from '../data.ts'
-import { CliError, EXIT } from '../shell.ts'
-import type { Shell } from '../shell.ts'
+import { CliError, EXIT, type Shell } from '../shell.ts'
 import { counted, durationText, visible } from '../format.ts'
 import { table } from '@dure/simulation/text/internal'
 import { waterfall } from '../waterfall.ts'
-import { helpText, common, printResult, type Common } from './parameters.ts'
+import { defineCommand, common, printResult, type Common } from './parameters.ts'
 
-export const traceCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Show a trace as a waterfall',
-    fullDescription: helpText(
-      `
+export const traceCommand: Command<Shell> = defineCommand({
+  brief: 'Show a trace as a waterfall',
+  help: `
         Shows what one request led to: calls, transactions, events, over all services. The beginning of an id is enough;
         without an id the latest traces are listed. Ids are in the logs (traceId) and in the traceresponse header. A system
         keeps a share of its traces (1 % unless it says otherwise) and whatever failed.`,
-      'dure trace',
-      'dure trace 4bf92f35',
-      'dure trace 4bf92f35 --data /var/lib/shop --json',
-    ),
-  },
-  parameters: {
-    flags: common,
-    positional: {
-      kind: 'tuple',
-      parameters: [{ parse: parseId, optional: true, placeholder: 'ID', brief: 'A trace id, or how it begins' }],
-    },
+  examples: ['dure trace', 'dure trace 4bf92f35', 'dure trace 4bf92f35 --data /var/lib/shop --json'],
+  flags: common,
+  positional: {
+    kind: 'tuple',
+    parameters: [{ parse: parseId, optional: true, placeholder: 'ID', brief: 'A trace id, or how it begins' }],
   },
   async func(this: Shell, flags: Common, id?: string): Promise<void> {
     const given = dataDirectory(flags.data, this.process.env)

@@ -1,5 +1,4 @@
-import { request as httpRequest } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'

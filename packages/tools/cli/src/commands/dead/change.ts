@@ -1,8 +1,7 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import { CliError, EXIT, print, type Shell } from '../../shell.ts'
 import { counted } from '../../format.ts'
-import { helpText, byFlag, common, confirmed, reasonFlag, switchFlag, whoIs, yesFlag, type Common } from '../parameters.ts'
+import { defineCommand, byFlag, common, confirmed, reasonFlag, switchFlag, whoIs, yesFlag, type Common } from '../parameters.ts'
 import { ask, filter, filterOf, type Filter } from './parameters.ts'
 
 type Flags = Common & Filter & { readonly all?: boolean; readonly yes?: boolean; readonly by?: string }
@@ -17,20 +16,15 @@ const flags = {
 
 const ids = { kind: 'array', parameter: { parse: String, placeholder: 'ID', brief: 'Which: ids, or how they begin' } } as const
 
-export const retryCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Give dead letters a fresh set of tries',
-    customUsage: ['[--data DIR] [--json] [--by NAME] ID…', '[--yes] (--all | filters)'],
-    fullDescription: helpText(
-      `
+export const retryCommand: Command<Shell> = defineCommand({
+  brief: 'Give dead letters a fresh set of tries',
+  usage: ['[--data DIR] [--json] [--by NAME] ID…', '[--yes] (--all | filters)'],
+  help: `
         Has dead letters tried again: those named, those a filter lets through, or all. The messages that wait behind one
         follow when it succeeds; when it fails again, it is dead again under the same id. The command does not wait for that.`,
-      'dure dead retry x7k2m9 b3c4d5',
-      'dure dead retry --group q4w8ntya',
-      'dure dead retry --all --yes',
-    ),
-  },
-  parameters: { flags, positional: ids },
+  examples: ['dure dead retry x7k2m9 b3c4d5', 'dure dead retry --group q4w8ntya', 'dure dead retry --all --yes'],
+  flags,
+  positional: ids,
   async func(this: Shell, given: Flags, ...names: readonly string[]): Promise<void> {
     const selection = await chosen(this, given, names, 'Retry')
     const named = names.length > 0
@@ -40,22 +34,18 @@ export const retryCommand: Command<Shell> = buildCommand({
   },
 })
 
-export const discardCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Take dead letters out for good',
-    customUsage: ['--reason TEXT [--data DIR] [--json] [--by NAME] ID…', '--reason TEXT [--yes] (--all | filters)'],
-    fullDescription: helpText(
-      `
+export const discardCommand: Command<Shell> = defineCommand({
+  brief: 'Take dead letters out for good',
+  usage: ['--reason TEXT [--data DIR] [--json] [--by NAME] ID…', '--reason TEXT [--yes] (--all | filters)'],
+  help: `
         Discards dead letters: those named, those a filter lets through, or all. The messages that wait behind one go on. What
         was discarded stays in the audit, with the reason, and does not come again.`,
-      'dure dead discard x7k2m9 --reason "ordered twice"',
-      'dure dead discard --group q4w8ntya --reason "test data" --yes',
-    ),
-  },
-  parameters: {
-    flags: { ...flags, reason: reasonFlag },
-    positional: ids,
-  },
+  examples: [
+    'dure dead discard x7k2m9 --reason "ordered twice"',
+    'dure dead discard --group q4w8ntya --reason "test data" --yes',
+  ],
+  flags: { ...flags, reason: reasonFlag },
+  positional: ids,
   async func(this: Shell, given: Flags & { readonly reason: string }, ...names: readonly string[]): Promise<void> {
     const selection = await chosen(this, given, names, 'Discard')
     const named = names.length > 0

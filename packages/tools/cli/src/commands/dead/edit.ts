@@ -1,39 +1,34 @@
-import { buildCommand } from '@stricli/core'
 import type { Command } from '@stricli/core'
 import type { DeadLetterDetail } from 'dure/messaging'
 import { CliError, EXIT, paint, print, readInput, say, type Shell } from '../../shell.ts'
-import { helpText, byFlag, common, reasonFlag, whoIs, type Common } from '../parameters.ts'
+import { defineCommand, byFlag, common, reasonFlag, whoIs, type Common } from '../parameters.ts'
 import { ask } from './parameters.ts'
 
 type Flags = Common & { readonly reason: string; readonly by?: string }
 
-export const editCommand: Command<Shell> = buildCommand({
-  docs: {
-    brief: 'Replace the data of a dead letter',
-    fullDescription: helpText(
-      `
+export const editCommand: Command<Shell> = defineCommand({
+  brief: 'Replace the data of a dead letter',
+  help: `
         Replaces the data of one dead letter: JSON, or - to read it from standard input; without either, at a terminal, the
         data are opened in your editor ($VISUAL, $EDITOR). They must be what its consumer can read, and of the same key;
         otherwise nothing is changed. The message keeps its id and stays dead until it is retried. The original stays in the
         audit.`,
-      `dure dead edit x7k2m9 '{"orderId":"a","quantity":1}' --reason "quantity was missing"`,
-      'dure dead edit x7k2m9 --reason "wrong currency"',
-      'jq .message.data letter.json | dure dead edit x7k2m9 - --reason "wrong currency"',
-    ),
+  examples: [
+    `dure dead edit x7k2m9 '{"orderId":"a","quantity":1}' --reason "quantity was missing"`,
+    'dure dead edit x7k2m9 --reason "wrong currency"',
+    'jq .message.data letter.json | dure dead edit x7k2m9 - --reason "wrong currency"',
+  ],
+  flags: {
+    ...common,
+    reason: reasonFlag,
+    by: byFlag,
   },
-  parameters: {
-    flags: {
-      ...common,
-      reason: reasonFlag,
-      by: byFlag,
-    },
-    positional: {
-      kind: 'tuple',
-      parameters: [
-        { parse: String, placeholder: 'ID', brief: 'Which one' },
-        { parse: String, optional: true, placeholder: 'data', brief: 'JSON, or - for standard input' },
-      ],
-    },
+  positional: {
+    kind: 'tuple',
+    parameters: [
+      { parse: String, placeholder: 'ID', brief: 'Which one' },
+      { parse: String, optional: true, placeholder: 'data', brief: 'JSON, or - for standard input' },
+    ],
   },
   async func(this: Shell, flags: Flags, id: string, given?: string): Promise<void> {
     const { reason } = flags
