@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { DatabaseAdapter, DatabaseWorld, SqlStore } from './database.ts'
 import { sqlite } from './sqlite/sqlite.ts'
+import { sqlRows, type TestRows } from './rows.conformance.ts'
 import type { AdapterModule } from './world.conformance.ts'
 
 /**
@@ -18,7 +19,15 @@ export function openAdapter(world: DatabaseWorld): DatabaseAdapter<SqlStore> {
   return sqlite({ durability: 'process' })(world)
 }
 
+const chosen = elsewhere === false ? { openAdapter } : ((await import(adapterModule.href)) as AdapterModule)
+
+/** How tests keep rows of their own on it. */
+export const rows: TestRows = chosen.rows ?? sqlRows
+
+/** False where stores speak SQL; elsewhere, for `test('…', { skip })`, why a test that does is not run. */
+export const noSql: string | false = chosen.rows === undefined ? false : 'only on databases that speak SQL'
+
+/** One whose stores speak SQL, unless `noSql` says otherwise. */
 export async function testAdapter(world: DatabaseWorld): Promise<DatabaseAdapter<SqlStore>> {
-  const chosen = (await import(adapterModule.href)) as AdapterModule
-  return chosen.openAdapter(world)
+  return chosen.openAdapter(world) as DatabaseAdapter<SqlStore>
 }

@@ -4,11 +4,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Store } from './database.ts'
 import { inWorld, orderIds } from './world.conformance.ts'
 
 export function crashConformance(module: URL): void {
   test('a process that is killed in the middle of transactions keeps exactly the committed ones', () =>
-    inWorld(module, async ({ directory, open }) => {
+    inWorld<Store>(module, async ({ directory, open, rows }) => {
       const { child, lines } = startChild(module, directory)
       const acknowledged = new Set<string>()
       let inside = false
@@ -20,14 +21,14 @@ export function crashConformance(module: URL): void {
       }
       assert.equal(inside, true)
       const store = await open()
-      const ids = new Set(await orderIds(store))
+      const ids = new Set(await orderIds(store, rows))
       for (const id of acknowledged) assert.ok(ids.has(`${id}-first`), `${id} was answered and is lost`)
       for (const id of ids) {
         const other = id.endsWith('-first') ? id.replace('-first', '-second') : id.replace('-second', '-first')
         assert.ok(ids.has(other), `half a transaction was kept: ${id} without ${other}`)
       }
       assert.equal(ids.has('open-first'), false)
-      await store.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('after', 1)"))
+      await store.transaction((tx) => rows.insert(tx, 'orders', { id: 'after', total: 1 }))
     }))
 }
 

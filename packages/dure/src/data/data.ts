@@ -1,5 +1,5 @@
 /** A service's own data: one database per service, transactions, outbox, inbox. */
-export { database } from './database.ts'
+export { clientDatabase, database } from './database.ts'
 /**
  * SQL of one's own inside a typed query, parameters apart: sql`…${value}` (Kysely's).
  *
@@ -33,11 +33,13 @@ export type {
   Database,
   DatabaseAdapter,
   DatabaseDefinition,
+  DatabaseOf,
   DatabaseWorld,
   Migration,
   Migrations,
   Outbox,
   OutboxOptions,
+  OwnClient,
   SqlRow,
   SqlStore,
   SqlTransaction,
@@ -45,4 +47,5 @@ export type {
   Store,
   StoreTransaction,
   Transaction,
+  TransactionOf,
 } from './database.ts'

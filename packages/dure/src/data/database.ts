@@ -46,6 +46,8 @@ export type Migrations = Readonly<Record<string, Migration>>
 /** A service's declaration of its database: the tables' types and how they come to be. Made by `database`. */
 export type DatabaseDefinition<Tables> = {
   readonly migrations: Migrations
+  /** Handlers get the store's own client (`clientDatabase`). */
+  readonly ownClient?: boolean
   /** Carries the type only. */
   readonly tables?: Tables
 }
@@ -66,6 +68,47 @@ export type DatabaseDefinition<Tables> = {
 export function database<Tables>(options: { migrations: Migrations }): DatabaseDefinition<Tables> {
   return { migrations: options.migrations }
 }
+
+/** What carries the types of a store's own client: in a transaction, and for reading. */
+export type OwnClient<Client, Reader> = { readonly client: Client; readonly reader: Reader }
+
+/**
+ * Declares the database of a service whose store is of another kind than SQL: handlers get the store's own client.
+ * Migrations are functions of it.
+ *
+ * @example
+ * ```ts
+ * import { clientDatabase } from 'dure/data'
+ *
+ * type Client = { readonly put: (key: string, value: unknown) => void }
+ * const orders = clientDatabase<Client>({ migrations: { '001': async (client: Client) => client.put('settings', {}) } })
+ * console.log(Object.keys(orders.migrations)) // → [ '001' ]
+ * ```
+ */
+export function clientDatabase<Client, Reader = Client>(
+  options: { readonly migrations?: Readonly<Record<string, (client: Client) => Promise<void>>> } = {},
+): DatabaseDefinition<OwnClient<Client, Reader>> {
+  return { migrations: (options.migrations ?? {}) as Migrations, ownClient: true }
+}
+
+/** The database of a service as its handlers see it: `Database`, or with the store's own client. */
+export type DatabaseOf<Tables> = [Tables] extends [OwnClient<infer _, infer Reader>]
+  ? {
+      /** Reads what is committed. */
+      readonly read: Reader
+      /** As of `Database`. */
+      readonly transaction: <T>(
+        work: (tx: TransactionOf<Tables>) => Promise<T>,
+        options?: { readonly timeout?: number },
+      ) => Promise<T>
+      readonly snapshot: <T>(work: (read: Reader) => Promise<T>) => Promise<T>
+    }
+  : Database<Tables>
+
+/** Its transaction: `Transaction`, or the store's own client with what else joins it. */
+export type TransactionOf<Tables> = [Tables] extends [OwnClient<infer Client, infer _>]
+  ? { readonly client: Client } & Announcing
+  : Transaction<Tables>
 
 /** What a database adapter is made of: where it may keep files, the world, and a voice. */
 export type DatabaseWorld = {

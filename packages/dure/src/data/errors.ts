@@ -44,6 +44,14 @@ export function unusableTimeout(service: string, timeout: number): CallError | u
   )
 }
 
+export function transactionOver(reason: string): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Using a transaction failed: the transaction is over (${reason}). To do: await everything that uses it inside its work`,
+    INSIDE,
+  )
+}
+
 export function tooLong(service: string, timeout: number, arrivals: number): CallError {
   const cause =
     arrivals === 0

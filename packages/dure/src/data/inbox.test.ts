@@ -2,17 +2,16 @@ import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { virtualRuntime, type Runtime } from '../runtime/runtime.ts'
-import { adapterModule } from './adapter.conformance.ts'
+import { adapterModule, rows } from './adapter.conformance.ts'
 import type { SqlRow, SqlStore } from './database.ts'
 import { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction } from './inbox.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
 const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(adapterModule, run))
 
-const marksLeft = async (store: SqlStore): Promise<number> =>
-  Number((await store.select('SELECT count(*) AS n FROM dure_inbox'))[0]!['n'])
 const inboxOf = (store: SqlStore, runtime: Runtime = virtualRuntime(), retention = INBOX_RETENTION): Inbox =>
   createInbox({ runtime, retention, records: store.records.inbox })
+const marksLeft = (store: SqlStore): Promise<number> => rows.count(store, 'dure_inbox')
 const mark = (store: SqlStore, inbox: Inbox, id: string, consumer = 'stock'): Promise<boolean> =>
   store.transaction((tx) => inbox.mark(tx, consumer, id))
 
@@ -21,11 +20,11 @@ check('a message has its effect once for each consumer, however often it comes',
   const inbox = inboxOf(store)
   const consume = (consumer: string, id: string): Promise<void> =>
     store.transaction(async (tx) => {
-      if (await inbox.mark(tx, consumer, id)) await tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [`${consumer} ${id}`])
+      if (await inbox.mark(tx, consumer, id)) await rows.insert(tx, 'orders', { id: `${consumer} ${id}`, total: 1 })
     })
   // At once, so that some of them share a commit.
   await Promise.all(['a', 'b', 'a', 'a', 'b'].flatMap((id) => [consume('stock', id), consume('mail', id)]))
-  assert.deepEqual(await orderIds(store), ['mail a', 'mail b', 'stock a', 'stock b'])
+  assert.deepEqual(await orderIds(store, rows), ['mail a', 'mail b', 'stock a', 'stock b'])
 })
 
 check('an effect that fails leaves no mark, so that the message has it the next time', async ({ open }) => {

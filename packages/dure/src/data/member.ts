@@ -1,16 +1,40 @@
 import type { Kysely } from 'kysely'
-import { CallError } from '../contract/contract.ts'
-import type { SqlRow, SqlValue, SqlTransaction } from './database.ts'
+import type { SqlRow, SqlTransaction, SqlValue, StoreTransaction } from './database.ts'
+import { transactionOver } from './errors.ts'
 
 /** One transaction: what its work is given, and what it leaves behind. */
-export type Member = {
-  readonly tx: SqlTransaction
+export type Member<Tx extends StoreTransaction = SqlTransaction> = {
+  readonly tx: Tx
   readonly beforeCommit: (() => Promise<void>)[]
   readonly onCommit: (() => void)[]
   /** Makes every later use of the transaction an error that gives the reason. */
   readonly end: (reason: string) => void
 }
 
+/** @param make what this transaction has of its own; `guard` throws once it is over */
+export function createMemberOf<Tx extends StoreTransaction>(
+  make: (guard: () => void) => Omit<Tx, 'beforeCommit' | 'onCommit'>,
+): Member<Tx> {
+  const beforeCommit: (() => Promise<void>)[] = []
+  const onCommit: (() => void)[] = []
+  let over: string | undefined
+  const guard = (): void => {
+    if (over !== undefined) throw transactionOver(over)
+  }
+  const joined: StoreTransaction = {
+    beforeCommit: (task) => {
+      guard()
+      beforeCommit.push(task)
+    },
+    onCommit: (listener) => {
+      guard()
+      onCommit.push(listener)
+    },
+  }
+  return { tx: Object.assign(make(guard), joined) as Tx, beforeCommit, onCommit, end: (reason) => void (over ??= reason) }
+}
+
+/** A transaction of a store that speaks SQL. */
 export function createMember(options: {
   readonly all: (sql: string, parameters: readonly SqlValue[]) => Promise<readonly SqlRow[]>
   readonly run: (sql: string, parameters: readonly SqlValue[]) => Promise<number>
@@ -18,22 +42,9 @@ export function createMember(options: {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly kysely: (guard: () => void) => Kysely<any>
 }): Member {
-  const beforeCommit: (() => Promise<void>)[] = []
-  const onCommit: (() => void)[] = []
-  let over: string | undefined
   // oxlint-disable-next-line typescript/no-explicit-any
   let kysely: Kysely<any> | undefined
-
-  const guard = (): void => {
-    if (over === undefined) return
-    throw new CallError(
-      'FAILED_PRECONDITION',
-      `Using a transaction failed: the transaction is over (${over}). To do: await everything that uses it inside its work`,
-      { inside: true },
-    )
-  }
-
-  const tx: SqlTransaction = {
+  return createMemberOf<SqlTransaction>((guard) => ({
     get kysely() {
       return (kysely ??= options.kysely(guard))
     },
@@ -45,14 +56,5 @@ export function createMember(options: {
       guard()
       return options.run(sql, parameters)
     },
-    beforeCommit: (task) => {
-      guard()
-      beforeCommit.push(task)
-    },
-    onCommit: (listener) => {
-      guard()
-      onCommit.push(listener)
-    },
-  }
-  return { tx, beforeCommit, onCommit, end: (reason) => void (over ??= reason) }
+  }))
 }

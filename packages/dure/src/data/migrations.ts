@@ -4,13 +4,7 @@ import { describeThrown } from '../contract/internal.ts'
 import type { Migration, Migrations, SqlTransaction } from './database.ts'
 import { definedNames } from './names.ts'
 
-/**
- * Brings a store's tables up to date: each migration once, in order of name, in a transaction of its own (Dure's
- * own in one), and recorded. What was applied must still be there unchanged; so a history has one meaning everywhere.
- *
- * @throws {CallError} FAILED_PRECONDITION when an applied migration was changed, removed, or is newer than this
- * program, when a new one sorts before an applied one, or when names sort otherwise than they read
- */
+/** Brings the tables of a store that speaks SQL up to date: `applyMigrations`, recorded in `dure_migrations`. */
 export async function migrate(options: {
   readonly service: string
   readonly migrations: Migrations
@@ -23,22 +17,78 @@ export async function migrate(options: {
   }
   readonly now: () => number
 }): Promise<readonly string[]> {
-  const { service, store, now } = options
-  const transaction = <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> =>
-    store.transaction(work, { timeout: Number.POSITIVE_INFINITY })
-  const applied = await transaction(async (tx) => {
-    await tx.run(
-      'CREATE TABLE IF NOT EXISTS dure_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)',
-    )
-    const rows = await tx.all('SELECT name, checksum FROM dure_migrations ORDER BY name')
-    return rows.map((row) => ({ name: String(row['name']), checksum: String(row['checksum']) }))
+  const { transaction, script, verify } = options.store
+  return applyMigrations<SqlTransaction>({
+    ...options,
+    store: {
+      transaction,
+      applied: async (tx) => {
+        await tx.run(
+          'CREATE TABLE IF NOT EXISTS dure_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)',
+        )
+        const rows = await tx.all('SELECT name, checksum FROM dure_migrations ORDER BY name')
+        return rows.map((row) => ({ name: String(row['name']), checksum: String(row['checksum']) }))
+      },
+      record: (tx, { name, checksum, at }) =>
+        tx.run('INSERT INTO dure_migrations (name, checksum, applied_at) VALUES (?, ?, ?)', [name, checksum, at]),
+      apply: async (tx, migration) => {
+        if (typeof migration === 'string') await script(migration, definedNames(migration))
+        else await migration(tx.kysely)
+        await verify(tx)
+      },
+    },
   })
-  const pending = plan(service, options.migrations, applied)
-  const apply = async (tx: SqlTransaction, [name, migration]: Named): Promise<void> => {
+}
+
+/** A migration that a store has. */
+export type AppliedMigration = { readonly name: string; readonly checksum: string }
+
+/**
+ * Brings a store of any kind up to date: each migration once, in order of name, in a transaction of its own (Dure's
+ * own in one), and recorded. What was applied must still be there unchanged; so a history has one meaning everywhere.
+ * Answers with the names of those that were applied now.
+ *
+ * @throws {CallError} FAILED_PRECONDITION when an applied migration was changed, removed, or is newer than this
+ * program, when a new one sorts before an applied one, or when names sort otherwise than they read
+ *
+ * @example
+ * ```ts
+ * import { applyMigrations } from 'dure/data/adapter'
+ *
+ * const done: { name: string; checksum: string }[] = []
+ * const applied = await applyMigrations<Map<string, number>>({
+ *   service: 'orders',
+ *   migrations: { '001': async () => {} },
+ *   store: {
+ *     transaction: (work) => work(new Map()), // yours
+ *     applied: async () => done,
+ *     record: async (_, migration) => done.push(migration),
+ *     apply: async (client, migration) => typeof migration !== 'string' && migration(client as never),
+ *   },
+ *   now: Date.now,
+ * })
+ * console.log(applied) // → [ '001' ]
+ * ```
+ */
+export async function applyMigrations<Tx>(options: {
+  readonly service: string
+  readonly migrations: Migrations
+  readonly store: {
+    readonly transaction: <T>(work: (tx: Tx) => Promise<T>, options: { readonly timeout: number }) => Promise<T>
+    /** What it has; makes the place for that. */
+    readonly applied: (tx: Tx) => Promise<readonly AppliedMigration[]>
+    readonly record: (tx: Tx, applied: AppliedMigration & { readonly at: number }) => Promise<unknown>
+    readonly apply: (tx: Tx, migration: Migration) => Promise<unknown>
+  }
+  readonly now: () => number
+}): Promise<readonly string[]> {
+  const { service, store, now } = options
+  const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> =>
+    store.transaction(work, { timeout: Number.POSITIVE_INFINITY })
+  const pending = plan(service, options.migrations, await transaction(store.applied))
+  const apply = async (tx: Tx, [name, migration]: Named): Promise<void> => {
     try {
-      if (typeof migration === 'string') await store.script(migration, definedNames(migration))
-      else await migration(tx.kysely)
-      await store.verify(tx)
+      await store.apply(tx, migration)
     } catch (error) {
       throw new CallError(
         'FAILED_PRECONDITION',
@@ -47,8 +97,7 @@ export async function migrate(options: {
         { cause: error },
       )
     }
-    const row = [name, checksum(migration), now()]
-    await tx.run('INSERT INTO dure_migrations (name, checksum, applied_at) VALUES (?, ?, ?)', row)
+    await store.record(tx, { name, checksum: checksum(migration), at: now() })
   }
   // Dure's own are few and small: they share a commit.
   const own = pending.filter(([name]) => name.startsWith(OWN))
@@ -61,12 +110,11 @@ export async function migrate(options: {
 }
 
 type Named = readonly [name: string, migration: Migration]
-type Applied = { readonly name: string; readonly checksum: string }
 
 /** Dure's own migrations (own-tables.ts) live beside the service's, under names that start so, and come first. */
 const OWN = 'dure/'
 
-function plan(service: string, migrations: Migrations, applied: readonly Applied[]): readonly Named[] {
+function plan(service: string, migrations: Migrations, applied: readonly AppliedMigration[]): readonly Named[] {
   const trouble = (name: string, what: string, advice: string): CallError =>
     new CallError(
       'FAILED_PRECONDITION',

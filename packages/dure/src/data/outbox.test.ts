@@ -6,12 +6,12 @@ import fc from 'fast-check'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import type { Outbox, OutboxOptions, SqlStore, SqlTransaction } from './database.ts'
+import { adapterModule, rows } from './adapter.conformance.ts'
 import { createOutbox } from './outbox.ts'
 import type { OutboxMessage } from './outbox-row.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
-const module = new URL('./sqlite/sqlite.test-support.ts', import.meta.url)
-const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(module, run))
+const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(adapterModule, run))
 
 const runtime = virtualRuntime()
 const message = (id: string, size = 2): OutboxMessage => ({
@@ -35,11 +35,10 @@ const make = (store: SqlStore, deliver: OutboxOptions['deliver'], options: Parti
 const place = (store: SqlStore, outbox: Outbox, id: string, messages: readonly OutboxMessage[] = [message(id)]): Promise<void> =>
   store.transaction(async (tx) => {
     outbox.append(tx, messages)
-    await tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id])
+    await rows.insert(tx, 'orders', { id, total: 1 })
   })
 
-const rowsLeft = async (store: SqlStore): Promise<number> =>
-  Number((await store.select('SELECT count(*) AS n FROM dure_outbox'))[0]!['n'])
+const rowsLeft = (store: SqlStore): Promise<number> => rows.count(store, 'dure_outbox')
 
 check('what commits is delivered once, whole and in order of commit; what rolls back never is', async ({ open }) => {
   const store = await open()
@@ -211,7 +210,7 @@ check('a transaction that is over takes no more messages', async ({ open }) => {
 })
 
 test('whatever fails, waits or overflows, everything committed arrives, first arrivals in order of commit', () =>
-  inWorld(module, async ({ open }) => {
+  inWorld(adapterModule, async ({ open }) => {
     const store = await open()
     const property = fc.asyncProperty(
       fc.record({
@@ -262,13 +261,15 @@ test('whatever fails, waits or overflows, everything committed arrives, first ar
   }))
 
 test('a process that is killed loses no message of a committed transaction and invents none', () =>
-  inWorld(module, async ({ directory, open }) => {
+  inWorld(adapterModule, async ({ directory, open }) => {
     const script = `
-      import { openAdapter } from '${module.href}'
+      import * as module from '${adapterModule.href}'
+      import { sqlRows } from '${new URL('./rows.conformance.ts', import.meta.url).href}'
       import { createOutbox } from '${new URL('./outbox.ts', import.meta.url).href}'
       import { realRuntime } from '${new URL('../runtime/runtime.ts', import.meta.url).href}'
       import { silentLogger } from '${new URL('../telemetry/telemetry.ts', import.meta.url).href}'
       const runtime = realRuntime(), log = silentLogger()
+      const { openAdapter, rows = sqlRows } = module
       const store = await openAdapter({ directory: process.argv[1], runtime, log }).open('orders', { migrations: { '0001': 'CREATE TABLE orders (id TEXT PRIMARY KEY, total INTEGER NOT NULL)' } })
       const outbox = await createOutbox({ store, runtime, log, deliver: async (messages) => {
         await runtime.timers.sleep(1)
@@ -278,7 +279,7 @@ test('a process that is killed loses no message of a committed transaction and i
         for (let i = 0; ; i++) {
           const id = name + '.' + i
           await store.transaction(async (tx) => {
-            await tx.run('INSERT INTO orders (id, total) VALUES (?, 1)', [id])
+            await rows.insert(tx, 'orders', { id, total: 1 })
             outbox.append(tx, [{ id, source: 'orders', type: 't', key: id, time: 1, schemaVersion: 1, correlationId: 'c', data: '1', destination: 'topic' }])
           })
         }
@@ -298,7 +299,7 @@ test('a process that is killed loses no message of a committed transaction and i
     await outbox.flush()
     await outbox.stop()
     const arrived = [...new Set([...before, ...after])]
-    assert.deepEqual(arrived.toSorted(), [...(await orderIds(store))].toSorted())
+    assert.deepEqual(arrived.toSorted(), [...(await orderIds(store, rows))].toSorted())
     for (const worker of ['0', '1', '2', '3']) {
       const numbers = arrived.filter((id) => id.startsWith(`${worker}.`)).map((id) => Number(id.split('.')[1]))
       assert.deepEqual(

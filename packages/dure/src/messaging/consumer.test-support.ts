@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { z } from 'zod'
 import { event, type AnyEvent, type Message } from '../contract/contract.ts'
-import { elsewhere, testAdapter } from '../data/adapter.conformance.ts'
+import { elsewhere, rows, testAdapter } from '../data/adapter.conformance.ts'
 import { type SqlStore, type SqlTransaction } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { createLogger, silentLogger, type Logger } from '../telemetry/telemetry.ts'
@@ -128,7 +128,7 @@ export function effectOf(
     handle: async (received, tx) => {
       const { key, n } = received.data as { key: string; n: number }
       // The effect comes first: whoever fails after it must leave nothing of it.
-      await tx.run('INSERT INTO effects (key, n) VALUES (?, ?)', [key, n])
+      await rows.insert(tx, 'effects', { key, n })
       await handle?.(n, received, tx)
     },
     ...options,
@@ -137,7 +137,7 @@ export function effectOf(
 
 export async function effectsIn(store: SqlStore): Promise<ReadonlyMap<string, readonly number[]>> {
   const found = new Map<string, number[]>()
-  for (const row of await store.select('SELECT key, n FROM effects ORDER BY place')) {
+  for (const row of await rows.read(store, 'effects', 'place')) {
     const key = String(row['key'])
     if (!found.has(key)) found.set(key, [])
     found.get(key)!.push(Number(row['n']))

@@ -8,7 +8,7 @@ import type {
   HandlerOutput,
   Metadata,
 } from '../contract/contract.ts'
-import type { Database, DatabaseAdapter, DatabaseDefinition, DatabaseWorld, Transaction } from '../data/data.ts'
+import type { DatabaseAdapter, DatabaseDefinition, DatabaseOf, DatabaseWorld, TransactionOf } from '../data/data.ts'
 import type { Capabilities, RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -32,7 +32,7 @@ export type ServiceContext = CallContext & {
 /** A handler's context: a client for each need, and the service's own database. */
 export type HandlerContext<N extends Needs, Tables> = ServiceContext & {
   readonly [K in keyof N]: Client<N[K]>
-} & (Tables extends undefined ? {} : { readonly database: Database<Tables> })
+} & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables> })
 
 export type Handler<Op extends AnyOperation, N extends Needs, Tables> = Op['kind'] extends 'stream'
   ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => AsyncIterable<HandlerOutput<Op>>
@@ -56,7 +56,7 @@ export type ReceivedEvent<E extends AnyEvent> = {
 
 /** Inside the transaction that also marks the event as done: everything in it happens once, or not at all. */
 export type EffectContext<Tables> = {
-  readonly tx: Transaction<Tables>
+  readonly tx: TransactionOf<Tables>
   readonly log: Logger
   readonly clock: Clock
   readonly ids: Ids

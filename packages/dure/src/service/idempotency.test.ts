@@ -7,7 +7,8 @@ import { z } from 'zod'
 import { type CallOptions } from '../call/call.ts'
 import { Cancellation } from '../call/internal.ts'
 import { CallError, command, contract, DeclaredError, error, type Status } from '../contract/contract.ts'
-import { database, sqlite } from '../data/data.ts'
+import { noSql, rows, testAdapter } from '../data/adapter.conformance.ts'
+import { clientDatabase, database } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { createIdempotency } from './idempotency.ts'
@@ -17,7 +18,7 @@ import { until } from './rig.test-support.ts'
 test('a clock that is set forward makes no answer old', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dure-idempotency-'))
   const runtime = realRuntime()
-  const store = await sqlite()({ directory, runtime, log: silentLogger() }).open('test', { migrations: {} })
+  const store = await (await testAdapter({ directory, runtime, log: silentLogger() })).open('test', { migrations: {} })
   t.after(async () => {
     await store.stop()
     rmSync(directory, { recursive: true, force: true })
@@ -42,6 +43,7 @@ const Steps = contract('steps', {
   operations: { go: command({ input: z.object({ name: z.string() }), output: z.object({ run: z.int() }), errors: { Refused } }) },
 })
 type Tables = { effects: { name: string; run: number } }
+const TABLES = { '001': 'CREATE TABLE effects (name TEXT NOT NULL, run INTEGER NOT NULL)' }
 type Commit = (times?: number) => Promise<void>
 type Handler = (run: number, context: { signal: AbortSignal; commit: Commit }) => Promise<void>
 const after = (signal: AbortSignal): Promise<void> =>
@@ -52,13 +54,13 @@ async function steps(t: TestContext, handler: Handler) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-idempotency-'))
   let runs = 0
   const definition = service(Steps, {
-    database: database<Tables>({ migrations: { '001': 'CREATE TABLE effects (name TEXT NOT NULL, run INTEGER NOT NULL)' } }),
+    database: noSql === false ? database<Tables>({ migrations: TABLES }) : (clientDatabase() as never),
     handlers: {
       go: async ({ name }, { database: own, signal }) => {
         const run = ++runs
         const commit: Commit = async (times = 1) => {
           for (let time = 0; time < times; time++)
-            await own.transaction(async (tx) => void (await tx.insertInto('effects').values({ name, run }).execute()))
+            await own.transaction((tx) => rows.insertAsHandler(tx, 'effects', { name, run }))
         }
         await handler(run, { signal, commit })
         return { run }
@@ -66,17 +68,17 @@ async function steps(t: TestContext, handler: Handler) {
     },
   })
   let read = async (): Promise<readonly { name: string; run: number }[]> => []
-  const adapter = sqlite()
   const running = await start(
     system('steps', {
       services: [definition],
       database: async (world) => {
-        const made = await adapter(world)
+        const made = await testAdapter(world)
         return {
           ...made,
           open: async (...given) => {
             const store = await made.open(...given)
-            read = async () => (await store.select('SELECT name, run FROM effects ORDER BY run')) as never
+            read = async () =>
+              (await rows.read(store, 'effects', 'run')).map(({ name, run }) => ({ name: String(name), run: Number(run) }))
             return store
           },
         }

@@ -1,4 +1,5 @@
 import type { CallContext } from '../call/call.ts'
+import { CallError } from '../contract/contract.ts'
 import { bindDatabase, createOutbox } from '../data/data.ts'
 import { INBOX_RETENTION } from '../data/internal.ts'
 import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
@@ -51,6 +52,7 @@ export async function openData(options: {
   const name = service.contract.name
   const store = await database.open(name, service.database!)
   try {
+    checkKind(service, store)
     let delivered = 0
     const toBroker = async (messages: readonly OutboxMessage[]): Promise<void> => {
       await deliver(broker, messages)
@@ -80,6 +82,19 @@ export async function openData(options: {
     await store.stop()
     throw error
   }
+}
+
+/** A service that declares tables cannot do with a client, and the other way round. */
+function checkKind({ contract, database }: Service, store: Store): void {
+  const [ownClient, speaksSql] = [database?.ownClient === true, 'select' in store]
+  if (ownClient !== speaksSql) return
+  const [declares, has, advice] = ownClient
+    ? ['clientDatabase', 'speaks SQL', 'declare it with `database`']
+    : ['database', 'has a client of its own', 'declare it with `clientDatabase`']
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    `Starting service "${contract.name}" failed: it declares ${declares}, and its store "${store.engine}" ${has}. To do: ${advice}, or give the service another store`,
+  )
 }
 
 /** As the service says; otherwise half as long again as the broker may bring what it reacts to. */

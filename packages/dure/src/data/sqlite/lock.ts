@@ -48,6 +48,18 @@ export function isLocked(error: unknown): boolean {
  * Keeps a store to one process. The lock is SQLite's own lock on an empty database file, so the operating
  * system frees it however the process ends; the holder's process id is the file's user_version, which others
  * can read without opening it.
+ * @throws {CallError} FAILED_PRECONDITION naming the process that has it
+ *
+ * @example
+ * ```ts
+ * import { mkdirSync } from 'node:fs'
+ * import { takeLock } from 'dure/data/adapter'
+ *
+ * mkdirSync('data', { recursive: true })
+ * const lock = takeLock('data/letters.lock', 'letters')
+ * lock.release()
+ * console.log('free again') // → free again
+ * ```
  */
 export function takeLock(file: string, service: string): { readonly release: () => void } {
   let db: DatabaseSync | undefined

@@ -7,6 +7,8 @@ import type { Durability } from './file.ts'
 import { LOCK_TIMEOUT } from './lock.ts'
 import { openStore } from './store.ts'
 
+export { takeLock } from './lock.ts'
+
 export type SqliteOptions = {
   /**
    * What a committed transaction survives: `power` (default) the loss of power, at one flush of the disk a commit;

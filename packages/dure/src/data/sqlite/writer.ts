@@ -7,7 +7,7 @@ import type { SqlTransaction } from '../database.ts'
 import { closed, ended, full, nested, unusableTimeout } from '../errors.ts'
 import { createMember } from '../member.ts'
 import { explain } from './errors.ts'
-import { createExecution, type Job, type Outcome } from './execution.ts'
+import { createExecution, type Job as JobOf, type Outcome as OutcomeOf } from '../execution.ts'
 import { kyselyConnection, sqliteKysely } from './kysely.ts'
 import { createPatience, isLocked, LOCK_TIMEOUT, patiently, type Patience } from './lock.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
@@ -46,6 +46,9 @@ export type WriterLimits = {
   /** Milliseconds that another process's lock is waited for. */
   readonly lockTimeout?: number
 }
+
+type Job = JobOf<SqlTransaction>
+type Outcome = OutcomeOf<SqlTransaction>
 
 /** Transactions that are worth a group of their own while another is being flushed. */
 const WORTH = 16
@@ -86,7 +89,7 @@ export function createWriter(options: {
   let running: Promise<void> | undefined
   let stopped = false
   let arrivals = 0
-  const execution = createExecution({ service, runtime, arrivals: () => arrivals })
+  const execution = createExecution<SqlTransaction>({ service, runtime, arrivals: () => arrivals })
   /** The end of the last group's way to the disk. */
   let flushing: Promise<void> | undefined
   /** Set when the disk has failed: what it holds is unknown, so nothing more is promised. */

@@ -1,24 +1,29 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Runtime, Timer } from '../../runtime/runtime.ts'
-import type { SqlTransaction } from '../database.ts'
-import { cutOff, tooLong } from '../errors.ts'
-import type { Member } from '../member.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+import type { StoreTransaction } from './database.ts'
+import { cutOff, tooLong } from './errors.ts'
+import type { Member } from './member.ts'
 
 /** The work of one transaction, and who waits for it. */
-export type Job = {
+export type Job<Tx> = {
   /** Runs a function in the caller's asynchronous context: what user code keeps there must be there in its work as well. */
   readonly context: ReturnType<typeof AsyncLocalStorage.snapshot>
-  readonly work: (tx: SqlTransaction) => Promise<unknown>
+  readonly work: (tx: Tx) => Promise<unknown>
   readonly timeout: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
 }
 
-export type Outcome = { readonly job: Job; readonly ok: boolean; readonly value: unknown; readonly member: Member }
+export type Outcome<Tx extends StoreTransaction> = {
+  readonly job: Job<Tx>
+  readonly ok: boolean
+  readonly value: unknown
+  readonly member: Member<Tx>
+}
 
 /** Runs the works of transactions, one at a time, each to its end or to its timeout, whichever is first. */
-export type Execution = {
-  readonly run: (job: Job, member: Member) => Promise<Outcome>
+export type Execution<Tx extends StoreTransaction> = {
+  readonly run: (job: Job<Tx>, member: Member<Tx>) => Promise<Outcome<Tx>>
   /** Whether one runs, … */
   readonly busy: () => boolean
   /** … and who asks is inside it. */
@@ -29,21 +34,21 @@ export type Execution = {
   readonly rest: () => void
 }
 
-export function createExecution(options: {
+export function createExecution<Tx extends StoreTransaction>(options: {
   readonly service: string
   readonly runtime: Pick<Runtime, 'clock' | 'timers'>
   /** Transactions that have come until now: who ran too long is told how many it kept waiting. */
   readonly arrivals: () => number
-}): Execution {
+}): Execution<Tx> {
   const { service, arrivals } = options
   const { clock, timers } = options.runtime
-  const insideOf = new AsyncLocalStorage<Member>()
+  const insideOf = new AsyncLocalStorage<Member<Tx>>()
   /** The member whose work runs, when it must end, and how to end it then. */
-  let current: { readonly member: Member; readonly at: number; readonly expire: (error?: Error) => void } | undefined
+  let current: { readonly member: Member<Tx>; readonly at: number; readonly expire: (error?: Error) => void } | undefined
   let watch: Timer | undefined
   let watchAt = 0
 
-  const complete = async (job: Job, member: Member): Promise<unknown> => {
+  const complete = async (job: Job<Tx>, member: Member<Tx>): Promise<unknown> => {
     const value = await job.work(member.tx)
     for (const task of member.beforeCommit) await task()
     return value

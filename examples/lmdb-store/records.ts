@@ -1,0 +1,291 @@
+import { createHash } from 'node:crypto'
+import type { DeadLetterAudit, DeadLetterFilter, DeadMessage, DeadMessageGroup, ParkedMessage, Records } from 'dure/data'
+import type { ClientTransaction } from 'dure/data/adapter'
+import type { Client, Entry, Key, Reader } from './client.ts'
+
+/** What Dure keeps in this store. Texts of others may be longer than a key of LMDB: those go in as their hash. */
+export function recordsIn(read: Reader): Records {
+  const records: Records<ClientTransaction<Client>> = {
+    outbox: outboxIn(read),
+    inbox: inbox,
+    idempotency: idempotencyIn(read),
+    consumers,
+    parked: parkedIn(read),
+    deadLetters: deadLettersIn(read),
+  }
+  // Only ever given transactions of this store.
+  return records as Records
+}
+
+type Of<Part extends keyof Records> = Records<ClientTransaction<Client>>[Part]
+type Row = { readonly key: Key; readonly value: unknown }
+
+function hash(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+}
+
+function take<T>(entries: Iterable<T>, limit: number): T[] {
+  const taken: T[] = []
+  for (const entry of entries) {
+    if (taken.length >= limit) break
+    taken.push(entry)
+  }
+  return taken
+}
+
+/** The number that comes after the last one under a prefix. */
+function nextOf(client: Client, prefix: Key): number {
+  const [last] = take(client.range(prefix, { reverse: true }), 1)
+  return last === undefined ? 1 : Number(last.key.at(-1)) + 1
+}
+
+function outboxIn(read: Reader): Of<'outbox'> {
+  const OUTBOX = 'dure_outbox'
+  const rowOf = ({ key, value }: Entry) => ({ position: Number(key[1]), message: value as never })
+  return {
+    left: async () => {
+      const all = [...read.range([OUTBOX])].map(({ key }) => Number(key[1]))
+      return { total: all.length, first: all[0] ?? 0, last: all.at(-1) ?? 0 }
+    },
+    read: async ({ after, limit }) => take(read.range([OUTBOX], { after: [OUTBOX, after] }), limit).map(rowOf),
+    append: async ({ client }, rows) => {
+      for (const { position, message } of rows) client.put([OUTBOX, position], message)
+    },
+    remove: async ({ client }, which) => {
+      if ('positions' in which) for (const position of which.positions) client.remove([OUTBOX, position])
+      else
+        for (const { key } of [...client.range([OUTBOX])]) {
+          if (Number(key[1]) > which.upTo) break
+          client.remove(key)
+        }
+    },
+  }
+}
+
+const INBOX = 'dure_inbox'
+const markOf = (consumer: string, messageId: string): Key => [INBOX, hash(consumer, messageId)]
+
+const inbox: Of<'inbox'> = {
+  mark: async ({ client }, { marks, at }) => {
+    let made = 0
+    for (const { consumer, messageId } of marks) {
+      const key = markOf(consumer, messageId)
+      if (client.get(key) !== undefined) continue
+      client.put(key, { consumer, messageId, at })
+      made++
+    }
+    return made
+  },
+  forget: async ({ client }, { after, limit, before }) => {
+    const from = after && markOf(after.consumer, after.messageId)
+    const some = take(client.range([INBOX], { after: from }), limit) as {
+      key: Key
+      value: { consumer: string; messageId: string; at: number }
+    }[]
+    for (const { key, value } of some) if (value.at < before) client.remove(key)
+    return some.length < limit ? undefined : some.at(-1)!.value
+  },
+}
+
+function idempotencyIn(read: Reader): Of<'idempotency'> {
+  type Command = { fingerprint: string; outcome: 'committed' | 'answered' | 'refused'; body: string; run: string; at: number }
+  const [KEYS, AGES] = ['dure_idempotency', 'dure_idempotency_age']
+  const find = (from: Reader, operation: string, key: string) => from.get([KEYS, hash(operation, key)]) as Command | undefined
+  const write = (client: Client, operation: string, key: string, wanted: Command): boolean => {
+    const found = find(client, operation, key)
+    if (found !== undefined && (found.outcome !== 'committed' || found.run !== wanted.run)) return false
+    const id = hash(operation, key)
+    const at = found?.at ?? wanted.at
+    client.put([KEYS, id], { ...wanted, at })
+    client.put([AGES, at, id], true)
+    return true
+  }
+  return {
+    find: async ({ operation, key }) => find(read, operation, key),
+    commit: async ({ client }, { operation, key, ...run }) =>
+      write(client, operation, key, { ...run, outcome: 'committed', body: 'null' }),
+    answer: async ({ client }, { operation, key, ...run }) => void write(client, operation, key, run),
+    forget: async ({ client }, { before, limit }) => {
+      for (const { key } of take(client.range([AGES]), limit)) {
+        if (Number(key[1]) >= before) return
+        client.remove(key)
+        client.remove([KEYS, key[2]!])
+      }
+    },
+  }
+}
+
+const consumers: Of<'consumers'> = {
+  begin: async ({ client }, consumer) => {
+    const found = client.get(['dure_consumers', consumer]) as { clean: boolean; crashes: number } | undefined
+    const crashes = found === undefined || found.clean ? 0 : found.crashes + 1
+    client.put(['dure_consumers', consumer], { clean: false, crashes })
+    return crashes
+  },
+  settle: async ({ client }, consumer, how) => client.put(['dure_consumers', consumer], { clean: how === 'ended', crashes: 0 }),
+}
+
+/** By consumer, key and place; and by message, where that is. */
+const [PARKED, PLACES] = ['dure_parked', 'dure_parked_place']
+
+const ofKey = (consumer: string, key: string): Key => [PARKED, consumer, hash(key)]
+const placeOf = (consumer: string, messageId: string): Key => [PLACES, consumer, hash(messageId)]
+
+/** One parked message, and where it is. */
+function parkedAt(client: Client, consumer: string, messageId: string): { at: Key; found: ParkedMessage } | undefined {
+  const at = client.get(placeOf(consumer, messageId)) as Key | undefined
+  return at && { at, found: client.get(at) as ParkedMessage }
+}
+
+function removeParked(client: Client, at: Key, { consumer, message }: ParkedMessage): void {
+  client.remove(at)
+  client.remove(placeOf(consumer, message.id))
+}
+
+function parkedIn(read: Reader): Of<'parked'> {
+  const rows = (prefix: Key) => [...read.range(prefix)] as { key: Key; value: ParkedMessage }[]
+  return {
+    add: async ({ client }, messages) =>
+      messages.filter((one) => {
+        const place = placeOf(one.consumer, one.message.id)
+        if (client.get(place) !== undefined) return false
+        const prefix = ofKey(one.consumer, one.key)
+        const at = [...prefix, nextOf(client, prefix)]
+        client.put(at, one)
+        client.put(place, at)
+        return true
+      }),
+    read: async ({ consumer, key, limit }) =>
+      take(read.range(ofKey(consumer, key)), limit).map(({ value }) => value as ParkedMessage),
+    keys: async (consumer) => {
+      const byKey = Map.groupBy(rows([PARKED, consumer]), ({ value }) => value.key)
+      return [...byKey].map(([key, all]) => {
+        const { state, started, finished, nextAt, firstFailure, message } = all[0]!.value
+        const delay = state === 'waiting' && started === 0 ? message.delay : undefined
+        return { key, count: all.length, state, started, finished, nextAt, firstFailure, delay }
+      })
+    },
+    holding: async ({ consumer, keys }) => keys.filter((key) => take(read.range(ofKey(consumer, key)), 1).length > 0).length,
+    begin: async ({ client }, { consumer, messageId, started, nextAt }) => {
+      const parked = parkedAt(client, consumer, messageId)
+      if (parked === undefined || parked.found.started !== started || parked.found.state === 'dead') return false
+      client.put(parked.at, { ...parked.found, started: started + 1, nextAt, state: 'waiting' })
+      return true
+    },
+    finish: async ({ client }, { consumer, messageId, started }) => {
+      const parked = parkedAt(client, consumer, messageId)
+      if (parked?.found.started !== started) return false
+      removeParked(client, parked.at, parked.found)
+      return true
+    },
+    fail: async ({ client }, { consumer, messageId, started, at, ...failure }) => {
+      const parked = parkedAt(client, consumer, messageId)
+      if (parked === undefined) return
+      const firstFailure = parked.found.firstFailure ?? at
+      client.put(parked.at, { ...parked.found, ...failure, finished: started, firstFailure, lastFailure: at })
+    },
+  }
+}
+
+const AUDIT = 'dure_audit'
+
+function deadLettersIn(read: Reader): Of<'deadLetters'> {
+  const dead = (from: Reader, filter: DeadLetterFilter) =>
+    ([...from.range([PARKED])] as { key: Key; value: ParkedMessage }[]).filter(({ value }) => matches(value, filter))
+  const audits = () => [...read.range([AUDIT])].map(({ value }) => value as DeadLetterAudit)
+  const named = (id: string, begins: boolean, letter: string, messageId: string): boolean =>
+    messageId === id || letter === id || (begins && letter.startsWith(id))
+
+  const list: Of<'deadLetters'>['list'] = async ({ named: wanted, ...filter }, { limit, after }) => {
+    const edits = audits().filter(({ action }) => action === 'edit')
+    return dead(read, filter)
+      .map(({ value }): DeadMessage => ({
+        ...value,
+        held: [...read.range(ofKey(value.consumer, value.key))].length - 1,
+        edits: edits.filter(({ letter }) => letter === value.letter).length,
+      }))
+      .filter(({ letter, message }) => wanted === undefined || named(wanted.id, wanted.begins, letter, message.id))
+      .filter((one) => after === undefined || byFailure(one, { lastFailure: after.lastFailure, letter: after.id }) > 0)
+      .sort(byFailure)
+      .slice(0, limit)
+  }
+
+  return {
+    list,
+    groups: async (filter) => {
+      const all = await list(filter, { limit: Infinity })
+      return [...Map.groupBy(all, ({ consumer, group }) => hash(consumer, group)).values()].map(groupOf)
+    },
+    decide: async ({ client }, filter, decision) => {
+      const { at, action, by, reason } = decision
+      const found = dead(client, filter)
+      for (const { key, value } of found) {
+        const { letter, consumer, message, error } = value
+        const data = action === 'edit' ? decision.message.data : undefined
+        const audit: DeadLetterAudit = { at, action, by, reason, letter, consumer, message, error, data }
+        client.put([AUDIT, nextOf(client, [AUDIT])], audit)
+        if (action === 'retry') client.put(key, { ...value, state: 'waiting', started: 0, finished: 0, crashes: 0, nextAt: 0 })
+        else if (action === 'edit') client.put(key, { ...value, message: decision.message })
+        else {
+          removeParked(client, key, value)
+          if (consumer !== decision.unmarked) client.put(markOf(consumer, message.id), { consumer, messageId: message.id, at })
+        }
+      }
+      return found.length
+    },
+    audit: async ({ named: wanted, consumer, action, since = -Infinity, until = Infinity, limit, after }) =>
+      audits()
+        .filter((one) => wanted === undefined || named(wanted.id, wanted.begins, one.letter, one.message.id))
+        .filter((one) => (consumer ?? one.consumer) === one.consumer && (action ?? one.action) === one.action)
+        .filter(({ at }) => at >= since && at < until)
+        .filter((one) => after === undefined || byDecision(one, after) > 0)
+        .sort(byDecision)
+        .slice(0, limit),
+    forget: async ({ client }, { before }) => {
+      for (const { key, value } of [...client.range([AUDIT])] as Row[]) {
+        if ((value as DeadLetterAudit).at < before) client.remove(key)
+      }
+    },
+  }
+}
+
+function groupOf(letters: readonly DeadMessage[]): DeadMessageGroup {
+  const [{ consumer, group, error, message, letter }] = letters as readonly [DeadMessage]
+  return {
+    ...{ consumer, group, error, letter, topic: message.type, count: letters.length },
+    held: letters.reduce((sum, { held }) => sum + held, 0),
+    firstFailure: Math.min(...letters.map(({ firstFailure = 0 }) => firstFailure)),
+    lastFailure: Math.max(...letters.map(({ lastFailure = 0 }) => lastFailure)),
+  }
+}
+
+function matches(parked: ParkedMessage, filter: DeadLetterFilter): boolean {
+  const { consumer, key, message, group, error, letter, lastFailure = 0 } = parked
+  const is = (wanted: string | undefined, value: string): boolean => wanted === undefined || wanted === value
+  const among = (wanted: readonly string[] | undefined, value: string): boolean => wanted?.includes(value) ?? true
+  return (
+    parked.state === 'dead' &&
+    is(filter.consumer, consumer) &&
+    is(filter.topic, message.type) &&
+    is(filter.key, key) &&
+    is(filter.group, group) &&
+    error.includes(filter.error ?? '') &&
+    lastFailure >= (filter.since ?? -Infinity) &&
+    lastFailure < (filter.until ?? Infinity) &&
+    among(filter.ids, letter) &&
+    among(filter.messageIds, message.id)
+  )
+}
+
+type Failed = { readonly lastFailure?: number | undefined; readonly letter: string }
+
+function byFailure(a: Failed, b: Failed): number {
+  return (a.lastFailure ?? 0) - (b.lastFailure ?? 0) || (a.letter < b.letter ? -1 : a.letter > b.letter ? 1 : 0)
+}
+
+type Decided = { readonly at: number; readonly letter: string }
+
+/** Latest first. */
+function byDecision(a: Decided, b: Decided): number {
+  return b.at - a.at || (a.letter < b.letter ? -1 : a.letter > b.letter ? 1 : 0)
+}
