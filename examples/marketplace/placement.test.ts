@@ -6,7 +6,7 @@ import { shop } from './placement.test-support.ts'
 test('the marketplace answers alike together, over sockets and in another process', async () => {
   const file = new URL('placement.test-support.ts', import.meta.url)
   // What does not depend on a contract is asked where the suite itself is tested.
-  const report = await checkPlacement({ system: shop, file, name: 'shop', runs: 3, seed: 11, probes: false })
+  const report = await checkPlacement({ system: shop, file, name: 'shop', runs: 3, seed: 11 })
   assert.ok(report.ok, describeReport(report))
   const services = report.services.map(({ service }) => service).toSorted()
   assert.deepEqual(services, ['audit', 'cart', 'customer', 'order', 'payment', 'product', 'seller', 'shipment', 'stock'])

@@ -7,7 +7,6 @@ import { compare, createComparison } from './comparison.ts'
 import { embedded, together, type Placement, type SystemFile } from './copies.ts'
 import type { Difference } from './difference.ts'
 import type { Outcome } from './outcome.ts'
-import { probeAll, type ProbeFinding } from './probe-runner.ts'
 import { smallest } from './shrink.ts'
 import { eachAlone } from './each-service.ts'
 import { inAnotherProcess, split } from './processes.ts'
@@ -35,8 +34,6 @@ export type CheckPlacementOptions = {
   readonly name?: string
   /** Attempts at making a difference smaller. Default 200. */
   readonly attempts?: number
-  /** Whether to ask what does not depend on any contract as well: thrown strings, mutated answers, … Default true. */
-  readonly probes?: boolean
 }
 
 const NUMBERS: Ranges<CheckPlacementOptions> = {
@@ -55,7 +52,6 @@ export type PlacementReport = {
   readonly services: readonly ServiceReport[]
   /** Where a difference was looked into: who asked the globals of the real world for time or chance, and in which line. */
   readonly asked: readonly string[]
-  readonly probes: { readonly asked: number; readonly findings: readonly ProbeFinding[] }
 }
 
 export type ServiceReport = { readonly service: string; readonly operations: readonly OperationReport[] }
@@ -108,7 +104,7 @@ export type Finding = {
  *   operations: { greet: query({ input: z.string(), output: z.string() }) },
  * })
  * const greetings = system('greetings', { services: [service(Greeter, { handlers: { greet: (name) => `Hello, ${name}` } })] })
- * const { ok } = await checkPlacement({ system: greetings, placements: [placements.unix], runs: 5, probes: false })
+ * const { ok } = await checkPlacement({ system: greetings, placements: [placements.unix], runs: 5 })
  * console.log(ok) // → true
  * ```
  */
@@ -178,11 +174,10 @@ async function check(options: CheckPlacementOptions): Promise<PlacementReport> {
   } finally {
     await comparison.stop()
   }
-  const probes = options.probes === false ? { asked: 0, findings: [] } : await probeAll(chosen, seed)
   const services = contracts.map(({ name }) => ({ service: name, operations: counters.of(name) }))
-  const ok = probes.findings.length === 0 && services.every((each) => each.operations.every((row) => row.findings.length === 0))
+  const ok = services.every((each) => each.operations.every((row) => row.findings.length === 0))
   const placements = [together, ...chosen].map(({ name }) => name)
-  return { ok, system: system.name, seed, runs, placements, services, asked: [...asked], probes }
+  return { ok, system: system.name, seed, runs, placements, services, asked: [...asked] }
 }
 
 function sourceOf({ file, name = 'default' }: CheckPlacementOptions): SystemFile | undefined {

@@ -18,14 +18,13 @@ const values = wireOf(z.unknown(), 'input')
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { zone: query({ output: z.string() }) } })
  * const time = system('time', { services: [service(Clock, { handlers: { zone: () => 'UTC' } })] })
- * const report = await checkPlacement({ system: time, placements: [placements.tcp], runs: 2, probes: false })
+ * const report = await checkPlacement({ system: time, placements: [placements.tcp], runs: 2 })
  * console.log(JSON.stringify(reportAsJson(report)).includes('"ok":true')) // → true
  * ```
  */
 export function reportAsJson(report: PlacementReport): unknown {
   return {
     ...report,
-    probes: { ...report.probes, findings: report.probes.findings.map(shown) },
     services: report.services.map((service) => ({
       ...service,
       operations: service.operations.map((row) => ({ ...row, findings: row.findings.map(shown) })),

@@ -1,27 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CallContext, Transport } from 'dure/call'
+import type { CallContext } from 'dure/call'
 import type { Route } from 'dure/call/internal'
 import { CallError, command, contract, query } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 import { copyOf } from '../arbitrary/arbitrary.ts'
 import { checkPlacement, describeReport, placements, type Placement } from './placement.ts'
+import { broken } from './broken.test-support.ts'
 import hostile from './hostile.system.test-support.ts'
 
 const HOSTILE = new URL('hostile.system.test-support.ts', import.meta.url)
-
-/** Together, but on a road that changes what it carries. */
-function broken(change: (route: Route, operation: string) => Route): Placement {
-  return {
-    name: 'on a broken road',
-    open: async (world) => {
-      const copy = await placements.together.open(world)
-      const transport: Transport = { route: (target) => change(copy.transport.route(target), target.operation) }
-      return { ...copy, transport }
-    },
-  }
-}
 
 const answers = (change: (value: unknown) => unknown): Placement =>
   broken((route) => ({ ...route, call: (input, context) => route.call(input, context).then(change) }))
@@ -70,12 +59,11 @@ test('hostile values come out the same over sockets and in other processes, or a
     assert.equal(calls, 12)
     assert.ok(operation === 'failing' ? answered === 0 : answered > 0, `${operation}: ${answered} answered`)
   }
-  assert.ok(report.probes.asked > 80)
 })
 
 test('a date that becomes a text is found and made as small as it can be', async () => {
   const road = answers((value) => (typeof value === 'object' ? (JSON.parse(JSON.stringify(value)) as unknown) : value))
-  const report = await checkPlacement({ system: shop, placements: [road], runs: 10, probes: false })
+  const report = await checkPlacement({ system: shop, placements: [road], runs: 10 })
   assert.equal(report.ok, false)
   const [found, ...others] = report.services[0]!.operations.flatMap((row) => row.findings)
   assert.deepEqual(others, [])
@@ -99,7 +87,7 @@ test('a difference that only some inputs show is found at its edge', async () =>
     if (typeof value === 'object' && value !== null && 'note' in value && value.note === undefined) delete value.note
     return value
   })
-  const report = await checkPlacement({ system: shop, placements: [road], runs: 10, probes: false })
+  const report = await checkPlacement({ system: shop, placements: [road], runs: 10 })
   const found = report.services[0]!.operations.flatMap((row) => row.findings)[0]!
   assert.equal(found.difference.path, '.value.note')
   assert.equal(found.difference.what, 'one is there, the other is not')
@@ -107,7 +95,7 @@ test('a difference that only some inputs show is found at its edge', async () =>
     if (typeof value === 'object' && value !== null && 'note' in value && value.note === 'large') value.note = 'LARGE'
     return value
   })
-  const second = await checkPlacement({ system: shop, placements: [large], runs: 30, probes: false })
+  const second = await checkPlacement({ system: shop, placements: [large], runs: 30 })
   assert.deepEqual(second.services[0]!.operations.flatMap((row) => row.findings)[0]!.steps[0]!.input, { id: 6, at: new Date(0) })
 })
 
@@ -120,7 +108,7 @@ test('a call that is carried twice is found in the state it leaves, with the cal
     }
     return operation === 'put' ? { ...route, call: twice } : route
   })
-  const report = await checkPlacement({ system: shop, placements: [road], runs: 10, probes: false })
+  const report = await checkPlacement({ system: shop, placements: [road], runs: 10 })
   const found = report.services[0]!.operations.flatMap((row) => row.findings)
   assert.deepEqual(
     found.map(({ operation }) => operation),
@@ -159,18 +147,9 @@ test('errors, identity, lost answers and streams that run ahead are found as wel
     }),
   }
   for (const [name, placement] of Object.entries(other)) {
-    const report = await checkPlacement({ system: shop, placements: [placement], runs: 12, attempts: 20, probes: false })
+    const report = await checkPlacement({ system: shop, placements: [placement], runs: 12, attempts: 20 })
     assert.equal(report.ok, false, name)
   }
-  const deaf = broken((route) => ({
-    ...route,
-    call: (input, context) => route.call(input, { ...context, cancellation: undefined, deadline: context.sentAt + 300 }),
-  }))
-  const report = await checkPlacement({ system: shop, placements: [deaf], runs: 0 })
-  const probes = report.probes.findings.map(({ probe }) => probe)
-  for (const probe of ['a signal that fires during the call', 'what a handler knows of its call'])
-    assert.ok(probes.includes(probe), `${probe}: not found among ${probes.join(', ')}`)
-  assert.match(describeReport(report), /Probe "a signal that fires during the call" differs on a broken road/)
 })
 
 test('what is never the same twice is compared by itself first, and said', async () => {
@@ -188,24 +167,24 @@ test('what is never the same twice is compared by itself first, and said', async
         ),
       ],
     })
-  const report = await checkPlacement({ system: chancy, placements: [placements.unix], runs: 5, probes: false })
+  const report = await checkPlacement({ system: chancy, placements: [placements.unix], runs: 5 })
   assert.equal(report.ok, true, describeReport(report))
   assert.deepEqual(report.services[0]!.operations[0]!.varying, ['.value.id'])
   assert.match(describeReport(report), /compared by kind only, as they vary by themselves: next\.value\.id/)
 })
 
 test('the same seed asks the same', async () => {
-  const options = { system: shop, placements: [], runs: 10, seed: 3, probes: false } as const
+  const options = { system: shop, placements: [], runs: 10, seed: 3 } as const
   assert.deepEqual(await checkPlacement(options), await checkPlacement(options))
 })
 
 test('a system that no other process can find is refused there', async () => {
   await assert.rejects(
-    checkPlacement({ system: shop, placements: [placements.process], runs: 1, probes: false }),
+    checkPlacement({ system: shop, placements: [placements.process], runs: 1 }),
     /^TypeError: Cannot place the system in another process: no file says where it is; give "file"$/,
   )
   await assert.rejects(
-    checkPlacement({ system: shop, placements: [placements.process], file: HOSTILE, name: 'missing', runs: 1, probes: false }),
+    checkPlacement({ system: shop, placements: [placements.process], file: HOSTILE, name: 'missing', runs: 1 }),
     /exports no "missing"/,
   )
 })
@@ -222,14 +201,14 @@ test('an operation that never answered well is named with its errors, and not ca
   }
   const odd = (find: () => number): System =>
     system('odd', { services: [service(Odd, { handlers: { when: () => new Date(0), find, drop: gone } })] })
-  const seldom = await checkPlacement({ system: odd(() => 1), placements: [placements.tcp], runs: 4, probes: false })
+  const seldom = await checkPlacement({ system: odd(() => 1), placements: [placements.tcp], runs: 4 })
   const text = describeReport(seldom, 120)
   assert.match(text, /^odd +equal but for 1 operation; 3 operations, 12 calls/m)
   assert.match(text, /^ +never answered well, so only their errors were compared: drop \((?:\w+, )*NOT_FOUND(?:, \w+)*\)$/m)
   assert.match(text, /No difference found, but 1 operation never answered well: what they answer was not compared\.$/)
   const none = await checkPlacement({
     system: system('odd', { services: [service(Odd, { handlers: { when: gone, find: gone, drop: gone } })] }),
-    ...{ placements: [placements.tcp], runs: 2, probes: false },
+    ...{ placements: [placements.tcp], runs: 2 },
   })
   assert.match(describeReport(none), /^odd +not compared; /m)
 })
@@ -240,7 +219,7 @@ test('two moments that differ come with the usual causes, the cure, and the line
   const far = broken((route) => ({ ...route, call: (input, context) => route.call(input, { ...context, caller: 'far' }) }))
   const report = await checkPlacement({
     system: system('odd', { services: [service(Odd, { handlers: { when, find: () => 1, drop: () => {} } })] }),
-    ...{ placements: [far], runs: 8, probes: false, attempts: 4 },
+    ...{ placements: [far], runs: 8, attempts: 4 },
   })
   assert.equal(report.ok, false)
   const text = describeReport(report, 400)

@@ -3,7 +3,6 @@ import { causesOf } from '@dure/simulation/internal'
 import { hang } from '@dure/simulation/text/internal'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
-import type { ProbeFinding } from './probe-runner.ts'
 import type { Step } from './plan.ts'
 
 /**
@@ -18,15 +17,15 @@ import type { Step } from './plan.ts'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { zone: query({ output: z.string() }) } })
  * const time = system('time', { services: [service(Clock, { handlers: { zone: () => 'UTC' } })] })
- * const report = await checkPlacement({ system: time, placements: [placements.tcp], runs: 2, probes: false })
+ * const report = await checkPlacement({ system: time, placements: [placements.tcp], runs: 2 })
  * console.log(describeReport(report, 100).split('\n')[0]) // → time: together, over TCP; 2 calls of each operation, seed 1
  * ```
  */
 export function describeReport(report: PlacementReport, width: number = 80): string {
-  const { placements, services, probes, system, runs, seed } = report
+  const { placements, services, system, runs, seed } = report
   const lines: string[] = []
   lines.push(hang('', `${system}: ${placements.join(', ')}; ${runs} calls of each operation, seed ${seed}`, width), '')
-  const name = Math.max(...services.map(({ service }) => service.length), 'any contract'.length)
+  const name = Math.max(...services.map(({ service }) => service.length))
   const row = (head: string, text: string): string => hang(`${head.padEnd(name)}  `, text, width)
   for (const { service, operations } of services) {
     const [calls, answers] = [sum(operations, (row) => row.calls), sum(operations, (row) => row.answered)]
@@ -42,19 +41,9 @@ export function describeReport(report: PlacementReport, width: number = 80): str
     const varying = operations.flatMap((row) => row.varying.map((path) => `${row.operation}${path}`))
     if (varying.length > 0) lines.push(row('', `compared by kind only, as they vary by themselves: ${varying.join(', ')}`))
   }
-  if (probes.asked > 0) {
-    const text = `${resultOf(together(probes.findings, probeLikeness).length)}; ${probes.asked} probes: ${PROBED}`
-    lines.push(row('any contract', text))
-  }
   for (const { operations } of services)
     for (const row of operations)
       for (const alike of together(row.findings, likeness)) lines.push('', ...describeFinding(alike, width))
-  for (const alike of together(probes.findings, probeLikeness)) {
-    const { probe, difference, lawful } = alike[0]!
-    const where = placesOf(alike)
-    lines.push('', hang('', `Probe "${probe}" differs ${where}: ${difference.what}${at(difference.path)}`, width))
-    lines.push(...shown(lawful ? 'it must be' : 'together', difference.left, width), ...shown(where, difference.right, width))
-  }
   const found = services.flatMap(({ operations }) => operations.flatMap((row) => row.findings))
   if (found.some(({ repeats, difference }) => report.asked.length > 0 || !repeats || difference.what === 'two moments'))
     lines.push('', hang('', causesOf(report.asked), width))
@@ -69,9 +58,7 @@ export function describeReport(report: PlacementReport, width: number = 80): str
 
 const isNeverAnswered = ({ calls, answered }: OperationReport): boolean => calls > 0 && answered === 0
 
-const PROBED = 'isolation, errors, deadlines, cancellation, order, streams, events'
-
-function resultOf(differences: number, unanswered: number = 0, operations: number = Infinity): string {
+function resultOf(differences: number, unanswered: number, operations: number): string {
   if (differences > 0) return counted(differences, 'difference')
   if (unanswered === 0) return 'equal'
   return unanswered === operations ? 'not compared' : `equal but for ${counted(unanswered, 'operation')}`
@@ -86,8 +73,6 @@ function together<T>(findings: readonly T[], key: (finding: T) => string): reado
 
 const likeness = ({ difference, steps, other, repeats }: Finding): string =>
   inspect([difference, steps, other, repeats], { depth: 8 })
-
-const probeLikeness = ({ probe, difference }: ProbeFinding): string => inspect([probe, difference], { depth: 8 })
 
 const listing = new Intl.ListFormat('en')
 const placesOf = (findings: readonly { readonly placement: string }[]): string =>

@@ -34,5 +34,4 @@ if (import.meta.main)
     placements: [placements.unix!, placements.process!],
     runs: 4,
     attempts: 20,
-    probes: false,
   })

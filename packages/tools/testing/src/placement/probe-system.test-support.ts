@@ -4,7 +4,7 @@ import { CallError, command, contract, DeclaredError, error, query, stream, type
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 import { scramble } from './caller.ts'
-import { eventServices } from './probe-events.ts'
+import { eventServices } from './probe-events.test-support.ts'
 
 const Declared = error('DECLARED', {
   data: z.object({ at: z.date(), big: z.bigint(), map: z.map(z.string(), z.date()), maybe: z.string().optional() }),

@@ -1,4 +1,4 @@
-/** Runs the experiments of `call-probes.ts` under every placement, and compares what they come to. */
+/** Runs experiments under every placement, and compares what they come to. */
 import { type CallOptions } from 'dure/call'
 import { clientFactory } from 'dure/call/internal'
 import { contract, query, type AnyContract } from 'dure/contract'
@@ -7,13 +7,13 @@ import { inTime } from 'dure/runtime/internal'
 import { z } from 'zod'
 import { embedded, openCopy, together, type Copy, type Placement } from './copies.ts'
 import { differenceOf, type Difference } from './difference.ts'
-import { Reader, Writer } from './probe-events.ts'
-import { Front, ProbeContract, probeSystem } from './probe-system.ts'
-import { caught, pause, type Calls, type Origin, type Probe } from './probe.ts'
-import { eventProbes } from './event-probes.ts'
-import { twoHopProbes } from './two-hop-probes.ts'
-import { isolationProbes } from './isolation-probes.ts'
-import { callProbes } from './call-probes.ts'
+import { Reader, Writer } from './probe-events.test-support.ts'
+import { Front, ProbeContract, probeSystem } from './probe-system.test-support.ts'
+import { caught, pause, type Calls, type Origin, type Probe } from './probe.test-support.ts'
+import { eventProbes } from './event-probes.test-support.ts'
+import { twoHopProbes } from './two-hop-probes.test-support.ts'
+import { isolationProbes } from './isolation-probes.test-support.ts'
+import { callProbes } from './call-probes.test-support.ts'
 
 export type ProbeFinding = {
   readonly probe: string
@@ -48,9 +48,7 @@ export async function probeAll(placements: readonly Placement[], seed: number): 
 }
 
 async function observe(placement: Placement, which: readonly Probe[], seed: number): Promise<readonly unknown[]> {
-  const here = import.meta.url
-  // Beside this file, whatever it was compiled to.
-  const file = { url: new URL(`./probe-system${here.slice(here.lastIndexOf('.'))}`, here).href, name: 'probeSystem' }
+  const file = { url: new URL('./probe-system.test-support.ts', import.meta.url).href, name: 'probeSystem' }
   const copy = await openCopy(placement, { system: () => embedded(probeSystem()), file, seed })
   try {
     const calls = callsOf(copy)

@@ -1,5 +1,5 @@
 /** What events do: they arrive in the order of their key, each takes effect once, and none comes of what was undone. */
-import { caught, pause, type Probe } from './probe.ts'
+import { caught, pause, type Probe } from './probe.test-support.ts'
 
 const EVENTS = 20
 

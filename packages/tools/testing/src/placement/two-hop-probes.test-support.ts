@@ -1,6 +1,6 @@
 /** The same questions where a service stands between: what comes through it, and what ends with it. */
-import { caught, formOf, ORIGINS, precious, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
-import { PRODUCED, THROWN } from './probe-system.ts'
+import { caught, formOf, ORIGINS, precious, readAll, SHORT, type Calls, type Known, type Probe } from './probe.test-support.ts'
+import { PRODUCED, THROWN } from './probe-system.test-support.ts'
 
 export const twoHopProbes: readonly Probe[] = [
   ...THROWN.map((what) => ({

@@ -1,6 +1,6 @@
 /** Who sees whose changes: nobody the other's, whatever was sent, answered, given by a stream or thrown. */
 import { differenceOf } from './difference.ts'
-import { caught, pause, precious, readAll, type Calls, type Probe } from './probe.ts'
+import { caught, pause, precious, readAll, type Calls, type Probe } from './probe.test-support.ts'
 import { scramble } from './caller.ts'
 
 export const isolationProbes: readonly Probe[] = [

@@ -2,8 +2,8 @@
  * What no contract's inputs can ask: what is made of whatever is thrown, how calls and streams end, in which order. Every probe is an experiment that comes to an observation; the law says what it must be, or at least that it is
  * the same under every placement.
  */
-import { caught, formOf, ORIGINS, pause, readAll, SHORT, type Calls, type Known, type Probe } from './probe.ts'
-import { PRODUCED, THROWN } from './probe-system.ts'
+import { caught, formOf, ORIGINS, pause, readAll, SHORT, type Calls, type Known, type Probe } from './probe.test-support.ts'
+import { PRODUCED, THROWN } from './probe-system.test-support.ts'
 
 export const callProbes: readonly Probe[] = [
   ...THROWN.flatMap((what) => [

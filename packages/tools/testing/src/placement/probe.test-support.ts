@@ -3,7 +3,7 @@ import type { CallOptions } from 'dure/call'
 import { realRuntime } from 'dure/runtime'
 import { failureOf } from './outcome.ts'
 
-/** One experiment with calls: `call-probes.ts` and `far-call-probes.ts` are full of them. */
+/** One experiment with calls, whose outcome no contract decides. */
 export type Probe = {
   readonly name: string
   /** What it must come to, where the law says so. */
