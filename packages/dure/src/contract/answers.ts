@@ -1,8 +1,8 @@
 /** What an operation answers, well or not, as OpenAPI shows it: declared errors and everything else are problem documents. */
 import { pascal, type Components } from './components.ts'
 import { STATUSES, type ErrorType, type Status } from './errors.ts'
-import { shown, unlike } from './json-schema.ts'
-import { isSchema, mapSchemas } from './keywords.ts'
+import { shown } from './json-schema.ts'
+import { isSchema, mapSchemas, unlike } from './keywords.ts'
 import type { AnyOperation } from './operation.ts'
 import type { Outcome } from './outcome.ts'
 import { REFUSALS, type RefusalCode } from './refusals.ts'

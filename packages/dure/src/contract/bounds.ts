@@ -1,5 +1,6 @@
 /** Bounds of values, of lengths and of sizes, and the patterns and formats of texts. */
-import { patternsOf, type Variant } from './variants.ts'
+import { patternsOf } from './intersection.ts'
+import type { Variant } from './type.ts'
 
 /** Keyword, what it bounds, and whether the bound itself is allowed. */
 type Bound = readonly [keyword: string, of: string, inclusive: boolean]
@@ -31,7 +32,7 @@ export function looser(f: Variant, t: Variant): { from: string; to: string }[] {
       const kept = keywords.some(([other, ofOther, includes]) => {
         const given = f.schema[other]
         if (given === undefined || of !== ofOther) return false
-        const order = sign * compareValues(given, wanted, t.type)
+        const order = sign * compareValues(given, wanted, t.kind)
         return order > 0 || (order === 0 && (inclusive || !includes))
       })
       if (!kept) reasons.push({ from: boundsOf(f, of), to: `${plainWord(keyword)} ${show(wanted)}` })
@@ -80,8 +81,8 @@ function compareValues(a: unknown, b: unknown, type: string): number {
 export function literalFits(f: Variant, t: Variant): boolean {
   const { literal } = f
   const { schema } = t
-  if (t.type === 'integer' && !Number.isInteger(literal)) return false
-  if (t.type === 'bigint')
+  if (t.kind === 'integer' && !Number.isInteger(literal)) return false
+  if (t.kind === 'bigint')
     return (
       looser(
         { ...f, schema: { 'x-dure-minimum': literal, 'x-dure-maximum': literal } },

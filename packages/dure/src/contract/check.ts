@@ -7,6 +7,7 @@ import { drawing, notASchema } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routeOf, type Route } from './route.ts'
 import type { AnySchema, Side } from './schema.ts'
+import { typeOf } from './type-of.ts'
 
 /** One thing that is wrong with a contract. */
 export type ContractProblem = {
@@ -179,7 +180,7 @@ function checkParameters(place: string, text: string, route: Route, operation: A
   const input: AnySchema | undefined = operation.input
   const bodiless = route.method === 'GET' || route.method === 'DELETE'
   if (input !== undefined && notASchema(input) !== undefined) return
-  const fields = input === undefined ? new Map<string, Field>() : fieldsOf(drawing(input, 'input').annotated)
+  const fields = input === undefined ? new Map<string, Field>() : fieldsOf(typeOf(drawing(input, 'input').annotated))
   if (fields === undefined) {
     if (bodiless || route.parameters.length > 0)
       report(

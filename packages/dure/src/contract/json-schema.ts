@@ -1,9 +1,10 @@
 /** Drawing a schema as JSON Schema, with `x-dure-type` where a position holds what JSON cannot. */
-import { isSchema, mapSchemas, mayBeUndefined, resolve, without } from './keywords.ts'
+import { isSchema, mapSchemas, mayBeUndefined, resolve, unlike, without } from './keywords.ts'
 import { REFINEMENTS, type Refinement } from './refinements.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
 import { describeThrown } from './thrown.ts'
+import { typeOf } from './type-of.ts'
 import { checkWire, TAG } from './unknown.ts'
 import { drawZod, isZod } from './zod.ts'
 
@@ -44,7 +45,7 @@ function isMixed(schema: JsonSchema, root: JsonSchema): boolean {
   if (!Array.isArray(alternatives) || schema['x-dure-type'] !== undefined) return false
   return (
     alternatives.some((each) => isSchema(each) && each['x-dure-tagged'] === true) ||
-    shapeOf({ ...schema, $defs: root.$defs }).kind === 'unknown'
+    shapeOf(typeOf({ ...schema, $defs: root.$defs })).kind === 'unknown'
   )
 }
 
@@ -103,11 +104,6 @@ function plainForm(schema: JsonSchema): JsonSchema {
   const needed = required.filter((name: string) => !mayBeUndefined(properties[name]))
   return { ...without(schema, (keyword) => keyword === 'required'), ...(needed.length > 0 && { required: needed }) }
 }
-
-/** Each of them once. */
-export const unlike = (schemas: readonly unknown[]): readonly unknown[] => [
-  ...new Map(schemas.map((each) => [JSON.stringify(each), each])).values(),
-]
 
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
 

@@ -5,25 +5,17 @@ export function isSchema(value: unknown): value is JsonSchema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-export function typesOf(schema: JsonSchema): readonly string[] {
-  const { type } = schema
-  if (typeof type === 'string') return [type]
-  if (Array.isArray(type)) return type as string[]
-  if (schema.properties !== undefined) return ['object']
-  return []
-}
-
-export function literalsOf(schema: unknown): readonly unknown[] {
-  if (!isSchema(schema)) return []
-  return schema.const !== undefined ? [schema.const] : Array.isArray(schema.enum) ? schema.enum : []
+/** Whether a schema carries a mark: itself, or where it refers to, or one of its alternatives. */
+export function isFlagged(root: JsonSchema, schema: unknown, mark: string, depth: number = 0): boolean {
+  if (!isSchema(schema) || depth > 16) return false
+  const inside = (each: unknown): boolean => isFlagged(root, each, mark, depth + 1)
+  const alternatives = (schema.anyOf ?? schema.oneOf) as unknown
+  if (schema[mark] === true || (Array.isArray(alternatives) && alternatives.some(inside))) return true
+  return typeof schema.$ref === 'string' && inside(resolve(root, schema.$ref))
 }
 
 /** Whether `undefined` is a value of it: what is not there at all. */
-export function mayBeUndefined(schema: unknown): boolean {
-  if (!isSchema(schema)) return false
-  const alternatives = (schema.anyOf ?? schema.oneOf) as unknown
-  return schema['x-dure-optional'] === true || (Array.isArray(alternatives) && alternatives.some(mayBeUndefined))
-}
+export const mayBeUndefined = (schema: unknown): boolean => isSchema(schema) && isFlagged(schema, schema, 'x-dure-optional')
 
 /** The schema a local reference (`#/$defs/Money`) points at. */
 export function resolve(root: JsonSchema, ref: string): unknown {
@@ -60,3 +52,8 @@ const byName: ReadonlySet<string> = new Set(['properties', 'patternProperties', 
 export function without(schema: JsonSchema, drop: (keyword: string, value: unknown) => boolean): JsonSchema {
   return Object.fromEntries(Object.entries(schema).filter(([keyword, value]) => !drop(keyword, value)))
 }
+
+/** Each of them once. */
+export const unlike = (schemas: readonly unknown[]): readonly unknown[] => [
+  ...new Map(schemas.map((each) => [JSON.stringify(each), each])).values(),
+]

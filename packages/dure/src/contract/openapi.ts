@@ -8,6 +8,7 @@ import { closed, shown } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
 import { routesOf, type Route } from './route.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
+import { typeOf } from './type-of.ts'
 import { wireOf } from './wire.ts'
 import { isSchema, resolve } from './keywords.ts'
 
@@ -150,7 +151,7 @@ function drawInput(
   const input = operation.input as AnySchema | undefined
   if (input === undefined) return { parameters: [], body: undefined }
   const jsonSchema = route.closed ? closed(shown(input, 'input')) : shown(input, 'input')
-  const object = fieldsOf(jsonSchema)
+  const object = fieldsOf(typeOf(jsonSchema))
   const fields = object ?? new Map<string, Field>()
   const definitions = jsonSchema.$defs
   const schemaOf = (field: Field): unknown =>

@@ -4,6 +4,7 @@ import { drawing } from './json-schema.ts'
 import { MISS, quickOf } from './quick.ts'
 import type { AnySchema, Issue, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
+import { typeOf } from './type-of.ts'
 import { checkWire, copyUnknown, MAX_DEPTH } from './unknown.ts'
 import { isZod } from './zod.ts'
 
@@ -109,7 +110,7 @@ function isolation(schema: AnySchema, side: Side): ((value: unknown) => unknown)
   if (!isZod(schema)) return (value) => copyUnknown(value, { lenient })
   // What comes out of parsing is the output side, for inputs as well.
   const { annotated } = drawing(schema, 'output')
-  const isolate = isolatorOf(shapeOf(annotated), lenient)
+  const isolate = isolatorOf(shapeOf(typeOf(annotated)), lenient)
   // Zod follows cycles through recursive schemas and gives back a cyclic value. An input was checked before.
   if (lenient || !JSON.stringify(annotated).includes('"$ref":')) return isolate
   return (value) => {

@@ -7,10 +7,10 @@
  * In JSON form a key of a declared object that is `undefined` is left out, so it comes back absent.
  */
 import type { AnySchema, Issue, JsonSchema, Side } from './schema.ts'
-import { mayBeUndefined } from './keywords.ts'
 import { drawing } from './json-schema.ts'
 import { jsonCodecOf } from './json.ts'
 import { shapeOf } from './shape-of.ts'
+import { typeOf } from './type-of.ts'
 import { checkWire } from './unknown.ts'
 
 /** What sits in a position that JSON alone cannot hold. */
@@ -53,11 +53,12 @@ export function wireOf(schema: AnySchema | undefined, side: Side): Wire {
     throw new TypeError(
       `Cannot send values of this schema${problem.where && ` at "${problem.where}"`}: ${problem.found}. ${problem.fix}`,
     )
+  const type = typeOf(drawn.annotated)
   const wire: Wire = Object.freeze({
     jsonSchema: drawn.jsonSchema,
-    optional: mayBeUndefined(drawn.annotated),
+    optional: type.optional,
     check: checkWire,
-    ...jsonCodecOf(shapeOf(drawn.annotated)),
+    ...jsonCodecOf(shapeOf(type)),
   })
   wires[side].set(schema, wire)
   return wire

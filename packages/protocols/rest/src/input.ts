@@ -1,10 +1,7 @@
-import { fieldsOf } from 'dure/contract/internal'
 import type { Issue } from 'dure/contract'
-import type { Wire } from 'dure/contract/internal'
+import { fieldsOf, typeOf, type Type, type Wire } from 'dure/contract/internal'
 import { coercion } from './coerce.ts'
-import type { Coercion } from './coerce.ts'
-import { isSchema, strictCheck } from './strict.ts'
-import type { JsonSchema } from './strict.ts'
+import { isObject, strictCheck } from './strict.ts'
 
 /** Where the parts of an input come from. */
 export type RequestParts = {
@@ -20,18 +17,18 @@ export type Gathered = { readonly ok: true; readonly input: unknown } | { readon
  * method has one), then query parameters. Validation is not done here: it is the callee's, once.
  */
 export function inputReader(options: {
-  /** The schema is the one that documents show. Undefined when the operation takes no input. */
-  readonly input: { readonly wire: Wire; readonly schema: JsonSchema } | undefined
+  /** The type is of the schema that documents show. Undefined when the operation takes no input. */
+  readonly input: { readonly wire: Wire; readonly type: Type } | undefined
   readonly hasBody: boolean
   readonly pathParameters: readonly string[]
   /** Whether fields that the input does not have are refused or dropped. */
   readonly unknownFields: 'refuse' | 'drop'
 }): (parts: RequestParts) => Gathered {
-  const { input: { wire, schema } = { wire: undefined, schema: NOTHING }, hasBody, pathParameters, unknownFields } = options
-  const strict = unknownFields === 'refuse' ? strictCheck(schema) : undefined
+  const { input: { wire, type } = { wire: undefined, type: NOTHING }, hasBody, pathParameters, unknownFields } = options
+  const strict = unknownFields === 'refuse' ? strictCheck(type) : undefined
   const bodiless = unknownFields === 'refuse' && !hasBody
-  const fields = fieldsOf(schema)
-  const coercions = new Map<string, Coercion>(Array.from(fields ?? [], ([name, field]) => [name, coercion(schema, field.schema)]))
+  const fields = fieldsOf(type)
+  const coercions = new Map(Array.from(fields ?? [], ([name, field]) => [name, coercion(field.types)]))
   // What stands for a request that brings nothing: nothing where that is welcome, else an object without fields.
   const absent = fields === undefined || wire?.optional === true ? undefined : {}
   const finish = (json: unknown): Gathered => ({
@@ -40,7 +37,7 @@ export function inputReader(options: {
   })
 
   return ({ params, query, body }) => {
-    if (body !== undefined && (bodiless || (wire === undefined && !isSchema(body))) && !isNothing(body))
+    if (body !== undefined && (bodiless || (wire === undefined && !isObject(body))) && !isNothing(body))
       return { ok: false, issues: [{ path: [], message: 'Expected no body' }] }
     const given = hasBody ? body : undefined
     let queried = false
@@ -49,7 +46,7 @@ export function inputReader(options: {
       if (given === undefined) return finish(absent && { ...absent })
       return refused(strict, given) ?? finish(given)
     }
-    if (given !== undefined && !isSchema(given)) {
+    if (given !== undefined && !isObject(given)) {
       return { ok: false, issues: [{ path: [], message: 'Expected an object, because the path and query add fields to it' }] }
     }
     const json: Record<string, unknown> = { ...given }
@@ -70,10 +67,10 @@ export function inputReader(options: {
   }
 }
 
-const NOTHING: JsonSchema = { type: 'object', properties: {}, additionalProperties: false }
+const NOTHING = typeOf({ type: 'object', properties: {}, additionalProperties: false })
 
 /** Clients that must send something send this. */
-const isNothing = (body: unknown): boolean => body === null || (isSchema(body) && Object.keys(body).length === 0)
+const isNothing = (body: unknown): boolean => body === null || (isObject(body) && Object.keys(body).length === 0)
 
 function refused(strict: ReturnType<typeof strictCheck>, json: unknown): Gathered | undefined {
   if (strict === undefined) return undefined

@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import { shown, wireOf, type Route } from 'dure/contract/internal'
+import { shown, typeOf, wireOf, type Route } from 'dure/contract/internal'
 import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping, Principal } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
@@ -38,7 +38,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
     input:
       operation.input === undefined
         ? undefined
-        : { wire: wireOf(operation.input, 'input'), schema: shown(operation.input, 'input') },
+        : { wire: wireOf(operation.input, 'input'), type: typeOf(shown(operation.input, 'input')) },
     hasBody: route.method !== 'GET' && route.method !== 'DELETE',
     pathParameters: route.parameters,
     unknownFields,
