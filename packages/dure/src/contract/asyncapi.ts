@@ -35,15 +35,16 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
   const messages: Record<string, Json> = {}
   for (const contract of contracts) {
     for (const event of contract.events) {
-      const { name } = event
+      const { name, topic } = event
       messages[name] = drawMessage(event, book.add(shown(event.schema, 'output'), pascal(name)))
-      channels[name] = { address: name, ...described(event), messages: { [name]: { $ref: `#/components/messages/${name}` } } }
+      const carried = { ...(channels[topic]?.['messages'] as Json), [name]: { $ref: `#/components/messages/${name}` } }
+      channels[topic] = { address: topic, ...(topic === name && described(event)), messages: carried }
       operations[`${contract.name}.${name}`] = {
         action: 'send',
-        channel: { $ref: `#/channels/${name}` },
+        channel: { $ref: `#/channels/${topic}` },
         summary: `${contract.name} announces ${name}`,
         tags: [{ name: contract.name }],
-        messages: [{ $ref: `#/channels/${name}/messages/${name}` }],
+        messages: [{ $ref: `#/channels/${topic}/messages/${name}` }],
       }
     }
   }

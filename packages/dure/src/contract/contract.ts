@@ -26,7 +26,7 @@ export type {
   Operations,
 } from './operation.ts'
 export { event } from './event.ts'
-export type { AnyEvent, EventData, EventInput, EventOptions, EventType } from './event.ts'
+export type { AnyEvent, EventData, EventInput, EventOptions, EventType, Retention } from './event.ts'
 export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
 export type { ErrorOptions, ErrorType, Status } from './errors.ts'
 export type { Message } from './message.ts'

@@ -11,7 +11,18 @@ export type EventType<Name extends string = string, S extends AnySchema = AnySch
   /** From the version named to the next: `{ 1: (old) => new }`. */
   readonly upcast: Readonly<Record<number, (data: unknown) => unknown>>
   readonly description: string | undefined
+  /** The topic it travels on. */
+  readonly topic: string
+  /** What its topic is to be made like; undefined: as the broker's default has it. */
+  readonly partitions: number | undefined
+  readonly retention: Retention | undefined
 }
+
+/**
+ * What may be thrown away: older than `ms`, or the oldest past `bytes` per topic. Upper bounds of what is asked for, not of
+ * what is there: brokers throw away by the piece, and later. Default 7 days, 1 GiB.
+ */
+export type Retention = { readonly ms?: number; readonly bytes?: number }
 
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyEvent = EventType<string, any>
@@ -22,6 +33,12 @@ export type EventOptions<S extends AnySchema> = {
   readonly version?: number
   readonly upcast?: Readonly<Record<number, (data: never) => unknown>>
   readonly description?: string
+  /** The topic it travels on, which several events may share. Default its name. */
+  readonly topic?: string
+  /** As many members of a group can share its topic. Counted when the topic is made, and never changed. Default the broker's. */
+  readonly partitions?: number
+  /** How long its topic keeps it, on a broker that keeps a log. Default the broker's. */
+  readonly retention?: Retention
 }
 
 /**
@@ -44,6 +61,9 @@ export function event<const Name extends string, S extends AnySchema>(name: Name
     key: (data: OutputOf<S>) => String(options.key(data)),
     upcast: Object.freeze({ ...options.upcast }) as EventType['upcast'],
     description: options.description,
+    topic: options.topic ?? name,
+    partitions: options.partitions,
+    retention: options.retention,
   })
 }
 

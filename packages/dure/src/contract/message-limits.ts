@@ -1,13 +1,16 @@
 import type { Message } from './message.ts'
 
 /** What every broker refuses, so that a message that one accepts is not lost on another. */
-export const MESSAGE_LIMITS: Readonly<Record<'key' | 'name' | 'data' | 'delay', number>> = {
+export const MESSAGE_LIMITS: Readonly<Record<'key' | 'name' | 'data' | 'headers' | 'headerBytes' | 'delay', number>> = {
   /** UTF-16 units of a key. */
   key: 1024,
   /** UTF-16 units of a topic's, queue's or group's name, and of a correlation id. */
   name: 200,
-  /** UTF-16 units of a message's data. */
+  /** Bytes of a message's data, as UTF-8. */
   data: 1024 * 1024,
+  /** Headers of a message, and bytes of their names and values as UTF-8. */
+  headers: 64,
+  headerBytes: 8 * 1024,
   /** Milliseconds that a queue may put a message off: a hundred years. */
   delay: 3_155_760_000_000,
 }
@@ -34,13 +37,18 @@ export function wrongOf(message: Message): string | undefined {
     wrongPart('correlation id', correlationId) ??
     wrongPart('causation id', causationId) ??
     wrongPart('traceparent', traceparent) ??
+    wrongPart('topic', message.topic) ??
+    wrongPart('content type', message.contentType) ??
+    wrongPart('address for answers', message.replyTo) ??
+    wrongHeaders(message.headers) ??
     wrongDelay(message.delay)
   if (wrong !== undefined) return wrong
   if (typeof key !== 'string') return `its key is of type ${key === null ? 'null' : typeof key}; a text is needed`
   if (key.length > MESSAGE_LIMITS.key)
     return `its key has ${key.length} characters, and ${MESSAGE_LIMITS.key} are allowed; use a shorter key`
-  if (data.length > MESSAGE_LIMITS.data) {
-    return `its data have ${data.length} characters, and ${MESSAGE_LIMITS.data} are allowed; store the large part elsewhere and send a reference`
+  const size = bytesOf(data, MESSAGE_LIMITS.data)
+  if (size > MESSAGE_LIMITS.data) {
+    return `its data are ${size} bytes, and ${MESSAGE_LIMITS.data} are allowed; store the large part elsewhere and send a reference`
   }
   // A lone surrogate has no UTF-8 form: it would arrive as another character.
   if (!key.isWellFormed() || !data.isWellFormed())
@@ -48,8 +56,32 @@ export function wrongOf(message: Message): string | undefined {
   // Data in JSON have it in another form; a text of PostgreSQL cannot hold it at all.
   if (key.includes('\0')) return 'its key holds the character NUL, which not every database can store'
   if (!Number.isSafeInteger(time)) return `its time is ${time}; whole milliseconds since the epoch are needed`
+  if (message.sequence !== undefined && !Number.isSafeInteger(message.sequence))
+    return `its sequence is ${message.sequence}; a whole number is needed`
   if (!Number.isSafeInteger(schemaVersion)) return `its schema version is ${schemaVersion}; a whole number is needed`
   return undefined
+}
+
+/** Bytes of a text as UTF-8, counted only where they may be more than `most`: a character is three at most. */
+function bytesOf(text: string, most: number): number {
+  return text.length * 3 <= most ? text.length : Buffer.byteLength(text)
+}
+
+function wrongHeaders(headers: Message['headers']): string | undefined {
+  if (headers === undefined) return undefined
+  if (typeof headers !== 'object' || headers === null) return 'its headers are no record of texts'
+  const entries = Object.entries(headers)
+  if (entries.length > MESSAGE_LIMITS.headers)
+    return `it has ${entries.length} headers, and ${MESSAGE_LIMITS.headers} are allowed`
+  let size = 0
+  for (const [name, value] of entries) {
+    const wrong =
+      wrongText(name, MESSAGE_LIMITS.name) ?? (value === '' ? undefined : wrongText(value, MESSAGE_LIMITS.headerBytes))
+    if (wrong !== undefined) return `one of its headers (name or value) ${wrong}`
+    size += Buffer.byteLength(name) + Buffer.byteLength(value)
+  }
+  if (size <= MESSAGE_LIMITS.headerBytes) return undefined
+  return `its headers are ${size} bytes, and ${MESSAGE_LIMITS.headerBytes} are allowed; put what is large into the data`
 }
 
 /** Why a queue cannot put a message off for so long, in words; undefined when it can. */

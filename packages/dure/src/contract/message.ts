@@ -7,7 +7,7 @@ export type Message = {
   readonly id: string
   /** The publishing service. */
   readonly source: string
-  /** The event's (or queue's) name; also the topic it travels on. */
+  /** The event's (or queue's) name. */
   readonly type: string
   /** Messages of one key keep their order. */
   readonly key: string
@@ -23,6 +23,19 @@ export type Message = {
   readonly traceparent: string | undefined
   /** The data in JSON form (see contract/wire.ts), as text. */
   readonly data: string
+  /** The topic it travels on, where that is not called as its type is. */
+  readonly topic?: string | undefined
+  /** What its publisher says beside the data: at most 64, and 8 KiB of UTF-8 in all. Handlers read them; Dure does not. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Media type of the data. Default `application/json`, the one that Dure writes, and reads. */
+  readonly contentType?: string | undefined
+  /** The topic or queue on which its publisher waits for an answer. */
+  readonly replyTo?: string | undefined
+  /**
+   * Where its publisher counts what it says of a key (the version of an aggregate): its number, so that a reader can tell what
+   * is old, or missing. Dure only carries it.
+   */
+  readonly sequence?: number | undefined
   /** Of work on a queue: milliseconds, from when it reaches its receiver, before which nobody begins it. */
   readonly delay?: number | undefined
 }

@@ -79,6 +79,28 @@ check('rows and messages of a transaction go together, and say where they come f
   assert.deepEqual([now!.destination, 'delay' in now!], ['queue', false])
 })
 
+check('what is said beside the data goes along, as it was said then', async ({ database, outbox, got }) => {
+  const Shared = event('order.archived', { schema: z.object({ id: z.string() }), key: ({ id }) => id, topic: 'orders' })
+  const headers = { by: 'ada' }
+  await database.transaction(async (tx) => {
+    await tx.publish(Shared, { id: 'a' }, { headers, replyTo: 'answers', sequence: 3 })
+    headers.by = 'eve'
+    await tx.send(Mail, { to: 'a', text: '' }, { headers, delay: 1 })
+    await assert.rejects(
+      tx.publish(Shared, { id: 'a' }, { headers: { a: '한'.repeat(2_000), b: '한'.repeat(2_000) } }),
+      /its headers are 12002 bytes/,
+    )
+  })
+  await outbox.flush()
+  assert.deepEqual(
+    got.map(({ topic, headers: said, replyTo, sequence, delay }) => [topic, said, replyTo, sequence, delay]),
+    [
+      ['orders', { by: 'ada' }, 'answers', 3, undefined],
+      [undefined, { by: 'eve' }, undefined, undefined, 1],
+    ],
+  )
+})
+
 check('a transaction that fails publishes nothing', async ({ database, store, outbox, got }) => {
   const failing = database.transaction(async (tx) => {
     await tx.publish(Placed, { orderId: 'a', at: new Date(0) })

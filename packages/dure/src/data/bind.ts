@@ -2,7 +2,16 @@ import { CallError, type AnyEvent, type Message } from '../contract/contract.ts'
 import { parserOf, throwInside, wireOf, wrongDelay, wrongOf, type Parsed } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/internal.ts'
-import type { Announcing, Database, Outbox, SqlTransaction, Store, StoreTransaction, Transaction } from './database.ts'
+import type {
+  Announcing,
+  Database,
+  Outbox,
+  PublishOptions,
+  SqlTransaction,
+  Store,
+  StoreTransaction,
+  Transaction,
+} from './database.ts'
 import type { Origin } from './origin.ts'
 import { tracedPublish, tracedTransaction } from './tracing.ts'
 
@@ -84,14 +93,18 @@ async function own<Tx, Bound, Value>(
 export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptions): Transaction<Tables> {
   const { outbox } = options
   const announcing = {
-    publish: async (event: AnyEvent, data: unknown): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(event, data, options))
+    publish: async (event: AnyEvent, data: unknown, said?: PublishOptions): Promise<void> => {
+      const message = tracedPublish(tx, options, await messageOf(event, data, options, said))
       outbox.append(tx, [{ ...message, destination: 'topic' }])
     },
-    send: async (queue: AnyEvent, data: unknown, { delay }: { readonly delay?: number } = {}): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(queue, data, options, delay))
+    send: async (queue: AnyEvent, data: unknown, said?: PublishOptions & { readonly delay?: number }): Promise<void> => {
+      const late = wrongDelay(said?.delay)
+      if (late !== undefined) throw new CallError('INVALID_ARGUMENT', `Sending was refused: ${late}`)
+      const message = tracedPublish(tx, options, await messageOf(queue, data, options, said))
       outbox.append(tx, [
-        delay === undefined ? { ...message, destination: 'queue' } : { ...message, destination: 'queue', delay },
+        said?.delay === undefined
+          ? { ...message, destination: 'queue' }
+          : { ...message, destination: 'queue', delay: said.delay },
       ])
     },
   } satisfies Announcing
@@ -100,7 +113,12 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
   return Object.assign(own, announcing) as Transaction<Tables>
 }
 
-async function messageOf(event: AnyEvent, data: unknown, options: BindOptions, delay?: number): Promise<Message> {
+async function messageOf(
+  event: AnyEvent,
+  data: unknown,
+  options: BindOptions,
+  said: PublishOptions | undefined,
+): Promise<Message> {
   const { origin, runtime, messageSize = 1024 * 1024 } = options
   const { parse, plain, toJson } = codecOf(event)
   const result = parse(data)
@@ -110,7 +128,7 @@ async function messageOf(event: AnyEvent, data: unknown, options: BindOptions, d
   // A character is three bytes at most in UTF-8: short texts need no counting.
   if (text.length * 3 > messageSize && Buffer.byteLength(text) > messageSize)
     throw tooLarge(event, Buffer.byteLength(text), messageSize)
-  const message = {
+  const message: Message = {
     id: runtime.ids.next(),
     source: origin.service,
     type: event.name,
@@ -121,13 +139,22 @@ async function messageOf(event: AnyEvent, data: unknown, options: BindOptions, d
     causationId: origin.causationId,
     traceparent: origin.traceparent,
     data: text,
+    ...(event.topic !== event.name && { topic: event.topic }),
+    ...(said !== undefined && saidOf(said)),
   }
   // What no broker takes must not get into the outbox: everything behind it would wait for ever.
   const wrong = wrongOf(message)
   if (wrong !== undefined) throw unfit(event, wrong)
-  const late = wrongDelay(delay)
-  if (late !== undefined) throw new CallError('INVALID_ARGUMENT', `Sending was refused: ${late}`)
   return message
+}
+
+/** What was said, as it was then. */
+function saidOf({ headers, replyTo, sequence }: PublishOptions): PublishOptions {
+  return {
+    ...(headers !== undefined && { headers: { ...headers } }),
+    ...(replyTo !== undefined && { replyTo }),
+    ...(sequence !== undefined && { sequence }),
+  }
 }
 
 type Codec = {

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { AnyEvent, EventInput } from '../contract/contract.ts'
+import type { AnyEvent, EventInput, Message } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, Reading } from '../telemetry/telemetry.ts'
 import type { OutboxMessage } from './outbox-row.ts'
@@ -33,10 +33,17 @@ export type Transaction<Tables> = Kysely<Tables> & Announcing
 /** What a transaction announces: sent if and only if it commits. */
 export type Announcing = {
   /** Announces an event through the outbox: sent if and only if the transaction commits. */
-  readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>) => Promise<void>
+  readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>, options?: PublishOptions) => Promise<void>
   /** Puts a message on a queue through the outbox; begun `delay` milliseconds (up to a hundred years) after it reaches its receiver. */
-  readonly send: <Q extends AnyEvent>(queue: Q, data: EventInput<Q>, options?: { readonly delay?: number }) => Promise<void>
+  readonly send: <Q extends AnyEvent>(
+    queue: Q,
+    data: EventInput<Q>,
+    options?: PublishOptions & { readonly delay?: number },
+  ) => Promise<void>
 }
+
+/** What a publisher says beside the data; see `Message`. */
+export type PublishOptions = Pick<Message, 'headers' | 'replyTo' | 'sequence'>
 
 /** A migration: SQL statements, or a function of the transaction. Applied once, in order of name. */
 // oxlint-disable-next-line typescript/no-explicit-any

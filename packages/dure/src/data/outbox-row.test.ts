@@ -9,9 +9,15 @@ const messages: fc.Arbitrary<OutboxMessage> = fc
     ...{ id: fc.string(), source: fc.string(), type: fc.string(), key: fc.string(), data: fc.string() },
     ...{ time: fc.maxSafeNat(), schemaVersion: fc.nat(), correlationId: fc.string(), causationId: maybe, traceparent: maybe },
     destination: fc.constantFrom('topic', 'queue'),
-    delay: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    more: fc.record(
+      {
+        ...{ delay: fc.maxSafeNat(), topic: fc.string(), contentType: fc.string(), replyTo: fc.string() },
+        ...{ sequence: fc.maxSafeNat(), headers: fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true }) },
+      },
+      { requiredKeys: [] },
+    ),
   })
-  .map(({ delay, ...message }) => (delay === undefined ? message : { ...message, delay }))
+  .map(({ more, ...message }) => ({ ...message, ...more }))
 
 test('a message comes out of its columns as it went in, whatever stands before it and whether numbers come as texts', () => {
   fc.assert(

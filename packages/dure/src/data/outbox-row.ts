@@ -1,4 +1,5 @@
 import type { Message } from '../contract/contract.ts'
+import { attributesFrom, attributesText } from '../contract/internal.ts'
 
 /** A message, where it goes, and for a queue the milliseconds until it is visible. */
 export type OutboxMessage = Message & { readonly destination: 'topic' | 'queue'; readonly delay?: number }
@@ -8,7 +9,7 @@ export type OutboxRow = { readonly position: number; readonly message: OutboxMes
 
 /** Columns of `dure_outbox` that hold the message, on every database. Its place in the order stands beside them. */
 export const OUTBOX_COLUMNS =
-  'destination, delay, id, source, type, key, time, schema_version, correlation_id, causation_id, traceparent, data'
+  'destination, delay, id, source, type, key, time, schema_version, correlation_id, causation_id, traceparent, attributes, data'
 
 /** Values of `OUTBOX_COLUMNS`. */
 export function outboxValues(message: OutboxMessage): readonly (string | number | null)[] {
@@ -25,6 +26,7 @@ export function outboxValues(message: OutboxMessage): readonly (string | number 
     message.correlationId,
     message.causationId ?? null,
     message.traceparent ?? null,
+    attributesText(message),
     message.data,
   ]
 }
@@ -43,8 +45,9 @@ export function outboxMessage(values: readonly unknown[], from: number): OutboxM
     correlationId: text(8),
     causationId: optional(9),
     traceparent: optional(10),
-    data: text(11),
+    data: text(12),
     destination: text(0) === 'queue' ? 'queue' : 'topic',
+    ...attributesFrom(values[from + 11]),
     ...(values[from + 1] === null ? {} : { delay: Number(text(1)) }),
   }
 }

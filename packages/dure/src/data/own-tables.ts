@@ -9,7 +9,10 @@
  * `{ ...ownMigrations, 'dure/0002-inbox': … }`.
  */
 export const ownMigrations: Readonly<
-  Record<'dure/0001-outbox' | 'dure/0002-inbox' | 'dure/0003-parked' | 'dure/0004-idempotency', string>
+  Record<
+    'dure/0001-outbox' | 'dure/0002-inbox' | 'dure/0003-parked' | 'dure/0004-idempotency' | 'dure/0005-message-attributes',
+    string
+  >
 > = {
   'dure/0001-outbox': `
     CREATE TABLE dure_outbox (
@@ -59,4 +62,5 @@ export const ownMigrations: Readonly<
       made_at BIGINT NOT NULL, PRIMARY KEY (operation, key)
     );
     CREATE INDEX IF NOT EXISTS dure_idempotency_age ON dure_idempotency (made_at)`,
+  'dure/0005-message-attributes': 'ALTER TABLE dure_outbox ADD COLUMN attributes TEXT',
 }

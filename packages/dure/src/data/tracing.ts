@@ -1,4 +1,5 @@
 import type { Message } from '../contract/contract.ts'
+import { topicOf } from '../contract/internal.ts'
 import { isSampled, type Tracer } from '../telemetry/internal.ts'
 import type { Store, StoreTransaction } from './database.ts'
 import type { Origin } from './origin.ts'
@@ -42,7 +43,7 @@ export function tracedPublish(tx: Pick<StoreTransaction, 'onCommit'>, { origin, 
     attributes: {
       'messaging.system': 'dure',
       'messaging.operation.type': 'send',
-      'messaging.destination.name': message.type,
+      'messaging.destination.name': topicOf(message),
       'messaging.message.id': message.id,
     },
   })

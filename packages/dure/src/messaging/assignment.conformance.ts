@@ -73,7 +73,7 @@ export function positionConformance(broker: Register): void {
     const first = await b.subscribe({ group: 'g', topics: [topic], deliver: all.deliver })
     await until(() => all.ids.size === 3)
     await first.stop()
-    const from = all.deliveries.find(({ message }) => numberOf(message) === 2)!.offset
+    const after = all.deliveries.find(({ message }) => numberOf(message) === 1)!.position
     const again = collector()
     const errors: unknown[] = []
     await b.subscribe({
@@ -83,7 +83,7 @@ export function positionConformance(broker: Register): void {
       onError: (error) => void errors.push(error),
       assigned: async () => {
         if (errors.length === 0) throw new Error('its store is away')
-        return { from }
+        return { after }
       },
     })
     await until(() => again.ids.size === 2)

@@ -133,6 +133,10 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
       causationId: 'cause',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       data: JSON.stringify({ text: 'línea\n\u2028 "quoted" \\ 🐘', nul: '\0' }),
+      headers: { 'x-소속': 'équipe "a"', empty: '', ['__proto__']: 'a name like others' },
+      contentType: 'application/json; charset=utf-8',
+      replyTo: 'answers',
+      sequence: 7,
     }
     const bare = rig.message('plain', 2)
     const seen = collector()
@@ -142,6 +146,19 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     const arrived = new Map(seen.deliveries.map(({ message }) => [message.id, message]))
     assert.deepEqual(arrived.get(sent.id), sent)
     assert.deepEqual(arrived.get(bare.id), bare)
+  })
+
+  broker('a topic carries messages of several types', async (rig) => {
+    const { broker: b, topic } = rig
+    const seen = collector()
+    await b.subscribe({ group: 'g', topics: [topic], deliver: seen.deliver })
+    const sent = ['one', 'two'].map((type, n) => ({ ...rig.message('a', n), type: `${topic}.${type}`, topic }))
+    await b.publish(sent)
+    await until(() => seen.ids.size === 2)
+    assert.deepEqual(
+      seen.deliveries.map(({ message }) => message),
+      sent,
+    )
   })
 
   broker('brings a rejected batch again, before what comes after it, and lets other partitions go on', async (rig) => {
@@ -308,6 +325,9 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     await until(() => seen.ids.has(large.id))
     const refused: readonly Message[] = [
       { ...rig.message('too large', 2), data: JSON.stringify('x'.repeat(MESSAGE_LIMITS.data)) },
+      { ...rig.message('too large on the wire', 2), data: JSON.stringify('한'.repeat(MESSAGE_LIMITS.data / 3)) },
+      { ...rig.message('headers', 2), headers: { large: 'x'.repeat(MESSAGE_LIMITS.headerBytes) } },
+      { ...rig.message('no header', 2), headers: { number: 1 as never } },
       rig.message('k'.repeat(MESSAGE_LIMITS.key + 1), 2),
       rig.message('half a pair \ud800', 2),
       rig.message('a\0b', 2),
@@ -348,7 +368,8 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     )
     assert.ok(Math.max(...sizes) <= LARGEST_BATCH, `${Math.max(...sizes)} at once`)
     if (!capabilities.browse) return
-    const shown = await b.browse({ topic, partition: 0, from: 3, limit: 1_000 })
+    const [, , third] = await b.browse({ topic, partition: 0, limit: 3 })
+    const shown = await b.browse({ topic, partition: 0, after: third!.position, limit: 1_000 })
     assert.equal(numberOf(shown[0]!.message), 3)
     assert.ok(shown.length * size <= LARGEST_BATCH, `${shown.length} shown at once`)
   })
@@ -384,8 +405,8 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
         ['batch', () => b.subscribe({ group: 'g', topics: [topic], deliver, batch: number })],
         ...(number === 1.5 ? [] : ([['ms', () => b.declareTopic(topic, { retention: { ms: number } })]] as const)),
         ...(capabilities.browse
-          ? (['partition', 'from', 'limit'] as const).map(
-              (name) => [name, () => b.browse({ topic, partition: 0, from: 0, limit: 1, [name]: number })] as const,
+          ? (['partition', 'limit'] as const).map(
+              (name) => [name, () => b.browse({ topic, partition: 0, limit: 1, [name]: number })] as const,
             )
           : []),
       ] as const)
@@ -456,7 +477,11 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
       const { broker: b, topic } = rig
       await b.declareTopic(topic, { partitions: 1 })
       await b.publish(Array.from({ length: 5 }, (_, n) => rig.message('a', n)))
-      const found = await b.browse({ topic, partition: 0, from: 2, limit: 2 })
+      const [, second] = await b.browse({ topic, partition: 0, limit: 2 })
+      const found = await b.browse({ topic, partition: 0, after: second!.position, limit: 2 })
+      await assert.rejects(b.browse({ topic, partition: 0, after: 'no position', limit: 2 }), (error) =>
+        isCallError(error, 'OUT_OF_RANGE'),
+      )
       assert.deepEqual(
         found.map(({ message }) => numberOf(message)),
         [2, 3],

@@ -2,6 +2,8 @@ import { type AnyEvent, type AnySchema, type Issue, type Message } from '../cont
 import { describeThrown, parserOf, wireOf } from '../contract/internal.ts'
 import { NonRetryableError } from './non-retryable.ts'
 
+const JSON_TYPE = 'application/json'
+
 /** Reads a message's data as its event says; a promise only when the schema validates asynchronously. */
 export type Decoder = (message: Message) => unknown
 
@@ -36,6 +38,11 @@ function rightOf(event: AnyEvent): WeakSet<Message> {
 }
 
 function parseJson(event: AnyEvent, message: Message): unknown {
+  const { contentType = JSON_TYPE } = message
+  if (!/^application\/([\w.]+\+)?json\b/i.test(contentType))
+    throw new NonRetryableError(
+      `Cannot read message "${message.id}" of "${event.name}": its data are "${contentType}", and "${JSON_TYPE}" is needed`,
+    )
   try {
     return JSON.parse(message.data)
   } catch (error) {

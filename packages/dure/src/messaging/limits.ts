@@ -1,7 +1,7 @@
 import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/internal.ts'
 import type { ReceiveOptions } from './queues.ts'
-import type { Retention, SubscribeOptions, TopicOptions, Topics } from './topics.ts'
-import { CallError, type Message } from '../contract/contract.ts'
+import type { BrowseOptions, SubscribeOptions, TopicOptions } from './topics.ts'
+import { CallError, type Message, type Retention } from '../contract/contract.ts'
 import { MESSAGE_LIMITS, wrongOf } from '../contract/internal.ts'
 
 /**
@@ -30,7 +30,7 @@ export const BROKER_NUMBERS: {
   readonly retention: Ranges<Retention>
   readonly subscribe: Ranges<SubscribeOptions>
   readonly receive: Ranges<ReceiveOptions>
-  readonly browse: Ranges<Parameters<Topics['browse']>[0]>
+  readonly browse: Ranges<BrowseOptions>
   readonly time: Ranges<{ readonly time?: number }>
   readonly page: Ranges<{ readonly limit?: number | undefined }>
 } = {
@@ -38,7 +38,7 @@ export const BROKER_NUMBERS: {
   retention: { ms: KEEP, bytes: BYTES },
   subscribe: { batch: COUNT },
   receive: { concurrency: COUNT },
-  browse: { partition: POSITION, from: POSITION, limit: COUNT_OR_NONE },
+  browse: { partition: POSITION, limit: COUNT_OR_NONE },
   page: { limit: COUNT },
   time: { time: { least: -Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, unit: 'milliseconds' } },
 }

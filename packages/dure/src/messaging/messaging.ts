@@ -5,11 +5,11 @@ export type { Capabilities } from './capabilities.ts'
 export type { Queues, ReceiveOptions } from './queues.ts'
 export type {
   Assignment,
+  BrowseOptions,
   Delivery,
   ForgetOptions,
   Forgotten,
   GroupOptions,
-  Retention,
   SubscribeOptions,
   TopicOptions,
   Topics,

@@ -1,4 +1,5 @@
 import { CallError, type Message } from '../contract/contract.ts'
+import { topicOf } from '../contract/internal.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { inTime } from '../runtime/internal.ts'
 import { quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from './adapter.ts'
@@ -47,7 +48,7 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
   const queues = new Map<string, Queue>()
   const subscriptions = new Set<Subscription>()
   const pauses = new Set<Timer>()
-  let offsets = 0
+  let positions = 0
   let epochs = 0
   let stopping: Promise<void> | undefined
 
@@ -95,11 +96,12 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
   const take = async (message: Message): Promise<void> => {
     await new Promise<void>((resolve) => runtime.timers.soon(resolve))
     if (loses(message)) throw new CallError('UNAVAILABLE', 'The message was lost on its way')
-    declareTopic(message.type)
-    const partition = partitionOf(message.key, partitionsOf(message.type))
+    const name = topicOf(message)
+    declareTopic(name)
+    const partition = partitionOf(message.key, partitionsOf(name))
     for (const { topic, lanes } of groups.values()) {
-      if (topic !== message.type) continue
-      lanes[partition]!.pending.push({ message, partition, offset: offsets++ })
+      if (topic !== name) continue
+      lanes[partition]!.pending.push({ message, partition, position: String(positions++) })
       lanes[partition]!.loop.wake()
     }
   }
@@ -215,7 +217,7 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
       running('send')
       checkMessages(messages)
       for (const message of messages) {
-        const queue = queueOf(message.type)
+        const queue = queueOf(topicOf(message))
         queue.waiting.push(Object.freeze({ ...message }))
         queue.unsettled++
         wake(queue)

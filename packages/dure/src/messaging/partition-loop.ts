@@ -23,8 +23,8 @@ export type PartitionSource = {
   readonly settle: (batch: readonly Delivery[], taken: boolean) => void
   /** Whether there is anything to come. */
   readonly more: () => boolean
-  /** Goes to where its new member wants to read. */
-  readonly moveTo: (from: number) => void
+  /** Goes to behind the position after which its new member wants to read. */
+  readonly moveTo: (after: string) => void
   /** The next of the epochs. */
   readonly epoch: () => number
 }
@@ -84,7 +84,7 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
     next.held++
     try {
       const answer = await next.options.assigned?.({ ...place, epoch: source.epoch() })
-      if (answer !== undefined) source.moveTo(answer.from)
+      if (answer !== undefined) source.moveTo(answer.after)
       failures = 0
       owner = next
     } catch (error) {

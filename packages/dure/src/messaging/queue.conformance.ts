@@ -92,7 +92,10 @@ export function queueConformance(broker: Register, capabilities: Capabilities): 
 
   broker('carries every field of work unchanged, its delay as well, and leaves waiting to the receiver', async (rig) => {
     const { broker: b, queue } = rig
-    const sent = [{ ...rig.job(1), key: 'ключ', causationId: 'cause', delay: 3_600_000 }, rig.job(2)]
+    const sent = [
+      { ...rig.job(1), key: 'ключ', causationId: 'cause', headers: { a: 'b' }, replyTo: 'answers', delay: 3_600_000 },
+      rig.job(2),
+    ]
     const came: unknown[] = []
     await b.receive({ queue, concurrency: 1, handle: async (message) => void came.push({ ...message }) })
     await b.send(sent)

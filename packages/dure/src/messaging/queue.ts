@@ -16,7 +16,7 @@ import { event, type AnySchema, type EventOptions, type EventType } from '../con
  */
 export function queue<const Name extends string, S extends AnySchema>(
   name: Name,
-  options: Omit<EventOptions<S>, 'key'> & Partial<Pick<EventOptions<S>, 'key'>>,
+  options: Omit<EventOptions<S>, 'key' | 'topic' | 'partitions' | 'retention'> & Partial<Pick<EventOptions<S>, 'key'>>,
 ): EventType<Name, S> {
   return event(name, { ...options, key: options.key ?? (() => '') })
 }

@@ -46,7 +46,7 @@ export function replayConformance(broker: Register): void {
     return seen.deliveries.map(({ message }) => numberOf(message)).filter((n) => n >= 0)
   }
 
-  broker('replays from the beginning, an offset, a time, and skips to the end', async (rig) => {
+  broker('replays from the beginning, from behind a message, from a time, and skips to the end', async (rig) => {
     const { broker: b, topic, runtime } = rig
     await b.declareTopic(topic, { partitions: 1 })
     await b.publish([rig.message('a', 1), rig.message('a', 2)])
@@ -57,8 +57,8 @@ export function replayConformance(broker: Register): void {
     const move = (to: Parameters<Broker['seek']>[0]['to']): Promise<void> => b.seek({ group: 'g', topic, to })
     await move('beginning')
     assert.deepEqual(await readAll(rig, 3), [1, 2, 3])
-    const [, second] = await b.browse({ topic, partition: 0, from: 0, limit: 2 })
-    await move({ partition: 0, offset: second!.offset })
+    const [first] = await b.browse({ topic, partition: 0, limit: 1 })
+    await move({ partition: 0, after: first!.position })
     assert.deepEqual(await readAll(rig, 2), [2, 3])
     await move({ time })
     assert.deepEqual(await readAll(rig, 1), [3])
@@ -74,9 +74,8 @@ export function replayConformance(broker: Register): void {
     await assert.rejects(b.seek({ group: 'g', topic, to: 'beginning' }), (error) => isCallError(error, 'FAILED_PRECONDITION'))
     await subscription.stop()
     for (const to of [
-      { partition: 0, offset: 10 },
-      { partition: 0, offset: -1 },
-      { partition: 5, offset: 0 },
+      { partition: 0, after: 'no position' },
+      { partition: 5, after: '0' },
     ]) {
       await assert.rejects(b.seek({ group: 'g', topic, to }), (error) => isCallError(error, 'OUT_OF_RANGE'))
     }

@@ -1,4 +1,4 @@
-import type { Message } from '../contract/contract.ts'
+import type { Message, Retention } from '../contract/contract.ts'
 import type { BrokerAdapter, Subscription } from './adapter.ts'
 
 /**
@@ -27,23 +27,31 @@ export type Topics = BrokerAdapter & {
   /** Joins a consumer group. Each partition goes to one member of the group at a time. */
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>
   /**
-   * Milliseconds after which it brings no message of a topic a second time, because it has thrown it away; Infinity when it
-   * keeps them for ever. Of a topic that is not there yet: what it would be.
+   * Milliseconds after which it brings no message of a topic a second time, at the latest: an upper bound, because brokers throw
+   * away by the piece, and later than they are asked to. Infinity when it keeps them for ever. Of a topic that is not there
+   * yet: what it would be.
    */
   readonly retention: (topic: string) => Promise<number>
-  /** Moves a group's position on a topic: to an offset per partition, to a time, or to the beginning. The group must have no member. */
+  /** Moves a group on a topic: to the beginning, the end, a time, or in one partition behind a message. It must have no member. */
   readonly seek: (options: {
     group: string
     topic: string
-    to: 'beginning' | 'end' | { time: number } | { partition: number; offset: number }
+    to: 'beginning' | 'end' | { time: number } | { partition: number; after: string }
   }) => Promise<void>
   /**
    * Forgets a group that nobody has any more, on one topic or on all: its position, and with it what it has not read. Answers
    * what that was; who did it and why is kept. The group must have no member.
    */
   readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[]>
-  /** Reads without a group, for people and tools: at most `limit` messages from a position on, fewer when they are large. */
-  readonly browse: (options: { topic: string; partition: number; from: number; limit: number }) => Promise<readonly Delivery[]>
+  /** Reads without a group, for people and tools: at most `limit` messages after a position (default: the oldest), fewer when they are large. */
+  readonly browse: (options: BrowseOptions) => Promise<readonly Delivery[]>
+}
+
+export type BrowseOptions = {
+  readonly topic: string
+  readonly partition: number
+  readonly after?: string | undefined
+  readonly limit: number
 }
 
 export type TopicOptions = {
@@ -51,9 +59,6 @@ export type TopicOptions = {
   readonly partitions?: number
   readonly retention?: Retention
 }
-
-/** What may be thrown away: older than `ms`, or the oldest past `bytes` per topic. Default 7 days, 1 GiB. */
-export type Retention = { readonly ms?: number; readonly bytes?: number }
 
 export type GroupOptions = {
   readonly group: string
@@ -66,7 +71,7 @@ export type SubscribeOptions = GroupOptions & {
   /** Deliveries handed over at once, at most. Default 256. */
   readonly batch?: number
   /**
-   * Takes a batch of one partition, in order. When it resolves, the batch counts as read (its last offset is
+   * Takes a batch of one partition, in order. When it resolves, the batch counts as read (its last position is
    * committed, soon, not necessarily at once); when it rejects, the same batch comes again after a pause.
    * The next batch of a partition comes only after this one settled.
    */
@@ -76,9 +81,9 @@ export type SubscribeOptions = GroupOptions & {
   ) => Promise<void>
   /**
    * Told that a partition is this member's from now on, and waited for before anything of it is delivered. May answer the
-   * offset to read from, where the member keeps its positions itself. A rejection is asked again after a pause.
+   * position after which to read, where the member keeps its positions itself. A rejection is asked again after a pause.
    */
-  readonly assigned?: (assignment: Assignment) => Promise<{ readonly from: number } | undefined | void>
+  readonly assigned?: (assignment: Assignment) => Promise<{ readonly after: string } | undefined | void>
   /**
    * Told that a partition is to go to another member, after the batch in hand has settled, and waited for before the other
    * has it. Who has lost its connection to the broker has lost its partitions without this; what it gets again has a later
@@ -111,6 +116,6 @@ export type Assignment = {
 export type Delivery = {
   readonly message: Message
   readonly partition: number
-  /** Position in its partition; grows, not necessarily by one. */
-  readonly offset: number
+  /** Where it stands in its partition, as its broker says it: to be given back to that broker, and never computed with. */
+  readonly position: string
 }

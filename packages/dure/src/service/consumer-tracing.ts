@@ -1,4 +1,5 @@
 import type { Message } from '../contract/contract.ts'
+import { topicOf } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, type SpanStart, type Tracer } from '../telemetry/internal.ts'
@@ -60,7 +61,7 @@ function attributesOf(message: Message, step: string, consumer: string): Attribu
     'messaging.system': 'dure',
     'messaging.operation.type': 'process',
     'messaging.operation.name': step,
-    'messaging.destination.name': message.type,
+    'messaging.destination.name': topicOf(message),
     'messaging.consumer.group.name': consumer,
     'messaging.message.id': message.id,
   }

@@ -51,6 +51,12 @@ export type ReceivedEvent<E extends AnyEvent> = {
   /** Milliseconds since the epoch when it was published. */
   readonly time: number
   readonly correlationId: string
+  /** What its publisher said beside the data. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The topic or queue on which its publisher waits for an answer. */
+  readonly replyTo: string | undefined
+  /** Its number, where its publisher counts what it says of a key. */
+  readonly sequence: number | undefined
   readonly data: EventData<E>
 }
 

@@ -44,7 +44,7 @@ export function readersOf(services: readonly Pick<Service, 'contract' | 'reactio
   return new Set(
     services.flatMap(({ contract, reactions }) =>
       reactions.map(({ kind, event, name }) =>
-        kind === 'queue' ? readerOf(QUEUE, event.name) : readerOf(`${contract.name}/${name}`, event.name),
+        kind === 'queue' ? readerOf(QUEUE, event.name) : readerOf(`${contract.name}/${name}`, event.topic),
       ),
     ),
   )

@@ -28,6 +28,7 @@ export function findProblems(services: readonly Service[]): readonly string[] {
     ...cycles(services),
     ...services.flatMap(wrongWithin),
     ...orphans(services),
+    ...topicConflicts(services),
   ]
 }
 
@@ -131,6 +132,22 @@ function orphans(services: readonly Service[]): string[] {
         ({ event }) => `Service "${one.contract.name}" subscribes to "${event.name}", which no contract of the system announces`,
       ),
   )
+}
+
+/** Events that share a topic have to want it alike, or the one that is declared first would win. */
+function topicConflicts(services: readonly Service[]): string[] {
+  const first = new Map<string, AnyEvent>()
+  return services
+    .flatMap(({ contract }) => contract.events)
+    .filter((event) => {
+      const before = first.get(event.topic) ?? event
+      first.set(event.topic, before)
+      return JSON.stringify([before.partitions, before.retention]) !== JSON.stringify([event.partitions, event.retention])
+    })
+    .map(
+      ({ name, topic }) =>
+        `Events "${first.get(topic)!.name}" and "${name}" share the topic "${topic}" and want it made otherwise; give both the same partitions and retention`,
+    )
 }
 
 function neededBy(one: Service): readonly string[] {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { contract, event } from '../contract/contract.ts'
+import { contract, event, type AnyEvent } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
 import { embeddedBroker, queue, type Broker, type Capabilities } from '../messaging/messaging.ts'
 import { minimalBroker } from '../messaging/minimal-broker.conformance.ts'
@@ -95,6 +95,62 @@ test('the groups of all services are there before the first starts', async (t) =
   assert.deepEqual(
     (await made[0]!.lag()).map(({ group, topic }) => `${group} ${topic}`),
     ['desk/placed placed'],
+  )
+})
+
+const Opened = event('shop.opened', {
+  ...{ schema: z.object({ n: z.int() }), key: () => 'k' },
+  ...{ topic: 'shop', partitions: 3, retention: { ms: 86_400_000 } },
+})
+const Closed = event('shop.closed', { ...Opened, key: () => 'k' })
+const Sold = event('shop.sold', { ...Opened, key: () => 'k', partitions: 4 })
+const door = (...events: readonly AnyEvent[]) => contract('door', { version: '1.0.0', owner: 'tests', operations: {}, events })
+
+test('events say what their topic is like, and may share it; who reacts to one is not given the other', async (t) => {
+  const made: Broker[] = []
+  const heard: unknown[] = []
+  const shop = system('shop', {
+    services: [
+      service(door(Opened, Closed), {
+        database: database({ migrations: {} }),
+        handlers: {},
+        subscriptions: ({ on }) => [
+          on(Closed, ({ type, data, headers, replyTo, sequence }) => {
+            heard.push([type, data, headers, replyTo, sequence])
+          }),
+        ],
+      }),
+    ],
+    broker: async (world) => {
+      const broker = await embeddedBroker()(world)
+      made.push(broker)
+      return broker
+    },
+  })
+  const running = await start(shop, { directory: directoryOf(t), log })
+  t.after(() => running.stop())
+  const [broker] = made
+  assert.equal(await broker!.partitions('shop'), 3)
+  assert.equal(await broker!.retention('shop'), 86_400_000 + 60_000)
+  const head = { source: 't', topic: 'shop', key: 'k', time: 0, schemaVersion: 1, correlationId: 'c' }
+  const about = { ...head, causationId: undefined, traceparent: undefined }
+  const said = { headers: { by: 'ada' }, replyTo: 'answers', sequence: 4 }
+  await broker!.publish([
+    { ...about, id: '1', type: 'shop.opened', data: '{"n":1}' },
+    { ...about, ...said, id: '2', type: 'shop.closed', data: '{"n":2}' },
+    { ...about, id: '3', type: 'shop.closed', data: '{"n":3}' },
+  ])
+  await until(() => heard.length === 2)
+  assert.deepEqual(heard, [
+    ['shop.closed', { n: 2 }, { by: 'ada' }, 'answers', 4],
+    ['shop.closed', { n: 3 }, {}, undefined, undefined],
+  ])
+})
+
+test('events that share a topic and want it made otherwise are refused', () => {
+  assert.throws(
+    () => system('shop', { services: [service(door(Opened, Sold), { handlers: {} })] }),
+    /Events "shop.opened" and "shop.sold" share the topic "shop" and want it made otherwise/,
   )
 })
 

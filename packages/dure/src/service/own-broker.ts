@@ -10,10 +10,15 @@ export async function ownBroker(system: System, world: World, disposables: Dispo
   disposables.add('broker', ({ timeout }) => broker.stop({ timeout }))
   const problems = lacking(broker, needsOf(system))
   if (problems.length > 0) throw new SystemError(`Cannot start system "${system.name}"`, problems)
+  for (const { topic, partitions, retention } of system.services.flatMap(({ contract }) => contract.events))
+    await broker.declareTopic(topic, {
+      ...(partitions !== undefined && { partitions }),
+      ...(retention !== undefined && { retention }),
+    })
   // Before anything is published: who declares itself later would have missed it, on a broker that keeps no log.
   for (const { contract, reactions } of system.services) {
     for (const { kind, event, name } of reactions)
-      if (kind === 'topic') await broker.declareGroup({ group: `${contract.name}/${name}`, topics: [event.name] })
+      if (kind === 'topic') await broker.declareGroup({ group: `${contract.name}/${name}`, topics: [event.topic] })
   }
   return broker
 }

@@ -121,7 +121,9 @@ function callFor(options: {
   }
 }
 
+const NONE: Readonly<Record<string, string>> = Object.freeze({})
+
 function eventOf({ message, data }: Received): ReceivedEvent<Service['reactions'][number]['event']> {
-  const { id, type, source, key, time, correlationId } = message
-  return { id, type, source, key, time, correlationId, data }
+  const { id, type, source, key, time, correlationId, headers = NONE, replyTo, sequence } = message
+  return { id, type, source, key, time, correlationId, headers, replyTo, sequence, data }
 }

@@ -101,7 +101,7 @@ function checkKind({ contract, database }: Service, store: Store): void {
 async function retentionOf({ inbox, reactions }: Service, broker: Broker): Promise<number> {
   if (inbox?.retention !== undefined) return inbox.retention
   const retentions = await Promise.all(
-    reactions.filter(({ kind }) => kind === 'topic').map(({ event }) => broker.retention(event.name)),
+    reactions.filter(({ kind }) => kind === 'topic').map(({ event }) => broker.retention(event.topic)),
   )
   // For what is kept for ever there is no bound that would do: the consumer says so, and the service has to say what it wants.
   const longest = Math.max(0, ...retentions.filter(Number.isFinite))

@@ -74,7 +74,6 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const gate = createGate({ service: name, capacity: CAPACITY })
   let state: ServiceHealth['state'] = 'starting'
 
-  for (const event of service.contract.events) await broker.declareTopic(event.name)
   const data = options.database && (await openData({ ...options, database: options.database, log }))
   const contexts = contextFactory({
     service: name,

@@ -8,7 +8,9 @@ export type OutboxRow = { readonly position: number; readonly bucket: number; re
 export const COLUMNS: string = `bucket, ${OUTBOX_COLUMNS}`
 
 /** Their types, in the same order: what a parameter is taken for. */
-export const TYPES: readonly string[] = 'smallint,text,bigint,text,text,text,text,bigint,bigint,text,text,text,text'.split(',')
+export const TYPES: readonly string[] = 'smallint,text,bigint,text,text,text,text,bigint,bigint,text,text,text,text,text'.split(
+  ',',
+)
 
 export type RowValue = string | number | null
 

@@ -68,7 +68,7 @@ export const outboxMigrations: Migrations = {
  * console.log(outboxSchema.includes('CREATE TABLE dure_outbox')) // → true
  * ```
  */
-export const outboxSchema: string = `${OUTBOX};${LANE_TABLES};${ownMigrations['dure/0003-parked']};`
+export const outboxSchema: string = `${OUTBOX};${ownMigrations['dure/0005-message-attributes']};${LANE_TABLES};${ownMigrations['dure/0003-parked']};`
 
 /**
  * The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent.

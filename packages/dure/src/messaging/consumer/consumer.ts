@@ -261,7 +261,15 @@ async function startReaction(options: StartReaction): Promise<RunningReaction> {
     reasons: () => (intake.full() ? [fullText(consumer, parked.count(), limits.parked)] : []),
     reading: () => {
       const { waiting, dead, letters, oldest } = parked.count()
-      return { consumer, kind, topic: event.name, waiting, deadLetters: letters, held: dead - letters, oldest }
+      return {
+        consumer,
+        kind,
+        topic: kind === 'queue' ? event.name : event.topic,
+        waiting,
+        deadLetters: letters,
+        held: dead - letters,
+        oldest,
+      }
     },
     stop: async () => {
       await subscription.stop(UNBOUNDED)
@@ -278,14 +286,14 @@ function subscribe({ broker, log, limits, reaction, consumer }: StartReaction, {
     return broker.receive({ queue: event.name, concurrency, onError, handle: (message) => take([message], QUEUE) })
   return broker.subscribe({
     group: consumer,
-    topics: [event.name],
+    topics: [event.topic],
     batch: limits.batch,
     onError,
-    deliver: (batch, { partition }) =>
-      take(
-        batch.map(({ message }) => message),
-        partition,
-      ),
+    deliver: async (batch, { partition }) => {
+      // Others of its topic are for others.
+      const own = batch.map(({ message }) => message).filter(({ type }) => type === event.name)
+      if (own.length > 0) await take(own, partition)
+    },
   })
 }
 

@@ -18,12 +18,12 @@ export async function checkRetention(options: {
   const { broker, inbox, group, reactions } = options
   for (const { kind, event, name } of reactions) {
     if (kind === 'queue') continue
-    const kept = await broker.retention(event.name)
+    const kept = await broker.retention(event.topic)
     if (inbox.retention > kept || inbox.retention === Infinity) continue
     throw new CallError(
       'FAILED_PRECONDITION',
       `Cannot start consumer "${group}/${name}": its inbox remembers messages for ${daysOf(inbox.retention)}, and broker "${broker.name}" ` +
-        `may bring those of topic "${event.name}" again for ${daysOf(kept)}; what comes after its mark is forgotten would have its ` +
+        `may bring those of topic "${event.topic}" again for ${daysOf(kept)}; what comes after its mark is forgotten would have its ` +
         'effect twice. Have the inbox remember for longer, or the topic keep less',
     )
   }

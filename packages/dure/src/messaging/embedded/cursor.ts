@@ -1,6 +1,6 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { createPartitionLoop, type Member, type PartitionLoop } from '../partition-loop.ts'
-import { READ_BYTES, type Partition, type Reader } from './partition.ts'
+import { offsetAfter, READ_BYTES, type Partition, type Reader } from './partition.ts'
 import { sizeOf } from './rows.ts'
 
 /** Bytes that all readers of a broker may still take in hand, about; who finds none left takes one message at a time. */
@@ -66,12 +66,12 @@ export function createCursor(options: {
       handedTo = 0
       budget.left += inHand
       if (!taken) return
-      reader.position = batch.at(-1)!.offset + 1
+      reader.position = offsetAfter(batch.at(-1)!.position)
       partition.forget()
       moved(cursor)
     },
     more: () => reader.position < partition.next(),
-    moveTo: (from) => void (reader.position = Math.min(Math.max(from, partition.floor()), partition.next())),
+    moveTo: (after) => void (reader.position = Math.min(Math.max(offsetAfter(after), partition.floor()), partition.next())),
   })
 
   const cursor: Cursor = {

@@ -11,6 +11,7 @@ import { openBrokerFile } from './file.ts'
 import { createGroups } from './groups.ts'
 import { createQueues } from './queues.ts'
 import { startSweeper } from './retention.ts'
+import { offsetAfter } from './partition.ts'
 import { createTopics } from './topics.ts'
 
 export {
@@ -125,7 +126,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
       forget: async (request) => guarded('forget a group', () => groups.forget(request)),
       browse: async (request) =>
         guarded('browse', () => {
-          const { topic, partition, from, limit } = request
+          const { topic, partition, after, limit } = request
           checkOptions(`browse topic "${topic}"`, request, BROKER_NUMBERS.browse)
           const found = topics.need(topic).partitions[partition]
           if (!found)
@@ -133,7 +134,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
               'OUT_OF_RANGE',
               `Cannot browse partition ${partition} of topic "${topic}": there is no such partition`,
             )
-          return found.read(Math.max(from, found.floor()), limit)
+          return found.read(Math.max(after === undefined ? 0 : offsetAfter(after), found.floor()), limit)
         }),
       stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
     }

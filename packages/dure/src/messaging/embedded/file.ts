@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
 import { describeThrown, partOf } from '../../contract/internal.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
+import { MESSAGE_TABLE } from './rows.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
 export type BrokerFile = {
@@ -21,7 +22,7 @@ export type BrokerFile = {
 /** Flushes what is committed to the disk: beside the event loop, or in it. */
 export type Disk = { readonly flush: () => Promise<void>; readonly flushSync: () => void }
 
-const SCHEMA = 2
+const SCHEMA = 3
 /** Above this a page-by-page check would hold up the start; a short file is found at any size. */
 const CHECKED_BYTES = 16 * 1024 * 1024
 
@@ -47,9 +48,7 @@ const TABLES = `
   INSERT INTO starts VALUES (0);
   CREATE TABLE queues (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
   CREATE TABLE work (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, delay INTEGER NOT NULL,
-    id TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL, schema_version INTEGER NOT NULL,
-    correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, data TEXT NOT NULL
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, delay INTEGER NOT NULL, ${MESSAGE_TABLE}
   ) STRICT;
   CREATE INDEX work_of_queue ON work (queue, seq);
 `

@@ -9,6 +9,7 @@ import type { Commits } from './commits.ts'
 import { sharePartitions, type Member } from '../partition-loop.ts'
 import { createCursor, type Budget, type Cursor } from './cursor.ts'
 import type { BrokerFile } from './file.ts'
+import { offsetAfter } from './partition.ts'
 import type { Topic, Topics } from './topics.ts'
 
 /** Consumer groups: who reads which partition, and how far each group has come. */
@@ -276,12 +277,13 @@ function targets(group: Group, to: Parameters<Broker['seek']>[0]['to']): readonl
   if ('time' in to) return group.cursors.map((cursor) => [cursor, cursor.partition.offsetAt(to.time)] as const)
   const cursor = group.cursors[to.partition]
   const next = cursor?.partition.next() ?? 0
-  if (!cursor || !Number.isSafeInteger(to.offset) || to.offset < 0 || to.offset > next) {
+  const offset = offsetAfter(to.after)
+  if (!cursor || offset > next) {
     throw new CallError(
       'OUT_OF_RANGE',
-      `Cannot move group "${group.name}" to offset ${to.offset} of partition ${to.partition} of "${group.topic.name}": ` +
+      `Cannot move group "${group.name}" behind position "${to.after}" of partition ${to.partition} of "${group.topic.name}": ` +
         `it has ${group.cursors.length} partitions, and that one ends at ${next}`,
     )
   }
-  return [[cursor, Math.max(to.offset, cursor.partition.floor())]]
+  return [[cursor, Math.max(offset, cursor.partition.floor())]]
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Message } from '../../contract/contract.ts'
+import { CallError, type Message } from '../../contract/contract.ts'
 import type { Delivery } from '../topics.ts'
-import { messageFrom, messageParameters, MESSAGE_COLUMNS, sizeOf } from './rows.ts'
+import { messageFrom, messageParameters, MESSAGE_COLUMNS, MESSAGE_PLACES, MESSAGE_TABLE, sizeOf } from './rows.ts'
 
 /**
  * One partition: a table of its own, appended to at its right edge. What its readers have not yet had is
@@ -22,7 +22,7 @@ export type Partition = {
   /** Whether what comes from an offset on is in memory anyway: reading it takes no more. */
   readonly inMemory: (from: number) => boolean
   /** Up to `limit` deliveries from an offset on, from memory or from the table; of more than `bytes`, one at least. */
-  readonly read: (from: number, limit: number, bytes?: number) => readonly Delivery[]
+  readonly read: (from: number, limit: number, bytes?: number) => readonly StoredDelivery[]
   /** When the first message from an offset on was published. */
   readonly publishedAt: (from: number) => number | undefined
   /** Offset of the first message that arrived at or after a time. */
@@ -37,12 +37,21 @@ export type Partition = {
   readonly forget: () => void
 }
 
+/** A delivery with its offset as a number. */
+export type StoredDelivery = Delivery & { readonly offset: number }
+
 export type Reader = { position: number; readonly wake: () => void }
 
 const TAIL_MESSAGES = 1024
 const TAIL_BYTES = 1024 * 1024
 /** Bytes read from the table at once, about; one message always is. Every reader that is behind has as much in hand. */
 export const READ_BYTES: number = 1024 * 1024
+
+/** The offset behind a position. @throws {CallError} OUT_OF_RANGE when it is none of this broker's */
+export function offsetAfter(position: string): number {
+  if (/^\d{1,15}$/.test(position)) return Number(position) + 1
+  throw new CallError('OUT_OF_RANGE', `Cannot read on behind "${position}": the embedded broker has given out no such position`)
+}
 
 export function createPartition(options: {
   db: DatabaseSync
@@ -68,12 +77,12 @@ export function createPartition(options: {
   let total = last ? Number(last['total']) : floorTotal
   let lastAt = last ? Number(last['at']) : 0
 
-  const insert = sql(`INSERT INTO ${table} (offset, at, total, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const insert = sql(`INSERT INTO ${table} (offset, at, total, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ${MESSAGE_PLACES})`)
   const readers = new Set<Reader>()
-  let staged: Delivery[] = []
+  let staged: StoredDelivery[] = []
   let stagedTotal = total
   let stagedAt = lastAt
-  let tail: Delivery[] = []
+  let tail: StoredDelivery[] = []
   let tailBytes = 0
 
   const atOffset = (offset: number): { offset: number; at: number; total: number } | undefined => {
@@ -121,7 +130,7 @@ export function createPartition(options: {
       // The wall clock may step back; seeking by time needs times that do not.
       stagedAt = Math.max(stagedAt, at)
       insert.run(offset, stagedAt, stagedTotal, ...messageParameters(message))
-      staged.push({ message, partition: number, offset })
+      staged.push({ message, partition: number, position: String(offset), offset })
     },
     settle: (committed) => {
       if (staged.length === 0) return
@@ -150,12 +159,13 @@ export function createPartition(options: {
       if (from >= next) return []
       if (inMemory(from)) return tail.slice(from - tail[0]!.offset, from - tail[0]!.offset + limit)
       const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
-      const deliveryOf = (row: Record<string, unknown>): Delivery => {
-        return { message: messageFrom(row, topic), partition: number, offset: Number(row['offset']) }
+      const deliveryOf = (row: Record<string, unknown>): StoredDelivery => {
+        const offset = Number(row['offset'])
+        return { message: messageFrom(row, topic), partition: number, position: String(offset), offset }
       }
       // All at once is faster than one by one, where they are known to fit.
       if (sizeFrom(from, limit) <= bytes) return rows.all(from, limit).map(deliveryOf)
-      const found: Delivery[] = []
+      const found: StoredDelivery[] = []
       let size = 0
       for (const row of rows.iterate(from, limit)) {
         const delivery = deliveryOf(row)
@@ -202,9 +212,7 @@ export function createPartition(options: {
 export function createPartitionTable(db: DatabaseSync, topicId: number, number: number): void {
   db.exec(
     `CREATE TABLE messages_${topicId}_${number} (
-      offset INTEGER PRIMARY KEY, at INTEGER NOT NULL, total INTEGER NOT NULL,
-      id TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL, schema_version INTEGER NOT NULL,
-      correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, data TEXT NOT NULL
+      offset INTEGER PRIMARY KEY, at INTEGER NOT NULL, total INTEGER NOT NULL, ${MESSAGE_TABLE}
     ) STRICT`,
   )
   db.prepare('INSERT INTO partitions (topic, number) VALUES (?, ?)').run(topicId, number)

@@ -1,4 +1,5 @@
 import type { Message } from '../../contract/contract.ts'
+import { topicOf } from '../../contract/internal.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import { subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from '../adapter.ts'
 import { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from '../limits.ts'
@@ -6,7 +7,7 @@ import type { Queues, ReceiveOptions } from '../queues.ts'
 import { backoff } from '../../runtime/internal.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
-import { messageFrom, messageParameters, MESSAGE_COLUMNS, ownCopy, weightOf } from './rows.ts'
+import { messageFrom, messageParameters, MESSAGE_COLUMNS, MESSAGE_PLACES, ownCopy, weightOf } from './rows.ts'
 
 /** The queues of one broker: made by whoever names them first, filled, emptied by competing receivers. */
 export type EmbeddedQueues = Pick<Queues, 'send' | 'receive'> & {
@@ -49,7 +50,7 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
   const { file, commits, runtime } = options
   const { db } = file
   const sql = {
-    insert: db.prepare(`INSERT INTO work (queue, delay, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    insert: db.prepare(`INSERT INTO work (queue, delay, ${MESSAGE_COLUMNS}) VALUES (?, ?, ${MESSAGE_PLACES})`),
     after: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND seq > ? ORDER BY seq LIMIT ?`),
     one: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE seq = ?`),
     size: db.prepare('SELECT count(*) AS n FROM work WHERE queue = ?'),
@@ -152,7 +153,7 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
       if (given.length === 0) return
       checkMessages(given)
       const messages: { readonly queue: Queue; readonly message: Message }[] = []
-      for (const message of given) messages.push({ queue: await need(message.type), message: ownCopy(message) })
+      for (const message of given) messages.push({ queue: await need(topicOf(message)), message: ownCopy(message) })
       await commits.add({
         weight: weightOf(given),
         write: () => {

@@ -1,9 +1,16 @@
 import type { Message } from '../../contract/contract.ts'
+import { attributesFrom, attributesText } from '../../contract/internal.ts'
 
-/** A message as columns. Its type is the topic's or queue's name and is not stored again. */
-export const MESSAGE_COLUMNS = 'id, source, key, time, schema_version, correlation_id, causation_id, traceparent, data'
+/** A message as columns, and how they are declared. Its type stands among its attributes where its topic is called otherwise. */
+export const MESSAGE_COLUMNS =
+  'id, source, key, time, schema_version, correlation_id, causation_id, traceparent, data, attributes'
 
-export type MessageParameters = [string, string, string, number, number, string, string | null, string | null, string]
+export const MESSAGE_TABLE = `id TEXT NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, time INTEGER NOT NULL,
+  schema_version INTEGER NOT NULL, correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, data TEXT NOT NULL, attributes TEXT`
+/** The places of their values. */
+export const MESSAGE_PLACES: string = MESSAGE_COLUMNS.replaceAll(/\w+/g, '?')
+
+export type MessageParameters = (string | number | null)[]
 
 export function messageParameters(message: Message): MessageParameters {
   return [
@@ -16,11 +23,15 @@ export function messageParameters(message: Message): MessageParameters {
     message.causationId ?? null,
     message.traceparent ?? null,
     message.data,
+    // The topic's place is said by the table, so the type stands in its stead.
+    attributesText(message.topic === undefined ? message : { ...message, topic: message.type }),
   ]
 }
 
-export function messageFrom(row: Readonly<Record<string, unknown>>, type: string): Message {
+export function messageFrom(row: Readonly<Record<string, unknown>>, topic: string): Message {
   const delay = Number(row['delay'] ?? 0)
+  const attributes = attributesFrom(row['attributes'])
+  const type = attributes?.topic ?? topic
   return Object.freeze({
     id: row['id'] as string,
     source: row['source'] as string,
@@ -32,6 +43,8 @@ export function messageFrom(row: Readonly<Record<string, unknown>>, type: string
     causationId: (row['causation_id'] as string | null) ?? undefined,
     traceparent: (row['traceparent'] as string | null) ?? undefined,
     data: row['data'] as string,
+    ...attributes,
+    ...(type !== topic && { topic }),
     ...(delay > 0 && { delay }),
   })
 }
@@ -49,6 +62,7 @@ export function ownCopy(message: Message): Message {
     causationId: message.causationId ?? undefined,
     traceparent: message.traceparent ?? undefined,
     data: message.data,
+    ...attributesFrom(attributesText(message)),
     ...(message.delay !== undefined && { delay: message.delay }),
   })
 }
@@ -60,7 +74,7 @@ export function weightOf(messages: readonly Message[]): number {
   return weight
 }
 
-/** Bytes that a message takes, about: text of one byte a character and the columns beside it. */
+/** Bytes that a message takes, about. */
 export function sizeOf(message: Message): number {
-  return message.data.length + message.key.length + message.id.length + message.source.length + 96
+  return Buffer.byteLength(message.data) + message.key.length + message.id.length + message.source.length + 96
 }

@@ -1,6 +1,7 @@
-import { CallError, type Message } from '../../contract/contract.ts'
+import { CallError, type Message, type Retention } from '../../contract/contract.ts'
+import { topicOf } from '../../contract/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Retention, TopicOptions } from '../topics.ts'
+import type { TopicOptions } from '../topics.ts'
 import { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from '../limits.ts'
 import { partitionOf } from '../partitioner.ts'
 import type { Commits } from './commits.ts'
@@ -111,7 +112,7 @@ export function createTopics(options: {
       write: () => {
         const at = runtime.clock.now()
         for (const message of messages) {
-          const { partitions } = topics.get(message.type)!
+          const { partitions } = topics.get(topicOf(message))!
           const partition = partitions[partitionOf(message.key, partitions.length)]!
           touched.add(partition)
           partition.stage(message, at)
@@ -139,10 +140,10 @@ export function createTopics(options: {
     publish: async (messages) => {
       if (messages.length === 0) return
       checkMessages(messages)
-      if (entering === undefined && messages.every(({ type }) => topics.has(type))) return append(messages)
+      if (entering === undefined && messages.every((message) => topics.has(topicOf(message)))) return append(messages)
       // Whoever waits for a topic to be made is not overtaken by those who come later.
       const entered = (entering ?? Promise.resolve()).then(async () => {
-        for (const { type } of messages) if (!topics.has(type)) await declare(type)
+        for (const name of new Set(messages.map(topicOf))) if (!topics.has(name)) await declare(name)
         return { appended: append(messages) }
       })
       const turn = entered.then(

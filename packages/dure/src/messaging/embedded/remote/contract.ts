@@ -1,7 +1,15 @@
 import { command, contract, error, query, stream } from '../../../contract/contract.ts'
-import type { Contract, ErrorType, Operation, OperationInput, OperationOutput, Schema } from '../../../contract/contract.ts'
+import type {
+  Contract,
+  ErrorType,
+  Operation,
+  OperationInput,
+  OperationOutput,
+  Retention,
+  Schema,
+} from '../../../contract/contract.ts'
 import type { GroupLag } from '../../adapter.ts'
-import type { ForgetOptions, Forgotten, Retention } from '../../topics.ts'
+import type { BrowseOptions, ForgetOptions, Forgotten } from '../../topics.ts'
 import { packPart, type Pack } from './pack.ts'
 import { flag, list, maybe, number, record, schemaOf, text, word } from './parts.ts'
 
@@ -35,7 +43,7 @@ export type BrokerOperations = {
   readonly settle: Does<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
   readonly seek: Does<SeekRequest>
   readonly forget: Does<ForgetOptions, { readonly forgotten: readonly Forgotten[] }>
-  readonly browse: Tells<BrowseRequest, { readonly messages: Pack }>
+  readonly browse: Tells<BrowseOptions, { readonly messages: Pack }>
   readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
   /** -1: for ever. */
   readonly retention: Tells<{ readonly topic: string }, { readonly ms: number }>
@@ -75,12 +83,11 @@ export type ReceiveRequest = InSession & {
 export type SeekRequest = {
   readonly group: string
   readonly topic: string
-  readonly to: 'beginning' | 'end' | 'time' | 'offset'
+  readonly to: 'beginning' | 'end' | 'time' | 'position'
   readonly time?: number | undefined
   readonly partition?: number | undefined
-  readonly offset?: number | undefined
+  readonly after?: string | undefined
 }
-export type BrowseRequest = { readonly topic: string; readonly partition: number; readonly from: number; readonly limit: number }
 export type Count = { readonly count: number }
 
 /** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
@@ -101,8 +108,8 @@ export type Outcome = {
   readonly number: number
   readonly error?: string | undefined
   readonly errorName?: string | undefined
-  /** Where it wants to read from, after an assignment. */
-  readonly from?: number | undefined
+  /** The position after which it wants to read, of an assignment. */
+  readonly after?: string | undefined
 }
 
 /** The operation names a session that has ended: its members have lost their partitions. */
@@ -214,7 +221,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       input: schemaOf(
         record<InSession & { readonly outcomes: readonly Outcome[] }>({
           session,
-          outcomes: list(record<Outcome>({ number, error: maybe(text), errorName: maybe(text), from: maybe(number) })),
+          outcomes: list(record<Outcome>({ number, error: maybe(text), errorName: maybe(text), after: maybe(text) })),
         }),
       ),
       errors,
@@ -225,10 +232,10 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
         record<SeekRequest>({
           group: text,
           topic: text,
-          to: word('beginning', 'end', 'time', 'offset'),
+          to: word('beginning', 'end', 'time', 'position'),
           time: maybe(number),
           partition: maybe(number),
-          offset: maybe(number),
+          after: maybe(text),
         }),
       ),
     }),
@@ -241,9 +248,9 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       ),
     }),
     browse: query({
-      input: schemaOf(record<BrowseRequest>({ topic: text, partition: number, from: number, limit: number })),
+      input: schemaOf(record<BrowseOptions>({ topic: text, partition: number, after: maybe(text), limit: number })),
       output: packed,
-      description: 'The first of what there is from an offset on; fewer than asked for when they are large.',
+      description: 'The first of what there is after a position; fewer than asked for when they are large.',
     }),
     lag: query({
       input: schemaOf(record<{}>({})),

@@ -87,18 +87,15 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
 
   const deliverTo = (session: Session, member: number) => {
     /** Of batches that went in parts and failed in one: what is done need not come again. */
-    const doneTo = new Map<string, number>()
+    const doneTo = new Map<string, string>()
     return async (batch: readonly Delivery[], place: { topic: string; partition: number }): Promise<void> => {
-      const parts = inParts(batch, ({ message }) => message)
       const key = `${place.partition} ${place.topic}`
-      const done = doneTo.get(key) ?? -1
-      for (const part of parts) {
-        const last = part.at(-1)!.offset
-        if (last <= done) continue
+      const done = batch.findIndex(({ position }) => position === doneTo.get(key))
+      for (const part of inParts(batch.slice(done + 1), ({ message }) => message)) {
         const messages: (string | number | null)[] = []
-        for (const { message, offset } of part) pack(messages, message, offset)
-        await session.offer({ member, topic: place.topic, partition: place.partition, messages })
-        if (parts.length > 1) doneTo.set(key, last)
+        for (const { message, position } of part) pack(messages, message, position)
+        await session.offer({ member, ...place, messages })
+        doneTo.set(key, part.at(-1)!.position)
       }
       doneTo.delete(key)
     }
@@ -171,7 +168,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
     browse: async (wish) => {
       const messages: (string | number | null)[] = []
       const [found = []] = inParts(await broker.browse(wish), ({ message }) => message, LARGEST_ANSWER)
-      for (const { message, offset } of found) pack(messages, message, offset)
+      for (const { message, position } of found) pack(messages, message, position)
       return { messages }
     },
     lag: async () => ({ groups: await broker.lag() }),
@@ -197,10 +194,10 @@ function targetOf({
   to,
   time = Number.NaN,
   partition = -1,
-  offset = -1,
+  after = '',
 }: Omit<SeekRequest, 'group' | 'topic'>): Parameters<Topics['seek']>[0]['to'] {
   if (to === 'time') return { time }
-  return to === 'offset' ? { partition, offset } : to
+  return to === 'position' ? { partition, after } : to
 }
 
 /** Without what was not said: a port's default holds for what is absent. */

@@ -26,11 +26,11 @@ type Options = { readonly number: number; readonly client: BrokerClient; readonl
 export function groupMember({ number, client }: Options, wish: SubscribeOptions): Member {
   /** The last batch of each partition: one that comes again in a new session waits for the one that is still in hand. */
   const last = new Map<string, Promise<unknown>>()
-  const deliver = async (parcel: Parcel): Promise<{ readonly from: number } | undefined | void> => {
+  const deliver = async (parcel: Parcel): Promise<{ readonly after: string } | undefined | void> => {
     const { topic, partition, tells, epoch = 0 } = parcel
     if (tells === 'assigned') return wish.assigned?.({ topic, partition, epoch })
     if (tells === 'revoked') return wish.revoked?.({ topic, partition })
-    const batch = unpack(parcel.messages).map(({ message, extra: offset }) => ({ message, partition, offset }))
+    const batch = unpack(parcel.messages).map(({ message, extra }) => ({ message, partition, position: String(extra) }))
     await wish.deliver(batch, { topic, partition })
   }
   return memberOf({
@@ -109,12 +109,12 @@ const LONGEST_REASON = 2000
 
 async function outcomeOf(
   { number }: Parcel,
-  work: () => Promise<{ readonly from: number } | undefined | void>,
+  work: () => Promise<{ readonly after: string } | undefined | void>,
   onError: ((error: unknown) => void) | undefined,
 ): Promise<Outcome> {
   try {
     const answer = await work()
-    return answer === undefined ? { number } : { number, from: answer.from }
+    return answer === undefined ? { number } : { number, after: answer.after }
   } catch (error) {
     onError?.(error)
     const { name, message } = describeThrown(error)

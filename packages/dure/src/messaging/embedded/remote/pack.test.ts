@@ -5,7 +5,14 @@ import type { Message } from '../../../contract/contract.ts'
 import { inParts, pack, packPart, PARCEL, sizeOf, unpack } from './pack.ts'
 
 const words = fc.string({ unit: 'binary' })
-const messages = fc.record<Message>({
+const more = fc.record(
+  {
+    ...{ topic: words, contentType: words, replyTo: words, sequence: fc.maxSafeNat() },
+    headers: fc.dictionary(words, words, { noNullPrototype: true }),
+  },
+  { requiredKeys: [] },
+)
+const plain = fc.record<Message>({
   id: words,
   source: words,
   type: words,
@@ -17,10 +24,11 @@ const messages = fc.record<Message>({
   traceparent: fc.option(words, { nil: undefined }),
   data: words,
 })
+const messages: fc.Arbitrary<Message> = fc.tuple(plain, more).map(([message, attributes]) => ({ ...message, ...attributes }))
 
-test('messages come out of a pack as they went in, with their numbers', () => {
+test('messages come out of a pack as they went in, with their positions or delays', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(messages, fc.nat())), (given) => {
+    fc.property(fc.array(fc.tuple(messages, fc.oneof(fc.nat(), words))), (given) => {
       const fields: (string | number | null)[] = []
       for (const [message, extra] of given) pack(fields, message, extra)
       assert.equal(packPart.wrong(fields), undefined)
@@ -39,7 +47,7 @@ test('a pack with anything else in it is refused, with the place', () => {
   for (const bad of ['text', {}, undefined, good.slice(1), [...good, 1]]) assert.ok(packPart.wrong(bad) !== undefined)
   for (let i = 0; i < good.length; i++) {
     const changed = [...good, ...good] as unknown[]
-    changed[good.length + i] = i < 3 ? 'text' : 5
+    changed[good.length + i] = i === 0 ? null : i < 3 ? 'text' : 5
     assert.deepEqual(packPart.wrong(changed)?.path, [good.length + i])
   }
   assert.equal(packPart.wrong(fields), undefined)

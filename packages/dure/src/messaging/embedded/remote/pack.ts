@@ -1,23 +1,24 @@
 import { CallError, type Message } from '../../../contract/contract.ts'
+import { attributesFrom, attributesText } from '../../../contract/internal.ts'
 import { unless, type Part } from './parts.ts'
 
 /**
- * Messages as they travel between a broker's process and its clients: one flat list of fields, eleven for each
+ * Messages as they travel between a broker's process and its clients: one flat list of fields, twelve for each
  * message. A list of objects would be looked at key by key at every step of the way; this is several times faster.
  */
 export type Pack = readonly (string | number | null)[]
 
-/** One message of a pack with the number that goes with it: its offset when delivered, its delay when sent. */
-export type Packed = { readonly message: Message; readonly extra: number }
+/** One message of a pack with what goes with it: its position when delivered, its delay when sent. */
+export type Packed = { readonly message: Message; readonly extra: string | number }
 
-const FIELDS = 11
+const FIELDS = 12
 
 export const packPart: Part<Pack> = {
   json: {
     type: 'array',
     items: { type: ['string', 'number', 'null'] },
     description:
-      'For each message: offset or delay, time, schemaVersion, id, source, type, key, correlationId, causationId or null, traceparent or null, data',
+      'For each message: position or delay, time, schemaVersion, id, source, type, key, correlationId, causationId or null, traceparent or null, data, other attributes or null',
   },
   wrong: (value) => {
     if (!Array.isArray(value) || value.length % FIELDS !== 0) return unless(false, `a list of ${FIELDS} fields a message`)
@@ -29,12 +30,12 @@ export const packPart: Part<Pack> = {
 }
 
 function fits(value: unknown, place: number): boolean {
-  if (place < 3) return typeof value === 'number'
-  return typeof value === 'string' || (value === null && (place === 8 || place === 9))
+  if (place < 3) return typeof value === 'number' || (place === 0 && typeof value === 'string')
+  return typeof value === 'string' || (value === null && (place === 8 || place === 9 || place === 11))
 }
 
 /** Adds one message to a pack under way. */
-export function pack(into: (string | number | null)[], message: Message, extra: number): void {
+export function pack(into: (string | number | null)[], message: Message, extra: string | number): void {
   into.push(
     extra,
     message.time,
@@ -47,6 +48,7 @@ export function pack(into: (string | number | null)[], message: Message, extra: 
     message.causationId ?? null,
     message.traceparent ?? null,
     message.data,
+    attributesText(message),
   )
 }
 
@@ -54,7 +56,7 @@ export function unpack(from: Pack): Packed[] {
   const found: Packed[] = []
   for (let i = 0; i < from.length; i += FIELDS) {
     found.push({
-      extra: from[i] as number,
+      extra: from[i] as string | number,
       message: {
         id: from[i + 3] as string,
         source: from[i + 4] as string,
@@ -66,6 +68,7 @@ export function unpack(from: Pack): Packed[] {
         causationId: (from[i + 8] as string | null) ?? undefined,
         traceparent: (from[i + 9] as string | null) ?? undefined,
         data: from[i + 10] as string,
+        ...attributesFrom(from[i + 11]),
       },
     })
   }
@@ -80,7 +83,7 @@ export function packOne(message: Message): Pack {
 
 /** A message of a queue, with what its receiver waits for it. */
 export function delayed({ message, extra }: Packed): Message {
-  return extra > 0 ? { ...message, delay: extra } : message
+  return typeof extra === 'number' && extra > 0 ? { ...message, delay: extra } : message
 }
 
 /** @throws {CallError} INTERNAL when there is none */

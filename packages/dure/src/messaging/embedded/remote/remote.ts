@@ -119,7 +119,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
       running('browse')
       checkOptions(`browse topic "${wish.topic}"`, wish, BROKER_NUMBERS.browse)
       const { messages } = await trying((ask) => client.browse(wish, ask))
-      return unpack(messages).map(({ message, extra: offset }) => ({ message, partition: wish.partition, offset }))
+      return unpack(messages).map(({ message, extra }) => ({ message, partition: wish.partition, position: String(extra) }))
     },
     stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
   }
@@ -127,5 +127,5 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
 
 function seekTargetOf(to: Parameters<Topics['seek']>[0]['to']): Omit<SeekRequest, 'group' | 'topic'> {
   if (typeof to === 'string') return { to }
-  return 'time' in to ? { to: 'time', time: to.time } : { to: 'offset', ...to }
+  return 'time' in to ? { to: 'time', time: to.time } : { to: 'position', ...to }
 }

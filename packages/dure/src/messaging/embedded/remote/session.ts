@@ -24,7 +24,7 @@ export type Session = {
   /** Gives the member nothing more; true when it has settled all it had, false when it has not for now. */
   readonly leave: (member: number) => Promise<boolean>
   /** Hands a parcel over; resolves when the client has done it, rejects when it has not. */
-  readonly offer: (parcel: Omit<Parcel, 'number'>) => Promise<{ readonly from: number } | undefined>
+  readonly offer: (parcel: Omit<Parcel, 'number'>) => Promise<{ readonly after: string } | undefined>
   readonly settle: (outcomes: readonly Outcome[]) => void
   /** The stream of parcels, again of those that are not in `have`; ends the stream before it. */
   readonly attach: (have: readonly number[]) => AsyncIterable<Parcels>
@@ -37,7 +37,7 @@ type Waiting = {
   readonly size: number
   /** On its way, or there. */
   sent: boolean
-  readonly resolve: (answer: { readonly from: number } | undefined) => void
+  readonly resolve: (answer: { readonly after: string } | undefined) => void
   readonly reject: (error: Error) => void
 }
 type Joined = { readonly made: Promise<Subscription>; subscription: Subscription | undefined }
@@ -110,13 +110,13 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     })
 
   const settle: Session['settle'] = (outcomes) => {
-    for (const { number, error, errorName, from } of outcomes) {
+    for (const { number, error, errorName, after } of outcomes) {
       const waiting = unsettled.get(number)
       // Settled before: the answer to that was lost on its way.
       if (waiting === undefined) continue
       unsettled.delete(number)
       if (waiting.sent) out -= waiting.size
-      if (error === undefined) waiting.resolve(from === undefined ? undefined : { from })
+      if (error === undefined) waiting.resolve(after === undefined ? undefined : { after })
       else waiting.reject(failureOf(error, errorName))
     }
     if (ready.length > 0) line?.wake()

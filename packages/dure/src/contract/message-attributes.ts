@@ -1,0 +1,28 @@
+import type { Message } from './message.ts'
+
+/** What few messages have, and what is kept and carried as one text for that reason. */
+export type MessageAttributes = Pick<Message, 'topic' | 'headers' | 'contentType' | 'replyTo' | 'sequence'>
+
+/** The topic (or queue) that a message travels on. */
+export function topicOf({ topic, type }: Pick<Message, 'topic' | 'type'>): string {
+  return topic ?? type
+}
+
+/** A message's attributes as one text; null when it has none. */
+export function attributesText({ topic, headers, contentType, replyTo, sequence }: MessageAttributes): string | null {
+  // JSON leaves out what is undefined.
+  return (topic ?? headers ?? contentType ?? replyTo ?? sequence) === undefined
+    ? null
+    : JSON.stringify({ topic, headers, contentType, replyTo, sequence })
+}
+
+/** What `attributesText` made a text of; frozen. Of a text that it did not make: headers that no broker takes. */
+export function attributesFrom(text: unknown): MessageAttributes | undefined {
+  if (text === null || text === undefined) return undefined
+  try {
+    const { headers, ...others } = JSON.parse(String(text)) as MessageAttributes
+    return headers === undefined ? others : { ...others, headers: Object.freeze(headers) }
+  } catch {
+    return { headers: String(text) as never }
+  }
+}
