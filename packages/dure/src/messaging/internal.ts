@@ -1,16 +1,5 @@
 /** What Dure's own rooms and packages share of `messaging`, and no promise to anybody else. */
-export {
-  brokerContract,
-  brokerHandlers,
-  remoteBroker,
-  type BrokerClient,
-  type BrokerContract,
-  type BrokerHandlers,
-  type BrokerHandlersOptions,
-  type BrokerOperations,
-  type RemoteBrokerOptions,
-  type ServedBroker,
-} from './embedded/embedded.ts'
+export { brokerContract, brokerHandlers, remoteBroker } from './embedded/embedded.ts'
 export { lacking } from './capabilities.ts'
 export { partitionOf } from './partitioner.ts'
 export { publishInKeyOrder } from './key-order.ts'

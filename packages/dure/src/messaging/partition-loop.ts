@@ -47,8 +47,8 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
   let wanted: Member | undefined
   let running = false
   let failures = 0
-  const pauses = createPause(runtime)
-  const pause = (): Promise<void> => pauses.pause(backoff(RETRY, failures, runtime.random))
+  let pausing = new AbortController()
+  const pause = (): Promise<void> => runtime.timers.sleep(backoff(RETRY, failures, runtime.random), pausing.signal)
 
   const run = async (): Promise<void> => {
     running = true
@@ -122,7 +122,8 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
     assign: (member) => {
       wanted = member
       if (owner === member) return
-      pauses.end()
+      pausing.abort()
+      pausing = new AbortController()
       if (!running) void run()
     },
     wake: () => void (running || run()),
@@ -154,22 +155,5 @@ export function sharePartitions(loops: readonly PartitionLoop[], members: readon
     )
     if (next !== undefined) shares.set(next, shares.get(next)! + 1)
     loop.assign(next)
-  }
-}
-
-/** A pause that can be cut short. */
-function createPause(runtime: Runtime): { readonly pause: (ms: number) => Promise<void>; readonly end: () => void } {
-  let over: (() => void) | undefined
-  return {
-    end: () => over?.(),
-    pause: (ms) =>
-      new Promise((resolve) => {
-        const timer = runtime.timers.after(ms, () => over?.())
-        over = () => {
-          over = undefined
-          timer.cancel()
-          resolve()
-        }
-      }),
   }
 }

@@ -8,7 +8,7 @@ const ROWS = 16
 const COLUMNS = `position, ${OUTBOX_COLUMNS}`
 /** As texts: a number that is too large to be read would make the whole table unreadable. */
 const READ = `SELECT ${COLUMNS.replaceAll(/\b(?:delay|time|schema_version)\b/g, 'CAST($& AS TEXT) AS $&')} FROM dure_outbox WHERE position > ? ORDER BY position LIMIT ?`
-const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+const VALUES = `(?${', ?'.repeat(OUTBOX_COLUMNS.split(',').length)})`
 const INSERTS: readonly string[] = Array.from(
   { length: ROWS + 1 },
   (_, count) => `INSERT INTO dure_outbox (${COLUMNS}) VALUES ${Array.from({ length: count }, () => VALUES).join(', ')}`,

@@ -14,18 +14,7 @@ import { startSweeper } from './retention.ts'
 import { offsetAfter } from './partition.ts'
 import { createTopics } from './topics.ts'
 
-export {
-  brokerContract,
-  brokerHandlers,
-  remoteBroker,
-  type BrokerClient,
-  type BrokerContract,
-  type BrokerHandlers,
-  type BrokerHandlersOptions,
-  type BrokerOperations,
-  type RemoteBrokerOptions,
-  type ServedBroker,
-} from './remote/remote.ts'
+export { brokerContract, brokerHandlers, remoteBroker } from './remote/remote.ts'
 
 export type EmbeddedBrokerOptions = {
   /** What a resolved publish survives: a power cut, or only the end of the process. Default 'power'. */

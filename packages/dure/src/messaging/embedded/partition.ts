@@ -60,24 +60,9 @@ export function createPartition(options: {
   number: number
   now: number
 }): Partition {
-  const { db, topicId, topic, number, now } = options
-  const table = `messages_${topicId}_${number}`
-  const prepared = new Map<string, StatementSync>()
-  const sql = (text: string): StatementSync => {
-    let statement = prepared.get(text)
-    if (!statement) prepared.set(text, (statement = db.prepare(text)))
-    return statement
-  }
-
-  const kept = sql('SELECT floor, floor_total FROM partitions WHERE topic = ? AND number = ?').get(topicId, number)
-  let floor = Number(kept?.['floor'] ?? 0)
-  let floorTotal = Number(kept?.['floor_total'] ?? 0)
-  const last = sql(`SELECT offset, at, total FROM ${table} ORDER BY offset DESC LIMIT 1`).get()
-  let next = last ? Number(last['offset']) + 1 : floor
-  let total = last ? Number(last['total']) : floorTotal
-  let lastAt = last ? Number(last['at']) : 0
-
-  const insert = sql(`INSERT INTO ${table} (offset, at, total, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ${MESSAGE_PLACES})`)
+  const { topic, number, now } = options
+  const table = openTable(options)
+  let { floor, floorTotal, next, total, lastAt } = table.ends()
   const readers = new Set<Reader>()
   let staged: StoredDelivery[] = []
   let stagedTotal = total
@@ -85,17 +70,16 @@ export function createPartition(options: {
   let tail: StoredDelivery[] = []
   let tailBytes = 0
 
-  const atOffset = (offset: number): { offset: number; at: number; total: number } | undefined => {
-    const row = sql(`SELECT offset, at, total FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(offset)
-    return row && { offset: Number(row['offset']), at: Number(row['at']), total: Number(row['total']) }
-  }
-
   const inMemory = (from: number): boolean => tail.length > 0 && tail[0]!.offset <= from
+  const forgetAll = (): void => {
+    tail = []
+    tailBytes = 0
+  }
 
   /** Bytes of the messages from an offset on, as many as there are up to `limit`. */
   const sizeFrom = (from: number, limit: number): number => {
-    const before = from <= floor ? floorTotal : (atOffset(from - 1)?.total ?? floorTotal)
-    return (from + limit >= next ? total : (atOffset(from + limit - 1)?.total ?? total)) - before
+    const before = from <= floor ? floorTotal : (table.at(from - 1)?.total ?? floorTotal)
+    return (from + limit >= next ? total : (table.at(from + limit - 1)?.total ?? total)) - before
   }
 
   const offsetAt = (time: number): number => {
@@ -104,7 +88,7 @@ export function createPartition(options: {
     // Times of arrival never go down within a partition, so halving finds the first one.
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
-      const row = atOffset(middle)
+      const row = table.at(middle)
       if (!row || row.at >= time) high = middle
       else low = row.offset + 1
     }
@@ -113,7 +97,7 @@ export function createPartition(options: {
 
   if (lastAt > now) {
     // The wall clock was ahead when these came, or they would be young for as long as it was.
-    sql(`UPDATE ${table} SET at = ? WHERE offset >= ?`).run(now, offsetAt(now))
+    table.setTimes(offsetAt(now), now)
     lastAt = stagedAt = now
   }
 
@@ -129,7 +113,7 @@ export function createPartition(options: {
       stagedTotal += sizeOf(message)
       // The wall clock may step back; seeking by time needs times that do not.
       stagedAt = Math.max(stagedAt, at)
-      insert.run(offset, stagedAt, stagedTotal, ...messageParameters(message))
+      table.insert(offset, stagedAt, stagedTotal, message)
       staged.push({ message, partition: number, position: String(offset), offset })
     },
     settle: (committed) => {
@@ -145,10 +129,7 @@ export function createPartition(options: {
       if (readers.size > 0) {
         tailBytes += stagedTotal - total
         tail = tail.length === 0 ? fresh : tail.concat(fresh)
-        if (tail.length > TAIL_MESSAGES || tailBytes > TAIL_BYTES) {
-          tail = []
-          tailBytes = 0
-        }
+        if (tail.length > TAIL_MESSAGES || tailBytes > TAIL_BYTES) forgetAll()
       }
       total = stagedTotal
       lastAt = stagedAt
@@ -158,13 +139,72 @@ export function createPartition(options: {
     read: (from, limit, bytes = READ_BYTES) => {
       if (from >= next) return []
       if (inMemory(from)) return tail.slice(from - tail[0]!.offset, from - tail[0]!.offset + limit)
-      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
-      const deliveryOf = (row: Record<string, unknown>): StoredDelivery => {
-        const offset = Number(row['offset'])
-        return { message: messageFrom(row, topic), partition: number, position: String(offset), offset }
-      }
       // All at once is faster than one by one, where they are known to fit.
-      if (sizeFrom(from, limit) <= bytes) return rows.all(from, limit).map(deliveryOf)
+      return table.read(from, limit, sizeFrom(from, limit) <= bytes ? Infinity : bytes)
+    },
+    publishedAt: (from) => {
+      if (from >= next) return undefined
+      return inMemory(from) ? tail[from - tail[0]!.offset]?.message.time : table.publishedAt(from)
+    },
+    offsetAt,
+    oldest: () => table.at(floor)?.at,
+    trim: (time, limit) => {
+      const to = Math.min(offsetAt(time), floor + limit)
+      if (to <= floor) return { deleted: 0, committed: () => {} }
+      const newTotal = table.removeBefore(to) ?? floorTotal
+      return {
+        deleted: to - floor,
+        committed: () => {
+          floor = to
+          floorTotal = newTotal
+        },
+      }
+    },
+    forget: () => {
+      if (tail.length === 0) return
+      for (const reader of readers) if (reader.position < next) return
+      forgetAll()
+    },
+  }
+}
+
+/** A row's place, when it came, and the bytes up to and with it. */
+type Place = { readonly offset: number; readonly at: number; readonly total: number }
+
+/** What is asked of a partition's table. */
+function openTable({ db, topicId, topic, number }: { db: DatabaseSync; topicId: number; topic: string; number: number }) {
+  const table = `messages_${topicId}_${number}`
+  const prepared = new Map<string, StatementSync>()
+  const sql = (text: string): StatementSync => {
+    let statement = prepared.get(text)
+    if (!statement) prepared.set(text, (statement = db.prepare(text)))
+    return statement
+  }
+  const insert = sql(`INSERT INTO ${table} (offset, at, total, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ${MESSAGE_PLACES})`)
+  const placeOf = (row: Record<string, unknown> | undefined): Place | undefined =>
+    row && { offset: Number(row['offset']), at: Number(row['at']), total: Number(row['total']) }
+  const deliveryOf = (row: Record<string, unknown>): StoredDelivery => {
+    const offset = Number(row['offset'])
+    return { message: messageFrom(row, topic), partition: number, position: String(offset), offset }
+  }
+
+  return {
+    /** The oldest and the next offset, the bytes before each, and when the last message came. */
+    ends: () => {
+      const kept = sql('SELECT floor, floor_total FROM partitions WHERE topic = ? AND number = ?').get(topicId, number)
+      const [floor, floorTotal] = [Number(kept?.['floor'] ?? 0), Number(kept?.['floor_total'] ?? 0)]
+      const last = placeOf(sql(`SELECT offset, at, total FROM ${table} ORDER BY offset DESC LIMIT 1`).get())
+      const { offset, total, at } = last ?? { offset: floor - 1, total: floorTotal, at: 0 }
+      return { floor, floorTotal, next: offset + 1, total, lastAt: at }
+    },
+    at: (offset: number): Place | undefined =>
+      placeOf(sql(`SELECT offset, at, total FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(offset)),
+    insert: (offset: number, at: number, total: number, message: Message): void =>
+      void insert.run(offset, at, total, ...messageParameters(message)),
+    /** Of more than `bytes`, one at least. */
+    read: (from: number, limit: number, bytes: number): readonly StoredDelivery[] => {
+      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
+      if (bytes === Infinity) return rows.all(from, limit).map(deliveryOf)
       const found: StoredDelivery[] = []
       let size = 0
       for (const row of rows.iterate(from, limit)) {
@@ -175,35 +215,20 @@ export function createPartition(options: {
       }
       return found
     },
-    publishedAt: (from) => {
-      if (from >= next) return undefined
-      if (inMemory(from)) return tail[from - tail[0]!.offset]?.message.time
+    publishedAt: (from: number): number | undefined => {
       const row = sql(`SELECT time FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(from)
       return row && Number(row['time'])
     },
-    offsetAt,
-    oldest: () => atOffset(floor)?.at,
-    trim: (time, limit) => {
-      const to = Math.min(offsetAt(time), floor + limit)
-      if (to <= floor) return { deleted: 0, committed: () => {} }
-      const before = sql(`SELECT total FROM ${table} WHERE offset < ? ORDER BY offset DESC LIMIT 1`).get(to)
-      const newTotal = before ? Number(before['total']) : floorTotal
+    setTimes: (from: number, at: number): void => void sql(`UPDATE ${table} SET at = ? WHERE offset >= ?`).run(at, from),
+    /** Answers the bytes up to there; undefined when there was nothing. */
+    removeBefore: (to: number): number | undefined => {
+      const last = sql(`SELECT total FROM ${table} WHERE offset < ? ORDER BY offset DESC LIMIT 1`).get(to)
       sql(`DELETE FROM ${table} WHERE offset < ?`).run(to)
-      sql('UPDATE partitions SET floor = ?, floor_total = ? WHERE topic = ? AND number = ?').run(to, newTotal, topicId, number)
-      const deleted = to - floor
-      return {
-        deleted,
-        committed: () => {
-          floor = to
-          floorTotal = newTotal
-        },
-      }
-    },
-    forget: () => {
-      if (tail.length === 0) return
-      for (const reader of readers) if (reader.position < next) return
-      tail = []
-      tailBytes = 0
+      const total = last && Number(last['total'])
+      sql('UPDATE partitions SET floor = ?, floor_total = coalesce(?, floor_total) WHERE topic = ? AND number = ?').run(
+        ...[to, total ?? null, topicId, number],
+      )
+      return total
     },
   }
 }

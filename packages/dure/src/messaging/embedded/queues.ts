@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { Message } from '../../contract/contract.ts'
 import { topicOf } from '../../contract/internal.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
@@ -25,20 +26,14 @@ type Taken = { readonly seq: number; readonly message: Message }
  */
 type Queue = {
   readonly id: number
-  readonly name: string
-  size: number
-  readonly receivers: Receiver[]
-  /** All up to this one were handed out once. */
-  last: number
-  /** Those that are to be handed out once more, and those that wait for it. */
-  again: number[]
-  readonly pauses: Map<number, Timer>
-  readonly failures: Map<number, number>
-  inHand: number
-  /** UTF-16 units of data in hand. */
-  bytes: number
-  turn: number
+  /** So many have come. */
+  readonly arrived: (count: number) => void
+  readonly receive: (options: ReceiveOptions) => Subscription
+  readonly lag: () => GroupLag
+  readonly stop: () => Promise<void>
 }
+
+type Statements = ReturnType<typeof statementsOf>
 
 const RETRY = { first: 50, max: 10_000 }
 /** UTF-16 units of data of one queue that are in hand at once, about; one message always is. */
@@ -47,22 +42,14 @@ const LARGEST = 16 * 1024 * 1024
 const MOST_PAUSES = 1_000
 
 export function createQueues(options: { file: BrokerFile; commits: Commits; runtime: Runtime }): EmbeddedQueues {
-  const { file, commits, runtime } = options
+  const { file, commits } = options
   const { db } = file
-  const sql = {
-    insert: db.prepare(`INSERT INTO work (queue, delay, ${MESSAGE_COLUMNS}) VALUES (?, ?, ${MESSAGE_PLACES})`),
-    after: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND seq > ? ORDER BY seq LIMIT ?`),
-    one: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE seq = ?`),
-    size: db.prepare('SELECT count(*) AS n FROM work WHERE queue = ?'),
-    done: db.prepare('DELETE FROM work WHERE seq = ?'),
-  }
+  const sql = statementsOf(db)
   const queues = new Map<string, Queue>()
   const making = new Map<string, Promise<Queue>>()
-  const subscriptions = new Set<Subscription>()
 
   const open = (id: number, name: string): Queue => {
-    const state = { last: 0, again: [], pauses: new Map(), failures: new Map(), inHand: 0, bytes: 0, turn: 0 }
-    const queue: Queue = { id, name, size: Number(sql.size.get(id)?.['n'] ?? 0), receivers: [], ...state }
+    const queue = createQueue({ ...options, sql, id, name })
     queues.set(name, queue)
     return queue
   }
@@ -85,69 +72,6 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
     return made
   }
 
-  /** Takes what is next, as much as there are hands and room for. */
-  const take = (queue: Queue, hands: number): Taken[] => {
-    const taken: Taken[] = []
-    const fits = (row: Record<string, unknown>): boolean => {
-      const size = String(row['data']).length
-      if (queue.inHand > 0 && queue.bytes + size > LARGEST) return false
-      queue.inHand++
-      queue.bytes += size
-      taken.push({ seq: Number(row['seq']), message: messageFrom(row, queue.name) })
-      return true
-    }
-    while (taken.length < hands && queue.again.length > 0) {
-      const row = sql.one.get(queue.again[0]!)
-      if (row !== undefined && !fits(row)) return taken
-      queue.again.shift()
-    }
-    if (taken.length === hands || queue.pauses.size >= MOST_PAUSES) return taken
-    for (const row of sql.after.iterate(queue.id, queue.last, hands - taken.length)) {
-      if (!fits(row)) break
-      queue.last = Number(row['seq'])
-    }
-    return taken
-  }
-
-  const wake = (queue: Queue): void => {
-    const hands = queue.receivers.reduce((sum, receiver) => sum + free(receiver), 0)
-    if (hands === 0) return
-    // Receivers take turns, so that one with many hands does not get everything.
-    for (const work of take(queue, hands)) {
-      while (free(queue.receivers[queue.turn % queue.receivers.length]!) === 0) queue.turn++
-      void handle(queue, queue.receivers[queue.turn++ % queue.receivers.length]!, work)
-    }
-  }
-
-  const handle = async (queue: Queue, receiver: Receiver, { seq, message }: Taken): Promise<void> => {
-    receiver.inHand++
-    try {
-      await receiver.options.handle(message)
-      // What is not written yet when the power goes comes again.
-      await commits.add({ write: () => void sql.done.run(seq), committed: () => void queue.size--, relaxed: true })
-      queue.failures.delete(seq)
-    } catch (error) {
-      receiver.options.onError?.(error)
-      comeAgain(queue, seq)
-    } finally {
-      queue.inHand--
-      queue.bytes -= message.data.length
-      if (--receiver.inHand === 0) receiver.idle?.()
-      wake(queue)
-    }
-  }
-
-  const comeAgain = (queue: Queue, seq: number): void => {
-    const failed = (queue.failures.get(seq) ?? 0) + 1
-    queue.failures.set(seq, failed)
-    const back = (): void => {
-      queue.pauses.delete(seq)
-      queue.again.push(seq)
-      wake(queue)
-    }
-    queue.pauses.set(seq, runtime.timers.after(backoff(RETRY, failed, runtime.random), back))
-  }
-
   return {
     send: async (given) => {
       if (given.length === 0) return
@@ -160,34 +84,130 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
           for (const { queue, message } of messages)
             sql.insert.run(queue.id, Math.ceil(message.delay ?? 0), ...messageParameters(message))
         },
-        committed: () => {
-          for (const { queue } of messages) queue.size++
-          for (const queue of new Set(messages.map((one) => one.queue))) wake(queue)
-        },
+        committed: () => Map.groupBy(messages, ({ queue }) => queue).forEach(({ length }, queue) => queue.arrived(length)),
       })
     },
     receive: async (request) => {
       checkOptions(`receive from queue "${request.queue}"`, request, BROKER_NUMBERS.receive)
-      const queue = await need(request.queue)
+      return (await need(request.queue)).receive(request)
+    },
+    lag: () => [...queues.values()].map((queue) => queue.lag()),
+    stop: async () => void (await Promise.all([...queues.values()].map((queue) => queue.stop()))),
+  }
+}
+
+function statementsOf(db: DatabaseSync) {
+  return {
+    insert: db.prepare(`INSERT INTO work (queue, delay, ${MESSAGE_COLUMNS}) VALUES (?, ?, ${MESSAGE_PLACES})`),
+    after: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND seq > ? ORDER BY seq LIMIT ?`),
+    one: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE seq = ?`),
+    size: db.prepare('SELECT count(*) AS n FROM work WHERE queue = ?'),
+    done: db.prepare('DELETE FROM work WHERE seq = ?'),
+  }
+}
+
+function createQueue(options: { commits: Commits; runtime: Runtime; sql: Statements; id: number; name: string }): Queue {
+  const { commits, runtime, sql, id, name } = options
+  const receivers: Receiver[] = []
+  const subscriptions = new Set<Subscription>()
+  let size = Number(sql.size.get(id)?.['n'] ?? 0)
+  /** All up to this one were handed out once. */
+  let last = 0
+  /** Those that are to be handed out once more, and those that wait for it. */
+  const again: number[] = []
+  const pauses = new Map<number, Timer>()
+  const failures = new Map<number, number>()
+  let inHand = 0
+  /** UTF-16 units of data in hand. */
+  let inHandSize = 0
+  let turn = 0
+
+  /** Takes what is next, as much as there are hands and room for. */
+  const take = (hands: number): Taken[] => {
+    const taken: Taken[] = []
+    const fits = (row: Record<string, unknown>): boolean => {
+      const own = String(row['data']).length
+      if (inHand > 0 && inHandSize + own > LARGEST) return false
+      inHand++
+      inHandSize += own
+      taken.push({ seq: Number(row['seq']), message: messageFrom(row, name) })
+      return true
+    }
+    while (taken.length < hands && again.length > 0) {
+      const row = sql.one.get(again[0]!)
+      if (row !== undefined && !fits(row)) return taken
+      again.shift()
+    }
+    if (taken.length === hands || pauses.size >= MOST_PAUSES) return taken
+    for (const row of sql.after.iterate(id, last, hands - taken.length)) {
+      if (!fits(row)) break
+      last = Number(row['seq'])
+    }
+    return taken
+  }
+
+  const wake = (): void => {
+    const hands = receivers.reduce((sum, receiver) => sum + free(receiver), 0)
+    if (hands === 0) return
+    // Receivers take turns, so that one with many hands does not get everything.
+    for (const work of take(hands)) {
+      while (free(receivers[turn % receivers.length]!) === 0) turn++
+      void handle(receivers[turn++ % receivers.length]!, work)
+    }
+  }
+
+  const handle = async (receiver: Receiver, { seq, message }: Taken): Promise<void> => {
+    receiver.inHand++
+    try {
+      await receiver.options.handle(message)
+      // What is not written yet when the power goes comes again.
+      await commits.add({ write: () => void sql.done.run(seq), committed: () => void size--, relaxed: true })
+      failures.delete(seq)
+    } catch (error) {
+      receiver.options.onError?.(error)
+      comeAgain(seq)
+    } finally {
+      inHand--
+      inHandSize -= message.data.length
+      if (--receiver.inHand === 0) receiver.idle?.()
+      wake()
+    }
+  }
+
+  const comeAgain = (seq: number): void => {
+    const failed = (failures.get(seq) ?? 0) + 1
+    failures.set(seq, failed)
+    const back = (): void => {
+      pauses.delete(seq)
+      again.push(seq)
+      wake()
+    }
+    pauses.set(seq, runtime.timers.after(backoff(RETRY, failed, runtime.random), back))
+  }
+
+  return {
+    id,
+    arrived: (count) => {
+      size += count
+      wake()
+    },
+    receive: (request) => {
       const receiver: Receiver = { options: request, inHand: 0, leaving: false, idle: undefined }
-      queue.receivers.push(receiver)
+      receivers.push(receiver)
       const subscription = subscriptionOf(runtime.timers, async () => {
         receiver.leaving = true
         if (receiver.inHand > 0) await new Promise<void>((resolve) => void (receiver.idle = resolve))
-        queue.receivers.splice(queue.receivers.indexOf(receiver), 1)
+        receivers.splice(receivers.indexOf(receiver), 1)
         subscriptions.delete(subscription)
       })
       subscriptions.add(subscription)
-      wake(queue)
+      wake()
       return subscription
     },
-    lag: () =>
-      [...queues.values()].map(({ name, size, receivers }) => {
-        return { group: 'queue', topic: name, partition: 0, lag: size, members: receivers.length }
-      }),
+    lag: () => ({ group: 'queue', topic: name, partition: 0, lag: size, members: receivers.length }),
     stop: async () => {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop(UNBOUNDED)))
-      for (const { pauses } of queues.values()) for (const timer of pauses.values()) timer.cancel()
+      for (const timer of pauses.values()) timer.cancel()
     },
   }
 }

@@ -1,15 +1,5 @@
-import { command, contract, error, query, stream } from '../../../contract/contract.ts'
-import type {
-  Contract,
-  ErrorType,
-  Operation,
-  OperationInput,
-  OperationOutput,
-  Retention,
-  Schema,
-} from '../../../contract/contract.ts'
-import type { GroupLag } from '../../adapter.ts'
-import type { BrowseOptions, ForgetOptions, Forgotten } from '../../topics.ts'
+import { command, contract, error, stream } from '../../../contract/contract.ts'
+import type { Contract, ErrorType, Operation, OperationInput, OperationOutput, Schema } from '../../../contract/contract.ts'
 import { packPart, type Pack } from './pack.ts'
 import { flag, list, maybe, number, record, schemaOf, text, word } from './parts.ts'
 
@@ -21,49 +11,40 @@ import { flag, list, maybe, number, record, schemaOf, text, word } from './parts
  */
 export type BrokerContract = Contract<'dure-broker', BrokerOperations>
 
-type Does<In, Out = void, Errors extends OverErrors = {}> = Operation<'command', Schema<In>, OutSchema<Out>, Errors>
-type Tells<In, Out> = Operation<'query', Schema<In>, Schema<Out>, {}>
+type CommandOf<In, Out = void, Errors extends OverErrors = {}> = Operation<'command', Schema<In>, OutSchema<Out>, Errors>
 type OutSchema<Out> = Out extends void ? undefined : Schema<Out>
 type OverErrors = { readonly SessionOver?: ErrorType<'SESSION_OVER', undefined> }
 type Over = { SessionOver: ErrorType<'SESSION_OVER', undefined> }
 
 export type BrokerOperations = {
-  readonly declareTopic: Does<TopicRequest>
-  readonly publish: Does<{ readonly messages: Pack }>
-  readonly send: Does<{ readonly messages: Pack }>
-  readonly open: Does<{ readonly name: string }, Opened>
-  readonly beat: Does<InSession, { readonly streaming: boolean }, Over>
-  readonly close: Does<InSession>
-  readonly declareGroup: Does<GroupRequest>
-  readonly partitions: Tells<{ readonly topic: string }, Count>
-  readonly subscribe: Does<SubscribeRequest, void, Over>
-  readonly receive: Does<ReceiveRequest, void, Over>
-  readonly leave: Does<InSession & { readonly member: number }, { readonly left: boolean }, Over>
-  readonly deliveries: Operation<'stream', Schema<InSession & { readonly have: readonly number[] }>, Schema<Parcels>, Over>
-  readonly settle: Does<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
-  readonly seek: Does<SeekRequest>
-  readonly forget: Does<ForgetOptions, { readonly forgotten: readonly Forgotten[] }>
-  readonly browse: Tells<BrowseOptions, { readonly messages: Pack }>
-  readonly lag: Tells<{}, { readonly groups: readonly GroupLag[] }>
-  /** -1: for ever. */
-  readonly retention: Tells<{ readonly topic: string }, { readonly ms: number }>
+  /** What needs no session: any of `REQUESTS`. */
+  readonly request: CommandOf<BrokerRequest, { readonly answer: string }>
+  readonly publish: CommandOf<{ readonly messages: Pack }>
+  readonly send: CommandOf<{ readonly messages: Pack }>
+  readonly open: CommandOf<{ readonly name: string }, Opened>
+  readonly beat: CommandOf<InSession, { readonly streaming: boolean }, Over>
+  readonly close: CommandOf<InSession>
+  readonly subscribe: CommandOf<SubscribeRequest, void, Over>
+  readonly receive: CommandOf<ReceiveRequest, void, Over>
+  readonly leave: CommandOf<InSession & { readonly member: number }, { readonly left: boolean }, Over>
+  readonly deliveries: Operation<'stream', Schema<InSession & { readonly have: readonly number[] }>, Schema<Batches>, Over>
+  readonly settle: CommandOf<InSession & { readonly outcomes: readonly Outcome[] }, void, Over>
 }
 
-export type TopicRequest = {
-  readonly topic: string
-  readonly partitions?: number | undefined
-  readonly retention?: { readonly [K in keyof Retention]: number | undefined } | undefined
+/** Methods of the ports that need no session: asked for by name, with their arguments and what they answer as JSON. */
+export const REQUESTS = ['declareTopic', 'declareGroup', 'partitions', 'lag', 'retention', 'seek', 'forget', 'browse'] as const
+export type BrokerRequest = { readonly method: (typeof REQUESTS)[number]; readonly args: string }
+
+/** JSON in which numbers that it does not know are words: who takes numbers refuses them, as it refuses the numbers. */
+export function jsonOf(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'number' && !Number.isFinite(part) ? String(part) : part))
 }
+
 export type InSession = { readonly session: string }
 export type Opened = {
   readonly session: string
   /** Milliseconds between signs of life. */
   readonly beat: number
-}
-export type GroupRequest = {
-  readonly group: string
-  readonly topics: readonly string[]
-  readonly from?: 'beginning' | 'end' | undefined
 }
 export type SubscribeRequest = InSession & {
   /** The client's number for this member of the group; joining twice with one number is joining once. */
@@ -80,18 +61,8 @@ export type ReceiveRequest = InSession & {
   readonly queue: string
   readonly concurrency?: number | undefined
 }
-export type SeekRequest = {
-  readonly group: string
-  readonly topic: string
-  readonly to: 'beginning' | 'end' | 'time' | 'position'
-  readonly time?: number | undefined
-  readonly partition?: number | undefined
-  readonly after?: string | undefined
-}
-export type Count = { readonly count: number }
-
 /** What a member is to take: a batch of one partition, or one message of a queue. Unsettled until it is settled by its number. */
-export type Parcel = {
+export type Batch = {
   readonly number: number
   readonly member: number
   readonly topic: string
@@ -101,9 +72,9 @@ export type Parcel = {
   readonly tells?: 'assigned' | 'revoked' | undefined
   readonly epoch?: number | undefined
 }
-export type Parcels = { readonly parcels: readonly Parcel[] }
+export type Batches = { readonly batches: readonly Batch[] }
 
-/** How a parcel went: done, unless there is an error. */
+/** How a batch went: done, unless there is an error. */
 export type Outcome = {
   readonly number: number
   readonly error?: string | undefined
@@ -142,15 +113,10 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
   owner: 'dure',
   description: 'A message broker for the processes of one system.',
   operations: {
-    declareTopic: command({
-      input: schemaOf(
-        record<TopicRequest>({
-          topic: text,
-          partitions: maybe(number),
-          retention: maybe(record<NonNullable<TopicRequest['retention']>>({ ms: maybe(number), bytes: maybe(number) })),
-        }),
-      ),
-      idempotent: true,
+    request: command({
+      input: schemaOf(record<BrokerRequest>({ method: word(...REQUESTS), args: text })),
+      output: schemaOf(record<{ readonly answer: string }>({ answer: text })),
+      description: 'One of the methods that need no session; arguments and answer are JSON.',
     }),
     publish: command({
       input: packed,
@@ -175,14 +141,6 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       description: 'A sign of life; answers whether the stream of deliveries is open as the broker sees it.',
     }),
     close: command({ input: schemaOf(inSession), idempotent: true }),
-    declareGroup: command({
-      input: schemaOf(record<GroupRequest>({ group: text, topics: list(text), from: maybe(word('beginning', 'end')) })),
-      idempotent: true,
-    }),
-    partitions: query({
-      input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
-      output: schemaOf(record<Count>({ count: number })),
-    }),
     subscribe: command({
       input: schemaOf(
         record<SubscribeRequest>({
@@ -212,10 +170,10 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
     }),
     deliveries: stream({
       input: schemaOf(record<InSession & { readonly have: readonly number[] }>({ session, have: list(number) })),
-      output: schemaOf(record<Parcels>({ parcels: list(parcelPart()) })),
+      output: schemaOf(record<Batches>({ batches: list(batchPart()) })),
       errors,
       deadline: HOUR,
-      description: 'All parcels of a session that are not settled, but for those it has; replaces the stream before it.',
+      description: 'All batches of a session that are not settled, but for those it has; replaces the stream before it.',
     }),
     settle: command({
       input: schemaOf(
@@ -227,58 +185,11 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       errors,
       idempotent: true,
     }),
-    seek: command({
-      input: schemaOf(
-        record<SeekRequest>({
-          group: text,
-          topic: text,
-          to: word('beginning', 'end', 'time', 'position'),
-          time: maybe(number),
-          partition: maybe(number),
-          after: maybe(text),
-        }),
-      ),
-    }),
-    forget: command({
-      input: schemaOf(record<ForgetOptions>({ group: text, topic: maybe(text), reason: text, by: maybe(text) })),
-      output: schemaOf(
-        record<{ readonly forgotten: readonly Forgotten[] }>({
-          forgotten: list(record<Forgotten>({ topic: text, unread: number })),
-        }),
-      ),
-    }),
-    browse: query({
-      input: schemaOf(record<BrowseOptions>({ topic: text, partition: number, after: maybe(text), limit: number })),
-      output: packed,
-      description: 'The first of what there is after a position; fewer than asked for when they are large.',
-    }),
-    lag: query({
-      input: schemaOf(record<{}>({})),
-      output: schemaOf(
-        record<{ readonly groups: readonly GroupLag[] }>({
-          groups: list(
-            record<GroupLag>({
-              group: text,
-              topic: text,
-              partition: number,
-              lag: number,
-              members: maybe(number),
-              lost: maybe(number),
-              since: maybe(number),
-            }),
-          ),
-        }),
-      ),
-    }),
-    retention: query({
-      input: schemaOf(record<{ readonly topic: string }>({ topic: text })),
-      output: schemaOf(record<{ readonly ms: number }>({ ms: number })),
-    }),
   },
 })
 
-function parcelPart() {
-  return record<Parcel>({
+function batchPart() {
+  return record<Batch>({
     number,
     member,
     topic: text,

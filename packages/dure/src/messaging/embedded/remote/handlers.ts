@@ -3,8 +3,8 @@ import { type Runtime, type Timer } from '../../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../../runtime/internal.ts'
 import type { Logger } from '../../../telemetry/telemetry.ts'
 import type { Broker } from '../../broker.ts'
-import type { Assignment, Delivery, Topics } from '../../topics.ts'
-import { SessionOver, type BrokerOperations, type SeekRequest } from './contract.ts'
+import type { Assignment, Delivery, SubscribeOptions } from '../../topics.ts'
+import { jsonOf, SessionOver, type BrokerOperations } from './contract.ts'
 import { delayed, inParts, pack, packOne, unpack } from './pack.ts'
 import { createSession, isReported, type Session } from './session.ts'
 
@@ -85,29 +85,16 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
     sweepLater()
   }
 
-  const deliverTo = (session: Session, member: number) => {
-    /** Of batches that went in parts and failed in one: what is done need not come again. */
-    const doneTo = new Map<string, string>()
-    return async (batch: readonly Delivery[], place: { topic: string; partition: number }): Promise<void> => {
-      const key = `${place.partition} ${place.topic}`
-      const done = batch.findIndex(({ position }) => position === doneTo.get(key))
-      for (const part of inParts(batch.slice(done + 1), ({ message }) => message)) {
-        const messages: (string | number | null)[] = []
-        for (const { message, position } of part) pack(messages, message, position)
-        await session.offer({ member, ...place, messages })
-        doneTo.set(key, part.at(-1)!.position)
-      }
-      doneTo.delete(key)
-    }
-  }
-
   const onError = (session: Session, of: string) => (error: unknown) => {
     if (!isReported(error)) log.warn('The broker has trouble with a member and tries again', { client: session.name, of, error })
   }
 
   const handlers: BrokerHandlers = {
-    declareTopic: ({ topic, partitions, retention }) =>
-      done(broker.declareTopic(topic, given({ partitions, retention: retention && given(retention) }))),
+    request: async ({ method, args }) => {
+      const ask = broker[method] as (...of: unknown[]) => Promise<unknown>
+      const answer = await ask(...(JSON.parse(args) as unknown[]))
+      return { answer: jsonOf(method === 'browse' ? someOf(answer as readonly Delivery[]) : (answer ?? null)) }
+    },
     publish: ({ messages }) => done(broker.publish(unpack(messages).map(({ message }) => message))),
     send: ({ messages }) => done(broker.send(unpack(messages).map(delayed))),
     open: async ({ name }) => {
@@ -128,8 +115,6 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       const session = sessions.get(id)
       if (session) await end(session, 'it has closed its session')
     },
-    declareGroup: ({ group, topics, from }) => done(broker.declareGroup({ group, topics, ...given({ from }) })),
-    partitions: async ({ topic }) => ({ count: await broker.partitions(topic) }),
     subscribe: async ({ session: id, member, group, topics, from, batch, tells }) => {
       const session = need(id)
       await session.join(member, () =>
@@ -163,19 +148,6 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
     settle: async ({ session, outcomes }) => {
       need(session).settle(outcomes)
     },
-    seek: ({ group, topic, ...wish }) => done(broker.seek({ group, topic, to: targetOf(wish) })),
-    forget: async (wish) => ({ forgotten: await broker.forget(wish) }),
-    browse: async (wish) => {
-      const messages: (string | number | null)[] = []
-      const [found = []] = inParts(await broker.browse(wish), ({ message }) => message, LARGEST_ANSWER)
-      for (const { message, position } of found) pack(messages, message, position)
-      return { messages }
-    },
-    lag: async () => ({ groups: await broker.lag() }),
-    retention: async ({ topic }) => {
-      const ms = await broker.retention(topic)
-      return { ms: Number.isFinite(ms) ? ms : -1 }
-    },
   }
 
   const stop = async (): Promise<void> => {
@@ -185,24 +157,36 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
   return { handlers, stop: () => (stopping ??= stop()) }
 }
 
+/** Hands a member's batches to its session, in parts that can travel. */
+function deliverTo(session: Session, member: number): SubscribeOptions['deliver'] {
+  /** Of batches that went in parts and failed in one: what is done need not come again. */
+  const doneTo = new Map<string, string>()
+  return async (batch, place) => {
+    const key = `${place.partition} ${place.topic}`
+    const done = batch.findIndex(({ position }) => position === doneTo.get(key))
+    for (const part of inParts(batch.slice(done + 1), ({ message }) => message)) {
+      const messages: (string | number | null)[] = []
+      for (const { message, position } of part) pack(messages, message, position)
+      await session.offer({ member, ...place, messages })
+      doneTo.set(key, part.at(-1)!.position)
+    }
+    doneTo.delete(key)
+  }
+}
+
 /** What an operation without an output answers. */
 async function done(work: Promise<unknown>): Promise<undefined> {
   await work
 }
 
-function targetOf({
-  to,
-  time = Number.NaN,
-  partition = -1,
-  after = '',
-}: Omit<SeekRequest, 'group' | 'topic'>): Parameters<Topics['seek']>[0]['to'] {
-  if (to === 'time') return { time }
-  return to === 'position' ? { partition, after } : to
+/** As much of it as may go in one answer. */
+function someOf(found: readonly Delivery[]): readonly Delivery[] {
+  return inParts(found, ({ message }) => message, LARGEST_ANSWER)[0] ?? []
 }
 
 /** Without what was not said: a port's default holds for what is absent. */
-function given<T extends object>(wish: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined)) as {
+function given<T extends object>(request: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>
   }
 }

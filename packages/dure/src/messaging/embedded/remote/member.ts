@@ -2,7 +2,7 @@ import { describeThrown, isInstance } from '../../../contract/internal.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import type { ReceiveOptions } from '../../queues.ts'
 import type { SubscribeOptions } from '../../topics.ts'
-import type { AskOptions, BrokerClient, Outcome, Parcel } from './contract.ts'
+import type { AskOptions, BrokerClient, Outcome, Batch } from './contract.ts'
 import { unpack, unpackOne } from './pack.ts'
 
 /** One subscriber or receiver of this process, kept over sessions. */
@@ -12,8 +12,8 @@ export type Member = {
   readonly join: (session: string, ask: AskOptions) => Promise<void>
   /** Has been joined once: from then on every session has it. */
   joined: boolean
-  /** Hands a parcel to the handler as soon as what came before it is done; `wanted` is asked then. Never rejects. */
-  readonly take: (parcel: Parcel, wanted: () => boolean) => Promise<Outcome | undefined>
+  /** Hands a batch to the handler as soon as what came before it is done; `wanted` is asked then. Never rejects. */
+  readonly take: (batch: Batch, wanted: () => boolean) => Promise<Outcome | undefined>
   readonly inHand: () => number
   /** Resolves when nothing is in hand. */
   readonly idle: () => Promise<void>
@@ -23,38 +23,38 @@ export type Member = {
 
 type Options = { readonly number: number; readonly client: BrokerClient; readonly runtime: Runtime }
 
-export function groupMember({ number, client }: Options, wish: SubscribeOptions): Member {
+export function groupMember({ number, client }: Options, request: SubscribeOptions): Member {
   /** The last batch of each partition: one that comes again in a new session waits for the one that is still in hand. */
   const last = new Map<string, Promise<unknown>>()
-  const deliver = async (parcel: Parcel): Promise<{ readonly after: string } | undefined | void> => {
-    const { topic, partition, tells, epoch = 0 } = parcel
-    if (tells === 'assigned') return wish.assigned?.({ topic, partition, epoch })
-    if (tells === 'revoked') return wish.revoked?.({ topic, partition })
-    const batch = unpack(parcel.messages).map(({ message, extra }) => ({ message, partition, position: String(extra) }))
-    await wish.deliver(batch, { topic, partition })
+  const deliver = async (batch: Batch): Promise<{ readonly after: string } | undefined | void> => {
+    const { topic, partition, tells, epoch = 0 } = batch
+    if (tells === 'assigned') return request.assigned?.({ topic, partition, epoch })
+    if (tells === 'revoked') return request.revoked?.({ topic, partition })
+    const deliveries = unpack(batch.messages).map(({ message, extra }) => ({ message, partition, position: String(extra) }))
+    await request.deliver(deliveries, { topic, partition })
   }
   return memberOf({
     number,
-    onError: wish.onError,
+    onError: request.onError,
     join: (session, ask) =>
       client.subscribe(
         {
           session,
           member: number,
-          group: wish.group,
-          topics: [...wish.topics],
-          from: wish.from,
-          batch: wish.batch,
-          tells: (wish.assigned ?? wish.revoked) !== undefined,
+          group: request.group,
+          topics: [...request.topics],
+          from: request.from,
+          batch: request.batch,
+          tells: (request.assigned ?? request.revoked) !== undefined,
         },
         ask,
       ),
-    work: async (parcel, wanted) => {
-      const key = `${parcel.partition} ${parcel.topic}`
+    work: async (batch, wanted) => {
+      const key = `${batch.partition} ${batch.topic}`
       const before = last.get(key)
       const turn = (async () => {
         await before
-        return wanted() ? outcomeOf(parcel, () => deliver(parcel), wish.onError) : undefined
+        return wanted() ? outcomeOf(batch, () => deliver(batch), request.onError) : undefined
       })()
       last.set(key, turn)
       const outcome = await turn
@@ -64,13 +64,14 @@ export function groupMember({ number, client }: Options, wish: SubscribeOptions)
   })
 }
 
-export function queueMember({ number, client }: Options, wish: ReceiveOptions): Member {
+export function queueMember({ number, client }: Options, request: ReceiveOptions): Member {
   return memberOf({
     number,
-    onError: wish.onError,
-    join: (session, ask) => client.receive({ session, member: number, queue: wish.queue, concurrency: wish.concurrency }, ask),
+    onError: request.onError,
+    join: (session, ask) =>
+      client.receive({ session, member: number, queue: request.queue, concurrency: request.concurrency }, ask),
     // How many at once the broker sees to.
-    work: async (parcel) => outcomeOf(parcel, () => wish.handle(unpackOne(parcel.messages)), wish.onError),
+    work: async (batch) => outcomeOf(batch, () => request.handle(unpackOne(batch.messages)), request.onError),
   })
 }
 
@@ -78,7 +79,7 @@ function memberOf(options: {
   number: number
   join: Member['join']
   onError: ((error: unknown) => void) | undefined
-  work: (parcel: Parcel, wanted: () => boolean) => Promise<Outcome | undefined>
+  work: (batch: Batch, wanted: () => boolean) => Promise<Outcome | undefined>
 }): Member {
   const { number, join, work, onError } = options
   let inHand = 0
@@ -87,10 +88,10 @@ function memberOf(options: {
     number,
     join,
     joined: false,
-    take: async (parcel, wanted) => {
+    take: async (batch, wanted) => {
       inHand++
       try {
-        return await work(parcel, wanted)
+        return await work(batch, wanted)
       } finally {
         if (--inHand === 0) {
           for (const resolve of idle) resolve()
@@ -108,7 +109,7 @@ function memberOf(options: {
 const LONGEST_REASON = 2000
 
 async function outcomeOf(
-  { number }: Parcel,
+  { number }: Batch,
   work: () => Promise<{ readonly after: string } | undefined | void>,
   onError: ((error: unknown) => void) | undefined,
 ): Promise<Outcome> {

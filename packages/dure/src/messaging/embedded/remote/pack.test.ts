@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Message } from '../../../contract/contract.ts'
-import { inParts, pack, packPart, PARCEL, sizeOf, unpack } from './pack.ts'
+import { inParts, pack, packPart, BATCH_SIZE, sizeOf, unpack } from './pack.ts'
 
 const words = fc.string({ unit: 'binary' })
 const more = fc.record(
@@ -54,7 +54,7 @@ test('a pack with anything else in it is refused, with the place', () => {
 })
 
 test('parts keep the order, leave nothing out, and are no larger than they may be', () => {
-  const sized = fc.integer({ min: 0, max: PARCEL * 1.5 })
+  const sized = fc.integer({ min: 0, max: BATCH_SIZE * 1.5 })
   fc.assert(
     fc.property(fc.array(sized, { maxLength: 12 }), (sizes) => {
       const all = sizes.map((size) => ({ data: 'x'.repeat(size), key: '' }) as Message)
@@ -62,7 +62,7 @@ test('parts keep the order, leave nothing out, and are no larger than they may b
       assert.deepEqual(parts.flat(), all)
       for (const part of parts) {
         const size = part.reduce((sum, message) => sum + sizeOf(message), 0)
-        assert.ok(part.length === 1 || size <= PARCEL)
+        assert.ok(part.length === 1 || size <= BATCH_SIZE)
       }
     }),
     { numRuns: 20 },

@@ -89,12 +89,12 @@ export function delayed({ message, extra }: Packed): Message {
 /** @throws {CallError} INTERNAL when there is none */
 export function unpackOne(from: Pack): Message {
   const [first] = unpack(from)
-  if (first === undefined) throw new CallError('INTERNAL', 'The broker sent a parcel that has to hold one message and holds none')
+  if (first === undefined) throw new CallError('INTERNAL', 'The broker sent a batch that has to hold one message and holds none')
   return delayed(first)
 }
 
-/** UTF-16 units that may go in one call or one parcel; a message that is larger goes alone. */
-export const PARCEL: number = 256 * 1024
+/** UTF-16 units that may go in one call or one batch; a message that is larger goes alone. */
+export const BATCH_SIZE: number = 256 * 1024
 /** Messages that may. */
 const MOST = 2000
 
@@ -102,7 +102,7 @@ const MOST = 2000
 export function inParts<T>(
   all: readonly T[],
   messageOf: (one: T) => Message,
-  largest: number = PARCEL,
+  largest: number = BATCH_SIZE,
 ): readonly (readonly T[])[] {
   const parts: T[][] = []
   let size = Number.POSITIVE_INFINITY

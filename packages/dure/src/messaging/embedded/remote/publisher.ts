@@ -1,7 +1,7 @@
 import { CallError, type Message } from '../../../contract/contract.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import { checkMessages } from '../../limits.ts'
-import { inParts, pack, PARCEL, sizeOf, type Pack } from './pack.ts'
+import { inParts, pack, BATCH_SIZE, sizeOf, type Pack } from './pack.ts'
 import { mayPass } from './trying.ts'
 
 /**
@@ -50,7 +50,7 @@ export function createPublisher(options: { runtime: Runtime; send: (messages: Pa
     let filled = 0
     for (const request of waiting) {
       // A part of what is larger than one call goes alone.
-      if (requests.length > 0 && (request.parts.length > 1 || filled + request.size > PARCEL)) break
+      if (requests.length > 0 && (request.parts.length > 1 || filled + request.size > BATCH_SIZE)) break
       requests.push(request)
       filled += request.size
       for (const field of request.parts[request.next]!) messages.push(field)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Message } from '../../../contract/contract.ts'
 import { collector, firsts, isCallError, numberOf, until } from '../../rig.conformance.ts'
-import { PARCEL } from './pack.ts'
+import { BATCH_SIZE } from './pack.ts'
 import { makeWorld, runtime } from './world.test-support.ts'
 
 const message = (key: string, n: number, pad = ''): Message => ({
@@ -253,7 +253,7 @@ test('a broker that starts again under load loses nothing and keeps the order of
 test('a batch that is too large to travel at once comes in parts, and what is done of it does not come again', async (t) => {
   const world = await makeWorld(t)
   const { broker } = world.connect()
-  const pad = 'x'.repeat(PARCEL / 3)
+  const pad = 'x'.repeat(BATCH_SIZE / 3)
   const sizes: number[] = []
   const seen = collector()
   let failing = true

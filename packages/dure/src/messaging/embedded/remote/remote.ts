@@ -4,19 +4,16 @@ import { checkNumbers, inTime, WAIT_OR_NONE } from '../../../runtime/internal.ts
 import { foldRepeats, type Logger } from '../../../telemetry/telemetry.ts'
 import { quietly, STOP_TIMEOUT } from '../../adapter.ts'
 import type { Broker } from '../../broker.ts'
-import type { Topics } from '../../topics.ts'
-import type { AskOptions, BrokerClient, SeekRequest } from './contract.ts'
-import { BROKER_NUMBERS, checkOptions } from '../../limits.ts'
+import { jsonOf, type AskOptions, type BrokerClient, type BrokerRequest } from './contract.ts'
 import { EMBEDDED } from '../capabilities.ts'
 import { createMembership } from './membership.ts'
 import { groupMember, queueMember, type Member } from './member.ts'
-import { unpack } from './pack.ts'
 import { createPublisher } from './publisher.ts'
 import { createPauses, patiently } from './trying.ts'
 
 export { brokerContract } from './contract.ts'
-export type { BrokerClient, BrokerContract, BrokerOperations } from './contract.ts'
-export { brokerHandlers, type BrokerHandlers, type BrokerHandlersOptions, type ServedBroker } from './handlers.ts'
+export type { BrokerClient } from './contract.ts'
+export { brokerHandlers } from './handlers.ts'
 
 export type RemoteBrokerOptions = {
   /** A client of `brokerContract` over any transport. */
@@ -59,6 +56,18 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   const running = (action: string): void => {
     if (stopping) throw new CallError('UNAVAILABLE', `Cannot ${action}: this client of the broker has stopped`)
   }
+  /** A method that needs no session, as the broker's process has it. */
+  const there = <Method extends BrokerRequest['method']>(method: Method, action: string): Broker[Method] =>
+    // oxlint-disable-next-line typescript/no-explicit-any
+    (async (...args: any[]) => {
+      running(action)
+      const request = { method, args: jsonOf(args.filter((one) => one !== undefined)) }
+      // Moving and forgetting twice is not the same as once.
+      const once = method === 'seek' || method === 'forget'
+      const { answer } = await (once ? client.request(request) : trying((ask) => client.request(request, ask)))
+      return JSON.parse(answer) as unknown
+    }) as Broker[Method]
+  const retention = there('retention', 'tell how long a topic keeps messages')
   const join = async (make: (number: number) => Member) => membership.add(make(++numbers))
 
   const stop = async (timeout: number): Promise<void> => {
@@ -70,62 +79,30 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   return {
     name,
     capabilities: EMBEDDED,
-    declareTopic: async (topic, wish) => {
-      running('declare a topic')
-      await trying((ask) => client.declareTopic({ topic, ...wish }, ask))
-    },
+    declareTopic: there('declareTopic', 'declare a topic'),
     publish: async (messages) => {
       running('publish')
       await publisher.add(messages)
     },
-    declareGroup: async ({ group, topics, from }) => {
-      running('declare a group')
-      await trying((ask) => client.declareGroup({ group, topics: [...topics], from }, ask))
-    },
-    partitions: async (topic) => {
-      running('tell the partitions')
-      return (await trying((ask) => client.partitions({ topic }, ask))).count
-    },
-    subscribe: async (wish) => {
+    declareGroup: there('declareGroup', 'declare a group'),
+    partitions: there('partitions', 'tell the partitions'),
+    subscribe: async (request) => {
       running('subscribe')
-      return join((number) => groupMember({ number, client, runtime }, quietly(wish)))
+      return join((number) => groupMember({ number, client, runtime }, quietly(request)))
     },
     send: async (messages) => {
       running('send')
       await sender.add(messages)
     },
-    receive: async (wish) => {
+    receive: async (request) => {
       running('receive')
-      return join((number) => queueMember({ number, client, runtime }, quietly(wish)))
+      return join((number) => queueMember({ number, client, runtime }, quietly(request)))
     },
-    lag: async () => {
-      running('tell the lag')
-      return (await trying((ask) => client.lag({}, ask))).groups
-    },
-    retention: async (topic) => {
-      running('tell how long a topic keeps messages')
-      const { ms } = await trying((ask) => client.retention({ topic }, ask))
-      return ms < 0 ? Infinity : ms
-    },
-    seek: async ({ group, topic, to }) => {
-      running('seek')
-      await client.seek({ group, topic, ...seekTargetOf(to) })
-    },
-    forget: async (wish) => {
-      running('forget a group')
-      return (await client.forget(wish)).forgotten
-    },
-    browse: async (wish) => {
-      running('browse')
-      checkOptions(`browse topic "${wish.topic}"`, wish, BROKER_NUMBERS.browse)
-      const { messages } = await trying((ask) => client.browse(wish, ask))
-      return unpack(messages).map(({ message, extra }) => ({ message, partition: wish.partition, position: String(extra) }))
-    },
+    lag: there('lag', 'tell the lag'),
+    retention: async (topic) => Number(await retention(topic)),
+    seek: there('seek', 'seek'),
+    forget: there('forget', 'forget a group'),
+    browse: there('browse', 'browse'),
     stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
   }
-}
-
-function seekTargetOf(to: Parameters<Topics['seek']>[0]['to']): Omit<SeekRequest, 'group' | 'topic'> {
-  if (typeof to === 'string') return { to }
-  return 'time' in to ? { to: 'time', time: to.time } : { to: 'position', ...to }
 }

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DeclaredError } from '../../../contract/contract.ts'
 import { virtualRuntime } from '../../../runtime/runtime.ts'
-import type { Parcel } from './contract.ts'
+import type { Batch } from './contract.ts'
 import { packOne } from './pack.ts'
 import { createSession, type Session } from './session.ts'
 
 const world = virtualRuntime()
 const open = (): Session => createSession({ id: 's', name: 'client', runtime: world })
 
-function parcel(n: number, size = 10): Omit<Parcel, 'number'> {
+function batch(n: number, size = 10): Omit<Batch, 'number'> {
   const message = {
     id: `${n}`,
     source: 'test',
@@ -26,7 +26,7 @@ function parcel(n: number, size = 10): Omit<Parcel, 'number'> {
 }
 
 /** Takes what the stream gives until it has nothing more. */
-async function takeAll(stream: AsyncIterable<{ readonly parcels: readonly Parcel[] }>): Promise<number[]> {
+async function takeAll(stream: AsyncIterable<{ readonly batches: readonly Batch[] }>): Promise<number[]> {
   const numbers: number[] = []
   const iterator = stream[Symbol.asyncIterator]()
   for (;;) {
@@ -34,7 +34,7 @@ async function takeAll(stream: AsyncIterable<{ readonly parcels: readonly Parcel
     void iterator.next().then((next) => (result = next))
     await world.advance(1)
     if (result === undefined || result.done === true) break
-    numbers.push(...result.value.parcels.map(({ number }) => number))
+    numbers.push(...result.value.batches.map(({ number }) => number))
   }
   return numbers
 }
@@ -51,7 +51,7 @@ function ends(offer: Promise<unknown>): { readonly how: () => unknown } {
 
 test('a stream that comes again brings what is not settled and not in hand', async () => {
   const session = open()
-  const offers = [1, 2, 3, 4].map((n) => ends(session.offer(parcel(n))))
+  const offers = [1, 2, 3, 4].map((n) => ends(session.offer(batch(n))))
   assert.deepEqual(await takeAll(session.attach([])), [1, 2, 3, 4])
   session.settle([{ number: 1 }, { number: 1 }, { number: 99 }])
   assert.deepEqual(await takeAll(session.attach([3])), [2, 4])
@@ -82,7 +82,7 @@ test('the stream before ends when another comes', async () => {
 test('a client that settles nothing is sent no more than it may have in hand', async () => {
   const session = open()
   const MiB = 1024 * 1024
-  for (let n = 0; n < 40; n++) ends(session.offer(parcel(n, MiB - 100)))
+  for (let n = 0; n < 40; n++) ends(session.offer(batch(n, MiB - 100)))
   const stream = session.attach([])
   assert.equal((await takeAll(stream)).length, 16)
   // What it has counts for the next stream as well.
@@ -92,7 +92,7 @@ test('a client that settles nothing is sent no more than it may have in hand', a
   session.settle(Array.from({ length: 10 }, (_, n) => ({ number: n + 1 })))
   assert.equal((await takeAll(third)).length, 10)
   const alone = open()
-  ends(alone.offer(parcel(1, 20 * MiB)))
+  ends(alone.offer(batch(1, 20 * MiB)))
   assert.deepEqual(await takeAll(alone.attach([])), [1], 'one that is larger than all goes alone')
 })
 
@@ -106,7 +106,7 @@ test('the end gives everything back, after its members have begun to leave', asy
       return new Promise((resolve) => void (left = resolve))
     },
   }))
-  const offer = session.offer(parcel(1)).catch((error: unknown) => {
+  const offer = session.offer(batch(1)).catch((error: unknown) => {
     order.push('is back')
     left()
     assert.match(String(error), /"client" is gone.*killed/)
@@ -115,7 +115,7 @@ test('the end gives everything back, after its members have begun to leave', asy
   await Promise.all([session.end('killed'), session.end('killed'), offer])
   assert.deepEqual(order, ['leaves', 'is back'])
   assert.equal((await waiting).done, true)
-  await assert.rejects(session.offer(parcel(2)))
+  await assert.rejects(session.offer(batch(2)))
   await assert.rejects(
     session.join(2, () => assert.fail('it must not be made')),
     (error) => error instanceof DeclaredError && error.code === 'SESSION_OVER',

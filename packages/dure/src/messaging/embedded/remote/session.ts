@@ -2,11 +2,12 @@ import { CallError } from '../../../contract/contract.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import { inTime } from '../../../runtime/internal.ts'
 import { UNBOUNDED, type Subscription } from '../../adapter.ts'
-import { SessionOver, type Outcome, type Parcel, type Parcels } from './contract.ts'
-import { PARCEL } from './pack.ts'
+import { SessionOver, type Outcome, type Batch, type Batches } from './contract.ts'
+import { BATCH_SIZE } from './pack.ts'
+import { createBatchStream, type BatchStream } from './batch-stream.ts'
 
 /**
- * One client process as the broker's process sees it: its members, the parcels it has not settled, and the stream they go
+ * One client process as the broker's process sees it: its members, the batches it has not settled, and the stream they go
  * out on. The stream may break and come again; only the end of the session gives everything back.
  */
 export type Session = {
@@ -23,17 +24,17 @@ export type Session = {
   readonly members: () => number
   /** Gives the member nothing more; true when it has settled all it had, false when it has not for now. */
   readonly leave: (member: number) => Promise<boolean>
-  /** Hands a parcel over; resolves when the client has done it, rejects when it has not. */
-  readonly offer: (parcel: Omit<Parcel, 'number'>) => Promise<{ readonly after: string } | undefined>
+  /** Hands a batch over; resolves when the client has done it, rejects when it has not. */
+  readonly offer: (batch: Omit<Batch, 'number'>) => Promise<{ readonly after: string } | undefined>
   readonly settle: (outcomes: readonly Outcome[]) => void
-  /** The stream of parcels, again of those that are not in `have`; ends the stream before it. */
-  readonly attach: (have: readonly number[]) => AsyncIterable<Parcels>
+  /** The stream of batches, again of those that are not in `have`; ends the stream before it. */
+  readonly attach: (have: readonly number[]) => AsyncIterable<Batches>
   /** Takes everything from the client, at once; resolves when its members have left. */
   readonly end: (why: string) => Promise<void>
 }
 
 type Waiting = {
-  readonly parcel: Parcel
+  readonly batch: Batch
   readonly size: number
   /** On its way, or there. */
   sent: boolean
@@ -41,11 +42,10 @@ type Waiting = {
   readonly reject: (error: Error) => void
 }
 type Joined = { readonly made: Promise<Subscription>; subscription: Subscription | undefined }
-type Line = { readonly iterator: AsyncIterator<Parcels>; readonly finish: () => void; readonly wake: () => void }
 
 /** Members of one session, at most. */
 const MOST_MEMBERS = 10_000
-/** UTF-16 units that may be with a client and not settled, about; one parcel may always. */
+/** UTF-16 units that may be with a client and not settled, about; one batch may always. */
 const WINDOW = 16 * 1024 * 1024
 /** Milliseconds that one asking for a member's end waits for it: an answer in time shows that this side lives. */
 const LEAVE_WAIT = 500
@@ -57,7 +57,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
   let ready: Waiting[] = []
   /** Size of all that is sent and not settled. */
   let out = 0
-  let line: Line | undefined
+  let line: BatchStream | undefined
   let seen = runtime.clock.monotonic()
   let numbers = 0
   let over: Promise<void> | undefined
@@ -69,12 +69,7 @@ export function createSession(options: { id: string; name: string; runtime: Runt
     if (over) throw SessionOver()
     let joined = members.get(number)
     if (joined === undefined) {
-      if (members.size >= MOST_MEMBERS) {
-        throw new CallError(
-          'RESOURCE_EXHAUSTED',
-          `Client "${name}" has ${MOST_MEMBERS} members, and no more are allowed; stop some`,
-        )
-      }
+      if (members.size >= MOST_MEMBERS) throw tooMany(name)
       const made = make()
       const fresh: Joined = (joined = { made, subscription: undefined })
       members.set(number, fresh)
@@ -102,9 +97,9 @@ export function createSession(options: { id: string; name: string; runtime: Runt
   const offer: Session['offer'] = (content) =>
     new Promise((resolve, reject) => {
       if (over) return reject(goneError(name, why))
-      const parcel = { number: ++numbers, ...content }
-      const waiting = { parcel, size: sizeOfParcel(parcel), sent: false, resolve, reject }
-      unsettled.set(parcel.number, waiting)
+      const batch = { number: ++numbers, ...content }
+      const waiting = { batch, size: sizeOfBatch(batch), sent: false, resolve, reject }
+      unsettled.set(batch.number, waiting)
       ready.push(waiting)
       line?.wake()
     })
@@ -123,63 +118,13 @@ export function createSession(options: { id: string; name: string; runtime: Runt
   }
 
   /** What goes out next; nothing when nothing is ready or the client has enough in hand. */
-  const takeReady = (): Parcel[] => {
-    let size = 0
-    let count = 0
-    for (const waiting of ready) {
-      if (count > 0 && size + waiting.size > PARCEL) break
-      if (out > 0 && out + waiting.size > WINDOW) break
+  const takeReady = (): Batch[] => {
+    const taken = ready.splice(0, thatFit(ready, out))
+    for (const waiting of taken) {
       waiting.sent = true
       out += waiting.size
-      size += waiting.size
-      count++
     }
-    return ready.splice(0, count).map(({ parcel }) => parcel)
-  }
-
-  const createLine = (): Line => {
-    let asked: ((result: IteratorResult<Parcels>) => void) | undefined
-    let ended = false
-    let scheduled = false
-    const give = (): void => {
-      scheduled = false
-      if (asked === undefined || ended) return
-      const parcels = takeReady()
-      if (parcels.length === 0) return
-      asked({ done: false, value: { parcels } })
-      asked = undefined
-    }
-    const finish = (): void => {
-      ended = true
-      if (line === own) {
-        line = undefined
-        touch()
-      }
-      asked?.({ done: true, value: undefined })
-      asked = undefined
-    }
-    const own: Line = {
-      finish,
-      // What one turn brings goes out together.
-      wake: () => {
-        if (asked === undefined || scheduled) return
-        scheduled = true
-        runtime.timers.soon(give)
-      },
-      iterator: {
-        next: () =>
-          new Promise((resolve) => {
-            if (ended) return resolve({ done: true, value: undefined })
-            asked = resolve
-            give()
-          }),
-        return: () => {
-          finish()
-          return Promise.resolve({ done: true, value: undefined })
-        },
-      },
-    }
-    return own
+    return taken.map(({ batch }) => batch)
   }
 
   const attach: Session['attach'] = (have) => {
@@ -193,8 +138,13 @@ export function createSession(options: { id: string; name: string; runtime: Runt
       if (waiting.sent) out += waiting.size
       else ready.push(waiting)
     }
-    const { iterator } = (line = createLine())
-    return { [Symbol.asyncIterator]: () => iterator }
+    const own = createBatchStream(runtime, takeReady, () => {
+      if (line !== own) return
+      line = undefined
+      touch()
+    })
+    line = own
+    return own.batches
   }
 
   const endAll = async (): Promise<void> => {
@@ -235,13 +185,29 @@ export function createSession(options: { id: string; name: string; runtime: Runt
   }
 }
 
-function sizeOfParcel({ messages }: Parcel): number {
+function tooMany(name: string): CallError {
+  return new CallError('RESOURCE_EXHAUSTED', `Client "${name}" has ${MOST_MEMBERS} members, and no more are allowed; stop some`)
+}
+
+/** How many of them fit into one message, and with what is out already into the client's window. */
+function thatFit(ready: readonly Waiting[], out: number): number {
+  let size = 0
+  const end = ready.findIndex((one, at) => {
+    if (at > 0 && size + one.size > BATCH_SIZE) return true
+    if (out + size > 0 && out + size + one.size > WINDOW) return true
+    size += one.size
+    return false
+  })
+  return end < 0 ? ready.length : end
+}
+
+function sizeOfBatch({ messages }: Batch): number {
   let size = 0
   for (const field of messages) if (typeof field === 'string') size += field.length
   return size
 }
 
-/** Why a member did not do its parcel, as far as it said. */
+/** Why a member did not do its batch, as far as it said. */
 class ReportedError extends Error {}
 
 /** What members said themselves is logged where they are. */

@@ -98,21 +98,15 @@ export function wireTo(client: BrokerClient): Wire {
 }
 
 const OPERATIONS: readonly (keyof BrokerClient)[] = [
-  'declareTopic',
+  'request',
   'publish',
   'send',
   'open',
   'beat',
   'close',
-  'declareGroup',
-  'partitions',
   'subscribe',
   'receive',
   'leave',
   'deliveries',
   'settle',
-  'seek',
-  'browse',
-  'lag',
-  'retention',
 ]
