@@ -34,6 +34,17 @@ export type Answer = { readonly rows: readonly SqlRow[]; readonly changed: numbe
 /** Milliseconds for the server to say good-bye. */
 const FAREWELL = 1_000
 
+/** The session was given up because its server said nothing. */
+class Silence extends Error {
+  constructor(patience: number | undefined) {
+    super(`Connection terminated: the server was silent for ${patience} ms`)
+  }
+}
+
+export function isSilence(reason: unknown): boolean {
+  return reason instanceof Silence
+}
+
 export async function connect(options: {
   readonly config: SessionConfig
   readonly names?: StatementNames | undefined
@@ -63,17 +74,16 @@ export async function connect(options: {
     breakDown(reason)
     connection.stream.destroy()
   }
+  let tasks = 0
   const heard: Connection['heard'] = async (patience, task) => {
-    // TLS puts another one in its place.
+    // TLS puts another one in its place before the first task.
     const { stream } = connection
-    const silent = (): void => destroy(new Error(`Connection terminated: the server was silent for ${patience} ms`))
+    if (tasks++ === 0 && stream.listenerCount('timeout') === 0) stream.on('timeout', () => destroy(new Silence(stream.timeout)))
     stream.setTimeout(patience)
-    stream.once('timeout', silent)
     try {
       return await task()
     } finally {
-      stream.setTimeout(0)
-      stream.off('timeout', silent)
+      if (--tasks === 0) stream.setTimeout(0)
     }
   }
   let pid = 0

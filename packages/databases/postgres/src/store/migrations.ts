@@ -2,6 +2,7 @@ import { CallError } from 'dure/contract'
 import type { Migrations, SqlTransaction } from 'dure/data'
 import { createMember, migrate, namesOf, quoted } from 'dure/data/internal'
 import type { Connection } from './connection.ts'
+import type { StoreAddress } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { numbered } from './placeholders.ts'
 import { TABLES, tablesOf } from './values.ts'
@@ -9,38 +10,38 @@ import { TABLES, tablesOf } from './values.ts'
 /**
  * Brings the tables up to date on a session of its own, which nothing hurries. Whoever calls holds the store, so
  * two processes that start at once migrate it once.
+ * @throws {CallError} FAILED_PRECONDITION when the tables are another service's, or a migration fails
  */
-export async function migrateOn(
+export async function migrateStore(
   connection: Connection,
   options: {
     readonly service: string
+    readonly address: StoreAddress
     readonly migrations: Migrations
     readonly now: () => number
-    /** Inside a transaction that is open already: all or none. */
-    readonly inside?: boolean
   },
 ): Promise<readonly string[]> {
-  const { service, migrations, now, inside = false } = options
+  const { service, address, migrations, now } = options
   const transaction = async <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> => {
     const member = createMember({
       all: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).rows,
       run: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).changed,
       kysely: (guard) => postgresKysely.transaction(kyselyConnection({ guard, query: connection.query })),
     })
-    const run = (): Promise<T> => work(member.tx)
     try {
-      return await (inside ? run() : inTransaction(connection, run))
+      return await inTransaction(connection, () => work(member.tx))
     } finally {
       member.end('its work is over')
     }
   }
+  await inTransaction(connection, () => checkOwner(connection, service, address))
   return migrate({
     ...{ service, migrations, now },
     store: { transaction, script: (sql, defined) => script(connection, sql, defined), verify: async () => {} },
   })
 }
 
-export async function inTransaction<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+async function inTransaction<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
   await connection.command('BEGIN')
   try {
     const value = await work()
@@ -69,4 +70,18 @@ async function script(connection: Connection, sql: string, defined: ReadonlySet<
   await connection.command('RELEASE dure_script').catch(() => {
     throw ended
   })
+}
+
+async function checkOwner(connection: Connection, service: string, address: StoreAddress): Promise<void> {
+  await connection.command('CREATE TABLE IF NOT EXISTS dure_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)')
+  await connection.query("INSERT INTO dure_meta (key, value) VALUES ('service', $1) ON CONFLICT (key) DO NOTHING", [service])
+  const [row] = (await connection.query("SELECT value, current_schema() AS schema FROM dure_meta WHERE key = 'service'")).rows
+  const owner = row?.['value']
+  if (owner === service) return
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    `Opening the store of service "${service}" failed: the schema "${String(row?.['schema'])}" belongs to service "${String(owner)}" (server "${address.server}", database "${address.database}"). ` +
+      'To do: give each service a schema or a database of its own',
+    { details: { service, owner: owner ?? null } },
+  )
 }
