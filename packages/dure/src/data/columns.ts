@@ -19,66 +19,47 @@ export function columnOf(declared: string, compared = false): Column | undefined
 
 const columns = new Map<string, Column | undefined>()
 
+/** By type, what makes a column of it. @param most characters, or digits; `Infinity` where it does not say */
+const TYPES: Readonly<Record<string, (most: number, scale: number) => Column>> = {
+  text: (most) => text(most),
+  char: (most) => text(most, true),
+  smallint: () => whole(15n),
+  integer: () => whole(31n),
+  bigint: () => whole(63n),
+  // Four bytes give back as many digits as they were given.
+  real: () =>
+    fraction((n) => Number(Math.fround(n).toPrecision(6)) === n, 'a number of 6 digits; declare it DOUBLE PRECISION for more'),
+  'double precision': () => fraction(() => true, 'a number that loses no digit as a JavaScript number'),
+  numeric,
+  boolean: () => (value) => {
+    const found = Number(value)
+    return typeof value !== 'object' && typeof value !== 'string' && (found === 0 || found === 1)
+      ? found + 0
+      : { holds: 'true or false' }
+  },
+  bytea: () => (value) => (value instanceof Uint8Array ? value : { holds: 'bytes (a Uint8Array)' }),
+  uuid: () => matching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, 'a UUID as text', (found) => found.toLowerCase()),
+  date: () => matching(/^\d{4}-\d\d-\d\d$/, 'a date as text, "2024-12-31"', (found) => (dayExists(found) ? found : undefined)),
+  time: () => matching(/^([01]\d|2[0-3])(:[0-5]\d){2}$/, 'a time of day as text, "23:59:59"', (found) => found),
+  timestamp: () => matching(MOMENT, 'a time as text, in milliseconds at most: "2024-12-31T23:59:59.999Z"', moment),
+  json: () => matching(/\S/, 'JSON text', (found) => json(found, false)),
+  jsonb: () => matching(/\S/, 'JSON text, with whole numbers up to 2^53', (found) => json(found, true)),
+}
+
+/** Other names of these types. */
+const ALIASES: Readonly<Record<string, string>> = {
+  ...{ varchar: 'text', 'character varying': 'text', character: 'char', timestamptz: 'timestamp' },
+  ...{ int2: 'smallint', int: 'integer', int4: 'integer', int8: 'bigint', decimal: 'numeric', bool: 'boolean', blob: 'bytea' },
+  ...{ float4: 'real', double: 'double precision', float: 'double precision', float8: 'double precision' },
+}
+
 function make(declared: string, compared: boolean): Column | undefined {
   const [, type = '', size, scale] =
     /^([a-z][a-z0-9 ]*?) *(?:\( *(\d+) *(?:, *(\d+) *)?\))?( with(?:out)? time zone)?$/.exec(declared.toLowerCase()) ?? []
-  const most = compared || size === undefined ? Infinity : Number(size)
-  switch (type) {
-    case 'text':
-    case 'varchar':
-    case 'character varying':
-      return text(most)
-    case 'char':
-    case 'character':
-      return text(compared ? Infinity : Number(size ?? 1), true)
-    case 'smallint':
-    case 'int2':
-      return whole(15n)
-    case 'integer':
-    case 'int':
-    case 'int4':
-      return whole(31n)
-    case 'bigint':
-    case 'int8':
-      return whole(63n)
-    case 'real':
-    case 'float4':
-      return fraction((n) => shortest(n) === n, 'a number of 6 digits; declare it DOUBLE PRECISION for more')
-    case 'double precision':
-    case 'double':
-    case 'float':
-    case 'float8':
-      return fraction(() => true, 'a number that loses no digit as a JavaScript number')
-    case 'numeric':
-    case 'decimal':
-      return numeric(most, Number(compared || size === undefined ? 400 : (scale ?? 0)))
-    case 'boolean':
-    case 'bool':
-      return (value) =>
-        value === true || value === 1 || value === 1n
-          ? 1
-          : value === false || value === 0 || value === 0n
-            ? 0
-            : { holds: 'true or false' }
-    case 'blob':
-    case 'bytea':
-      return (value) => (value instanceof Uint8Array ? value : { holds: 'bytes (a Uint8Array)' })
-    case 'uuid':
-      return matching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, 'a UUID as text', (found) => found.toLowerCase())
-    case 'date':
-      return matching(/^\d{4}-\d\d-\d\d$/, 'a date as text, "2024-12-31"', (found) => (dayExists(found) ? found : undefined))
-    case 'time':
-      return matching(/^([01]\d|2[0-3])(:[0-5]\d){2}$/, 'a time of day as text, "23:59:59"', (found) => found)
-    case 'timestamp':
-    case 'timestamptz':
-      return matching(MOMENT, 'a time as text, in milliseconds at most: "2024-12-31T23:59:59.999Z"', moment)
-    case 'json':
-      return matching(/\S/, 'JSON text', (found) => json(found, false))
-    case 'jsonb':
-      return matching(/\S/, 'JSON text, with whole numbers up to 2^53', (found) => json(found, true))
-    default:
-      return undefined
-  }
+  const name = Object.hasOwn(ALIASES, type) ? ALIASES[type]! : type
+  if (!Object.hasOwn(TYPES, name)) return undefined
+  const sized = !compared && (size !== undefined || name === 'char')
+  return TYPES[name]!(sized ? Number(size ?? 1) : Infinity, Number(scale ?? 0))
 }
 
 /** Text that a column holds: whole characters, none of them zero. */
@@ -149,38 +130,24 @@ function fraction(fits: (value: number) => boolean, holds: string): Column {
   }
 }
 
-/** What PostgreSQL's REAL of four bytes gives back. */
-function shortest(value: number): number {
-  const single = Math.fround(value)
-  for (let digits = 1; digits <= 9; digits++) {
-    const found = Number(single.toPrecision(digits))
-    if (Math.fround(found) === single) return found
-  }
-  return single
-}
-
 /** The number that a text is, when none of its digits is lost by it. */
 function survivor(written: string): number | undefined {
-  const [, sign, whole = '', part = ''] = /^([+-]?)0*(\d{1,400})(?:\.(\d{1,400}))?$/.exec(written) ?? []
-  if (sign === undefined) return undefined
+  if (!/^[+-]?\d{1,400}(?:\.\d{1,400})?$/.test(written)) return undefined
   const value = Number(written)
-  const digits = part.replace(/0+$/, '')
-  const [found, exact = ''] = plain(Math.abs(value)).split('.')
-  return found === whole && exact === digits ? value : undefined
+  return Number.isFinite(value) && digitsOf(String(value)) === digitsOf(written) ? value : undefined
 }
 
-/** A number's shortest digits, without an exponent. */
-function plain(value: number): string {
-  const [digits = '', exponent] = String(value).split('e')
-  if (exponent === undefined) return digits
-  const [head = '', tail = ''] = digits.split('.')
-  const by = Number(exponent)
-  return by < 0 ? `0.${'0'.repeat(-by - 1)}${head}${tail}` : `${head}${tail}${'0'.repeat(by - tail.length)}`
-}
+/** Without sign, point, exponent, and zeros before and behind. */
+const digitsOf = (number: string): string =>
+  number
+    .replace(/e.*$/, '')
+    .replace(/\D/g, '')
+    .replace(/^0+|0+$/g, '')
 
 /** Whole numbers of 64 bits, and fractions whose digits a number keeps. */
 function numeric(precision: number, scale: number): Column {
-  const sizes = precision === Infinity ? '' : ` of ${precision} digits, ${scale} of them behind the point`
+  const sized = precision !== Infinity
+  const sizes = sized ? ` of ${precision} digits, ${scale} of them behind the point` : ''
   const refused = {
     holds: `a number${sizes}, that loses no digit as a JavaScript number or 64-bit integer; store longer ones as TEXT`,
   }
@@ -189,11 +156,10 @@ function numeric(precision: number, scale: number): Column {
     const integer = integerOf(value)
     const found = integer ?? (typeof value === 'string' ? survivor(value) : (value as number))
     if (found === undefined || (integer !== undefined && (integer >= 2n ** 63n || integer < -(2n ** 63n)))) return refused
-    if (precision !== Infinity) {
-      const [before = '', behind = ''] = plain(Math.abs(Number(found))).split('.')
-      if (before.replace(/^0$/, '').length > precision - scale || behind.length > scale) return refused
-    }
-    return typeof found === 'bigint' && Number.isSafeInteger(Number(found)) ? Number(found) : found
+    const number = Number(found)
+    if (sized && (Math.abs(number) >= 10 ** (precision - scale) || Number(number.toFixed(Math.min(scale, 100))) !== number))
+      return refused
+    return typeof found === 'bigint' && Number.isSafeInteger(number) ? number : found
   }
 }
 

@@ -10,6 +10,8 @@ export async function migrate(options: {
   readonly migrations: Migrations
   readonly store: {
     readonly transaction: <T>(work: (tx: SqlTransaction) => Promise<T>, options: { readonly timeout: number }) => Promise<T>
+    /** Called in the first transaction, before Dure's own tables are made in it. */
+    readonly first?: () => Promise<void>
     /** Runs several statements at once, which define those names, inside the open transaction. */
     readonly script: (sql: string, defined: ReadonlySet<string>) => Promise<void>
     /** Called before a migration's transaction ends; throws when the migration left rows that point nowhere. */
@@ -17,12 +19,13 @@ export async function migrate(options: {
   }
   readonly now: () => number
 }): Promise<readonly string[]> {
-  const { transaction, script, verify } = options.store
+  const { transaction, first, script, verify } = options.store
   return applyMigrations<SqlTransaction>({
     ...options,
     store: {
       transaction,
       applied: async (tx) => {
+        await first?.()
         await tx.run(
           'CREATE TABLE IF NOT EXISTS dure_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)',
         )
@@ -85,7 +88,6 @@ export async function applyMigrations<Tx>(options: {
   const { service, store, now } = options
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> =>
     store.transaction(work, { timeout: Number.POSITIVE_INFINITY })
-  const pending = plan(service, options.migrations, await transaction(store.applied))
   const apply = async (tx: Tx, [name, migration]: Named): Promise<void> => {
     try {
       await store.apply(tx, migration)
@@ -99,13 +101,13 @@ export async function applyMigrations<Tx>(options: {
     }
     await store.record(tx, { name, checksum: checksum(migration), at: now() })
   }
-  // Dure's own are few and small: they share a commit.
-  const own = pending.filter(([name]) => name.startsWith(OWN))
-  if (own.length > 0)
-    await transaction(async (tx) => {
-      for (const each of own) await apply(tx, each)
-    })
-  for (const each of pending.slice(own.length)) await transaction((tx) => apply(tx, each))
+  // Dure's own are few and small: they share a commit, with the table that all are recorded in.
+  const pending = await transaction(async (tx) => {
+    const planned = plan(service, options.migrations, await store.applied(tx))
+    for (const each of planned) if (each[0].startsWith(OWN)) await apply(tx, each)
+    return planned
+  })
+  for (const each of pending) if (!each[0].startsWith(OWN)) await transaction((tx) => apply(tx, each))
   return pending.map(([name]) => name)
 }
 

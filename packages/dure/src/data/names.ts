@@ -1,37 +1,57 @@
 import { CallError } from '../contract/contract.ts'
 import type { Tables } from './columns.ts'
 
-/** A word, sign, name or parameter of a statement; what is inside strings and comments is none. */
-export type Token = {
-  /** Words in lower case. */
-  readonly text: string
-  /** As the SQL standard has it: what is not quoted is in lower case. */
-  readonly name?: string | undefined
-  readonly written?: string | undefined
-  readonly quoted?: boolean
-  /** Where it begins. */
-  readonly at: number
-  /** From 0. */
-  readonly parameter?: number
+/** A name as it stands in a text, in quotes or not. */
+const ANY_NAME = String.raw`(?:"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*)`
+export const NAME: string = `(${ANY_NAME})`
+/** The schema that may stand before the name of a table. */
+export const OF: string = String.raw`(?:${ANY_NAME} \. )?`
+const ALIAS = new RegExp(` as ${NAME}`, 'giu')
+
+const TOKEN = new RegExp(
+  String.raw`[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|\$(?<tag>[A-Za-z_]\w*|)\$[\s\S]*?\$\k<tag>\$|(?<comment>--[^\n]*|\/\*[\s\S]*?\*\/)|[?$](?<number>\d+)|(?<mark>\?)|(?<name>${ANY_NAME})|\d[\w.]*|[<>=!|:+*/%~-]+|\S`,
+  'gu',
+)
+
+/**
+ * A text as one line of its words, a space between: names as they are written, a parameter as `?` and its number from 0, a
+ * string as `''`, without comments. What is asked of a text is asked of this line, by patterns.
+ */
+export function lineOf(sql: string): string {
+  const words: string[] = []
+  let count = 0
+  for (const { 0: text, groups } of sql.matchAll(TOKEN)) {
+    const { comment, number, mark } = groups!
+    if (number !== undefined) words.push(`?${Number(number) - 1}`)
+    else if (mark !== undefined) words.push(`?${count++}`)
+    else if (comment === undefined) words.push(/^(?:[eE]?'|\$.*\$)/s.test(text) ? "''" : text)
+  }
+  return words.join(' ')
 }
 
-const TOKEN =
-  /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?<quoted>(?:[^"]|"")*)"|\$(?<tag>[A-Za-z_]\w*|)\$[\s\S]*?\$\k<tag>\$|--[^\n]*|\/\*[\s\S]*?\*\/|[?$](?<number>\d+)|(?<mark>\?)|(?<word>[\p{L}_][\p{L}\p{N}_$]*)|(?<value>\d[\w.]*)|[<>=!|:+*/%~-]+|[^\s]/gu
+/** What a name in a text is called: what is not in quotes is in lower case, as the SQL standard has it. */
+export function nameOf(written: string): string {
+  return written.startsWith('"') ? plain(written) : written.toLowerCase()
+}
 
-export function tokensOf(sql: string): readonly Token[] {
-  const tokens: Token[] = []
-  let count = 0
-  for (const { 0: text, index: at, groups: found } of sql.matchAll(TOKEN)) {
-    const { quoted, number, mark, word } = found!
-    if (quoted !== undefined) {
-      const name = quoted.replaceAll('""', '"')
-      tokens.push({ at, text, name, written: name, quoted: true })
-    } else if (word !== undefined) tokens.push({ at, text: word.toLowerCase(), name: word.toLowerCase(), written: word })
-    else if (number !== undefined) tokens.push({ at, text, parameter: Number(number) - 1 })
-    else if (mark !== undefined) tokens.push({ at, text, parameter: count++ })
-    else if (!/^(?:--|\/\*)/.test(text)) tokens.push({ at, text })
+const plain = (written: string): string => (written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written)
+
+/** Names that a statement gives to something. */
+export function aliasesOf(line: string): ReadonlySet<string> {
+  return new Set(Array.from(line.matchAll(ALIAS), ([, alias]) => nameOf(alias!)))
+}
+
+/** What stands in the parentheses that a line begins with, apart at its commas, and what comes behind them. */
+export function listOf(line: string): { readonly items: readonly string[]; readonly rest: string } {
+  const items: string[][] = [[]]
+  let depth = 0
+  for (const { 0: word, index } of line.matchAll(/"(?:[^"]|"")*"|[^ ]+/g)) {
+    if (word === ')' && --depth === 0) return { items: items.map((each) => each.join(' ')), rest: line.slice(index + 2) }
+    if (word === ',' && depth === 1) items.push([])
+    else if (depth > 0) items.at(-1)!.push(word)
+    if (word === '(') depth++
   }
-  return tokens
+  return { items: [], rest: '' }
 }
 
 /** Bytes of a name; PostgreSQL cuts off the rest without asking. */
@@ -51,42 +71,45 @@ export const RESERVED: ReadonlySet<string> = new Set(
 )
 
 const CONSTRAINT =
-  /^(?:(?:primary|foreign) key|unique (?:\(|nulls|using)|check \(|exclude (?:\(|using)|constraint \S+ [a-z]|like (?!(?:text|integer|int|bigint|boolean|numeric|real|blob|json|varchar)\b)\S+ ?(?:\)|,|including|excluding))/
-/** What may stand before a name, each in its place. */
-const FILLERS = {
-  create: ['concurrently', 'if not exists'],
-  alter: ['if exists', 'only'],
-  add: ['column', 'if not exists'],
-} as const
+  /^(?:(?:primary|foreign) key|unique (?:\(|nulls|using)|check \(|exclude (?:\(|using)|constraint \S+ [a-z]|like (?!(?:text|integer|int|bigint|boolean|numeric|real|blob|json|varchar)\b)\S+(?:$| including| excluding))/i
+const CREATE = new RegExp(
+  `create (?:\\w+ ){0,3}?(?:table|view|index(?! (?:concurrently )?(?:if not exists )?on )) (?:concurrently )?(?:if not exists )?${OF}${NAME}(?= ?(\\(.*)?)`,
+  'giu',
+)
+const ALTER = new RegExp(`alter table (?:if exists )?(?:only )?${OF}${ANY_NAME} ([^;]*)`, 'giu')
+const ADD = /\badd (?:column )?(?:if not exists )?(?=(.*))/giu
+const RENAME = new RegExp(`rename (?:.*? )??to ${NAME}`, 'iu')
+const FIRST = new RegExp(`^${NAME}`, 'u')
 
 /**
  * The names of tables and columns that a text defines, as they are written.
  * @throws {CallError} FAILED_PRECONDITION for one that an engine would cut off, or take for something else
  */
 export function definedNames(sql: string): ReadonlySet<string> {
-  const tokens = tokensOf(sql)
+  const line = lineOf(sql)
   const defined = new Set<string>()
-  const define = (token: Token | undefined): void => {
-    if (token?.written !== undefined) defined.add(checked(token, token.written))
+  const define = (written: string | undefined): void => {
+    if (written !== undefined) defined.add(checked(written))
   }
-  const named: Named = (at, after) => {
-    let found = at
-    for (const filler of FILLERS[after]) {
-      const end = found + filler.split(' ').length
-      const words = tokens.slice(found, end).map(({ text }) => text)
-      if (words.join(' ') === filler && tokens[end]?.written !== undefined) found = end
+  /** Of a definition that is no constraint. */
+  const defineColumn = (definition: string): string => {
+    const [, written] = (CONSTRAINT.test(definition) ? null : FIRST.exec(definition)) ?? []
+    define(written)
+    return plain(written ?? '')
+  }
+  for (const [, name, columns = ''] of line.matchAll(CREATE)) {
+    define(name)
+    const names = new Map<string, string>()
+    for (const column of listOf(columns).items.map(defineColumn)) {
+      const other = names.get(column.toLowerCase())
+      if (other !== undefined && other !== column)
+        throw misnamed(column, `differs from "${other}" in case alone`, 'give it another name')
+      names.set(column.toLowerCase(), column)
     }
-    return tokens[found + 1]?.text === '.' ? found + 2 : found
   }
-  for (const [i, { text }] of tokens.entries()) {
-    if (text === 'table' && creates(tokens, i)) {
-      const at = named(i + 1, 'create')
-      define(tokens[at])
-      if (tokens[at + 1]?.text === '(') defineColumns(tokens, at + 2, define)
-    } else if ((text === 'index' || text === 'view') && creates(tokens, i)) {
-      const at = named(i + 1, 'create')
-      if (tokens[at]?.text !== 'on') define(tokens[at])
-    } else if (text === 'alter' && tokens[i + 1]?.text === 'table') defineMore(tokens, named(i + 2, 'alter') + 1, named, define)
+  for (const [, change = ''] of line.matchAll(ALTER)) {
+    for (const [, definition = ''] of change.matchAll(ADD)) defineColumn(definition)
+    define(RENAME.exec(change)?.[1])
   }
   return defined
 }
@@ -97,88 +120,40 @@ export function definedNames(sql: string): ReadonlySet<string> {
  */
 export function quoted(sql: string, names: ReadonlySet<string>): string {
   if (names.size === 0) return sql
-  let text = ''
-  let from = 0
-  for (const { at, written, quoted: already } of tokensOf(sql)) {
-    if (already === true || written === undefined || !MIXED.test(written) || !names.has(written)) continue
-    text += `${sql.slice(from, at)}"${written}"`
-    from = at + written.length
-  }
-  return text + sql.slice(from)
+  return sql.replace(TOKEN, (text) => (/\p{Lu}/u.test(text) && names.has(text) ? `"${text}"` : text))
 }
 
-const MIXED = /\p{Lu}/u
-
-type Named = (at: number, after: keyof typeof FILLERS) => number
-
-function constrains(tokens: readonly Token[], at: number): boolean {
-  return CONSTRAINT.test([0, 1, 2].map((i) => tokens[at + i]?.text ?? '').join(' '))
-}
-
-function creates(tokens: readonly Token[], at: number): boolean {
-  for (let i = at - 1; i >= Math.max(0, at - 3); i--) if (tokens[i]!.text === 'create') return true
-  return false
-}
-
-function defineColumns(tokens: readonly Token[], from: number, define: (token: Token) => void): void {
-  const names = new Map<string, string>()
-  for (let at = from, depth = 1, first = true; depth > 0 && at < tokens.length; at++) {
-    const token = tokens[at]!
-    const { text, written = '' } = token
-    if (first && !constrains(tokens, at)) {
-      define(token)
-      const other = names.get(written.toLowerCase())
-      if (other !== undefined && other !== written)
-        throw misnamed(token, `differs from "${other}" in case alone`, 'give it another name')
-      names.set(written.toLowerCase(), written)
-    }
-    if (text === '(') depth++
-    else if (text === ')') depth--
-    first = depth === 1 && text === ','
-  }
-}
-
-function defineMore(tokens: readonly Token[], from: number, named: Named, define: (token: Token | undefined) => void): void {
-  for (let at = from; at < tokens.length && tokens[at]!.text !== ';'; at++) {
-    const { text } = tokens[at]!
-    if (text === 'add') {
-      const next = named(at + 1, 'add')
-      if (!constrains(tokens, next)) define(tokens[next])
-    } else if (text === 'rename') {
-      while (at < tokens.length && tokens[at]!.text !== 'to') at++
-      define(tokens[at + 1])
-    }
-  }
-}
-
-function checked(token: Token, name: string): string {
+function checked(written: string): string {
+  const name = plain(written)
   if (Buffer.byteLength(name) > LONGEST)
-    throw misnamed(token, `is longer than ${LONGEST} bytes, and PostgreSQL would cut it off`, 'make it shorter')
-  if (token.quoted !== true && RESERVED.has(token.text))
+    throw misnamed(name, `is longer than ${LONGEST} bytes, and PostgreSQL would cut it off`, 'make it shorter')
+  if (written !== name) return name
+  const lower = name.toLowerCase()
+  if (RESERVED.has(lower))
     throw misnamed(
-      token,
+      name,
       'is a reserved word of PostgreSQL or SQLite',
-      `give it another name, or write it "${token.text}", in quotes, wherever it stands`,
+      `give it another name, or write it "${lower}", in quotes, wherever it stands`,
     )
-  if (token.quoted !== true && name !== name.toLowerCase() && name === name.toUpperCase())
+  if (name !== lower && name === name.toUpperCase())
     throw misnamed(
-      token,
-      `is in capitals without quotes: PostgreSQL would make "${name.toLowerCase()}" of it`,
-      `name it "${name.toLowerCase()}", or write it "${name}", in quotes`,
+      name,
+      `is in capitals without quotes: PostgreSQL would make "${lower}" of it`,
+      `name it "${lower}", or write it "${name}", in quotes`,
     )
   return name
 }
 
 /** Names in quotes that are spelt otherwise than they are, as one engine finds them and another does not. */
-export function checkSpelling(tokens: readonly Token[], tables: Tables): void {
+export function checkSpelling(line: string, tables: Tables): void {
   const names = namesOf(tables)
   const spelt = new Map([...names].map((name) => [name.toLowerCase(), name]))
-  const given = new Set(tokens.flatMap(({ name }, i) => (tokens[i - 1]?.text === 'as' ? [name] : [])))
-  for (const token of tokens) {
-    const { name = '' } = token
-    if (token.quoted !== true || names.has(name) || given.has(name)) continue
+  const aliases = aliasesOf(line)
+  for (const [written] of line.matchAll(/"(?:[^"]|"")*"/g)) {
+    const name = plain(written)
     const right = spelt.get(name.toLowerCase())
-    if (right !== undefined) throw misnamed(token, 'is not spelt as it was defined', `write "${right}"`)
+    if (right === undefined || names.has(name) || aliases.has(name)) continue
+    throw misnamed(name, 'is not spelt as it was defined', `write "${right}"`)
   }
 }
 
@@ -186,6 +161,6 @@ export function namesOf(tables: Tables): ReadonlySet<string> {
   return new Set([...tables].flatMap(([table, columns]) => [table, ...columns.keys()]))
 }
 
-function misnamed({ written }: Token, what: string, advice: string): CallError {
-  return new CallError('FAILED_PRECONDITION', `The name "${written}" ${what}. To do: ${advice}`, { inside: true })
+function misnamed(name: string, what: string, advice: string): CallError {
+  return new CallError('FAILED_PRECONDITION', `The name "${name}" ${what}. To do: ${advice}`, { inside: true })
 }

@@ -2,7 +2,7 @@ import { CallError } from '../contract/contract.ts'
 import { columnOf, holdable, type Column, type Tables } from './columns.ts'
 import type { SqlValue } from './database.ts'
 import { unholdable } from './errors.ts'
-import { checkSpelling, definedNames, namesOf, quoted, tokensOf, type Token } from './names.ts'
+import { aliasesOf, checkSpelling, definedNames, lineOf, listOf, NAME, nameOf, namesOf, OF, quoted } from './names.ts'
 
 /** Makes of a statement's parameters what its engine is sent. @throws {CallError} INVALID_ARGUMENT, naming parameter and column */
 export type Bind = (parameters: readonly unknown[]) => SqlValue[]
@@ -51,9 +51,9 @@ export function createBinding({
     // Until they are learnt anew.
     if (defined !== undefined) learn(undefined)
     if (tables === undefined) return { text, bind: bindLoosely(undefined, loose) }
-    const tokens = tokensOf(text)
-    if (names === 'any case') checkSpelling(tokens, tables)
-    return { text, bind: bindLoosely(slotsOf(tokens, tables), loose) }
+    const line = lineOf(text)
+    if (names === 'any case') checkSpelling(line, tables)
+    return { text, bind: bindLoosely(slotsOf(line, tables), loose) }
   }
   return {
     learn,
@@ -123,95 +123,48 @@ function unfit(index: number, column: string, holds: string, value: unknown): Ca
   )
 }
 
-const COMPARES: ReadonlySet<string> = new Set(['=', '<', '>', '<=', '>=', '<>', '!='])
-const ADDS: ReadonlySet<string> = new Set(['+', '-', '*'])
-/** What may stand behind a parameter that is a whole operand. */
-const ENDS: ReadonlySet<string> = new Set([
-  ...',);',
-  'and',
-  'or',
-  'where',
-  'from',
-  'returning',
-  'on',
-  'order',
-  'group',
-  'limit',
-  'as',
-  'then',
-  'end',
-  'else',
-  'when',
-  'union',
-  'for',
-])
+/** A column and what it is compared with, or what is put in it or added to it, as a whole operand. */
+const MEETS = new RegExp(
+  `${NAME} (?:(=|<|>|<=|>=|<>|!=|\\+|-|\\*) \\?(\\d+)(?= [,);]| (?:and|or|where|from|returning|on|order|group|limit|as|then|end|else|when|union|for)\\b|$)` +
+    `|(?:not )?(?:in \\(|between(?: [^? ]+ and)?) (\\?\\d+(?: (?:,|and) \\?\\d+)*))`,
+  'giu',
+)
+const INSERT = new RegExp(`into ${OF}${NAME}(?: as ${NAME})?(?: \\(([^)]*)\\))? values (?=(.*))`, 'giu')
 
 /** The column that each parameter of a statement meets. */
-function slotsOf(tokens: readonly Token[], tables: Tables): readonly (Slot | undefined)[] {
+function slotsOf(line: string, tables: Tables): readonly (Slot | undefined)[] {
   const slots: (Slot | undefined)[] = []
-  const put = (token: Token | undefined, name: string | undefined, type: string | undefined, compared: boolean): void => {
-    const column = token?.parameter === undefined || type === undefined ? undefined : columnOf(type, compared)
-    if (column !== undefined) slots[token!.parameter!] = { name: name!, column }
+  const put = (parameter: string, name: string, type: string | undefined, compared: boolean): void => {
+    const column = type === undefined ? undefined : columnOf(type, compared)
+    if (column !== undefined) slots[Number(parameter)] = { name, column }
   }
-  const used = [...tables].filter(([table]) => tokens.some(({ name }) => name === table)).map(([, columns]) => columns)
+  const words = new Set(Array.from(line.matchAll(new RegExp(NAME, 'gu')), ([name]) => nameOf(name)))
+  const used = [...tables].filter(([table]) => words.has(table)).map(([, columns]) => columns)
   // A name that the statement gives to something else may be that.
-  const given = new Set(tokens.flatMap(({ name }, i) => (tokens[i - 1]?.text === 'as' && name !== undefined ? [name] : [])))
-  const typeOf = (name: string | undefined): string | undefined => {
-    if (name === undefined || given.has(name)) return undefined
-    const [type, ...others] = new Set(used.flatMap((columns) => columns.get(name) ?? []))
-    return others.length === 0 ? type : undefined
+  const aliases = aliasesOf(line)
+  for (const { 1: written = '', 2: operator, 3: operand, 4: list, index } of line.matchAll(MEETS)) {
+    const name = nameOf(written)
+    const [type = '', ...others] = new Set(used.flatMap((columns) => columns.get(name) ?? []))
+    if (type === '' || others.length > 0 || aliases.has(name)) continue
+    if (list !== undefined) for (const [, each = ''] of list.matchAll(/\?(\d+)/g)) put(each, name, type, true)
+    else if (!/[-+*]/.test(operator!) || /int/i.test(type)) {
+      const clause = /.*(?:^| )(set|where|returning|from) /isu.exec(line.slice(0, index))?.[1]
+      put(operand!, name, type, !(operator === '=' && clause?.toLowerCase() === 'set'))
+    }
   }
-  let setting = false
-  for (const [i, { text, name }] of tokens.entries()) {
-    if (text === 'set') setting = true
-    else if (text === 'where' || text === 'returning' || text === 'from') setting = false
-    if (text === 'into') insertion(tokens, i + 1, tables, put)
-    const type = typeOf(name)
-    const next = tokens[i + 1]
-    if (type === undefined || next === undefined) continue
-    const operand = tokens[i + 2]
-    const whole = ENDS.has(tokens[i + 3]?.text ?? ';')
-    if (COMPARES.has(next.text) && whole) put(operand, name, type, !(setting && next.text === '='))
-    else if (ADDS.has(next.text) && whole && /int/i.test(type)) put(operand, name, type, true)
-    else if (next.text === 'between') {
-      put(operand, name, type, true)
-      if (tokens[i + 3]?.text === 'and') put(tokens[i + 4], name, type, true)
-    } else {
-      const list = i + (next.text === 'not' ? 2 : 1)
-      if (tokens[list]?.text !== 'in' || tokens[list + 1]?.text !== '(') continue
-      for (let at = list + 2; tokens[at]?.parameter !== undefined; at += 2) put(tokens[at], name, type, true)
+  // `table (column, …) VALUES (?, …), …`: the parameters that are a value by themselves.
+  for (const [, table = '', , given, values = ''] of line.matchAll(INSERT)) {
+    const columns = tables.get(nameOf(table))
+    if (columns === undefined) continue
+    const names = given === undefined ? [...columns.keys()] : given.trim().split(' , ').map(nameOf)
+    for (let row = values; row.startsWith('(');) {
+      const { items, rest } = listOf(row)
+      for (const [i, item] of items.entries()) {
+        const name = names[i] ?? ''
+        if (/^\?\d+$/.test(item)) put(item.slice(1), name, columns.get(name), false)
+      }
+      row = rest.startsWith(', ') ? rest.slice(2) : ''
     }
   }
   return slots
-}
-
-/** `table (column, …) VALUES (?, …), …`: the parameters that are a value by themselves. */
-function insertion(
-  tokens: readonly Token[],
-  from: number,
-  tables: Tables,
-  put: (token: Token | undefined, name: string, type: string | undefined, compared: boolean) => void,
-): void {
-  let at = from
-  if (tokens[at + 1]?.text === '.') at += 2
-  const columns = tables.get(tokens[at++]?.name ?? '')
-  if (columns === undefined) return
-  if (tokens[at]?.text === 'as') at += 2
-  let names = [...columns.keys()]
-  if (tokens[at]?.text === '(') {
-    names = []
-    for (at++; tokens[at] !== undefined && tokens[at - 1]!.text !== ')'; at += 2) names.push(tokens[at]!.name ?? '')
-  }
-  if (tokens[at++]?.text !== 'values') return
-  for (let depth = 0, column = 0; at < tokens.length; at++) {
-    const { text, parameter } = tokens[at]!
-    const [before, after] = [tokens[at - 1]!.text, tokens[at + 1]?.text ?? '']
-    if (text === '(' && depth++ === 0) column = 0
-    else if (text === ')') depth--
-    else if (text === ',' && depth === 1) column++
-    else if (depth === 0 && text !== ',') return
-    if (parameter === undefined || depth !== 1 || (before !== '(' && before !== ',') || (after !== ')' && after !== ',')) continue
-    const name = names[column] ?? ''
-    put(tokens[at], name, columns.get(name), false)
-  }
 }

@@ -34,10 +34,14 @@ export async function migrateStore(
       member.end('its work is over')
     }
   }
-  await inTransaction(connection, () => checkOwner(connection, service, address))
   return migrate({
     ...{ service, migrations, now },
-    store: { transaction, script: (sql, defined) => script(connection, sql, defined), verify: async () => {} },
+    store: {
+      first: () => checkOwner(connection, service, address),
+      transaction,
+      script: (sql, defined) => script(connection, sql, defined),
+      verify: async () => {},
+    },
   })
 }
 
