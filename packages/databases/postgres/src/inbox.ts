@@ -1,5 +1,5 @@
 import type { InboxTransaction, SqlRow, SqlValue } from 'dure/data'
-import { numbered } from './store/store.ts'
+import { numbered } from 'dure/data/internal'
 
 /** What the inbox needs of `pg`: a client inside a transaction of the caller's. */
 export type QueryClient = {

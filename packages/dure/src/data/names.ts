@@ -8,8 +8,13 @@ export const NAME: string = `(${ANY_NAME})`
 export const OF: string = String.raw`(?:${ANY_NAME} \. )?`
 const ALIAS = new RegExp(` as ${NAME}`, 'giu')
 
+/** Comments nest in PostgreSQL. */
+function commentOf(inner: string): string {
+  return String.raw`\/\*(?:[^*/]|\*(?!\/)|\/(?!\*)${inner})*(?:\*\/|$)`
+}
+
 const TOKEN = new RegExp(
-  String.raw`[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|\$(?<tag>[A-Za-z_]\w*|)\$[\s\S]*?\$\k<tag>\$|(?<comment>--[^\n]*|\/\*[\s\S]*?\*\/)|[?$](?<number>\d+)|(?<mark>\?)|(?<name>${ANY_NAME})|\d[\w.]*|[<>=!|:+*/%~-]+|\S`,
+  String.raw`[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|\$(?<tag>[A-Za-z_]\w*|)\$[\s\S]*?\$\k<tag>\$|(?<comment>--[^\n]*|${commentOf(`|${commentOf(`|${commentOf('')}`)}`)})|[?$](?<number>\d+)|(?<mark>\?)|(?<name>${ANY_NAME})|\d[\w.]*|[<>=!|:+*/%~-]+|\S`,
   'gu',
 )
 
@@ -122,6 +127,24 @@ export function quoted(sql: string, names: ReadonlySet<string>): string {
   if (names.size === 0) return sql
   return sql.replace(TOKEN, (text) => (/\p{Lu}/u.test(text) && names.has(text) ? `"${text}"` : text))
 }
+
+/**
+ * `?` becomes `$1`, `$2`, … as PostgreSQL wants them, but not inside strings, quoted names and comments. (Operators
+ * that are written with a question mark, such as those of jsonb, have names too: `jsonb_exists(…)`.)
+ */
+export function numbered(sql: string): string {
+  if (!sql.includes('?')) return sql
+  let text = numberedTexts.get(sql)
+  if (text === undefined) {
+    let count = 0
+    text = sql.replace(TOKEN, (token) => (token === '?' ? `$${++count}` : token))
+    if (numberedTexts.size >= 2_000) numberedTexts.clear()
+    numberedTexts.set(sql, text)
+  }
+  return text
+}
+
+const numberedTexts = new Map<string, string>()
 
 function checked(written: string): string {
   const name = plain(written)

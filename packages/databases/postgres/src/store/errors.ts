@@ -4,128 +4,110 @@ import { isInstance, partOf } from 'dure/contract/internal'
 /** Where a store is, in words without secrets. */
 export type StoreAddress = { readonly server: string; readonly database: string; readonly user: string }
 
-type Meaning = { readonly status: Status; readonly state: string; readonly advice: string | ((address: StoreAddress) => string) }
+/** The state found, and what to do about it. */
+type Meaning = readonly [status: Status, state: string, advice: string | ((address: StoreAddress) => string)]
 
 /**
  * What PostgreSQL's error codes mean for whoever runs the service: the state found and what to do about it.
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  '28P01': {
-    status: 'UNAUTHENTICATED',
-    state: 'the server refused the password',
-    advice: 'check the user and the password in the connection string',
-  },
-  '28000': {
-    status: 'UNAUTHENTICATED',
-    state: 'the server does not let this user in',
-    advice: ({ user, database }) =>
+  '28P01': ['UNAUTHENTICATED', 'the server refused the password', 'check the user and the password in the connection string'],
+  '28000': [
+    'UNAUTHENTICATED',
+    'the server does not let this user in',
+    ({ user, database }) =>
       `check the user in the connection string, and let "${user}" into "${database}" in pg_hba.conf of the server; where that takes encrypted connections only (hostssl), give \`tls: true\` or \`tls: { ca }\``,
-  },
-  '3D000': {
-    status: 'FAILED_PRECONDITION',
-    state: 'there is no such database',
-    advice: 'create it, or correct its name in the connection string',
-  },
-  '42501': {
-    status: 'PERMISSION_DENIED',
-    state: 'the role may not do this',
-    advice: 'a service reaches its own tables only; call the other service, or subscribe to its events',
-  },
-  '53100': {
-    status: 'RESOURCE_EXHAUSTED',
-    state: 'the disk is full',
-    advice: 'free some space and try again; what was committed before is kept',
-  },
-  '53200': { status: 'RESOURCE_EXHAUSTED', state: "the server's memory ran out", advice: 'give the server more memory' },
-  '53300': {
-    status: 'RESOURCE_EXHAUSTED',
-    state: 'the server has no connections left',
-    advice:
-      'raise max_connections (or the CONNECTION LIMIT of the role or the database, where it is theirs), lower `writers` and `readers`, or put fewer services on it',
-  },
-  '25006': {
-    status: 'UNAVAILABLE',
-    state: 'the server only reads (it is a standby, or was told to)',
-    advice: 'connect to the primary (target_session_attrs, or the address that follows it)',
-  },
-  '55P03': { status: 'ABORTED', state: 'a lock was not to be had', advice: 'try again' },
-  '57014': {
-    status: 'DEADLINE_EXCEEDED',
-    state: 'the statement took too long and was cancelled',
-    advice: 'look at its plan with EXPLAIN, or give the transaction a longer `timeout`',
-  },
-  '25P03': {
-    status: 'DEADLINE_EXCEEDED',
-    state: "the server ended the transaction, which was idle for longer than the server's idle_in_transaction_session_timeout",
-    advice: 'keep calls to the world out of it',
-  },
-  '25P04': {
-    status: 'DEADLINE_EXCEEDED',
-    state:
-      "the server ended the transaction by the server's own transaction_timeout, which is not the `timeout` of the transaction",
-    advice: 'see who has set it (SHOW transaction_timeout), and raise it or take it away there',
-  },
-  '57P01': {
-    status: 'UNAVAILABLE',
-    state: 'the server ended the connection: it is stopping, or an administrator has ended this one (pg_terminate_backend)',
-    advice: 'wait: the store goes on by itself',
-  },
-  '57P05': {
-    status: 'UNAVAILABLE',
-    state: "the server ended the connection, which was idle for longer than the server's idle_session_timeout",
-    advice: 'try again, and see who has set it: the store asks for none',
-  },
-  '58030': {
-    status: 'UNAVAILABLE',
-    state: "the server's disk answered with an error",
-    advice: 'check the disk and the file system',
-  },
-  XX001: { status: 'DATA_LOSS', state: 'the data are damaged', advice: 'restore them from a backup' },
-  XX002: { status: 'DATA_LOSS', state: 'an index is damaged', advice: 'REINDEX it' },
+  ],
+  '3D000': ['FAILED_PRECONDITION', 'there is no such database', 'create it, or correct its name in the connection string'],
+  '42501': [
+    'PERMISSION_DENIED',
+    'the role may not do this',
+    'a service reaches its own tables only; call the other service, or subscribe to its events',
+  ],
+  '53100': ['RESOURCE_EXHAUSTED', 'the disk is full', 'free some space and try again; what was committed before is kept'],
+  '53200': ['RESOURCE_EXHAUSTED', "the server's memory ran out", 'give the server more memory'],
+  '53300': [
+    'RESOURCE_EXHAUSTED',
+    'the server has no connections left',
+    'raise max_connections (or the CONNECTION LIMIT of the role or the database, where it is theirs), lower `writers` and `readers`, or put fewer services on it',
+  ],
+  '25006': [
+    'UNAVAILABLE',
+    'the server only reads (it is a standby, or was told to)',
+    'connect to the primary (target_session_attrs, or the address that follows it)',
+  ],
+  '55P03': ['ABORTED', 'a lock was not to be had', 'try again'],
+  '57014': [
+    'DEADLINE_EXCEEDED',
+    'the statement took too long and was cancelled',
+    'look at its plan with EXPLAIN, or give the transaction a longer `timeout`',
+  ],
+  '25P03': [
+    'DEADLINE_EXCEEDED',
+    "the server ended the transaction, which was idle for longer than the server's idle_in_transaction_session_timeout",
+    'keep calls to the world out of it',
+  ],
+  '25P04': [
+    'DEADLINE_EXCEEDED',
+    "the server ended the transaction by the server's own transaction_timeout, which is not the `timeout` of the transaction",
+    'see who has set it (SHOW transaction_timeout), and raise it or take it away there',
+  ],
+  '57P01': [
+    'UNAVAILABLE',
+    'the server ended the connection: it is stopping, or an administrator has ended this one (pg_terminate_backend)',
+    'wait: the store goes on by itself',
+  ],
+  '57P05': [
+    'UNAVAILABLE',
+    "the server ended the connection, which was idle for longer than the server's idle_session_timeout",
+    'try again, and see who has set it: the store asks for none',
+  ],
+  '58030': ['UNAVAILABLE', "the server's disk answered with an error", 'check the disk and the file system'],
+  XX001: ['DATA_LOSS', 'the data are damaged', 'restore them from a backup'],
+  XX002: ['DATA_LOSS', 'an index is damaged', 'REINDEX it'],
 }
 
-const UNREACHABLE: Meaning = {
-  status: 'UNAVAILABLE',
-  state: 'the server cannot be reached',
-  advice: 'check that it runs and that the address is right; the store goes on by itself once it is back',
-}
-const UNTRUSTED: Meaning = {
-  status: 'UNAUTHENTICATED',
-  state: "the server's certificate is not trusted",
-  advice: 'give its authority as `tls: { ca }`, and connect by the name that the certificate is for',
-}
-const UNENCRYPTED: Meaning = {
-  status: 'FAILED_PRECONDITION',
-  state: 'the server speaks no TLS',
-  advice: 'turn it on there (ssl = on), or leave `tls` out where the way to it is safe',
-}
-const CANCELLED: Meaning = {
-  status: 'ABORTED',
-  state: 'an administrator of the server has cancelled the statement (pg_cancel_backend)',
-  advice: 'ask him why, and try again',
-}
-const LOCKED_OUT: Meaning = {
-  status: 'PERMISSION_DENIED',
-  state: 'the role may not connect to the database',
-  advice: ({ user, database }) => `GRANT CONNECT ON DATABASE "${database}" TO "${user}"`,
-}
-const REPLICA: Meaning = {
-  status: 'FAILED_PRECONDITION',
-  state:
-    'session_replication_role is changed, so that triggers and foreign keys are not looked at, and the role may not set it back',
-  advice: ({ user }) => `ALTER ROLE "${user}" RESET session_replication_role (or ALTER DATABASE, where it is set for all)`,
-}
-const UNFIT: Meaning = {
-  status: 'INVALID_ARGUMENT',
-  state: 'a value does not fit where it is to go',
-  advice: 'give a value of the type of its column or operator',
-}
-const RESTARTING: Meaning = {
-  status: 'UNAVAILABLE',
-  state: 'the server is starting or stopping',
-  advice: 'wait: the store goes on by itself once it is back',
-}
+const UNREACHABLE: Meaning = [
+  'UNAVAILABLE',
+  'the server cannot be reached',
+  'check that it runs and that the address is right; the store goes on by itself once it is back',
+]
+const UNTRUSTED: Meaning = [
+  'UNAUTHENTICATED',
+  "the server's certificate is not trusted",
+  'give its authority as `tls: { ca }`, and connect by the name that the certificate is for',
+]
+const UNENCRYPTED: Meaning = [
+  'FAILED_PRECONDITION',
+  'the server speaks no TLS',
+  'turn it on there (ssl = on), or leave `tls` out where the way to it is safe',
+]
+const CANCELLED: Meaning = [
+  'ABORTED',
+  'an administrator of the server has cancelled the statement (pg_cancel_backend)',
+  'ask him why, and try again',
+]
+const LOCKED_OUT: Meaning = [
+  'PERMISSION_DENIED',
+  'the role may not connect to the database',
+  ({ user, database }) => `GRANT CONNECT ON DATABASE "${database}" TO "${user}"`,
+]
+const REPLICA: Meaning = [
+  'FAILED_PRECONDITION',
+  'session_replication_role is changed, so that triggers and foreign keys are not looked at, and the role may not set it back',
+  ({ user }) => `ALTER ROLE "${user}" RESET session_replication_role (or ALTER DATABASE, where it is set for all)`,
+]
+const UNFIT: Meaning = [
+  'INVALID_ARGUMENT',
+  'a value does not fit where it is to go',
+  'give a value of the type of its column or operator',
+]
+const RESTARTING: Meaning = [
+  'UNAVAILABLE',
+  'the server is starting or stopping',
+  'wait: the store goes on by itself once it is back',
+]
 
 /** SQLSTATEs by which the server says that two transactions crossed: to be begun again. */
 export function crossed(error: unknown): boolean {
@@ -187,7 +169,7 @@ export function explain(error: unknown, action: string, address: StoreAddress): 
   if (error instanceof CallError) return error
   const meaning = meaningOf(error)
   if (meaning === undefined) return error
-  const { status, state, advice } = meaning
+  const [status, state, advice] = meaning
   const { server, database, user } = address
   const words = (error as Error).message
   return new CallError(

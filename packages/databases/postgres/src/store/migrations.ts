@@ -1,10 +1,9 @@
 import { CallError } from 'dure/contract'
 import type { Migrations, SqlTransaction } from 'dure/data'
-import { createMember, migrate, namesOf, quoted } from 'dure/data/internal'
+import { createMember, migrate, namesOf, numbered, quoted } from 'dure/data/internal'
 import type { Connection } from './connection.ts'
 import type { StoreAddress } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
-import { numbered } from './placeholders.ts'
 import { TABLES, tablesOf } from './values.ts'
 
 /**

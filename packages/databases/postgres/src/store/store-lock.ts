@@ -111,16 +111,9 @@ export async function takeStoreLock(options: {
   const beat = (session: Connection): void => {
     timers.after(PULSE, () => {
       if (held?.session !== session || stopping.signal.aborted) return
-      const late = timers.after(PULSE, () => session.destroy(new Error('Connection terminated: no sign of life')))
-      const again = (): void => {
-        late.cancel()
-        beat(session)
-      }
-      session.command('SELECT 1').then(
-        again,
-        // It may have been cancelled; what ends the session is told by `over`.
-        again,
-      )
+      const again = (): void => beat(session)
+      // It may have been cancelled; what ends the session is told by `over`.
+      session.heard(PULSE, () => session.command('SELECT 1')).then(again, again)
     })
   }
 

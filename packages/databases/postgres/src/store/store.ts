@@ -2,7 +2,6 @@
 export { connect, type Connection } from './connection.ts'
 export { endsSession, explain, sqlState } from './errors.ts'
 export { openStore } from './open-store.ts'
-export { numbered } from './placeholders.ts'
 export {
   accessOf,
   addressOf,

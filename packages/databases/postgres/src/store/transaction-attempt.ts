@@ -1,9 +1,8 @@
 import { CallError } from 'dure/contract'
-import { createMember, type Member } from 'dure/data/internal'
+import { createMember, numbered, type Member } from 'dure/data/internal'
 import type { Answer, Connection } from './connection.ts'
 import { crossed, endsSession, sqlState } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
-import { numbered } from './placeholders.ts'
 import { checkOwn, planChanged, type StatementNames } from './statements.ts'
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { numbered } from './placeholders.ts'
+import { numbered } from './names.ts'
 
 test('question marks become numbers, outside strings, names and comments', () => {
   const cases: Readonly<Record<string, string>> = {
