@@ -142,14 +142,15 @@ function slotsOf(line: string, tables: Tables): readonly (Slot | undefined)[] {
   const used = [...tables].filter(([table]) => words.has(table)).map(([, columns]) => columns)
   // A name that the statement gives to something else may be that.
   const aliases = aliasesOf(line)
+  const clauses = [...line.matchAll(/(?:^| )(set|where|returning|from) /giu)]
   for (const { 1: written = '', 2: operator, 3: operand, 4: list, index } of line.matchAll(MEETS)) {
     const name = nameOf(written)
     const [type = '', ...others] = new Set(used.flatMap((columns) => columns.get(name) ?? []))
     if (type === '' || others.length > 0 || aliases.has(name)) continue
     if (list !== undefined) for (const [, each = ''] of list.matchAll(/\?(\d+)/g)) put(each, name, type, true)
     else if (!/[-+*]/.test(operator!) || /int/i.test(type)) {
-      const clause = /.*(?:^| )(set|where|returning|from) /isu.exec(line.slice(0, index))?.[1]
-      put(operand!, name, type, !(operator === '=' && clause?.toLowerCase() === 'set'))
+      const [, clause = ''] = clauses.findLast(({ index: at }) => at < index) ?? []
+      put(operand!, name, type, !(operator === '=' && clause.toLowerCase() === 'set'))
     }
   }
   // `table (column, …) VALUES (?, …), …`: the parameters that are a value by themselves.
