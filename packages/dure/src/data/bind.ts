@@ -76,7 +76,7 @@ async function own<Tx, Bound, Value>(
   try {
     return await transaction(async (tx) => {
       try {
-        await first?.(tx)
+        if (first !== undefined) await first(tx)
         return await work(bind(tx))
       } catch (error) {
         thrown = error
