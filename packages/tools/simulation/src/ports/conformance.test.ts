@@ -20,18 +20,31 @@ brokerConformance(
 )
 
 brokerConformance(
-  'simulated broker, batches late',
-  (world) =>
-    simulatedBroker({
+  'simulated broker, batches late and publishing broken off',
+  async (world) => {
+    // What is to be lost with a message befalls the step that publishes it: refused, or done without an answer.
+    let broken = false
+    let steps = 0
+    const breaksOff = (): boolean => broken && !(broken = false)
+    const broker = await simulatedBroker({
       process: realProcess(world.runtime),
       adapter: embeddedBroker({ durability: 'process' }),
       fate: {
-        unavailable: () => false,
-        answerLost: () => false,
+        unavailable: () => steps % 2 === 0 && breaksOff(),
+        answerLost: () => breaksOff(),
         again: () => false,
         delay: () => world.runtime.random.number() * 4,
         sometimes: () => {},
       },
-    })(world),
+    })(world)
+    return {
+      ...broker,
+      publish: (messages) => {
+        broken = messages.some(world.loses)
+        steps++
+        return broker.publish(messages)
+      },
+    }
+  },
   capabilities,
 )
