@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { command, compareContracts, contract, describeContract, error, event, versionTrouble } from './contract.ts'
-import type { AnyContract, Change } from './contract.ts'
+import {
+  command,
+  compareContracts,
+  contract,
+  describeContract,
+  error,
+  event,
+  versionTrouble,
+  type AnyContract,
+  type Change,
+} from './contract.ts'
 
 type Text = z.ZodType<unknown, unknown>
 

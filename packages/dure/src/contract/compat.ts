@@ -144,6 +144,70 @@ function compareRoutes(
 
 const nothing: JsonSchema = { 'x-dure-type': 'undefined' }
 
+/** What each kind of misfit means, and in which words; what is not in it means nothing here. */
+type Meanings = Readonly<Partial<Record<Unfit['kind'], readonly [Change['level'], (misfit: Unfit) => string]>>>
+
+/** Reports what misfits mean, and answers their places; places that were told before are left out. */
+function tell(
+  where: string,
+  misfits: readonly Unfit[],
+  meanings: Meanings,
+  report: Report,
+  told: ReadonlySet<string>,
+): Set<string> {
+  for (const misfit of misfits) {
+    const meaning = meanings[misfit.kind]
+    if (meaning !== undefined && !told.has(misfit.path)) report(meaning[0], place(where, misfit), meaning[1](misfit))
+  }
+  return new Set(misfits.map(({ path }) => path))
+}
+
+/** Of an old input that the new one does not take. */
+const takenNoMore: Meanings = {
+  missing: ['breaking', ({ from }) => (from === 'gone' ? 'is new and required: callers do not send it' : 'is required now')],
+  extra: ['notice', () => 'is ignored now'],
+  closed: [
+    'breaking',
+    ({ from }) => (from === 'dropped' ? 'refuses keys that it does not know (it ignored them)' : 'is refused now'),
+  ],
+  literal: ['breaking', ({ from }) => `no longer takes ${from}`],
+  bound: ['breaking', ({ from, to }) => `is narrower: ${to} (was ${from})`],
+  default: ['notice', ({ from, to }) => `stands for ${to} when missing (was ${from})`],
+  type: ['breaking', ({ from, to }) => `no longer takes ${from} (takes ${to})`],
+}
+
+/** Of a new input that the old one did not take. */
+const takenNow: Meanings = {
+  missing: ['compatible', () => 'is optional now'],
+  extra: ['compatible', () => 'may be given now'],
+  closed: [
+    'compatible',
+    ({ from }) => (from === 'dropped' ? 'ignores keys that it does not know (it refused them)' : 'may be given now'),
+  ],
+  literal: ['compatible', ({ from }) => `takes ${from} as well`],
+  bound: ['compatible', ({ from, to }) => `is wider: ${from} (was ${to})`],
+  type: ['compatible', ({ from }) => `takes ${from} as well`],
+}
+
+/** Of a new output that readers of the old one do not understand. */
+const givenNow = (readers: 'callers' | 'subscribers'): Meanings => ({
+  missing: ['breaking', ({ from }) => (from === 'gone' ? 'is gone' : 'may be missing now')],
+  extra: ['compatible', () => 'is new'],
+  closed: ['breaking', () => 'may be there now'],
+  literal: ['breaking', ({ from }) => `may be ${from}, which ${readers} do not know`],
+  bound: ['breaking', ({ from, to }) => `is wider: ${from} (was ${to})`],
+  type: ['breaking', ({ from, to }) => `may be ${from} (was ${to})`],
+})
+
+/** Of an old output that does not come any more. */
+const givenNoMore: Meanings = {
+  missing: ['compatible', () => 'is always there now'],
+  extra: ['notice', () => 'is never there any more (it was optional)'],
+  literal: ['compatible', ({ from }) => `is never ${from} any more`],
+  bound: ['compatible', ({ from, to }) => `is narrower: ${to} (was ${from})`],
+  type: ['compatible', ({ from }) => `is never ${from} any more`],
+}
+
 /** Callers write it: what they wrote must still be taken. */
 function compareInput(where: string, before: JsonSchema | undefined, after: JsonSchema | undefined, report: Report): void {
   if (before === undefined && after === undefined) return
@@ -152,52 +216,8 @@ function compareInput(where: string, before: JsonSchema | undefined, after: Json
     return mayBeUndefined(after) ? report('compatible', where, 'may be given now') : report('breaking', where, 'is needed now')
   if (mayBeUndefined(before) && before['x-dure-type'] !== 'unknown' && !mayBeUndefined(after))
     report('breaking', where, 'is needed now')
-  const failing = unfits(before, after ?? nothing)
-  const places = new Set<string>()
-  for (const each of failing) {
-    places.add(each.path)
-    const at = place(where, each)
-    switch (each.kind) {
-      case 'missing':
-        report('breaking', at, each.from === 'gone' ? 'is new and required: callers do not send it' : 'is required now')
-        break
-      case 'extra':
-        report('notice', at, 'is ignored now')
-        break
-      case 'closed':
-        report(
-          'breaking',
-          at,
-          each.from === 'dropped' ? 'refuses keys that it does not know (it ignored them)' : 'is refused now',
-        )
-        break
-      case 'literal':
-        report('breaking', at, `no longer takes ${each.from}`)
-        break
-      case 'bound':
-        report('breaking', at, `is narrower: ${each.to} (was ${each.from})`)
-        break
-      case 'default':
-        report('notice', at, `stands for ${each.to} when missing (was ${each.from})`)
-        break
-      case 'type':
-        report('breaking', at, `no longer takes ${each.from} (takes ${each.to})`)
-    }
-  }
-  for (const each of unfits(after ?? nothing, before)) {
-    if (each.kind === 'default' || places.has(each.path)) continue
-    const at = place(where, each)
-    if (each.kind === 'extra') report('compatible', at, 'may be given now')
-    else if (each.kind === 'missing') report('compatible', at, 'is optional now')
-    else if (each.kind === 'bound') report('compatible', at, `is wider: ${each.from} (was ${each.to})`)
-    else if (each.kind === 'closed')
-      report(
-        'compatible',
-        at,
-        each.from === 'dropped' ? 'ignores keys that it does not know (it refused them)' : 'may be given now',
-      )
-    else report('compatible', at, `takes ${each.from} as well`)
-  }
+  const told = tell(where, unfits(before, after ?? nothing), takenNoMore, report, none)
+  tell(where, unfits(after ?? nothing, before), takenNow, report, told)
 }
 
 /** The service writes it: those who read it must still understand everything that may come. */
@@ -213,42 +233,12 @@ function compareOutput(
   if (after === undefined) return report('breaking', where, 'is gone', readers)
   if (mayBeUndefined(after) && after['x-dure-type'] !== 'unknown' && !mayBeUndefined(before))
     report('breaking', where, 'may be missing now', readers)
-  const places = new Set<string>()
-  for (const each of unfits(after, opened(before))) {
-    places.add(each.path)
-    const at = place(where, each)
-    switch (each.kind) {
-      case 'missing':
-        report('breaking', at, each.from === 'gone' ? 'is gone' : 'may be missing now', readers)
-        break
-      case 'extra':
-        report('compatible', at, 'is new')
-        break
-      case 'literal':
-        report('breaking', at, `may be ${each.from}, which ${readers} do not know`, readers)
-        break
-      case 'bound':
-        report('breaking', at, `is wider: ${each.from} (was ${each.to})`, readers)
-        break
-      case 'type':
-        report('breaking', at, `may be ${each.from} (was ${each.to})`, readers)
-        break
-      case 'closed':
-        report('breaking', at, 'may be there now', readers)
-        break
-      case 'default':
-        break
-    }
-  }
-  for (const each of unfits(before, opened(after))) {
-    if (each.kind === 'default' || each.kind === 'closed' || places.has(each.path)) continue
-    const at = place(where, each)
-    if (each.kind === 'extra') report('notice', at, 'is never there any more (it was optional)')
-    else if (each.kind === 'missing') report('compatible', at, 'is always there now')
-    else if (each.kind === 'bound') report('compatible', at, `is narrower: ${each.to} (was ${each.from})`)
-    else report('compatible', at, `is never ${each.from} any more`)
-  }
+  const toReaders: Report = (level, at, message) => report(level, at, message, level === 'breaking' ? readers : 'nobody')
+  const told = tell(where, unfits(after, opened(before)), givenNow(readers), toReaders, none)
+  tell(where, unfits(before, opened(after)), givenNoMore, report, told)
 }
+
+const none: ReadonlySet<string> = new Set()
 
 function compareErrors(where: string, before: ErrorDescription, after: ErrorDescription, report: Report): void {
   if (before.status !== after.status) report('breaking', where, `has the status ${after.status} (had ${before.status})`)

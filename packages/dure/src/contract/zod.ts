@@ -113,12 +113,12 @@ function annotate(
         type: 'array',
         items: { type: 'array', prefixItems: pair, minItems: 2, maxItems: 2 },
         'x-dure-type': 'map',
-        ...sizes(def),
+        ...bounds(def),
       })
       break
     }
     case 'set':
-      mark({ type: 'array', items: part(def.valueType!, '{}'), 'x-dure-type': 'set', ...sizes(def) })
+      mark({ type: 'array', items: part(def.valueType!, '{}'), 'x-dure-type': 'set', ...bounds(def) })
       break
     case 'any':
     case 'unknown':
@@ -266,21 +266,14 @@ function plainForm(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plainForm(part)]))
 }
 
+/** Bounds that Zod's converter does not draw: of dates and bigints, and how many a map or set may hold. */
 function bounds(def: ZodDef): Draft {
   const found: Draft = {}
   for (const { _zod } of def.checks ?? []) {
-    const { check, value, inclusive } = _zod.def
-    const text = plainForm(value)
-    if (check === 'greater_than') found[inclusive === true ? 'x-dure-minimum' : 'x-dure-exclusiveMinimum'] = text
-    if (check === 'less_than') found[inclusive === true ? 'x-dure-maximum' : 'x-dure-exclusiveMaximum'] = text
-  }
-  return found
-}
-
-function sizes(def: ZodDef): Draft {
-  const found: Draft = {}
-  for (const { _zod } of def.checks ?? []) {
-    const { check, minimum, maximum, size } = _zod.def
+    const { check, value, inclusive, minimum, maximum, size } = _zod.def
+    const exclusive = inclusive === true ? 'm' : 'exclusiveM'
+    if (check === 'greater_than') found[`x-dure-${exclusive}inimum`] = plainForm(value)
+    if (check === 'less_than') found[`x-dure-${exclusive}aximum`] = plainForm(value)
     if (check === 'min_size' || check === 'size_equals') found.minItems = minimum ?? size
     if (check === 'max_size' || check === 'size_equals') found.maxItems = maximum ?? size
   }

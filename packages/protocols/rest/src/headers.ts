@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Metadata } from 'dure/contract'
 import { metadataFromBaggage } from 'dure/contract/internal'
-import { Refusal } from './errors.ts'
+import { Refusal } from './problem.ts'
 
 /** What the headers of a request say about the call. */
 export type CallHeaders = {

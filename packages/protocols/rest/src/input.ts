@@ -31,10 +31,7 @@ export function inputReader(options: {
   const coercions = new Map(Array.from(fields ?? [], ([name, field]) => [name, coercion(field.types)]))
   // What stands for a request that brings nothing: nothing where that is welcome, else an object without fields.
   const absent = fields === undefined || wire?.optional === true ? undefined : {}
-  const finish = (json: unknown): Gathered => ({
-    ok: true,
-    input: wire === undefined ? undefined : wire.plain ? json : wire.fromJson(json),
-  })
+  const finish = (json: unknown): Gathered => ({ ok: true, input: wire?.fromJson(json) })
 
   return ({ params, query, body }) => {
     if (body !== undefined && (bodiless || (wire === undefined && !isObject(body))) && !isNothing(body))

@@ -1,9 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import { problem } from './problem.ts'
-import type { Problem } from './problem.ts'
-import { sendProblem } from './reply.ts'
-import type { DoorState } from './reply.ts'
+import { problem, type Problem } from './problem.ts'
+import { sendProblem, type DoorState } from './reply.ts'
 
 export type LinesOptions = {
   readonly reply: FastifyReply

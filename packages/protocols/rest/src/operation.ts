@@ -1,18 +1,13 @@
-import { CallError } from 'dure/contract'
+import { CallError, type AnyContract, type AnyOperation, type ErrorTypes, type HttpMapping, type Principal } from 'dure/contract'
 import { shown, typeOf, wireOf, type Route } from 'dure/contract/internal'
-import type { AnyContract, AnyOperation, ErrorTypes, HttpMapping, Principal } from 'dure/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
-import { Refusal } from './errors.ts'
+import { Refusal, problem, problemIssues, problemOf, type DeclaredErrors, type Problem } from './problem.ts'
 import { callHeaders, headerOf } from './headers.ts'
-import { inputReader } from './input.ts'
-import type { RequestParts } from './input.ts'
+import { inputReader, type RequestParts } from './input.ts'
 import { sendLines } from './ndjson.ts'
-import { problem, problemIssues, problemOf } from './problem.ts'
-import type { DeclaredErrors, Problem } from './problem.ts'
 import { traceRequest } from './tracing.ts'
-import { correlate, sendJson, sendNothing, sendProblem } from './reply.ts'
-import type { DoorState } from './reply.ts'
+import { correlate, sendJson, sendNothing, sendProblem, type DoorState } from './reply.ts'
 
 /** One operation as the door serves it. */
 export type Served = {
@@ -31,7 +26,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
   const { operation, http, forgets, name, contract } = served
   const { limits, world, host } = state
   const place = `${contract.name}.${name}`
-  const toJson = jsonWriter(operation.output, 'output')
+  const { toJson } = wireOf(operation.output, 'output')
   const declared = declaredErrors(operation)
   const empty = operation.output === undefined || http.status === 204
   const read = inputReader({
@@ -116,14 +111,7 @@ function checkQuery(url: string): void {
 
 function declaredErrors(operation: AnyOperation): DeclaredErrors {
   const types = Object.values(operation.errors as ErrorTypes)
-  return new Map(types.map((type) => [type.code as string, { http: type.http, toJson: jsonWriter(type.data, 'output') }]))
-}
-
-/** From a value to its JSON form; nothing to do when they are the same. */
-function jsonWriter(schema: AnyOperation['output'], side: 'input' | 'output'): (value: unknown) => unknown {
-  if (schema === undefined) return (value) => value
-  const wire = wireOf(schema, side)
-  return wire.plain ? (value) => value : wire.toJson
+  return new Map(types.map((type) => [type.code as string, { http: type.http, toJson: wireOf(type.data, 'output').toJson }]))
 }
 
 export function pathOf(url: string): string {

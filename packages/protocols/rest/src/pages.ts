@@ -2,8 +2,7 @@ import { asyncapi, openapi } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
 import { problem, problemOf } from './problem.ts'
-import { correlate, sendJson, sendProblem, sendText } from './reply.ts'
-import type { DoorState } from './reply.ts'
+import { correlate, sendJson, sendProblem, sendText, type DoorState } from './reply.ts'
 
 /** The door's own pages, by path. */
 export const PAGES: Readonly<Record<string, string>> = {

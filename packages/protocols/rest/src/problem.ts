@@ -1,8 +1,17 @@
 import { STATUS_CODES } from 'node:http'
-import { CallError, DeclaredError, STATUSES } from 'dure/contract'
-import { outward, REFUSALS } from 'dure/contract/internal'
-import type { Issue, Status } from 'dure/contract'
-import { Refusal } from './errors.ts'
+import { CallError, DeclaredError, STATUSES, type Issue, type Status } from 'dure/contract'
+import { outward, REFUSALS, type RefusalCode } from 'dure/contract/internal'
+
+/** A request that the door turns away. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
 
 /** A problem document. Source: RFC 9457. */
 export type Problem = {

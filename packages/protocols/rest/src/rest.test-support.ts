@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from 'dure/call/internal'
 import type { CallOptions, Client } from 'dure/call'
-import { contract, command, error, query, stream } from 'dure/contract'
-import type { AnyContract, AnyOperation } from 'dure/contract'
+import { contract, command, error, query, stream, type AnyContract, type AnyOperation } from 'dure/contract'
 import { createDeadlines, realRuntime } from 'dure/runtime'
 import type { DoorCallOptions, DoorHost, Health, OpenDoor, World } from 'dure/service'
 import { z } from 'zod'
-import { rest } from './rest.ts'
-import type { RestOptions } from './rest.ts'
+import { rest, type RestOptions } from './rest.ts'
 
 type Handlers = Readonly<Record<string, (input: never, context: { signal: AbortSignal }) => unknown>>
 

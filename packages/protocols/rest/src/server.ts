@@ -1,19 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { fastify } from 'fastify'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { routesOf, type RefusalCode, type Route } from 'dure/contract/internal'
 import { acceptJson } from './body.ts'
-import { Refusal } from './errors.ts'
+import { Refusal, problemOf } from './problem.ts'
 import type { Limits } from './limits.ts'
 import { answerMalformed } from './malformed.ts'
-import { operationHandler, pathOf } from './operation.ts'
-import type { Served } from './operation.ts'
+import { operationHandler, pathOf, type Served } from './operation.ts'
 import { PAGES, servePages } from './pages.ts'
 import { signpost, type Signpost } from './paths.ts'
-import { problemOf } from './problem.ts'
-import { correlate, sendNothing, sendProblem } from './reply.ts'
-import type { DoorState } from './reply.ts'
+import { correlate, sendNothing, sendProblem, type DoorState } from './reply.ts'
 
 export type ServerOptions = {
   readonly served: readonly Served[]
