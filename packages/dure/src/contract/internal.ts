@@ -2,7 +2,7 @@
 export { outward, throwInside } from './errors.ts'
 export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
 export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
-export { attributesFrom, attributesText, topicOf, type MessageAttributes } from './message-attributes.ts'
+export { attributesFrom, attributesText, headerSize, topicOf, type MessageAttributes } from './message-attributes.ts'
 export { METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'
 export { copyPrincipal, PRINCIPAL_LIMITS, servicePrincipal, wrongPrincipal } from './principal.ts'
 export { wireOf } from './wire.ts'

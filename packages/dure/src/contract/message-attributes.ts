@@ -1,3 +1,4 @@
+import { MESSAGE_LIMITS } from './message-limits.ts'
 import type { Message } from './message.ts'
 
 /** What few messages have, and what is kept and carried as one text for that reason. */
@@ -6,6 +7,11 @@ export type MessageAttributes = Pick<Message, 'topic' | 'headers' | 'contentType
 /** The topic (or queue) that a message travels on. */
 export function topicOf({ topic, type }: Pick<Message, 'topic' | 'type'>): string {
   return topic ?? type
+}
+
+/** Bytes that a message's headers may have, at most: they are bounded, and counting them would cost more than it saves. */
+export function headerSize({ headers }: Pick<Message, 'headers'>): number {
+  return headers === undefined ? 0 : MESSAGE_LIMITS.headerBytes
 }
 
 /** A message's attributes as one text; null when it has none. */

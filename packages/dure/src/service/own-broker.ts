@@ -11,10 +11,7 @@ export async function ownBroker(system: System, world: World, disposables: Dispo
   const problems = lacking(broker, needsOf(system))
   if (problems.length > 0) throw new SystemError(`Cannot start system "${system.name}"`, problems)
   for (const { topic, partitions, retention } of system.services.flatMap(({ contract }) => contract.events))
-    await broker.declareTopic(topic, {
-      ...(partitions !== undefined && { partitions }),
-      ...(retention !== undefined && { retention }),
-    })
+    await broker.declareTopic(topic, { partitions, retention })
   // Before anything is published: who declares itself later would have missed it, on a broker that keeps no log.
   for (const { contract, reactions } of system.services) {
     for (const { kind, event, name } of reactions)

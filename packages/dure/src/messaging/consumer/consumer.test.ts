@@ -32,6 +32,30 @@ test('a message that fails a few times holds its own key only, and order is kept
   assert.ok(parked >= 3, `${parked} parked`)
 })
 
+test(
+  'what is said beside the data is there at every try, and data that are not JSON are dead at once',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig = await makeRig(t)
+    const seen: unknown[] = []
+    const consumer = await rig.start([
+      rig.effect((_, { message: { headers, replyTo, sequence, contentType } }) => {
+        seen.push({ headers, replyTo, sequence, contentType })
+        if (seen.length < 3) throw new Error('not yet')
+      }),
+    ])
+    const said = { headers: { by: 'ada' }, replyTo: 'answers', sequence: 7, contentType: 'application/vnd.shop+json' }
+    const data = JSON.stringify({ key: 'a', n: 1 })
+    await rig.broker.publish([messageOf(Counted, 'a', data, said), messageOf(Counted, 'b', data, { contentType: 'avro/binary' })])
+    await until(() => consumer.status().dead === 1)
+    await rig.quiet(consumer)
+    assert.deepEqual(seen, [said, said, said])
+    const [letter] = await consumer.deadLetters.list()
+    assert.match(letter!.error, /its data are "avro\/binary", and "application\/json" is needed/)
+    assert.equal(letter!.attempts, 1)
+  },
+)
+
 test('other keys of the same partition go on while one is parked', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
   await rig.broker.declareTopic('counted', { partitions: 1 })

@@ -1,5 +1,5 @@
 import type { Message } from '../../contract/contract.ts'
-import { attributesFrom, attributesText } from '../../contract/internal.ts'
+import { attributesFrom, attributesText, headerSize } from '../../contract/internal.ts'
 
 /** A message as columns, and how they are declared. Its type stands among its attributes where its topic is called otherwise. */
 export const MESSAGE_COLUMNS =
@@ -76,5 +76,7 @@ export function weightOf(messages: readonly Message[]): number {
 
 /** Bytes that a message takes, about. */
 export function sizeOf(message: Message): number {
-  return Buffer.byteLength(message.data) + message.key.length + message.id.length + message.source.length + 96
+  return (
+    Buffer.byteLength(message.data) + headerSize(message) + message.key.length + message.id.length + message.source.length + 96
+  )
 }

@@ -121,7 +121,8 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
         broker.subscribe({
           group,
           topics,
-          ...given({ from, batch }),
+          from,
+          batch,
           deliver: deliverTo(session, member),
           ...(tells === true && {
             assigned: ({ epoch, ...place }: Assignment) =>
@@ -137,7 +138,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
       await session.join(member, () =>
         broker.receive({
           queue,
-          ...given({ concurrency }),
+          concurrency,
           handle: (message) => done(session.offer({ member, topic: queue, partition: 0, messages: packOne(message) })),
           onError: onError(session, queue),
         }),
@@ -182,11 +183,4 @@ async function done(work: Promise<unknown>): Promise<undefined> {
 /** As much of it as may go in one answer. */
 function someOf(found: readonly Delivery[]): readonly Delivery[] {
   return inParts(found, ({ message }) => message, LARGEST_ANSWER)[0] ?? []
-}
-
-/** Without what was not said: a port's default holds for what is absent. */
-function given<T extends object>(request: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
 }

@@ -1,5 +1,5 @@
 import { CallError, type Message } from '../../../contract/contract.ts'
-import { attributesFrom, attributesText } from '../../../contract/internal.ts'
+import { attributesFrom, attributesText, headerSize } from '../../../contract/internal.ts'
 import { unless, type Part } from './parts.ts'
 
 /**
@@ -122,5 +122,5 @@ export function inParts<T>(
 
 /** UTF-16 units of a message, about. */
 export function sizeOf(message: Message): number {
-  return message.data.length + message.key.length + 200
+  return message.data.length + headerSize(message) + message.key.length + 200
 }

@@ -10,12 +10,11 @@ import { mayPass } from './trying.ts'
  */
 export type Publisher = {
   /** Resolves when all are durable. What the caller makes of the messages meanwhile changes nothing. */
-  readonly add: (messages: readonly (Message & { readonly delay?: number })[]) => Promise<void>
+  readonly add: (messages: readonly Message[]) => Promise<void>
   /** Resolves when nothing is under way. */
   readonly idle: () => Promise<void>
 }
 
-type Outgoing = Message & { readonly delay?: number }
 /** What one caller asked for, in parts that can travel. */
 type Request = {
   readonly parts: readonly Pack[]
@@ -104,7 +103,7 @@ export function createPublisher(options: { runtime: Runtime; send: (messages: Pa
   }
 }
 
-function packed(messages: readonly Outgoing[]): Pack {
+function packed(messages: readonly Message[]): Pack {
   const into: (string | number | null)[] = []
   for (const message of messages) pack(into, message, message.delay ?? 0)
   return into
