@@ -1,3 +1,4 @@
+import { parseReplicas } from 'dure/service'
 import {
   choiceFlag,
   describeFlags,
@@ -53,6 +54,12 @@ const FLAGS = {
     'power',
   ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
+  replicas: flag<Readonly<Record<string, number>> | undefined>({
+    placeholder: 'SERVICE=N,…',
+    help: 'With --split: how many copies of services run, such as order=3,stock=2',
+    fallback: undefined,
+    read: parseReplicas,
+  }),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
 }
 
@@ -71,6 +78,9 @@ ${describeFlags(FLAGS)}
 /** The flags of a command line; undefined when it asks for help. @throws {FlagError} */
 export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | undefined {
   const flags = readFlags(FLAGS, words)
+  if (flags?.replicas !== undefined && !flags.split) {
+    throw new FlagError('Cannot use --replicas without --split: in one process there is one of each service; add --split')
+  }
   if (flags?.outbox === 'wal' && flags.database === 'sqlite' && flags.postgres === '') {
     throw new FlagError('Cannot use --outbox wal with --database sqlite: the log is that of PostgreSQL; add --database postgres')
   }

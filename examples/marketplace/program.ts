@@ -93,7 +93,7 @@ async function openSplit(
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
-  const system = marketplace({ provider: shape, doors: doorsOf(flags) })
+  const system = marketplace({ provider: shape, doors: doorsOf(flags), ...storesOf(flags, server?.url) })
   const split = await startSplit({ system, flags, words, provider, database: server?.url, signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error
     return undefined

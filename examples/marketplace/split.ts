@@ -40,7 +40,7 @@ export async function startSplit(options: {
   const directory = resolve(flags.data)
   const supervisor = await supervise({
     directory,
-    processes: groupsOf(system).map((group) => ({
+    processes: groupsOf(system, flags.replicas).map((group) => ({
       name: group.name,
       program: [PROGRAM, ...words],
       env: { [PART]: group.members.join(','), [PROVIDER]: provider, ...(database === undefined ? {} : { [DATABASE]: database }) },

@@ -131,7 +131,10 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
 }
 
 /** One way to keep a service's data, made when the system starts: `sqlite()`, `postgres({ url })`, … */
-export type StoreAdapter = (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>
+export type StoreAdapter = ((world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>) & {
+  /** Whether several processes may have the store of one service open at once (`shared`). Default: `exclusive`, one may. */
+  readonly sharing?: 'exclusive' | 'shared'
+}
 
 export type InboxOptions = {
   /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { command, contract, type AnyContract } from '../contract/contract.ts'
-import { groupsOf, service, system, type Door, type Placement, type Service } from './service.ts'
+import { database } from '../data/data.ts'
+import { groupsOf, parseReplicas, service, system, type Door, type Placement, type Service } from './service.ts'
 
 function named(name: string, ...needs: readonly AnyContract[]): Service {
   const own = contract(name, { version: '1.0.0', owner: 'tests', operations: { go: command({}) } })
@@ -44,11 +45,50 @@ test('a placement that cannot be is refused with all that is wrong with it', () 
       /names "mail" 2 times/,
     ],
     [[['mail', 'orders', 'stock'], []], /empty group/],
-    [[], /write 'together', 'each', or groups/],
+    [[], /write 'together', 'each', groups/],
     ['apart', /"apart"; write 'together'/],
+    [{ ghost: { replicas: 2 } }, /names "ghost", which is not in the system/],
+    ...[0, 65, 1.5, Number.NaN, '3'].map((count): [unknown, RegExp] => [
+      { mail: { replicas: count } },
+      /gives "mail" \S+ copies; give a whole number from 1 to 64/,
+    ]),
+    [{ mail: 3 }, /write 'together', 'each', groups/],
     [[['mail', 7]], /write 'together'/],
   ]
   for (const [placement, expected] of cases) assert.throws(() => names(placement as Placement), expected)
+})
+
+test('copies: as the placement says, or whoever starts it; of a service without a store alone', () => {
+  const kept = service(contract('kept', { version: '1.0.0', owner: 'tests', operations: { go: command({}) } }), {
+    database: database({ migrations: { '001': 'CREATE TABLE t (id INTEGER)' } }),
+    handlers: { go: () => undefined },
+  }) as Service
+  const shop = system('shop', { services: [orders, stock, kept], doors: [door], placement: { stock: { replicas: 3 } } })
+  const copies = (replicas?: Record<string, number>, of = shop): unknown =>
+    Object.fromEntries(groupsOf(of, replicas).map((group) => [group.name, group.copies]))
+  assert.deepEqual(copies(), { broker: 1, stock: 3, orders: 1, kept: 1, doors: 1 })
+  assert.deepEqual(copies({ stock: 1, orders: 2 }), { broker: 1, stock: 1, orders: 2, kept: 1, doors: 1 })
+  assert.throws(
+    () => copies({ kept: 2 }),
+    /Cannot split system "shop": "kept" cannot have 2 copies: the store of "kept" is exclusive: .*or run one copy/,
+  )
+  assert.throws(() => copies({ ghost: 2 }), /names "ghost", which is not in the system; its services are orders, stock, kept/)
+  assert.throws(() => copies({ stock: 65 }), /gives "stock" 65 copies; give a whole number from 1 to 64/)
+  // What the store says decides, and nothing else of it.
+  const shared = Object.assign(() => Promise.reject(new Error('Nobody opens it')), { sharing: 'shared' as const })
+  const sharing = system('shop', { services: [orders, stock, kept], database: shared })
+  assert.deepEqual(copies({ kept: 2 }, sharing), { broker: 1, stock: 1, orders: 1, kept: 2 })
+  // A process with the broker in it has no second.
+  const grouped = system('shop', { services: [orders, stock], placement: [['stock'], ['orders']] })
+  assert.throws(() => copies({ stock: 2 }, grouped), /"broker\+stock" cannot have 2 copies: it runs the broker/)
+  assert.deepEqual(copies({ orders: 2 }, grouped), { 'broker+stock': 1, orders: 2 })
+})
+
+test('copies on a command line', () => {
+  assert.deepEqual(parseReplicas('orders=3,stock=64'), { orders: 3, stock: 64 })
+  for (const text of ['', 'orders', 'orders=', 'orders=0', 'orders=65', 'orders=1.5', 'orders=3,', 'orders=3;stock=2']) {
+    assert.throws(() => parseReplicas(text), /is not SERVICE=COPIES, with whole numbers from 1 to 64/, text)
+  }
 })
 
 test('a service may not be called what a part of a split system is called', () => {

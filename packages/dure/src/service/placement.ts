@@ -1,13 +1,19 @@
-import type { Service } from './definition.ts'
+import type { Service, StoreAdapter } from './definition.ts'
 import { SystemError } from './errors.ts'
 import { startOrder } from './order.ts'
 
 /**
  * Which services share a process when a system is split: `together` all of them, `each` none, or groups by name. A
  * group may name `broker` and `doors` as well. The broker, when nobody names it, is with the first group (of `each`: in
- * a process of its own), and doors are in a process of their own. Whatever it is, services behave the same.
+ * a process of its own), and doors are in a process of their own. `{ orders: { replicas: 3 } }` is `each` with so many
+ * copies of services, 1 to 64 of each. Whatever it is, services behave the same.
  */
-export type Placement = 'together' | 'each' | readonly (readonly string[])[]
+export type Placement = 'together' | 'each' | readonly (readonly string[])[] | Replicated
+
+export type Replicated = Readonly<Record<string, { readonly replicas: number }>>
+
+/** Copies of one group. */
+export const MOST_COPIES = 64
 
 /** What decides how a system is split: of a System no more than this is looked at. */
 export type Placeable = {
@@ -15,6 +21,8 @@ export type Placeable = {
   readonly services: readonly Service[]
   readonly placement: Placement
   readonly doors: readonly unknown[]
+  readonly database: StoreAdapter
+  readonly stores: Readonly<Record<string, StoreAdapter>>
 }
 
 /** What runs in one process. */
@@ -23,6 +31,10 @@ export type Group = {
   readonly name: string
   /** Names of services; `broker`; `doors`. */
   readonly members: readonly string[]
+  /** How many processes run it. */
+  readonly copies: number
+  /** Why no more than one process may run it, in words that name the way out; undefined when several may. */
+  readonly onlyOne: string | undefined
 }
 
 /** The member of a group that hosts the broker, and the one that opens doors. */
@@ -32,7 +44,8 @@ export const DOORS = 'doors'
 /**
  * The processes of a system that is split, in the order they start: the broker first, whoever is needed before who
  * needs it, doors last. A system placed `together` is split into one process each, because somebody asked for that.
- * @throws {SystemError} when a service bears the name of a part that is none
+ * @param replicas copies by name of a service; goes before what the placement says
+ * @throws {SystemError} when a service bears the name of a part that is none, or is to have copies that it cannot have
  *
  * @example
  * ```ts
@@ -45,7 +58,12 @@ export const DOORS = 'doors'
  * console.log(groupsOf(system('time', { services: [clock] })).map(({ name }) => name)) // → [ 'broker', 'clock' ]
  * ```
  */
-export function groupsOf(system: Placeable): readonly Group[] {
+export function groupsOf(system: Placeable, replicas: Readonly<Record<string, number>> = {}): readonly Group[] {
+  const told = Object.fromEntries(Object.entries(replicas).map(([name, count]) => [name, { replicas: count }]))
+  const names = system.services.map(({ contract }) => contract.name)
+  const wrong = replicaProblems('replicas', told, names)
+  if (wrong.length > 0) throw new SystemError(`Cannot split system "${system.name}"`, wrong)
+  const wanted: Replicated = { ...(isReplicated(system.placement) ? system.placement : {}), ...told }
   const taken = reservedNames(system.services)
   if (taken.length > 0) throw new SystemError(`Cannot split system "${system.name}"`, taken)
   const order = [BROKER, ...startOrder(system.services).map(({ contract }) => contract.name), DOORS]
@@ -54,14 +72,36 @@ export function groupsOf(system: Placeable): readonly Group[] {
     // It starts when all that its members need has started.
     return Math.max(...group.map((member) => order.indexOf(member)))
   }
-  return withParts(system)
+  const groups = withParts(system)
     .toSorted((a, b) => position(a) - position(b))
-    .map((members) => ({ name: members.join('+'), members }))
+    .map((members): Group => {
+      const copies = Math.max(...members.map((name) => wanted[name]?.replicas ?? 1))
+      return { name: members.join('+'), members, copies, onlyOne: whyOnlyOne(system, members) }
+    })
+  const many = groups.flatMap(({ name, copies, onlyOne }) =>
+    copies > 1 && onlyOne !== undefined ? [`"${name}" cannot have ${copies} copies: ${onlyOne}`] : [],
+  )
+  if (many.length > 0) throw new SystemError(`Cannot split system "${system.name}"`, many)
+  return groups
+}
+
+function whyOnlyOne({ services, database, stores }: Placeable, members: readonly string[]): string | undefined {
+  const part = members.find((one) => one === BROKER || one === DOORS)
+  if (part !== undefined) return `it runs the ${part}, of which there is one; copies are for services in processes of their own`
+  const owner = services.find(
+    ({ contract, database: definition }) =>
+      members.includes(contract.name) && definition !== undefined && (stores[contract.name] ?? database).sharing !== 'shared',
+  )
+  if (owner === undefined) return undefined
+  return (
+    `the store of "${owner.contract.name}" is exclusive: one process at a time may have it open; keep its data in a store that ` +
+    "is shared (whose adapter says `sharing: 'shared'`), or run one copy"
+  )
 }
 
 function withParts({ placement, services, doors }: Placeable): readonly (readonly string[])[] {
   const ownDoors = doors.length === 0 ? [] : [[DOORS]]
-  if (typeof placement === 'string') return [[BROKER], ...services.map(({ contract }) => [contract.name]), ...ownDoors]
+  if (!isGroups(placement)) return [[BROKER], ...services.map(({ contract }) => [contract.name]), ...ownDoors]
   const named = new Set(placement.flat())
   const [first = [], ...rest] = placement
   const groups = named.has(BROKER) ? placement : [[BROKER, ...first], ...rest]
@@ -72,9 +112,13 @@ function withParts({ placement, services, doors }: Placeable): readonly (readonl
 export function placementProblems(placement: unknown, services: readonly Service[]): readonly string[] {
   if (placement === 'together') return []
   if (placement === 'each') return reservedNames(services)
+  if (isReplicated(placement)) {
+    const known = services.map(({ contract }) => contract.name)
+    return [...reservedNames(services), ...replicaProblems('placement', placement, known)]
+  }
   if (!isGroups(placement)) {
     return [
-      `Its "placement" is ${JSON.stringify(placement)}; write 'together', 'each', or groups of names such as [['orders', 'stock'], ['mail']]`,
+      `Its "placement" is ${JSON.stringify(placement)}; write 'together', 'each', groups of names such as [['orders', 'stock'], ['mail']], or copies such as { orders: { replicas: 3 } }`,
     ]
   }
   const names = new Set(services.map(({ contract }) => contract.name))
@@ -115,6 +159,45 @@ function reservedNames(services: readonly Service[]): string[] {
     .map(({ contract }) => contract.name)
     .filter((name) => name === BROKER || name === DOORS)
     .map((name) => `A service is named "${name}", which is what its process for the ${name} is called; rename its contract`)
+}
+
+function replicaProblems(where: string, replicated: Replicated, names: readonly string[]): readonly string[] {
+  return Object.entries(replicated).flatMap(([name, { replicas }]) => {
+    if (!names.includes(name))
+      return [`Its "${where}" names "${name}", which is not in the system; its services are ${names.join(', ')}`]
+    if (Number.isInteger(replicas) && replicas >= 1 && replicas <= MOST_COPIES) return []
+    return [`Its "${where}" gives "${name}" ${String(replicas)} copies; give a whole number from 1 to ${MOST_COPIES}`]
+  })
+}
+
+/**
+ * Copies by name of a service, as command lines have them: `orders=3,stock=2`.
+ * @throws {TypeError} when it is something else
+ *
+ * @example
+ * ```ts
+ * import { parseReplicas } from 'dure/service'
+ *
+ * console.log(parseReplicas('orders=3,stock=2')) // → { orders: 3, stock: 2 }
+ * ```
+ */
+export function parseReplicas(text: string): Readonly<Record<string, number>> {
+  const pairs = text.split(',').map((part) => /^([^=,\s]+)=(\d{1,3})$/.exec(part))
+  if (pairs.every((pair) => pair !== null && Number(pair[2]) >= 1 && Number(pair[2]) <= MOST_COPIES)) {
+    return Object.fromEntries(pairs.map((pair) => [pair![1]!, Number(pair![2])]))
+  }
+  throw new TypeError(
+    `"${text}" is not SERVICE=COPIES, with whole numbers from 1 to ${MOST_COPIES} and commas between, such as orders=3,stock=2`,
+  )
+}
+
+function isReplicated(value: unknown): value is Replicated {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((one: unknown) => typeof one === 'object' && one !== null && 'replicas' in one)
+  )
 }
 
 function isGroups(value: unknown): value is readonly (readonly string[])[] {

@@ -11,8 +11,11 @@ const listening = (name: string): Door => ({
 })
 const silent: Door = { name: 'mail', open }
 
-const doorsOf = (members: readonly string[], doors: readonly Door[]): ReturnType<typeof socketsOf> =>
-  socketsOf({ name: members.join('+'), members }, { doors, directory: '/data' })
+const doorsOf = (members: readonly string[], doors: readonly Door[], { alone = true } = {}) => {
+  const group = { name: members.join('+'), members, copies: 1, onlyOne: alone ? 'it owns something' : undefined }
+  const { sockets, overlaps } = socketsOf(group, { doors, directory: '/data' })
+  return { sockets, overlaps }
+}
 
 test('doors that say where they listen are handed over, and run beside their successor', () => {
   assert.deepEqual(doorsOf(['doors'], [listening('rest'), listening('control')]), {
@@ -26,6 +29,7 @@ test('doors that say where they listen are handed over, and run beside their suc
 
 test('who shares a process with a store, or with a door that cannot be handed over, does not overlap', () => {
   assert.deepEqual(doorsOf(['orders'], [listening('rest')]), { sockets: [], overlaps: false })
+  assert.deepEqual(doorsOf(['orders'], [listening('rest')], { alone: false }), { sockets: [], overlaps: true })
   const names = (members: readonly string[], doors: readonly Door[]): unknown => {
     const { sockets, overlaps } = doorsOf(members, doors)
     return [sockets.map(({ name }) => name), overlaps]

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
-import { groupsOf, socketsOf, type Group } from 'dure/service'
+import { groupsOf, socketsOf } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
@@ -15,15 +15,19 @@ const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
  * Runs a system as its placement says, each group in a process of its own, until somebody wants it to end. SIGUSR2
  * replaces all processes one after the other.
  */
-export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'>): Promise<void> {
+export async function splitSystem(
+  shell: Shell,
+  options: Omit<RunOptions, 'part'> & { readonly replicas?: Readonly<Record<string, number>> | undefined },
+): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
   const doors = withControl(moveDoors(system.doors, options.ports))
-  const groups = groupsOf({ ...system, doors })
+  const groups = groupsOf({ ...system, doors }, options.replicas)
   const report = sayTo(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
-  const width = Math.max(...groups.map(({ name }) => name.length))
+  // A copy that is added later has a number behind its name.
+  const width = Math.max(...groups.map(({ name, onlyOne }) => name.length + (onlyOne === undefined ? 2 : 0)))
   const supervisor = await begin({
     directory,
     runtime: realRuntime(),
@@ -55,7 +59,7 @@ export async function splitSystem(shell: Shell, options: Omit<RunOptions, 'part'
     const urls = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
     if (options.log === 'pretty') {
       print(shell, welcome({ shell, system, file, directory, urls }))
-      print(shell, processesText(shell, groups, supervisor))
+      print(shell, processesText(shell, supervisor))
     } else report('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
     const reason = await shell.stopped()
@@ -98,8 +102,9 @@ function labelled(shell: Shell, log: RunOptions['log'], name: string, text: stri
   return text.startsWith('{"') ? `{"process":${JSON.stringify(name.trim())},${text.slice(1)}` : text
 }
 
-function processesText(shell: Shell, groups: readonly Group[], supervisor: Supervisor): string {
-  const width = Math.max(...groups.map(({ name }) => name.length))
-  const rows = supervisor.processes().map(({ name, pid }) => `  ${name.padEnd(width)}  ${paint(shell, 'dim', `process ${pid}`)}`)
+function processesText(shell: Shell, supervisor: Supervisor): string {
+  const running = supervisor.processes()
+  const width = Math.max(...running.map(({ name }) => name.length))
+  const rows = running.map(({ name, pid }) => `  ${name.padEnd(width)}  ${paint(shell, 'dim', `process ${pid}`)}`)
   return [...rows, '', `  To replace all one after the other: kill -USR2 ${process.pid}`, ''].join('\n')
 }

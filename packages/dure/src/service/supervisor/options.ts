@@ -33,6 +33,10 @@ export type ProcessOptions = {
   readonly cwd?: string
   /** Two of it may run at the same time, so that a new one can be there before the old one leaves. Default false. */
   readonly overlaps?: boolean
+  /** How many run: `orders`, `orders#2`, `orders#3`. Default 1. */
+  readonly copies?: number
+  /** Why there may be no second copy, for whoever asks for one; undefined when there may. */
+  readonly onlyOne?: string | undefined
   /**
    * What it listens on. The supervisor holds these addresses from the start to the end and hands them to each process of
    * this name: while one is replaced or has fallen over, connections wait rather than being refused. Where that is not

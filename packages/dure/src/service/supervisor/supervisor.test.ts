@@ -234,6 +234,55 @@ test('a process is added while others run, is kept running like them, and is rem
   assert.notEqual(pidOf(supervisor, 'b'), b)
 })
 
+test(
+  'copies: each a process of its own, more and fewer, replaced all or one, restarted alone',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start, program, lines, events, until } = rig(t)
+    const supervisor = await start([
+      program('a', 'works', { copies: 2, overlaps: true }),
+      program('b', 'works', { onlyOne: 'it owns something' }),
+    ])
+    const names = (): readonly string[] => supervisor.processes().map(({ name }) => name)
+    assert.deepEqual(names(), ['a', 'a#2', 'b'])
+    const first = pidOf(supervisor, 'a')
+    await supervisor.scale('a', 4)
+    assert.deepEqual(names(), ['a', 'a#2', 'a#3', 'a#4', 'b'])
+    process.kill(pidOf(supervisor, 'a#3'), 'SIGKILL')
+    await until(() => events.some(({ kind }) => kind === 'back'))
+    assert.deepEqual(
+      supervisor.processes().map(({ restarts }) => restarts),
+      [0, 0, 1, 0, 0],
+    )
+    events.length = 0
+    await supervisor.replace(['a#2'])
+    await supervisor.replace(['b'])
+    assert.deepEqual(
+      events.map(({ kind, name }) => `${name} ${kind}`),
+      ['a#2 replaced', 'b replaced'],
+    )
+    events.length = 0
+    await supervisor.replace(['a'])
+    assert.deepEqual(
+      events.map(({ name }) => name),
+      ['a', 'a#2', 'a#3', 'a#4'],
+    )
+    assert.notEqual(pidOf(supervisor, 'a'), first)
+    // One after the other: the last to ask is the one whose number stays.
+    const gone = pidOf(supervisor, 'a#4')
+    await Promise.all([supervisor.scale('a', 1), supervisor.scale('a', 3), supervisor.scale('a', 2)])
+    assert.deepEqual(names(), ['a', 'a#2', 'b'])
+    assert.equal(markOf(gone), undefined)
+    assert.ok(lines.includes('a#4 out stopping: asked by its supervisor'), lines.join('\n'))
+
+    await assert.rejects(supervisor.scale('b', 2), { message: 'Cannot scale "b" to 2: it owns something' })
+    await assert.rejects(supervisor.scale('c', 2), { message: 'Cannot scale "c": there is no such process; there are a, b' })
+    for (const copies of [0, 65, 1.5]) await assert.rejects(supervisor.scale('a', copies), TypeError)
+    await supervisor.remove('a')
+    assert.deepEqual(names(), ['b'])
+  },
+)
+
 test('what cannot be added or removed is said, and leaves the others as they were', { timeout: 60_000 }, async (t) => {
   const { start, program } = rig(t)
   const supervisor = await start([program('a', 'works')])

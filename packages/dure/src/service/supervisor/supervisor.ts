@@ -3,7 +3,7 @@
  * them one by one, and takes them along when it ends. When it is killed itself, they notice and stop by themselves.
  */
 import { keepAlive } from '../../runtime/runtime.ts'
-import { checkNumbers, WAIT } from '../../runtime/internal.ts'
+import { checkNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
 import { takePidFile } from './pid-file.ts'
 import { shareCompiled } from './compile-cache.ts'
 import { SupervisorError } from './errors.ts'
@@ -19,7 +19,10 @@ export type Supervisor = {
   /** What each process said when it got ready, in their order. */
   readonly ready: readonly unknown[]
   readonly processes: () => readonly { readonly name: string; readonly pid: number | undefined; readonly restarts: number }[]
-  /** Replaces processes (all, unless named) one after the other by fresh ones of the same program, losing no call. */
+  /**
+   * Replaces processes one after the other by fresh ones of the same program, losing no call: all of them, or those that are
+   * named, `orders` for all copies of it and `orders#2` for one.
+   */
   readonly replace: (names?: readonly string[]) => Promise<void>
   /**
    * Starts one more process, after all others; resolves with what it said when it got ready. Nothing is left of one that cannot
@@ -28,8 +31,17 @@ export type Supervisor = {
    * stopped
    */
   readonly add: (process: ProcessOptions) => Promise<unknown>
-  /** Has a process finish what is under way and end, and starts it no more. @throws {SupervisorError} when there is none of that name */
+  /**
+   * Has a process, and all copies of it, finish what is under way and end, and starts it no more.
+   * @throws {SupervisorError} when there is none of that name
+   */
   readonly remove: (name: string) => Promise<void>
+  /**
+   * Has so many copies of a process run, 1 to 64; resolves when those that were added are ready, and those that were one too
+   * many have finished what was under way and ended. One after the other, also when asked twice.
+   * @throws {SupervisorError} when there is none of that name, there can be no more than one, or one cannot start
+   */
+  readonly scale: (name: string, copies: number) => Promise<void>
   /** Stops all, last first. Idempotent. */
   readonly stop: () => Promise<void>
 }
@@ -84,11 +96,14 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   const compiled = shareCompiled()
   const names = new Set<string>()
   const managed: ManagedProcess[] = []
+  /** What copies are made of, by name. */
+  const kinds = new Map<string, ProcessOptions>()
   const given = givenUp(options.signal)
   let stopping: Promise<void> | undefined
   const note = (): void => pidFile.note(managed.flatMap((one) => one.pids().map((pid) => ({ name: one.name, pid }))))
 
-  const load = async (what: ProcessOptions): Promise<ManagedProcess> => {
+  const load = async (of: ProcessOptions, copy = 1): Promise<ManagedProcess> => {
+    const what = { ...of, name: nameOfCopy(of.name, copy) }
     const { name } = what
     if (names.has(name)) throw new SupervisorError(`Cannot start "${name}": a process of that name runs already; choose another`)
     names.add(name)
@@ -100,7 +115,9 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       }
       const process = { ...what, env: { ...compiled, ...what.env } }
       const one = createManagedProcess({ ...options, process, sockets, onPid: note })
-      managed.push(one)
+      // Beside the other copies: who was started after the first of them may need them until it has stopped.
+      managed.splice(managed.findLastIndex((each) => isOf(each, of.name)) + 1 || managed.length, 0, one)
+      kinds.set(of.name, of)
       one.load()
       return one
     } catch (error) {
@@ -117,6 +134,16 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     names.delete(one.name)
     note()
   }
+  const begin = async (what: ProcessOptions, copy = 1): Promise<unknown> => {
+    const one = await load(what, copy)
+    try {
+      return await one.start()
+    } catch (error) {
+      await remove(one)
+      throw error
+    }
+  }
+  let scaling: Promise<void> = Promise.resolve()
   const stopAll = async (): Promise<void> => {
     for (const one of managed.toReversed()) await one.stop()
     pidFile.release()
@@ -125,30 +152,33 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   const stop = (): Promise<void> => (stopping ??= stopAll())
 
   try {
-    for (const each of processes) await load(each)
+    for (const each of processes) {
+      checkCopies(each.name, each.copies ?? 1)
+      for (let copy = 1; copy <= (each.copies ?? 1); copy++) await load(each, copy)
+    }
     const ready: unknown[] = []
     for (const one of managed) ready.push(await Promise.race([one.start(), given.promise]))
     return {
       ready,
       processes: () => managed.map((one) => ({ name: one.name, pid: one.pid(), restarts: one.restarts() })),
       replace: async (which) => {
-        for (const one of [...managed]) if (which === undefined || which.includes(one.name)) await one.replace()
-      },
-      add: async (what) => {
-        const one = await load(what)
-        try {
-          return await one.start()
-        } catch (error) {
-          await remove(one)
-          throw error
+        for (const one of [...managed]) {
+          if (which === undefined || which.some((name) => name === one.name || isOf(one, name))) await one.replace()
         }
       },
+      add: (what) => begin(what),
       remove: async (name) => {
-        const one = managed.find((each) => each.name === name)
-        if (one === undefined) {
+        const all = managed.filter((each) => isOf(each, name))
+        if (all.length === 0) {
           throw new SupervisorError(`Cannot remove "${name}": there is no such process; there are ${[...names].join(', ')}`)
         }
-        await remove(one)
+        await Promise.all(all.map(remove))
+      },
+      scale: async (name, copies) => {
+        checkCopies(name, copies)
+        const next = scaling.then(() => scaleTo({ name, copies, kinds, managed, begin, remove }))
+        scaling = next.catch(() => {})
+        await next
       },
       stop,
     }
@@ -158,6 +188,36 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   } finally {
     given.forget()
   }
+}
+
+/** The first copy is called as all of them are. */
+const nameOfCopy = (name: string, copy: number): string => (copy === 1 ? name : `${name}#${copy}`)
+const isOf = (one: ManagedProcess, name: string): boolean => one.name === name || one.name.startsWith(`${name}#`)
+
+async function scaleTo(options: {
+  readonly name: string
+  readonly copies: number
+  readonly kinds: ReadonlyMap<string, ProcessOptions>
+  readonly managed: readonly ManagedProcess[]
+  readonly begin: (what: ProcessOptions, copy: number) => Promise<unknown>
+  readonly remove: (one: ManagedProcess) => Promise<void>
+}): Promise<void> {
+  const { name, copies, kinds, managed, begin, remove } = options
+  const what = kinds.get(name)
+  const running = managed.filter((one) => isOf(one, name)).length
+  if (what === undefined || running === 0) {
+    throw new SupervisorError(`Cannot scale "${name}": there is no such process; there are ${[...kinds.keys()].join(', ')}`)
+  }
+  if (copies > 1 && what.onlyOne !== undefined) throw new SupervisorError(`Cannot scale "${name}" to ${copies}: ${what.onlyOne}`)
+  for (let copy = running + 1; copy <= copies; copy++) await begin(what, copy)
+  for (let copy = running; copy > copies; copy--) {
+    const one = managed.find((each) => each.name === nameOfCopy(name, copy))
+    if (one !== undefined) await remove(one)
+  }
+}
+
+function checkCopies(name: string, copies: number): void {
+  checkNumbers(`run "${name}"`, { copies }, { copies: { ...COUNT, most: 64 } })
 }
 
 /** Binds what a process listens on, where that is possible. */

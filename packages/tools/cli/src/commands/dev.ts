@@ -5,9 +5,23 @@ import { portWords, type Port } from '../run.ts'
 import { paint, say, type Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
-import { defineCommand, dataFlag, directoryOf, portFlag, splitFlag, systemParameter } from './parameters.ts'
+import {
+  defineCommand,
+  dataFlag,
+  directoryOf,
+  portFlag,
+  replicasFlag,
+  replicaWords,
+  splitFlag,
+  systemParameter,
+} from './parameters.ts'
 
-type Flags = { readonly data?: string; readonly port?: readonly Port[]; readonly split?: boolean }
+type Flags = {
+  readonly data?: string
+  readonly port?: readonly Port[]
+  readonly split?: boolean
+  readonly replicas?: Readonly<Record<string, number>>
+}
 
 export const devCommand: Command<Shell> = defineCommand({
   brief: 'Run a system and restart it when a file changes',
@@ -19,6 +33,7 @@ export const devCommand: Command<Shell> = defineCommand({
     data: dataFlag,
     port: portFlag,
     split: splitFlag,
+    replicas: replicasFlag,
   },
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
@@ -34,6 +49,7 @@ export const devCommand: Command<Shell> = defineCommand({
         data,
         ...portWords(flags.port ?? []),
         ...(flags.split === true ? ['--split'] : []),
+        ...(flags.replicas === undefined ? [] : replicaWords(flags.replicas)),
       ],
       cwd: this.cwd,
       onExit: (how) => say(this, paint(this, 'yellow', `The system ${how}; it starts again when a file changes`)),

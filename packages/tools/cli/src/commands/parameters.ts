@@ -9,6 +9,7 @@ import {
 } from '@stricli/core'
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
+import { parseReplicas } from 'dure/service'
 import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT, print, type Shell } from '../shell.ts'
@@ -32,6 +33,18 @@ export const jsonFlag: Flag<boolean> = switchFlag('Print JSON')
 export const yesFlag: Flag<boolean> = switchFlag('Do not ask whether it is meant')
 export const byFlag: Flag<string> = textFlag('NAME', 'Who does it, for the audit (default: the user of this computer)')
 export const splitFlag: Flag<boolean> = switchFlag('Each service, or group of "placement", in its own process')
+export const replicasFlag: Flag<Readonly<Record<string, number>>> = parsedFlag(
+  parseReplicas,
+  'SERVICE=N,…',
+  'With --split: how many copies of services run, such as orders=3',
+)
+/** The words that say the same on another command line. */
+export const replicaWords = (replicas: Readonly<Record<string, number>>): readonly string[] => [
+  '--replicas',
+  Object.entries(replicas)
+    .map(([name, copies]) => `${name}=${copies}`)
+    .join(','),
+]
 export const reasonFlag: TypedFlagParameter<string, Shell> = {
   kind: 'parsed',
   parse: parseReason,

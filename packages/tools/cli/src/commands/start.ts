@@ -4,13 +4,14 @@ import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
-import { defineCommand, dataFlag, portFlag, splitFlag } from './parameters.ts'
+import { defineCommand, dataFlag, portFlag, replicasFlag, splitFlag } from './parameters.ts'
 
 type Flags = {
   readonly data?: string
   readonly port?: readonly Port[]
   readonly log: 'json' | 'pretty'
   readonly split?: boolean
+  readonly replicas?: Readonly<Record<string, number>>
 }
 
 export const startCommand: Command<Shell> = defineCommand({
@@ -22,12 +23,19 @@ export const startCommand: Command<Shell> = defineCommand({
 
         Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a
         second signal ends it at once. With --split, SIGUSR2 replaces all processes one after the other.`,
-  examples: ['dure start', 'dure start src/system.ts --data /var/lib/shop --port 80', 'dure start --split', 'dure start orders'],
+  examples: [
+    'dure start',
+    'dure start src/system.ts --data /var/lib/shop --port 80',
+    'dure start --split',
+    'dure start --split --replicas orders=3',
+    'dure start orders',
+  ],
   flags: {
     data: dataFlag,
     port: portFlag,
     log: { kind: 'enum', values: ['json', 'pretty'], default: 'json', brief: 'How to log' },
     split: splitFlag,
+    replicas: replicasFlag,
   },
   positional: {
     kind: 'array',
@@ -43,7 +51,10 @@ export const startCommand: Command<Shell> = defineCommand({
         })
       }
       const { splitSystem } = await import('../split.ts')
-      return await splitSystem(this, options)
+      return await splitSystem(this, { ...options, replicas: flags.replicas })
+    }
+    if (flags.replicas !== undefined) {
+      throw new CliError('Cannot run copies in one process: --replicas goes with --split; add it', { exitCode: EXIT.misuse })
     }
     // The chassis is loaded only by the command that runs it.
     const { runSystem } = await import('../run.ts')
