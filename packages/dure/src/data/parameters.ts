@@ -21,7 +21,7 @@ export type Binding = {
 /** @param text what the engine is sent */
 export type Bound = { readonly bind: Bind; readonly text: string }
 
-const KEPT = 2_000
+const CAPACITY = 2_000
 
 /**
  * @param options.loose what becomes of a value whose column is not known
@@ -61,7 +61,7 @@ export function createBinding({
       let bound = all.get(sql)
       if (bound === undefined) {
         bound = make(sql)
-        if (all.size >= KEPT) all.clear()
+        if (all.size >= CAPACITY) all.clear()
         all.set(sql, bound)
       }
       return bound

@@ -49,7 +49,7 @@ const USER = 'dure'
 const [FIRST_PORT, LAST_PORT] = [20_000, 31_999]
 const LOG_LINES = 400
 /** Milliseconds. PostgreSQL 18 waits for ever when it is told to stop in the midst of a recovery. */
-const PATIENCE = 30_000
+const STOP_TIMEOUT = 30_000
 
 /**
  * Makes a cluster where there is none, and starts it.
@@ -100,7 +100,7 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
     running = undefined
     await how(ending)
   }
-  const stop: LocalServer['stop'] = ({ patience = PATIENCE } = {}) =>
+  const stop: LocalServer['stop'] = ({ patience = STOP_TIMEOUT } = {}) =>
     end(async (ending) => {
       const late = setTimeout(() => void ending.end('SIGQUIT'), patience)
       await ending.end('SIGINT').finally(() => clearTimeout(late))

@@ -42,8 +42,8 @@ for (const version of [18, 15] as const) {
     assert.deepEqual(
       told.map(({ attributes, value }) => [attributes['outcome'], value]),
       [
-        ['kept', 1],
-        ['notKept', 0],
+        ['committed', 1],
+        ['rolledBack', 0],
         ['unknown', 0],
       ],
     )

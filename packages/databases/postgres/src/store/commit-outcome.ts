@@ -2,7 +2,7 @@ import type { HeldLock, StoreLock } from './store-lock.ts'
 import type { Runtime } from 'dure/runtime'
 
 /** How a transaction ended whose COMMIT was sent but not answered. */
-export type Outcome = 'kept' | 'notKept' | 'unknown'
+export type Outcome = 'committed' | 'rolledBack' | 'unknown'
 
 /**
  * Asks the server how a transaction ended, by its number.
@@ -23,7 +23,7 @@ export async function commitOutcome(options: {
 }): Promise<Outcome> {
   const { xid, witness, storeLock, runtime, timeout } = options
   const { clock, timers } = runtime
-  if (xid === null) return 'notKept'
+  if (xid === null) return 'rolledBack'
   if (xid === undefined) return 'unknown'
   const until = clock.monotonic() + timeout
   for (;;) {
@@ -32,15 +32,15 @@ export async function commitOutcome(options: {
     try {
       const [row] = (await session.query(STATUS, [xid])).rows
       const { status, recovered, remembered } = row as { status: string | null; recovered: number; remembered: number }
-      if (status === 'aborted' || status === 'future') return 'notKept'
+      if (status === 'aborted' || status === 'future') return 'rolledBack'
       if (session === witness?.session) {
-        if (status === 'committed') return 'kept'
+        if (status === 'committed') return 'committed'
         // It is still committing.
       } else {
         if (row!['timeline'] !== witness?.timeline) return 'unknown'
-        if (status === 'in progress') return 'notKept'
+        if (status === 'in progress') return 'rolledBack'
         if (recovered !== 1) return 'unknown'
-        return remembered === 1 && status === 'committed' ? 'kept' : 'notKept'
+        return remembered === 1 && status === 'committed' ? 'committed' : 'rolledBack'
       }
     } catch {
       // That session is gone as well; the next may tell.

@@ -2,7 +2,7 @@ import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { commitOutcome, type Outcome } from './commit-outcome.ts'
 import type { Connection } from './connection.ts'
-import { crossed, endsSession, notKept, unknownOutcome, type StoreAddress } from './errors.ts'
+import { crossed, endsSession, rolledBack, unknownOutcome, type StoreAddress } from './errors.ts'
 import type { StoreLock } from './store-lock.ts'
 import type { Attempt } from './transaction-attempt.ts'
 
@@ -39,7 +39,7 @@ export function createCommits(options: {
   readonly explain: (error: unknown) => unknown
 }): Commits {
   const { service, address, storeLock, runtime, log, outcomeTimeout, explain } = options
-  const lost = { kept: 0, notKept: 0, unknown: 0 }
+  const lost = { committed: 0, rolledBack: 0, unknown: 0 }
   /** The end of the last COMMIT that somebody listens to. */
   let told: Promise<void> = Promise.resolve()
 
@@ -60,7 +60,7 @@ export function createCommits(options: {
     lost[outcome]++
     log.warn('The connection was lost during a commit', { service, outcome, error })
     if (outcome === 'unknown') throw unknownOutcome(service, address, error)
-    if (outcome === 'notKept') throw notKept(service, address, error)
+    if (outcome === 'rolledBack') throw rolledBack(service, address, error)
   }
 
   const notify: Commits['notify'] = (listeners) => {
@@ -79,7 +79,7 @@ export function createCommits(options: {
     const fatal = attempt.refused() ?? attempt.fatal()
     if (fatal !== undefined) throw explain(fatal)
     // It was never sent.
-    if (connection.broken() !== undefined) throw notKept(service, address, connection.broken())
+    if (connection.broken() !== undefined) throw rolledBack(service, address, connection.broken())
     const before = told
     const settled = Promise.withResolvers<void>()
     if (listeners.length > 0) told = settled.promise

@@ -22,7 +22,7 @@ export type Connection = {
   /** Settles when the session is over; never rejects. */
   readonly over: Promise<unknown>
   /** While the task runs, a server that says nothing for so many milliseconds is held for gone: the session is destroyed. */
-  readonly heard: <T>(patience: number, task: () => Promise<T>) => Promise<T>
+  readonly heard: <T>(silence: number, task: () => Promise<T>) => Promise<T>
   /** Ends it in good order, or at once when the server does not answer. */
   readonly end: () => Promise<void>
   /** Ends it at once, whatever is under way. */
@@ -36,8 +36,8 @@ const FAREWELL = 1_000
 
 /** The session was given up because its server said nothing. */
 class Silence extends Error {
-  constructor(patience: number | undefined) {
-    super(`Connection terminated: the server was silent for ${patience} ms`)
+  constructor(silence: number | undefined) {
+    super(`Connection terminated: the server was silent for ${silence} ms`)
   }
 }
 
@@ -75,11 +75,11 @@ export async function connect(options: {
     connection.stream.destroy()
   }
   let tasks = 0
-  const heard: Connection['heard'] = async (patience, task) => {
+  const heard: Connection['heard'] = async (silence, task) => {
     // TLS puts another one in its place before the first task.
     const { stream } = connection
     if (tasks++ === 0 && stream.listenerCount('timeout') === 0) stream.on('timeout', () => destroy(new Silence(stream.timeout)))
-    stream.setTimeout(patience)
+    stream.setTimeout(silence)
     try {
       return await task()
     } finally {

@@ -190,7 +190,7 @@ export function unknownOutcome(service: string, address: StoreAddress, cause: un
 }
 
 /** The connection went while the commit was under way, and it is certain that nothing was kept. */
-export function notKept(service: string, address: StoreAddress, cause: unknown): CallError {
+export function rolledBack(service: string, address: StoreAddress, cause: unknown): CallError {
   return new CallError(
     'UNAVAILABLE',
     `Committing a transaction of service "${service}" failed: the connection to "${address.server}" was lost, and nothing of it was kept. To do: try again`,

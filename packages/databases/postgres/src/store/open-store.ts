@@ -19,7 +19,7 @@ import { createTransactions, GRACE, type Isolation } from './transactions.ts'
 import { TABLES, tablesOf } from './values.ts'
 
 /** A server finds out within half a minute that a process with a hold is gone without a word. */
-const KEPT_ALIVE: Settings = { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 3 }
+const KEEP_ALIVE: Settings = { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 3 }
 
 /** Opens one service's store: the lock on it, migrations, writers, readers, in this order. */
 export async function openStore(options: {
@@ -58,11 +58,11 @@ export async function openStore(options: {
       ...{ service, runtime, log },
       // Each time: the address may lead to another server by now.
       connect: () =>
-        checked(session('lock', KEPT_ALIVE), (held) =>
+        checked(session('lock', KEEP_ALIVE), (held) =>
           held.heard(limits.connectTimeout, () => checkServer(held, service, address)),
         ),
       writers: applicationName(service, 'writer'),
-      patience: limits.connectTimeout,
+      silence: limits.connectTimeout,
       lost: (reason) => destroyWriters(reason),
     }))
 
@@ -98,8 +98,8 @@ export async function openStore(options: {
       full: () => crowded(service, waiting),
       closed: () => readClosed(service),
     })
-    const patience = limits.readTimeout + GRACE
-    const readers = createReaders({ service, address, pool, names, timers: runtime.timers, patience })
+    const silence = limits.readTimeout + GRACE
+    const readers = createReaders({ service, address, pool, names, timers: runtime.timers, silence })
     let stopping: Promise<void> | undefined
     const cutAllOff = (): void => {
       transactions.cutOff()

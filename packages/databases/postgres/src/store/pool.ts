@@ -33,7 +33,7 @@ export function createPool(options: {
   readonly full: () => Error
   readonly closed: () => Error
 }): Pool {
-  const { connect, size, waiting: limit, idle: patience = 60_000, runtime, full, closed } = options
+  const { connect, size, waiting: limit, idle: idleTimeout = 60_000, runtime, full, closed } = options
   const { clock, timers } = runtime
   /** The one that was used last is used next, so that the others come to be idle. */
   let idle: { readonly connection: Connection; readonly since: number }[] = []
@@ -102,15 +102,15 @@ export function createPool(options: {
     if (waiter !== undefined) return waiter.resolve(connection)
     idle.push({ connection, since: clock.monotonic() })
     if (stopped) return end()
-    sweeper ??= timers.after(patience, sweep)
+    sweeper ??= timers.after(idleTimeout, sweep)
   }
 
   const sweep = (): void => {
     sweeper = undefined
-    const old = clock.monotonic() - patience
+    const old = clock.monotonic() - idleTimeout
     for (const { connection, since } of idle) if (since <= old) dismiss(connection)
     idle = idle.filter(({ since }) => since > old)
-    if (idle.length > 0) sweeper = timers.after(patience, sweep)
+    if (idle.length > 0) sweeper = timers.after(idleTimeout, sweep)
   }
 
   const dismiss = (connection: Connection): void => {

@@ -22,18 +22,18 @@ export type ReadOptions = {
   readonly address: StoreAddress
   readonly pool: Pool
   readonly timers: Timers
-  /** Milliseconds after which an answer is not waited for any more. */
-  readonly patience: number
+  /** Milliseconds that a server may be silent, and that a snapshot or a stream may last. */
+  readonly silence: number
 }
 
-export function readSessions({ service, address, pool, timers, patience }: ReadOptions): ReadSessions {
+export function readSessions({ service, address, pool, timers, silence }: ReadOptions): ReadSessions {
   const failure = (error: unknown): unknown =>
     sqlState(error) === '25006'
       ? readOnly(service, error)
       : explain(error, `Reading from the store of service "${service}"`, address)
   const heard = async <T>(connection: Connection, task: () => Promise<T>): Promise<T> => {
     try {
-      return await connection.heard(patience, task)
+      return await connection.heard(silence, task)
     } catch (error) {
       // What ended the connection on purpose, rather than that it is gone.
       throw failure(connection.broken() instanceof CallError ? connection.broken() : error)
@@ -52,8 +52,8 @@ export function readSessions({ service, address, pool, timers, patience }: ReadO
     command: (connection, sql) => heard(connection, () => connection.command(sql)),
     lasting: async (connection, use) => {
       const { promise: over, reject } = Promise.withResolvers<never>()
-      const watch = timers.after(patience, () => {
-        const late = outlasted(service, patience)
+      const watch = timers.after(silence, () => {
+        const late = outlasted(service, silence)
         connection.destroy(late)
         reject(late)
       })

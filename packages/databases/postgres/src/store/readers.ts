@@ -21,7 +21,7 @@ export type Readers = {
 const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY'
 
 export function createReaders(options: ReadOptions & { readonly names: StatementNames }): Readers {
-  const { pool, names, patience } = options
+  const { pool, names, silence } = options
   const sessions = readSessions(options)
   const { borrow, command, lasting, failure } = sessions
 
@@ -34,7 +34,7 @@ export function createReaders(options: ReadOptions & { readonly names: Statement
     for (let tries = 1; ; tries++) {
       const connection = await borrow()
       try {
-        return await connection.heard(patience, () => connection.query(sql, parameters))
+        return await connection.heard(silence, () => connection.query(sql, parameters))
       } catch (error) {
         const changed = planChanged(error)
         if (changed) names.forget(sql)

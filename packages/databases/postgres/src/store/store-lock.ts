@@ -53,7 +53,7 @@ const STARTED = `
 /**
  * @param options.connect begins a session
  * @param options.writers the application name of writing sessions
- * @param options.patience milliseconds of silence after which a session that is being begun is given up
+ * @param options.silence milliseconds of silence after which a session that is being begun is given up
  * @param options.lost called when the lock is lost: every writing session is to be ended
  * @throws {CallError} FAILED_PRECONDITION when another process has the store and keeps it
  */
@@ -61,12 +61,12 @@ export async function takeStoreLock(options: {
   readonly service: string
   readonly connect: () => Promise<Connection>
   readonly writers: string
-  readonly patience: number
+  readonly silence: number
   readonly runtime: Runtime
   readonly log: Logger
   readonly lost: (reason: unknown) => void
 }): Promise<StoreLock> {
-  const { service, connect, writers, patience, runtime, log, lost } = options
+  const { service, connect, writers, silence, runtime, log, lost } = options
   const { timers, clock } = runtime
   const stopping = new AbortController()
   let held: (HeldLock & { readonly started: string }) | undefined
@@ -75,7 +75,7 @@ export async function takeStoreLock(options: {
   /** Undefined when another process has it. */
   const take = async (): Promise<string | undefined> => {
     const session = await connect()
-    return session.heard(patience, () => takeOn(session))
+    return session.heard(silence, () => takeOn(session))
   }
 
   const takeOn = async (session: Connection): Promise<string | undefined> => {
@@ -154,7 +154,7 @@ export async function takeStoreLock(options: {
       check()
       const { session, started } = held!
       if (writer.pid === session.pid) throw pooled(service)
-      const { rows } = await writer.heard(patience, () => writer.query(ADMITTED, [session.pid, started]))
+      const { rows } = await writer.heard(silence, () => writer.query(ADMITTED, [session.pid, started]))
       if (rows.length === 0) throw notLocked(service, undefined)
     },
     held: () => held,

@@ -159,14 +159,14 @@ function createTries(
   const used = new WeakSet<Connection>()
   const fragile = new Set<string>()
   /** Milliseconds after which the server itself has ended what was under way before ROLLBACK. */
-  const patience = Math.min(limits.timeout + GRACE, COMMITTING)
+  const silence = Math.min(limits.timeout + GRACE, COMMITTING)
   const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, address)
   const { outcomeTimeout } = limits
   const commits = createCommits({ service, address, storeLock, runtime, log, outcomeTimeout, explain: explainStatement })
 
   const rollBack = async (connection: Connection, attempt: Attempt): Promise<void> => {
     if (!attempt.begun() || connection.broken() !== undefined) return
-    const rolledBack = connection.heard(patience, () => connection.command('ROLLBACK'))
+    const rolledBack = connection.heard(silence, () => connection.command('ROLLBACK'))
     await rolledBack.catch((error: unknown) => connection.destroy(error))
   }
 
