@@ -48,6 +48,7 @@ for (const how of ['stop', 'crash'] as const) {
       const rig = await makeRig(t, server.url())
       const store = await rig.open({ writers: 4, outcomeTimeout: 60_000 })
       const running = load(store, 12)
+      t.after(running.stop)
       for (let round = 0; round < 4; round++) {
         const before = running.kept.size
         await until(() => running.kept.size >= before + 50)
