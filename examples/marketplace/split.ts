@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { serveScaling } from '@dure/cli'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type System } from 'dure/service'
 import { supervise, type ProcessEvent } from 'dure/supervisor'
@@ -52,11 +53,18 @@ export async function startSplit(options: {
     onLine: ({ name, stream, text }) => (stream === 'out' ? say(text) : warn(`${name} | ${text}`)),
     onEvent: (event) => warn(describe(event)),
   })
+  const scaling = await serveScaling({ directory, supervisor }).catch(async (error: unknown) => {
+    await supervisor.stop()
+    throw error
+  })
   const infos = supervisor.ready as readonly ({ readonly welcome?: string } | null | undefined)[]
   return {
     welcome: infos.find((info) => info?.welcome !== undefined)?.welcome ?? '',
     replace: () => supervisor.replace(),
-    stop: supervisor.stop,
+    stop: async () => {
+      await scaling.close()
+      await supervisor.stop()
+    },
   }
 }
 

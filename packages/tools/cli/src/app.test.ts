@@ -17,7 +17,21 @@ test('every command has help with examples that fits 120 columns', async () => {
   const { code, out } = await dure(['--help'])
   assert.equal(code, 0)
   const names = [...out.slice(out.indexOf('COMMANDS')).matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name!)
-  assert.deepEqual(names, ['dev', 'start', 'list', 'instances', 'call', 'dead', 'lag', 'trace', 'docs', 'compat', 'check', 'sim'])
+  assert.deepEqual(names, [
+    'dev',
+    'start',
+    'list',
+    'instances',
+    'scale',
+    'call',
+    'dead',
+    'lag',
+    'trace',
+    'docs',
+    'compat',
+    'check',
+    'sim',
+  ])
   for (const name of names) {
     const help = await dure([name, '--help'])
     assert.equal(help.code, 0, name)

@@ -17,6 +17,7 @@ import { docsCommand } from './commands/docs.ts'
 import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
+import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
 import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
@@ -107,6 +108,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     start: startCommand,
     list: listCommand,
     instances: instancesCommand,
+    scale: scaleCommand,
     call: callCommand,
     dead: deadCommands,
     lag: lagCommands,

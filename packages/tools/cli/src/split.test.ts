@@ -102,6 +102,43 @@ test('start --split: without its supervisor nobody stays, and a second start goe
   assert.equal(await second.exit, 0)
 })
 
+test('copies: as many as --replicas says, then as dure scale says; what cannot be is said', { timeout: 120_000 }, async () => {
+  const data = temporary()
+  const running = dure('start', SHOP, '--split', '--replicas', 'orders=2', '--data', data)
+  await running.until(running.said('Ready'))
+  const scale = async (...words: readonly string[]) => {
+    const asked = dure('scale', ...words, '--data', data)
+    return { code: await asked.exit, out: asked.out(), err: asked.err() }
+  }
+  const names = ({ out }: { readonly out: string }): unknown => (JSON.parse(out) as readonly Process[]).map(({ name }) => name)
+  assert.deepEqual(names(await scale('--json')), ['broker', 'orders', 'orders#2', 'stock', 'doors'])
+  assert.deepEqual(names(await scale('orders=3,stock=2', '--json')), [
+    ...['broker', 'orders', 'orders#2', 'orders#3', 'stock', 'stock#2', 'doors'],
+  ])
+  const instances = dure('instances', '--data', data, '--json')
+  assert.equal(await instances.exit, 0, instances.err())
+  const listed = (JSON.parse(instances.out()) as { readonly instances: readonly { readonly service: string }[] }).instances
+  assert.equal(listed.filter(({ service }) => service === 'orders').length, 3)
+  assert.equal(await find(data, 7), 7)
+  const fewer = await scale('orders=1')
+  assert.match(fewer.out, /^PROCESS +PID +RESTARTS\nbroker +\d+ +0\norders +\d+ +0\nstock /)
+  assert.equal(await find(data, 8), 8)
+
+  const doors = await scale('doors=2')
+  assert.equal(doors.code, 1)
+  assert.match(doors.err, /Cannot scale "doors" to 2: it runs the doors, of which there is one/)
+  assert.match(
+    (await scale('ghost=2')).err,
+    /Cannot scale "ghost": there is no such process; there are broker, orders, stock, doors/,
+  )
+  assert.equal((await scale('orders=0')).code, 2)
+  running.child.kill('SIGTERM')
+  assert.equal(await running.exit, 0, running.err())
+  const gone = await scale('orders=2')
+  assert.equal(gone.code, 1)
+  assert.match(gone.err, /Nothing runs on|no supervisor runs there/)
+})
+
 test('start of parts: each by a command of its own, found by the others', { timeout: 120_000 }, async () => {
   const data = temporary()
   const orders = dure('start', SHOP, 'orders', '--data', data)
@@ -122,6 +159,8 @@ test('what cannot be split or started is said', { timeout: 120_000 }, async () =
       /Cannot start a part of system "shop": There is no "ordres"; there are orders, stock, broker, doors/,
     ],
     [['start', SHOP, 'orders', '--split'], 2, /--split runs all services; leave out their names/],
+    [['start', SHOP, '--replicas', 'orders=2'], 2, /--replicas goes with --split; add it/],
+    [['start', SHOP, '--split', '--replicas', 'orders=x'], 2, /is not SERVICE=COPIES/],
     [['start', 'missing.ts', '--split'], 2, /Cannot find the system file/],
   ]
   for (const [args, code, expected] of cases) {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
+import { serveScaling } from './control/control.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo, type Say } from './log.ts'
@@ -47,6 +48,10 @@ export async function splitSystem(
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
     onEvent: (what) => report(...reportOf(what)),
   })
+  const scaling = await serveScaling({ directory, supervisor }).catch(async (error: unknown) => {
+    await supervisor.stop()
+    throw error
+  })
   const replace = (): void => {
     report('info', 'Replacing every process, one after the other')
     supervisor.replace().then(
@@ -66,6 +71,7 @@ export async function splitSystem(
     report('info', 'Stopping: finishing what is under way', { reason })
   } finally {
     process.off('SIGUSR2', replace)
+    await scaling.close()
     await supervisor.stop()
   }
   report('info', 'Stopped')

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
+import type { Supervisor } from 'dure/supervisor'
 import { CliError, EXIT } from '../shell.ts'
 import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
 import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing } from './protocol.ts'
@@ -39,6 +40,24 @@ export async function askLag(directory: string): Promise<Lag> {
 export async function askForget(directory: string, options: ForgetOptions): Promise<readonly Forgotten[]> {
   const response = await send(directory, 'POST', '/v1/lag/forget', JSON.stringify(options))
   return accepted(response, await readJson(directory, response)) as readonly Forgotten[]
+}
+
+/** Has a supervisor run so many copies, where it is told how many; gives the processes there are then. */
+export async function askScale(
+  directory: string,
+  wanted: Readonly<Record<string, number>> | undefined,
+): Promise<ReturnType<Supervisor['processes']>> {
+  const socket = socketPath(directory, 'supervisor')
+  if (!existsSync(socket)) throw noSupervisor(directory)
+  const body = wanted && JSON.stringify(wanted)
+  const response = await send(directory, wanted === undefined ? 'GET' : 'POST', '/v1/scale', body, socket)
+  return accepted(response, await readJson(directory, response)) as ReturnType<Supervisor['processes']>
+}
+
+function noSupervisor(directory: string): CliError {
+  return new CliError(
+    `Cannot see the processes on "${directory}": no supervisor runs there; start the system with --split, or name its directory with --data DIR`,
+  )
 }
 
 /** The answer. @throws {CliError} when it is a failure */
@@ -92,8 +111,13 @@ async function readJson(directory: string, response: IncomingMessage): Promise<u
   return JSON.parse(Buffer.concat(chunks).toString())
 }
 
-async function send(directory: string, method: string, path: string, body?: string): Promise<IncomingMessage> {
-  const socket = socketPath(directory)
+async function send(
+  directory: string,
+  method: string,
+  path: string,
+  body?: string,
+  socket: string = socketPath(directory),
+): Promise<IncomingMessage> {
   if (!existsSync(socket)) throw nothingRuns(directory)
   return new Promise((resolve, reject) => {
     const request = httpRequest({ socketPath: socket, method, path, headers: { 'content-type': 'application/json' } }, resolve)

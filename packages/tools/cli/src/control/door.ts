@@ -92,7 +92,7 @@ async function instancesOf(host: DoorHost): Promise<InstanceListing> {
   return { instances: services.flatMap(registry.instances), freshness: registry.freshness() }
 }
 
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
 }
 
@@ -104,7 +104,7 @@ async function readCall(request: IncomingMessage): Promise<CallRequest> {
   return value as CallRequest
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+export async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -115,8 +115,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString())
 }
 
-/** The socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */
-async function listen(server: Server, at: string | { readonly fd: number }): Promise<void> {
+/** Listens as the owner's alone: the socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */
+export async function listen(server: Server, at: string | { readonly fd: number }): Promise<void> {
   const before = process.umask(0o177)
   try {
     await new Promise<void>((resolve, reject) => {

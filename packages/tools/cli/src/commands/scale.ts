@@ -1,0 +1,38 @@
+import type { Command } from '@stricli/core'
+import { parseReplicas } from 'dure/service'
+import { table } from '@dure/simulation/text/internal'
+import { askScale } from '../control/control.ts'
+import { visible } from '../format.ts'
+import { layoutOf, paint, type Shell } from '../shell.ts'
+import { common, defineCommand, directoryOf, printResult, type Common } from './parameters.ts'
+
+export const scaleCommand: Command<Shell> = defineCommand({
+  brief: 'Run more or fewer copies of a service',
+  help: `
+        Has the supervisor of a system that was started with --split run so many copies of services, 1 to 64, and shows the
+        processes there are then. New copies get calls when they are ready; those that are one too many get no new calls, answer
+        what they have, and end. Without a name it only shows the processes. A service whose store is exclusive has one copy.`,
+  examples: ['dure scale', 'dure scale orders=4', 'dure scale orders=1,stock=2 --data /var/lib/shop'],
+  flags: common,
+  positional: {
+    kind: 'tuple',
+    parameters: [{ parse: parseReplicas, optional: true, placeholder: 'SERVICE=N,…', brief: 'How many copies of which service' }],
+  },
+  async func(this: Shell, flags: Common, wanted?: Readonly<Record<string, number>>): Promise<void> {
+    const processes = await askScale(directoryOf(this, flags), wanted)
+    printResult(this, flags, processes, () => {
+      const layout = layoutOf(this)
+      const rows = processes.map(({ name, pid, restarts }) => [
+        visible(name),
+        pid === undefined ? '-' : String(pid),
+        String(restarts),
+      ])
+      const [head = '', ...lines] = table([['PROCESS', 'PID', 'RESTARTS'], ...rows], {
+        columns: layout.columns,
+        shorten: [0],
+        right: [1, 2],
+      })
+      return [paint(layout, 'dim', head), ...lines].join('\n')
+    })
+  },
+})

@@ -1,0 +1,59 @@
+import { rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { CallError } from 'dure/contract'
+import { makeFolder } from 'dure/runtime'
+import type { Supervisor } from 'dure/supervisor'
+import { callFailure } from './answer.ts'
+import { listen, readJson, sendJson } from './door.ts'
+import { socketPath } from './socket.ts'
+
+export type Scalable = Pick<Supervisor, 'processes' | 'scale'>
+
+/**
+ * Lets the owner of a data directory scale what its supervisor runs, with `dure scale`: a Unix socket in the directory that only
+ * its owner may open. The supervisor is the only one of its directory, so what is there already was left behind.
+ *
+ * @example
+ * ```ts
+ * import { serveScaling } from '@dure/cli'
+ *
+ * // In a program that calls `supervise` itself; `dure start --split` does it by itself.
+ * const supervisor = { processes: () => [{ name: 'orders', pid: 7, restarts: 0 }], scale: async () => {} }
+ * const scaling = await serveScaling({ directory: '.dure', supervisor })
+ * await scaling.close()
+ * ```
+ */
+export async function serveScaling(options: {
+  readonly directory: string
+  readonly supervisor: Scalable
+}): Promise<{ readonly close: () => Promise<void> }> {
+  const { directory, supervisor } = options
+  makeFolder(directory)
+  const path = socketPath(directory, 'supervisor')
+  rmSync(path, { force: true })
+  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
+    response.setHeader('connection', 'close')
+    answer(supervisor, request, response).catch((error: unknown) => {
+      const told = error instanceof CallError ? error : new CallError('FAILED_PRECONDITION', (error as Error).message)
+      sendJson(response, 400, { error: callFailure(told) })
+    })
+  })
+  server.maxConnections = 64
+  await listen(server, path)
+  return {
+    // Who waits for its copies to get ready does not hold up the end of everything.
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function answer(supervisor: Scalable, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method === 'POST') {
+    const wanted = (await readJson(request)) as Readonly<Record<string, number>>
+    for (const [name, copies] of Object.entries(wanted)) await supervisor.scale(name, copies)
+  }
+  sendJson(response, 200, supervisor.processes())
+}
