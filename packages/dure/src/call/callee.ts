@@ -14,7 +14,8 @@ export type EndpointOptions = {
   /** `orders.place`, for messages. */
   readonly place: string
   readonly operation: AnyOperation
-  readonly handler: (input: unknown, context: unknown) => unknown
+  /** Called with the input and the context; of a channel with what comes in between them. */
+  readonly handler: (...given: readonly unknown[]) => unknown
   /** Makes what the handler gets as its context; `cancellation` is this call's own end. */
   readonly context: (call: CallContext, cancellation: Cancellation) => unknown
   /** Stands around the handler when the call carries an idempotency key; `input` is what the caller sent, `own` this call's end. */
@@ -39,19 +40,22 @@ export type Callee = EndpointOptions & {
   /** What every span of this operation says. */
   readonly attributes: Attributes
   readonly parseInput: Parser
+  /** Of channels only. */
+  readonly parseIncoming: Parser | undefined
   readonly parseOutput: Parser
   /** `overdue`: the deadline of this call is over. */
   readonly toFailure: (thrown: unknown, cancelled: CancelReason | undefined, overdue: boolean) => Error
 }
 
 export function invalidInput(place: string, issues: readonly Issue[]): CallError {
-  return new CallError(
-    'INVALID_ARGUMENT',
-    `Call to ${place} was refused: its input does not match the contract (${inWords(issues)})`,
-    {
-      details: { issues },
-    },
-  )
+  const words = `Call to ${place} was refused: its input does not match the contract (${inWords(issues)})`
+  return new CallError('INVALID_ARGUMENT', words, { details: { issues } })
+}
+
+/** The same of a value that the caller of a channel sent. */
+export function invalidIncoming(place: string, issues: readonly Issue[]): CallError {
+  const words = `Call to ${place} was ended: a value that its caller sent does not match the contract (${inWords(issues)})`
+  return new CallError('INVALID_ARGUMENT', words, { details: { issues } })
 }
 
 export function invalidOutput(place: string, issues: readonly Issue[]): CallError {

@@ -5,6 +5,7 @@ import type {
   Contract,
   Metadata,
   OperationErrors,
+  OperationIncoming,
   OperationInput,
   OperationOutput,
   Operations,
@@ -14,7 +15,7 @@ import type { Ids, Runtime } from '../runtime/runtime.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
 import { CallerCancellation, type Cancellation } from './cancellation.ts'
-import { CallerStream } from './caller-stream.ts'
+import { CallerStream, CallerValues } from './caller-stream.ts'
 import type { CallContext, CallOptions } from './context.ts'
 import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
 import { refusedOptions } from './options.ts'
@@ -32,12 +33,19 @@ type Arguments<Op extends AnyOperation> =
 /** One operation, as its callers see it. */
 export type ClientOperation<Op extends AnyOperation> = Op['kind'] extends 'stream'
   ? (...args: Arguments<Op>) => AsyncIterable<OperationOutput<Op>>
-  : {
-      /** @throws {DeclaredError} of the contract, or {CallError} with a canonical code */
-      (...args: Arguments<Op>): Promise<OperationOutput<Op>>
-      /** Declared errors come back as a value; everything else still throws. */
-      readonly attempt: (...args: Arguments<Op>) => Promise<Attempt<OperationOutput<Op>, OperationErrors<Op>>>
-    }
+  : Op['kind'] extends 'channel'
+    ? /** `incoming` is read no faster than the service reads it, and let go of when the channel is over. */
+      (
+        input: OperationInput<Op>,
+        incoming: AsyncIterable<OperationIncoming<Op>> | Iterable<OperationIncoming<Op>>,
+        options?: CallOptions,
+      ) => AsyncIterable<OperationOutput<Op>>
+    : {
+        /** @throws {DeclaredError} of the contract, or {CallError} with a canonical code */
+        (...args: Arguments<Op>): Promise<OperationOutput<Op>>
+        /** Declared errors come back as a value; everything else still throws. */
+        readonly attempt: (...args: Arguments<Op>) => Promise<Attempt<OperationOutput<Op>, OperationErrors<Op>>>
+      }
 
 export type Attempt<Value, Failure> =
   | { readonly ok: true; readonly value: Value }
@@ -73,11 +81,11 @@ export function clientFactory<C extends AnyContract>(options: {
     }
   }
   for (const [name, operation] of Object.entries(contract.operations as Operations)) {
-    const repeatable = operation.kind !== 'command' || operation.idempotent
+    const repeatable = operation.idempotent
     const route = transport.route({ service: contract.name, operation: name, repeatable })
     const place = `${contract.name}.${name}`
     const way: Way = { place, operation, route, runtime, tracer, attributes: rpcAttributes(place) }
-    const bind = operation.kind === 'stream' ? bindStream(way) : bindCall(way)
+    const bind = { channel: bindChannel, stream: bindStream, query: bindCall, command: bindCall }[operation.kind](way)
     // A getter: most handlers use one or two of a client's operations, so the rest are never made.
     Object.defineProperty(BoundClient.prototype, name, {
       enumerable: true,
@@ -136,20 +144,44 @@ function bindCall(way: Way) {
 }
 
 function bindStream(way: Way) {
-  const { place, route, tracer } = way
   return (caller: Caller) =>
-    (input?: unknown, options?: CallOptions): AsyncIterable<unknown> => {
-      const refused = options === undefined ? undefined : refusedOptions(place, options)
-      if (refused !== undefined) return failed(refused)
-      const context = outgoing(way, caller, options)
-      const cancellation =
-        options?.signal === undefined ? undefined : new CallerCancellation(options.signal, context.cancellation)
-      if (cancellation !== undefined) context.cancellation = cancellation
-      const tell = tracer === undefined || route.local === true ? undefined : tracedStream(way, tracer, context)
-      const values = route.stream(input, context)
-      if (cancellation === undefined && tell === undefined) return values
-      return { [Symbol.asyncIterator]: () => new CallerStream({ values, cancellation, begin: tell }) }
+    (input?: unknown, options?: CallOptions): AsyncIterable<unknown> =>
+      openStream(way, caller, input, undefined, options)
+}
+
+function bindChannel(way: Way) {
+  const { place } = way
+  return (caller: Caller) =>
+    (input: unknown, source: AsyncIterable<unknown> | Iterable<unknown>, options?: CallOptions): AsyncIterable<unknown> => {
+      const refused = refusedSource(place, source)
+      return refused === undefined ? openStream(way, caller, input, new CallerValues(place, source), options) : failed(refused)
     }
+}
+
+function openStream(
+  way: Way,
+  caller: Caller,
+  input: unknown,
+  sent: CallerValues | undefined,
+  options: CallOptions | undefined,
+): AsyncIterable<unknown> {
+  const { place, route, tracer } = way
+  const refused = options === undefined ? undefined : refusedOptions(place, options)
+  if (refused !== undefined) return failed(refused)
+  const context = outgoing(way, caller, options)
+  const cancellation = options?.signal === undefined ? undefined : new CallerCancellation(options.signal, context.cancellation)
+  if (cancellation !== undefined) context.cancellation = cancellation
+  const begin = tracer === undefined || route.local === true ? undefined : tracedStream(way, tracer, context)
+  const values = route.stream(input, context, sent)
+  if (cancellation === undefined && begin === undefined && sent === undefined) return values
+  return { [Symbol.asyncIterator]: () => new CallerStream({ values, cancellation, begin, sent }) }
+}
+
+function refusedSource(place: string, source: unknown): CallError | undefined {
+  const given = source as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined
+  if (typeof (given?.[Symbol.asyncIterator] ?? given?.[Symbol.iterator]) === 'function') return undefined
+  const words = `Call to ${place} was refused: what it sends is not iterable; give an async iterable, or a list`
+  return new CallError('INVALID_ARGUMENT', words)
 }
 
 /** Its caller's signal is listened to until it is answered. */

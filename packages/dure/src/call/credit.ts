@@ -4,6 +4,7 @@
  */
 
 import type { Timers } from '../runtime/runtime.ts'
+import { Asked } from './asked.ts'
 
 /** How far a producer may run ahead of its consumer. */
 export type Window = {
@@ -15,18 +16,15 @@ export type Window = {
 /** What is allowed where nobody says otherwise. */
 export const DEFAULT_WINDOW: Window = { values: 64, bytes: 256 * 1024 }
 
-type Asked = { readonly resolve: (result: IteratorResult<unknown>) => void; readonly reject: (error: Error) => void }
 type Came = { readonly value: unknown; readonly bytes: number }
 
-const DONE: IteratorResult<unknown> = { done: true, value: undefined }
-
 /** The consumer's side: values that have come, handed out in order; credit is granted as they are taken. */
-export class Receiver implements AsyncIterator<unknown> {
+export class Receiver implements AsyncIterableIterator<unknown> {
   readonly #window: Window
   readonly #grant: (values: number, bytes: number) => void
   readonly #onOver: (byConsumer: boolean) => void
   readonly #onHold: (bytes: number) => void
-  readonly #asked: Asked[] = []
+  readonly #asked = new Asked()
   readonly #came: Came[] = []
   /** What may still come. */
   #values = 0
@@ -55,6 +53,10 @@ export class Receiver implements AsyncIterator<unknown> {
     this.#onHold = options.onHold ?? (() => {})
   }
 
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
   next(): Promise<IteratorResult<unknown>> {
     const came = this.#came.shift()
     if (came !== undefined) {
@@ -63,27 +65,14 @@ export class Receiver implements AsyncIterator<unknown> {
       return Promise.resolve({ done: false, value: came.value })
     }
     if (this.#ended) this.#finish(false)
-    if (this.#error !== undefined) {
-      const error = this.#error
-      this.#error = undefined
-      return Promise.reject(error)
-    }
-    if (this.#over) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => {
-      this.#asked.push({ resolve, reject })
-      if (this.#begun) return
-      this.#begun = true
-      this.#allow(this.#window.values, this.#window.bytes)
-    })
+    return this.#asked.next(this.#begin)
   }
 
   /** The consumer has seen enough. */
   return(): Promise<IteratorResult<unknown>> {
-    if (!this.#over) {
-      this.#finish(!this.#ended)
-      this.#answer(undefined)
-    }
-    return Promise.resolve(DONE)
+    this.#error = undefined
+    this.#finish(!this.#ended)
+    return this.#asked.end(undefined)
   }
 
   /** @returns false when it had not been asked for */
@@ -92,13 +81,12 @@ export class Receiver implements AsyncIterator<unknown> {
     if (this.#ended || this.#values <= 0 || this.#bytes <= 0) return false
     this.#values--
     this.#bytes -= bytes
-    const asked = this.#asked.shift()
-    if (asked === undefined) {
+    if (this.#asked.size === 0) {
       this.#came.push({ value, bytes })
       this.#onHold(bytes)
     } else {
       this.#taken(bytes)
-      asked.resolve({ done: false, value })
+      this.#asked.answer(value)
     }
     return true
   }
@@ -108,25 +96,19 @@ export class Receiver implements AsyncIterator<unknown> {
     if (this.#over || this.#ended) return
     this.#ended = true
     this.#error = error
-    if (this.#asked.length === 0) return
-    this.#error = undefined
-    this.#finish(false)
-    this.#answer(error)
+    if (this.#asked.size > 0) this.#finish(false)
   }
 
   /** This side ends it: what has come is not handed out any more. */
   fail(error: Error): void {
-    if (this.#over) return
+    this.#error = error
     this.#finish(false)
-    this.#error = this.#asked.length === 0 ? error : undefined
-    this.#answer(error)
   }
 
-  /** Whoever asked first hears of the failure; others, and all of them at a good end, that there is no more. */
-  #answer(error: Error | undefined): void {
-    const asked = this.#asked.splice(0)
-    if (error !== undefined) asked.shift()?.reject(error)
-    for (const { resolve } of asked) resolve(DONE)
+  readonly #begin = (): void => {
+    if (this.#begun) return
+    this.#begun = true
+    this.#allow(this.#window.values, this.#window.bytes)
   }
 
   #taken(bytes: number): void {
@@ -152,6 +134,7 @@ export class Receiver implements AsyncIterator<unknown> {
     let held = 0
     for (const { bytes } of this.#came.splice(0)) held += bytes
     if (held > 0) this.#onHold(-held)
+    void this.#asked.end(this.#error)
     this.#onOver(byConsumer)
   }
 }
@@ -175,6 +158,8 @@ export class Sender {
   #iterator: AsyncIterator<unknown> | undefined = undefined
   #count = 0
   #bytes = 0
+  /** It goes on by itself. */
+  #running = false
   /** A value is being made. */
   #making = false
   #over = false
@@ -193,15 +178,17 @@ export class Sender {
   grant(values: number, bytes: number): void {
     this.#count += values
     this.#bytes += bytes
-    if (!this.#making && !this.#over) void this.#make()
+    if (!this.#running && !this.#over) void this.#make()
   }
 
   async #make(): Promise<void> {
-    this.#making = true
+    this.#running = true
     try {
       const iterator = (this.#iterator ??= this.#values[Symbol.asyncIterator]())
       for (let made = 1; this.#count > 0 && this.#bytes > 0; made++) {
+        this.#making = true
         const result = await iterator.next()
+        this.#making = false
         if (this.#over) return
         if (result.done === true) {
           this.#over = true
@@ -214,7 +201,7 @@ export class Sender {
         if (made % LONG_TURN === 0) await new Promise<void>((resolve) => this.#soon(resolve))
         if (this.#over) return
       }
-      this.#making = false
+      this.#running = false
     } catch (error) {
       if (this.#over) return
       this.#over = true

@@ -3,9 +3,9 @@ import { parserOf } from '../contract/internal.ts'
 import type { Callee, EndpointOptions } from './callee.ts'
 import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'
-import { PendingCall } from './pending.ts'
+import { PendingCall } from './pending-call.ts'
+import { PendingStream } from './pending-stream.ts'
 import { scopeCheck } from './scope.ts'
-import { streamOf } from './streaming.ts'
 import { rpcAttributes } from './tracing.ts'
 import type { Route } from './transport.ts'
 
@@ -23,6 +23,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     refused: options.secured === false ? undefined : scopeCheck(place, operation.scope),
     attributes: rpcAttributes(place),
     parseInput: parserOf(operation.input, 'input'),
+    parseIncoming: operation.kind === 'channel' ? parserOf(operation.incoming, 'input') : undefined,
     parseOutput: parserOf(operation.output, 'output'),
     toFailure: createFailureMapper(place, operation),
     onFault: (at, thrown, call) => {
@@ -40,6 +41,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       new Promise((resolve, reject) => {
         new PendingCall(shared, context, resolve, reject).start(input)
       }),
-    stream: (input, context) => streamOf(shared, input, context),
+    stream: (input, context, incoming) => ({
+      [Symbol.asyncIterator]: () => new PendingStream(shared, context, input, incoming),
+    }),
   }
 }

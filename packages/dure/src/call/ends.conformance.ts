@@ -3,9 +3,8 @@ import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { z } from 'zod'
-import { command, query, stream } from '../contract/contract.ts'
+import { channel, command, query, stream } from '../contract/contract.ts'
 import { createTracer } from '../telemetry/internal.ts'
-import { type CallOptions } from './call.ts'
 import { Cancellation, type CancelListener, type Caller } from './internal.ts'
 import { OutOfStock, until, type Conforms } from './transport-rig.conformance.ts'
 
@@ -24,6 +23,8 @@ export function endCases(conforms: Conforms): void {
     breaking: stream({ input: N, output: N, errors: { OutOfStock } }),
     odd: stream({ input: N, output: N }),
     silent: stream({ input: N, output: N, deadline: 60_000 }),
+    echo: channel({ incoming: N, output: N, deadline: 60_000 }),
+    strict: channel({ incoming: N, output: N, errors: { OutOfStock } }),
   }
   type In = { readonly n: number }
   const handlers = {
@@ -51,10 +52,19 @@ export function endCases(conforms: Conforms): void {
       yield { n: 1 }
       await hangs()
     },
+    echo: async function* (_input: unknown, incoming: AsyncIterable<In>) {
+      yield* incoming
+    },
+    strict: async function* (_input: unknown, incoming: AsyncIterable<In>) {
+      for await (const value of incoming) {
+        yield value
+        throw OutOfStock({ sku: 'y', at: new Date(0), left: 0n })
+      }
+    },
   }
   type Options = { readonly signal: AbortSignal }
   // oxlint-disable-next-line typescript/no-explicit-any
-  type Operation = ((input: any, options?: CallOptions) => any) & { readonly attempt: any }
+  type Operation = ((input: any, ...rest: any[]) => any) & { readonly attempt: any }
   type Ask = Readonly<Record<keyof typeof operations, Operation>>
   type Way = (ask: Ask, options: Options, other: (cancellation: Cancellation) => Ask) => Promise<unknown>
   const drained = async (values: AsyncIterable<unknown>): Promise<void> => {
@@ -65,6 +75,14 @@ export function endCases(conforms: Conforms): void {
     await iterator.next()
     return iterator
   }
+  async function* sent(...values: unknown[]): AsyncGenerator<unknown> {
+    for (const value of values) {
+      if (value === 'throws') throw new Error('of its own')
+      if (value === 'hangs') await hangs()
+      yield value
+    }
+  }
+  const two = [{ n: 1 }, { n: 2 }] as const
   /** Every way for a call to end, by what ends it. */
   const WAYS: Readonly<Record<string, Way>> = {
     answered: (ask, options) => ask.answer({ n: 1 }, options),
@@ -123,6 +141,24 @@ export function endCases(conforms: Conforms): void {
       const iterator = await opened(other(parent).silent({ n: 3 }, options))
       parent.cancel('deadline')
       await iterator.next()
+    },
+    'channel finished': (ask, options) => drained(ask.echo(undefined, sent(...two), options)),
+    'channel finished without a signal': (ask) => drained(ask.echo(undefined, sent(...two))),
+    'channel failed': (ask, options) => drained(ask.strict(undefined, sent(...two, 'hangs'), options)),
+    'channel whose source throws': (ask, options) => drained(ask.echo(undefined, sent(...two, 'throws'), options)),
+    'channel value refused': (ask, options) => drained(ask.echo(undefined, sent(...two, { n: 'x' }, 'hangs'), options)),
+    'channel value that cannot travel': (ask) => drained(ask.echo(undefined, sent({ n: () => {} }, 'hangs'))),
+    'channel of no source': (ask, options) => drained(ask.echo(undefined, undefined, options)),
+    'channel broken off': async (ask, options) => (await opened(ask.echo(undefined, sent(...two, 'hangs'), options))).return?.(),
+    'channel never asked': async (ask, options) => ask.echo(undefined, sent(...two), options)[Symbol.asyncIterator](),
+    'channel dropped': (ask, options) => opened(ask.echo(undefined, sent(...two, 'hangs'), { ...options, timeout: 30 })),
+    'channel out of time': (ask) => drained(ask.echo(undefined, sent(...two, 'hangs'), { timeout: 30 })),
+    'channel cancelled while silent': async (ask) => {
+      const own = new AbortController()
+      const iterator = await opened(ask.echo(undefined, sent(two[0], 'hangs'), { signal: own.signal }))
+      const next = iterator.next()
+      own.abort()
+      await next
     },
   }
 

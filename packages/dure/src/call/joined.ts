@@ -19,7 +19,8 @@ export function createJoinedTransport(options: { local: LocalTransport; remote: 
           return near.connected()
         },
         call: (input: unknown, context: CallContext) => choose().call(input, context),
-        stream: (input: unknown, context: CallContext) => choose().stream(input, context),
+        stream: (input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>) =>
+          choose().stream(input, context, incoming),
       }
     },
   }

@@ -59,8 +59,8 @@ function createRoute(target: Target): MutableRoute {
       endpoint = next
     },
     call: (input, context) => (endpoint === undefined ? Promise.reject(missing()) : endpoint.call(input, context)),
-    stream: (input, context) => {
-      if (endpoint !== undefined) return endpoint.stream(input, context)
+    stream: (input, context, incoming) => {
+      if (endpoint !== undefined) return endpoint.stream(input, context, incoming)
       return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(missing()) }) }
     },
   }

@@ -19,7 +19,11 @@ export type Link = {
 export type MakeLink = (local: LocalTransport, runtime: Runtime) => Promise<Link>
 
 export type HandlerContext = CallContext & { readonly signal: AbortSignal; readonly cancellation: Cancellation }
-export type Handlers<Ops extends Operations> = { [K in keyof Ops]: (input: never, context: HandlerContext) => unknown }
+export type Handlers<Ops extends Operations> = {
+  [K in keyof Ops]: Ops[K]['kind'] extends 'channel'
+    ? (input: never, incoming: never, context: HandlerContext) => unknown
+    : (input: never, context: HandlerContext) => unknown
+}
 
 export type Rig<Ops extends Operations> = {
   readonly client: Client<Contract<'rig', Ops>>
@@ -94,7 +98,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
       const endpoint = createEndpoint({
         place: `rig.${operationName}`,
         operation,
-        handler: handlers[operationName] as (input: unknown, context: unknown) => unknown,
+        handler: handlers[operationName] as (...given: readonly unknown[]) => unknown,
         context: (call: CallContext, cancellation: Cancellation): HandlerContext => ({
           sentAt: call.sentAt,
           deadline: call.deadline,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { CallError, command, contract, query, stream } from '../contract/contract.ts'
 import { clientFactory } from './internal.ts'
+import { channelCases } from './channel.conformance.ts'
 import { endCases } from './ends.conformance.ts'
 import { hostileCases } from './hostile-throws.conformance.ts'
 import { HOSTILE_VALUES } from './hostile-values.conformance.ts'
@@ -285,5 +286,6 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
 
   hostileCases(conforms)
   streamCases(conforms)
+  channelCases(conforms)
   endCases(conforms)
 }

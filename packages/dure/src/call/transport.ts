@@ -21,8 +21,12 @@ export type Target = {
 
 export type Route = {
   readonly call: (input: unknown, context: CallContext) => Promise<unknown>
-  /** Pulls: the callee is asked for a value only when the caller wants one. */
-  readonly stream: (input: unknown, context: CallContext) => AsyncIterable<unknown>
+  /**
+   * A stream, or with `incoming` a channel, begun when the first value is asked for. The callee runs ahead of its caller by
+   * a window at most (`credit.ts`), and so does what is read of `incoming`: opened when the callee asks for its first
+   * value, and let go of (`return`) when the callee wants no more or the call is over.
+   */
+  readonly stream: (input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>) => AsyncIterable<unknown>
   /** True when the callee is in this process and itself tells of calls that fail; else the caller does. */
   readonly local?: boolean
 }

@@ -59,7 +59,7 @@ export function checkContract(contract: AnyContract): void {
     const where = `${name}.${key}`
     operationName(where, key, report)
     if (!isOperation(operation))
-      report(where, `${show(operation)} instead of an operation`, 'Use command(…), query(…) or stream(…)')
+      report(where, `${show(operation)} instead of an operation`, 'Use command(…), query(…), stream(…) or channel(…)')
     else checkOperation(where, operation, routes, report)
   }
   const names = new Set<string>()
@@ -114,6 +114,9 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
     report(where, `the scope ${show(operation.scope)}`, 'Use one word as OAuth 2.0 allows it: "orders:write"')
   checkSchema(`${where} input`, operation.input, 'input', report)
   checkSchema(`${where} output`, operation.output, 'output', report)
+  if (operation.kind === 'channel' && operation.incoming === undefined)
+    report(`${where} incoming`, 'no schema', 'Say what its caller sends: channel({ incoming: … }); or use stream(…)')
+  checkSchema(`${where} incoming`, operation.incoming, 'input', report)
   checkErrors(where, operation, report)
   if (operation.bindings.http !== undefined) checkHttp(where, operation, routes, report)
 }
@@ -255,7 +258,7 @@ function isOperation(value: unknown): value is AnyOperation {
   return (
     typeof operation === 'object' &&
     operation !== null &&
-    ['command', 'query', 'stream'].includes(operation.kind) &&
+    ['command', 'query', 'stream', 'channel'].includes(operation.kind) &&
     typeof operation.errors === 'object'
   )
 }

@@ -113,6 +113,7 @@ function compareOperations(where: string, before: OperationDescription, after: O
   if (!before.deprecated && after.deprecated) report('notice', where, 'is deprecated now')
   compareRoutes(`${where} http`, before.http, after.http, report)
   compareInput(`${where} input`, before.input, after.input, report)
+  compareInput(`${where} incoming`, before.incoming, after.incoming, report)
   compareOutput(`${where} output`, before.output, after.output, 'callers', report)
   for (const [code, error] of Object.entries(before.errors)) {
     const now = own(after.errors, code)

@@ -8,17 +8,20 @@ import type { Operations } from './operation.ts'
 import { checkContract } from './check.ts'
 
 export type { AnyContract, Contract, ContractOptions } from './definition.ts'
-export { command, query, stream } from './operation.ts'
+export { channel, command, query, stream } from './operation.ts'
 export type {
   AnyOperation,
   Bindings,
+  ChannelOptions,
   ErrorTypes,
+  HandlerIncoming,
   HandlerInput,
   HandlerOutput,
   HttpMapping,
   HttpRoute,
   Operation,
   OperationErrors,
+  OperationIncoming,
   OperationInput,
   OperationKind,
   OperationOptions,

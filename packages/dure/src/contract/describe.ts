@@ -23,6 +23,8 @@ export type OperationDescription = {
   readonly kind: OperationKind
   readonly input?: JsonSchema
   readonly output?: JsonSchema
+  /** Of a channel: what its caller sends. */
+  readonly incoming?: JsonSchema
   /** By code. */
   readonly errors: Readonly<Record<string, ErrorDescription>>
   readonly scope?: string
@@ -79,13 +81,14 @@ export function describeContract(contract: AnyContract): ContractDescription {
 }
 
 function describeOperation(operation: AnyOperation): OperationDescription {
-  const { kind, input, output, scope, idempotent, deadline, bindings, deprecated } = operation
+  const { kind, input, output, incoming, scope, idempotent, deadline, bindings, deprecated } = operation
   const { http } = bindings
   const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
   return {
     kind,
     ...(input !== undefined && { input: kept(input as AnySchema, 'input') }),
     ...(output !== undefined && { output: kept(output as AnySchema, 'output') }),
+    ...(incoming !== undefined && { incoming: kept(incoming as AnySchema, 'input') }),
     errors: Object.fromEntries(errors.map((each) => [each.code, describeError(each)])),
     ...(scope !== undefined && { scope }),
     idempotent,

@@ -1,8 +1,8 @@
 import type { DeclaredError, ErrorType } from './errors.ts'
 import type { AnySchema, InputOf, OutputOf } from './schema.ts'
 
-/** `command` changes something, `query` does not, `stream` answers with many values in order. */
-export type OperationKind = 'command' | 'query' | 'stream'
+/** `command` changes something, `query` does not, `stream` answers with many values in order, `channel` takes many as well. */
+export type OperationKind = 'command' | 'query' | 'stream' | 'channel'
 
 /** Errors an operation may answer with, by the name they have in the contract. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -21,20 +21,23 @@ export type Bindings = {
   readonly http?: HttpMapping
 }
 
-/** What a service promises to do when asked. Made by `command`, `query` or `stream`. */
+/** What a service promises to do when asked. Made by `command`, `query`, `stream` or `channel`. */
 export type Operation<
   Kind extends OperationKind = OperationKind,
   Input extends AnySchema | undefined = AnySchema | undefined,
   Output extends AnySchema | undefined = AnySchema | undefined,
   Errors extends ErrorTypes = ErrorTypes,
+  Incoming extends AnySchema | undefined = AnySchema | undefined,
 > = {
   readonly kind: Kind
   readonly input: Input
   readonly output: Output
+  /** One of the values that the caller of a channel sends. */
+  readonly incoming: Incoming
   readonly errors: Errors
   /** A caller needs this scope: whoever lacks it gets UNAUTHENTICATED or PERMISSION_DENIED, wherever the service runs. */
   readonly scope: string | undefined
-  /** True when doing it twice is the same as doing it once: only then may it be retried. Queries and streams are. */
+  /** True when doing it twice is the same as doing it once: only then may it be retried. Queries and streams are, channels are not. */
   readonly idempotent: boolean
   /** Milliseconds a call may take when its caller says nothing. */
   readonly deadline: number
@@ -44,7 +47,7 @@ export type Operation<
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any
-export type AnyOperation = Operation<OperationKind, any, any, any>
+export type AnyOperation = Operation<OperationKind, any, any, any, any>
 export type Operations = Readonly<Record<string, AnyOperation>>
 
 type HttpOption =
@@ -59,7 +62,7 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly scope?: string
   /** Commands only; queries and streams always are. Default false. */
   readonly idempotent?: boolean
-  /** Milliseconds. Default 5,000 (30,000 for a stream). */
+  /** Milliseconds. Default 5,000 (30,000 for a stream or a channel). */
   readonly deadline?: number
   /** `'POST /orders'`: how it is offered over HTTP (its entry of `bindings`). */
   readonly http?: HttpOption
@@ -83,7 +86,7 @@ export function command<
   I extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,
   E extends ErrorTypes = {},
->(options: OperationOptions<I, O, E>): Operation<'command', I, O, E> {
+>(options: OperationOptions<I, O, E>): Operation<'command', I, O, E, undefined> {
   return operation('command', options, options.idempotent ?? false)
 }
 
@@ -103,7 +106,7 @@ export function query<
   I extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,
   E extends ErrorTypes = {},
->(options: OperationOptions<I, O, E>): Operation<'query', I, O, E> {
+>(options: OperationOptions<I, O, E>): Operation<'query', I, O, E, undefined> {
   return operation('query', options, true)
 }
 
@@ -123,8 +126,46 @@ export function stream<
   I extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,
   E extends ErrorTypes = {},
->(options: OperationOptions<I, O, E>): Operation<'stream', I, O, E> {
+>(options: OperationOptions<I, O, E>): Operation<'stream', I, O, E, undefined> {
   return operation('stream', options, true)
+}
+
+/** What a channel is made of; over HTTP it cannot be offered. */
+export type ChannelOptions<
+  I extends AnySchema | undefined,
+  N extends AnySchema,
+  O extends AnySchema | undefined,
+  E extends ErrorTypes,
+> = Omit<OperationOptions<I, O, E>, 'http' | 'idempotent'> & {
+  /** The schema of one value that the caller sends. */
+  readonly incoming: N
+}
+
+/**
+ * An operation with values both ways: after the input, which opens it, its caller sends `incoming` values and the service
+ * answers with `output` values, each side at its own pace.
+ * @throws {TypeError} when it is to be offered over HTTP
+ *
+ * @example
+ * ```ts
+ * import { channel } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const chat = channel({ input: z.object({ room: z.string() }), incoming: z.string(), output: z.string() })
+ * console.log(chat.kind, chat.idempotent) // → channel false
+ * ```
+ */
+export function channel<
+  N extends AnySchema,
+  I extends AnySchema | undefined = undefined,
+  O extends AnySchema | undefined = undefined,
+  E extends ErrorTypes = {},
+>(options: ChannelOptions<I, N, O, E>): Operation<'channel', I, O, E, N> {
+  if ((options as { readonly http?: unknown }).http !== undefined)
+    throw new TypeError(
+      'Cannot define a channel with `http`: HTTP carries no values both ways; leave `http` out, or use a stream',
+    )
+  return operation<'channel', I, O, E, N>('channel', options, false, options.incoming)
 }
 
 function operation<
@@ -132,15 +173,17 @@ function operation<
   I extends AnySchema | undefined,
   O extends AnySchema | undefined,
   E extends ErrorTypes,
->(kind: K, options: OperationOptions<I, O, E>, idempotent: boolean): Operation<K, I, O, E> {
+  N extends AnySchema | undefined = undefined,
+>(kind: K, options: OperationOptions<I, O, E>, idempotent: boolean, incoming?: N): Operation<K, I, O, E, N> {
   return Object.freeze({
     kind,
     input: options.input as I,
     output: options.output as O,
+    incoming: incoming as N,
     errors: Object.freeze({ ...options.errors }) as E,
     scope: options.scope,
     idempotent,
-    deadline: options.deadline === undefined ? (kind === 'stream' ? 30_000 : 5_000) : options.deadline,
+    deadline: options.deadline === undefined ? (kind === 'stream' || kind === 'channel' ? 30_000 : 5_000) : options.deadline,
     bindings: Object.freeze(options.http === undefined ? {} : { http: httpMapping(options.http, options.output) }),
     description: options.description,
     deprecated: options.deprecated ?? false,
@@ -161,6 +204,10 @@ export type OperationInput<Op extends AnyOperation> = InputOf<Op['input']>
 export type HandlerInput<Op extends AnyOperation> = OutputOf<Op['input']>
 /** What a handler gives back: the output before parsing. */
 export type HandlerOutput<Op extends AnyOperation> = InputOf<Op['output']>
+/** What the caller of a channel sends. */
+export type OperationIncoming<Op extends AnyOperation> = InputOf<Op['incoming']>
+/** What the handler of a channel receives: each value after parsing. */
+export type HandlerIncoming<Op extends AnyOperation> = OutputOf<Op['incoming']>
 /** What a caller receives. */
 export type OperationOutput<Op extends AnyOperation> = OutputOf<Op['output']>
 /** The declared errors of an operation, as a union that `switch (error.code)` narrows. */

@@ -1,12 +1,12 @@
 import type { Transport } from '../call/call.ts'
 import { clientFactory, type Caller } from '../call/internal.ts'
-import { CallError, type AnyContract } from '../contract/contract.ts'
+import { CallError, type AnyContract, type AnyOperation, type OperationKind } from '../contract/contract.ts'
 import { wrongMetadata, wrongPrincipal } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/internal.ts'
 import type { DoorCallOptions, DoorCalls, OnBehalf } from './host.ts'
 
-type Operations = Readonly<Record<string, (input: unknown, options: DoorCallOptions) => unknown>>
+type Operations = Readonly<Record<string, (...given: readonly unknown[]) => unknown>>
 
 /** Calls from outside: clients are composed once for each service, and bound to whoever a call is for. */
 export function createDoorCalls(options: {
@@ -14,20 +14,28 @@ export function createDoorCalls(options: {
   transport: Transport
   runtime: Runtime
   tracer: Tracer | undefined
-}): Pick<DoorCalls, 'call' | 'stream'> {
+}): Pick<DoorCalls, 'call' | 'stream' | 'channel'> {
   const { contracts, ...world } = options
   const services = new Map(
     contracts.map((contract) => [contract.name, { contract, bind: clientFactory({ contract, ...world }) }]),
   )
-  const ask = (service: string, operation: string, input: unknown, given: DoorCallOptions): unknown => {
+  const operationOf = (service: string, operation: string, kinds: readonly OperationKind[], given: DoorCallOptions) => {
     const known = services.get(service)
-    if (known === undefined || !Object.hasOwn(known.contract.operations as object, operation))
-      throw new CallError('UNIMPLEMENTED', `Cannot call ${service}.${operation}: the system has no such operation`)
-    return (known.bind(callerFor(`call ${service}.${operation}`, given)) as Operations)[operation]!(input, given)
+    const operations = known?.contract.operations as Readonly<Record<string, AnyOperation>> | undefined
+    const found = operations !== undefined && Object.hasOwn(operations, operation) ? operations[operation] : undefined
+    if (known === undefined || found === undefined || !kinds.includes(found.kind)) {
+      const why =
+        found === undefined ? 'the system has no such operation' : `it is a ${found.kind}, which is called in another way`
+      throw new CallError('UNIMPLEMENTED', `Cannot call ${service}.${operation}: ${why}`)
+    }
+    return (known.bind(callerFor(`call ${service}.${operation}`, given)) as Operations)[operation]!
   }
   return {
-    call: async (...call) => ask(...call),
-    stream: (...call) => ask(...call) as AsyncIterable<unknown>,
+    call: async (service, operation, input, given) => operationOf(service, operation, ['command', 'query'], given)(input, given),
+    stream: (service, operation, input, given) =>
+      operationOf(service, operation, ['stream'], given)(input, given) as AsyncIterable<unknown>,
+    channel: (service, operation, input, incoming, given) =>
+      operationOf(service, operation, ['channel'], given)(input, incoming, given) as AsyncIterable<unknown>,
   }
 }
 

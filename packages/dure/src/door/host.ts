@@ -35,4 +35,12 @@ export type DoorCalls = {
   readonly call: (service: string, operation: string, input: unknown, options: DoorCallOptions) => Promise<unknown>
   /** The same for a stream. */
   readonly stream: (service: string, operation: string, input: unknown, options: DoorCallOptions) => AsyncIterable<unknown>
+  /** The same for a channel: `incoming` is what its caller sends. */
+  readonly channel: (
+    service: string,
+    operation: string,
+    input: unknown,
+    incoming: AsyncIterable<unknown>,
+    options: DoorCallOptions,
+  ) => AsyncIterable<unknown>
 }

@@ -4,6 +4,7 @@ import type {
   AnyEvent,
   AnyOperation,
   EventData,
+  HandlerIncoming,
   HandlerInput,
   HandlerOutput,
   Metadata,
@@ -36,7 +37,13 @@ export type HandlerContext<N extends Needs, Tables> = ServiceContext & {
 
 export type Handler<Op extends AnyOperation, N extends Needs, Tables> = Op['kind'] extends 'stream'
   ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => AsyncIterable<HandlerOutput<Op>>
-  : (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
+  : Op['kind'] extends 'channel'
+    ? (
+        input: HandlerInput<Op>,
+        incoming: AsyncIterable<HandlerIncoming<Op>>,
+        context: HandlerContext<N, Tables>,
+      ) => AsyncIterable<HandlerOutput<Op>>
+    : (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
 
 export type Handlers<C extends AnyContract, N extends Needs, Tables> = {
   readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables>

@@ -77,6 +77,9 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     registry: () => Promise.reject(new Error('There is none here')),
     call: async (...asked) => ask(...asked),
     stream: (...asked) => ask(...asked) as AsyncIterable<unknown>,
+    channel: () => {
+      throw new Error('HTTP opens none')
+    },
     health: () => Promise.resolve(healthNow()),
     status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
     forget: async () => [],

@@ -46,8 +46,8 @@ export class RemoteRoute implements Route, StreamWay {
     }
   }
 
-  stream(input: unknown, context: CallContext): AsyncIterable<unknown> {
-    return { [Symbol.asyncIterator]: () => new RemoteStream(this, input, context) }
+  stream(input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>): AsyncIterable<unknown> {
+    return { [Symbol.asyncIterator]: () => new RemoteStream(this, input, context, incoming) }
   }
 
   #routeTo(member: Member): Route {
@@ -97,8 +97,8 @@ export class RemoteRoute implements Route, StreamWay {
     return this.#pool.admit({ place: this.place, repeatable: this.repeatable, context, tried })
   }
 
-  open(grant: Grant, input: unknown, context: CallContext): AsyncIterator<unknown> {
-    return this.#routeTo(grant.member).stream(input, context)[Symbol.asyncIterator]()
+  open(grant: Grant, input: unknown, context: CallContext, incoming: AsyncIterable<unknown> | undefined): AsyncIterator<unknown> {
+    return this.#routeTo(grant.member).stream(input, context, incoming)[Symbol.asyncIterator]()
   }
 
   /** A call has ended: its place is free, and the instance is judged by it. */

@@ -10,14 +10,15 @@ export type StreamWay = {
   /** Counts a first try. */
   begin(): void
   admit(context: CallContext, tried: readonly Member[]): Promise<Grant>
-  open(grant: Grant, input: unknown, context: CallContext): AsyncIterator<unknown>
+  open(grant: Grant, input: unknown, context: CallContext, incoming: AsyncIterable<unknown> | undefined): AsyncIterator<unknown>
   judge(grant: Grant, error: unknown, context: CallContext): void
   /** Resolves when it may be begun again, and throws `failure` when not. */
   again(failure: unknown, tried: Member[], context: CallContext): Promise<void>
 }
 
 /**
- * One stream from one instance. Until the first value has arrived it may be begun again elsewhere; from then on it is that
+ * One stream or channel at one instance. Until the first value has arrived it may be begun again elsewhere (a channel while it surely
+ * has not begun: its callee has read nothing of what its caller sends); from then on it is that
  * instance's stream, and fails with it. It holds its place there until it ends.
  */
 export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
@@ -27,16 +28,18 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
   readonly #route: StreamWay
   readonly #input: unknown
   readonly #context: CallContext
+  readonly #incoming: AsyncIterable<unknown> | undefined
   #grant: Grant | undefined = undefined
   #iterator: AsyncIterator<unknown> | undefined = undefined
   #opening: Promise<IteratorResult<unknown>> | undefined = undefined
   #judged = false
   #over = false
 
-  constructor(route: StreamWay, input: unknown, context: CallContext) {
+  constructor(route: StreamWay, input: unknown, context: CallContext, incoming: AsyncIterable<unknown> | undefined) {
     this.#route = route
     this.#input = input
     this.#context = context
+    this.#incoming = incoming
   }
 
   async next(): Promise<IteratorResult<unknown>> {
@@ -84,7 +87,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
           return { done: true, value: undefined }
         }
         route.deadlines.add(this, this.#context.deadline)
-        this.#iterator = route.open(grant, input, this.#context)
+        this.#iterator = route.open(grant, input, this.#context, this.#incoming)
         return await this.#iterator.next()
       } catch (error) {
         this.#judge(error)

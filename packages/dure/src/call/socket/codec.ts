@@ -8,7 +8,7 @@ import { type Issue } from '../../contract/contract.ts'
 import { wireOf } from '../../contract/internal.ts'
 import { checkBytes } from './bytes.ts'
 import { escapeValue, isPlainText, unescapeValue } from './escape.ts'
-import { ProtocolError } from './protocol.ts'
+import { ESCAPED, ProtocolError } from './protocol.ts'
 
 /** Bytes in a buffer that the next call of `encode` writes over: copy them at once. */
 export type Encoded = { bytes: Buffer; start: number; end: number; escaped: boolean }
@@ -79,6 +79,12 @@ export function decode(bytes: Buffer, start: number, end: number, escaped: boole
   checkBytes(bytes, start, end)
   const value = unpack(bytes, start, end)
   return escaped ? unescapeValue(value) : value
+}
+
+/** A value with its form before it. @throws {ProtocolError} */
+export function readValue(bytes: Buffer, start: number, end: number): unknown {
+  if (start === end) throw new ProtocolError('A frame ends before what it says')
+  return decode(bytes, start + 1, end, (bytes[start]! & ESCAPED) !== 0)
 }
 
 function unpack(bytes: Buffer, start: number, end: number): unknown {

@@ -83,6 +83,36 @@ test('a peer that comes back is found again by itself', { timeout: 30_000 }, asy
 })
 
 test(
+  'a channel at a killed peer, and at a frozen one: its caller hears, and its source is let go of',
+  { timeout: 30_000 },
+  async () => {
+    for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+      await withChild(anyPort, {}, async (child, peer) => {
+        const made = { values: 0, letGo: false }
+        async function* source(): AsyncGenerator<unknown> {
+          try {
+            while (made.values < 100_000) yield made.values++
+          } finally {
+            made.letGo = true
+          }
+        }
+        const context = contextFor(signal === 'SIGKILL' ? 20_000 : 1_500)
+        const values = peer.route({ service: 'rig', operation: 'echo' }).stream(undefined, context, source())
+        const echoed = values[Symbol.asyncIterator]()
+        assert.equal((await echoed.next()).value, 0)
+        child.process.kill(signal)
+        const failure = await drained(echoed).catch((error: unknown) => error)
+        assert.equal(codeOf(failure), signal === 'SIGKILL' ? 'UNAVAILABLE' : 'DEADLINE_EXCEEDED')
+        await until(() => made.letGo)
+        assert.ok(made.values < 100_000)
+        assert.equal(peer.pending(), 0)
+        if (signal === 'SIGSTOP') child.process.kill('SIGCONT')
+      })
+    }
+  },
+)
+
+test(
   'a frozen peer: callers hear at their deadlines, the heartbeat finds out, and it comes back',
   { timeout: 30_000 },
   async () => {

@@ -45,7 +45,7 @@ export function unsendable(place: string, error: unknown): CallError {
   return new CallError('INTERNAL', `Call to ${place} failed: its answer cannot be written`)
 }
 
-export function tooLong(place: string, what: 'input' | 'answer', size: number, limit: number): CallError {
+export function tooLong(place: string, what: 'input' | 'answer' | 'incoming value', size: number, limit: number): CallError {
   return new CallError(
     'RESOURCE_EXHAUSTED',
     `Call to ${place} failed: its ${what} takes ${size} bytes on the wire and at most ${limit} are taken; send it in parts`,
@@ -69,10 +69,10 @@ function refused(code: Status, place: string, why: string): CallError {
   return new CallError(code, `Call to ${place} was refused: ${why}`, { details: NOT_BEGUN })
 }
 
-export function unreadable(place: string, error: unknown): CallError {
+export function unreadable(place: string, error: unknown, what: 'input' | 'incoming value' = 'input'): CallError {
   return new CallError(
     error instanceof HeavyError ? 'RESOURCE_EXHAUSTED' : 'INVALID_ARGUMENT',
-    `Call to ${place} was refused: its input cannot be read (${(error as Error).message})`,
+    `Call to ${place} was refused: its ${what} cannot be read (${(error as Error).message})`,
   )
 }
 

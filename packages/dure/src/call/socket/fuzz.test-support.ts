@@ -82,7 +82,7 @@ const values: fc.Arbitrary<{ readonly form: number; readonly bytes: Bytes }> = f
 
 const callFrames = fc
   .record({
-    type: fc.constantFrom(words.CALL, words.STREAM),
+    type: fc.constantFrom(words.CALL, words.STREAM, words.CHANNEL),
     id: ids,
     name: fc.oneof({ weight: 30, arbitrary: fc.constantFrom(1, 2) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
     caller: fc.constantFrom(0, 0, 0, 1, 77),
@@ -105,7 +105,7 @@ const callFrames = fc
       writer.short(name)
       writer.short(caller)
       writer.int(left)
-      if (type === words.STREAM) {
+      if (type !== words.CALL) {
         writer.int(values)
         writer.int(bytes)
       }
@@ -156,7 +156,7 @@ const smallFrames = fc.oneof(
     ),
   }),
   fc.record({
-    type: fc.constantFrom(words.PING, words.PONG, words.LEAVING, words.END),
+    type: fc.constantFrom(words.PING, words.PONG, words.LEAVING, words.END, words.STOP),
     id: ids,
     body: fc.uint8Array({ maxLength: 2 }),
   }),
@@ -235,7 +235,10 @@ function script(likely: fc.Arbitrary<Frame>, unlikely: fc.Arbitrary<Frame>): fc.
   return fc.array(one, { minLength: 1, maxLength: 12 }).map((all) => Buffer.concat(all))
 }
 
-export const fromClient: fc.Arbitrary<Buffer> = script(callFrames, answerFrames)
+export const fromClient: fc.Arbitrary<Buffer> = script(
+  fc.oneof({ weight: 2, arbitrary: callFrames }, { weight: 1, arbitrary: fc.oneof(answerFrames, failures) }),
+  answerFrames,
+)
 export const fromServer: fc.Arbitrary<Buffer> = script(fc.oneof(answerFrames, failures), callFrames)
 
 /** Where the bytes are cut on the way. */

@@ -103,12 +103,15 @@ test('any callee: every call is settled, in words, and others go on', { timeout:
       const timeout = stays || !greets ? 60 : 5_000
       const ticks = peer.route({ service: 'rig', operation: 'ticks' }).stream(undefined, contextFor(timeout))
       const iterator = ticks[Symbol.asyncIterator]()
+      const route = peer.route({ service: 'rig', operation: 'echo' })
+      const talk = route.stream(undefined, contextFor(timeout), endless())[Symbol.asyncIterator]()
       const calls = [
         echo(peer, 1, timeout),
         iterator.next(),
         iterator.next(),
         echo(peer, { deep: [new Date(0), 'x'] }, timeout),
         echo(peer, 'x'.repeat(3_000), timeout),
+        talk.next(),
       ]
       const [outcomes, meanwhile] = await Promise.all([Promise.allSettled(calls), echo(friend, 'meanwhile')])
       assert.equal(meanwhile, 'meanwhile')
@@ -120,6 +123,7 @@ test('any callee: every call is settled, in words, and others go on', { timeout:
           assert.ok(outcome.reason instanceof CallError || outcome.reason instanceof DeclaredError, String(outcome.reason))
       }
       await iterator.return?.()
+      await talk.return?.()
       assert.equal(peer.pending(), 0)
       await peer.stop()
     }),
@@ -133,3 +137,7 @@ test('any callee: every call is settled, in words, and others go on', { timeout:
   await good.stop()
   server.close()
 })
+
+async function* endless(): AsyncGenerator<unknown> {
+  for (let n = 0; ; n++) yield { n }
+}

@@ -8,7 +8,22 @@ import type { Address } from '../../discovery/discovery.ts'
 import type { Transport } from '../transport.ts'
 import { FrameReader, FrameWriter } from './frames.ts'
 import { hello } from './hello.ts'
-import { CALL, FAILURE, HAS_METADATA, HAS_PRINCIPAL, HELLO, MAGIC, CREDIT, NAME, PING, PONG, REFUSE, STREAM } from './protocol.ts'
+import {
+  CALL,
+  CHANNEL,
+  CREDIT,
+  FAILURE,
+  HAS_METADATA,
+  HAS_PRINCIPAL,
+  HELLO,
+  ITEM,
+  MAGIC,
+  NAME,
+  PING,
+  PONG,
+  REFUSE,
+  STREAM,
+} from './protocol.ts'
 import { connect, echo, listen, until, wait } from './rig.test-support.ts'
 import type { SocketListener } from './socket.ts'
 
@@ -46,7 +61,7 @@ function beginCall(writer: FrameWriter, type: number, id: number): void {
   writer.short(1)
   writer.short(0)
   writer.int(60_000)
-  if (type === STREAM) {
+  if (type !== CALL) {
     writer.int(1)
     writer.int(1)
   }
@@ -275,6 +290,50 @@ test(
       await echo(other, 'meanwhile')
       await other.stop()
       wisher.socket.destroy()
+    })
+  },
+)
+
+test(
+  'values of a channel that were not asked for end the connection; those that were are counted',
+  { timeout: 30_000 },
+  async () => {
+    let taken = 0
+    const transport: Transport = {
+      route: () => ({
+        call: async (input) => input,
+        // Asks for one value, and takes no more.
+        stream: async function* (_input, _context, incoming) {
+          const { value } = await incoming![Symbol.asyncIterator]().next()
+          taken++
+          yield value
+          await new Promise(() => {})
+        },
+      }),
+    }
+    /** Opens a channel and sends large values. */
+    const send = (id: number, values: number): Buffer =>
+      frames((writer) => {
+        beginCall(writer, CHANNEL, id)
+        writer.end()
+        for (let n = 0; n < values; n++) {
+          writer.begin(ITEM, id)
+          writer.value('x'.repeat(40_000), 0, writer.mark())
+          writer.end()
+        }
+      })
+    await whileServed({ transport, limits: { memory: 1_000_000 } }, async (listener) => {
+      // A window of 256 KiB is asked for: seven such values, and one of them is taken.
+      const eager = await stranger(listener.address, hello(1_000_000), named, send(1, 20))
+      await until(() => eager.closed)
+      const talker = await stranger(listener.address, hello(1_000_000), named)
+      taken = 0
+      for (let id = 1; !talker.closed; id++) {
+        talker.socket.write(send(id, 6))
+        await until(() => talker.closed || taken === id)
+        assert.ok(id < 10, 'it holds more than it may')
+      }
+      await until(() => listener.status().held < 10_000)
     })
   },
 )

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { CallError } from '../../contract/contract.ts'
+import { Receiver } from '../credit.ts'
 import { Answers } from './answers.ts'
-import { decode } from './codec.ts'
+import { decode, readValue } from './codec.ts'
 import { Connection } from './connection.ts'
-import { stoodStill, tooMany, unreadable } from './failures.ts'
+import { failureFromWire, stoodStill, tooMany, unreadable } from './failures.ts'
 import { BodyReader } from './frames.ts'
 import type { Group, Guest, Guests } from './guests.ts'
 import { readHello, writeHello, writeRefusal } from './hello.ts'
@@ -14,9 +15,13 @@ import {
   ANSWER,
   CALL,
   CANCEL,
+  CHANNEL,
   CREDIT,
   DONE,
+  END,
   ESCAPED,
+  FAILURE,
+  HEADER,
   ITEM,
   LEAVING,
   NAME,
@@ -24,10 +29,12 @@ import {
   PONG,
   ProtocolError,
   REASONS,
+  STOP,
   STREAM,
 } from './protocol.ts'
 import { ServedCall } from './served-call.ts'
 import { ServedStream } from './served-stream.ts'
+import { writeCredit, writeWord } from './writing.ts'
 
 /** What all connections of one listener share. */
 export type Listener = {
@@ -38,6 +45,8 @@ export type Listener = {
   readonly route: (name: string) => ServedRoute
   /** Milliseconds that a call read now may have waited unread. */
   readonly age: (now: number) => number
+  /** This side leaves, and has ended its streams: one that was on its way ends as well. */
+  readonly endsStreams: () => boolean
   readonly onIdle: () => void
   readonly onClose: (incoming: Incoming, reason: string) => void
 }
@@ -130,15 +139,20 @@ export class Incoming implements Guest {
     switch (type) {
       case CALL:
       case STREAM:
+      case CHANNEL:
         return this.#call(type, id, bytes, start, end)
       case CANCEL:
         return this.#cancel(id, new BodyReader(bytes, start, end).byte())
       case CREDIT: {
-        const stream = this.#calls.get(id)
         const body = new BodyReader(bytes, start, end)
-        if (stream instanceof ServedStream) stream.grant(body.int(), body.int())
-        return
+        return this.#streamOf(id)?.sender.grant(body.int(), body.int())
       }
+      case ITEM:
+        return this.#item(id, bytes, start, end)
+      case END:
+        return this.#streamOf(id)?.receiver?.end()
+      case FAILURE:
+        return this.#streamOf(id)?.receiver?.end(failureFromWire(readValue(bytes, start, end)))
       case NAME:
         return this.#listener.guests.hold(this, this.#names.add(id, bytes, start, end))
       case PING:
@@ -184,6 +198,8 @@ export class Incoming implements Guest {
     const caller = body.short()
     const left = body.int()
     const credit = type === CALL ? undefined : { values: body.int(), bytes: body.int() }
+    // Nobody would ever ask, and so nothing end it.
+    if (credit !== undefined && (credit.values === 0 || credit.bytes === 0)) throw new ProtocolError('A stream asks for nothing')
     const flags = body.byte()
     const now = runtime.clock.monotonic()
     this.usedAt = now
@@ -216,8 +232,10 @@ export class Incoming implements Guest {
       )
       return
     }
+    const receiver = type === CHANNEL ? this.#receiverOf(id) : undefined
     const stream = new ServedStream({
-      values: route.stream(input, call),
+      values: route.stream(input, call, receiver),
+      receiver,
       call,
       place,
       soon: runtime.timers.soon,
@@ -228,7 +246,45 @@ export class Incoming implements Guest {
       },
     })
     this.#calls.set(id, stream)
-    stream.grant(credit.values, credit.bytes)
+    stream.sender.grant(credit.values, credit.bytes)
+    if (this.#listener.endsStreams()) stream.leave()
+  }
+
+  /** What the caller of a channel sends, as its callee takes it. */
+  #receiverOf(id: number): Receiver {
+    const { guests, limits } = this.#listener
+    const tell = (write: () => void): void => {
+      if (this.connection.closed || !this.#calls.has(id)) return
+      write()
+      this.connection.flush()
+    }
+    return new Receiver({
+      window: { values: limits.window, bytes: limits.windowBytes },
+      grant: (values, bytes) => tell(() => writeCredit(this.connection, id, values, bytes)),
+      onOver: (byConsumer) => {
+        if (byConsumer) tell(() => writeWord(this.connection, id, STOP))
+      },
+      onHold: (bytes) => guests.hold(this, bytes),
+    })
+  }
+
+  /** Undefined: it is over, and what still comes for it is nobody's. */
+  #streamOf(id: number): ServedStream | undefined {
+    const stream = this.#calls.get(id)
+    return stream instanceof ServedStream ? stream : undefined
+  }
+
+  #item(id: number, bytes: Buffer, start: number, end: number): void {
+    const stream = this.#streamOf(id)
+    if (stream === undefined) return
+    let value: unknown
+    try {
+      value = readValue(bytes, start, end)
+    } catch (error) {
+      return this.#fail(id, unreadable(stream.place, error, 'incoming value'))
+    }
+    if (stream.receiver?.push(value, end - start + HEADER) !== true)
+      throw new ProtocolError(`A value came for a call to ${stream.place} that had not asked for it`)
   }
 
   #cancel(id: number, why: number): void {
@@ -254,7 +310,7 @@ export class Incoming implements Guest {
   #end(id: number): void {
     this.#over(id)
     if (this.connection.closed) return
-    this.#answers.end(id)
+    writeWord(this.connection, id)
     this.connection.flush()
   }
 

@@ -70,6 +70,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   let stopping: Promise<void> | undefined
 
   let deaf = false
+  let endsStreams = false
   const busy = (): boolean => {
     for (const { size, left } of connections) if (size > 0 || (!left && !deaf)) return true
     return false
@@ -88,6 +89,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     guests,
     age: stalls.age,
     route: createRoutes(transport),
+    endsStreams: () => endsStreams,
     onIdle: checkDrained,
     onClose: (incoming, reason) => {
       connections.delete(incoming)
@@ -173,6 +175,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
       }
       runtime.timers.after(FAREWELL, dropOut)
       runtime.timers.after(streams, () => {
+        endsStreams = true
         for (const incoming of connections) incoming.endStreams()
       })
       return aliveFor(

@@ -3,18 +3,18 @@ import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import { CallError } from '../../contract/contract.ts'
 import type { Clock, Deadlines } from '../../runtime/runtime.ts'
 import type { CancelReason } from '../cancellation.ts'
-import { invalidInput } from '../callee.ts'
+import { invalidIncoming, invalidInput } from '../callee.ts'
 import { HeavyError } from './bytes.ts'
-import { decode, UnsendableError } from './codec.ts'
-import type { Window } from '../credit.ts'
+import { readValue, UnsendableError } from './codec.ts'
+import type { Sender, Window } from '../credit.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
+import { BodyReader } from './frames.ts'
 import {
   ANSWER,
   CANCEL,
   CREDIT,
   END,
-  ESCAPED,
   FAILURE,
   HAS_CAUSATION,
   HAS_CORRELATION,
@@ -28,7 +28,9 @@ import {
   NAME,
   ProtocolError,
   REASONS,
+  STOP,
 } from './protocol.ts'
+import { LongError, writeCredit, writeFailure, writeValue, writeWord } from './writing.ts'
 
 /** Whoever waits for frames of one call. */
 export type Waiting = {
@@ -40,6 +42,8 @@ export type Waiting = {
   readonly value: (value: unknown, bytes: number) => boolean
   /** A stream is over. */
   readonly end: () => void
+  /** Of a channel: sends the caller's values. */
+  readonly sender?: Sender | undefined
   readonly fail: (error: Error) => void
 }
 
@@ -175,11 +179,7 @@ export class Outgoing {
         { details: NOT_BEGUN },
       )
     if (this.connection.waiting > this.#limits.outgoing)
-      return new CallError(
-        'RESOURCE_EXHAUSTED',
-        `Call to ${to.place} was not sent: the other side does not take what was sent before; try again later`,
-        { details: NOT_BEGUN },
-      )
+      return new CallError('RESOURCE_EXHAUSTED', untaken(`Call to ${to.place} was not sent`), { details: NOT_BEGUN })
     return undefined
   }
 
@@ -228,11 +228,33 @@ export class Outgoing {
   /** Lets more of a stream come. */
   credit(id: number, values: number, bytes: number): void {
     if (!this.pending.has(id)) return
-    const { writer } = this.connection
-    writer.begin(CREDIT, id)
-    writer.int(values)
-    writer.int(Math.min(bytes, 0xffffffff))
-    writer.end()
+    writeCredit(this.connection, id, values, bytes)
+    this.connection.flush()
+  }
+
+  /**
+   * Sends a value of a channel's caller.
+   * @returns bytes written, or why it cannot be sent
+   */
+  item(id: number, place: string, value: unknown): number | CallError {
+    const { frameLimit, waiting } = this.connection
+    if (waiting > this.#limits.outgoing) return new CallError('RESOURCE_EXHAUSTED', untaken(`Call to ${place} failed`))
+    try {
+      const written = writeValue(this.connection, ITEM, id, value)
+      this.connection.flush()
+      return written
+    } catch (error) {
+      if (error instanceof LongError) return tooLong(place, 'incoming value', error.size, frameLimit)
+      if (error instanceof UnsendableError) return invalidIncoming(place, [error.issue])
+      throw error
+    }
+  }
+
+  /** There is no more of what a channel's caller sends; `error`: because it has failed. */
+  end(id: number, error?: Error): void {
+    if (!this.pending.has(id)) return
+    if (error === undefined) writeWord(this.connection, id)
+    else writeFailure(this.connection, id, error)
     this.connection.flush()
   }
 
@@ -249,8 +271,15 @@ export class Outgoing {
         if (waiting.kind !== ITEM) throw unasked(type, waiting)
         this.pending.delete(id)
         return waiting.end()
+      case CREDIT: {
+        if (waiting.sender === undefined) throw unasked(type, waiting)
+        const body = new BodyReader(bytes, start, end)
+        return waiting.sender.grant(body.int(), body.int())
+      }
+      case STOP:
+        return waiting.sender?.stop()
       case FAILURE: {
-        const failure = failureFromWire(read(bytes, start, end))
+        const failure = failureFromWire(readValue(bytes, start, end))
         this.pending.delete(id)
         return waiting.fail(failure)
       }
@@ -262,7 +291,7 @@ export class Outgoing {
   #value(type: number, id: number, waiting: Waiting, bytes: Buffer, start: number, end: number): void {
     let value: unknown
     try {
-      value = read(bytes, start, end)
+      value = readValue(bytes, start, end)
     } catch (error) {
       if (!(error instanceof HeavyError)) throw error
       this.cancel(id, REASONS.indexOf('caller'))
@@ -283,10 +312,7 @@ export class Outgoing {
   }
 }
 
-function read(bytes: Buffer, start: number, end: number): unknown {
-  if (start === end) throw new ProtocolError('A frame ends before what it says')
-  return decode(bytes, start + 1, end, (bytes[start]! & ESCAPED) !== 0)
-}
+const untaken = (what: string): string => `${what}: the other side does not take what was sent before; try again later`
 
 function unasked(type: number, { place }: Waiting): ProtocolError {
   return new ProtocolError(`A frame of type ${type} came for a call to ${place} that had not asked for it`)

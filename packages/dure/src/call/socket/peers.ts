@@ -178,7 +178,7 @@ function createPeer(address: Address, settings: Settings): Peer {
       const key = `${target.service}.${target.operation}`
       let route = routes.get(key)
       if (route === undefined) {
-        route = routeTo(target, reach, settings.limits)
+        route = routeTo(target, reach, settings)
         routes.set(key, route)
       }
       return route
@@ -194,7 +194,7 @@ function createPeer(address: Address, settings: Settings): Peer {
   }
 }
 
-function routeTo(target: Target, reach: (place: string) => Outgoing | CallError, limits: SocketLimits): Route {
+function routeTo(target: Target, reach: (place: string) => Outgoing | CallError, { limits, runtime }: Settings): Route {
   const { service, operation } = target
   const place = `${service}.${operation}`
   const to: Destination = { service, operation, place, namedOn: undefined, name: 0 }
@@ -207,8 +207,8 @@ function routeTo(target: Target, reach: (place: string) => Outgoing | CallError,
         if (on instanceof CallError) return reject(on)
         new SentCall(to, context, resolve, reject).start(on, input)
       }),
-    stream: (input, call) => ({
-      [Symbol.asyncIterator]: () => new SentStream({ to, call, input, window, connect }),
+    stream: (input, call, incoming) => ({
+      [Symbol.asyncIterator]: () => new SentStream({ to, call, input, incoming, window, connect, soon: runtime.timers.soon }),
     }),
   }
 }

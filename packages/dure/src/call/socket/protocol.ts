@@ -20,11 +20,13 @@ export const NAME = 6 // id: a number for what the body (text) says, for the res
 export const CALL = 7 // operation name (2), caller name (2, 0: none), milliseconds left (4), flags (1), texts, value
 export const STREAM = 8 // as CALL, with a credit (8, as CREDIT's) before the flags
 export const CANCEL = 9 // why (1)
-export const CREDIT = 10 // how many more values (4) and bytes of them (4) may come of a stream
+export const CREDIT = 10 // how many more values (4) and bytes of them (4) may come, of a stream or (from the callee) of a channel's caller
 export const ANSWER = 11 // form (1), value
-export const ITEM = 12 // form (1), value
-export const END = 13 // a stream is over
-export const FAILURE = 14 // form (1), failure
+export const ITEM = 12 // form (1), value: of a stream, or of a channel's caller
+export const END = 13 // no more of them
+export const FAILURE = 14 // form (1), failure: the answer, or why a channel's caller sends no more
+export const CHANNEL = 15 // as STREAM
+export const STOP = 16 // no more values of a channel's caller are wanted
 
 /** Flags of a call: which texts follow, in this order, and the form of the value. */
 export const HAS_CORRELATION = 1

@@ -13,7 +13,7 @@ const log = silentLogger()
 /** Calls that never end, and how they were told to. */
 export type Seen = { waiting: number; readonly ended: string[] }
 
-/** Answers without contracts: `echo` gives back, `echoed` tells how often, `wait` never answers, `ticks` counts for ever. */
+/** Answers without contracts: `echo` gives back (a channel's values as well), `echoed` tells how often, `wait` never answers, `ticks` counts for ever. */
 export function echoTransport(seen: Seen = { waiting: 0, ended: [] }): Transport {
   let echoed = 0
   return {
@@ -34,8 +34,9 @@ export function echoTransport(seen: Seen = { waiting: 0, ended: [] }): Transport
           })
         })
       },
-      stream: async function* () {
-        for (let n = 0; ; n++) yield n
+      stream: async function* (_input, _context, incoming) {
+        if (incoming !== undefined) yield* incoming
+        else for (let n = 0; ; n++) yield n
       },
     }),
   }

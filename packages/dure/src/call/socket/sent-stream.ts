@@ -1,18 +1,20 @@
-import type { DeadlineEntry } from '../../runtime/runtime.ts'
+import type { DeadlineEntry, Timers } from '../../runtime/runtime.ts'
 import { CallError } from '../../contract/contract.ts'
 import type { CancelListener, CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
-import { Receiver, type Window } from '../credit.ts'
+import { Receiver, Sender, type Window } from '../credit.ts'
 import { cancelledError } from '../failure.ts'
 import { reasonCode, type Destination, type Outgoing, type Waiting } from './outgoing.ts'
-import { DONE, ITEM, STREAM } from './protocol.ts'
+import { CHANNEL, DONE, ITEM, STREAM } from './protocol.ts'
 
-/** The caller's end of a server stream: opened when the first value is asked for. */
+/** The caller's end of a stream or a channel: opened when the first value is asked for. */
 export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, CancelListener, Waiting {
   readonly kind: typeof ITEM = ITEM
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
+  /** Sends what the caller of a channel gives. */
+  readonly sender: Sender | undefined
   readonly #to: Destination
   readonly #call: CallContext
   readonly #input: unknown
@@ -27,10 +29,13 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
     to: Destination
     call: CallContext
     input: unknown
+    incoming: AsyncIterable<unknown> | undefined
     window: Window
     connect: () => Outgoing | CallError
+    soon: Timers['soon']
   }) {
-    this.#to = options.to
+    const { to, incoming, soon } = options
+    this.#to = to
     this.#call = options.call
     this.#input = options.input
     this.#connect = options.connect
@@ -39,6 +44,16 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
       grant: (values, bytes) => this.#grant(values, bytes),
       onOver: (byConsumer) => this.#release(byConsumer),
     })
+    if (incoming !== undefined)
+      this.sender = new Sender({
+        values: incoming,
+        soon,
+        sink: {
+          value: (value) => this.#send(value),
+          end: () => this.#on?.end(this.#id),
+          fail: (error) => this.#on?.end(this.#id, error as Error),
+        },
+      })
   }
 
   get place(): string {
@@ -62,11 +77,21 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
     if (this.#over) return
     const on = this.#connect()
     if (on instanceof CallError) return this.fail(on)
-    const sent = on.send(STREAM, this.#to, this.#input, call, this, { values, bytes })
+    const sent = on.send(this.sender === undefined ? STREAM : CHANNEL, this.#to, this.#input, call, this, { values, bytes })
     if (sent instanceof CallError) return this.fail(sent)
     this.#on = on
     this.#id = sent
     on.deadlines.add(this, call.deadline)
+  }
+
+  /** @returns bytes that it took on the wire */
+  #send(value: unknown): number {
+    const written = this.#on!.item(this.#id, this.place, value)
+    if (typeof written === 'number') return written
+    // The callee comes to it after the values before.
+    this.#on!.end(this.#id, written)
+    this.sender!.stop()
+    return 0
   }
 
   value(value: unknown, bytes: number): boolean {
@@ -74,10 +99,12 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
   }
 
   end(): void {
+    this.sender?.stop()
     this.#receiver.end()
   }
 
   fail(error: Error): void {
+    this.sender?.stop()
     this.#receiver.end(error)
   }
 
@@ -93,6 +120,7 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
 
   #release(byConsumer: boolean): void {
     this.#over = true
+    this.sender?.stop()
     this.#on?.deadlines.remove(this)
     this.#call.cancellation?.remove(this)
     if (byConsumer) this.#on?.cancel(this.#id, DONE)

@@ -2,8 +2,8 @@ import { type CallContext, type Transport } from 'dure/call'
 import { kept, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { Process } from '../kernel/kernel.ts'
-import { createServing, type Asker } from './serving.ts'
-import { createLine, SILENCE, type NetworkWorld } from './wire.ts'
+import { createServing, type Asker, type CallKind } from './serving.ts'
+import { bytesOf, createLine, SILENCE, type NetworkWorld } from './wire.ts'
 
 /** Where a process takes calls. */
 export type Host = {
@@ -22,7 +22,10 @@ export type Link = {
   readonly client: Process
   readonly host: Host
   /** Sends a call; the asker hears of whatever comes back. */
-  readonly ask: (kind: 'call' | 'stream', target: Target, input: unknown, context: CallContext, asker: Asker) => number
+  readonly ask: (kind: CallKind, target: Target, input: unknown, context: CallContext, asker: Asker) => number
+  /** A value of a channel's caller, and that there are no more. @returns bytes that it takes */
+  readonly item: (id: number, value: unknown) => number
+  readonly end: (id: number, error?: Error) => void
   readonly credit: (id: number, values: number, bytes: number) => void
   readonly cancel: (id: number, reason: CancelReason | 'done') => void
   /** Calls under way at the host. */
@@ -72,7 +75,7 @@ export function createLink(options: {
     if (!thereOpen) return
     thereOpen = false
     host.links.delete(link)
-    serving.end()
+    serving.close()
   }
 
   const breakOff = (reason: string, after: number): void => {
@@ -97,6 +100,11 @@ export function createLink(options: {
     send: (what, detail, deliver) => send(server, what, detail, deliver),
   })
 
+  const tell = (what: string, id: number, deliver: () => void): void => {
+    const place = asked.get(id)?.place
+    if (place !== undefined) send(client, what, place, deliver)
+  }
+
   const link: Link = {
     client,
     host,
@@ -109,10 +117,13 @@ export function createLink(options: {
       send(client, kind, asker.place, () => serving.serve({ kind, id, target, input: copy, context, left, sent }))
       return id
     },
-    credit: (id, values, bytes) => {
-      const place = asked.get(id)?.place
-      if (place !== undefined) send(client, 'credit', place, () => serving.credit(id, values, bytes))
+    item: (id, value) => {
+      const [copy, bytes] = [kept(value), bytesOf(value)]
+      tell('item', id, () => serving.item(id, copy, bytes))
+      return bytes
     },
+    end: (id, error) => tell('end', id, () => serving.end(id, error)),
+    credit: (id, values, bytes) => tell('credit', id, () => serving.credit(id, values, bytes)),
     cancel: (id, reason) => {
       asked.delete(id)
       if (!hereOpen) return

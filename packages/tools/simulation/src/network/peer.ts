@@ -111,13 +111,16 @@ function createPeer(address: Address, options: Parameters<typeof simulatedPeers>
       target,
       place,
       deadlines,
+      soon: runtime.timers.soon,
       reach,
       wait: (one: Waiting) => void waiting.add(one),
       unwait: (one: Waiting) => void waiting.delete(one),
     }
     return {
       call: (input: unknown, context: CallContext) => sentCall(way, input, context),
-      stream: (input: unknown, context: CallContext) => ({ [Symbol.asyncIterator]: () => sentStream(way, input, context) }),
+      stream: (input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>) => ({
+        [Symbol.asyncIterator]: () => sentStream(way, input, context, incoming),
+      }),
     }
   }
 

@@ -1,13 +1,19 @@
 import { type CallContext } from 'dure/call'
-import { DEFAULT_WINDOW, kept, Receiver, type CancelListener } from 'dure/call/internal'
+import { DEFAULT_WINDOW, kept, Receiver, Sender, type CancelListener } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
+import { carriedFailure } from './failure.ts'
 import type { Link } from './link.ts'
 import type { Waiting, Way } from './way.ts'
 import { cancelledBy } from './sent-call.ts'
 
-/** The caller's end of a stream: opened when the first value is asked for. */
-export function sentStream(way: Way, input: unknown, context: CallContext): AsyncIterator<unknown> {
+/** The caller's end of a stream or a channel: opened when the first value is asked for. */
+export function sentStream(
+  way: Way,
+  input: unknown,
+  context: CallContext,
+  incoming: AsyncIterable<unknown> | undefined,
+): AsyncIterator<unknown> {
   const { place } = way
   let on: Link | undefined
   let id = 0
@@ -23,6 +29,7 @@ export function sentStream(way: Way, input: unknown, context: CallContext): Asyn
     },
     onOver: (byConsumer) => {
       over = true
+      sender?.stop()
       way.deadlines.remove(own)
       way.unwait(own)
       context.cancellation?.remove(own)
@@ -30,7 +37,19 @@ export function sentStream(way: Way, input: unknown, context: CallContext): Asyn
     },
   })
 
-  const own: DeadlineEntry & CancelListener & Waiting = {
+  const sender =
+    incoming &&
+    new Sender({
+      values: incoming,
+      soon: way.soon,
+      sink: {
+        value: (value) => on!.item(id, value),
+        end: () => on?.end(id),
+        fail: (error) => on?.end(id, carriedFailure(error)),
+      },
+    })
+
+  const own: DeadlineEntry & CancelListener & Waiting & { readonly end: () => void } = {
     at: 0,
     previous: undefined,
     following: undefined,
@@ -43,14 +62,22 @@ export function sentStream(way: Way, input: unknown, context: CallContext): Asyn
     },
     start: (link) => {
       on = link
-      id = link.ask('stream', way.target, sent, context, {
+      id = link.ask(sender === undefined ? 'stream' : 'channel', way.target, sent, context, {
         place,
+        ...(sender && { sender }),
         value: (value, bytes) => void receiver.push(value, bytes),
-        end: () => receiver.end(),
-        fail: (error) => receiver.end(error),
+        end: () => own.end(),
+        fail: (error) => own.fail(error),
       })
     },
-    fail: (error) => receiver.end(error),
+    end: () => {
+      sender?.stop()
+      receiver.end()
+    },
+    fail: (error) => {
+      sender?.stop()
+      receiver.end(error)
+    },
   }
 
   const open = (): void => {

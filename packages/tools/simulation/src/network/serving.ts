@@ -1,22 +1,26 @@
 import type { CallContext, Transport } from 'dure/call'
-import { Cancellation, DEFAULT_WINDOW, kept, Sender, type CancelReason, type Target } from 'dure/call/internal'
+import { Cancellation, DEFAULT_WINDOW, kept, Receiver, Sender, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import { carriedFailure } from './failure.ts'
 import type { Process } from '../kernel/kernel.ts'
 import { bytesOf, type NetworkWorld } from './wire.ts'
 
-/** Whoever waits for the answers to one call or stream. */
+export type CallKind = 'call' | 'stream' | 'channel'
+
+/** Whoever waits for the answers to one call, stream or channel. */
 export type Asker = {
   readonly place: string
   readonly value: (value: unknown, bytes: number) => void
   readonly end: () => void
   readonly fail: (error: Error) => void
+  /** Sends the values of a channel's caller. */
+  readonly sender?: Sender
 }
 
 /** The callee's end of a connection. */
 export type Serving = {
   readonly serve: (call: {
-    readonly kind: 'call' | 'stream'
+    readonly kind: CallKind
     readonly id: number
     readonly target: Target
     readonly input: unknown
@@ -27,13 +31,20 @@ export type Serving = {
   }) => void
   /** More of a stream may come. */
   readonly credit: (id: number, values: number, bytes: number) => void
+  /** A value of a channel's caller, and that there are no more. */
+  readonly item: (id: number, value: unknown, bytes: number) => void
+  readonly end: (id: number, error: Error | undefined) => void
   readonly cancel: (id: number, reason: CancelReason | 'done') => void
   /** Nobody hears of what is under way any more. */
-  readonly end: () => void
+  readonly close: () => void
   readonly size: () => number
 }
 
-type Served = { readonly cancellation: Cancellation; readonly sender: Sender | undefined }
+type Served = {
+  readonly cancellation: Cancellation
+  readonly sender: Sender | undefined
+  readonly receiver: Receiver | undefined
+}
 
 /** The call was read after nobody could be waiting for its answer any more. */
 const TOO_LATE = { details: { begun: false } }
@@ -57,7 +68,9 @@ export function createServing(options: {
   }
 
   const finish = (id: number): void => {
+    const call = served.get(id)
     served.delete(id)
+    void call?.receiver?.return()
     for (const told of host.idle) told()
   }
 
@@ -123,21 +136,31 @@ export function createServing(options: {
     }
     const route = host.transport.route(target)
     if (kind === 'call') {
-      served.set(id, { cancellation, sender: undefined })
+      served.set(id, { cancellation, sender: undefined, receiver: undefined })
       route.call(input, own).then(
         (value) => answer(id, place, value),
         (error: unknown) => fail(id, place, error),
       )
       return
     }
-    const sender = senderOf(id, place, route.stream(input, own))
-    served.set(id, { cancellation, sender })
+    const tell = (what: string, act: (sender: Sender) => void): void => {
+      if (!open() || !served.has(id)) return
+      send(what, place, () => {
+        const sender = asked.get(id)?.sender
+        if (sender !== undefined) act(sender)
+      })
+    }
+    const receiver = kind === 'channel' ? receiverOf(tell) : undefined
+    const sender = senderOf(id, place, route.stream(input, own, receiver))
+    served.set(id, { cancellation, sender, receiver })
     sender.grant(DEFAULT_WINDOW.values, DEFAULT_WINDOW.bytes)
   }
 
   return {
     serve,
     credit: (id, values, bytes) => served.get(id)?.sender?.grant(values, bytes),
+    item: (id, value, bytes) => void served.get(id)?.receiver?.push(value, bytes),
+    end: (id, error) => served.get(id)?.receiver?.end(error),
     cancel: (id, reason) => {
       const call = served.get(id)
       if (call === undefined) return
@@ -145,7 +168,7 @@ export function createServing(options: {
       if (reason !== 'done') call.cancellation.cancel(reason)
       call.sender?.stop()
     },
-    end: () => {
+    close: () => {
       for (const { cancellation, sender } of served.values()) {
         cancellation.cancel('caller')
         sender?.stop()
@@ -154,4 +177,13 @@ export function createServing(options: {
     },
     size: () => served.size,
   }
+}
+
+/** What the caller of a channel sends, as its callee takes it; `tell` reaches whoever sends it. */
+function receiverOf(tell: (what: string, act: (sender: Sender) => void) => void): Receiver {
+  return new Receiver({
+    window: DEFAULT_WINDOW,
+    grant: (values, bytes) => tell('credit', (sender) => sender.grant(values, bytes)),
+    onOver: (byConsumer) => void (byConsumer && tell('stop', (sender) => sender.stop())),
+  })
 }

@@ -1,6 +1,6 @@
 import type { Target } from 'dure/call/internal'
 import type { CallError } from 'dure/contract'
-import type { Deadlines } from 'dure/runtime'
+import type { Deadlines, Timers } from 'dure/runtime'
 import type { Link } from './link.ts'
 
 /** The way of one operation to its peer. */
@@ -8,6 +8,7 @@ export type Way = {
   readonly target: Target
   readonly place: string
   readonly deadlines: Deadlines
+  readonly soon: Timers['soon']
   /** The connection, or why there is none. */
   readonly reach: Reach
   /** Tells it of the connection when it is there. */

@@ -20,9 +20,13 @@ export type NetworkWorld = {
   readonly point: (process: Process, what: string, detail: string) => boolean
 }
 
-/** What a value would take up on a wire, about. */
+/** What a value would take up on a wire, about; what cannot travel is refused where it arrives. */
 export function bytesOf(value: unknown): number {
-  return serialize(value).length
+  try {
+    return serialize(value).length
+  } catch {
+    return 0
+  }
 }
 
 /** Milliseconds of silence after which a side gives a connection up, as the heartbeats of the real one do. */

@@ -30,7 +30,13 @@ export function performer(contracts: readonly AnyContract[], transport: Transpor
     const call = (clients.get(step.service) as unknown as Record<string, Call>)[step.operation]!
     const input = copyOf(step.input)
     const options = optionsOf(step, correlationId)
-    const outcome = definition.kind === 'stream' ? read(call, input, options, runtime) : ask(call, input, options)
+    const sent = step.incoming && (copyOf(step.incoming) as readonly unknown[])
+    const outcome =
+      sent !== undefined
+        ? read(() => call(input, sent, options), runtime)
+        : definition.kind === 'stream'
+          ? read(() => call(input, options), runtime)
+          : ask(call, input, options)
     // The caller's own object is the caller's again as soon as the call is made: nobody may look at it any more.
     scramble(input)
     const silence = (): Outcome => ({ kind: 'silence' })
@@ -49,7 +55,7 @@ function allowed({ operations }: AnyContract): Principal {
   return { subject: 'placement', kind: 'client', scopes: [...new Set(scopes)], roles: [] }
 }
 
-type Call = (input: unknown, options: CallOptions) => unknown
+type Call = (...given: readonly unknown[]) => unknown
 
 function optionsOf({ manner }: Step, correlationId: string): CallOptions {
   switch (manner.kind) {
@@ -72,11 +78,11 @@ async function ask(call: Call, input: unknown, options: CallOptions): Promise<Ou
   }
 }
 
-async function read(call: Call, input: unknown, options: CallOptions, runtime: Runtime): Promise<Outcome> {
+async function read(open: () => unknown, runtime: Runtime): Promise<Outcome> {
   const values: unknown[] = []
   let iterator: AsyncIterator<unknown> | undefined
   try {
-    iterator = (call(input, options) as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+    iterator = (open() as AsyncIterable<unknown>)[Symbol.asyncIterator]()
     for (;;) {
       const next = await inTime(runtime.timers, IDLE, iterator.next(), () => undefined)
       if (next === undefined) {

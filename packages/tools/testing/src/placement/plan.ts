@@ -7,6 +7,8 @@ export type Step = {
   readonly service: string
   readonly operation: string
   readonly input: unknown
+  /** What the caller of a channel sends. */
+  readonly incoming?: readonly unknown[] | undefined
   /** What the caller does beside sending it; see `perform`. */
   readonly manner: Manner
 }
@@ -30,7 +32,15 @@ export function stepsOf(contract: AnyContract, operation: string): fc.Arbitrary<
     { weight: 9, arbitrary: fc.constant<Manner>({ kind: 'plain' }) },
     ...odd.map((arbitrary) => ({ weight: 1, arbitrary })),
   )
-  return fc.record({ service: fc.constant(contract.name), operation: fc.constant(operation), input, manner })
+  const sent = definition.incoming === undefined ? undefined : arbitraryOf(definition.incoming)
+  const values = sent && fc.oneof({ weight: 9, arbitrary: sent }, { weight: 1, arbitrary: wrongOf(sent) })
+  return fc.record({
+    service: fc.constant(contract.name),
+    operation: fc.constant(operation),
+    input,
+    ...(values && { incoming: fc.array(values, { maxLength: 5 }) }),
+    manner,
+  })
 }
 
 /** fast-check's own generator of chance, from a seed: it is given to arbitraries only, so one is asked to hand it out. */

@@ -1,5 +1,4 @@
 /** Runs experiments under every placement, and compares what they come to. */
-import { type CallOptions } from 'dure/call'
 import { clientFactory } from 'dure/call/internal'
 import { contract, query, type AnyContract } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
@@ -14,6 +13,7 @@ import { eventProbes } from './event-probes.test-support.ts'
 import { twoHopProbes } from './two-hop-probes.test-support.ts'
 import { isolationProbes } from './isolation-probes.test-support.ts'
 import { callProbes } from './call-probes.test-support.ts'
+import { channelProbes } from './channel-probes.test-support.ts'
 
 export type ProbeFinding = {
   readonly probe: string
@@ -26,7 +26,7 @@ export type ProbeFinding = {
 export type ProbeReport = { readonly asked: number; readonly findings: readonly ProbeFinding[] }
 
 const caller = realRuntime()
-const probes: readonly Probe[] = [...isolationProbes, ...callProbes, ...twoHopProbes, ...eventProbes]
+const probes: readonly Probe[] = [...isolationProbes, ...callProbes, ...channelProbes, ...twoHopProbes, ...eventProbes]
 
 /** Runs every probe under every placement. */
 export async function probeAll(placements: readonly Placement[], seed: number): Promise<ProbeReport> {
@@ -78,14 +78,15 @@ const Stray = contract('probe', {
 
 function callsOf(copy: Copy): Calls {
   const { transport } = copy
-  const callsOfOne = (contract: AnyContract, origin: Origin = {}): Pick<Calls, 'call' | 'stream'> => {
+  const callsOfOne = (contract: AnyContract, origin: Origin = {}): Pick<Calls, 'call' | 'stream' | 'channel'> => {
     const client = clientFactory({ contract, transport, runtime: caller })({
       service: undefined,
       ...origin,
-    }) as unknown as Readonly<Record<string, (input?: unknown, options?: CallOptions) => unknown>>
+    }) as unknown as Readonly<Record<string, (...given: readonly unknown[]) => unknown>>
     return {
       call: (operation, input, options) => client[operation]!(input, options) as Promise<unknown>,
       stream: (operation, input, options) => client[operation]!(input, options) as AsyncIterable<unknown>,
+      channel: (operation, ...given) => client[operation]!(...given) as AsyncIterable<unknown>,
     }
   }
   const near = callsOfOne(ProbeContract)

@@ -1,7 +1,7 @@
 /** A system whose only service does everything that a handler should not do, and says what it went through. */
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import { CallError, command, contract, DeclaredError, error, query, stream, type AnyContract } from 'dure/contract'
-import { service, system, type System } from 'dure/service'
+import { CallError, channel, command, contract, DeclaredError, error, query, stream, type AnyContract } from 'dure/contract'
+import { service, system, type Service, type System } from 'dure/service'
 import { z } from 'zod'
 import { scramble } from './caller.ts'
 import { eventServices } from './probe-events.test-support.ts'
@@ -45,6 +45,19 @@ const definition = contract('probe', {
     repeat: stream({ input: z.unknown(), output: z.unknown() }),
     silent: stream({ input: name, output: z.number() }),
     growing: stream({ output: z.unknown() }),
+    talk: channel({
+      input: z.object({
+        name,
+        most: z.number().default(1_000_000),
+        fails: z.string().optional(),
+        spoils: z.boolean().default(false),
+      }),
+      incoming: z.unknown(),
+      output: z.unknown(),
+    }),
+    strict: channel({ input: name, incoming: z.number(), output: z.number() }),
+    sum: channel({ incoming: z.number(), output: z.number() }),
+    guardedTalk: channel({ incoming: z.number(), output: z.string(), scope: 'probe:read' }),
     error: query({ errors: { Held } }),
     details: query({}),
   },
@@ -64,6 +77,8 @@ const front = contract('front', {
     guardedCount: stream({ output: z.string() }),
     count: definition.operations.count,
     silent: definition.operations.silent,
+    talk: definition.operations.talk,
+    guardedTalk: channel({ incoming: z.number(), output: z.string() }),
   },
 })
 
@@ -124,13 +139,12 @@ const produced: Readonly<Record<string, () => unknown>> = {
   'a thenable': () => ({ then: (resolve: (value: unknown) => void) => resolve('what it resolved to') }),
 }
 export const PRODUCED: readonly string[] = Object.keys(produced)
+export const produce = (what: string): unknown => produced[what]!()
 
 /** A system with a memory of its own: made anew for every copy. */
 export function probeSystem(): System {
   const seen: string[] = []
   const held = { count: 0, list: [1], when: new Date(5), map: new Map([['k', 'v']]) }
-  const fields = { at: new Date(5), list: [1] }
-  const heldErrors = [Held(fields), new CallError('ABORTED', 'Held', { details: { at: new Date(5), list: [1] } })] as const
   const told = (text: string, signal: AbortSignal): void => {
     signal.addEventListener('abort', () => seen.push(`${text} ended: ${(signal.reason as Error).name}`), { once: true })
   }
@@ -216,35 +230,74 @@ export function probeSystem(): System {
               yield { list }
             }
           },
-          error: () => {
-            const [declared] = heldErrors
-            // After it was thrown, so that only a copy can stay what it was.
-            void turn().then(() => declared.data.list.push(2))
-            throw declared
+          talk: async function* ({ name, most, fails, spoils }, incoming, { signal }) {
+            told(name, signal)
+            let heard = 0
+            try {
+              for await (const value of incoming) {
+                seen.push(`${name} heard ${++heard}`)
+                yield value
+                if (spoils) scramble(value)
+                if (heard >= most) break
+              }
+              if (fails !== undefined) throw thrown[fails]!()
+              yield 'heard all'
+            } finally {
+              seen.push(`${name} let go`)
+            }
           },
-          details: () => {
-            const [, other] = heldErrors
-            void turn().then(() => (other.details['list'] as number[]).push(2))
-            throw other
+          strict: (_name, incoming) => incoming,
+          sum: async function* (_input, incoming) {
+            let sum = 0
+            for await (const n of incoming) sum += n
+            yield sum
           },
+          guardedTalk: async function* (_input, incoming, { principal }) {
+            for await (const n of incoming) yield `${principal?.subject ?? 'nobody'} ${n}`
+          },
+          ...throwsHeld(),
         },
       }),
       ...eventServices(),
-      service(front, {
-        needs: { probe: definition },
-        handlers: {
-          echo: (input, { probe }) => probe.echo(input),
-          refuse: (what, { probe }) => probe.refuse(what),
-          produce: (what, { probe }) => probe.produce(what),
-          wait: (input, { probe }) => probe.wait(input),
-          never: (text, { probe }) => probe.never(text) as Promise<never>,
-          context: (_input, { probe }) => probe.context(),
-          guarded: (_input, { probe }) => probe.guarded(),
-          guardedCount: (_input, { probe }) => probe.guardedCount(),
-          count: (input, { probe }) => probe.count(input),
-          silent: (text, { probe }) => probe.silent(text),
-        },
-      }),
+      frontService(),
     ],
   })
+}
+
+/** Passes on what it is asked. */
+function frontService(): Service {
+  return service(front, {
+    needs: { probe: definition },
+    handlers: {
+      echo: (input, { probe }) => probe.echo(input),
+      refuse: (what, { probe }) => probe.refuse(what),
+      produce: (what, { probe }) => probe.produce(what),
+      wait: (input, { probe }) => probe.wait(input),
+      never: (text, { probe }) => probe.never(text) as Promise<never>,
+      context: (_input, { probe }) => probe.context(),
+      guarded: (_input, { probe }) => probe.guarded(),
+      guardedCount: (_input, { probe }) => probe.guardedCount(),
+      count: (input, { probe }) => probe.count(input),
+      silent: (text, { probe }) => probe.silent(text),
+      talk: (input, incoming, { probe }) => probe.talk(input, incoming),
+      guardedTalk: (_input, incoming, { probe }) => probe.guardedTalk(undefined, incoming),
+    },
+  })
+}
+
+/** Throws what it goes on changing. */
+function throwsHeld(): { readonly error: () => never; readonly details: () => never } {
+  const fields = { at: new Date(5), list: [1] }
+  const [declared, other] = [Held(fields), new CallError('ABORTED', 'Held', { details: { at: new Date(5), list: [1] } })] as const
+  return {
+    error: () => {
+      // After it was thrown, so that only a copy can stay what it was.
+      void turn().then(() => declared.data.list.push(2))
+      throw declared
+    },
+    details: () => {
+      void turn().then(() => (other.details['list'] as number[]).push(2))
+      throw other
+    },
+  }
 }

@@ -14,10 +14,16 @@ export type Probe = {
 export type Calls = {
   readonly call: (operation: string, input?: unknown, options?: CallOptions) => Promise<unknown>
   readonly stream: (operation: string, input?: unknown, options?: CallOptions) => AsyncIterable<unknown>
+  readonly channel: (
+    operation: string,
+    input: unknown,
+    incoming: AsyncIterable<unknown> | Iterable<unknown>,
+    options?: CallOptions,
+  ) => AsyncIterable<unknown>
   /** The same of a service that passes on what it is asked, from one hop further away. */
-  readonly far: Pick<Calls, 'call' | 'stream'>
+  readonly far: Pick<Calls, 'call' | 'stream' | 'channel'>
   /** The same for a caller whom a door has found out. */
-  readonly behalfOf: (origin: Origin) => Pick<Calls, 'call' | 'stream' | 'far'>
+  readonly behalfOf: (origin: Origin) => Pick<Calls, 'call' | 'stream' | 'channel' | 'far'>
   /** One service that tells of what it writes, and another that keeps what it hears. */
   readonly writer: Pick<Calls, 'call'>
   readonly reader: Pick<Calls, 'call'>

@@ -83,7 +83,10 @@ function describeFinding(alike: readonly Finding[], width: number): string[] {
   const { service, operation, difference, steps } = found
   const where = placesOf(alike)
   const lines = [hang('', `${service}.${operation} differs ${where}: ${difference.what}${at(difference.path)}`, width)]
-  for (const step of steps) lines.push(...shown(`call ${step.service}.${step.operation}${mannerOf(step)}`, step.input, width))
+  for (const { input, incoming, ...step } of steps) {
+    const given = incoming === undefined ? input : { input, incoming }
+    lines.push(...shown(`call ${step.service}.${step.operation}${mannerOf(step)}`, given, width))
+  }
   lines.push(...shown('together', said(found.together), width), ...shown(where, said(found.other), width))
   if (!found.repeats)
     lines.push(
@@ -98,7 +101,7 @@ function describeFinding(alike: readonly Finding[], width: number): string[] {
 
 const at = (path: string): string => (path === '' ? '' : ` at ${path}`)
 
-function mannerOf({ manner }: Step): string {
+function mannerOf({ manner }: Pick<Step, 'manner'>): string {
   switch (manner.kind) {
     case 'plain':
       return ''
