@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { moleculerFeatures, moleculerParams, Orders, traceparent } from './order.ts'
-import { order, place } from './work.ts'
+import { order, place, watch } from './work.ts'
 import { benchRemote } from './remote.ts'
 
 /**
@@ -59,7 +59,7 @@ async function benchLocal({ progress, peer }: BenchContext): Promise<BenchResult
 type Contender = { readonly call: () => Promise<unknown>; readonly stop: () => Promise<void> }
 
 async function dureCall(directory: string): Promise<Contender> {
-  const running = await start(system('bench', { services: [service(Orders, { handlers: { place } })] }), { directory })
+  const running = await start(system('bench', { services: [service(Orders, { handlers: { place, watch } })] }), { directory })
   const client = running.client(Orders)
   return { call: () => client.place(order, { traceparent }), stop: running.stop }
 }

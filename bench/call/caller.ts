@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Client } from 'dure/call'
 import { clientFactory, socketPeers } from 'dure/call/internal'
 import type { Address } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
@@ -15,6 +16,8 @@ import { order } from './work.ts'
 
 /** Calls under way at once. */
 const IN_FLIGHT = 64
+/** Values of one stream. */
+const STREAMED = 50_000
 
 /** Peers' types are not known here on purpose: the tree is checked where they are not installed. */
 const load = async (name: string): Promise<never> => (await import(name)) as never
@@ -65,13 +68,14 @@ async function serve(kind: string, argument?: string): Promise<Server> {
   return { where, stop: () => void child.disconnect() }
 }
 
-async function dure(kind: 'tcp' | 'unix'): Promise<Contender> {
+async function dure(kind: 'tcp' | 'unix'): Promise<Contender & { readonly client: Client<typeof Orders> }> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bench-remote-'))
   const server = await serve(kind, directory)
   const runtime = realRuntime()
   const peer = socketPeers({ runtime, log: silentLogger() })(server.where as Address)
   const client = clientFactory({ contract: Orders, transport: peer, runtime })({ service: 'bench' })
   return {
+    client,
     call: () => client.place(order, { traceparent }),
     calls: 150_000,
     stop: async () => {
@@ -80,6 +84,29 @@ async function dure(kind: 'tcp' | 'unix'): Promise<Contender> {
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Values of one stream, as fast as they are taken. */
+async function streamed(open: (count: number) => AsyncIterable<unknown>): Promise<Round> {
+  const take = async (count: number): Promise<number> => {
+    const begun = performance.now()
+    let taken = 0
+    for await (const _ of open(count)) taken++
+    if (taken !== count) throw new Error(`Cannot measure a stream: ${taken} of ${count} values came`)
+    return performance.now() - begun
+  }
+  const ms = await take(STREAMED)
+  return { perSecond: (STREAMED / ms) * 1_000, us: (await take(1)) * 1_000 }
+}
+
+async function dureStream(): Promise<Contender> {
+  const { client, ...contender } = await dure('tcp')
+  return { ...contender, round: () => streamed((count) => client.watch({ count })) }
+}
+
+async function grpcStream(): Promise<Contender> {
+  const { client, ...contender } = await grpc()
+  return { ...contender, round: () => streamed((count) => client.watch({ count })) }
 }
 
 async function bareEcho(): Promise<Contender> {
@@ -164,13 +191,14 @@ type NestClients = {
   readonly Transport: { readonly TCP: unknown }
 }
 
-async function grpc(): Promise<Contender> {
+async function grpc(): Promise<Contender & { readonly client: GrpcClient }> {
   const library = (await load('@grpc/grpc-js')) as Grpc
   const { loadSync } = (await load('@grpc/proto-loader')) as { loadSync: (path: string) => unknown }
   const server = await serve('grpc')
   const { bench } = library.loadPackageDefinition(loadSync(join(import.meta.dirname, 'order.proto')))
   const client = new bench.Orders(`127.0.0.1:${server.where as number}`, library.credentials.createInsecure())
   return {
+    client,
     call: () =>
       new Promise((resolve, reject) => client.place(order, (error, value) => (error === null ? resolve(value) : reject(error)))),
     calls: 20_000,
@@ -183,6 +211,7 @@ async function grpc(): Promise<Contender> {
 
 type GrpcClient = {
   place(input: unknown, done: (error: Error | null, value: unknown) => void): void
+  watch(input: { count: number }): AsyncIterable<unknown>
   close(): void
 }
 type Grpc = {
@@ -241,6 +270,8 @@ const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   moleculer,
   nest,
   grpc,
+  stream: dureStream,
+  grpc_stream: grpcStream,
   effect,
   watt,
 }

@@ -1,4 +1,4 @@
-import { command, contract } from 'dure/contract'
+import { command, contract, stream } from 'dure/contract'
 import { z } from 'zod'
 
 export const Orders = contract('orders', {
@@ -13,6 +13,7 @@ export const Orders = contract('orders', {
       }),
       output: z.object({ orderId: z.string(), total: z.number() }),
     }),
+    watch: stream({ input: z.object({ count: z.int() }), output: z.object({ orderId: z.string(), total: z.number() }) }),
   },
 })
 

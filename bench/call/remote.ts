@@ -5,7 +5,7 @@ import type { BenchContext, BenchResult } from '../bench.ts'
 import type { Round } from './caller.ts'
 
 const ROUNDS = 5
-const CONTENDERS = ['echo', 'remote', 'unix', 'moleculer', 'nest', 'grpc', 'effect', 'watt'] as const
+const CONTENDERS = ['echo', 'remote', 'unix', 'moleculer', 'nest', 'grpc', 'stream', 'grpc_stream', 'effect', 'watt'] as const
 
 /**
  * The same call between two processes: ours over TCP and a Unix socket, MessagePack over the same sockets without
@@ -44,6 +44,8 @@ export async function benchRemote({ progress }: BenchContext): Promise<BenchResu
         remote_vs_nest: over('nest'),
         remote_vs_moleculer: over('moleculer'),
         remote_vs_grpc: over('grpc'),
+        // Values of one stream, over TCP both.
+        stream_vs_grpc: rates['stream']! / rates['grpc_stream']!,
         // Over a Unix socket both.
         remote_vs_effect: rates['unix']! / rates['effect']!,
         remote_vs_watt: over('watt'),

@@ -9,14 +9,17 @@ import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
 import { freePort } from './port.ts'
 import { moleculerFeatures, moleculerParams, Orders } from './order.ts'
-import { place, type Order } from './work.ts'
+import { place, watch, type Order } from './work.ts'
 
 /** Peers' types are not known here on purpose: the tree is checked where they are not installed. */
 const load = async (name: string): Promise<never> => (await import(name)) as never
 
 async function dure(address: Address, directory: string): Promise<Address> {
   const log = silentLogger()
-  const running = await start(system('bench', { services: [service(Orders, { handlers: { place } })] }), { directory, log })
+  const running = await start(system('bench', { services: [service(Orders, { handlers: { place, watch } })] }), {
+    directory,
+    log,
+  })
   const listener = await listenSocket({ address, transport: running.transport, runtime: realRuntime(), log })
   return listener.address
 }
@@ -98,6 +101,11 @@ async function grpc(): Promise<number> {
   server.addService(bench.Orders.service, {
     place: ({ request }: { request: Order }, answer: (error: unknown, value: unknown) => void) =>
       void place(request).then((value) => answer(null, value)),
+    watch: async (call: GrpcStream) => {
+      for await (const value of watch(call.request))
+        if (!call.write(value)) await new Promise<void>((resolve) => void call.once('drain', resolve))
+      call.end()
+    },
   })
   return new Promise((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', library.ServerCredentials.createInsecure(), (error, port) =>
@@ -106,6 +114,12 @@ async function grpc(): Promise<number> {
   })
 }
 
+type GrpcStream = {
+  readonly request: { count: number }
+  write(value: unknown): boolean
+  once(event: 'drain', told: () => void): void
+  end(): void
+}
 type Grpc = {
   readonly loadPackageDefinition: (definition: unknown) => { readonly bench: { readonly Orders: { readonly service: object } } }
   readonly Server: new () => {

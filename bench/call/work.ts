@@ -15,3 +15,8 @@ export async function place(input: Order): Promise<{ orderId: string; total: num
   for (const { quantity, unitPrice } of input.lines) total += quantity * unitPrice
   return { orderId: input.orderId, total }
 }
+
+/** What a stream gives: so many placed orders. */
+export async function* watch({ count }: { count: number }): AsyncGenerator<{ orderId: string; total: number }> {
+  for (let n = 0; n < count; n++) yield { orderId: order.orderId, total: n }
+}

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { Orders } from '../call/order.ts'
-import { order, place, type Order } from '../call/work.ts'
+import { order, place, type Order, watch } from '../call/work.ts'
 
 /**
  * What it costs to know what happens: a typed call inside one process with metrics and 1 % of traces, over the same call
@@ -64,7 +64,9 @@ export async function bench({ progress, peer }: BenchContext): Promise<BenchResu
 type Contender = { readonly call: () => Promise<unknown>; readonly stop: () => Promise<void> }
 
 async function dureCall(directory: string, telemetry: TelemetryOptions | false): Promise<Contender> {
-  const running = await start(system('bench', { services: [service(Orders, { handlers: { place } })], telemetry }), { directory })
+  const running = await start(system('bench', { services: [service(Orders, { handlers: { place, watch } })], telemetry }), {
+    directory,
+  })
   const client = running.client(Orders)
   return { call: () => client.place(order), stop: running.stop }
 }
