@@ -11,7 +11,7 @@ export { fetchFactory, type FetchOptions } from './fetch.ts'
 export { createJoinedTransport } from './joined.ts'
 export { createLocalTransport, type LocalRoute, type LocalTransport } from './local.ts'
 export {
-  kept,
+  clone,
   createRemoteTransport,
   type RemoteInstance,
   type RemotePolicy,

@@ -10,7 +10,7 @@ import type { Admitted, Grant } from './admission.ts'
 import { Member } from './member.ts'
 import { keyOf, type Peers } from './peers.ts'
 import type { RemotePolicy } from './policy.ts'
-import { createWaitingRoom } from './waiting.ts'
+import { createWaitQueue } from './wait-queue.ts'
 
 /** All instances of one service, as far as they are known here, and who of them takes the next call. */
 export type Pool = {
@@ -54,7 +54,7 @@ export function createPool(options: {
   const ejection = createEjection({ clock, random, policy: policy.ejection })
   const members = new Map<string, Member>()
   const counts = { retries: 0, refused: 0, ejections: 0 }
-  const room = createWaitingRoom({ service, policy, clock, deadlines })
+  const queue = createWaitQueue({ service, policy, clock, deadlines })
   /** Those who take ordinary calls: kept, not computed, because every call chooses from it. */
   let ready: Member[] = []
   let stopped = false
@@ -99,7 +99,7 @@ export function createPool(options: {
     }
     for (const member of members.values()) if (!listed.has(member.instance.id)) part(member)
     findReady()
-    if (members.size > 0) room.open()
+    if (members.size > 0) queue.open()
   }
 
   const quickly = (now: number): Member | undefined => {
@@ -145,7 +145,7 @@ export function createPool(options: {
       const chosen = leastOfTwo(among, random)
       if (chosen === undefined) {
         if (members.size > 0) throw allOut(call.place)
-        await room.wait(call)
+        await queue.wait(call)
         continue
       }
       const free = chosen.slot.bulkhead.enter() ? chosen : among.find(({ slot }) => slot.bulkhead.enter())
@@ -202,11 +202,11 @@ export function createPool(options: {
     linger,
     counts,
     members: () => [...members.values()],
-    waiting: () => room.waiting() + lingering,
+    waiting: () => queue.waiting() + lingering,
     stop: () => {
       stopped = true
       watching.stop()
-      room.open()
+      queue.open()
       for (const member of members.values()) part(member)
       findReady()
     },

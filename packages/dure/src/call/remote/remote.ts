@@ -10,7 +10,7 @@ import { RemoteRoute } from './route.ts'
 
 export type { RemotePolicy } from './policy.ts'
 /** A value as it is now, to the letter: what a wire carries. */
-export { kept } from './kept.ts'
+export { clone } from './input-clone.ts'
 
 /**
  * The way to services in other processes: follows the registry, keeps one connection a process, spreads the calls over a

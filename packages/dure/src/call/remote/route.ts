@@ -3,12 +3,12 @@ import { backoff } from '../../runtime/internal.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
 import type { Grant } from './admission.ts'
-import { kept } from './kept.ts'
+import { clone } from './input-clone.ts'
 import type { Member } from './member.ts'
-import { isUnchanged, noted } from './noted.ts'
+import { isUnchanged, fingerprintOf } from './fingerprint.ts'
 import type { Pool } from './pool.ts'
 import { RemoteStream, type StreamWay } from './stream.ts'
-import { isFull, isOutOfReach, isSafeToRepeat, verdictOn } from './verdict.ts'
+import { isFull, isOutOfReach, isSafeToRepeat, outcomeOf } from './outcome.ts'
 
 /** The way to one operation of a service, wherever its instances are. */
 export class RemoteRoute implements Route, StreamWay {
@@ -32,9 +32,9 @@ export class RemoteRoute implements Route, StreamWay {
     const pool = this.#pool
     pool.budget.called(context.sentAt)
     const member = pool.quickly(context.sentAt)
-    if (member === undefined) return this.#persist(kept(input), context, [], undefined)
-    const notes = noted(input)
-    const sent = notes === undefined ? kept(input) : input
+    if (member === undefined) return this.#persist(clone(input), context, [], undefined)
+    const notes = fingerprintOf(input)
+    const sent = notes === undefined ? clone(input) : input
     try {
       return this.#routeTo(member)
         .call(sent, context)
@@ -65,7 +65,7 @@ export class RemoteRoute implements Route, StreamWay {
     if (!isSafeToRepeat(error, this.repeatable)) throw error
     // The object may have been changed since it was sent; then what to send again is not known any more.
     if (notes !== undefined && !isUnchanged(input, notes)) throw error
-    return this.#persist(notes === undefined ? input : kept(input), context, [member], error)
+    return this.#persist(notes === undefined ? input : clone(input), context, [member], error)
   }
 
   /** Sends until there is an answer, or no more may be sent. `failure` is that of the last one tried. */
@@ -109,11 +109,11 @@ export class RemoteRoute implements Route, StreamWay {
 
   judge({ member, probe }: Grant, error: unknown, context: CallContext): void {
     const { health } = member
-    const verdict = error === undefined ? 'answered' : verdictOn(error, context, this.#pool.policy.stallAfter)
-    if (probe) health.probed(verdict === 'stalled' ? 'failed' : verdict)
-    else if (verdict === 'answered') health.succeeded()
-    else if (verdict === 'failed') health.failed()
-    else if (verdict === 'stalled') health.stalled()
+    const outcome = error === undefined ? 'answered' : outcomeOf(error, context, this.#pool.policy.stallAfter)
+    if (probe) health.probed(outcome === 'stalled' ? 'failed' : outcome)
+    else if (outcome === 'answered') health.succeeded()
+    else if (outcome === 'failed') health.failed()
+    else if (outcome === 'stalled') health.stalled()
   }
 
   /**

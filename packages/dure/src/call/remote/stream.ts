@@ -1,7 +1,7 @@
 import type { DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import type { CallContext } from '../context.ts'
 import type { Grant } from './admission.ts'
-import { kept } from './kept.ts'
+import { clone } from './input-clone.ts'
 import type { Member } from './member.ts'
 
 /** What a stream needs of the way to its operation. */
@@ -72,7 +72,7 @@ export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
     const route = this.#route
     const tried: Member[] = []
     // It may be begun again later, and must be the same then.
-    const input = kept(this.#input)
+    const input = clone(this.#input)
     let failure: unknown
     route.begin()
     for (;;) {

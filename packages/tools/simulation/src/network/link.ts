@@ -1,5 +1,5 @@
 import { type CallContext, type Transport } from 'dure/call'
-import { kept, type CancelReason, type Target } from 'dure/call/internal'
+import { clone, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { Process } from '../kernel/kernel.ts'
 import { createServing, type Asker, type CallKind } from './serving.ts'
@@ -112,13 +112,13 @@ export function createLink(options: {
       const id = ++ids
       asked.set(id, asker)
       const left = context.deadline - client.runtime.clock.monotonic()
-      const copy = kept(input)
+      const copy = clone(input)
       const sent = world.now()
       send(client, kind, asker.place, () => serving.serve({ kind, id, target, input: copy, context, left, sent }))
       return id
     },
     item: (id, value) => {
-      const [copy, bytes] = [kept(value), bytesOf(value)]
+      const [copy, bytes] = [clone(value), bytesOf(value)]
       tell('item', id, () => serving.item(id, copy, bytes))
       return bytes
     },

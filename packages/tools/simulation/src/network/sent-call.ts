@@ -1,5 +1,5 @@
 import { type CallContext } from 'dure/call'
-import { kept, type CancelListener, type CancelReason } from 'dure/call/internal'
+import { clone, type CancelListener, type CancelReason } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import type { Link } from './link.ts'
@@ -56,7 +56,7 @@ export function sentCall(way: Way, input: unknown, context: CallContext): Promis
     way.deadlines.add(call, context.deadline)
     if (reached !== 'connecting') return call.start(reached)
     // The object is the caller's again until there is a connection.
-    sent = kept(input)
+    sent = clone(input)
     way.wait(call)
   })
 }

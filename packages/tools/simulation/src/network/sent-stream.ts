@@ -1,5 +1,5 @@
 import { type CallContext } from 'dure/call'
-import { DEFAULT_WINDOW, kept, Receiver, Sender, type CancelListener } from 'dure/call/internal'
+import { DEFAULT_WINDOW, clone, Receiver, Sender, type CancelListener } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import type { DeadlineEntry } from 'dure/runtime'
 import { carriedFailure } from './failure.ts'
@@ -88,7 +88,7 @@ export function sentStream(
     if (reached instanceof CallError) return receiver.end(reached)
     way.deadlines.add(own, context.deadline)
     if (reached !== 'connecting') return own.start(reached)
-    sent = kept(input)
+    sent = clone(input)
     way.wait(own)
   }
 

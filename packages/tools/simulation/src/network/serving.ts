@@ -1,5 +1,5 @@
 import type { CallContext, Transport } from 'dure/call'
-import { Cancellation, DEFAULT_WINDOW, kept, Receiver, Sender, type CancelReason, type Target } from 'dure/call/internal'
+import { Cancellation, DEFAULT_WINDOW, clone, Receiver, Sender, type CancelReason, type Target } from 'dure/call/internal'
 import { CallError } from 'dure/contract'
 import { carriedFailure } from './failure.ts'
 import type { Process } from '../kernel/kernel.ts'
@@ -76,7 +76,7 @@ export function createServing(options: {
 
   const answer = (id: number, place: string, value: unknown): void => {
     if (!open()) return finish(id)
-    const copy = kept(value)
+    const copy = clone(value)
     finish(id)
     send('answer', place, () => takeAsker(id)?.value(copy, 0))
   }
@@ -95,7 +95,7 @@ export function createServing(options: {
       soon: host.process.runtime.timers.soon,
       sink: {
         value: (value) => {
-          const [copy, bytes] = [kept(value), bytesOf(value)]
+          const [copy, bytes] = [clone(value), bytesOf(value)]
           if (open()) send('item', place, () => asked.get(id)?.value(copy, bytes))
           return bytes
         },

@@ -3,7 +3,7 @@
  * the letter: a Buffer stays one, because the callee sees the difference, and what cannot travel stays in its place, to be
  * refused there in the words it is always refused in.
  */
-export function kept(input: unknown): unknown {
+export function clone(input: unknown): unknown {
   if (typeof input !== 'object' || input === null) return input
   try {
     return copy(input, new Map())

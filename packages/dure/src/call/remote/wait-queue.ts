@@ -6,7 +6,7 @@ import type { Admitted } from './admission.ts'
 import type { RemotePolicy } from './policy.ts'
 
 /** Where calls wait for the first instance of their service: services start in any order, and start again. */
-export type WaitingRoom = {
+export type WaitQueue = {
   /**
    * Resolves when there may be an instance.
    * @throws {CallError} UNAVAILABLE when patience or the deadline ended, or too many wait; CANCELLED with its caller
@@ -17,12 +17,12 @@ export type WaitingRoom = {
   readonly waiting: () => number
 }
 
-export function createWaitingRoom(options: {
+export function createWaitQueue(options: {
   service: string
   policy: RemotePolicy
   clock: Clock
   deadlines: Deadlines
-}): WaitingRoom {
+}): WaitQueue {
   const { service, policy, clock, deadlines } = options
   const inside = new Set<{ readonly goOn: () => void }>()
 

@@ -11,7 +11,7 @@ const MOST_DEPTH = 100
  * change the object at once; by this a retry knows whether it still has what was sent. Undefined for what is not made of
  * plain objects, lists, dates and primitives.
  */
-export function noted(input: unknown): readonly unknown[] | undefined {
+export function fingerprintOf(input: unknown): readonly unknown[] | undefined {
   if (typeof input !== 'object' || input === null) return NOTHING
   const notes: unknown[] = []
   try {
@@ -23,7 +23,7 @@ export function noted(input: unknown): readonly unknown[] | undefined {
 }
 
 export function isUnchanged(input: unknown, notes: readonly unknown[]): boolean {
-  const now = noted(input)
+  const now = fingerprintOf(input)
   return now?.length === notes.length && now.every((part, at) => Object.is(part, notes[at]))
 }
 

@@ -4,10 +4,10 @@ import { hasNotBegun } from '../failure.ts'
 import type { Member } from './member.ts'
 
 /** What a failed call says of the instance that it went to. */
-export type Verdict = 'answered' | 'failed' | 'stalled' | 'unknown'
+export type Outcome = 'answered' | 'failed' | 'stalled' | 'unknown'
 
 /** @param stallAfter milliseconds a call must have had for its missed deadline to count */
-export function verdictOn(error: unknown, context: CallContext, stallAfter: number): Verdict {
+export function outcomeOf(error: unknown, context: CallContext, stallAfter: number): Outcome {
   if (error instanceof DeclaredError) return 'answered'
   if (!(error instanceof CallError)) return 'failed'
   switch (error.code) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isUnchanged, noted } from './noted.ts'
+import { isUnchanged, fingerprintOf } from './fingerprint.ts'
 
 const trees = fc.object({
   withDate: true,
@@ -13,7 +13,7 @@ const trees = fc.object({
 test('what is the same is unchanged, and what differs anywhere is not', () => {
   fc.assert(
     fc.property(trees, trees, (one, other) => {
-      const notes = noted(one)!
+      const notes = fingerprintOf(one)!
       assert.ok(isUnchanged(one, notes))
       assert.ok(isUnchanged(structuredClone(one), notes))
       let same = true
@@ -36,13 +36,13 @@ test('what is the same is unchanged, and what differs anywhere is not', () => {
     [{ at: new Date(5) }, { at: 5 }],
     [{ a: 0 }, { a: -0 }],
   ]) {
-    assert.ok(!isUnchanged(other, noted(one)!))
+    assert.ok(!isUnchanged(other, fingerprintOf(one)!))
   }
 })
 
 test('one change in the same object is seen', () => {
   const input = { lines: [{ sku: 'x', at: new Date(1) }], note: '' }
-  const notes = noted(input)!
+  const notes = fingerprintOf(input)!
   input.lines[0]!.at.setTime(2)
   assert.ok(!isUnchanged(input, notes))
   input.lines[0]!.at.setTime(1)
@@ -58,6 +58,6 @@ test('what is not plain is not noted, and a cycle ends', () => {
   const cycle: Record<string, unknown> = {}
   cycle['self'] = cycle
   for (const input of [new Map(), { tags: new Set() }, [new Uint8Array(1)], { price: new Money() }, cycle]) {
-    assert.equal(noted(input), undefined)
+    assert.equal(fingerprintOf(input), undefined)
   }
 })
