@@ -1,4 +1,3 @@
-import { serialize } from 'node:v8'
 import type { Process } from '../kernel/kernel.ts'
 
 /** What the network needs of whoever runs it: a queue, and what befalls what is sent. */
@@ -23,7 +22,7 @@ export type NetworkWorld = {
 /** What a value would take up on a wire, about; what cannot travel is refused where it arrives. */
 export function bytesOf(value: unknown): number {
   try {
-    return serialize(value).length
+    return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part))?.length ?? 0
   } catch {
     return 0
   }
