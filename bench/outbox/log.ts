@@ -15,8 +15,8 @@ export function logRate(place: BenchPlace, backlog: number): Promise<number> {
     },
     relay: (connection, deliver) => walRelay({ connection, deliver }),
     clean: async (client) => {
-      await dropSlots(client, 'backlog')
-      await client.query('DROP PUBLICATION IF EXISTS dure_outbox_backlog')
+      await dropSlots(client)
+      await client.query('DROP PUBLICATION IF EXISTS dure_messages')
     },
   })
 }
@@ -75,14 +75,13 @@ export async function logLatency(
     }
   } finally {
     await relay.stop()
-    await dropSlots(admin, 'log_latency')
+    await dropSlots(admin)
     await Promise.all(clients.map((client) => client.end()))
   }
 }
 
-async function dropSlots(client: Client, schema: string): Promise<void> {
+async function dropSlots(client: Client): Promise<void> {
   await client.query(
-    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE $1 AND NOT active`,
-    [`%\\_${schema}%`],
+    'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database() AND NOT active',
   )
 }

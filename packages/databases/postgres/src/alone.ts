@@ -1,18 +1,9 @@
 /**
  * The outbox by itself, for an application with `pg` and transactions of its own: `createPublisher` in them, and a relay
- * in any process; or by the database's log, with the table or without.
+ * in any process, which delivers from the table or, `walRelay`, from the database's log.
  */
-export { createWalPublisher, walRelay, removeSlot } from './outbox/outbox.ts'
-export type {
-  Alarm,
-  WalLimits,
-  WalPublisherOptions,
-  WalRelay,
-  WalRelayOptions,
-  WalRelayState,
-  RemovedSlot,
-  Mode,
-} from './outbox/outbox.ts'
+export { walRelay } from './outbox/outbox.ts'
+export type { Alarm, WalLimits, WalRelay, WalRelayOptions, WalRelayState, Mode } from './outbox/outbox.ts'
 export { createPublisher, deadLetterSchema, outboxSchema, pollingRelay } from './outbox/outbox.ts'
 export type {
   Horizon,

@@ -81,8 +81,7 @@ export function postgres(options: PostgresOptions): (world: DatabaseWorld) => Da
     open: async (service, definition) => {
       const own = (access: Access): StoreOutbox => {
         const admin = typeof url === 'function' ? undefined : configOf(url, options.tls)
-        const listener = (from: string): ClientConfig => configOf(from, options.tls)
-        return { way: outbox, admin, secret, listener, access }
+        return { mode: outbox, admin, configOf: (from: string): ClientConfig => configOf(from, options.tls), access }
       }
       const open = (access: Access) => {
         // How much is kept in memory is the other outbox's to know.

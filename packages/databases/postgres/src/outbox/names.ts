@@ -16,6 +16,8 @@ export const LOCK: string = `(${TABLE}::bigint - 2147483648)::int`
  * buckets takes it alone, and so does who switches between the table and the log.
  */
 export const EVERYBODY = -1
+/** Or the one relay that reads the log, or switches to it, has it. */
+export const LEADER: number = -2
 
 /** The name of its slot in the database with this oid. */
 export const slotIn = (database: string): string => `'dure_outbox_' || ${database} || '_' || ${TABLE}`

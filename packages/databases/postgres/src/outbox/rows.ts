@@ -19,6 +19,9 @@ export function valuesOf(bucket: number, message: OutboxMessage): readonly RowVa
   return [bucket, ...outboxValues(message)]
 }
 
+/** Asks the database; rows are lists of what `pg` makes of the columns. */
+export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly RawRow[]>
+
 /** A row read as `position, …COLUMNS`, in the order of the columns, as text. */
 export type RawRow = readonly (string | number | null)[]
 

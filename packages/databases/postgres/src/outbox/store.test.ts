@@ -7,7 +7,7 @@ import type { OutboxMessage, SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { postgres } from '../postgres.ts'
-import { createPostgresOutbox } from './outbox.ts'
+import { openOutbox } from './outbox.ts'
 import { collector } from '../collector.test-support.ts'
 import { onServers, type Place } from './outbox.test-support.ts'
 
@@ -110,10 +110,11 @@ check('what an earlier run left is counted at the start and goes out first', asy
 
 check('its metrics: lanes, and who holds the horizon for how long', async (place) => {
   const { store, url } = await open(place)
-  const outbox = await createPostgresOutbox({
-    ...{ store, ...world, connection: { connectionString: url }, deliver: () => Promise.resolve() },
-    limits: { lease: 200, horizon: 0 },
-  })
+  const config = { connectionString: url }
+  const outbox = await openOutbox(
+    { mode: 'polling', admin: undefined, configOf: () => config, access: { config } },
+    { store, ...world, deliver: () => Promise.resolve(), limits: { lease: 200, horizon: 0 } },
+  )
   const forgetful = await place.client()
   await forgetful.query(`SET application_name = 'forgetful'`)
   await forgetful.query('BEGIN')

@@ -59,7 +59,6 @@ for (const version of [18, 15] as const) {
     const what = `what an operator has set for a database or a role is nothing to a store, with its outbox by ${outbox}`
     test(`${what} (PostgreSQL ${version})`, { skip, timeout: 120_000 }, async (t) => {
       const rig = await makeRig(t, server!.url())
-      const roles = [`${rig.database}_orders`, `${rig.database}_orders_log`]
       const set = async (what: string): Promise<void> => {
         for (const [name, value, since = 0] of HOSTILE) {
           if (version >= since) await ask(server!.url(), `ALTER ${what} SET ${name} = ${value}`)
@@ -67,7 +66,7 @@ for (const version of [18, 15] as const) {
       }
       for (const scope of ['database', 'role'] as const) {
         if (scope === 'database') await set(`DATABASE ${rig.database}`)
-        else for (const role of outbox === 'wal' ? roles : roles.slice(0, 1)) await set(`ROLE ${role}`)
+        else await set(`ROLE ${rig.database}_orders`)
         const store = await rig.open({ outbox }, 'orders', scope === 'database' ? migrations : { ...migrations, ...more })
         const { got, deliver } = collector()
         const opened = await store.outbox!({ store, runtime, log: silentLogger(), deliver })
@@ -117,6 +116,7 @@ test('an outbox mode that there is not is refused, the word of before with the o
   for (const before of ['log', { by: 'log' }]) {
     assert.throws(opening(before), { code: 'INVALID_ARGUMENT', message: /no outbox mode "log"\. To do: write 'wal', which is/ })
   }
+  assert.throws(opening({ by: 'wal', table: false }), /has no table beside it any more\. To do: leave the option `table` out/)
   for (const odd of ['', 7, {}, { by: 'polling' }]) assert.throws(opening(odd), /To do: choose 'polling' or 'wal'/)
   for (const mode of ['polling', 'wal', { by: 'wal' }]) assert.equal(typeof opening(mode)(), 'function')
 })

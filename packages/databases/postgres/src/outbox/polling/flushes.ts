@@ -1,4 +1,4 @@
-import type { Session } from '../session.ts'
+import type { Session } from './session.ts'
 
 /** Those who wait until all that was committed when they asked has been delivered. */
 export type Flushes = {

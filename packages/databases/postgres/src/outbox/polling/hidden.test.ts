@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { partitionOf } from 'dure/messaging/internal'
 import { createPublisher } from '../outbox.ts'
 import { READ } from './reader.ts'
-import { SETTINGS } from '../session.ts'
+import { SETTINGS } from './session.ts'
 import { collector } from '../../collector.test-support.ts'
 import { onServers, publish, type Place } from '../outbox.test-support.ts'
 

@@ -1,4 +1,4 @@
-import type { Session } from '../session.ts'
+import type { Session } from './session.ts'
 
 /**
  * Who holds the horizon: the oldest transaction that something still needs. Delivery does not wait for it, but vacuum

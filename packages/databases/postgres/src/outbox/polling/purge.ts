@@ -1,9 +1,9 @@
 import type { Timer, Timers } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { InFlight } from './in-flight.ts'
-import { laneOf, type Leases } from '../leases.ts'
+import { laneOf, type Leases } from './leases.ts'
 import type { OutboxRow } from '../rows.ts'
-import { IMPATIENT, locked, type Session } from '../session.ts'
+import { IMPATIENT, locked, type Session } from './session.ts'
 import { LANES } from '../schema.ts'
 
 /** Takes delivered rows out of the table: many in one statement, a moment later, nobody waits for it. */

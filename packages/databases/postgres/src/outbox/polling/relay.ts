@@ -7,13 +7,13 @@ import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { createFlushes } from './flushes.ts'
 import { uniqueName } from '../../names.ts'
-import { createBacklog } from '../backlog.ts'
+import { createBacklog } from './backlog.ts'
 import { createInFlight } from './in-flight.ts'
 import type { Horizon } from './horizon.ts'
-import { createLeases, oursIn } from '../leases.ts'
+import { createLeases, oursIn } from './leases.ts'
 import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../limits.ts'
 import type { OutboxRow } from '../rows.ts'
-import { openSession } from '../session.ts'
+import { openSession, type Session } from './session.ts'
 import { createWakeUp } from '../wake-up.ts'
 import { createRelaySession, type RelayContext, type RelaySession } from './relay-session.ts'
 
@@ -32,8 +32,8 @@ export type Relay = {
   readonly tell: () => void
   /** So many messages were committed by this process: for the depth, which others' look at the table would tell late. */
   readonly committed: (messages: number) => void
-  /** Messages handed on by this relay. */
-  readonly delivered: () => number
+  /** On its connection, as the role that delivers the table. @throws while there is none */
+  readonly query: Session['query']
   readonly state: () => RelayState
   /** Resolves when all that is committed by now has been delivered, by this relay or another. */
   readonly flush: () => Promise<void>
@@ -84,6 +84,7 @@ export function createRelay(options: RelayOptions): Relay {
     more: () => backlog.depth() > inFlight.undelivered(),
     remove: leases.remove,
   })
+  let session: Session | undefined
   let serving: RelaySession | undefined
   let horizon: Horizon | undefined
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
@@ -95,18 +96,20 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   const serve = async (): Promise<void> => {
-    const session = await openSession({
+    const opened = await openSession({
       connection,
       name: uniqueName('application', 'dure', 'relay', name),
       notified: (payload) => serving?.notified(payload),
     })
     try {
-      serving = createRelaySession(session, context)
+      session = opened
+      serving = createRelaySession(opened, context)
       await serving.serve()
     } finally {
+      session = undefined
       serving = undefined
       // A connection that is broken half-way answers nothing, not even a farewell.
-      void session.end()
+      void opened.end()
     }
   }
 
@@ -139,7 +142,10 @@ export function createRelay(options: RelayOptions): Relay {
     wake: signal.set,
     tell: () => serving?.tell(),
     committed: backlog.committed,
-    delivered: backlog.total,
+    query: async (text, values) => {
+      if (session === undefined) throw new Error(`the outbox relay "${name}" is not connected to its database`)
+      return session.query(text, values)
+    },
     state: () => ({
       connected: serving !== undefined,
       lanes: leases.held().size,

@@ -7,10 +7,10 @@ import type { Slot } from './slots.ts'
 export type Alarm = {
   /**
    * `lag`: much of the log waits to be delivered, and the server keeps it on its disk. `soon-lost`: the server is about to
-   * drop what the slot holds. `lost`: it has. `let-go`: the relay let go of the slot before the disk was full. `orphan`:
-   * the slot is not needed any more, and could not be removed.
+   * drop what the slot holds. `lost`: it has, or somebody else. `orphan`: polling is wanted, and the slot that still takes
+   * the messages cannot be read from here.
    */
-  readonly kind: 'lag' | 'soon-lost' | 'lost' | 'let-go' | 'orphan'
+  readonly kind: 'lag' | 'soon-lost' | 'lost' | 'orphan'
   /** Milliseconds since the epoch. */
   readonly since: number
   /** The state found and what to do. */
@@ -19,7 +19,7 @@ export type Alarm = {
 
 export type Bell = {
   /** Looks at what the server says of the slot; rings, or stops ringing. */
-  readonly look: (slot: Slot) => void
+  readonly look: (name: string, slot: Slot) => void
   readonly ring: (kind: Alarm['kind'], text: string) => void
   readonly quiet: () => void
   readonly ringing: () => Alarm | undefined
@@ -32,55 +32,53 @@ const LEFT = 4
 
 export function createBell(options: {
   readonly relay: string
-  readonly slot: () => string
-  readonly table: boolean
   readonly limits: Pick<WalLimits, 'lag'>
   readonly clock: Clock
   readonly log: Logger
 }): Bell {
-  const { relay, slot, table, limits, clock, log } = options
-  const rung = { lag: 0, 'soon-lost': 0, lost: 0, 'let-go': 0, orphan: 0 }
+  const { relay, limits, clock, log } = options
+  const rung = { lag: 0, 'soon-lost': 0, lost: 0, orphan: 0 }
   let alarm: Alarm | undefined
 
   const ring: Bell['ring'] = (kind, text) => {
     if (alarm?.kind !== kind) {
       rung[kind]++
-      log.warn(text, { relay, slot: slot(), alarm: kind })
+      // What has not happened yet can be kept from happening.
+      if (kind === 'lag' || kind === 'soon-lost') log.warn(text, { relay, alarm: kind })
+      else log.error(text, { relay, alarm: kind })
     }
     alarm = { kind, since: alarm?.kind === kind ? alarm.since : clock.now(), text }
   }
   const quiet = (): void => {
     if (alarm === undefined) return
-    log.info('The alarm about the replication slot is over', { relay, slot: slot(), alarm: alarm.kind })
+    log.info('The alarm about the replication slot is over', { relay, alarm: alarm.kind })
     alarm = undefined
   }
-  const then = table
-    ? 'Until then nothing is lost: the relay goes over to the table'
-    : 'What it has not delivered by then is lost: make room on the disk and raise max_slot_wal_keep_size now'
 
   return {
     ring,
     quiet,
     ringing: () => alarm,
     rung: () => ({ ...rung }),
-    look: ({ status, held, behind, safe }) => {
+    look: (name, { status, held, behind, safe }) => {
       if (status === 'unreserved' || (safe !== undefined && safe < (safe + held) / LEFT)) {
         const left = safe === undefined ? '' : `, ${bytes(safe)} before it is dropped`
         ring(
           'soon-lost',
-          `The server will soon drop what the replication slot "${slot()}" holds: ${bytes(held)} of the log${left}. ${then}. To do: see why nothing is delivered (is the broker reachable?)`,
+          `The server will soon drop what the replication slot "${name}" holds: ${bytes(held)} of the log${left}. ` +
+            'What it has not delivered by then is lost. To do: make room on the disk and raise max_slot_wal_keep_size now; see why nothing is delivered (is the broker reachable?)',
         )
       } else if (behind > limits.lag) {
         ring(
           'lag',
-          `${bytes(behind)} of the log wait for the relay "${relay}", and the server keeps ${bytes(held)} of it on its disk for the replication slot "${slot()}". To do: see why it does not keep up (is the broker reachable?); mind the room in pg_wal`,
+          `${bytes(behind)} of the log wait for the relay "${relay}", and the server keeps ${bytes(held)} of it on its disk for the replication slot "${name}". To do: see why it does not keep up (is the broker reachable?); mind the room in pg_wal`,
         )
-      } else if (alarm?.kind !== undefined && behind < limits.lag / 2) quiet()
+      } else if (alarm !== undefined && behind < limits.lag / 2) quiet()
     },
   }
 }
 
-export function bytes(count: number): string {
+function bytes(count: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
   let unit = 0
   let value = count

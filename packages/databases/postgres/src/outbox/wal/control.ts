@@ -1,12 +1,14 @@
 import { Client, type ClientConfig, type QueryConfig } from 'pg'
-import { endsSession, settingsOf, sqlState } from '../../store/store.ts'
-import { SETTINGS, type Session } from '../session.ts'
+import { endsSession, settingsOf, sqlState, type Settings } from '../../store/store.ts'
+import type { Query, RawRow } from '../rows.ts'
 
-export type Control = Session & {
-  /** Its server process. */
-  readonly pid: number
+export type Control = {
+  readonly query: Query
   /** One statement that may take its time. When the signal aborts the connection ends, and with it the statement. */
-  readonly slowly: (text: string, signal: AbortSignal) => Promise<unknown>
+  readonly slowly: (text: string, values: readonly unknown[], signal: AbortSignal) => Promise<unknown>
+  /** Settles when the session is over; never rejects. */
+  readonly over: Promise<unknown>
+  readonly end: () => Promise<void>
 }
 
 /** What connecting may take, and the first words. */
@@ -14,12 +16,13 @@ export const BEGINNING = 10_000
 /** What a statement may take that does not say otherwise. */
 const STATEMENT_TIMEOUT = 20_000
 
-/**
- * The ordinary connection beside the one that the log comes on: it looks after the slot, the leases and the rows. It is
- * also how a server that is shut down is noticed, which would wait for the log to be read to its end otherwise.
- */
-export async function openControl(options: { readonly connection: ClientConfig; readonly name: string }): Promise<Control> {
-  const { connection, name } = options
+/** An ordinary connection beside the one that the log comes on, as the role that may read it: it looks after the slot. */
+export async function openControl(options: {
+  readonly connection: ClientConfig
+  readonly name: string
+  readonly settings?: Settings
+}): Promise<Control> {
+  const { connection, name, settings } = options
   const client = new Client({
     connectionTimeoutMillis: BEGINNING,
     ...connection,
@@ -33,38 +36,35 @@ export async function openControl(options: { readonly connection: ClientConfig; 
   client.on('error', finish)
   client.on('end', () => finish(new Error('the connection ended')))
 
-  const run =
-    (timeout: number | undefined): Session['query'] =>
-    async (text, values = []) => {
-      try {
-        const query = { text, values: [...values], rowMode: 'array' as const, query_timeout: timeout }
-        return (await client.query<(string | number | null)[]>(query)).rows
-      } catch (error) {
-        // What the server refuses has been said; anything else is the connection's end.
-        if (sqlState(error) === undefined || endsSession(error)) finish(error)
-        throw error
-      }
+  const run = async (text: string, values: readonly unknown[], timeout?: number): Promise<readonly RawRow[]> => {
+    try {
+      const query = { text, values: [...values], rowMode: 'array' as const, query_timeout: timeout }
+      return (await client.query<(string | number | null)[]>(query)).rows
+    } catch (error) {
+      // What the server refuses has been said; anything else is the connection's end.
+      if (sqlState(error) === undefined || endsSession(error)) finish(error)
+      throw error
     }
+  }
 
   try {
     await client.connect()
-    const text = `${settingsOf(connection)}; ${SETTINGS}`
-    await client.query({ text, query_timeout: connection.connectionTimeoutMillis ?? BEGINNING } as QueryConfig)
+    const query_timeout = connection.connectionTimeoutMillis ?? BEGINNING
+    await client.query({ text: settingsOf(connection, settings), query_timeout } as QueryConfig)
   } catch (error) {
     client.end().catch(() => {})
     throw error
   }
   return {
-    pid: (client as unknown as { readonly processID: number }).processID,
-    query: run(STATEMENT_TIMEOUT),
-    slowly: async (text, signal) => {
+    query: (text, values = []) => run(text, values, STATEMENT_TIMEOUT),
+    slowly: async (text, values, signal) => {
       const abort = (): void => {
         stream.destroy()
       }
       signal.addEventListener('abort', abort)
       try {
-        if (signal.aborted) throw signal.reason
-        return await run(undefined)(text)
+        signal.throwIfAborted()
+        return await run(text, values)
       } finally {
         signal.removeEventListener('abort', abort)
       }

@@ -83,7 +83,7 @@ check(
       }
       const total = await stop()
       relays.start('last')
-      await eventually(async () => (await place.left()) === 0)
+      await eventually(async () => (await relays.seen()).length === total)
       assertWhole(await relays.seen(), total)
       assert.equal(await relays.effects(), total)
       assert.ok(relays.arrived.length >= total)
@@ -115,7 +115,32 @@ check(
       await eventually(() => second.by() === 'standby')
       assert.equal(third.by(), 'wal')
       const total = await stop()
-      await eventually(async () => (await place.left()) === 0)
+      await eventually(async () => (await relays.seen()).length === total)
+      assertWhole(await relays.seen(), total)
+      assert.equal(await relays.effects(), total)
+    } finally {
+      await relays.close()
+    }
+  },
+)
+
+check(
+  'relays of the one way and of the other, killed at any moment under load: nothing lost, each key in order',
+  async (place) => {
+    const relays = await processes(place)
+    try {
+      const stop = publishing(place, { pause: 3 })
+      for (let kills = 0; kills < 12; kills++) {
+        const mode = kills % 2 === 0 ? 'wal' : 'polling'
+        const relay = relays.start(`relay-${kills}`, mode)
+        // Some before they have begun, some in the midst of the switch, some after it.
+        if (kills % 4 > 1) await eventually(() => relay.by() === mode)
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 600))
+        await relay.kill()
+      }
+      const total = await stop()
+      relays.start('last', 'polling')
+      await eventually(async () => (await relays.seen()).length === total)
       assertWhole(await relays.seen(), total)
       assert.equal(await relays.effects(), total)
     } finally {

@@ -1,5 +1,5 @@
 import { silentLogger } from 'dure/telemetry'
-import { walRelay, type Mode } from './wal.ts'
+import { walRelay, type Mode } from '../outbox.ts'
 
 /**
  * A relay in a process of its own, to be killed and frozen. It hands each batch to its parent and has delivered it when
@@ -12,8 +12,8 @@ let batches = 0
 const relay = walRelay({
   connection: url!,
   name: name!,
-  way: way as Mode,
-  limits: { lease: 1_000, heartbeat: 200, comeBack: [20, 200], backoff: [20, 200], batch: 50 },
+  mode: way as Mode,
+  limits: { lease: 1_000, heartbeat: 200, backoff: [20, 200], batch: 50 },
   log: silentLogger(),
   deliver: (messages) =>
     new Promise((resolve) => {

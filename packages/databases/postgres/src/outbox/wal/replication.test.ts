@@ -6,22 +6,14 @@ import { realRuntime } from 'dure/runtime'
 import { testServer } from '../../server.test-support.ts'
 import { eventually, LOGICAL } from './wal.test-support.ts'
 import { lsnOf, lsnText, type Lsn } from './lsn.ts'
-import { createDecoder, PUBLISHED } from './pgoutput.ts'
 import { openReplication } from './replication.ts'
+import { PUBLICATION } from './slots.ts'
 
 const server = await testServer({ settings: LOGICAL })
 
 test('places in the log are numbers that look as the server writes them', () => {
   for (const text of ['0/0', '0/866C70', '16/B374D848', 'FFFFFFFF/FFFFFFFF']) assert.equal(lsnText(lsnOf(text)), text)
   assert.ok(lsnOf('1/0') > lsnOf('0/FFFFFFFF'))
-})
-
-test('what the decoder does not know is an error, and nothing is passed over', () => {
-  const decode = createDecoder({ begin: () => {}, row: () => {}, message: () => {}, commit: () => {} })
-  assert.throws(() => decode(Buffer.from('U')), /the log said "U"/)
-  assert.throws(() => decode(Buffer.from('I\0\0\0\x01N\0\0', 'latin1')), /a row came before its table was described/)
-  const lacking = Buffer.concat([Buffer.from('R\0\0\0\x01public\0dure_outbox\0d\0\x01\x01position\0', 'latin1'), Buffer.alloc(8)])
-  assert.throws(() => decode(lacking), /the publication of "dure_outbox" lacks the columns bucket, .*xid/)
 })
 
 /** Two commits that lie side by side in the log. */
@@ -34,15 +26,12 @@ async function sideBySide(database: string) {
   const [a, b] = [new Client({ connectionString: url }), new Client({ connectionString: url })]
   await a.connect()
   await b.connect()
-  const columns = PUBLISHED.split(', ').map((column) => `${column} text`)
-  await a.query(
-    `CREATE TABLE dure_outbox (${columns.join(', ')}); CREATE PUBLICATION p FOR TABLE dure_outbox WITH (publish = 'insert')`,
-  )
+  await a.query(`CREATE PUBLICATION ${PUBLICATION}`)
   await a.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [database])
   await a.query('BEGIN')
-  await a.query(`INSERT INTO dure_outbox (position, data) VALUES ('1', 'first')`)
+  await a.query(`SELECT pg_logical_emit_message(true, 'test', '1')`)
   await b.query('BEGIN')
-  await b.query(`INSERT INTO dure_outbox (position, data) VALUES ('2', 'second')`)
+  await b.query(`SELECT pg_logical_emit_message(true, 'test', '2')`)
   await a.query('COMMIT')
   await b.query('COMMIT')
   return {
@@ -68,16 +57,15 @@ async function sideBySide(database: string) {
 test('after the first of two commits is confirmed, the second one comes; the library confirms a byte more, and it never does', async () => {
   // Ours: the place is the first byte behind the commit.
   const ours = await sideBySide('ours')
-  const rows: string[] = []
+  const messages: string[] = []
   const ends: Lsn[] = []
   const read = (until: () => boolean) => async (confirm: boolean) => {
     const stream = await openReplication({
-      ...{ connection: { connectionString: ours.url }, name: 'test', slot: 'ours', publication: 'p', messages: false },
+      ...{ connection: { connectionString: ours.url }, name: 'test', slot: 'ours' },
       ...{ runtime: realRuntime(), interval: 1_000, patience: 60_000 },
       reader: {
         begin: () => {},
-        row: (raw) => void rows.push(String(raw[0])),
-        message: () => {},
+        message: (_, content) => void messages.push(content),
         commit: (end) => void ends.push(end),
         position: () => {},
       },
@@ -88,11 +76,11 @@ test('after the first of two commits is confirmed, the second one comes; the lib
     await ours.free()
   }
   await read(() => ends.length >= 2)(true)
-  assert.deepEqual(rows, ['1', '2'])
+  assert.deepEqual(messages, ['1', '2'])
   assert.equal(await ours.confirmed(), ends[0])
-  rows.length = 0
-  await read(() => rows.length > 0)(false)
-  assert.deepEqual(rows, ['2'])
+  messages.length = 0
+  await read(() => messages.length > 0)(false)
+  assert.deepEqual(messages, ['2'])
   await ours.close()
 
   // Why it is ours: the library's.
@@ -105,7 +93,9 @@ test('after the first of two commits is confirmed, the second one comes; the lib
     const commits: string[] = []
     service.on('data', (lsn: string, said: { tag: string }) => void (said.tag === 'commit' && commits.push(lsn)))
     service.on('error', () => {})
-    void service.subscribe(new PgoutputPlugin({ protoVersion: 1, publicationNames: ['p'] }), 'theirs').catch(() => {})
+    void service
+      .subscribe(new PgoutputPlugin({ protoVersion: 1, publicationNames: [PUBLICATION], messages: true }), 'theirs')
+      .catch(() => {})
     await eventually(() => commits.length === 2)
     await service.acknowledge(commits[0]!)
     await eventually(async () => (await theirs.confirmed()) > lsnOf(commits[0]!))

@@ -1,10 +1,11 @@
 import type { EventEmitter } from 'node:events'
-import { Client, escapeIdentifier, escapeLiteral, type ClientConfig, type QueryConfig } from 'pg'
+import { Client, escapeIdentifier, type ClientConfig, type QueryConfig } from 'pg'
 import type { Runtime, Timer } from 'dure/runtime'
 import { settingsOf } from '../../store/store.ts'
 import { BEGINNING } from './control.ts'
 import type { Lsn } from './lsn.ts'
 import { createDecoder, type LogReader } from './pgoutput.ts'
+import { PUBLICATION } from './slots.ts'
 
 /**
  * A connection on which the server sends the log of one slot. Everything it says goes to the reader at once; who cannot
@@ -29,9 +30,6 @@ export type ReplicationOptions = {
   /** As the server shows it in `pg_stat_activity` and `pg_stat_replication`. */
   readonly name: string
   readonly slot: string
-  readonly publication: string
-  /** Whether what `pg_logical_emit_message` wrote is wanted, of everybody in the database. */
-  readonly messages: boolean
   readonly reader: LogReader & {
     /** The server has read this far, and has said all that was there for us. */
     readonly position: (lsn: Lsn) => void
@@ -50,7 +48,7 @@ const TELL = 20
 
 /** @throws what the server says when the slot cannot be read: absent, in use, lost */
 export async function openReplication(options: ReplicationOptions): Promise<Replication> {
-  const { connection, name, slot, publication, messages, reader, runtime, interval, patience } = options
+  const { connection, name, slot, reader, runtime, interval, patience } = options
   const { clock, timers } = runtime
   const client = new Client({
     connectionTimeoutMillis: BEGINNING,
@@ -118,12 +116,8 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
       destroy(error)
     }
   })
-  const parameters = [
-    `proto_version '1'`,
-    `publication_names ${escapeLiteral(escapeIdentifier(publication))}`,
-    ...(messages ? [`messages 'true'`] : []),
-  ]
-  client.query(`START_REPLICATION SLOT ${escapeIdentifier(slot)} LOGICAL 0/0 (${parameters.join(', ')})`).then(
+  const parameters = `proto_version '1', publication_names '${PUBLICATION}', messages 'true'`
+  client.query(`START_REPLICATION SLOT ${escapeIdentifier(slot)} LOGICAL 0/0 (${parameters})`).then(
     () => destroy(new Error('the server ended the stream')),
     (error: unknown) => {
       started.reject(error)

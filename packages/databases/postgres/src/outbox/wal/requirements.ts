@@ -1,9 +1,9 @@
 import { CallError } from 'dure/contract'
-import type { Session } from '../session.ts'
-import { publicationSql } from './slots.ts'
+import type { Query } from '../rows.ts'
+import { PUBLICATION } from './slots.ts'
 
 /** What is wrong with the server's settings or the role's rights, and what to do; a retry will not help. */
-export function unfit(relay: string, state: string, advice: string, cause?: unknown): CallError {
+function unfit(relay: string, state: string, advice: string, cause?: unknown): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
     `Reading the log for the outbox "${relay}" failed: ${state}. To do: ${advice}`,
@@ -11,19 +11,15 @@ export function unfit(relay: string, state: string, advice: string, cause?: unkn
   )
 }
 
-/** @throws {CallError} FAILED_PRECONDITION when this server and role cannot do it */
+/**
+ * Whether this server and role can do it, and may keep what is in the log alone.
+ * @throws {CallError} FAILED_PRECONDITION when not
+ */
 export async function checkServer(
-  query: Session['query'],
-  options: {
-    readonly relay: string
-    readonly table: boolean
-    readonly acceptLoss: boolean
-    /** Before anything is made: `server` looks at its settings alone, `role` at whether this role may replicate as well. */
-    readonly only?: 'server' | 'role'
-  },
-): Promise<{ readonly bounded: boolean }> {
-  const { relay, table, acceptLoss, only } = options
-  const [[level, replicates, user, standby, keep, outbox, slots, senders] = []] = await query(SERVER)
+  query: Query,
+  { relay, acceptLoss }: { readonly relay: string; readonly acceptLoss: boolean },
+): Promise<void> {
+  const [[level, replicates, user, standby, keep, idle, slots, senders] = []] = await query(SERVER)
   const wrong = (state: string, advice: string): never => {
     throw unfit(relay, state, advice)
   }
@@ -41,38 +37,37 @@ export async function checkServer(
       `ALTER SYSTEM SET ${name} = 10, and restart the server; or use outbox: 'polling'`,
     )
   }
-  if (only !== 'server' && Number(replicates) !== 1) {
+  if (Number(replicates) !== 1) {
     wrong(
       `the role "${String(user)}" may not replicate`,
       `ALTER ROLE "${String(user)}" REPLICATION (on Amazon RDS: GRANT rds_replication TO "${String(user)}"). Better, give the relay a role of its own: who replicates can read the whole database`,
     )
   }
-  if (only === undefined && table && outbox === null) {
+  if (acceptLoss) return
+  for (const [name, value, never, what] of [
+    ['max_slot_wal_keep_size', keep, '-1', 'MB of the log'],
+    ['idle_replication_slot_timeout', idle, '0', 'seconds without a reader'],
+  ] as const) {
+    if (value === null || String(value) === never) continue
     wrong(
-      'there is no table dure_outbox in the search_path',
-      'apply the migrations (`outboxSchema`), or set the search_path of the role',
+      `${name} is set: beyond ${String(value)} ${what} the server drops what has not been delivered, and it is nowhere else`,
+      `ALTER SYSTEM SET ${name} = ${never}; SELECT pg_reload_conf(), and watch the disk; use outbox: 'polling'; or say acceptLoss: true`,
     )
   }
-  const bounded = keep !== '-1'
-  if (!table && bounded && !acceptLoss) {
-    wrong(
-      `max_slot_wal_keep_size is ${String(keep)} MB: beyond that the server drops what has not been delivered, and without the table it is nowhere else`,
-      'ALTER SYSTEM SET max_slot_wal_keep_size = -1 and watch the disk, keep the table, or say acceptLoss: true',
-    )
-  }
-  return { bounded }
 }
 
 const SERVER = `
   SELECT current_setting('wal_level') AS level,
     (rolsuper OR rolreplication OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication' AND pg_has_role(pg_roles.oid, 'MEMBER')))::int AS replicates,
     current_user, pg_is_in_recovery()::int AS standby,
-    (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), to_regclass('dure_outbox')::text,
+    (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS keep,
+    (SELECT setting FROM pg_settings WHERE name = 'idle_replication_slot_timeout') AS idle,
     current_setting('max_replication_slots') AS slots, current_setting('max_wal_senders') AS senders
   FROM pg_roles WHERE rolname = current_user`
 
 /** Makes words of what the server refuses; answers undefined for what may pass. */
-export function explainRefusal(relay: string, error: unknown, publication: string, table: boolean): CallError | undefined {
+export function explainRefusal(relay: string, error: unknown): CallError | undefined {
+  if (error instanceof CallError) return error.code === 'FAILED_PRECONDITION' ? error : undefined
   const { code, message } = error as { readonly code?: string; readonly message?: string }
   const said = String(message)
   if (code === '53400') {
@@ -90,14 +85,8 @@ export function explainRefusal(relay: string, error: unknown, publication: strin
     return unfit(relay, `the server does not let the relay in (${said})`, 'let its role into this database in pg_hba.conf', error)
   }
   if (code !== '42501') return undefined
-  if (/publication|database|owner/i.test(said)) {
-    const sql = `${publicationSql(publication, table)};`
-    return unfit(relay, `the role may not make the publication (${said})`, `let the owner of the tables do it: ${sql}`, error)
-  }
-  return unfit(
-    relay,
-    `the role lacks a right (${said})`,
-    'see the grants that the guide lists for the role of a log relay',
-    error,
-  )
+  const advice = /database|publication/i.test(said)
+    ? `let somebody who may do it: CREATE PUBLICATION ${PUBLICATION}`
+    : 'see the rights that the guide to log tailing lists for the role that reads the log'
+  return unfit(relay, `the role lacks a right (${said})`, advice, error)
 }

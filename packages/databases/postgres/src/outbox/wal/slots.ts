@@ -1,10 +1,6 @@
-import { escapeIdentifier, escapeLiteral } from 'pg'
-import type { Session } from '../session.ts'
-import { uniqueName } from '../../names.ts'
-import { lsnOf, type Lsn } from './lsn.ts'
-import { PUBLISHED } from './pgoutput.ts'
-
-type Query = Session['query']
+import { CHANNEL, LOCK, slotIn } from '../names.ts'
+import type { Query } from '../rows.ts'
+import { lsnOf, lsnText, type Lsn } from './lsn.ts'
 
 /** What the server says of a slot. */
 export type Slot = {
@@ -21,11 +17,41 @@ export type Slot = {
   readonly safe: number | undefined
 }
 
-/** @returns undefined when there is none */
-export async function slotNamed(query: Query, slot: string): Promise<Slot | undefined> {
-  const [row] = await query(SLOT, [slot])
-  if (row === undefined) return undefined
-  const [status, pid, confirmed, held, behind, safe] = row
+/** Where messages of an outbox are at this moment. */
+export type Place = {
+  /** The slot's name, whether or not there is one. */
+  readonly name: string
+  /** The first number of the outbox's advisory locks. */
+  readonly lock: number
+  /** What its messages in the log begin with. */
+  readonly prefix: string
+  readonly slot: Slot | undefined
+  /** There has to be a slot, which had been read this far or further: if there is none, somebody has removed it. */
+  readonly noted: Lsn | undefined
+  /** The end of the log. */
+  readonly end: Lsn
+}
+
+/** @param query as a role that may read the outbox's tables */
+export async function placeOf(query: Query): Promise<Place> {
+  const [[name, lock, prefix, note, end, ...found] = []] = await query(PLACE)
+  return {
+    name: String(name),
+    lock: Number(lock),
+    prefix: String(prefix),
+    slot: slotFrom(found),
+    noted: typeof note === 'string' ? lsnOf(note.slice(NOTE.length)) : undefined,
+    end: lsnOf(String(end)),
+  }
+}
+
+export async function slotNamed(query: Query, name: string): Promise<Slot | undefined> {
+  const [row = []] = await query(`SELECT ${SLOT} FROM pg_replication_slots AS slots, ${NOW} WHERE slot_name = $1`, [name])
+  return slotFrom(row)
+}
+
+function slotFrom([status, pid, confirmed, held, behind, safe]: readonly (string | number | null)[]): Slot | undefined {
+  if (status === undefined || status === null) return undefined
   return {
     status: status as Slot['status'],
     pid: pid === null ? undefined : Number(pid),
@@ -36,99 +62,40 @@ export async function slotNamed(query: Query, slot: string): Promise<Slot | unde
   }
 }
 
-/** A slot of another kind or database under that name is nobody's we know: making ours says so. */
-const SLOT = `
-  SELECT CASE WHEN wal_status IS NULL OR (to_jsonb(slots) ->> 'invalidation_reason') IS NOT NULL
-      OR (to_jsonb(slots) ->> 'conflicting')::boolean THEN 'lost' ELSE wal_status END,
-    active_pid, confirmed_flush_lsn, pg_wal_lsn_diff(now, restart_lsn), pg_wal_lsn_diff(now, confirmed_flush_lsn), safe_wal_size
-  FROM pg_replication_slots AS slots, pg_current_wal_insert_lsn() AS now
-  WHERE slot_name = $1 AND database = current_database() AND plugin = 'pgoutput' AND NOT temporary`
-
-/** The slot of an outbox with its table: by database and schema, so that nobody has to think of a name. */
-export async function slotOfTable(query: Query): Promise<{ readonly slot: string; readonly publication: string }> {
-  const [[database, schema] = []] = await query(
-    `SELECT current_database(), nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = 'dure_outbox'::regclass`,
-  )
-  return {
-    slot: uniqueName('slot', 'dure', 'rows', String(database), String(schema)),
-    publication: uniqueName('publication', 'dure', 'outbox', String(schema)),
-  }
-}
-
-/** The slot of an outbox without a table. */
-export async function slotOfService(
-  query: Query,
-  service: string,
-): Promise<{ readonly slot: string; readonly publication: string }> {
-  const [[database] = []] = await query('SELECT current_database()')
-  return { slot: uniqueName('slot', 'dure', 'messages', String(database), service), publication: 'dure_messages' }
-}
-
 /**
- * Makes the publication of the outbox's rows (or one of nothing, for messages), if it is not there. It comes before the
- * slot: a slot cannot read what a publication did not yet publish.
+ * Notes beside the relays that there has to be a slot, or that there need not be one. It is written after the slot was
+ * made and taken back before it is removed, so that where it says so and there is none, messages may be lost.
  */
-export async function makePublication(query: Query, publication: string, table: boolean): Promise<void> {
-  const state = await publicationState(query, publication, table)
-  if (state === 'whole') return
-  if (state === 'altered') throw new Error(publicationAltered(publication))
-  try {
-    await query(publicationSql(publication, table))
-  } catch (error) {
-    // Another relay was faster.
-    if ((error as { code?: string }).code !== '42710') throw error
-  }
-}
-
-/** What makes it, for whoever may. */
-export function publicationSql(publication: string, table: boolean): string {
-  const what = table ? ` FOR TABLE dure_outbox (${PUBLISHED}) WITH (publish = 'insert')` : ''
-  return `CREATE PUBLICATION ${escapeIdentifier(publication)}${what}`
-}
-
-/** `altered`: it does not tell every insert into the outbox with all of its columns. One for messages may tell what it likes. */
-export async function publicationState(query: Query, publication: string, table: boolean): Promise<'whole' | 'altered' | 'gone'> {
-  const [[known, whole] = []] = await query(PUBLICATION, [publication])
-  if (known === null || known === undefined) return 'gone'
-  return !table || Number(whole) > 0 ? 'whole' : 'altered'
-}
-
-export function publicationAltered(publication: string): string {
-  return `the publication "${publication}" does not tell all that is inserted into dure_outbox. To do: DROP PUBLICATION ${escapeIdentifier(publication)}; it is made anew`
-}
-
-const PUBLICATION = `
-  SELECT (SELECT oid FROM pg_publication WHERE pubname = $1),
-    (SELECT count(*) FROM pg_publication AS p JOIN pg_publication_tables AS t USING (pubname)
-      JOIN pg_namespace AS n ON n.nspname = t.schemaname JOIN pg_class AS c ON c.relname = t.tablename AND c.relnamespace = n.oid
-      WHERE p.pubname = $1 AND p.pubinsert AND c.oid = to_regclass('dure_outbox') AND t.rowfilter IS NULL
-        AND t.attnames @> '{${PUBLISHED}}'::name[])`
-
-/** A temporary one ends with the session. It waits until every transaction has ended that is writing now, anywhere on the server. */
-export function makingSlotSql(slot: string, kind: 'temporary' | 'lasting'): string {
-  const name = kind === 'temporary' ? temporary(slot) : slot
-  return `SELECT pg_create_logical_replication_slot(${escapeLiteral(name)}, 'pgoutput', ${kind === 'temporary'})`
-}
-
-/** The temporary slot under its own name, to stay. */
-export async function keepSlot(query: Query, slot: string): Promise<void> {
-  await query(`SELECT pg_copy_logical_replication_slot(${escapeLiteral(temporary(slot))}, ${escapeLiteral(slot)}, false)`)
-  await dropTemporarySlot(query, slot)
-}
-
-export async function dropTemporarySlot(query: Query, slot: string): Promise<void> {
-  await query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [temporary(slot)])
+export async function note(query: Query, readTo: Lsn | undefined): Promise<void> {
+  const name = readTo === undefined ? '' : `${NOTE}${lsnText(readTo)}`
+  await query(`DELETE FROM dure_outbox_relays WHERE relay LIKE '${NOTE}%' AND relay <> $1`, [name])
+  if (name !== '') await query(`INSERT INTO dure_outbox_relays VALUES ($1, 'infinity') ON CONFLICT DO NOTHING`, [name])
 }
 
 /** @throws 55006 when somebody reads from it */
-export async function dropSlot(query: Query, slot: string): Promise<boolean> {
-  const rows = await query(
-    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()`,
-    [slot],
-  )
-  return rows.length > 0
+export const DROP = 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1'
+
+/** pgoutput wants a publication. This one publishes nothing, is every outbox's of a database, and comes before its slots. */
+export const PUBLICATION = 'dure_messages'
+
+export async function makePublication(query: Query): Promise<void> {
+  const found = await query('SELECT FROM pg_publication WHERE pubname = $1', [PUBLICATION])
+  if (found.length > 0) return
+  await query(`CREATE PUBLICATION ${PUBLICATION}`).catch((error: unknown) => {
+    // Another relay was faster.
+    if ((error as { code?: string }).code !== '42710') throw error
+  })
 }
 
-function temporary(slot: string): string {
-  return `${slot}_new`
-}
+/** A relay of this name would never have been there to count. */
+const NOTE = 'slot read to '
+const NOW = 'pg_current_wal_insert_lsn() AS now'
+/** One without a status has no place in the log yet, and is nobody's to read from. */
+const SLOT = `
+  CASE WHEN slot_name IS NOT NULL AND wal_status IS NULL OR (to_jsonb(slots) ->> 'invalidation_reason') IS NOT NULL
+    OR (to_jsonb(slots) ->> 'conflicting')::boolean THEN 'lost' ELSE wal_status END,
+  active_pid, confirmed_flush_lsn, pg_wal_lsn_diff(now, restart_lsn), pg_wal_lsn_diff(now, confirmed_flush_lsn), safe_wal_size`
+const PLACE = `
+  SELECT name, ${LOCK}, ${CHANNEL}, (SELECT max(relay) FROM dure_outbox_relays WHERE relay LIKE '${NOTE}%'), now, ${SLOT}
+  FROM (SELECT ${slotIn('oid')} AS name FROM pg_database WHERE datname = current_database()) AS named CROSS JOIN ${NOW}
+  LEFT JOIN pg_replication_slots AS slots ON slot_name = name`

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { collector } from '../../collector.test-support.ts'
-import { flood } from './wal.test-support.ts'
-import { eventually, onServers, rung } from './wal.test-support.ts'
+import { assertWhole } from '../../load.test-support.ts'
+import { eventually, onServers } from './wal.test-support.ts'
 
-const check = await onServers([18, 15], { max_slot_wal_keep_size: '2MB', max_wal_size: '2MB', min_wal_size: '2MB' })
+const check = await onServers([18, 15])
 
 check(
   'who asks for one way and then for the other is told that the first is not wanted any more',
@@ -12,7 +12,7 @@ check(
     const relay = place.relay(deliver)
     await relay.ready
     const [first, second] = [relay.use('wal'), relay.use('polling')]
-    const overtaken = { code: 'ABORTED', message: /going over to the log .* "polling" was asked for meanwhile/i }
+    const overtaken = { code: 'ABORTED', message: /to the log failed: "polling" was asked for meanwhile/ }
     await Promise.all([assert.rejects(first, overtaken), second])
     assert.equal(relay.state().by, 'polling')
     await assert.rejects(Promise.all([relay.use('wal'), relay.stop({ timeout: 0 })]), { code: 'UNAVAILABLE' })
@@ -21,49 +21,49 @@ check(
   [18],
 )
 
-check('without the table: a slot that is lost while nobody reads is told to whoever waits for the start', async (place) => {
-  const options = { service: 'orders', acceptLoss: true }
-  const first = place.relay(collector().deliver, options)
-  await first.ready
-  await first.stop()
-  for (let rounds = 0; (await place.slots())[0]?.status !== 'lost' && rounds < 20; rounds++) await flood(place, 4)
-  const second = place.relay(collector().deliver, options)
-  await assert.rejects(second.ready, {
-    code: 'DATA_LOSS',
-    message: /is lost, and with it what the relay "outbox" had not delivered/,
-  })
-})
-
-const ALTERED = [
-  'ALTER PUBLICATION dure_outbox_public DROP TABLE dure_outbox',
-  `ALTER PUBLICATION dure_outbox_public SET (publish = 'update')`,
-  'ALTER PUBLICATION dure_outbox_public SET TABLE dure_outbox (position, data)',
-  `ALTER PUBLICATION dure_outbox_public SET TABLE dure_outbox WHERE (key = 'key-0')`,
-]
-
-check('a publication that was altered so that it tells less: the table is delivered until it is whole again', async (place) => {
-  const { got, deliver } = collector()
-  const relay = place.relay(deliver)
-  // Going over may bring some a second time.
-  const firsts = (): readonly number[] => [...new Set(got.map(({ data }) => Number(data)))]
+check('the broker is down: a switch does not happen and says so, publishers go on, and later it does', async (place) => {
+  const { got, deliver, broker } = collector()
+  const relay = place.relay(deliver, { mode: 'polling', limits: { drain: 300 } })
+  await relay.ready
   let n = 0
-  const publish = (): Promise<void> => place.publish({ type: 'counted', key: 'key-1', data: n++ })
-  for (const altered of ALTERED) {
-    await relay.use('wal')
-    await place.pool.query(altered)
+  const publish = () => place.publish({ type: 'counted', key: 'key-0', data: n++ })
+  for (const [from, to, where] of [
+    ['polling', 'wal', 'its table'],
+    ['wal', 'polling', 'the log'],
+  ] as const) {
+    broker.down = true
     await publish()
+    await assert.rejects(relay.use(to), {
+      code: 'UNAVAILABLE',
+      message: new RegExp(`failed: what waits in ${where} was not delivered within 300 ms\\. To do: see whether the broker`),
+    })
     await publish()
-    await eventually(() => firsts().length === n)
-    assert.ok(
-      rung(place, /the publication "dure_outbox_public" does not tell all .* To do: DROP PUBLICATION "dure_outbox_public"/),
-    )
-    await place.pool.query('DROP PUBLICATION dure_outbox_public')
-    await relay.use('wal')
-    await publish()
+    broker.down = false
     await relay.flush()
+    await eventually(() => relay.state().by === from)
+    await relay.use(to)
+    assert.equal(relay.state().by, to)
   }
-  assert.deepEqual(
-    firsts(),
-    Array.from({ length: n }, (_, at) => at),
-  )
+  await publish()
+  await relay.flush()
+  assertWhole(got, n)
+  assert.deepEqual(await place.slots(), [])
 })
+
+check(
+  'a slot that times out while nobody reads is refused as well',
+  async (place) => {
+    await place.pool.query(`ALTER SYSTEM SET idle_replication_slot_timeout = '1d'`)
+    await place.pool.query('SELECT pg_reload_conf()')
+    await place.until(`SELECT current_setting('idle_replication_slot_timeout') = '1d'`)
+    try {
+      const relay = place.relay(collector().deliver, { acceptLoss: false })
+      await assert.rejects(relay.ready, /idle_replication_slot_timeout is set: beyond 86400 seconds without a reader/)
+    } finally {
+      await place.pool.query('ALTER SYSTEM RESET ALL')
+      await place.pool.query('SELECT pg_reload_conf()')
+      await place.until(`SELECT current_setting('idle_replication_slot_timeout') = '0'`)
+    }
+  },
+  [18],
+)

@@ -1,8 +1,7 @@
 import type { Logger } from 'dure/telemetry'
-import { pollingRelay, type PollingRelay } from '../outbox.ts'
+import { pollingRelay, walRelay, type PollingRelay, type WalRelay, type WalRelayOptions } from '../outbox.ts'
 import { onPlaces, type Check, type Place as Furnished } from '../../place.test-support.ts'
 import { RELAXED, type ServerVersion } from '../../server.test-support.ts'
-import { walRelay, type WalRelay, type WalRelayOptions } from './wal.ts'
 
 export type Place = Furnished & {
   /** Relays that stop with the test. */
@@ -18,7 +17,7 @@ export type Place = Furnished & {
 export const LOGICAL = { ...RELAXED, wal_level: 'logical', max_replication_slots: 12, max_wal_senders: 12 } as const
 
 /** Limits under which tests need not wait. */
-export const QUICK = { lease: 1_000, heartbeat: 200, comeBack: [20, 200], backoff: [20, 200], poll: 100 } as const
+export const QUICK = { lease: 1_000, heartbeat: 200, backoff: [20, 200], poll: 100 } as const
 
 /**
  * `check(what, run)`: a test on a database of its own, of servers that write their log for reading. To be called once, at the
@@ -47,6 +46,7 @@ export function withLog(place: Furnished): Place {
         connection: url,
         deliver,
         log: recorder(said),
+        acceptLoss: true,
         ...options,
         limits: { ...QUICK, ...options?.limits },
       })

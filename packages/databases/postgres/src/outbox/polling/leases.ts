@@ -1,6 +1,6 @@
 import type { SqlTransaction } from 'dure/data'
 import type { Clock } from 'dure/runtime'
-import { LANES } from './schema.ts'
+import { LANES } from '../schema.ts'
 
 /**
  * Which lanes are this relay's. A lane is held under a lease that ends by the clock of the database, and under a fence
@@ -37,33 +37,20 @@ export type Renewal = {
   readonly wanting: boolean
 }
 
-/** What the name of a relay begins with that delivers from the log: it wants all lanes, and is left them. */
-export const WAL_RELAY = 'log:'
-
-/**
- * @param options.relay a name of its own for each run of a relay. @param options.lease milliseconds
- * @param options.all it wants all lanes (and is named as one that does)
- */
-export function createLeases(options: {
-  readonly relay: string
-  readonly lease: number
-  readonly clock: Clock
-  readonly all?: boolean
-}): Leases {
-  const { relay, lease, clock, all = false } = options
+/** @param options.relay a name of its own for each run of a relay. @param options.lease milliseconds */
+export function createLeases(options: { readonly relay: string; readonly lease: number; readonly clock: Clock }): Leases {
+  const { relay, lease, clock } = options
   let fences: ReadonlyMap<number, string> = new Map()
   let until = -Infinity
   let relays = 1
-  let toLog = false
 
-  const share = (): number => (all ? LANES : toLog ? 0 : Math.ceil(LANES / relays))
+  const share = (): number => Math.ceil(LANES / relays)
 
   return {
     renew: async (query) => {
       const asked = clock.monotonic()
-      const [[alive, log] = []] = await query(REGISTER, [relay, lease])
+      const [[alive] = []] = await query(REGISTER, [relay, lease])
       relays = Math.max(1, Number(alive))
-      toLog = Number(log) > 0
       const kept = await query(EXTEND, [relay, lease])
       const missing = Math.max(0, share() - kept.length)
       const taken = missing === 0 ? [] : await query(TAKE, [relay, lease, missing])
@@ -72,7 +59,7 @@ export function createLeases(options: {
       until = asked + lease
       return {
         gained: [...fences].filter(([lane, fence]) => before.get(lane) !== fence).map(([lane]) => lane),
-        wanting: fences.size < (all || toLog ? share() : Math.floor(LANES / relays)),
+        wanting: fences.size < Math.floor(LANES / relays),
       }
     },
     held: () => (clock.monotonic() < until ? fences : NONE),
@@ -115,7 +102,7 @@ const REGISTER = `
     INSERT INTO dure_outbox_relays (relay, expires) VALUES ($1, ${THEN})
     ON CONFLICT (relay) DO UPDATE SET expires = excluded.expires
   )
-  SELECT 1 + count(*), count(*) FILTER (WHERE relay LIKE '${WAL_RELAY}%')
+  SELECT 1 + count(*)
   FROM dure_outbox_relays WHERE ${LIVES} AND relay <> $1`
 
 const EXTEND = `UPDATE dure_outbox_lanes SET expires = ${THEN} WHERE owner = $1 RETURNING lane, fence`

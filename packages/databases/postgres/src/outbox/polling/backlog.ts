@@ -10,8 +10,6 @@ export type Backlog = {
   /** So many were there, not counting what had been delivered. */
   readonly looked: (waiting: number, mark: Mark) => void
   readonly depth: () => number
-  /** Messages ever delivered here. */
-  readonly total: () => number
 }
 
 type Mark = { readonly committed: number; readonly delivered: number }
@@ -28,6 +26,5 @@ export function createBacklog(): Backlog {
       at = mark
     },
     depth: () => Math.max(0, base + committed - at.committed - (delivered - at.delivered)),
-    total: () => delivered,
   }
 }

@@ -1,6 +1,6 @@
-import { Client, type ClientConfig } from 'pg'
-import { settingsOf } from '../store/store.ts'
-import { CHANNEL } from './names.ts'
+import { Client, type ClientConfig, type QueryConfig } from 'pg'
+import { settingsOf } from '../../store/store.ts'
+import { CHANNEL } from '../names.ts'
 
 /**
  * One connection of a relay's own, on which it reads, deletes, keeps its leases and listens. Statements are sent as they
@@ -70,7 +70,8 @@ export async function openSession(options: {
 
   try {
     await client.connect()
-    await client.query(`${settingsOf(connection, { statement_timeout: STATEMENT_TIMEOUT })}; ${SETTINGS}`)
+    const text = `${settingsOf(connection, { statement_timeout: STATEMENT_TIMEOUT })}; ${SETTINGS}`
+    await client.query({ text, query_timeout: connection.connectionTimeoutMillis ?? STATEMENT_TIMEOUT } as QueryConfig)
     const [[channel] = []] = await query(`SELECT ${CHANNEL}`)
     await client.query(`LISTEN ${client.escapeIdentifier(String(channel))}`)
   } catch (error) {
