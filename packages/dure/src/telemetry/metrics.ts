@@ -79,6 +79,11 @@ type FamilyName =
   | 'held'
   | 'dropped'
 
+const of =
+  (kind: Family['kind']) =>
+  (name: string, unit: string, help: string): Family => ({ name, help, unit, kind })
+const [gauge, counter, histogram] = [of('gauge'), of('counter'), of('histogram')]
+
 /**
  * The metrics that Dure measures, by name: what each is called, its unit and what it means.
  *
@@ -90,105 +95,62 @@ type FamilyName =
  * ```
  */
 export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
-  duration: { name: 'rpc.server.call.duration', help: 'Time from a call to its answer', unit: 's', kind: 'histogram' },
-  calls: { name: 'rpc.server.calls', help: 'Calls answered, by code', unit: '{call}', kind: 'counter' },
-  inFlight: { name: 'rpc.server.active_calls', help: 'Calls being worked on', unit: '{call}', kind: 'gauge' },
-  lag: { name: 'messaging.consumer.lag', help: 'Messages a consumer group has not read yet', unit: '{message}', kind: 'gauge' },
-  lagAge: {
-    name: 'dure.consumer.lag.age',
-    help: 'Time since the first message that a consumer group has not read was published',
-    unit: 's',
-    kind: 'gauge',
-  },
-  lost: {
-    name: 'dure.consumer.lost',
-    help: 'Messages that retention threw away before the consumer group had read them',
-    unit: '{message}',
-    kind: 'counter',
-  },
-  outboxDepth: {
-    name: 'dure.outbox.depth',
-    help: 'Messages committed and not yet with the broker',
-    unit: '{message}',
-    kind: 'gauge',
-  },
-  outboxAge: { name: 'dure.outbox.age', help: 'Age of the oldest message in the outbox', unit: 's', kind: 'gauge' },
-  outboxLanes: {
-    name: 'dure.outbox.lanes',
-    help: 'Lanes of the outbox that this process delivers',
-    unit: '{lane}',
-    kind: 'gauge',
-  },
-  outboxHorizon: {
-    name: 'dure.outbox.horizon.held',
-    help: 'For how long somebody has been keeping vacuum from the outbox; delivery does not wait',
-    unit: 's',
-    kind: 'gauge',
-  },
-  outboxSlotHeld: {
-    name: 'dure.outbox.slot.held',
-    help: 'Bytes of the log that the database keeps on its disk for the replication slot of the outbox',
-    unit: 'By',
-    kind: 'gauge',
-  },
-  outboxSlotBehind: {
-    name: 'dure.outbox.slot.behind',
-    help: 'Bytes of the log that the outbox has not delivered yet',
-    unit: 'By',
-    kind: 'gauge',
-  },
-  connections: {
-    name: 'db.client.connection.count',
-    help: 'Connections to the database, by pool and by whether they are in use',
-    unit: '{connection}',
-    kind: 'gauge',
-  },
-  connectionsWaiting: {
-    name: 'db.client.connection.pending_requests',
-    help: 'Transactions or reads that wait for a connection',
-    unit: '{request}',
-    kind: 'gauge',
-  },
-  crossed: {
-    name: 'dure.transaction.crossed',
-    help: 'Times that a transaction was begun again because another crossed it',
-    unit: '{transaction}',
-    kind: 'counter',
-  },
-  walSize: {
-    name: 'dure.store.wal.size',
-    help: 'Write-ahead log of an embedded store: it grows while a snapshot or a stream is open',
-    unit: 'By',
-    kind: 'gauge',
-  },
-  atOnce: {
-    name: 'dure.transaction.at_once',
-    help: 'Transactions that may run at once, as much as they cross each other',
-    unit: '{transaction}',
-    kind: 'gauge',
-  },
-  lostCommits: {
-    name: 'dure.transaction.lost_commits',
-    help: 'Commits whose answer was lost, by what was found out about them',
-    unit: '{transaction}',
-    kind: 'counter',
-  },
-  dead: { name: 'dure.consumer.dead', help: 'Dead letters, and messages held behind them', unit: '{message}', kind: 'gauge' },
-  waiting: {
-    name: 'dure.consumer.waiting',
-    help: 'Messages waiting for another try, and those behind them',
-    unit: '{message}',
-    kind: 'gauge',
-  },
-  deadLetters: { name: 'dure.consumer.dead_letters', help: 'Dead letters', unit: '{message}', kind: 'gauge' },
-  deadLettersAge: { name: 'dure.consumer.dead_letters.age', help: 'Age of the oldest dead letter', unit: 's', kind: 'gauge' },
-  held: { name: 'dure.consumer.held', help: 'Messages held behind dead letters', unit: '{message}', kind: 'gauge' },
-  dropped: {
-    name: 'dure.telemetry.dropped',
-    help: 'Spans lost because a sink was full or failing',
-    unit: '{span}',
-    kind: 'counter',
-  },
+  duration: histogram('rpc.server.call.duration', 's', 'Time from a call to its answer'),
+  calls: counter('rpc.server.calls', '{call}', 'Calls answered, by code'),
+  inFlight: gauge('rpc.server.active_calls', '{call}', 'Calls being worked on'),
+  lag: gauge('messaging.consumer.lag', '{message}', 'Messages a consumer group has not read yet'),
+  lagAge: gauge('dure.consumer.lag.age', 's', 'Time since the first message that a consumer group has not read was published'),
+  lost: counter('dure.consumer.lost', '{message}', 'Messages that retention threw away before the consumer group had read them'),
+  outboxDepth: gauge('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
+  outboxAge: gauge('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
+  outboxLanes: gauge('dure.outbox.lanes', '{lane}', 'Lanes of the outbox that this process delivers'),
+  outboxHorizon: gauge(
+    'dure.outbox.horizon.held',
+    's',
+    'For how long somebody has been keeping vacuum from the outbox; delivery does not wait',
+  ),
+  outboxSlotHeld: gauge(
+    'dure.outbox.slot.held',
+    'By',
+    'Bytes of the log that the database keeps on its disk for the replication slot of the outbox',
+  ),
+  outboxSlotBehind: gauge('dure.outbox.slot.behind', 'By', 'Bytes of the log that the outbox has not delivered yet'),
+  connections: gauge(
+    'db.client.connection.count',
+    '{connection}',
+    'Connections to the database, by pool and by whether they are in use',
+  ),
+  connectionsWaiting: gauge(
+    'db.client.connection.pending_requests',
+    '{request}',
+    'Transactions or reads that wait for a connection',
+  ),
+  crossed: counter(
+    'dure.transaction.crossed',
+    '{transaction}',
+    'Times that a transaction was begun again because another crossed it',
+  ),
+  walSize: gauge(
+    'dure.store.wal.size',
+    'By',
+    'Write-ahead log of an embedded store: it grows while a snapshot or a stream is open',
+  ),
+  atOnce: gauge(
+    'dure.transaction.at_once',
+    '{transaction}',
+    'Transactions that may run at once, as much as they cross each other',
+  ),
+  lostCommits: counter(
+    'dure.transaction.lost_commits',
+    '{transaction}',
+    'Commits whose answer was lost, by what was found out about them',
+  ),
+  dead: gauge('dure.consumer.dead', '{message}', 'Dead letters, and messages held behind them'),
+  waiting: gauge('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
+  deadLetters: gauge('dure.consumer.dead_letters', '{message}', 'Dead letters'),
+  deadLettersAge: gauge('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
+  held: gauge('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
+  dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 
 export function createMetrics(): Metrics {

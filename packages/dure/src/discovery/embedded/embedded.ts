@@ -9,7 +9,7 @@ import { createFolder, type Entry } from './folder.ts'
 import { processIsAlive, thisProcess } from './process.ts'
 
 export { markOf, processIsAlive, thisProcess, type ProcessMark } from './process.ts'
-export { socketIn } from './socket.ts'
+export { answers, socketIn } from './socket.ts'
 
 export type EmbeddedRegistryOptions = {
   /** Milliseconds between looks at the folder, beside what the file system tells by itself. Default 500. */

@@ -1,4 +1,5 @@
 import { chmodSync, mkdtempSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '../../runtime/runtime.ts'
@@ -18,4 +19,16 @@ export function socketIn(directory: string, id: string): Address {
   makeFolder(folder)
   chmodSync(folder, 0o700)
   return { kind: 'unix', path }
+}
+
+/** Whether somebody answers on a socket; what a crash left behind does not. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      done(true)
+    })
+    socket.once('error', () => done(false))
+  })
 }

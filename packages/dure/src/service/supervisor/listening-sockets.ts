@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 // Not by name: older versions of Node do not have all of it.
 import net from 'node:net'
 import type { Address } from '../../discovery/discovery.ts'
+import { answers } from '../../discovery/internal.ts'
 import { SupervisorError } from './errors.ts'
 import type { SocketOptions } from './options.ts'
 
@@ -72,17 +73,6 @@ async function bindPath(path: string): Promise<net.BoundSocket> {
 
 // Node takes a path as well; its types do not say so yet.
 const BoundPath = net.BoundSocket as unknown as new (options: { readonly path: string }) => net.BoundSocket
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
 
 function reason(cause: unknown): string {
   const { code, message } = cause as { code?: string; message?: string }

@@ -10,14 +10,13 @@ import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing
 import { socketPath } from './socket.ts'
 
 /** Asks the system that runs on a data directory what it is made of. */
-export async function askListing(directory: string): Promise<SystemListing> {
-  const response = await send(directory, 'GET', '/v1/system')
-  return (await readJson(directory, response)) as SystemListing
+export function askListing(directory: string): Promise<SystemListing> {
+  return ask(directory, '/v1/system')
 }
 
 /** Asks it who runs where. */
-export async function askInstances(directory: string): Promise<InstanceListing> {
-  return (await readJson(directory, await send(directory, 'GET', '/v1/instances'))) as InstanceListing
+export function askInstances(directory: string): Promise<InstanceListing> {
+  return ask(directory, '/v1/instances')
 }
 
 /**
@@ -32,14 +31,13 @@ export async function askInstances(directory: string): Promise<InstanceListing> 
  * // → Nothing runs on the data directory "empty".
  * ```
  */
-export async function askLag(directory: string): Promise<Lag> {
-  return (await readJson(directory, await send(directory, 'GET', '/v1/lag'))) as Lag
+export function askLag(directory: string): Promise<Lag> {
+  return ask(directory, '/v1/lag')
 }
 
 /** Has it forget a consumer group. @throws {CliError} with what the system said to it */
-export async function askForget(directory: string, options: ForgetOptions): Promise<readonly Forgotten[]> {
-  const response = await send(directory, 'POST', '/v1/lag/forget', JSON.stringify(options))
-  return accepted(response, await readJson(directory, response)) as readonly Forgotten[]
+export function askForget(directory: string, options: ForgetOptions): Promise<readonly Forgotten[]> {
+  return ask(directory, '/v1/lag/forget', options)
 }
 
 /** Has a supervisor run so many copies, where it is told how many; gives the processes there are then. */
@@ -49,9 +47,7 @@ export async function askScale(
 ): Promise<ReturnType<Supervisor['processes']>> {
   const socket = socketPath(directory, 'supervisor')
   if (!existsSync(socket)) throw noSupervisor(directory)
-  const body = wanted && JSON.stringify(wanted)
-  const response = await send(directory, wanted === undefined ? 'GET' : 'POST', '/v1/scale', body, socket)
-  return accepted(response, await readJson(directory, response)) as ReturnType<Supervisor['processes']>
+  return ask(directory, '/v1/scale', wanted, socket)
 }
 
 function noSupervisor(directory: string): CliError {
@@ -60,33 +56,29 @@ function noSupervisor(directory: string): CliError {
   )
 }
 
-/** The answer. @throws {CliError} when it is a failure */
-function accepted(response: IncomingMessage, answer: unknown): unknown {
-  if (response.statusCode === 200) return answer
+/** The answer to a question, or to a request. @throws {CliError} when it is a failure */
+async function ask<T>(directory: string, path: string, request?: unknown, socket = socketPath(directory)): Promise<T> {
+  const response = await send(directory, path, request, socket)
+  const answer = await readJson(directory, response)
+  if (response.statusCode === 200) return answer as T
   const { error } = answer as { readonly error: CallFailure }
   // What was asked for in the wrong way is not the system's failure.
   throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
 }
 
 /** Asks about dead letters, or has something done to them. @throws {CliError} with what the system said to it */
-export async function askDead<T>(directory: string, request: DeadRequest): Promise<DeadAnswer<T>> {
-  const { response, answer } = await askWhole(directory, request).catch((error: unknown) => {
+export function askDead<T>(directory: string, request: DeadRequest): Promise<DeadAnswer<T>> {
+  return ask<DeadAnswer<T>>(directory, '/v1/dead', request).catch((error: unknown) => {
     if (!(error instanceof EndedError) || !CHANGES.has(request.action)) throw error
     throw new CliError(`${error.message} Whether it was done is told by "dure dead audit".`, { cause: error })
   })
-  return accepted(response, answer) as DeadAnswer<T>
 }
 
 const CHANGES: ReadonlySet<DeadRequest['action']> = new Set(['retry', 'edit', 'discard'])
 
-async function askWhole(directory: string, request: DeadRequest): Promise<{ response: IncomingMessage; answer: unknown }> {
-  const response = await send(directory, 'POST', '/v1/dead', JSON.stringify(request))
-  return { response, answer: await readJson(directory, response) }
-}
-
 /** Makes a call through the control socket. Ending the iteration early cancels it. */
 export async function* askCall(directory: string, call: CallRequest): AsyncGenerator<CallLine> {
-  const response = await send(directory, 'POST', '/v1/call', JSON.stringify(call))
+  const response = await send(directory, '/v1/call', call)
   let ended = false
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
@@ -113,21 +105,21 @@ async function readJson(directory: string, response: IncomingMessage): Promise<u
 
 async function send(
   directory: string,
-  method: string,
   path: string,
-  body?: string,
-  socket: string = socketPath(directory),
+  request?: unknown,
+  socket = socketPath(directory),
 ): Promise<IncomingMessage> {
   if (!existsSync(socket)) throw nothingRuns(directory)
+  const method = request === undefined ? 'GET' : 'POST'
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath: socket, method, path, headers: { 'content-type': 'application/json' } }, resolve)
-    request.once('error', (cause: NodeJS.ErrnoException) => {
+    const sent = httpRequest({ socketPath: socket, method, path, headers: { 'content-type': 'application/json' } }, resolve)
+    sent.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'EACCES') {
         reject(new CliError(`Cannot reach the system on "${directory}": its control socket belongs to another user`, { cause }))
       } else if (cause.code === 'ECONNREFUSED' || cause.code === 'ENOENT') reject(nothingRuns(directory))
       else reject(cause.code === 'ECONNRESET' || cause.code === 'EPIPE' ? new EndedError(directory, cause) : cause)
     })
-    request.end(body)
+    sent.end(request === undefined ? undefined : JSON.stringify(request))
   })
 }
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { existsSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -17,16 +16,4 @@ export function socketPath(directory: string, name: 'control' | 'supervisor' = '
   if (Buffer.byteLength(path) <= LONGEST) return path
   const digest = createHash('sha256').update(real).digest('hex').slice(0, 24)
   return join(tmpdir(), `dure-${userInfo().uid}-${digest}${name === 'control' ? '' : '-s'}.sock`)
-}
-
-/** Whether somebody answers on a socket; what a crash left behind does not. */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      done(true)
-    })
-    socket.once('error', () => done(false))
-  })
 }

@@ -3,7 +3,6 @@ import { askDead, type DeadRequest, type DeadSelection } from '../../control/con
 import { paint, say, type Shell } from '../../shell.ts'
 import { directoryOf, parsedFlag, textFlag, wholeNumber, type Common } from '../parameters.ts'
 
-type Text = TypedFlagParameter<string | undefined, Shell>
 type Numeric = TypedFlagParameter<number | undefined, Shell>
 
 /** Which dead letters. */
@@ -16,15 +15,7 @@ export type Filter = {
   readonly since?: number
   readonly until?: number
 }
-export const filter: {
-  readonly consumer: Text
-  readonly topic: Text
-  readonly key: Text
-  readonly group: Text
-  readonly error: Text
-  readonly since: Numeric
-  readonly until: Numeric
-} = {
+export const filter: { readonly [K in keyof Filter]-?: TypedFlagParameter<Filter[K] | undefined, Shell> } = {
   consumer: textFlag('NAME', 'Only of this service, or of this service/reaction'),
   topic: textFlag('NAME', 'Only of this topic or queue'),
   key: textFlag('KEY', 'Only of this key'),
