@@ -61,7 +61,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/data/outbox.ts',
       'packages/dure/src/data/relay.ts',
       'packages/databases/postgres/src/outbox/outbox.ts',
-      'packages/databases/postgres/src/outbox/insert.ts',
+      'packages/databases/postgres/src/outbox/statements.ts',
       'packages/dure/src/data/delivery.ts',
       'packages/dure/src/messaging/aside.ts',
     ],
