@@ -82,7 +82,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
     code: [
       'packages/databases/postgres/src/outbox/polling/relay.ts',
       'packages/databases/postgres/src/outbox/polling/reader.ts',
-      'packages/databases/postgres/src/outbox/leases.ts',
+      'packages/databases/postgres/src/outbox/polling/leases.ts',
     ],
     guide: 'docs/guides/outbox.md',
     tests: [
@@ -96,10 +96,10 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
     part: { en: 'PostgreSQL', ko: 'PostgreSQL' },
     code: [
       'packages/databases/postgres/src/outbox/wal/wal.ts',
-      'packages/databases/postgres/src/outbox/wal/relay.ts',
-      'packages/databases/postgres/src/outbox/wal/streaming.ts',
+      'packages/databases/postgres/src/outbox/publish.ts',
+      'packages/databases/postgres/src/outbox/wal/switching.ts',
+      'packages/databases/postgres/src/outbox/wal/stream.ts',
       'packages/databases/postgres/src/outbox/wal/replication.ts',
-      'packages/databases/postgres/src/outbox/wal/publish.ts',
     ],
     guide: 'docs/guides/log-tailing.md',
     tests: [
@@ -109,6 +109,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/databases/postgres/src/outbox/wal/backlog.test.ts',
       'packages/databases/postgres/src/outbox/wal/stopped.test.ts',
       'packages/databases/postgres/src/outbox/wal/messages.test.ts',
+      'packages/databases/postgres/src/outbox/wal/switching.test.ts',
       'packages/databases/postgres/src/outbox/wal/store-outbox.test.ts',
       'packages/databases/postgres/src/outbox/wal/replication.test.ts',
     ],
