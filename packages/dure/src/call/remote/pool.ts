@@ -1,14 +1,14 @@
 import { CallError } from '../../contract/contract.ts'
-import type { Address, Instance, Registry } from '../../discovery/discovery.ts'
-import { callAddress } from '../../discovery/internal.ts'
+import type { Registry } from '../../discovery/discovery.ts'
 import { createEjection, createRetryBudget, leastOfTwo, type RetryBudget } from '../../resilience/resilience.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import type { CallContext } from '../context.ts'
 import type { Admitted, Grant } from './admission.ts'
-import { Member } from './member.ts'
-import { keyOf, type Peers } from './peers.ts'
+import type { Member } from './member.ts'
+import { createMembers } from './members.ts'
+import type { Peers } from './peers.ts'
 import type { RemotePolicy } from './policy.ts'
 import { createWaitQueue } from './wait-queue.ts'
 
@@ -50,61 +50,25 @@ export function createPool(options: {
   log: Logger
 }): Pool {
   const { service, registry, peers, policy, runtime, deadlines, log } = options
-  const { clock, random, timers } = runtime
+  const { clock, random } = runtime
   const ejection = createEjection({ clock, random, policy: policy.ejection })
-  const members = new Map<string, Member>()
   const counts = { retries: 0, refused: 0, ejections: 0 }
   const queue = createWaitQueue({ service, policy, clock, deadlines })
-  /** Those who take ordinary calls: kept, not computed, because every call chooses from it. */
-  let ready: Member[] = []
+  const members = createMembers({
+    service,
+    registry,
+    peers,
+    ejection,
+    log,
+    onEjected: () => counts.ejections++,
+    onMembers: queue.open,
+  })
+  const lingering = createLinger(policy, runtime)
   let stopped = false
-  let lingering = 0
-
-  const findReady = (): void => {
-    ready = [...members.values()].filter(({ health }) => health.state() === 'in')
-  }
-
-  const join = (instance: Instance, address: Address): void => {
-    const slot = peers.take(address)
-    const about = { service, instance: instance.id, address: keyOf(address) }
-    const health = ejection.join((change) => {
-      findReady()
-      if (change === 'returned') return log.info('An instance is back and takes calls', about)
-      counts.ejections++
-      log.warn('An instance fails or stalls and is left out for a while', { ...about, ejections: health.ejections() })
-      slot.bulkhead.move()
-    })
-    members.set(instance.id, new Member(instance, slot, health))
-  }
-
-  const part = (member: Member): void => {
-    members.delete(member.instance.id)
-    member.listed = false
-    ejection.leave(member.health)
-    peers.release(member.slot)
-    member.slot.bulkhead.move()
-  }
-
-  const follow = (instances: readonly Instance[]): void => {
-    if (stopped) return
-    const listed = new Map<string, string>()
-    // Newcomers first: a peer that changes hands keeps its connection.
-    for (const instance of instances) {
-      const address = callAddress(instance)
-      if (address === undefined) continue
-      listed.set(instance.id, keyOf(address))
-      const known = members.get(instance.id)
-      if (known !== undefined && known.slot.key !== keyOf(address)) part(known)
-      if (known === undefined || !known.listed) join(instance, address)
-    }
-    for (const member of members.values()) if (!listed.has(member.instance.id)) part(member)
-    findReady()
-    if (members.size > 0) queue.open()
-  }
 
   const quickly = (now: number): Member | undefined => {
     if (now >= ejection.nextProbe()) return undefined
-    const member = leastOfTwo(ready, random)
+    const member = leastOfTwo(members.ready(), random)
     if (member === undefined || member.slot.peer.state() === 'down') return undefined
     return member.slot.bulkhead.enter() ? member : undefined
   }
@@ -112,9 +76,9 @@ export function createPool(options: {
   /** Calls that may be sent again go first as probes; others only when the probe is overdue or nobody else is left. */
   const findProbe = (now: number, repeatable: boolean): Member | undefined => {
     if (now < ejection.nextProbe()) return undefined
-    for (const member of members.values()) {
+    for (const member of members.all()) {
       const due = member.health.nextProbe()
-      if (now < due || !(repeatable || ready.length === 0 || now - due >= OVERDUE)) continue
+      if (now < due || !(repeatable || members.ready().length === 0 || now - due >= OVERDUE)) continue
       if (!member.slot.bulkhead.enter()) continue
       if (member.health.probe(now)) return member
       member.slot.leave()
@@ -122,7 +86,8 @@ export function createPool(options: {
     return undefined
   }
 
-  const candidates = (tried: readonly Member[]): Member[] => {
+  const candidates = (tried: readonly Member[]): readonly Member[] => {
+    const ready = members.ready()
     const up = ready.filter(({ slot }) => slot.peer.state() !== 'down')
     const reachable = up.length > 0 ? up : ready
     const fresh = reachable.filter((member) => !tried.includes(member))
@@ -144,7 +109,7 @@ export function createPool(options: {
       const among = candidates(call.tried)
       const chosen = leastOfTwo(among, random)
       if (chosen === undefined) {
-        if (members.size > 0) throw allOut(call.place)
+        if (members.size() > 0) throw allOut(call.place, service, members.size(), ejection.nextProbe() - clock.monotonic())
         await queue.wait(call)
         continue
       }
@@ -160,28 +125,7 @@ export function createPool(options: {
     }
   }
 
-  const linger = async (failure: unknown, context: CallContext): Promise<void> => {
-    const now = clock.monotonic()
-    const delay = (LINGER * (1 + random.number())) / 2
-    const end = Math.min(context.deadline, context.sentAt + policy.patience)
-    if (now + delay >= end || lingering >= policy.waiters) throw failure
-    lingering++
-    await timers.sleep(delay, context.cancellation?.signal)
-    lingering--
-  }
-
-  const allOut = (place: string): CallError => {
-    const wait = Math.max(0, Math.ceil(ejection.nextProbe() - clock.monotonic()))
-    const next = Number.isFinite(wait) ? `the first is tried again in ${wait} ms` : 'one is being tried right now'
-    return new CallError(
-      'UNAVAILABLE',
-      `Call to ${place} failed: all ${members.size} instances of service "${service}" failed or stalled lately and are left out; ${next}`,
-      { details: NOT_BEGUN, inside: true },
-    )
-  }
-
-  const watching = registry.watch(service, follow)
-  follow(registry.instances(service))
+  members.follow()
 
   return {
     service,
@@ -198,17 +142,15 @@ export function createPool(options: {
         throw error
       }
     },
-    hasOther: (tried) => ready.some((member) => !tried.includes(member) && member.slot.peer.state() !== 'down'),
-    linger,
+    hasOther: (tried) => members.ready().some((member) => !tried.includes(member) && member.slot.peer.state() !== 'down'),
+    linger: lingering.linger,
     counts,
-    members: () => [...members.values()],
-    waiting: () => queue.waiting() + lingering,
+    members: () => [...members.all()],
+    waiting: () => queue.waiting() + lingering.count(),
     stop: () => {
       stopped = true
-      watching.stop()
       queue.open()
-      for (const member of members.values()) part(member)
-      findReady()
+      members.stop()
     },
   }
 }
@@ -218,6 +160,31 @@ const LINGER = 100
 
 /** Milliseconds after which a probe is made with any call. */
 const OVERDUE = 1_000
+
+/** Calls that wait for a connection to come back. */
+function createLinger(policy: RemotePolicy, { clock, random, timers }: Runtime) {
+  let lingering = 0
+  const linger = async (failure: unknown, context: CallContext): Promise<void> => {
+    const now = clock.monotonic()
+    const delay = (LINGER * (1 + random.number())) / 2
+    const end = Math.min(context.deadline, context.sentAt + policy.patience)
+    if (now + delay >= end || lingering >= policy.waiters) throw failure
+    lingering++
+    await timers.sleep(delay, context.cancellation?.signal)
+    lingering--
+  }
+  return { linger, count: () => lingering }
+}
+
+function allOut(place: string, service: string, size: number, untilProbe: number): CallError {
+  const wait = Math.max(0, Math.ceil(untilProbe))
+  const next = Number.isFinite(wait) ? `the first is tried again in ${wait} ms` : 'one is being tried right now'
+  return new CallError(
+    'UNAVAILABLE',
+    `Call to ${place} failed: all ${size} instances of service "${service}" failed or stalled lately and are left out; ${next}`,
+    { details: NOT_BEGUN, inside: true },
+  )
+}
 
 export function stoppedError(place: string): CallError {
   return new CallError('UNAVAILABLE', `Call to ${place} failed: the way to other processes has been closed here`, {

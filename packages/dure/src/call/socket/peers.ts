@@ -56,7 +56,7 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
 }
 
 function createPeer(address: Address, settings: Settings): Peer {
-  const { runtime, log, limits } = settings
+  const { runtime, log } = settings
   const where = textOf(address)
   let state: ReturnType<Peer['state']> = 'idle'
   let stopped = false
@@ -76,66 +76,21 @@ function createPeer(address: Address, settings: Settings): Peer {
 
   const connect = (): Outgoing => {
     state = 'connecting'
-    let greeted = false
-    let leaving = false
-    let displaced = false
-    let heartbeat: { readonly stop: () => void } | undefined
-    const socket = openSocket(address, settings.tls, () => void socket.write(hello(limits.frame)))
-    const connection = new Connection({
-      socket,
-      timers: runtime.timers,
-      limits,
-      pauses: false,
-      onFrame: (type, id, bytes, start, end) => {
-        if (!greeted) return greet(type, bytes, start, end)
-        if (type === PONG) return
-        if (type === LEAVING) {
-          // Once is enough: who says it again and again would fill this side up with answers.
-          if (leaving) return
-          leaving = true
-          displaced = id !== 0
-          state = 'down'
-          lastReason = displaced ? 'the other side needed its place' : 'the other side is stopping'
-          if (displaced && outgoing.pending.size === 0) return connection.close(lastReason)
-          // Said after every call that was sent: the other side knows then that no more will come.
-          connection.writer.begin(LEAVING, 0)
-          connection.writer.end()
-          return connection.flush()
-        }
-        if (type === REFUSE) readHello(type, bytes, start, end)
-        outgoing.receive(type, id, bytes, start, end)
+    current = openOutgoing(address, settings, {
+      up: () => {
+        failures = 0
+        state = 'up'
       },
-      onClose: (reason) => {
-        patience.cancel()
-        heartbeat?.stop()
-        if (displaced && outgoing.pending.size === 0 && !stopped) return void rest(reason)
-        lost(outgoing, greeted, leaving, reason)
+      leaving: (reason) => {
+        state = 'down'
+        lastReason = reason
+      },
+      closed: (outgoing, end) => {
+        if (end.displaced && outgoing.pending.size === 0 && !stopped) return rest(end.reason)
+        lost(outgoing, end)
       },
     })
-    // Held back until the other side has said who it is.
-    connection.hold()
-    const outgoing = new Outgoing({ connection, clock: runtime.clock, deadlines: settings.deadlines, limits })
-    const patience = runtime.timers.after(limits.handshake, () => connection.close(`no greeting within ${limits.handshake} ms`))
-
-    const greet = (type: number, bytes: Buffer, start: number, end: number): void => {
-      connection.frameLimit = readHello(type, bytes, start, end)
-      connection.reader.limit = limits.frame
-      greeted = true
-      patience.cancel()
-      failures = 0
-      state = 'up'
-      heartbeat = startHeartbeat({
-        connection,
-        heartbeat: settings.heartbeat,
-        clock: runtime.clock,
-        timers: runtime.timers,
-        wholeFrame: limits.wholeFrame,
-        onTrouble: (reason) => connection.close(reason),
-      })
-      connection.release()
-    }
-    current = outgoing
-    return outgoing
+    return current
   }
 
   /** Who has no calls for now gives its place to others, and connects again when it has one. */
@@ -145,7 +100,7 @@ function createPeer(address: Address, settings: Settings): Peer {
     lastReason = reason
   }
 
-  const lost = (outgoing: Outgoing, greeted: boolean, leaving: boolean, reason: string): void => {
+  const lost = (outgoing: Outgoing, { greeted, leaving, reason }: ConnectionEnd): void => {
     current = undefined
     state = 'down'
     lastReason = reason
@@ -192,6 +147,88 @@ function createPeer(address: Address, settings: Settings): Peer {
       state = 'down'
     },
   }
+}
+
+/** How a connection ended. */
+type ConnectionEnd = {
+  /** The other side had said who it is. */
+  readonly greeted: boolean
+  /** The other side had said that it goes. */
+  readonly leaving: boolean
+  /** It only needed the place. */
+  readonly displaced: boolean
+  readonly reason: string
+}
+
+/** Opens a connection, greets, keeps it alive, and tells its peer what becomes of it. */
+function openOutgoing(
+  address: Address,
+  { runtime, limits, tls, heartbeat: beat, deadlines }: Settings,
+  on: {
+    readonly up: () => void
+    readonly leaving: (reason: string) => void
+    readonly closed: (outgoing: Outgoing, end: ConnectionEnd) => void
+  },
+): Outgoing {
+  let greeted = false
+  let leaving = false
+  let displaced = false
+  let heartbeat: { readonly stop: () => void } | undefined
+  const socket = openSocket(address, tls, () => void socket.write(hello(limits.frame)))
+  const connection = new Connection({
+    socket,
+    timers: runtime.timers,
+    limits,
+    pauses: false,
+    onFrame: (type, id, bytes, start, end) => {
+      if (!greeted) return greet(type, bytes, start, end)
+      if (type === PONG) return
+      if (type === LEAVING) return leave(id !== 0)
+      if (type === REFUSE) readHello(type, bytes, start, end)
+      outgoing.receive(type, id, bytes, start, end)
+    },
+    onClose: (reason) => {
+      handshake.cancel()
+      heartbeat?.stop()
+      on.closed(outgoing, { greeted, leaving, displaced, reason })
+    },
+  })
+  // Held back until the other side has said who it is.
+  connection.hold()
+  const outgoing = new Outgoing({ connection, clock: runtime.clock, deadlines, limits })
+  const handshake = runtime.timers.after(limits.handshake, () => connection.close(`no greeting within ${limits.handshake} ms`))
+
+  const leave = (forPlace: boolean): void => {
+    // Once is enough: who says it again and again would fill this side up with answers.
+    if (leaving) return
+    leaving = true
+    displaced = forPlace
+    const reason = displaced ? 'the other side needed its place' : 'the other side is stopping'
+    on.leaving(reason)
+    if (displaced && outgoing.pending.size === 0) return connection.close(reason)
+    // Said after every call that was sent: the other side knows then that no more will come.
+    connection.writer.begin(LEAVING, 0)
+    connection.writer.end()
+    connection.flush()
+  }
+
+  const greet = (type: number, bytes: Buffer, start: number, end: number): void => {
+    connection.frameLimit = readHello(type, bytes, start, end)
+    connection.reader.limit = limits.frame
+    greeted = true
+    handshake.cancel()
+    on.up()
+    heartbeat = startHeartbeat({
+      connection,
+      heartbeat: beat,
+      clock: runtime.clock,
+      timers: runtime.timers,
+      wholeFrame: limits.wholeFrame,
+      onTrouble: (reason) => connection.close(reason),
+    })
+    connection.release()
+  }
+  return outgoing
 }
 
 function routeTo(target: Target, reach: (place: string) => Outgoing | CallError, { limits, runtime }: Settings): Route {
