@@ -6,7 +6,7 @@ import type { Backlog } from './backlog.ts'
 import type { InFlight } from './in-flight.ts'
 import { horizonOf, type Horizon } from './horizon.ts'
 import type { Leases } from './leases.ts'
-import { createReader } from './reader.ts'
+import { createTableReads, type TableRead } from './table-reads.ts'
 import { createPurge } from './purge.ts'
 import type { RelayLimits } from '../limits.ts'
 import type { OutboxRow } from '../rows.ts'
@@ -57,16 +57,12 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
   const { name, relay, runtime, log, limits, delivery, aside, backlog, inFlight, leases, signal, flushes, stopping } = context
   const { timers, clock } = runtime
   const over = new AbortController()
-  const reader = createReader(limits)
+  const reads = createTableReads({ session, clock, limits, leases, inFlight, backlog, flushes })
   const purge = createPurge({ name, relay, session, inFlight, leases, timers, log })
-  let restartAt = clock.monotonic() + limits.rescan
-  let renewing: Promise<void> | undefined
-  let renewal: Timer | undefined
-  let horizonAt = -Infinity
-  let telling: Timer | undefined
+  let nextRenewal: Timer | undefined
+  const watch = createHorizonWatch(session, context)
+  const news = createNews(context, (what) => background(notify(what)))
   let complete = false
-  let epoch = 0
-  let lookedAt = -Infinity
   let leaving = false
   let known: Promise<void> | undefined
 
@@ -74,92 +70,44 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
   const background = (task: Promise<unknown>): void => void task.catch(() => {})
   const notify = (what: string): Promise<unknown> => session.query(`SELECT pg_notify(${CHANNEL}, $1)`, [what])
 
-  const renew = (own: boolean): Promise<void> =>
-    (renewing ??= renewNow(own).finally(() => {
-      renewing = undefined
-    }))
-
-  const renewNow = async (own: boolean): Promise<void> => {
-    const { gained, wanting } = await leases.renew(session.query)
-    if (gained.length > 0) {
-      // What their relay before has set aside must be known before anything of them is delivered.
-      if (aside !== undefined) background((known = aside.reload()))
-      startOver()
-    }
-    // Only at its own times: two that want would otherwise answer each other for ever.
-    if (wanting && own) await notify('lanes')
-    if (gained.length > 0 || leases.excess().length > 0) signal.set()
-  }
-
-  /** What is read from now on begins at the beginning, and what was read ahead is put back: it must not overtake what is read again. */
-  const startOver = (): void => {
-    reader.restart()
-    epoch++
-  }
+  const renewal = createRenewal({ session, leases, signal, notify }, () => {
+    // What their relay before has set aside must be known before anything of them is delivered.
+    if (aside !== undefined) background((known = aside.reload()))
+    reads.startOver()
+  })
 
   const renewLater = (): void => {
-    renewal = timers.after(limits.lease / 4, () => {
-      background(Promise.all([renew(true), complete ? undefined : count(), watch()]))
+    nextRenewal = timers.after(limits.lease / 4, () => {
+      background(Promise.all([renewal.renew(true), complete ? undefined : count(), watch()]))
       renewLater()
     })
   }
 
-  const watch = async (): Promise<void> => {
-    if (clock.monotonic() < horizonAt + limits.horizon) return
-    horizonAt = clock.monotonic()
-    context.horizon(await horizonOf(session))
-  }
-
-  const count = async (): Promise<void> => {
-    const mark = backlog.mark()
-    const [[rows] = []] = await session.query(COUNT, [COUNTED])
-    backlog.looked(Math.max(0, Number(rows) - inFlight.unremoved()), mark)
-  }
+  const count = (): Promise<void> => countRows(session, backlog, inFlight)
 
   /** One look at the table, and everything that it found delivered. Answers the next one, when there may be more. */
-  const look = async (now: Look): Promise<{ readonly next?: Look }> => {
+  const look = async (now: Promise<TableRead>): Promise<{ readonly next?: Promise<TableRead> }> => {
     const { rows, more, lanes, mark, began, ...of } = await now
-    if (of.epoch !== epoch) {
+    if (of.epoch !== reads.epoch()) {
       inFlight.drop(rows)
-      return { next: begin() }
+      return { next: reads.begin() }
     }
     // Not what is another's as soon as this is delivered.
-    const next = more && leases.excess().length === 0 ? begin() : undefined
+    const next = more && leases.excess().length === 0 ? reads.begin() : undefined
     if (rows.length > 0) complete = false
     await handOver(rows)
     if (next !== undefined) return { next }
     if (more) {
       await letGo()
-      return { next: begin() }
+      return { next: reads.begin() }
     }
-    if (of.epoch !== epoch) return { next: begin() }
+    if (of.epoch !== reads.epoch()) return { next: reads.begin() }
     inFlight.met()
     complete = lanes === LANES
     if (complete) backlog.looked(0, { ...mark, delivered: backlog.mark().delivered })
     else background(count())
     await flushes.looked(began, complete ? undefined : session.query)
     return {}
-  }
-
-  /** Whoever waits for it is told of its failure; if nobody does any more, the end of the session tells. */
-  const begin = (): Look => {
-    const look = read()
-    background(look)
-    return look
-  }
-
-  const read = async (): Look => {
-    const mark = backlog.mark()
-    const began = flushes.mark()
-    const lanes = [...leases.held().keys()]
-    if (clock.monotonic() > restartAt) {
-      restartAt = clock.monotonic() + limits.rescan
-      reader.restart()
-    }
-    const since = epoch
-    lookedAt = clock.monotonic()
-    const { rows, more } = lanes.length === 0 ? NOTHING : await reader.read(session.query, lanes)
-    return { rows: inFlight.take(rows), more, lanes: lanes.length, mark, began, epoch: since }
   }
 
   const handOver = async (rows: readonly OutboxRow[]): Promise<void> => {
@@ -172,35 +120,32 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     if (done.sent.length === rows.length) return
     const kept = new Set(done.sent)
     inFlight.drop(rows.filter((row) => !kept.has(row)))
-    if (done.sent.length + done.aside.length < rows.length) startOver()
+    if (done.sent.length + done.aside.length < rows.length) reads.startOver()
   }
 
-  const letGo = async (): Promise<void> => {
-    const lanes = leases.excess()
-    if (lanes.length === 0) return
-    await purge.now()
-    await leases.giveBack(session.query, lanes)
-    await notify('lanes')
+  const letGo = (): Promise<void> => giveBackExcess(session, leases, purge, notify)
+
+  /** Until there may be something to look for, or the next look is due. */
+  const rest = async (lookedAt: number): Promise<void> => {
+    const elsewhere = flushes.waiting() && leases.held().size < LANES
+    // What was being committed while it looked is counted and may have been seen: another look will tell.
+    const unsure = complete && backlog.depth() > 0
+    await signal.wait(unsure ? AGAIN : elsewhere ? ELSEWHERE : limits.poll)
+    // Under load a look finds what many have committed meanwhile; after some quiet it comes at once.
+    const early = lookedAt + limits.pace - clock.monotonic()
+    if (early > 0) await timers.sleep(early, over.signal)
   }
 
   const work = async (): Promise<void> => {
-    await Promise.all([renew(true), count()])
+    await Promise.all([renewal.renew(true), count()])
     context.ready()
     renewLater()
     background(watch())
-    for (let ahead: Look | undefined; !over.signal.aborted && !stopping.aborted;) {
+    for (let ahead: Promise<TableRead> | undefined; !over.signal.aborted && !stopping.aborted;) {
       // Nothing is being read ahead: what is in hand of the excess has been delivered.
       if (ahead === undefined) await letGo()
-      ahead = (await look(ahead ?? begin())).next
-      if (ahead === undefined && !over.signal.aborted) {
-        const elsewhere = flushes.waiting() && leases.held().size < LANES
-        // What was being committed while it looked is counted and may have been seen: another look will tell.
-        const unsure = complete && backlog.depth() > 0
-        await signal.wait(unsure ? AGAIN : elsewhere ? ELSEWHERE : limits.poll)
-        // Under load a look finds what many have committed meanwhile; after some quiet it comes at once.
-        const early = lookedAt + limits.pace - clock.monotonic()
-        if (early > 0) await timers.sleep(early, over.signal)
-      }
+      ahead = (await look(ahead ?? reads.begin())).next
+      if (ahead === undefined && !over.signal.aborted) await rest(reads.beganAt())
     }
   }
 
@@ -217,16 +162,16 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
       await work()
       if (!stopping.aborted) return await ended
       leaving = true
-      renewal?.cancel()
-      await renewing
+      nextRenewal?.cancel()
+      await renewal.pending()
       await purge.now()
       await leases.leave(session.query)
       await notify('lanes')
     } finally {
       over.abort()
       stopping.removeEventListener('abort', end)
-      renewal?.cancel()
-      telling?.cancel()
+      nextRenewal?.cancel()
+      news.cancel()
       purge.cancel()
       inFlight.lost()
       leases.forget()
@@ -237,28 +182,86 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
   return {
     serve,
     notified: (payload) => {
-      if (payload === 'lanes' && !leaving) background(renew(false))
+      if (payload === 'lanes' && !leaving) background(renewal.renew(false))
       else signal.set()
     },
-    tell: () => {
-      if (leases.relays() < 2 && leases.held().size === LANES) return
-      telling ??= timers.after(TELL, () => {
-        telling = undefined
-        background(notify(''))
-      })
-    },
+    tell: news.tell,
   }
 }
 
-type Look = Promise<{
-  readonly rows: readonly OutboxRow[]
-  readonly more: boolean
-  readonly lanes: number
-  readonly mark: ReturnType<Backlog['mark']>
-  readonly began: number
-  readonly epoch: number
-}>
-
-const NOTHING = { rows: [], more: false } as const
-
 const COUNT = 'SELECT count(*) FROM (SELECT FROM dure_outbox LIMIT $1) AS rows'
+
+async function countRows(session: Session, backlog: Backlog, inFlight: InFlight): Promise<void> {
+  const mark = backlog.mark()
+  const [[rows] = []] = await session.query(COUNT, [COUNTED])
+  backlog.looked(Math.max(0, Number(rows) - inFlight.unremoved()), mark)
+}
+
+/** Renews the leases of a session, once at a time. */
+function createRenewal(
+  {
+    session,
+    leases,
+    signal,
+    notify,
+  }: Pick<RelayContext, 'leases' | 'signal'> & {
+    readonly session: Session
+    readonly notify: (what: string) => Promise<unknown>
+  },
+  onGained: () => void,
+) {
+  let renewing: Promise<void> | undefined
+  const renewNow = async (own: boolean): Promise<void> => {
+    const { gained, wanting } = await leases.renew(session.query)
+    if (gained.length > 0) onGained()
+    // Only at its own times: two that want would otherwise answer each other for ever.
+    if (wanting && own) await notify('lanes')
+    if (gained.length > 0 || leases.excess().length > 0) signal.set()
+  }
+  return {
+    renew: (own: boolean): Promise<void> =>
+      (renewing ??= renewNow(own).finally(() => {
+        renewing = undefined
+      })),
+    pending: () => renewing,
+  }
+}
+
+/** Tells relays elsewhere, where there are any, that there is something to deliver: what comes within a moment is told once. */
+function createNews({ leases, runtime }: RelayContext, notify: (what: string) => void) {
+  let telling: Timer | undefined
+  return {
+    tell: (): void => {
+      if (leases.relays() < 2 && leases.held().size === LANES) return
+      telling ??= runtime.timers.after(TELL, () => {
+        telling = undefined
+        notify('')
+      })
+    },
+    cancel: () => telling?.cancel(),
+  }
+}
+
+/** Looks now and then whether an old transaction hides rows. */
+function createHorizonWatch(session: Session, { runtime, limits, horizon }: RelayContext) {
+  let lookedAt = -Infinity
+  return async (): Promise<void> => {
+    if (runtime.clock.monotonic() < lookedAt + limits.horizon) return
+    lookedAt = runtime.clock.monotonic()
+    horizon(await horizonOf(session))
+  }
+}
+
+/** Gives back the lanes of which this relay has too many; nothing of them is in hand. */
+async function giveBackExcess(
+  session: Session,
+  leases: Leases,
+  purge: ReturnType<typeof createPurge>,
+  notify: (what: string) => Promise<unknown>,
+): Promise<void> {
+  const lanes = leases.excess()
+  if (lanes.length === 0) return
+  await purge.now()
+  await leases.giveBack(session.query, lanes)
+  await notify('lanes')
+}
