@@ -135,7 +135,7 @@ check(
         const relay = relays.start(`relay-${kills}`, mode)
         // Some before they have begun, some in the midst of the switch, some after it.
         if (kills % 4 > 1) await eventually(() => relay.by() === mode)
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 600))
+        await new Promise((resolve) => setTimeout(resolve, (kills * 247) % 600))
         await relay.kill()
       }
       const total = await stop()

@@ -58,8 +58,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
   }
   /** A method that needs no session, as the broker's process has it. */
   const there = <Method extends BrokerRequest['method']>(method: Method, action: string): Broker[Method] =>
-    // oxlint-disable-next-line typescript/no-explicit-any
-    (async (...args: any[]) => {
+    (async (...args: readonly unknown[]) => {
       running(action)
       const request = { method, args: jsonOf(args.filter((one) => one !== undefined)) }
       // Moving and forgetting twice is not the same as once.
