@@ -27,12 +27,12 @@ test('every consumer group tells its lag in messages and, where it is known, in 
 })
 
 test('every service tells what its outbox does, every consumer its dead letters, the age of the oldest, what they hold and what waits', async () => {
-  const status = async () => ({ service: 'desk', callsInFlight: 0, outbox: 0, outboxAge: 0, inHand: 0, waiting: 0, dead: 5 })
+  const counts = () => ({ service: 'desk', callsInFlight: 0, outbox: 0, outboxAge: 0, inHand: 0, waiting: 0, dead: 5 })
   const reading: ReactionReading = {
     ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed' },
     ...{ waiting: 4, deadLetters: 2, held: 3, oldest: ago(90_000) },
   }
-  const all = told(await serviceReadings({ status, readings: async () => [reading] }, clock))
+  const all = told(await serviceReadings({ counts, readings: async () => [reading] }, clock))
   assert.deepEqual(
     all.filter(([name]) => name.startsWith('dure.consumer')),
     [
@@ -44,13 +44,13 @@ test('every service tells what its outbox does, every consumer its dead letters,
     ],
   )
   const lanes = { family: FAMILIES.outboxLanes, attributes: { name: 'own' }, value: 16 }
-  const more = told(await serviceReadings({ status, readings: async () => [], dataReadings: () => [lanes] }, clock))
+  const more = told(await serviceReadings({ counts, readings: async () => [], dataReadings: () => [lanes] }, clock))
   assert.deepEqual(
     more.filter(([name]) => name === 'dure.outbox.lanes'),
     [['dure.outbox.lanes', 'desk own', 16]],
   )
   // A broker that does not tell of its queues takes nothing else along.
-  const silent = told(await serviceReadings({ status, readings: () => Promise.reject(new Error('away')) }, clock))
+  const silent = told(await serviceReadings({ counts, readings: () => Promise.reject(new Error('away')) }, clock))
   assert.deepEqual(
     silent,
     all.filter(([, attributes]) => attributes === 'desk'),

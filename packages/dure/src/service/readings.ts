@@ -34,14 +34,14 @@ export async function lagFamilies(broker: Pick<Broker, 'lag'>, clock: Clock): Pr
 }
 
 type Measured = {
-  readonly status: () => Promise<ServiceStatus & { readonly outboxAge: number }>
+  readonly counts: () => ServiceStatus & { readonly outboxAge: number }
   readonly readings: () => Promise<readonly ReactionReading[]>
   readonly dataReadings?: () => readonly Reading[]
 }
 
 /** What one service has in hand and on its way. */
 export async function serviceReadings(instance: Measured, clock: Clock): Promise<readonly Reading[]> {
-  const { service, callsInFlight, outbox, outboxAge, dead } = await instance.status()
+  const { service, callsInFlight, outbox, outboxAge, dead } = instance.counts()
   // The dead of queues are the broker's to tell; when it does not, the rest is told.
   const reactions = await instance.readings().catch(() => [])
   const now = clock.now()

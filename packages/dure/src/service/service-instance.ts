@@ -10,10 +10,10 @@ import {
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import { partOf } from '../contract/internal.ts'
-import type { DatabaseAdapter } from '../data/data.ts'
+import type { DatabaseAdapter, Outbox } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
-import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
+import { type Deadlines, type Runtime, type Timers } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
 import { plainLogger, traceIdOf, type Metrics } from '../telemetry/internal.ts'
@@ -26,14 +26,18 @@ import { healthCheckCall, notReadyBecause } from './readiness.ts'
 import { familiesOf } from './readings.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
+/** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
+type ServiceCounts = ServiceStatus & { readonly published: number; readonly outboxAge: number }
+
 /** One running service: its store, its endpoints, its reactions, and how to stop it without losing anything. */
 export type ServiceInstance = {
   readonly name: string
   /** Begins to react to events. */
   readonly listen: () => Promise<void>
   readonly health: () => Promise<ServiceHealth>
-  /** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
-  readonly status: () => Promise<ServiceStatus & { readonly published: number; readonly outboxAge: number }>
+  readonly counts: () => ServiceCounts
+  /** The same, with an outbox above 0 as well where not all is known to be delivered. */
+  readonly status: () => Promise<ServiceCounts>
   /** How each of its reactions stands. */
   readonly readings: () => Promise<readonly ReactionReading[]>
   /** What its outbox tells of itself, beyond depth and age. */
@@ -147,7 +151,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     return { service: name, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
   }
 
-  const status = async () => {
+  const counts = () => {
     const { waiting = 0, dead = 0, inHand = 0 } = consumer?.status() ?? {}
     const aside = data?.aside.count()
     return {
@@ -162,6 +166,13 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     }
   }
 
+  const settled = data === undefined ? async () => true : createSettled(data.outbox, runtime.timers)
+  /** An outbox that cannot say so has something. */
+  const status = async () => {
+    const found = counts()
+    return found.outbox > 0 || (await settled()) ? found : { ...found, outbox: 1 }
+  }
+
   const metrics = async (): Promise<readonly MetricFamily[]> => familiesOf((await telemetry?.metrics.read()) ?? [], name)
 
   const readings = async (): Promise<readonly ReactionReading[]> => [
@@ -171,7 +182,31 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
 
-  return { name, listen, health, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
+  return { name, listen, health, counts, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
+}
+
+/** Milliseconds in which an outbox says that all has been delivered, if it has. */
+const SETTLED = 250
+
+/**
+ * Whether all is delivered that was committed by now. Counting does not tell it: after a commit without an answer, or while
+ * the database is away or others publish too, a relay finds messages of which nobody has told it.
+ */
+function createSettled({ flush }: Pick<Outbox, 'flush'>, timers: Timers): () => Promise<boolean> {
+  let flushing: Promise<boolean> | undefined
+  let round: Promise<boolean> | undefined
+  return async () => {
+    while (round !== undefined) await round
+    // However often it is asked while a broker is away, one question is left waiting.
+    if (flushing !== undefined) return false
+    flushing = flush().then(
+      () => true,
+      () => false,
+    )
+    void flushing.then(() => (flushing = undefined))
+    round = inTime(timers, SETTLED, flushing, () => false)
+    return round.finally(() => (round = undefined))
+  }
 }
 
 /** Has the local transport take the calls of a service. */

@@ -88,15 +88,12 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
   let interrupt = new AbortController()
   /** Nobody writes into the log, and nobody wants it. */
   let isIdle = false
-  /** Messages of this process that are not delivered yet; the log may be faster than the answer to the COMMIT, and tells of others' as well. */
-  let untold = 0
   /** Why nothing is done any more. */
   let failed: CallError | undefined
   const over = (): boolean => stopping.signal.aborted || failed !== undefined
   const polling: Relay = createRelay({ connection, name, runtime, log, deliver, aside, limits: pollingLimits(limits) })
   const inLog = createLogRelay({
     ...{ relay: name, connection: reading, table: polling, runtime, log, limits, deliver, aside, acceptLoss, changed, fit: fits },
-    delivered: (messages) => void (untold -= messages),
     stopping: stopping.signal,
   })
 
@@ -113,8 +110,6 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
 
   const attend = async (): Promise<void> => {
     isIdle = false
-    // What was lost is not waited for, and what was not comes again.
-    untold = 0
     isIdle = (await inLog.attend(wanted.mode, interrupt.signal)) === 'idle'
     changed()
     if (isIdle) await look.wait(limits.rescan)
@@ -157,7 +152,7 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
     failed ??
     new CallError('UNAVAILABLE', `Waiting for the outbox relay "${name}" failed: it stopped with ${depth()} messages left`)
 
-  const depth = (): number => polling.state().depth + Math.max(inLog.depth(), inLog.by() === 'wal' ? untold : 0)
+  const depth = (): number => polling.state().depth + inLog.depth()
 
   const wanted = createWanted({
     ...{ name, mode: options.mode, until, stopped: () => (over() ? stopped() : undefined) },
@@ -192,7 +187,6 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
       done.abort()
     },
     committed: (messages) => {
-      if (inLog.by() === 'wal') untold += messages
       if (inLog.by() !== undefined) return
       polling.committed(messages)
       polling.wake()

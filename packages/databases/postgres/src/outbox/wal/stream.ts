@@ -37,8 +37,6 @@ export type StreamOptions = {
   readonly limits: WalLimits
   /** @param more whether others come behind those in hand */
   readonly delivery: (more: () => boolean) => Delivery<Entry>
-  /** So many have been, or were set aside. */
-  readonly delivered: (messages: number) => void
 }
 
 /** Makes sure that the log goes on beyond what is committed by now, and is written out that far. */
@@ -161,7 +159,6 @@ async function handOn(to: {
   readonly limits: WalLimits
   readonly over: AbortSignal
   readonly delivery: StreamOptions['delivery']
-  readonly delivered: StreamOptions['delivered']
 }): Promise<void> {
   const { tail, news, moved, limits, over } = to
   let inHand = 0
@@ -174,7 +171,6 @@ async function handOn(to: {
     }
     inHand = batch.length
     const { sent, aside } = await delivery.deliver(batch, over)
-    to.delivered(sent.length + aside.length)
     if (sent.length + aside.length === batch.length) tail.delivered(batch.length)
     else if (!over.aborted) throw new Error('another relay reads the log by now')
     else {

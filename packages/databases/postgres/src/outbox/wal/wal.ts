@@ -61,8 +61,6 @@ export type LogRelayOptions = {
   readonly aside: Aside | undefined
   readonly acceptLoss: boolean
   readonly stopping: AbortSignal
-  /** So many have been, or were set aside. */
-  readonly delivered: (messages: number) => void
   /** The server and the role can do it. */
   readonly fit: () => void
   readonly changed: () => void
@@ -116,7 +114,6 @@ export function createLogRelay(options: LogRelayOptions): LogRelay {
     const opened = await openStream({
       ...{ name: relay, connection, place: at, query: table.query, runtime, log, limits },
       delivery: (more) => deliveryOf(options, leads, more),
-      delivered: options.delivered,
     })
     stream = opened
     try {
