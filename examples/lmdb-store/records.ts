@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { DeadLetterAudit, DeadLetterFilter, DeadMessage, DeadMessageGroup, ParkedMessage, Records } from 'dure/data'
+import type { DeadLetterAudit, DeadLetterFilter, DeadMessage, DeadMessageGroup, Fence, ParkedMessage, Records } from 'dure/data'
 import type { ClientTransaction } from 'dure/data/adapter'
 import type { Client, Entry, Key, Reader } from './client.ts'
 
@@ -10,6 +10,7 @@ export function recordsIn(read: Reader): Records {
     inbox: inbox,
     idempotency: idempotencyIn(read),
     consumers,
+    ownership,
     parked: parkedIn(read),
     deadLetters: deadLettersIn(read),
   }
@@ -123,6 +124,33 @@ const consumers: Of<'consumers'> = {
     return crashes
   },
   settle: async ({ client }, consumer, how) => client.put(['dure_consumers', consumer], { clean: how === 'ended', crashes: 0 }),
+}
+
+type Owned = { readonly epoch: number; readonly owner: string; readonly broker: string; readonly token: number } & {
+  readonly unclean: boolean
+  readonly crashes: number
+}
+
+const partitionAt = ({ consumer, topic, partition }: Omit<Fence, 'epoch'>): Key => ['dure_partitions', consumer, topic, partition]
+
+const ownership: Of<'ownership'> = {
+  raise: async ({ client }, claim) => {
+    const { member: owner, broker, token } = claim
+    const last = client.get(partitionAt(claim)) as Owned | undefined
+    if (last?.broker === broker && last.token > token) return undefined
+    const { epoch, unclean } = last ?? { epoch: 0, unclean: false }
+    const crashes = unclean && last!.owner !== owner ? last!.crashes + 1 : 0
+    client.put(partitionAt(claim), { epoch: epoch + 1, owner, broker, token, unclean: true, crashes })
+    return { epoch: epoch + 1, before: last?.owner, broker: last?.broker, unclean, crashes }
+  },
+  release: async ({ client }, fence) => note(client, fence, { unclean: false, crashes: 0 }),
+  well: async ({ client }, fence) => note(client, fence, { crashes: 0 }),
+}
+
+/** Nobody's business in an epoch of the past. */
+function note(client: Client, fence: Fence, how: Partial<Owned>): void {
+  const last = client.get(partitionAt(fence)) as Owned | undefined
+  if (last?.epoch === fence.epoch) client.put(partitionAt(fence), { ...last, ...how })
 }
 
 /** By consumer, key and place; and by message, where that is. */

@@ -48,7 +48,15 @@ export function lmdb(options: LmdbOptions = {}): (world: DatabaseWorld) => Datab
       }
       const read = readerOf(db, guard)
       return {
-        ...{ service, engine: 'lmdb', sharing: 'exclusive', records: recordsIn(read), transaction, read },
+        ...{
+          service,
+          engine: 'lmdb',
+          sharing: 'exclusive',
+          member: runtime.ids.next(),
+          records: recordsIn(read),
+          transaction,
+          read,
+        },
         snapshot: async (work) => {
           const state = db.useReadTransaction()
           try {

@@ -18,14 +18,17 @@ export type { Origin } from './origin.ts'
 export { createOutbox } from './outbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
 export type {
+  Claim,
   CommandRecord,
   DeadLetterAudit,
   DeadLetterDecision,
   DeadLetterFilter,
   DeadMessage,
   DeadMessageGroup,
+  Fence,
   ParkedKey,
   ParkedMessage,
+  Raised,
   Records,
 } from './records.ts'
 export { createInbox, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'

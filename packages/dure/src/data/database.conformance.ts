@@ -5,6 +5,7 @@ import { crashConformance } from './crash.conformance.ts'
 import type { SqlTransaction, Store, StoreTransaction } from './database.ts'
 import { meetingConformance } from './meeting.conformance.ts'
 import { migrationConformance } from './migrations.conformance.ts'
+import { ownershipConformance } from './ownership.conformance.ts'
 import { readConformance } from './reads.conformance.ts'
 import { nameConformance } from './names.conformance.ts'
 import { valueConformance } from './values.conformance.ts'
@@ -25,6 +26,7 @@ export function databaseConformance(name: string, module: URL): void {
     valueConformance(module)
     nameConformance(module)
     migrationConformance(module)
+    ownershipConformance(module)
     crashConformance(module)
   })
 }
@@ -33,6 +35,7 @@ export function databaseConformance(name: string, module: URL): void {
 export function storeConformance(name: string, module: URL): void {
   describe(`store conformance: ${name}`, () => {
     transactionConformance(module)
+    ownershipConformance(module)
     crashConformance(module)
   })
 }

@@ -150,6 +150,13 @@ export type Store<Tx extends StoreTransaction = StoreTransaction> = {
    * `shared`: many transactions at once, and other processes may write as well.
    */
   readonly sharing: 'exclusive' | 'shared'
+  /** This opening of it, of this process: no two have the same, over restarts either. Who owns what in the store is said by it. */
+  readonly member: string
+  /**
+   * Resolves when every writing transaction of this service, of any process, that was open when it was asked has ended. Those of
+   * the member `before` are ended by force after `patience` milliseconds. Absent where one transaction comes after the other.
+   */
+  readonly waitOut?: (options: { readonly before: string | undefined; readonly patience: number }) => Promise<void>
   /** What Dure itself keeps in it. */
   readonly records: Records
   /** How handlers read: Kysely, or the store's own client. */

@@ -10,7 +10,12 @@
  */
 export const ownMigrations: Readonly<
   Record<
-    'dure/0001-outbox' | 'dure/0002-inbox' | 'dure/0003-parked' | 'dure/0004-idempotency' | 'dure/0005-message-attributes',
+    | 'dure/0001-outbox'
+    | 'dure/0002-inbox'
+    | 'dure/0003-parked'
+    | 'dure/0004-idempotency'
+    | 'dure/0005-message-attributes'
+    | 'dure/0006-partitions',
     string
   >
 > = {
@@ -63,4 +68,10 @@ export const ownMigrations: Readonly<
     );
     CREATE INDEX IF NOT EXISTS dure_idempotency_age ON dure_idempotency (made_at)`,
   'dure/0005-message-attributes': 'ALTER TABLE dure_outbox ADD COLUMN attributes TEXT',
+  'dure/0006-partitions': `
+    CREATE TABLE dure_partitions (
+      consumer TEXT NOT NULL, topic TEXT NOT NULL, partition BIGINT NOT NULL, epoch BIGINT NOT NULL, owner TEXT NOT NULL,
+      broker TEXT NOT NULL, token BIGINT NOT NULL, unclean BIGINT NOT NULL, crashes BIGINT NOT NULL,
+      PRIMARY KEY (consumer, topic, partition)
+    )`,
 }

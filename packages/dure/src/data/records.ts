@@ -16,6 +16,7 @@ export type Records<Tx = StoreTransaction> = {
   readonly inbox: InboxRecords<Tx>
   readonly idempotency: IdempotencyRecords<Tx>
   readonly consumers: ConsumerRecords<Tx>
+  readonly ownership: OwnershipRecords<Tx>
   readonly parked: ParkedRecords<Tx>
   readonly deadLetters: DeadLetterRecords<Tx>
 }
@@ -76,6 +77,53 @@ export type ConsumerRecords<Tx> = {
   readonly begin: (tx: Tx, consumer: string) => Promise<number>
   /** Notes that it ended as it should, or that it has been well for long; either way no crash counts any more. */
   readonly settle: (tx: Tx, consumer: string, how: 'ended' | 'well') => Promise<void>
+}
+
+/**
+ * What a write of a partition carries: it counts while the partition is in this epoch, and is refused (`FencedError`, with all
+ * of its transaction) once another member has raised it.
+ */
+export type Fence = {
+  readonly consumer: string
+  readonly topic: string
+  readonly partition: number
+  /** Issued by the store; grows with every change of hands. */
+  readonly epoch: number
+}
+
+/** A member wants a partition that its broker has given to it. */
+export type Claim = Omit<Fence, 'epoch'> & {
+  /** One life of one copy of the service. */
+  readonly member: string
+  /** Which broker it is, and what it counts assignments by. */
+  readonly broker: string
+  readonly token: number
+}
+
+/** A partition that is a member's from now on, and what is known of the one that had it before. */
+export type Raised = {
+  readonly epoch: number
+  /** Who had it before; undefined when nobody had. */
+  readonly before: string | undefined
+  /** The broker that had given it to that one. */
+  readonly broker: string | undefined
+  /** That one has not given it back: it crashed, or it does not know yet. */
+  readonly unclean: boolean
+  /** How many in a row, other members than this, have not given it back. */
+  readonly crashes: number
+}
+
+/** Which member has which partition. */
+export type OwnershipRecords<Tx> = {
+  /**
+   * Begins the next epoch of a partition. Undefined when its broker has given it to another since: then nothing is changed. What
+   * another broker has counted says nothing.
+   */
+  readonly raise: (tx: Tx, claim: Claim) => Promise<Raised | undefined>
+  /** Notes that the member has given it back; nothing when the epoch is over. */
+  readonly release: (tx: Tx, fence: Fence) => Promise<void>
+  /** Notes that the member has been well for long: no crash counts any more. */
+  readonly well: (tx: Tx, fence: Fence) => Promise<void>
 }
 
 /**

@@ -116,6 +116,7 @@ export async function openStore(options: {
       service,
       engine: 'postgresql',
       sharing: 'shared',
+      member: runtime.ids.next(),
       records: sqlRecords(readers),
       read: readers.kysely,
       transaction: transactions.transaction,

@@ -5,6 +5,7 @@ import { sqlDeadLetters } from './dead-letters.ts'
 import { sqlIdempotency } from './idempotency.ts'
 import { sqlInbox } from './inbox.ts'
 import { sqlOutbox } from './outbox.ts'
+import { sqlOwnership } from './ownership.ts'
 import { sqlParked } from './parked.ts'
 
 export { sqlInbox, type SqlStatements } from './inbox.ts'
@@ -18,6 +19,7 @@ export function sqlRecords({ select }: Pick<SqlStore, 'select'>): Records<StoreT
     inbox: sqlInbox,
     idempotency: sqlIdempotency(select),
     consumers: sqlConsumers,
+    ownership: sqlOwnership,
     parked: sqlParked(select),
     deadLetters: sqlDeadLetters(select),
   }

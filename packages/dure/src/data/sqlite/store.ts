@@ -82,6 +82,7 @@ export async function openStore(options: {
       service,
       engine: 'sqlite',
       sharing: 'exclusive',
+      member: world.runtime.ids.next(),
       records: sqlRecords({ select }),
       read: readers.kysely,
       transaction: writer.transaction,

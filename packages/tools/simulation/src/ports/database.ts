@@ -117,7 +117,7 @@ function simulatedStore(options: {
 
 /** The store's records, with an eye on what tells of something rare, and on the events whose effect a transaction is. */
 function watched(
-  { outbox, inbox, idempotency, consumers, parked, deadLetters }: Records,
+  { outbox, inbox, idempotency, consumers, ownership, parked, deadLetters }: Records,
   options: {
     readonly reading: <T>(read: () => Promise<T>) => Promise<T>
     /** What was marked in each transaction. */
@@ -129,6 +129,7 @@ function watched(
   const { sometimes } = options.fate
   return {
     consumers,
+    ownership,
     outbox: { ...outbox, left: () => reading(outbox.left), read: (page) => reading(() => outbox.read(page)) },
     inbox: {
       ...inbox,
