@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { faultPosition } from './fault.ts'
 import { ask, openShop, raw } from './rest.test-support.ts'
 
 // Only `POST /fail` fails inside; everything else the world can send has an answer of its own.
@@ -70,22 +69,4 @@ test('whatever bytes arrive, the door closes or answers and goes on', async () =
     { numRuns: 40 },
   )
   assert.equal((await ask(`${shop.url}/items/1`)).status, 200)
-})
-
-test('the position of a fault is found exactly where JSON.parse finds one', () => {
-  fc.assert(
-    fc.property(fc.json(), fc.nat(), fc.string({ maxLength: 2 }), (json, at, patch) => {
-      const text = json.slice(0, at % (json.length + 1)) + patch + json.slice((at % (json.length + 1)) + 1)
-      let valid = true
-      try {
-        JSON.parse(text)
-      } catch {
-        valid = false
-      }
-      const position = faultPosition(text)
-      assert.equal(position === undefined, valid, text)
-      if (position !== undefined) assert.ok(position >= 0 && position <= text.length)
-    }),
-    { numRuns: 2000 },
-  )
 })

@@ -1,8 +1,7 @@
-import { type Timer } from '../../runtime/runtime.ts'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import { batchingSink, UndeliverableError, type Exporter, type ExporterWorld, type SinkLimits } from '../sink.ts'
 import { metricsRequest, tracesRequest, type Resource } from './otlp-json.ts'
-import { createPost, type Post } from './post.ts'
 
 export type OtlpOptions = {
   /** Where the receiver listens: `/v1/traces` and `/v1/metrics` are added. Default http://127.0.0.1:4318. */
@@ -47,20 +46,15 @@ export function otlp(options: OtlpOptions = {}): Exporter {
   return (world) => {
     const { runtime, log, system } = world
     const resource: Resource = { namespace: system, instance: runtime.ids.next() }
-    const post = createPost({ headers, timeout, clock: runtime.clock })
-    const reports =
-      metrics === false ? undefined : reportMetrics({ world, resource, post, url: `${base}/v1/metrics`, interval: metrics })
+    const send: Send = (path, body, signal) => post(runtime, { url: `${base}${path}`, body, headers, timeout, signal })
+    const reports = metrics === false ? undefined : reportMetrics({ world, resource, send, interval: metrics })
     return batchingSink({
       name: 'otlp',
       runtime,
       log,
       limits,
-      deliver: (spans, signal) =>
-        deliver(() => post.send(`${base}/v1/traces`, tracesRequest(spans, resource), signal), 'rejectedSpans'),
-      close: async (signal) => {
-        await reports?.stop(signal)
-        post.close()
-      },
+      deliver: (spans, signal) => deliver(send('/v1/traces', tracesRequest(spans, resource), signal), 'rejectedSpans'),
+      close: (signal) => reports?.stop(signal),
     })
   }
 }
@@ -73,11 +67,55 @@ function baseOf(endpoint: string): string {
   return endpoint.replace(/\/+$/, '')
 }
 
+type Send = (path: string, body: unknown, signal: AbortSignal) => Promise<Answer>
+
+type Answer = {
+  readonly status: number
+  /** The first of it, at most. */
+  readonly body: string
+  /** Milliseconds the receiver asks to wait. */
+  readonly retryAfter: number | undefined
+}
+
+/** Characters of an answer that are kept. */
+const LONGEST_ANSWER = 65_536
+
+/** Posts JSON. Rejects when there is no answer in time, or the signal fires. */
+async function post(
+  { fetch, clock }: Runtime,
+  options: { url: string; body: unknown; headers: Readonly<Record<string, string>>; timeout: number; signal: AbortSignal },
+): Promise<Answer> {
+  const { url, timeout, signal } = options
+  if (fetch === undefined) throw new Error('This runtime leads to no network; give its "fetch"')
+  const response = await fetch(
+    new Request(url, {
+      method: 'POST',
+      headers: { ...options.headers, 'content-type': 'application/json' },
+      body: JSON.stringify(options.body),
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+    }),
+  )
+  let body = ''
+  for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    body += part
+    if (body.length >= LONGEST_ANSWER) break
+  }
+  return { status: response.status, body, retryAfter: waitOf(response.headers.get('retry-after'), clock.now()) }
+}
+
+/** `Retry-After` is seconds or a date. */
+function waitOf(header: string | null, now: number): number | undefined {
+  if (header === null) return undefined
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined
+}
+
 /** Status codes that OTLP says are worth another try. */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
-async function deliver(send: () => ReturnType<Post['send']>, rejected: 'rejectedSpans' | 'rejectedDataPoints'): Promise<void> {
-  const { status, body, retryAfter } = await send()
+async function deliver(sent: ReturnType<Send>, rejected: 'rejectedSpans' | 'rejectedDataPoints'): Promise<void> {
+  const { status, body, retryAfter } = await sent
   if (status >= 200 && status < 300) return refusedPart(body, rejected)
   const message = `The receiver answered ${status}`
   if (!RETRYABLE.has(status)) throw new UndeliverableError(message)
@@ -98,10 +136,10 @@ function refusedPart(body: string, rejected: string): void {
 }
 
 /** Numbers are cumulative: a report that fails is made good by the next one. */
-function reportMetrics(options: { world: ExporterWorld; resource: Resource; post: Post; url: string; interval: number }): {
+function reportMetrics(options: { world: ExporterWorld; resource: Resource; send: Send; interval: number }): {
   stop: (signal: AbortSignal) => Promise<void>
 } {
-  const { world, resource, post, url, interval } = options
+  const { world, resource, send, interval } = options
   const { clock, timers } = world.runtime
   const since = clock.now()
   let timer: Timer | undefined
@@ -113,7 +151,7 @@ function reportMetrics(options: { world: ExporterWorld; resource: Resource; post
   const report = async (): Promise<void> => {
     try {
       const request = metricsRequest(await world.metrics.read(), { resource, since, now: clock.now() })
-      await deliver(() => post.send(url, request, end.signal), 'rejectedDataPoints')
+      await deliver(send('/v1/metrics', request, end.signal), 'rejectedDataPoints')
       troubled = false
     } catch (error) {
       if (!troubled) world.log.warn('Metrics could not be reported; the next report makes it good', { sink: 'otlp', error })
