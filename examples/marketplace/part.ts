@@ -34,7 +34,7 @@ async function main(supervised: Supervised): Promise<void> {
   const directory = resolve(flags.data)
   // Who waits for others has nothing else that would keep the process.
   const alive = keepAlive()
-  const running = await start(system, { directory, part, log, sockets: supervised.sockets })
+  const running = await start(system, { directory, part, log, sockets: supervised.sockets, copy: supervised.copy })
   try {
     const stopping = new AbortController()
     void supervised.stopped.then(() => stopping.abort())

@@ -10,6 +10,8 @@ export function createJoinedTransport(options: { local: LocalTransport; remote: 
   const { local, remote } = options
   return {
     route: (target: Target): Route => {
+      // Whoever names an instance means one of another process.
+      if (target.instance !== undefined) return remote.route(target)
       const near = local.route(target)
       let far: Route | undefined
       // Made when first needed: what always runs here is never looked for elsewhere.

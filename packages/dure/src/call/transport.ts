@@ -17,6 +17,8 @@ export type Target = {
   readonly operation: string
   /** May be sent twice: a query, or a command declared idempotent. */
   readonly repeatable?: boolean
+  /** The id of the one instance that is to take the call, and no other; it is not sent again. */
+  readonly instance?: string
 }
 
 export type Route = {

@@ -1,6 +1,7 @@
 /** What Dure's own rooms and packages share of `contract`, and no promise to anybody else. */
 export { outward, throwInside } from './errors.ts'
 export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
+export { copyName, serviceOfCopy } from './copy-name.ts'
 export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
 export { attributesFrom, attributesText, headerSize, topicOf, type MessageAttributes } from './message-attributes.ts'
 export { METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'

@@ -1,26 +1,52 @@
 import type { GroupLag } from '../messaging/messaging.ts'
 import { isAbandoned, type Readers } from './lag.ts'
-import type { Health, SystemStatus } from './system.ts'
+import type { Health, ServiceHealth, SystemStatus } from './system.ts'
 import type { ServiceInstance } from './service-instance.ts'
 
-/** Live and ready, with reasons, over all services. */
-export async function healthOf(instances: readonly Pick<ServiceInstance, 'health'>[]): Promise<Health> {
-  const services = await Promise.all(instances.map((instance) => instance.health()))
-  return { live: services.every(({ live }) => live), ready: services.every(({ ready }) => ready), services }
+/** A service and its copies, in this process and in others, as far as is known here. */
+export type Copies<Copy> = { readonly name: string; readonly copies: readonly Copy[] }
+
+/** Services that all run here, once each. */
+export const alone = <Copy extends { readonly name: string }>(instances: readonly Copy[]): readonly Copies<Copy>[] =>
+  instances.map((instance) => ({ name: instance.name, copies: [instance] }))
+
+/** Live and ready, with reasons, over all copies of all services. */
+export async function healthOf(services: readonly Copies<Pick<ServiceInstance, 'health'>>[]): Promise<Health> {
+  const all = await Promise.all(
+    services.map(async ({ name, copies }) => {
+      if (copies.length === 0) return [away({ service: name, copy: name, reason: 'No process runs it' })]
+      return Promise.all(copies.map((copy) => copy.health()))
+    }),
+  )
+  return {
+    live: all.flat().every(({ live }) => live),
+    ready: all.every((copies) => copies.some(({ ready }) => ready)),
+    services: all.flat(),
+  }
+}
+
+/** Of what cannot be asked. */
+export function away({ service, copy, reason }: Record<'service' | 'copy' | 'reason', string>): ServiceHealth {
+  return { service, copy, state: 'stopped', live: false, ready: false, reasons: [reason] }
 }
 
 type Status = Awaited<ReturnType<ServiceInstance['status']>>
 
 /** What is still on its way. Who does not answer may have anything: then it is not quiet. */
 export async function statusOf(
-  instances: readonly { readonly status: () => Promise<Status | undefined> }[],
+  services: readonly Copies<{ readonly status: () => Promise<Status | undefined> }>[],
   lagOf: () => Promise<readonly GroupLag[] | undefined>,
   readers: Readers,
 ): Promise<SystemStatus> {
   // The order matters to whoever waits for quiet: an event is always in at least one place that is read after it moved.
-  const before = await Promise.all(instances.map((instance) => instance.status()))
+  const ask = async (): Promise<readonly (Status | undefined)[]> => {
+    // Of what no process runs, nobody answers.
+    const answers = services.map(({ copies }) => (copies.length === 0 ? [undefined] : copies.map((copy) => copy.status())))
+    return Promise.all(answers.flat())
+  }
+  const before = await ask()
   const lag = await lagOf()
-  const after = await Promise.all(instances.map((instance) => instance.status()))
+  const after = await ask()
   const busy = [...before, ...after].some((one) => one === undefined || one.outbox > 0 || one.waiting > 0 || one.inHand > 0)
   const behind = lag?.filter((one) => one.lag > 0) ?? []
   return {

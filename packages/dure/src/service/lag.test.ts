@@ -8,7 +8,7 @@ import { command, contract, event } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
 import { queue, type GroupLag } from '../messaging/messaging.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
-import { statusOf } from './health.ts'
+import { alone, statusOf } from './health.ts'
 import { lagOf, readersOf, type ConsumerLag } from './lag.ts'
 import { quiet, until } from './rig.test-support.ts'
 import { service, start, system } from './service.ts'
@@ -120,18 +120,28 @@ test('what nobody is going to read is told apart, and keeps nobody from being qu
     assert.equal(await calm([old, behind]), false, JSON.stringify(behind))
 })
 
+const named = (name: string) => ({ name, copy: name })
+
 test('of a service or a broker that does not answer, what is known is told', async () => {
   const reading = { kind: 'topic', topic: 'seen', waiting: 1, deadLetters: 0, held: 0, oldest: undefined } as const
-  const status = async () => ({ service: 'here', callsInFlight: 0, outbox: 2, outboxAge: 30, inHand: 0, waiting: 1, dead: 0 })
-  const here = { name: 'here', status, readings: async () => [{ ...reading, consumer: 'here/copy' }] }
-  const away = { name: 'away', status: async () => undefined, readings: () => Promise.reject(new Error('gone')) }
+  const status = async () => ({
+    ...{ service: 'here', copy: 'here' },
+    callsInFlight: 0,
+    outbox: 2,
+    outboxAge: 30,
+    inHand: 0,
+    waiting: 1,
+    dead: 0,
+  })
+  const here = { ...named('here'), status, readings: async () => [{ ...reading, consumer: 'here/copy' }] }
+  const away = { ...named('away'), status: async () => undefined, readings: () => Promise.reject(new Error('gone')) }
   const lags = [
     { group: 'here/copy', topic: 'seen', partition: 0, lag: 2, since: 50 },
     { group: 'here/copy', topic: 'seen', partition: 1, lag: 3, since: 40 },
     { group: 'here/copy', topic: 'seen', partition: 2, lag: 0, since: undefined },
     { group: 'away/copy', topic: 'seen', partition: 0, lag: 7, since: undefined },
   ]
-  const lag = await lagOf([here, away], async () => lags)
+  const lag = await lagOf(alone([here, away]), async () => lags)
   assert.deepEqual(
     lag.consumers.map(({ consumer, unread, since }) => [consumer, unread, since]),
     [
@@ -140,7 +150,7 @@ test('of a service or a broker that does not answer, what is known is told', asy
     ],
   )
   assert.deepEqual([lag.outboxes, lag.silent], [[{ service: 'here', depth: 2, age: 30 }], ['away']])
-  const dumb = await lagOf([here], () => Promise.reject(new Error('no broker')))
+  const dumb = await lagOf(alone([here]), () => Promise.reject(new Error('no broker')))
   assert.deepEqual(
     dumb.consumers.map(({ unread, waiting }) => [unread, waiting]),
     [[undefined, 1]],

@@ -1,5 +1,6 @@
 import type { GroupLag, ReactionReading } from '../messaging/messaging.ts'
 import type { Service } from './definition.ts'
+import type { Copies } from './health.ts'
 
 /**
  * Eventual consistency made visible: how far every reader of events, and so every copy and read model that is kept by
@@ -8,7 +9,7 @@ import type { Service } from './definition.ts'
 export type Lag = {
   readonly consumers: readonly ConsumerLag[]
   readonly outboxes: readonly OutboxLag[]
-  /** Services that did not answer: of theirs only what the broker knows is told. */
+  /** Copies that did not answer, and services that no process runs: what only they know is not told. */
   readonly silent: readonly string[]
 }
 
@@ -32,7 +33,7 @@ export type OutboxLag = {
 }
 
 type Asked = {
-  readonly name: string
+  readonly copy: string
   readonly status: () => Promise<{ readonly outbox: number; readonly outboxAge: number } | undefined>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
 }
@@ -58,20 +59,12 @@ export function isAbandoned({ group, topic, members }: GroupLag, readers: Reader
 const readerOf = (group: string, topic: string): string => `${group} ${topic}`
 
 export async function lagOf(
-  instances: readonly Asked[],
+  services: readonly Copies<Asked>[],
   lagsOf: () => Promise<readonly GroupLag[] | undefined>,
   readers: Readers = new Set(),
 ): Promise<Lag> {
-  const [lags, answers] = await Promise.all([
-    lagsOf().catch(() => undefined),
-    Promise.all(
-      instances.map(async ({ name, status, readings }) => {
-        const nothing = (): undefined => undefined
-        return { name, status: await status().catch(nothing), readings: await readings().catch(nothing) }
-      }),
-    ),
-  ])
-  const read = answers.flatMap(({ readings = [] }) => readings).map((reading) => lagOfReading(reading, lags))
+  const [lags, answers] = await Promise.all([lagsOf().catch(() => undefined), Promise.all(services.map(askCopies))])
+  const read = answers.flatMap(({ readings }) => readings).map((reading) => lagOfReading(reading, lags))
   const known = new Set(read.map(({ consumer, topic }) => `${consumer} ${topic}`))
   // Whose service is away is still known to the broker; so is a reaction that no release has any more.
   const others = Map.groupBy(
@@ -89,10 +82,56 @@ export async function lagOf(
   )
   return {
     consumers: [...read, ...away],
-    outboxes: answers.flatMap(({ name, status }) =>
-      status === undefined ? [] : [{ service: name, depth: status.outbox, age: status.outboxAge }],
-    ),
-    silent: answers.filter(({ status, readings }) => status === undefined || readings === undefined).map(({ name }) => name),
+    outboxes: answers.flatMap(({ outbox }) => outbox ?? []),
+    silent: answers.flatMap(({ silent }) => silent),
+  }
+}
+
+type Answers = {
+  readonly readings: readonly ReactionReading[]
+  readonly outbox: OutboxLag | undefined
+  readonly silent: readonly string[]
+}
+
+/**
+ * What the copies of one service say together. What they tell of is in the store that they share, so it is not added up: the
+ * largest number is of who looked last, or of who has it in hand.
+ */
+async function askCopies({ name, copies }: Copies<Asked>): Promise<Answers> {
+  const nothing = (): undefined => undefined
+  const told = await Promise.all(
+    copies.map(async ({ copy, status, readings }) => {
+      const [counts, read] = await Promise.all([status().catch(nothing), readings().catch(nothing)])
+      return { copy, status: counts, readings: read }
+    }),
+  )
+  const same = Map.groupBy(
+    told.flatMap(({ readings = [] }) => readings),
+    ({ consumer, kind, topic }) => `${kind} ${consumer} ${topic}`,
+  )
+  const counts = told.flatMap(({ status }) => status ?? [])
+  const silent = told.filter(({ status, readings }) => status === undefined || readings === undefined).map(({ copy }) => copy)
+  return {
+    readings: [...same.values()].map(largest),
+    outbox:
+      counts.length === 0
+        ? undefined
+        : {
+            service: name,
+            depth: Math.max(...counts.map(({ outbox }) => outbox)),
+            age: Math.max(...counts.map(({ outboxAge }) => outboxAge)),
+          },
+    silent: told.length === 0 ? [name] : silent,
+  }
+}
+
+function largest(readings: readonly ReactionReading[]): ReactionReading {
+  const most = (of: 'waiting' | 'deadLetters' | 'held'): number => Math.max(...readings.map((reading) => reading[of]))
+  const failed = readings.flatMap(({ oldest }) => oldest ?? [])
+  return {
+    ...readings[0]!,
+    ...{ waiting: most('waiting'), deadLetters: most('deadLetters'), held: most('held') },
+    oldest: failed.length === 0 ? undefined : Math.min(...failed),
   }
 }
 

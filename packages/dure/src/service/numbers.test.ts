@@ -84,7 +84,7 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
     batchingSink({ name: 'x', runtime, log, deliver: () => {}, limits }),
   ),
   ...each('registry', ['poll'], embeddedRegistry),
-  ...each('start', ['shutdownTimeout'], (given) =>
+  ...each('start', ['shutdownTimeout', 'copy'], (given) =>
     start(system('n', { services: [define({})] }), { ...world, ...(given as object) }),
   ),
   ...each('supervisor', ['shutdownTimeout', 'readiness', 'silence'], (given) =>

@@ -27,7 +27,15 @@ test('every consumer group tells its lag in messages and, where it is known, in 
 })
 
 test('every service tells what its outbox does, every consumer its dead letters, the age of the oldest, what they hold and what waits', async () => {
-  const counts = () => ({ service: 'desk', callsInFlight: 0, outbox: 0, outboxAge: 0, inHand: 0, waiting: 0, dead: 5 })
+  const counts = () => ({
+    ...{ service: 'desk', copy: 'desk' },
+    callsInFlight: 0,
+    outbox: 0,
+    outboxAge: 0,
+    inHand: 0,
+    waiting: 0,
+    dead: 5,
+  })
   const reading: ReactionReading = {
     ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed' },
     ...{ waiting: 4, deadLetters: 2, held: 3, oldest: ago(90_000) },

@@ -9,7 +9,7 @@ import {
   type OperationMetrics,
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
-import { partOf } from '../contract/internal.ts'
+import { copyName, partOf } from '../contract/internal.ts'
 import type { DatabaseAdapter, Outbox } from '../data/data.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
@@ -32,6 +32,8 @@ type ServiceCounts = ServiceStatus & { readonly published: number; readonly outb
 /** One running service: its store, its endpoints, its reactions, and how to stop it without losing anything. */
 export type ServiceInstance = {
   readonly name: string
+  /** What this copy of it is called: `orders`, `orders#2`. */
+  readonly copy: string
   /** Begins to react to events. */
   readonly listen: () => Promise<void>
   readonly health: () => Promise<ServiceHealth>
@@ -72,6 +74,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const { service, broker, local, transport, deadlines } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
+  const copy = copyName(name, options.world.copy)
   const log = options.world.log.with({ service: name })
   // What handlers say, and what befalls single calls, is written line by line.
   const each = plainLogger(log)
@@ -148,14 +151,14 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
       state === 'running'
         ? [...(await notReadyBecause({ store: data?.store, ask, runtime, log })), ...(consumer?.status().reasons ?? [])]
         : [`It is ${state}`]
-    return { service: name, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
+    return { service: name, copy, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
   }
 
   const counts = () => {
     const { waiting = 0, dead = 0, inHand = 0 } = consumer?.status() ?? {}
     const aside = data?.aside.count()
     return {
-      service: name,
+      ...{ service: name, copy },
       callsInFlight: gate.inside(),
       outbox: data?.outbox.depth() ?? 0,
       outboxAge: ageOf(data?.outbox.oldest(), runtime),
@@ -182,7 +185,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
 
-  return { name, listen, health, counts, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
+  return { name, copy, listen, health, counts, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
 }
 
 /** Milliseconds in which an outbox says that all has been delivered, if it has. */

@@ -3,11 +3,11 @@ import { clientFactory, createLocalTransport } from '../call/internal.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
-import { aliveFor, checkNumbers, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
+import { aliveFor, checkNumbers, COUNT, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
 import { createLogger, foldRepeats, type Logger } from '../telemetry/telemetry.ts'
 import { openTelemetry, safeLogger } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
-import { healthOf, statusOf } from './health.ts'
+import { alone, healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings, serviceReadings } from './readings.ts'
 import { startOrder } from './order.ts'
@@ -37,6 +37,8 @@ export type StartOptions = {
   readonly wires?: Wires | undefined
   /** Listening sockets that a supervisor holds for this process, by the name of their door (`Supervised.sockets`). */
   readonly sockets?: ReadonlyMap<string, number> | undefined
+  /** Which copy of its part this process is, from 1 on (`Supervised.copy`): the second of `orders` is called `orders#2`. Default 1. */
+  readonly copy?: number | undefined
 }
 
 /**
@@ -62,17 +64,17 @@ export type StartOptions = {
  * ```
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
-  checkNumbers(`start system "${system.name}"`, options, { shutdownTimeout: WAIT_OR_NONE })
+  checkNumbers(`start system "${system.name}"`, options, { shutdownTimeout: WAIT_OR_NONE, copy: COUNT })
   const runtime = options.runtime ?? realRuntime()
   return aliveFor(runtime.timers, () => startOrDispose(system, { ...options, runtime }))
 }
 
 async function startOrDispose(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
-  const { runtime, directory, sockets, shutdownTimeout = 10_000 } = options
+  const { runtime, directory, sockets, copy, shutdownTimeout = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
-  const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log })
-  const world: World = { directory, runtime, log, telemetry, sockets }
+  const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log, copy })
+  const world: World = { directory, runtime, log, telemetry, sockets, copy }
   const disposables = createDisposables({ runtime, log, shutdownTimeout })
   if (telemetry !== undefined) disposables.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {
@@ -123,9 +125,9 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     ...createDoorCalls({ contracts, transport, runtime, tracer }),
     authenticate: createAuthenticate(system.security),
     registry: () => (registry ??= part === undefined ? ownRegistry(system, world, disposables) : Promise.resolve(part.registry)),
-    health: () => part?.health(instances) ?? healthOf(instances),
-    status: () => part?.status(instances) ?? statusOf(instances, () => broker.lag(), readers),
-    lag: () => part?.lag(instances) ?? lagOf(instances, () => broker.lag(), readers),
+    health: () => part?.health(instances) ?? healthOf(alone(instances)),
+    status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
+    lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
     forget: (request) => broker.forget(request),
     deadLetters,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),

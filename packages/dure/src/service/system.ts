@@ -23,6 +23,8 @@ export type World = {
   readonly telemetry?: Telemetry | undefined
   /** Listening sockets that this process was handed, as file descriptors by the name of the door that is to work on them. */
   readonly sockets?: ReadonlyMap<string, number> | undefined
+  /** Which copy of what it runs this process is, from 1 on; undefined: the first, or the only one. */
+  readonly copy?: number | undefined
 }
 
 /** One way to serve a port, made when the system starts. */
@@ -176,13 +178,16 @@ export type Running = DoorHost & {
 export type Health = {
   /** This process does its work; a supervisor restarts what is not live. */
   readonly live: boolean
-  /** Every service can take calls now, wherever it runs. */
+  /** Of every service a copy can take calls now, wherever it runs. */
   readonly ready: boolean
+  /** Of each copy of each service. */
   readonly services: readonly ServiceHealth[]
 }
 
 export type ServiceHealth = {
   readonly service: string
+  /** `orders`, `orders#2`. */
+  readonly copy: string
   readonly state: 'starting' | 'running' | 'draining' | 'stopped'
   readonly live: boolean
   readonly ready: boolean
@@ -200,8 +205,11 @@ export type SystemStatus = {
   readonly abandoned: readonly GroupLag[]
 }
 
+/** Of one copy. What is kept in the store of its service, all its copies tell alike. */
 export type ServiceStatus = {
   readonly service: string
+  /** `orders`, `orders#2`. */
+  readonly copy: string
   readonly callsInFlight: number
   /** Events committed but not yet with the broker. */
   readonly outbox: number

@@ -1,3 +1,4 @@
+import { copyName } from '../contract/internal.ts'
 import type { Histogram } from './histogram.ts'
 import type { Attributes } from './span.ts'
 
@@ -33,6 +34,8 @@ export type Family = {
   /** UCUM, as OpenTelemetry has it: `s`, `{message}`. */
   readonly unit: string
   readonly kind: 'counter' | 'gauge' | 'histogram'
+  /** It tells what is in a service's store, so all copies of the service tell the same. */
+  readonly kept?: boolean
 }
 
 export type MetricFamily = Family & { readonly points: readonly Point[] }
@@ -83,6 +86,7 @@ const of =
   (kind: Family['kind']) =>
   (name: string, unit: string, help: string): Family => ({ name, help, unit, kind })
 const [gauge, counter, histogram] = [of('gauge'), of('counter'), of('histogram')]
+const kept: typeof gauge = (...words) => ({ ...gauge(...words), kept: true })
 
 /**
  * The metrics that Dure measures, by name: what each is called, its unit and what it means.
@@ -101,8 +105,8 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   lag: gauge('messaging.consumer.lag', '{message}', 'Messages a consumer group has not read yet'),
   lagAge: gauge('dure.consumer.lag.age', 's', 'Time since the first message that a consumer group has not read was published'),
   lost: counter('dure.consumer.lost', '{message}', 'Messages that retention threw away before the consumer group had read them'),
-  outboxDepth: gauge('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
-  outboxAge: gauge('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
+  outboxDepth: kept('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
+  outboxAge: kept('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
   outboxLanes: gauge('dure.outbox.lanes', '{lane}', 'Lanes of the outbox that this process delivers'),
   outboxHorizon: gauge(
     'dure.outbox.horizon.held',
@@ -145,21 +149,23 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     '{transaction}',
     'Commits whose answer was lost, by what was found out about them',
   ),
-  dead: gauge('dure.consumer.dead', '{message}', 'Dead letters, and messages held behind them'),
-  waiting: gauge('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
-  deadLetters: gauge('dure.consumer.dead_letters', '{message}', 'Dead letters'),
-  deadLettersAge: gauge('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
-  held: gauge('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
+  dead: kept('dure.consumer.dead', '{message}', 'Dead letters, and messages held behind them'),
+  waiting: kept('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
+  deadLetters: kept('dure.consumer.dead_letters', '{message}', 'Dead letters'),
+  deadLettersAge: kept('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
+  held: kept('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 
-export function createMetrics(): Metrics {
+/** @param copy which copy of its services this process is: from the second on, its numbers bear the copy's name */
+export function createMetrics(copy = 1): Metrics {
   const operations: OperationReading[] = []
   const observers = new Set<Parameters<Metrics['observe']>[0]>()
   const others: (() => Promise<readonly MetricFamily[]>)[] = []
   const read = async (): Promise<readonly MetricFamily[]> => {
     const readings = await gatherAll([...observers].map((observer) => async () => observer()))
-    return merged([durations(operations), calls(operations), ...readings.map(familyOf)])
+    const families = merged([durations(operations), calls(operations), ...readings.map(familyOf)])
+    return copy === 1 ? families : families.map((family) => named(family, copy))
   }
   return {
     add: (operation) => void operations.push(operation),
@@ -169,7 +175,7 @@ export function createMetrics(): Metrics {
     },
     read,
     elsewhere: (other) => void others.push(other),
-    readEverywhere: async () => merged(await gatherAll([read, ...others])),
+    readEverywhere: async () => merged(await gatherAll([read, ...others])).map(once),
   }
 }
 
@@ -181,6 +187,31 @@ async function gatherAll<T>(sources: readonly (() => Promise<readonly T[]>)[]): 
 
 function familyOf({ family, attributes, value }: Reading): MetricFamily {
   return { ...family, points: [{ attributes, value }] }
+}
+
+const COPY = 'dure.copy'
+
+/** The numbers of a service, as those of this copy. */
+function named(family: MetricFamily, copy: number): MetricFamily {
+  const points = family.points.map((point) => {
+    const service = point.attributes['rpc.service']
+    if (service === undefined) return point
+    return { ...point, attributes: { ...point.attributes, [COPY]: copyName(String(service), copy) } }
+  })
+  return { ...family, points }
+}
+
+/** What all copies of a service tell alike is told once: the largest is of who has looked last, or has it in hand. */
+function once(family: MetricFamily): MetricFamily {
+  if (family.kept !== true) return family
+  const most = new Map<string, NumberPoint>()
+  for (const point of family.points as readonly NumberPoint[]) {
+    const { [COPY]: _, ...attributes } = point.attributes
+    const key = JSON.stringify(attributes)
+    const value = Math.max(point.value, most.get(key)?.value ?? point.value)
+    most.set(key, { attributes, value })
+  }
+  return { ...family, points: [...most.values()] }
 }
 
 /** One family a name, with the points of all. */

@@ -33,19 +33,19 @@ export type Telemetry = {
  */
 export function openTelemetry(
   options: TelemetryOptions | false | undefined,
-  world: Omit<ExporterWorld, 'metrics'>,
+  world: Omit<ExporterWorld, 'metrics'> & { readonly copy?: number | undefined },
 ): Telemetry | undefined {
   if (options === false) return undefined
   const { sampling = 0.01, exporters = [], store = {} } = options ?? {}
   checkNumbers('open telemetry', { sampling }, { sampling: SHARE })
-  const metrics = createMetrics()
+  const metrics = createMetrics(world.copy)
   const all = store === false ? exporters : [spanStore(store), ...exporters]
   const sinks = all.map((make) => make({ ...world, metrics }))
   metrics.observe(() =>
     sinks.map((sink) => ({ family: FAMILIES.dropped, attributes: { sink: sink.name }, value: sink.dropped() })),
   )
   return {
-    tracer: createTracer({ runtime: world.runtime, ratio: sampling, sinks }),
+    tracer: createTracer({ runtime: world.runtime, ratio: sampling, copy: world.copy, sinks }),
     metrics,
     prometheus: async () => prometheusText(await metrics.readEverywhere()),
     flush: async () => void (await Promise.all(sinks.map((sink) => sink.flush()))),

@@ -19,6 +19,8 @@ export type Span = {
   readonly kind: SpanKind
   /** The service (or door) that did it. */
   readonly service: string
+  /** What the copy of the service is called that did it, `orders#2`; undefined: the first, or the only one. */
+  readonly copy?: string
   /** Milliseconds since the epoch, with fractions. */
   readonly start: number
   /** Milliseconds, with fractions, measured by the monotonic clock. */

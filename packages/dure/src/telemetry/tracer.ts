@@ -1,4 +1,4 @@
-import { describeThrown } from '../contract/internal.ts'
+import { copyName, describeThrown } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TelemetrySink } from './sink.ts'
 import { errorType, type ActiveSpan, type AttributeValue, type Attributes, type Span, type SpanStart } from './span.ts'
@@ -37,9 +37,11 @@ export function createTracer(options: {
   runtime: Runtime
   /** Share of traces that are sampled, from 0 to 1. */
   ratio: number
+  /** Which copy of its services this process is. Default 1. */
+  copy?: number | undefined
   sinks: readonly TelemetrySink[]
 }): Tracer {
-  const { runtime, ratio, sinks } = options
+  const { runtime, ratio, copy = 1, sinks } = options
   const { clock, ids, random } = runtime
   let epoch = clock.now() - clock.monotonic()
 
@@ -61,6 +63,7 @@ export function createTracer(options: {
       name: start.name,
       kind: start.kind,
       service: start.service,
+      ...(copy === 1 ? undefined : { copy: copyName(start.service, copy) }),
       start: wall(at),
       duration: Math.max(0, clock.monotonic() - at),
       attributes: shortened(

@@ -53,7 +53,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     live: true,
     ready: health.ready,
     services: parts.map(({ contract }) => ({
-      service: contract.name,
+      ...{ service: contract.name, copy: contract.name },
       state: 'running',
       live: true,
       ready: health.ready,

@@ -45,8 +45,8 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const pretty = options.log === 'pretty'
   const say = sayTo(shell, options.log, system.name)
   const log = pretty ? loggerOf(shell) : undefined
-  const { sockets } = shell.supervised ?? {}
-  const running = await begin({ ...system, doors }, { directory, sockets, ...(log && { log }), ...(part && { part }) })
+  const { sockets, copy } = shell.supervised ?? {}
+  const running = await begin({ ...system, doors }, { directory, sockets, copy, ...(log && { log }), ...(part && { part }) })
   const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
   else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part }))

@@ -51,7 +51,12 @@ export function waterfall(spans: readonly Span[], options: WaterfallOptions): st
     ].join('  ')
   })
   return [
-    ...heading(spans, new Set(rows.map(serviceOf)).size, { start, total: end - start }, options),
+    ...heading(
+      spans,
+      new Set(rows.map(({ span, served }) => (served ?? span).service)).size,
+      { start, total: end - start },
+      options,
+    ),
     '',
     ...lines.map((line) => line.trimEnd()),
     ...(rows.length > shown.length ? [`… and ${rows.length - shown.length} more; --json has them all`] : []),
@@ -130,7 +135,8 @@ function nameOf(row: Row): string {
 }
 
 function serviceOf({ span, served }: Row): string {
-  return visible((served ?? span).service)
+  const { service, copy = service } = served ?? span
+  return visible(copy)
 }
 
 /** Solid where the work was done, light where the call was on its way. */

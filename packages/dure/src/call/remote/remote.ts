@@ -4,6 +4,7 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'
 import type { Route, Target, Transport } from '../transport.ts'
 import { createPeers } from './peers.ts'
+import { instanceRoutes } from './instance-route.ts'
 import { completePolicy, type RemotePolicy } from './policy.ts'
 import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
@@ -73,6 +74,7 @@ export function createRemoteTransport(options: {
     return pool
   }
 
+  const routeToInstance = instanceRoutes({ registry, peers })
   const stop = async (): Promise<void> => {
     for (const pool of pools.values()) pool.stop()
     await peers.stop()
@@ -81,6 +83,7 @@ export function createRemoteTransport(options: {
 
   return {
     route: (target: Target) => {
+      if (target.instance !== undefined) return stopping === undefined ? routeToInstance(target) : closedRoute(target)
       // A target that may be repeated and the same that may not are two ways.
       const key = `${target.service}.${target.operation}.${target.repeatable === true}`
       let route = routes.get(key)

@@ -1,11 +1,13 @@
 import { type Client, type Transport } from '../../call/call.ts'
 import { clientFactory, createEndpoint, createGate, createOperationMetrics, type LocalTransport } from '../../call/internal.ts'
+import type { Instance } from '../../discovery/discovery.ts'
 import { CallError, command, query, type AnyOperation, type Contract, type Schema } from '../../contract/contract.ts'
 import { outward } from '../../contract/internal.ts'
 import type { DeadLetters, ReactionReading } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import { plainLogger } from '../../telemetry/internal.ts'
+import { away } from '../health.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 
@@ -90,8 +92,8 @@ export function serveControl(options: {
   gate.open()
 }
 
-/** An instance in another process, as far as it can be asked. */
-export type RemoteInstance = Pick<ServiceInstance, 'name' | 'health' | 'deadLetters'> & {
+/** A copy of a service in another process, as far as it can be asked. */
+export type RemoteCopy = Pick<ServiceInstance, 'copy' | 'health'> & {
   /** Undefined when nobody answers. */
   readonly status: () => Promise<InstanceState | undefined>
   /** Nothing when nobody answers. */
@@ -99,38 +101,37 @@ export type RemoteInstance = Pick<ServiceInstance, 'name' | 'health' | 'deadLett
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
 }
 
-export function remoteInstance(options: {
-  readonly service: string
-  /** Whether it has a database, and so may have dead letters. */
-  readonly keepsData: boolean
-  /** Whether any process runs it, as far as is known here. */
-  readonly there: () => boolean
-  readonly transport: Transport
-  readonly runtime: Runtime
-}): RemoteInstance {
-  const { service, keepsData, there, transport, runtime } = options
-  const client: Client<ControlContract> = clientFactory({ contract: controlOf(service), transport, runtime })({
-    service: undefined,
-  })
+type Way = { readonly service: string; readonly transport: Transport; readonly runtime: Runtime }
+
+/** Asks this one instance, and no other. */
+export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'id' | 'metadata'> }): RemoteCopy {
+  const { service, transport, instance } = options
+  const copy = instance.metadata['copy'] ?? service
+  const toInstance: Transport = { route: (target) => transport.route({ ...target, instance: instance.id }) }
+  const client = clientOf({ ...options, transport: toInstance })
   return {
-    name: service,
+    copy,
     health: async () => {
-      if (!there()) return away(service, 'No process runs it')
       try {
         return await client['dure.health']()
       } catch (error) {
-        return away(service, `It does not answer: ${error instanceof CallError ? outward(error).message : 'its log says why'}`)
+        const why = error instanceof CallError ? outward(error).message : 'its log says why'
+        return away({ service, copy, reason: `It does not answer: ${why}` })
       }
     },
-    status: async () => (there() ? client['dure.status']().catch(() => undefined) : undefined),
-    metrics: async () => (there() ? client['dure.metrics']().catch(() => []) : []),
-    readings: async () => (there() ? client['dure.readings']().catch(() => undefined) : undefined),
-    deadLetters: () => (keepsData ? lettersThrough(client) : undefined),
+    status: () => client['dure.status']().catch(() => undefined),
+    metrics: () => client['dure.metrics']().catch(() => []),
+    readings: () => client['dure.readings']().catch(() => undefined),
   }
 }
 
-function away(service: string, reason: string): ServiceHealth {
-  return { service, state: 'stopped', live: false, ready: false, reasons: [reason] }
+/** Dead letters are kept in the store of their service: any copy of it tells them. */
+export function remoteLetters(way: Way): DeadLetters {
+  return lettersThrough(clientOf(way))
+}
+
+function clientOf({ service, transport, runtime }: Way): Client<ControlContract> {
+  return clientFactory({ contract: controlOf(service), transport, runtime })({ service: undefined })
 }
 
 function lettersOf(instance: ServiceInstance): DeadLetters {

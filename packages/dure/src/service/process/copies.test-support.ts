@@ -1,10 +1,9 @@
 /** A desk without a store, of which there may be copies; as a program, one process of it. */
 import { z } from 'zod'
 import { command, contract, query } from '../../contract/contract.ts'
-import { keepAlive, realRuntime } from '../../runtime/runtime.ts'
-import { silentLogger } from '../../telemetry/telemetry.ts'
-import { service, start, system, type System } from '../service.ts'
-import { joinSupervisor } from '../supervisor/supervisor.ts'
+import { realRuntime } from '../../runtime/runtime.ts'
+import { service, system, type Door, type System } from '../service.ts'
+import { runPart } from './supervised-system.test-support.ts'
 
 export const Desk = contract('desk', {
   version: '1.0.0',
@@ -18,16 +17,7 @@ const answer = async (): Promise<number> => {
   return process.pid
 }
 
-export const desk = (): System => system('desks', { services: [service(Desk, { handlers: { look: answer, file: answer } })] })
+export const desk = (doors: readonly Door[] = []): System =>
+  system('desks', { services: [service(Desk, { handlers: { look: answer, file: answer } })], doors })
 
-const supervised = joinSupervisor()
-if (supervised !== undefined && (await supervised.loaded())) {
-  const [directory, ...part] = process.argv.slice(2)
-  const alive = keepAlive()
-  const running = await start(desk(), { directory: directory!, part, log: silentLogger(), shutdownTimeout: 5_000 })
-  supervised.ready()
-  await supervised.stopped
-  await running.stop(supervised.manner())
-  alive.stop()
-  supervised.leave()
-}
+await runPart(desk())

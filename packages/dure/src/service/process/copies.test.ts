@@ -1,47 +1,26 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { CallError } from '../../contract/contract.ts'
-import { realRuntime } from '../../runtime/runtime.ts'
-import { silentLogger } from '../../telemetry/telemetry.ts'
-import { groupsOf, socketsOf, start } from '../service.ts'
-import { supervise, type ProcessEvent } from '../supervisor/supervisor.ts'
+import type { Door, World } from '../service.ts'
 import { until } from '../rig.test-support.ts'
 import { desk, Desk } from './copies.test-support.ts'
+import { supervised } from './supervised-system.test-support.ts'
 
-const PROGRAM = fileURLToPath(new URL('./copies.test-support.ts', import.meta.url))
-
-/** Copies of a desk without a store, and sixteen callers of them. */
+/** Copies of a desk without a store, and this process as their caller. */
 async function rig(t: TestContext, copies: number) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-copies-'))
-  const events: ProcessEvent[] = []
-  const supervisor = await supervise({
-    directory,
-    processes: groupsOf(desk(), { desk: copies }).map((group) => ({
-      ...{ name: group.name, node: ['--conditions=source'] },
-      program: [PROGRAM, directory, ...group.members],
-      ...socketsOf(group, { doors: [], directory }),
-    })),
-    runtime: realRuntime(),
-    onLine: ({ text }) => t.diagnostic(text),
-    onEvent: (event) => events.push(event),
-    backoff: { first: 5, max: 50 },
-  })
-  const caller = await start(desk(), { directory, part: ['doors'], log: silentLogger() })
-  t.after(async () => {
-    await caller.stop()
-    await supervisor.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
-  return {
-    supervisor,
-    caller,
-    events,
-    pids: () => supervisor.processes().flatMap(({ name, pid }) => (name.startsWith('desk') && pid !== undefined ? [pid] : [])),
+  let telemetry: World['telemetry']
+  const door: Door = {
+    name: 'looking',
+    open: async (_host, world) => {
+      telemetry = world.telemetry
+      return { url: undefined, close: async () => {} }
+    },
   }
+  const running = await supervised(t, {
+    ...{ make: () => desk([door]), program: './copies.test-support.ts' },
+    copies: { desk: copies },
+  })
+  return { ...running, telemetry: telemetry!, pids: () => running.pidsOf('desk') }
 }
 
 /** Calls without end: who answered how often, what failed, and the longest that one took. */
@@ -98,13 +77,13 @@ test(
   'one copy is killed: what may be repeated is answered by another, the rest hears UNAVAILABLE',
   { timeout: 240_000 },
   async (t) => {
-    const { caller, events, pids } = await rig(t, 2)
+    const { caller, events, back, pids } = await rig(t, 2)
     const client = caller.client(Desk)
     const reads = load((timeout) => client.look(undefined, { timeout }))
     const writes = load((timeout) => client.file(undefined, { timeout }))
     await reads.answered(pids())
     process.kill(pids()[0]!, 'SIGKILL')
-    await until(() => events.some(({ kind }) => kind === 'back'))
+    await back(1)
     await Promise.all([reads.answered(pids()), writes.answered(pids())])
     await Promise.all([reads.end(), writes.end()])
     assert.deepEqual(reads.failed, [])
@@ -131,3 +110,47 @@ test('one copy is frozen: nobody waits past the deadline, and it gets work again
   // Twice the deadline: a busy machine lets this process itself wait.
   assert.ok(calls.longest() < 2_000, `${calls.longest()} ms`)
 })
+
+test(
+  'every copy is asked: health, status and metrics tell of each, and who is silent is named',
+  { timeout: 240_000 },
+  async (t) => {
+    const { caller, telemetry, pids, supervisor } = await rig(t, 3)
+    const names = ['desk', 'desk#2', 'desk#3']
+    const client = caller.client(Desk)
+    const answered = new Map<number, number>()
+    for (let n = 0; n < 90 || answered.size < 3; n++) {
+      const pid = await client.look()
+      answered.set(pid, (answered.get(pid) ?? 0) + 1)
+    }
+    const calls = (await telemetry.metrics.readEverywhere()).find(({ name }) => name === 'rpc.server.calls')!.points
+    const looked = calls.filter(({ attributes }) => attributes['rpc.method'] === 'look')
+    assert.deepEqual(new Set(looked.map(({ attributes }) => attributes['dure.copy'])), new Set([undefined, 'desk#2', 'desk#3']))
+    assert.deepEqual(looked.map((point) => ('value' in point ? point.value : 0)).toSorted(), [...answered.values()].toSorted())
+    const depths = (await telemetry.metrics.readEverywhere()).find(({ name }) => name === 'dure.outbox.depth')!.points
+    assert.deepEqual(depths, [{ attributes: { 'rpc.service': 'desk' }, value: 0 }], 'what is in the store is told once')
+
+    const health = await caller.health()
+    const ready = health.services.filter((one) => one.ready)
+    assert.deepEqual([health.ready, ready.map(({ copy }) => copy).toSorted()], [true, names])
+    const { quiet, services } = await caller.status()
+    assert.deepEqual([quiet, services.map(({ copy }) => copy).toSorted()], [true, names])
+
+    const at = supervisor.processes().findIndex(({ name }) => name === 'desk#2') - 1
+    process.kill(pids()[at]!, 'SIGSTOP')
+    const [frozen, lag, status] = await Promise.all([caller.health(), caller.lag(), caller.status()])
+    process.kill(pids()[at]!, 'SIGCONT')
+    // The others serve: the service is ready, and not all of it.
+    assert.equal(frozen.ready, true)
+    assert.match(frozen.services.find(({ copy }) => copy === 'desk#2')!.reasons[0]!, /^It does not answer: .*deadline/)
+    assert.deepEqual(
+      frozen.services
+        .filter(({ ready }) => ready)
+        .map(({ copy }) => copy)
+        .toSorted(),
+      ['desk', 'desk#3'],
+    )
+    assert.deepEqual([lag.silent, lag.outboxes], [['desk#2'], [{ service: 'desk', depth: 0, age: 0 }]])
+    assert.deepEqual([status.quiet, status.services.length], [false, 2])
+  },
+)

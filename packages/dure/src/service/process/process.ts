@@ -2,17 +2,18 @@ import { type Transport } from '../../call/call.ts'
 import { createJoinedTransport } from '../../call/internal.ts'
 import type { Registration, Registry } from '../../discovery/discovery.ts'
 import { callAddress, DURE } from '../../discovery/internal.ts'
+import { copyName } from '../../contract/internal.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { inTime, timeLeft } from '../../runtime/internal.ts'
 import type { Service } from '../definition.ts'
-import { healthOf, statusOf } from '../health.ts'
+import { healthOf, statusOf, type Copies } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkMembers, DOORS } from '../placement.ts'
 import type { Door, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
 import type { ServiceInstance } from '../service-instance.ts'
-import { remoteInstance, serveControl, type RemoteInstance } from './control.ts'
+import { remoteCopy, remoteLetters, serveControl, type RemoteCopy } from './control.ts'
 import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
@@ -61,38 +62,35 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
   const broker =
     direct ?? served?.broker ?? (await brokerElsewhere({ name, system: system.name, transport, registry, world, disposables }))
 
-  const elsewhere = new Map(
-    system.services
-      .filter((one) => !services.includes(one))
-      .map(({ contract, database }) => [
-        contract.name,
-        remoteInstance({
-          service: contract.name,
-          keepsData: database !== undefined,
-          there: () => registry.instances(contract.name).some((instance) => callAddress(instance) !== undefined),
-          transport,
-          runtime,
-        }),
-      ]),
-  )
+  const id = runtime.ids.next()
+  /** Copies of a service in other processes that take calls now. */
+  const elsewhere = (service: string): readonly RemoteCopy[] =>
+    registry
+      .instances(service)
+      .filter((instance) => instance.id !== id && callAddress(instance) !== undefined)
+      .map((instance) => remoteCopy({ service, instance, transport, runtime }))
   const telemetry = world.telemetry
   // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
-  for (const instance of elsewhere.values()) telemetry?.metrics.elsewhere(instance.metrics)
+  telemetry?.metrics.elsewhere(async () => {
+    const copies = system.services.flatMap(({ contract }) => elsewhere(contract.name))
+    return (await Promise.all(copies.map((copy) => copy.metrics()))).flat()
+  })
   if (!members.includes(BROKER)) telemetry?.metrics.elsewhere(async () => lagFamilies(broker, runtime.clock))
-  const all = (instances: readonly ServiceInstance[]): readonly (ServiceInstance | RemoteInstance)[] =>
-    system.services.flatMap(
-      ({ contract }) => instances.find((instance) => instance.name === contract.name) ?? elsewhere.get(contract.name) ?? [],
-    )
+  const all = (instances: readonly ServiceInstance[]): readonly Copies<ServiceInstance | RemoteCopy>[] =>
+    system.services.map(({ contract: { name } }) => ({
+      name,
+      copies: [...instances.filter((instance) => instance.name === name), ...elsewhere(name)],
+    }))
 
   const here = [
     ...(served === undefined ? [] : [{ service: BROKER_SERVICE, version: served.version }]),
     ...services.map(({ contract }) => ({ service: contract.name, version: contract.version })),
   ]
-  const id = runtime.ids.next()
   const own = await Promise.all(
     here.map((one) => {
       const since = new Date(runtime.clock.now()).toISOString()
-      return registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata: { since } })
+      const metadata = { since, copy: copyName(one.service, world.copy) }
+      return registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata })
     }),
   )
   const open = async (instances: readonly ServiceInstance[]): Promise<void> => {
@@ -117,15 +115,17 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     health: async (instances) => {
       const health = await healthOf(all(instances))
       // Whoever restarts what is not live must not do so with this process because another one is away.
-      const here = health.services.filter(({ service }) => instances.some(({ name }) => name === service))
+      const here = health.services.filter(({ copy }) => instances.some((instance) => instance.copy === copy))
       return { ...health, live: here.every(({ live }) => live) }
     },
     status: (instances) => statusOf(all(instances), () => broker.lag().catch(() => undefined), readers),
     lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
-    deadLetters: (instances, service) =>
-      all(instances)
-        .find((instance) => instance.name === service)
-        ?.deadLetters(),
+    deadLetters: (instances, service) => {
+      const here = instances.find(({ name }) => name === service)
+      if (here !== undefined) return here.deadLetters()
+      const keepsData = system.services.some(({ contract, database }) => contract.name === service && database !== undefined)
+      return keepsData ? remoteLetters({ service, transport, runtime }) : undefined
+    },
   }
 }
 

@@ -1,53 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { CallError } from '../../contract/contract.ts'
-import { realRuntime } from '../../runtime/runtime.ts'
-import { silentLogger } from '../../telemetry/telemetry.ts'
-import { groupsOf, start, type Running } from '../service.ts'
-import { supervise, type Supervisor } from '../supervisor/supervisor.ts'
+import type { Running } from '../service.ts'
 import { quiet as quietOf, Stock, until } from '../rig.test-support.ts'
 import { Mail, Orders, shop } from './shop.test-support.ts'
-
-const PROGRAM = fileURLToPath(new URL('./process.test-support.ts', import.meta.url))
+import { supervised } from './supervised-system.test-support.ts'
 
 /** The small shop, a process for each service, and this one as its caller. */
 async function rig(t: TestContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-processes-'))
-  const backs: string[] = []
-  let wake = (): void => {}
-  const supervisor: Supervisor = await supervise({
-    directory,
-    processes: groupsOf(shop()).map(({ name, members }) => ({
-      ...{ name, node: ['--conditions=source'] },
-      program: [PROGRAM, directory, ...members],
-    })),
-    runtime: realRuntime(),
-    onLine: ({ text }) => t.diagnostic(text),
-    onEvent: (event) => {
-      if (event.kind !== 'back') return
-      backs.push(event.name)
-      wake()
-    },
-    backoff: { first: 5, max: 50 },
-  })
-  const caller: Running = await start(shop(), { directory, part: ['doors'], log: silentLogger() })
-  t.after(async () => {
-    await caller.stop()
-    await supervisor.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+  const running = await supervised(t, { make: shop, program: './process.test-support.ts' })
   return {
-    supervisor,
-    caller,
-    pidOf: (name: string): number => supervisor.processes().find((one) => one.name === name)!.pid!,
-    back: async (times: number): Promise<void> => {
-      while (backs.length < times) await new Promise<void>((resolve) => void (wake = resolve))
-    },
-    quiet: (): Promise<void> => quietOf(caller),
+    ...running,
+    pidOf: (name: string): number => running.pidsOf(name)[0]!,
+    quiet: (): Promise<void> => quietOf(running.caller),
   }
 }
 

@@ -35,6 +35,8 @@ export const SUPERVISED = 'DURE_SUPERVISOR'
 /** The names of the sockets it is handed, whose file descriptors begin after the channel's. */
 export const SOCKETS = 'DURE_SOCKETS'
 export const FIRST_SOCKET = 4
+/** Which copy of its kind it is. */
+export const COPY = 'DURE_COPY'
 
 const LAST_WORDS = 20
 

@@ -1,4 +1,4 @@
-import { FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
+import { COPY, FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
 
 /** What a supervised process has to do with its supervisor. */
 export type Supervised = {
@@ -12,6 +12,8 @@ export type Supervised = {
   readonly manner: () => { readonly everything: boolean; readonly replaced: boolean }
   /** Listening sockets that the supervisor holds for it, by name: file descriptors. */
   readonly sockets: ReadonlyMap<string, number>
+  /** Which copy of its kind it is, from 1 on. */
+  readonly copy: number
   /** Lets the process end when nothing else keeps it. */
   readonly leave: () => void
 }
@@ -67,6 +69,7 @@ export function joinSupervisor(): Supervised | undefined {
     stopped: stopped.promise,
     manner: () => manner,
     sockets: socketsHanded(),
+    copy: Number(process.env[COPY] ?? 1),
     leave: () => {
       if (process.connected) process.disconnect!()
     },

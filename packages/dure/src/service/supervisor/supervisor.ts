@@ -4,6 +4,8 @@
  */
 import { keepAlive } from '../../runtime/runtime.ts'
 import { checkNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
+import { copyName } from '../../contract/internal.ts'
+import { COPY } from './launch.ts'
 import { takePidFile } from './pid-file.ts'
 import { shareCompiled } from './compile-cache.ts'
 import { SupervisorError } from './errors.ts'
@@ -103,7 +105,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   const note = (): void => pidFile.note(managed.flatMap((one) => one.pids().map((pid) => ({ name: one.name, pid }))))
 
   const load = async (of: ProcessOptions, copy = 1): Promise<ManagedProcess> => {
-    const what = { ...of, name: nameOfCopy(of.name, copy) }
+    const what = { ...of, name: copyName(of.name, copy) }
     const { name } = what
     if (names.has(name)) throw new SupervisorError(`Cannot start "${name}": a process of that name runs already; choose another`)
     names.add(name)
@@ -113,7 +115,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
         sockets?.release()
         throw new SupervisorError(`Cannot start "${name}": all processes are being stopped`)
       }
-      const process = { ...what, env: { ...compiled, ...what.env } }
+      const process = { ...what, env: { ...compiled, ...what.env, [COPY]: String(copy) } }
       const one = createManagedProcess({ ...options, process, sockets, onPid: note })
       // Beside the other copies: who was started after the first of them may need them until it has stopped.
       managed.splice(managed.findLastIndex((each) => isOf(each, of.name)) + 1 || managed.length, 0, one)
@@ -190,8 +192,6 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   }
 }
 
-/** The first copy is called as all of them are. */
-const nameOfCopy = (name: string, copy: number): string => (copy === 1 ? name : `${name}#${copy}`)
 const isOf = (one: ManagedProcess, name: string): boolean => one.name === name || one.name.startsWith(`${name}#`)
 
 async function scaleTo(options: {
@@ -211,7 +211,7 @@ async function scaleTo(options: {
   if (copies > 1 && what.onlyOne !== undefined) throw new SupervisorError(`Cannot scale "${name}" to ${copies}: ${what.onlyOne}`)
   for (let copy = running + 1; copy <= copies; copy++) await begin(what, copy)
   for (let copy = running; copy > copies; copy--) {
-    const one = managed.find((each) => each.name === nameOfCopy(name, copy))
+    const one = managed.find((each) => each.name === copyName(name, copy))
     if (one !== undefined) await remove(one)
   }
 }

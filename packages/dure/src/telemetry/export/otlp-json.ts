@@ -1,3 +1,4 @@
+import { serviceOfCopy } from '../../contract/internal.ts'
 import { BOUNDS, type HistogramPoint, type MetricFamily, type NumberPoint } from '../metrics.ts'
 import type { Attributes, AttributeValue, Span, SpanKind } from '../span.ts'
 
@@ -16,12 +17,12 @@ const KINDS: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2, clie
 const SCOPE = { name: 'dure' }
 const CUMULATIVE = 2
 
-/** ExportTraceServiceRequest: the spans of each service under a resource of its own. */
+/** ExportTraceServiceRequest: the spans of each copy of a service under a resource of its own. */
 export function tracesRequest(spans: readonly Span[], resource: Resource): unknown {
-  const byService = Map.groupBy(spans, ({ service }) => service)
+  const byCopy = Map.groupBy(spans, ({ service, copy = service }) => copy)
   return {
-    resourceSpans: [...byService].map(([service, own]) => ({
-      resource: resourceOf(service, resource),
+    resourceSpans: [...byCopy].map(([copy, own]) => ({
+      resource: resourceOf(serviceOfCopy(copy), resource, { 'dure.copy': copy }),
       scopeSpans: [{ scope: SCOPE, spans: own.map(spanOf) }],
     })),
   }
@@ -43,12 +44,13 @@ export function metricsRequest(
   }
 }
 
-function resourceOf(service: string, { namespace, instance }: Resource): unknown {
+function resourceOf(service: string, { namespace, instance }: Resource, more: Attributes = {}): unknown {
   return {
     attributes: attributesOf({
       'service.name': service,
       'service.namespace': namespace,
       'service.instance.id': instance,
+      ...more,
       'telemetry.sdk.name': 'dure',
       'telemetry.sdk.language': 'nodejs',
     }),

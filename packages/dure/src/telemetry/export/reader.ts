@@ -1,3 +1,4 @@
+import { serviceOfCopy } from '../../contract/internal.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -91,12 +92,14 @@ function summaryOf(rows: readonly Row[]): TraceSummary {
     spans: rows.length,
     errors: rows.filter((row) => row['status'] === 'error').length,
     name: String(first!['name']),
-    service: String(first!['service']),
+    service: serviceOfCopy(String(first!['service'])),
   }
 }
 
 function spanOf(row: Row): Span {
   const optional = (column: string): string | undefined => (row[column] === null ? undefined : String(row[column]))
+  const copy = String(row['service'])
+  const service = serviceOfCopy(copy)
   return {
     traceId: String(row['trace_id']),
     spanId: String(row['span_id']),
@@ -104,7 +107,8 @@ function spanOf(row: Row): Span {
     tracestate: optional('tracestate'),
     name: String(row['name']),
     kind: String(row['kind']) as Span['kind'],
-    service: String(row['service']),
+    service,
+    ...(copy === service ? undefined : { copy }),
     start: Number(row['start']),
     duration: Number(row['duration']),
     attributes: JSON.parse(String(row['attributes'])) as Span['attributes'],

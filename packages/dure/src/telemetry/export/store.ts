@@ -104,7 +104,8 @@ function valuesOf(span: Span): (string | number | null)[] {
     span.parentId ?? null,
     span.name,
     span.kind,
-    span.service,
+    // The name of a copy holds that of its service.
+    span.copy ?? span.service,
     span.start,
     span.duration,
     span.status,

@@ -18,7 +18,7 @@ const showCommand: Command<Shell> = defineCommand({
   flags: common,
   async func(this: Shell, flags: Common): Promise<void> {
     const lag = await askLag(directoryOf(this, flags))
-    for (const service of lag.silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer; this is without it.`))
+    for (const copy of lag.silent) say(this, paint(this, 'yellow', `"${copy}" did not answer; this is without it.`))
     printResult(this, flags, lag, () => lagText(lag, layoutOf(this), Date.now()))
   },
 })
