@@ -1,14 +1,8 @@
 import type { GroupLag } from '../messaging/messaging.ts'
+import type { Copies } from './copies.ts'
 import { isAbandoned, type Readers } from './lag.ts'
 import type { Health, ServiceHealth, SystemStatus } from './system.ts'
 import type { ServiceInstance } from './service-instance.ts'
-
-/** A service and its copies, in this process and in others, as far as is known here. */
-export type Copies<Copy> = { readonly name: string; readonly copies: readonly Copy[] }
-
-/** Services that all run here, once each. */
-export const alone = <Copy extends { readonly name: string }>(instances: readonly Copy[]): readonly Copies<Copy>[] =>
-  instances.map((instance) => ({ name: instance.name, copies: [instance] }))
 
 /** Live and ready, with reasons, over all copies of all services. */
 export async function healthOf(services: readonly Copies<Pick<ServiceInstance, 'health'>>[]): Promise<Health> {

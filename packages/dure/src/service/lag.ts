@@ -1,6 +1,6 @@
 import type { GroupLag, ReactionReading } from '../messaging/messaging.ts'
 import type { Service } from './definition.ts'
-import type { Copies } from './health.ts'
+import type { Copies } from './copies.ts'
 
 /**
  * Eventual consistency made visible: how far every reader of events, and so every copy and read model that is kept by

@@ -35,7 +35,7 @@ export type Family = {
   readonly unit: string
   readonly kind: 'counter' | 'gauge' | 'histogram'
   /** It tells what is in a service's store, so all copies of the service tell the same. */
-  readonly kept?: boolean
+  readonly shared?: boolean
 }
 
 export type MetricFamily = Family & { readonly points: readonly Point[] }
@@ -86,7 +86,7 @@ const of =
   (kind: Family['kind']) =>
   (name: string, unit: string, help: string): Family => ({ name, help, unit, kind })
 const [gauge, counter, histogram] = [of('gauge'), of('counter'), of('histogram')]
-const kept: typeof gauge = (...words) => ({ ...gauge(...words), kept: true })
+const shared: typeof gauge = (...words) => ({ ...gauge(...words), shared: true })
 
 /**
  * The metrics that Dure measures, by name: what each is called, its unit and what it means.
@@ -105,8 +105,8 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   lag: gauge('messaging.consumer.lag', '{message}', 'Messages a consumer group has not read yet'),
   lagAge: gauge('dure.consumer.lag.age', 's', 'Time since the first message that a consumer group has not read was published'),
   lost: counter('dure.consumer.lost', '{message}', 'Messages that retention threw away before the consumer group had read them'),
-  outboxDepth: kept('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
-  outboxAge: kept('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
+  outboxDepth: shared('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
+  outboxAge: shared('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
   outboxLanes: gauge('dure.outbox.lanes', '{lane}', 'Lanes of the outbox that this process delivers'),
   outboxHorizon: gauge(
     'dure.outbox.horizon.held',
@@ -149,11 +149,11 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     '{transaction}',
     'Commits whose answer was lost, by what was found out about them',
   ),
-  dead: kept('dure.consumer.dead', '{message}', 'Dead letters, and messages held behind them'),
-  waiting: kept('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
-  deadLetters: kept('dure.consumer.dead_letters', '{message}', 'Dead letters'),
-  deadLettersAge: kept('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
-  held: kept('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
+  dead: shared('dure.consumer.dead', '{message}', 'Dead letters, and messages held behind them'),
+  waiting: shared('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
+  deadLetters: shared('dure.consumer.dead_letters', '{message}', 'Dead letters'),
+  deadLettersAge: shared('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
+  held: shared('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 
@@ -203,7 +203,7 @@ function named(family: MetricFamily, copy: number): MetricFamily {
 
 /** What all copies of a service tell alike is told once: the largest is of who has looked last, or has it in hand. */
 function once(family: MetricFamily): MetricFamily {
-  if (family.kept !== true) return family
+  if (family.shared !== true) return family
   const most = new Map<string, NumberPoint>()
   for (const point of family.points as readonly NumberPoint[]) {
     const { [COPY]: _, ...attributes } = point.attributes

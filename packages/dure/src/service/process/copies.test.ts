@@ -17,7 +17,7 @@ async function rig(t: TestContext, copies: number) {
     },
   }
   const running = await supervised(t, {
-    ...{ make: () => desk([door]), program: './copies.test-support.ts' },
+    ...{ make: () => desk([door]), program: new URL('./copies.test-support.ts', import.meta.url) },
     copies: { desk: copies },
   })
   return { ...running, telemetry: telemetry!, pids: () => running.pidsOf('desk') }

@@ -8,7 +8,7 @@ import { supervised } from './supervised-system.test-support.ts'
 
 /** The small shop, a process for each service, and this one as its caller. */
 async function rig(t: TestContext) {
-  const running = await supervised(t, { make: shop, program: './process.test-support.ts' })
+  const running = await supervised(t, { make: shop, program: new URL('./process.test-support.ts', import.meta.url) })
   return {
     ...running,
     pidOf: (name: string): number => running.pidsOf(name)[0]!,

@@ -26,7 +26,7 @@ export type Supervised = {
  */
 export async function supervised(
   t: TestContext,
-  options: { readonly make: () => System; readonly program: string; readonly copies?: Readonly<Record<string, number>> },
+  options: { readonly make: () => System; readonly program: URL; readonly copies?: Readonly<Record<string, number>> },
 ): Promise<Supervised> {
   const { make, program, copies } = options
   const directory = mkdtempSync(join(tmpdir(), 'dure-processes-'))
@@ -35,7 +35,7 @@ export async function supervised(
     directory,
     processes: groupsOf({ ...make(), doors: [] }, copies).map((group) => ({
       ...{ name: group.name, node: ['--conditions=source'] },
-      program: [fileURLToPath(new URL(program, import.meta.url)), directory, ...group.members],
+      program: [fileURLToPath(program), directory, ...group.members],
       ...socketsOf(group, { doors: [], directory }),
     })),
     runtime: realRuntime(),
