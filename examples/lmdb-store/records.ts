@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DeadLetterAudit, DeadLetterFilter, DeadMessage, DeadMessageGroup, Fence, ParkedMessage, Records } from 'dure/data'
-import type { ClientTransaction } from 'dure/data/adapter'
+import { FencedError, type ClientTransaction } from 'dure/data/adapter'
 import type { Client, Entry, Key, Reader } from './client.ts'
 
 /** What Dure keeps in this store. Texts of others may be longer than a key of LMDB: those go in as their hash. */
@@ -69,7 +69,8 @@ const markOf = (consumer: string, messageId: string): Key => [INBOX, hash(consum
 const inbox: Of<'inbox'> = {
   mark: async ({ client }, { marks, at }) => {
     let made = 0
-    for (const { consumer, messageId } of marks) {
+    for (const { consumer, messageId, fence } of marks) {
+      if (fence !== undefined) checkFence(client, fence)
       const key = markOf(consumer, messageId)
       if (client.get(key) !== undefined) continue
       client.put(key, { consumer, messageId, at })
@@ -145,6 +146,10 @@ const ownership: Of<'ownership'> = {
   },
   release: async ({ client }, fence) => note(client, fence, { unclean: false, crashes: 0 }),
   well: async ({ client }, fence) => note(client, fence, { crashes: 0 }),
+}
+
+function checkFence(client: Client, fence: Fence): void {
+  if ((client.get(partitionAt(fence)) as Owned | undefined)?.epoch !== fence.epoch) throw new FencedError(fence)
 }
 
 /** Nobody's business in an epoch of the past. */

@@ -5,6 +5,7 @@ import { virtualRuntime, type Runtime } from '../runtime/runtime.ts'
 import { adapterModule, rows } from './adapter.conformance.ts'
 import type { SqlRow, SqlStore } from './database.ts'
 import { createInbox, INBOX_RETENTION, inboxTable, type Inbox, type InboxTransaction } from './inbox.ts'
+import { sqlInbox } from './sql/sql.ts'
 import { inWorld, orderIds, type World } from './world.conformance.ts'
 
 const check = (what: string, run: (world: World) => Promise<void>): void => void test(what, () => inWorld(adapterModule, run))
@@ -122,6 +123,22 @@ test('works in the transactions of any client, on a table of its own making', as
   await runtime.advance(1_001)
   for (let n = 0; n < 1_024; n++) await inbox.mark(tx, 'mail', `later ${n}`)
   assert.equal(await inbox.mark(tx, 'mail', 'a'), true)
+})
+
+test('marks are written in one order, so that two who have the same in opposite orders do not wait for each other', async () => {
+  const written: unknown[][] = []
+  const tx: InboxTransaction = {
+    all: async () => [{ one: 1 }],
+    run: async (_, parameters = []) => written.push([...parameters]),
+  }
+  const fence = { consumer: 'mail', topic: 'orders', partition: 0, epoch: 1 }
+  const marks = Array.from({ length: 40 }, (_, n) => ({ consumer: `c${n % 2}`, messageId: `m${(n * 7) % 20}` }))
+  for (const given of [marks, marks.map((one) => ({ ...one, fence }))]) {
+    await sqlInbox.mark(tx, { marks: given, at: 1 })
+    const first = written.splice(0)
+    await sqlInbox.mark(tx, { marks: given.toReversed(), at: 1 })
+    assert.deepEqual(written.splice(0), first)
+  }
 })
 
 check('old marks are taken away by a clock whose elapsed time has fractions, in every store', async ({ open }) => {

@@ -23,6 +23,7 @@ export type Inbox<Tx = StoreTransaction> = {
   /**
    * Marks many at once, at a fraction of the cost. True when none of them had been marked before. False when some had,
    * or one was given twice: which ones is not known, so the transaction is to be rolled back and each message tried alone.
+   * @throws {FencedError} when the epoch of one is over (`Mark.fence`): the transaction is to be rolled back as a whole
    */
   readonly markAll: (tx: Tx, marks: readonly Mark[]) => Promise<boolean>
 }

@@ -7,7 +7,7 @@ import { inWorld, type World } from './world.conformance.ts'
 /** Registers the cases of who owns a partition: epochs grow, late ones are refused, ends are told from crashes. */
 export function ownershipConformance(module: URL): void {
   const check = (what: string, run: (world: World<Store>) => Promise<void>): void =>
-    void test(what, () => inWorld<Store>(module, run))
+    void test(what, { timeout: 30_000 }, () => inWorld<Store>(module, run))
 
   check('a partition goes to the next member in a later epoch, over restarts too', async ({ open }) => {
     const before = await open()
@@ -62,6 +62,37 @@ export function ownershipConformance(module: URL): void {
     // An end in an epoch of the past is no end of the member that has it now.
     await store.transaction((tx) => store.records.ownership.release(tx, clean.fence))
     assert.equal(await crashes('g'), 1)
+  })
+
+  check('a mark is new, made before, or of an epoch of the past, and of the last nothing is kept', async ({ open, rows }) => {
+    const store = await open()
+    const { inbox } = store.records
+    const fenceOf = async (partition: number): Promise<Fence> => {
+      const { epoch } = (await raise(store, { partition, member: 'a', token: 1 }))!
+      return { consumer: 'stock/reserve', topic: 'orders', partition, epoch }
+    }
+    const mark = (fences: readonly (Fence | undefined)[], ids: readonly number[]): Promise<number> =>
+      store.transaction((tx) => {
+        const marks = ids.map((id) => ({ consumer: 'stock/reserve', messageId: `m${id}`, fence: fences[id % fences.length] }))
+        return inbox.mark(tx, { marks, at: 1 })
+      })
+    const hundred = Array.from({ length: 100 }, (_, n) => n)
+    // Work of queues is marked beside them, without an epoch.
+    const fences = [await fenceOf(0), await fenceOf(1), undefined]
+    assert.equal(await mark(fences, hundred), 100)
+    assert.equal(await mark(fences, [7, 100, 8]), 1, 'two had been marked')
+    await fenceOf(1)
+    await assert.rejects(mark(fences, [101, 102, 103]), {
+      name: 'FencedError',
+      message: /partition 1 of "orders".*epoch 1 is over/,
+    })
+    await assert.rejects(
+      mark(fences, [100]),
+      { name: 'FencedError' },
+      'who is late is told so, though the message had been marked',
+    )
+    assert.equal(await rows.count(store, 'dure_inbox'), 101)
+    assert.equal(await mark([fences[0]], [101, 102, 103]), 3, 'the other partition goes on')
   })
 }
 

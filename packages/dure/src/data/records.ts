@@ -32,10 +32,18 @@ export type OutboxRecords<Tx> = {
 }
 
 /** A message that a consumer has handled. */
-export type Mark = { readonly consumer: string; readonly messageId: string }
+export type Mark = {
+  readonly consumer: string
+  readonly messageId: string
+  /** Of a message of a partition. */
+  readonly fence?: Fence | undefined
+}
 
 export type InboxRecords<Tx> = {
-  /** Marks messages as handled; answers how many of the marks are new. */
+  /**
+   * Marks messages as handled, in an order that is the same for all; answers how many of the marks are new.
+   * @throws {FencedError} when the epoch of one is over: nothing says then which had been marked
+   */
   readonly mark: (tx: Tx, wanted: { readonly marks: readonly Mark[]; readonly at: number }) => Promise<number>
   /**
    * Looks at the next `limit` marks after one, in any order that stays the same, and removes those that were made before

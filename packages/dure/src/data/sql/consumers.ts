@@ -1,5 +1,5 @@
 import type { ConsumerRecords } from '../records.ts'
-import type { SqlStatements } from './inbox.ts'
+import type { SqlStatements } from './statements.ts'
 
 export const sqlConsumers: ConsumerRecords<SqlStatements> = {
   begin: async (tx, consumer) => {

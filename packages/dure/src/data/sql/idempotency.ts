@@ -1,6 +1,6 @@
 import type { SqlStore } from '../database.ts'
 import type { CommandOutcome, IdempotencyRecords } from '../records.ts'
-import type { SqlStatements } from './inbox.ts'
+import type { SqlStatements } from './statements.ts'
 
 /** The body of a row is the id of the run that committed until there is an answer. */
 export function sqlIdempotency(select: SqlStore['select']): IdempotencyRecords<SqlStatements> {

@@ -1,8 +1,6 @@
-import type { SqlTransaction } from '../database.ts'
-import type { InboxRecords } from '../records.ts'
-
-/** What SQL needs of a transaction: statements with `?` for parameters. */
-export type SqlStatements = Pick<SqlTransaction, 'all' | 'run'>
+import type { InboxRecords, Mark } from '../records.ts'
+import { checkFence } from './ownership.ts'
+import type { SqlStatements } from './statements.ts'
 
 /** Rows of one statement, beyond which it has one of these sizes: so few statements are prepared. */
 const [MANY, MOST] = [16, 64]
@@ -10,17 +8,28 @@ const [MANY, MOST] = [16, 64]
 /** There is no index on time, which would cost as much as the mark itself: the table is walked in order of its key. */
 export const sqlInbox: InboxRecords<SqlStatements> = {
   mark: async (tx, { marks, at }) => {
+    // Two that mark the same in opposite orders would wait for each other.
+    const sorted = marks.length === 1 ? marks : marks.toSorted(byKey)
+    const fenced = sorted.filter(({ fence }) => fence !== undefined) as readonly Required<Mark>[]
+    const free = fenced.length === 0 ? sorted : sorted.filter(({ fence }) => fence === undefined)
     let changed = 0
-    for (let from = 0; from < marks.length;) {
-      const left = marks.length - from
-      const size = left >= MOST ? MOST : Math.min(left, MANY)
-      const some = marks.slice(from, from + size)
+    for (const some of partsOf(free))
       changed += await tx.run(
-        insertOf(size),
+        insertOf(some.length),
         some.flatMap(({ consumer, messageId }) => [messageId, consumer, at]),
       )
-      from += size
+    const before = changed
+    for (const some of partsOf(fenced)) {
+      changed += await tx.run(fencedInsertOf(some.length), [
+        at,
+        ...some.flatMap(({ messageId, consumer, fence: { topic, partition, epoch } }) => [
+          ...[messageId, consumer, topic, partition, epoch],
+        ]),
+      ])
     }
+    // Marked before, or of an epoch of the past.
+    if (changed - before < fenced.length)
+      for (const fence of new Set(fenced.map((one) => one.fence!))) await checkFence(tx, fence)
     return changed
   },
   forget: async (tx, { after, limit, before }) => {
@@ -42,10 +51,34 @@ export const sqlInbox: InboxRecords<SqlStatements> = {
   },
 }
 
+function byKey(a: Mark, b: Mark): number {
+  if (a.messageId !== b.messageId) return a.messageId < b.messageId ? -1 : 1
+  return a.consumer < b.consumer ? -1 : 1
+}
+
+function partsOf<T>(marks: readonly T[]): readonly (readonly T[])[] {
+  const parts: (readonly T[])[] = []
+  for (let from = 0; from < marks.length; from += parts.at(-1)!.length) {
+    const left = marks.length - from
+    parts.push(marks.slice(from, from + (left >= MOST ? MOST : Math.min(left, MANY))))
+  }
+  return parts
+}
+
+const ONCE = 'ON CONFLICT (message_id, consumer) DO NOTHING'
 const inserts: string[] = []
+const fencedInserts: string[] = []
 
 function insertOf(rows: number): string {
   return (inserts[rows] ??=
-    `INSERT INTO dure_inbox (message_id, consumer, seen_at) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')} ` +
-    'ON CONFLICT (message_id, consumer) DO NOTHING')
+    `INSERT INTO dure_inbox (message_id, consumer, seen_at) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')} ${ONCE}`)
+}
+
+/** The epoch is asked for row by row: a join might change the order of the marks. The first row says of what type they are. */
+function fencedInsertOf(rows: number): string {
+  return (fencedInserts[rows] ??= `INSERT INTO dure_inbox (seen_at, message_id, consumer)
+    SELECT CAST(? AS BIGINT), wanted.column1, wanted.column2
+    FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))${', (?, ?, ?, ?, ?)'.repeat(rows - 1)}) AS wanted
+    WHERE wanted.column5 = (SELECT epoch FROM dure_partitions AS mine
+      WHERE mine.consumer = wanted.column2 AND mine.topic = wanted.column3 AND mine.partition = wanted.column4) ${ONCE}`)
 }

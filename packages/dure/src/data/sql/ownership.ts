@@ -1,10 +1,17 @@
+import { FencedError } from '../fenced.ts'
 import type { Fence, OwnershipRecords } from '../records.ts'
-import type { SqlStatements } from './inbox.ts'
+import type { SqlStatements } from './statements.ts'
 
 const PLACE = 'consumer = ? AND topic = ? AND partition = ?'
 
 function fenceValues({ consumer, topic, partition, epoch }: Fence): readonly (string | number)[] {
   return [consumer, topic, partition, epoch]
+}
+
+/** @throws {FencedError} when the epoch is over */
+export async function checkFence(tx: SqlStatements, fence: Fence): Promise<void> {
+  const [row] = await tx.all(`SELECT 1 AS one FROM dure_partitions WHERE ${PLACE} AND epoch = ?`, fenceValues(fence))
+  if (row === undefined) throw new FencedError(fence)
 }
 
 export const sqlOwnership: OwnershipRecords<SqlStatements> = {

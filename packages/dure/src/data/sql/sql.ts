@@ -8,7 +8,8 @@ import { sqlOutbox } from './outbox.ts'
 import { sqlOwnership } from './ownership.ts'
 import { sqlParked } from './parked.ts'
 
-export { sqlInbox, type SqlStatements } from './inbox.ts'
+export { sqlInbox } from './inbox.ts'
+export type { SqlStatements } from './statements.ts'
 
 /**
  * Dure's own records in the tables of `ownMigrations`, for any store that speaks SQL.
