@@ -99,7 +99,7 @@ for (const version of [18, 15] as const) {
       // What it leaves stays in the log, also of a broker that is down.
       broker.down = true
       await place(first.store, first.outbox, 4)
-      assert.equal(first.outbox.depth(), 1)
+      await eventually(() => first.outbox.depth() === 1)
       await first.outbox.stop({ timeout: 0 })
       await first.store.stop()
       assert.deepEqual([await slots(), await rows()], [1, 0])
