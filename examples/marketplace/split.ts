@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { serveScaling } from '@dure/cli'
+import { serveSupervisor } from '@dure/cli'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type System } from 'dure/service'
 import { supervise, type ProcessEvent } from 'dure/supervisor'
@@ -53,7 +53,7 @@ export async function startSplit(options: {
     onLine: ({ name, stream, text }) => (stream === 'out' ? say(text) : warn(`${name} | ${text}`)),
     onEvent: (event) => warn(describe(event)),
   })
-  const scaling = await serveScaling({ directory, supervisor }).catch(async (error: unknown) => {
+  const served = await serveSupervisor({ directory, supervisor }).catch(async (error: unknown) => {
     await supervisor.stop()
     throw error
   })
@@ -62,7 +62,7 @@ export async function startSplit(options: {
     welcome: infos.find((info) => info?.welcome !== undefined)?.welcome ?? '',
     replace: () => supervisor.replace(),
     stop: async () => {
-      await scaling.close()
+      await served.close()
       await supervisor.stop()
     },
   }

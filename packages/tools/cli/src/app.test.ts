@@ -23,6 +23,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'list',
     'instances',
     'scale',
+    'restart',
     'call',
     'dead',
     'lag',

@@ -17,6 +17,7 @@ import { docsCommand } from './commands/docs.ts'
 import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
+import { restartCommand } from './commands/restart.ts'
 import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
 import { startCommand } from './commands/start.ts'
@@ -109,6 +110,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     list: listCommand,
     instances: instancesCommand,
     scale: scaleCommand,
+    restart: restartCommand,
     call: callCommand,
     dead: deadCommands,
     lag: lagCommands,

@@ -27,6 +27,7 @@ async function running(t: TestContext, known: (directory: string) => readonly In
 
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString()
 const instances = (directory: string): readonly Instance[] => [
+  { ...{ service: 'orders', id: 'c', version: '1.2.0', status: 'up' }, endpoints: {}, metadata: { copy: 'orders#10' } },
   {
     ...{ service: 'orders', id: 'a', version: '1.2.0', status: 'up' },
     endpoints: {
@@ -35,7 +36,7 @@ const instances = (directory: string): readonly Instance[] => [
     },
     metadata: { zone: 'seoul-1', weight: '2', since: ago(3 * 60_000) },
   },
-  { ...{ service: 'orders', id: 'b', version: '1.3.0', status: 'starting' }, endpoints: {}, metadata: {} },
+  { ...{ service: 'orders', id: 'b', version: '1.3.0', status: 'starting' }, endpoints: {}, metadata: { copy: 'orders#2' } },
   { ...{ service: 'dure.process', id: 'a', version: '1.0.0', status: 'up' }, endpoints: {}, metadata: {} },
 ]
 
@@ -46,12 +47,13 @@ test('every instance is shown with its status, version, zone and age, where it l
   assert.equal(
     out,
     [
-      'SERVICE  STATUS    VERSION  ZONE     SINCE',
-      'orders   up        1.2.0    seoul-1  3 min ago',
+      'INSTANCE   STATUS    VERSION  ZONE     SINCE',
+      'orders     up        1.2.0    seoul-1  3 min ago',
       '  dure sockets/a.sock',
       '  http 127.0.0.1:8080',
       '  weight 2',
-      'orders   starting  1.3.0    -        -',
+      'orders#2   starting  1.3.0    -        -',
+      'orders#10  up        1.2.0    -        -',
       '',
     ].join('\n'),
   )
@@ -62,6 +64,7 @@ test('every instance is shown with its status, version, zone and age, where it l
     [
       ['a', 'up'],
       ['b', 'starting'],
+      ['c', 'up'],
     ],
   )
 })

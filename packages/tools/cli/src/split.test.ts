@@ -120,6 +120,19 @@ test('copies: as many as --replicas says, then as dure scale says; what cannot b
   const listed = (JSON.parse(instances.out()) as { readonly instances: readonly { readonly service: string }[] }).instances
   assert.equal(listed.filter(({ service }) => service === 'orders').length, 3)
   assert.equal(await find(data, 7), 7)
+  const restart = async (...words: readonly string[]) => {
+    const asked = dure('restart', ...words, '--data', data, '--json')
+    return { code: await asked.exit, out: asked.out(), err: asked.err() }
+  }
+  const pids = ({ out }: { readonly out: string }): readonly unknown[] =>
+    (JSON.parse(out) as readonly Process[]).map(({ pid }) => pid)
+  const before = pids(await scale('--json'))
+  const after = pids(await restart('orders#2'))
+  assert.deepEqual(
+    after.map((pid, at) => pid !== before[at]),
+    [false, false, true, false, false, false, false],
+  )
+  assert.match((await restart('orders#9')).err, /Cannot replace "orders#9": there is no such process; there are broker, orders, /)
   const fewer = await scale('orders=1')
   assert.match(fewer.out, /^PROCESS +PID +RESTARTS\nbroker +\d+ +0\norders +\d+ +0\nstock /)
   assert.equal(await find(data, 8), 8)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
-import { serveScaling } from './control/control.ts'
+import { serveSupervisor } from './control/control.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo, type Say } from './log.ts'
@@ -48,7 +48,7 @@ export async function splitSystem(
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
     onEvent: (what) => report(...reportOf(what)),
   })
-  const scaling = await serveScaling({ directory, supervisor }).catch(async (error: unknown) => {
+  const served = await serveSupervisor({ directory, supervisor }).catch(async (error: unknown) => {
     await supervisor.stop()
     throw error
   })
@@ -71,7 +71,7 @@ export async function splitSystem(
     report('info', 'Stopping: finishing what is under way', { reason })
   } finally {
     process.off('SIGUSR2', replace)
-    await scaling.close()
+    await served.close()
     await supervisor.stop()
   }
   report('info', 'Stopped')

@@ -256,10 +256,13 @@ test(
     )
     events.length = 0
     await supervisor.replace(['a#2'])
-    await supervisor.replace(['b'])
+    await supervisor.replace(['b', 'a#1'])
+    await assert.rejects(supervisor.replace(['a', 'a#5']), {
+      message: 'Cannot replace "a#5": there is no such process; there are a, a#2, a#3, a#4, b',
+    })
     assert.deepEqual(
       events.map(({ kind, name }) => `${name} ${kind}`),
-      ['a#2 replaced', 'b replaced'],
+      ['a#2 replaced', 'a replaced', 'b replaced'],
     )
     events.length = 0
     await supervisor.replace(['a'])

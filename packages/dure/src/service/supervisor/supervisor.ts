@@ -23,7 +23,8 @@ export type Supervisor = {
   readonly processes: () => readonly { readonly name: string; readonly pid: number | undefined; readonly restarts: number }[]
   /**
    * Replaces processes one after the other by fresh ones of the same program, losing no call: all of them, or those that are
-   * named, `orders` for all copies of it and `orders#2` for one.
+   * named, `orders` for all copies of it, `orders#2` for one, `orders#1` for the first alone.
+   * @throws {SupervisorError} when there is none of a name, before any is replaced, or a new one does not get ready
    */
   readonly replace: (names?: readonly string[]) => Promise<void>
   /**
@@ -164,15 +165,18 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       ready,
       processes: () => managed.map((one) => ({ name: one.name, pid: one.pid(), restarts: one.restarts() })),
       replace: async (which) => {
-        for (const one of [...managed]) {
-          if (which === undefined || which.some((name) => name === one.name || isOf(one, name))) await one.replace()
+        for (const name of which ?? []) {
+          if (!managed.some((one) => isMeant(one, name)))
+            throw new SupervisorError(`Cannot replace "${name}": ${thereAre(names)}`)
         }
+        const meant = managed.filter((one) => which === undefined || which.some((name) => isMeant(one, name)))
+        for (const one of meant) await one.replace()
       },
       add: (what) => begin(what),
       remove: async (name) => {
         const all = managed.filter((each) => isOf(each, name))
         if (all.length === 0) {
-          throw new SupervisorError(`Cannot remove "${name}": there is no such process; there are ${[...names].join(', ')}`)
+          throw new SupervisorError(`Cannot remove "${name}": ${thereAre(names)}`)
         }
         await Promise.all(all.map(remove))
       },
@@ -193,6 +197,8 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
 }
 
 const isOf = (one: ManagedProcess, name: string): boolean => one.name === name || one.name.startsWith(`${name}#`)
+const isMeant = (one: ManagedProcess, name: string): boolean => isOf(one, name) || `${one.name}#1` === name
+const thereAre = (names: Iterable<string>): string => `there is no such process; there are ${[...names].join(', ')}`
 
 async function scaleTo(options: {
   readonly name: string
@@ -206,7 +212,7 @@ async function scaleTo(options: {
   const what = kinds.get(name)
   const running = managed.filter((one) => isOf(one, name)).length
   if (what === undefined || running === 0) {
-    throw new SupervisorError(`Cannot scale "${name}": there is no such process; there are ${[...kinds.keys()].join(', ')}`)
+    throw new SupervisorError(`Cannot scale "${name}": ${thereAre(kinds.keys())}`)
   }
   if (copies > 1 && what.onlyOne !== undefined) throw new SupervisorError(`Cannot scale "${name}" to ${copies}: ${what.onlyOne}`)
   for (let copy = running + 1; copy <= copies; copy++) await begin(what, copy)

@@ -9,7 +9,7 @@ import { defineCommand, common, directoryOf, printResult, type Common } from './
 export const instancesCommand: Command<Shell> = defineCommand({
   brief: 'Show who runs where: the instances in the registry',
   help: `
-        Shows every instance of every service that the registry of a running system knows: its status (only one that is up is
+        Shows every instance of every service that the registry of a running system knows, "orders#2" the second copy: its status (only one that is up is
         called), version, zone and age, and below it where it listens and what else it says of itself. A view that is not
         fresh is said to be stale, and since when.`,
   examples: ['dure instances', 'dure instances --data /var/lib/shop --json'],
@@ -42,14 +42,14 @@ function instancesText(
         '',
       ]
   if (instances.length === 0) return [...stale, 'No instances: a system in one process registers none'].join('\n')
-  const rows = instances.map(({ service, status, version, metadata: { zone = '-', since = '' } }) => [
-    visible(service),
+  const rows = instances.map(({ service, status, version, metadata: { copy = service, zone = '-', since = '' } }) => [
+    visible(copy),
     paint(layout, STYLES[status], status),
     visible(version),
     visible(zone),
     Number.isNaN(Date.parse(since)) ? '-' : agoText(Date.parse(since), now),
   ])
-  const [head = '', ...lines] = table([['SERVICE', 'STATUS', 'VERSION', 'ZONE', 'SINCE'], ...rows], {
+  const [head = '', ...lines] = table([['INSTANCE', 'STATUS', 'VERSION', 'ZONE', 'SINCE'], ...rows], {
     columns: layout.columns,
     shorten: [0],
   })
@@ -64,7 +64,10 @@ function instancesText(
 }
 
 /** Where it listens, by protocol; and what it says of itself that has no column. */
-function detailsOf({ endpoints, metadata: { zone: _, since: __, ...rest } }: Instance, directory: string): readonly string[] {
+function detailsOf(
+  { endpoints, metadata: { copy: _, zone: __, since: ___, ...rest } }: Instance,
+  directory: string,
+): readonly string[] {
   return [
     ...Object.entries(endpoints).map(([protocol, address]) => `${visible(protocol)} ${visible(addressText(address, directory))}`),
     ...Object.entries(rest).map(([name, value]) => `${visible(name)} ${visible(value)}`),

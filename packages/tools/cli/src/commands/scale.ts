@@ -3,7 +3,7 @@ import { parseReplicas } from 'dure/service'
 import { table } from '@dure/simulation/text/internal'
 import { askScale } from '../control/control.ts'
 import { visible } from '../format.ts'
-import { layoutOf, paint, type Shell } from '../shell.ts'
+import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
 import { common, defineCommand, directoryOf, printResult, type Common } from './parameters.ts'
 
 export const scaleCommand: Command<Shell> = defineCommand({
@@ -20,19 +20,21 @@ export const scaleCommand: Command<Shell> = defineCommand({
   },
   async func(this: Shell, flags: Common, wanted?: Readonly<Record<string, number>>): Promise<void> {
     const processes = await askScale(directoryOf(this, flags), wanted)
-    printResult(this, flags, processes, () => {
-      const layout = layoutOf(this)
-      const rows = processes.map(({ name, pid, restarts }) => [
-        visible(name),
-        pid === undefined ? '-' : String(pid),
-        String(restarts),
-      ])
-      const [head = '', ...lines] = table([['PROCESS', 'PID', 'RESTARTS'], ...rows], {
-        columns: layout.columns,
-        shorten: [0],
-        right: [1, 2],
-      })
-      return [paint(layout, 'dim', head), ...lines].join('\n')
-    })
+    printResult(this, flags, processes, () => processesText(processes, layoutOf(this)))
   },
 })
+
+/** Processes of a supervisor as a table. */
+export function processesText(processes: Awaited<ReturnType<typeof askScale>>, layout: Layout): string {
+  const rows = processes.map(({ name, pid, restarts }) => [
+    visible(name),
+    pid === undefined ? '-' : String(pid),
+    String(restarts),
+  ])
+  const [head = '', ...lines] = table([['PROCESS', 'PID', 'RESTARTS'], ...rows], {
+    columns: layout.columns,
+    shorten: [0],
+    right: [1, 2],
+  })
+  return [paint(layout, 'dim', head), ...lines].join('\n')
+}

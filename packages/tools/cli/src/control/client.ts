@@ -45,9 +45,18 @@ export async function askScale(
   directory: string,
   wanted: Readonly<Record<string, number>> | undefined,
 ): Promise<ReturnType<Supervisor['processes']>> {
+  return askSupervisor(directory, '/v1/scale', wanted)
+}
+
+/** Has it replace these processes one after the other, or all of them; gives the processes there are then. */
+export async function askRestart(directory: string, names: readonly string[]): Promise<ReturnType<Supervisor['processes']>> {
+  return askSupervisor(directory, '/v1/restart', names)
+}
+
+function askSupervisor<T>(directory: string, path: string, request: unknown): Promise<T> {
   const socket = socketPath(directory, 'supervisor')
   if (!existsSync(socket)) throw noSupervisor(directory)
-  return ask(directory, '/v1/scale', wanted, socket)
+  return ask(directory, path, request, socket)
 }
 
 function noSupervisor(directory: string): CliError {

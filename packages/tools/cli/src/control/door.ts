@@ -2,6 +2,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Server as Listener } from 'node:net'
 import { CallError } from 'dure/contract'
+import type { Instance } from 'dure/discovery'
 import { answers } from 'dure/discovery/internal'
 import type { ForgetOptions } from 'dure/messaging'
 import { makeFolder } from 'dure/runtime'
@@ -90,8 +91,11 @@ async function instancesOf(host: DoorHost): Promise<InstanceListing> {
   const registry = await host.registry()
   // A name with a dot is no service: it is how processes know each other.
   const services = registry.services().filter((name) => !name.includes('.'))
-  return { instances: services.flatMap(registry.instances), freshness: registry.freshness() }
+  const byCopy = (a: Instance, b: Instance): number => copyOf(a).localeCompare(copyOf(b), 'en', { numeric: true })
+  return { instances: services.flatMap((name) => registry.instances(name).toSorted(byCopy)), freshness: registry.freshness() }
 }
+
+const copyOf = ({ service, metadata: { copy = service } }: Instance): string => copy
 
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))

@@ -7,25 +7,25 @@ import { callFailure } from './answer.ts'
 import { listen, readJson, sendJson } from './door.ts'
 import { socketPath } from './socket.ts'
 
-export type Scalable = Pick<Supervisor, 'processes' | 'scale'>
+export type Servable = Pick<Supervisor, 'processes' | 'scale' | 'replace'>
 
 /**
- * Lets the owner of a data directory scale what its supervisor runs, with `dure scale`: a Unix socket in the directory that only
- * its owner may open. The supervisor is the only one of its directory, so what is there already was left behind.
+ * Lets the owner of a data directory scale and replace what its supervisor runs, with `dure scale` and `dure restart`: a Unix
+ * socket in the directory that only its owner may open. The supervisor is the only one of its directory, so what is there already was left behind.
  *
  * @example
  * ```ts
- * import { serveScaling } from '@dure/cli'
+ * import { serveSupervisor } from '@dure/cli'
  *
  * // In a program that calls `supervise` itself; `dure start --split` does it by itself.
- * const supervisor = { processes: () => [{ name: 'orders', pid: 7, restarts: 0 }], scale: async () => {} }
- * const scaling = await serveScaling({ directory: '.dure', supervisor })
- * await scaling.close()
+ * const supervisor = { processes: () => [{ name: 'orders', pid: 7, restarts: 0 }], scale: async () => {}, replace: async () => {} }
+ * const served = await serveSupervisor({ directory: '.dure', supervisor })
+ * await served.close()
  * ```
  */
-export async function serveScaling(options: {
+export async function serveSupervisor(options: {
   readonly directory: string
-  readonly supervisor: Scalable
+  readonly supervisor: Servable
 }): Promise<{ readonly close: () => Promise<void> }> {
   const { directory, supervisor } = options
   makeFolder(directory)
@@ -50,10 +50,14 @@ export async function serveScaling(options: {
   }
 }
 
-async function answer(supervisor: Scalable, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.method === 'POST') {
+async function answer(supervisor: Servable, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method === 'POST' && request.url === '/v1/scale') {
     const wanted = (await readJson(request)) as Readonly<Record<string, number>>
     for (const [name, copies] of Object.entries(wanted)) await supervisor.scale(name, copies)
+  }
+  if (request.method === 'POST' && request.url === '/v1/restart') {
+    const names = (await readJson(request)) as readonly string[]
+    await supervisor.replace(names.length === 0 ? undefined : names)
   }
   sendJson(response, 200, supervisor.processes())
 }
