@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { usageOf, type Usage } from './usage.ts'
 
 /** A marketplace that runs, as users start it. */
@@ -8,31 +10,61 @@ export type Shop = {
   readonly startMs: number
   /** Of its processes, without the payment provider: that stands for somebody else's service. */
   readonly usage: () => Usage
+  /** Of the PostgreSQL of its own, since its start; 0 without one. */
+  readonly deadlocks: () => Promise<number>
   readonly stop: () => Promise<void>
 }
 
 const MAIN = join(import.meta.dirname, '../../examples/marketplace/main.ts')
 const PROVIDER = /provider\/main\.ts/
 
-/** Starts the program users start, and times it to its `ready`. */
-export async function startShop(options: {
+export type ShopOptions = {
   readonly data: string
   readonly split: boolean
   readonly products: number
   readonly database?: 'sqlite' | 'postgres'
-}): Promise<Shop> {
-  const { data, split, products, database = 'sqlite' } = options
+  /** How many copies of services run. */
+  readonly replicas?: Readonly<Record<string, number>>
+}
+
+/** Starts the program users start, and times it to its `ready`. */
+export async function startShop(options: ShopOptions): Promise<Shop> {
+  const { data, split, products, database = 'sqlite', replicas = {} } = options
+  const copies = Object.entries(replicas).map(([service, count]) => `${service}=${count}`)
   const started = performance.now()
   const size = ['--products', String(products), '--customers', String(products)]
+  const words = [MAIN, '--port', '0', '--data', data, ...size, ...(split ? ['--split'] : []), '--database', database]
   const child = spawn(
     process.execPath,
-    ['--conditions=source', MAIN, '--port', '0', '--data', data, ...size, ...(split ? ['--split'] : []), '--database', database],
+    ['--conditions=source', ...words, ...(copies.length > 0 ? ['--replicas', copies.join(',')] : [])],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const text = await output(child, /ready[\s\S]*?(http:\/\/[^\s]+)/)
   const startMs = performance.now() - started
   const url = new URL(/http:\/\/[^\s]+/.exec(text)![0]).origin
-  return { url, startMs, usage: () => usageOf(child.pid!, PROVIDER), stop: () => stopped(child) }
+  return {
+    url,
+    startMs,
+    usage: () => usageOf(child.pid!, PROVIDER),
+    deadlocks: () => deadlocksIn(data),
+    stop: () => stopped(child),
+  }
+}
+
+/** The server's port and the password stand in the data directory. */
+async function deadlocksIn(data: string): Promise<number> {
+  const folder = join(data, 'postgres')
+  if (!existsSync(folder)) return 0
+  const port = Number(readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[3])
+  const password = readFileSync(join(folder, 'administrator'), 'utf8').trim()
+  const client = new Client({ host: '127.0.0.1', port, user: 'dure', password, database: 'postgres' })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ deadlocks: number }>('SELECT sum(deadlocks)::int AS deadlocks FROM pg_stat_database')
+    return rows[0]!.deadlocks
+  } finally {
+    await client.end()
+  }
 }
 
 /** Some seconds after the start, when memory has stopped moving. */
