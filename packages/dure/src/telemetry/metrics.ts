@@ -50,12 +50,6 @@ export type HistogramPoint = {
   readonly below: readonly number[]
 }
 
-/**
- * Upper bounds of duration buckets in seconds, from 32 µs to 33 s: powers of four of a microsecond, where the histogram's own
- * buckets end. Every operation that was called has all of them, so that those of several can be added up.
- */
-export const BOUNDS: readonly number[] = Array.from({ length: 11 }, (_, i) => 2 ** (2 * i + 5) / 1_000_000)
-
 type FamilyName =
   | 'duration'
   | 'calls'
@@ -231,7 +225,7 @@ function durations(operations: readonly OperationReading[]): MetricFamily {
   const points = operations.flatMap((one): readonly HistogramPoint[] => {
     const { count, sum, below } = one.duration.snapshot()
     if (count === 0) return []
-    return [{ attributes: attributesOf(one), count, sum: sum / 1_000, below: BOUNDS.map((bound) => below(bound * 1_000)) }]
+    return [{ attributes: attributesOf(one), count, sum: sum / 1_000, below }]
   })
   return { ...FAMILIES.duration, points }
 }

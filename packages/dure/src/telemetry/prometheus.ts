@@ -1,4 +1,5 @@
-import { BOUNDS, type HistogramPoint, type MetricFamily } from './metrics.ts'
+import { BOUNDS } from './histogram.ts'
+import type { HistogramPoint, MetricFamily } from './metrics.ts'
 import type { Attributes } from './span.ts'
 
 /**

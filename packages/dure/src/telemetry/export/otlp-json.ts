@@ -1,5 +1,6 @@
 import { serviceOfCopy } from '../../contract/internal.ts'
-import { BOUNDS, type HistogramPoint, type MetricFamily, type NumberPoint } from '../metrics.ts'
+import { BOUNDS } from '../histogram.ts'
+import type { HistogramPoint, MetricFamily, NumberPoint } from '../metrics.ts'
 import type { Attributes, AttributeValue, Span, SpanKind } from '../span.ts'
 
 /**

@@ -1,4 +1,3 @@
-import { serviceOfCopy } from '../../contract/internal.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -62,58 +61,42 @@ function tracesIn(db: DatabaseSync): Traces {
   const find = db.prepare(
     'SELECT trace_id FROM spans WHERE trace_id >= ? AND trace_id < ? GROUP BY trace_id ORDER BY max(position) DESC LIMIT ?',
   )
-  const trace = db.prepare('SELECT * FROM spans WHERE trace_id = ? ORDER BY start, position')
+  const trace = db.prepare('SELECT span FROM spans WHERE trace_id = ? ORDER BY position')
   const recent = db.prepare(`
-    SELECT trace_id, start, duration, status, name, service FROM spans
+    SELECT span FROM spans
     WHERE trace_id IN (SELECT trace_id FROM spans GROUP BY trace_id ORDER BY max(position) DESC LIMIT ?)
-    ORDER BY start, position`)
+    ORDER BY position`)
   return {
     find: (prefix, limit = 10) =>
       find.all(prefix.toLowerCase(), `${prefix.toLowerCase()}g`, limit).map((row) => String(row['trace_id'])),
-    trace: (id) => trace.all(id).map(spanOf),
+    trace: (id) => spansOf(trace.all(id)),
     recent: (limit = 20) =>
-      [...Map.groupBy(recent.all(limit), (row) => String(row['trace_id'])).values()]
+      [...Map.groupBy(spansOf(recent.all(limit)), ({ traceId }) => traceId).values()]
         .map(summaryOf)
         .toSorted((a, b) => b.start - a.start),
     close: () => db.close(),
   }
 }
 
-type Row = ReturnType<ReturnType<DatabaseSync['prepare']>['all']>[number]
-
-/** Of a trace's rows, by start. */
-function summaryOf(rows: readonly Row[]): TraceSummary {
-  const [first] = rows
-  const start = Number(first!['start'])
+/** Of a trace's spans, by start. */
+function summaryOf(spans: readonly Span[]): TraceSummary {
+  const { traceId, start, name, service } = spans[0]!
   return {
-    traceId: String(first!['trace_id']),
+    traceId,
     start,
-    duration: Math.max(...rows.map((row) => Number(row['start']) + Number(row['duration']))) - start,
-    spans: rows.length,
-    errors: rows.filter((row) => row['status'] === 'error').length,
-    name: String(first!['name']),
-    service: serviceOfCopy(String(first!['service'])),
+    duration: Math.max(...spans.map((span) => span.start + span.duration)) - start,
+    spans: spans.length,
+    errors: spans.filter(({ status }) => status === 'error').length,
+    name,
+    service,
   }
 }
 
-function spanOf(row: Row): Span {
-  const optional = (column: string): string | undefined => (row[column] === null ? undefined : String(row[column]))
-  const copy = String(row['service'])
-  const service = serviceOfCopy(copy)
-  return {
-    traceId: String(row['trace_id']),
-    spanId: String(row['span_id']),
-    parentId: optional('parent_id'),
-    tracestate: optional('tracestate'),
-    name: String(row['name']),
-    kind: String(row['kind']) as Span['kind'],
-    service,
-    ...(copy === service ? undefined : { copy }),
-    start: Number(row['start']),
-    duration: Number(row['duration']),
-    attributes: JSON.parse(String(row['attributes'])) as Span['attributes'],
-    status: String(row['status']) as Span['status'],
-    message: optional('message'),
-    links: JSON.parse(String(row['links'])) as Span['links'],
-  }
+/** By start; those of one moment as they were written. */
+function spansOf(rows: readonly Readonly<Record<string, unknown>>[]): readonly Span[] {
+  // What was undefined is not in the JSON.
+  const missing = { parentId: undefined, tracestate: undefined, message: undefined }
+  return rows
+    .map(({ span }): Span => ({ ...missing, ...(JSON.parse(String(span)) as Omit<Span, keyof typeof missing>) }))
+    .toSorted((a, b) => a.start - b.start)
 }

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { makeFolder } from '../../runtime/runtime.ts'
 import { BYTES, checkNumbers } from '../../runtime/internal.ts'
 import { batchingSink, type Exporter, type SinkLimits } from '../sink.ts'
-import type { Attributes, Span } from '../span.ts'
+import type { Span } from '../span.ts'
 
 export type StoreOptions = {
   /** Bytes of spans that are kept; the oldest go first. Default 64 MiB. */
@@ -14,25 +14,18 @@ export type StoreOptions = {
 /** The name of the store's file in a system's directory. */
 export const STORE_FILE = 'telemetry.db'
 const ENOUGH = 64 * 1024 * 1024
-const SCHEMA = 1
+/** A file of another form is begun anew: spans are no data to migrate. */
+const SCHEMA = 2
 /** A writer of another process holds the file for a moment; longer would hold up this process. */
 const BUSY_MS = 50
 
 // No index: trace ids are random, and keeping them sorted costs every writer more than reading the whole file, which is
 // bounded, costs the person who looks for one.
-const TABLES = `
-  CREATE TABLE IF NOT EXISTS spans (
-    position INTEGER PRIMARY KEY, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, name TEXT NOT NULL,
-    kind TEXT NOT NULL, service TEXT NOT NULL, start REAL NOT NULL, duration REAL NOT NULL, status TEXT NOT NULL,
-    message TEXT, tracestate TEXT, attributes TEXT NOT NULL, links TEXT NOT NULL
-  ) STRICT;
-`
-const COLUMNS =
-  'trace_id, span_id, parent_id, name, kind, service, start, duration, status, message, tracestate, attributes, links'
+const TABLE = 'CREATE TABLE IF NOT EXISTS spans (position INTEGER PRIMARY KEY, trace_id TEXT NOT NULL, span TEXT NOT NULL) STRICT'
 /** Rows of one INSERT: most of what a row costs is the statement around it. */
 const ROWS = 32
 const insertOf = (rows: number): string =>
-  `INSERT INTO spans (${COLUMNS}) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}`
+  `INSERT INTO spans (trace_id, span) VALUES ${Array.from({ length: rows }, () => '(?, ?)').join(', ')}`
 
 /**
  * The embedded span store of one machine: a SQLite file of bounded size that all processes of a system write to and
@@ -60,10 +53,13 @@ function openStore(directory: string, limit: number): StoreFile {
   const db = new DatabaseSync(join(directory, STORE_FILE), { timeout: BUSY_MS })
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
-    const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
-    if (version > SCHEMA)
-      throw new Error(`Cannot use "${STORE_FILE}": it is of a later version (${version}) than this program knows`)
-    db.exec(`BEGIN IMMEDIATE; ${TABLES}; PRAGMA user_version = ${SCHEMA}; COMMIT`)
+    inTransaction(db, () => {
+      const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
+      if (version > SCHEMA)
+        throw new Error(`Cannot use "${STORE_FILE}": it is of a later version (${version}) than this program knows`)
+      if (version < SCHEMA) db.exec('DROP TABLE IF EXISTS spans')
+      db.exec(`${TABLE}; PRAGMA user_version = ${SCHEMA}`)
+    })
     const one = db.prepare(insertOf(1))
     const many = db.prepare(insertOf(ROWS))
     const prune = pruner(db, limit)
@@ -97,36 +93,7 @@ function inTransaction(db: DatabaseSync, work: () => void): void {
   }
 }
 
-function valuesOf(span: Span): (string | number | null)[] {
-  return [
-    span.traceId,
-    span.spanId,
-    span.parentId ?? null,
-    span.name,
-    span.kind,
-    // The name of a copy holds that of its service.
-    span.copy ?? span.service,
-    span.start,
-    span.duration,
-    span.status,
-    span.message ?? null,
-    span.tracestate ?? null,
-    attributesText(span.attributes),
-    span.links.length === 0 ? '[]' : JSON.stringify(span.links),
-  ]
-}
-
-/** Most spans of an operation say the same, in the same object. */
-const texts = new WeakMap<Attributes, string>()
-
-function attributesText(attributes: Attributes): string {
-  let text = texts.get(attributes)
-  if (text === undefined) {
-    text = JSON.stringify(attributes)
-    texts.set(attributes, text)
-  }
-  return text
-}
+const valuesOf = (span: Span): string[] => [span.traceId, JSON.stringify(span)]
 
 /** Takes the oldest tenth away when the file is full; its pages are used again, so the file does not grow. */
 function pruner(db: DatabaseSync, limit: number): () => void {
