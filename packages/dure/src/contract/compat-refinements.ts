@@ -1,5 +1,4 @@
 /** What becomes of refinements and transforms between two versions. They are code: that they came, went or are others can be seen. */
-import type { ContractDescription } from './describe.ts'
 import { isSchema, resolve } from './keywords.ts'
 import { REFINEMENTS, type Refinement } from './refinements.ts'
 import type { JsonSchema, Side } from './schema.ts'
@@ -16,27 +15,12 @@ export type Change = {
 
 export type Report = (level: Change['level'], where: string, message: string, breaks?: Change['breaks']) => void
 
-/** A description of before refinements were told says nothing about them, and so nothing is compared. */
-export function compareRefinements(before: ContractDescription, after: ContractDescription, report: Report): void {
-  if (before.refinements !== true) return
-  for (const [key, was] of Object.entries(before.operations)) {
-    const is = Object.hasOwn(after.operations, key) ? after.operations[key] : undefined
-    const where = `${after.name}.${key}`
-    compare(`${where} input`, 'input', [was.input, is?.input], 'callers', report)
-    compare(`${where} output`, 'output', [was.output, is?.output], 'callers', report)
-    for (const [code, error] of Object.entries(was.errors))
-      compare(`${where} error ${code} data`, 'output', [error.data, is?.errors[code]?.data], 'callers', report)
-  }
-  for (const [key, was] of Object.entries(before.events)) {
-    const is = Object.hasOwn(after.events, key) ? after.events[key] : undefined
-    compare(`${after.name} event "${key}"`, 'output', [was.schema, is?.schema], 'subscribers', report)
-  }
-}
-
-function compare(
+/** Says what of them came, went or is another, where both versions have the place. */
+export function compareRefinements(
   where: string,
   side: Side,
-  [before, after]: readonly [JsonSchema | undefined, JsonSchema | undefined],
+  before: JsonSchema,
+  after: JsonSchema,
   readers: 'callers' | 'subscribers',
   report: Report,
 ): void {
@@ -61,8 +45,7 @@ type Difference = {
 }
 
 /** Where both versions have a place, how its refinements differ. A place that came or went is told elsewhere. */
-function differences(before: JsonSchema | undefined, after: JsonSchema | undefined): readonly Difference[] {
-  if (before === undefined || after === undefined) return []
+function differences(before: JsonSchema, after: JsonSchema): readonly Difference[] {
   const [old, now] = [placesOf(before), placesOf(after)]
   return [...old].flatMap(([path, was]) => {
     const is = now.get(path)

@@ -249,6 +249,13 @@ test('events: old subscribers, and events stored before', () => {
   assert.deepEqual(announce({ schema: ab, key: (e: Loose) => e.a }, { schema: ab, key: (e: Loose) => `${e.a}/${e.b}` }), [
     'breaking for subscribers: it: keeps its order by {a}/{b} (was {a})',
   ])
+  assert.deepEqual(announce({ topic: 'old' }, {}), [
+    'breaking for subscribers: it: travels on the topic "e" (was "old"): who reads the old one waits in vain, and what is stored there is not read by who comes later',
+  ])
+  assert.deepEqual(announce({ topic: 'same', partitions: 4 }, { topic: 'same', partitions: 4 }), [])
+  assert.deepEqual(announce({}, { partitions: 4 }), [
+    "notice: it: asks for 4 partitions (was the broker's own number of): a topic that is there keeps those it has",
+  ])
   assert.deepEqual(
     announce({ version: 3, upcast: { 1: (x: Loose) => x, 2: (x: Loose) => x } }, { version: 3, upcast: { 2: (x: Loose) => x } }),
     ['breaking for history: it: has no upcast from version 1 any more: events stored under it cannot be read'],

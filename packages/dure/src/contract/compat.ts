@@ -45,7 +45,6 @@ export function compareContracts(before: ContractDescription, after: ContractDes
   }
   for (const key of Object.keys(after.events))
     if (!Object.hasOwn(before.events, key)) report('compatible', `${name} event "${key}"`, 'is new')
-  compareRefinements(before, after, report)
   return changes
 }
 
@@ -219,6 +218,7 @@ function compareInput(where: string, before: JsonSchema | undefined, after: Json
     report('breaking', where, 'is needed now')
   const told = tell(where, unfits(before, after ?? nothing), takenNoMore, report, none)
   tell(where, unfits(after ?? nothing, before), takenNow, report, told)
+  if (after !== undefined) compareRefinements(where, 'input', before, after, 'callers', report)
 }
 
 /** The service writes it: those who read it must still understand everything that may come. */
@@ -237,6 +237,7 @@ function compareOutput(
   const toReaders: Report = (level, at, message) => report(level, at, message, level === 'breaking' ? readers : 'nobody')
   const told = tell(where, unfits(after, opened(before)), givenNow(readers), toReaders, none)
   tell(where, unfits(before, opened(after)), givenNoMore, report, told)
+  compareRefinements(where, 'output', before, after, readers, report)
 }
 
 const none: ReadonlySet<string> = new Set()
@@ -249,6 +250,18 @@ function compareErrors(where: string, before: ErrorDescription, after: ErrorDesc
 
 function compareEvents(where: string, before: EventDescription, after: EventDescription, report: Report): void {
   compareOutput(where, before.schema, after.schema, 'subscribers', report)
+  if (before.topic !== after.topic)
+    report(
+      'breaking',
+      where,
+      `travels on the topic "${after.topic}" (was "${before.topic}"): who reads the old one waits in vain, and what is stored there is not read by who comes later`,
+      'subscribers',
+    )
+  if (before.partitions !== after.partitions) {
+    const asked = (count: number | undefined): string => (count === undefined ? "the broker's own number of" : String(count))
+    const kept = 'a topic that is there keeps those it has'
+    report('notice', where, `asks for ${asked(after.partitions)} partitions (was ${asked(before.partitions)}): ${kept}`)
+  }
   if (before.key !== after.key && before.key !== undefined && after.key !== undefined)
     report('breaking', where, `keeps its order by ${after.key} (was ${before.key})`, 'subscribers')
   compareHistory(where, before, after, report)

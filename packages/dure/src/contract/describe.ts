@@ -9,8 +9,6 @@ import type { AnySchema, JsonSchema } from './schema.ts'
 export type ContractDescription = {
   /** Version of this form. */
   readonly dure: 1
-  /** Refinements are told in the schemas; descriptions of before do not know them. */
-  readonly refinements?: true
   readonly name: string
   readonly version: string
   readonly owner: string
@@ -46,6 +44,9 @@ export type ErrorDescription = {
 export type EventDescription = {
   readonly version: number
   readonly schema: JsonSchema
+  readonly topic: string
+  /** Of the topic, where the contract says how many. */
+  readonly partitions?: number
   /** What the key is made of (`{orderId}`), as far as it can be seen. */
   readonly key?: string
   /** Versions that an upcast leads on from. */
@@ -70,7 +71,6 @@ export function describeContract(contract: AnyContract): ContractDescription {
   const operations = Object.entries(contract.operations as Record<string, AnyOperation>)
   return {
     dure: 1,
-    refinements: true,
     name: contract.name,
     version: contract.version,
     owner: contract.owner,
@@ -109,6 +109,8 @@ function describeEvent(event: AnyEvent): EventDescription {
   return {
     version: event.version,
     schema: kept(event.schema as AnySchema, 'output'),
+    topic: event.topic,
+    ...(event.partitions !== undefined && { partitions: event.partitions }),
     ...(key !== undefined && { key }),
     upcasts: Object.keys(event.upcast).map(Number),
     ...about(event),
