@@ -29,7 +29,7 @@ test('names of different parts are different, within what the server keeps of a 
 
 test('names are plain where the parts alone say it, and parts that run into each other are told apart', () => {
   assert.equal(uniqueName('slot', 'dure', 'shop', 'orders'), 'dure_shop_orders')
-  assert.equal(uniqueName('application', 'dure', 'store-lock', 'orders'), 'dure store-lock orders')
+  assert.equal(uniqueName('application', 'dure', 'witness', 'orders'), 'dure witness orders')
   assert.notEqual(uniqueName('slot', 'dure', 'a_b', 'c'), uniqueName('slot', 'dure', 'a', 'b_c'))
   assert.notEqual(uniqueName('slot', 'dure', 'Shop'), uniqueName('slot', 'dure', 'shop'))
   assert.notEqual(uniqueName('application', 'dure', 'log', '주문'), uniqueName('application', 'dure', 'log', '결제'))

@@ -57,7 +57,7 @@ const NUMBERS: Ranges<PostgresOptions> = {
 }
 
 /**
- * PostgreSQL (15 or newer): each service with its own role and its own schema or database. Nothing is connected to before a
+ * PostgreSQL (15 or newer): each service with its own role and its own schema or database, open in any number of processes. Nothing is connected to before a
  * service opens its store; opening rejects with {CallError} UNAVAILABLE, UNAUTHENTICATED or FAILED_PRECONDITION, with what to do.
  * @throws {CallError} INVALID_ARGUMENT for an option that cannot be
  *
@@ -69,14 +69,16 @@ const NUMBERS: Ranges<PostgresOptions> = {
  * console.log(typeof store) // → function
  * ```
  */
-export function postgres(options: PostgresOptions): (world: DatabaseWorld) => DatabaseAdapter<SqlStore> {
+export function postgres(
+  options: PostgresOptions,
+): ((world: DatabaseWorld) => DatabaseAdapter<SqlStore>) & { readonly sharing: 'shared' } {
   checkNumbers('open PostgreSQL stores', options, NUMBERS)
   checkMode('Opening PostgreSQL stores', options.outbox ?? 'polling')
   const { url, tenancy = 'schema', secret, isolation = 'serializable', outbox = 'polling' } = options
   const { writers = 8, readers = 4, waiting = 10_000, timeout = 5_000, readTimeout = 30_000 } = options
   const { outcomeTimeout = 10_000, connectTimeout = 5_000 } = options
   const limits = { writers, readers, waiting, timeout, readTimeout, outcomeTimeout, connectTimeout }
-  return (world) => ({
+  const adapter = (world: DatabaseWorld): DatabaseAdapter<SqlStore> => ({
     name: 'postgres',
     open: async (service, definition) => {
       const own = (access: Access): StoreOutbox => {
@@ -109,6 +111,7 @@ export function postgres(options: PostgresOptions): (world: DatabaseWorld) => Da
       }
     },
   })
+  return Object.assign(adapter, { sharing: 'shared' as const })
 }
 
 /** There is no such role, or it has another password, no database, or no schema yet. */

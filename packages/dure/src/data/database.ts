@@ -123,6 +123,8 @@ export type DatabaseWorld = {
   readonly directory: string
   readonly runtime: Runtime
   readonly log: Logger
+  /** This life of this process, where several may have a store open: an id that is never used again. Default: a new one for each store. */
+  readonly member?: string | undefined
   /**
    * Told of every file that an embedded adapter holds open. Whoever simulates the death of a process closes them, as the
    * operating system would: what was not committed is gone, and locks are free.
@@ -135,7 +137,7 @@ export type DatabaseAdapter<S extends Store = Store> = {
   readonly name: string
   /**
    * Opens the store of `service`, made if need be, and applies its migrations.
-   * @throws when the store is unreadable, damaged, of another service or in use by another process
+   * @throws when the store is unreadable, damaged, of another service or, where it is `exclusive`, in use by another process
    */
   readonly open: (service: string, definition: DatabaseDefinition<unknown>) => Promise<S>
 }

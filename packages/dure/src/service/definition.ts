@@ -9,7 +9,7 @@ import type {
   HandlerOutput,
   Metadata,
 } from '../contract/contract.ts'
-import type { DatabaseAdapter, DatabaseDefinition, DatabaseOf, DatabaseWorld, TransactionOf } from '../data/data.ts'
+import type { DatabaseAdapter, DatabaseDefinition, DatabaseOf, DatabaseWorld, Store, TransactionOf } from '../data/data.ts'
 import type { Capabilities, RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -139,8 +139,8 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
 
 /** One way to keep a service's data, made when the system starts: `sqlite()`, `postgres({ url })`, … */
 export type StoreAdapter = ((world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>) & {
-  /** Whether several processes may have the store of one service open at once (`shared`). Default: `exclusive`, one may. */
-  readonly sharing?: 'exclusive' | 'shared'
+  /** As its stores say (`Store.sharing`), known before one is opened: `shared` may be open in several processes. Default: `exclusive`. */
+  readonly sharing?: Store['sharing']
 }
 
 export type InboxOptions = {

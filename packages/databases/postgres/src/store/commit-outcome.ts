@@ -1,5 +1,5 @@
-import type { HeldLock, StoreLock } from './store-lock.ts'
 import type { Runtime } from 'dure/runtime'
+import { TERMINATE, type Present, type Witness } from './witness.ts'
 
 /** How a transaction ended whose COMMIT was sent but not answered. */
 export type Outcome = 'committed' | 'rolledBack' | 'unknown'
@@ -15,29 +15,32 @@ export type Outcome = 'committed' | 'rolledBack' | 'unknown'
 export async function commitOutcome(options: {
   /** The transaction's number; null when it wrote nothing; undefined when it is not known. */
   readonly xid: string | null | undefined
-  /** The hold on the store when COMMIT was sent. */
-  readonly witness: HeldLock | undefined
-  readonly storeLock: StoreLock
+  /** The witness when it began. */
+  readonly present: Present | undefined
+  readonly witness: Witness
+  /** The session it was in: what those of this process are called, and the server's process. */
+  readonly writer: { readonly name: string; readonly pid: number }
   readonly runtime: Runtime
   readonly timeout: number
 }): Promise<Outcome> {
-  const { xid, witness, storeLock, runtime, timeout } = options
+  const { xid, present, witness, writer, runtime, timeout } = options
   const { clock, timers } = runtime
   if (xid === null) return 'rolledBack'
   if (xid === undefined) return 'unknown'
   const until = clock.monotonic() + timeout
   for (;;) {
-    const session = await storeLock.regained(Math.max(0, until - clock.monotonic()))
+    const session = await witness.awaited(Math.max(0, until - clock.monotonic()))
     if (session === undefined) return 'unknown'
     try {
+      // While its session is there it may still be committing.
+      const { rows: open } = await session.query(TERMINATE, [writer.name, writer.pid])
       const [row] = (await session.query(STATUS, [xid])).rows
       const { status, recovered, remembered } = row as { status: string | null; recovered: number; remembered: number }
       if (status === 'aborted' || status === 'future') return 'rolledBack'
-      if (session === witness?.session) {
+      if (session === present?.session) {
         if (status === 'committed') return 'committed'
-        // It is still committing.
-      } else {
-        if (row!['timeline'] !== witness?.timeline) return 'unknown'
+      } else if (open.length === 0) {
+        if (row!['timeline'] !== present?.timeline) return 'unknown'
         if (status === 'in progress') return 'rolledBack'
         if (recovered !== 1) return 'unknown'
         return remembered === 1 && status === 'committed' ? 'committed' : 'rolledBack'

@@ -3,17 +3,18 @@ import type { Logger } from 'dure/telemetry'
 import { commitOutcome, type Outcome } from './commit-outcome.ts'
 import type { Connection } from './connection.ts'
 import { crossed, endsSession, rolledBack, unknownOutcome, type StoreAddress } from './errors.ts'
-import type { StoreLock } from './store-lock.ts'
 import type { Attempt } from './transaction-attempt.ts'
+import type { Present, Witness } from './witness.ts'
 
 /** COMMIT, and what becomes of one whose answer is lost. */
 export type Commits = {
   /**
    * Resolved means durable. Listeners are called in the order in which the COMMITs were sent: of two transactions of which one
    * saw the other's rows, the other one's first.
+   * @param present the witness when the transaction began
    * @throws {Crossed} when the server finds only now that it crossed another transaction
    */
-  readonly commit: (connection: Connection, attempt: Attempt) => Promise<void>
+  readonly commit: (connection: Connection, attempt: Attempt, present: Present | undefined) => Promise<void>
   readonly notify: (listeners: readonly (() => void)[]) => void
   /** Commits whose connection was lost, by what was found out about them. */
   readonly lost: Readonly<Record<Outcome, number>>
@@ -32,13 +33,15 @@ export class Crossed extends Error {
 export function createCommits(options: {
   readonly service: string
   readonly address: StoreAddress
-  readonly storeLock: StoreLock
+  readonly witness: Witness
+  /** The application name of writing sessions. */
+  readonly writers: string
   readonly runtime: Runtime
   readonly log: Logger
   readonly outcomeTimeout: number
   readonly explain: (error: unknown) => unknown
 }): Commits {
-  const { service, address, storeLock, runtime, log, outcomeTimeout, explain } = options
+  const { service, address, witness, writers, runtime, log, outcomeTimeout, explain } = options
   const lost = { committed: 0, rolledBack: 0, unknown: 0 }
   /** The end of the last COMMIT that somebody listens to. */
   let told: Promise<void> = Promise.resolve()
@@ -55,8 +58,14 @@ export function createCommits(options: {
     }
   }
 
-  const findOut = async (attempt: Attempt, witness: ReturnType<StoreLock['held']>, error: unknown): Promise<void> => {
-    const outcome = await commitOutcome({ xid: attempt.xid(), witness, storeLock, runtime, timeout: outcomeTimeout })
+  const findOut = async (
+    xid: ReturnType<Attempt['xid']>,
+    present: Present | undefined,
+    pid: number,
+    error: unknown,
+  ): Promise<void> => {
+    const writer = { name: writers, pid }
+    const outcome = await commitOutcome({ xid, present, witness, writer, runtime, timeout: outcomeTimeout })
     lost[outcome]++
     log.warn('The connection was lost during a commit', { service, outcome, error })
     if (outcome === 'unknown') throw unknownOutcome(service, address, error)
@@ -73,7 +82,7 @@ export function createCommits(options: {
     }
   }
 
-  const commit: Commits['commit'] = async (connection, attempt) => {
+  const commit: Commits['commit'] = async (connection, attempt, present) => {
     const listeners = attempt.member.onCommit
     // Refused before it was sent: the server knows nothing of it and would commit the rest.
     const fatal = attempt.refused() ?? attempt.fatal()
@@ -83,16 +92,15 @@ export function createCommits(options: {
     const before = told
     const settled = Promise.withResolvers<void>()
     if (listeners.length > 0) told = settled.promise
-    const witness = storeLock.held()
     try {
       attempt.identify()
       await send(connection, attempt).catch(async (error: unknown) => {
         if (attempt.refused() !== undefined) throw explain(attempt.refused())
         if (crossed(error)) throw new Crossed(error)
         if (!endsSession(error)) throw explain(error)
-        storeLock.terminate(connection.pid)
+        witness.terminate(connection.pid)
         connection.destroy(error)
-        await findOut(attempt, witness, error)
+        await findOut(attempt.xid(), present, connection.pid, error)
       })
       if (listeners.length === 0) return
       await before

@@ -145,7 +145,7 @@ test('a server that is too old, or has no schema for the service, is refused at 
     (await failure(rig.open({ url: () => inside('nowhere') }))).message,
     /"orders" failed: the role ".*" has no schema to make tables in .*To do: CREATE SCHEMA AUTHORIZATION/,
   )
-  const left = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'dure lock%' AND datname = current_database()"
+  const left = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'dure witness%' AND datname = current_database()"
   await until(async () => (await rig.ask(left)).length === 0)
 })
 
@@ -177,14 +177,14 @@ test('a store whose server comes back as a standby waits for one that writes', {
   const signal = join(own.directory, 'data', 'standby.signal')
   writeFileSync(signal, '')
   await own.start()
-  const regained = (): boolean => rig.lines.some((line) => line.includes('was regained'))
+  const back = (): boolean => rig.lines.some((line) => line.includes('is there again'))
   const tried = new Set<unknown>()
-  const storeLock = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dure lock orders'"
+  const witness = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'dure witness orders %'"
   await until(async () => {
-    for (const { pid } of await rig.ask(storeLock)) tried.add(pid)
-    return tried.size >= 3 || regained()
+    for (const { pid } of await rig.ask(witness)) tried.add(pid)
+    return tried.size >= 3 || back()
   })
-  assert.ok(!regained(), 'it holds on to a server that only reads')
+  assert.ok(!back(), 'it holds on to a server that only reads')
   assert.equal((await failure(read())).code, 'UNAVAILABLE')
   await rig.ask('SELECT pg_promote()')
   await until(() =>

@@ -146,6 +146,8 @@ function meaningOf(error: unknown): Meaning | undefined {
   if (code === '57014' && /user request/.test(message)) return CANCELLED
   if (code === '42501' && endsSession(error)) return LOCKED_OUT
   if (code === '42501' && /session_replication_role/.test(message)) return REPLICA
+  // A standby refuses BEGIN as a setting that it does not take.
+  if (code === '0A000' && /^call_\w+_check_hook$/.test(String(partOf(error, 'routine')))) return MEANINGS['25006']
   if (MEANINGS[code] !== undefined) return MEANINGS[code]
   if (code.startsWith('22')) return UNFIT
   if (code.startsWith('57P')) return RESTARTING
@@ -198,22 +200,11 @@ export function rolledBack(service: string, address: StoreAddress, cause: unknow
   )
 }
 
-/** Another process has taken the store, or may have. */
-export function notLocked(service: string, holder: string | undefined): CallError {
-  return new CallError(
-    holder === undefined ? 'UNAVAILABLE' : 'FAILED_PRECONDITION',
-    holder === undefined
-      ? `Beginning a transaction failed: the hold on the store of service "${service}" was lost with its connection, and is not regained yet. To do: wait; the store goes on by itself`
-      : `Opening the store of service "${service}" failed: it is in use by another process (${holder}). To do: stop that process; one process owns a service's store at a time`,
-    { details: { service }, inside: true },
-  )
-}
-
 /** Two connections turned out to be one session of the server. */
 export function pooled(service: string): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
-    `Opening the store of service "${service}" failed: a pooler stands before the server and gives each transaction another session, so nothing that belongs to a session can be relied on (the hold on the store, settings, prepared statements). ` +
+    `Opening the store of service "${service}" failed: a pooler stands before the server and gives each transaction another session, so nothing that belongs to a session can be relied on (settings, prepared statements). ` +
       'To do: connect to the server itself, or set the pooler to session mode',
     { details: { service }, inside: true },
   )

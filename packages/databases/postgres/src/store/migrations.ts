@@ -1,14 +1,17 @@
 import { CallError } from 'dure/contract'
 import type { Migrations, SqlTransaction } from 'dure/data'
 import { createMember, migrate, namesOf, numbered, quoted } from 'dure/data/internal'
+import type { Runtime } from 'dure/runtime'
+import type { Logger } from 'dure/telemetry'
 import type { Connection } from './connection.ts'
-import type { StoreAddress } from './errors.ts'
+import { crossed, sqlState, type StoreAddress } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
 import { TABLES, tablesOf } from './values.ts'
 
 /**
- * Brings the tables up to date on a session of its own, which nothing hurries. Whoever calls holds the store, so
- * two processes that start at once migrate it once.
+ * Brings the tables up to date on a session of its own, which nothing hurries; of processes that start at once one does, and the
+ * others wait. A migration that does not get a lock soon is rolled back and run again, longer each time: whoever wants to read
+ * queues behind one that waits.
  * @throws {CallError} FAILED_PRECONDITION when the tables are another service's, or a migration fails
  */
 export async function migrateStore(
@@ -17,10 +20,12 @@ export async function migrateStore(
     readonly service: string
     readonly address: StoreAddress
     readonly migrations: Migrations
-    readonly now: () => number
+    readonly runtime: Runtime
+    readonly log: Logger
   },
 ): Promise<readonly string[]> {
-  const { service, address, migrations, now } = options
+  const { service, address, migrations, runtime, log } = options
+  const { timers, clock } = runtime
   const transaction = async <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> => {
     const member = createMember({
       all: async (sql, parameters) => (await connection.query(numbered(sql), parameters)).rows,
@@ -28,13 +33,27 @@ export async function migrateStore(
       kysely: (guard) => postgresKysely.transaction(kyselyConnection({ guard, query: connection.query })),
     })
     try {
-      return await inTransaction(connection, () => work(member.tx))
+      for (let wait = LOCK_WAIT; ; wait = Math.min(2 * wait, LONGEST_LOCK_WAIT)) {
+        try {
+          return await inTransaction(connection, wait, () => work(member.tx))
+        } catch (error) {
+          const cause = error instanceof CallError ? error.cause : error
+          if (!crossed(cause) && sqlState(cause) !== '55P03') throw error
+          log.warn('A migration waits for a lock that a transaction has', { service, error: cause })
+          await timers.sleep(wait)
+        }
+      }
     } finally {
       member.end('its work is over')
     }
   }
+  for (let told = false; (await connection.query(TAKE)).rows[0]?.['taken'] !== 1; told = true) {
+    if (!told)
+      log.info('Another process migrates a store; it is waited for', { service, ...(await connection.query(HOLDER)).rows[0] })
+    await timers.sleep(TURN)
+  }
   return migrate({
-    ...{ service, migrations, now },
+    ...{ service, migrations, now: clock.now },
     store: {
       first: () => checkOwner(connection, service, address),
       transaction,
@@ -44,8 +63,23 @@ export async function migrateStore(
   })
 }
 
-async function inTransaction<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
-  await connection.command('BEGIN')
+/** Milliseconds that a migration waits for a lock, at first and at most; nothing that a service does takes as long as that. */
+const [LOCK_WAIT, LONGEST_LOCK_WAIT] = [250, 8_000]
+/** Milliseconds between two questions whether it is this process's turn. A statement that waited would keep the server from tidying. */
+const TURN = 50
+
+const LOCK = `hashtextextended('dure/migrations/' || current_schema(), 0)`
+/** Held until the session ends. */
+const TAKE = `SELECT pg_try_advisory_lock(${LOCK}) AS taken`
+const HOLDER = `
+  SELECT activity.pid, application_name AS application, coalesce(host(client_addr), 'local') AS address
+  FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
+  WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+    AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (held.classid::bigint << 32 | held.objid::bigint) = ${LOCK}`
+
+async function inTransaction<T>(connection: Connection, lockWait: number, work: () => Promise<T>): Promise<T> {
+  await connection.command(`BEGIN; SET LOCAL lock_timeout = ${lockWait}`)
   try {
     const value = await work()
     await connection.command('COMMIT')

@@ -3,7 +3,6 @@ import { closed, createBinding, crowded, full, readClosed, sqlRecords } from 'du
 import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled } from './errors.ts'
-import { takeStoreLock, type StoreLock } from './store-lock.ts'
 import type { StoreLimits } from './limits.ts'
 import { migrateStore } from './migrations.ts'
 import { createPool } from './pool.ts'
@@ -17,11 +16,12 @@ import { createNames } from './statements.ts'
 import { ownMigrations } from './own-tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
 import { TABLES, tablesOf } from './values.ts'
+import { openWitness, type Witness } from './witness.ts'
 
-/** A server finds out within half a minute that a process with a hold is gone without a word. */
+/** A server finds out within half a minute that a process is gone without a word. */
 const KEEP_ALIVE: Settings = { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 3 }
 
-/** Opens one service's store: the lock on it, migrations, writers, readers, in this order. */
+/** Opens one service's store: a witness, migrations, writers, readers, in this order. Any number of processes may. */
 export async function openStore(options: {
   readonly service: string
   readonly access: Access
@@ -39,42 +39,51 @@ export async function openStore(options: {
   const names = createNames()
   const binding = createBinding()
   const { waiting } = limits
-  const session = (what: string, settings: Settings = {}): Promise<Connection> =>
+  const member = world.member ?? runtime.ids.next()
+  // Of each process its own, by which its sessions are told from those of others.
+  const [witnessName, writersName] = ['witness', 'writer'].map((what) => applicationName(service, what, member)) as [
+    string,
+    string,
+  ]
+  const session = (name: string, settings: Settings = {}, often = false): Promise<Connection> =>
     connect({
       config: {
         ...access.config,
-        application_name: applicationName(service, what),
+        application_name: name,
         connectionTimeoutMillis: limits.connectTimeout,
       },
       settings,
       // Whose statements come again and again, with values of others.
-      ...(what === 'writer' || what === 'reader' ? { names, binding } : {}),
+      ...(often ? { names, binding } : {}),
     })
 
   let destroyWriters: (reason: unknown) => void = () => {}
-  let storeLock: StoreLock | undefined
+  let opened: Witness | undefined
   try {
-    const lock = (storeLock = await takeStoreLock({
+    const witness = (opened = await openWitness({
       ...{ service, runtime, log },
       // Each time: the address may lead to another server by now.
       connect: () =>
-        checked(session('lock', KEEP_ALIVE), (held) =>
-          held.heard(limits.connectTimeout, () => checkServer(held, service, address)),
+        checked(session(witnessName, KEEP_ALIVE), (begun) =>
+          begun.heard(limits.connectTimeout, () => checkServer(begun, service, address)),
         ),
-      writers: applicationName(service, 'writer'),
+      writers: writersName,
       silence: limits.connectTimeout,
-      lost: (reason) => destroyWriters(reason),
+      silent: (reason) => destroyWriters(reason),
     }))
+    const own = async (other: Connection): Promise<void> => {
+      if (other.pid === witness.present()?.session.pid) throw pooled(service)
+    }
 
-    const migrating = await session('migrations')
+    const migrating = await session(applicationName(service, 'migrations'))
     try {
-      if (migrating.pid === lock.held()?.session.pid) {
-        // That session goes on to others, who must not find what this one has set.
-        await migrating.command('SELECT pg_advisory_unlock_all(); RESET ALL')
-        throw pooled(service)
-      }
+      // A pooler's session goes on to others, who must not find what this one has set.
+      await own(migrating).catch(async (error: unknown) => {
+        await migrating.command('RESET ALL')
+        throw error
+      })
       const migrations = { ...ownMigrations, ...outbox.migrations, ...definition.migrations }
-      const applied = await migrateStore(migrating, { service, address, migrations, now: runtime.clock.now })
+      const applied = await migrateStore(migrating, { service, address, migrations, runtime, log })
       if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
       binding.learn(tablesOf((await migrating.query(TABLES)).rows))
     } finally {
@@ -83,17 +92,17 @@ export async function openStore(options: {
 
     const writers = createPool({
       // Outside a transaction, which says that it writes, nothing is written.
-      connect: () => checked(session('writer', reading(limits.timeout + GRACE)), lock.admit),
+      connect: () => checked(session(writersName, reading(limits.timeout + GRACE), true), own),
       ...{ size: limits.writers, waiting, runtime },
       full: () => full(service, waiting),
       closed: () => closed(service),
     })
     destroyWriters = writers.destroyAll
     const transactions = createTransactions({
-      ...{ service, address, pool: writers, storeLock: lock, names, isolation, runtime, log, limits },
+      ...{ service, address, pool: writers, witness, writers: writersName, names, isolation, runtime, log, limits },
     })
     const pool = createPool({
-      connect: () => session('reader', reading(limits.readTimeout)),
+      connect: () => session(applicationName(service, 'reader'), reading(limits.readTimeout), true),
       ...{ size: limits.readers, waiting, runtime },
       full: () => crowded(service, waiting),
       closed: () => readClosed(service),
@@ -110,7 +119,7 @@ export async function openStore(options: {
       await transactions.stop()
       await pool.stop()
       late?.cancel()
-      await lock.stop()
+      await witness.stop()
     }
     return {
       service,
@@ -128,7 +137,7 @@ export async function openStore(options: {
       stop: ({ timeout } = {}) => (stopping ??= stop(timeout)),
     }
   } catch (error) {
-    await storeLock?.stop()
+    await opened?.stop()
     throw explain(error, `Opening the store of service "${service}"`, address)
   }
 }
@@ -151,6 +160,6 @@ function reading(ms: number): Settings {
 }
 
 /** As the server shows it in pg_stat_activity. */
-function applicationName(service: string, what: string): string {
-  return uniqueName('application', 'dure', what, service)
+function applicationName(service: string, what: string, ...member: readonly string[]): string {
+  return uniqueName('application', 'dure', what, service, ...member)
 }

@@ -63,7 +63,7 @@ export function markOf(service: string): string {
   return `Made by Dure for the service "${service}"`
 }
 
-/** Several services may start at once. The hold on a store is `dure/` and its schema. */
+/** Several services, and copies of one, may start at once. */
 export const PROVISIONING = `SELECT pg_advisory_lock(hashtextextended('dure:provision', 0))`
 
 export function addressOf({ host, port, database, user }: ClientConfig): StoreAddress {
@@ -100,8 +100,7 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
   const takeAway = (): Promise<void> =>
     onAdmin(async (session) => {
       // Another process may have begun to live in what was made.
-      const free = `SELECT pg_try_advisory_lock(hashtextextended('dure/' || $1, 0)) AS free`
-      if (tenancy === 'schema' && (await session.query(free, [schema])).rows[0]?.['free'] !== 1) return
+      if ((await session.query('SELECT FROM pg_stat_activity WHERE usename = $1', [wanted.role])).rows.length > 0) return
       for (const statement of undo.toReversed()) await session.command(statement)
     }).catch(() => {})
 

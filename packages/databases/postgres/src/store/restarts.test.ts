@@ -71,12 +71,12 @@ for (const how of ['stop', 'crash'] as const) {
         [],
       )
       assert.ok(running.codes.size > 0, 'the restarts were felt')
-      // Nothing is left behind: the storeLock and at most as many as there may be.
+      // Nothing is left behind: the witness and at most as many as there may be.
       const sessions = await rig.ask(
-        `SELECT application_name AS name, count(*)::int AS n FROM pg_stat_activity WHERE usename = '${rig.database}_orders' GROUP BY 1`,
+        `SELECT split_part(application_name, ' ', 2) AS name, count(*)::int AS n FROM pg_stat_activity WHERE usename = '${rig.database}_orders' GROUP BY 1`,
       )
-      const count = (name: string): number => Number(sessions.find((row) => row['name'] === `dure ${name} orders`)?.['n'] ?? 0)
-      assert.equal(count('lock'), 1)
+      const count = (name: string): number => Number(sessions.find((row) => row['name'] === name)?.['n'] ?? 0)
+      assert.equal(count('witness'), 1)
       assert.ok(count('writer') <= 4 && count('reader') <= 4, JSON.stringify(sessions))
       await store.stop()
       await until(
@@ -108,7 +108,7 @@ test(
 
     proxy.closed = true
     proxy.cut()
-    await until(() => rig.lines.some((line) => line.includes('hold on a store was lost')))
+    await until(() => rig.lines.some((line) => line.includes('looks up lost commits of a store was lost')))
     assert.deepEqual(
       await codes([...Array.from({ length: 30 }, (_, n) => write(`down ${n}`)), store.select('SELECT 1')]),
       new Set(['UNAVAILABLE']),

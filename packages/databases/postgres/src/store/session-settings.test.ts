@@ -81,7 +81,7 @@ for (const version of [18, 15] as const) {
         assert.deepEqual(await store.transaction((tx) => tx.all(SEEN)), [seen])
         assert.deepEqual(await store.select(SEEN), [seen])
         assert.deepEqual(await store.select('SELECT id FROM seen WHERE id = NULL'), [])
-        const rested = `SELECT FROM pg_stat_activity WHERE application_name = 'dure lock orders' AND datname = '${rig.database}' AND clock_timestamp() - state_change > '1.2 s'`
+        const rested = `SELECT FROM pg_stat_activity WHERE application_name LIKE 'dure witness orders %' AND datname = '${rig.database}' AND clock_timestamp() - state_change > '1.2 s'`
         await until(async () => (await ask(server!.url(), rested)).length === 1)
         await opened.flush()
         assert.deepEqual(

@@ -81,12 +81,12 @@ test('transactions and reads that wait are bounded, and connections are told and
   )
   assert.deepEqual(
     await rig.ask(
-      "SELECT application_name AS name, count(*)::int AS n FROM pg_stat_activity WHERE application_name ~ '^dure (lock|reader|writer) orders$' AND datname = current_database() GROUP BY 1 ORDER BY 1",
+      "SELECT split_part(application_name, ' ', 2) AS name, count(*)::int AS n FROM pg_stat_activity WHERE application_name ~ '^dure (witness|reader|writer) orders' AND datname = current_database() GROUP BY 1 ORDER BY 1",
     ),
     [
-      { name: 'dure lock orders', n: 1 },
-      { name: 'dure reader orders', n: 1 },
-      { name: 'dure writer orders', n: 2 },
+      { name: 'reader', n: 1 },
+      { name: 'witness', n: 1 },
+      { name: 'writer', n: 2 },
     ],
   )
 })

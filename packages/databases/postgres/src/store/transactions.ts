@@ -13,8 +13,8 @@ import { explain, type StoreAddress } from './errors.ts'
 import type { StoreLimits } from './limits.ts'
 import type { Pool } from './pool.ts'
 import type { StatementNames } from './statements.ts'
-import type { StoreLock } from './store-lock.ts'
 import { createAttempt, type Again, type Attempt } from './transaction-attempt.ts'
+import type { Witness } from './witness.ts'
 import { createWorkTimeout, type WorkTimeout } from './work-timeout.ts'
 
 export type Isolation = 'serializable' | 'repeatable read' | 'read committed'
@@ -48,7 +48,9 @@ export type TransactionOptions = {
   readonly service: string
   readonly address: StoreAddress
   readonly pool: Pool
-  readonly storeLock: StoreLock
+  readonly witness: Witness
+  /** The application name of writing sessions. */
+  readonly writers: string
   readonly names: StatementNames
   readonly isolation: Isolation
   readonly runtime: Runtime
@@ -60,7 +62,7 @@ export type TransactionOptions = {
 const TOGETHER = 3
 
 export function createTransactions(options: TransactionOptions): Transactions {
-  const { service, address, pool, storeLock, runtime, limits } = options
+  const { service, address, pool, runtime, limits } = options
   const insideOf = new AsyncLocalStorage<Member>()
   const live = new Set<Member>()
   const running = new Set<WorkTimeout>()
@@ -78,7 +80,6 @@ export function createTransactions(options: TransactionOptions): Transactions {
     const outer = insideOf.getStore()
     if (outer !== undefined && live.has(outer)) throw nested(service)
     if (stopped) throw closed(service)
-    storeLock.check()
     if (jobs >= limits.waiting) throw full(service, limits.waiting)
     jobs++
     arrivals++
@@ -150,7 +151,7 @@ export function createTransactions(options: TransactionOptions): Transactions {
 
 /** One try after another on a connection: begun, worked, committed or rolled back. */
 function createTries(
-  { service, address, storeLock, names, isolation, runtime, log, limits }: TransactionOptions,
+  { service, address, witness, writers, names, isolation, runtime, log, limits }: TransactionOptions,
   { insideOf, live }: { readonly insideOf: AsyncLocalStorage<Member>; readonly live: Set<Member> },
 ): {
   readonly tryOnce: <T>(connection: Connection, work: Work<T>, limit: WorkTimeout) => Promise<Done<T>>
@@ -162,7 +163,7 @@ function createTries(
   const silence = Math.min(limits.timeout + GRACE, COMMITTING)
   const explainStatement = (error: unknown): unknown => explain(error, `A statement of service "${service}"`, address)
   const { outcomeTimeout } = limits
-  const commits = createCommits({ service, address, storeLock, runtime, log, outcomeTimeout, explain: explainStatement })
+  const commits = createCommits({ service, address, witness, writers, runtime, log, outcomeTimeout, explain: explainStatement })
 
   const rollBack = async (connection: Connection, attempt: Attempt): Promise<void> => {
     if (!attempt.begun() || connection.broken() !== undefined) return
@@ -174,6 +175,7 @@ function createTries(
     const begin = beginning(isolation, limit.timeout === limits.timeout ? undefined : limit.timeout)
     const attempt = createAttempt({ connection, begin, names, fragile, used: used.has(connection), explain: explainStatement })
     const { member } = attempt
+    const present = witness.present()
     used.add(connection)
     live.add(member)
     let again: Again | undefined
@@ -184,7 +186,7 @@ function createTries(
       member.end('its work has returned')
       again = attempt.again()
       if (again === undefined) {
-        if (attempt.begun()) await commits.commit(connection, attempt)
+        if (attempt.begun()) await commits.commit(connection, attempt, present)
         else commits.notify(member.onCommit)
         return { again, value }
       }
@@ -192,7 +194,7 @@ function createTries(
       if (limit.expired()) {
         member.end(`it was rolled back after ${limit.timeout} ms`)
         // The server must not go on with what nobody waits for, holding its locks.
-        storeLock.terminate(connection.pid)
+        witness.terminate(connection.pid)
         connection.destroy(error)
         throw error
       }
