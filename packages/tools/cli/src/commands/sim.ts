@@ -1,13 +1,14 @@
 import type { Command } from '@stricli/core'
-import type { FaultKind, Outcome, SimulationSource } from '@dure/simulation'
+import type { FaultKind, Outcome, SimulateOptions, SimulationSource } from '@dure/simulation'
 import type { Thread } from '@dure/simulation/internal'
 import { describeThrown } from 'dure/contract/internal'
+import { parseReplicas } from 'dure/service'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'
 import { CliError, EXIT, paint, print, say, type Shell } from '../shell.ts'
 import { counted } from '../format.ts'
-import { defineCommand, parsedFlag, printResult, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
+import { defineCommand, parsedFlag, printResult, replicaWords, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
 
 type Flags = {
   readonly seeds?: number
@@ -15,6 +16,7 @@ type Flags = {
   readonly replay?: number
   readonly threads?: number
   readonly faults?: readonly string[]
+  readonly replicas?: SimulateOptions['replicas']
   readonly json?: boolean
   readonly shrink: boolean
 }
@@ -43,6 +45,7 @@ export const simCommand: Command<Shell> = defineCommand({
     'dure sim system.ts --seeds 10000 --from 20001',
     'dure sim system.ts --replay 4711',
     'dure sim system.ts --faults crash --faults freeze',
+    'dure sim system.ts --replicas orders=2,stock=3',
   ],
   flags: {
     seeds: parsedFlag(wholeNumber(1, MOST), 'N', 'How many (default 100)'),
@@ -57,6 +60,7 @@ export const simCommand: Command<Shell> = defineCommand({
       placeholder: 'KIND',
       brief: 'Only faults of this kind; may be repeated',
     },
+    replicas: parsedFlag(parseReplicas, 'SERVICE=N,…', 'How many copies of services run, such as orders=3'),
     json: switchFlag('Print the report as JSON'),
     shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
   },
@@ -85,7 +89,8 @@ export const simCommand: Command<Shell> = defineCommand({
     if (flags.json === true) return
     print(this, '')
     await showSmall(run, first)
-    print(this, `\nShow it again: dure sim ${given ?? ''} --replay ${first.seed}`.replaceAll('  ', ' '))
+    const copies = flags.replicas === undefined ? '' : replicaWords(flags.replicas).join(' ')
+    print(this, `\nShow it again: dure sim ${given ?? ''} ${copies} --replay ${first.seed}`.replaceAll(/ {2,}/g, ' '))
   },
 })
 
@@ -131,7 +136,7 @@ async function many({ shell, flags, library, file, shown, faults, expects }: Run
   let told = performance.now()
   const report = await library
     .explore({
-      ...{ file, expects, seeds, from, faults },
+      ...{ file, expects, seeds, from, faults, replicas: flags.replicas },
       ...(threads !== undefined && { threads }),
       onSeed: ({ outcome }) => {
         done++
@@ -176,8 +181,8 @@ async function showSmall(run: Run, outcome: Outcome): Promise<void> {
   print(shell, timeline(small.outcome, lineLayout(shell)))
 }
 
-async function inThread<T>({ library, file, faults }: Run, work: (thread: Thread) => Promise<T>): Promise<T> {
-  const thread = library.openThread({ file, faults })
+async function inThread<T>({ library, file, faults, flags }: Run, work: (thread: Thread) => Promise<T>): Promise<T> {
+  const thread = library.openThread({ file, faults, replicas: flags.replicas })
   return work(thread).finally(thread.close)
 }
 

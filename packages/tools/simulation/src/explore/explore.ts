@@ -1,6 +1,6 @@
 import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } from 'dure/runtime/internal'
 import { availableParallelism } from 'node:os'
-import type { FaultKind, SimulationSource, SystemSource } from '../run/run.ts'
+import type { FaultKind, Replicas, SimulationSource, SystemSource } from '../run/run.ts'
 import { createReport, type Report } from './report.ts'
 import { trySeed, type SeedResult } from './try-seed.ts'
 import { openThread, type Thread } from './thread.ts'
@@ -20,6 +20,8 @@ export type ExploreOptions = {
   readonly seeds?: number
   readonly from?: number
   readonly faults?: readonly FaultKind[] | undefined
+  /** Copies of services, in place of those of the simulation. */
+  readonly replicas?: Replicas | undefined
   /** Threads, when a file is given. Default: one for each core. */
   readonly threads?: number
   /** Runs one in so many seeds twice. Default 50. */
@@ -97,12 +99,12 @@ type Seeds = { readonly seeds: number; readonly from: number; readonly expects: 
 
 /** In this thread. */
 async function exploreHere(options: ExploreOptions, { seeds, from, expects }: Seeds): Promise<Report> {
-  const { simulation, system, faults, verify = 50 } = options
+  const { simulation, system, faults, replicas, verify = 50 } = options
   if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
   const counters = createCounters(options, expects)
   const before = process.cpuUsage()
   for (let seed = from; seed < from + seeds && !counters.isFull(); seed++)
-    counters.take(await trySeed({ simulation, system, faults, seed, verify: seed === from && verify > 0 ? 1 : verify }))
+    counters.take(await trySeed({ simulation, system, faults, replicas, seed, verify: seed === from && verify > 0 ? 1 : verify }))
   const { user, system: kernel } = process.cpuUsage(before)
   return counters.report((user + kernel) / 1_000)
 }
@@ -112,11 +114,11 @@ async function exploreFile(
   options: ExploreOptions,
   { file, seeds, from, expects, anew }: Seeds & { readonly file: string; readonly anew: boolean },
 ): Promise<Report | undefined> {
-  const { faults, verify = 50, timeout = 300_000, onSlow } = options
+  const { faults, replicas, verify = 50, timeout = 300_000, onSlow } = options
   const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
   const counters = createCounters(options, expects)
   const watch = watchSeeds(timeout, onSlow)
-  const workers = Array.from({ length: threads }, () => openThread({ file, faults, anew }))
+  const workers = Array.from({ length: threads }, () => openThread({ file, faults, replicas, anew }))
   let next = from
   let processor = 0
   let remembers = false

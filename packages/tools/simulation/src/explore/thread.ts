@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { FaultKind, Outcome, SimulateOptions } from '../run/run.ts'
+import type { FaultKind, Outcome, Replicas, SimulateOptions } from '../run/run.ts'
 import type { FromWorker, Task, WorkerOptions } from './worker.ts'
 
 /** A thread that runs the simulation of a file, one seed after another. */
@@ -8,7 +8,7 @@ export type Thread = {
   /** @throws what the system cannot be started for, or why it cannot be loaded */
   readonly ask: (task: Task) => Promise<Done>
   /** As `simulate`, in the thread. */
-  readonly simulate: (options: Omit<SimulateOptions, 'simulation' | 'system' | 'faults'>) => Promise<Outcome>
+  readonly simulate: (options: Omit<SimulateOptions, 'simulation' | 'system' | 'faults' | 'replicas'>) => Promise<Outcome>
   /** Ends it, whatever it is doing. */
   readonly close: () => Promise<void>
 }
@@ -19,13 +19,15 @@ export type Done = Extract<FromWorker, { kind: 'done' }>
 export function openThread(options: {
   readonly file: string
   readonly faults?: readonly FaultKind[] | undefined
+  readonly replicas?: Replicas | undefined
   /** Loads modules anew for each run, whoever makes the system. Default true; false keeps those that seem to keep nothing. */
   readonly anew?: boolean
 }): Thread {
-  const { file, faults, anew = true } = options
+  const { file, faults, replicas, anew = true } = options
   const workerOptions: WorkerOptions = {
     file: pathToFileURL(file).href,
     faults: faults === undefined ? undefined : [...faults],
+    replicas,
     anew,
   }
   let worker: Worker | undefined

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { CallError } from 'dure/contract'
 import { describeThrown, isInstance } from 'dure/contract/internal'
 import { modulesLoaded, withoutMarks } from '../kernel/kernel.ts'
-import { messageOf, simulate, type FaultKind, type Only } from '../run/run.ts'
+import { messageOf, simulate, type FaultKind, type Only, type Replicas } from '../run/run.ts'
 import { loadSimulation } from './load.ts'
 import { trySeed, type SeedResult } from './try-seed.ts'
 
@@ -10,6 +10,7 @@ import { trySeed, type SeedResult } from './try-seed.ts'
 export type WorkerOptions = {
   readonly file: string
   readonly faults: readonly FaultKind[] | undefined
+  readonly replicas: Replicas | undefined
   /** Loads the modules anew for each run, also where that seems not to be needed. */
   readonly anew: boolean
 }
@@ -37,14 +38,14 @@ const MOST_MODULES = 25_000
 
 const port = parentPort
 if (port !== null) {
-  const { file, faults, anew: always } = workerData as WorkerOptions
+  const { file, faults, replicas, anew: always } = workerData as WorkerOptions
   const say = (message: FromWorker): void => port.postMessage(message)
   try {
     const { simulation: loaded, anew, system } = await loadSimulation(file)
     const simulation = always ? anew : loaded
     port.on('message', ({ kind, ...task }: Task) => {
       const before = process.threadCpuUsage()
-      const how = { simulation, system, faults, ...task }
+      const how = { simulation, system, faults, replicas, ...task }
       const { seed } = task
       const done: Promise<SeedResult> =
         kind === 'seed' ? trySeed({ ...how, anew }) : simulate(how).then((outcome) => ({ seed, outcome, verified: false }))

@@ -13,9 +13,9 @@ export const EPOCH = 1_767_225_600_000
  * process still has running as promises runs into ports that never answer, so nothing it does is seen any more.
  */
 export type Process = Owner & {
-  /** Of the slot it lives in: `stock`. */
+  /** Of the slot it lives in: `stock`, or `stock#2` for its second copy. */
   readonly name: string
-  /** Of this life: `stock#2`. */
+  /** Of this life: `stock/2`. */
   readonly label: string
   readonly runtime: Runtime
   readonly log: Logger
@@ -57,7 +57,7 @@ export function createProcess(options: {
   readonly dies: (process: Process, what: string) => boolean
 }): Process {
   const { name, life, seed, engine, trace, dies } = options
-  const label = life === 1 ? name : `${name}#${life}`
+  const label = life === 1 ? name : `${name}/${life}`
   const random = seededRandom(seed)
   const clock = {
     now: () => Math.floor(EPOCH + engine.now() + process.clockOffset),

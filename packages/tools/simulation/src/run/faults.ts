@@ -4,9 +4,11 @@ import { between, createChance, pick, type Chance } from '../kernel/kernel.ts'
 export type FaultKind = PlannedKind | RateKind
 
 const PLANNED = ['crash', 'freeze', 'partition', 'slow disk', 'full disk', 'clock jump', 'broker outage'] as const
+/** Those that a run has only where services have copies. */
+const OF_COPIES = ['stall', 'replacement', 'scaling'] as const
 
 /** Faults with a place in time, drawn up before the run. */
-type PlannedKind = (typeof PLANNED)[number]
+type PlannedKind = (typeof PLANNED)[number] | (typeof OF_COPIES)[number]
 
 /** The least and the highest share of steps that a fault befalls by chance, when a run has it. */
 const RATES = {
@@ -32,7 +34,12 @@ type RateKind = keyof typeof RATES
  * console.log(FAULTS.slice(0, 3)) // → [ 'crash', 'freeze', 'partition' ]
  * ```
  */
-export const FAULTS: readonly FaultKind[] = [...PLANNED, ...(Object.keys(RATES) as RateKind[])]
+export const FAULTS: readonly FaultKind[] = [...PLANNED, ...(Object.keys(RATES) as RateKind[]), ...OF_COPIES]
+
+/** What may befall a system that does not say so itself. @param many some service has copies */
+export function usualFaults(many: boolean): readonly FaultKind[] {
+  return many ? FAULTS : FAULTS.filter((kind) => !OF_COPIES.some((one) => one === kind))
+}
 
 /** One fault of a plan. Its key stays the same when others are taken out. */
 export type Planned = { readonly key: string; readonly at: number } & (
@@ -40,6 +47,9 @@ export type Planned = { readonly key: string; readonly at: number } & (
   | OfSlot<'freeze', { readonly ms: number; readonly successor: number | undefined; readonly afterwards: number }>
   | OfSlot<'slow disk' | 'full disk' | 'broker outage', { readonly ms: number; readonly most: number }>
   | OfSlot<'clock jump', { readonly by: number }>
+  | OfSlot<'stall', { readonly point: string; readonly skip: number; readonly ms: number }>
+  | OfSlot<'replacement', object>
+  | OfSlot<'scaling', { readonly absent: number }>
   | { readonly kind: 'partition'; readonly from: string; readonly to: string; readonly both: boolean; readonly ms: number }
 )
 type OfSlot<K extends PlannedKind, More> = { readonly kind: K; readonly slot: string } & More
@@ -59,6 +69,9 @@ const POINTS = [
   'call sent',
   'answer came',
 ] as const
+
+/** Steps in the middle of which a process may stand still. */
+const STALLS = ['transaction', 'statement', 'commit', 'committed', 'deliver', 'acknowledge', 'call came'] as const
 
 /** A fault that did happen. */
 export type Happened = {
@@ -212,14 +225,16 @@ function planOf(
   chance: Chance,
   kinds: ReadonlySet<FaultKind>,
 ): readonly Planned[] {
-  const plan = PLANNED.filter((kind) => kinds.has(kind)).flatMap((kind) => {
-    const count = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' ? 6 : 3)
-    return Array.from({ length: count }, (_, i): Planned => {
-      const key = `${kind} ${i + 1}`
-      const roll = chance.site(key)
-      return { key, at: from + roll() * span, ...drawn(kind, pick(roll(), slots), roll, slots) }
+  const plan = [...PLANNED, ...OF_COPIES]
+    .filter((kind) => kinds.has(kind))
+    .flatMap((kind) => {
+      const count = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' ? 6 : 3)
+      return Array.from({ length: count }, (_, i): Planned => {
+        const key = `${kind} ${i + 1}`
+        const roll = chance.site(key)
+        return { key, at: from + roll() * span, ...drawn(kind, pick(roll(), slots), roll, slots) }
+      })
     })
-  })
   return plan.toSorted((a, b) => a.at - b.at)
 }
 
@@ -248,6 +263,12 @@ function drawn(
     }
     case 'clock jump':
       return { kind, slot, by: Math.round((roll() - 0.5) * (roll() < 0.5 ? 20_000 : 7_200_000)) }
+    case 'stall':
+      return { kind, slot, point: pick(roll(), STALLS), skip: between(roll(), 0, 5), ms: between(roll(), 500, 20_000) }
+    case 'replacement':
+      return { kind, slot }
+    case 'scaling':
+      return { kind, slot, absent: between(roll(), 200, 15_000) }
     case 'slow disk':
       return { kind, slot, ms: between(roll(), 500, 10_000), most: between(roll(), 20, 3_000) }
     case 'full disk':

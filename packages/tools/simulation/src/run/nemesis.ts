@@ -2,7 +2,8 @@ import type { Chance, Engine, Process } from '../kernel/kernel.ts'
 import { createFates, type Fates } from './fates.ts'
 import type { Faults, Planned } from './faults.ts'
 import type { Only } from './options.ts'
-import type { PendingCrash, Slot, Slots } from './slots.ts'
+import type { PendingStep, Slot } from './slot.ts'
+import type { Slots } from './slots.ts'
 
 /** Makes faults happen: at their time, or at the steps they befall. */
 export type Nemesis = Fates & {
@@ -28,35 +29,52 @@ export function createNemesis(options: {
   let slots: Slots | undefined
   const after = (ms: number, task: () => void): void => void engine.at(engine.now() + ms, undefined, task)
 
-  const dies: Nemesis['dies'] = ({ pendingCrash, process: current }, process, what) => {
-    if (pendingCrash === undefined || slots === undefined || process !== current) return false
-    if (pendingCrash.moment !== engine.now()) pendingCrash.seen.clear()
-    pendingCrash.moment = engine.now()
-    const nth = pendingCrash.seen.get(what) ?? 0
-    pendingCrash.seen.set(what, nth + 1)
-    if (pendingCrash.point !== 'any' && pendingCrash.point !== what) return false
-    if (pendingCrash.pin !== undefined && slack === undefined && pendingCrash.moment === pendingCrash.pin.time) {
-      if (nth < pendingCrash.pin.nth) return false
-    } else if (pendingCrash.left-- > 0) return false
-    return pendingCrash.trigger({ point: what, nth })
+  const dies: Nemesis['dies'] = ({ pending, process: current }, process, what) => {
+    if (pending === undefined || slots === undefined || process !== current) return false
+    if (pending.moment !== engine.now()) pending.seen.clear()
+    pending.moment = engine.now()
+    const nth = pending.seen.get(what) ?? 0
+    pending.seen.set(what, nth + 1)
+    if (pending.point !== 'any' && pending.point !== what) return false
+    if (pending.pin !== undefined && slack === undefined && pending.moment === pending.pin.time) {
+      if (nth < pending.pin.nth) return false
+    } else if (pending.left-- > 0) return false
+    return pending.trigger({ point: what, nth })
   }
 
-  const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void => {
+  /** Something is to happen to a process at one of its next steps. @param happens true when it dies of it */
+  const atStep = (planned: Extract<Planned, { kind: 'crash' | 'stall' }>, slot: Slot, happens: PendingStep['trigger']): void => {
     const pin = faults.pinOf(planned)
-    const trigger: PendingCrash['trigger'] = (at) => {
-      slot.pendingCrash = undefined
-      const where = at === undefined ? 'between two steps' : `at "${at.point}"`
+    const trigger: PendingStep['trigger'] = (at) => {
+      slot.pending = undefined
+      return happens(at)
+    }
+    const left = pin === undefined ? planned.skip : (slack?.skip ?? 0)
+    const pending: PendingStep = { point: pin?.point ?? planned.point, left, pin, moment: -1, seen: new Map(), trigger }
+    slot.pending = pending
+    after(ANYWAY, () => void (slot.pending === pending && trigger(undefined)))
+  }
+
+  const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void =>
+    atStep(planned, slot, (at) => {
+      const where = placeOf(at)
       const machine = planned.silent ? ', and its machine with it' : ''
       if (!faults.begins(planned, `${slot.name} dies ${where}${machine}`, at)) return false
       sometimes(`crash ${where}`)
       all.crash(slot, planned)
       return true
-    }
-    const left = pin === undefined ? planned.skip : (slack?.skip ?? 0)
-    const pendingCrash: PendingCrash = { point: pin?.point ?? planned.point, left, pin, moment: -1, seen: new Map(), trigger }
-    slot.pendingCrash = pendingCrash
-    after(ANYWAY, () => void (slot.pendingCrash === pendingCrash && trigger(undefined)))
-  }
+    })
+
+  const stall = (planned: Extract<Planned, { kind: 'stall' }>, slot: Slot, all: Slots): void =>
+    atStep(planned, slot, (at) => {
+      if (slot.process?.state !== 'alive' || slot.running === undefined) return false
+      const where = placeOf(at)
+      if (!faults.begins(planned, `${slot.name} stands still ${where} for ${planned.ms} ms`, at)) return false
+      sometimes(`stall ${where}`)
+      const process = all.freeze(slot)!
+      after(planned.ms, () => all.revive(process))
+      return false
+    })
 
   const freeze = (planned: Extract<Planned, { kind: 'freeze' }>, slot: Slot, all: Slots): void => {
     const { successor, ms, afterwards } = planned
@@ -84,7 +102,14 @@ export function createNemesis(options: {
     const slot = all.all.find(({ name }) => name === planned.slot)
     if (slot === undefined) return
     if (planned.kind === 'crash') crash(planned, slot, all)
-    else if (planned.kind === 'freeze') freeze(planned, slot, all)
+    else if (planned.kind === 'stall') stall(planned, slot, all)
+    else if (planned.kind === 'replacement') {
+      if (slot.running !== undefined && faults.begins(planned, `${slot.name} is replaced by its next life`)) all.roll(slot)
+    } else if (planned.kind === 'scaling') {
+      const ms = planned.absent
+      if (slot.running !== undefined && faults.begins(planned, `${slot.name} leaves, and comes back after ${ms} ms`))
+        all.leave(slot, ms)
+    } else if (planned.kind === 'freeze') freeze(planned, slot, all)
     else if (planned.kind === 'clock jump') {
       const { process, running } = slot
       // Who starts believes the clock that it finds; what runs has its own measure of time.
@@ -109,4 +134,8 @@ export function createNemesis(options: {
       all.heal()
     },
   }
+}
+
+function placeOf(at: { readonly point: string } | undefined): string {
+  return at === undefined ? 'between two steps' : `at "${at.point}"`
 }

@@ -20,11 +20,16 @@ export type Simulation = {
   readonly fetch?: (request: Request, process: { readonly name: string; readonly runtime: Runtime }) => Promise<Response>
   /** Kinds of faults that may befall it. Default: all. */
   readonly faults?: readonly FaultKind[]
-  /** Where its services may run. Default: all three, by chance. */
+  /** Where its services may run. Default: all three, by chance; with copies, all but `together`. */
   readonly placements?: readonly Placed[]
+  /** How many copies of services run, 1 to 64 of each: processes of their own that share the calls. Default: one of each. */
+  readonly replicas?: Replicas | undefined
   /** What `sometimes` is to be called with over many runs: reports name what was never seen. */
   readonly expects?: readonly string[]
 }
+
+/** Copies by name of a service. */
+export type Replicas = Readonly<Record<string, number>>
 
 /** All in one process, the broker with them; each in a process of its own; or groups, made by chance. */
 export type Placed = 'together' | 'each' | 'groups'

@@ -7,6 +7,7 @@ export type {
   LoadWorld,
   Only,
   Placed,
+  Replicas,
   Simulation,
   SimulationSource,
   StepWorld,

@@ -2,7 +2,7 @@ import { createChance } from '../kernel/kernel.ts'
 import { checkSimulation } from './validate.ts'
 import type { FaultKind } from './faults.ts'
 import { threadFolder } from './folder.ts'
-import type { Only, SimulationSource, SystemSource } from './options.ts'
+import type { Replicas, Only, SimulationSource, SystemSource } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { run } from './scenario.ts'
 import { makeTemplate } from './template.ts'
@@ -15,6 +15,8 @@ export type SimulateOptions = {
   readonly seed: number
   /** Kinds of faults that may befall it. Default: those of the simulation. */
   readonly faults?: readonly FaultKind[] | undefined
+  /** Copies of services, in place of those of the simulation. */
+  readonly replicas?: Replicas | undefined
   /** Keeps every line of what happens. */
   readonly record?: boolean | undefined
   /** A part of what the seed would make happen. */
@@ -59,7 +61,8 @@ export function simulate(options: SimulateOptions): Promise<Outcome> {
 
 async function simulateNow(options: SimulateOptions): Promise<Outcome> {
   const { seed, faults, record = false, only } = options
-  const simulation = typeof options.simulation === 'function' ? await options.simulation() : options.simulation
+  const given = typeof options.simulation === 'function' ? await options.simulation() : options.simulation
+  const simulation = { ...given, replicas: options.replicas ?? given.replicas }
   checkSimulation(simulation)
   const system = options.system ?? simulation.system
   if (system === undefined) throw new Error('Cannot simulate: neither the options nor the simulation name a system')

@@ -1,34 +1,10 @@
 import { type Running, start, type System, type Wires } from 'dure/service'
 import { type Chance, createProcess, type Engine, kill, type Process, thaw, type Trace } from '../kernel/kernel.ts'
-import type { Pin } from './faults.ts'
 import type { Simulation } from './options.ts'
+import type { Place } from './placement.ts'
+import { createRolling, type Rolling } from './rolling.ts'
+import type { Slot } from './slot.ts'
 import { messageOf } from './violation.ts'
-
-/** A place where processes of one kind live, one after another, as a supervisor keeps it. */
-export type Slot = {
-  readonly name: string
-  /** What runs here; undefined for everything together. */
-  readonly members: readonly string[] | undefined
-  life: number
-  process: Process | undefined
-  running: Running | undefined
-  /** Frozen ones whose successor has been started, and those that were revived afterwards. */
-  readonly zombies: Set<Process>
-  /** It is to die at one of its next steps. */
-  pendingCrash: PendingCrash | undefined
-}
-
-/** A death to come, at one of the next steps. */
-export type PendingCrash = {
-  readonly point: string
-  /** Steps of this kind that are let pass; with a pin only those of its moment are. */
-  left: number
-  readonly pin: Pin | undefined
-  /** Steps of this moment, by kind. */
-  moment: number
-  readonly seen: Map<string, number>
-  readonly trigger: (where: { readonly point: string; readonly nth: number } | undefined) => boolean
-}
 
 /** Starts processes, ends them, and starts them again. */
 export type Slots = {
@@ -41,6 +17,8 @@ export type Slots = {
   readonly freeze: (slot: Slot) => Process | undefined
   readonly revive: (process: Process) => void
   readonly bury: (slot: Slot, zombie: Process) => void
+  readonly roll: Rolling['roll']
+  readonly leave: Rolling['leave']
   /** Brings everything up, now. */
   readonly heal: () => void
   readonly ready: () => boolean
@@ -52,7 +30,7 @@ export type Slots = {
 const AGAIN = 500
 
 export type SlotsOptions = {
-  readonly slots: readonly { readonly name: string; readonly members: readonly string[] | undefined }[]
+  readonly places: readonly Place[]
   readonly engine: Engine
   readonly trace: Trace
   readonly chance: Chance
@@ -70,8 +48,9 @@ export type SlotsOptions = {
 
 export function createSlots(options: SlotsOptions): Slots {
   const { engine, trace, chance } = options
-  const all: Slot[] = options.slots.map(({ name, members }) => ({
-    ...{ name, members, life: 0, process: undefined, running: undefined, zombies: new Set<Process>(), pendingCrash: undefined },
+  const all: Slot[] = options.places.map((place) => ({
+    ...{ ...place, life: 0, process: undefined, running: undefined, pending: undefined },
+    ...{ zombies: new Set<Process>(), leaving: new Set<Process>() },
   }))
 
   const startLater = (slot: Slot, delay: number): void => {
@@ -104,6 +83,7 @@ export function createSlots(options: SlotsOptions): Slots {
       if (slot.process !== process || process.state === 'dead') return
       slot.running = running
       trace.add(engine.now(), process.label, 'is ready')
+      rolling.came(slot)
     } catch (error) {
       if (process.state === 'dead') return
       trace.note(engine.now(), process.label, 'could not start', messageOf(error))
@@ -124,7 +104,7 @@ export function createSlots(options: SlotsOptions): Slots {
 
   const crash: Slots['crash'] = (slot, { down, silent }) => {
     const { process } = slot
-    slot.pendingCrash = undefined
+    slot.pending = undefined
     if (process === undefined) return
     trace.add(engine.now(), process.label, 'dies')
     end(process, silent)
@@ -132,6 +112,8 @@ export function createSlots(options: SlotsOptions): Slots {
     slot.running = undefined
     startLater(slot, down)
   }
+
+  const rolling = createRolling({ engine, trace, begin, startLater, end: (process) => end(process, false) })
 
   const bury: Slots['bury'] = (slot, zombie) => {
     if (!slot.zombies.delete(zombie)) return
@@ -162,14 +144,17 @@ export function createSlots(options: SlotsOptions): Slots {
       slot.zombies.add(process)
       slot.process = undefined
       slot.running = undefined
-      slot.pendingCrash = undefined
+      slot.pending = undefined
       begin(slot)
     },
     revive,
     bury,
+    roll: rolling.roll,
+    leave: rolling.leave,
     heal: () => {
       for (const slot of all) {
-        slot.pendingCrash = undefined
+        slot.pending = undefined
+        for (const process of slot.leaving) revive(process)
         for (const zombie of slot.zombies) bury(slot, zombie)
         if (slot.process !== undefined) revive(slot.process)
         else startLater(slot, 100)
@@ -177,11 +162,12 @@ export function createSlots(options: SlotsOptions): Slots {
     },
     stop: () => {
       for (const slot of all) {
-        for (const zombie of slot.zombies) kill(zombie)
+        for (const process of [...slot.zombies, ...rolling.going(slot)]) kill(process)
         if (slot.process !== undefined) kill(slot.process)
       }
     },
-    ready: () => all.every(({ running, process }) => running !== undefined && process?.state === 'alive'),
+    ready: () =>
+      all.every(({ running, process, leaving }) => running !== undefined && process?.state === 'alive' && leaving.size === 0),
   }
 }
 

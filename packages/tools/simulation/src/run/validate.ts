@@ -5,7 +5,7 @@ import type { Simulation } from './options.ts'
  * Refuses a simulation that would test nothing or never end: with users who make no step, every invariant holds.
  * @throws {TypeError} naming what is wrong
  */
-export function checkSimulation({ load, invariants, faults = [], placements = [] }: Simulation): void {
+export function checkSimulation({ load, invariants, faults = [], placements = [], replicas = {} }: Simulation): void {
   const { duration, pause, clients, setup } = load
   for (const [name, ms] of Object.entries({ duration, pause })) {
     if (ms !== undefined && !(Number.isFinite(ms) && ms > 0))
@@ -24,8 +24,14 @@ export function checkSimulation({ load, invariants, faults = [], placements = []
   for (const placed of placements) {
     if (!PLACED.includes(placed)) throw refused(`there is no placement "${placed}"; there are ${quoted(PLACED)}`)
   }
+  for (const [service, count] of Object.entries(replicas)) {
+    if (!(Number.isInteger(count) && count >= 1 && count <= MOST_COPIES))
+      throw refused(`replicas of "${service}" are ${shown(count)}; give a whole number from 1 to ${MOST_COPIES}`)
+  }
 }
 
+/** As many as a placement may have. */
+const MOST_COPIES = 64
 const PLACED: readonly string[] = ['together', 'each', 'groups']
 
 function refused(why: string): TypeError {

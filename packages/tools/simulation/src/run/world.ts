@@ -19,7 +19,7 @@ import {
 } from '../kernel/kernel.ts'
 import { createNetwork, createRegistryHub, type Network } from '../network/network.ts'
 import { simulatedBroker, simulatedDatabase } from '../ports/ports.ts'
-import { createFaults, FAULTS, type FaultKind, type Faults } from './faults.ts'
+import { createFaults, FAULTS, usualFaults, type FaultKind, type Faults } from './faults.ts'
 import type { Folder } from './folder.ts'
 import { createLoad, type RunningLoad } from './load.ts'
 import { createNemesis, type Nemesis } from './nemesis.ts'
@@ -75,13 +75,15 @@ export async function createWorld(options: RunOptions): Promise<World> {
     ...{ engine, trace, speaks: false, dies: () => false },
   })
   const made = typeof source === 'function' ? await source({ name: 'outside', runtime: users.runtime }) : source
-  const { placed, slots: parts } = placeServices(made, simulation.placements, chance)
+  const { placed, places } = placeServices(made, simulation, chance)
   const faults = createFaults({
     seed,
-    slots: parts.map(({ name }) => name),
+    slots: places.map(({ name }) => name),
     from: 500,
     span: durationOf(simulation),
-    kinds: (options.faults ?? simulation.faults ?? FAULTS).filter((kind) => FAULTS.includes(kind)),
+    kinds: (options.faults ?? simulation.faults ?? usualFaults(places.some(({ name }) => name.includes('#')))).filter((kind) =>
+      FAULTS.includes(kind),
+    ),
     only: only?.faults,
     pins: only?.pins,
     slack: only?.slack?.ms ?? 0,
@@ -102,7 +104,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
   const owners = new Map<string, Process>()
   const failedStarts: string[] = []
   const slots = createSlots({
-    ...{ slots: parts, engine, trace, chance, directory: folder.path, fetch: simulation.fetch, speaks: record },
+    ...{ places, engine, trace, chance, directory: folder.path, fetch: simulation.fetch, speaks: record },
     systemFor: systemsOf({ source, engine, chance, nemesis, sometimes, owners, hub }),
     wiresFor: network.wires,
     open: async (owner, running) => {
