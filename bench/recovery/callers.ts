@@ -9,8 +9,10 @@ export type Callers = {
 }
 
 export type Seen = {
-  /** Milliseconds. */
+  /** Milliseconds between two answers to one caller, at most. */
   readonly pause: number
+  /** Milliseconds that one call took, at most, failed ones too. */
+  readonly call: number
   readonly calls: number
   /** How often which code. */
   readonly failed: Readonly<Record<string, number>>
@@ -20,24 +22,24 @@ export function callers(count: number, call: () => Promise<number>): Callers {
   const answers = new Map<number, number>()
   let failed: Record<string, number> = {}
   let calls = 0
-  let pause = 0
+  let [pause, longest] = [0, 0]
   let from = performance.now()
   let over = false
   const lane = async (): Promise<void> => {
     let last = performance.now()
     while (!over) {
+      const begun = performance.now()
       try {
         const pid = await call()
         answers.set(pid, (answers.get(pid) ?? 0) + 1)
         calls++
-        const now = performance.now()
-        pause = Math.max(pause, now - Math.max(last, from))
-        last = now
+        pause = Math.max(pause, performance.now() - Math.max(last, from))
+        last = performance.now()
       } catch (error) {
         const { code = 'UNKNOWN' } = error as { readonly code?: string }
         failed[code] = (failed[code] ?? 0) + 1
-        await tick(5)
       }
+      longest = Math.max(longest, performance.now() - Math.max(begun, from))
     }
     // Who has had no answer until the end has waited until then.
     pause = Math.max(pause, performance.now() - Math.max(last, from))
@@ -51,13 +53,13 @@ export function callers(count: number, call: () => Promise<number>): Callers {
     begin: () => {
       failed = {}
       calls = 0
-      pause = 0
+      pause = longest = 0
       from = performance.now()
     },
     end: async () => {
       over = true
       await Promise.all(lanes)
-      return { pause, calls, failed }
+      return { pause, call: longest, calls, failed }
     },
   }
 }

@@ -34,8 +34,8 @@ export const Archive = contract('archive', {
   version: '1.0.0',
   owner: 'bench',
   operations: {
-    /** Milliseconds from commit to effect of every paper so far, in order of size. */
-    delays: query({ output: z.array(z.number()) }),
+    /** Milliseconds from commit to effect of every paper filed since then, in order of size. */
+    delays: query({ input: z.object({ since: z.number() }), output: z.array(z.number()) }),
   },
 })
 
@@ -76,18 +76,20 @@ const kept = service(Desk, {
 })
 
 const archive = service(Archive, {
-  database: database<{ delays: { id: string; ms: number } }>({
-    migrations: { '001': 'CREATE TABLE delays (id TEXT PRIMARY KEY, ms DOUBLE PRECISION NOT NULL)' },
+  database: database<{ delays: { id: string; at: number; ms: number } }>({
+    migrations: { '001': 'CREATE TABLE delays (id TEXT PRIMARY KEY, at BIGINT NOT NULL, ms BIGINT NOT NULL)' },
   }),
   handlers: {
-    delays: async (_, { database }) =>
-      (await database.read.selectFrom('delays').select('ms').orderBy('ms').execute()).map(({ ms }) => ms),
+    delays: async ({ since }, { database }) => {
+      const rows = await database.read.selectFrom('delays').select('ms').where('at', '>=', since).orderBy('ms').execute()
+      return rows.map(({ ms }) => ms)
+    },
   },
   subscriptions: ({ on }) => [
     on(Filed, async ({ data: { id, at } }, { tx, clock }) => {
       await tx
         .insertInto('delays')
-        .values({ id, ms: clock.now() - at })
+        .values({ id, at, ms: clock.now() - at })
         .execute()
     }),
   ],
