@@ -8,8 +8,12 @@ import {
   readFlags,
   switchFlag,
   textFlag,
+  type Flag,
   type FlagValues,
 } from './workload/flags.ts'
+
+export const replicasFlag = (help: string): Flag<Readonly<Record<string, number>> | undefined> =>
+  flag({ placeholder: 'SERVICE=N,…', help, fallback: undefined, read: parseReplicas })
 
 const FLAGS = {
   port: numberFlag({ help: 'Port of the HTTP door; 0 takes a free one', fallback: 8080, most: 65_535 }),
@@ -54,12 +58,7 @@ const FLAGS = {
     'power',
   ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
-  replicas: flag<Readonly<Record<string, number>> | undefined>({
-    placeholder: 'SERVICE=N,…',
-    help: 'With --split: how many copies of services run, such as order=3,stock=2',
-    fallback: undefined,
-    read: parseReplicas,
-  }),
+  replicas: replicasFlag('With --split: how many copies of services run, such as order=3,stock=2'),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
 }
 

@@ -16,6 +16,8 @@ import { freePort } from './free-port.ts'
 import { createOutages } from './outages.ts'
 import { processesOf, type Processes } from './processes.ts'
 import { createRolling, createSaid, type Said } from './rolling.ts'
+import type { RoundsOptions } from './rounds.ts'
+import { createScaling, dureScale } from './scaling.ts'
 import { createSplitStorm } from './split-storm.ts'
 import { createStorm, type Frozen, type Outage, type Storm, type StormResult } from './storm.ts'
 import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
@@ -32,6 +34,10 @@ export type ChaosOptions = {
   readonly freeze?: boolean
   /** Splits it, and has every process replaced this many times instead. */
   readonly rolling?: number
+  /** Splits it, and scales it up and down this many times instead. */
+  readonly scale?: number
+  /** Splits it, with so many copies of services. */
+  readonly replicas?: Readonly<Record<string, number>> | undefined
   /** Where the services keep their data. Default 'sqlite'; 'postgres' is a server of its own, beside the marketplace. */
   readonly database?: 'sqlite' | 'postgres'
   /** How events leave PostgreSQL. */
@@ -85,8 +91,9 @@ const AFTERMATH = 2
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { directory, seed, products, customers, say } = options
-  const rolling = (options.rolling ?? 0) > 0
-  const split = options.split === true || options.freeze === true || rolling
+  const { split: asked = false, freeze = false, rolling = 0, scale = 0, replicas } = options
+  const split = asked || freeze || rolling > 0 || scale > 0 || replicas !== undefined
+  const copies = Object.entries(replicas ?? {}).map(([name, count]) => `${name}=${count}`)
   const said = createSaid()
   const [port, providerPort] = [await freePort(), await freePort()]
   const providerUrl = `http://127.0.0.1:${providerPort}`
@@ -102,6 +109,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...[MARKETPLACE, '--port', `${port}`, '--data', join(directory, 'marketplace'), '--provider', providerUrl],
       ...['--products', `${products}`, '--customers', `${customers}`, '--seed', `${seed}`],
       ...(split ? ['--split'] : []),
+      ...(copies.length > 0 ? ['--replicas', copies.join(',')] : []),
       ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : []),
     ],
     patience: split ? 180_000 : 60_000,
@@ -175,7 +183,7 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
       over.abort()
       await load
     })
-    const calls = stormed.rolled && waits ? { ...waits.end(), complaints: Object.fromEntries(ledger.complaints()) } : undefined
+    const calls = stormed.unnoticed && waits ? { ...waits.end(), complaints: Object.fromEntries(ledger.complaints()) } : undefined
     if (!provider.running()) await provider.start()
     const { invariants, facts } = await verify({ door, run: { ledger, before: population }, seconds: options.quiet })
     const books = (await (await fetch(`${providerUrl}/totals`)).json()) as ProviderBooks
@@ -192,7 +200,7 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
 function stormOf(
   options: Staged & { readonly random: Random; readonly driver: Driver; readonly onKill: (kills: number) => void },
 ): Storm {
-  const { waits, door, driver, server, random, rolling = 0, freeze = false, kills, say, onKill } = options
+  const { waits, door, driver, server, random, rolling = 0, scale = 0, freeze = false, kills, say, onKill } = options
   const common = { ...options, finished: driver.ledger.total }
   if (options.outages === true && server !== undefined) {
     return createOutages({ ...common, server, onEvent: (outage) => say(describeOutage(outage)) })
@@ -208,15 +216,19 @@ function stormOf(
       },
     })
   }
-  if (rolling > 0) {
+  if (rolling > 0 || scale > 0) {
     const paths = driver.population.products.map(({ seller, product }) => `/product/${seller}/${product}`)
-    return createRolling({
+    const rounds = {
       ...common,
-      rounds: rolling,
+      rounds: rolling > 0 ? rolling : scale,
       visit: () => beginVisits({ url: door.url, paths, random }),
-      onEvent: ({ round, replaced }) =>
-        say(`Round ${round} of ${rolling}: ${replaced.map(({ name, ms }) => `${name} ${ms} ms`).join(', ')}`),
-    })
+      onEvent: ({ round, steps }: Parameters<RoundsOptions['onEvent']>[0]) =>
+        say(`Round ${round} of ${rounds.rounds}: ${steps.map(({ name, ms }) => `${name} ${ms} ms`).join(', ')}`),
+    }
+    const { replicas = {}, directory } = options
+    return rolling > 0
+      ? createRolling(rounds)
+      : createScaling({ ...rounds, replicas, scale: dureScale(join(directory, 'marketplace')) })
   }
   let last = 0
   return createSplitStorm({

@@ -5,12 +5,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { replicasFlag } from '../flags.ts'
 import { choiceFlag, describeFlags, FlagError, numberFlag, readFlags, switchFlag, textFlag } from '../workload/flags.ts'
 import { describeInvariant } from '../workload/invariants.ts'
 import { showProgress } from '../workload/progress.ts'
 import { runFlags, sessionOptions } from '../workload/run-flags.ts'
 import { describeFrozen, runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
-import type { Outage, Rolled } from './storm.ts'
+import type { Outage, Unnoticed } from './storm.ts'
 import type { Waited } from './waits.ts'
 
 const run = runFlags(1)
@@ -20,6 +21,11 @@ const FLAGS = {
   split: switchFlag('Run each service in a process of its own, and kill each in turn, the supervisor included'),
   freeze: switchFlag('Run it split, and freeze each service in turn for seven seconds instead of killing'),
   rolling: numberFlag({ help: 'Run it split, and replace every process this often instead: no call may fail', fallback: 0 }),
+  scale: numberFlag({
+    help: 'With --replicas: give those services a copy more, and then one alone, this often instead: no call may fail',
+    fallback: 0,
+  }),
+  replicas: replicasFlag('Run it split, with so many copies of services, such as order=3,stock=2'),
   database: choiceFlag(['sqlite', 'postgres'], 'Where the services keep their data', 'sqlite'),
   outbox: choiceFlag(
     ['polling', 'wal'],
@@ -41,7 +47,8 @@ const HELP = `Usage: npm run chaos -- [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds. With --rolling
-nothing is killed: every process is replaced under load, and no call may fail. With --outages it is the database that
+nothing is killed: every process is replaced under load, and no call may fail; with --scale services get more and fewer
+copies instead. With --outages it is the database that
 is stopped or killed.
 
 ${describeFlags(FLAGS)}
@@ -53,8 +60,11 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  const ways = [flags.freeze, flags.rolling > 0, flags.outages].filter(Boolean).length
-  if (ways > 1) throw new FlagError('Cannot do more than one of --freeze, --rolling and --outages in a run: choose one')
+  const ways = [flags.freeze, flags.rolling > 0, flags.scale > 0, flags.outages].filter(Boolean).length
+  if (ways > 1) throw new FlagError('Cannot do more than one of --freeze, --rolling, --scale and --outages in a run: choose one')
+  if (flags.scale > 0 && flags.replicas === undefined) {
+    throw new FlagError('Cannot scale without --replicas: say which services, and how many copies they begin with')
+  }
   if (flags.outbox === 'wal' && flags.database === 'sqlite' && !flags.outages) {
     throw new FlagError('Cannot use --outbox wal with --database sqlite: the log is that of PostgreSQL; add --database postgres')
   }
@@ -102,29 +112,34 @@ function dataDirectory(given: string | undefined): string {
   return directory
 }
 
-type Aim = { readonly kills: number; readonly freeze: boolean; readonly rolling: number; readonly outages: boolean }
+type Aim = {
+  readonly kills: number
+  readonly freeze: boolean
+  readonly rolling: number
+  readonly scale: number
+  readonly outages: boolean
+}
 
 /** Whether all that was to be done to it has been. */
-function isWhole({ kills, rolled, outages }: ChaosResult, aim: Aim): boolean {
+function isWhole({ kills, unnoticed, outages }: ChaosResult, aim: Aim): boolean {
   if (aim.outages) return outages !== undefined && outages.length > 0
-  if (aim.rolling > 0) return rolled?.rounds === aim.rolling
+  if (aim.rolling + aim.scale > 0) return unnoticed?.rounds === aim.rolling + aim.scale
   return aim.freeze || kills === aim.kills
 }
 
-function failedCalls({ rolled, calls }: ChaosResult): number {
-  return [rolled?.fresh, rolled?.slow, calls].reduce((sum, waited) => sum + (waited?.failed ?? 0), 0)
+function failedCalls({ unnoticed, calls }: ChaosResult): number {
+  return [unnoticed?.fresh, unnoticed?.slow, calls].reduce((sum, waited) => sum + (waited?.failed ?? 0), 0)
 }
 
 function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgress, aim: Aim): string {
   const state = up ? 'up' : 'down'
-  const what =
-    aim.rolling > 0
-      ? 'replacing'
-      : aim.freeze
-        ? 'freezing'
-        : aim.outages
-          ? 'PostgreSQL comes and goes'
-          : `kill ${kills} of ${aim.kills} · ${state}`
+  const ways = [
+    [aim.rolling > 0, 'replacing'],
+    [aim.scale > 0, 'scaling'],
+    [aim.freeze, 'freezing'],
+    [aim.outages, 'PostgreSQL comes and goes'],
+  ] as const
+  const what = ways.find(([chosen]) => chosen)?.[1] ?? `kill ${kills} of ${aim.kills} · ${state}`
   return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
 }
 
@@ -133,9 +148,9 @@ function describeResult(result: ChaosResult): string[] {
   const mean = restarts.reduce((sum, ms) => sum + ms, 0) / Math.max(1, restarts.length)
   return [
     ...(result.frozen ?? []).map(describeFrozen),
-    ...(result.rolled ? describeRolled(result, result.rolled) : []),
+    ...(result.unnoticed ? describeUnnoticed(result, result.unnoticed) : []),
     ...(result.outages ? [describeOutages(result.outages)] : []),
-    ...(result.rolled || result.outages
+    ...(result.unnoticed || result.outages
       ? []
       : [
           `${kills} kills and ${providerKills} of the payment provider; ready again after ${Math.round(mean)} ms (at most ${Math.round(Math.max(0, ...restarts))} ms)`,
@@ -155,16 +170,16 @@ function describeOutages(outages: readonly Outage[]): string {
   return `PostgreSQL stopped ${outages.length - killed} times and killed ${killed} times; at work again ${Math.round(mean)} ms after it was back (at most ${Math.round(Math.max(0, ...took))} ms)`
 }
 
-function describeRolled({ calls }: ChaosResult, { rounds, replaced, fresh, slow }: Rolled): string[] {
-  const names = [...new Set(replaced.map(({ name }) => name))]
+function describeUnnoticed({ calls }: ChaosResult, { rounds, steps, fresh, slow }: Unnoticed): string[] {
+  const names = [...new Set(steps.map(({ name }) => name))]
   const times = names.map((name) => {
-    const all = replaced.filter((one) => one.name === name).map(({ ms }) => ms)
+    const all = steps.filter((one) => one.name === name).map(({ ms }) => ms)
     return `  ${name}: ${Math.round(all.reduce((sum, ms) => sum + ms, 0) / all.length)} ms, at most ${Math.max(...all)} ms`
   })
   const seen = (who: string, { requests, failed, longest }: Waited): string =>
     `${who}: ${requests.toLocaleString('en')} calls, ${failed} failed, the longest took ${longest} ms`
   return [
-    `${rounds} times every process replaced, ${replaced.length} replacements:`,
+    `${rounds} rounds, ${steps.length} steps:`,
     ...times,
     ...(calls ? [seen('the workload', calls)] : []),
     seen('with a connection for each call', fresh),
@@ -189,7 +204,7 @@ function reportOf(result: ChaosResult, seed: number): object {
     without_an_answer: unknown,
     frozen: result.frozen,
     outages: result.outages,
-    ...(result.rolled && { failed_calls: failedCalls(result), calls: result.calls, rolled: result.rolled }),
+    ...(result.unnoticed && { failed_calls: failedCalls(result), calls: result.calls, unnoticed: result.unnoticed }),
     provider: books,
     what_was_lost: lost,
     what_was_doubled: doubled,

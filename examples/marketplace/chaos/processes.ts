@@ -40,7 +40,8 @@ export function processesOf(directory: string, doorsAnswer: () => Promise<boolea
     pidOf: (name) => noted().find((one) => one.name === name)?.pid,
     isBack: async (name, pid) => {
       if (name === 'doors') return doorsAnswer()
-      return registered(name === 'broker' ? 'dure-broker' : name, pid)
+      // A copy is an instance of its service.
+      return registered(name === 'broker' ? 'dure-broker' : name.split('#', 1)[0]!, pid)
     },
     gone: async () => {
       const pids = noted().map(({ pid }) => pid)

@@ -32,8 +32,8 @@ export type StormResult = {
   readonly restarts: readonly number[]
   /** Of a storm that freezes. */
   readonly frozen?: readonly Frozen[]
-  /** Of one that replaces. */
-  readonly rolled?: Rolled
+  /** Of one that replaces or scales. */
+  readonly unnoticed?: Unnoticed
   /** Of one that takes the database away. */
   readonly outages?: readonly Outage[]
 }
@@ -51,14 +51,15 @@ export type Frozen = {
 /** One time that PostgreSQL was away; milliseconds from its end until it was there again, and until work was done again. */
 export type Outage = { readonly how: 'stopped' | 'killed'; readonly away: number; readonly recovered: number }
 
-/** What replacing every process under load has shown. */
-export type Rolled = Visited & {
+/** What was done under load that no caller may notice, and what was noticed. */
+export type Unnoticed = Visited & {
   readonly rounds: number
-  /** Every replacement, in order, with the milliseconds from its beginning until the old process had ended. */
-  readonly replaced: readonly Replaced[]
+  /** In order. */
+  readonly steps: readonly Step[]
 }
 
-export type Replaced = { readonly name: string; readonly ms: number }
+/** A process replaced, or services scaled, with the milliseconds until that was done. */
+export type Step = { readonly name: string; readonly ms: number }
 
 /** As many transactions as show that a restarted marketplace is at work again. */
 const UNDER_LOAD = 10
