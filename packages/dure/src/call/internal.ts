@@ -23,7 +23,11 @@ export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
 export {
   listenSocket,
   socketPeers,
+  watchFrames,
+  type Accept,
+  type ByteStream,
   type ClientTls,
+  type Dial,
   type Heartbeat,
   type ListenerStatus,
   type ListenSocketOptions,

@@ -2,6 +2,7 @@ import { connect as connectPlain, createServer, type Server, type Socket } from 
 import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { chmod, unlink } from 'node:fs/promises'
 import type { Address } from '../../discovery/discovery.ts'
+import type { Accept, Dial } from './byte-stream.ts'
 
 /** Certificates, in PEM. */
 export type ClientTls = {
@@ -25,22 +26,15 @@ export function textOf(address: Address): string {
   return address.kind === 'unix' ? address.path : `${address.host}:${address.port}`
 }
 
-/** Begins to connect; `onReady` when bytes may be sent (with TLS: after its handshake). */
-export function openSocket(address: Address, tls: ClientTls | undefined, onReady: () => void): Socket {
-  const to = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true }
-  if (tls === undefined) return connectPlain(to, onReady)
-  const socket = connectTls(
-    {
-      ...to,
-      ca: tls.ca,
-      cert: tls.cert,
-      key: tls.key,
-      servername: tls.servername ?? (address.kind === 'tcp' ? nameOf(address.host) : undefined),
-      minVersion: 'TLSv1.2',
-    },
-    onReady,
-  )
-  return socket
+/** Connects over TCP, Unix sockets and TLS (ready after its handshake). */
+export function dialWith(tls: ClientTls | undefined): Dial {
+  return (address, onReady) => {
+    const to = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
+    if (tls === undefined) return connectPlain({ ...to, noDelay: true }, onReady)
+    const servername = tls.servername ?? (address.kind === 'tcp' ? nameOf(address.host) : undefined)
+    const { ca, cert, key } = tls
+    return connectTls({ ...to, ca, cert, key, servername, minVersion: 'TLSv1.2' }, onReady).setNoDelay(true)
+  }
 }
 
 /** An address is no name, and must not be sent as one. */
@@ -48,12 +42,21 @@ function nameOf(host: string): string | undefined {
   return /^[\d.]+$|:/.test(host) ? undefined : host
 }
 
-export function makeServer(
-  tls: ServerTls | undefined,
-  limits: { readonly handshake: number; readonly strangers: number },
-  onSocket: (socket: Socket) => void,
-): Server {
-  if (tls === undefined) return createServer({ noDelay: true }, onSocket)
+type AcceptLimits = { readonly handshake: number; readonly strangers: number; readonly connections: number }
+
+/** Takes connections over TCP, Unix sockets and TLS. */
+export function acceptWith(tls: ServerTls | undefined, limits: AcceptLimits): Accept {
+  return async (address, on) => {
+    const server = tls === undefined ? createServer({ noDelay: true }, on.stream) : createSecure(tls, limits, on.stream)
+    // Those seated, strangers before and in the TLS handshake, those asked to go, and as many as can arrive at once.
+    server.maxConnections = limits.connections + limits.strangers * 3 + BACKLOG
+    const bound = await listenOn(server, address)
+    server.on('error', on.error)
+    return { address: bound, close: () => new Promise((resolve) => void server.close(() => resolve())) }
+  }
+}
+
+function createSecure(tls: ServerTls, limits: AcceptLimits, onSocket: (socket: Socket) => void): Server {
   const options: TlsOptions = {
     cert: tls.cert,
     key: tls.key,
@@ -64,7 +67,7 @@ export function makeServer(
   const shaking = new Map<string, Socket>()
   const server = createTlsServer(options, (socket) => {
     shaking.delete(endOf(socket))
-    onSocket(socket)
+    onSocket(socket.setNoDelay(true))
   })
   // In its handshake a connection is a stranger as well: where there are too many, the oldest goes.
   server.on('connection', (socket: Socket) => {
@@ -83,18 +86,15 @@ export function makeServer(
  * Connections that the system takes before this process does. Node takes one of them a turn of its event loop: in a longer
  * queue callers would wait longer than they have patience for, and it would be full of those who have left.
  */
-export const BACKLOG = 256
+const BACKLOG = 256
 
 /** Unix sockets have no address; their callers are this user's own. */
 function endOf(socket: Socket): string {
   return `${socket.remoteAddress}:${socket.remotePort}`
 }
 
-/**
- * Listens; a socket file that a dead process left behind is taken over, one that somebody listens on is not.
- * @returns where it listens: the port the system gave when 0 was asked for
- */
-export async function listenOn(server: Server, address: Address): Promise<Address> {
+/** Listens; a socket file that a dead process left behind is taken over, one that somebody listens on is not. */
+async function listenOn(server: Server, address: Address): Promise<Address> {
   if (address.kind === 'tcp') {
     await listening(server, { host: address.host, port: address.port })
     const bound = server.address()
@@ -124,7 +124,7 @@ function listening(server: Server, options: { host?: string; port?: number; path
 
 function answers(address: Address): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = openSocket(address, undefined, () => {
+    const socket = dialWith(undefined)(address, () => {
       socket.destroy()
       resolve(true)
     })

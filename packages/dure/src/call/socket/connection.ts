@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
 import { describeThrown } from '../../contract/internal.ts'
 import type { Timers } from '../../runtime/runtime.ts'
+import type { ByteStream } from './byte-stream.ts'
 import { FrameReader, FrameWriter, type OnFrame } from './frames.ts'
 import type { SocketLimits } from './limits.ts'
 import { HELLO_LIMIT } from './hello.ts'
@@ -9,7 +9,7 @@ import { HELLO_LIMIT } from './hello.ts'
 const LONG_BATCH = 5_000
 
 /**
- * One socket with frames on it: what is to be sent in one turn goes out in one write; a caller that does not read
+ * One byte stream with frames on it: what is to be sent in one turn goes out in one write; a caller that does not read
  * what it asked for is not read from; whatever is wrong ends the connection, once, with its reason.
  */
 export class Connection {
@@ -22,7 +22,7 @@ export class Connection {
   /** Batches that the system has taken. */
   taken = 0
   closed = false
-  readonly #socket: Socket
+  readonly #stream: ByteStream
   readonly #soon: Timers['soon']
   readonly #limits: SocketLimits
   readonly #pauses: boolean
@@ -34,7 +34,7 @@ export class Connection {
   #held = false
 
   constructor(options: {
-    socket: Socket
+    stream: ByteStream
     timers: Timers
     limits: SocketLimits
     /** Reads no more while too much waits to be sent. One side only: two that both did would wait for each other for ever. */
@@ -45,8 +45,8 @@ export class Connection {
     /** Told how many bytes more (or less) it holds: frames that are not whole, and what the other side does not take. */
     onHold?: (bytes: number) => void
   }) {
-    const { socket, limits } = options
-    this.#socket = socket
+    const { stream, limits } = options
+    this.#stream = stream
     this.frameLimit = limits.frame
     this.#soon = options.timers.soon
     this.#limits = limits
@@ -54,17 +54,16 @@ export class Connection {
     this.#onClose = options.onClose
     this.#onHold = options.onHold ?? (() => {})
     this.reader = new FrameReader({ limit: HELLO_LIMIT, onFrame: options.onFrame, onRoom: this.#onHold })
-    socket.setNoDelay(true)
-    socket.on('data', this.#read)
-    socket.on('drain', this.#drained)
-    socket.on('error', (error) => this.close(error.message))
-    socket.on('end', () => this.close('it was closed by the other side'))
-    socket.on('close', () => this.close('it was closed'))
+    stream.on('data', this.#read)
+    stream.on('drain', this.#drained)
+    stream.on('error', (error) => this.close(error.message))
+    stream.on('end', () => this.close('it was closed by the other side'))
+    stream.on('close', () => this.close('it was closed'))
   }
 
   /** Bytes written and not yet taken by the system. */
   get waiting(): number {
-    return this.writer.length + this.#socket.writableLength
+    return this.writer.length + this.#stream.writableLength
   }
 
   /** Sends what was gathered at the end of this turn. */
@@ -96,25 +95,25 @@ export class Connection {
   sendNow(): void {
     if (this.closed || this.writer.length === 0) return
     const batch = this.writer.take()
-    this.#socket.write(batch, () => {
+    this.#stream.write(batch, () => {
       this.taken++
       this.writer.release(batch)
       if (this.#untaken !== 0) this.#countUntaken()
     })
-    if (this.#socket.writableLength === 0) return
-    if (this.#pauses && this.#socket.writableLength > this.#limits.outgoing) this.#socket.pause()
+    if (this.#stream.writableLength === 0) return
+    if (this.#pauses && this.#stream.writableLength > this.#limits.outgoing) this.#stream.pause()
     this.#countUntaken()
   }
 
   #countUntaken(): void {
-    const now = this.closed ? 0 : this.#socket.writableLength
+    const now = this.closed ? 0 : this.#stream.writableLength
     const change = now - this.#untaken
     this.#untaken = now
     if (change !== 0) this.#onHold(change)
   }
 
   readonly #drained = (): void => {
-    if (!this.closed) this.#socket.resume()
+    if (!this.closed) this.#stream.resume()
   }
 
   readonly #read = (chunk: Buffer): void => {
@@ -129,18 +128,17 @@ export class Connection {
 
   /** Drops what has not been sent, of a connection that was closed with last words. */
   destroy(): void {
-    this.#socket.destroy()
+    this.#stream.destroy()
   }
 
   /** Ends the connection; `lastWords` sends what was gathered first. Idempotent. */
   close(reason: string, options: { lastWords?: boolean } = {}): void {
     if (this.closed) return
-    if (options.lastWords === true) {
-      this.sendNow()
-      this.#socket.destroySoon()
-    } else this.#socket.destroy()
+    if (options.lastWords === true) this.sendNow()
     this.closed = true
     this.reader.stop()
+    if (options.lastWords === true) this.#stream.destroySoon()
+    else this.#stream.destroy()
     this.#onClose(reason)
   }
 }

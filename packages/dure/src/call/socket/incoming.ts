@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { CallError } from '../../contract/contract.ts'
 import { Receiver } from '../credit.ts'
 import { Answers } from './answers.ts'
+import type { ByteStream } from './byte-stream.ts'
 import { decode, readValue } from './codec.ts'
 import { Connection } from './connection.ts'
 import { failureFromWire, stoodStill, tooMany, unreadable } from './failures.ts'
@@ -78,14 +78,14 @@ export class Incoming implements Guest {
   frames = 0
   frameSince: number
 
-  constructor(socket: Socket, listener: Listener) {
+  constructor(stream: ByteStream, listener: Listener) {
     this.#listener = listener
     this.#names = new Names({ find: listener.route, most: listener.limits.names })
     this.#newId = listener.runtime.ids.next
-    this.group = listener.guests.groupOf(socket.remoteAddress)
+    this.group = listener.guests.groupOf(stream.remoteAddress)
     this.since = this.heardAt = this.frameSince = listener.runtime.clock.monotonic()
     this.connection = new Connection({
-      socket,
+      stream,
       timers: listener.runtime.timers,
       limits: listener.limits,
       pauses: true,

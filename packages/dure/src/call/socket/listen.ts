@@ -5,7 +5,8 @@ import { aliveFor } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
-import { BACKLOG, listenOn, makeServer, textOf, type ServerTls } from './address.ts'
+import { acceptWith, textOf, type ServerTls } from './address.ts'
+import type { Accept } from './byte-stream.ts'
 import { createGuests } from './guests.ts'
 import { Incoming, type Listener } from './incoming.ts'
 import type { ServedRoute } from './names.ts'
@@ -21,6 +22,8 @@ export type ListenSocketOptions = {
   readonly log: Logger
   readonly limits?: Partial<SocketLimits>
   readonly tls?: ServerTls | undefined
+  /** How connections are taken, in place of the system's sockets. */
+  readonly accept?: Accept
 }
 
 export type SocketListener = {
@@ -110,16 +113,17 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     // When this is late, what is there to be read is read between the two.
     runtime.timers.after(THIN, () => runtime.timers.soon(thin))
   }
-  const server = makeServer(options.tls, limits, (socket) => {
-    const incoming = new Incoming(socket, listener)
-    if (incoming.connection.closed) return
-    connections.add(incoming)
-    if (guests.arrive(incoming)) thinSoon()
+  const accept = options.accept ?? acceptWith(options.tls, limits)
+  const acceptor = await accept(options.address, {
+    stream: (stream) => {
+      const incoming = new Incoming(stream, listener)
+      if (incoming.connection.closed) return
+      connections.add(incoming)
+      if (guests.arrive(incoming)) thinSoon()
+    },
+    error: (error) => log.warn('Cannot take a connection', { error }),
   })
-  // Those seated, strangers before and in the TLS handshake, those asked to go, and as many as can arrive at once.
-  server.maxConnections = limits.connections + limits.strangers * 3 + BACKLOG
-  const address = await listenOn(server, options.address)
-  server.on('error', (error) => log.warn('Cannot take a connection', { error }))
+  const { address } = acceptor
 
   let lookedAt = runtime.clock.monotonic()
   let skipped = false
@@ -140,9 +144,8 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   }
   looking = runtime.timers.after(LOOK, look)
 
-  const stopAccepting = (): Promise<void> => new Promise((resolve) => void server.close(() => resolve()))
   const stop = async (): Promise<void> => {
-    const closed = stopAccepting()
+    const closed = acceptor.close()
     for (const incoming of connections) incoming.cancelAll('stopping')
     // The failures that this makes are written in this turn.
     await new Promise<void>((resolve) => runtime.timers.soon(resolve))
@@ -167,7 +170,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
       return { connections: connections.size, strangers, calls, held: guests.held() }
     },
     drain: ({ streams = STREAMS } = {}) => {
-      void stopAccepting()
+      void acceptor.close()
       for (const incoming of connections) incoming.leave()
       const dropOut = (): void => {
         deaf = true

@@ -6,7 +6,8 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'
 import type { Route, Target } from '../transport.ts'
-import { openSocket, textOf, type ClientTls } from './address.ts'
+import { dialWith, textOf, type ClientTls } from './address.ts'
+import type { Dial } from './byte-stream.ts'
 import { Connection } from './connection.ts'
 import { completeHeartbeat, startHeartbeat, type Heartbeat } from './heartbeat.ts'
 import { hello, readHello } from './hello.ts'
@@ -21,6 +22,8 @@ export type SocketPeersOptions = {
   readonly log: Logger
   /** Certificates; without them nothing is encrypted. */
   readonly tls?: ClientTls | undefined
+  /** How to connect, in place of the system's sockets. */
+  readonly dial?: Dial
   readonly limits?: Partial<SocketLimits>
   readonly heartbeat?: Partial<Heartbeat>
   /** How long to wait before connecting again, in milliseconds: at random up to a bound that doubles. Default 50 to 2,000. */
@@ -30,7 +33,7 @@ export type SocketPeersOptions = {
 type Settings = {
   readonly runtime: Runtime
   readonly log: Logger
-  readonly tls: ClientTls | undefined
+  readonly dial: Dial
   readonly limits: SocketLimits
   readonly heartbeat: Heartbeat
   readonly backoff: BackoffPolicy
@@ -39,11 +42,11 @@ type Settings = {
 
 /** Peers over TCP and Unix sockets, with or without TLS. One timer wheel serves the deadlines of all of them. */
 export function socketPeers(options: SocketPeersOptions): ConnectPeer {
-  const { runtime, log, tls } = options
+  const { runtime, log } = options
   const settings: Settings = {
     runtime,
     log,
-    tls,
+    dial: options.dial ?? dialWith(options.tls),
     limits: withDefaults(options.limits),
     heartbeat: completeHeartbeat(options.heartbeat),
     backoff: completeNumbers('connect again with this backoff', { first: 50, max: 2_000 }, options.backoff ?? {}, {
@@ -163,7 +166,7 @@ type ConnectionEnd = {
 /** Opens a connection, greets, keeps it alive, and tells its peer what becomes of it. */
 function openOutgoing(
   address: Address,
-  { runtime, limits, tls, heartbeat: beat, deadlines }: Settings,
+  { runtime, limits, dial, heartbeat: beat, deadlines }: Settings,
   on: {
     readonly up: () => void
     readonly leaving: (reason: string) => void
@@ -174,9 +177,9 @@ function openOutgoing(
   let leaving = false
   let displaced = false
   let heartbeat: { readonly stop: () => void } | undefined
-  const socket = openSocket(address, tls, () => void socket.write(hello(limits.frame)))
+  const stream = dial(address, () => void stream.write(hello(limits.frame)))
   const connection = new Connection({
-    socket,
+    stream,
     timers: runtime.timers,
     limits,
     pauses: false,

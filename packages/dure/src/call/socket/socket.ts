@@ -4,3 +4,5 @@ export { listenSocket, type ListenSocketOptions, type ListenerStatus, type Socke
 export type { ClientTls, ServerTls } from './address.ts'
 export type { SocketLimits } from './limits.ts'
 export type { Heartbeat } from './heartbeat.ts'
+export type { Accept, ByteStream, Dial } from './byte-stream.ts'
+export { watchFrames, type WatchedFrame } from './frame-watch.ts'

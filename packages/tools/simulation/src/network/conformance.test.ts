@@ -1,22 +1,21 @@
 import { transportConformance } from 'dure/call/conformance'
 import { registryConformance } from 'dure/discovery/conformance'
-import { createDeadlines, realRuntime } from 'dure/runtime'
+import { socketPeers } from 'dure/call/internal'
+import { realRuntime } from 'dure/runtime'
 import { realNetwork, realProcess } from '../real.test-support.ts'
-import type { Host } from './link.ts'
-import { simulatedPeers } from './peer.ts'
+import { createNetwork } from './network.ts'
 import { createRegistryHub } from './registry.ts'
 
 transportConformance('simulated network', async (transport, runtime) => {
   const process = realProcess(runtime)
-  const host: Host = { process, transport, links: new Set(), closed: false, leaving: false, idle: new Set() }
-  const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
-  const connect = simulatedPeers({ world: realNetwork(runtime), process, deadlines, hostAt: () => host })
-  const peer = connect({ kind: 'unix', path: 'sim/rig' })
+  const network = createNetwork(realNetwork(runtime))
+  const listener = await network.listen(process, 'rig', transport)
+  const peer = socketPeers({ runtime, log: process.log, dial: network.dial(process) })(listener.address)
   return {
     transport: peer,
     stop: async () => {
       await peer.stop()
-      deadlines.stop()
+      await listener.stop()
     },
   }
 })

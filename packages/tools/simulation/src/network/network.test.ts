@@ -16,7 +16,7 @@ test('a machine that went without a word is not heard of, and is when all is hea
   const hub = createRegistryHub({ ...world, later: (delay, task) => void runtime.timers.after(delay, task), news: () => 0 })
   const [client, server] = [realProcess(runtime), realProcess(runtime)]
   const came = Promise.withResolvers<void>()
-  const listener = network.listen(server, 'one', {
+  const listener = await network.listen(server, 'one', {
     has: () => true,
     route: () => ({
       call: () => {

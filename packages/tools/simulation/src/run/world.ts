@@ -109,7 +109,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
     wiresFor: network.wires,
     open: async (owner, running) => {
       const id = owner.runtime.ids.next()
-      const listener = network.listen(owner, id, running.transport)
+      const listener = await network.listen(owner, id, running.transport)
       const registry = hub.open(owner)
       for (const { name: service, version } of made.services.map(({ contract }) => contract))
         await registry.register({ service, id, version, status: 'up', endpoints: { [DURE]: listener.address }, metadata: {} })

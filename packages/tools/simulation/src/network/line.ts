@@ -19,28 +19,13 @@ export type NetworkWorld = {
   readonly point: (process: Process, what: string, detail: string) => boolean
 }
 
-/** What a value would take up on a wire, about; what cannot travel is refused where it arrives. */
-export function bytesOf(value: unknown): number {
-  try {
-    return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part))?.length ?? 0
-  } catch {
-    return 0
-  }
-}
-
-/** Milliseconds of silence after which a side gives a connection up, as the heartbeats of the real one do. */
-export const SILENCE = 6_000
-/** Milliseconds that connecting may take. */
-export const HANDSHAKE = 5_000
-
 /** One direction of a connection: what is sent arrives in order, however long each takes. */
 export function createLine(options: {
   readonly world: NetworkWorld
   readonly from: Process
   readonly to: Process
-  readonly open: () => boolean
 }): (message: () => void) => number {
-  const { world, from, to, open } = options
+  const { world, from, to } = options
   const waiting: (() => void)[] = []
   let last = 0
   /** Of those waiting, how many have arrived but for a cut. */
@@ -51,8 +36,7 @@ export function createLine(options: {
     if (world.cutUntil(from, to) > world.now()) return tryAgain()
     // One at a time: what one leads to may come before the next.
     due--
-    const next = waiting.shift()
-    if (next !== undefined && open()) next()
+    waiting.shift()?.()
     if (due > 0 && !trying) world.at(world.now(), to, deliver)
   }
 
