@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { channel, query, type CallError } from '../contract/contract.ts'
-import { DEFAULT_WINDOW } from './internal.ts'
+import { DEFAULT_WINDOW } from './credit.ts'
 import { code, never, OutOfStock, until, type Conforms, type HandlerContext } from './transport-rig.conformance.ts'
 
 type N = { readonly n: number }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { query, stream } from '../contract/contract.ts'
-import { DEFAULT_WINDOW } from './internal.ts'
+import { DEFAULT_WINDOW } from './credit.ts'
 import { code, never, OutOfStock, until, type Conforms } from './transport-rig.conformance.ts'
 
 /** Characters of a large value. */

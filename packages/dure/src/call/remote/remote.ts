@@ -9,10 +9,6 @@ import { completePolicy, type RemotePolicy } from './policy.ts'
 import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
 
-export type { RemotePolicy } from './policy.ts'
-/** A value as it is now, to the letter: what a wire carries. */
-export { clone } from './input-clone.ts'
-
 /**
  * The way to services in other processes: follows the registry, keeps one connection a process, spreads the calls over a
  * service's instances, leaves out those that fail or stall, and sends again what may safely be sent again.
