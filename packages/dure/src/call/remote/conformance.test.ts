@@ -12,7 +12,13 @@ const link =
   (joined: boolean): MakeLink =>
   async (transport, runtime) => {
     const log = silentLogger()
-    const listener = await listenSocket({ address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, transport, runtime, log })
+    const listener = await listenSocket({
+      address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      transport,
+      runtime,
+      log,
+      trusted: true,
+    })
     const registry = fakeRegistry()
     for (const service of ['rig', 'other']) registry.put(instanceAt({ service, id: service, address: listener.address }))
     // What is refused is not sent again: the cases look at the refusals.

@@ -40,6 +40,8 @@ import { writeCredit, writeWord } from './writing.ts'
 export type Listener = {
   readonly runtime: Runtime
   readonly limits: SocketLimits
+  /** Callers are believed on whose behalf they call. */
+  readonly trusted: boolean
   readonly guests: Guests
   /** The way to an operation by its name on the wire (`service\noperation`). */
   readonly route: (name: string) => ServedRoute
@@ -212,6 +214,7 @@ export class Incoming implements Guest {
       flags,
       body,
       newId: this.#newId,
+      trusted: this.#listener.trusted,
       size: end - start + CALL_SIZE,
     })
     if (this.#calls.size >= limits.pending) return this.#fail(id, tooMany(place, limits.pending))
@@ -246,8 +249,8 @@ export class Incoming implements Guest {
       },
     })
     this.#calls.set(id, stream)
-    stream.sender.grant(credit.values, credit.bytes)
     if (this.#listener.endsStreams()) stream.leave()
+    else stream.sender.grant(credit.values, credit.bytes)
   }
 
   /** What the caller of a channel sends, as its callee takes it. */

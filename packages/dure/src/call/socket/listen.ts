@@ -22,6 +22,11 @@ export type ListenSocketOptions = {
   readonly log: Logger
   readonly limits?: Partial<SocketLimits>
   readonly tls?: ServerTls | undefined
+  /**
+   * Whether callers are believed on whose behalf they call: what they say opens every scope. Default: on Unix sockets, which
+   * this user alone can open, and with TLS that asks for certificates (`ca`). Others call on nobody's behalf.
+   */
+  readonly trusted?: boolean | undefined
   /** How connections are taken, in place of the system's sockets. */
   readonly accept?: Accept
 }
@@ -84,11 +89,13 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     draining = []
     for (const resolve of waiting) resolve()
   }
+  const trusted = options.trusted ?? (options.address.kind === 'unix' || options.tls?.ca !== undefined)
   const stalls = watchStalls(runtime)
   const guests = createGuests(limits)
   const listener: Listener = {
     runtime,
     limits,
+    trusted,
     guests,
     age: stalls.age,
     route: createRoutes(transport),

@@ -37,6 +37,7 @@ export class ServedCall extends Cancellation implements CallContext {
     flags: number
     body: BodyReader
     newId: () => string
+    trusted: boolean
     size: number
   }) {
     super()
@@ -50,7 +51,8 @@ export class ServedCall extends Cancellation implements CallContext {
     this.traceparent = (flags & HAS_TRACE) !== 0 ? body.text() : undefined
     this.idempotencyKey = (flags & HAS_KEY) !== 0 ? body.text() : undefined
     this.tracestate = (flags & HAS_TRACESTATE) !== 0 ? body.text() : undefined
-    this.principal = (flags & HAS_PRINCIPAL) !== 0 ? principalFrom(body.text()) : undefined
+    const principal = (flags & HAS_PRINCIPAL) !== 0 ? principalFrom(body.text()) : undefined
+    this.principal = options.trusted ? principal : undefined
     this.metadata = (flags & HAS_METADATA) !== 0 ? metadataFrom(body.text()) : undefined
   }
 

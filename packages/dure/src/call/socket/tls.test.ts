@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { CallError } from '../../contract/contract.ts'
 import type { Peer } from '../peer.ts'
-import { connect, echo, listen, until } from './rig.test-support.ts'
+import type { CallContext } from '../context.ts'
+import { connect, contextFor, echo, listen, until } from './rig.test-support.ts'
+import type { ClientTls, ListenSocketOptions } from './socket.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'dure-tls-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -85,6 +87,73 @@ test('mutual TLS: callers without a certificate, or with a stranger’s, are tur
   assert.equal(await echo(known, 'again'), 'again')
   await known.stop()
   await listener.stop()
+})
+
+test(
+  'channels over TLS: values and their credit both ways, a failure, and both ways to stop',
+  { skip, timeout: 30_000 },
+  async () => {
+    const ours = authority('channels')
+    const listener = await listen({ tls: ours.sign('orders'), limits: { window: 4 } })
+    const peer = connect(listener.address, { tls: { ca: ours.ca, servername: 'orders' }, limits: { window: 4 } })
+    const talk = (sent: AsyncIterable<unknown>): AsyncIterable<unknown> =>
+      peer.route({ service: 'rig', operation: 'talk' }).stream(undefined, contextFor(), sent)
+    const large = 'x'.repeat(100_000)
+    const values: readonly unknown[] = Array.from({ length: 50 }, (_, n) => ({ n, large }))
+    const back: unknown[] = []
+    for await (const value of talk(source(values))) back.push(value)
+    assert.deepEqual(back, values)
+
+    const failing = talk(source(values.slice(0, 3), new Error('the source broke')))
+    await assert.rejects(async () => {
+      for await (const value of failing) back.push(value)
+    })
+    assert.equal(back.length, 53)
+
+    let read = 0
+    let letGo = false
+    const endless = async function* () {
+      try {
+        for (;;) yield read++
+      } finally {
+        letGo = true
+      }
+    }
+    for await (const value of talk(endless())) if (value === 10) break
+    await until(() => letGo)
+    assert.ok(read <= 11 + 4 + 4 + 4, `${read} were read`)
+    await until(() => peer.pending() === 0 && listener.status().calls === 0)
+    await peer.stop()
+    await listener.stop()
+  },
+)
+
+async function* source(values: readonly unknown[], failure?: Error): AsyncGenerator<unknown> {
+  yield* values
+  if (failure !== undefined) throw failure
+}
+
+test('who is not known is not believed on whose behalf it calls', { skip, timeout: 30_000 }, async () => {
+  const ours = authority('believed')
+  const claimed = { subject: 'orders', kind: 'service', scopes: [], roles: [] } as const
+  const heard = async (options: Partial<ListenSocketOptions>, tls?: ClientTls): Promise<unknown> => {
+    const principals: unknown[] = []
+    const call = async (_input: unknown, { principal }: CallContext): Promise<void> => void principals.push(principal)
+    const stream = (): never => assert.fail('nobody asks for a stream')
+    const listener = await listen({ transport: { route: () => ({ call, stream }) }, ...options })
+    const peer = connect(listener.address, { tls })
+    await peer.route({ service: 'rig', operation: 'who' }).call(undefined, { ...contextFor(), principal: claimed })
+    await peer.stop()
+    await listener.stop()
+    return principals[0]
+  }
+  const trusting = { ca: ours.ca, servername: 'orders' }
+  assert.equal(await heard({}), undefined)
+  assert.equal(await heard({ tls: ours.sign('orders') }, trusting), undefined)
+  assert.deepEqual(await heard({ trusted: true }), claimed)
+  assert.deepEqual(await heard({ tls: { ...ours.sign('orders'), ca: ours.ca } }, { ...trusting, ...ours.sign('web') }), claimed)
+  assert.deepEqual(await heard({ address: { kind: 'unix', path: join(directory, 'calls') } }), claimed)
+  assert.equal(await heard({ address: { kind: 'unix', path: join(directory, 'calls') }, trusted: false }), undefined)
 })
 
 test('TLS: connections that never end their handshake keep nobody out', { skip, timeout: 60_000 }, async () => {
