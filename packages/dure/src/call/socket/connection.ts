@@ -22,10 +22,11 @@ export class Connection {
   /** Batches that the system has taken. */
   taken = 0
   closed = false
+  /** Reads no more while too much waits to be sent. */
+  readonly pauses: boolean
   readonly #stream: ByteStream
   readonly #soon: Timers['soon']
   readonly #limits: SocketLimits
-  readonly #pauses: boolean
   readonly #onClose: (reason: string) => void
   readonly #onHold: (bytes: number) => void
   /** Bytes that the system had not taken when last looked. */
@@ -37,7 +38,7 @@ export class Connection {
     stream: ByteStream
     timers: Timers
     limits: SocketLimits
-    /** Reads no more while too much waits to be sent. One side only: two that both did would wait for each other for ever. */
+    /** One side only: two that both did would wait for each other for ever. */
     pauses: boolean
     onFrame: OnFrame
     /** Told once. */
@@ -50,7 +51,7 @@ export class Connection {
     this.frameLimit = limits.frame
     this.#soon = options.timers.soon
     this.#limits = limits
-    this.#pauses = options.pauses
+    this.pauses = options.pauses
     this.#onClose = options.onClose
     this.#onHold = options.onHold ?? (() => {})
     this.reader = new FrameReader({ limit: HELLO_LIMIT, onFrame: options.onFrame, onRoom: this.#onHold })
@@ -101,7 +102,7 @@ export class Connection {
       if (this.#untaken !== 0) this.#countUntaken()
     })
     if (this.#stream.writableLength === 0) return
-    if (this.#pauses && this.#stream.writableLength > this.#limits.outgoing) this.#stream.pause()
+    if (this.pauses && this.#stream.writableLength > this.#limits.outgoing) this.#stream.pause()
     this.#countUntaken()
   }
 

@@ -1,7 +1,9 @@
-import { type Clock, type Timer, type Timers } from '../../runtime/runtime.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
 import type { Connection } from './connection.ts'
 import { PING } from './protocol.ts'
+import { lookEvery, watchConnection } from './watch.ts'
+import { writeWord } from './writing.ts'
 
 /**
  * Finds out whether the other side still lives: a frozen process and a cut cable send no reset. Every beat asks, and
@@ -25,47 +27,19 @@ export function completeHeartbeat(given: Partial<Heartbeat> = {}): Heartbeat {
 export function startHeartbeat(options: {
   connection: Connection
   heartbeat: Heartbeat
-  clock: Clock
-  timers: Timers
+  runtime: Runtime
   /** Milliseconds that a frame may take to be whole, and that the other side may take nothing of what is sent. */
   wholeFrame: number
   onTrouble: (reason: string) => void
 }): { readonly stop: () => void } {
-  const { connection, heartbeat, clock, timers, wholeFrame, onTrouble } = options
-  let silent = 0
-  let last = clock.monotonic()
-  let frames = 0
-  let frameSince = last
-  let taken = 0
-  let takenAt = last
-  let timer: Timer
-
-  const beat = (): void => {
-    const now = clock.monotonic()
-    // If this process itself was frozen, what has come meanwhile is not read yet: that beat says nothing.
-    const late = now - last > heartbeat.every * 2
-    last = now
-    if (connection.heard) silent = 0
-    else if (!late) silent++
-    connection.heard = false
-    if (silent > heartbeat.misses) return onTrouble(`the other side has been silent for ${silent * heartbeat.every} ms`)
-    const { count, partial } = connection.reader
-    if (!partial || count !== frames || late) {
-      frames = count
-      frameSince = now
-    }
-    if (connection.waiting === 0 || connection.taken !== taken || late) {
-      taken = connection.taken
-      takenAt = now
-    }
-    if (now - frameSince > wholeFrame) return onTrouble(`a frame was not whole after ${wholeFrame} ms`)
-    if (now - takenAt > wholeFrame) return onTrouble(`the other side has taken nothing of what was sent for ${wholeFrame} ms`)
-    connection.writer.begin(PING, 0)
-    connection.writer.end()
+  const { connection, heartbeat, runtime, wholeFrame, onTrouble } = options
+  const { every, misses } = heartbeat
+  // Half a beat less than a whole one more: timers are not exact.
+  const trouble = watchConnection(connection, { silence: every * (misses + 0.5), wholeFrame }, runtime.clock.monotonic())
+  return lookEvery(every, runtime, (now, late) => {
+    const reason = trouble(now, late)
+    if (reason !== undefined) return onTrouble(reason)
+    writeWord(connection, 0, PING)
     connection.flush()
-    timer = timers.after(heartbeat.every, beat)
-  }
-
-  timer = timers.after(heartbeat.every, beat)
-  return { stop: () => timer.cancel() }
+  })
 }

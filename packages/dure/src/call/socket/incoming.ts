@@ -34,6 +34,7 @@ import {
 } from './protocol.ts'
 import { ServedCall } from './served-call.ts'
 import { ServedStream } from './served-stream.ts'
+import { watchConnection } from './watch.ts'
 import { writeCredit, writeWord } from './writing.ts'
 
 /** What all connections of one listener share. */
@@ -52,6 +53,9 @@ export type Listener = {
   readonly onIdle: () => void
   readonly onClose: (incoming: Incoming, reason: string) => void
 }
+
+/** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
+export const FAREWELL = 1_000
 
 /** What a call under way takes up beside its bytes, about. */
 const CALL_SIZE = 1_024
@@ -74,18 +78,14 @@ export class Incoming implements Guest {
   readonly #calls = new Map<number, ServedCall | ServedStream>()
   readonly #answers: Answers
   readonly #newId: () => string
-  /** For whoever watches: when it was last heard, and since when it has been on the same frame. */
-  heardAt: number
-  waiting = 0
-  frames = 0
-  frameSince: number
+  readonly #trouble: (now: number, late: boolean) => string | undefined
 
   constructor(stream: ByteStream, listener: Listener) {
     this.#listener = listener
     this.#names = new Names({ find: listener.route, most: listener.limits.names })
     this.#newId = listener.runtime.ids.next
     this.group = listener.guests.groupOf(stream.remoteAddress)
-    this.since = this.heardAt = this.frameSince = listener.runtime.clock.monotonic()
+    this.since = listener.runtime.clock.monotonic()
     this.connection = new Connection({
       stream,
       timers: listener.runtime.timers,
@@ -98,6 +98,7 @@ export class Incoming implements Guest {
       },
       onHold: (change) => listener.guests.hold(this, change),
     })
+    this.#trouble = watchConnection(this.connection, listener.limits, this.since)
     this.#answers = new Answers({ connection: this.connection, most: listener.limits.outgoing })
   }
 
@@ -116,6 +117,14 @@ export class Incoming implements Guest {
     for (const call of this.#calls.values()) if (call instanceof ServedStream) call.leave()
   }
 
+  /** What is wrong with it that nobody would otherwise notice. */
+  trouble(now: number, late: boolean): string | undefined {
+    const { displacedAt, size } = this
+    if (displacedAt !== undefined && size === 0 && now - displacedAt > FAREWELL && !late) return 'its place was needed'
+    if (!this.greeted && now - this.since > this.#listener.limits.handshake && !late) return 'it did not say who it is in time'
+    return this.#trouble(now, late)
+  }
+
   close(reason: string): void {
     this.connection.close(reason)
   }
@@ -131,8 +140,7 @@ export class Incoming implements Guest {
       this.connection.close('this side is stopping')
       return
     }
-    this.connection.writer.begin(LEAVING, why)
-    this.connection.writer.end()
+    writeWord(this.connection, why, LEAVING)
     this.connection.flush()
   }
 
@@ -158,8 +166,7 @@ export class Incoming implements Guest {
       case NAME:
         return this.#listener.guests.hold(this, this.#names.add(id, bytes, start, end))
       case PING:
-        this.connection.writer.begin(PONG, id)
-        this.connection.writer.end()
+        writeWord(this.connection, id, PONG)
         return this.connection.flush()
       case LEAVING:
         this.left = true

@@ -1,6 +1,6 @@
 import type { Address } from '../../discovery/discovery.ts'
 import { CallError } from '../../contract/contract.ts'
-import { type Runtime, type Timer } from '../../runtime/runtime.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
 import { aliveFor } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
@@ -8,10 +8,11 @@ import type { Route, Transport } from '../transport.ts'
 import { acceptWith, textOf, type ServerTls } from './address.ts'
 import type { Accept } from './byte-stream.ts'
 import { createGuests } from './guests.ts'
-import { Incoming, type Listener } from './incoming.ts'
+import { FAREWELL, Incoming, type Listener } from './incoming.ts'
 import type { ServedRoute } from './names.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
 import { watchStalls } from './stall.ts'
+import { lookEvery } from './watch.ts'
 
 export type ListenSocketOptions = {
   /** Port 0 lets the system choose one. */
@@ -61,8 +62,6 @@ const MOST_ROUTES = 10_000
 const LOOK = 500
 /** Milliseconds that strangers may be too many. */
 const THIN = 20
-/** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
-const FAREWELL = 1_000
 const STREAMS = 2_000
 
 /**
@@ -74,7 +73,6 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   const limits = withDefaults(options.limits)
   const connections = new Set<Incoming>()
   let draining: (() => void)[] = []
-  let looking: Timer | undefined
   let stopping: Promise<void> | undefined
 
   let deaf = false
@@ -132,31 +130,19 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   })
   const { address } = acceptor
 
-  let lookedAt = runtime.clock.monotonic()
-  let skipped = false
-  const look = (): void => {
-    const now = runtime.clock.monotonic()
-    // When this process has stood still, what others said meanwhile is still to be read: they are not to blame.
-    skipped = now - lookedAt > LOOK * 2 && !skipped
-    lookedAt = now
-    if (skipped) {
-      looking = runtime.timers.after(LOOK, look)
-      return
-    }
+  const looking = lookEvery(LOOK, runtime, (now, late) => {
     for (const incoming of connections) {
-      const trouble = troubleWith(incoming, now, limits)
-      if (trouble !== undefined) incoming.connection.close(trouble)
+      const trouble = incoming.trouble(now, late)
+      if (trouble !== undefined) incoming.close(trouble)
     }
-    looking = runtime.timers.after(LOOK, look)
-  }
-  looking = runtime.timers.after(LOOK, look)
+  })
 
   const stop = async (): Promise<void> => {
     const closed = acceptor.close()
     for (const incoming of connections) incoming.cancelAll('stopping')
     // The failures that this makes are written in this turn.
     await new Promise<void>((resolve) => runtime.timers.soon(resolve))
-    looking?.cancel()
+    looking.stop()
     stalls.stop()
     const all = [...connections]
     for (const { connection } of all) connection.close('this side has stopped', { lastWords: true })
@@ -199,27 +185,6 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     },
     stop: () => (stopping ??= stop()),
   }
-}
-
-/** What is wrong with a connection that nobody would otherwise notice. */
-function troubleWith(incoming: Incoming, now: number, limits: SocketLimits): string | undefined {
-  const { connection, displacedAt } = incoming
-  if (displacedAt !== undefined && incoming.size === 0 && now - displacedAt > FAREWELL) return 'its place was needed'
-  // Taking what it asked for is a sign of life as well: it is not read from while much of that waits.
-  const { waiting } = connection
-  if (connection.heard || waiting < incoming.waiting) {
-    connection.heard = false
-    incoming.heardAt = now
-  } else if (waiting === 0) connection.writer.shrink()
-  incoming.waiting = waiting
-  if (!incoming.greeted) return now - incoming.since > limits.handshake ? 'it did not say who it is in time' : undefined
-  if (now - incoming.heardAt > limits.silence) return `it has been silent for ${limits.silence} ms`
-  const { count, partial } = connection.reader
-  if (!partial || count !== incoming.frames) {
-    incoming.frames = count
-    incoming.frameSince = now
-  } else if (now - incoming.frameSince > limits.wholeFrame) return `a frame was not whole after ${limits.wholeFrame} ms`
-  return undefined
 }
 
 /** Routes by name; strangers cannot make it remember more and more of them. */

@@ -16,6 +16,7 @@ import { Outgoing, type Destination } from './outgoing.ts'
 import { LEAVING, PONG, REFUSE } from './protocol.ts'
 import { SentCall } from './sent-call.ts'
 import { SentStream } from './sent-stream.ts'
+import { writeWord } from './writing.ts'
 
 export type SocketPeersOptions = {
   readonly runtime: Runtime
@@ -210,8 +211,7 @@ function openOutgoing(
     on.leaving(reason)
     if (displaced && outgoing.pending.size === 0) return connection.close(reason)
     // Said after every call that was sent: the other side knows then that no more will come.
-    connection.writer.begin(LEAVING, 0)
-    connection.writer.end()
+    writeWord(connection, 0, LEAVING)
     connection.flush()
   }
 
@@ -224,8 +224,7 @@ function openOutgoing(
     heartbeat = startHeartbeat({
       connection,
       heartbeat: beat,
-      clock: runtime.clock,
-      timers: runtime.timers,
+      runtime,
       wholeFrame: limits.wholeFrame,
       onTrouble: (reason) => connection.close(reason),
     })

@@ -1,8 +1,6 @@
 /** Calls between processes: multiplexed frames over TCP and Unix sockets. */
 export { socketPeers, type SocketPeersOptions } from './peers.ts'
 export { listenSocket, type ListenSocketOptions, type ListenerStatus, type SocketListener } from './listen.ts'
-export type { ClientTls, ServerTls } from './address.ts'
-export type { SocketLimits } from './limits.ts'
-export type { Heartbeat } from './heartbeat.ts'
+export type { ClientTls } from './address.ts'
 export type { Accept, ByteStream, Dial } from './byte-stream.ts'
-export { watchFrames, type WatchedFrame } from './frame-watch.ts'
+export { watchFrames } from './frame-watch.ts'
