@@ -21,6 +21,12 @@ const RULES: Readonly<Record<'slot' | 'publication' | 'application' | 'role', Ru
 const SUM = 16
 const SUMMED = /_[0-9a-f]{16}$/
 
+/** How all names begin that have these parts first and are of others behind them; those of other parts may begin so as well. */
+export function beginningOf(kind: keyof typeof RULES, ...parts: readonly string[]): string {
+  const { separator, other, longest } = RULES[kind]
+  return `${parts.join(separator)}${separator}`.replaceAll(other, '_').slice(0, longest - SUM - 1)
+}
+
 /**
  * The name of something on the server that is shared with others, made of these parts: other parts, another name. Where the parts
  * alone say it (none holds the separator, a letter that is not allowed, or is too long), they are the name.

@@ -123,8 +123,6 @@ export type DatabaseWorld = {
   readonly directory: string
   readonly runtime: Runtime
   readonly log: Logger
-  /** This life of this process, where several may have a store open: an id that is never used again. Default: a new one for each store. */
-  readonly member?: string | undefined
   /**
    * Told of every file that an embedded adapter holds open. Whoever simulates the death of a process closes them, as the
    * operating system would: what was not committed is gone, and locks are free.

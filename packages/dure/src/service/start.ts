@@ -75,7 +75,7 @@ async function startOrDispose(system: System, options: StartOptions & { readonly
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log, copy })
-  const world: World = { directory, runtime, log, telemetry, sockets, copy, member: runtime.ids.next() }
+  const world: World = { directory, runtime, log, telemetry, sockets, copy }
   const disposables = createDisposables({ runtime, log, shutdownTimeout })
   if (telemetry !== undefined) disposables.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {

@@ -19,8 +19,6 @@ export type World = {
   readonly directory: string
   readonly runtime: Runtime
   readonly log: Logger
-  /** This life of this process: an id that is never used again. */
-  readonly member?: string
   /** Spans and metrics; undefined when the system makes none. */
   readonly telemetry?: Telemetry | undefined
   /** Listening sockets that this process was handed, as file descriptors by the name of the door that is to work on them. */

@@ -6,7 +6,7 @@ import { explain, pooled } from './errors.ts'
 import type { StoreLimits } from './limits.ts'
 import { migrateStore } from './migrations.ts'
 import { createPool } from './pool.ts'
-import { uniqueName } from '../names.ts'
+import { beginningOf, uniqueName } from '../names.ts'
 import { addressOf, type Access } from './provision.ts'
 import { createReaders } from './readers.ts'
 import { storeMetrics } from './metrics.ts'
@@ -16,6 +16,7 @@ import { createNames } from './statements.ts'
 import { ownMigrations } from './own-tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
 import { TABLES, tablesOf } from './values.ts'
+import { createWaitOut } from './wait-out.ts'
 import { openWitness, type Witness } from './witness.ts'
 
 /** A server finds out within half a minute that a process is gone without a word. */
@@ -39,12 +40,10 @@ export async function openStore(options: {
   const names = createNames()
   const binding = createBinding()
   const { waiting } = limits
-  const member = world.member ?? runtime.ids.next()
+  const member = runtime.ids.next()
   // Of each process its own, by which its sessions are told from those of others.
-  const [witnessName, writersName] = ['witness', 'writer'].map((what) => applicationName(service, what, member)) as [
-    string,
-    string,
-  ]
+  const writersOf = (of: string): string => applicationName(service, 'writer', of)
+  const [witnessName, writersName] = [applicationName(service, 'witness', member), writersOf(member)]
   const session = (name: string, settings: Settings = {}, often = false): Promise<Connection> =>
     connect({
       config: {
@@ -125,12 +124,16 @@ export async function openStore(options: {
       service,
       engine: 'postgresql',
       sharing: 'shared',
-      member: runtime.ids.next(),
+      member,
       records: sqlRecords(readers),
       read: readers.kysely,
       transaction: transactions.transaction,
       snapshot: readers.snapshot,
       select: readers.select,
+      waitOut: createWaitOut({
+        ...{ service, address, writersOf, witness, runtime, silence: limits.connectTimeout },
+        prefix: beginningOf('application', 'dure', 'writer', service),
+      }),
       ping: async () => void (await readers.select('SELECT 1 AS one')),
       readings: () => storeMetrics({ writers, readers: pool }, transactions.counts()),
       outbox: outbox.open,
