@@ -25,7 +25,8 @@ async function main(supervised: Supervised): Promise<void> {
     provider,
     doors: doorsOf(flags),
     ...storesOf(flags, process.env[DATABASE]),
-    broker: embeddedBroker({ durability }),
+    // Copies share partitions out among themselves.
+    broker: embeddedBroker({ durability, partitions: flags.replicas === undefined ? 1 : 8 }),
   })
   if (!(await supervised.loaded())) {
     await provider.close()
