@@ -94,7 +94,7 @@ test(
     const newer = next.client(NewOrders)
     const withNotes = placing(4, (n) => newer.place({ id: `noted-${n}`, note: 'fragile' }))
     const reading = placing(4, async () => (await newer.note({ id: 'plain-0' })).pid)
-    await Promise.all([plain.more(300), withNotes.more(300), reading.more(300)])
+    await Promise.all([plain.more(150), withNotes.more(150), reading.more(150)])
     const pids = new Map(supervisor.processes().map(({ name, pid }) => [pid!, name]))
     const namesOf = (of: { readonly placed: ReadonlyMap<number, number> }) =>
       [...new Set([...of.placed.values()].flatMap((pid) => pids.get(pid) ?? []))].toSorted()
