@@ -11,7 +11,7 @@ import type {
   Operations,
   Principal,
 } from '../contract/contract.ts'
-import type { Ids, Runtime } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
 import { CallerCancellation, type Cancellation } from './cancellation.ts'
@@ -267,12 +267,12 @@ function tracedStream(way: Way, tracer: Tracer, context: OutgoingCall): () => (e
   }
 }
 
-function outgoing({ operation, runtime, tracer }: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {
-  const now = runtime.clock.monotonic()
-  const own = now + (options?.timeout ?? operation.deadline)
+function outgoing(way: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {
+  const now = way.runtime.clock.monotonic()
+  const own = now + (options?.timeout ?? way.operation.deadline)
   const parent = caller.parent
   const deadline = parent === undefined || own < parent.deadline ? own : parent.deadline
-  return new OutgoingCall(now, deadline, caller, options, runtime.ids, tracer)
+  return new OutgoingCall(way, now, deadline, caller, options)
 }
 
 /** The context of one call. Its ids are made only when somebody reads them. */
@@ -286,22 +286,15 @@ class OutgoingCall implements CallContext {
   readonly principal: Principal | undefined
   readonly metadata: Metadata | undefined
   sampled: boolean | undefined
-  readonly #ids: Ids
+  readonly #way: Way
   readonly #parent: CallContext | undefined
   readonly #options: CallOptions | undefined
-  readonly #tracer: Tracer | undefined
   #correlationId: string | undefined = undefined
   #traceparent: string | undefined = undefined
 
-  constructor(
-    now: number,
-    deadline: number,
-    caller: Caller,
-    options: CallOptions | undefined,
-    ids: Ids,
-    tracer: Tracer | undefined,
-  ) {
+  constructor(way: Way, now: number, deadline: number, caller: Caller, options: CallOptions | undefined) {
     const { parent } = caller
+    const { tracer } = way
     this.sentAt = now
     this.deadline = deadline
     this.cancellation = parent?.cancellation
@@ -313,14 +306,13 @@ class OutgoingCall implements CallContext {
     this.principal = origin.principal
     this.metadata = origin.metadata
     this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer)
-    this.#ids = ids
+    this.#way = way
     this.#parent = parent
     this.#options = options
-    this.#tracer = tracer
   }
 
   get correlationId(): string {
-    return (this.#correlationId ??= this.#options?.correlationId ?? this.#parent?.correlationId ?? this.#ids.next())
+    return (this.#correlationId ??= this.#options?.correlationId ?? this.#parent?.correlationId ?? this.#way.runtime.ids.next())
   }
 
   /** The trace context that this call is a child of. */
@@ -333,8 +325,9 @@ class OutgoingCall implements CallContext {
   }
 
   get traceparent(): string | undefined {
-    if (this.#tracer === undefined) return this.parentTrace
-    return (this.#traceparent ??= this.#tracer.child(this.parentTrace, this.sampled === true))
+    const { tracer } = this.#way
+    if (tracer === undefined) return this.parentTrace
+    return (this.#traceparent ??= tracer.child(this.parentTrace, this.sampled === true))
   }
 
   /** It goes to another process, which makes a span of its own: what travels is all that process knows. */
