@@ -259,8 +259,8 @@ function compareEvents(where: string, before: EventDescription, after: EventDesc
     )
   if (before.partitions !== after.partitions) {
     const asked = (count: number | undefined): string => (count === undefined ? "the broker's own number of" : String(count))
-    const kept = 'a topic that is there keeps those it has'
-    report('notice', where, `asks for ${asked(after.partitions)} partitions (was ${asked(before.partitions)}): ${kept}`)
+    const why = 'a topic that is there keeps those it has'
+    report('notice', where, `asks for ${asked(after.partitions)} partitions (was ${asked(before.partitions)}): ${why}`)
   }
   if (before.key !== after.key && before.key !== undefined && after.key !== undefined)
     report('breaking', where, `keeps its order by ${after.key} (was ${before.key})`, 'subscribers')

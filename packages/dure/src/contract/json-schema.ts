@@ -184,7 +184,7 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
 }
 
 /** As descriptions keep it: a comparison must know where `undefined` may be. */
-export function kept(schema: AnySchema, side: Side): JsonSchema {
+export function asDescribed(schema: AnySchema, side: Side): JsonSchema {
   return published(drawing(schema, side).annotated, descriptionMarks)
 }
 
