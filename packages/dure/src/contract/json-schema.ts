@@ -6,7 +6,8 @@ import { shapeOf } from './shape-of.ts'
 import { describeThrown } from './thrown.ts'
 import { typeOf } from './type-of.ts'
 import { checkWire, TAG } from './unknown.ts'
-import { drawZod, isZod } from './zod.ts'
+import { drawZod } from './zod.ts'
+import { isZod } from './zod-schema.ts'
 
 export type Drawing = {
   /** For documents and comparison. */
