@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseAdapter, DatabaseWorld, Migration, Store } from 'dure/data'
-import { applyMigrations, serialTransactions, takeLock, type ClientTransaction } from 'dure/data/adapter'
+import type { DatabaseAdapter, DatabaseWorld, MigrationStep, Store } from 'dure/data'
+import { applyMigrations, type AppliedMigration, serialTransactions, takeLock, type ClientTransaction } from 'dure/data/adapter'
 import { open } from 'lmdb'
 import { clientOf, readerOf, type Client } from './client.ts'
 import { recordsIn } from './records.ts'
@@ -76,12 +76,11 @@ const MIGRATIONS = 'dure_migrations'
 
 /** Which migrations were applied, and how one is. */
 const recorded = {
-  applied: async ({ client }: LmdbTransaction) =>
-    [...client.range([MIGRATIONS])].map(({ value }) => value as { name: string; checksum: string }),
+  applied: async ({ client }: LmdbTransaction) => [...client.range([MIGRATIONS])].map(({ value }) => value as AppliedMigration),
   record: async ({ client }: LmdbTransaction, applied: { readonly name: string }) =>
     client.put([MIGRATIONS, applied.name], applied),
-  apply: async ({ client }: LmdbTransaction, migration: Migration) => {
-    if (typeof migration === 'string') throw new Error('it is SQL; write a function of the client')
-    await migration(client as never)
+  apply: async ({ client }: LmdbTransaction, step: MigrationStep) => {
+    if (typeof step === 'string') throw new Error('it is SQL; write a function of the client')
+    await step(client as never)
   },
 }

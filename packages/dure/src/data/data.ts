@@ -39,6 +39,7 @@ export type {
   DatabaseOf,
   DatabaseWorld,
   Migration,
+  MigrationStep,
   Migrations,
   Outbox,
   OutboxOptions,

@@ -45,9 +45,15 @@ export type Announcing = {
 /** What a publisher says beside the data; see `Message`. */
 export type PublishOptions = Pick<Message, 'headers' | 'replyTo' | 'sequence'>
 
-/** A migration: SQL statements, or a function of the transaction. Applied once, in order of name. */
+/** What a migration does: SQL statements, or a function of the transaction. */
 // oxlint-disable-next-line typescript/no-explicit-any
-export type Migration = string | ((db: Kysely<any>) => Promise<void>)
+export type MigrationStep = string | ((db: Kysely<any>) => Promise<void>)
+/**
+ * A migration, applied once, in order of name. One that `contracts` takes away or changes what programs use that do not have it: it
+ * waits until none of them runs, and they do not open the store afterwards. Others only add, and older programs go on beside them.
+ * Default: SQL contracts where it can be seen to (it drops, renames, changes a type, adds a condition); a function does not.
+ */
+export type Migration = MigrationStep | { readonly contracts: boolean; readonly run: MigrationStep }
 export type Migrations = Readonly<Record<string, Migration>>
 
 /** A service's declaration of its database: the tables' types and how they come to be. Made by `database`. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Migration } from './database.ts'
 import { inWorld, orderIds, ordersTable, type World } from './world.conformance.ts'
 
 export function migrationConformance(module: URL): void {
@@ -42,12 +43,35 @@ export function migrationConformance(module: URL): void {
     )
   })
 
-  check('an older program does not open a newer store', async ({ open }) => {
-    await (await open('orders', { ...ordersTable, '0002-newer': 'CREATE TABLE newer (id TEXT)' })).stop()
-    await assert.rejects(
-      open('orders', ordersTable),
-      precondition(/"0002-newer" was applied to it, but this program does not have it/),
-    )
+  check('an older program goes on with a store to which a newer one has only added', async ({ open }) => {
+    const more = {
+      '0002-newer': "CREATE TABLE newer (id TEXT); ALTER TABLE orders ADD COLUMN note TEXT NOT NULL DEFAULT 'none' -- DROP TABLE",
+      '0003-says-so': { contracts: false, run: 'DROP TABLE newer' },
+      '0004-fill': async () => {},
+    }
+    await (await open('orders', { ...ordersTable, ...more })).stop()
+    const older = await open()
+    await older.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('older', 1)"))
+    await older.stop()
+    assert.deepEqual(await orderIds(await open('orders', { ...ordersTable, ...more, '0005': 'SELECT 1' })), ['older'])
+  })
+
+  check('an older program does not open a store from which a newer one has taken something', async ({ open }) => {
+    const contracting: readonly Migration[] = [
+      'DROP TABLE a',
+      'ALTER TABLE a DROP COLUMN b',
+      'alter table a\n rename to c',
+      { contracts: true, run: "UPDATE a SET b = 'rename nothing'" },
+      { contracts: true, run: async () => {} },
+    ]
+    for (const [n, migration] of contracting.entries()) {
+      const tables = { '0001': 'CREATE TABLE a (b TEXT, d TEXT)' }
+      await (await open(`service${n}`, { ...tables, '0002-newer': migration })).stop()
+      await assert.rejects(
+        open(`service${n}`, tables),
+        precondition(/"0002-newer" was applied to it and takes away what others use, and this program does not have it/),
+      )
+    }
   })
 
   check('a new migration must come last', async ({ open }) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CallError } from '../contract/contract.ts'
 import { describeThrown } from '../contract/internal.ts'
-import type { Migration, Migrations, SqlTransaction } from './database.ts'
+import type { Migration, Migrations, MigrationStep, SqlTransaction } from './database.ts'
 import { definedNames } from './names.ts'
 
 /** Brings the tables of a store that speaks SQL up to date: `applyMigrations`, recorded in `dure_migrations`. */
@@ -16,49 +16,59 @@ export async function migrate(options: {
     readonly script: (sql: string, defined: ReadonlySet<string>) => Promise<void>
     /** Called before a migration's transaction ends; throws when the migration left rows that point nowhere. */
     readonly verify: (tx: SqlTransaction) => Promise<void>
+    /** As of `applyMigrations`. */
+    readonly alone?: (contracting: readonly string[]) => Promise<void>
   }
   readonly now: () => number
 }): Promise<readonly string[]> {
-  const { transaction, first, script, verify } = options.store
+  const { transaction, first, script, verify, alone } = options.store
   return applyMigrations<SqlTransaction>({
     ...options,
     store: {
-      transaction,
+      ...{ transaction, alone },
       applied: async (tx) => {
         await first?.()
         await tx.run(
-          'CREATE TABLE IF NOT EXISTS dure_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)',
+          'CREATE TABLE IF NOT EXISTS dure_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL, contracts INTEGER)',
         )
-        const rows = await tx.all('SELECT name, checksum FROM dure_migrations ORDER BY name')
-        return rows.map((row) => ({ name: String(row['name']), checksum: String(row['checksum']) }))
+        const rows = await tx.all('SELECT * FROM dure_migrations ORDER BY name')
+        // Stores of earlier versions.
+        if (rows.length > 0 && !('contracts' in rows[0]!))
+          await tx.run('ALTER TABLE dure_migrations ADD COLUMN contracts INTEGER')
+        return rows.map((row) => ({
+          ...{ name: String(row['name']), checksum: String(row['checksum']) },
+          contracts: row['contracts'] !== 0,
+        }))
       },
-      record: (tx, { name, checksum, at }) =>
-        tx.run('INSERT INTO dure_migrations (name, checksum, applied_at) VALUES (?, ?, ?)', [name, checksum, at]),
-      apply: async (tx, migration) => {
-        if (typeof migration === 'string') await script(migration, definedNames(migration))
-        else await migration(tx.kysely)
+      record: (tx, { name, checksum, contracts, at }) =>
+        tx.run('INSERT INTO dure_migrations (name, checksum, applied_at, contracts) VALUES (?, ?, ?, ?)', [
+          ...[name, checksum, at, contracts ? 1 : 0],
+        ]),
+      apply: async (tx, step) => {
+        if (typeof step === 'string') await script(step, definedNames(step))
+        else await step(tx.kysely)
         await verify(tx)
       },
     },
   })
 }
 
-/** A migration that a store has. */
-export type AppliedMigration = { readonly name: string; readonly checksum: string }
+/** A migration that a store has; one of which it is not known whether it contracts is held to. */
+export type AppliedMigration = { readonly name: string; readonly checksum: string; readonly contracts: boolean }
 
 /**
  * Brings a store of any kind up to date: each migration once, in order of name, in a transaction of its own (Dure's
  * own in one), and recorded. What was applied must still be there unchanged; so a history has one meaning everywhere.
  * Answers with the names of those that were applied now.
  *
- * @throws {CallError} FAILED_PRECONDITION when an applied migration was changed, removed, or is newer than this
- * program, when a new one sorts before an applied one, or when names sort otherwise than they read
+ * @throws {CallError} FAILED_PRECONDITION when an applied migration was changed, when one that contracts was removed or is newer
+ * than this program, when a new one sorts before an applied one, or when names sort otherwise than they read
  *
  * @example
  * ```ts
  * import { applyMigrations } from 'dure/data/adapter'
  *
- * const done: { name: string; checksum: string }[] = []
+ * const done: { name: string; checksum: string; contracts: boolean }[] = []
  * const applied = await applyMigrations<Map<string, number>>({
  *   service: 'orders',
  *   migrations: { '001': async () => {} },
@@ -66,7 +76,7 @@ export type AppliedMigration = { readonly name: string; readonly checksum: strin
  *     transaction: (work) => work(new Map()), // yours
  *     applied: async () => done,
  *     record: async (_, migration) => done.push(migration),
- *     apply: async (client, migration) => typeof migration !== 'string' && migration(client as never),
+ *     apply: async (client, step) => typeof step !== 'string' && step(client as never),
  *   },
  *   now: Date.now,
  * })
@@ -81,7 +91,9 @@ export async function applyMigrations<Tx>(options: {
     /** What it has; makes the place for that. */
     readonly applied: (tx: Tx) => Promise<readonly AppliedMigration[]>
     readonly record: (tx: Tx, applied: AppliedMigration & { readonly at: number }) => Promise<unknown>
-    readonly apply: (tx: Tx, migration: Migration) => Promise<unknown>
+    readonly apply: (tx: Tx, step: MigrationStep) => Promise<unknown>
+    /** Called, before anything is applied, with those that contract: resolves when no program runs that does not have them. */
+    readonly alone?: ((contracting: readonly string[]) => Promise<void>) | undefined
   }
   readonly now: () => number
 }): Promise<readonly string[]> {
@@ -90,7 +102,7 @@ export async function applyMigrations<Tx>(options: {
     store.transaction(work, { timeout: Number.POSITIVE_INFINITY })
   const apply = async (tx: Tx, [name, migration]: Named): Promise<void> => {
     try {
-      await store.apply(tx, migration)
+      await store.apply(tx, stepOf(migration))
     } catch (error) {
       throw new CallError(
         'FAILED_PRECONDITION',
@@ -99,11 +111,14 @@ export async function applyMigrations<Tx>(options: {
         { cause: error },
       )
     }
-    await store.record(tx, { name, checksum: checksum(migration), at: now() })
+    await store.record(tx, { name, checksum: checksum(migration), contracts: contracts(migration), at: now() })
   }
   // Dure's own are few and small: they share a commit, with the table that all are recorded in.
   const pending = await transaction(async (tx) => {
-    const planned = plan(service, options.migrations, await store.applied(tx))
+    const applied = await store.applied(tx)
+    const planned = plan(service, options.migrations, applied)
+    const contracting = planned.filter(([, migration]) => contracts(migration)).map(([name]) => name)
+    if (applied.length > 0 && contracting.length > 0) await store.alone?.(contracting)
     for (const each of planned) if (each[0].startsWith(OWN)) await apply(tx, each)
     return planned
   })
@@ -127,12 +142,14 @@ function plan(service: string, migrations: Migrations, applied: readonly Applied
     )
   const names = Object.keys(migrations).sort(byName)
   const known = new Set<string>()
-  for (const { name: recorded, checksum: sum } of applied) {
+  for (const { name: recorded, checksum: sum, contracts: held } of applied) {
     const name = migrations[recorded] === undefined ? names.find((each) => reading.compare(each, recorded) === 0) : recorded
     if (name === undefined) {
+      // A newer program has only added to it.
+      if (!held) continue
       throw trouble(
         recorded,
-        'was applied to it, but this program does not have it',
+        'was applied to it and takes away what others use, and this program does not have it',
         'run the version of the service that does (this one is older), or put the migration back',
       )
     }
@@ -191,6 +208,25 @@ function byName(a: string, b: string): number {
 
 /** A function has no text worth comparing: it is recorded as one, and only its name counts. */
 function checksum(migration: Migration): string {
-  if (typeof migration !== 'string') return 'function'
-  return createHash('sha256').update(migration.replaceAll('\r\n', '\n').trim()).digest('hex')
+  const step = stepOf(migration)
+  if (typeof step !== 'string') return 'function'
+  return createHash('sha256').update(step.replaceAll('\r\n', '\n').trim()).digest('hex')
 }
+
+function stepOf(migration: Migration): MigrationStep {
+  return typeof migration === 'object' ? migration.run : migration
+}
+
+/** Whether programs that do not have it could not go on beside it. */
+function contracts(migration: Migration): boolean {
+  if (typeof migration !== 'string') return typeof migration === 'object' && migration.contracts
+  const sql = migration.replaceAll(/--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'/g, ' ')
+  return (
+    CONTRACTS.test(sql) ||
+    (sql.match(/\badd\s[^,;]+/gi) ?? []).some((added) => /\bnot\s+null\b/i.test(added) && !/\bdefault\b/i.test(added))
+  )
+}
+
+/** What is dropped that others may use, renamed, of another type, or held to another condition. */
+const CONTRACTS =
+  /\bdrop\s+(?!(?:not|default|index|constraint|identity|expression|trigger)\b)|\brename\b|\bset\s+not\s+null\b|\balter\s+(?:column\s+)?\S+\s+(?:set\s+data\s+)?type\b|\badd\s+(?:constraint|check|unique|foreign|primary|exclude)\b/i

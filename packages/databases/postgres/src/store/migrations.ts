@@ -6,6 +6,7 @@ import type { Logger } from 'dure/telemetry'
 import type { Connection } from './connection.ts'
 import { crossed, sqlState, type StoreAddress } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
+import type { Members } from './members.ts'
 import { TABLES, tablesOf } from './values.ts'
 
 /**
@@ -20,11 +21,12 @@ export async function migrateStore(
     readonly service: string
     readonly address: StoreAddress
     readonly migrations: Migrations
+    readonly members: Members
     readonly runtime: Runtime
     readonly log: Logger
   },
 ): Promise<readonly string[]> {
-  const { service, address, migrations, runtime, log } = options
+  const { service, address, migrations, members, runtime, log } = options
   const { timers, clock } = runtime
   const transaction = async <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> => {
     const member = createMember({
@@ -52,15 +54,19 @@ export async function migrateStore(
       log.info('Another process migrates a store; it is waited for', { service, ...(await connection.query(HOLDER)).rows[0] })
     await timers.sleep(TURN)
   }
-  return migrate({
+  const applied = await migrate({
     ...{ service, migrations, now: clock.now },
     store: {
       first: () => checkOwner(connection, service, address),
       transaction,
       script: (sql, defined) => script(connection, sql, defined),
       verify: async () => {},
+      alone: (contracting) => members.alone(connection, contracting),
     },
   })
+  // While it is this process's turn: whoever migrates next finds it.
+  await members.register(connection)
+  return applied
 }
 
 /** Milliseconds that a migration waits for a lock, at first and at most; nothing that a service does takes as long as that. */

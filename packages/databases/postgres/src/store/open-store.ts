@@ -4,6 +4,7 @@ import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled } from './errors.ts'
 import type { StoreLimits } from './limits.ts'
+import { createMembers } from './members.ts'
 import { migrateStore } from './migrations.ts'
 import { createPool } from './pool.ts'
 import { beginningOf, uniqueName } from '../names.ts'
@@ -57,6 +58,9 @@ export async function openStore(options: {
     })
 
   let destroyWriters: (reason: unknown) => void = () => {}
+  const migrations = { ...ownMigrations, ...outbox.migrations, ...definition.migrations }
+  const members = createMembers({ service, member, witness: witnessName, migrations, runtime, log })
+  let registered = false
   let opened: Witness | undefined
   try {
     const witness = (opened = await openWitness({
@@ -64,7 +68,11 @@ export async function openStore(options: {
       // Each time: the address may lead to another server by now.
       connect: () =>
         checked(session(witnessName, KEEP_ALIVE), (begun) =>
-          begun.heard(limits.connectTimeout, () => checkServer(begun, service, address)),
+          begun.heard(limits.connectTimeout, async () => {
+            await checkServer(begun, service, address)
+            // Whoever migrated meanwhile may have held it for gone.
+            if (registered) await members.register(begun)
+          }),
         ),
       writers: writersName,
       silence: limits.connectTimeout,
@@ -81,8 +89,8 @@ export async function openStore(options: {
         await migrating.command('RESET ALL')
         throw error
       })
-      const migrations = { ...ownMigrations, ...outbox.migrations, ...definition.migrations }
-      const applied = await migrateStore(migrating, { service, address, migrations, runtime, log })
+      const applied = await migrateStore(migrating, { service, address, migrations, members, runtime, log })
+      registered = true
       if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
       binding.learn(tablesOf((await migrating.query(TABLES)).rows))
     } finally {
@@ -118,6 +126,8 @@ export async function openStore(options: {
       await transactions.stop()
       await pool.stop()
       late?.cancel()
+      const last = witness.present()?.session
+      await last?.heard(GRACE, () => members.leave(last)).catch(() => {})
       await witness.stop()
     }
     return {

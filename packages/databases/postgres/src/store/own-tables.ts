@@ -1,9 +1,11 @@
 import type { Migrations } from 'dure/data'
 import { ownMigrations as common } from 'dure/data/internal'
+import { membersTable } from './members.ts'
 
 /** Dure's own tables in every service's store. Texts are compared byte by byte, as in the embedded database. */
 export const ownMigrations: Migrations = {
   ...common,
+  ...membersTable,
   'dure/0002-inbox': `
     CREATE TABLE dure_inbox (
       consumer TEXT COLLATE "C" NOT NULL,
