@@ -45,7 +45,8 @@ export function migrationConformance(module: URL): void {
 
   check('an older program goes on with a store to which a newer one has only added', async ({ open }) => {
     const more = {
-      '0002-newer': "CREATE TABLE newer (id TEXT); ALTER TABLE orders ADD COLUMN note TEXT NOT NULL DEFAULT 'none' -- DROP TABLE",
+      '0002-newer':
+        "-- DROP TABLE\nCREATE TABLE newer (id TEXT); ALTER TABLE orders ADD COLUMN note TEXT NOT NULL DEFAULT 'rename'",
       '0003-says-so': { contracts: false, run: 'DROP TABLE newer' },
       '0004-fill': async () => {},
     }
