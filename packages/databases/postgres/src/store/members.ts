@@ -20,7 +20,7 @@ export type Members = {
 }
 
 /** Milliseconds that members without a migration are waited for, and for which a witness must be gone: a lost one is begun again. */
-const [PATIENCE, GONE] = [10_000, 2_000]
+const [OLDER_WAIT, GONE] = [10_000, 2_000]
 const TURN = 50
 
 export const membersTable: Migrations = {
@@ -55,7 +55,7 @@ export function createMembers(options: {
     alone: async (session, contracting) => {
       const [table] = (await session.query("SELECT to_regclass('dure_members')::text AS name")).rows
       if (table?.['name'] === null) return
-      const until = clock.monotonic() + PATIENCE
+      const until = clock.monotonic() + OLDER_WAIT
       /** Since when the witness of a member has not been there. */
       const missing = new Map<string, number>()
       for (let told = false; ; told = true) {
