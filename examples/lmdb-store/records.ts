@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { DeadLetterAudit, DeadLetterFilter, DeadMessage, DeadMessageGroup, Fence, ParkedMessage, Records } from 'dure/data'
+import type {
+  DeadLetterAudit,
+  DeadLetterFilter,
+  DeadMessage,
+  DeadMessageGroup,
+  Fence,
+  ParkedId,
+  ParkedMessage,
+  Records,
+} from 'dure/data'
 import { FencedError, type ClientTransaction } from 'dure/data/adapter'
 import type { Client, Entry, Key, Reader } from './client.ts'
 
@@ -9,7 +18,6 @@ export function recordsIn(read: Reader): Records {
     outbox: outboxIn(read),
     inbox: inbox,
     idempotency: idempotencyIn(read),
-    consumers,
     ownership,
     parked: parkedIn(read),
     deadLetters: deadLettersIn(read),
@@ -117,16 +125,6 @@ function idempotencyIn(read: Reader): Of<'idempotency'> {
   }
 }
 
-const consumers: Of<'consumers'> = {
-  begin: async ({ client }, consumer) => {
-    const found = client.get(['dure_consumers', consumer]) as { clean: boolean; crashes: number } | undefined
-    const crashes = found === undefined || found.clean ? 0 : found.crashes + 1
-    client.put(['dure_consumers', consumer], { clean: false, crashes })
-    return crashes
-  },
-  settle: async ({ client }, consumer, how) => client.put(['dure_consumers', consumer], { clean: how === 'ended', crashes: 0 }),
-}
-
 type Owned = { readonly epoch: number; readonly owner: string; readonly broker: string; readonly token: number } & {
   readonly unclean: boolean
   readonly crashes: number
@@ -177,9 +175,21 @@ function removeParked(client: Client, at: Key, { consumer, message }: ParkedMess
 
 function parkedIn(read: Reader): Of<'parked'> {
   const rows = (prefix: Key) => [...read.range(prefix)] as { key: Key; value: ParkedMessage }[]
+  const byKey = (prefix: Key) => [...Map.groupBy(rows(prefix), ({ key }) => String(key.slice(1, 3))).values()]
+  const change = (client: Client, its: ParkedId, to: (found: ParkedMessage) => ParkedMessage | undefined): boolean => {
+    const { consumer, messageId, revision, fence } = its
+    if (fence !== undefined) checkFence(client, fence)
+    const parked = parkedAt(client, consumer, messageId)
+    if (parked === undefined || parked.found.revision !== revision || parked.found.state === 'dead') return false
+    const changed = to(parked.found)
+    if (changed === undefined) removeParked(client, parked.at, parked.found)
+    else client.put(parked.at, { ...changed, revision: revision + 1 })
+    return true
+  }
   return {
-    add: async ({ client }, messages) =>
-      messages.filter((one) => {
+    add: async ({ client }, messages, fence) => {
+      if (fence !== undefined) checkFence(client, fence)
+      return messages.filter((one) => {
         const place = placeOf(one.consumer, one.message.id)
         if (client.get(place) !== undefined) return false
         const prefix = ofKey(one.consumer, one.key)
@@ -187,36 +197,47 @@ function parkedIn(read: Reader): Of<'parked'> {
         client.put(at, one)
         client.put(place, at)
         return true
-      }),
+      })
+    },
     read: async ({ consumer, key, limit }) =>
       take(read.range(ofKey(consumer, key)), limit).map(({ value }) => value as ParkedMessage),
-    keys: async (consumer) => {
-      const byKey = Map.groupBy(rows([PARKED, consumer]), ({ value }) => value.key)
-      return [...byKey].map(([key, all]) => {
-        const { state, started, finished, nextAt, firstFailure, message } = all[0]!.value
-        const delay = state === 'waiting' && started === 0 ? message.delay : undefined
-        return { key, count: all.length, state, started, finished, nextAt, firstFailure, delay }
+    keys: async ({ consumer, partition }) =>
+      byKey([PARKED, consumer])
+        .filter(([first]) => first!.value.partition === partition)
+        .map((all) => {
+          const { key, state, started, finished, nextAt, firstFailure, message } = all[0]!.value
+          const delay = state === 'waiting' && started === 0 ? message.delay : undefined
+          return { key, count: all.length, state, started, finished, nextAt, firstFailure, delay }
+        }),
+    totals: async () => {
+      const consumers = Map.groupBy(byKey([PARKED]), ([first]) => first!.value.consumer)
+      return [...consumers].map(([consumer, keys]) => {
+        const dead = keys.filter(([first]) => first!.value.state === 'dead')
+        const sizeOf = (some: readonly unknown[][]) => some.reduce((sum, { length }) => sum + length, 0)
+        const oldest = Math.min(...dead.map(([first]) => first!.value.firstFailure ?? Infinity))
+        const held = sizeOf(dead) - dead.length
+        return {
+          ...{ consumer, waiting: sizeOf(keys) - sizeOf(dead), deadLetters: dead.length, held },
+          oldest: oldest === Infinity ? undefined : oldest,
+        }
+      })
+    },
+    letters: async () => {
+      const dead = rows([PARKED]).flatMap(({ value }) => (value.state === 'dead' ? [value] : []))
+      const places = Map.groupBy(dead, ({ consumer, partition }) => `${partition} ${consumer}`)
+      return [...places.values()].map(([first, ...more]) => {
+        return { consumer: first!.consumer, partition: first!.partition, letters: 1 + more.length }
       })
     },
     holding: async ({ consumer, keys }) => keys.filter((key) => take(read.range(ofKey(consumer, key)), 1).length > 0).length,
-    begin: async ({ client }, { consumer, messageId, started, nextAt }) => {
-      const parked = parkedAt(client, consumer, messageId)
-      if (parked === undefined || parked.found.started !== started || parked.found.state === 'dead') return false
-      client.put(parked.at, { ...parked.found, started: started + 1, nextAt, state: 'waiting' })
-      return true
-    },
-    finish: async ({ client }, { consumer, messageId, started }) => {
-      const parked = parkedAt(client, consumer, messageId)
-      if (parked?.found.started !== started) return false
-      removeParked(client, parked.at, parked.found)
-      return true
-    },
-    fail: async ({ client }, { consumer, messageId, started, at, ...failure }) => {
-      const parked = parkedAt(client, consumer, messageId)
-      if (parked === undefined) return
-      const firstFailure = parked.found.firstFailure ?? at
-      client.put(parked.at, { ...parked.found, ...failure, finished: started, firstFailure, lastFailure: at })
-    },
+    begin: async ({ client }, { nextAt, ...its }) =>
+      change(client, its, (found) => ({ ...found, started: found.started + 1, nextAt, state: 'waiting' })),
+    finish: async ({ client }, its) => change(client, its, () => undefined),
+    fail: async ({ client }, { consumer, messageId, revision, fence, started, at, ...failure }) =>
+      change(client, { consumer, messageId, revision, fence }, (found) => {
+        const firstFailure = found.firstFailure ?? at
+        return { ...found, ...failure, finished: started, firstFailure, lastFailure: at }
+      }),
   }
 }
 
@@ -251,8 +272,9 @@ function deadLettersIn(read: Reader): Of<'deadLetters'> {
     },
     decide: async ({ client }, filter, decision) => {
       const { at, action, by, reason } = decision
-      const found = dead(client, filter)
-      for (const { key, value } of found) {
+      const found = dead(client, filter).filter(({ value }) => action !== 'edit' || value.revision === decision.revision)
+      for (const { key, value: before } of found) {
+        const value = { ...before, revision: before.revision + 1 }
         const { letter, consumer, message, error } = value
         const data = action === 'edit' ? decision.message.data : undefined
         const audit: DeadLetterAudit = { at, action, by, reason, letter, consumer, message, error, data }

@@ -1,4 +1,5 @@
 import type { DeadlineEntry } from '../runtime/runtime.ts'
+import type { ActiveSpan } from '../telemetry/internal.ts'
 import { isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
@@ -17,6 +18,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   protected call: CallContext
   /** Its caller has got the end. */
   protected settled = false
+  #span: ActiveSpan | undefined = undefined
 
   constructor(shared: Callee, call: CallContext) {
     super()
@@ -30,7 +32,8 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   protected enter(): Error | undefined {
     const { shared } = this
     if (shared.tracer !== undefined && this.call.sampled === undefined && sampledBy(this.call)) {
-      this.call = new TracedCall(this.call, beginServed(shared, shared.tracer, this.call))
+      this.#span = beginServed(shared, shared.tracer, this.call)
+      this.call = new TracedCall(this.call, this.#span)
     }
     const { call } = this
     if (call.deadline <= call.sentAt) return this.#refused(cancelledError(shared.place, 'deadline'))
@@ -75,7 +78,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   #tell(error: Error | undefined): void {
     const { tracer } = this.shared
     if (tracer === undefined) return
-    if (this.call instanceof TracedCall) this.call.span.end(error)
+    if (this.#span !== undefined) this.#span.end(error)
     else if (error !== undefined || this.call.sampled === true) recordServed(this.shared, tracer, this.call, error)
   }
 

@@ -28,7 +28,6 @@ export class TracedCall implements CallContext {
   readonly idempotencyKey: string | undefined
   readonly principal: Principal | undefined
   readonly metadata: Metadata | undefined
-  readonly span: ActiveSpan
   readonly #call: CallContext
 
   constructor(call: CallContext, span: ActiveSpan) {
@@ -42,7 +41,6 @@ export class TracedCall implements CallContext {
     this.idempotencyKey = call.idempotencyKey
     this.principal = call.principal
     this.metadata = call.metadata
-    this.span = span
     this.#call = call
   }
 

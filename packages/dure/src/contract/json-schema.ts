@@ -6,8 +6,7 @@ import { shapeOf } from './shape-of.ts'
 import { describeThrown } from './thrown.ts'
 import { typeOf } from './type-of.ts'
 import { checkWire, TAG } from './unknown.ts'
-import { drawZod } from './zod.ts'
-import { isZod } from './zod-schema.ts'
+import { drawZod, isZod } from './zod.ts'
 
 export type Drawing = {
   /** For documents and comparison. */
@@ -185,7 +184,7 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
 }
 
 /** As descriptions keep it: a comparison must know where `undefined` may be. */
-export function asDescribed(schema: AnySchema, side: Side): JsonSchema {
+export function kept(schema: AnySchema, side: Side): JsonSchema {
   return published(drawing(schema, side).annotated, descriptionMarks)
 }
 

@@ -26,8 +26,10 @@ export type {
   DeadMessage,
   DeadMessageGroup,
   Fence,
+  ParkedId,
   ParkedKey,
   ParkedMessage,
+  ParkedTotals,
   Raised,
   Records,
 } from './records.ts'

@@ -3,6 +3,8 @@ export { bindTransaction } from './bind.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { INBOX_RETENTION } from './inbox.ts'
 export type { Aside } from './database.ts'
+export { FencedError } from './fenced.ts'
+export { UNPARTITIONED } from './records.ts'
 export { shortHash } from './short-hash.ts'
 
 // What adapters of the Database port are built with, beside the port itself.

@@ -15,7 +15,8 @@ export const ownMigrations: Readonly<
     | 'dure/0003-parked'
     | 'dure/0004-idempotency'
     | 'dure/0005-message-attributes'
-    | 'dure/0006-partitions',
+    | 'dure/0006-partitions'
+    | 'dure/0007-parked-partitions',
     string
   >
 > = {
@@ -74,4 +75,8 @@ export const ownMigrations: Readonly<
       broker TEXT NOT NULL, token BIGINT NOT NULL, unclean BIGINT NOT NULL, crashes BIGINT NOT NULL,
       PRIMARY KEY (consumer, topic, partition)
     )`,
+  // A message without a partition was parked by an older release: the first that looks takes it.
+  'dure/0007-parked-partitions': `
+    ALTER TABLE dure_parked ADD COLUMN partition BIGINT;
+    ALTER TABLE dure_parked ADD COLUMN revision BIGINT NOT NULL DEFAULT 0`,
 }

@@ -15,7 +15,6 @@ export type Records<Tx = StoreTransaction> = {
   readonly outbox: OutboxRecords<Tx>
   readonly inbox: InboxRecords<Tx>
   readonly idempotency: IdempotencyRecords<Tx>
-  readonly consumers: ConsumerRecords<Tx>
   readonly ownership: OwnershipRecords<Tx>
   readonly parked: ParkedRecords<Tx>
   readonly deadLetters: DeadLetterRecords<Tx>
@@ -80,13 +79,6 @@ export type IdempotencyRecords<Tx> = {
   readonly forget: (tx: Tx, old: { readonly before: number; readonly limit: number }) => Promise<void>
 }
 
-export type ConsumerRecords<Tx> = {
-  /** Notes that a consumer begins; answers how many before it, in a row, were ended by a crash. */
-  readonly begin: (tx: Tx, consumer: string) => Promise<number>
-  /** Notes that it ended as it should, or that it has been well for long; either way no crash counts any more. */
-  readonly settle: (tx: Tx, consumer: string, how: 'ended' | 'well') => Promise<void>
-}
-
 /**
  * What a write of a partition carries: it counts while the partition is in this epoch, and is refused (`FencedError`, with all
  * of its transaction) once another member has raised it.
@@ -134,16 +126,23 @@ export type OwnershipRecords<Tx> = {
   readonly well: (tx: Tx, fence: Fence) => Promise<void>
 }
 
+/** The partition of what has none. */
+export const UNPARTITIONED = -1
+
 /**
  * A message that waits in its consumer's store. Of one consumer and key the first is the head: it is `waiting` for its
  * next try or `dead`; those after it are `held`. A head that is `held` is due.
  */
 export type ParkedMessage = {
   readonly consumer: string
+  /** Of its topic; `UNPARTITIONED` of what has none: work of a queue, messages of an outbox. */
+  readonly partition: number
   /** What it holds: its own key, or nothing but itself. */
   readonly key: string
   readonly message: Message
   readonly state: 'waiting' | 'dead' | 'held'
+  /** Grows with everything that becomes of it: who saw an earlier one does not know what it decides on. */
+  readonly revision: number
   /** Tries begun and tries that ended; a difference means that the process ended in between. */
   readonly started: number
   readonly finished: number
@@ -168,26 +167,55 @@ export type ParkedKey = Pick<ParkedMessage, 'key' | 'state' | 'started' | 'finis
   readonly delay: number | undefined
 }
 
-/** A message as a consumer's parked one. */
-export type ParkedId = { readonly consumer: string; readonly messageId: string }
+/** A message as a consumer's parked one, as it was seen, and the fence of its partition where it has one. */
+export type ParkedId = {
+  readonly consumer: string
+  readonly messageId: string
+  readonly revision: number
+  readonly fence: Fence | undefined
+}
 
+/** Messages of one consumer and partition. */
+export type ParkedPlace = Pick<ParkedMessage, 'consumer' | 'partition'>
+
+/** What a consumer has parked, in all its partitions: messages that wait and those behind them, dead letters and those held. */
+export type ParkedTotals = {
+  readonly consumer: string
+  readonly waiting: number
+  readonly deadLetters: number
+  readonly held: number
+  /** When the oldest of the dead letters failed first. */
+  readonly oldest: number | undefined
+}
+
+/** Those that write reject with `FencedError`, and have done nothing, once the epoch of their fence is over. */
 export type ParkedRecords<Tx> = {
-  /** Adds messages, in order, each behind those of its key. Answers those that were not there already. */
-  readonly add: (tx: Tx, messages: readonly ParkedMessage[]) => Promise<readonly ParkedMessage[]>
+  /**
+   * Adds messages of one partition, in order, each behind those of its key: its owners come one after the other, and each
+   * reads in the order of the log. Answers those that were not there already.
+   */
+  readonly add: (tx: Tx, messages: readonly ParkedMessage[], fence: Fence | undefined) => Promise<readonly ParkedMessage[]>
   /** The first messages of a key, in order. */
   readonly read: (of: {
     readonly consumer: string
     readonly key: string
     readonly limit: number
   }) => Promise<readonly ParkedMessage[]>
-  readonly keys: (consumer: string) => Promise<readonly ParkedKey[]>
+  readonly keys: (place: ParkedPlace) => Promise<readonly ParkedKey[]>
+  /** Of all consumers that have any. */
+  readonly totals: () => Promise<readonly ParkedTotals[]>
+  /** How many dead letters each place has. */
+  readonly letters: () => Promise<readonly (ParkedPlace & { readonly letters: number })[]>
   /** How many of these keys have messages. */
   readonly holding: (of: { readonly consumer: string; readonly keys: readonly string[] }) => Promise<number>
-  /** Counts a try that begins: the message waits. False when it is dead, gone, or not at `started` tries any more. */
-  readonly begin: (tx: Tx, its: ParkedId & { readonly started: number; readonly nextAt: number }) => Promise<boolean>
-  /** Removes a message whose try has succeeded; false when it is gone, or at another try by now. */
-  readonly finish: (tx: Tx, its: ParkedId & { readonly started: number }) => Promise<boolean>
-  /** Notes how a try ended: all tries that were begun have ended. The first failure stays the first. */
+  /** Counts a try that begins: the message waits, and is at the next revision. False when it is dead, gone, or at another one. */
+  readonly begin: (tx: Tx, its: ParkedId & { readonly nextAt: number }) => Promise<boolean>
+  /** Removes a message whose try has succeeded; false when it is gone, or at another revision by now. */
+  readonly finish: (tx: Tx, its: ParkedId) => Promise<boolean>
+  /**
+   * Notes how a try ended: all tries that were begun have ended. The first failure stays the first. False when the message is
+   * gone, or at another revision by now.
+   */
   readonly fail: (
     tx: Tx,
     its: ParkedId &
@@ -195,7 +223,7 @@ export type ParkedRecords<Tx> = {
         readonly state: 'waiting' | 'dead'
         readonly at: number
       },
-  ) => Promise<void>
+  ) => Promise<boolean>
 }
 
 /** Which dead letters; what is left out matches all. */
@@ -238,7 +266,8 @@ export type DeadLetterDecision = { readonly at: number; readonly by: string; rea
   | { readonly action: 'retry' }
   /** `unmarked`: the consumer that has no inbox. */
   | { readonly action: 'discard'; readonly unmarked: string }
-  | { readonly action: 'edit'; readonly message: Message }
+  /** `revision`: that of the letter that was edited. Nothing is done when it is at another one by now. */
+  | { readonly action: 'edit'; readonly message: Message; readonly revision: number }
 )
 
 /** What was decided about one dead letter, which may be gone; `data` of its message after an edit. */

@@ -8,7 +8,7 @@ import type { ReactionReading } from './consumer/consumer.ts'
 import { outboxOf } from './parked/parked.ts'
 import { NonRetryableError } from './non-retryable.ts'
 import type { ParkedStore } from './parked/parked.ts'
-import { openParked, type ParkedCount } from './parked/parked.ts'
+import { createHands, openParked, type ParkedCount } from './parked/parked.ts'
 import { retryPolicy, type RetryPolicy } from './retry.ts'
 
 /** Messages of a service's outbox that the broker does not take, among its dead letters: as the consumer `<service>/outbox`. */
@@ -56,7 +56,8 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
   }
 
   const parked = await openParked({
-    ...{ store, consumer, runtime, log, isDead, retry: RETRY, concurrency: CONCURRENCY, shared: store.sharing === 'shared' },
+    ...{ store, consumer, runtime, log, isDead, retry: RETRY, hands: createHands(CONCURRENCY) },
+    lease: store.sharing === 'shared' ? RETRY.max : undefined,
     tryAgain: async (message, finish) => {
       const { delay, ...rest } = message as OutboxMessage
       // A delay that was no number is not known any more: JSON has no word for it.

@@ -50,6 +50,8 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
   const pauses = new Set<Timer>()
   let positions = 0
   let epochs = 0
+  const identity = runtime.ids.next()
+  const epoch = () => ({ epoch: ++epochs, broker: identity })
   let stopping: Promise<void> | undefined
 
   const running = (action: string): void => {
@@ -73,7 +75,7 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
       return pending.slice(0, Math.min(limit, fitting < 0 ? limit : fitting))
     }
     const loop = createPartitionLoop(runtime, {
-      ...{ topic, partition, next, more: () => pending.length > 0, epoch: () => ++epochs, moveTo: () => {} },
+      ...{ topic, partition, next, more: () => pending.length > 0, epoch, moveTo: () => {} },
       settle: (batch, taken) => void (taken && pending.splice(0, batch.length)),
     })
     return { pending, loop }

@@ -1,6 +1,6 @@
 import type { Runtime } from '../runtime/runtime.ts'
 import { backoff } from '../runtime/internal.ts'
-import type { Delivery, SubscribeOptions } from './topics.ts'
+import type { Assignment, Delivery, SubscribeOptions } from './topics.ts'
 
 /** One member of a group, for adapters that share partitions out themselves. */
 export type Member = {
@@ -25,8 +25,8 @@ export type PartitionSource = {
   readonly more: () => boolean
   /** Goes to behind the position after which its new member wants to read. */
   readonly moveTo: (after: string) => void
-  /** The next of the epochs. */
-  readonly epoch: () => number
+  /** The next of the epochs of the broker of this identity. */
+  readonly epoch: () => Pick<Assignment, 'epoch' | 'broker'>
 }
 
 /** Hands a partition's messages to the member that has it: one batch at a time, again when it was not taken. */
@@ -83,7 +83,7 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
     if (next === undefined) return
     next.held++
     try {
-      const answer = await next.options.assigned?.({ ...place, epoch: source.epoch() })
+      const answer = await next.options.assigned?.({ ...place, ...source.epoch() })
       if (answer !== undefined) source.moveTo(answer.after)
       failures = 0
       owner = next

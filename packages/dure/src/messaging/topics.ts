@@ -110,6 +110,8 @@ export type Assignment = {
   readonly partition: number
   /** Grows with every assignment of this partition to its group, over restarts of the broker too. */
   readonly epoch: number
+  /** Which broker this is: another one when it has lost what it had, for then it counts anew. */
+  readonly broker: string
 }
 
 /** A message as a consumer meets it. */

@@ -172,7 +172,12 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const settled = data === undefined ? async () => true : createSettled(data.outbox, runtime.timers)
   /** An outbox that cannot say so has something. */
   const status = async () => {
-    const found = counts()
+    const now = counts()
+    // What waits in partitions of other copies, and in those that are still to be loaded, is known to the store alone.
+    const stored = await readings().catch(() => undefined)
+    const sum = (of: (one: ReactionReading) => number): number => stored!.reduce((total, one) => total + of(one), 0)
+    const found =
+      stored === undefined ? now : { ...now, waiting: sum((one) => one.waiting), dead: sum((one) => one.deadLetters + one.held) }
     return found.outbox > 0 || (await settled()) ? found : { ...found, outbox: 1 }
   }
 

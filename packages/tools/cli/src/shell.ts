@@ -1,5 +1,4 @@
 import type { CommandContext } from '@stricli/core'
-import { styleText } from 'node:util'
 import type { Supervised } from 'dure/supervisor'
 
 /** The world a command runs in; tests bring their own. */
@@ -65,10 +64,17 @@ export async function readInput({ stdin }: Shell): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-export function paint(
-  shell: { readonly color: boolean },
-  style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan',
-  text: string,
-): string {
-  return shell.color && text !== '' ? styleText(style, text, { validateStream: false }) : text
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+const CODES: Readonly<Record<Style, readonly [on: number, off: number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+}
+
+export function paint(shell: { readonly color: boolean }, style: Style, text: string): string {
+  const [on, off] = CODES[style]
+  return shell.color && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text
 }

@@ -6,6 +6,9 @@ import { messageOf, parkedOf } from './parked.ts'
 const HELD =
   '(SELECT count(*) - 1 FROM dure_parked AS behind WHERE behind.consumer = dead.consumer AND behind.key_hash = dead.key_hash AND behind.key = dead.key)'
 
+/** What a decision is about, between its first statement and its last. */
+const DECIDED = "state = 'decided'"
+
 const AUDIT = 'at, letter, consumer, topic, message_id, action, reason, actor, error, message, data'
 
 export function sqlDeadLetters(select: SqlStore['select']): DeadLetterRecords<SqlTransaction> {
@@ -48,24 +51,30 @@ export function sqlDeadLetters(select: SqlStore['select']): DeadLetterRecords<Sq
     decide: async (tx, filter, decision) => {
       const { at, action, by, reason } = decision
       const where = whereDead(filter)
+      if (action === 'edit') where.add('revision = ?', decision.revision)
+      // From here on they are this transaction's, whatever others do: what is written down of them is true of the same ones.
+      const decided = await tx.run(
+        `UPDATE dure_parked SET state = 'decided', revision = revision + 1 WHERE ${where.sql()}`,
+        where.values,
+      )
+      if (decided === 0) return 0
       await tx.run(
         `INSERT INTO dure_parked_audit (${AUDIT})
          SELECT CAST(? AS BIGINT), letter, consumer, topic, message_id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), error, message, CAST(? AS TEXT)
-         FROM dure_parked WHERE ${where.sql()}`,
-        [at, action, reason, by, action === 'edit' ? decision.message.data : null, ...where.values],
+         FROM dure_parked WHERE ${DECIDED}`,
+        [at, action, reason, by, action === 'edit' ? decision.message.data : null],
       )
       if (action === 'retry')
-        return tx.run(
-          `UPDATE dure_parked SET state = 'waiting', started = 0, finished = 0, crashes = 0, next_at = 0 WHERE ${where.sql()}`,
-          where.values,
+        await tx.run(
+          `UPDATE dure_parked SET state = 'waiting', started = 0, finished = 0, crashes = 0, next_at = 0 WHERE ${DECIDED}`,
         )
-      if (action === 'edit')
-        return tx.run(`UPDATE dure_parked SET message = ? WHERE ${where.sql()}`, [
-          JSON.stringify(decision.message),
-          ...where.values,
-        ])
-      await markDiscarded(tx, filter, at, decision.unmarked)
-      return tx.run(`DELETE FROM dure_parked WHERE ${where.sql()}`, where.values)
+      else if (action === 'edit')
+        await tx.run(`UPDATE dure_parked SET state = 'dead', message = ? WHERE ${DECIDED}`, [JSON.stringify(decision.message)])
+      else {
+        await markDiscarded(tx, at, decision.unmarked)
+        await tx.run(`DELETE FROM dure_parked WHERE ${DECIDED}`)
+      }
+      return decided
     },
     audit: async ({ named, consumer, action, since, until, limit, after }) => {
       const where = createWhere()
@@ -91,17 +100,15 @@ export function sqlDeadLetters(select: SqlStore['select']): DeadLetterRecords<Sq
 }
 
 /** Should the broker bring it again, it has had its turn. */
-async function markDiscarded(tx: SqlTransaction, filter: DeadLetterFilter, at: number, unmarked: string): Promise<void> {
-  const where = whereDead(filter)
-  where.add('consumer <> ?', unmarked)
-  const [one] = await tx.all(`SELECT 1 AS one FROM dure_parked WHERE ${where.sql()} LIMIT 1`, where.values)
+async function markDiscarded(tx: SqlTransaction, at: number, unmarked: string): Promise<void> {
+  const [one] = await tx.all(`SELECT 1 AS one FROM dure_parked WHERE ${DECIDED} AND consumer <> ? LIMIT 1`, [unmarked])
   // An outbox that is used alone has no inbox.
   if (one === undefined) return
   await tx.run(
     `INSERT INTO dure_inbox (message_id, consumer, seen_at)
-     SELECT message_id, consumer, CAST(? AS BIGINT) FROM dure_parked WHERE ${where.sql()}
+     SELECT message_id, consumer, CAST(? AS BIGINT) FROM dure_parked WHERE ${DECIDED} AND consumer <> ?
      ON CONFLICT (message_id, consumer) DO NOTHING`,
-    [at, ...where.values],
+    [at, unmarked],
   )
 }
 

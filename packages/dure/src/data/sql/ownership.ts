@@ -4,7 +4,10 @@ import type { SqlStatements } from './statements.ts'
 
 const PLACE = 'consumer = ? AND topic = ? AND partition = ?'
 
-function fenceValues({ consumer, topic, partition, epoch }: Fence): readonly (string | number)[] {
+/** Whether an epoch is the last, as a part of a statement; its values are `fenceValues`. */
+export const CURRENT: string = `EXISTS (SELECT 1 FROM dure_partitions AS mine WHERE mine.consumer = ? AND mine.topic = ? AND mine.partition = ? AND mine.epoch = ?)`
+
+export function fenceValues({ consumer, topic, partition, epoch }: Fence): readonly (string | number)[] {
   return [consumer, topic, partition, epoch]
 }
 
@@ -36,6 +39,8 @@ export const sqlOwnership: OwnershipRecords<SqlStatements> = {
       )
       // Somebody else has raised it since the look.
       if (changed === 0) continue
+      // What an older release has parked says nothing of partitions.
+      await tx.run('UPDATE dure_parked SET partition = ? WHERE consumer = ? AND partition IS NULL', [partition, consumer])
       return { epoch: seen + 1, crashes, unclean, before, broker: row === undefined ? undefined : String(row['broker']) }
     }
   },

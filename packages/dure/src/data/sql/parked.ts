@@ -1,10 +1,11 @@
 import type { Message } from '../../contract/contract.ts'
-import type { SqlRow, SqlStore, SqlTransaction } from '../database.ts'
-import type { ParkedMessage, ParkedRecords } from '../records.ts'
+import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../database.ts'
+import { UNPARTITIONED, type ParkedId, type ParkedMessage, type ParkedRecords } from '../records.ts'
 import { shortHash } from '../short-hash.ts'
+import { checkFence, CURRENT, fenceValues } from './ownership.ts'
 
 const COLUMNS =
-  'consumer, topic, key, key_hash, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
+  'consumer, partition, revision, topic, key, key_hash, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
 
 /** The place is asked for where the row is written: others may park messages of the same key. */
 const INSERT = `INSERT INTO dure_parked (sequence, ${COLUMNS})
@@ -13,8 +14,9 @@ const INSERT = `INSERT INTO dure_parked (sequence, ${COLUMNS})
 
 export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransaction> {
   return {
-    add: async (tx, messages) => {
+    add: async (tx, messages, fence) => {
       const added: ParkedMessage[] = []
+      if (fence !== undefined) await checkFence(tx, fence)
       for (const one of messages) if ((await tx.run(INSERT, valuesOf(one))) === 1) added.push(one)
       return added
     },
@@ -25,15 +27,16 @@ export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransact
       )
       return rows.map(parkedOf)
     },
-    keys: async (consumer) => {
+    keys: async ({ consumer, partition }) => {
+      const place = [consumer, partition]
       const rows = await select(
         `SELECT parked.key AS key, heads.rows AS count, state, next_at, started, finished, first_failure,
            CASE WHEN state = 'waiting' AND started = 0 THEN message END AS delayed
          FROM dure_parked AS parked
-         JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? GROUP BY key) AS heads
+         JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? AND coalesce(partition, -1) = ? GROUP BY key) AS heads
            ON heads.key = parked.key AND heads.first = parked.sequence
-         WHERE consumer = ?`,
-        [consumer, consumer],
+         WHERE consumer = ? AND coalesce(partition, -1) = ?`,
+        [...place, ...place],
       )
       return rows.map((row) => ({
         ...{ key: String(row['key']), count: Number(row['count']), state: stateOf(row) },
@@ -49,26 +52,56 @@ export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransact
       )
       return rows.length
     },
-    begin: async (tx, { consumer, messageId, started, nextAt }) =>
-      (await tx.run(
-        "UPDATE dure_parked SET started = started + 1, next_at = ?, state = 'waiting' WHERE consumer = ? AND message_id = ? AND started = ? AND state <> 'dead'",
-        [nextAt, consumer, messageId, started],
-      )) === 1,
-    finish: async (tx, { consumer, messageId, started }) =>
-      (await tx.run('DELETE FROM dure_parked WHERE consumer = ? AND message_id = ? AND started = ?', [
-        consumer,
-        messageId,
-        started,
-      ])) === 1,
-    fail: async (tx, { consumer, messageId, started, crashes, state, nextAt, error, group, at }) => {
-      await tx.run(
-        `UPDATE dure_parked SET finished = ?, crashes = ?, state = ?, next_at = ?, error = ?, fingerprint = ?,
-           first_failure = coalesce(first_failure, ?), last_failure = ?
-         WHERE consumer = ? AND message_id = ?`,
-        [started, crashes, state, nextAt, error, group, at, at, consumer, messageId],
+    totals: async () => {
+      const rows = await select(
+        `SELECT parked.consumer AS consumer, sum(CASE WHEN state = 'dead' THEN 0 ELSE heads.rows END) AS waiting,
+           sum(CASE WHEN state = 'dead' THEN 1 ELSE 0 END) AS letters, sum(CASE WHEN state = 'dead' THEN heads.rows - 1 ELSE 0 END) AS held,
+           min(CASE WHEN state = 'dead' THEN first_failure END) AS oldest
+         FROM dure_parked AS parked
+         JOIN (SELECT consumer, key, min(sequence) AS first, count(*) AS rows FROM dure_parked GROUP BY consumer, key) AS heads
+           ON heads.consumer = parked.consumer AND heads.key = parked.key AND heads.first = parked.sequence
+         GROUP BY parked.consumer`,
       )
+      return rows.map((row) => ({
+        ...{ consumer: String(row['consumer']), waiting: Number(row['waiting']), deadLetters: Number(row['letters']) },
+        ...{ held: Number(row['held']), oldest: optional(row['oldest']) },
+      }))
     },
+    letters: async () => {
+      const rows = await select(
+        "SELECT consumer, coalesce(partition, -1) AS partition, count(*) AS letters FROM dure_parked WHERE state = 'dead' GROUP BY consumer, coalesce(partition, -1)",
+      )
+      return rows.map((row) => ({
+        ...{ consumer: String(row['consumer']), partition: Number(row['partition']), letters: Number(row['letters']) },
+      }))
+    },
+    begin: (tx, { nextAt, ...its }) =>
+      changed(tx, its, "UPDATE dure_parked SET started = started + 1, revision = revision + 1, next_at = ?, state = 'waiting'", [
+        nextAt,
+      ]),
+    finish: (tx, its) => changed(tx, its, 'DELETE FROM dure_parked', []),
+    fail: (tx, { started, crashes, state, nextAt, error, group, at, ...its }) =>
+      changed(
+        tx,
+        its,
+        `UPDATE dure_parked SET revision = revision + 1, finished = ?, crashes = ?, state = ?, next_at = ?, error = ?, fingerprint = ?,
+           first_failure = coalesce(first_failure, ?), last_failure = ?`,
+        [started, crashes, state, nextAt, error, group, at, at],
+      ),
   }
+}
+
+/** Changes a message that is as it was seen and not dead; whether it did. */
+async function changed(tx: SqlTransaction, its: ParkedId, sql: string, values: readonly SqlValue[]): Promise<boolean> {
+  const { consumer, messageId, revision, fence } = its
+  const where = "WHERE consumer = ? AND message_id = ? AND revision = ? AND state <> 'dead'"
+  const done =
+    (await tx.run(`${sql} ${where}${fence === undefined ? '' : ` AND ${CURRENT}`}`, [
+      ...[...values, consumer, messageId, revision],
+      ...(fence === undefined ? [] : fenceValues(fence)),
+    ])) === 1
+  if (!done && fence !== undefined) await checkFence(tx, fence)
+  return done
 }
 
 function valuesOf(of: ParkedMessage) {
@@ -76,7 +109,21 @@ function valuesOf(of: ParkedMessage) {
   const hash = hashOf(key)
   return [
     ...[consumer, hash, key],
-    ...[consumer, message.type, key, hash, message.id, of.letter, of.state, of.started, of.finished, of.crashes, of.nextAt],
+    ...[
+      consumer,
+      of.partition,
+      of.revision,
+      message.type,
+      key,
+      hash,
+      message.id,
+      of.letter,
+      of.state,
+      of.started,
+      of.finished,
+      of.crashes,
+      of.nextAt,
+    ],
     ...[of.group, firstFailure, lastFailure, of.error, JSON.stringify(message)],
   ]
 }
@@ -84,6 +131,7 @@ function valuesOf(of: ParkedMessage) {
 export function parkedOf(row: SqlRow): ParkedMessage {
   return {
     ...{ consumer: String(row['consumer']), key: String(row['key']), message: messageOf(row['message']), state: stateOf(row) },
+    ...{ partition: Number(row['partition'] ?? UNPARTITIONED), revision: Number(row['revision']) },
     ...{ started: Number(row['started']), finished: Number(row['finished']), crashes: Number(row['crashes']) },
     ...{ nextAt: Number(row['next_at']), error: String(row['error']) },
     ...{ firstFailure: optional(row['first_failure']), lastFailure: optional(row['last_failure']) },

@@ -1,6 +1,5 @@
 import type { Records } from '../records.ts'
 import type { SqlStore, SqlTransaction, StoreTransaction } from '../database.ts'
-import { sqlConsumers } from './consumers.ts'
 import { sqlDeadLetters } from './dead-letters.ts'
 import { sqlIdempotency } from './idempotency.ts'
 import { sqlInbox } from './inbox.ts'
@@ -19,7 +18,6 @@ export function sqlRecords({ select }: Pick<SqlStore, 'select'>): Records<StoreT
     outbox: sqlOutbox(select),
     inbox: sqlInbox,
     idempotency: sqlIdempotency(select),
-    consumers: sqlConsumers,
     ownership: sqlOwnership,
     parked: sqlParked(select),
     deadLetters: sqlDeadLetters(select),

@@ -84,9 +84,9 @@ test('a message that was parked without an answer is not left in the table', { t
       ...rig.store.records,
       parked: {
         ...rig.store.records.parked,
-        add: (tx, messages) => {
+        add: (tx, messages, fence) => {
           parks = true
-          return rig.store.records.parked.add(tx, messages)
+          return rig.store.records.parked.add(tx, messages, fence)
         },
       },
     },

@@ -1,4 +1,4 @@
-import { createInbox, type Store, type StoreTransaction } from '../../data/data.ts'
+import { createInbox, type ParkedTotals, type Store, type StoreTransaction } from '../../data/data.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, inTime, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
@@ -6,7 +6,7 @@ import { STOP_TIMEOUT } from '../adapter.ts'
 import type { Broker } from '../broker.ts'
 import { deadLetters, type DeadLetters } from '../dead-letters/dead-letters.ts'
 import { OUTBOX } from '../parked/parked.ts'
-import { watchForCrashes } from './crash-recovery.ts'
+import { watchDecisions } from './decisions.ts'
 import { checkRetention } from './inbox-retention.ts'
 import {
   startReaction,
@@ -40,8 +40,8 @@ export type ConsumerOptions<Tx extends StoreTransaction = StoreTransaction> = {
  */
 export type Consumer = {
   readonly status: () => ConsumerStatus
-  /** The same for each reaction. */
-  readonly readings: () => readonly ReactionReading[]
+  /** What the store has of each reaction: the same from every copy. */
+  readonly readings: () => Promise<readonly ReactionReading[]>
   readonly deadLetters: DeadLetters
   /** Looks at its parked messages again: somebody else has changed them. */
   readonly reload: () => void
@@ -123,7 +123,6 @@ export async function createConsumer<Tx extends StoreTransaction>(given: Consume
     )
 
   await checkRetention(options)
-  const life = await watchForCrashes({ store, runtime, log: options.log, consumer: group })
   const semaphore = createSemaphore(limits.inHand)
   const batcher = createTransactionBatcher({ store, inbox })
   const running: RunningReaction[] = []
@@ -139,25 +138,24 @@ export async function createConsumer<Tx extends StoreTransaction>(given: Consume
           semaphore,
           batcher,
           reaction,
-          quarantine: life.quarantine,
           consumer: `${group}/${reaction.name}`,
         }),
       )
     }
   } catch (error) {
     await stopAll()
-    life.stop()
     throw error
   }
 
+  const decisions = watchDecisions({ ...options, reactions: running })
   const reload = (): void => {
-    for (const { parked } of running)
-      parked.reload().catch((error: unknown) => options.log.warn('Cannot look at parked messages', { group, error }))
+    for (const reaction of running)
+      reaction.reload().catch((error: unknown) => options.log.warn('Cannot look at parked messages', { group, error }))
   }
   let stopping: Promise<void> | undefined
   return {
     status: () => statusOf(running),
-    readings: () => running.map((reaction) => reaction.reading()),
+    readings: async () => readingsOf(running, await store.records.parked.totals()),
     deadLetters: deadLetters({
       store,
       runtime,
@@ -165,19 +163,28 @@ export async function createConsumer<Tx extends StoreTransaction>(given: Consume
       changed: reload,
     }),
     reload,
-    stop: ({ timeout = STOP_TIMEOUT } = {}) =>
-      (stopping ??= inTime(runtime.timers, timeout, stopAll().then(life.endClean), () => {
-        life.stop()
+    stop: ({ timeout = STOP_TIMEOUT } = {}) => {
+      decisions.stop()
+      return (stopping ??= inTime(runtime.timers, timeout, stopAll(), () => {
+        for (const reaction of running) reaction.drop()
         options.log.warn('A consumer stopped with messages in hand; they come again', { group, ...statusOf(running) })
-      })),
+      }))
+    },
   }
+}
+
+function readingsOf(running: readonly RunningReaction[], totals: readonly ParkedTotals[]): readonly ReactionReading[] {
+  return running.map(({ consumer, kind, topic }) => {
+    const { waiting = 0, deadLetters: letters = 0, held = 0, oldest } = totals.find((one) => one.consumer === consumer) ?? {}
+    return { consumer, kind, topic, waiting, deadLetters: letters, held, oldest }
+  })
 }
 
 function statusOf(running: readonly RunningReaction[]): ConsumerStatus {
   const sum = (of: (reaction: RunningReaction) => number): number => running.reduce((total, reaction) => total + of(reaction), 0)
   return {
-    waiting: sum(({ parked }) => parked.count().waiting),
-    dead: sum(({ parked }) => parked.count().dead),
+    waiting: sum(({ parked }) => parked().waiting),
+    dead: sum(({ parked }) => parked().dead),
     inHand: sum((reaction) => reaction.inHand()),
     handled: sum(({ counters }) => counters.handled),
     duplicates: sum(({ counters }) => counters.duplicates),

@@ -1,5 +1,5 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import type { Inbox, StoreTransaction } from '../../data/data.ts'
+import type { Fence, Inbox, StoreTransaction } from '../../data/data.ts'
 import { decoderOf } from '../decode.ts'
 
 /** A message with its data read. */
@@ -17,11 +17,13 @@ export type EffectPipeline = {
   readonly read: (message: Message) => Received | Promise<Received>
   readonly prepare: Effect['prepare']
   readonly handle: Effect['handle']
-  /** Has the effect in a transaction, unless the message has had it; `begins` is told before the handler. */
+  /**
+   * Has the effect in a transaction, unless the message has had it; `begins` is told before the handler. Rejects with
+   * `FencedError` when its partition is another member's.
+   */
   readonly apply: (
     tx: StoreTransaction,
-    received: Received,
-    prepared: unknown,
+    effect: { readonly received: Received; readonly prepared: unknown; readonly fence: Fence | undefined },
     begins?: () => void,
   ) => Promise<'handled' | 'duplicate'>
 }
@@ -42,8 +44,8 @@ export function createEffectPipeline(options: {
       const data = decode(message)
       return data instanceof Promise ? data.then((late) => ({ message, data: late })) : { message, data }
     },
-    apply: async (tx, received, prepared, begins) => {
-      if (!(await inbox.mark(tx, consumer, received.message.id))) return 'duplicate'
+    apply: async (tx, { received, prepared, fence }, begins) => {
+      if (!(await inbox.markAll(tx, [{ consumer, messageId: received.message.id, fence }]))) return 'duplicate'
       begins?.()
       await handle(received, tx, prepared)
       return 'handled'

@@ -2,9 +2,9 @@ import type { Message } from '../../contract/contract.ts'
 import type { Parked, ParkedCount } from '../parked/parked.ts'
 import type { Semaphore } from './semaphore.ts'
 
-/** Takes what the broker hands over: within limits, with care after a crash, one by one after trouble. */
+/** Takes what the broker hands over of one partition: within limits, with care after a crash, one by one after trouble. */
 export type Intake = {
-  readonly take: (messages: readonly Message[], partition: number) => Promise<void>
+  readonly take: (messages: readonly Message[]) => Promise<void>
   readonly inHand: () => number
   /** So much is parked that nothing more is read. */
   readonly full: () => boolean
@@ -13,30 +13,30 @@ export type Intake = {
 export function createIntake(options: {
   readonly kind: 'topic' | 'queue'
   readonly consumer: string
-  readonly limits: { readonly batch: number; readonly parked: number }
+  readonly limits: { readonly parked: number }
   readonly semaphore: Semaphore
-  readonly quarantine: number
+  /** Messages to be read with care. */
+  readonly careful: number
   readonly parked: Parked
+  /** What the consumer has parked, in all its partitions. */
+  readonly count: () => ParkedCount
   readonly keyOf: (message: Message) => string
   readonly process: (messages: readonly Message[], alone: boolean) => Promise<void>
 }): Intake {
-  const { kind, consumer, limits, semaphore, quarantine, parked, keyOf, process } = options
-  /** Messages still to be read with care, by partition. */
-  const careful = new Map<number, number>()
-  /** Partitions whose last batch ended in trouble with the store. */
-  const troubled = new Set<number>()
+  const { kind, consumer, limits, semaphore, parked, count, keyOf, process } = options
+  let { careful } = options
+  /** Its last batch ended in trouble with the store. */
+  let troubled = false
   let inHand = 0
   let stopped = false
   const isFull = (): boolean => {
-    const { waiting, dead, delayed } = parked.count()
+    const { waiting, dead, delayed } = count()
     return waiting + dead - delayed >= limits.parked || delayed >= limits.parked * DELAYED
   }
 
-  const readWithCare = async (messages: readonly Message[], partition: number): Promise<boolean> => {
-    const left = careful.get(partition) ?? quarantine * limits.batch
-    if (left <= 0) return false
-    // One of these may be what ended the process: each is tried from the table, where tries are counted first.
-    careful.set(partition, left - messages.length)
+  /** One of these may be what ended the process: each is tried from the table, where tries are counted first. */
+  const readWithCare = async (messages: readonly Message[]): Promise<void> => {
+    careful -= messages.length
     const keys = messages.map(keyOf)
     for (const key of keys) parked.reserve(key)
     try {
@@ -44,31 +44,30 @@ export function createIntake(options: {
     } finally {
       for (const key of keys) parked.release(key)
     }
-    return true
   }
 
-  const take = async (messages: readonly Message[], partition: number): Promise<void> => {
+  const take = async (messages: readonly Message[]): Promise<void> => {
     // What is to wait holds nobody meanwhile.
     const [{ id, delay = 0 }] = messages as readonly [Message]
     if (kind === 'queue' && delay > 0) return parked.add(messages.map((message) => ({ message, key: id, delay })))
     // What was parked when the trouble came may be there, though nobody was told.
-    if (troubled.has(partition)) await parked.reload()
-    if (!(await readWithCare(messages, partition))) await process(messages, troubled.has(partition))
+    if (troubled) await parked.reload()
+    await (careful > 0 ? readWithCare(messages) : process(messages, troubled))
   }
 
   return {
     inHand: () => inHand,
     full: () => stopped && isFull(),
-    take: async (messages, partition) => {
+    take: async (messages) => {
       stopped = isFull()
-      if (stopped) throw new Error(fullText(consumer, parked.count(), limits.parked))
+      if (stopped) throw new Error(fullText(consumer, count(), limits.parked))
       const taken = await semaphore.take(messages.length)
       inHand += messages.length
       try {
-        await take(messages, partition)
-        troubled.delete(partition)
+        await take(messages)
+        troubled = false
       } catch (error) {
-        troubled.add(partition)
+        troubled = true
         throw error
       } finally {
         inHand -= messages.length

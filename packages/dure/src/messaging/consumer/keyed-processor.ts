@@ -1,5 +1,5 @@
 import type { Message } from '../../contract/contract.ts'
-import type { Store, StoreTransaction } from '../../data/data.ts'
+import type { Fence, Store, StoreTransaction } from '../../data/data.ts'
 import type { Parked, ParkedEntry } from '../parked/parked.ts'
 import type { EffectPipeline, Received } from './effect.ts'
 import type { Share, TransactionBatcher } from './transaction-batcher.ts'
@@ -25,12 +25,14 @@ type InFlightMessage = {
 /**
  * Runs the messages of one batch: one key strictly in order, different keys side by side, each effect in one
  * transaction with its inbox mark. What fails is parked with everything of its key after it.
- * Rejects for trouble that is not the messages' own (the store's); the broker then brings the batch again. It is
+ * Rejects for trouble that is not the messages' own (the store's, or that their partition is another member's); the broker then brings the batch again. It is
  * then to be run `alone`, one message after another: who fails now even at the commit fails by itself, and is parked.
  */
 export function createKeyedProcessor(options: {
   store: Store
   consumer: string
+  /** Of the partition that the messages are of. */
+  fence: Fence | undefined
   pipeline: EffectPipeline
   /** What messages are in order of, and what one that fails holds. */
   keyOf: (message: Message) => string
@@ -39,12 +41,12 @@ export function createKeyedProcessor(options: {
   counters: Counters
   batcher: TransactionBatcher
 }): (messages: readonly Message[], alone: boolean) => Promise<void> {
-  const { store, consumer, pipeline, keyOf, concurrency, parked, counters, batcher } = options
+  const { store, consumer, fence, pipeline, keyOf, concurrency, parked, counters, batcher } = options
   const shares = pipeline.prepare === undefined
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
   // asked for at once, and one key still happens in order.
   const inOrder = store.sharing === 'exclusive'
-  const pass = passing(store, pipeline)
+  const pass = passing(store, pipeline, fence)
 
   const admit = (messages: readonly Message[]): readonly InFlightMessage[] => {
     const last = new Map<string, InFlightMessage>()
@@ -72,6 +74,7 @@ export function createKeyedProcessor(options: {
   const shareOf = ({ message, received }: InFlightMessage): Share => ({
     consumer,
     messageId: message.id,
+    fence,
     handle: (tx) => pipeline.handle(received!, tx, undefined),
   })
 
@@ -140,7 +143,7 @@ async function readAll(pipeline: EffectPipeline, inFlight: readonly InFlightMess
 }
 
 /** Takes one message through a transaction of its own, and notes how that went. */
-function passing(store: Store, pipeline: EffectPipeline): (current: InFlightMessage) => Promise<void> {
+function passing(store: Store, pipeline: EffectPipeline, fence: Fence | undefined): (current: InFlightMessage) => Promise<void> {
   const blocked = ({ previous }: InFlightMessage): boolean => previous !== undefined && !previous.written
 
   const prepare = async (current: InFlightMessage): Promise<unknown> => {
@@ -158,7 +161,11 @@ function passing(store: Store, pipeline: EffectPipeline): (current: InFlightMess
     // Asked here, in the transaction, because only now is it known how the one before it went.
     if (blocked(current)) return void (current.outcome = 'behind')
     // Only the handler's trouble is the message's own.
-    current.outcome = await pipeline.apply(tx, current.received!, prepared, () => void (current.begun = true))
+    current.outcome = await pipeline.apply(
+      tx,
+      { received: current.received!, prepared, fence },
+      () => void (current.begun = true),
+    )
     // The last thing before the commit: what the handler left to be written may still fail.
     tx.beforeCommit(async () => void (current.written = true))
   }

@@ -1,14 +1,16 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
 import type { Inbox, Store, StoreTransaction } from '../../data/data.ts'
+import { FencedError, UNPARTITIONED } from '../../data/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { UNBOUNDED, type Subscription } from '../adapter.ts'
 import type { Broker } from '../broker.ts'
-import { openParked, type Parked } from '../parked/parked.ts'
+import { createHands, openParked, sumOf, type Parked, type ParkedCount } from '../parked/parked.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { createEffectPipeline, type Effect } from './effect.ts'
 import { createIntake, fullText, type Intake } from './intake.ts'
 import { createKeyedProcessor, type Counters } from './keyed-processor.ts'
+import { createPartitions, type Found, type Partitions, type PartitionWork } from './partitions.ts'
 import type { Semaphore } from './semaphore.ts'
 import type { TransactionBatcher } from './transaction-batcher.ts'
 
@@ -49,12 +51,21 @@ export type ReactionReading = {
 }
 
 export type RunningReaction = {
+  readonly consumer: string
+  readonly kind: 'topic' | 'queue'
+  readonly topic: string
   readonly counters: Counters
-  readonly parked: Parked
+  /** Over all partitions that are this member's. */
+  readonly parked: () => ParkedCount
   readonly inHand: () => number
   readonly reasons: () => readonly string[]
-  readonly reading: () => ReactionReading
+  /** Looks at its parked messages again: those of a partition, or all. */
+  readonly reload: (partition?: number) => Promise<void>
+  /** Dead letters of each of its partitions, as far as is known here. */
+  readonly letters: () => readonly { readonly partition: number; readonly letters: number }[]
   readonly stop: () => Promise<void>
+  /** Waits for nothing. */
+  readonly drop: () => void
 }
 
 type StartReaction = {
@@ -68,74 +79,105 @@ type StartReaction = {
   readonly batcher: TransactionBatcher
   readonly reaction: ConsumerReaction
   readonly consumer: string
-  /** Batches of each partition to be read with care; 0 when the process before this one ended as it should. */
-  readonly quarantine: number
 }
 
-/** The partition that work of a queue counts as of. */
-const QUEUE = 0
+/** What reads a partition. */
+type Reader = PartitionWork & { readonly partition: number; readonly parked: Parked; readonly intake: Intake }
+
+/** Batches read with care after a crash, at most: the message that did it may sit behind others that were done but not yet noted as read. */
+const MOST_CAREFUL = 16
+/** Milliseconds for which who begins a try of work that many receive has it: longer than a transaction, and than one that is prepared. */
+const LEASE = { plain: 10_000, prepared: 45_000 }
 
 /** Starts to react: parked messages first where they were left, then what the broker has. */
 export async function startReaction(options: StartReaction): Promise<RunningReaction> {
-  const { store, inbox, runtime, log, limits, batcher, reaction, consumer } = options
-  const { kind, event, retry, concurrency } = reaction
+  const { store, runtime, log, limits, reaction, consumer } = options
+  const { kind, event } = reaction
   const counters: Counters = { handled: 0, duplicates: 0, parked: 0 }
-  // Work that has no key holds nobody but itself.
-  const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
-  const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
-  const parked = await openParked({
-    ...{ store, consumer, runtime, log, retry, concurrency },
-    tryAgain: async (message, finish) => {
-      const received = await pipeline.read(message)
-      const prepared = await pipeline.prepare?.(received)
-      await store.transaction(async (tx) => {
-        if (!(await finish(tx))) return
-        const outcome = await pipeline.apply(tx, received, prepared)
-        tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
-      })
-    },
-  })
-  const process = createKeyedProcessor({ store, consumer, pipeline, keyOf, concurrency, parked, counters, batcher })
-  const intake = createIntake({ ...options, kind, parked, keyOf, process })
-  const subscription = await subscribe(options, intake).catch(async (error: unknown) => {
-    await parked.stop()
+  const count = (): ParkedCount => sumOf(partitions.all().map(({ parked }) => parked.count()))
+  const open = opening(options, counters, count)
+  const partitions = createPartitions({ store, runtime, log, consumer, open })
+  const subscription = await subscribe(options, partitions).catch(async (error: unknown) => {
+    await partitions.stop()
     throw error
   })
+  // Those that are this member's already: what is parked is known when it has started.
+  await partitions.settled()
   return {
-    counters,
-    parked,
-    inHand: () => intake.inHand() + parked.count().trying,
-    reasons: () => (intake.full() ? [fullText(consumer, parked.count(), limits.parked)] : []),
-    reading: () => {
-      const { waiting, dead, letters, oldest } = parked.count()
-      return {
-        consumer,
-        kind,
-        topic: event.topic,
-        waiting,
-        deadLetters: letters,
-        held: dead - letters,
-        oldest,
-      }
+    ...{ consumer, kind, topic: event.topic, counters, parked: count },
+    inHand: () =>
+      partitions.all().reduce((sum, { intake, parked }) => sum + intake.inHand() + parked.count().trying, partitions.opening()),
+    reasons: () => (partitions.all().some(({ intake }) => intake.full()) ? [fullText(consumer, count(), limits.parked)] : []),
+    reload: async (which) => {
+      const wanted = partitions.all().filter(({ partition }) => which === undefined || partition === which)
+      await Promise.all(wanted.map(({ parked }) => parked.reload()))
     },
+    letters: () => partitions.all().map(({ partition, parked }) => ({ partition, letters: parked.count().letters })),
     stop: async () => {
       await subscription.stop(UNBOUNDED)
-      await parked.stop()
+      await partitions.stop()
     },
+    drop: partitions.drop,
   }
 }
 
-function subscribe({ broker, log, limits, reaction, consumer }: StartReaction, { take }: Intake): Promise<Subscription> {
+/** How a partition that is this member's is read: its parked messages are loaded, and after a crash the first ones read with care. */
+function opening(options: StartReaction, counters: Counters, count: () => ParkedCount): (found: Found) => Promise<Reader> {
+  const { store, inbox, runtime, log, limits, semaphore, batcher, reaction, consumer } = options
+  const { kind, event, retry, concurrency } = reaction
+  // Work that has no key holds nobody but itself.
+  const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
+  const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
+  const hands = createHands(concurrency)
+  return async ({ fence: raised, crashes, crashed }) => {
+    const { partition } = raised
+    const fence = kind === 'queue' ? undefined : raised
+    const parked = await openParked({
+      ...{ store, consumer, runtime, log, retry, hands, fence, crashed },
+      lease: kind === 'queue' && store.sharing === 'shared' ? LEASE[pipeline.prepare ? 'prepared' : 'plain'] : undefined,
+      tryAgain: async (message, finish) => {
+        const received = await pipeline.read(message)
+        const prepared = await pipeline.prepare?.(received)
+        await store.transaction(async (tx) => {
+          if (!(await finish(tx))) return
+          const outcome = await pipeline.apply(tx, { received, prepared, fence })
+          tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
+        })
+      },
+    })
+    const process = createKeyedProcessor({ store, consumer, fence, pipeline, keyOf, concurrency, parked, counters, batcher })
+    const careful = crashes === 0 ? 0 : Math.min(MOST_CAREFUL, 4 ** (crashes - 1)) * limits.batch
+    const intake = createIntake({ kind, consumer, limits, semaphore, careful, parked, count, keyOf, process })
+    return { partition, parked, intake, stop: parked.stop }
+  }
+}
+
+async function subscribe(
+  { broker, log, limits, reaction, consumer }: StartReaction,
+  partitions: Partitions<Reader>,
+): Promise<Subscription> {
   const { kind, event, concurrency } = reaction
   const onError = (error: unknown): void =>
     log.warn('Messages could not be taken; the broker brings them again', { consumer, error })
-  if (kind === 'queue')
-    return broker.receive({ queue: event.name, concurrency, onError, handle: (message) => take([message], QUEUE) })
+  const take = async (messages: readonly Message[], partition: number): Promise<void> => {
+    try {
+      await (await partitions.of(partition)).intake.take(messages)
+    } catch (error) {
+      if (error instanceof FencedError) partitions.lost(partition)
+      throw error
+    }
+  }
+  if (kind === 'queue') {
+    await partitions.assigned({ topic: event.name, partition: UNPARTITIONED, epoch: 0, broker: '' })
+    return broker.receive({ queue: event.name, concurrency, onError, handle: (message) => take([message], UNPARTITIONED) })
+  }
   return broker.subscribe({
     group: consumer,
     topics: [event.topic],
     batch: limits.batch,
     onError,
+    assigned: partitions.assigned,
+    revoked: ({ partition }) => partitions.revoked(partition),
     deliver: async (batch, { partition }) => {
       // Others of its topic are for others.
       const own = batch.map(({ message }) => message).filter(({ type }) => type === event.name)

@@ -42,7 +42,7 @@ export type DeadLetters = {
   /**
    * Replaces the data (JSON text) of one; it stays dead until it is retried, under the same id. The original is in the audit.
    * @throws {CallError} INVALID_ARGUMENT when its consumer could not read these data, when they belong to another key, or
-   * without a reason; NOT_FOUND when there is no such dead letter
+   * without a reason; NOT_FOUND when there is no such dead letter; ABORTED when somebody else has decided on it meanwhile
    */
   readonly edit: (id: string, data: string, reason: string, by?: string) => Promise<void>
   /** What was done, latest first; entries are kept for 400 days. */
@@ -146,9 +146,11 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
     discard: (filter, reason, by = '') => decide(filter, { action: 'discard', at: now(), by, reason, unmarked: outbox }),
     edit: async (id, data, reason, by = '') => {
       const [found] = await records.list({ ids: [id] }, { limit: 1 })
-      const message = found && (await edited(found.message, data, eventOf(found.consumer, found.message.type)))
-      if (message === undefined || (await decide({ ids: [id] }, { action: 'edit', at: now(), by, reason, message })) === 0)
-        throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
+      if (found === undefined) throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
+      const message = await edited(found.message, data, eventOf(found.consumer, found.message.type))
+      const decision = { action: 'edit', at: now(), by, reason, message, revision: found.revision } as const
+      if ((await decide({ ids: [id] }, decision)) === 0)
+        throw new CallError('ABORTED', `Cannot edit dead letter "${id}": it is not what it was a moment ago; look at it again`)
     },
     audit: async (filter = {}) => {
       checkOptions('read the audit of dead letters', filter, BROKER_NUMBERS.page)

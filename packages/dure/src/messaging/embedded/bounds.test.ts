@@ -17,7 +17,7 @@ const runtime = realRuntime()
 
 function fileIn(t: TestContext): BrokerFile {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bounds-'))
-  const file = openBrokerFile(directory)
+  const file = openBrokerFile(directory, runtime.random)
   t.after(() => {
     file.close()
     rmSync(directory, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 import type { Runtime } from '../../runtime/runtime.ts'
-import { createPartitionLoop, type Member, type PartitionLoop } from '../partition-loop.ts'
+import { createPartitionLoop, type Member, type PartitionLoop, type PartitionSource } from '../partition-loop.ts'
 import { offsetAfter, READ_BYTES, type Partition, type Reader } from './partition.ts'
 import { sizeOf } from './rows.ts'
 
@@ -26,7 +26,7 @@ export function createCursor(options: {
   lost: number
   budget: Budget
   /** The next of the epochs of this broker. */
-  epoch: () => number
+  epoch: PartitionSource['epoch']
   moved: (cursor: Cursor) => void
 }): Cursor {
   const { runtime, partition, budget, epoch, moved } = options

@@ -130,7 +130,7 @@ test(
     await broker.stop()
     await assert.rejects(openBroker(join(directory, 'broker.db', 'below')), (error: Error) => /broker\.db/.test(error.message))
     const other = join(directory, 'other')
-    const file = openBrokerFile(other)
+    const file = openBrokerFile(other, runtime.random)
     file.db.exec('PRAGMA user_version = 99')
     file.close()
     await assert.rejects(
@@ -144,7 +144,7 @@ test(
   'concurrent publishers share commits: what one does wrong is its own affair, and a file in trouble fails them all and leaves nothing',
   { timeout: 60_000 },
   async (t) => {
-    const file = openBrokerFile(await directoryOf(t))
+    const file = openBrokerFile(await directoryOf(t), runtime.random)
     t.after(() => file.close())
     const commits = createCommits({ file, runtime, pending: 1000 })
     file.db.exec('CREATE TABLE numbers (n INTEGER)')
@@ -176,7 +176,7 @@ test(
 )
 
 test('a write resolves when the disk is flushed; what is committed meanwhile shares the next flush', async (t) => {
-  const file = openBrokerFile(await directoryOf(t))
+  const file = openBrokerFile(await directoryOf(t), runtime.random)
   t.after(() => file.close())
   const flushes: { resolve: () => void; reject: (error: Error) => void }[] = []
   const disk = {
@@ -214,7 +214,7 @@ test('a write resolves when the disk is flushed; what is committed meanwhile sha
 })
 
 test('a full buffer is committed at once instead of growing', { timeout: 60_000 }, async (t) => {
-  const file = openBrokerFile(await directoryOf(t))
+  const file = openBrokerFile(await directoryOf(t), runtime.random)
   t.after(() => file.close())
   const commits = createCommits({ file, runtime, pending: 10 })
   const all = Array.from({ length: 25 }, () => commits.add({ write: () => {} }))

@@ -70,7 +70,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
   } = checkNumbers('make the embedded broker', options, NUMBERS)
   return async ({ directory, runtime, log: given, opened }) => {
     const log = foldRepeats(given, runtime)
-    const file = openBrokerFile(directory)
+    const file = openBrokerFile(directory, runtime.random)
     opened?.(file)
     const commits = createCommits({ file, runtime, pending, disk: durability === 'power' ? file.disk : undefined })
     const topics = createTopics({ file, commits, runtime, partitions })

@@ -3,13 +3,15 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
 import { describeThrown, partOf } from '../../contract/internal.ts'
-import { makeFolder } from '../../runtime/runtime.ts'
+import { makeFolder, type Random } from '../../runtime/runtime.ts'
 import { MESSAGE_TABLE } from './rows.ts'
 
 /** The broker's one file, open and checked. Everything in it is keyed by partition, so that a partition can move house. */
 export type BrokerFile = {
   readonly path: string
   readonly db: DatabaseSync
+  /** Its own, until it is lost: no other file has the same. */
+  readonly identity: string
   /** How often it has been opened: no two lives of a broker have the same. */
   readonly start: number
   /** What went wrong with the file, in words a person can act on. */
@@ -57,7 +59,7 @@ const TABLES = `
  * Opens `broker.db` in a directory, makes both if need be, and refuses a file it cannot trust.
  * @throws {CallError} DATA_LOSS for a damaged file, FAILED_PRECONDITION for one in use, unwritable or of another version
  */
-export function openBrokerFile(directory: string): BrokerFile {
+export function openBrokerFile(directory: string, random: Random): BrokerFile {
   const path = join(directory, 'broker.db')
   const explain = (action: string, error: unknown): CallError => explainFor(path, action, error)
   let db: DatabaseSync | undefined
@@ -77,12 +79,14 @@ export function openBrokerFile(directory: string): BrokerFile {
     // The first write makes the log file, which stays the same one as long as the database is open.
     db.exec(`PRAGMA user_version = ${SCHEMA}`)
     const start = Number(db.prepare('UPDATE starts SET number = number + 1 RETURNING number').get()?.['number'])
+    if (numberOf(db, 'PRAGMA application_id') === 0) db.exec(`PRAGMA application_id = ${1 + random.integer(0x7f_ff_ff_fe)}`)
     const opened = db
     const log = openSync(`${path}-wal`, 'r+')
     flushFolder(directory)
     return {
       path,
       db,
+      identity: `embedded ${numberOf(db, 'PRAGMA application_id')}`,
       start,
       explain,
       disk: { flush: () => flushLog(log), flushSync: () => fdatasyncSync(log) },

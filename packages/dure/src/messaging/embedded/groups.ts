@@ -64,7 +64,7 @@ export function createGroups(options: {
           partition,
           ...stored(partition.number),
           budget,
-          epoch: () => file.start * EPOCHS + ++epochs,
+          epoch: () => ({ epoch: file.start * EPOCHS + ++epochs, broker: file.identity }),
           moved: (cursor) => positions.moved(cursor, group),
         }),
       ),

@@ -21,16 +21,28 @@ export type ParkedEntry = { readonly message: Message; /** What it holds. Defaul
 /** What is kept of it. */
 export function parkedOf(
   entry: ParkedEntry,
-  options: { consumer: string; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
+  options: { consumer: string; partition: number; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
 ): ParkedMessage {
-  const { consumer, retry, runtime, time, dead } = options
+  const { consumer, partition, retry, runtime, time, dead } = options
   const { message, key = message.key } = entry
   const failed = 'failure' in entry
   const error = failed ? errorText(entry.failure) : ''
   const [tries, at] = failed ? [1, runtime.clock.now()] : [0, undefined]
   const pause = failed && !dead ? backoff(retry, 1, runtime.random) : 'delay' in entry ? entry.delay : undefined
   return {
-    ...{ consumer, key, message, error, started: tries, finished: tries, crashes: 0, firstFailure: at, lastFailure: at },
+    ...{
+      consumer,
+      partition,
+      key,
+      message,
+      error,
+      revision: 0,
+      started: tries,
+      finished: tries,
+      crashes: 0,
+      firstFailure: at,
+      lastFailure: at,
+    },
     state: dead ? 'dead' : 'behind' in entry ? 'held' : 'waiting',
     nextAt: pause === undefined ? 0 : Math.ceil(time() + pause),
     letter: letterOf(consumer, message.id),

@@ -1,5 +1,6 @@
 import type { Timer, Timers } from '../../runtime/runtime.ts'
 import type { ParkedKey } from '../../data/data.ts'
+import type { Hands } from './hands.ts'
 
 /** What is known in memory of one parked key. */
 export type Key = {
@@ -14,15 +15,15 @@ export type Key = {
   nextAt: number
   /** Its head waits for its first try. */
   delayed: boolean
-  /** Its head may be what ended the process before this one. */
-  suspect: boolean
+  /** Its head may be what ended the process before this one: says that it was not. */
+  cleared: (() => void) | undefined
   state: 'resting' | 'queued' | 'active'
 }
 
 /** What is known of a key's head. */
 export type Head = Pick<ParkedKey, 'state' | 'started' | 'nextAt' | 'firstFailure'>
 
-/** The parked keys of one consumer, and whose turn it is: each is worked on when its head is due, so many at once. */
+/** The parked keys of one partition, and whose turn it is: each is worked on when its head is due, so many at once. */
 export type KeySchedule = {
   readonly keys: ReadonlyMap<string, Key>
   /** The key of that name, known from now on. */
@@ -31,7 +32,7 @@ export type KeySchedule = {
   readonly plan: (key: Key) => void
   /** Forgets it when nothing holds it any more. */
   readonly forget: (key: Key) => void
-  /** While it is not known which of several tries ended the process, one is made at a time. */
+  /** Its head may be what ended the process before this one. */
   readonly suspect: (key: Key) => void
   readonly active: () => number
   /** Lets those that are worked on end and begins none. */
@@ -44,24 +45,22 @@ const LONGEST = 3_600_000
 export function createKeySchedule(options: {
   readonly timers: Timers
   readonly time: () => number
-  readonly concurrency: number
+  readonly hands: Hands
   /** Works on a key whose head is due. Never rejects. */
   readonly work: (key: Key) => Promise<void>
 }): KeySchedule {
-  const { timers, time, concurrency, work } = options
+  const { timers, time, hands, work } = options
   const keys = new Map<string, Key>()
-  const queue: Key[] = []
   let active = 0
-  let suspects = 0
   let alarm: Timer | undefined
   let alarmAt = Infinity
   let stopped = false
-  let idle: (() => void) | undefined
+  const { promise: idle, resolve: rest } = Promise.withResolvers<void>()
 
   const of = (name: string): Key => {
     let key = keys.get(name)
     if (key === undefined) {
-      const facts = { dead: false, failedAt: 0, nextAt: 0, delayed: false, suspect: false } as const
+      const facts = { dead: false, failedAt: 0, nextAt: 0, delayed: false, cleared: undefined } as const
       key = { name, count: 0, reserved: 0, ...facts, state: 'resting' }
       keys.set(name, key)
     }
@@ -69,8 +68,8 @@ export function createKeySchedule(options: {
   }
 
   const cleared = (key: Key): void => {
-    if (key.suspect) suspects--
-    key.suspect = false
+    key.cleared?.()
+    key.cleared = undefined
   }
 
   const forget = (key: Key): void => {
@@ -80,11 +79,23 @@ export function createKeySchedule(options: {
   }
 
   const plan = (key: Key): void => {
-    if (key.state !== 'resting' || key.dead || key.count <= 0) return
+    if (stopped || key.state !== 'resting' || key.dead || key.count <= 0) return
     if (key.nextAt > time()) return wakeAt(key.nextAt)
     key.state = 'queued'
-    queue.push(key)
-    pump()
+    hands.work(() => workOn(key))
+  }
+
+  const workOn = async (key: Key): Promise<void> => {
+    if (stopped) return
+    key.state = 'active'
+    active++
+    await work(key)
+    key.state = 'resting'
+    active--
+    cleared(key)
+    forget(key)
+    plan(key)
+    if (stopped && active === 0) rest()
   }
 
   const wakeAt = (at: number): void => {
@@ -97,37 +108,20 @@ export function createKeySchedule(options: {
     })
   }
 
-  const pump = (): void => {
-    while (!stopped && queue.length > 0 && active < (suspects > 0 ? 1 : concurrency)) {
-      const key = queue.shift()!
-      key.state = 'active'
-      active++
-      void work(key).then(() => {
-        key.state = 'resting'
-        active--
-        cleared(key)
-        forget(key)
-        plan(key)
-        pump()
-        if (active === 0) idle?.()
-      })
-    }
-  }
-
   return {
     keys,
     of,
     plan,
     forget,
     suspect: (key) => {
-      key.suspect = true
-      suspects++
+      key.cleared ??= hands.suspect()
     },
     active: () => active,
     stop: async () => {
       stopped = true
       alarm?.cancel()
-      if (active > 0) await new Promise<void>((resolve) => void (idle = resolve))
+      for (const key of keys.values()) if (key.state !== 'active') cleared(key)
+      if (active > 0) await idle
     },
   }
 }

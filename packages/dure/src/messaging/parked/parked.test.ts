@@ -8,7 +8,7 @@ import { sqlite, type SqlStore } from '../../data/data.ts'
 import { virtualRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { Counted, messageOf } from '../consumer.test-support.ts'
-import { openParked, type Parked } from './parked.ts'
+import { createHands, openParked, type Parked } from './parked.ts'
 import { retryPolicy } from '../retry.ts'
 
 /** A parked list under virtual time, over a store that can be made to lose the answers to its commits. */
@@ -59,7 +59,7 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
         runtime: world,
         log,
         retry,
-        concurrency: 4,
+        hands: createHands(4),
         tryAgain: async (message, finish) => {
           tries.count = (tries.count ?? 0) + 1
           if (tries.fail) throw new Error('not yet')

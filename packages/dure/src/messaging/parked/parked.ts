@@ -1,18 +1,21 @@
 import type { Message } from '../../contract/contract.ts'
-import type { StoreTransaction } from '../../data/data.ts'
+import type { Fence, StoreTransaction } from '../../data/data.ts'
+import { FencedError, UNPARTITIONED } from '../../data/internal.ts'
 import { type Runtime, type Timer } from '../../runtime/runtime.ts'
 import { longestBackoff, steadyTime } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { isLastTry, parkedOf, type ParkedEntry, type ParkedStore } from './entry.ts'
 import { createKeySchedule, type Head, type Key } from './key-schedule.ts'
+import type { Hands } from './hands.ts'
 import { createTries, type TryAgain } from './tries.ts'
 
 export type { ParkedEntry, ParkedStore } from './entry.ts'
+export { createHands, type Hands } from './hands.ts'
 export { firstLine, OUTBOX, outboxOf } from './fingerprint.ts'
 
 /**
- * What one consumer has set aside: keys whose messages wait for another try, in order, while everything else goes
+ * What one consumer has set aside of one partition (or of what has none): keys whose messages wait for another try, in order, while everything else goes
  * on. Tries are counted in the store before they begin, so that a message that kills the process is known
  * after the restart; such suspects are then tried one at a time.
  */
@@ -55,25 +58,33 @@ export async function openParked(options: {
   runtime: Runtime
   log: Logger
   retry: RetryPolicy
-  concurrency: number
+  hands: Hands
   tryAgain: TryAgain
   /** Whether no further try is worth it. Default as the policy says. */
   isDead?: (error: unknown, tries: number, message: Message) => boolean
-  /** Others may try the same messages: who begins a try has the message for as long as the longest pause. */
-  shared?: boolean
+  /** Whose messages these are: everything that is written carries it, and once its epoch is over nothing more is begun. */
+  fence?: Fence | undefined
+  /**
+   * Whether a try that was begun and did not end has ended with its process. Default true; false where who had them before
+   * is still there.
+   */
+  crashed?: boolean
+  /** Others may try the same messages: who begins a try has the message for so many milliseconds. Nobody has the key meanwhile. */
+  lease?: number | undefined
 }): Promise<Parked> {
-  const { store, consumer, runtime, log, retry, concurrency, shared = false } = options
+  const { store, consumer, runtime, log, retry, hands, fence, crashed = true, lease } = options
   const { isDead = (error, tries) => isLastTry(retry, error, tries) } = options
   const { parked: records } = store.records
   const time = steadyTime(runtime.clock)
-  const tries = createTries({ ...options, isDead, shared, time })
+  const partition = fence?.partition ?? UNPARTITIONED
+  const tries = createTries({ ...options, fence, isDead, lease, time })
   /** Messages added so far: tells a look at the store that it is out of date. */
   let arrivals = 0
   let stopped = false
 
   /** Takes over what the store says of a key's head, whose message was sent with that delay. */
   const learn = (key: Key, { state, started, nextAt, firstFailure = 0 }: Head, delay = 0): void => {
-    const most = started === 0 ? delay : shared ? retry.max : longestBackoff(retry, started)
+    const most = started === 0 ? delay : Math.max(lease ?? 0, longestBackoff(retry, started))
     key.dead = state === 'dead'
     key.failedAt = firstFailure
     // A wait that is longer than the pause after so many tries is one of a clock that was set back since.
@@ -95,27 +106,28 @@ export async function openParked(options: {
       learn(key, head, head.message.delay)
       if (key.dead || key.nextAt > time()) return
       const outcome = await tries.run(head)
-      if (outcome !== undefined) return void Object.assign(key, outcome)
-      key.count--
+      if (typeof outcome === 'object') return void Object.assign(key, outcome)
+      if (outcome === 'done') key.count--
     }
   }
 
   const work = (key: Key): Promise<void> =>
     drain(key).catch((error: unknown) => {
+      if (error instanceof FencedError) return void stop()
       log.warn('Parked messages cannot be tried again now; trying later', { consumer, error })
       key.nextAt = time() + STORE_PAUSE
     })
 
-  const schedule = createKeySchedule({ timers: runtime.timers, time, concurrency, work })
+  const schedule = createKeySchedule({ timers: runtime.timers, time, hands, work })
   const { keys } = schedule
 
   const add: Parked['add'] = async (entries, also) => {
     const rows = entries.map((entry) => {
       const dead = 'failure' in entry && isDead(entry.failure, 1, entry.message)
-      return parkedOf(entry, { consumer, retry, runtime, time, dead })
+      return parkedOf(entry, { consumer, partition, retry, runtime, time, dead })
     })
     const added = await store.transaction(async (tx) => {
-      const fresh = await records.add(tx, rows)
+      const fresh = await records.add(tx, rows, fence)
       await also?.(tx)
       return fresh
     })
@@ -134,7 +146,7 @@ export async function openParked(options: {
 
   const look = async (): Promise<void> => {
     const before = arrivals
-    const found = await records.keys(consumer)
+    const found = await records.keys({ consumer, partition })
     if (arrivals !== before) return look()
     const present = new Set(found.map(({ key }) => key))
     for (const key of keys.values()) if (!present.has(key.name) && key.state !== 'active') key.count = 0
@@ -152,14 +164,22 @@ export async function openParked(options: {
 
   /** Tries that were begun and never ended: the process ended with them in hand. */
   const settleInterrupted = async (): Promise<void> => {
-    for (const { key: name, started, finished } of await records.keys(consumer)) {
+    for (const { key: name, started, finished } of await records.keys({ consumer, partition })) {
       const [head] = started > finished ? await records.read({ consumer, key: name, limit: 1 }) : []
       // It is the next to be tried, alone.
-      if (head !== undefined && !(await tries.crashed(head)).dead) schedule.suspect(schedule.of(name))
+      const outcome = head && (await tries.crashed(head))
+      if (typeof outcome === 'object' && !outcome.dead) schedule.suspect(schedule.of(name))
     }
   }
 
-  await settleInterrupted()
+  const stop = async (): Promise<void> => {
+    stopped = true
+    looks.stop()
+    await schedule.stop()
+  }
+
+  // Who else may be at them says by its lease whether it is.
+  if (crashed && lease === undefined) await settleInterrupted()
   await look()
   return {
     empty: () => keys.size === 0,
@@ -174,11 +194,7 @@ export async function openParked(options: {
     add,
     reload,
     count: () => countOf(keys.values(), schedule.active()),
-    stop: async () => {
-      stopped = true
-      looks.stop()
-      await schedule.stop()
-    },
+    stop,
   }
 }
 
@@ -219,6 +235,17 @@ function createLooks(
     timer?.cancel()
   }
   return { reload, stop }
+}
+
+/** Over several. */
+export function sumOf(counts: readonly ParkedCount[]): ParkedCount {
+  const sum = (of: (count: ParkedCount) => number): number => counts.reduce((total, count) => total + of(count), 0)
+  const oldest = Math.min(...counts.map((count) => count.oldest ?? Infinity))
+  return {
+    ...{ waiting: sum(({ waiting }) => waiting), dead: sum(({ dead }) => dead), letters: sum(({ letters }) => letters) },
+    ...{ trying: sum(({ trying }) => trying), delayed: sum(({ delayed }) => delayed) },
+    oldest: oldest === Infinity ? undefined : oldest,
+  }
 }
 
 function countOf(keys: Iterable<Key>, trying: number): ParkedCount {

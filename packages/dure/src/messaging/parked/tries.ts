@@ -1,5 +1,6 @@
 import type { Message } from '../../contract/contract.ts'
-import type { ParkedMessage, StoreTransaction } from '../../data/data.ts'
+import type { Fence, ParkedMessage, StoreTransaction } from '../../data/data.ts'
+import { FencedError } from '../../data/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { backoff } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
@@ -15,27 +16,33 @@ export type TryOutcome = { readonly dead: boolean; readonly nextAt: number; read
 
 /** Tries of parked messages. Each is counted in the store before it begins, and again when it has ended. */
 export type Tries = {
-  /** Undefined when the message is out of the way: it succeeded, or somebody else has it. Rejects for trouble with the store. */
-  readonly run: (parked: ParkedMessage) => Promise<TryOutcome | undefined>
+  /**
+   * `done` when the message is out of the way; `changed` when somebody else has it, or has decided on it. Rejects for trouble with
+   * the store, and with `FencedError` when the partition is another's: then nothing was counted.
+   */
+  readonly run: (parked: ParkedMessage) => Promise<TryOutcome | 'done' | 'changed'>
   /** Notes that the process ended during a try. A message that is not dead by that is due at once. */
-  readonly crashed: (parked: ParkedMessage) => Promise<TryOutcome>
+  readonly crashed: (parked: ParkedMessage) => Promise<TryOutcome | 'changed'>
   readonly report: (message: Message, dead: boolean, error: unknown, tries: number) => void
 }
 
 export function createTries(options: {
   readonly store: ParkedStore
   readonly consumer: string
+  readonly fence: Fence | undefined
   readonly runtime: Runtime
   readonly log: Logger
   readonly retry: RetryPolicy
   readonly time: () => number
   readonly tryAgain: TryAgain
   readonly isDead: (error: unknown, tries: number, message: Message) => boolean
-  /** Others may try the same messages: who begins a try has the message for as long as the longest pause. */
-  readonly shared: boolean
+  /** Others may try the same messages: who begins a try has the message for so many milliseconds. */
+  readonly lease: number | undefined
 }): Tries {
-  const { store, consumer, runtime, log, retry, time, tryAgain, isDead, shared } = options
+  const { store, consumer, fence, runtime, log, retry, time, tryAgain, isDead, lease } = options
   const { parked: records } = store.records
+  /** Those of whose tries here the store could not be told how they ended: nobody crashed. */
+  const untold = new Set<string>()
 
   const report: Tries['report'] = (message, dead, error, tries) => {
     const fields = { consumer, topic: message.type, messageId: message.id, tries }
@@ -51,8 +58,8 @@ export function createTries(options: {
       })
   }
 
-  const fail = async (parked: ParkedMessage, started: number, failure: unknown, crash: boolean): Promise<TryOutcome> => {
-    const { message } = parked
+  const fail = async (parked: ParkedMessage, failure: unknown, crash: boolean): Promise<TryOutcome | 'changed'> => {
+    const { message, started, revision } = parked
     const at = runtime.clock.now()
     const crashes = parked.crashes + (crash ? 1 : 0)
     const dead = isDead(failure, started, message) || crashes >= retry.crashes
@@ -60,30 +67,42 @@ export function createTries(options: {
     const error = errorText(failure)
     const group = groupOf({ consumer, topic: message.type, error })
     const state = dead ? 'dead' : 'waiting'
-    await store.transaction((tx) =>
-      records.fail(tx, { consumer, messageId: message.id, started, crashes, state, nextAt, error, group, at }),
-    )
+    const its = { consumer, messageId: message.id, revision, fence }
+    const told = await store.transaction((tx) => records.fail(tx, { ...its, started, crashes, state, nextAt, error, group, at }))
+    if (!told) return 'changed'
     report(message, dead, failure, started)
     return { dead, nextAt, failedAt: parked.firstFailure ?? at }
   }
 
+  const crashed: Tries['crashed'] = (parked) => {
+    const error = new Error(`The process ended during try ${parked.started} of it (or while another was being tried)`)
+    return fail(parked, error, true)
+  }
+
   return {
     run: async (parked) => {
-      const { message, started } = parked
-      const its = { consumer, messageId: message.id }
-      const nextAt = shared ? Math.ceil(time() + retry.max) : parked.nextAt
-      if (!(await store.transaction((tx) => records.begin(tx, { ...its, started, nextAt })))) return undefined
+      const { message, started, finished, revision } = parked
+      const { id: messageId } = message
+      // Its lease is over, and nobody has said how the try ended.
+      if (lease !== undefined && started > finished && !untold.has(messageId)) return crashed(parked)
+      const its = { consumer, messageId, fence }
+      const nextAt = lease === undefined ? parked.nextAt : Math.ceil(time() + lease)
+      if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, nextAt })))) return 'changed'
+      const begun = { ...parked, started: started + 1, revision: revision + 1 }
+      let finishes = false
+      untold.add(messageId)
       try {
-        await tryAgain(message, (tx) => records.finish(tx, { ...its, started: started + 1 }))
-        return undefined
+        await tryAgain(message, async (tx) => (finishes = await records.finish(tx, { ...its, revision: begun.revision })))
       } catch (error) {
-        return await fail(parked, started + 1, error, false)
+        if (error instanceof FencedError) throw error
+        const outcome = await fail(begun, error, false)
+        untold.delete(messageId)
+        return outcome
       }
+      untold.delete(messageId)
+      return finishes ? 'done' : 'changed'
     },
-    crashed: (parked) => {
-      const error = new Error(`The process ended during try ${parked.started} of it (or while another was being tried)`)
-      return fail(parked, parked.started, error, true)
-    },
+    crashed,
     report,
   }
 }

@@ -117,7 +117,7 @@ function simulatedStore(options: {
 
 /** The store's records, with an eye on what tells of something rare, and on the events whose effect a transaction is. */
 function watched(
-  { outbox, inbox, idempotency, consumers, ownership, parked, deadLetters }: Records,
+  { outbox, inbox, idempotency, ownership, parked, deadLetters }: Records,
   options: {
     readonly reading: <T>(read: () => Promise<T>) => Promise<T>
     /** What was marked in each transaction. */
@@ -128,7 +128,6 @@ function watched(
   const { reading, marks } = options
   const { sometimes } = options.fate
   return {
-    consumers,
     ownership,
     outbox: { ...outbox, left: () => reading(outbox.left), read: (page) => reading(() => outbox.read(page)) },
     inbox: {
@@ -152,18 +151,21 @@ function watched(
     },
     parked: {
       ...parked,
-      add: async (tx, messages) => {
-        const added = await parked.add(tx, messages)
+      add: async (tx, messages, fence) => {
+        const added = await parked.add(tx, messages, fence)
         if (added.length > 0) sometimes('a message was parked')
         if (added.length < messages.length) sometimes('a message was parked already')
         return added
       },
       read: (of) => reading(() => parked.read(of)),
-      keys: (consumer) => reading(() => parked.keys(consumer)),
+      keys: (place) => reading(() => parked.keys(place)),
+      totals: () => reading(parked.totals),
+      letters: () => reading(parked.letters),
       holding: (of) => reading(() => parked.holding(of)),
       fail: async (tx, its) => {
-        await parked.fail(tx, its)
-        if (its.state === 'dead') sometimes('a message died')
+        const told = await parked.fail(tx, its)
+        if (told && its.state === 'dead') sometimes('a message died')
+        return told
       },
     },
     deadLetters: {

@@ -71,6 +71,7 @@ export type Batch = {
   /** What has become of the partition, instead of messages; undefined of messages. */
   readonly tells?: 'assigned' | 'revoked' | undefined
   readonly epoch?: number | undefined
+  readonly broker?: string | undefined
 }
 export type Batches = { readonly batches: readonly Batch[] }
 
@@ -197,5 +198,6 @@ function batchPart() {
     messages: packPart,
     tells: maybe(word('assigned', 'revoked')),
     epoch: maybe(number),
+    broker: maybe(text),
   })
 }

@@ -125,8 +125,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
           batch,
           deliver: deliverTo(session, member),
           ...(tells === true && {
-            assigned: ({ epoch, ...place }: Assignment) =>
-              session.offer({ member, ...place, epoch, tells: 'assigned', messages: [] }),
+            assigned: (assignment: Assignment) => session.offer({ member, ...assignment, tells: 'assigned', messages: [] }),
             revoked: async (place) => void (await session.offer({ member, ...place, tells: 'revoked', messages: [] })),
           }),
           onError: onError(session, group),

@@ -27,8 +27,8 @@ export function groupMember({ number, client }: Options, request: SubscribeOptio
   /** The last batch of each partition: one that comes again in a new session waits for the one that is still in hand. */
   const last = new Map<string, Promise<unknown>>()
   const deliver = async (batch: Batch): Promise<{ readonly after: string } | undefined | void> => {
-    const { topic, partition, tells, epoch = 0 } = batch
-    if (tells === 'assigned') return request.assigned?.({ topic, partition, epoch })
+    const { topic, partition, tells, epoch = 0, broker = '' } = batch
+    if (tells === 'assigned') return request.assigned?.({ topic, partition, epoch, broker })
     if (tells === 'revoked') return request.revoked?.({ topic, partition })
     const deliveries = unpack(batch.messages).map(({ message, extra }) => ({ message, partition, position: String(extra) }))
     await request.deliver(deliveries, { topic, partition })
