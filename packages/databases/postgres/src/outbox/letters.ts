@@ -46,7 +46,9 @@ export function createLetters(options: {
     taken += messages.length
   }
   const open = async (): Promise<OutboxAside> => {
-    const [row] = await store.select("SELECT to_regclass('dure_parked') IS NOT NULL AS made")
+    const [row] = await store.select(
+      "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('dure_parked') AND attname = 'revision') AS made",
+    )
     if (!row?.['made']) await store.transaction((tx) => tx.run(deadLetterSchema))
     return openAside({
       ...{ store, runtime, log, deliver, taken: () => taken },

@@ -51,6 +51,10 @@ const LANE_TABLES = `
     expires TIMESTAMPTZ NOT NULL
   ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200)`
 
+const MORE_PARKED = ownMigrations['dure/0007-parked-partitions'].replaceAll('ADD COLUMN', 'ADD COLUMN IF NOT EXISTS')
+/** Makes, too, what an older one lacks. */
+const PARKED = `${ownMigrations['dure/0003-parked']};${MORE_PARKED}`
+
 /** What a store's own migrations make. */
 export const outboxMigrations: Migrations = {
   'dure/0001-outbox': OUTBOX,
@@ -68,7 +72,7 @@ export const outboxMigrations: Migrations = {
  * console.log(outboxSchema.includes('CREATE TABLE dure_outbox')) // → true
  * ```
  */
-export const outboxSchema: string = `${OUTBOX};${ownMigrations['dure/0005-message-attributes']};${LANE_TABLES};${ownMigrations['dure/0003-parked']};`
+export const outboxSchema: string = `${OUTBOX};${ownMigrations['dure/0005-message-attributes']};${LANE_TABLES};${PARKED};`
 
 /**
  * The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent.
@@ -80,4 +84,4 @@ export const outboxSchema: string = `${OUTBOX};${ownMigrations['dure/0005-messag
  * console.log(deadLetterSchema.includes('dure_parked')) // → true
  * ```
  */
-export const deadLetterSchema: string = `${ownMigrations['dure/0003-parked']};`
+export const deadLetterSchema: string = `${PARKED};`
