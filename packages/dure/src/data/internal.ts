@@ -18,6 +18,8 @@ export { namesOf, numbered, quoted, RESERVED } from './names.ts'
 export { createBinding, type Binding } from './parameters.ts'
 export { OUTBOX_COLUMNS, outboxMessage, outboxValues } from './outbox-row.ts'
 export { createMember, type Member } from './member.ts'
+export { RELAY_DEFAULTS } from './relay.ts'
+export { sqliteConnection, sqliteKysely, sqliteStatements, type KyselyConnection, type Statements } from './sqlite/sqlite.ts'
 export {
   closed,
   crowded,

@@ -25,7 +25,7 @@ export type Relay = {
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
-const DEFAULTS: RelayLimits = {
+export const RELAY_DEFAULTS: RelayLimits = {
   batch: 512,
   memory: 10_000,
   memorySize: 64 * 1024 * 1024,
@@ -46,7 +46,7 @@ export function createRelay(options: {
   const { service } = store
   const { outbox: records } = store.records
   const { timers } = runtime
-  const limits = { ...DEFAULTS, ...options.limits }
+  const limits = { ...RELAY_DEFAULTS, ...options.limits }
   const backlog = createBacklog({ records, limits, left })
   const removal = createRemoval({ store, timers, log, from: left.total > 0 ? left.first - 1 : left.last })
   let depth = left.total

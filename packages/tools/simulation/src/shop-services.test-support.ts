@@ -23,7 +23,7 @@ export function shop(mistake?: Mistake): System {
 
 type OrderTables = {
   orders: { id: string; sku: string; quantity: number; state: string; number: number }
-  sequence: { last: number }
+  sequence: { id?: number; last: number }
 }
 
 function orders(mistake: Mistake | undefined): Service {
@@ -32,7 +32,7 @@ function orders(mistake: Mistake | undefined): Service {
     database: database<OrderTables>({
       migrations: {
         '001': `CREATE TABLE orders (id TEXT PRIMARY KEY, sku TEXT NOT NULL, quantity INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', number INTEGER NOT NULL);
-          CREATE TABLE sequence (last INTEGER NOT NULL);
+          CREATE TABLE sequence (id INTEGER PRIMARY KEY, last INTEGER NOT NULL);
           INSERT INTO sequence (last) VALUES (0)`,
       },
     }),

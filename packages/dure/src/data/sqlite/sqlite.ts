@@ -7,7 +7,9 @@ import type { Durability } from './file.ts'
 import { LOCK_TIMEOUT } from './lock.ts'
 import { openStore } from './store.ts'
 
+export { kyselyConnection as sqliteConnection, sqliteKysely, type KyselyConnection } from './kysely.ts'
 export { takeLock } from './lock.ts'
+export { createStatements as sqliteStatements, type Statements } from './statements.ts'
 
 export type SqliteOptions = {
   /**

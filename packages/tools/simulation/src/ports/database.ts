@@ -40,7 +40,7 @@ export function simulatedDatabase(options: {
           closeFiles(holder)
         }
         const store = await inner.open(service, definition)
-        owners.set(service, process)
+        if (store.sharing === 'exclusive') owners.set(service, process)
         return simulatedStore({ store, service, process, owners, fate })
       },
     }
@@ -57,7 +57,7 @@ function simulatedStore(options: {
   const { store, service, process, owners, fate } = options
 
   const refusal = (action: string): CallError | undefined => {
-    if (owners.get(service) === process) return undefined
+    if (store.sharing === 'shared' || owners.get(service) === process) return undefined
     fate.sometimes('a revived process was fenced off its store')
     return new CallError('UNAVAILABLE', `${action} failed: another process has taken over the store of service "${service}"`)
   }
@@ -71,6 +71,8 @@ function simulatedStore(options: {
     const marked: string[] = []
     const result = await store.transaction(async (inner) => {
       if (process.state === 'dead') return never()
+      // It may be begun again.
+      marked.length = 0
       marks.set(inner, marked)
       const value = await work(inner)
       // The last thing before the commit: whatever the work left to be done then was asked for earlier.
@@ -101,10 +103,11 @@ function simulatedStore(options: {
     return read()
   }
 
-  // An outbox of the adapter's own would go past all this.
-  const { outbox: _, ...rest } = store
+  // An outbox of the adapter's own would go past all this, unless it is one of the simulation.
+  const { outbox, ...rest } = store
   return {
     ...rest,
+    ...(store.sharing === 'shared' && outbox !== undefined && { outbox }),
     transaction,
     records: watched(store.records, { reading, marks, fate }),
     ping: () => reading(store.ping),

@@ -9,6 +9,8 @@ export type Fates = {
   /** Milliseconds until a process hears of a change in the registry. */
   readonly news: (process: Process) => number
   readonly store: Omit<StoreFate, 'sometimes'>
+  /** Milliseconds to a database server, or back. */
+  readonly server: (process: Process) => number
   readonly broker: Omit<BrokerFate, 'sometimes'>
 }
 
@@ -85,7 +87,13 @@ export function createFates(options: {
     delay: (_process, place) => (faults.befalls('late batch', place) ? 2 * 1000 ** faults.amount('late batch', place) : 0),
   }
   return {
-    fates: { network, store, broker, news: (process) => 1 + roll(`news ${process.name}`) ** 3 * 400 },
+    fates: {
+      network,
+      store,
+      broker,
+      server: (process) => base * (0.05 + roll(`server ${process.name}`) ** 4),
+      news: (process) => 1 + roll(`news ${process.name}`) ** 3 * 400,
+    },
     cut: ({ from, to, both, ms }) => void cuts.push({ from, to, both, until: engine.now() + ms }),
     disturb: (what) => void disturbances.push({ what, until: engine.now() + what.ms }),
     end: () => {

@@ -19,29 +19,25 @@ export function placeServices(
     replicas = {},
   }: { readonly placements?: readonly Placed[] | undefined; readonly replicas?: Replicas | undefined },
   chance: Chance,
-): { readonly placed: Placed; readonly places: readonly Place[] } {
+): { readonly placed: Placed; readonly places: readonly Place[]; readonly many: ReadonlySet<string> } {
   const services = system.services.map(({ contract }) => contract.name)
   const many = Object.keys(replicas).filter((name) => replicas[name]! > 1)
   for (const name of Object.keys(replicas))
     if (!services.includes(name))
       throw new TypeError(`Cannot simulate: replicas name "${name}", which is no service; there are ${services.join(', ')}`)
-  const exclusive = system.services.find(({ contract, database }) => many.includes(contract.name) && database !== undefined)
-  if (exclusive !== undefined)
-    throw new TypeError(
-      `Cannot simulate: copies of "${exclusive.contract.name}" would share a store that one process has at a time`,
-    )
   const among = placements ?? (many.length > 0 ? SPLIT : ALL)
   const placed = pick(chance.site('placement')(), among)
   if (placed === 'together') {
     if (many.length > 0)
       throw new TypeError('Cannot simulate: copies are processes of their own; take "together" out of the placements')
-    return { placed, places: [{ name: 'all', members: undefined, overlaps: false }] }
+    return { placed, many: new Set(), places: [{ name: 'all', members: undefined, overlaps: false }] }
   }
   const places = groupsOf(placed, ['broker', ...services.filter((name) => !many.includes(name))], chance)
   const stateless = (name: string): boolean =>
     system.services.some(({ contract, database }) => contract.name === name && database === undefined)
   return {
     placed,
+    many: new Set(many),
     places: [
       ...places.map((members) => ({ name: members.join('+'), members, overlaps: members.every(stateless) })),
       ...many.flatMap((service) =>

@@ -19,6 +19,7 @@ import {
 } from '../kernel/kernel.ts'
 import { createNetwork, createRegistryHub, type Network } from '../network/network.ts'
 import { simulatedBroker, simulatedDatabase } from '../ports/ports.ts'
+import { createServers, serverStore, type Servers } from '../server/server.ts'
 import { createFaults, FAULTS, usualFaults, type FaultKind, type Faults } from './faults.ts'
 import type { Folder } from './folder.ts'
 import { createLoad, type RunningLoad } from './load.ts'
@@ -49,6 +50,7 @@ export type World = {
   readonly faults: Faults
   readonly nemesis: Nemesis
   readonly network: Network
+  readonly servers: Servers
   readonly slots: Slots
   readonly load: RunningLoad
   /** What users have, outside of all processes. */
@@ -75,15 +77,13 @@ export async function createWorld(options: RunOptions): Promise<World> {
     ...{ engine, trace, speaks: false, dies: () => false },
   })
   const made = typeof source === 'function' ? await source({ name: 'outside', runtime: users.runtime }) : source
-  const { placed, places } = placeServices(made, simulation, chance)
+  const { placed, places, many } = placeServices(made, simulation, chance)
   const faults = createFaults({
     seed,
     slots: places.map(({ name }) => name),
     from: 500,
     span: durationOf(simulation),
-    kinds: (options.faults ?? simulation.faults ?? usualFaults(places.some(({ name }) => name.includes('#')))).filter((kind) =>
-      FAULTS.includes(kind),
-    ),
+    kinds: (options.faults ?? simulation.faults ?? usualFaults(many.size > 0)).filter((kind) => FAULTS.includes(kind)),
     only: only?.faults,
     pins: only?.pins,
     slack: only?.slack?.ms ?? 0,
@@ -102,10 +102,15 @@ export async function createWorld(options: RunOptions): Promise<World> {
     news: nemesis.news,
   })
   const owners = new Map<string, Process>()
+  const servers = createServers({
+    directory: folder.path,
+    world: { now: engine.now, later: (ms, task) => void engine.at(engine.now() + ms, undefined, task) },
+    sometimes,
+  })
   const failedStarts: string[] = []
   const slots = createSlots({
     ...{ places, engine, trace, chance, directory: folder.path, fetch: simulation.fetch, speaks: record },
-    systemFor: systemsOf({ source, engine, chance, nemesis, sometimes, owners, hub }),
+    systemFor: systemsOf({ source, engine, chance, nemesis, sometimes, owners, many, servers, hub }),
     wiresFor: network.wires,
     open: async (owner, running) => {
       const id = owner.runtime.ids.next()
@@ -118,6 +123,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
     died: (owner, silent) => {
       for (const [service, holder] of owners) if (holder === owner) owners.delete(service)
       network.died(owner, silent)
+      servers.died(owner, silent)
       hub.forget(owner, silent ? 3_000 : 300)
     },
     onFailedStart: (slot, error) => {
@@ -131,7 +137,22 @@ export async function createWorld(options: RunOptions): Promise<World> {
   })
   const running = (): Running | undefined =>
     slots.all.find((slot) => slot.running !== undefined && slot.process?.state === 'alive')?.running
-  return { engine, trace, placed, faults, nemesis, network, slots, load, outside, running, marks, sometimes, failedStarts }
+  return {
+    engine,
+    trace,
+    placed,
+    faults,
+    nemesis,
+    network,
+    servers,
+    slots,
+    load,
+    outside,
+    running,
+    marks,
+    sometimes,
+    failedStarts,
+  }
 }
 
 /** Milliseconds of virtual time for which users are at work. */
@@ -152,9 +173,12 @@ function systemsOf(options: {
   readonly nemesis: Nemesis
   readonly sometimes: (what: string) => void
   readonly owners: Map<string, Process>
+  /** Services with copies: their stores are at a server. */
+  readonly many: ReadonlySet<string>
+  readonly servers: Servers
   readonly hub: ReturnType<typeof createRegistryHub>
 }): (owner: Process) => Promise<System> {
-  const { source, engine, nemesis, sometimes, owners, hub } = options
+  const { source, engine, nemesis, sometimes, owners, many, servers, hub } = options
   const partitions = partitionsOf(options.chance)
   return async (process) => {
     const given = typeof source === 'function' ? source(process) : source
@@ -167,7 +191,11 @@ function systemsOf(options: {
       registry: () => hub.open(process),
       database: simulatedDatabase({
         ...{ process, owners, fate: { ...nemesis.store, sometimes } },
-        adapter: sqlite({ durability: 'process' }),
+        adapter: (world) => {
+          const file = sqlite({ durability: 'process' })(world)
+          const server = serverStore({ process, servers, latency: nemesis.server, sometimes })(world)
+          return { name: file.name, open: (service, definition) => (many.has(service) ? server : file).open(service, definition) }
+        },
       }),
       broker: simulatedBroker({
         ...{ process, fate: { ...nemesis.broker, sometimes } },
