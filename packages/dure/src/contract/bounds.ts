@@ -19,13 +19,16 @@ const upper: readonly Bound[] = lower.map(([keyword, of, inclusive]) => [
   inclusive,
 ])
 
+/** Bounds of each direction, and the sign of how far inside them a value is. */
+const DIRECTIONS = [
+  [lower, 1],
+  [upper, -1],
+] as const
+
 /** Bounds of `t` that `f` does not keep. */
 export function looser(f: Variant, t: Variant): { from: string; to: string }[] {
   const reasons: { from: string; to: string }[] = []
-  for (const [keywords, sign] of [
-    [lower, 1],
-    [upper, -1],
-  ] as const)
+  for (const [keywords, sign] of DIRECTIONS)
     for (const [keyword, of, inclusive] of keywords) {
       const wanted = t.schema[keyword]
       if (wanted === undefined) continue
@@ -78,31 +81,24 @@ function compareValues(a: unknown, b: unknown, type: string): number {
 }
 
 /** Whether the one value of `f` is within the bounds of `t`. */
-export function literalFits(f: Variant, t: Variant): boolean {
-  const { literal } = f
-  const { schema } = t
+export function literalFits({ literal }: Variant, t: Variant): boolean {
   if (t.kind === 'integer' && !Number.isInteger(literal)) return false
-  if (t.kind === 'bigint')
-    return (
-      looser(
-        { ...f, schema: { 'x-dure-minimum': literal, 'x-dure-maximum': literal } },
-        { ...t, schema: { ...schema, pattern: undefined } },
-      ).length === 0
-    )
-  if (typeof literal === 'number') {
-    if (typeof schema.multipleOf === 'number' && literal % schema.multipleOf !== 0) return false
-    return (
-      looser({ ...f, schema: { minimum: literal, maximum: literal } }, { ...t, schema: { ...schema, multipleOf: undefined } })
-        .length === 0
-    )
-  }
-  if (typeof literal !== 'string') return true
-  if (schema.format !== undefined && patternsOf(schema).length === 0) return false
-  const size = looser(
-    { ...f, schema: { minLength: literal.length, maxLength: literal.length } },
-    { ...t, schema: { minLength: schema.minLength, maxLength: schema.maxLength } },
-  )
-  return size.length === 0 && patternsOf(schema).every((pattern) => matches(pattern, literal))
+  // Of a format without a pattern it is not known what it is.
+  if (t.kind === 'string' && t.schema.format !== undefined && patternsOf(t.schema).length === 0) return false
+  return isWithin(literal, t)
+}
+
+/** Whether a value of JSON, of a variant's type, is within its bounds. */
+export function isWithin(value: unknown, { schema, kind }: Variant): boolean {
+  if (typeof value === 'string' && !patternsOf(schema).every((pattern) => matches(pattern, value))) return false
+  const sized = (kind === 'string' && typeof value === 'string') || Array.isArray(value) ? value.length : value
+  for (const [keywords, sign] of DIRECTIONS)
+    for (const [keyword, of, inclusive] of keywords) {
+      if (schema[keyword] === undefined || of === 'properties') continue
+      const order = sign * compareValues(sized, schema[keyword], kind)
+      if (order < 0 || (order === 0 && !inclusive)) return false
+    }
+  return typeof value !== 'number' || typeof schema.multipleOf !== 'number' || value % schema.multipleOf === 0
 }
 
 function matches(pattern: string, text: string): boolean {

@@ -70,6 +70,14 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly deprecated?: boolean
 }
 
+type Declare<K extends OperationKind> = <
+  I extends AnySchema | undefined = undefined,
+  O extends AnySchema | undefined = undefined,
+  E extends ErrorTypes = {},
+>(
+  options: OperationOptions<I, O, E>,
+) => Operation<K, I, O, E, undefined>
+
 /**
  * An operation that changes something.
  *
@@ -82,13 +90,7 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
  * console.log(place.kind, place.idempotent) // → command true
  * ```
  */
-export function command<
-  I extends AnySchema | undefined = undefined,
-  O extends AnySchema | undefined = undefined,
-  E extends ErrorTypes = {},
->(options: OperationOptions<I, O, E>): Operation<'command', I, O, E, undefined> {
-  return operation('command', options, options.idempotent ?? false)
-}
+export const command: Declare<'command'> = (options) => operation('command', options, options.idempotent ?? false)
 
 /**
  * An operation that only looks.
@@ -102,13 +104,7 @@ export function command<
  * console.log(find.kind, find.deadline) // → query 500
  * ```
  */
-export function query<
-  I extends AnySchema | undefined = undefined,
-  O extends AnySchema | undefined = undefined,
-  E extends ErrorTypes = {},
->(options: OperationOptions<I, O, E>): Operation<'query', I, O, E, undefined> {
-  return operation('query', options, true)
-}
+export const query: Declare<'query'> = (options) => operation('query', options, true)
 
 /**
  * An operation that answers with many values, in order: `output` is the schema of one.
@@ -122,13 +118,7 @@ export function query<
  * console.log(watch.kind) // → stream
  * ```
  */
-export function stream<
-  I extends AnySchema | undefined = undefined,
-  O extends AnySchema | undefined = undefined,
-  E extends ErrorTypes = {},
->(options: OperationOptions<I, O, E>): Operation<'stream', I, O, E, undefined> {
-  return operation('stream', options, true)
-}
+export const stream: Declare<'stream'> = (options) => operation('stream', options, true)
 
 /** What a channel is made of; over HTTP it cannot be offered. */
 export type ChannelOptions<

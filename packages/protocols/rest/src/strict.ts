@@ -1,5 +1,5 @@
 import type { Issue } from 'dure/contract'
-import { patternsOf, type ArrayVariant, type ObjectVariant, type Type, type Variant } from 'dure/contract/internal'
+import { isWithin, type ArrayVariant, type ObjectVariant, type Type, type Variant } from 'dure/contract/internal'
 
 /** Adds an issue for every field of a JSON value that its type does not name. */
 export type StrictCheck = (value: unknown, path: readonly (string | number)[], issues: Issue[]) => void
@@ -116,7 +116,7 @@ const fitsOne = ({ variants }: Type, value: unknown, depth: number): boolean =>
 
 /** Whether a JSON value is what a variant describes, extra fields aside. */
 function fits(variant: Variant, value: unknown, depth: number): boolean {
-  const { schema, literal } = variant
+  const { literal } = variant
   if (!mayBe(variant, value) || (literal !== undefined && literal !== value)) return false
   const inside = (type: Type | undefined, part: unknown): boolean => type === undefined || fitsOne(type, part, depth + 1)
   if (variant.kind === 'object') {
@@ -128,22 +128,14 @@ function fits(variant: Variant, value: unknown, depth: number): boolean {
     )
   }
   if (Array.isArray(value)) {
-    if (!within(schema, value.length, 'minItems', 'maxItems')) return false
+    if (!isWithin(value, variant)) return false
     if (variant.kind === 'map') return value.every((pair) => inside(variant.key, pair?.[0]) && inside(variant.value, pair?.[1]))
     const { prefix, items } = variant as ArrayVariant
     return value.every((part, at) => inside(prefix[at] ?? items, part))
   }
-  if (typeof value === 'string')
-    return (
-      within(schema, value.length, 'minLength', 'maxLength') &&
-      patternsOf(schema).every((one) => new RegExp(one, 'u').test(value))
-    )
   if (variant.kind === 'integer' && !Number.isInteger(value)) return false
-  return typeof value !== 'number' || within(schema, value, 'minimum', 'maximum')
+  return (typeof value !== 'string' && typeof value !== 'number') || isWithin(value, variant)
 }
-
-const within = (schema: Variant['schema'], size: number, least: string, most: string): boolean =>
-  !(size < Number(schema[least] ?? -Infinity)) && !(size > Number(schema[most] ?? Infinity))
 
 function unknownField(name: string, known: Iterable<string>): string {
   const names = [...known]

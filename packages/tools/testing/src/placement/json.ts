@@ -1,13 +1,8 @@
 import { inspect } from 'node:util'
-import { wireOf } from 'dure/contract/internal'
-import { z } from 'zod'
 import type { PlacementReport } from './check.ts'
 
-const values = wireOf(z.unknown(), 'input')
-
 /**
- * A report for programs, as JSON can hold it. Values that JSON has no word for are tagged as in messages
- * (`{"$dure":"date","value":"…"}`); what cannot travel at all is given as text: `{"$text":"[Function: f]"}`.
+ * A report for programs, as JSON can hold it. What JSON has no word for is given as text: `{"$text":"[Function: f]"}`.
  *
  * @example
  * ```ts
@@ -27,27 +22,18 @@ export function reportAsJson(report: PlacementReport): unknown {
     ...report,
     services: report.services.map((service) => ({
       ...service,
-      operations: service.operations.map((row) => ({ ...row, findings: row.findings.map(shown) })),
+      operations: service.operations.map((row) => ({ ...row, findings: row.findings.map((found) => jsonOf(found)) })),
     })),
   }
 }
 
-/** Every field by itself, so that one that cannot travel leaves the others as they are. */
-function shown(value: object): unknown {
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, jsonOf(part, 4)]))
+function jsonOf(value: unknown, depth: number = 0): unknown {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return value
+  if (depth < DEEPEST && Array.isArray(value)) return value.map((part) => jsonOf(part, depth + 1))
+  if (depth < DEEPEST && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, jsonOf(part, depth + 1)]))
+  return { $text: inspect(value) }
 }
 
-function jsonOf(value: unknown, deeper: number): unknown {
-  try {
-    return values.toJson(value)
-  } catch {
-    if (Array.isArray(value) && deeper > 0) return value.map((part) => jsonOf(part, deeper - 1))
-    if (isPlain(value) && deeper > 0)
-      return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, jsonOf(part, deeper - 1)]))
-    return { $text: inspect(value) }
-  }
-}
-
-function isPlain(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-}
+/** Containers inside containers; what is deeper is a text. */
+const DEEPEST = 20
