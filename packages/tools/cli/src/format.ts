@@ -43,7 +43,4 @@ export function ageText(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`
 }
 
-/** `1 seed`, `2 seeds`. */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
-}
+export { counted } from '@dure/simulation/text/internal'

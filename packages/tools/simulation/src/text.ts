@@ -85,3 +85,8 @@ function beginning(text: string, width: number): string {
 }
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** `1 seed`, `2 seeds`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

@@ -1,5 +1,5 @@
 import type { Outcome } from '../run/run.ts'
-import { hang, table } from '../text.ts'
+import { counted, hang, table } from '../text.ts'
 import type { SeedResult } from './try-seed.ts'
 
 /** What many seeds have shown. */
@@ -117,8 +117,8 @@ export function describeReport(report: Report, options: { readonly columns?: num
   const { columns = 80 } = options
   const perSecond = processor === 0 ? '–' : ((seeds * 1_000) / processor).toFixed(1)
   const lines = [
-    `${count(seeds, 'seed')}: ${held} held, ${failed} did not; ${verified} run twice with the same result`,
-    `${count(steps, 'step')} of users, ${refused} refused`,
+    `${counted(seeds, 'seed')}: ${held} held, ${failed} did not; ${verified} run twice with the same result`,
+    `${counted(steps, 'step')} of users, ${refused} refused`,
     `${virtualText(virtual)} of virtual time in ${(elapsed / 1_000).toFixed(1)} s, ${perSecond} seeds a second on one core`,
   ]
   if (steps === 0) lines.push('No user made a step, so nothing was put to the test: look at "duration", "pause" and "clients"')
@@ -145,8 +145,4 @@ const SECTIONS = [
 
 function virtualText(ms: number): string {
   return ms < 3_600_000 ? `${(ms / 60_000).toFixed(1)} minutes` : `${(ms / 3_600_000).toFixed(1)} hours`
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`
 }

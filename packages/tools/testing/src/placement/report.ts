@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { causesOf } from '@dure/simulation/internal'
-import { hang } from '@dure/simulation/text/internal'
+import { counted, hang } from '@dure/simulation/text/internal'
 import type { Finding, OperationReport, PlacementReport } from './check.ts'
 import type { Outcome } from './outcome.ts'
 import type { Step } from './plan.ts'
@@ -63,8 +63,6 @@ function resultOf(differences: number, unanswered: number, operations: number): 
   if (unanswered === 0) return 'equal'
   return unanswered === operations ? 'not compared' : `equal but for ${counted(unanswered, 'operation')}`
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /** What looks the same in several placements is told once. */
 function together<T>(findings: readonly T[], key: (finding: T) => string): readonly (readonly T[])[] {
