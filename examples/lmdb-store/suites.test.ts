@@ -15,6 +15,7 @@ const SUITES = [
   ['the outbox', 10, 'packages/dure/src/data/outbox.test.ts'],
   ['consumers', 10, 'packages/dure/src/messaging/consumer/consumer.test.ts'],
   ['consumers that are killed', 3, 'packages/dure/src/messaging/consumer/crash.test.ts'],
+  ['copies of a consumer', 10, 'packages/dure/src/messaging/consumer/copies.test.ts'],
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 12, 'packages/dure/src/messaging/aside.test.ts'],
   ['commands with a key', 10, 'packages/dure/src/service/idempotency.test.ts'],

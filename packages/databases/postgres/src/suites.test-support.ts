@@ -18,6 +18,7 @@ const SUITES = [
   ['the inbox', 4, 'packages/dure/src/data/inbox.test.ts'],
   ['consumers', 11, 'packages/dure/src/messaging/consumer/consumer.test.ts'],
   ['consumers that are killed', 3, 'packages/dure/src/messaging/consumer/crash.test.ts'],
+  ['copies of a consumer', 10, 'packages/dure/src/messaging/consumer/copies.test.ts'],
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 13, ASIDE],
   ['an outbox whose broker takes parts', 2, PARTIAL],

@@ -6,6 +6,7 @@ import type { SqlTransaction, Store, StoreTransaction } from './database.ts'
 import { meetingConformance } from './meeting.conformance.ts'
 import { migrationConformance } from './migrations.conformance.ts'
 import { ownershipConformance } from './ownership.conformance.ts'
+import { parkedConformance } from './parked.conformance.ts'
 import { readConformance } from './reads.conformance.ts'
 import { nameConformance } from './names.conformance.ts'
 import { valueConformance } from './values.conformance.ts'
@@ -27,6 +28,7 @@ export function databaseConformance(name: string, module: URL): void {
     nameConformance(module)
     migrationConformance(module)
     ownershipConformance(module)
+    parkedConformance(module)
     crashConformance(module)
   })
 }
@@ -36,6 +38,7 @@ export function storeConformance(name: string, module: URL): void {
   describe(`store conformance: ${name}`, () => {
     transactionConformance(module)
     ownershipConformance(module)
+    parkedConformance(module)
     crashConformance(module)
   })
 }
