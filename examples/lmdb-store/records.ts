@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type {
+  CommandRecord,
+  CommandRun,
   DeadLetterAudit,
   DeadLetterFilter,
   DeadMessage,
@@ -13,11 +15,11 @@ import { FencedError, type ClientTransaction } from 'dure/data/adapter'
 import type { Client, Entry, Key, Reader } from './client.ts'
 
 /** What Dure keeps in this store. Texts of others may be longer than a key of LMDB: those go in as their hash. */
-export function recordsIn(read: Reader): Records {
+export function recordsIn(read: Reader, now: () => number): Records {
   const records: Records<ClientTransaction<Client>> = {
     outbox: outboxIn(read),
     inbox: inbox,
-    idempotency: idempotencyIn(read),
+    idempotency: idempotencyIn(read, now),
     ownership,
     parked: parkedIn(read),
     deadLetters: deadLettersIn(read),
@@ -97,27 +99,44 @@ const inbox: Of<'inbox'> = {
   },
 }
 
-function idempotencyIn(read: Reader): Of<'idempotency'> {
-  type Command = { fingerprint: string; outcome: 'committed' | 'answered' | 'refused'; body: string; run: string; at: number }
+/** Its body is the id of its run until there is an answer. */
+type Command = Omit<CommandRecord, 'remaining'> & { readonly lease: number; readonly at: number }
+
+function idempotencyIn(read: Reader, now: () => number): Of<'idempotency'> {
   const [KEYS, AGES] = ['dure_idempotency', 'dure_idempotency_age']
   const find = (from: Reader, operation: string, key: string) => from.get([KEYS, hash(operation, key)]) as Command | undefined
-  const write = (client: Client, operation: string, key: string, wanted: Command): boolean => {
-    const found = find(client, operation, key)
-    if (found !== undefined && (found.outcome !== 'committed' || found.run !== wanted.run)) return false
+  const put = (client: Client, { operation, key }: Pick<CommandRun, 'operation' | 'key'>, command: Command): true => {
     const id = hash(operation, key)
-    const at = found?.at ?? wanted.at
-    client.put([KEYS, id], { ...wanted, at })
-    client.put([AGES, at, id], true)
+    client.put([KEYS, id], command)
+    client.put([AGES, command.at, id], true)
     return true
   }
+  const write = (client: Client, { operation, key, run, ...wanted }: CommandRun & Pick<Command, 'outcome' | 'body'>): boolean => {
+    const found = find(client, operation, key) ?? { ...wanted, outcome: 'running', body: run, lease: 0, at: now() }
+    if ((found.outcome !== 'running' && found.outcome !== 'committed') || found.body !== run) return false
+    return put(client, { operation, key }, { ...found, outcome: wanted.outcome, body: wanted.body })
+  }
   return {
-    find: async ({ operation, key }) => find(read, operation, key),
-    commit: async ({ client }, { operation, key, ...run }) =>
-      write(client, operation, key, { ...run, outcome: 'committed', body: 'null' }),
-    answer: async ({ client }, { operation, key, ...run }) => void write(client, operation, key, run),
-    forget: async ({ client }, { before, limit }) => {
+    find: async ({ operation, key }) => {
+      const found = find(read, operation, key)
+      return found && { ...found, remaining: found.lease - now() }
+    },
+    begin: async ({ client }, { operation, key, fingerprint, run, owner, lease, instead }) => {
+      const found = find(client, operation, key)
+      if (instead === undefined ? found !== undefined : found?.outcome !== 'running' || found.body !== instead) return false
+      if (found !== undefined) client.remove([AGES, found.at, hash(operation, key)])
+      const at = now()
+      return put(client, { operation, key }, { fingerprint, owner, outcome: 'running', body: run, lease: at + lease, at })
+    },
+    commit: async ({ client }, run) => write(client, { ...run, outcome: 'committed', body: run.run }),
+    answer: async ({ client }, run) => write(client, run),
+    end: async ({ client }, { operation, key, run }) => {
+      const found = find(client, operation, key)
+      if (found?.body === run) put(client, { operation, key }, { ...found, lease: 0 })
+    },
+    forget: async ({ client }, { age, limit }) => {
       for (const { key } of take(client.range([AGES]), limit)) {
-        if (Number(key[1]) >= before) return
+        if (Number(key[1]) >= now() - age) return
         client.remove(key)
         client.remove([KEYS, key[2]!])
       }

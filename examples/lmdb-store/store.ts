@@ -1,7 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseAdapter, DatabaseWorld, MigrationStep, Store } from 'dure/data'
-import { applyMigrations, type AppliedMigration, serialTransactions, takeLock, type ClientTransaction } from 'dure/data/adapter'
+import {
+  applyMigrations,
+  type AppliedMigration,
+  cautiousTime,
+  serialTransactions,
+  takeLock,
+  type ClientTransaction,
+} from 'dure/data/adapter'
 import { open } from 'lmdb'
 import { clientOf, readerOf, type Client } from './client.ts'
 import { recordsIn } from './records.ts'
@@ -53,7 +60,7 @@ export function lmdb(options: LmdbOptions = {}): (world: DatabaseWorld) => Datab
           engine: 'lmdb',
           sharing: 'exclusive',
           member: runtime.ids.next(),
-          records: recordsIn(read),
+          records: recordsIn(read, cautiousTime(runtime.clock)),
           transaction,
           read,
         },

@@ -51,6 +51,9 @@ export type Attempt<Value, Failure> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly error: Failure }
 
+/** The idempotency key of one command that is called with none. */
+export type CallKeys = (operation: AnyOperation, place: string, input: unknown) => string
+
 /** Where calls come from: the service and, inside a handler, the call that leads to them. */
 export type Caller = {
   /** The calling service; undefined at the door. */
@@ -60,6 +63,8 @@ export type Caller = {
   /** Without a parent: on whose behalf, as a door has found out. */
   readonly principal?: Principal | undefined
   readonly metadata?: Metadata | undefined
+  /** Whoever calls may be run again: its commands carry keys. */
+  readonly keys?: CallKeys | undefined
 }
 
 /**
@@ -112,7 +117,7 @@ type Way = {
 }
 
 function bindCall(way: Way) {
-  const { place, route, tracer } = way
+  const { place, operation, route, tracer } = way
   const begin = (input: unknown, context: OutgoingCall): Promise<unknown> => {
     // In this process the callee makes the one span of a call, and tells of what fails; a call that leaves it may fail on
     // the way. Asked anew each time: a service may come to this process, and leave it.
@@ -122,7 +127,9 @@ function bindCall(way: Way) {
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
     const refused = options === undefined ? undefined : refusedOptions(place, options)
     if (refused !== undefined) return Promise.reject(refused)
-    const context = outgoing(way, caller, options)
+    const { keys } = caller
+    const keyed = keys !== undefined && operation.kind === 'command' && options?.idempotencyKey === undefined
+    const context = outgoing(way, caller, keyed ? { ...options, idempotencyKey: keys(operation, place, input) } : options)
     if (options?.signal === undefined) return begin(input, context)
     const cancellation = new CallerCancellation(options.signal, context.cancellation)
     context.cancellation = cancellation

@@ -1,7 +1,7 @@
 /** What Dure's own rooms and packages share of `call`, and no promise to anybody else. */
 export { Cancellation, type CancelListener } from './cancellation.ts'
 export type { Route } from './transport.ts'
-export { clientFactory, type Caller } from './client.ts'
+export { clientFactory, type Caller, type CallKeys } from './client.ts'
 export { createEndpoint } from './endpoint.ts'
 export { createGate, type Gate } from './gate.ts'
 export { fetchFactory } from './fetch.ts'

@@ -1,5 +1,6 @@
 /** What an adapter for a store of another kind than SQL is written with, beside the port itself. */
 export { applyMigrations, type AppliedMigration } from './migrations.ts'
+export { cautiousTime } from '../runtime/internal.ts'
 export { FencedError } from './fenced.ts'
 export { serialTransactions, type ClientTransaction, type SerialTransactions } from './serial-transactions.ts'
 export { takeLock } from './sqlite/sqlite.ts'

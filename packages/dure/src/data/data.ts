@@ -20,6 +20,7 @@ export type { OutboxMessage } from './outbox-row.ts'
 export type {
   Claim,
   CommandRecord,
+  CommandRun,
   DeadLetterAudit,
   DeadLetterDecision,
   DeadLetterFilter,

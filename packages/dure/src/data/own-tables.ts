@@ -16,7 +16,8 @@ export const ownMigrations: Readonly<
     | 'dure/0004-idempotency'
     | 'dure/0005-message-attributes'
     | 'dure/0006-partitions'
-    | 'dure/0007-parked-partitions',
+    | 'dure/0007-parked-partitions'
+    | 'dure/0008-idempotency-lease',
     string
   >
 > = {
@@ -79,4 +80,6 @@ export const ownMigrations: Readonly<
   'dure/0007-parked-partitions': `
     ALTER TABLE dure_parked ADD COLUMN partition BIGINT;
     ALTER TABLE dure_parked ADD COLUMN revision BIGINT NOT NULL DEFAULT 0`,
+  'dure/0008-idempotency-lease':
+    'ALTER TABLE dure_idempotency ADD COLUMN owner TEXT; ALTER TABLE dure_idempotency ADD COLUMN lease BIGINT',
 }

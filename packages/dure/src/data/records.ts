@@ -57,26 +57,43 @@ export type InboxRecords<Tx> = {
 /** One command of one caller. */
 export type CommandKey = { readonly operation: string; readonly key: string }
 
-/** What became of a command: `committed` until there is an answer to repeat, or a refusal. */
-export type CommandOutcome = 'committed' | 'answered' | 'refused'
+/** What became of a command: it runs, or has `committed` and its answer is not there yet, or there is one to repeat. */
+export type CommandOutcome = 'running' | 'committed' | 'answered' | 'refused'
 
-/** A run of a command: `run` is its own id, `fingerprint` that of its input. */
-export type CommandRun = CommandKey & { readonly fingerprint: string; readonly run: string; readonly at: number }
+/** A run of a command: `run` is its own id and its fence, `fingerprint` that of its input, `owner` the member that runs it. */
+export type CommandRun = CommandKey & { readonly fingerprint: string; readonly run: string; readonly owner: string }
 
-/** What is known of a command: an answer's `body` is JSON. */
-export type CommandRecord = { readonly fingerprint: string; readonly outcome: CommandOutcome; readonly body: string }
+/** What is known of a command. */
+export type CommandRecord = Pick<CommandRun, 'fingerprint' | 'owner'> & {
+  readonly outcome: CommandOutcome
+  /** Of an answer JSON, otherwise the id of the run. */
+  readonly body: string
+  /** Milliseconds that the lease of the run has left, by the clock of the database. */
+  readonly remaining: number
+}
 
+/**
+ * The run that is noted is the only one that may write: every write of another hits nothing. Ages and leases are
+ * milliseconds by the clock of the database, never by that of a process, unless one process has the database to itself.
+ */
 export type IdempotencyRecords<Tx> = {
   readonly find: (key: CommandKey) => Promise<CommandRecord | undefined>
-  /** Notes that a run has committed, once or again; false when another run has, or there is an answer: nothing is changed then. */
+  /**
+   * Notes that a run begins: where nothing is known of the command, or `instead` of a run that has not committed. False
+   * when it is otherwise: nothing is changed then.
+   */
+  readonly begin: (tx: Tx, run: CommandRun & { readonly lease: number; readonly instead: string | undefined }) => Promise<boolean>
+  /** Notes that a run has committed, once or again; false when another run is noted, or there is an answer: nothing is changed then. */
   readonly commit: (tx: Tx, run: CommandRun) => Promise<boolean>
-  /** Writes an answer where there is nothing yet but what this run itself has noted. */
+  /** Writes an answer where there is nothing yet but this run; false when there is. */
   readonly answer: (
     tx: Tx,
     run: CommandRun & { readonly outcome: 'answered' | 'refused'; readonly body: string },
-  ) => Promise<void>
-  /** Removes some of those written before a time, the oldest, at most `limit`. */
-  readonly forget: (tx: Tx, old: { readonly before: number; readonly limit: number }) => Promise<void>
+  ) => Promise<boolean>
+  /** A run has ended without an answer: its lease is over. */
+  readonly end: (tx: Tx, run: CommandKey & Pick<CommandRun, 'run'>) => Promise<void>
+  /** Removes some that are older than `age`, the oldest, at most `limit`. */
+  readonly forget: (tx: Tx, old: { readonly age: number; readonly limit: number }) => Promise<void>
 }
 
 /**

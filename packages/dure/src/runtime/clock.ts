@@ -22,6 +22,16 @@ export function steadyTime(clock: Clock): () => number {
 /**
  * Follows the wall clock when it is set back and not when it is set forward, so what has been kept for some time by this
  * has been kept for that time: for throwing away. Whole milliseconds, as databases keep them.
+ *
+ * @example
+ * ```ts
+ * import { cautiousTime } from 'dure/data/adapter'
+ *
+ * let wall = 1_000
+ * const time = cautiousTime({ now: () => wall, monotonic: () => 0 })
+ * wall = 5_000
+ * console.log(time()) // → 1000
+ * ```
  */
 export function cautiousTime(clock: Clock): () => number {
   let origin = Number.POSITIVE_INFINITY

@@ -1,5 +1,5 @@
 import { type CallContext, type Transport } from '../call/call.ts'
-import { clientFactory, fetchFactory, type Caller, type Cancellation } from '../call/internal.ts'
+import { clientFactory, fetchFactory, type Caller, type CallKeys, type Cancellation } from '../call/internal.ts'
 import type { Metadata, Principal } from '../contract/contract.ts'
 import { NO_METADATA } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -7,8 +7,8 @@ import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { Needs } from './definition.ts'
 
-/** Makes the context of one call; `operation` is undefined for a reaction to an event. */
-export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string) => object
+/** Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. */
+export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string, keys?: CallKeys) => object
 
 /**
  * Prepares the contexts of one service's handlers: what all calls share sits on a prototype made once,
@@ -31,16 +31,22 @@ export function contextFactory(options: {
     readonly cancellation: Cancellation
     readonly #call: CallContext
     readonly #operation: string | undefined
+    readonly #keys: CallKeys | undefined
 
-    constructor(call: CallContext, cancellation: Cancellation, operation: string | undefined) {
+    constructor(call: CallContext, cancellation: Cancellation, operation: string | undefined, keys: CallKeys | undefined) {
       this.deadline = call.deadline
       this.cancellation = cancellation
       this.#call = call
       this.#operation = operation
+      this.#keys = keys
     }
 
     static database(call: HandlerCall): unknown {
       return database?.(call, call.#operation)
+    }
+
+    static caller(call: HandlerCall): Caller {
+      return { service, parent: call, keys: call.#keys }
     }
 
     get sentAt(): number {
@@ -117,9 +123,9 @@ export function contextFactory(options: {
   lazily('fetch', fetchFor)
   for (const [name, contract] of Object.entries(needs)) {
     const clientFor = clientFactory({ contract, transport, runtime, tracer })
-    lazily(name, (call) => clientFor({ service, parent: call } satisfies Caller))
+    lazily(name, (call) => clientFor(HandlerCall.caller(call)))
   }
   if (database !== undefined) lazily('database', HandlerCall.database)
 
-  return (call, cancellation, operation) => new HandlerCall(call, cancellation, operation)
+  return (call, cancellation, operation, keys) => new HandlerCall(call, cancellation, operation, keys)
 }

@@ -3,9 +3,10 @@ import type { CallContext } from '../call/call.ts'
 import type { CancelListener, Cancellation } from '../call/internal.ts'
 import { CallError, DeclaredError, type AnyOperation, type Status } from '../contract/contract.ts'
 import { throwInside, wireOf } from '../contract/internal.ts'
-import type { CommandRecord, Store, StoreTransaction } from '../data/data.ts'
+import { isPrepared } from './prepared-keys.ts'
+import type { CommandRecord, CommandRun, Store, StoreTransaction } from '../data/data.ts'
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
-import { cautiousTime } from '../runtime/internal.ts'
+import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.ts'
 
 /**
  * A command that carries an idempotency key happens once and answers every repetition as it did the first
@@ -15,9 +16,11 @@ import { cautiousTime } from '../runtime/internal.ts'
  * before it answered (ALREADY_EXISTS: nothing is done twice), or never committed (runs). A key that comes
  * again with another input is refused.
  *
- * Who waits shares the answer of the first and nothing else. Where that ends without an answer (it failed, its caller
- * went away, its time is over) the next runs by itself. A handler that goes on after its time can do no harm then: the
- * mark of another run is there, and its transaction is refused.
+ * Who waits in this process shares the answer of the first and nothing else. Where that ends without an answer (it failed,
+ * its caller went away, its time is over) the next runs by itself. Where several copies share the store, a run is noted
+ * before it begins, with a lease until a little after its deadline; another copy waits, and runs once it has noted itself
+ * instead. A handler that goes on after its time can do no harm then: the mark of another run is there, and its
+ * transaction is refused. What a handler does outside transactions may so be done more than once.
  */
 export type Idempotency = {
   readonly once: (request: KeyedCall, run: () => unknown) => Promise<unknown>
@@ -47,6 +50,8 @@ type Run = {
   readonly fingerprint: string
   /** Resolves when nobody has to wait for it any more: with an answer for all, or with none. */
   readonly outcome: Promise<Answer | undefined>
+  /** It has committed something. */
+  committed: boolean
   /** What it was told when another run had committed. */
   conflict: CallError | undefined
 }
@@ -57,49 +62,63 @@ const KEY_LIMIT = 255
 const RETENTION_MS = 24 * 60 * 60 * 1000
 const FORGOTTEN_AT_ONCE = 100
 
-export function createIdempotency(options: {
+/** Milliseconds by which a lease outlasts the deadline of its call: for the answer to be written. */
+const MARGIN = 1_000
+
+/** Milliseconds after which somebody who waits for another copy looks again. */
+const LOOK: BackoffPolicy = { first: 10, max: 250 }
+
+type IdempotencyOptions = {
   store: Store
-  runtime: Pick<Runtime, 'clock' | 'timers' | 'ids'>
+  runtime: Pick<Runtime, 'clock' | 'timers' | 'ids' | 'random'>
   service: string
-}): Idempotency {
+}
+
+export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const { store, service } = options
   const records = store.records.idempotency
   const { clock, timers, ids } = options.runtime
-  // A clock that is set forward makes no answer old.
-  const passed = cautiousTime(clock)
   /** Those that others have to wait for, … */
   const running = new Map<string, Run>()
   /** … and all that may still write. */
   const runs = new WeakMap<Cancellation, Run>()
 
+  const begin = createBegin(options)
   const answerOnce = async (request: KeyedCall, mine: Run, run: () => unknown): Promise<unknown> => {
     const { definition } = request
     const place = `${service}.${request.operation}`
-    const done = await records.find(request)
+    const done = await begin(request, mine)
     if (done !== undefined) return replay(done, mine, request, place)
     try {
       const value = await run()
-      await remember(request, mine, 'answered', JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null')
-      return value
+      const body = JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null'
+      if (await remember(request, mine, 'answered', body)) return value
+      // Another run has been noted instead, so this one has committed nothing.
+      const other = await records.find(request)
+      return other?.outcome === 'answered' || other?.outcome === 'refused' ? replay(other, mine, request, place) : value
     } catch (error) {
       const other = mine.conflict !== undefined && error === mine.conflict ? await records.find(request) : undefined
-      if (other !== undefined) return replay(other, mine, request, place)
-      // A declared error is an answer like any other; what else went wrong may go right the next time.
-      if (error instanceof DeclaredError) await remember(request, mine, 'refused', errorBody(definition, error))
+      if (other !== undefined && other.outcome !== 'running') return replay(other, mine, request, place)
+      // A declared error is an answer like any other; what else went wrong may go right the next time. So may what a message
+      // is refused that is tried again, unless something was done.
+      const final = error instanceof DeclaredError && (mine.committed || !isPrepared(request.key))
+      if (final) await remember(request, mine, 'refused', errorBody(definition, error))
+      else letCopiesIn(request, mine)
       throw error
     }
   }
 
-  const remember = (
-    { operation, key }: KeyedCall,
-    { id, fingerprint }: Run,
-    outcome: 'answered' | 'refused',
-    body: string,
-  ): Promise<void> =>
+  const remember = (request: KeyedCall, mine: Run, outcome: 'answered' | 'refused', body: string): Promise<boolean> =>
     store.transaction(async (tx) => {
-      await records.answer(tx, { operation, key, fingerprint, run: id, at: clock.now(), outcome, body })
-      await records.forget(tx, { before: passed() - RETENTION_MS, limit: FORGOTTEN_AT_ONCE })
+      const written = await records.answer(tx, { ...runOf(store, request, mine), outcome, body })
+      await records.forget(tx, { age: RETENTION_MS, limit: FORGOTTEN_AT_ONCE })
+      return written
     })
+
+  /** Where that fails they wait for the end of the lease. */
+  const letCopiesIn = ({ operation, key }: KeyedCall, { id }: Run): void => {
+    if (store.sharing === 'shared') store.transaction((tx) => records.end(tx, { operation, key, run: id })).catch(() => {})
+  }
 
   /** Lets the next in: at once, or for somebody whose caller has gone when the time is over that it was given. */
   const letOthersIn = ({ own, deadline }: KeyedCall, release: () => void): (() => void) => {
@@ -119,7 +138,7 @@ export function createIdempotency(options: {
 
   const runAlone = async (request: KeyedCall, slot: string, fingerprint: string, run: () => unknown): Promise<unknown> => {
     const { promise: outcome, resolve } = Promise.withResolvers<Answer | undefined>()
-    const mine: Run = { id: ids.next(), fingerprint, outcome, conflict: undefined }
+    const mine: Run = { id: ids.next(), fingerprint, outcome, committed: false, conflict: undefined }
     const release = (answer?: Answer): void => {
       if (running.get(slot) === mine) running.delete(slot)
       resolve(answer)
@@ -153,19 +172,52 @@ export function createIdempotency(options: {
         if (answer !== undefined && 'value' in answer) return answer.value
         if (answer !== undefined) throw answer.refusal
         // It has been answered by its own end, and must not begin.
-        if (own.reason !== undefined) throw new CallError('CANCELLED', `Call to ${place} ended while it waited for another`)
+        if (own.reason !== undefined) throw endedWaiting(place)
       }
       return runAlone(request, slot, fingerprint, run)
     },
     mark: async (tx, { operation, key, own }) => {
       const mine = own && runs.get(own)
       if (mine === undefined) return
-      const { id, fingerprint } = mine
       // A handler may have several transactions: the mark of its first is its own.
-      const committed = await records.commit(tx, { operation, key, fingerprint, run: id, at: clock.now() }).catch(throwInside)
+      const committed = await records.commit(tx, runOf(store, { operation, key }, mine)).catch(throwInside)
+      tx.onCommit(() => (mine.committed = true))
       if (!committed) throw (mine.conflict = overtaken(`${service}.${operation}`, key))
     },
   }
+}
+
+/**
+ * What has become of the command; undefined once this run is the one that may carry it out, of all copies. Where one
+ * process has the store, those that run are in its memory and nothing has to be noted.
+ */
+function createBegin({ store, service, runtime }: IdempotencyOptions) {
+  const records = store.records.idempotency
+  const { clock, timers, random } = runtime
+  return async (request: KeyedCall, mine: Run): Promise<CommandRecord | undefined> => {
+    if (store.sharing === 'exclusive') return records.find(request)
+    const { own, deadline, key } = request
+    const place = `${service}.${request.operation}`
+    let found: CommandRecord | undefined
+    let free = true
+    for (let looked = 1; own.reason === undefined; looked++) {
+      const lease = Math.min(LONGEST_WAIT, Math.ceil(Math.max(0, deadline - clock.monotonic()) + MARGIN))
+      const wanted = { ...runOf(store, request, mine), lease, instead: found?.body }
+      if (free && (await store.transaction((tx) => records.begin(tx, wanted)))) return undefined
+      found = await records.find(request)
+      if (found?.outcome === 'answered' || found?.outcome === 'refused') return found
+      // Those of this process are waited for in its memory.
+      free = found === undefined || found.remaining <= 0 || found.owner === store.member
+      if (free && found?.outcome === 'committed') return found
+      if (!free && found?.fingerprint !== mine.fingerprint) throw reused(place, key)
+      if (!free) await timers.sleep(backoff(LOOK, looked, random), own.signal)
+    }
+    throw endedWaiting(place)
+  }
+}
+
+function runOf(store: Store, { operation, key }: Pick<KeyedCall, 'operation' | 'key'>, { id, fingerprint }: Run): CommandRun {
+  return { operation, key, fingerprint, run: id, owner: store.member }
 }
 
 function replay(done: CommandRecord, mine: Run, { key, definition }: KeyedCall, place: string): unknown {
@@ -221,6 +273,10 @@ export function rememberedKey({ idempotencyKey: key, principal }: CallContext): 
 /** The caller's own words of it. */
 function ownWords(remembered: string): string {
   return remembered.startsWith('[') ? String((JSON.parse(remembered) as unknown[]).at(-1)) : remembered
+}
+
+function endedWaiting(place: string): CallError {
+  return new CallError('CANCELLED', `Call to ${place} ended while it waited for another`)
 }
 
 function overtaken(place: string, key: string): CallError {

@@ -13,6 +13,7 @@ import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { MakeContext } from './context.ts'
 import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
 import type { ServiceData } from './service-data.ts'
+import { preparedKey, preparedKeys } from './prepared-keys.ts'
 import { consumerTracing } from './consumer-tracing.ts'
 
 /** Milliseconds one `prepare` may take, with its calls. */
@@ -65,10 +66,9 @@ export function reactionsOf(options: {
         (async (received) => {
           const cancellation = new Cancellation()
           return inSpan(received.message, 'prepare', (traceparent) => {
-            const context = contexts(
-              callFor({ received, service: name, cancellation, runtime, traceparent, principal }),
-              cancellation,
-            )
+            const key = preparedKey(`${name}/${reaction}`, received.message.id)
+            const call = callFor({ received, key, service: name, cancellation, runtime, traceparent, principal })
+            const context = contexts(call, cancellation, undefined, preparedKeys(key))
             const prepared = async () => prepare(eventOf(received), context as Parameters<typeof prepare>[1])
             // One that hangs would keep the message's key, and a place among those in hand, for ever.
             return inTime(runtime.timers, PREPARE_DEADLINE, prepared(), () => {
@@ -97,6 +97,7 @@ function tooSlow(service: string, reaction: string): CallError {
 
 function callFor(options: {
   received: Received
+  key: string
   service: string
   cancellation: Cancellation
   runtime: Runtime
@@ -114,7 +115,7 @@ function callFor(options: {
     causationId: message.id,
     traceparent,
     caller: service,
-    idempotencyKey: undefined,
+    idempotencyKey: options.key,
     // Whoever caused the event may no longer be allowed to by the time it is worked on.
     principal,
     metadata: undefined,

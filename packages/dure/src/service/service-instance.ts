@@ -20,6 +20,7 @@ import { plainLogger, traceIdOf, type Metrics } from '../telemetry/internal.ts'
 import { contextFactory, type MakeContext } from './context.ts'
 import type { Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
+import { isPrepared } from './prepared-keys.ts'
 import { openData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { healthCheckCall, notReadyBecause } from './readiness.ts'
@@ -270,8 +271,8 @@ function onceFor(idempotency: Idempotency | undefined, operation: string, defini
   })
   return (input: unknown, call: CallContext, own: Cancellation, run: () => unknown): unknown => {
     if (idempotency !== undefined) return idempotency.once(keyed(input, call, own), run)
-    // Nowhere to remember the key: harmless when the command may be repeated, a broken promise when it may not.
-    if (definition.idempotent) return run()
+    // Nowhere to remember the key: harmless when the command may be repeated or nobody asked, a broken promise otherwise.
+    if (definition.idempotent || isPrepared(call.idempotencyKey!)) return run()
     throw new CallError(
       'UNIMPLEMENTED',
       `Call to "${operation}" was refused: the service has no database to honour an idempotency key with; send it without one`,

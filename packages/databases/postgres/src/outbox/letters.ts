@@ -8,6 +8,7 @@ import type { Logger } from 'dure/telemetry'
 import { Pool, type ClientConfig } from 'pg'
 import { transactionOn } from '../inbox.ts'
 import { uniqueName } from '../names.ts'
+import { SERVER_TIME } from '../store/store.ts'
 import { deadLetterSchema } from './schema.ts'
 
 /** What a relay by itself sets aside, beside the outbox: in the same tables as a service's dead letters. */
@@ -96,7 +97,7 @@ function storeOn(pool: Pool, service: string): Pick<SqlStore, 'service' | 'shari
   return {
     service,
     sharing: 'shared',
-    records: sqlRecords({ select }),
+    records: sqlRecords({ select }, SERVER_TIME),
     select,
     transaction: async (work) => {
       const client = await pool.connect()

@@ -14,7 +14,7 @@ import { storeMetrics } from './metrics.ts'
 import type { Settings } from './session-settings.ts'
 import { checkServer } from './server-check.ts'
 import { createNames } from './statements.ts'
-import { ownMigrations } from './own-tables.ts'
+import { ownMigrations, SERVER_TIME } from './own-tables.ts'
 import { createTransactions, GRACE, type Isolation } from './transactions.ts'
 import { TABLES, tablesOf } from './values.ts'
 import { createWaitOut } from './wait-out.ts'
@@ -135,7 +135,7 @@ export async function openStore(options: {
       engine: 'postgresql',
       sharing: 'shared',
       member,
-      records: sqlRecords(readers),
+      records: sqlRecords(readers, SERVER_TIME),
       read: readers.kysely,
       transaction: transactions.transaction,
       snapshot: readers.snapshot,

@@ -14,3 +14,6 @@ export const ownMigrations: Migrations = {
       PRIMARY KEY (message_id, consumer)
     ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05)`,
 }
+
+/** The server's clock, which moves within a transaction as well, in milliseconds. */
+export const SERVER_TIME = 'CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)'

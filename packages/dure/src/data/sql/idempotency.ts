@@ -1,33 +1,49 @@
 import type { SqlStore } from '../database.ts'
-import type { CommandOutcome, IdempotencyRecords } from '../records.ts'
+import type { CommandOutcome, CommandRun, IdempotencyRecords } from '../records.ts'
 import type { SqlStatements } from './statements.ts'
 
-/** The body of a row is the id of the run that committed until there is an answer. */
-export function sqlIdempotency(select: SqlStore['select']): IdempotencyRecords<SqlStatements> {
+/** The clock of the database, in milliseconds: an expression of its SQL, or a function where one process has it to itself. */
+export type DatabaseTime = string | (() => number)
+
+/** The body of a row is the id of its run until there is an answer. Nobody runs any more where there is no lease. */
+export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): IdempotencyRecords<SqlStatements> {
+  const [now, times] = typeof time === 'string' ? [time, () => []] : ['?', () => [time()]]
+  const columns = '(operation, key, fingerprint, outcome, body, made_at, owner, lease)'
+  const insert = `INSERT INTO dure_idempotency ${columns} VALUES (?, ?, ?, ?, ?, ${now}, ?, ${now} + ?)`
+  const values = ({ operation, key, fingerprint, owner }: CommandRun, outcome: CommandOutcome, body: string, lease: number) => [
+    ...[operation, key, fingerprint, outcome, body, ...times(), owner, ...times(), lease],
+  ]
+  const write = `${insert} ON CONFLICT (operation, key) DO UPDATE SET outcome = excluded.outcome, body = excluded.body
+    WHERE dure_idempotency.outcome IN ('running', 'committed') AND dure_idempotency.body = ?`
+  const begin = `${insert} ON CONFLICT (operation, key) DO NOTHING`
+  const takeOver = `UPDATE dure_idempotency SET fingerprint = ?, body = ?, made_at = ${now}, owner = ?, lease = ${now} + ?
+    WHERE operation = ? AND key = ? AND outcome = 'running' AND body = ?`
+  const find = `SELECT fingerprint, outcome, body, owner, lease - ${now} AS remaining FROM dure_idempotency WHERE operation = ? AND key = ?`
+  const forget = `DELETE FROM dure_idempotency WHERE (operation, key) IN
+    (SELECT operation, key FROM dure_idempotency WHERE made_at < ${now} - ? ORDER BY made_at LIMIT ?)`
   return {
     find: async ({ operation, key }) => {
-      const [row] = await select('SELECT fingerprint, outcome, body FROM dure_idempotency WHERE operation = ? AND key = ?', [
-        operation,
-        key,
-      ])
+      const [row] = await select(find, [...times(), operation, key])
       if (row === undefined) return undefined
-      const { fingerprint, outcome, body } = row
-      return { fingerprint: String(fingerprint), outcome: outcome as CommandOutcome, body: String(body) }
+      const { fingerprint, outcome, body, owner, remaining } = row
+      return {
+        ...{ fingerprint: String(fingerprint), outcome: outcome as CommandOutcome, body: String(body) },
+        ...{ owner: String(owner), remaining: Number(remaining ?? 0) },
+      }
     },
-    commit: async (tx, { operation, key, fingerprint, run, at }) =>
-      (await tx.run(WRITE, [operation, key, fingerprint, 'committed', run, at, run])) === 1,
-    answer: async (tx, { operation, key, fingerprint, run, at, outcome, body }) => {
-      await tx.run(WRITE, [operation, key, fingerprint, outcome, body, at, run])
+    begin: async (tx, { lease, instead, ...run }) => {
+      if (instead === undefined) return (await tx.run(begin, values(run, 'running', run.run, lease))) === 1
+      const { operation, key, fingerprint, owner } = run
+      const changed = [fingerprint, run.run, ...times(), owner, ...times(), lease]
+      return (await tx.run(takeOver, [...changed, operation, key, instead])) === 1
     },
-    forget: async (tx, { before, limit }) => {
-      await tx.run(
-        'DELETE FROM dure_idempotency WHERE (operation, key) IN (SELECT operation, key FROM dure_idempotency WHERE made_at < ? ORDER BY made_at LIMIT ?)',
-        [before, limit],
-      )
+    commit: async (tx, run) => (await tx.run(write, [...values(run, 'committed', run.run, 0), run.run])) === 1,
+    answer: async (tx, { outcome, body, ...run }) => (await tx.run(write, [...values(run, outcome, body, 0), run.run])) === 1,
+    end: async (tx, { operation, key, run }) => {
+      await tx.run('UPDATE dure_idempotency SET lease = 0 WHERE operation = ? AND key = ? AND body = ?', [operation, key, run])
+    },
+    forget: async (tx, { age, limit }) => {
+      await tx.run(forget, [...times(), age, limit])
     },
   }
 }
-
-const WRITE = `INSERT INTO dure_idempotency (operation, key, fingerprint, outcome, body, made_at) VALUES (?, ?, ?, ?, ?, ?)
-  ON CONFLICT (operation, key) DO UPDATE SET outcome = excluded.outcome, body = excluded.body
-  WHERE dure_idempotency.outcome = 'committed' AND dure_idempotency.body = ?`

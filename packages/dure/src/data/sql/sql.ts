@@ -1,7 +1,7 @@
 import type { Records } from '../records.ts'
 import type { SqlStore, SqlTransaction, StoreTransaction } from '../database.ts'
 import { sqlDeadLetters } from './dead-letters.ts'
-import { sqlIdempotency } from './idempotency.ts'
+import { sqlIdempotency, type DatabaseTime } from './idempotency.ts'
 import { sqlInbox } from './inbox.ts'
 import { sqlOutbox } from './outbox.ts'
 import { sqlOwnership } from './ownership.ts'
@@ -13,11 +13,11 @@ export type { SqlStatements } from './statements.ts'
 /**
  * Dure's own records in the tables of `ownMigrations`, for any store that speaks SQL.
  */
-export function sqlRecords({ select }: Pick<SqlStore, 'select'>): Records<StoreTransaction> {
+export function sqlRecords({ select }: Pick<SqlStore, 'select'>, time: DatabaseTime): Records<StoreTransaction> {
   const records: Records<SqlTransaction> = {
     outbox: sqlOutbox(select),
     inbox: sqlInbox,
-    idempotency: sqlIdempotency(select),
+    idempotency: sqlIdempotency(select, time),
     ownership: sqlOwnership,
     parked: sqlParked(select),
     deadLetters: sqlDeadLetters(select),

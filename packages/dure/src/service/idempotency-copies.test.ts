@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { z } from 'zod'
+import { Cancellation } from '../call/internal.ts'
+import { CallError, command, DeclaredError, error } from '../contract/contract.ts'
+import { noSql, rows, testAdapter } from '../data/adapter.conformance.ts'
+import type { Migrations, Records, Store } from '../data/data.ts'
+import { realRuntime } from '../runtime/runtime.ts'
+import { silentLogger } from '../telemetry/telemetry.ts'
+import { createIdempotency } from './idempotency.ts'
+import { until } from './rig.test-support.ts'
+
+const DAY = 86_400_000
+/** Milliseconds of a deadline that is over soon, and of one that is not. */
+const [SOON, LONG] = [150, 60_000]
+const Refused = error('REFUSED', { data: z.object({ by: z.string() }) })
+const definition = command({
+  input: z.object({ name: z.string() }),
+  output: z.object({ by: z.string() }),
+  errors: { Refused },
+})
+
+/** `inside` happens in the transaction, behind the mark. */
+type Run = { readonly commit: (inside?: () => Promise<void>) => Promise<void> }
+type Handler = (run: Run) => Promise<unknown>
+type Copy = {
+  readonly call: (handler: Handler, options?: { readonly name?: string; readonly timeout?: number }) => Promise<unknown>
+  readonly runs: () => number
+}
+
+/** So many copies of one service on one store, each with a process's clock of its own. */
+async function copies(
+  t: TestContext,
+  skews: readonly number[],
+  change: (records: Records, place: number) => Records = (same) => same,
+) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-copies-'))
+  const world = { directory, runtime: realRuntime(), log: silentLogger() }
+  const migrations: Migrations =
+    noSql === false ? { '001': 'CREATE TABLE effects (name TEXT NOT NULL, run INTEGER NOT NULL)' } : {}
+  const opened: Store[] = []
+  t.after(async () => {
+    for (const store of opened) await store.stop({ timeout: 1_000 })
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const open = async (): Promise<Store> => {
+    const store = (await (await testAdapter(world)).open('test', { migrations })) as Store
+    opened.push(store)
+    return store
+  }
+  const first = await open()
+  const all: Copy[] = []
+  for (const [place, ahead] of skews.entries()) {
+    // Where one process has the store, its copies share what it has opened.
+    const own = place === 0 ? first : first.sharing === 'shared' ? await open() : { ...first, member: `copy-${place}` }
+    all.push(copyOn({ ...own, sharing: 'shared', records: change(own.records, place) }, place, ahead))
+  }
+  const effects = async (): Promise<readonly number[]> =>
+    (await rows.read(first as never, 'effects', 'run')).map(({ run }) => Number(run))
+  return { all, effects, first }
+}
+
+function copyOn(store: Store, place: number, ahead: number): Copy {
+  const runtime = realRuntime()
+  const clock = { ...runtime.clock, now: () => runtime.clock.now() + ahead }
+  const { once, mark } = createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
+  let runs = 0
+  return {
+    call: (handler, { name = 'x', timeout = LONG } = {}) => {
+      const own = new Cancellation()
+      const request = { operation: 'go', definition, key: 'key', input: { name }, deadline: clock.monotonic() + timeout, own }
+      const commit: Run['commit'] = (inside) =>
+        store.transaction(async (tx) => {
+          await mark(tx, request)
+          await inside?.()
+          await rows.insert(tx as never, 'effects', { name, run: place })
+        })
+      return once(request, async () => {
+        runs++
+        await handler({ commit })
+        return { by: `copy ${place}` }
+      }).catch((failure: unknown) => failure)
+    },
+    runs: () => runs,
+  }
+}
+
+const gate = (): PromiseWithResolvers<void> => Promise.withResolvers<void>()
+const never = (): Promise<void> => new Promise(() => {})
+const commits: Handler = ({ commit }) => commit()
+/** Only of the first copy. */
+const losing = (records: Records, place: number): Records => {
+  const answer = (): Promise<never> => Promise.reject(new CallError('UNAVAILABLE', 'The connection is gone'))
+  return place === 0 ? { ...records, idempotency: { ...records.idempotency, answer } } : records
+}
+const codeOf = (failure: unknown): unknown => (failure instanceof CallError ? failure.code : failure)
+
+test('two copies are called with one key at once: one runs, and both answer as it did', { timeout: 60_000 }, async (t) => {
+  const { all, effects } = await copies(t, [0, 0])
+  const answers = await Promise.all(all.flatMap(({ call }) => [call(commits), call(commits)]))
+  assert.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1)
+  assert.equal(all[0]!.runs() + all[1]!.runs(), 1)
+  assert.equal((await effects()).length, 1)
+})
+
+test('a copy dies before it commits: the other waits for its lease and then runs', { timeout: 60_000 }, async (t) => {
+  const {
+    all: [dead, other],
+    effects,
+  } = await copies(t, [0, 0])
+  void dead!.call(never, { timeout: SOON })
+  await until(() => dead!.runs() === 1)
+  assert.deepEqual(await other!.call(commits), { by: 'copy 1' })
+  assert.deepEqual(await effects(), [1])
+})
+
+test(
+  'a copy dies after its commit: nothing is done twice, and the other says so once its lease is over',
+  { timeout: 60_000 },
+  async (t) => {
+    const {
+      all: [dead, other],
+      effects,
+    } = await copies(t, [0, 0])
+    const committed = gate()
+    void dead!.call(
+      async ({ commit }) => {
+        await commit()
+        committed.resolve()
+        await never()
+      },
+      { timeout: SOON },
+    )
+    await committed.promise
+    assert.equal(codeOf(await other!.call(commits)), 'ALREADY_EXISTS')
+    assert.deepEqual([other!.runs(), await effects()], [0, [0]])
+  },
+)
+
+test(
+  'a copy freezes before its transaction: after the take-over it writes nothing, and answers as the other did',
+  { timeout: 60_000 },
+  async (t) => {
+    const {
+      all: [frozen, other],
+      effects,
+    } = await copies(t, [0, 0])
+    const thawed = gate()
+    let refused: unknown
+    const late = frozen!.call(
+      async ({ commit }) => {
+        await thawed.promise
+        await commit().catch((failure: unknown) => {
+          refused = failure
+          throw failure
+        })
+      },
+      { timeout: SOON },
+    )
+    await until(() => frozen!.runs() === 1)
+    assert.deepEqual(await other!.call(commits), { by: 'copy 1' })
+    thawed.resolve()
+    assert.deepEqual(await late, { by: 'copy 1' })
+    assert.equal(codeOf(refused), 'ABORTED')
+    assert.deepEqual(await effects(), [1])
+  },
+)
+
+test(
+  'a copy freezes before its transaction, and thaws while the other is at work: what it writes is refused, to be repeated',
+  { timeout: 60_000 },
+  async (t) => {
+    const {
+      all: [frozen, other],
+      effects,
+    } = await copies(t, [0, 0])
+    const [thawed, go] = [gate(), gate()]
+    const late = frozen!.call(
+      async ({ commit }) => {
+        await thawed.promise
+        await commit()
+      },
+      { timeout: SOON },
+    )
+    await until(() => frozen!.runs() === 1)
+    const second = other!.call(async ({ commit }) => {
+      await go.promise
+      await commit()
+    })
+    await until(() => other!.runs() === 1)
+    thawed.resolve()
+    assert.equal(codeOf(await late), 'ABORTED')
+    go.resolve()
+    assert.deepEqual(await second, { by: 'copy 1' })
+    assert.deepEqual(await effects(), [1])
+  },
+)
+
+test(
+  'a copy freezes inside its transaction, past its lease: when it thaws it is the one that has done it',
+  { timeout: 60_000 },
+  async (t) => {
+    const {
+      all: [frozen, other],
+      effects,
+      first,
+    } = await copies(t, [0, 0])
+    const [inside, thawed] = [gate(), gate()]
+    const late = frozen!.call(
+      ({ commit }) =>
+        commit(async () => {
+          inside.resolve()
+          await thawed.promise
+        }),
+      { timeout: SOON },
+    )
+    await inside.promise
+    const second = other!.call(commits)
+    await until(async () => (await first.records.idempotency.find({ operation: 'go', key: 'key' }))!.remaining < -300)
+    thawed.resolve()
+    assert.deepEqual(await late, { by: 'copy 0' })
+    // The lease is over: whether the answer is there when the other looks is a matter of moments.
+    const heard = await second
+    if (heard instanceof Error) assert.equal(codeOf(heard), 'ALREADY_EXISTS')
+    else assert.deepEqual(heard, { by: 'copy 0' })
+    assert.deepEqual(await effects(), [0])
+  },
+)
+
+test('a copy is slow after its commit: the other waits for its answer', { timeout: 60_000 }, async (t) => {
+  const {
+    all: [slow, other],
+    effects,
+  } = await copies(t, [0, 0])
+  const [committed, go] = [gate(), gate()]
+  const late = slow!.call(async ({ commit }) => {
+    await commit()
+    committed.resolve()
+    await go.promise
+  })
+  await committed.promise
+  const second = other!.call(commits)
+  go.resolve()
+  assert.deepEqual(await Promise.all([late, second]), [{ by: 'copy 0' }, { by: 'copy 0' }])
+  assert.deepEqual([other!.runs(), await effects()], [0, [0]])
+})
+
+test('an answer that could not be written is lost, and nothing is done again', { timeout: 60_000 }, async (t) => {
+  const {
+    all: [first, other],
+    effects,
+  } = await copies(t, [0, 0], losing)
+  assert.equal(codeOf(await first!.call(commits)), 'UNAVAILABLE')
+  assert.equal(codeOf(await other!.call(commits)), 'ALREADY_EXISTS')
+  assert.equal(codeOf(await first!.call(commits)), 'ALREADY_EXISTS')
+  assert.deepEqual(await effects(), [0])
+})
+
+test('a copy that fails lets the other in at once, and a declared error is what all answer', { timeout: 20_000 }, async (t) => {
+  const {
+    all: [failing, other],
+  } = await copies(t, [0, 0])
+  const failed = await failing!.call(async () => {
+    throw new CallError('UNAVAILABLE', 'Not now')
+  })
+  assert.equal(codeOf(failed), 'UNAVAILABLE')
+  const heard = [
+    await other!.call(async () => {
+      throw Refused({ by: 'copy 1' })
+    }),
+    await failing!.call(commits),
+  ]
+  for (const one of heard) assert.ok(one instanceof DeclaredError && (one.data as { by: string }).by === 'copy 1', String(one))
+})
+
+for (const [skews, what] of [
+  [[0, 30 * DAY], 'forward'],
+  [[0, -30 * DAY], 'back'],
+] as const)
+  test(`no copy runs while another's lease lasts, with its own clock set ${what}`, { timeout: 60_000 }, async (t) => {
+    let looked = 0
+    const looking = (records: Records, place: number): Records => {
+      const { find } = records.idempotency
+      const counted: typeof find = (key) => ((looked += place), find(key))
+      return { ...records, idempotency: { ...records.idempotency, find: counted } }
+    }
+    const {
+      all: [first, skewed],
+      effects,
+    } = await copies(t, skews, looking)
+    const go = gate()
+    const one = first!.call(async ({ commit }) => {
+      await go.promise
+      await commit()
+    })
+    await until(() => first!.runs() === 1)
+    const two = skewed!.call(commits)
+    await until(() => looked >= 4)
+    assert.equal(skewed!.runs(), 0)
+    go.resolve()
+    assert.deepEqual(await Promise.all([one, two]), [{ by: 'copy 0' }, { by: 'copy 0' }])
+    assert.deepEqual(await effects(), [0])
+  })
+
+test('a key with another input is refused alike by every copy, while it runs and afterwards', { timeout: 60_000 }, async (t) => {
+  const {
+    all: [first, other],
+  } = await copies(t, [0, 0])
+  const go = gate()
+  const one = first!.call(() => go.promise)
+  await until(() => first!.runs() === 1)
+  const others = (): Promise<readonly unknown[]> => Promise.all([first!, other!].map(({ call }) => call(commits, { name: 'y' })))
+  const during = await others()
+  go.resolve()
+  assert.deepEqual(await one, { by: 'copy 0' })
+  for (const failure of [...during, ...(await others())]) {
+    assert.equal(codeOf(failure), 'FAILED_PRECONDITION')
+    assert.match(String((failure as Error).message), /idempotency key "key" was used before with another input/)
+  }
+})
+
+test('a command without a transaction that was overtaken answers what is remembered', { timeout: 60_000 }, async (t) => {
+  const {
+    all: [frozen, other],
+  } = await copies(t, [0, 0])
+  const thawed = gate()
+  const late = frozen!.call(() => thawed.promise, { timeout: SOON })
+  await until(() => frozen!.runs() === 1)
+  assert.deepEqual(await other!.call(async () => {}), { by: 'copy 1' })
+  thawed.resolve()
+  assert.deepEqual(await late, { by: 'copy 1' })
+})
