@@ -85,7 +85,8 @@ export function serverStore(options: {
         sharing: 'shared',
         member,
         waitOut: (how) => ask(() => server.waitOut(how)),
-        records: sqlRecords({ select }),
+        // The server's own clock: the one that goes alike for all processes, however theirs are set.
+        records: sqlRecords({ select }, () => Math.floor(world.runtime.clock.monotonic())),
         read: sqliteKysely.reader(connection, { provideConnection: (use) => use(connection) }, noDriver),
         transaction: transactions.transaction,
         snapshot: async (work) => {
