@@ -86,6 +86,18 @@ export async function connect(options: {
       if (--tasks === 0) stream.setTimeout(0)
     }
   }
+  let gathering = false
+  /** What is said within one turn goes out in one write: BEGIN with the first statement, COMMIT with the last. */
+  const gather = (): void => {
+    if (gathering) return
+    gathering = true
+    const { stream } = connection
+    stream.cork()
+    process.nextTick(() => {
+      gathering = false
+      stream.uncork()
+    })
+  }
   let pid = 0
   try {
     await client.connect()
@@ -104,6 +116,7 @@ export async function connect(options: {
       const values = bind(parameters)
       const name = names?.of(sql)
       // The extended protocol takes one statement at a time: text of several cannot end the transaction.
+      gather()
       const query = { text, values, queryMode: 'extended' as const, ...(name === undefined ? {} : { name }) }
       const { rows, rowCount, fields } = await client.query<Record<string, never>>(
         query as unknown as { text: string; values: unknown[] },
@@ -112,6 +125,7 @@ export async function connect(options: {
       return { rows, changed: rowCount ?? 0 }
     },
     command: async (sql) => {
+      gather()
       const answer = (await client.query(sql)) as unknown as { command: string } | readonly { command: string }[]
       return 'command' in answer ? answer.command : (answer.at(-1)?.command ?? '')
     },
