@@ -8,7 +8,7 @@ import { missing15, RELAXED, testServer } from '../server.test-support.ts'
 import { makeRig, until, type Rig } from '../store.test-support.ts'
 import type { LocalServer } from '../server/server.ts'
 
-const CHILD = fileURLToPath(new URL('shared.child.test-support.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('processes.child.test-support.ts', import.meta.url))
 
 /** Another process that has the store open. */
 type Other = {
