@@ -42,3 +42,11 @@ test('a call takes the local way while its service runs here, and the remote one
   assert.deepEqual([await find.call('in', context), await first()], ['near', 'near'])
   assert.deepEqual(looked, ['orders.find true'])
 })
+
+test('what a service of this process does not have is told apart from a service that is not here', async () => {
+  const local = createLocalTransport()
+  const later = local.route({ service: 'orders', operation: 'later' })
+  await assert.rejects(later.call('in', context), { code: 'UNAVAILABLE', message: /no service "orders" runs here/ })
+  local.add({ service: 'orders', operation: 'find' }, route('near') as Endpoint)
+  await assert.rejects(later.call('in', context), { code: 'UNIMPLEMENTED', details: { begun: false } })
+})

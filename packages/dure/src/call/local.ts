@@ -22,11 +22,15 @@ export type LocalRoute = Route & {
 
 export function createLocalTransport(): LocalTransport {
   const routes = new Map<string, MutableRoute>()
+  const runs = (service: string): boolean => {
+    for (const [key, route] of routes) if (key.startsWith(`${service}.`) && route.connected()) return true
+    return false
+  }
   const routeTo = (target: Target): MutableRoute => {
     const key = `${target.service}.${target.operation}`
     let route = routes.get(key)
     if (route === undefined) {
-      route = createRoute(target)
+      route = createRoute(target, runs)
       routes.set(key, route)
     }
     return route
@@ -44,14 +48,15 @@ export function createLocalTransport(): LocalTransport {
 type MutableRoute = LocalRoute & { readonly connect: (endpoint: Endpoint | undefined) => void }
 
 /** Callers may take their route before the callee has started, and keep it while it restarts. */
-function createRoute(target: Target): MutableRoute {
+function createRoute({ service, operation }: Target, runs: (service: string) => boolean): MutableRoute {
   let endpoint: Endpoint | undefined
+  const failed = (code: 'UNAVAILABLE' | 'UNIMPLEMENTED', why: string): CallError =>
+    new CallError(code, `Call to ${service}.${operation} failed: ${why}`, { details: NOT_BEGUN, inside: true })
+  // A caller may be of a later release; another copy of the service may be, too.
   const missing = (): CallError =>
-    new CallError(
-      'UNAVAILABLE',
-      `Call to ${target.service}.${target.operation} failed: no service "${target.service}" runs here`,
-      { details: NOT_BEGUN, inside: true },
-    )
+    runs(service)
+      ? failed('UNIMPLEMENTED', `the release of service "${service}" that runs here has no such operation`)
+      : failed('UNAVAILABLE', `no service "${service}" runs here`)
   return {
     local: true,
     connected: () => endpoint !== undefined,

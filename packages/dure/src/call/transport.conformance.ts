@@ -255,20 +255,26 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
     },
   )
 
-  conforms('what does not run is UNAVAILABLE', { go: command({}) }, { go: () => {} }, async ({ transport, runtime }) => {
-    const Other = contract('other', { version: '1.0.0', owner: 'tests', operations: { go: command({}), see: stream({}) } })
-    const other = clientFactory({ contract: Other, transport, runtime })({ service: undefined })
-    await assert.rejects(other.go(), (thrown) => {
-      assert.equal((thrown as Error).message, 'Call to other.go failed: no service "other" runs here')
-      return code('UNAVAILABLE')(thrown)
-    })
-    await assert.rejects(other.see()[Symbol.asyncIterator]().next(), code('UNAVAILABLE'))
-    const More = contract('rig', { version: '1.1.0', owner: 'tests', operations: { later: command({}) } })
-    await assert.rejects(
-      clientFactory({ contract: More, transport, runtime })({ service: undefined }).later(),
-      code('UNAVAILABLE'),
-    )
-  })
+  conforms(
+    'what does not run is UNAVAILABLE, what the release that runs does not have UNIMPLEMENTED',
+    { go: command({}) },
+    { go: () => {} },
+    async ({ transport, runtime }) => {
+      const Other = contract('other', { version: '1.0.0', owner: 'tests', operations: { go: command({}), see: stream({}) } })
+      const other = clientFactory({ contract: Other, transport, runtime })({ service: undefined })
+      await assert.rejects(other.go(), (thrown) => {
+        assert.equal((thrown as Error).message, 'Call to other.go failed: no service "other" runs here')
+        return code('UNAVAILABLE')(thrown)
+      })
+      await assert.rejects(other.see()[Symbol.asyncIterator]().next(), code('UNAVAILABLE'))
+      const More = contract('rig', { version: '1.1.0', owner: 'tests', operations: { later: command({}) } })
+      // The service runs, in a release that does not have it.
+      await assert.rejects(
+        clientFactory({ contract: More, transport, runtime })({ service: undefined }).later(),
+        code('UNIMPLEMENTED'),
+      )
+    },
+  )
 
   conforms(
     'a handler that is stopping or full says so',

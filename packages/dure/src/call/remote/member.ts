@@ -12,6 +12,8 @@ export class Member implements Loaded {
   listed = true
   /** Made once and shared by all calls, so that an answered call costs no closure of its own. */
   readonly answered: (value: unknown) => unknown
+  /** Numbers of operations that it has said not to have: it does not get them in this life. */
+  readonly #lacks = new Set<number>()
   readonly #routes: (Route | undefined)[] = []
 
   constructor(instance: Instance, slot: PeerSlot, health: HostHealth) {
@@ -27,6 +29,14 @@ export class Member implements Loaded {
 
   pending(): number {
     return this.slot.bulkhead.inside()
+  }
+
+  lacks(number: number): boolean {
+    return this.#lacks.size > 0 && this.#lacks.has(number)
+  }
+
+  noteLack(number: number): void {
+    this.#lacks.add(number)
   }
 
   /** The way to an operation; `number` is the operation's own within its service. */

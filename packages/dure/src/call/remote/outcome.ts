@@ -34,14 +34,21 @@ export function isOutOfReach(error: unknown, member: Member): boolean {
 
 /**
  * Only what could not be reached is sent again; and only if it may happen twice, or if it surely has not begun. So is what
- * was turned away by an instance that is full, though to others only. An answer, whatever it says, is an answer.
+ * was turned away by an instance, though to others only. An answer, whatever it says, is an answer.
  */
 export function isSafeToRepeat(error: unknown, repeatable: boolean): boolean {
   if (!(error instanceof CallError)) return false
-  return (error.code === 'UNAVAILABLE' && (repeatable || hasNotBegun(error))) || isFull(error)
+  return (error.code === 'UNAVAILABLE' && (repeatable || hasNotBegun(error))) || isTurnedAway(error)
 }
 
-/** Whether an instance had no place for the call: another one may, and it has enough to do without being asked again. */
-export function isFull(error: unknown): boolean {
-  return error instanceof CallError && error.code === 'RESOURCE_EXHAUSTED' && hasNotBegun(error)
+/**
+ * Whether an instance had no place for the call, or is of a release that does not have the operation: another one may, and asking
+ * it again helps nobody.
+ */
+export function isTurnedAway(error: unknown): boolean {
+  return isUnknownThere(error) || (error instanceof CallError && error.code === 'RESOURCE_EXHAUSTED' && hasNotBegun(error))
+}
+
+export function isUnknownThere(error: unknown): boolean {
+  return error instanceof CallError && error.code === 'UNIMPLEMENTED' && hasNotBegun(error)
 }

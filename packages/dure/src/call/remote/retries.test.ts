@@ -62,6 +62,31 @@ test('an instance that is full has others asked, each once, whatever the call is
   }
 })
 
+test('a copy of an older release is asked once for what it does not have, and never again; the next copy has it', async () => {
+  const unknown = fails('UNIMPLEMENTED', { begun: false })
+  const { world, call, up, down, process, transport } = remoteRig()
+  up('a', 'b', 'c')
+  for (const name of ['a', 'b']) process(name).behaviour = unknown
+  for (let n = 0; n < 100; n++) {
+    const outcome = call({ repeatable: false })
+    await world.advance(5)
+    assert.equal(outcome.result, 'ok c')
+  }
+  assert.deepEqual([process('a').received.length, process('b').received.length], [1, 1])
+  assert.equal(transport.status().services[0]!.ejections, 0)
+  // Nobody is left who has it: that is the answer. A copy that is replaced is asked anew.
+  down('c')
+  const nobody = call()
+  await world.advance(5)
+  assert.equal(nobody.result, 'UNIMPLEMENTED')
+  down('a')
+  process('a').behaviour = answers()
+  up('a#2')
+  const again = call()
+  await world.advance(5)
+  assert.equal(again.result, 'ok a')
+})
+
 test('what a full instance turned away is not asked of others without budget, and not of nobody', async () => {
   const full = fails('RESOURCE_EXHAUSTED', { begun: false })
   const { world, call, up, process, transport } = remoteRig({ budget: { ratio: 0, minimumPerSecond: 0 } })

@@ -8,7 +8,7 @@ import type { Member } from './member.ts'
 import { isUnchanged, fingerprintOf } from './fingerprint.ts'
 import type { Pool } from './pool.ts'
 import { RemoteStream, type StreamWay } from './stream.ts'
-import { isFull, isOutOfReach, isSafeToRepeat, outcomeOf } from './outcome.ts'
+import { isOutOfReach, isSafeToRepeat, isTurnedAway, isUnknownThere, outcomeOf } from './outcome.ts'
 
 /** The way to one operation of a service, wherever its instances are. */
 export class RemoteRoute implements Route, StreamWay {
@@ -33,6 +33,10 @@ export class RemoteRoute implements Route, StreamWay {
     pool.budget.called(context.sentAt)
     const member = pool.quickly(context.sentAt)
     if (member === undefined) return this.#persist(clone(input), context, [], undefined)
+    if (member.lacks(this.#number)) {
+      member.slot.leave()
+      return this.#persist(clone(input), context, [], undefined)
+    }
     const notes = fingerprintOf(input)
     const sent = notes === undefined ? clone(input) : input
     try {
@@ -94,7 +98,12 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   admit(context: CallContext, tried: readonly Member[]): Promise<Grant> {
-    return this.#pool.admit({ place: this.place, repeatable: this.repeatable, context, tried })
+    return this.#pool.admit({ place: this.place, repeatable: this.repeatable, context, tried: this.#avoided(tried) })
+  }
+
+  /** Who has had the call already, and who does not have the operation. */
+  #avoided(tried: readonly Member[]): readonly Member[] {
+    return [...tried, ...this.#pool.members().filter((member) => member.lacks(this.#number))]
   }
 
   open(grant: Grant, input: unknown, context: CallContext, incoming: AsyncIterable<unknown> | undefined): AsyncIterator<unknown> {
@@ -108,6 +117,7 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   judge({ member, probe }: Grant, error: unknown, context: CallContext): void {
+    if (isUnknownThere(error)) member.noteLack(this.#number)
     const { health } = member
     const outcome = error === undefined ? 'answered' : outcomeOf(error, context, this.#pool.policy.stallAfter)
     if (probe) health.probed(outcome === 'stalled' ? 'failed' : outcome)
@@ -128,7 +138,7 @@ export class RemoteRoute implements Route, StreamWay {
       tried.pop()
       return hasOther(tried) ? undefined : linger(failure, context)
     }
-    if (tried.length >= policy.attempts || (isFull(failure) && !hasOther(tried))) throw failure
+    if (tried.length >= policy.attempts || (isTurnedAway(failure) && !hasOther(this.#avoided(tried)))) throw failure
     const now = runtime.clock.monotonic()
     const delay = hasOther(tried) ? 0 : backoff(policy.backoff, tried.length, runtime.random)
     if (now + delay >= context.deadline || !budget.take(now)) throw failure
