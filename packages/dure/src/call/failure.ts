@@ -9,6 +9,7 @@ import {
 } from '../contract/contract.ts'
 import { isInstance, outward, parserOf, wireOf, type Parser } from '../contract/internal.ts'
 import type { CancelReason } from './cancellation.ts'
+import type { Target } from './transport.ts'
 
 /** Where a call failed, for messages: `orders.place`. */
 export type Place = string
@@ -103,6 +104,14 @@ export function cancelledError(place: Place, reason: CancelReason): CallError {
  * even when it must not happen twice.
  */
 export const NOT_BEGUN: Readonly<Record<string, unknown>> = Object.freeze({ begun: false })
+
+/** Why what was asked for cannot be had here. A caller may be of a later release; another copy of the service may be, too. */
+export function missingHere({ service, operation }: Target, runs: boolean): CallError {
+  const [code, why] = runs
+    ? (['UNIMPLEMENTED', `the release of service "${service}" that runs here has no such operation`] as const)
+    : (['UNAVAILABLE', `no service "${service}" runs here`] as const)
+  return new CallError(code, `Call to ${service}.${operation} failed: ${why}`, { details: NOT_BEGUN, inside: true })
+}
 
 export function hasNotBegun(error: CallError): boolean {
   return error.details['begun'] === false

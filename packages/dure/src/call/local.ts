@@ -1,6 +1,6 @@
-import { CallError } from '../contract/contract.ts'
+import type { CallError } from '../contract/contract.ts'
 import type { Endpoint } from './endpoint.ts'
-import { NOT_BEGUN } from './failure.ts'
+import { missingHere } from './failure.ts'
 import type { Route, Target } from './transport.ts'
 
 /**
@@ -11,6 +11,7 @@ export type LocalTransport = {
   readonly route: (target: Target) => LocalRoute
   /** Whether an operation of this name runs here now. */
   readonly has: (target: Target) => boolean
+  readonly runs: (service: string) => boolean
   readonly add: (target: Target, endpoint: Endpoint) => void
   readonly remove: (service: string) => void
 }
@@ -37,6 +38,7 @@ export function createLocalTransport(): LocalTransport {
   }
   return {
     route: routeTo,
+    runs,
     has: ({ service, operation }) => routes.get(`${service}.${operation}`)?.connected() === true,
     add: (target, endpoint) => routeTo(target).connect(endpoint),
     remove: (service) => {
@@ -50,13 +52,7 @@ type MutableRoute = LocalRoute & { readonly connect: (endpoint: Endpoint | undef
 /** Callers may take their route before the callee has started, and keep it while it restarts. */
 function createRoute({ service, operation }: Target, runs: (service: string) => boolean): MutableRoute {
   let endpoint: Endpoint | undefined
-  const failed = (code: 'UNAVAILABLE' | 'UNIMPLEMENTED', why: string): CallError =>
-    new CallError(code, `Call to ${service}.${operation} failed: ${why}`, { details: NOT_BEGUN, inside: true })
-  // A caller may be of a later release; another copy of the service may be, too.
-  const missing = (): CallError =>
-    runs(service)
-      ? failed('UNIMPLEMENTED', `the release of service "${service}" that runs here has no such operation`)
-      : failed('UNAVAILABLE', `no service "${service}" runs here`)
+  const missing = (): CallError => missingHere({ service, operation }, runs(service))
   return {
     local: true,
     connected: () => endpoint !== undefined,

@@ -10,6 +10,8 @@ export type Transport = {
   readonly route: (target: Target) => Route
   /** Whether an operation of this name runs here now; a transport that cannot tell does not have it. */
   readonly has?: (target: Target) => boolean
+  /** Whether a service of this name runs here now, in whatever release. */
+  readonly runs?: (service: string) => boolean
 }
 
 export type Target = {

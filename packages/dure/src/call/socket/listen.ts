@@ -3,7 +3,7 @@ import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { aliveFor } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { NOT_BEGUN } from '../failure.ts'
+import { missingHere } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
 import { acceptWith, textOf, type ServerTls } from './address.ts'
 import type { Accept } from './byte-stream.ts'
@@ -197,16 +197,18 @@ function createRoutes(transport: Transport): (name: string) => ServedRoute {
     const place = `${service}.${operation}`
     // Strangers cannot fill it up for others with names of nothing.
     if (known.size >= MOST_ROUTES || transport.has?.({ service, operation }) === false)
-      return { place, route: nowhere(place, service), missing: true }
+      return {
+        place,
+        route: nowhere(() => missingHere({ service, operation }, transport.runs?.(service) === true)),
+        missing: true,
+      }
     served = { place, route: transport.route({ service, operation }) }
     known.set(name, served)
     return served
   }
 }
 
-function nowhere(place: string, service: string): Route {
-  const missing = (): CallError =>
-    new CallError('UNAVAILABLE', `Call to ${place} failed: no service "${service}" runs here`, { details: NOT_BEGUN })
+function nowhere(missing: () => CallError): Route {
   return {
     call: () => Promise.reject(missing()),
     stream: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(missing()) }) }),
