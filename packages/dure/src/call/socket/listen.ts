@@ -1,5 +1,5 @@
 import type { Address } from '../../discovery/discovery.ts'
-import { CallError } from '../../contract/contract.ts'
+import type { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { aliveFor } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
