@@ -168,7 +168,14 @@ export type Store<Tx extends StoreTransaction = StoreTransaction> = {
   /** How handlers read: Kysely, or the store's own client. */
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly read: any
-  readonly transaction: <T>(work: (tx: Tx) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  /**
+   * As of `Database`. `isolated: false` for what Dure keeps itself, one condition in each statement: it crosses no other transaction,
+   * where the engine has many at once. Default true.
+   */
+  readonly transaction: <T>(
+    work: (tx: Tx) => Promise<T>,
+    options?: { readonly timeout?: number; readonly isolated?: boolean },
+  ) => Promise<T>
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly snapshot: <T>(work: (read: any) => Promise<T>) => Promise<T>
   /** Rejects when it cannot be read. */

@@ -91,6 +91,28 @@ test('transactions and reads that wait are bounded, and connections are told and
   )
 })
 
+test(
+  'what is not isolated sees what commits meanwhile and is run once; what is isolated sees one moment',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig = await makeRig(t, server.url())
+    const [store, other] = [await rig.open(), await rig.open()]
+    for (const isolated of [false, true]) {
+      let runs = 0
+      const seen = await store.transaction(
+        async (tx) => {
+          runs++
+          const before = await tx.all('SELECT id FROM orders')
+          if (runs === 1) await insert(other, `meanwhile ${isolated}`)
+          return (await tx.all('SELECT id FROM orders')).length - before.length
+        },
+        { isolated },
+      )
+      assert.deepEqual([seen, runs], [isolated ? 0 : 1, 1])
+    }
+  },
+)
+
 test('a table that changes under prepared statements is read as it is', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t, server.url())
   const store = await rig.open({ writers: 1, readers: 1 })

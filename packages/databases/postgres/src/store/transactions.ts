@@ -42,6 +42,8 @@ export type TransactionCounts = {
 }
 
 type Work<T> = (tx: SqlTransaction) => Promise<T>
+/** Work, and the statement that begins its transaction. */
+type Job<T> = { readonly work: Work<T>; readonly begin: string }
 type Done<T> = { readonly again: Again } | { readonly again: undefined; readonly value: T }
 
 export type TransactionOptions = {
@@ -62,7 +64,7 @@ export type TransactionOptions = {
 const TOGETHER = 3
 
 export function createTransactions(options: TransactionOptions): Transactions {
-  const { service, address, pool, runtime, limits } = options
+  const { service, address, pool, isolation, runtime, limits } = options
   const insideOf = new AsyncLocalStorage<Member>()
   const live = new Set<Member>()
   const running = new Set<WorkTimeout>()
@@ -74,7 +76,7 @@ export function createTransactions(options: TransactionOptions): Transactions {
   let stopped = false
   let idle: (() => void) | undefined
 
-  const transaction: SqlStore['transaction'] = async (work, { timeout = limits.timeout } = {}) => {
+  const transaction: SqlStore['transaction'] = async (work, { timeout = limits.timeout, isolated = true } = {}) => {
     const unusable = unusableTimeout(service, timeout)
     if (unusable !== undefined) throw unusable
     const outer = insideOf.getStore()
@@ -84,14 +86,15 @@ export function createTransactions(options: TransactionOptions): Transactions {
     jobs++
     arrivals++
     try {
-      return await run(work, timeout)
+      const own = timeout === limits.timeout ? undefined : timeout
+      return await run({ work, begin: beginning(isolated ? isolation : 'read committed', own) }, timeout)
     } finally {
       jobs--
       if (jobs === 0) idle?.()
     }
   }
 
-  const run = async <T>(work: Work<T>, timeout: number): Promise<T> => {
+  const run = async <T>(job: Job<T>, timeout: number): Promise<T> => {
     const before = arrivals
     const limit = createWorkTimeout({ timeout, runtime, error: (begun) => late(service, timeout, begun, arrivals - before) })
     let connection = await borrow()
@@ -99,7 +102,7 @@ export function createTransactions(options: TransactionOptions): Transactions {
     try {
       limit.start()
       for (let begun = 1; ; begun++) {
-        const done = await inTurn(connection, work, limit, begun > TOGETHER)
+        const done = await inTurn(connection, job, limit, begun > TOGETHER)
         if (done.again === undefined) return done.value
         if (done.again.why === 'crossed') crossed++
         limit.tries = begun
@@ -119,7 +122,7 @@ export function createTransactions(options: TransactionOptions): Transactions {
       throw explain(error, `Beginning a transaction of service "${service}"`, address)
     })
 
-  const inTurn = async <T>(connection: Connection, work: Work<T>, limit: WorkTimeout, alone: boolean): Promise<Done<T>> => {
+  const inTurn = async <T>(connection: Connection, job: Job<T>, limit: WorkTimeout, alone: boolean): Promise<Done<T>> => {
     const entering = concurrency.enter(alone)
     const leave = await limit.race(entering).catch((error: unknown) => {
       void entering.then((left) => left(false))
@@ -127,7 +130,7 @@ export function createTransactions(options: TransactionOptions): Transactions {
     })
     let done: Done<T> | undefined
     try {
-      done = await tries.tryOnce(connection, work, limit)
+      done = await tries.tryOnce(connection, job, limit)
       return done
     } finally {
       leave(done?.again?.why === 'crossed')
@@ -151,10 +154,10 @@ export function createTransactions(options: TransactionOptions): Transactions {
 
 /** One try after another on a connection: begun, worked, committed or rolled back. */
 function createTries(
-  { service, address, witness, writers, names, isolation, runtime, log, limits }: TransactionOptions,
+  { service, address, witness, writers, names, runtime, log, limits }: TransactionOptions,
   { insideOf, live }: { readonly insideOf: AsyncLocalStorage<Member>; readonly live: Set<Member> },
 ): {
-  readonly tryOnce: <T>(connection: Connection, work: Work<T>, limit: WorkTimeout) => Promise<Done<T>>
+  readonly tryOnce: <T>(connection: Connection, job: Job<T>, limit: WorkTimeout) => Promise<Done<T>>
   readonly lost: TransactionCounts['lost']
 } {
   const used = new WeakSet<Connection>()
@@ -171,8 +174,7 @@ function createTries(
     await rolledBack.catch((error: unknown) => connection.destroy(error))
   }
 
-  const tryOnce = async <T>(connection: Connection, work: Work<T>, limit: WorkTimeout): Promise<Done<T>> => {
-    const begin = beginning(isolation, limit.timeout === limits.timeout ? undefined : limit.timeout)
+  const tryOnce = async <T>(connection: Connection, { work, begin }: Job<T>, limit: WorkTimeout): Promise<Done<T>> => {
     const attempt = createAttempt({ connection, begin, names, fragile, used: used.has(connection), explain: explainStatement })
     const { member } = attempt
     const present = witness.present()

@@ -66,7 +66,7 @@ export function createPartitions<Work extends PartitionWork>(options: {
 
   const raise = async ({ topic, partition, epoch: token, broker }: Assignment): Promise<Raised> => {
     const claim = { consumer, topic, partition, member: store.member, broker, token }
-    const raised = await store.transaction((tx) => ownership.raise(tx, claim))
+    const raised = await store.transaction((tx) => ownership.raise(tx, claim), { isolated: false })
     if (raised === undefined)
       throw new CallError(
         'ABORTED',
@@ -99,7 +99,7 @@ export function createPartitions<Work extends PartitionWork>(options: {
 
   const noteWell = (fence: Fence): Promise<void> =>
     store
-      .transaction((tx) => ownership.well(tx, fence))
+      .transaction((tx) => ownership.well(tx, fence), { isolated: false })
       .catch((error: unknown) => log.warn('Cannot note that the consumer is well', { consumer, error }))
 
   const drop = (slot: Slot<Work>): void => {
@@ -134,7 +134,7 @@ export function createPartitions<Work extends PartitionWork>(options: {
     const { fence, work, timer } = await slot.opened
     timer?.cancel()
     await work.stop()
-    await store.transaction((tx) => ownership.release(tx, fence))
+    await store.transaction((tx) => ownership.release(tx, fence), { isolated: false })
   }
 
   return {

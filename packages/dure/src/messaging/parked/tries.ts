@@ -68,7 +68,10 @@ export function createTries(options: {
     const group = groupOf({ consumer, topic: message.type, error })
     const state = dead ? 'dead' : 'waiting'
     const its = { consumer, messageId: message.id, revision, fence }
-    const told = await store.transaction((tx) => records.fail(tx, { ...its, started, crashes, state, nextAt, error, group, at }))
+    const told = await store.transaction(
+      (tx) => records.fail(tx, { ...its, started, crashes, state, nextAt, error, group, at }),
+      { isolated: false },
+    )
     if (!told) return 'changed'
     report(message, dead, failure, started)
     return { dead, nextAt, failedAt: parked.firstFailure ?? at }
@@ -87,7 +90,8 @@ export function createTries(options: {
       if (lease !== undefined && started > finished && !untold.has(messageId)) return crashed(parked)
       const its = { consumer, messageId, fence }
       const nextAt = lease === undefined ? parked.nextAt : Math.ceil(time() + lease)
-      if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, nextAt })))) return 'changed'
+      if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, nextAt }), { isolated: false })))
+        return 'changed'
       const begun = { ...parked, started: started + 1, revision: revision + 1 }
       let finishes = false
       untold.add(messageId)
