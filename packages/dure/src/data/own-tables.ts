@@ -76,7 +76,7 @@ export const ownMigrations: Readonly<
       broker TEXT NOT NULL, token BIGINT NOT NULL, unclean BIGINT NOT NULL, crashes BIGINT NOT NULL,
       PRIMARY KEY (consumer, topic, partition)
     )`,
-  // A message without a partition was parked by an older release: the first that looks takes it.
+  // A message without a partition was parked by an older release.
   'dure/0007-parked-partitions': `
     ALTER TABLE dure_parked ADD COLUMN partition BIGINT;
     ALTER TABLE dure_parked ADD COLUMN revision BIGINT NOT NULL DEFAULT 0`,

@@ -69,7 +69,7 @@ test('every consumer tells how far it is behind, since when, and what is dead', 
   await until(async () => {
     if ((await running.lag()).outboxes.some(({ depth }) => depth > 0)) return false
     const { 'copy/failing': failing, 'copy/print': print } = await consumers()
-    return failing!.held === 2 && failing!.unread === 0 && print!.deadLetters === 1
+    return failing!.held === 2 && failing!.unread === 0 && print!.deadLetters === 1 && print!.unread === 0
   })
   const { 'copy/slow': slow, 'copy/failing': failing, 'copy/print': print } = await consumers()
   assert.deepEqual([slow!.unread, slow!.deadLetters, slow!.deadSince], [4, 0, undefined])

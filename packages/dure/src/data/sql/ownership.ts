@@ -39,8 +39,6 @@ export const sqlOwnership: OwnershipRecords<SqlStatements> = {
       )
       // Somebody else has raised it since the look.
       if (changed === 0) continue
-      // What an older release has parked says nothing of partitions.
-      await tx.run('UPDATE dure_parked SET partition = ? WHERE consumer = ? AND partition IS NULL', [partition, consumer])
       return { epoch: seen + 1, crashes, unclean, before, broker: row === undefined ? undefined : String(row['broker']) }
     }
   },

@@ -12,6 +12,9 @@ const INSERT = `INSERT INTO dure_parked (sequence, ${COLUMNS})
   VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?)${', ?'.repeat(COLUMNS.split(', ').length)})
   ON CONFLICT (consumer, message_id) DO NOTHING`
 
+/** What an older release has parked says nothing of partitions: it is the first one's, or of what has none. */
+const PLACE = 'consumer = ? AND (partition = ? OR (partition IS NULL AND CAST(? AS BIGINT) <= 0))'
+
 export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransaction> {
   return {
     add: async (tx, messages, fence) => {
@@ -28,14 +31,14 @@ export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransact
       return rows.map(parkedOf)
     },
     keys: async ({ consumer, partition }) => {
-      const place = [consumer, partition]
+      const place = [consumer, partition, partition]
       const rows = await select(
         `SELECT parked.key AS key, heads.rows AS count, state, next_at, started, finished, first_failure,
            CASE WHEN state = 'waiting' AND started = 0 THEN message END AS delayed
          FROM dure_parked AS parked
-         JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE consumer = ? AND coalesce(partition, -1) = ? GROUP BY key) AS heads
+         JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE ${PLACE} GROUP BY key) AS heads
            ON heads.key = parked.key AND heads.first = parked.sequence
-         WHERE consumer = ? AND coalesce(partition, -1) = ?`,
+         WHERE ${PLACE}`,
         [...place, ...place],
       )
       return rows.map((row) => ({

@@ -15,6 +15,10 @@ export type Copy = {
   readonly store: SqlStore
   /** Holds what it asks of its store from now on, until it is told to go on: its process stands still. */
   readonly freeze: () => () => void
+  /** The same for transactions whose work is done: they stand still before their commit. */
+  readonly freezeCommits: () => () => void
+  /** One stands still there. */
+  readonly committing: () => boolean
   /** The broker gives it the partition, takes it away, brings it messages. */
   readonly assign: (token?: number) => Promise<unknown>
   readonly revoke: () => Promise<void>
@@ -62,13 +66,29 @@ export async function makeCopies(t: TestContext): Promise<Copies> {
     store: first,
     effects: async () => (await effectsIn(first)).get('k') ?? [],
     start: async (reaction) => {
-      let frozen: Promise<void> | undefined
+      let committing = false
+      const frozen: { begin?: Promise<void> | undefined; commit?: Promise<void> | undefined } = {}
+      const freeze = (which: keyof typeof frozen) => () => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        frozen[which] = promise
+        const thaw = (): void => {
+          frozen[which] = undefined
+          resolve()
+        }
+        thaws.push(thaw)
+        return thaw
+      }
       const opened = await openCopy()
       const store: SqlStore = {
         ...opened,
         transaction: async (work, limits) => {
-          await frozen
-          return opened.transaction(work, limits)
+          await frozen.begin
+          return opened.transaction(async (tx) => {
+            const result = await work(tx)
+            committing = frozen.commit !== undefined
+            await frozen.commit
+            return result
+          }, limits)
         },
       }
       let member: SubscribeOptions | undefined
@@ -86,16 +106,9 @@ export async function makeCopies(t: TestContext): Promise<Copies> {
       return {
         consumer,
         store,
-        freeze: () => {
-          const { promise, resolve } = Promise.withResolvers<void>()
-          frozen = promise
-          const thaw = (): void => {
-            frozen = undefined
-            resolve()
-          }
-          thaws.push(thaw)
-          return thaw
-        },
+        freeze: freeze('begin'),
+        freezeCommits: freeze('commit'),
+        committing: () => committing,
         assign: async (token = ++tokens) => member!.assigned!({ ...place, epoch: token, broker: 'scripted' }),
         revoke: async () => member!.revoked!(place),
         bring: (...messages) =>

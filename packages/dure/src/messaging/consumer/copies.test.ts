@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { elsewhere, noSql } from '../../data/adapter.conformance.ts'
 import type { ParkedMessage } from '../../data/data.ts'
 import { effectOf, QUICK, type Handle } from '../consumer.test-support.ts'
 import { until } from '../rig.conformance.ts'
@@ -94,6 +95,33 @@ test('what a frozen member wanted to park is not parked: its successor has had i
   assert.deepEqual([await copies.effects(), await parked(copies)], [[1, 2], []])
   assert.equal(a.consumer.status().parked, 0)
 })
+
+/** Where transactions run one after another, nobody raises while one stands still. */
+const overlapping = elsewhere === false ? 'only where transactions overlap' : noSql
+
+test(
+  'what was about to be committed when another member took over is not, and is not missed by it',
+  { ...slow, skip: overlapping },
+  async (t) => {
+    const copies = await makeCopies(t)
+    let thaw: (() => void) | undefined
+    let tries = 0
+    const a = await copies.start(failing(new Set([1]), SELDOM, () => void (++tries === 2 && (thaw = a.freezeCommits()))))
+    const b = await copies.start(failing(new Set()))
+    const [one, two] = numbered(1, 2)
+    await a.assign()
+    // It is parked, but for the commit.
+    const late = a.bring(one!).catch((error: unknown) => error)
+    await until(a.committing)
+    await b.assign()
+    thaw!()
+    assert.ok((await late) instanceof Error)
+    assert.deepEqual(await parked(copies), [])
+    await b.bring(one!, two!)
+    await until(async () => (await copies.effects()).length === 2)
+    assert.deepEqual(await copies.effects(), [1, 2])
+  },
+)
 
 test('tries of a lost partition end: they are not counted, and nothing is tried there any more', slow, async (t) => {
   const copies = await makeCopies(t)
