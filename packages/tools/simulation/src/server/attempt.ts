@@ -1,6 +1,6 @@
 import type { Session } from 'node:sqlite'
 import type { SqlRow } from 'dure/data'
-import type { OutboxMessage } from 'dure/data'
+import type { OutboxRow } from 'dure/data/internal'
 import type { Process } from '../kernel/kernel.ts'
 import { rowsOf } from './changes.ts'
 import type { Snapshot } from './snapshots.ts'
@@ -21,7 +21,7 @@ export type Attempt = {
   /** Statements that changed tables. */
   readonly schema: string[]
   /** What it announces. */
-  readonly announced: OutboxMessage[]
+  readonly announced: OutboxRow[]
   /** Asked at its commit, where it may still be refused, and done with it. */
   readonly joined: { readonly check: () => void; readonly apply: () => void }[]
   /** Whose end it waits for. */

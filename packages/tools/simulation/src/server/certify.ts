@@ -38,7 +38,7 @@ function sees(attempt: Attempt, changes: Uint8Array): boolean {
   const { db } = attempt.snapshot
   db.exec('BEGIN')
   try {
-    applyLeniently(db, changes)
+    applyLeniently(attempt.snapshot, changes)
     return !answersTheSame(attempt)
   } finally {
     db.exec('ROLLBACK')

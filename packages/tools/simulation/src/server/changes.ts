@@ -1,3 +1,5 @@
+import { isOwn } from './witnesses.ts'
+
 /**
  * The rows that a changeset of SQLite's session extension changes: a text for each, of its table and primary key.
  * Format: https://www.sqlite.org/src/file/ext/session/sqlite3session.c, "CHANGESET FORMAT"
@@ -44,7 +46,8 @@ export function rowsOf(changes: Uint8Array): ReadonlySet<string> {
     }
     // Whether it was done by the statement itself or by what the statement set off.
     at++
-    found.add(table + record())
+    const row = table + record()
+    if (isOwn(table)) found.add(row)
     if (kind === UPDATE) record()
   }
   return found

@@ -7,6 +7,7 @@ import { certify } from './certify.ts'
 import { waitForRows, waitOut } from './locks.ts'
 import { createMailbox, type Mailbox } from './mailbox.ts'
 import { migrateTruth } from './migrations.ts'
+import { isOwn, testify, witnessed, type Seen } from './witnesses.ts'
 import { createSnapshots, type Snapshot } from './snapshots.ts'
 
 /**
@@ -51,13 +52,15 @@ export function openServer(options: {
 }): DatabaseServer {
   const { service, world, sometimes } = options
   const truth = new DatabaseSync(options.file, { enableForeignKeyConstraints: false })
+  // What a transaction has changed is applied to it: triggers have done their part by then.
+  truth.function('dure_fires', () => 0)
   truth.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY')
   const schema = { value: 0 }
   const reading = openReading(options.file, schema)
   const snapshots = createSnapshots(truth)
   const open = new Set<Attempt>()
   let committed: Committed[] = []
-  const mailbox = createMailbox(world)
+  const mailbox = createMailbox({ now: world.now, removed: (positions) => snapshots.committed(removeRows(truth, positions)) })
 
   const end = (attempt: Attempt, state: 'committed' | 'ended', reason?: Error): void => {
     attempt.state = state
@@ -102,13 +105,14 @@ export function openServer(options: {
   const commit = (attempt: Attempt): void => {
     guard(attempt)
     const changes = attempt.session.changeset()
+    const seen = witnessed(attempt.snapshot)
     const meanwhile = committed.filter(({ version }) => version > attempt.from)
     attempt.session.close()
     attempt.snapshot.db.exec('ROLLBACK')
     try {
       const { out } = certify(attempt, changes, meanwhile)
       for (const { check } of attempt.joined) check()
-      apply(truth, { altered: attempt.schema, changes, beside: meanwhile.length > 0 })
+      apply(truth, { altered: attempt.schema, changes, beside: meanwhile.length > 0, seen })
       if (attempt.schema.length > 0) {
         schema.value++
         snapshots.renew()
@@ -170,13 +174,22 @@ export function openServer(options: {
 /** Changes what everybody sees. @param beside others have committed since the transaction began */
 function apply(
   truth: DatabaseSync,
-  { altered, changes, beside }: { readonly altered: readonly string[]; readonly changes: Uint8Array; readonly beside: boolean },
+  {
+    altered,
+    changes,
+    beside,
+    seen,
+  }: { readonly altered: readonly string[]; readonly changes: Uint8Array; readonly beside: boolean; readonly seen: Seen },
 ): void {
   truth.exec('BEGIN')
   try {
     for (const sql of altered) truth.exec(sql)
-    if (changes.length > 0 && !truth.applyChangeset(changes, { onConflict: () => constants.SQLITE_CHANGESET_ABORT }))
+    if (
+      changes.length > 0 &&
+      !truth.applyChangeset(changes, { filter: isOwn, onConflict: () => constants.SQLITE_CHANGESET_ABORT })
+    )
       throw new Crossed('another has committed what its writes do not go together with')
+    testify(truth, seen)
     if (beside && truth.prepare('SELECT 1 FROM pragma_foreign_key_check LIMIT 1').get() !== undefined)
       throw new Crossed('another has removed what its rows point to')
     truth.exec('COMMIT')
@@ -195,4 +208,15 @@ function openReading(
   const statements = sqliteStatements({ db, schema })
   const connection = sqliteConnection({ statements, guard: () => {}, explain: (error) => error, whole: true })
   return { ...connection, close: () => db.close() }
+}
+
+/** Takes delivered messages out of the table; answers what has changed. */
+function removeRows(truth: DatabaseSync, positions: readonly number[]): Uint8Array {
+  const session = truth.createSession()
+  try {
+    truth.exec(`DELETE FROM dure_outbox WHERE position IN (${positions.join()})`)
+    return session.changeset()
+  } finally {
+    session.close()
+  }
 }

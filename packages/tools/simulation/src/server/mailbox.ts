@@ -1,10 +1,12 @@
-import type { OutboxMessage } from 'dure/data'
+import type { OutboxRow } from 'dure/data/internal'
 import type { Process } from '../kernel/kernel.ts'
 
 /** What is committed and not yet delivered, in the order of commits, and which member delivers it. */
 export type Mailbox = {
-  readonly add: (messages: readonly OutboxMessage[]) => void
-  readonly rows: () => readonly Row[]
+  readonly add: (rows: readonly OutboxRow[]) => void
+  readonly rows: () => readonly OutboxRow[]
+  /** A position that nobody has; some are never used. */
+  readonly next: () => number
   readonly remove: (positions: ReadonlySet<number>) => void
   /** One member at a time delivers, under a lease: true as long as it is this one, which is renewed by asking. */
   readonly lead: (process: Process) => boolean
@@ -16,41 +18,49 @@ export type Mailbox = {
   readonly watch: (came: () => void) => () => void
 }
 
-export type Row = { readonly position: number; readonly message: OutboxMessage }
-
 /** Milliseconds after which a lease that is not renewed is another's. */
 const LEASE = 2_000
 
-export function createMailbox(world: { readonly now: () => number }): Mailbox {
-  let rows: Row[] = []
+export function createMailbox(options: {
+  readonly now: () => number
+  /** Told of positions that are to leave the table. */
+  readonly removed: (positions: readonly number[]) => void
+}): Mailbox {
+  const { now, removed } = options
+  let rows: OutboxRow[] = []
   let last = 0
   let leader: { readonly process: Process; until: number } | undefined
-  let waiters: { readonly position: number; readonly resolve: () => void }[] = []
+  let waiters: { readonly left: Set<number>; readonly resolve: () => void }[] = []
   const watchers = new Set<() => void>()
 
   return {
-    add: (messages) => {
-      for (const message of messages) rows.push({ position: ++last, message })
-      if (messages.length > 0) for (const came of watchers) came()
+    next: () => ++last,
+    add: (more) => {
+      rows.push(...more)
+      if (more.length > 0) for (const came of watchers) came()
     },
     rows: () => rows,
     remove: (positions) => {
+      if (positions.size === 0) return
       rows = rows.filter(({ position }) => !positions.has(position))
-      const first = rows[0]?.position ?? Infinity
-      for (const { position, resolve } of waiters) if (position < first) resolve()
-      waiters = waiters.filter(({ position }) => position >= first)
+      removed([...positions])
+      waiters = waiters.filter(({ left, resolve }) => {
+        for (const position of positions) left.delete(position)
+        if (left.size === 0) resolve()
+        return left.size > 0
+      })
     },
     lead: (process) => {
-      if (leader !== undefined && leader.process !== process && leader.until > world.now()) return false
-      leader = { process, until: world.now() + LEASE }
+      if (leader !== undefined && leader.process !== process && leader.until > now()) return false
+      leader = { process, until: now() + LEASE }
       return true
     },
     leave: (process) => void (leader?.process === process && (leader = undefined)),
     gone: (process) => void (leader?.process === process && (leader = undefined)),
     emptied: () => {
-      const position = rows.at(-1)?.position
-      if (position === undefined) return Promise.resolve()
-      return new Promise((resolve) => void waiters.push({ position, resolve }))
+      if (rows.length === 0) return Promise.resolve()
+      const left = new Set(rows.map(({ position }) => position))
+      return new Promise((resolve) => void waiters.push({ left, resolve }))
     },
     watch: (came) => {
       watchers.add(came)

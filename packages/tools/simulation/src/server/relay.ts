@@ -1,9 +1,9 @@
 import type { Outbox, OutboxMessage, OutboxOptions, StoreTransaction } from 'dure/data'
-import { createDelivery, RELAY_DEFAULTS } from 'dure/data/internal'
+import { createDelivery, RELAY_DEFAULTS, type OutboxRow } from 'dure/data/internal'
 import { inTime, timeLeft } from 'dure/runtime/internal'
 import type { Process } from '../kernel/kernel.ts'
 import type { Attempt } from './attempt.ts'
-import type { Mailbox, Row } from './mailbox.ts'
+import type { Mailbox } from './mailbox.ts'
 
 /** Milliseconds between two looks at who delivers, and at what there is; a lease is renewed as often. */
 const LOOK = 500
@@ -11,7 +11,7 @@ const BATCH = 256
 
 /** The outbox of a member: whichever member has the lease delivers what all of them announce, in the order of commits. */
 export function createRelay(
-  { store: { service }, runtime, log, deliver, aside }: OutboxOptions,
+  { store: { service, records }, runtime, log, deliver, aside }: OutboxOptions,
   own: {
     readonly process: Process
     readonly mailbox: Mailbox
@@ -27,7 +27,7 @@ export function createRelay(
   let leads = false
   const unwatch = mailbox.watch(() => waking.abort())
 
-  const delivery = createDelivery<Row>({
+  const delivery = createDelivery<OutboxRow>({
     ...RELAY_DEFAULTS,
     ...{ name: service, runtime, log, deliver, aside },
     // Those that another has delivered since are gone.
@@ -75,7 +75,11 @@ export function createRelay(
   return {
     append: (tx, messages: readonly OutboxMessage[]) => {
       // Asked every time, because a transaction that is over refuses it.
-      tx.beforeCommit(async () => void attemptOf(tx).announced.push(...messages))
+      tx.beforeCommit(async () => {
+        const rows = messages.map((message): OutboxRow => ({ position: mailbox.next(), message }))
+        await records.outbox.append(tx, rows)
+        attemptOf(tx).announced.push(...rows)
+      })
     },
     depth: () => mailbox.rows().length,
     oldest: () => mailbox.rows()[0]?.message.time,

@@ -1,10 +1,14 @@
 import { constants, DatabaseSync } from 'node:sqlite'
+import { isOwn, witnessesOf } from './witnesses.ts'
 import { sqliteStatements, type Statements } from 'dure/data/internal'
 
 /** A copy of what is committed, for one transaction at a time: it sees its own writes and nobody else's. */
 export type Snapshot = {
   readonly db: DatabaseSync
   readonly statements: Statements
+  readonly witnesses: readonly string[]
+  /** Whether triggers fire. */
+  fires: boolean
   /** How many commits it has. */
   version: number
   /** Tables have changed since it was made: it serves nobody any more. */
@@ -43,7 +47,11 @@ export function createSnapshots(truth: DatabaseSync): Snapshots {
     const db = new DatabaseSync(':memory:', { enableForeignKeyConstraints: true })
     db.deserialize(image)
     db.exec('PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY')
-    const snapshot = { db, statements: sqliteStatements({ db, schema: { value: 0 } }), version, stale: false }
+    const statements = sqliteStatements({ db, schema: { value: 0 } })
+    const witnesses = witnessesOf(db)
+    for (const table of witnesses) db.exec(`DELETE FROM ${table}`)
+    const snapshot: Snapshot = { db, statements, witnesses, fires: true, version, stale: false }
+    db.function('dure_fires', () => (snapshot.fires ? 1 : 0))
     all.add(snapshot)
     return snapshot
   }
@@ -57,7 +65,7 @@ export function createSnapshots(truth: DatabaseSync): Snapshots {
     if (snapshot.version === version) return
     // What cascades from a row is among the changes itself.
     snapshot.db.exec('PRAGMA foreign_keys = OFF')
-    for (const changes of history.slice(history.length - (version - snapshot.version))) applyLeniently(snapshot.db, changes)
+    for (const changes of history.slice(history.length - (version - snapshot.version))) applyLeniently(snapshot, changes)
     snapshot.db.exec('PRAGMA foreign_keys = ON')
     snapshot.version = version
   }
@@ -109,12 +117,15 @@ export function createSnapshots(truth: DatabaseSync): Snapshots {
 }
 
 /** Applies changes that were made on another state: what is another by now is overwritten, what is gone stays gone. */
-export function applyLeniently(db: DatabaseSync, changes: Uint8Array): void {
+export function applyLeniently(snapshot: Snapshot, changes: Uint8Array): void {
   if (changes.length === 0) return
-  db.applyChangeset(changes, {
+  snapshot.fires = false
+  snapshot.db.applyChangeset(changes, {
+    filter: isOwn,
     onConflict: (kind: number) =>
       kind === constants.SQLITE_CHANGESET_DATA || kind === constants.SQLITE_CHANGESET_CONFLICT
         ? constants.SQLITE_CHANGESET_REPLACE
         : constants.SQLITE_CHANGESET_OMIT,
   })
+  snapshot.fires = true
 }

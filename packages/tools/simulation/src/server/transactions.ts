@@ -27,6 +27,8 @@ export type Transactions = {
 
 /** Transactions at once, and those that may wait. */
 const [WRITERS, WAITING, TIMEOUT] = [8, 10_000, 5_000]
+/** Tries side by side with others, before one alone. */
+const TOGETHER = 3
 
 export type TransactionsOptions = {
   readonly service: string
@@ -81,21 +83,22 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     expiry.catch(() => {})
     let timer: Timer | undefined
     running.add(reject)
-    await turns.enter()
     try {
       if (timeout !== Infinity) timer = timers.after(timeout, () => reject(tooLong(service, timeout, 0)))
       for (let tries = 0; ; tries++) {
-        const done = await tryOnce(work, expiry)
-        if (done !== undefined) {
-          for (const listener of done.member.onCommit) listener()
-          return done.value
-        }
-        await Promise.race([timers.sleep(process.runtime.random.number() * 2 ** Math.min(tries, 6)), expiry])
+        const entering = turns.enter(tries >= TOGETHER)
+        const leave = await Promise.race([entering, expiry]).catch((error: unknown) => {
+          void entering.then((left) => left())
+          throw error
+        })
+        const done = await tryOnce(work, expiry).finally(leave)
+        if (done === undefined) continue
+        for (const listener of done.member.onCommit) listener()
+        return done.value
       }
     } finally {
       timer?.cancel()
       running.delete(reject)
-      turns.leave()
     }
   }
 
@@ -126,20 +129,30 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   }
 }
 
-/** A member of a pool of connections has its turn when one is free. */
-function createTurns(): { readonly enter: () => Promise<void>; readonly leave: () => void } {
-  const queue: (() => void)[] = []
+/** Transactions that run at once, so many or one alone; first come, first served. */
+function createTurns(): { readonly enter: (alone: boolean) => Promise<() => void> } {
+  const queue: { readonly alone: boolean; readonly begin: (leave: () => void) => void }[] = []
   let inside = 0
+  let alone = false
+  const next = (): void => {
+    for (let first = queue[0]; first !== undefined; first = queue[0]) {
+      if (alone || inside >= (first.alone ? 1 : WRITERS)) return
+      queue.shift()
+      inside++
+      alone = first.alone
+      first.begin(() => {
+        inside--
+        alone = false
+        next()
+      })
+    }
+  }
   return {
-    enter: async () => {
-      if (inside < WRITERS) inside++
-      else await new Promise<void>((resolve) => void queue.push(resolve))
-    },
-    leave: () => {
-      const next = queue.shift()
-      if (next === undefined) inside--
-      else next()
-    },
+    enter: (wanted) =>
+      new Promise((begin) => {
+        queue.push({ alone: wanted, begin })
+        next()
+      }),
   }
 }
 
