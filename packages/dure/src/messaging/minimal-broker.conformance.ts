@@ -67,7 +67,7 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
     if (!topics.has(topic)) topics.set(topic, partitions)
   }
 
-  const laneOf = (topic: string, partition: number): Lane => {
+  const laneOf = (topic: string, partition: number, members: readonly Member[]): Lane => {
     const pending: Delivery[] = []
     const next = (limit: number): readonly Delivery[] => {
       let size = 0
@@ -75,7 +75,7 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
       return pending.slice(0, Math.min(limit, fitting < 0 ? limit : fitting))
     }
     const loop = createPartitionLoop(runtime, {
-      ...{ topic, partition, next, more: () => pending.length > 0, epoch, moveTo: () => {} },
+      ...{ topic, partition, next, more: () => pending.length > 0, epoch, moveTo: () => {}, members: () => members },
       settle: (batch, taken) => void (taken && pending.splice(0, batch.length)),
     })
     return { pending, loop }
@@ -87,8 +87,9 @@ export function minimalBroker({ runtime, loses = () => false, heedless = false }
       declareTopic(topic)
       const known = groups.get(`${name}\0${topic}`)
       if (known !== undefined) return known
-      const lanes = Array.from({ length: partitionsOf(topic) }, (_, partition) => laneOf(topic, partition))
-      const group: Group = { name, topic, lanes, members: [] }
+      const members: Member[] = []
+      const lanes = Array.from({ length: partitionsOf(topic) }, (_, partition) => laneOf(topic, partition, members))
+      const group: Group = { name, topic, lanes, members }
       groups.set(`${name}\0${topic}`, group)
       return group
     })

@@ -1,5 +1,6 @@
 import type { Runtime } from '../runtime/runtime.ts'
 import { backoff } from '../runtime/internal.ts'
+import { isNewerMessage } from './newer-message.ts'
 import type { Assignment, Delivery, SubscribeOptions } from './topics.ts'
 
 /** One member of a group, for adapters that share partitions out themselves. */
@@ -25,6 +26,8 @@ export type PartitionSource = {
   readonly more: () => boolean
   /** Goes to behind the position after which its new member wants to read. */
   readonly moveTo: (after: string) => void
+  /** Who reads as the group: one of them is given what another does not know yet. */
+  readonly members: () => readonly Member[]
   /** The next of the epochs of the broker of this identity. */
   readonly epoch: () => Pick<Assignment, 'epoch' | 'broker'>
 }
@@ -47,6 +50,8 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
   let wanted: Member | undefined
   let running = false
   let failures = 0
+  /** Members that do not know what comes next. */
+  const older = new Set<Member>()
   let pausing = new AbortController()
   const pause = (): Promise<void> => runtime.timers.sleep(backoff(RETRY, failures, runtime.random), pausing.signal)
 
@@ -110,11 +115,24 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
       failures++
       if (batch.length > 0) source.settle(batch, false)
       member.options.onError?.(error)
+      if (isNewerMessage(error) && wanted === member) passOn(member)
       return 'failed'
     }
     failures = 0
+    older.clear()
     source.settle(batch, true)
     return 'done'
+  }
+
+  /** Another member may be of a later release; when all have been asked, they are asked again, after a pause. */
+  const passOn = (member: Member): void => {
+    older.add(member)
+    const [next] = source
+      .members()
+      .filter((one) => !one.leaving && !older.has(one))
+      .toSorted((a, b) => a.held - b.held)
+    if (next === undefined) older.clear()
+    else wanted = next
   }
 
   return {

@@ -6,6 +6,7 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import { UNBOUNDED, type Subscription } from '../adapter.ts'
 import type { Broker } from '../broker.ts'
 import { createHands, openParked, sumOf, type Parked, type ParkedCount } from '../parked/parked.ts'
+import { NewerMessageError } from '../newer-message.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { createEffectPipeline, type Effect } from './effect.ts'
 import { createIntake, fullText, type Intake } from './intake.ts'
@@ -171,6 +172,11 @@ async function subscribe(
     await partitions.assigned({ topic: event.name, partition: UNPARTITIONED, epoch: 0, broker: '' })
     return broker.receive({ queue: event.name, concurrency, onError, handle: (message) => take([message], UNPARTITIONED) })
   }
+  /** Where nobody else reads, nobody else would know it: then it is a dead letter, which a later release may retry. */
+  const hasOthers = async (): Promise<boolean> => {
+    const lags = await broker.lag()
+    return lags.some(({ group, topic, members = 0 }) => group === consumer && topic === event.topic && members > 1)
+  }
   return broker.subscribe({
     group: consumer,
     topics: [event.topic],
@@ -181,7 +187,13 @@ async function subscribe(
     deliver: async (batch, { partition }) => {
       // Others of its topic are for others.
       const own = batch.map(({ message }) => message).filter(({ type }) => type === event.name)
-      if (own.length > 0) await take(own, partition)
+      const newer = own.findIndex(({ schemaVersion }) => schemaVersion > event.version)
+      if (newer < 0 || !(await hasOthers())) return own.length > 0 ? take(own, partition) : undefined
+      // What comes before it is known; done now, it is known again by its marks.
+      if (newer > 0) await take(own.slice(0, newer), partition)
+      throw new NewerMessageError(
+        `Consumer "${consumer}" knows versions 1 to ${event.version} of "${event.name}", and message "${own[newer]!.id}" is of version ${own[newer]!.schemaVersion}: another copy is to have its partition`,
+      )
     },
   })
 }

@@ -27,9 +27,10 @@ export function createCursor(options: {
   budget: Budget
   /** The next of the epochs of this broker. */
   epoch: PartitionSource['epoch']
+  members: PartitionSource['members']
   moved: (cursor: Cursor) => void
 }): Cursor {
-  const { runtime, partition, budget, epoch, moved } = options
+  const { runtime, partition, budget, epoch, members, moved } = options
   let lost = options.lost
   /** Where the batch in hand ends: what is thrown away before that is not lost. */
   let handedTo = 0
@@ -52,6 +53,7 @@ export function createCursor(options: {
     topic: partition.topic,
     partition: partition.number,
     epoch,
+    members,
     next: (limit) => {
       skip()
       const shared = partition.inMemory(reader.position)

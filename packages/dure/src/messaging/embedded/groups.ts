@@ -65,6 +65,7 @@ export function createGroups(options: {
           ...stored(partition.number),
           budget,
           epoch: () => ({ epoch: file.start * EPOCHS + ++epochs, broker: file.identity }),
+          members: () => group.members,
           moved: (cursor) => positions.moved(cursor, group),
         }),
       ),
