@@ -68,29 +68,17 @@ export type CancelListener = {
 
 /**
  * The end of a call whose caller gave a signal for it: that of the signal, and that of the handler which calls. Both may
- * live much longer than the call, so they are listened to only while the call is under way or somebody waits for its end.
+ * live much longer than the call, so they are listened to only while somebody waits for its end.
  */
 export class CallerCancellation extends Cancellation implements CancelListener {
   readonly #signal: AbortSignal
   readonly #parent: Cancellation | undefined
-  #underWay = 0
   #following = false
 
   constructor(signal: AbortSignal, parent: Cancellation | undefined) {
     super()
     this.#signal = signal
     this.#parent = parent
-  }
-
-  /** Somebody waits for an answer; `end` must follow. */
-  begin(): void {
-    this.#underWay++
-    this.#follow()
-  }
-
-  end(): void {
-    this.#underWay--
-    this.#follow()
   }
 
   override add(listener: CancelListener): void {
@@ -117,7 +105,7 @@ export class CallerCancellation extends Cancellation implements CancelListener {
   }
 
   #follow(): void {
-    const wanted = this.reason === undefined && (this.#underWay > 0 || this.listened)
+    const wanted = this.reason === undefined && this.listened
     if (wanted === this.#following) return
     this.#following = wanted
     if (!wanted) {
@@ -128,6 +116,20 @@ export class CallerCancellation extends Cancellation implements CancelListener {
       this.#signal.addEventListener('abort', this)
       this.#parent?.add(this)
     }
+  }
+}
+
+/** Does work that asks for the end of its call now and then, or for its signal: whatever leads to that end is listened to meanwhile. */
+export async function heeding<T>(
+  { cancellation }: { readonly cancellation: Cancellation | undefined },
+  work: () => Promise<T>,
+): Promise<T> {
+  const ear: CancelListener = { onCancel: () => {} }
+  cancellation?.add(ear)
+  try {
+    return await work()
+  } finally {
+    cancellation?.remove(ear)
   }
 }
 

@@ -11,15 +11,15 @@ import type {
   Operations,
   Principal,
 } from '../contract/contract.ts'
-import type { Ids, Runtime } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
 import { CallerCancellation, type Cancellation } from './cancellation.ts'
-import { CallerStream, CallerValues } from './caller-stream.ts'
 import type { CallContext, CallOptions } from './context.ts'
 import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
 import { refusedOptions } from './options.ts'
 import type { Route, Transport } from './transport.ts'
+import { ValueStream, type Failure } from './value-stream.ts'
 
 /** A typed client of a contract: local or remote, it cannot tell. */
 export type Client<C extends AnyContract> =
@@ -130,10 +130,8 @@ function bindCall(way: Way) {
     const { keys } = caller
     const keyed = keys !== undefined && operation.kind === 'command' && options?.idempotencyKey === undefined
     const context = outgoing(way, caller, keyed ? { ...options, idempotencyKey: keys(operation, place, input) } : options)
-    if (options?.signal === undefined) return begin(input, context)
-    const cancellation = new CallerCancellation(options.signal, context.cancellation)
-    context.cancellation = cancellation
-    return followed(cancellation, () => begin(input, context))
+    if (options?.signal !== undefined) context.cancellation = new CallerCancellation(options.signal, context.cancellation)
+    return begin(input, context)
   }
   return (caller: Caller): CallFunction => {
     const call: CallFunction = (input, options) => send(caller, input, options)
@@ -161,7 +159,7 @@ function bindChannel(way: Way) {
   return (caller: Caller) =>
     (input: unknown, source: AsyncIterable<unknown> | Iterable<unknown>, options?: CallOptions): AsyncIterable<unknown> => {
       const refused = refusedSource(place, source)
-      return refused === undefined ? openStream(way, caller, input, new CallerValues(place, source), options) : failed(refused)
+      return refused === undefined ? openStream(way, caller, input, callerValues(place, source), options) : failed(refused)
     }
 }
 
@@ -169,19 +167,49 @@ function openStream(
   way: Way,
   caller: Caller,
   input: unknown,
-  sent: CallerValues | undefined,
+  sent: SentValues | undefined,
   options: CallOptions | undefined,
 ): AsyncIterable<unknown> {
   const { place, route, tracer } = way
   const refused = options === undefined ? undefined : refusedOptions(place, options)
   if (refused !== undefined) return failed(refused)
   const context = outgoing(way, caller, options)
-  const cancellation = options?.signal === undefined ? undefined : new CallerCancellation(options.signal, context.cancellation)
-  if (cancellation !== undefined) context.cancellation = cancellation
+  if (options?.signal !== undefined) context.cancellation = new CallerCancellation(options.signal, context.cancellation)
   const begin = tracer === undefined || route.local === true ? undefined : tracedStream(way, tracer, context)
-  const values = route.stream(input, context, sent)
-  if (cancellation === undefined && begin === undefined && sent === undefined) return values
-  return { [Symbol.asyncIterator]: () => new CallerStream({ values, cancellation, begin, sent }) }
+  const values = route.stream(input, context, sent?.values)
+  if (begin === undefined && sent === undefined) return values
+  return {
+    [Symbol.asyncIterator]: () => {
+      let tell: ((error: unknown) => void) | undefined
+      return new ValueStream({
+        open: () => {
+          tell = begin?.()
+          return values[Symbol.asyncIterator]()
+        },
+        // Whatever the callee made of it, its caller hears of its own failure.
+        ended: () => sent?.failure,
+        failed: (thrown) =>
+          sent?.failure !== undefined && (thrown as CallError).code === 'CANCELLED' ? sent.failure.error : thrown,
+        over: (failure) => tell?.(failure?.error),
+      })
+    },
+  }
+}
+
+/** What the caller of a channel sends, as the way to its callee reads it, and what its source has thrown. */
+type SentValues = { readonly values: ValueStream; failure: Failure | undefined }
+
+function callerValues(place: string, source: AsyncIterable<unknown> | Iterable<unknown>): SentValues {
+  const values = new ValueStream({
+    open: () => (Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()),
+    failed: (error) => {
+      // The callee comes to it after the values before; what it was is its caller's own.
+      sent.failure = { error }
+      return new CallError('CANCELLED', `Call to ${place} was ended: what its caller sends has failed`)
+    },
+  })
+  const sent: SentValues = { values, failure: undefined }
+  return sent
 }
 
 function refusedSource(place: string, source: unknown): CallError | undefined {
@@ -189,16 +217,6 @@ function refusedSource(place: string, source: unknown): CallError | undefined {
   if (typeof (given?.[Symbol.asyncIterator] ?? given?.[Symbol.iterator]) === 'function') return undefined
   const words = `Call to ${place} was refused: what it sends is not iterable; give an async iterable, or a list`
   return new CallError('INVALID_ARGUMENT', words)
-}
-
-/** Its caller's signal is listened to until it is answered. */
-async function followed(cancellation: CallerCancellation, call: () => Promise<unknown>): Promise<unknown> {
-  cancellation.begin()
-  try {
-    return await call()
-  } finally {
-    cancellation.end()
-  }
 }
 
 /** A stream that could not begin. */
@@ -256,12 +274,12 @@ function tracedStream(way: Way, tracer: Tracer, context: OutgoingCall): () => (e
   }
 }
 
-function outgoing({ operation, runtime, tracer }: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {
-  const now = runtime.clock.monotonic()
-  const own = now + (options?.timeout ?? operation.deadline)
+function outgoing(way: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {
+  const now = way.runtime.clock.monotonic()
+  const own = now + (options?.timeout ?? way.operation.deadline)
   const parent = caller.parent
   const deadline = parent === undefined || own < parent.deadline ? own : parent.deadline
-  return new OutgoingCall(now, deadline, caller, options, runtime.ids, tracer)
+  return new OutgoingCall(way, now, deadline, caller, options)
 }
 
 /** The context of one call. Its ids are made only when somebody reads them. */
@@ -275,22 +293,15 @@ class OutgoingCall implements CallContext {
   readonly principal: Principal | undefined
   readonly metadata: Metadata | undefined
   sampled: boolean | undefined
-  readonly #ids: Ids
+  readonly #way: Way
   readonly #parent: CallContext | undefined
   readonly #options: CallOptions | undefined
-  readonly #tracer: Tracer | undefined
   #correlationId: string | undefined = undefined
   #traceparent: string | undefined = undefined
 
-  constructor(
-    now: number,
-    deadline: number,
-    caller: Caller,
-    options: CallOptions | undefined,
-    ids: Ids,
-    tracer: Tracer | undefined,
-  ) {
+  constructor(way: Way, now: number, deadline: number, caller: Caller, options: CallOptions | undefined) {
     const { parent } = caller
+    const { tracer } = way
     this.sentAt = now
     this.deadline = deadline
     this.cancellation = parent?.cancellation
@@ -302,14 +313,13 @@ class OutgoingCall implements CallContext {
     this.principal = origin.principal
     this.metadata = origin.metadata
     this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer)
-    this.#ids = ids
+    this.#way = way
     this.#parent = parent
     this.#options = options
-    this.#tracer = tracer
   }
 
   get correlationId(): string {
-    return (this.#correlationId ??= this.#options?.correlationId ?? this.#parent?.correlationId ?? this.#ids.next())
+    return (this.#correlationId ??= this.#options?.correlationId ?? this.#parent?.correlationId ?? this.#way.runtime.ids.next())
   }
 
   /** The trace context that this call is a child of. */
@@ -322,8 +332,9 @@ class OutgoingCall implements CallContext {
   }
 
   get traceparent(): string | undefined {
-    if (this.#tracer === undefined) return this.parentTrace
-    return (this.#traceparent ??= this.#tracer.child(this.parentTrace, this.sampled === true))
+    const { tracer } = this.#way
+    if (tracer === undefined) return this.parentTrace
+    return (this.#traceparent ??= tracer.child(this.parentTrace, this.sampled === true))
   }
 
   /** It goes to another process, which makes a span of its own: what travels is all that process knows. */

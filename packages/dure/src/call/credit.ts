@@ -4,7 +4,7 @@
  */
 
 import type { Timers } from '../runtime/runtime.ts'
-import { Asked } from './asked.ts'
+import { Asked } from './value-stream.ts'
 
 /** How far a producer may run ahead of its consumer. */
 export type Window = {
@@ -134,7 +134,7 @@ export class Receiver implements AsyncIterableIterator<unknown> {
     let held = 0
     for (const { bytes } of this.#came.splice(0)) held += bytes
     if (held > 0) this.#onHold(-held)
-    void this.#asked.end(this.#error)
+    void this.#asked.end(this.#error && { error: this.#error })
     this.#onOver(byConsumer)
   }
 }

@@ -42,7 +42,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         new PendingCall(shared, context, resolve, reject).start(input)
       }),
     stream: (input, context, incoming) => ({
-      [Symbol.asyncIterator]: () => new PendingStream(shared, context, input, incoming),
+      [Symbol.asyncIterator]: () => new PendingStream(shared, context, input, incoming).values,
     }),
   }
 }

@@ -1,5 +1,4 @@
 import type { DeadlineEntry } from '../runtime/runtime.ts'
-import type { ActiveSpan } from '../telemetry/internal.ts'
 import { isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
@@ -18,7 +17,6 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   protected call: CallContext
   /** Its caller has got the end. */
   protected settled = false
-  #span: ActiveSpan | undefined = undefined
 
   constructor(shared: Callee, call: CallContext) {
     super()
@@ -32,8 +30,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   protected enter(): Error | undefined {
     const { shared } = this
     if (shared.tracer !== undefined && this.call.sampled === undefined && sampledBy(this.call)) {
-      this.#span = beginServed(shared, shared.tracer, this.call)
-      this.call = new TracedCall(this.call, this.#span)
+      this.call = new TracedCall(this.call, beginServed(shared, shared.tracer, this.call))
     }
     const { call } = this
     if (call.deadline <= call.sentAt) return this.#refused(cancelledError(shared.place, 'deadline'))
@@ -78,7 +75,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   #tell(error: Error | undefined): void {
     const { tracer } = this.shared
     if (tracer === undefined) return
-    if (this.#span !== undefined) this.#span.end(error)
+    if (this.call instanceof TracedCall) this.call.span.end(error)
     else if (error !== undefined || this.call.sampled === true) recordServed(this.shared, tracer, this.call, error)
   }
 

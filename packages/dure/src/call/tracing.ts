@@ -28,6 +28,7 @@ export class TracedCall implements CallContext {
   readonly idempotencyKey: string | undefined
   readonly principal: Principal | undefined
   readonly metadata: Metadata | undefined
+  readonly span: ActiveSpan
   readonly #call: CallContext
 
   constructor(call: CallContext, span: ActiveSpan) {
@@ -41,6 +42,7 @@ export class TracedCall implements CallContext {
     this.idempotencyKey = call.idempotencyKey
     this.principal = call.principal
     this.metadata = call.metadata
+    this.span = span
     this.#call = call
   }
 

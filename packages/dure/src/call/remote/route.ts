@@ -1,5 +1,6 @@
 import type { Deadlines } from '../../runtime/runtime.ts'
 import { backoff } from '../../runtime/internal.ts'
+import { heeding } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
 import type { Grant } from './admission.ts'
@@ -7,7 +8,7 @@ import { clone } from './input-clone.ts'
 import type { Member } from './member.ts'
 import { isUnchanged, fingerprintOf } from './fingerprint.ts'
 import type { Pool } from './pool.ts'
-import { RemoteStream, type StreamWay } from './stream.ts'
+import { remoteStream, type StreamWay } from './stream.ts'
 import { isOutOfReach, isSafeToRepeat, isTurnedAway, isUnknownThere, outcomeOf } from './outcome.ts'
 
 /** The way to one operation of a service, wherever its instances are. */
@@ -51,7 +52,7 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   stream(input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>): AsyncIterable<unknown> {
-    return { [Symbol.asyncIterator]: () => new RemoteStream(this, input, context, incoming) }
+    return { [Symbol.asyncIterator]: () => remoteStream(this, input, context, incoming) }
   }
 
   #routeTo(member: Member): Route {
@@ -73,20 +74,22 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   /** Sends until there is an answer, or no more may be sent. `failure` is that of the last one tried. */
-  async #persist(input: unknown, context: CallContext, tried: Member[], failure: unknown): Promise<unknown> {
-    for (;;) {
-      if (failure !== undefined) await this.again(failure, tried, context)
-      const grant = await this.admit(context, tried)
-      try {
-        const value = await this.#routeTo(grant.member).call(input, context)
-        this.settle(grant, undefined, context)
-        return value
-      } catch (error) {
-        this.settle(grant, error, context)
-        failure = error
-        tried.push(grant.member)
+  #persist(input: unknown, context: CallContext, tried: Member[], failure: unknown): Promise<unknown> {
+    return heeding(context, async () => {
+      for (;;) {
+        if (failure !== undefined) await this.again(failure, tried, context)
+        const grant = await this.admit(context, tried)
+        try {
+          const value = await this.#routeTo(grant.member).call(input, context)
+          this.settle(grant, undefined, context)
+          return value
+        } catch (error) {
+          this.settle(grant, error, context)
+          failure = error
+          tried.push(grant.member)
+        }
       }
-    }
+    })
   }
 
   get deadlines(): Deadlines {

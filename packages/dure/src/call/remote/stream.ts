@@ -1,5 +1,7 @@
 import type { DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
+import { heeding } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
+import { ValueStream } from '../value-stream.ts'
 import type { Grant } from './admission.ts'
 import { clone } from './input-clone.ts'
 import type { Member } from './member.ts'
@@ -21,116 +23,91 @@ export type StreamWay = {
  * has not begun: its callee has read nothing of what its caller sends); from then on it is that
  * instance's stream, and fails with it. It holds its place there until it ends.
  */
-export class RemoteStream implements AsyncIterator<unknown>, DeadlineEntry {
-  at = 0
-  previous: DeadlineEntry | undefined = undefined
-  following: DeadlineEntry | undefined = undefined
-  readonly #route: StreamWay
-  readonly #input: unknown
-  readonly #context: CallContext
-  readonly #incoming: AsyncIterable<unknown> | undefined
-  #grant: Grant | undefined = undefined
-  #iterator: AsyncIterator<unknown> | undefined = undefined
-  #opening: Promise<IteratorResult<unknown>> | undefined = undefined
-  #judged = false
-  #over = false
+export function remoteStream(
+  way: StreamWay,
+  input: unknown,
+  context: CallContext,
+  incoming: AsyncIterable<unknown> | undefined,
+): ValueStream {
+  let grant: Grant | undefined
+  let iterator: AsyncIterator<unknown> | undefined
+  let judged = false
 
-  constructor(route: StreamWay, input: unknown, context: CallContext, incoming: AsyncIterable<unknown> | undefined) {
-    this.#route = route
-    this.#input = input
-    this.#context = context
-    this.#incoming = incoming
+  /** The first news speaks for or against the instance; a failure later on does as well. */
+  const judge = (error: unknown): void => {
+    if (grant === undefined || (judged && error === undefined)) return
+    const probe = grant.probe && !judged
+    judged = true
+    way.judge({ member: grant.member, probe }, error, context)
   }
 
-  async next(): Promise<IteratorResult<unknown>> {
-    if (this.#over) return { done: true, value: undefined }
-    try {
-      const result = await (this.#opening === undefined ? (this.#opening = this.#first()) : this.#following())
-      this.#judge(undefined)
-      if (result.done === true) this.#end(undefined)
-      return result
-    } catch (error) {
-      this.#end(error)
-      throw error
-    }
+  const leave = (): void => {
+    if (grant === undefined) return
+    const { member, probe } = grant
+    grant = undefined
+    way.deadlines.remove(place)
+    // A probe that nobody waited for to the end has told nothing.
+    if (probe && !judged) member.health.probed('unknown')
+    member.slot.leave()
   }
 
-  /** The caller has seen enough. */
-  async return(): Promise<IteratorResult<unknown>> {
-    const iterator = this.#iterator
-    const open = !this.#over
-    this.#over = true
-    if (open && iterator !== undefined) {
-      // The place is free at once, however long the other side takes to end.
-      this.#leave()
-      await iterator.return?.()
-    }
-    return { done: true, value: undefined }
-  }
+  /** The peer ends the stream at its deadline; whoever never asks again would keep the place for ever. */
+  const place: DeadlineEntry = { at: 0, previous: undefined, following: undefined, expire: leave }
 
-  async #first(): Promise<IteratorResult<unknown>> {
-    const route = this.#route
+  const first = async (): Promise<AsyncIterator<unknown>> => {
     const tried: Member[] = []
     // It may be begun again later, and must be the same then.
-    const input = clone(this.#input)
+    const own = clone(input)
     let failure: unknown
-    route.begin()
+    way.begin()
     for (;;) {
-      if (failure !== undefined) await route.again(failure, tried, this.#context)
-      const grant = await route.admit(this.#context, tried)
-      this.#grant = grant
-      this.#judged = false
+      if (failure !== undefined) await way.again(failure, tried, context)
+      grant = await way.admit(context, tried)
+      judged = false
+      // Begun only now: the caller may have turned away while it waited.
+      if (stream.state === 'over') {
+        leave()
+        return NOTHING
+      }
+      const { member } = grant
       try {
-        // Begun only now: the caller may have turned away while it waited.
-        if (this.#over) {
-          this.#leave()
-          return { done: true, value: undefined }
-        }
-        route.deadlines.add(this, this.#context.deadline)
-        this.#iterator = route.open(grant, input, this.#context, this.#incoming)
-        return await this.#iterator.next()
+        way.deadlines.add(place, context.deadline)
+        iterator = way.open(grant, own, context, incoming)
+        const result = await iterator.next()
+        judge(undefined)
+        return withFirst(iterator, result)
       } catch (error) {
-        this.#judge(error)
-        this.#leave()
+        judge(error)
+        leave()
         failure = error
-        tried.push(grant.member)
+        tried.push(member)
       }
     }
   }
 
-  /** Whoever asks for several values at once asks for the second when the first is there. */
-  async #following(): Promise<IteratorResult<unknown>> {
-    const first = await this.#opening!
-    if (first.done === true || this.#over) return { done: true, value: undefined }
-    return this.#iterator!.next()
-  }
+  const stream = new ValueStream({
+    open: () => heeding(context, first),
+    over: (failure, stopped) => {
+      if (stopped === undefined) judge(failure?.error)
+      // The place is free at once, however long the other side takes to end.
+      leave()
+      if (stopped !== undefined) void iterator?.return?.()
+    },
+  })
+  return stream
+}
 
-  /** The peer ends the stream at its deadline; whoever never asks again would keep the place for ever. */
-  expire(): void {
-    this.#leave()
-  }
+const NOTHING: AsyncIterator<unknown> = { next: () => Promise.resolve({ done: true, value: undefined }) }
 
-  #end(error: unknown): void {
-    this.#over = true
-    this.#judge(error)
-    this.#leave()
-  }
-
-  /** The first news speaks for or against the instance; a failure later on does as well. */
-  #judge(error: unknown): void {
-    if (this.#grant === undefined || (this.#judged && error === undefined)) return
-    const probe = this.#grant.probe && !this.#judged
-    this.#judged = true
-    this.#route.judge({ member: this.#grant.member, probe }, error, this.#context)
-  }
-
-  #leave(): void {
-    const grant = this.#grant
-    if (grant === undefined) return
-    this.#grant = undefined
-    this.#route.deadlines.remove(this)
-    // A probe that nobody waited for to the end has told nothing.
-    if (grant.probe && !this.#judged) grant.member.health.probed('unknown')
-    grant.member.slot.leave()
+/** The same, whose first value has been asked for already. */
+function withFirst(iterator: AsyncIterator<unknown>, first: IteratorResult<unknown>): AsyncIterator<unknown> {
+  let given = false
+  return {
+    next: () => {
+      if (given) return iterator.next()
+      given = true
+      return Promise.resolve(first)
+    },
+    return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }),
   }
 }
