@@ -26,7 +26,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     code: [
       'packages/dure/src/resilience/retry-budget.ts',
       'packages/dure/src/resilience/bulkhead.ts',
-      'packages/dure/src/call/gate.ts',
+      'packages/dure/src/call/admission.ts',
       'packages/dure/src/call/remote/route.ts',
       'packages/dure/src/call/socket/peers.ts',
     ],

@@ -168,7 +168,7 @@ test('nobody waits past the deadline, and the handler is told', async () => {
   await rig.world.advance(1_100)
   await answer
   assert.equal((told as DOMException).name, 'TimeoutError')
-  assert.equal(rig.gate.inside(), 0)
+  assert.equal(rig.admission.inside(), 0)
   const shorter = assert.rejects(rig.client.wait(undefined, { timeout: 50 }), code('DEADLINE_EXCEEDED'))
   await rig.world.advance(100)
   await shorter
@@ -199,7 +199,7 @@ test('a deadline shrinks hop by hop, and the end of a call ends the calls it mad
   await answer
   assert.deepEqual(left, [1_000, 1_000])
   assert.deepEqual(ended, ['caller'])
-  assert.equal(rig.gate.inside(), 0)
+  assert.equal(rig.admission.inside(), 0)
 })
 
 test('a call with a signal that is aborted already does not reach the handler', async () => {
@@ -219,7 +219,7 @@ test('a full service refuses, a draining one too, and drain waits for who is ins
   const first = rig.client.go()
   await assert.rejects(rig.client.go(), code('RESOURCE_EXHAUSTED'))
   let drained = false
-  const drain = rig.gate.drain().then(() => (drained = true))
+  const drain = rig.admission.drain().then(() => (drained = true))
   await assert.rejects(rig.client.go(), code('UNAVAILABLE'))
   assert.equal(drained, false)
   finish()
@@ -230,8 +230,8 @@ test('a full service refuses, a draining one too, and drain waits for who is ins
 test('calls that outlast a stop end as UNAVAILABLE', async () => {
   const rig = callRig({ operations: { go: command({}) }, handlers: { go: () => never } })
   const answer = assert.rejects(rig.client.go(), code('UNAVAILABLE'))
-  const drain = rig.gate.drain()
-  rig.gate.expel()
+  const drain = rig.admission.drain()
+  rig.admission.expel()
   rig.deadlines.expireAll()
   await answer
   await drain
@@ -285,7 +285,7 @@ test('a stream gives its values in order, asks only when asked, and lets its han
   assert.deepEqual(got, [5, 6, 7])
   assert.equal(made, 3)
   assert.equal(cleaned, true)
-  assert.equal(rig.gate.inside(), 0)
+  assert.equal(rig.admission.inside(), 0)
 })
 
 test('a stream ends with its deadline even while its handler sleeps, and breaks on a bad value', async () => {
@@ -319,7 +319,7 @@ test('a stream ends with its deadline even while its handler sleeps, and breaks 
   const failing = rig.client.failing()[Symbol.asyncIterator]()
   await failing.next()
   await assert.rejects(failing.next(), (thrown) => OutOfStock.is(thrown))
-  assert.equal(rig.gate.inside(), 0)
+  assert.equal(rig.admission.inside(), 0)
 })
 
 test('a stream whose caller is gone, or whose time is over, before it begins never reaches its handler', async () => {
@@ -341,7 +341,7 @@ test('a stream whose caller is gone, or whose time is over, before it begins nev
   await assert.rejects(late.next(), code('DEADLINE_EXCEEDED'))
   assert.equal((await late.next()).done, true)
   assert.equal(begun, 0)
-  assert.equal(rig.gate.inside(), 0)
+  assert.equal(rig.admission.inside(), 0)
 })
 
 test('details that cannot travel are left out, and code and message stay', async () => {

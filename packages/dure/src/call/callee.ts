@@ -5,7 +5,7 @@ import type { Attributes } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
-import type { Gate } from './gate.ts'
+import type { Admission } from './admission.ts'
 import type { OperationMetrics } from './metrics.ts'
 import type { ScopeCheck } from './scope.ts'
 
@@ -22,7 +22,7 @@ export type EndpointOptions = {
   readonly once?: ((input: unknown, call: CallContext, own: Cancellation, run: () => unknown) => unknown) | undefined
   /** Whether a caller needs the operation's scope. Default true; false where the system says `security: 'off'`. */
   readonly secured?: boolean
-  readonly gate: Gate
+  readonly admission: Admission
   readonly clock: Clock
   readonly deadlines: Deadlines
   /** Undefined: nothing is measured. */

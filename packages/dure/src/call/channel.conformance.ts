@@ -54,7 +54,7 @@ export function channelCases(conforms: Conforms): void {
       },
       turn: () => {},
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const got: number[] = []
       const thousand = source(1_000)
       for await (const { n } of client.double({ by: 2 }, thousand.values)) got.push(n)
@@ -79,7 +79,7 @@ export function channelCases(conforms: Conforms): void {
       await client.sum(undefined, idle.values)[Symbol.asyncIterator]().return?.()
       await client.turn()
       assert.equal(idle.seen.opened, 0)
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 
@@ -109,7 +109,7 @@ export function channelCases(conforms: Conforms): void {
       },
       turn: () => {},
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       for (const [length, most] of [
         [1, DEFAULT_WINDOW.values],
         [LARGE, Math.ceil(DEFAULT_WINDOW.bytes / LARGE) + 1],
@@ -131,7 +131,7 @@ export function channelCases(conforms: Conforms): void {
         assert.ok(taken <= ++read + DEFAULT_WINDOW.values, `${taken} made when ${read} were taken`)
         if (read === 3) break
       }
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 
@@ -158,7 +158,7 @@ export function channelCases(conforms: Conforms): void {
         for await (const { n } of incoming) yield { n: n === 1 ? 'x' : n }
       },
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       for (const [bad, words] of [
         [{ n: 'x' }, /^Call to rig\.echo was ended: a value that its caller sent does not match the contract \(n: .*\)$/],
         [{ n: () => 1 }, /^Call to rig\.echo was ended: a value that its caller sent does not match the contract \(n: .*\)$/],
@@ -179,7 +179,7 @@ export function channelCases(conforms: Conforms): void {
       code('INTERNAL')(error)
       await until(() => seen.letGo === 1)
       await assert.rejects(all(client.echo(undefined, 7 as never)), code('INVALID_ARGUMENT'))
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 
@@ -212,7 +212,7 @@ export function channelCases(conforms: Conforms): void {
         await never
       },
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const failing = source(Infinity)
       const outcome = await untilFailure(client.failing(undefined, failing.values))
       assert.deepEqual(outcome.got, [at(0), at(1)])
@@ -256,7 +256,7 @@ export function channelCases(conforms: Conforms): void {
       const refused = source(1)
       await assert.rejects(all(client.echo(undefined, refused.values, { timeout: 0 })), code('DEADLINE_EXCEEDED'))
       assert.equal(refused.seen.opened, 0)
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 }

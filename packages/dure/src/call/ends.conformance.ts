@@ -164,7 +164,7 @@ export function endCases(conforms: Conforms): void {
 
   for (const [name, way] of Object.entries(WAYS)) {
     conforms(`nothing stays behind a call: ${name}`, operations, handlers, async (rig) => {
-      const { runtime, gate, clientOf, remembered, unlink } = rig
+      const { runtime, admission, clientOf, remembered, unlink } = rig
       const parent = new CountedCancellation()
       const { signal } = new AbortController()
       const tracer = createTracer({ runtime, ratio: 0.5, sinks: [] })
@@ -181,7 +181,7 @@ export function endCases(conforms: Conforms): void {
         }
       }
       await assertNoGrowth(run)
-      void gate.drain()
+      void admission.drain()
       await run(10)
       await unlink()
       await run(10)

@@ -162,7 +162,7 @@ export function hostileCases(conforms: Conforms): void {
         }),
       }),
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const read = async (values: AsyncIterable<unknown>): Promise<void> => {
         for await (const _ of values);
       }
@@ -183,7 +183,7 @@ export function hostileCases(conforms: Conforms): void {
           assert.equal(thrown.code, expected, `${name}, ${how}: ${thrown.message}`)
         }
       }
-      assert.equal(gate.inside(), 0)
+      assert.equal(admission.inside(), 0)
     },
   )
 
@@ -199,7 +199,7 @@ export function hostileCases(conforms: Conforms): void {
       any: () => assert.fail('It must not run'),
       items: () => assert.fail('It must not run'),
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const messages = new Set<string>()
       for (const make of UNREADABLE_VALUES) {
         const calls = [
@@ -217,7 +217,7 @@ export function hostileCases(conforms: Conforms): void {
         }
       }
       assert.equal(messages.size, 1, [...messages].join('\n'))
-      assert.equal(gate.inside(), 0)
+      assert.equal(admission.inside(), 0)
     },
   )
 }

@@ -36,7 +36,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     if (call.deadline <= call.sentAt) return this.#refused(cancelledError(shared.place, 'deadline'))
     const refused = shared.refused?.(call.principal)
     if (refused !== undefined) return this.#refused(refused)
-    return shared.gate.enter() ? undefined : this.#refused(shared.gate.refusal())
+    return shared.admission.enter() ? undefined : this.#refused(shared.admission.refusal())
   }
 
   /** From now on its deadline and its caller's end count, also one that has come already. */
@@ -50,7 +50,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     this.settled = true
     shared.deadlines.remove(this)
     call.cancellation?.remove(this)
-    shared.gate.leave()
+    shared.admission.leave()
     shared.metrics?.record(shared.clock.monotonic() - call.sentAt, error)
     this.#tell(error)
   }
@@ -81,6 +81,6 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
 
   /** The deadline has passed, or the service has waited long enough for its calls. */
   expire(): void {
-    this.onCancel(this.shared.gate.expelling() ? 'stopping' : 'deadline')
+    this.onCancel(this.shared.admission.expelling() ? 'stopping' : 'deadline')
   }
 }

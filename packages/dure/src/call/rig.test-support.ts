@@ -1,8 +1,8 @@
 import { contract, type Operations } from '../contract/contract.ts'
 import { createDeadlines, virtualRuntime, type VirtualRuntime } from '../runtime/runtime.ts'
-import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './internal.ts'
+import { clientFactory, createEndpoint, createAdmission, createLocalTransport, createOperationMetrics } from './internal.ts'
 import type { CallContext, Client } from './call.ts'
-import type { Cancellation, Gate, OperationMetrics } from './internal.ts'
+import type { Cancellation, Admission, OperationMetrics } from './internal.ts'
 
 /** One service behind the local transport under virtual time: the whole call path and nothing else. */
 export function callRig<Ops extends Operations>(options: {
@@ -13,7 +13,7 @@ export function callRig<Ops extends Operations>(options: {
   const world: VirtualRuntime = virtualRuntime()
   const deadlines = createDeadlines({ clock: world.clock, timers: world.timers })
   const transport = createLocalTransport()
-  const gate: Gate = createGate({ service: 'rig', capacity: options.capacity ?? 100 })
+  const admission: Admission = createAdmission({ service: 'rig', capacity: options.capacity ?? 100 })
   const definition = contract('rig', { version: '1.0.0', owner: 'tests', operations: options.operations })
   const metrics: Record<string, OperationMetrics> = {}
   const faults: unknown[] = []
@@ -28,7 +28,7 @@ export function callRig<Ops extends Operations>(options: {
         cancellation,
         signal: cancellation.signal,
       }),
-      gate,
+      admission,
       clock: world.clock,
       deadlines,
       metrics: metrics[name],
@@ -36,10 +36,10 @@ export function callRig<Ops extends Operations>(options: {
     })
     transport.add({ service: 'rig', operation: name }, endpoint)
   }
-  gate.open()
+  admission.open()
   const factory = clientFactory({ contract: definition, transport, runtime: world })
   const client = factory({ service: undefined }) as Client<typeof definition>
-  return { client, factory, world, gate, deadlines, metrics, faults, transport }
+  return { client, factory, world, admission, deadlines, metrics, faults, transport }
 }
 
 export type RigContext = CallContext & { readonly signal: AbortSignal; readonly cancellation: Cancellation }

@@ -26,7 +26,7 @@ export function streamCases(conforms: Conforms): void {
         }
       },
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const got: number[] = []
       for await (const { n } of client.ticks({ from: 5, to: 1_005 })) {
         got.push(n)
@@ -39,7 +39,7 @@ export function streamCases(conforms: Conforms): void {
       await until(() => cleaned === 1)
       made = 0
       for await (const { n } of client.ticks({ from: 0, to: 1_000_000 })) if (n === 2) break
-      await until(() => cleaned === 2 && gate.inside() === 0)
+      await until(() => cleaned === 2 && admission.inside() === 0)
       assert.ok(made <= 3 + DEFAULT_WINDOW.values, `${made} made when 3 were taken`)
       const iterator = client.ticks({ from: 0, to: 2 })[Symbol.asyncIterator]()
       const results = await Promise.all([iterator.next(), iterator.next(), iterator.next(), iterator.next()])
@@ -64,7 +64,7 @@ export function streamCases(conforms: Conforms): void {
       },
       turn: () => {},
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       let taken = 0
       for await (const page of client.pages()) {
         assert.equal(page.length, LARGE)
@@ -73,7 +73,7 @@ export function streamCases(conforms: Conforms): void {
         assert.ok((large - ++taken) * LARGE <= DEFAULT_WINDOW.bytes + LARGE, `${large} made when ${taken} were taken`)
         if (taken === 12) break
       }
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 
@@ -90,7 +90,7 @@ export function streamCases(conforms: Conforms): void {
       },
       turn: () => {},
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const breaking = client.breaking()[Symbol.asyncIterator]()
       const got = [(await breaking.next()).value]
       for (let turns = 0; turns < 5; turns++) await client.turn()
@@ -105,7 +105,7 @@ export function streamCases(conforms: Conforms): void {
       controller.abort()
       await assert.rejects(endless.next(), code('CANCELLED'))
       assert.equal((await endless.next()).done, true)
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 
@@ -136,7 +136,7 @@ export function streamCases(conforms: Conforms): void {
         throw OutOfStock({ sku: 'y', at: new Date(0), left: 0n })
       },
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const sleepy = client.sleepy()[Symbol.asyncIterator]()
       assert.deepEqual((await sleepy.next()).value, { n: 1 })
       await assert.rejects(sleepy.next(), code('DEADLINE_EXCEEDED'))
@@ -152,7 +152,7 @@ export function streamCases(conforms: Conforms): void {
       const failing = client.failing()[Symbol.asyncIterator]()
       await failing.next()
       await assert.rejects(failing.next(), (thrown) => OutOfStock.is(thrown))
-      await until(() => gate.inside() === 0)
+      await until(() => admission.inside() === 0)
     },
   )
 }

@@ -5,7 +5,7 @@ import { createDeadlines, virtualRuntime } from '../runtime/runtime.ts'
 import { type Span } from '../telemetry/telemetry.ts'
 import { createTracer } from '../telemetry/internal.ts'
 import { type CallContext, type Transport } from './call.ts'
-import { clientFactory, createEndpoint, createGate, createLocalTransport } from './internal.ts'
+import { clientFactory, createEndpoint, createAdmission, createLocalTransport } from './internal.ts'
 
 const Stock = contract('stock', {
   version: '1.0.0',
@@ -20,7 +20,7 @@ function rig(options: { ratio: number; reserve?: () => unknown; lost?: boolean; 
   const sink = { name: 'test', take: (span: Span) => void spans.push(span), dropped: () => 0, flush: nothing, stop: nothing }
   const world = virtualRuntime()
   const tracer = createTracer({ runtime: world, ratio: options.ratio, sinks: [sink] })
-  const gate = createGate({ service: 'stock', capacity: 10 })
+  const admission = createAdmission({ service: 'stock', capacity: 10 })
   const local = createLocalTransport()
   const seen: CallContext[] = []
   const handlers: Record<string, () => unknown> = {
@@ -36,7 +36,7 @@ function rig(options: { ratio: number; reserve?: () => unknown; lost?: boolean; 
       operation,
       handler: handlers[name]!,
       context: (call) => void seen.push(call),
-      gate,
+      admission,
       clock: world.clock,
       deadlines: createDeadlines({ clock: world.clock, timers: world.timers }),
       metrics: undefined,
@@ -45,7 +45,7 @@ function rig(options: { ratio: number; reserve?: () => unknown; lost?: boolean; 
     })
     local.add({ service: 'stock', operation: name }, endpoint)
   }
-  gate.open()
+  admission.open()
   const far: Transport = {
     route: (target) => {
       const { call, stream } = local.route(target)

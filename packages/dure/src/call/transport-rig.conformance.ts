@@ -5,9 +5,9 @@ import { CallError, contract, error, type Contract, type ErrorType, type Operati
 import { createDeadlines, realRuntime, type DeadlineEntry, type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { createLogger } from '../telemetry/telemetry.ts'
 import { type Tracer } from '../telemetry/internal.ts'
-import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from './internal.ts'
+import { clientFactory, createEndpoint, createAdmission, createLocalTransport, createOperationMetrics } from './internal.ts'
 import type { CallContext, Client, Transport } from './call.ts'
-import type { Caller, Cancellation, Gate, LocalTransport } from './internal.ts'
+import type { Caller, Cancellation, Admission, LocalTransport } from './internal.ts'
 
 /** Joins a caller to a callee's local transport: what a caller uses, and how to take it away again. */
 export type Link = {
@@ -29,7 +29,7 @@ export type Rig<Ops extends Operations> = {
   readonly client: Client<Contract<'rig', Ops>>
   readonly transport: Transport
   readonly runtime: Runtime
-  readonly gate: Gate
+  readonly admission: Admission
   /** The same client for somebody else. */
   readonly clientOf: (caller: Caller, tracer?: Tracer) => Client<Contract<'rig', Ops>>
   /** Everything that is remembered of calls under way, on either side. */
@@ -92,7 +92,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
     }
     const log = createLogger({ clock: runtime.clock, write: () => {} })
     const local = createLocalTransport()
-    const gate = createGate({ service: 'rig', capacity: 1_000 })
+    const admission = createAdmission({ service: 'rig', capacity: 1_000 })
     const definition = defined(operations)
     for (const [operationName, operation] of Object.entries(operations)) {
       const endpoint = createEndpoint({
@@ -112,7 +112,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
           cancellation,
           signal: cancellation.signal,
         }),
-        gate,
+        admission,
         clock: runtime.clock,
         deadlines,
         metrics: createOperationMetrics(),
@@ -120,20 +120,20 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
       })
       local.add({ service: 'rig', operation: operationName }, endpoint)
     }
-    gate.open()
+    admission.open()
     const { transport, stop, pending } = await makeLink(local, runtime)
     let unlinked: Promise<void> | undefined
     const unlink = (): Promise<void> => (unlinked ??= stop())
     const clientOf = (caller: Caller, tracer?: Tracer) =>
       clientFactory({ contract: definition, transport, runtime, tracer })(caller) as Client<typeof definition>
     const remembered = () => ({
-      inside: gate.inside(),
+      inside: admission.inside(),
       // One that has fired is in the list no more, but was not taken out by hand.
       deadlines: [...entered].filter(({ following }) => following !== undefined).length,
       pending: pending?.() ?? 0,
     })
     try {
-      await work({ client: clientOf({ service: 'tester' }), clientOf, transport, runtime, gate, remembered, unlink })
+      await work({ client: clientOf({ service: 'tester' }), clientOf, transport, runtime, admission, remembered, unlink })
     } finally {
       await unlink()
       deadlines.stop()

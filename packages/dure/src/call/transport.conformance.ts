@@ -201,12 +201,12 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
       },
       quick: () => {},
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       await assert.rejects(client.wait(), (thrown) => {
         assert.equal((thrown as Error).message, 'Call to rig.wait was not answered before its deadline')
         return code('DEADLINE_EXCEEDED')(thrown)
       })
-      await until(() => told.length === 1 && gate.inside() === 0)
+      await until(() => told.length === 1 && admission.inside() === 0)
       assert.equal((told[0] as DOMException).name, 'TimeoutError')
       await assert.rejects(client.quick(undefined, { timeout: 0 }), code('DEADLINE_EXCEEDED'))
       await client.quick()
@@ -225,13 +225,13 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
         return never
       },
     },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       const controller = new AbortController()
       const answer = assert.rejects(client.wait(undefined, { signal: controller.signal }), code('CANCELLED'))
       await until(() => entered === 1)
       controller.abort()
       await answer
-      await until(() => aborted.length === 1 && gate.inside() === 0)
+      await until(() => aborted.length === 1 && admission.inside() === 0)
       assert.equal((aborted[0] as DOMException).name, 'AbortError')
       await assert.rejects(client.wait(undefined, { signal: AbortSignal.abort() }), code('CANCELLED'))
       assert.equal(entered, 1)
@@ -280,12 +280,12 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
     'a handler that is stopping or full says so',
     { go: query({ deadline: 60_000 }) },
     { go: () => never },
-    async ({ client, gate }) => {
+    async ({ client, admission }) => {
       // They end with the transport, when the case is over.
       for (let n = 0; n < 1_000; n++) client.go().catch(() => {})
-      await until(() => gate.inside() === 1_000)
+      await until(() => admission.inside() === 1_000)
       await assert.rejects(client.go(), code('RESOURCE_EXHAUSTED'))
-      void gate.drain()
+      void admission.drain()
       await assert.rejects(client.go(), code('UNAVAILABLE'))
     },
   )

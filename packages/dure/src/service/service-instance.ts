@@ -2,8 +2,8 @@ import { type CallContext, type Transport } from '../call/call.ts'
 import {
   type Cancellation,
   createEndpoint,
-  createGate,
-  type Gate,
+  createAdmission,
+  type Admission,
   createOperationMetrics,
   type LocalTransport,
   type OperationMetrics,
@@ -79,7 +79,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const log = options.world.log.with({ service: name })
   // What handlers say, and what befalls single calls, is written line by line.
   const each = plainLogger(log)
-  const gate = createGate({ service: name, capacity: CAPACITY })
+  const admission = createAdmission({ service: name, capacity: CAPACITY })
   let state: ServiceHealth['state'] = 'starting'
 
   const data = options.database && (await openData({ ...options, database: options.database, log }))
@@ -93,8 +93,8 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     tracer: telemetry?.tracer,
   })
 
-  addEndpoints({ ...options, contexts, gate, idempotency: data?.idempotency, log: each })
-  gate.open()
+  addEndpoints({ ...options, contexts, admission, idempotency: data?.idempotency, log: each })
+  admission.open()
   state = 'running'
 
   let consumer: Consumer | undefined
@@ -131,12 +131,12 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     const patient = runtime.timers.after(
       left(),
       () => {
-        gate.expel()
+        admission.expel()
         deadlines.expireAll()
       },
       'waited',
     )
-    await gate.drain()
+    await admission.drain()
     patient.cancel()
     local.remove(name)
     await data?.outbox.stop({ timeout: left() })
@@ -160,7 +160,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     const aside = data?.aside.count()
     return {
       ...{ service: name, copy },
-      callsInFlight: gate.inside(),
+      callsInFlight: admission.inside(),
       outbox: data?.outbox.depth() ?? 0,
       outboxAge: ageOf(data?.outbox.oldest(), runtime),
       published: data?.published() ?? 0,
@@ -222,12 +222,12 @@ function createSettled({ flush }: Pick<Outbox, 'flush'>, timers: Timers): () => 
 function addEndpoints(
   options: ServiceInstanceOptions & {
     readonly contexts: MakeContext
-    readonly gate: Gate
+    readonly admission: Admission
     readonly idempotency: Idempotency | undefined
     readonly log: Logger
   },
 ): void {
-  const { service, local, deadlines, contexts, gate, idempotency, log } = options
+  const { service, local, deadlines, contexts, admission, idempotency, log } = options
   const { runtime, telemetry } = options.world
   const { name } = service.contract
   for (const [operationName, operation] of Object.entries(service.contract.operations as Record<string, AnyOperation>)) {
@@ -239,7 +239,7 @@ function addEndpoints(
       context: (call, cancellation) => contexts(call, cancellation, operationName),
       once: onceFor(idempotency, operationName, operation),
       secured: options.secured,
-      gate,
+      admission,
       clock: runtime.clock,
       deadlines,
       metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),

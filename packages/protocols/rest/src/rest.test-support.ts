@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { clientFactory, createEndpoint, createGate, createLocalTransport, createOperationMetrics } from 'dure/call/internal'
+import { clientFactory, createEndpoint, createAdmission, createLocalTransport, createOperationMetrics } from 'dure/call/internal'
 import type { CallOptions, Client } from 'dure/call'
 import { contract, command, error, query, stream, type AnyContract, type AnyOperation } from 'dure/contract'
 import { createDeadlines, realRuntime } from 'dure/runtime'
@@ -26,7 +26,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
   const write = (message: string, fields?: unknown): void => void logged.push({ message, fields })
   const log: World['log'] = { debug: write, info: write, warn: write, error: write, with: () => log }
   for (const part of parts) {
-    const gate = createGate({ service: part.contract.name, capacity: 10_000 })
+    const admission = createAdmission({ service: part.contract.name, capacity: 10_000 })
     for (const [name, operation] of Object.entries(part.contract.operations as Record<string, AnyOperation>)) {
       const endpoint = createEndpoint({
         place: `${part.contract.name}.${name}`,
@@ -38,7 +38,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
           traceparent: call.traceparent,
           idempotencyKey: call.idempotencyKey,
         }),
-        gate,
+        admission,
         clock: runtime.clock,
         deadlines,
         metrics: createOperationMetrics(),
@@ -46,7 +46,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
       })
       transport.add({ service: part.contract.name, operation: name }, endpoint)
     }
-    gate.open()
+    admission.open()
   }
   const health = { ready: true }
   const healthNow = (): Health => ({

@@ -1,5 +1,6 @@
 import type { Instance } from '../../discovery/discovery.ts'
 import type { Loaded, HostHealth } from '../../resilience/resilience.ts'
+import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
 import type { PeerSlot } from './peers.ts'
 
@@ -44,3 +45,16 @@ export class Member implements Loaded {
     return (this.#routes[number] ??= this.slot.peer.route(target))
   }
 }
+
+/** A call that asks for a member to take it. */
+export type RemoteCall = {
+  /** `orders.place`, for messages. */
+  readonly place: string
+  readonly repeatable: boolean
+  readonly context: CallContext
+  /** Who has had it already. */
+  readonly tried: readonly Member[]
+}
+
+/** Who takes it, with a place taken. `probe`: this call decides whether the member is back, and must say how it went. */
+export type Grant = { readonly member: Member; readonly probe: boolean }

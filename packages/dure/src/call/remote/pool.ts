@@ -5,8 +5,7 @@ import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import type { CallContext } from '../context.ts'
-import type { Admitted, Grant } from './admission.ts'
-import type { Member } from './member.ts'
+import type { RemoteCall, Grant, Member } from './member.ts'
 import { createMembers } from './members.ts'
 import type { Peers } from './peers.ts'
 import type { RemotePolicy } from './policy.ts'
@@ -26,7 +25,7 @@ export type Pool = {
    * passes by those in `tried` when there are others.
    * @throws {CallError} UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED or CANCELLED
    */
-  readonly admit: (call: Admitted) => Promise<Grant>
+  readonly admit: (call: RemoteCall) => Promise<Grant>
   /** Whether somebody who is well and connected has not been tried yet. */
   readonly hasOther: (tried: readonly Member[]) => boolean
   /**
@@ -94,12 +93,12 @@ export function createPool(options: {
     return fresh.length > 0 ? fresh : reachable
   }
 
-  const checkTime = ({ context, place }: Admitted): void => {
+  const checkTime = ({ context, place }: RemoteCall): void => {
     const reason = context.cancellation?.reason ?? (clock.monotonic() >= context.deadline ? 'deadline' : undefined)
     if (reason !== undefined) throw cancelledError(place, reason)
   }
 
-  const admit = async (call: Admitted): Promise<Grant> => {
+  const admit = async (call: RemoteCall): Promise<Grant> => {
     const { context } = call
     for (;;) {
       if (stopped) throw stoppedError(call.place)

@@ -2,9 +2,8 @@ import type { DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import { heeding } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { ValueStream } from '../value-stream.ts'
-import type { Grant } from './admission.ts'
 import { clone } from './input-clone.ts'
-import type { Member } from './member.ts'
+import type { Grant, Member } from './member.ts'
 
 /** What a stream needs of the way to its operation. */
 export type StreamWay = {

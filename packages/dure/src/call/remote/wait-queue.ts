@@ -2,7 +2,7 @@ import { CallError } from '../../contract/contract.ts'
 import type { Clock, DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import type { CancelListener } from '../cancellation.ts'
-import type { Admitted } from './admission.ts'
+import type { RemoteCall } from './member.ts'
 import type { RemotePolicy } from './policy.ts'
 
 /** Where calls wait for the first instance of their service: services start in any order, and start again. */
@@ -11,7 +11,7 @@ export type WaitQueue = {
    * Resolves when there may be an instance.
    * @throws {CallError} UNAVAILABLE when patience or the deadline ended, or too many wait; CANCELLED with its caller
    */
-  readonly wait: (call: Admitted) => Promise<void>
+  readonly wait: (call: RemoteCall) => Promise<void>
   /** Lets all go on. */
   readonly open: () => void
   readonly waiting: () => number
@@ -33,7 +33,7 @@ export function createWaitQueue(options: {
       { details: NOT_BEGUN, inside: true },
     )
 
-  const wait = ({ place, context }: Admitted): Promise<void> =>
+  const wait = ({ place, context }: RemoteCall): Promise<void> =>
     new Promise((resolve, reject) => {
       if (inside.size >= policy.waiters) return reject(missing(place, `and ${inside.size} calls wait for one already`))
       const begun = clock.monotonic()

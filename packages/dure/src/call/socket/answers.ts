@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Connection } from './connection.ts'
 import { tooLong, unsendable } from './failures.ts'
-import type { ANSWER, ITEM } from './protocol.ts'
+import * as wire from './protocol.ts'
 import { LongError, writeFailure, writeValue } from './writing.ts'
 
 /** What the callee answers, values and failures: no more than its caller takes. */
@@ -16,7 +16,7 @@ export class Answers {
   }
 
   /** @returns bytes written, or what the caller gets instead when it cannot be given this; nothing was written then */
-  value(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): number | CallError {
+  value(type: typeof wire.ANSWER | typeof wire.ITEM, id: number, place: string, value: unknown): number | CallError {
     const { frameLimit, waiting } = this.#connection
     if (waiting > this.#most * 4)
       return new CallError('RESOURCE_EXHAUSTED', `Call to ${place} failed: its caller does not take the answers it has asked for`)

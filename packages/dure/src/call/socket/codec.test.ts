@@ -26,25 +26,25 @@ const wire = fc.letrec((tie) => ({
   ),
 })).value
 
-function there(value: unknown): { bytes: Buffer; escaped: boolean } {
-  const { bytes, start, end, escaped } = encode(value)
-  return { bytes: Buffer.from(bytes.subarray(start, end)), escaped }
+function there(value: unknown): { bytes: Buffer; tagged: boolean } {
+  const { bytes, start, end, tagged } = encode(value)
+  return { bytes: Buffer.from(bytes.subarray(start, end)), tagged }
 }
 
 test('every value of the wire type system comes back as it was, wherever it stands in a chunk', () => {
   fc.assert(
     fc.property(wire, fc.nat(200), (value, before) => {
-      const { bytes, escaped } = there(value)
+      const { bytes, tagged } = there(value)
       const chunk = Buffer.concat([Buffer.alloc(before, 0xff), bytes, Buffer.alloc(before, 0xff)])
-      assert.deepStrictEqual(decode(chunk, before, before + bytes.length, escaped), value)
+      assert.deepStrictEqual(decode(chunk, before, before + bytes.length, tagged), value)
     }),
     { numRuns: 2_000 },
   )
 })
 
 test('what comes back shares no memory with what came in', () => {
-  const { bytes, escaped } = there({ list: [new Uint8Array([1, 2, 3])], text: 'a text of some length, more than a few letters' })
-  const value = decode(bytes, 0, bytes.length, escaped)
+  const { bytes, tagged } = there({ list: [new Uint8Array([1, 2, 3])], text: 'a text of some length, more than a few letters' })
+  const value = decode(bytes, 0, bytes.length, tagged)
   bytes.fill(0)
   assert.deepStrictEqual(value, { list: [new Uint8Array([1, 2, 3])], text: 'a text of some length, more than a few letters' })
 })
@@ -52,15 +52,15 @@ test('what comes back shares no memory with what came in', () => {
 test('what cannot travel is refused, and the next value is none the worse for it', () => {
   for (const bad of [() => 1, Symbol('s'), new Date(Number.NaN), [new Map([[{}, new URL('http://a')]])]])
     assert.throws(() => encode(bad), UnsendableError)
-  const { bytes, escaped } = there({ a: 1 })
-  assert.deepStrictEqual(decode(bytes, 0, bytes.length, escaped), { a: 1 })
+  const { bytes, tagged } = there({ a: 1 })
+  assert.deepStrictEqual(decode(bytes, 0, bytes.length, tagged), { a: 1 })
 })
 
 test('bytes that nobody wrote are refused or read as some value, and never anything worse', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), fc.boolean(), (bytes, escaped) => {
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), fc.boolean(), (bytes, tagged) => {
       try {
-        decode(Buffer.from(bytes), 0, bytes.length, escaped)
+        decode(Buffer.from(bytes), 0, bytes.length, tagged)
       } catch (error) {
         assert.ok(error instanceof ProtocolError, String(error))
       }
@@ -72,10 +72,10 @@ test('bytes that nobody wrote are refused or read as some value, and never anyth
 test('values cut short or changed on the way are refused or read as some value', () => {
   fc.assert(
     fc.property(wire, fc.nat(), fc.nat(), fc.nat(255), (value, cut, at, byte) => {
-      const { bytes, escaped } = there(value)
+      const { bytes, tagged } = there(value)
       bytes[at % bytes.length] = byte
       try {
-        decode(bytes, 0, cut % (bytes.length + 1), escaped)
+        decode(bytes, 0, cut % (bytes.length + 1), tagged)
       } catch (error) {
         assert.ok(error instanceof ProtocolError, String(error))
       }
@@ -95,5 +95,5 @@ test('claims of endless lists, texts and depth cost nothing', () => {
     [0xd6, 0x70, 0, 0, 0, 1],
   ]
   for (const bytes of hostile)
-    for (const escaped of [false, true]) assert.throws(() => decode(Buffer.from(bytes), 0, bytes.length, escaped), ProtocolError)
+    for (const tagged of [false, true]) assert.throws(() => decode(Buffer.from(bytes), 0, bytes.length, tagged), ProtocolError)
 })

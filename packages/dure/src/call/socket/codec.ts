@@ -1,17 +1,17 @@
 /**
  * Values of the wire type system as bytes. Nearly every value is plain enough for MessagePack to keep it exactly; a
- * look says so, and the rest goes in another form (`escape.ts`). What cannot travel is found here, in the words in
+ * look says so, and the rest goes in another form (`tagged-form.ts`). What cannot travel is found here, in the words in
  * which a callee in the same process would refuse it.
  */
 import { Packr, REUSE_BUFFER_MODE, RESET_BUFFER_MODE } from 'msgpackr'
 import { type Issue } from '../../contract/contract.ts'
 import { wireOf } from '../../contract/internal.ts'
 import { checkBytes } from './bytes.ts'
-import { escapeValue, isPlainText, unescapeValue } from './escape.ts'
-import { ESCAPED, ProtocolError } from './protocol.ts'
+import { toTagged, isPlainText, fromTagged } from './tagged-form.ts'
+import { TAGGED, ProtocolError } from './protocol.ts'
 
 /** Bytes in a buffer that the next call of `encode` writes over: copy them at once. */
-export type Encoded = { bytes: Buffer; start: number; end: number; escaped: boolean }
+export type Encoded = { bytes: Buffer; start: number; end: number; tagged: boolean }
 
 /** A value that cannot travel, and where in it why. */
 export class UnsendableError extends Error {
@@ -38,7 +38,7 @@ const packr = new Packr({
 const checkWire = wireOf(undefined, 'input').check
 const MODE = REUSE_BUFFER_MODE | RESET_BUFFER_MODE
 const KEPT_BUFFER = 1024 * 1024
-const encoded: Encoded = { bytes: Buffer.alloc(0), start: 0, end: 0, escaped: false }
+const encoded: Encoded = { bytes: Buffer.alloc(0), start: 0, end: 0, tagged: false }
 
 /** @throws {UnsendableError} for what is not of the wire type system, or cannot be read */
 export function encode(value: unknown): Encoded {
@@ -51,16 +51,16 @@ export function encode(value: unknown): Encoded {
 }
 
 function write(value: unknown): Encoded {
-  const escaped = !isPlain(value, 0)
-  if (escaped) {
+  const tagged = !isPlain(value, 0)
+  if (tagged) {
     const issue = checkWire(value)
     if (issue !== undefined) throw new UnsendableError(issue)
   }
-  const target = packr.pack(escaped ? escapeValue(value) : value, MODE) as Buffer & { start: number; end: number }
+  const target = packr.pack(tagged ? toTagged(value) : value, MODE) as Buffer & { start: number; end: number }
   encoded.bytes = target
   encoded.start = target.start
   encoded.end = target.end
-  encoded.escaped = escaped
+  encoded.tagged = tagged
   // One large value must not hold memory for ever.
   if (target.length > KEPT_BUFFER) packr.useBuffer(Buffer.allocUnsafeSlow(8192))
   return encoded
@@ -74,17 +74,17 @@ const range = { start: 0, end: 0 }
  * The value back; it shares no memory with `bytes`.
  * @throws {ProtocolError} for bytes that `encode` never makes
  */
-export function decode(bytes: Buffer, start: number, end: number, escaped: boolean): unknown {
+export function decode(bytes: Buffer, start: number, end: number, tagged: boolean): unknown {
   if (start === end) return undefined
   checkBytes(bytes, start, end)
   const value = unpack(bytes, start, end)
-  return escaped ? unescapeValue(value) : value
+  return tagged ? fromTagged(value) : value
 }
 
 /** A value with its form before it. @throws {ProtocolError} */
 export function readValue(bytes: Buffer, start: number, end: number): unknown {
   if (start === end) throw new ProtocolError('A frame ends before what it says')
-  return decode(bytes, start + 1, end, (bytes[start]! & ESCAPED) !== 0)
+  return decode(bytes, start + 1, end, (bytes[start]! & TAGGED) !== 0)
 }
 
 function unpack(bytes: Buffer, start: number, end: number): unknown {

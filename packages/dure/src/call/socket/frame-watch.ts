@@ -1,7 +1,7 @@
 import { failureFromWire } from './failures.ts'
 import { readValue } from './codec.ts'
 import { BodyReader, FrameReader } from './frames.ts'
-import * as words from './protocol.ts'
+import * as wire from './protocol.ts'
 
 /** One frame on its way. */
 export type WatchedFrame = {
@@ -14,16 +14,16 @@ export type WatchedFrame = {
 }
 
 const NAMES: Readonly<Record<number, string>> = {
-  [words.CALL]: 'call',
-  [words.STREAM]: 'stream',
-  [words.CHANNEL]: 'channel',
-  [words.CANCEL]: 'cancel',
-  [words.CREDIT]: 'credit',
-  [words.ANSWER]: 'answer',
-  [words.ITEM]: 'item',
-  [words.END]: 'end',
-  [words.FAILURE]: 'failure',
-  [words.STOP]: 'stop',
+  [wire.CALL]: 'call',
+  [wire.STREAM]: 'stream',
+  [wire.CHANNEL]: 'channel',
+  [wire.CANCEL]: 'cancel',
+  [wire.CREDIT]: 'credit',
+  [wire.ANSWER]: 'answer',
+  [wire.ITEM]: 'item',
+  [wire.END]: 'end',
+  [wire.FAILURE]: 'failure',
+  [wire.STOP]: 'stop',
 }
 
 /** Reads along with one connection, of whole batches as a side writes them: for who shows what goes over it, or lets things befall it. */
@@ -35,14 +35,14 @@ export function watchFrames(): (batch: Buffer, byCaller: boolean) => readonly Wa
     const onFrame = (type: number, id: number, bytes: Buffer, start: number, end: number): void => {
       const what = NAMES[type]
       const body = new BodyReader(bytes, start, end)
-      if (type === words.NAME) operations.set(id, body.text().replace('\n', '.'))
-      if (type === words.CALL || type === words.STREAM || type === words.CHANNEL)
+      if (type === wire.NAME) operations.set(id, body.text().replace('\n', '.'))
+      if (type === wire.CALL || type === wire.STREAM || type === wire.CHANNEL)
         calls.set(id, operations.get(body.short()) ?? 'unknown')
       const place = calls.get(id) ?? 'a call that is over'
-      const failure = type === words.FAILURE ? failureFromWire(readValue(bytes, start, end)) : undefined
-      const isLast = byCaller ? type === words.CANCEL : type === words.ANSWER || type === words.END || type === words.FAILURE
+      const failure = type === wire.FAILURE ? failureFromWire(readValue(bytes, start, end)) : undefined
+      const isLast = byCaller ? type === wire.CANCEL : type === wire.ANSWER || type === wire.END || type === wire.FAILURE
       if (isLast) calls.delete(id)
-      frames.push({ bytes: bytes.subarray(start - words.HEADER, end), what, place, failure })
+      frames.push({ bytes: bytes.subarray(start - wire.HEADER, end), what, place, failure })
     }
     new FrameReader({ limit: Infinity, onFrame }).push(batch)
     return frames

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decode } from './codec.ts'
 import { BodyReader, FrameReader, FrameWriter } from './frames.ts'
-import { ESCAPED, ProtocolError } from './protocol.ts'
+import { TAGGED, ProtocolError } from './protocol.ts'
 
 type Frame = { readonly id: number; readonly text: string; readonly value: unknown }
 
@@ -29,7 +29,7 @@ function reading(limit: number): { reader: FrameReader; frames: Frame[] } {
       const flags = body.byte()
       assert.equal(flags & 1, 1)
       const text = body.text()
-      frames.push({ id, text, value: decode(bytes, body.at, end, (flags & ESCAPED) !== 0) })
+      frames.push({ id, text, value: decode(bytes, body.at, end, (flags & TAGGED) !== 0) })
     },
   })
   return { reader, frames }

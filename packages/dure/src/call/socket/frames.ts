@@ -1,6 +1,6 @@
 /** Frames out of bytes and bytes out of frames: lengths are bounded before anything is kept for them. */
 import { encode, UnsendableError } from './codec.ts'
-import { ESCAPED, HEADER, ProtocolError } from './protocol.ts'
+import { TAGGED, HEADER, ProtocolError } from './protocol.ts'
 
 /** Told of each whole frame; its body is `bytes` from `start` to `end` and is gone when this returns. */
 export type OnFrame = (type: number, id: number, bytes: Buffer, start: number, end: number) => void
@@ -198,9 +198,9 @@ export class FrameWriter {
       this.#bytes[flagsAt] = flags
       return
     }
-    const { bytes, start, end, escaped } = encode(value)
+    const { bytes, start, end, tagged } = encode(value)
     this.#room(end - start)
-    this.#bytes[flagsAt] = escaped ? flags | ESCAPED : flags
+    this.#bytes[flagsAt] = tagged ? flags | TAGGED : flags
     bytes.copy(this.#bytes, this.#at, start, end)
     this.#at += end - start
   }

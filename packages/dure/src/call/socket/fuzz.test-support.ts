@@ -67,17 +67,17 @@ export const bombs: readonly (readonly number[])[] = [
 const values: fc.Arbitrary<{ readonly form: number; readonly bytes: Bytes }> = fc.oneof(
   fc.anything({ withDate: true, withMap: true, withSet: true, withBigInt: true, maxDepth: 3 }).map((value) => {
     try {
-      const { bytes, start, end, escaped } = encode(value)
-      return { form: escaped ? words.ESCAPED : 0, bytes: Uint8Array.from(bytes.subarray(start, end)) }
+      const { bytes, start, end, tagged } = encode(value)
+      return { form: tagged ? words.TAGGED : 0, bytes: Uint8Array.from(bytes.subarray(start, end)) }
     } catch {
       return { form: 0, bytes: Uint8Array.of() }
     }
   }),
   fc.record({
-    form: fc.constantFrom(0, words.ESCAPED),
+    form: fc.constantFrom(0, words.TAGGED),
     bytes: fc.constantFrom(...bombs).map((bomb) => Uint8Array.from(bomb)),
   }),
-  fc.record({ form: fc.constantFrom(0, words.ESCAPED), bytes: fc.uint8Array({ maxLength: 60 }) }),
+  fc.record({ form: fc.constantFrom(0, words.TAGGED), bytes: fc.uint8Array({ maxLength: 60 }) }),
 )
 
 const callFrames = fc
@@ -134,8 +134,8 @@ const failures = fc
   })
   .map(({ id, failure }) => {
     try {
-      const { bytes, start, end, escaped } = encode(failure)
-      const form = escaped ? words.ESCAPED : 0
+      const { bytes, start, end, tagged } = encode(failure)
+      const form = tagged ? words.TAGGED : 0
       return { type: words.FAILURE, id, body: Uint8Array.of(form, ...bytes.subarray(start, end)) }
     } catch {
       return { type: words.FAILURE, id, body: Uint8Array.of(0) }

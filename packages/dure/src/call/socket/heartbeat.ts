@@ -1,7 +1,7 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
 import type { Connection } from './connection.ts'
-import { PING } from './protocol.ts'
+import * as wire from './protocol.ts'
 import { lookEvery, watchConnection } from './watch.ts'
 import { writeWord } from './writing.ts'
 
@@ -39,7 +39,7 @@ export function startHeartbeat(options: {
   return lookEvery(every, runtime, (now, late) => {
     const reason = trouble(now, late)
     if (reason !== undefined) return onTrouble(reason)
-    writeWord(connection, 0, PING)
+    writeWord(connection, 0, wire.PING)
     connection.flush()
   })
 }

@@ -1,6 +1,7 @@
 /** Who speaks, and which version: the first frame each way. */
 import { BodyReader, FrameWriter } from './frames.ts'
-import { HELLO, MAGIC, ProtocolError, REFUSE, VERSION } from './protocol.ts'
+import * as wire from './protocol.ts'
+import { ProtocolError } from './protocol.ts'
 
 /** The first frame may be this long, so that a stranger cannot make anybody wait for more. */
 export const HELLO_LIMIT = 1_024
@@ -14,15 +15,15 @@ export function hello(frame: number): Buffer {
 
 /** @param frame bytes of the longest frame that this side takes */
 export function writeHello(writer: FrameWriter, frame: number): void {
-  writer.begin(HELLO, 0)
-  writer.int(MAGIC)
-  writer.short(VERSION)
+  writer.begin(wire.HELLO, 0)
+  writer.int(wire.MAGIC)
+  writer.short(wire.VERSION)
   writer.int(frame)
   writer.end()
 }
 
 export function writeRefusal(writer: FrameWriter, why: string): void {
-  writer.begin(REFUSE, 0)
+  writer.begin(wire.REFUSE, 0)
   writer.text(why)
   writer.end()
 }
@@ -34,11 +35,11 @@ export function writeRefusal(writer: FrameWriter, why: string): void {
  */
 export function readHello(type: number, bytes: Buffer, start: number, end: number): number {
   const body = new BodyReader(bytes, start, end)
-  if (type === REFUSE) throw new ProtocolError(`the other side refused: ${body.text()}`)
-  if (type !== HELLO || body.int() !== MAGIC) throw new ProtocolError('the other side does not speak Dure’s protocol')
+  if (type === wire.REFUSE) throw new ProtocolError(`the other side refused: ${body.text()}`)
+  if (type !== wire.HELLO || body.int() !== wire.MAGIC) throw new ProtocolError('the other side does not speak Dure’s protocol')
   const version = body.short()
-  if (version !== VERSION)
-    throw new ProtocolError(`the other side speaks version ${version} of the protocol and this one version ${VERSION}`)
+  if (version !== wire.VERSION)
+    throw new ProtocolError(`the other side speaks version ${version} of the protocol and this one version ${wire.VERSION}`)
   const frame = body.int()
   if (frame < HELLO_LIMIT)
     throw new ProtocolError(`the other side takes frames of ${frame} bytes at most, too short for any answer`)

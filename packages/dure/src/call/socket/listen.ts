@@ -7,8 +7,8 @@ import { missingHere } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
 import { acceptWith, textOf, type ServerTls } from './address.ts'
 import type { Accept } from './byte-stream.ts'
-import { createGuests } from './guests.ts'
-import { FAREWELL, Incoming, type Listener } from './incoming.ts'
+import { createConnectionLimiter } from './connection-limiter.ts'
+import { FAREWELL, ServerConnection, type Listener } from './server-connection.ts'
 import type { ServedRoute } from './names.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
 import { watchStalls } from './stall.ts'
@@ -61,7 +61,7 @@ const MOST_ROUTES = 10_000
 /** Milliseconds between two looks at all connections. */
 const LOOK = 500
 /** Milliseconds that strangers may be too many. */
-const THIN = 20
+const SHED = 20
 const STREAMS = 2_000
 
 /**
@@ -71,7 +71,7 @@ const STREAMS = 2_000
 export async function listenSocket(options: ListenSocketOptions): Promise<SocketListener> {
   const { runtime, log, transport } = options
   const limits = withDefaults(options.limits)
-  const connections = new Set<Incoming>()
+  const connections = new Set<ServerConnection>()
   let draining: (() => void)[] = []
   let stopping: Promise<void> | undefined
 
@@ -89,42 +89,42 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   }
   const trusted = options.trusted ?? (options.address.kind === 'unix' || options.tls?.ca !== undefined)
   const stalls = watchStalls(runtime)
-  const guests = createGuests(limits)
+  const limiter = createConnectionLimiter(limits)
   const listener: Listener = {
     runtime,
     limits,
     trusted,
-    guests,
+    limiter,
     age: stalls.age,
     route: createRoutes(transport),
     endsStreams: () => endsStreams,
     onIdle: checkDrained,
     onClose: (incoming, reason) => {
       connections.delete(incoming)
-      guests.leave(incoming)
+      limiter.remove(incoming)
       log.debug('Connection closed', { reason })
       checkDrained()
     },
   }
   // Many may arrive in one turn of the event loop, and what they say can be read in the next one only.
-  let thinning = false
-  const thinSoon = (): void => {
-    if (thinning) return
-    thinning = true
-    const thin = (): void => {
-      thinning = false
-      guests.thin()
+  let shedding = false
+  const shedSoon = (): void => {
+    if (shedding) return
+    shedding = true
+    const shed = (): void => {
+      shedding = false
+      limiter.shed()
     }
     // When this is late, what is there to be read is read between the two.
-    runtime.timers.after(THIN, () => runtime.timers.soon(thin))
+    runtime.timers.after(SHED, () => runtime.timers.soon(shed))
   }
   const accept = options.accept ?? acceptWith(options.tls, limits)
   const acceptor = await accept(options.address, {
     stream: (stream) => {
-      const incoming = new Incoming(stream, listener)
+      const incoming = new ServerConnection(stream, listener)
       if (incoming.connection.closed) return
       connections.add(incoming)
-      if (guests.arrive(incoming)) thinSoon()
+      if (limiter.add(incoming)) shedSoon()
     },
     error: (error) => log.warn('Cannot take a connection', { error }),
   })
@@ -160,7 +160,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
         if (!greeted) strangers++
         calls += size
       }
-      return { connections: connections.size, strangers, calls, held: guests.held() }
+      return { connections: connections.size, strangers, calls, held: limiter.held() }
     },
     drain: ({ streams = STREAMS } = {}) => {
       void acceptor.close()

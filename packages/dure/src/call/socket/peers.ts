@@ -12,8 +12,8 @@ import { Connection } from './connection.ts'
 import { completeHeartbeat, startHeartbeat, type Heartbeat } from './heartbeat.ts'
 import { hello, readHello } from './hello.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
-import { Outgoing, type Destination } from './outgoing.ts'
-import { LEAVING, PONG, REFUSE } from './protocol.ts'
+import { ClientConnection, type Destination } from './client-connection.ts'
+import * as wire from './protocol.ts'
 import { SentCall } from './sent-call.ts'
 import { SentStream } from './sent-stream.ts'
 import { writeWord } from './writing.ts'
@@ -66,7 +66,7 @@ function createPeer(address: Address, settings: Settings): Peer {
   let stopped = false
   /** Failed attempts in a row. */
   let failures = 0
-  let current: Outgoing | undefined
+  let current: ClientConnection | undefined
   let lastReason = 'it has not been tried'
   let again: Timer | undefined
   // One way to an operation, however often it is asked for: it has one name on the wire.
@@ -78,7 +78,7 @@ function createPeer(address: Address, settings: Settings): Peer {
       inside: true,
     })
 
-  const connect = (): Outgoing => {
+  const connect = (): ClientConnection => {
     state = 'connecting'
     current = openOutgoing(address, settings, {
       up: () => {
@@ -90,7 +90,7 @@ function createPeer(address: Address, settings: Settings): Peer {
         lastReason = reason
       },
       closed: (outgoing, end) => {
-        if (end.displaced && outgoing.pending.size === 0 && !stopped) return rest(end.reason)
+        if (end.evicted && outgoing.pending.size === 0 && !stopped) return rest(end.reason)
         lost(outgoing, end)
       },
     })
@@ -104,7 +104,7 @@ function createPeer(address: Address, settings: Settings): Peer {
     lastReason = reason
   }
 
-  const lost = (outgoing: Outgoing, { greeted, leaving, reason }: ConnectionEnd): void => {
+  const lost = (outgoing: ClientConnection, { greeted, leaving, reason }: ConnectionEnd): void => {
     current = undefined
     state = 'down'
     lastReason = reason
@@ -124,7 +124,7 @@ function createPeer(address: Address, settings: Settings): Peer {
     })
   }
 
-  const reach = (place: string): Outgoing | CallError => {
+  const reach = (place: string): ClientConnection | CallError => {
     if (state === 'up' || state === 'connecting') return current!
     if (state === 'idle' && !stopped) return connect()
     const why = stopped ? 'this side has stopped' : lastReason
@@ -160,7 +160,7 @@ type ConnectionEnd = {
   /** The other side had said that it goes. */
   readonly leaving: boolean
   /** It only needed the place. */
-  readonly displaced: boolean
+  readonly evicted: boolean
   readonly reason: string
 }
 
@@ -171,12 +171,12 @@ function openOutgoing(
   on: {
     readonly up: () => void
     readonly leaving: (reason: string) => void
-    readonly closed: (outgoing: Outgoing, end: ConnectionEnd) => void
+    readonly closed: (outgoing: ClientConnection, end: ConnectionEnd) => void
   },
-): Outgoing {
+): ClientConnection {
   let greeted = false
   let leaving = false
-  let displaced = false
+  let evicted = false
   let heartbeat: { readonly stop: () => void } | undefined
   const stream = dial(address, () => void stream.write(hello(limits.frame)))
   const connection = new Connection({
@@ -186,32 +186,32 @@ function openOutgoing(
     pauses: false,
     onFrame: (type, id, bytes, start, end) => {
       if (!greeted) return greet(type, bytes, start, end)
-      if (type === PONG) return
-      if (type === LEAVING) return leave(id !== 0)
-      if (type === REFUSE) readHello(type, bytes, start, end)
+      if (type === wire.PONG) return
+      if (type === wire.LEAVING) return leave(id !== 0)
+      if (type === wire.REFUSE) readHello(type, bytes, start, end)
       outgoing.receive(type, id, bytes, start, end)
     },
     onClose: (reason) => {
       handshake.cancel()
       heartbeat?.stop()
-      on.closed(outgoing, { greeted, leaving, displaced, reason })
+      on.closed(outgoing, { greeted, leaving, evicted, reason })
     },
   })
   // Held back until the other side has said who it is.
   connection.hold()
-  const outgoing = new Outgoing({ connection, clock: runtime.clock, deadlines, limits })
+  const outgoing = new ClientConnection({ connection, clock: runtime.clock, deadlines, limits })
   const handshake = runtime.timers.after(limits.handshake, () => connection.close(`no greeting within ${limits.handshake} ms`))
 
   const leave = (forPlace: boolean): void => {
     // Once is enough: who says it again and again would fill this side up with answers.
     if (leaving) return
     leaving = true
-    displaced = forPlace
-    const reason = displaced ? 'the other side needed its place' : 'the other side is stopping'
+    evicted = forPlace
+    const reason = evicted ? 'the other side needed its place' : 'the other side is stopping'
     on.leaving(reason)
-    if (displaced && outgoing.pending.size === 0) return connection.close(reason)
+    if (evicted && outgoing.pending.size === 0) return connection.close(reason)
     // Said after every call that was sent: the other side knows then that no more will come.
-    writeWord(connection, 0, LEAVING)
+    writeWord(connection, 0, wire.LEAVING)
     connection.flush()
   }
 
@@ -233,12 +233,12 @@ function openOutgoing(
   return outgoing
 }
 
-function routeTo(target: Target, reach: (place: string) => Outgoing | CallError, { limits, runtime }: Settings): Route {
+function routeTo(target: Target, reach: (place: string) => ClientConnection | CallError, { limits, runtime }: Settings): Route {
   const { service, operation } = target
   const place = `${service}.${operation}`
   const to: Destination = { service, operation, place, namedOn: undefined, name: 0 }
   const window = { values: limits.window, bytes: limits.windowBytes }
-  const connect = (): Outgoing | CallError => reach(place)
+  const connect = (): ClientConnection | CallError => reach(place)
   return {
     call: (input, context) =>
       new Promise((resolve, reject) => {

@@ -38,7 +38,7 @@ export const HAS_TRACESTATE = 16
 export const HAS_PRINCIPAL = 32
 /** As JSON. */
 export const HAS_METADATA = 64
-export const ESCAPED = 128
+export const TAGGED = 128
 
 /** Why a call is ended; `DONE`: the caller of a stream has seen enough. */
 export const REASONS = ['caller', 'deadline', 'stopping'] as const

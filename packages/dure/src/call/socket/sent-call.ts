@@ -3,15 +3,15 @@ import { CallError } from '../../contract/contract.ts'
 import type { CancelListener, CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
-import { reasonCode, type Destination, type Outgoing, type Waiting } from './outgoing.ts'
-import { ANSWER, CALL } from './protocol.ts'
+import { reasonCode, type Destination, type ClientConnection, type Waiting } from './client-connection.ts'
+import * as wire from './protocol.ts'
 
 /**
  * One call sent and not answered, in one object: its node in the deadline wheel, its ear for its caller's end, and
  * whoever waits for the answer. It ends by its own clock, whatever the other side does.
  */
 export class SentCall implements DeadlineEntry, CancelListener, Waiting {
-  readonly kind: typeof ANSWER = ANSWER
+  readonly kind: typeof wire.ANSWER = wire.ANSWER
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
@@ -19,7 +19,7 @@ export class SentCall implements DeadlineEntry, CancelListener, Waiting {
   readonly #call: CallContext
   readonly #resolve: (value: unknown) => void
   readonly #reject: (error: Error) => void
-  #on: Outgoing | undefined = undefined
+  #on: ClientConnection | undefined = undefined
   #id = 0
   #settled = false
 
@@ -34,11 +34,11 @@ export class SentCall implements DeadlineEntry, CancelListener, Waiting {
     return this.#to.place
   }
 
-  start(on: Outgoing, input: unknown): void {
+  start(on: ClientConnection, input: unknown): void {
     const call = this.#call
     call.cancellation?.add(this)
     if (this.#settled) return
-    const sent = on.send(CALL, this.#to, input, call, this)
+    const sent = on.send(wire.CALL, this.#to, input, call, this)
     if (sent instanceof CallError) return this.fail(sent)
     this.#on = on
     this.#id = sent

@@ -4,12 +4,12 @@ import type { CancelListener, CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { Receiver, Sender, type Window } from '../credit.ts'
 import { cancelledError } from '../failure.ts'
-import { reasonCode, type Destination, type Outgoing, type Waiting } from './outgoing.ts'
-import { CHANNEL, DONE, ITEM, STREAM } from './protocol.ts'
+import { reasonCode, type Destination, type ClientConnection, type Waiting } from './client-connection.ts'
+import * as wire from './protocol.ts'
 
 /** The caller's end of a stream or a channel: opened when the first value is asked for. */
 export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, CancelListener, Waiting {
-  readonly kind: typeof ITEM = ITEM
+  readonly kind: typeof wire.ITEM = wire.ITEM
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
@@ -18,9 +18,9 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
   readonly #to: Destination
   readonly #call: CallContext
   readonly #input: unknown
-  readonly #connect: () => Outgoing | CallError
+  readonly #connect: () => ClientConnection | CallError
   readonly #receiver: Receiver
-  #on: Outgoing | undefined = undefined
+  #on: ClientConnection | undefined = undefined
   #id = 0
   #opened = false
   #over = false
@@ -31,7 +31,7 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
     input: unknown
     incoming: AsyncIterable<unknown> | undefined
     window: Window
-    connect: () => Outgoing | CallError
+    connect: () => ClientConnection | CallError
     soon: Timers['soon']
   }) {
     const { to, incoming, soon } = options
@@ -77,7 +77,10 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
     if (this.#over) return
     const on = this.#connect()
     if (on instanceof CallError) return this.fail(on)
-    const sent = on.send(this.sender === undefined ? STREAM : CHANNEL, this.#to, this.#input, call, this, { values, bytes })
+    const sent = on.send(this.sender === undefined ? wire.STREAM : wire.CHANNEL, this.#to, this.#input, call, this, {
+      values,
+      bytes,
+    })
     if (sent instanceof CallError) return this.fail(sent)
     this.#on = on
     this.#id = sent
@@ -123,6 +126,6 @@ export class SentStream implements AsyncIterator<unknown>, DeadlineEntry, Cancel
     this.sender?.stop()
     this.#on?.deadlines.remove(this)
     this.#call.cancellation?.remove(this)
-    if (byConsumer) this.#on?.cancel(this.#id, DONE)
+    if (byConsumer) this.#on?.cancel(this.#id, wire.DONE)
   }
 }

@@ -3,16 +3,8 @@ import { copyPrincipal, wrongMetadata, wrongPrincipal } from '../../contract/int
 import { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { BodyReader } from './frames.ts'
-import {
-  HAS_CAUSATION,
-  HAS_CORRELATION,
-  HAS_KEY,
-  HAS_METADATA,
-  HAS_PRINCIPAL,
-  HAS_TRACE,
-  HAS_TRACESTATE,
-  ProtocolError,
-} from './protocol.ts'
+import * as wire from './protocol.ts'
+import { ProtocolError } from './protocol.ts'
 
 /** One call that came over the wire, in one object: what came with it, and its caller's end. */
 export class ServedCall extends Cancellation implements CallContext {
@@ -46,14 +38,14 @@ export class ServedCall extends Cancellation implements CallContext {
     this.size = options.size
     this.deadline = now + options.left
     this.caller = options.caller
-    this.correlationId = (flags & HAS_CORRELATION) !== 0 ? body.text() : options.newId()
-    this.causationId = (flags & HAS_CAUSATION) !== 0 ? body.text() : undefined
-    this.traceparent = (flags & HAS_TRACE) !== 0 ? body.text() : undefined
-    this.idempotencyKey = (flags & HAS_KEY) !== 0 ? body.text() : undefined
-    this.tracestate = (flags & HAS_TRACESTATE) !== 0 ? body.text() : undefined
-    const principal = (flags & HAS_PRINCIPAL) !== 0 ? principalFrom(body.text()) : undefined
+    this.correlationId = (flags & wire.HAS_CORRELATION) !== 0 ? body.text() : options.newId()
+    this.causationId = (flags & wire.HAS_CAUSATION) !== 0 ? body.text() : undefined
+    this.traceparent = (flags & wire.HAS_TRACE) !== 0 ? body.text() : undefined
+    this.idempotencyKey = (flags & wire.HAS_KEY) !== 0 ? body.text() : undefined
+    this.tracestate = (flags & wire.HAS_TRACESTATE) !== 0 ? body.text() : undefined
+    const principal = (flags & wire.HAS_PRINCIPAL) !== 0 ? principalFrom(body.text()) : undefined
     this.principal = options.trusted ? principal : undefined
-    this.metadata = (flags & HAS_METADATA) !== 0 ? metadataFrom(body.text()) : undefined
+    this.metadata = (flags & wire.HAS_METADATA) !== 0 ? metadataFrom(body.text()) : undefined
   }
 
   get cancellation(): Cancellation {

@@ -1,7 +1,7 @@
 /** Frames that either side of a connection writes. */
 import type { Connection } from './connection.ts'
 import { failureToWire, withoutDetails } from './failures.ts'
-import { CREDIT, END, FAILURE } from './protocol.ts'
+import * as wire from './protocol.ts'
 
 /** A value whose frame the other side would not take. */
 export class LongError extends Error {
@@ -31,13 +31,13 @@ export function writeValue({ writer, frameLimit }: Connection, type: number, id:
 }
 
 export function writeFailure({ writer, frameLimit }: Connection, id: number, error: unknown): void {
-  writer.begin(FAILURE, id)
+  writer.begin(wire.FAILURE, id)
   try {
     writer.value(failureToWire(error), 0, writer.mark())
     if (writer.end() > frameLimit) throw new Error('Too long')
   } catch {
     writer.undo()
-    writer.begin(FAILURE, id)
+    writer.begin(wire.FAILURE, id)
     writer.value(withoutDetails(error), 0, writer.mark())
     writer.end()
   }
@@ -45,14 +45,14 @@ export function writeFailure({ writer, frameLimit }: Connection, id: number, err
 
 /** So many values, and bytes of them, may come of a stream. */
 export function writeCredit({ writer }: Connection, id: number, values: number, bytes: number): void {
-  writer.begin(CREDIT, id)
+  writer.begin(wire.CREDIT, id)
   writer.int(values)
   writer.int(Math.min(bytes, 0xffffffff))
   writer.end()
 }
 
 /** A frame that says all with its type: `END` by default. */
-export function writeWord({ writer }: Connection, id: number, type: number = END): void {
+export function writeWord({ writer }: Connection, id: number, type: number = wire.END): void {
   writer.begin(type, id)
   writer.end()
 }

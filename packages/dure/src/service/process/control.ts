@@ -1,5 +1,11 @@
 import { type Client, type Transport } from '../../call/call.ts'
-import { clientFactory, createEndpoint, createGate, createOperationMetrics, type LocalTransport } from '../../call/internal.ts'
+import {
+  clientFactory,
+  createEndpoint,
+  createAdmission,
+  createOperationMetrics,
+  type LocalTransport,
+} from '../../call/internal.ts'
 import type { Instance } from '../../discovery/discovery.ts'
 import { CallError, command, query, type AnyOperation, type Contract, type Schema } from '../../contract/contract.ts'
 import { outward } from '../../contract/internal.ts'
@@ -78,18 +84,18 @@ export function serveControl(options: {
       ]),
     ),
   }
-  const gate = createGate({ service: instance.name, capacity: 100 })
+  const admission = createAdmission({ service: instance.name, capacity: 100 })
   for (const [name, operation] of Object.entries(operations as Readonly<Record<string, AnyOperation>>)) {
     const place = `${instance.name}.${name}`
     const endpoint = createEndpoint({
-      ...{ place, operation, gate, deadlines, clock: runtime.clock, metrics: createOperationMetrics() },
+      ...{ place, operation, admission, deadlines, clock: runtime.clock, metrics: createOperationMetrics() },
       handler: handlers[name]!,
       context: () => undefined,
       onFault: (at, thrown) => plainLogger(log).error(`Call to ${at} failed`, { error: thrown }),
     })
     transport.add({ service: instance.name, operation: name }, endpoint)
   }
-  gate.open()
+  admission.open()
 }
 
 /** A copy of a service in another process, as far as it can be asked. */

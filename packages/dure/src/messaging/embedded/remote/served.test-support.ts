@@ -1,7 +1,7 @@
 import {
   clientFactory,
   createEndpoint,
-  createGate,
+  createAdmission,
   createLocalTransport,
   createOperationMetrics,
   type LocalTransport,
@@ -23,7 +23,7 @@ export function serveBroker(options: { broker: Broker; runtime: Runtime; log?: L
   const served = brokerHandlers({ broker, runtime, log, lease })
   const transport = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
-  const gate = createGate({ service: brokerContract.name, capacity: 10_000 })
+  const admission = createAdmission({ service: brokerContract.name, capacity: 10_000 })
   for (const [name, operation] of Object.entries(brokerContract.operations)) {
     const handler = served.handlers[name as keyof typeof served.handlers] as (input: unknown) => unknown
     const endpoint = createEndpoint({
@@ -31,7 +31,7 @@ export function serveBroker(options: { broker: Broker; runtime: Runtime; log?: L
       operation,
       handler,
       context: () => undefined,
-      gate,
+      admission,
       clock: runtime.clock,
       deadlines,
       metrics: createOperationMetrics(),
@@ -39,7 +39,7 @@ export function serveBroker(options: { broker: Broker; runtime: Runtime; log?: L
     })
     transport.add({ service: brokerContract.name, operation: name }, endpoint)
   }
-  gate.open()
+  admission.open()
   return {
     transport,
     stop: async () => {

@@ -7,31 +7,12 @@ import { decode, readValue } from './codec.ts'
 import { Connection } from './connection.ts'
 import { failureFromWire, stoodStill, tooMany, unreadable } from './failures.ts'
 import { BodyReader } from './frames.ts'
-import type { Group, Guest, Guests } from './guests.ts'
+import type { Origin, LimitedConnection, ConnectionLimiter } from './connection-limiter.ts'
 import { readHello, writeHello, writeRefusal } from './hello.ts'
 import type { SocketLimits } from './limits.ts'
 import { Names, type ServedRoute } from './names.ts'
-import {
-  ANSWER,
-  CALL,
-  CANCEL,
-  CHANNEL,
-  CREDIT,
-  DONE,
-  END,
-  ESCAPED,
-  FAILURE,
-  HEADER,
-  ITEM,
-  LEAVING,
-  NAME,
-  PING,
-  PONG,
-  ProtocolError,
-  REASONS,
-  STOP,
-  STREAM,
-} from './protocol.ts'
+import * as wire from './protocol.ts'
+import { ProtocolError } from './protocol.ts'
 import { ServedCall } from './served-call.ts'
 import { ServedStream } from './served-stream.ts'
 import { watchConnection } from './watch.ts'
@@ -43,7 +24,7 @@ export type Listener = {
   readonly limits: SocketLimits
   /** Callers are believed on whose behalf they call. */
   readonly trusted: boolean
-  readonly guests: Guests
+  readonly limiter: ConnectionLimiter
   /** The way to an operation by its name on the wire (`service\noperation`). */
   readonly route: (name: string) => ServedRoute
   /** Milliseconds that a call read now may have waited unread. */
@@ -51,7 +32,7 @@ export type Listener = {
   /** This side leaves, and has ended its streams: one that was on its way ends as well. */
   readonly endsStreams: () => boolean
   readonly onIdle: () => void
-  readonly onClose: (incoming: Incoming, reason: string) => void
+  readonly onClose: (incoming: ServerConnection, reason: string) => void
 }
 
 /** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
@@ -61,16 +42,16 @@ export const FAREWELL = 1_000
 const CALL_SIZE = 1_024
 
 /** The callee's end of one connection: who calls, what they call things, and the calls under way. */
-export class Incoming implements Guest {
+export class ServerConnection implements LimitedConnection {
   readonly connection: Connection
   readonly since: number
-  readonly group: Group
+  readonly origin: Origin
   here = false
   held = 0
   usedAt = 0
   greeted = false
   /** Asked to go because others needed its place, and since when. */
-  displacedAt: number | undefined = undefined
+  evictedAt: number | undefined = undefined
   /** The caller knows that this side is stopping, and sends no more calls. */
   left = false
   readonly #listener: Listener
@@ -84,7 +65,7 @@ export class Incoming implements Guest {
     this.#listener = listener
     this.#names = new Names({ find: listener.route, most: listener.limits.names })
     this.#newId = listener.runtime.ids.next
-    this.group = listener.guests.groupOf(stream.remoteAddress)
+    this.origin = listener.limiter.originOf(stream.remoteAddress)
     this.since = listener.runtime.clock.monotonic()
     this.connection = new Connection({
       stream,
@@ -96,7 +77,7 @@ export class Incoming implements Guest {
         this.cancelAll('caller')
         listener.onClose(this, reason)
       },
-      onHold: (change) => listener.guests.hold(this, change),
+      onHold: (change) => listener.limiter.hold(this, change),
     })
     this.#trouble = watchConnection(this.connection, listener.limits, this.since)
     this.#answers = new Answers({ connection: this.connection, most: listener.limits.outgoing })
@@ -119,8 +100,8 @@ export class Incoming implements Guest {
 
   /** What is wrong with it that nobody would otherwise notice. */
   trouble(now: number, late: boolean): string | undefined {
-    const { displacedAt, size } = this
-    if (displacedAt !== undefined && size === 0 && now - displacedAt > FAREWELL && !late) return 'its place was needed'
+    const { evictedAt, size } = this
+    if (evictedAt !== undefined && size === 0 && now - evictedAt > FAREWELL && !late) return 'its place was needed'
     if (!this.greeted && now - this.since > this.#listener.limits.handshake && !late) return 'it did not say who it is in time'
     return this.#trouble(now, late)
   }
@@ -129,8 +110,8 @@ export class Incoming implements Guest {
     this.connection.close(reason)
   }
 
-  displace(): void {
-    this.displacedAt = this.#listener.runtime.clock.monotonic()
+  evict(): void {
+    this.evictedAt = this.#listener.runtime.clock.monotonic()
     this.leave(1)
   }
 
@@ -140,38 +121,38 @@ export class Incoming implements Guest {
       this.connection.close('this side is stopping')
       return
     }
-    writeWord(this.connection, why, LEAVING)
+    writeWord(this.connection, why, wire.LEAVING)
     this.connection.flush()
   }
 
   #receive(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (!this.greeted) return this.#greet(type, bytes, start, end)
     switch (type) {
-      case CALL:
-      case STREAM:
-      case CHANNEL:
+      case wire.CALL:
+      case wire.STREAM:
+      case wire.CHANNEL:
         return this.#call(type, id, bytes, start, end)
-      case CANCEL:
+      case wire.CANCEL:
         return this.#cancel(id, new BodyReader(bytes, start, end).byte())
-      case CREDIT: {
+      case wire.CREDIT: {
         const body = new BodyReader(bytes, start, end)
         return this.#streamOf(id)?.sender.grant(body.int(), body.int())
       }
-      case ITEM:
+      case wire.ITEM:
         return this.#item(id, bytes, start, end)
-      case END:
+      case wire.END:
         return this.#streamOf(id)?.receiver?.end()
-      case FAILURE:
+      case wire.FAILURE:
         return this.#streamOf(id)?.receiver?.end(failureFromWire(readValue(bytes, start, end)))
-      case NAME:
-        return this.#listener.guests.hold(this, this.#names.add(id, bytes, start, end))
-      case PING:
-        writeWord(this.connection, id, PONG)
+      case wire.NAME:
+        return this.#listener.limiter.hold(this, this.#names.add(id, bytes, start, end))
+      case wire.PING:
+        writeWord(this.connection, id, wire.PONG)
         return this.connection.flush()
-      case LEAVING:
+      case wire.LEAVING:
         this.left = true
         return this.#idle()
-      case PONG:
+      case wire.PONG:
         return
       default:
         throw new ProtocolError(`Frames of type ${type} are not known`)
@@ -187,7 +168,7 @@ export class Incoming implements Guest {
       writeRefusal(connection.writer, reason)
       return connection.close(reason, { lastWords: true })
     }
-    const refusal = this.#listener.guests.seat(this)
+    const refusal = this.#listener.limiter.accept(this)
     if (refusal !== undefined) {
       writeRefusal(connection.writer, refusal)
       return connection.close(refusal, { lastWords: true })
@@ -206,7 +187,7 @@ export class Incoming implements Guest {
     const { place, route } = served
     const caller = body.short()
     const left = body.int()
-    const credit = type === CALL ? undefined : { values: body.int(), bytes: body.int() }
+    const credit = type === wire.CALL ? undefined : { values: body.int(), bytes: body.int() }
     // Nobody would ever ask, and so nothing end it.
     if (credit !== undefined && (credit.values === 0 || credit.bytes === 0)) throw new ProtocolError('A stream asks for nothing')
     const flags = body.byte()
@@ -227,22 +208,22 @@ export class Incoming implements Guest {
     if (this.#calls.size >= limits.pending) return this.#fail(id, tooMany(place, limits.pending))
     let input: unknown
     try {
-      input = decode(bytes, body.at, end, (flags & ESCAPED) !== 0)
+      input = decode(bytes, body.at, end, (flags & wire.TAGGED) !== 0)
     } catch (error) {
       return this.#fail(id, unreadable(place, error))
     }
-    this.#listener.guests.hold(this, call.size)
+    this.#listener.limiter.hold(this, call.size)
     // It may have been the one that held most.
     if (this.connection.closed) return
     if (credit === undefined) {
       this.#calls.set(id, call)
       route.call(input, call).then(
-        (value) => void this.#answer(ANSWER, id, place, value),
+        (value) => void this.#answer(wire.ANSWER, id, place, value),
         (error: unknown) => this.#fail(id, error),
       )
       return
     }
-    const receiver = type === CHANNEL ? this.#receiverOf(id) : undefined
+    const receiver = type === wire.CHANNEL ? this.#receiverOf(id) : undefined
     const stream = new ServedStream({
       values: route.stream(input, call, receiver),
       receiver,
@@ -250,7 +231,7 @@ export class Incoming implements Guest {
       place,
       soon: runtime.timers.soon,
       sink: {
-        value: (value) => this.#answer(ITEM, id, place, value),
+        value: (value) => this.#answer(wire.ITEM, id, place, value),
         end: () => this.#end(id),
         fail: (error) => this.#fail(id, error),
       },
@@ -262,7 +243,7 @@ export class Incoming implements Guest {
 
   /** What the caller of a channel sends, as its callee takes it. */
   #receiverOf(id: number): Receiver {
-    const { guests, limits } = this.#listener
+    const { limiter, limits } = this.#listener
     const tell = (write: () => void): void => {
       if (this.connection.closed || !this.#calls.has(id)) return
       write()
@@ -272,9 +253,9 @@ export class Incoming implements Guest {
       window: { values: limits.window, bytes: limits.windowBytes },
       grant: (values, bytes) => tell(() => writeCredit(this.connection, id, values, bytes)),
       onOver: (byConsumer) => {
-        if (byConsumer) tell(() => writeWord(this.connection, id, STOP))
+        if (byConsumer) tell(() => writeWord(this.connection, id, wire.STOP))
       },
-      onHold: (bytes) => guests.hold(this, bytes),
+      onHold: (bytes) => limiter.hold(this, bytes),
     })
   }
 
@@ -293,26 +274,26 @@ export class Incoming implements Guest {
     } catch (error) {
       return this.#fail(id, unreadable(stream.place, error, 'incoming value'))
     }
-    if (stream.receiver?.push(value, end - start + HEADER) !== true)
+    if (stream.receiver?.push(value, end - start + wire.HEADER) !== true)
       throw new ProtocolError(`A value came for a call to ${stream.place} that had not asked for it`)
   }
 
   #cancel(id: number, why: number): void {
     const call = this.#calls.get(id)
     if (call === undefined) return
-    if (why !== DONE || !(call instanceof ServedStream)) call.cancel(REASONS[why] ?? 'caller')
+    if (why !== wire.DONE || !(call instanceof ServedStream)) call.cancel(wire.REASONS[why] ?? 'caller')
     if (call instanceof ServedStream) this.#over(id)
   }
 
   /** @returns bytes written */
-  #answer(type: typeof ANSWER | typeof ITEM, id: number, place: string, value: unknown): number {
+  #answer(type: typeof wire.ANSWER | typeof wire.ITEM, id: number, place: string, value: unknown): number {
     if (this.connection.closed) return 0
     const written = this.#answers.value(type, id, place, value)
     if (written instanceof CallError) {
       this.#fail(id, written)
       return 0
     }
-    if (type === ANSWER) this.#over(id)
+    if (type === wire.ANSWER) this.#over(id)
     this.connection.flush()
     return written
   }
@@ -336,14 +317,14 @@ export class Incoming implements Guest {
     if (call === undefined) return
     this.#calls.delete(id)
     if (call instanceof ServedStream) call.done()
-    this.#listener.guests.hold(this, -call.size)
+    this.#listener.limiter.hold(this, -call.size)
     if (this.#calls.size === 0) this.#idle()
   }
 
   #idle(): void {
     this.#listener.onIdle()
     // The last answer goes first.
-    if (this.displacedAt !== undefined && this.left && this.#calls.size === 0)
+    if (this.evictedAt !== undefined && this.left && this.#calls.size === 0)
       this.#listener.runtime.timers.soon(() => this.connection.close('its place was needed', { lastWords: true }))
   }
 }

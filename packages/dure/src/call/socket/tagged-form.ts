@@ -24,41 +24,41 @@ export function isPlainText(text: string): boolean {
 }
 
 /** @param value of the wire type system: whoever calls has checked that */
-export function escapeValue(value: unknown): unknown {
+export function toTagged(value: unknown): unknown {
   if (typeof value === 'string') return isPlainText(value) ? value : [TEXT, JSON.stringify(value)]
   if (typeof value === 'number') return Object.is(value, -0) ? [MINUS_ZERO] : value
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) {
     const list: unknown[] = [ARRAY]
-    for (let i = 0; i < value.length; i++) list.push(escapeValue(value[i]))
+    for (let i = 0; i < value.length; i++) list.push(toTagged(value[i]))
     return list
   }
   if (value instanceof Date) return [DATE, value.getTime()]
   if (value instanceof Uint8Array) return [Buffer.isBuffer(value) ? BUFFER : BYTES, value]
   if (value instanceof Map) {
     const list: unknown[] = [MAP]
-    for (const [key, part] of value) list.push(escapeValue(key), escapeValue(part))
+    for (const [key, part] of value) list.push(toTagged(key), toTagged(part))
     return list
   }
   if (value instanceof Set) {
     const list: unknown[] = [SET]
-    for (const part of value) list.push(escapeValue(part))
+    for (const part of value) list.push(toTagged(part))
     return list
   }
   const list: unknown[] = [Object.getPrototypeOf(value) === null ? BARE_OBJECT : OBJECT]
-  for (const key of Object.keys(value)) list.push(escapeValue(key), escapeValue((value as Record<string, unknown>)[key]))
+  for (const key of Object.keys(value)) list.push(toTagged(key), toTagged((value as Record<string, unknown>)[key]))
   return list
 }
 
-/** @throws {ProtocolError} for what `escapeValue` never makes */
-export function unescapeValue(value: unknown, depth: number = 0): unknown {
+/** @throws {ProtocolError} for what `toTagged` never makes */
+export function fromTagged(value: unknown, depth: number = 0): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (!Array.isArray(value) || depth > DEEPEST) throw nonsense()
   const inside = depth + 1
   switch (value[0]) {
     case ARRAY: {
       const list: unknown[] = []
-      for (let i = 1; i < value.length; i++) list.push(unescapeValue(value[i], inside))
+      for (let i = 1; i < value.length; i++) list.push(fromTagged(value[i], inside))
       return list
     }
     case OBJECT:
@@ -67,12 +67,12 @@ export function unescapeValue(value: unknown, depth: number = 0): unknown {
       return objectFrom(value, Object.create(null) as Record<string, unknown>, inside)
     case MAP: {
       const map = new Map<unknown, unknown>()
-      for (let i = 1; i < value.length; i += 2) map.set(unescapeValue(value[i], inside), unescapeValue(value[i + 1], inside))
+      for (let i = 1; i < value.length; i += 2) map.set(fromTagged(value[i], inside), fromTagged(value[i + 1], inside))
       return map
     }
     case SET: {
       const set = new Set<unknown>()
-      for (let i = 1; i < value.length; i++) set.add(unescapeValue(value[i], inside))
+      for (let i = 1; i < value.length; i++) set.add(fromTagged(value[i], inside))
       return set
     }
     case DATE:
@@ -93,9 +93,9 @@ export function unescapeValue(value: unknown, depth: number = 0): unknown {
 
 function objectFrom(list: readonly unknown[], made: Record<string, unknown>, depth: number): unknown {
   for (let i = 1; i < list.length; i += 2) {
-    const key = unescapeValue(list[i], depth)
+    const key = fromTagged(list[i], depth)
     if (typeof key !== 'string') throw nonsense()
-    const value = unescapeValue(list[i + 1], depth)
+    const value = fromTagged(list[i + 1], depth)
     if (key === '__proto__') Object.defineProperty(made, key, { value, enumerable: true, configurable: true, writable: true })
     else made[key] = value
   }

@@ -10,26 +10,8 @@ import type { Sender, Window } from '../credit.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
 import { BodyReader } from './frames.ts'
-import {
-  ANSWER,
-  CANCEL,
-  CREDIT,
-  END,
-  FAILURE,
-  HAS_CAUSATION,
-  HAS_CORRELATION,
-  HAS_KEY,
-  HAS_METADATA,
-  HAS_PRINCIPAL,
-  HAS_TRACE,
-  HAS_TRACESTATE,
-  HEADER,
-  ITEM,
-  NAME,
-  ProtocolError,
-  REASONS,
-  STOP,
-} from './protocol.ts'
+import * as wire from './protocol.ts'
+import { ProtocolError } from './protocol.ts'
 import { LongError, writeCredit, writeFailure, writeValue, writeWord } from './writing.ts'
 
 /** Whoever waits for frames of one call. */
@@ -37,7 +19,7 @@ export type Waiting = {
   /** `orders.place`, for messages. */
   readonly place: string
   /** What its values come in: an answer, or the next of a stream. */
-  readonly kind: typeof ANSWER | typeof ITEM
+  readonly kind: typeof wire.ANSWER | typeof wire.ITEM
   /** Takes a value and the bytes that it came in; false when it had not been asked for. */
   readonly value: (value: unknown, bytes: number) => boolean
   /** A stream is over. */
@@ -53,12 +35,12 @@ export type Destination = {
   readonly operation: string
   /** `orders.place`, for messages. */
   readonly place: string
-  namedOn: Outgoing | undefined
+  namedOn: ClientConnection | undefined
   name: number
 }
 
 /** The caller's end of one connection: the calls that wait on it, and what it has named. */
-export class Outgoing {
+export class ClientConnection {
   readonly connection: Connection
   readonly pending: Map<number, Waiting> = new Map()
   readonly clock: Clock
@@ -135,30 +117,30 @@ export class Outgoing {
     }
     const flagsAt = writer.mark()
     const { correlationId, causationId, traceparent, idempotencyKey, tracestate, principal, metadata } = context
-    let flags = HAS_CORRELATION
+    let flags = wire.HAS_CORRELATION
     writer.text(correlationId)
     if (causationId !== undefined) {
-      flags |= HAS_CAUSATION
+      flags |= wire.HAS_CAUSATION
       writer.text(causationId)
     }
     if (traceparent !== undefined) {
-      flags |= HAS_TRACE
+      flags |= wire.HAS_TRACE
       writer.text(traceparent)
     }
     if (idempotencyKey !== undefined) {
-      flags |= HAS_KEY
+      flags |= wire.HAS_KEY
       writer.text(idempotencyKey)
     }
     if (tracestate !== undefined) {
-      flags |= HAS_TRACESTATE
+      flags |= wire.HAS_TRACESTATE
       writer.text(tracestate)
     }
     if (principal !== undefined) {
-      flags |= HAS_PRINCIPAL
+      flags |= wire.HAS_PRINCIPAL
       writer.text(JSON.stringify(principal))
     }
     if (metadata !== undefined) {
-      flags |= HAS_METADATA
+      flags |= wire.HAS_METADATA
       writer.text(JSON.stringify(metadata))
     }
     writer.value(input, flags, flagsAt)
@@ -209,7 +191,7 @@ export class Outgoing {
   #define(text: string): number {
     const name = ++this.#names
     const { writer } = this.connection
-    writer.begin(NAME, name)
+    writer.begin(wire.NAME, name)
     writer.text(text)
     writer.end()
     return name
@@ -219,7 +201,7 @@ export class Outgoing {
   cancel(id: number, why: number): void {
     if (!this.pending.delete(id) || this.connection.closed) return
     const { writer } = this.connection
-    writer.begin(CANCEL, id)
+    writer.begin(wire.CANCEL, id)
     writer.byte(why)
     writer.end()
     this.connection.flush()
@@ -240,7 +222,7 @@ export class Outgoing {
     const { frameLimit, waiting } = this.connection
     if (waiting > this.#limits.outgoing) return new CallError('RESOURCE_EXHAUSTED', untaken(`Call to ${place} failed`))
     try {
-      const written = writeValue(this.connection, ITEM, id, value)
+      const written = writeValue(this.connection, wire.ITEM, id, value)
       this.connection.flush()
       return written
     } catch (error) {
@@ -263,22 +245,22 @@ export class Outgoing {
     const waiting = this.pending.get(id)
     if (waiting === undefined) return
     switch (type) {
-      case ANSWER:
-      case ITEM:
+      case wire.ANSWER:
+      case wire.ITEM:
         if (waiting.kind !== type) throw unasked(type, waiting)
         return this.#value(type, id, waiting, bytes, start, end)
-      case END:
-        if (waiting.kind !== ITEM) throw unasked(type, waiting)
+      case wire.END:
+        if (waiting.kind !== wire.ITEM) throw unasked(type, waiting)
         this.pending.delete(id)
         return waiting.end()
-      case CREDIT: {
+      case wire.CREDIT: {
         if (waiting.sender === undefined) throw unasked(type, waiting)
         const body = new BodyReader(bytes, start, end)
         return waiting.sender.grant(body.int(), body.int())
       }
-      case STOP:
+      case wire.STOP:
         return waiting.sender?.stop()
-      case FAILURE: {
+      case wire.FAILURE: {
         const failure = failureFromWire(readValue(bytes, start, end))
         this.pending.delete(id)
         return waiting.fail(failure)
@@ -294,13 +276,13 @@ export class Outgoing {
       value = readValue(bytes, start, end)
     } catch (error) {
       if (!(error instanceof HeavyError)) throw error
-      this.cancel(id, REASONS.indexOf('caller'))
+      this.cancel(id, wire.REASONS.indexOf('caller'))
       return waiting.fail(
         new CallError('RESOURCE_EXHAUSTED', `Call to ${waiting.place} failed: its answer cannot be read (${error.message})`),
       )
     }
-    if (type === ANSWER) this.pending.delete(id)
-    if (!waiting.value(value, end - start + HEADER)) throw unasked(type, waiting)
+    if (type === wire.ANSWER) this.pending.delete(id)
+    if (!waiting.value(value, end - start + wire.HEADER)) throw unasked(type, waiting)
   }
 
   /** Nothing that waits is forgotten. */
@@ -319,5 +301,5 @@ function unasked(type: number, { place }: Waiting): ProtocolError {
 }
 
 export function reasonCode(reason: CancelReason): number {
-  return REASONS.indexOf(reason)
+  return wire.REASONS.indexOf(reason)
 }

@@ -5,7 +5,7 @@ import { NOT_BEGUN } from './failure.ts'
  * A service's door for calls: counts who is inside, so that a stop can wait for them, and turns others
  * away while the service is not running.
  */
-export type Gate = {
+export type Admission = {
   /** Lets a call in, or not. */
   readonly enter: () => boolean
   readonly leave: () => void
@@ -21,7 +21,7 @@ export type Gate = {
   readonly expelling: () => boolean
 }
 
-export function createGate(options: { service: string; capacity: number }): Gate {
+export function createAdmission(options: { service: string; capacity: number }): Admission {
   const { service, capacity } = options
   let state: 'starting' | 'open' | 'closed' = 'starting'
   let count = 0
