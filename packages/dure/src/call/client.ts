@@ -122,7 +122,7 @@ function bindCall(way: Way) {
     // In this process the callee makes the one span of a call, and tells of what fails; a call that leaves it may fail on
     // the way. Asked anew each time: a service may come to this process, and leave it.
     if (tracer === undefined || route.local === true) return route.call(input, context)
-    return sampledBy(context) ? traced(way, tracer, input, context) : telling(way, tracer, input, context)
+    return followed(way, tracer, input, context)
   }
   const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
     const refused = options === undefined ? undefined : refusedOptions(place, options)
@@ -175,7 +175,7 @@ function openStream(
   if (refused !== undefined) return failed(refused)
   const context = outgoing(way, caller, options)
   if (options?.signal !== undefined) context.cancellation = new CallerCancellation(options.signal, context.cancellation)
-  const begin = tracer === undefined || route.local === true ? undefined : tracedStream(way, tracer, context)
+  const begin = tracer === undefined || route.local === true ? undefined : () => beginTelling(way, tracer, context)
   const values = route.stream(input, context, sent?.values)
   if (begin === undefined && sent === undefined) return values
   return {
@@ -238,39 +238,27 @@ function beginSent({ place, attributes }: Way, tracer: Tracer, context: Outgoing
   return span
 }
 
-async function traced(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
-  const span = beginSent(way, tracer, context)
+async function followed(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
+  const tell = beginTelling(way, tracer, context)
   try {
     const value = await way.route.call(input, context)
-    span.end()
+    tell(undefined)
     return value
   } catch (error) {
-    span.end(error)
+    tell(error ?? new CallError('UNKNOWN', `Call to ${way.place} failed`))
     throw error
   }
 }
 
-async function telling(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
+/** Begins its span when it is sampled; otherwise only a failure is told. A stream's lasts to where its caller had seen enough. */
+function beginTelling(way: Way, tracer: Tracer, context: OutgoingCall): (error: unknown) => void {
+  if (sampledBy(context)) {
+    const span = beginSent(way, tracer, context)
+    return (error) => span.end(error)
+  }
   context.leave()
-  try {
-    return await way.route.call(input, context)
-  } catch (error) {
-    recordSent(tracer, way, context, error)
-    throw error
-  }
-}
-
-/** Its span lasts from the first value asked for to the end of the stream, or to where the caller had seen enough. */
-function tracedStream(way: Way, tracer: Tracer, context: OutgoingCall): () => (error: unknown) => void {
-  return () => {
-    if (sampledBy(context)) {
-      const span = beginSent(way, tracer, context)
-      return (error) => span.end(error)
-    }
-    context.leave()
-    return (error) => {
-      if (error !== undefined) recordSent(tracer, way, context, error)
-    }
+  return (error) => {
+    if (error !== undefined) recordSent(tracer, way, context, error)
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Timers } from '../runtime/runtime.ts'
-import { Asked } from './value-stream.ts'
+import { Asked, type Failure } from './value-stream.ts'
 
 /** How far a producer may run ahead of its consumer. */
 export type Window = {
@@ -18,12 +18,19 @@ export const DEFAULT_WINDOW: Window = { values: 64, bytes: 256 * 1024 }
 
 type Came = { readonly value: unknown; readonly bytes: number }
 
+export type ReceiverOptions = {
+  readonly window: Window
+  /** Told first when the first value is asked for. */
+  readonly grant: (values: number, bytes: number) => void
+  /** Told once, when nothing more is handed out; `byConsumer`: it had seen enough before the end came. */
+  readonly onOver: (byConsumer: boolean) => void
+  /** Told how many bytes more (or less) wait to be taken. */
+  readonly onHold?: (bytes: number) => void
+}
+
 /** The consumer's side: values that have come, handed out in order; credit is granted as they are taken. */
 export class Receiver implements AsyncIterableIterator<unknown> {
-  readonly #window: Window
-  readonly #grant: (values: number, bytes: number) => void
-  readonly #onOver: (byConsumer: boolean) => void
-  readonly #onHold: (bytes: number) => void
+  readonly #options: ReceiverOptions
   readonly #asked = new Asked()
   readonly #came: Came[] = []
   /** What may still come. */
@@ -35,22 +42,11 @@ export class Receiver implements AsyncIterableIterator<unknown> {
   #begun = false
   /** Nothing more comes; what has come is still handed out. */
   #ended = false
-  #error: Error | undefined = undefined
+  #failure: Failure | undefined = undefined
   #over = false
 
-  constructor(options: {
-    window: Window
-    /** Told first when the first value is asked for. */
-    grant: (values: number, bytes: number) => void
-    /** Told once, when nothing more is handed out; `byConsumer`: it had seen enough before the end came. */
-    onOver: (byConsumer: boolean) => void
-    /** Told how many bytes more (or less) wait to be taken. */
-    onHold?: (bytes: number) => void
-  }) {
-    this.#window = options.window
-    this.#grant = options.grant
-    this.#onOver = options.onOver
-    this.#onHold = options.onHold ?? (() => {})
+  constructor(options: ReceiverOptions) {
+    this.#options = options
   }
 
   [Symbol.asyncIterator](): this {
@@ -60,7 +56,7 @@ export class Receiver implements AsyncIterableIterator<unknown> {
   next(): Promise<IteratorResult<unknown>> {
     const came = this.#came.shift()
     if (came !== undefined) {
-      this.#onHold(-came.bytes)
+      this.#options.onHold?.(-came.bytes)
       this.#taken(came.bytes)
       return Promise.resolve({ done: false, value: came.value })
     }
@@ -70,7 +66,7 @@ export class Receiver implements AsyncIterableIterator<unknown> {
 
   /** The consumer has seen enough. */
   return(): Promise<IteratorResult<unknown>> {
-    this.#error = undefined
+    this.#failure = undefined
     this.#finish(!this.#ended)
     return this.#asked.end(undefined)
   }
@@ -83,7 +79,7 @@ export class Receiver implements AsyncIterableIterator<unknown> {
     this.#bytes -= bytes
     if (this.#asked.size === 0) {
       this.#came.push({ value, bytes })
-      this.#onHold(bytes)
+      this.#options.onHold?.(bytes)
     } else {
       this.#taken(bytes)
       this.#asked.answer(value)
@@ -95,27 +91,27 @@ export class Receiver implements AsyncIterableIterator<unknown> {
   end(error?: Error): void {
     if (this.#over || this.#ended) return
     this.#ended = true
-    this.#error = error
+    this.#failure = error && { error }
     if (this.#asked.size > 0) this.#finish(false)
   }
 
   /** This side ends it: what has come is not handed out any more. */
   fail(error: Error): void {
-    this.#error = error
+    this.#failure = { error }
     this.#finish(false)
   }
 
   readonly #begin = (): void => {
     if (this.#begun) return
     this.#begun = true
-    this.#allow(this.#window.values, this.#window.bytes)
+    this.#allow(this.#options.window.values, this.#options.window.bytes)
   }
 
   #taken(bytes: number): void {
     if (this.#ended) return
     this.#takenValues++
     this.#takenBytes += bytes
-    const { values, bytes: most } = this.#window
+    const { values, bytes: most } = this.#options.window
     if (this.#takenValues * 2 < values && this.#takenBytes * 2 < most) return
     const [count, size] = [this.#takenValues, this.#takenBytes]
     this.#takenValues = this.#takenBytes = 0
@@ -125,7 +121,7 @@ export class Receiver implements AsyncIterableIterator<unknown> {
   #allow(values: number, bytes: number): void {
     this.#values += values
     this.#bytes += bytes
-    this.#grant(values, bytes)
+    this.#options.grant(values, bytes)
   }
 
   #finish(byConsumer: boolean): void {
@@ -133,9 +129,9 @@ export class Receiver implements AsyncIterableIterator<unknown> {
     this.#over = true
     let held = 0
     for (const { bytes } of this.#came.splice(0)) held += bytes
-    if (held > 0) this.#onHold(-held)
-    void this.#asked.end(this.#error && { error: this.#error })
-    this.#onOver(byConsumer)
+    if (held > 0) this.#options.onHold?.(-held)
+    void this.#asked.end(this.#failure)
+    this.#options.onOver(byConsumer)
   }
 }
 
@@ -150,11 +146,15 @@ export type Sink = {
   readonly fail: (error: unknown) => void
 }
 
+export type SenderOptions = {
+  readonly values: AsyncIterable<unknown>
+  readonly sink: Sink
+  readonly soon: Timers['soon']
+}
+
 /** The producer's side: makes values as far as there is credit. */
 export class Sender {
-  readonly #values: AsyncIterable<unknown>
-  readonly #sink: Sink
-  readonly #soon: Timers['soon']
+  readonly #options: SenderOptions
   #iterator: AsyncIterator<unknown> | undefined = undefined
   #count = 0
   #bytes = 0
@@ -164,10 +164,8 @@ export class Sender {
   #making = false
   #over = false
 
-  constructor(options: { values: AsyncIterable<unknown>; sink: Sink; soon: Timers['soon'] }) {
-    this.#values = options.values
-    this.#sink = options.sink
-    this.#soon = options.soon
+  constructor(options: SenderOptions) {
+    this.#options = options
   }
 
   /** Whether it is waiting for a value, whose failure would be its end. */
@@ -182,9 +180,10 @@ export class Sender {
   }
 
   async #make(): Promise<void> {
+    const { values, sink, soon } = this.#options
     this.#running = true
     try {
-      const iterator = (this.#iterator ??= this.#values[Symbol.asyncIterator]())
+      const iterator = (this.#iterator ??= values[Symbol.asyncIterator]())
       for (let made = 1; this.#count > 0 && this.#bytes > 0; made++) {
         this.#making = true
         const result = await iterator.next()
@@ -192,20 +191,20 @@ export class Sender {
         if (this.#over) return
         if (result.done === true) {
           this.#over = true
-          return this.#sink.end()
+          return sink.end()
         }
         this.#count--
-        this.#bytes -= this.#sink.value(result.value)
+        this.#bytes -= sink.value(result.value)
         if (this.#over) return
         // However much is asked for, others get their turn.
-        if (made % LONG_TURN === 0) await new Promise<void>((resolve) => this.#soon(resolve))
+        if (made % LONG_TURN === 0) await new Promise<void>((resolve) => soon(resolve))
         if (this.#over) return
       }
       this.#running = false
     } catch (error) {
       if (this.#over) return
       this.#over = true
-      this.#sink.fail(error)
+      sink.fail(error)
     }
   }
 

@@ -38,6 +38,25 @@ function weigh(more: number): void {
   if (weight > HEAVIEST) throw new HeavyError(`A value takes up more than ${HEAVIEST} bytes of memory`)
 }
 
+/** Bytes of values whose first byte says how long they are: null, booleans, numbers. */
+const FIXED = new Uint8Array(256)
+/** Bytes of the length that follows the first byte: of bytes and texts, lists, maps, extensions. */
+const WIDTH = new Uint8Array(256)
+for (const [size, tokens] of [
+  [1, [0xc0, 0xc2, 0xc3]],
+  [2, [0xcc, 0xd0]],
+  [3, [0xcd, 0xd1]],
+  [5, [0xca, 0xce, 0xd2]],
+  [9, [0xcb, 0xcf, 0xd3]],
+] as const)
+  for (const token of tokens) FIXED[token] = size
+for (const [width, tokens] of [
+  [1, [0xc4, 0xd9, 0xc7]],
+  [2, [0xc5, 0xda, 0xdc, 0xde, 0xc8]],
+  [4, [0xc6, 0xdb, 0xdd, 0xdf, 0xc9]],
+] as const)
+  for (const token of tokens) WIDTH[token] = width
+
 /** Where the value that begins at `at` ends. */
 function skip(bytes: Buffer, at: number, end: number, depth: number): number {
   if (at >= end) throw cut()
@@ -46,57 +65,17 @@ function skip(bytes: Buffer, at: number, end: number, depth: number): number {
   if (token < 0x90) return skipMap(bytes, at + 1, end, token & 15, depth)
   if (token < 0xa0) return skipList(bytes, at + 1, end, token & 15, depth)
   if (token < 0xc0) return past(at + 1 + (token & 31), end)
-  switch (token) {
-    case 0xc0: // null
-    case 0xc2: // false
-    case 0xc3: // true
-      return at + 1
-    case 0xcc: // whole numbers and fractions of 1, 2, 4 and 8 bytes
-    case 0xd0:
-      return past(at + 2, end)
-    case 0xcd:
-    case 0xd1:
-      return past(at + 3, end)
-    case 0xca:
-    case 0xce:
-    case 0xd2:
-      return past(at + 5, end)
-    case 0xcb:
-    case 0xcf:
-    case 0xd3:
-      return past(at + 9, end)
-    case 0xc4: // bytes and texts
-    case 0xd9:
-      return past(at + 2 + size(bytes, at + 1, end, 1), end)
-    case 0xc5:
-    case 0xda:
-      return past(at + 3 + size(bytes, at + 1, end, 2), end)
-    case 0xc6:
-    case 0xdb:
-      return past(at + 5 + size(bytes, at + 1, end, 4), end)
-    case 0xdc:
-      return skipList(bytes, at + 3, end, size(bytes, at + 1, end, 2), depth)
-    case 0xdd:
-      return skipList(bytes, at + 5, end, size(bytes, at + 1, end, 4), depth)
-    case 0xde:
-      return skipMap(bytes, at + 3, end, size(bytes, at + 1, end, 2), depth)
-    case 0xdf:
-      return skipMap(bytes, at + 5, end, size(bytes, at + 1, end, 4), depth)
-    case 0xd4: // extensions
-    case 0xd5:
-    case 0xd6:
-    case 0xd7:
-    case 0xd8:
-      return skipExtension(bytes, at + 1, end, 1 << (token - 0xd4))
-    case 0xc7:
-      return skipExtension(bytes, at + 2, end, size(bytes, at + 1, end, 1))
-    case 0xc8:
-      return skipExtension(bytes, at + 3, end, size(bytes, at + 1, end, 2))
-    case 0xc9:
-      return skipExtension(bytes, at + 5, end, size(bytes, at + 1, end, 4))
-    default:
-      throw new ProtocolError(`A value begins with the byte ${token}, which none does`)
-  }
+  const fixed = FIXED[token]!
+  if (fixed > 0) return past(at + fixed, end)
+  if (token >= 0xd4 && token <= 0xd8) return skipExtension(bytes, at + 1, end, 1 << (token - 0xd4))
+  const width = WIDTH[token]!
+  if (width === 0) throw new ProtocolError(`A value begins with the byte ${token}, which none does`)
+  const length = size(bytes, at + 1, end, width)
+  const from = at + 1 + width
+  if (token >= 0xde) return skipMap(bytes, from, end, length, depth)
+  if (token >= 0xdc) return skipList(bytes, from, end, length, depth)
+  if (token >= 0xc7 && token <= 0xc9) return skipExtension(bytes, from, end, length)
+  return past(from + length, end)
 }
 
 function skipList(bytes: Buffer, from: number, end: number, length: number, depth: number): number {
@@ -134,7 +113,7 @@ function skipExtension(bytes: Buffer, at: number, end: number, length: number): 
   return after
 }
 
-function size(bytes: Buffer, at: number, end: number, width: 1 | 2 | 4): number {
+function size(bytes: Buffer, at: number, end: number, width: number): number {
   if (at + width > end) throw cut()
   return bytes.readUIntBE(at, width)
 }

@@ -10,6 +10,7 @@ import type { Sender, Window } from '../credit.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
 import { BodyReader } from './frames.ts'
+import type { SocketLimits } from './limits.ts'
 import * as wire from './protocol.ts'
 import { ProtocolError } from './protocol.ts'
 import { LongError, writeCredit, writeFailure, writeValue, writeWord } from './writing.ts'
@@ -39,23 +40,20 @@ export type Destination = {
   name: number
 }
 
+type Limits = Pick<SocketLimits, 'pending' | 'outgoing' | 'names'>
+
 /** The caller's end of one connection: the calls that wait on it, and what it has named. */
 export class ClientConnection {
   readonly connection: Connection
   readonly pending: Map<number, Waiting> = new Map()
   readonly clock: Clock
   readonly deadlines: Deadlines
-  readonly #limits: { readonly pending: number; readonly outgoing: number; readonly names: number }
+  readonly #limits: Limits
   readonly #callers = new Map<string, number>()
   #names = 0
   #lastId = 0
 
-  constructor(options: {
-    connection: Connection
-    clock: Clock
-    deadlines: Deadlines
-    limits: { readonly pending: number; readonly outgoing: number; readonly names: number }
-  }) {
+  constructor(options: { connection: Connection; clock: Clock; deadlines: Deadlines; limits: Limits }) {
     this.connection = options.connection
     this.clock = options.clock
     this.deadlines = options.deadlines
@@ -148,21 +146,11 @@ export class ClientConnection {
   }
 
   #refusal(to: Destination): CallError | undefined {
-    if (this.pending.size >= this.#limits.pending)
-      return new CallError(
-        'RESOURCE_EXHAUSTED',
-        `Call to ${to.place} was not sent: ${this.pending.size} calls are waiting on the connection; try again later`,
-        { details: NOT_BEGUN },
-      )
-    if (to.namedOn !== this && this.#names >= this.#limits.names)
-      return new CallError(
-        'RESOURCE_EXHAUSTED',
-        `Call to ${to.place} was not sent: ${this.#names} operations are in use on the connection`,
-        { details: NOT_BEGUN },
-      )
-    if (this.connection.waiting > this.#limits.outgoing)
-      return new CallError('RESOURCE_EXHAUSTED', untaken(`Call to ${to.place} was not sent`), { details: NOT_BEGUN })
-    return undefined
+    const { pending, names, outgoing } = this.#limits
+    if (this.pending.size >= pending)
+      return notSent(to, `${this.pending.size} calls are waiting on the connection; try again later`)
+    if (to.namedOn !== this && this.#names >= names) return notSent(to, `${this.#names} operations are in use on the connection`)
+    return this.connection.waiting > outgoing ? notSent(to, UNTAKEN) : undefined
   }
 
   /** Ids come round again after four thousand million calls: one that still waits keeps its own. */
@@ -173,9 +161,8 @@ export class ClientConnection {
   }
 
   #nameOperation(to: Destination): number {
-    to.name = this.#define(`${to.service}\n${to.operation}`)
     to.namedOn = this
-    return to.name
+    return (to.name = this.#define(`${to.service}\n${to.operation}`))
   }
 
   #callerName(caller: string): number {
@@ -220,7 +207,7 @@ export class ClientConnection {
    */
   item(id: number, place: string, value: unknown): number | CallError {
     const { frameLimit, waiting } = this.connection
-    if (waiting > this.#limits.outgoing) return new CallError('RESOURCE_EXHAUSTED', untaken(`Call to ${place} failed`))
+    if (waiting > this.#limits.outgoing) return new CallError('RESOURCE_EXHAUSTED', `Call to ${place} failed: ${UNTAKEN}`)
     try {
       const written = writeValue(this.connection, wire.ITEM, id, value)
       this.connection.flush()
@@ -294,7 +281,11 @@ export class ClientConnection {
   }
 }
 
-const untaken = (what: string): string => `${what}: the other side does not take what was sent before; try again later`
+function notSent({ place }: Destination, why: string): CallError {
+  return new CallError('RESOURCE_EXHAUSTED', `Call to ${place} was not sent: ${why}`, { details: NOT_BEGUN })
+}
+
+const UNTAKEN = 'the other side does not take what was sent before; try again later'
 
 function unasked(type: number, { place }: Waiting): ProtocolError {
   return new ProtocolError(`A frame of type ${type} came for a call to ${place} that had not asked for it`)

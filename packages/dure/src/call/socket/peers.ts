@@ -15,7 +15,7 @@ import { withDefaults, type SocketLimits } from './limits.ts'
 import { ClientConnection, type Destination } from './client-connection.ts'
 import * as wire from './protocol.ts'
 import { SentCall } from './sent-call.ts'
-import { SentStream } from './sent-stream.ts'
+import { sentStream } from './sent-stream.ts'
 import { writeWord } from './writing.ts'
 
 export type SocketPeersOptions = {
@@ -247,7 +247,7 @@ function routeTo(target: Target, reach: (place: string) => ClientConnection | Ca
         new SentCall(to, context, resolve, reject).start(on, input)
       }),
     stream: (input, call, incoming) => ({
-      [Symbol.asyncIterator]: () => new SentStream({ to, call, input, incoming, window, connect, soon: runtime.timers.soon }),
+      [Symbol.asyncIterator]: () => sentStream({ to, call, input, incoming, window, connect, soon: runtime.timers.soon }),
     }),
   }
 }

@@ -1,7 +1,6 @@
 import type { Runtime } from '../../runtime/runtime.ts'
 import { CallError } from '../../contract/contract.ts'
 import { Receiver } from '../credit.ts'
-import { Answers } from './answers.ts'
 import type { ByteStream } from './byte-stream.ts'
 import { decode, readValue } from './codec.ts'
 import { Connection } from './connection.ts'
@@ -16,7 +15,7 @@ import { ProtocolError } from './protocol.ts'
 import { ServedCall } from './served-call.ts'
 import { ServedStream } from './served-stream.ts'
 import { watchConnection } from './watch.ts'
-import { writeCredit, writeWord } from './writing.ts'
+import { answers, writeCredit, writeWord } from './writing.ts'
 
 /** What all connections of one listener share. */
 export type Listener = {
@@ -57,7 +56,7 @@ export class ServerConnection implements LimitedConnection {
   readonly #listener: Listener
   readonly #names: Names
   readonly #calls = new Map<number, ServedCall | ServedStream>()
-  readonly #answers: Answers
+  readonly #answers: ReturnType<typeof answers>
   readonly #newId: () => string
   readonly #trouble: (now: number, late: boolean) => string | undefined
 
@@ -80,7 +79,7 @@ export class ServerConnection implements LimitedConnection {
       onHold: (change) => listener.limiter.hold(this, change),
     })
     this.#trouble = watchConnection(this.connection, listener.limits, this.since)
-    this.#answers = new Answers({ connection: this.connection, most: listener.limits.outgoing })
+    this.#answers = answers(this.connection, listener.limits.outgoing)
   }
 
   /** Calls under way. */
