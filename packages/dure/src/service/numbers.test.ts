@@ -57,7 +57,19 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
   ),
   ...each(
     'sockets',
-    ['frame', 'pending', 'outgoing', 'connections', 'strangers', 'memory', 'names', 'handshake', 'wholeFrame', 'silence'],
+    [
+      'frame',
+      'pending',
+      'outgoing',
+      'connections',
+      'strangers',
+      'memory',
+      'names',
+      'handshake',
+      'wholeFrame',
+      'heartbeat',
+      'silence',
+    ],
     (limits) => socketPeers({ runtime, log, limits }),
   ),
   ...each('listener', ['connections', 'silence'], (limits) =>
@@ -69,7 +81,6 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
       limits,
     }),
   ),
-  ...each('heartbeat', ['every', 'misses'], (heartbeat) => socketPeers({ runtime, log, heartbeat })),
   ...each('reconnection', ['first', 'max'], (backoff) => socketPeers({ runtime, log, backoff })),
   ...each('embedded broker', ['partitions', 'pending', 'sweep'], embeddedBroker),
   ...each('SQLite', ['readers', 'waiting', 'timeout', 'group'], sqlite),

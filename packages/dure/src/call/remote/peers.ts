@@ -10,6 +10,10 @@ export type PeerSlot = {
   readonly key: string
   readonly peer: Peer
   readonly bulkhead: Bulkhead
+  /** Who has taken it and not released it. */
+  users: number
+  /** Its connection closes. */
+  ending: Promise<void> | undefined
   /** Gives a place back; the last call of a peer that nobody lists any more ends its connection. */
   readonly leave: () => void
 }
@@ -30,64 +34,47 @@ export function createPeers(options: {
 }): Peers {
   const { connect, policy, clock, deadlines, log } = options
   const slots = new Map<string, PeerSlot>()
-  const users = new Map<PeerSlot, number>()
   /** Let go, with calls under way or a connection still closing. */
-  const leaving = new Map<PeerSlot, Promise<void> | undefined>()
+  const leaving = new Set<PeerSlot>()
 
-  const end = (slot: PeerSlot): Promise<void> => {
-    const ending = slot.peer
+  const end = (slot: PeerSlot): Promise<void> =>
+    (slot.ending ??= slot.peer
       .stop()
       .catch((error: unknown) => log.warn('Closing the connection to a peer failed', { peer: slot.key, error }))
-      .finally(() => leaving.delete(slot))
-    leaving.set(slot, ending)
-    return ending
-  }
+      .finally(() => leaving.delete(slot)))
 
   const make = (key: string, address: Address): PeerSlot => {
-    const bulkhead = createBulkhead({
-      name: `peer ${key}`,
-      limit: policy.concurrency,
-      queue: policy.queue,
-      clock,
-      deadlines,
-    })
+    const { concurrency: limit, queue } = policy
+    const bulkhead = createBulkhead({ name: `peer ${key}`, limit, queue, clock, deadlines })
     const slot: PeerSlot = {
-      key,
-      peer: connect(address),
-      bulkhead,
+      ...{ key, peer: connect(address), bulkhead, users: 0, ending: undefined },
       leave: () => {
         bulkhead.leave()
-        if (leaving.size > 0 && bulkhead.inside() === 0 && leaving.has(slot) && leaving.get(slot) === undefined) void end(slot)
+        if (slot.users === 0 && bulkhead.inside() === 0) void end(slot)
       },
     }
+    slots.set(key, slot)
     return slot
   }
 
   return {
     take: (address) => {
       const key = keyOf(address)
-      let slot = slots.get(key)
-      if (slot === undefined) {
-        slot = make(key, address)
-        slots.set(key, slot)
-      }
-      users.set(slot, (users.get(slot) ?? 0) + 1)
+      const slot = slots.get(key) ?? make(key, address)
+      slot.users++
       return slot
     },
     release: (slot) => {
-      const left = users.get(slot)! - 1
-      if (left > 0) return void users.set(slot, left)
-      users.delete(slot)
+      if (--slot.users > 0) return
       slots.delete(slot.key)
       // What is under way there is answered first: an instance leaves the registry before it drains.
-      leaving.set(slot, undefined)
+      leaving.add(slot)
       if (slot.bulkhead.inside() === 0) void end(slot)
     },
     stop: async () => {
-      const all = [...slots.values(), ...leaving.keys()]
+      const all = [...slots.values(), ...leaving]
       slots.clear()
-      users.clear()
-      await Promise.all(all.map((slot) => leaving.get(slot) ?? end(slot)))
+      await Promise.all(all.map(end))
     },
   }
 }

@@ -31,7 +31,7 @@ async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
   const registry = fakeRegistry()
   for (const { name, address } of replicas) registry.put(instanceAt({ service: 'orders', id: name, address }))
   // The connection's own heartbeat is slow here: what is seen is the work of the balancer.
-  const connect = socketPeers({ runtime, log, heartbeat: { every: 60_000 } })
+  const connect = socketPeers({ runtime, log, limits: { heartbeat: 60_000 } })
   const transport = createRemoteTransport({ registry, connect, runtime, log, policy })
   context.after(async () => {
     for (const { child } of replicas) child.kill('SIGKILL')

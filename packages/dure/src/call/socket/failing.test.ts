@@ -116,7 +116,7 @@ test(
   'a frozen peer: callers hear at their deadlines, the heartbeat finds out, and it comes back',
   { timeout: 30_000 },
   async () => {
-    await withChild(anyPort, { heartbeat: { every: 100, misses: 3 } }, async (child, peer) => {
+    await withChild(anyPort, { limits: { heartbeat: 150 } }, async (child, peer) => {
       await echo(peer, 1)
       child.process.kill('SIGSTOP')
       const short = await wait(peer, 30).catch((error: unknown) => error)

@@ -31,6 +31,11 @@ export type SocketLimits = {
   readonly handshake: number
   /** Milliseconds until a frame that has begun must be whole. Default 30,000. */
   readonly wholeFrame: number
+  /**
+   * Milliseconds between two beats of a caller: each asks whether the other side still lives, because a frozen process and a cut
+   * cable send no reset. Who is silent for three of them is gone. Default 2,000.
+   */
+  readonly heartbeat: number
   /** Milliseconds of silence after which a listener closes a connection (callers speak every few seconds). Default 30,000. */
   readonly silence: number
 }
@@ -47,6 +52,7 @@ const DEFAULTS: SocketLimits = {
   names: 4_096,
   handshake: 5_000,
   wholeFrame: 30_000,
+  heartbeat: 2_000,
   silence: 30_000,
 }
 const NUMBERS: Ranges<SocketLimits> = {
@@ -63,6 +69,7 @@ const NUMBERS: Ranges<SocketLimits> = {
   names: COUNT,
   handshake: WAIT,
   wholeFrame: WAIT,
+  heartbeat: WAIT,
   silence: WAIT,
 }
 

@@ -9,13 +9,13 @@ import type { Route, Target } from '../transport.ts'
 import { dialWith, textOf, type ClientTls } from './address.ts'
 import type { Dial } from './byte-stream.ts'
 import { Connection } from './connection.ts'
-import { completeHeartbeat, startHeartbeat, type Heartbeat } from './heartbeat.ts'
 import { hello, readHello } from './hello.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
 import { ClientConnection, type Destination } from './client-connection.ts'
 import * as wire from './protocol.ts'
 import { SentCall } from './sent-call.ts'
 import { sentStream } from './sent-stream.ts'
+import { startHeartbeat } from './watch.ts'
 import { writeWord } from './writing.ts'
 
 export type SocketPeersOptions = {
@@ -26,7 +26,6 @@ export type SocketPeersOptions = {
   /** How to connect, in place of the system's sockets. */
   readonly dial?: Dial
   readonly limits?: Partial<SocketLimits>
-  readonly heartbeat?: Partial<Heartbeat>
   /** How long to wait before connecting again, in milliseconds: at random up to a bound that doubles. Default 50 to 2,000. */
   readonly backoff?: Partial<Pick<BackoffPolicy, 'first' | 'max'>>
 }
@@ -36,7 +35,6 @@ type Settings = {
   readonly log: Logger
   readonly dial: Dial
   readonly limits: SocketLimits
-  readonly heartbeat: Heartbeat
   readonly backoff: BackoffPolicy
   readonly deadlines: Deadlines
 }
@@ -49,7 +47,6 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
     log,
     dial: options.dial ?? dialWith(options.tls),
     limits: withDefaults(options.limits),
-    heartbeat: completeHeartbeat(options.heartbeat),
     backoff: completeNumbers('connect again with this backoff', { first: 50, max: 2_000 }, options.backoff ?? {}, {
       first: WAIT,
       max: WAIT,
@@ -167,7 +164,7 @@ type ConnectionEnd = {
 /** Opens a connection, greets, keeps it alive, and tells its peer what becomes of it. */
 function openOutgoing(
   address: Address,
-  { runtime, limits, dial, heartbeat: beat, deadlines }: Settings,
+  { runtime, limits, dial, deadlines }: Settings,
   on: {
     readonly up: () => void
     readonly leaving: (reason: string) => void
@@ -221,13 +218,7 @@ function openOutgoing(
     greeted = true
     handshake.cancel()
     on.up()
-    heartbeat = startHeartbeat({
-      connection,
-      heartbeat: beat,
-      runtime,
-      wholeFrame: limits.wholeFrame,
-      onTrouble: (reason) => connection.close(reason),
-    })
+    heartbeat = startHeartbeat(connection, limits, runtime)
     connection.release()
   }
   return outgoing

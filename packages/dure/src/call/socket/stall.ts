@@ -1,4 +1,5 @@
-import type { Clock, Timers } from '../../runtime/runtime.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import { lookEvery } from './watch.ts'
 
 /**
  * Notices that this process stood still: was frozen, or had something block its event loop. Calls read just afterwards
@@ -17,26 +18,23 @@ const LONG = 500
 /** For how long after it what is read may be old: time to empty the system's buffers. */
 const AFTER = 250
 
-export function watchStalls({ clock, timers }: { clock: Clock; timers: Timers }): StallWatch {
+export function watchStalls({ clock, timers }: Pick<Runtime, 'clock' | 'timers'>): StallWatch {
   let last = clock.monotonic()
   let stood = 0
   let until = 0
-  const look = (): void => {
-    const now = clock.monotonic()
+  const looking = lookEvery(EVERY, { clock, timers }, (now) => {
     if (now - last >= LONG) {
       stood = now - last
       until = now + AFTER
     }
     last = now
-    timer = timers.after(EVERY, look)
-  }
-  let timer = timers.after(EVERY, look)
+  })
   return {
     age: (now) => {
       // What is read may come before the timer that is late.
       if (now - last >= LONG) return now - last
       return now < until ? stood : 0
     },
-    stop: () => timer.cancel(),
+    stop: looking.stop,
   }
 }

@@ -1,10 +1,13 @@
-import type { Clock, Timer, Timers } from '../../runtime/runtime.ts'
+import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { Connection } from './connection.ts'
+import type { SocketLimits } from './limits.ts'
+import { PING } from './protocol.ts'
+import { writeWord } from './writing.ts'
 
 /** Looks every `ms` milliseconds; `late`: this process stood still since the last time, if it is not always as slow. */
 export function lookEvery(
   ms: number,
-  { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
+  { clock, timers }: Pick<Runtime, 'clock' | 'timers'>,
   look: (now: number, late: boolean) => void,
 ): { readonly stop: () => void } {
   let last = clock.monotonic()
@@ -53,4 +56,20 @@ export function watchConnection(
     if (now - takenAt > wholeFrame) return `the other side has taken nothing of what was sent for ${wholeFrame} ms`
     return undefined
   }
+}
+
+/** The caller's side speaks at every beat, and ends a connection with which something is wrong. */
+export function startHeartbeat(
+  connection: Connection,
+  { heartbeat, wholeFrame }: SocketLimits,
+  runtime: Pick<Runtime, 'clock' | 'timers'>,
+): { readonly stop: () => void } {
+  // Half a beat less than three: timers are not exact.
+  const trouble = watchConnection(connection, { silence: heartbeat * 2.5, wholeFrame }, runtime.clock.monotonic())
+  return lookEvery(heartbeat, runtime, (now, late) => {
+    const reason = trouble(now, late)
+    if (reason !== undefined) return connection.close(reason)
+    writeWord(connection, 0, PING)
+    connection.flush()
+  })
 }

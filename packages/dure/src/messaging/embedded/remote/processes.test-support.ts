@@ -19,7 +19,7 @@ export function socketOf(directory: string): Address {
 export function connectTo(directory: string, patience?: number): Broker {
   const runtime = realRuntime()
   const log = silentLogger()
-  const peer = socketPeers({ runtime, log, heartbeat: { every: 200 } })(socketOf(directory))
+  const peer = socketPeers({ runtime, log, limits: { heartbeat: 200 } })(socketOf(directory))
   const client = clientFactory({ contract: brokerContract, transport: peer, runtime })({ service: undefined })
   const broker = remoteBroker({ client, runtime, log, ...(patience === undefined ? {} : { patience }) })
   return {
