@@ -99,9 +99,9 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     route: createRoutes(transport),
     endsStreams: () => endsStreams,
     onIdle: checkDrained,
-    onClose: (incoming, reason) => {
-      connections.delete(incoming)
-      limiter.remove(incoming)
+    onClose: (caller, reason) => {
+      connections.delete(caller)
+      limiter.remove(caller)
       log.debug('Connection closed', { reason })
       checkDrained()
     },
@@ -121,25 +121,28 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   const accept = options.accept ?? acceptWith(options.tls, limits)
   const acceptor = await accept(options.address, {
     stream: (stream) => {
-      const incoming = new ServerConnection(stream, listener)
-      if (incoming.connection.closed) return
-      connections.add(incoming)
-      if (limiter.add(incoming)) shedSoon()
+      const caller = new ServerConnection(stream, listener)
+      if (caller.connection.closed) return
+      connections.add(caller)
+      if (limiter.add(caller)) shedSoon()
     },
     error: (error) => log.warn('Cannot take a connection', { error }),
+  }).catch((error: unknown) => {
+    stalls.stop()
+    throw error
   })
   const { address } = acceptor
 
   const looking = lookEvery(LOOK, runtime, (now, late) => {
-    for (const incoming of connections) {
-      const trouble = incoming.trouble(now, late)
-      if (trouble !== undefined) incoming.close(trouble)
+    for (const caller of connections) {
+      const trouble = caller.trouble(now, late)
+      if (trouble !== undefined) caller.close(trouble)
     }
   })
 
   const stop = async (): Promise<void> => {
     const closed = acceptor.close()
-    for (const incoming of connections) incoming.cancelAll('stopping')
+    for (const caller of connections) caller.cancelAll('stopping')
     // The failures that this makes are written in this turn.
     await new Promise<void>((resolve) => runtime.timers.soon(resolve))
     looking.stop()
@@ -164,7 +167,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     },
     drain: ({ streams = STREAMS } = {}) => {
       void acceptor.close()
-      for (const incoming of connections) incoming.leave()
+      for (const caller of connections) caller.leave()
       const dropOut = (): void => {
         deaf = true
         checkDrained()
@@ -172,7 +175,7 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
       runtime.timers.after(FAREWELL, dropOut)
       runtime.timers.after(streams, () => {
         endsStreams = true
-        for (const incoming of connections) incoming.endStreams()
+        for (const caller of connections) caller.endStreams()
       })
       return aliveFor(
         runtime.timers,

@@ -31,7 +31,7 @@ export type Listener = {
   /** This side leaves, and has ended its streams: one that was on its way ends as well. */
   readonly endsStreams: () => boolean
   readonly onIdle: () => void
-  readonly onClose: (incoming: ServerConnection, reason: string) => void
+  readonly onClose: (caller: ServerConnection, reason: string) => void
 }
 
 /** Milliseconds that a caller has to hear that this side is leaving, and to take the last words. */
