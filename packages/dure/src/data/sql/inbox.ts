@@ -1,5 +1,5 @@
-import type { InboxRecords, Mark } from '../records.ts'
-import { checkFence } from './ownership.ts'
+import type { Fence, InboxRecords, Mark } from '../records.ts'
+import { checkFence, fenceValues } from './ownership.ts'
 import type { SqlStatements } from './statements.ts'
 
 /** Rows of one statement, beyond which it has one of these sizes: so few statements are prepared. */
@@ -20,11 +20,11 @@ export const sqlInbox: InboxRecords<SqlStatements> = {
       )
     const before = changed
     for (const some of partsOf(fenced)) {
-      changed += await tx.run(fencedInsertOf(some.length), [
+      const fences = padded([...new Set(some.map(({ fence }) => fence))])
+      changed += await tx.run(fencedInsertOf(some.length, fences.length), [
         at,
-        ...some.flatMap(({ messageId, consumer, fence: { topic, partition, epoch } }) => [
-          ...[messageId, consumer, topic, partition, epoch],
-        ]),
+        ...some.flatMap(({ messageId, consumer }) => [messageId, consumer]),
+        ...fences.flatMap(fenceValues),
       ])
     }
     // Marked before, or of an epoch of the past.
@@ -67,18 +67,32 @@ function partsOf<T>(marks: readonly T[]): readonly (readonly T[])[] {
 
 const ONCE = 'ON CONFLICT (message_id, consumer) DO NOTHING'
 const inserts: string[] = []
-const fencedInserts: string[] = []
+const fencedInserts = new Map<string, string>()
 
 function insertOf(rows: number): string {
   return (inserts[rows] ??=
     `INSERT INTO dure_inbox (message_id, consumer, seen_at) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')} ${ONCE}`)
 }
 
-/** The epoch is asked for row by row: a join might change the order of the marks. The first row says of what type they are. */
-function fencedInsertOf(rows: number): string {
-  return (fencedInserts[rows] ??= `INSERT INTO dure_inbox (seen_at, message_id, consumer)
-    SELECT CAST(? AS BIGINT), wanted.column1, wanted.column2
-    FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))${', (?, ?, ?, ?, ?)'.repeat(rows - 1)}) AS wanted
-    WHERE wanted.column5 = (SELECT epoch FROM dure_partitions AS mine
-      WHERE mine.consumer = wanted.column2 AND mine.topic = wanted.column3 AND mine.partition = wanted.column4) ${ONCE}`)
+/** Every fence is asked for once, whatever the marks; with one of an epoch of the past nothing is marked. The first row says of what type they are. */
+function fencedInsertOf(rows: number, fences: number): string {
+  const name = `${rows} ${fences}`
+  let sql = fencedInserts.get(name)
+  if (sql === undefined) {
+    sql = `INSERT INTO dure_inbox (seen_at, message_id, consumer)
+      SELECT CAST(? AS BIGINT), wanted.column1, wanted.column2
+      FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT))${', (?, ?)'.repeat(rows - 1)}) AS wanted
+      WHERE NOT EXISTS (
+        SELECT 1 FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))${', (?, ?, ?, ?)'.repeat(fences - 1)}) AS fence
+        WHERE NOT EXISTS (SELECT 1 FROM dure_partitions AS mine WHERE mine.consumer = fence.column1
+          AND mine.topic = fence.column2 AND mine.partition = fence.column3 AND mine.epoch = fence.column4)) ${ONCE}`
+    fencedInserts.set(name, sql)
+  }
+  return sql
+}
+
+/** One of these numbers of them, the last one repeated: so few statements are prepared. */
+function padded(fences: readonly Fence[]): readonly Fence[] {
+  const wanted = [1, 4, MANY, MOST].find((size) => size >= fences.length)!
+  return [...fences, ...Array.from({ length: wanted - fences.length }, () => fences.at(-1)!)]
 }
