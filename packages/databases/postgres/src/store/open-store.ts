@@ -83,19 +83,8 @@ export async function openStore(options: {
     }
 
     const migrating = await session(applicationName(service, 'migrations'))
-    try {
-      // A pooler's session goes on to others, who must not find what this one has set.
-      await own(migrating).catch(async (error: unknown) => {
-        await migrating.command('RESET ALL')
-        throw error
-      })
-      const applied = await migrateStore(migrating, { service, address, migrations, members, runtime, log })
-      registered = true
-      if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
-      binding.learn(tablesOf((await migrating.query(TABLES)).rows))
-    } finally {
-      await migrating.end().catch(() => {})
-    }
+    binding.learn(await migrateOn(migrating, { service, address, migrations, members, runtime, log, own }))
+    registered = true
 
     const writers = createPool({
       // Outside a transaction, which says that it writes, nothing is written.
@@ -152,6 +141,26 @@ export async function openStore(options: {
   } catch (error) {
     await opened?.stop()
     throw explain(error, `Opening the store of service "${service}"`, address)
+  }
+}
+
+/** Brings the tables up to date on a session, which ends with that; answers with what they are then. */
+async function migrateOn(
+  session: Connection,
+  { own, ...options }: Parameters<typeof migrateStore>[1] & { readonly own: (session: Connection) => Promise<void> },
+): Promise<ReturnType<typeof tablesOf>> {
+  const { service, log } = options
+  try {
+    // A pooler's session goes on to others, who must not find what this one has set.
+    await own(session).catch(async (error: unknown) => {
+      await session.command('RESET ALL')
+      throw error
+    })
+    const applied = await migrateStore(session, options)
+    if (applied.length > 0) log.info('Migrated a store', { service, migrations: applied })
+    return tablesOf((await session.query(TABLES)).rows)
+  } finally {
+    await session.end().catch(() => {})
   }
 }
 
