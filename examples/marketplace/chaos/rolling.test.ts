@@ -3,15 +3,16 @@ import { test } from 'node:test'
 import type { Child } from './child.ts'
 import type { Processes } from './processes.ts'
 import { createRolling, createSaid } from './rolling.ts'
+import { countedVisits, NOTHING } from './visits.test-support.ts'
 
 const NAMES = ['broker', 'doors']
-const NOTHING = { requests: 0, failed: 0, longest: 0 }
 
 /** A marketplace that says what it is told to say when it is to replace its processes. */
 function rig(says: (pids: Map<string, number>) => readonly string[]) {
   const said = createSaid()
   const pids = new Map(NAMES.map((name, i) => [name, i]))
-  let [running, visits, finished] = [true, 0, 0]
+  let [running, finished] = [true, 0]
+  const { visit, visits } = countedVisits()
   const marketplace: Child = {
     start: async () => 0,
     kill: async () => {},
@@ -33,18 +34,10 @@ function rig(says: (pids: Map<string, number>) => readonly string[]) {
     ...{ marketplace, processes, said, rounds: 2 },
     finished: () => (finished += 100),
     signal: new AbortController().signal,
-    visit: () => {
-      visits++
-      return {
-        end: async () => {
-          visits--
-          return { fresh: NOTHING, slow: NOTHING }
-        },
-      }
-    },
+    visit,
     onEvent: ({ round }) => void rounds.push(round),
   })
-  return { storm, rounds, visits: () => visits, die: () => void (running = false) }
+  return { storm, rounds, visits, die: () => void (running = false) }
 }
 
 const replaceAll = (pids: Map<string, number>): readonly string[] => {

@@ -2,27 +2,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ChildError } from './child.ts'
 import { createScaling } from './scaling.ts'
-
-const NOTHING = { requests: 0, failed: 0, longest: 0 }
+import { countedVisits } from './visits.test-support.ts'
 
 function rig(scale: (wanted: string) => Promise<void>) {
-  let [visits, finished] = [0, 0]
+  let finished = 0
+  const { visit, visits } = countedVisits()
   const storm = createScaling({
     ...{ rounds: 2, replicas: { order: 3, stock: 2 }, scale },
     finished: () => (finished += 100),
     signal: new AbortController().signal,
-    visit: () => {
-      visits++
-      return {
-        end: async () => {
-          visits--
-          return { fresh: NOTHING, slow: NOTHING }
-        },
-      }
-    },
+    visit,
     onEvent: () => {},
   })
-  return { storm, visits: () => visits }
+  return { storm, visits }
 }
 
 test('every round goes one up, down to one, and back', async () => {
