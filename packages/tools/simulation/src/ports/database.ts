@@ -23,9 +23,11 @@ export function simulatedDatabase(options: {
   readonly process: Process
   readonly owners: Owners
   readonly fate: StoreFate
+  /** What stands between services and their stores. */
+  readonly between?: ((store: Store) => Store) | undefined
   readonly adapter: (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>
 }): (world: DatabaseWorld) => Promise<DatabaseAdapter> {
-  const { process, owners, fate } = options
+  const { process, owners, fate, between = (store: Store) => store } = options
   const opened = (file: { readonly close: () => void }): void => void process.files.push(file)
   return async (world) => {
     const inner = await options.adapter({ ...world, opened })
@@ -41,7 +43,7 @@ export function simulatedDatabase(options: {
         }
         const store = await inner.open(service, definition)
         if (store.sharing === 'exclusive') owners.set(service, process)
-        return simulatedStore({ store, service, process, owners, fate })
+        return between(simulatedStore({ store, service, process, owners, fate }))
       },
     }
   }

@@ -1,6 +1,6 @@
 import type { Client } from 'dure/call'
 import type { AnyContract } from 'dure/contract'
-import type { SqlRow, SqlValue } from 'dure/data'
+import type { SqlRow, SqlValue, Store } from 'dure/data'
 import type { DeadLetters } from 'dure/messaging'
 import type { Random, Runtime } from 'dure/runtime'
 import type { System, SystemStatus } from 'dure/service'
@@ -22,6 +22,8 @@ export type Simulation = {
   readonly faults?: readonly FaultKind[]
   /** Where its services may run. Default: all three, by chance; with copies, all but `together`. */
   readonly placements?: readonly Placed[]
+  /** Stands between services and their stores: shows whether a mistake of a store's adapter is found. */
+  readonly store?: ((store: Store) => Store) | undefined
   /** How many copies of services run, 1 to 64 of each: processes of their own that share the calls. Default: one of each. */
   readonly replicas?: Replicas | undefined
   /** What `sometimes` is to be called with over many runs: reports name what was never seen. */

@@ -110,7 +110,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
   const failedStarts: string[] = []
   const slots = createSlots({
     ...{ places, engine, trace, chance, directory: folder.path, fetch: simulation.fetch, speaks: record },
-    systemFor: systemsOf({ source, engine, chance, nemesis, sometimes, owners, many, servers, hub }),
+    systemFor: systemsOf({ source, engine, chance, nemesis, sometimes, owners, many, servers, hub, between: simulation.store }),
     wiresFor: network.wires,
     open: async (owner, running) => {
       const id = owner.runtime.ids.next()
@@ -176,9 +176,10 @@ function systemsOf(options: {
   /** Services with copies: their stores are at a server. */
   readonly many: ReadonlySet<string>
   readonly servers: Servers
+  readonly between: Simulation['store']
   readonly hub: ReturnType<typeof createRegistryHub>
 }): (owner: Process) => Promise<System> {
-  const { source, engine, nemesis, sometimes, owners, many, servers, hub } = options
+  const { source, engine, nemesis, sometimes, owners, many, servers, hub, between } = options
   const partitions = partitionsOf(options.chance)
   return async (process) => {
     const given = typeof source === 'function' ? source(process) : source
@@ -190,7 +191,7 @@ function systemsOf(options: {
       stores: {},
       registry: () => hub.open(process),
       database: simulatedDatabase({
-        ...{ process, owners, fate: { ...nemesis.store, sometimes } },
+        ...{ process, owners, between, fate: { ...nemesis.store, sometimes } },
         adapter: (world) => {
           const file = sqlite({ durability: 'process' })(world)
           const server = serverStore({ process, servers, latency: nemesis.server, sometimes })(world)
