@@ -7,6 +7,7 @@ import type {
   DeadMessage,
   DeadMessageGroup,
   Fence,
+  Kept,
   ParkedId,
   ParkedMessage,
   Records,
@@ -23,6 +24,7 @@ export function recordsIn(read: Reader, now: () => number): Records {
     ownership,
     parked: parkedIn(read),
     deadLetters: deadLettersIn(read),
+    upkeep: upkeepIn(read, now),
   }
   // Only ever given transactions of this store.
   return records as Records
@@ -99,11 +101,13 @@ const inbox: Of<'inbox'> = {
   },
 }
 
+/** By operation and key; and by age. */
+const [KEYS, AGES] = ['dure_idempotency', 'dure_idempotency_age']
+
 /** Its body is the id of its run until there is an answer. */
 type Command = Omit<CommandRecord, 'remaining'> & { readonly lease: number; readonly at: number }
 
 function idempotencyIn(read: Reader, now: () => number): Of<'idempotency'> {
-  const [KEYS, AGES] = ['dure_idempotency', 'dure_idempotency_age']
   const find = (from: Reader, operation: string, key: string) => from.get([KEYS, hash(operation, key)]) as Command | undefined
   const put = (client: Client, { operation, key }: Pick<CommandRun, 'operation' | 'key'>, command: Command): true => {
     const id = hash(operation, key)
@@ -133,13 +137,6 @@ function idempotencyIn(read: Reader, now: () => number): Of<'idempotency'> {
     end: async ({ client }, { operation, key, run }) => {
       const found = find(client, operation, key)
       if (found?.body === run) put(client, { operation, key }, { ...found, lease: 0 })
-    },
-    forget: async ({ client }, { age, limit }) => {
-      for (const { key } of take(client.range([AGES]), limit)) {
-        if (Number(key[1]) >= now() - age) return
-        client.remove(key)
-        client.remove([KEYS, key[2]!])
-      }
     },
   }
 }
@@ -319,6 +316,43 @@ function deadLettersIn(read: Reader): Of<'deadLetters'> {
       for (const { key, value } of [...client.range([AUDIT])] as Row[]) {
         if ((value as DeadLetterAudit).at < before) client.remove(key)
       }
+    },
+  }
+}
+
+function upkeepIn(read: Reader, now: () => number): Of<'upkeep'> {
+  const UPKEEP = 'dure_upkeep'
+  const kept = (times: Iterable<number>): Kept => {
+    const all = [...times]
+    const first = all.reduce((least, time) => Math.min(least, time), Infinity)
+    return { rows: all.length, age: all.length === 0 ? undefined : Math.max(0, now() - first) }
+  }
+  const values = <T>(prefix: Key): readonly T[] => [...read.range(prefix)].map(({ value }) => value as T)
+  return {
+    turn: async ({ client }, { task, every }) => {
+      const at = now()
+      if (((client.get([UPKEEP, task]) as number | undefined) ?? -Infinity) > at - every) return false
+      client.put([UPKEEP, task], at)
+      return true
+    },
+    kept: async () => ({
+      inbox: kept(values<{ at: number }>([INBOX]).map(({ at }) => at)),
+      keys: kept([...read.range([AGES])].map(({ key }) => Number(key[1]))),
+      deadLetters: kept(
+        values<ParkedMessage>([PARKED]).flatMap(({ state, lastFailure }) => (state === 'dead' ? (lastFailure ?? 0) : [])),
+      ),
+      audit: kept(values<DeadLetterAudit>([AUDIT]).map(({ at }) => at)),
+    }),
+    forget: async ({ client }, { part, age, limit }) => {
+      const before = now() - age
+      const all = [...client.range([part === 'keys' ? AGES : AUDIT])] as Row[]
+      const timeOf = ({ key, value }: Row): number => (part === 'keys' ? Number(key[1]) : (value as DeadLetterAudit).at)
+      const old = all.filter((row) => timeOf(row) < before).slice(0, limit)
+      for (const { key } of old) {
+        client.remove(key)
+        if (part === 'keys') client.remove([KEYS, key[2]!])
+      }
+      return old.length
     },
   }
 }

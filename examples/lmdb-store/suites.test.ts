@@ -19,6 +19,7 @@ const SUITES = [
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 12, 'packages/dure/src/messaging/aside.test.ts'],
   ['commands with a key', 10, 'packages/dure/src/service/idempotency.test.ts'],
+  ['what is kept for a time', 5, 'packages/dure/src/service/tidying.test.ts'],
   ['commands with a key in several copies', 13, 'packages/dure/src/service/idempotency-copies.test.ts'],
 ] as const
 

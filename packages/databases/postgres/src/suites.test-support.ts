@@ -22,6 +22,7 @@ const SUITES = [
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 13, ASIDE],
   ['commands with a key', 15, 'packages/dure/src/service/idempotency.test.ts'],
+  ['what is kept for a time', 2, 'packages/dure/src/service/tidying.test.ts'],
   ['commands with a key in several copies', 13, 'packages/dure/src/service/idempotency-copies.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
 ] as const

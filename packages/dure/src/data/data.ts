@@ -27,6 +27,8 @@ export type {
   DeadMessage,
   DeadMessageGroup,
   Fence,
+  Kept,
+  KeptPart,
   ParkedId,
   ParkedKey,
   ParkedMessage,

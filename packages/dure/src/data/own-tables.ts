@@ -17,7 +17,8 @@ export const ownMigrations: Readonly<
     | 'dure/0005-message-attributes'
     | 'dure/0006-partitions'
     | 'dure/0007-parked-partitions'
-    | 'dure/0008-idempotency-lease',
+    | 'dure/0008-idempotency-lease'
+    | 'dure/0009-upkeep',
     string
   >
 > = {
@@ -82,4 +83,5 @@ export const ownMigrations: Readonly<
     ALTER TABLE dure_parked ADD COLUMN revision BIGINT NOT NULL DEFAULT 0`,
   'dure/0008-idempotency-lease':
     'ALTER TABLE dure_idempotency ADD COLUMN owner TEXT; ALTER TABLE dure_idempotency ADD COLUMN lease BIGINT',
+  'dure/0009-upkeep': 'CREATE TABLE dure_upkeep (task TEXT PRIMARY KEY, at BIGINT NOT NULL)',
 }

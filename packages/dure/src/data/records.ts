@@ -18,6 +18,7 @@ export type Records<Tx = StoreTransaction> = {
   readonly ownership: OwnershipRecords<Tx>
   readonly parked: ParkedRecords<Tx>
   readonly deadLetters: DeadLetterRecords<Tx>
+  readonly upkeep: UpkeepRecords<Tx>
 }
 
 /** What transactions announce, at positions that grow in the order of commits. */
@@ -92,8 +93,6 @@ export type IdempotencyRecords<Tx> = {
   ) => Promise<boolean>
   /** A run has ended without an answer: its lease is over. */
   readonly end: (tx: Tx, run: CommandKey & Pick<CommandRun, 'run'>) => Promise<void>
-  /** Removes some that are older than `age`, the oldest, at most `limit`. */
-  readonly forget: (tx: Tx, old: { readonly age: number; readonly limit: number }) => Promise<void>
 }
 
 /**
@@ -320,4 +319,22 @@ export type DeadLetterRecords<Tx> = {
   }) => Promise<readonly DeadLetterAudit[]>
   /** Removes what was decided before a time. */
   readonly forget: (tx: Tx, old: { readonly before: number }) => Promise<void>
+}
+
+/** How many rows there are of something, and milliseconds since the oldest was written. */
+export type Kept = { readonly rows: number; readonly age: number | undefined }
+
+/** What is kept for a time: marks of the inbox, keys of commands, dead letters, and what was decided about these. */
+export type KeptPart = 'inbox' | 'keys' | 'deadLetters' | 'audit'
+
+/** Keeping what is kept within its bounds; ages by the clock of the database. */
+export type UpkeepRecords<Tx> = {
+  /** Whose turn it is: true once in `every` milliseconds, for one of all who ask. */
+  readonly turn: (tx: Tx, round: { readonly task: string; readonly every: number }) => Promise<boolean>
+  readonly kept: () => Promise<Readonly<Record<KeptPart, Kept>>>
+  /** Removes what is older than `age`, the oldest, about `limit`; answers how many. */
+  readonly forget: (
+    tx: Tx,
+    old: { readonly part: 'keys' | 'audit'; readonly age: number; readonly limit: number },
+  ) => Promise<number>
 }

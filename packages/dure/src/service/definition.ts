@@ -1,4 +1,5 @@
 import type { CallContext, Client, ContextFetch } from '../call/call.ts'
+import type { Retention, RetentionOptions } from './retention.ts'
 import type {
   AnyContract,
   AnyEvent,
@@ -128,6 +129,8 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
   readonly subscriptions?: (react: React<N, Tables>) => readonly Reaction<N, Tables>[]
   readonly inbox?: InboxOptions
+  /** For how long, and how much, is kept in its store beside its own data. What is needed is never removed. */
+  readonly retention?: RetentionOptions
   /**
    * What its broker must be able to do beyond carrying what it announces and reacts to: `['log']` to read what was published
    * before it came, `['replay']` to read again. A system whose broker cannot is refused when it starts. Default: nothing.
@@ -161,6 +164,7 @@ export type Service<C extends AnyContract = AnyContract> = {
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
   readonly reactions: readonly Reaction<Needs, unknown>[]
   readonly inbox?: InboxOptions | undefined
+  readonly retention?: Retention | undefined
   readonly requires?: readonly (keyof Capabilities)[] | undefined
   readonly ready: ((context: unknown) => Promise<string | undefined> | string | undefined) | undefined
 }

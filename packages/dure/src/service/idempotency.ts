@@ -59,8 +59,6 @@ type Run = {
 type Answer = { readonly value: unknown } | { readonly refusal: DeclaredError }
 
 const KEY_LIMIT = 255
-const RETENTION_MS = 24 * 60 * 60 * 1000
-const FORGOTTEN_AT_ONCE = 100
 
 /** Milliseconds by which a lease outlasts the deadline of its call: for the answer to be written. */
 const MARGIN = 1_000
@@ -109,11 +107,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   }
 
   const remember = (request: KeyedCall, mine: Run, outcome: 'answered' | 'refused', body: string): Promise<boolean> =>
-    store.transaction(async (tx) => {
-      const written = await records.answer(tx, { ...runOf(store, request, mine), outcome, body })
-      await records.forget(tx, { age: RETENTION_MS, limit: FORGOTTEN_AT_ONCE })
-      return written
-    })
+    store.transaction((tx) => records.answer(tx, { ...runOf(store, request, mine), outcome, body }))
 
   /** Where that fails they wait for the end of the lease. */
   const letCopiesIn = ({ operation, key }: KeyedCall, { id }: Run): void => {

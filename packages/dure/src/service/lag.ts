@@ -1,6 +1,7 @@
 import type { GroupLag, ReactionReading } from '../messaging/messaging.ts'
 import type { Service } from './definition.ts'
 import type { Copies } from './copies.ts'
+import type { KeptReading } from './retention.ts'
 
 /**
  * Eventual consistency made visible: how far every reader of events, and so every copy and read model that is kept by
@@ -9,6 +10,8 @@ import type { Copies } from './copies.ts'
 export type Lag = {
   readonly consumers: readonly ConsumerLag[]
   readonly outboxes: readonly OutboxLag[]
+  /** What services keep in their stores for a time, and within which bounds. */
+  readonly kept: readonly KeptReading[]
   /** Copies that did not answer, and services that no process runs: what only they know is not told. */
   readonly silent: readonly string[]
 }
@@ -36,6 +39,7 @@ type Asked = {
   readonly copy: string
   readonly status: () => Promise<{ readonly outbox: number; readonly outboxAge: number } | undefined>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
+  readonly kept?: () => Promise<readonly KeptReading[]>
 }
 
 /** What each reaction of these services reads, as the broker calls it. */
@@ -83,6 +87,7 @@ export async function lagOf(
   return {
     consumers: [...read, ...away],
     outboxes: answers.flatMap(({ outbox }) => outbox ?? []),
+    kept: answers.flatMap(({ kept }) => kept),
     silent: answers.flatMap(({ silent }) => silent),
   }
 }
@@ -90,6 +95,7 @@ export async function lagOf(
 type Answers = {
   readonly readings: readonly ReactionReading[]
   readonly outbox: OutboxLag | undefined
+  readonly kept: readonly KeptReading[]
   readonly silent: readonly string[]
 }
 
@@ -113,6 +119,7 @@ async function askCopies({ name, copies }: Copies<Asked>): Promise<Answers> {
   const silent = told.filter(({ status, readings }) => status === undefined || readings === undefined).map(({ copy }) => copy)
   return {
     readings: [...same.values()].map(largest),
+    kept: await keptOf(copies),
     outbox:
       counts.length === 0
         ? undefined
@@ -123,6 +130,15 @@ async function askCopies({ name, copies }: Copies<Asked>): Promise<Answers> {
           },
     silent: told.length === 0 ? [name] : silent,
   }
+}
+
+/** The store is the same for all of them: the first that answers tells it. */
+async function keptOf(copies: readonly Asked[]): Promise<readonly KeptReading[]> {
+  for (const { kept } of copies) {
+    const found = await kept?.().catch(() => undefined)
+    if (found !== undefined) return found
+  }
+  return []
 }
 
 function largest(readings: readonly ReactionReading[]): ReactionReading {

@@ -86,6 +86,8 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
   ...each('SQLite', ['readers', 'waiting', 'timeout', 'group'], sqlite),
   ...each('inbox', ['retention'], (given) => createInbox({ runtime, ...(given as object) })),
   ...each('inbox of a service', ['retention'], (inbox) => define({ inbox })),
+  ...each('outbox of a service', ['rows'], (outbox) => define({ retention: { outbox } })),
+  ...each('keys of a service', ['atLeast', 'atMost', 'rows'], (keys) => define({ retention: { keys } })),
   ...each('reaction', ['concurrency'], reacting),
   ...each('reaction that is tried again', ['attempts'], (retry) => reacting({ retry })),
   ...each('telemetry', ['sampling'], (given) => openTelemetry({ store: false, ...(given as object) }, world)),

@@ -59,13 +59,13 @@ export async function openData(options: {
       delivered += messages.length
     }
     const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
-    const outbox = await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside })
+    const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
     const idempotency = createIdempotency({ store, runtime, service: name })
     return {
       store,
       outbox,
       aside,
-      inboxRetention: await retentionOf(service, broker),
+      inboxRetention: await inboxRetentionOf(service, broker),
       idempotency,
       published: () => delivered + outbox.depth(),
       databaseFor: (call, operation) => {
@@ -84,6 +84,26 @@ export async function openData(options: {
   }
 }
 
+/** While its broker is away a service goes on; what is not delivered must not fill its disk, though, or nothing works any more. */
+function bounded(name: string, outbox: Outbox, { retention }: Service): Outbox {
+  const most = retention?.outbox.rows ?? Infinity
+  return {
+    ...outbox,
+    append: (tx, messages) => {
+      if (outbox.depth() >= most) throw outboxFull(name, most)
+      outbox.append(tx, messages)
+    },
+  }
+}
+
+function outboxFull(name: string, most: number): CallError {
+  return new CallError(
+    'RESOURCE_EXHAUSTED',
+    `Publishing of service "${name}" was refused: ${most} messages wait in its outbox. To do: see why the broker does not take them, or let the outbox have more ("retention.outbox.rows")`,
+    { inside: true },
+  )
+}
+
 /** A service that declares tables cannot do with a client, and the other way round. */
 function checkKind({ contract, database }: Service, store: Store): void {
   const [ownClient, speaksSql] = [database?.ownClient === true, 'select' in store]
@@ -98,7 +118,7 @@ function checkKind({ contract, database }: Service, store: Store): void {
 }
 
 /** As the service says; otherwise half as long again as the broker may bring what it reacts to. */
-async function retentionOf({ inbox, reactions }: Service, broker: Broker): Promise<number> {
+async function inboxRetentionOf({ inbox, reactions }: Service, broker: Broker): Promise<number> {
   if (inbox?.retention !== undefined) return inbox.retention
   const retentions = await Promise.all(
     reactions.filter(({ kind }) => kind === 'topic').map(({ event }) => broker.retention(event.topic)),

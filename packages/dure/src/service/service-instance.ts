@@ -25,6 +25,7 @@ import { openData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { healthCheckCall, notReadyBecause } from './readiness.ts'
 import { familiesOf } from './readings.ts'
+import { createTidying, retentionOf, type KeptReading } from './retention.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
 /** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
@@ -45,6 +46,8 @@ export type ServiceInstance = {
   readonly readings: () => Promise<readonly ReactionReading[]>
   /** What its outbox tells of itself, beyond depth and age. */
   readonly dataReadings?: () => readonly Reading[]
+  /** What is kept in its store for a time. */
+  readonly kept: () => Promise<readonly KeptReading[]>
   readonly deadLetters: () => DeadLetters | undefined
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
@@ -122,6 +125,11 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
       },
     })
 
+  const tidying =
+    data &&
+    letters &&
+    createTidying({ store: data.store, letters, retention: service.retention ?? retentionOf(name), runtime, log })
+
   const stop: ServiceInstance['stop'] = async ({ timeout }) => {
     if (state === 'stopped') return
     state = 'draining'
@@ -139,6 +147,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     await admission.drain()
     patient.cancel()
     local.remove(name)
+    if (tidying !== undefined) await inTime(runtime.timers, left(), tidying.stop(), () => {})
     await data?.outbox.stop({ timeout: left() })
     if (data !== undefined) await inTime(runtime.timers, left(), data.aside.stop(), () => {})
     await data?.store.stop({ timeout: left() })
@@ -191,7 +200,10 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
 
-  return { name, copy, listen, health, counts, status, readings, dataReadings, metrics, deadLetters: () => letters, stop }
+  const kept: ServiceInstance['kept'] = async () => tidying?.kept() ?? []
+
+  const asked = { health, counts, status, readings, dataReadings, kept, metrics }
+  return { name, copy, listen, ...asked, deadLetters: () => letters, stop }
 }
 
 /** Milliseconds in which an outbox says that all has been delivered, if it has. */

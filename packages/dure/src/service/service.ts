@@ -2,6 +2,7 @@
  * The chassis: a service is a contract and its handlers, its own database, its subscriptions, and
  * what it needs. `service` defines one, `system` puts several together, `start` runs them.
  */
+import { retentionOf } from './retention.ts'
 import type { AnyContract, AnyEvent } from '../contract/contract.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
 import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
@@ -25,6 +26,7 @@ export type {
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
 export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
+export type { Bounds, KeptReading, RetentionOptions } from './retention.ts'
 export { groupsOf, parseReplicas, type Group, type Placement } from './placement.ts'
 export { socketsOf } from './sockets.ts'
 export { start, type StartOptions } from './start.ts'
@@ -78,6 +80,7 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
     handlers: options.handlers as Service['handlers'],
     reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
     inbox: options.inbox,
+    retention: retentionOf(contract.name, options.retention),
     requires: options.requires,
     ready: options.ready as Service['ready'],
   })

@@ -19,8 +19,6 @@ export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): 
   const takeOver = `UPDATE dure_idempotency SET fingerprint = ?, body = ?, made_at = ${now}, owner = ?, lease = ${now} + ?
     WHERE operation = ? AND key = ? AND outcome = 'running' AND body = ?`
   const find = `SELECT fingerprint, outcome, body, owner, lease - ${now} AS remaining FROM dure_idempotency WHERE operation = ? AND key = ?`
-  const forget = `DELETE FROM dure_idempotency WHERE (operation, key) IN
-    (SELECT operation, key FROM dure_idempotency WHERE made_at < ${now} - ? ORDER BY made_at LIMIT ?)`
   return {
     find: async ({ operation, key }) => {
       const [row] = await select(find, [...times(), operation, key])
@@ -41,9 +39,6 @@ export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): 
     answer: async (tx, { outcome, body, ...run }) => (await tx.run(write, [...values(run, outcome, body, 0), run.run])) === 1,
     end: async (tx, { operation, key, run }) => {
       await tx.run('UPDATE dure_idempotency SET lease = 0 WHERE operation = ? AND key = ? AND body = ?', [operation, key, run])
-    },
-    forget: async (tx, { age, limit }) => {
-      await tx.run(forget, [...times(), age, limit])
     },
   }
 }

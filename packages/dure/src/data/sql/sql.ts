@@ -6,6 +6,7 @@ import { sqlInbox } from './inbox.ts'
 import { sqlOutbox } from './outbox.ts'
 import { sqlOwnership } from './ownership.ts'
 import { sqlParked } from './parked.ts'
+import { sqlUpkeep } from './upkeep.ts'
 
 export { sqlInbox } from './inbox.ts'
 export type { SqlStatements } from './statements.ts'
@@ -21,6 +22,7 @@ export function sqlRecords({ select }: Pick<SqlStore, 'select'>, time: DatabaseT
     ownership: sqlOwnership,
     parked: sqlParked(select),
     deadLetters: sqlDeadLetters(select),
+    upkeep: sqlUpkeep(select, time),
   }
   // A store's records are given that store's transactions only.
   return records as Records<StoreTransaction>

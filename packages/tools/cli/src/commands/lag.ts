@@ -13,7 +13,8 @@ const showCommand: Command<Shell> = defineCommand({
         Shows for every reaction of every service, and so for every copy and read model that is kept by events: messages it
         has not read (UNREAD) and since when the first of them is there (BEHIND), those that failed and wait for another try
         (WAITING), dead letters (DEAD) and what waits behind them (HELD); where there are such, messages that retention threw
-        away before they were read (LOST). Then events that have not left their service, and groups that nobody reads as.`,
+        away before they were read (LOST). Then events that have not left their service, what services keep for a time beside their
+        data (answers of commands, marks, dead letters, decisions) with its bounds, and groups that nobody reads as.`,
   examples: ['dure lag', 'dure lag --json', 'watch dure lag', 'dure lag forget desk/order.placed --reason "renamed"'],
   flags: common,
   async func(this: Shell, flags: Common): Promise<void> {
@@ -33,8 +34,8 @@ export const lagCommands: RouteMap<Shell> = defineRoutes({
   examples: ['dure lag', 'dure lag --json', 'dure lag forget desk/order.placed --reason "renamed to desk/orders"'],
 })
 
-function lagText({ consumers, outboxes }: Lag, layout: Layout, now: number): string {
-  if (consumers.length === 0) return 'No service reacts to events'
+function lagText({ consumers, outboxes, kept }: Lag, layout: Layout, now: number): string {
+  if (consumers.length === 0) return ['No service reacts to events', ...keptText(kept, layout)].join('\n')
   const losing = consumers.some(({ lost }) => lost > 0)
   const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD', ...(losing ? ['LOST'] : [])]
   const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now), ...(losing ? [String(one.lost)] : [])])
@@ -46,6 +47,7 @@ function lagText({ consumers, outboxes }: Lag, layout: Layout, now: number): str
     ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(layout, 'red', line) : line)),
     ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
     ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
+    ...keptText(kept, layout),
     ...(gone.length === 0 ? [] : ['', 'Nobody reads as these any more, and no service has them:']),
     ...gone.map(
       ({ consumer, topic }) => `  ${visible(consumer)} on ${visible(topic)}  dure lag forget ${visible(consumer)} --reason TEXT`,
@@ -54,6 +56,18 @@ function lagText({ consumers, outboxes }: Lag, layout: Layout, now: number): str
       ? ['', `${paint(layout, 'dim', 'What is dead')}  dure dead groups`]
       : []),
   ].join('\n')
+}
+
+function keptText(kept: Lag['kept'], layout: Layout): readonly string[] {
+  const some = kept.filter(({ rows }) => rows > 0)
+  if (some.length === 0) return []
+  const rows = some.map(({ service, part, rows, age, bounds }) => [
+    ...[visible(service), part, String(rows), age === undefined ? '-' : ageText(age)],
+    ...(bounds === undefined ? ['-', '-'] : [String(bounds.rows), ageText(bounds.atMost)]),
+  ])
+  const head = ['KEPT BY', 'WHAT', 'ROWS', 'OLDEST', 'AT MOST', 'FOR']
+  const [first = '', ...rest] = table([head, ...rows], { columns: layout.columns, shorten: [0], right: [2, 3, 4, 5] })
+  return ['', paint(layout, 'dim', first), ...rest]
 }
 
 function numbersOf({ unread, since, waiting, deadLetters, held }: ConsumerLag, now: number): readonly string[] {

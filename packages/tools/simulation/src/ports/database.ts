@@ -122,7 +122,7 @@ function simulatedStore(options: {
 
 /** The store's records, with an eye on what tells of something rare, and on the events whose effect a transaction is. */
 function watched(
-  { outbox, inbox, idempotency, ownership, parked, deadLetters }: Records,
+  { outbox, inbox, idempotency, ownership, parked, deadLetters, upkeep }: Records,
   options: {
     readonly reading: <T>(read: () => Promise<T>) => Promise<T>
     /** What was marked in each transaction. */
@@ -134,6 +134,7 @@ function watched(
   const { sometimes } = options.fate
   return {
     ownership,
+    upkeep: { ...upkeep, kept: () => reading(upkeep.kept) },
     outbox: { ...outbox, left: () => reading(outbox.left), read: (page) => reading(() => outbox.read(page)) },
     inbox: {
       ...inbox,

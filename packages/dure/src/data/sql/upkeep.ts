@@ -1,0 +1,31 @@
+import type { SqlStore } from '../database.ts'
+import type { Kept, UpkeepRecords } from '../records.ts'
+import type { DatabaseTime } from './idempotency.ts'
+import type { SqlStatements } from './statements.ts'
+
+export function sqlUpkeep(select: SqlStore['select'], time: DatabaseTime): UpkeepRecords<SqlStatements> {
+  const [now, times] = typeof time === 'string' ? [time, () => []] : ['?', () => [time()]]
+  const turn = `INSERT INTO dure_upkeep (task, at) VALUES (?, ${now})
+    ON CONFLICT (task) DO UPDATE SET at = excluded.at WHERE dure_upkeep.at <= excluded.at - ?`
+  const old = {
+    keys: `DELETE FROM dure_idempotency WHERE (operation, key) IN
+      (SELECT operation, key FROM dure_idempotency WHERE made_at < ${now} - ? ORDER BY made_at LIMIT ?)`,
+    // Decisions of one moment go together.
+    audit: `DELETE FROM dure_parked_audit WHERE at <=
+      (SELECT max(at) FROM (SELECT at FROM dure_parked_audit WHERE at < ${now} - ? ORDER BY at LIMIT ?) AS old)`,
+  }
+  const kept = async (from: string, at: string): Promise<Kept> => {
+    const [row] = await select(`SELECT count(*) AS n, ${now} - min(${at}) AS age FROM ${from}`, times())
+    return { rows: Number(row!['n']), age: row!['age'] === null ? undefined : Math.max(0, Number(row!['age'])) }
+  }
+  return {
+    turn: async (tx, { task, every }) => (await tx.run(turn, [task, ...times(), every])) === 1,
+    kept: async () => ({
+      inbox: await kept('dure_inbox', 'seen_at'),
+      keys: await kept('dure_idempotency', 'made_at'),
+      deadLetters: await kept("dure_parked WHERE state = 'dead'", 'last_failure'),
+      audit: await kept('dure_parked_audit', 'at'),
+    }),
+    forget: (tx, { part, age, limit }) => tx.run(old[part], [...times(), age, limit]),
+  }
+}

@@ -1,0 +1,170 @@
+import type { Kept, KeptPart, Store } from '../data/data.ts'
+import type { DeadLetters } from '../messaging/messaging.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+import { cautiousTime, checkNumbers, completeNumbers, COUNT, KEEP, type Ranges } from '../runtime/internal.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+
+/** Milliseconds, and a number of rows. */
+export type Bounds = {
+  /** Nothing younger is removed, however many there are. */
+  readonly atLeast: number
+  /** Everything older is removed. */
+  readonly atMost: number
+  /** Of more than so many the oldest are removed. */
+  readonly rows: number
+}
+
+/** What a service keeps beside its own data, and within which bounds; what is not given is as below. */
+export type RetentionOptions = {
+  /** Messages that are not delivered yet: publishing is refused once there are 1,000,000. */
+  readonly outbox?: { readonly rows?: number }
+  /** Answers of commands with an idempotency key: a day at least and two at most, 1,000,000 of them. */
+  readonly keys?: Partial<Bounds>
+  /** Dead letters nobody has decided about: 30 days at least and 400 at most, 100,000 of them. Older ones are discarded. */
+  readonly deadLetters?: Partial<Bounds>
+  /** What was decided about dead letters: 30 days at least and 400 at most, 1,000,000 of them. */
+  readonly audit?: Partial<Bounds>
+}
+
+type Tidied = Exclude<keyof RetentionOptions, 'outbox'>
+
+export type Retention = { readonly outbox: { readonly rows: number } } & Readonly<Record<Tidied, Bounds>>
+
+const DAY = 24 * 60 * 60 * 1000
+
+const OUTBOX = 1_000_000
+const DEFAULTS: Readonly<Record<Tidied, Bounds>> = {
+  keys: { atLeast: DAY, atMost: 2 * DAY, rows: 1_000_000 },
+  deadLetters: { atLeast: 30 * DAY, atMost: 400 * DAY, rows: 100_000 },
+  audit: { atLeast: 30 * DAY, atMost: 400 * DAY, rows: 1_000_000 },
+}
+const PARTS = Object.keys(DEFAULTS) as readonly Tidied[]
+const NUMBERS: Ranges<Bounds> = { atLeast: KEEP, atMost: { ...KEEP, endless: true }, rows: { ...COUNT, endless: true } }
+
+/** @throws {TypeError} when a bound cannot be used, or two of them contradict each other */
+export function retentionOf(service: string, given: RetentionOptions = {}): Retention {
+  const what = `keep "outbox" of service "${service}"`
+  const outbox = completeNumbers(what, { rows: OUTBOX }, given.outbox ?? {}, { rows: NUMBERS.rows })
+  const parts = Object.fromEntries(
+    PARTS.map((part) => {
+      const what = `keep "${part}" of service "${service}"`
+      const { atLeast, atMost } = checkNumbers(what, given[part] ?? {}, NUMBERS)
+      // One that is given alone pushes the other out of its way.
+      const defaults = { ...DEFAULTS[part] }
+      if (atLeast !== undefined && atLeast > defaults.atMost) defaults.atMost = atLeast
+      if (atMost !== undefined && atMost < defaults.atLeast) defaults.atLeast = atMost
+      const bounds = completeNumbers(what, defaults, given[part] ?? {}, NUMBERS)
+      checkNumbers(what, bounds, { ...NUMBERS, atMost: { ...NUMBERS.atMost, least: bounds.atLeast } })
+      return [part, bounds]
+    }),
+  )
+  return { outbox, ...(parts as Readonly<Record<Tidied, Bounds>>) }
+}
+
+/** What there is of a part, and what there may be. */
+export type KeptReading = Kept & { readonly service: string; readonly part: KeptPart; readonly bounds: Bounds | undefined }
+
+/** Keeps what is kept within its bounds: one copy at a time, a few rows in each transaction. */
+export type Tidying = {
+  /** Goes through everything once, if it is this copy's turn. */
+  readonly round: () => Promise<void>
+  readonly kept: () => Promise<readonly KeptReading[]>
+  readonly stop: () => Promise<void>
+}
+
+/** Milliseconds between rounds, rows of one transaction, and transactions of a round: what is left waits for the next. */
+const [EVERY, STEP, STEPS] = [5 * 60_000, 500, 400]
+
+/** Milliseconds for which what was counted is told again. */
+const FRESH = 30_000
+
+export function createTidying(options: {
+  readonly store: Pick<Store, 'service' | 'records' | 'transaction'>
+  readonly letters: Pick<DeadLetters, 'list' | 'discard'>
+  readonly retention: Pick<Retention, Tidied>
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly every?: number
+}): Tidying {
+  const { store, letters, retention, runtime, log, every = EVERY } = options
+  const { upkeep } = store.records
+  const { service } = store
+  const now = cautiousTime(runtime.clock)
+  let stopped = false
+  let timer: Timer | undefined
+  let under: Promise<void> | undefined
+
+  /** Removes at most `most` of those older than `age`. */
+  const remove = async (part: Tidied, age: number, most: number, why: string): Promise<number> => {
+    let gone = 0
+    for (let step = 0; step < STEPS && gone < most && age < Infinity && !stopped; step++) {
+      const limit = Math.min(STEP, most - gone)
+      const removed = part === 'deadLetters' ? await discard(age, limit, why) : await forget(part, age, limit)
+      if (removed === 0) break
+      gone += removed
+    }
+    return gone
+  }
+
+  const forget = (part: 'keys' | 'audit', age: number, limit: number): Promise<number> =>
+    store.transaction((tx) => upkeep.forget(tx, { part, age, limit }))
+
+  const discard = async (age: number, limit: number, why: string): Promise<number> => {
+    const old = await letters.list({ until: now() - age, limit })
+    if (old.length === 0) return 0
+    return letters.discard({ ids: old.map(({ id }) => id) }, why, 'retention')
+  }
+
+  const tidy = async (part: Tidied, rows: number): Promise<void> => {
+    const { atLeast, atMost, rows: bound } = retention[part]
+    const old = await remove(part, atMost, Infinity, `Older than ${atMost / DAY} days`)
+    const excess = rows - old - bound
+    const more = excess > 0 ? await remove(part, atLeast, excess, `More than ${bound}`) : 0
+    if (old + more > 0) log.info('Removed what is older or more than is kept', { service, part, rows: old + more })
+    if (excess > more) log.warn('More is kept than wanted: it is too young to be removed', { service, part, rows, bound })
+  }
+
+  const round = async (): Promise<void> => {
+    if (!(await store.transaction((tx) => upkeep.turn(tx, { task: 'retention', every })))) return
+    const kept = await upkeep.kept()
+    for (const part of PARTS) await tidy(part, kept[part].rows)
+  }
+
+  const roundSafely = (): Promise<void> =>
+    (under ??= round()
+      .catch((error: unknown) => log.warn('Removing what is older than is kept failed; it is tried again', { service, error }))
+      .finally(() => {
+        under = undefined
+        later()
+      }))
+
+  const later = (): void => {
+    // Whoever shares the store asks at another moment.
+    if (!stopped) timer = runtime.timers.after(every * (1 + runtime.random.number()), () => void roundSafely())
+  }
+  later()
+
+  let looked: { readonly at: number; readonly kept: ReturnType<typeof upkeep.kept> } | undefined
+  /** Counting reads all there is, so it is not done for everybody who asks. */
+  const counted = (): ReturnType<typeof upkeep.kept> => {
+    const at = runtime.clock.monotonic()
+    if (looked === undefined || at - looked.at > FRESH) {
+      looked = { at, kept: upkeep.kept() }
+      looked.kept.catch(() => (looked = undefined))
+    }
+    return looked.kept
+  }
+
+  return {
+    round,
+    kept: async () => {
+      const all = Object.entries(await counted()) as [KeptPart, Kept][]
+      return all.map(([part, kept]) => ({ service, part, ...kept, bounds: part === 'inbox' ? undefined : retention[part] }))
+    },
+    stop: async () => {
+      stopped = true
+      timer?.cancel()
+      await under
+    },
+  }
+}
