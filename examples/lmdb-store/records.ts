@@ -7,7 +7,7 @@ import type {
   DeadMessage,
   DeadMessageGroup,
   Fence,
-  Kept,
+  Retained,
   ParkedId,
   ParkedMessage,
   Records,
@@ -322,7 +322,7 @@ function deadLettersIn(read: Reader): Of<'deadLetters'> {
 
 function upkeepIn(read: Reader, now: () => number): Of<'upkeep'> {
   const UPKEEP = 'dure_upkeep'
-  const kept = (times: Iterable<number>): Kept => {
+  const retained = (times: Iterable<number>): Retained => {
     const all = [...times]
     const first = all.reduce((least, time) => Math.min(least, time), Infinity)
     return { rows: all.length, age: all.length === 0 ? undefined : Math.max(0, now() - first) }
@@ -335,13 +335,13 @@ function upkeepIn(read: Reader, now: () => number): Of<'upkeep'> {
       client.put([UPKEEP, task], at)
       return true
     },
-    kept: async () => ({
-      inbox: kept(values<{ at: number }>([INBOX]).map(({ at }) => at)),
-      keys: kept([...read.range([AGES])].map(({ key }) => Number(key[1]))),
-      deadLetters: kept(
+    retained: async () => ({
+      inbox: retained(values<{ at: number }>([INBOX]).map(({ at }) => at)),
+      keys: retained([...read.range([AGES])].map(({ key }) => Number(key[1]))),
+      deadLetters: retained(
         values<ParkedMessage>([PARKED]).flatMap(({ state, lastFailure }) => (state === 'dead' ? (lastFailure ?? 0) : [])),
       ),
-      audit: kept(values<DeadLetterAudit>([AUDIT]).map(({ at }) => at)),
+      audit: retained(values<DeadLetterAudit>([AUDIT]).map(({ at }) => at)),
     }),
     forget: async ({ client }, { part, age, limit }) => {
       const before = now() - age

@@ -322,16 +322,16 @@ export type DeadLetterRecords<Tx> = {
 }
 
 /** How many rows there are of something, and milliseconds since the oldest was written. */
-export type Kept = { readonly rows: number; readonly age: number | undefined }
+export type Retained = { readonly rows: number; readonly age: number | undefined }
 
 /** What is kept for a time: marks of the inbox, keys of commands, dead letters, and what was decided about these. */
-export type KeptPart = 'inbox' | 'keys' | 'deadLetters' | 'audit'
+export type RetainedPart = 'inbox' | 'keys' | 'deadLetters' | 'audit'
 
 /** Keeping what is kept within its bounds; ages by the clock of the database. */
 export type UpkeepRecords<Tx> = {
   /** Whose turn it is: true once in `every` milliseconds, for one of all who ask. */
   readonly turn: (tx: Tx, round: { readonly task: string; readonly every: number }) => Promise<boolean>
-  readonly kept: () => Promise<Readonly<Record<KeptPart, Kept>>>
+  readonly retained: () => Promise<Readonly<Record<RetainedPart, Retained>>>
   /** Removes what is older than `age`, the oldest, about `limit`; answers how many. */
   readonly forget: (
     tx: Tx,

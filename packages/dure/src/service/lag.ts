@@ -1,7 +1,7 @@
 import type { GroupLag, ReactionReading } from '../messaging/messaging.ts'
 import type { Service } from './definition.ts'
 import type { Copies } from './copies.ts'
-import type { KeptReading } from './retention.ts'
+import type { RetainedReading } from './retention.ts'
 
 /**
  * Eventual consistency made visible: how far every reader of events, and so every copy and read model that is kept by
@@ -11,7 +11,7 @@ export type Lag = {
   readonly consumers: readonly ConsumerLag[]
   readonly outboxes: readonly OutboxLag[]
   /** What services keep in their stores for a time, and within which bounds. */
-  readonly kept: readonly KeptReading[]
+  readonly retained: readonly RetainedReading[]
   /** Copies that did not answer, and services that no process runs: what only they know is not told. */
   readonly silent: readonly string[]
 }
@@ -39,7 +39,7 @@ type Asked = {
   readonly copy: string
   readonly status: () => Promise<{ readonly outbox: number; readonly outboxAge: number } | undefined>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
-  readonly kept?: () => Promise<readonly KeptReading[]>
+  readonly retained?: () => Promise<readonly RetainedReading[]>
 }
 
 /** What each reaction of these services reads, as the broker calls it. */
@@ -87,7 +87,7 @@ export async function lagOf(
   return {
     consumers: [...read, ...away],
     outboxes: answers.flatMap(({ outbox }) => outbox ?? []),
-    kept: answers.flatMap(({ kept }) => kept),
+    retained: answers.flatMap(({ retained }) => retained),
     silent: answers.flatMap(({ silent }) => silent),
   }
 }
@@ -95,7 +95,7 @@ export async function lagOf(
 type Answers = {
   readonly readings: readonly ReactionReading[]
   readonly outbox: OutboxLag | undefined
-  readonly kept: readonly KeptReading[]
+  readonly retained: readonly RetainedReading[]
   readonly silent: readonly string[]
 }
 
@@ -119,7 +119,7 @@ async function askCopies({ name, copies }: Copies<Asked>): Promise<Answers> {
   const silent = told.filter(({ status, readings }) => status === undefined || readings === undefined).map(({ copy }) => copy)
   return {
     readings: [...same.values()].map(largest),
-    kept: await keptOf(copies),
+    retained: await retainedOf(copies),
     outbox:
       counts.length === 0
         ? undefined
@@ -133,9 +133,9 @@ async function askCopies({ name, copies }: Copies<Asked>): Promise<Answers> {
 }
 
 /** The store is the same for all of them: the first that answers tells it. */
-async function keptOf(copies: readonly Asked[]): Promise<readonly KeptReading[]> {
-  for (const { kept } of copies) {
-    const found = await kept?.().catch(() => undefined)
+async function retainedOf(copies: readonly Asked[]): Promise<readonly RetainedReading[]> {
+  for (const { retained } of copies) {
+    const found = await retained?.().catch(() => undefined)
     if (found !== undefined) return found
   }
   return []

@@ -1,7 +1,7 @@
 import type { Broker, ReactionReading } from '../messaging/messaging.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
-import type { KeptReading } from './retention.ts'
+import type { RetainedReading } from './retention.ts'
 import type { ServiceStatus } from './system.ts'
 
 /** What each consumer group has still to read, by partition, and for how long that has been there. */
@@ -38,14 +38,17 @@ type Measured = {
   readonly counts: () => ServiceStatus & { readonly outboxAge: number }
   readonly readings: () => Promise<readonly ReactionReading[]>
   readonly dataReadings?: () => readonly Reading[]
-  readonly kept?: () => Promise<readonly KeptReading[]>
+  readonly retained?: () => Promise<readonly RetainedReading[]>
 }
 
 /** What one service has in hand and on its way. */
 export async function serviceReadings(instance: Measured, clock: Clock): Promise<readonly Reading[]> {
   const { service, callsInFlight, outbox, outboxAge, dead } = instance.counts()
   // The dead of queues are the broker's to tell; when it does not, the rest is told.
-  const [reactions, kept] = await Promise.all([instance.readings().catch(() => []), instance.kept?.().catch(() => []) ?? []])
+  const [reactions, retained] = await Promise.all([
+    instance.readings().catch(() => []),
+    instance.retained?.().catch(() => []) ?? [],
+  ])
   const now = clock.now()
   const attributes = { 'rpc.service': service }
   return [
@@ -54,11 +57,11 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
     ...(instance.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
-    ...kept.flatMap(({ part, rows, age = 0 }) => {
-      const own = { ...attributes, 'dure.kept.part': part }
+    ...retained.flatMap(({ part, rows, age = 0 }) => {
+      const own = { ...attributes, 'dure.retained.part': part }
       return [
-        { family: FAMILIES.kept, attributes: own, value: rows },
-        { family: FAMILIES.keptAge, attributes: own, value: age / 1_000 },
+        { family: FAMILIES.retained, attributes: own, value: rows },
+        { family: FAMILIES.retainedAge, attributes: own, value: age / 1_000 },
       ]
     }),
     ...reactions.flatMap(({ consumer, waiting, deadLetters, held, oldest }) => {

@@ -1,4 +1,4 @@
-import type { Kept, KeptPart, Store } from '../data/data.ts'
+import type { Retained, RetainedPart, Store } from '../data/data.ts'
 import type { DeadLetters } from '../messaging/messaging.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { cautiousTime, checkNumbers, completeNumbers, COUNT, KEEP, type Ranges } from '../runtime/internal.ts'
@@ -62,13 +62,17 @@ export function retentionOf(service: string, given: RetentionOptions = {}): Rete
 }
 
 /** What there is of a part, and what there may be. */
-export type KeptReading = Kept & { readonly service: string; readonly part: KeptPart; readonly bounds: Bounds | undefined }
+export type RetainedReading = Retained & {
+  readonly service: string
+  readonly part: RetainedPart
+  readonly bounds: Bounds | undefined
+}
 
 /** Keeps what is kept within its bounds: one copy at a time, a few rows in each transaction. */
 export type Tidying = {
   /** Goes through everything once, if it is this copy's turn. */
   readonly round: () => Promise<void>
-  readonly kept: () => Promise<readonly KeptReading[]>
+  readonly retained: () => Promise<readonly RetainedReading[]>
   readonly stop: () => Promise<void>
 }
 
@@ -126,8 +130,8 @@ export function createTidying(options: {
 
   const round = async (): Promise<void> => {
     if (!(await store.transaction((tx) => upkeep.turn(tx, { task: 'retention', every })))) return
-    const kept = await upkeep.kept()
-    for (const part of PARTS) await tidy(part, kept[part].rows)
+    const retained = await upkeep.retained()
+    for (const part of PARTS) await tidy(part, retained[part].rows)
   }
 
   const roundSafely = (): Promise<void> =>
@@ -144,22 +148,27 @@ export function createTidying(options: {
   }
   later()
 
-  let looked: { readonly at: number; readonly kept: ReturnType<typeof upkeep.kept> } | undefined
+  let looked: { readonly at: number; readonly retained: ReturnType<typeof upkeep.retained> } | undefined
   /** Counting reads all there is, so it is not done for everybody who asks. */
-  const counted = (): ReturnType<typeof upkeep.kept> => {
+  const counted = (): ReturnType<typeof upkeep.retained> => {
     const at = runtime.clock.monotonic()
     if (looked === undefined || at - looked.at > FRESH) {
-      looked = { at, kept: upkeep.kept() }
-      looked.kept.catch(() => (looked = undefined))
+      looked = { at, retained: upkeep.retained() }
+      looked.retained.catch(() => (looked = undefined))
     }
-    return looked.kept
+    return looked.retained
   }
 
   return {
     round,
-    kept: async () => {
-      const all = Object.entries(await counted()) as [KeptPart, Kept][]
-      return all.map(([part, kept]) => ({ service, part, ...kept, bounds: part === 'inbox' ? undefined : retention[part] }))
+    retained: async () => {
+      const all = Object.entries(await counted()) as [RetainedPart, Retained][]
+      return all.map(([part, retained]) => ({
+        service,
+        part,
+        ...retained,
+        bounds: part === 'inbox' ? undefined : retention[part],
+      }))
     },
     stop: async () => {
       stopped = true

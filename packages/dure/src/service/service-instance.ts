@@ -25,7 +25,7 @@ import { openData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { healthCheckCall, notReadyBecause } from './readiness.ts'
 import { familiesOf } from './readings.ts'
-import { createTidying, retentionOf, type KeptReading } from './retention.ts'
+import { createTidying, retentionOf, type RetainedReading } from './retention.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
 /** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
@@ -47,7 +47,7 @@ export type ServiceInstance = {
   /** What its outbox tells of itself, beyond depth and age. */
   readonly dataReadings?: () => readonly Reading[]
   /** What is kept in its store for a time. */
-  readonly kept: () => Promise<readonly KeptReading[]>
+  readonly retained: () => Promise<readonly RetainedReading[]>
   readonly deadLetters: () => DeadLetters | undefined
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
@@ -200,9 +200,9 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
 
-  const kept: ServiceInstance['kept'] = async () => tidying?.kept() ?? []
+  const retained: ServiceInstance['retained'] = async () => tidying?.retained() ?? []
 
-  const asked = { health, counts, status, readings, dataReadings, kept, metrics }
+  const asked = { health, counts, status, readings, dataReadings, retained, metrics }
   return { name, copy, listen, ...asked, deadLetters: () => letters, stop }
 }
 

@@ -26,7 +26,7 @@ export type {
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
 export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
-export type { Bounds, KeptReading, RetentionOptions } from './retention.ts'
+export type { Bounds, RetainedReading, RetentionOptions } from './retention.ts'
 export { groupsOf, parseReplicas, type Group, type Placement } from './placement.ts'
 export { socketsOf } from './sockets.ts'
 export { start, type StartOptions } from './start.ts'

@@ -121,7 +121,7 @@ test(
         const clean = tidying({ keys: { atMost: DAY }, deadLetters: { atMost: DAY } })
         await clean.round()
         await clean.stop()
-        const left = Object.fromEntries((await clean.kept()).map((one) => [one.part, one.rows]))
+        const left = Object.fromEntries((await clean.retained()).map((one) => [one.part, one.rows]))
         assert.deepEqual([left['keys'], left['deadLetters']], [0, 0])
       }),
       { numRuns: 25 },
@@ -171,7 +171,7 @@ test('under load every part is held within its bound', { timeout: 60_000 }, asyn
     await until(ticked())
     await tidy.round()
   }
-  const found = Object.fromEntries((await tidy.kept()).map(({ part, rows }) => [part, rows]))
+  const found = Object.fromEntries((await tidy.retained()).map(({ part, rows }) => [part, rows]))
   await tidy.stop()
   assert.deepEqual([found['keys'], found['deadLetters']], [40, 40])
   // Those of one moment go together, and what the last round has decided is counted in the next.

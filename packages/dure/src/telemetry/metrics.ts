@@ -74,8 +74,8 @@ type FamilyName =
   | 'deadLetters'
   | 'deadLettersAge'
   | 'held'
-  | 'kept'
-  | 'keptAge'
+  | 'retained'
+  | 'retainedAge'
   | 'dropped'
 
 const of =
@@ -149,8 +149,8 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   waiting: shared('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
   deadLetters: shared('dure.consumer.dead_letters', '{message}', 'Dead letters'),
   deadLettersAge: shared('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
-  kept: shared('dure.store.kept', '{row}', 'What a service keeps in its store for a time, by part'),
-  keptAge: shared('dure.store.kept.age', 's', 'Age of the oldest of it'),
+  retained: shared('dure.store.retained', '{row}', 'What a service keeps in its store for a time, by part'),
+  retainedAge: shared('dure.store.retained.age', 's', 'Age of the oldest of it'),
   held: shared('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }

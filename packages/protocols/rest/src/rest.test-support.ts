@@ -66,7 +66,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     return (client as Record<string, (input: unknown, options: CallOptions) => unknown>)[operation]!(input, options)
   }
   const host: DoorHost = {
-    lag: async () => ({ consumers: [], outboxes: [], kept: [], silent: [] }),
+    lag: async () => ({ consumers: [], outboxes: [], retained: [], silent: [] }),
     deadLetters: () => undefined,
     remembers: () => true,
     system: 'shop <test>',

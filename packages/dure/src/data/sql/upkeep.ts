@@ -1,5 +1,5 @@
 import type { SqlStore } from '../database.ts'
-import type { Kept, UpkeepRecords } from '../records.ts'
+import type { Retained, UpkeepRecords } from '../records.ts'
 import type { DatabaseTime } from './idempotency.ts'
 import type { SqlStatements } from './statements.ts'
 
@@ -14,17 +14,17 @@ export function sqlUpkeep(select: SqlStore['select'], time: DatabaseTime): Upkee
     audit: `DELETE FROM dure_parked_audit WHERE at <=
       (SELECT max(at) FROM (SELECT at FROM dure_parked_audit WHERE at < ${now} - ? ORDER BY at LIMIT ?) AS old)`,
   }
-  const kept = async (from: string, at: string): Promise<Kept> => {
+  const retained = async (from: string, at: string): Promise<Retained> => {
     const [row] = await select(`SELECT count(*) AS n, ${now} - min(${at}) AS age FROM ${from}`, times())
     return { rows: Number(row!['n']), age: row!['age'] === null ? undefined : Math.max(0, Number(row!['age'])) }
   }
   return {
     turn: async (tx, { task, every }) => (await tx.run(turn, [task, ...times(), every])) === 1,
-    kept: async () => ({
-      inbox: await kept('dure_inbox', 'seen_at'),
-      keys: await kept('dure_idempotency', 'made_at'),
-      deadLetters: await kept("dure_parked WHERE state = 'dead'", 'last_failure'),
-      audit: await kept('dure_parked_audit', 'at'),
+    retained: async () => ({
+      inbox: await retained('dure_inbox', 'seen_at'),
+      keys: await retained('dure_idempotency', 'made_at'),
+      deadLetters: await retained("dure_parked WHERE state = 'dead'", 'last_failure'),
+      audit: await retained('dure_parked_audit', 'at'),
     }),
     forget: (tx, { part, age, limit }) => tx.run(old[part], [...times(), age, limit]),
   }

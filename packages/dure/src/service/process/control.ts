@@ -14,7 +14,7 @@ import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import { plainLogger } from '../../telemetry/internal.ts'
 import { away } from '../health.ts'
-import type { KeptReading } from '../retention.ts'
+import type { RetainedReading } from '../retention.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 
@@ -54,7 +54,7 @@ const operations = {
   'dure.status': asked<InstanceState>(),
   'dure.metrics': asked<readonly MetricFamily[]>(),
   'dure.readings': asked<readonly ReactionReading[]>(),
-  'dure.kept': asked<readonly KeptReading[]>(),
+  'dure.retained': asked<readonly RetainedReading[]>(),
   ...(Object.fromEntries(METHODS.map((method) => [nameOf(method), LETTERS[method]])) as Readonly<
     Record<ReturnType<typeof nameOf>, typeof read>
   >),
@@ -79,7 +79,7 @@ export function serveControl(options: {
     'dure.status': () => instance.status(),
     'dure.metrics': () => instance.metrics(),
     'dure.readings': () => instance.readings(),
-    'dure.kept': () => instance.kept(),
+    'dure.retained': () => instance.retained(),
     ...Object.fromEntries(
       METHODS.map((method) => [
         nameOf(method),
@@ -108,7 +108,7 @@ export type RemoteCopy = Pick<ServiceInstance, 'copy' | 'health'> & {
   /** Nothing when nobody answers. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
-  readonly kept: () => Promise<readonly KeptReading[]>
+  readonly retained: () => Promise<readonly RetainedReading[]>
 }
 
 type Way = { readonly service: string; readonly transport: Transport; readonly runtime: Runtime }
@@ -132,7 +132,7 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
     status: () => client['dure.status']().catch(() => undefined),
     metrics: () => client['dure.metrics']().catch(() => []),
     readings: () => client['dure.readings']().catch(() => undefined),
-    kept: () => client['dure.kept'](),
+    retained: () => client['dure.retained'](),
   }
 }
 

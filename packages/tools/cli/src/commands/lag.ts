@@ -34,8 +34,8 @@ export const lagCommands: RouteMap<Shell> = defineRoutes({
   examples: ['dure lag', 'dure lag --json', 'dure lag forget desk/order.placed --reason "renamed to desk/orders"'],
 })
 
-function lagText({ consumers, outboxes, kept }: Lag, layout: Layout, now: number): string {
-  if (consumers.length === 0) return ['No service reacts to events', ...keptText(kept, layout)].join('\n')
+function lagText({ consumers, outboxes, retained }: Lag, layout: Layout, now: number): string {
+  if (consumers.length === 0) return ['No service reacts to events', ...retainedText(retained, layout)].join('\n')
   const losing = consumers.some(({ lost }) => lost > 0)
   const head = ['CONSUMER', 'UNREAD', 'BEHIND', 'WAITING', 'DEAD', 'HELD', ...(losing ? ['LOST'] : [])]
   const rows = consumers.map((one) => [visible(one.consumer), ...numbersOf(one, now), ...(losing ? [String(one.lost)] : [])])
@@ -47,7 +47,7 @@ function lagText({ consumers, outboxes, kept }: Lag, layout: Layout, now: number
     ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(layout, 'red', line) : line)),
     ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
     ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
-    ...keptText(kept, layout),
+    ...retainedText(retained, layout),
     ...(gone.length === 0 ? [] : ['', 'Nobody reads as these any more, and no service has them:']),
     ...gone.map(
       ({ consumer, topic }) => `  ${visible(consumer)} on ${visible(topic)}  dure lag forget ${visible(consumer)} --reason TEXT`,
@@ -58,8 +58,8 @@ function lagText({ consumers, outboxes, kept }: Lag, layout: Layout, now: number
   ].join('\n')
 }
 
-function keptText(kept: Lag['kept'], layout: Layout): readonly string[] {
-  const some = kept.filter(({ rows }) => rows > 0)
+function retainedText(retained: Lag['retained'], layout: Layout): readonly string[] {
+  const some = retained.filter(({ rows }) => rows > 0)
   if (some.length === 0) return []
   const rows = some.map(({ service, part, rows, age, bounds }) => [
     ...[visible(service), part, String(rows), age === undefined ? '-' : ageText(age)],

@@ -134,7 +134,7 @@ function watched(
   const { sometimes } = options.fate
   return {
     ownership,
-    upkeep: { ...upkeep, kept: () => reading(upkeep.kept) },
+    upkeep: { ...upkeep, retained: () => reading(upkeep.retained) },
     outbox: { ...outbox, left: () => reading(outbox.left), read: (page) => reading(() => outbox.read(page)) },
     inbox: {
       ...inbox,
