@@ -3,22 +3,20 @@ import type {
   AnyContract,
   AnyOperation,
   Contract,
-  Metadata,
   OperationErrors,
   OperationIncoming,
   OperationInput,
   OperationOutput,
   Operations,
-  Principal,
 } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { type Attributes } from '../telemetry/telemetry.ts'
-import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
-import { CallerCancellation, type Cancellation } from './cancellation.ts'
-import type { CallContext, CallOptions } from './context.ts'
+import type { ActiveSpan, Tracer } from '../telemetry/internal.ts'
+import { CallerCancellation } from './cancellation.ts'
+import type { CallOptions } from './context.ts'
 import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
 import { refusedOptions } from './options.ts'
-import type { Route, Transport } from './transport.ts'
+import { outgoing, type Caller, type OutgoingCall, type Way } from './outgoing-call.ts'
+import type { Transport } from './transport.ts'
 import { ValueStream, type Failure } from './value-stream.ts'
 
 /** A typed client of a contract: local or remote, it cannot tell. */
@@ -50,22 +48,6 @@ export type ClientOperation<Op extends AnyOperation> = Op['kind'] extends 'strea
 export type Attempt<Value, Failure> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly error: Failure }
-
-/** The idempotency key of one command that is called with none. */
-export type CallKeys = (operation: AnyOperation, place: string, input: unknown) => string
-
-/** Where calls come from: the service and, inside a handler, the call that leads to them. */
-export type Caller = {
-  /** The calling service; undefined at the door. */
-  readonly service: string | undefined
-  /** The call under way: its deadline bounds, its end ends, its correlation continues. */
-  readonly parent?: (CallContext & { readonly cancellation: Cancellation | undefined }) | undefined
-  /** Without a parent: on whose behalf, as a door has found out. */
-  readonly principal?: Principal | undefined
-  readonly metadata?: Metadata | undefined
-  /** Whoever calls may be run again: its commands carry keys. */
-  readonly keys?: CallKeys | undefined
-}
 
 /**
  * Prepares clients of one contract for one caller: routes are found and operations composed here, once.
@@ -105,16 +87,6 @@ export function clientFactory<C extends AnyContract>(options: {
 }
 
 type CallFunction = (input?: unknown, options?: CallOptions) => Promise<unknown>
-
-/** What all calls of one operation by one caller share. */
-type Way = {
-  readonly place: string
-  readonly operation: AnyOperation
-  readonly route: Route
-  readonly runtime: Runtime
-  readonly tracer: Tracer | undefined
-  readonly attributes: Attributes
-}
 
 function bindCall(way: Way) {
   const { place, operation, route, tracer } = way
@@ -260,82 +232,4 @@ function beginTelling(way: Way, tracer: Tracer, context: OutgoingCall): (error: 
   return (error) => {
     if (error !== undefined) recordSent(tracer, way, context, error)
   }
-}
-
-function outgoing(way: Way, caller: Caller, options: CallOptions | undefined): OutgoingCall {
-  const now = way.runtime.clock.monotonic()
-  const own = now + (options?.timeout ?? way.operation.deadline)
-  const parent = caller.parent
-  const deadline = parent === undefined || own < parent.deadline ? own : parent.deadline
-  return new OutgoingCall(way, now, deadline, caller, options)
-}
-
-/** The context of one call. Its ids are made only when somebody reads them. */
-class OutgoingCall implements CallContext {
-  readonly sentAt: number
-  readonly deadline: number
-  cancellation: Cancellation | undefined
-  readonly causationId: string | undefined
-  readonly caller: string | undefined
-  readonly idempotencyKey: string | undefined
-  readonly principal: Principal | undefined
-  readonly metadata: Metadata | undefined
-  sampled: boolean | undefined
-  readonly #way: Way
-  readonly #parent: CallContext | undefined
-  readonly #options: CallOptions | undefined
-  #correlationId: string | undefined = undefined
-  #traceparent: string | undefined = undefined
-
-  constructor(way: Way, now: number, deadline: number, caller: Caller, options: CallOptions | undefined) {
-    const { parent } = caller
-    const { tracer } = way
-    this.sentAt = now
-    this.deadline = deadline
-    this.cancellation = parent?.cancellation
-    this.causationId = parent?.causationId
-    this.caller = caller.service
-    this.idempotencyKey = options?.idempotencyKey
-    // Who calls from inside calls on behalf of whoever it was called for.
-    const origin = parent ?? caller
-    this.principal = origin.principal
-    this.metadata = origin.metadata
-    this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer)
-    this.#way = way
-    this.#parent = parent
-    this.#options = options
-  }
-
-  get correlationId(): string {
-    return (this.#correlationId ??= this.#options?.correlationId ?? this.#parent?.correlationId ?? this.#way.runtime.ids.next())
-  }
-
-  /** The trace context that this call is a child of. */
-  get parentTrace(): string | undefined {
-    return this.#options?.traceparent ?? this.#parent?.traceparent
-  }
-
-  get tracestate(): string | undefined {
-    return this.#options?.tracestate ?? this.#parent?.tracestate
-  }
-
-  get traceparent(): string | undefined {
-    const { tracer } = this.#way
-    if (tracer === undefined) return this.parentTrace
-    return (this.#traceparent ??= tracer.child(this.parentTrace, this.sampled === true))
-  }
-
-  /** It goes to another process, which makes a span of its own: what travels is all that process knows. */
-  leave(span?: ActiveSpan): void {
-    this.#traceparent = span?.traceparent ?? this.traceparent
-    this.sampled = undefined
-  }
-}
-
-/** Once, where the trace begins; everything after does as it was decided there. */
-function decide(given: string | undefined, parent: CallContext | undefined, tracer: Tracer): boolean {
-  if (given !== undefined) return isSampled(given)
-  if (parent === undefined) return tracer.sample()
-  if (parent.sampled !== undefined) return parent.sampled
-  return parent.traceparent === undefined ? tracer.sample() : isSampled(parent.traceparent)
 }

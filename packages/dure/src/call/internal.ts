@@ -1,7 +1,8 @@
 /** What Dure's own rooms and packages share of `call`, and no promise to anybody else. */
 export { Cancellation, type CancelListener } from './cancellation.ts'
 export type { Route } from './transport.ts'
-export { clientFactory, type Caller, type CallKeys } from './client.ts'
+export { clientFactory } from './client.ts'
+export type { Caller, CallKeys } from './outgoing-call.ts'
 export { createEndpoint } from './endpoint.ts'
 export { createAdmission, type Admission } from './admission.ts'
 export { fetchFactory } from './fetch.ts'
