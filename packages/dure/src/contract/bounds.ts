@@ -32,13 +32,13 @@ export function looser(f: Variant, t: Variant): { from: string; to: string }[] {
     for (const [keyword, of, inclusive] of keywords) {
       const wanted = t.schema[keyword]
       if (wanted === undefined) continue
-      const kept = keywords.some(([other, ofOther, includes]) => {
+      const holds = keywords.some(([other, ofOther, includes]) => {
         const given = f.schema[other]
         if (given === undefined || of !== ofOther) return false
         const order = sign * compareValues(given, wanted, t.kind)
         return order > 0 || (order === 0 && (inclusive || !includes))
       })
-      if (!kept) reasons.push({ from: boundsOf(f, of), to: `${plainWord(keyword)} ${show(wanted)}` })
+      if (!holds) reasons.push({ from: boundsOf(f, of), to: `${plainWord(keyword)} ${show(wanted)}` })
     }
   for (const keyword of ['multipleOf', 'format', 'contentEncoding', 'contentMediaType']) {
     const [given, wanted] = [f.schema[keyword], t.schema[keyword]]

@@ -2,7 +2,7 @@
 import type { AnyContract } from './definition.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
-import { kept } from './json-schema.ts'
+import { asDescribed } from './json-schema.ts'
 import type { AnyOperation, OperationKind } from './operation.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 
@@ -86,9 +86,9 @@ function describeOperation(operation: AnyOperation): OperationDescription {
   const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
   return {
     kind,
-    ...(input !== undefined && { input: kept(input as AnySchema, 'input') }),
-    ...(output !== undefined && { output: kept(output as AnySchema, 'output') }),
-    ...(incoming !== undefined && { incoming: kept(incoming as AnySchema, 'input') }),
+    ...(input !== undefined && { input: asDescribed(input as AnySchema, 'input') }),
+    ...(output !== undefined && { output: asDescribed(output as AnySchema, 'output') }),
+    ...(incoming !== undefined && { incoming: asDescribed(incoming as AnySchema, 'input') }),
     errors: Object.fromEntries(errors.map((each) => [each.code, describeError(each)])),
     ...(scope !== undefined && { scope }),
     idempotent,
@@ -101,14 +101,14 @@ function describeOperation(operation: AnyOperation): OperationDescription {
 
 function describeError(error: ErrorType<string, AnySchema | undefined>): ErrorDescription {
   const { status, http, data } = error
-  return { status, http, ...(data !== undefined && { data: kept(data, 'output') }), ...about(error) }
+  return { status, http, ...(data !== undefined && { data: asDescribed(data, 'output') }), ...about(error) }
 }
 
 function describeEvent(event: AnyEvent): EventDescription {
   const key = keyOf(event)
   return {
     version: event.version,
-    schema: kept(event.schema as AnySchema, 'output'),
+    schema: asDescribed(event.schema as AnySchema, 'output'),
     topic: event.topic,
     ...(event.partitions !== undefined && { partitions: event.partitions }),
     ...(key !== undefined && { key }),

@@ -7,7 +7,7 @@ export { attributesFrom, attributesText, headerSize, topicOf, type MessageAttrib
 export { METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'
 export { copyPrincipal, PRINCIPAL_LIMITS, servicePrincipal, wrongPrincipal } from './principal.ts'
 export { wireOf } from './wire.ts'
-export type { Wire, WireType } from './wire.ts'
+export type { Wire } from './wire.ts'
 export { fieldsOf } from './fields.ts'
 export type { Field } from './fields.ts'
 export { shown } from './json-schema.ts'

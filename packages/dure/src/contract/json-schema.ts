@@ -6,7 +6,8 @@ import { shapeOf } from './shape-of.ts'
 import { describeThrown } from './thrown.ts'
 import { typeOf } from './type-of.ts'
 import { checkWire, TAG } from './unknown.ts'
-import { drawZod, isZod } from './zod.ts'
+import { drawZod } from './zod.ts'
+import { isZod } from './zod-schema.ts'
 
 export type Drawing = {
   /** For documents and comparison. */
@@ -184,7 +185,7 @@ function drawOther(schema: AnySchema, side: Side): { annotated: JsonSchema; prob
 }
 
 /** As descriptions keep it: a comparison must know where `undefined` may be. */
-export function kept(schema: AnySchema, side: Side): JsonSchema {
+export function asDescribed(schema: AnySchema, side: Side): JsonSchema {
   return published(drawing(schema, side).annotated, descriptionMarks)
 }
 

@@ -65,12 +65,6 @@ export function metadataFromBaggage(header: string): Metadata {
   return entries === 0 ? NO_METADATA : Object.freeze(metadata)
 }
 
-/** The `baggage` header that says the same; undefined when there is nothing to say. */
-export function baggageOf(metadata: Metadata): string | undefined {
-  const members = Object.entries(metadata).map(([name, text]) => `${name}=${encodeURIComponent(text)}`)
-  return members.length === 0 ? undefined : members.join(',')
-}
-
 function percentDecoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)

@@ -6,7 +6,7 @@ import type { AnySchema, Issue, Side } from './schema.ts'
 import { shapeOf } from './shape-of.ts'
 import { typeOf } from './type-of.ts'
 import { checkWire, copyUnknown, MAX_DEPTH } from './unknown.ts'
-import { isZod } from './zod.ts'
+import { isZod } from './zod-schema.ts'
 
 export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] }
 

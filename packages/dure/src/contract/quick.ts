@@ -8,7 +8,7 @@
  * does not know.
  */
 import type { AnySchema } from './schema.ts'
-import { isZod, type ZodDef, type ZodSchema } from './zod.ts'
+import { isZod, type ZodDef, type ZodSchema } from './zod-schema.ts'
 
 /** Answered for a value that has to go the long way. */
 export const MISS: unique symbol = Symbol('not surely right')

@@ -1,5 +1,7 @@
 /** What a Zod schema checks or changes beyond what JSON Schema can say. */
 
+import type { ZodDef } from './zod-schema.ts'
+
 /** One refinement (it may refuse) or transform (it changes what it is handed), as the keyword `x-dure-refinements` lists them. */
 export type Refinement = {
   readonly is: 'refinement' | 'transform'
@@ -11,19 +13,11 @@ export type Refinement = {
 
 export const REFINEMENTS = 'x-dure-refinements'
 
-/** The parts of a Zod definition that are read here. */
-type Checked = {
-  readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string } & Readonly<Record<string, unknown>> } }[]
-  readonly transform?: unknown
-  readonly in?: { readonly _zod: { readonly def: Checked } }
-  readonly out?: { readonly _zod: { readonly def: Checked } }
-}
-
 /** Checks whose keywords Zod draws. */
 const DRAWN = /^(?:(?:min|max)_(?:length|size)|(?:length|size)_equals|(?:greater|less)_than|multiple_of|\w+_format)$/
 
 /** What JSON Schema has no word for: refinements, and whatever makes another value of the one that came. */
-export function refinementsOf(def: Checked): readonly Refinement[] {
+export function refinementsOf(def: ZodDef): readonly Refinement[] {
   const found = (def.checks ?? []).flatMap(({ _zod }) => {
     const { check, fn, tx, error } = _zod.def
     if (DRAWN.test(check)) return []

@@ -13,9 +13,6 @@ import { shapeOf } from './shape-of.ts'
 import { typeOf } from './type-of.ts'
 import { checkWire } from './unknown.ts'
 
-/** What sits in a position that JSON alone cannot hold. */
-export type WireType = 'date' | 'bigint' | 'bytes' | 'map' | 'set' | 'undefined' | 'unknown'
-
 /** One schema, compiled once for the road. */
 export type Wire = {
   readonly jsonSchema: JsonSchema

@@ -1,47 +1,10 @@
-/** Everything that is known of one library, Zod 4: what its types are called and where its own converter gives up. */
+/** Drawing what Zod makes: what its types are called, and where its own converter gives up. */
 import { assemble } from './assemble.ts'
 import { refinementsOf, REFINEMENTS } from './refinements.ts'
 import type { AnySchema, JsonSchema, Misfit, Side } from './schema.ts'
-import { bytesToText } from './text.ts'
 import { describeThrown } from './thrown.ts'
-import { checkWire } from './unknown.ts'
-
-// The parts of Zod's internals that are read. They are documented for library authors: https://zod.dev/library-authors
-export type ZodSchema = AnySchema & {
-  readonly _zod: {
-    readonly def: ZodDef
-    readonly bag: { readonly Class?: { readonly name: string } }
-    readonly parent?: ZodSchema
-  }
-}
-export type ZodDef = {
-  readonly type: string
-  readonly format?: string
-  readonly element?: ZodSchema
-  readonly innerType?: ZodSchema
-  readonly catchall?: ZodSchema
-  readonly entries?: Readonly<Record<string, unknown>>
-  readonly coerce?: boolean
-  readonly keyType?: ZodSchema
-  readonly valueType?: ZodSchema
-  readonly values?: readonly unknown[]
-  readonly shape?: object
-  readonly in?: ZodSchema
-  readonly out?: ZodSchema
-  readonly transform?: unknown
-  readonly defaultValue?: unknown
-  readonly catchValue?: (context: unknown) => unknown
-  readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string } & Readonly<Record<string, unknown>> } }[]
-}
-type Draft = Record<string, unknown>
-
-export function isZod(schema: unknown): schema is ZodSchema {
-  const { '~standard': standard, _zod } = (schema ?? {}) as {
-    '~standard'?: { vendor?: unknown; jsonSchema?: unknown }
-    _zod?: unknown
-  }
-  return standard?.vendor === 'zod' && standard.jsonSchema !== undefined && _zod !== undefined
-}
+import type { Draft, Refuse, ZodSchema } from './zod-schema.ts'
+import { bounds, literals, standIn } from './zod-values.ts'
 
 /**
  * Draws one schema. Zod's converter stops at maps and sets, so what is inside them is drawn on its own and
@@ -93,7 +56,7 @@ function annotate(
   json: Draft,
   side: Side,
   part: (schema: ZodSchema, step: string) => Draft,
-  refuse: (problem: Omit<Misfit, 'where'>) => void,
+  refuse: Refuse,
 ): void {
   const { def } = schema._zod
   const found = refinementsOf(def)
@@ -173,7 +136,7 @@ const misfits: Readonly<Record<string, Omit<Misfit, 'where'>>> = {
   file: { found: 'a file', fix: 'Use z.instanceof(Uint8Array) for its bytes, beside its name and type' },
 }
 
-function custom(schema: ZodSchema, json: Draft, refuse: (problem: Omit<Misfit, 'where'>) => void): void {
+function custom(schema: ZodSchema, json: Draft, refuse: Refuse): void {
   const name = classOf(schema)
   switch (name) {
     case 'Uint8Array':
@@ -216,68 +179,6 @@ const insteadOf: Readonly<Record<string, string>> = {
 function classOf(schema: ZodSchema | undefined): string | undefined {
   for (let at = schema; at !== undefined; at = at._zod.parent) if (at._zod.bag.Class !== undefined) return at._zod.bag.Class.name
   return undefined
-}
-
-function literals(values: readonly unknown[], json: Draft, refuse: (problem: Omit<Misfit, 'where'>) => void): void {
-  if (values.some((each) => typeof each === 'number' && !Number.isFinite(each)))
-    refuse({ found: 'a literal that is not finite', fix: 'Use a string literal' })
-  const bigints = values.filter((each) => typeof each === 'bigint')
-  if (bigints.length === values.length && bigints.length > 0) {
-    delete json.const
-    Object.assign(json, { type: 'string', enum: bigints.map(String), 'x-dure-type': 'bigint' })
-  } else if (bigints.length > 0) {
-    delete json.const
-    delete json.type
-    Object.assign(json, {
-      enum: values.map((each) => (typeof each === 'bigint' ? String(each) : each)),
-      'x-dure-type': 'unknown',
-    })
-  } else if (values.includes(undefined))
-    Object.assign(json, { 'x-dure-optional': true, ...(values.length === 1 && { 'x-dure-type': 'undefined' }) })
-}
-
-/** A default: drawn in its JSON form when it is the same every time, and never shared with who receives it. */
-function standIn(def: ZodDef, json: Draft, refuse: (problem: Omit<Misfit, 'where'>) => void): void {
-  const read = (): unknown => {
-    try {
-      return def.catchValue === undefined ? def.defaultValue : def.catchValue(undefined)
-    } catch {
-      return undefined
-    }
-  }
-  const value = read()
-  const trouble = checkWire(value)
-  if (trouble !== undefined)
-    return refuse({ found: `a default value that cannot travel (${trouble.message})`, fix: 'Use a default made of plain values' })
-  if (typeof value === 'object' && value !== null) json['x-dure-shared'] = true
-  const form = plainForm(value)
-  const fixed = value instanceof Date ? value === read() : JSON.stringify(form) === JSON.stringify(plainForm(read()))
-  if (!fixed) delete json.default
-  else if ('default' in json || typeof value === 'bigint') json.default = form
-}
-
-function plainForm(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value)
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Uint8Array) return bytesToText(value)
-  if (value instanceof Map || value instanceof Set || Array.isArray(value))
-    return Array.from(value as Iterable<unknown>, plainForm)
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plainForm(part)]))
-}
-
-/** Bounds that Zod's converter does not draw: of dates and bigints, and how many a map or set may hold. */
-function bounds(def: ZodDef): Draft {
-  const found: Draft = {}
-  for (const { _zod } of def.checks ?? []) {
-    const { check, value, inclusive, minimum, maximum, size } = _zod.def
-    const exclusive = inclusive === true ? 'm' : 'exclusiveM'
-    if (check === 'greater_than') found[`x-dure-${exclusive}inimum`] = plainForm(value)
-    if (check === 'less_than') found[`x-dure-${exclusive}aximum`] = plainForm(value)
-    if (check === 'min_size' || check === 'size_equals') found.minItems = minimum ?? size
-    if (check === 'max_size' || check === 'size_equals') found.maxItems = maximum ?? size
-  }
-  return found
 }
 
 /** Zod's path through the JSON Schema, as a path through the value: `lines[].when`. */

@@ -14,6 +14,11 @@ export type Logger = {
   readonly with: (fields: LogFields) => Logger
 }
 
+/** A logger made of what a line of each level does. */
+export function loggerWith(at: (level: LogLevel) => Logger['info'], more: Logger['with']): Logger {
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: more }
+}
+
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /**
@@ -48,13 +53,7 @@ export function createLogger(options: {
             // There is nowhere left to say it.
           }
         }
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    with: (more) => createLogger({ clock, write, level, fields: merged(fields, more) }),
-  }
+  return loggerWith(at, (more) => createLogger({ clock, write, level, fields: merged(fields, more) }))
 }
 
 /** Somebody's logger, as one that never throws: what it fails to say is said by `otherwise`. */
@@ -73,19 +72,13 @@ export function safeLogger(log: Logger, otherwise: Logger): Logger {
         failed(failure)
       }
     }
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    with: (more) => {
-      try {
-        return safeLogger(log.with(more), otherwise.with(more))
-      } catch {
-        return otherwise.with(more)
-      }
-    },
-  }
+  return loggerWith(at, (more) => {
+    try {
+      return safeLogger(log.with(more), otherwise.with(more))
+    } catch {
+      return otherwise.with(more)
+    }
+  })
 }
 
 function merged(fields: LogFields, more: LogFields): LogFields {
@@ -110,7 +103,5 @@ function merged(fields: LogFields, more: LogFields): LogFields {
  * ```
  */
 export function silentLogger(): Logger {
-  const silent = (): void => {}
-  const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent, with: () => logger }
-  return logger
+  return loggerWith(() => () => {}, silentLogger)
 }

@@ -68,13 +68,8 @@ export function foldRepeats(log: Logger, runtime: Pick<Runtime, 'clock' | 'timer
       (level: 'warn' | 'error') =>
       (message: string, fields?: LogFields): void =>
         write(`${level} ${message} ${whose} ${failureOf(fields)}`, { level, log: plain, message, fields })
-    const folded: Logger = {
-      debug: plain.debug,
-      info: plain.info,
-      warn: at('warn'),
-      error: at('error'),
-      with: (more) => over(plain.with(more), `${whose} ${texts(more)}`),
-    }
+    const more: Logger['with'] = (fields) => over(plain.with(fields), `${whose} ${texts(fields)}`)
+    const folded: Logger = { debug: plain.debug, info: plain.info, warn: at('warn'), error: at('error'), with: more }
     folding.set(folded, plain)
     return folded
   }

@@ -52,10 +52,6 @@ export function flagsOf(traceparent: string): number {
   return Number.parseInt(traceparent.slice(53, 55), 16)
 }
 
-export function spanIdOf(traceparent: string | undefined): string | undefined {
-  return traceparent === undefined || traceparent.length < 55 ? undefined : traceparent.slice(36, 52)
-}
-
 /** A new span's place: in the trace of `parent`, or in a new one, of random bytes, when that is missing or malformed. */
 export function childTraceparent(parent: string | undefined, sampled: boolean, ids: Ids): string {
   const known = parseTraceparent(parent)

@@ -11,8 +11,8 @@ import { childTraceparent, flagsOf, parseTraceparent } from './trace.ts'
 export type Tracer = {
   /** Decides for a new trace. */
   readonly sample: () => boolean
-  /** Begins a span of a sampled trace. */
-  readonly begin: (start: SpanStart) => ActiveSpan
+  /** Begins a span: of a sampled trace, which is the default, or one that is told of only if it fails. */
+  readonly begin: (start: SpanStart, sampled?: boolean) => ActiveSpan
   /** Makes a span of something that is over: it was sampled, or it failed. */
   readonly record: (span: PastSpan) => void
   /** The `traceparent` of something that is not (yet) a span. */
@@ -85,8 +85,8 @@ export function createTracer(options: {
   return {
     sample: () => ratio > 0 && random.number() < ratio,
     child: (parent, sampled) => childTraceparent(parent, sampled, ids),
-    begin: (start) => {
-      const own = childTraceparent(start.parent, true, ids)
+    begin: (start, sampled = true) => {
+      const own = childTraceparent(start.parent, sampled, ids)
       const at = start.at ?? clock.monotonic()
       let over = false
       return {
@@ -95,7 +95,7 @@ export function createTracer(options: {
         end: (error, attributes) => {
           if (over) return
           over = true
-          emit(start, own, at, error, attributes)
+          if (sampled || error !== undefined) emit(start, own, at, error, attributes)
         },
       }
     },

@@ -1,5 +1,5 @@
 import type { ArrayVariant, Type, Variant } from 'dure/contract/internal'
-import { isKept } from './fault.ts'
+import { isExact } from './fault.ts'
 
 /** Turns what a path or query holds (always text) into the JSON form of a field. */
 export type Coercion = (text: string | readonly string[]) => unknown
@@ -29,7 +29,7 @@ function scalar(variants: readonly Variant[]): (text: string) => unknown {
   const boolean = kinds.has('boolean')
   return (text) => {
     // One with more digits than a double keeps would arrive as another one.
-    if (numeric && NUMBER.test(text) && isKept(text)) return Number(text)
+    if (numeric && NUMBER.test(text) && isExact(text)) return Number(text)
     if (boolean && (text === 'true' || text === 'false')) return text === 'true'
     return text
   }

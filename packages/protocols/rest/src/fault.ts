@@ -24,7 +24,7 @@ export function jsonLoss(text: string, value: unknown): string | undefined {
   if (twice !== undefined) return `Cannot take the body: an object in it has the key ${twice} twice`
   if (!LONG_NUMBER.test(text)) return undefined
   for (const [token] of text.matchAll(TOKEN))
-    if (!token.startsWith('"') && !/^[{}]/.test(token) && !isKept(token))
+    if (!token.startsWith('"') && !/^[{}]/.test(token) && !isExact(token))
       return `Cannot take the body: the number ${token.slice(0, 40)} would arrive as ${Number(token)}; send fewer digits, or text where the contract takes text`
   return undefined
 }
@@ -63,7 +63,7 @@ function repeatedKey(text: string): string | undefined {
 }
 
 /** Whether a number in JSON's form keeps every digit as a double: whatever was printed from a double does. */
-export function isKept(text: string): boolean {
+export function isExact(text: string): boolean {
   const value = Number(text)
   if (!Number.isFinite(value)) return false
   const digits = significant(text)

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Metadata } from 'dure/contract'
 import { metadataFromBaggage } from 'dure/contract/internal'
+import { parseTraceparent } from 'dure/telemetry/internal'
 import { Refusal } from './problem.ts'
 
 /** What the headers of a request say about the call. */
@@ -13,8 +14,6 @@ export type CallHeaders = {
 }
 
 const CORRELATION_ID = /^[\w.:@/+=-]{1,128}$/
-// Version 00 in full; later versions may add fields. All-zero ids are invalid. Source: W3C Trace Context §3.2.
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
 const SECONDS = /^\d{1,6}(\.\d{1,3})?$/
 
@@ -35,7 +34,7 @@ export function callHeaders(headers: IncomingHttpHeaders, longest: number): Call
   const timeout = headers['request-timeout'] as string | undefined
   const baggage = headers['baggage'] as string | undefined
   return {
-    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : undefined,
+    traceparent: parseTraceparent(traceparent) === undefined ? undefined : traceparent,
     metadata: baggage === undefined ? undefined : metadataFromBaggage(baggage),
     idempotencyKey: key === undefined ? undefined : idempotencyKey(key),
     timeout: timeout === undefined ? undefined : milliseconds(timeout, longest),

@@ -22,11 +22,11 @@ export function servePages(
   prefix: string,
 ): void {
   const { host } = state
-  const page = (path: string, answer: (reply: FastifyReply, accept: string) => Promise<void> | void): void => {
+  const page = (path: string, answer: (reply: FastifyReply) => Promise<void> | void): void => {
     app.get(prefix + path, async (request, reply) => {
       const correlationId = correlate(request, reply, state)
       try {
-        await answer(reply, request.headers.accept ?? '')
+        await answer(reply)
       } catch (error) {
         state.world.log.error(`Cannot answer "GET ${prefix + path}"`, { correlationId, error })
         sendProblem(reply, state, problemOf(error, { instance: prefix + path, correlationId }).problem)
@@ -63,39 +63,8 @@ export function servePages(
   })
   const there = Object.entries(PAGES).filter(([path]) => path !== '/metrics' || state.world.telemetry !== undefined)
   const links = there.map(([path, about]) => ({ href: prefix + path, about }))
-  page('/', (reply, accept) => {
+  page('/', (reply) => {
     const services = host.contracts.map(({ name, version, owner, description }) => ({ name, version, owner, description }))
-    if (accept.includes('text/html'))
-      return sendText(reply, state, 200, 'text/html; charset=utf-8', html(host.system, services, links))
     sendJson(reply, state, 200, JSON.stringify({ system: host.system, services, links }))
   })
 }
-
-function html(
-  system: string,
-  services: readonly { name: string; version: string; owner: string; description: string | undefined }[],
-  links: readonly { href: string; about: string }[],
-): string {
-  const rows = services.map(
-    (s) => `<tr><td>${escape(s.name)}<td>${escape(s.version)}<td>${escape(s.owner)}<td>${escape(s.description ?? '')}`,
-  )
-  const items = links.slice(1).map(({ href, about }) => `<li><a href="${escape(href)}">${escape(href)}</a> ${escape(about)}`)
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${escape(system)}</title>
-<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style>
-<h1>${escape(system)}</h1>
-<ul>
-${items.join('\n')}
-</ul>
-<table>
-<tr><th>Service<th>Version<th>Owner<th>
-${rows.join('\n')}
-</table>
-`
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!)

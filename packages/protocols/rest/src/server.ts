@@ -183,24 +183,14 @@ function refuseTwins(
   routes: readonly (Route & { readonly served: Served })[],
   pages: readonly { readonly method: 'GET'; readonly path: string }[],
 ): void {
-  const seen = new Map<string, string>()
-  const owned = [
-    ...routes.map(({ served, ...route }) => ({
-      ...route,
-      owner: `${served.contract.name}.${served.name}`,
-      fix: 'give one of them another path',
-    })),
-    ...pages.map((page) => ({
-      ...page,
-      identity: `GET ${page.path}`,
-      owner: "the door's own pages",
-      fix: 'move the pages with the option "pages"',
-    })),
-  ]
-  for (const { method, path, identity, owner, fix } of owned) {
-    const other = seen.get(identity)
+  const owners = new Map<string, string>()
+  const take = ({ method, path, identity }: Omit<Route, 'parameters'>, owner: string, fix: string): void => {
+    const other = owners.get(identity)
     if (other !== undefined)
       throw new Error(`Cannot open the REST door: "${method} ${path}" of ${other} and of ${owner} are the same route; ${fix}`)
-    seen.set(identity, owner)
+    owners.set(identity, owner)
   }
+  for (const route of routes) take(route, `${route.served.contract.name}.${route.served.name}`, 'give one of them another path')
+  for (const page of pages)
+    take({ ...page, identity: `GET ${page.path}` }, "the door's own pages", 'move the pages with the option "pages"')
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { command, contract, error, openapi } from 'dure/contract'
 import { REFUSALS } from 'dure/contract/internal'
 import { z } from 'zod'
-import { isKept, jsonLoss } from './fault.ts'
+import { isExact, jsonLoss } from './fault.ts'
 import { rest } from './rest.ts'
 import { openShop, raw, testHost } from './rest.test-support.ts'
 
@@ -146,16 +146,16 @@ test('what reading a body would lose is found, and nothing else', () => {
   fc.assert(
     fc.property(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
-      (value) => isKept(String(value)) && isKept(value.toExponential()),
+      (value) => isExact(String(value)) && isExact(value.toExponential()),
     ),
   )
-  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => isKept(value.toPrecision(17))))
+  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => isExact(value.toPrecision(17))))
   // An integer is kept if it is the same as a double, or comes back in the same digits.
   const whole = fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n })
   fc.assert(
     fc.property(whole, (value) => {
       const double = Number(value)
-      return isKept(String(value)) === (BigInt(double) === value || JSON.stringify(double) === String(value))
+      return isExact(String(value)) === (BigInt(double) === value || JSON.stringify(double) === String(value))
     }),
   )
   const key = fc.string({ maxLength: 3 })

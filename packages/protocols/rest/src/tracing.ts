@@ -38,24 +38,15 @@ export function traceRequest(
     service: state.door,
     parent: given,
     tracestate,
+    attributes,
   } as const
-  const withStatus = (status: number): Attributes => ({ 'http.response.status_code': status })
-
-  if (given === undefined ? tracer.sample() : isSampled(given)) {
-    const span = tracer.begin({ ...start, attributes })
-    reply.header('traceresponse', span.traceparent)
-    const end = (status: number, failure: unknown): void => span.end(failureOf(status, failure), withStatus(status))
-    return { traceparent: span.traceparent, tracestate, end }
+  const { traceparent, end } = tracer.begin(start, given === undefined ? tracer.sample() : isSampled(given))
+  reply.header('traceresponse', traceparent)
+  return {
+    traceparent,
+    tracestate,
+    end: (status, failure) => end(failureOf(status, failure), { 'http.response.status_code': status }),
   }
-  const own = tracer.child(given, false)
-  const at = state.world.runtime.clock.monotonic()
-  reply.header('traceresponse', own)
-  const end = (status: number, failure: unknown): void => {
-    const error = failureOf(status, failure)
-    if (error === undefined) return
-    tracer.record({ ...start, own, at, error, attributes: { ...attributes, ...withStatus(status) } })
-  }
-  return { traceparent: own, tracestate, end }
 }
 
 /** A refusal of what a client sent is an answer; a call that failed is a failure, whatever its status. */

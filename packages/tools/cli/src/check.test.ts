@@ -58,7 +58,7 @@ test('check placement makes every copy anew where a file exports a function, and
   const handlers = '{ handlers: { next: ({ day }) => new Date((day.getTime() % 1000) + count++) } }'
   const body = `{ let count = 0; return system('clocks', { services: [service(Clock, ${handlers})] }) }`
   writeFileSync(join(folder, 'system.ts'), `${HEAD}export default () => ${body}\n`)
-  const args = ['check', 'placement', 'system.ts', '--runs', '5', '--placement', 'tcp', '--json']
+  const args = ['check', 'placement', 'system.ts', '--runs', '10', '--placement', 'tcp', '--json']
   const { code, out, err } = await dure(args, { cwd: folder })
   assert.equal(code, 0, out + err)
   const { ok, system, services } = JSON.parse(out) as Record<string, unknown>

@@ -1,6 +1,7 @@
 import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { World } from 'dure/service'
-import { logText } from 'dure/telemetry/internal'
+import type { LogLevel } from 'dure/telemetry'
+import { loggerWith, logText } from 'dure/telemetry/internal'
 import { realRuntime } from 'dure/runtime'
 import { paint, say, type Shell } from './shell.ts'
 
@@ -16,22 +17,19 @@ export function consoleLogger(options: {
 }): Logger {
   const { now, write, fields = {} } = options
   const at =
-    (level: string, style: 'dim' | 'red' | 'yellow' | 'green') =>
-    (message: string, more?: Fields): void => {
+    (level: LogLevel): Logger['info'] =>
+    (message, more) => {
+      if (level === 'debug') return
       const time = new Date(now()).toISOString().slice(11, 23)
       const { error, ...rest } = { ...fields, ...more }
       const pairs = Object.entries(rest).map(([name, value]) => paint(options, 'dim', `${name}=${valueText(value)}`))
-      const head = [paint(options, 'dim', time), paint(options, style, level.padEnd(5)), message, ...pairs].join(' ')
+      const head = [paint(options, 'dim', time), paint(options, STYLES[level], level.padEnd(5)), message, ...pairs].join(' ')
       write(error === undefined ? `${head}\n` : `${head}\n${errorText(error)}\n`)
     }
-  return {
-    debug: () => {},
-    info: at('info', 'green'),
-    warn: at('warn', 'yellow'),
-    error: at('error', 'red'),
-    with: (more) => consoleLogger({ ...options, fields: { ...fields, ...more } }),
-  }
+  return loggerWith(at, (more) => consoleLogger({ ...options, fields: { ...fields, ...more } }))
 }
+
+const STYLES = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as const
 
 function valueText(value: unknown): string {
   if (typeof value === 'string') return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value)

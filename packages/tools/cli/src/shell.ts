@@ -1,4 +1,5 @@
 import type { CommandContext } from '@stricli/core'
+import { styleText } from 'node:util'
 import type { Supervised } from 'dure/supervisor'
 
 /** The world a command runs in; tests bring their own. */
@@ -64,17 +65,10 @@ export async function readInput({ stdin }: Shell): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
-const CODES: Readonly<Record<Style, readonly [on: number, off: number]>> = {
-  bold: [1, 22],
-  dim: [2, 22],
-  red: [31, 39],
-  green: [32, 39],
-  yellow: [33, 39],
-  cyan: [36, 39],
-}
-
-export function paint(shell: { readonly color: boolean }, style: Style, text: string): string {
-  const [on, off] = CODES[style]
-  return shell.color && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text
+export function paint(
+  shell: { readonly color: boolean },
+  style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan',
+  text: string,
+): string {
+  return shell.color && text !== '' ? styleText(style, text, { validateStream: false }) : text
 }

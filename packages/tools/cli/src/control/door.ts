@@ -1,5 +1,5 @@
-import { chmod, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { rm } from 'node:fs/promises'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as Listener } from 'node:net'
 import { CallError } from 'dure/contract'
 import type { Instance } from 'dure/discovery'
@@ -10,11 +10,11 @@ import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { callFailure, runCall } from './answer.ts'
 import { answerDead } from './dead.ts'
 import type { DeadRequest } from './dead-protocol.ts'
+import { readJson, sendJson, serveOwner } from './owner-server.ts'
 import { listingOf, type CallRequest, type InstanceListing } from './protocol.ts'
 import { socketPath } from './socket.ts'
 
 const NAME = 'control'
-const LONGEST_BODY = 16 * 1024 * 1024
 
 /**
  * The door for whoever owns the data directory: `dure call`, `dure dead`, `dure lag`, `dure instances`, `dure list --data`. A Unix
@@ -42,16 +42,7 @@ export function control(): Door {
 async function open(host: DoorHost, world: World): Promise<OpenDoor> {
   const handed = world.sockets?.get(NAME)
   const path = handed === undefined ? await freePath(world) : undefined
-  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
-    // A connection each: none stands idle when the door closes.
-    response.setHeader('connection', 'close')
-    answer(host, world, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendJson(response, 400, { error: callFailure(error) })
-      else response.destroy()
-    })
-  })
-  server.maxConnections = 64
-  await listen(server, path ?? { fd: handed! })
+  const server = await serveOwner(path ?? { fd: handed! }, (request, response) => answer(host, world, request, response))
   return { url: undefined, close: () => close(server, world) }
 }
 
@@ -97,41 +88,12 @@ async function instancesOf(host: DoorHost): Promise<InstanceListing> {
 
 const copyOf = ({ service, metadata: { copy = service } }: Instance): string => copy
 
-export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
-}
-
 async function readCall(request: IncomingMessage): Promise<CallRequest> {
   const value = (await readJson(request)) as Partial<CallRequest> | null
   if (typeof value?.service !== 'string' || typeof value.operation !== 'string') {
     throw new CallError('INVALID_ARGUMENT', 'Cannot make the call: it names no service and operation')
   }
   return value as CallRequest
-}
-
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > LONGEST_BODY) throw new CallError('INVALID_ARGUMENT', `Cannot take a call of more than ${LONGEST_BODY} bytes`)
-    chunks.push(chunk)
-  }
-  return JSON.parse(Buffer.concat(chunks).toString())
-}
-
-/** Listens as the owner's alone: the socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */
-export async function listen(server: Server, at: string | { readonly fd: number }): Promise<void> {
-  const before = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(at, resolve)
-    })
-  } finally {
-    process.umask(before)
-  }
-  if (typeof at === 'string') await chmod(at, 0o600)
 }
 
 async function close(server: Server, world: World): Promise<void> {

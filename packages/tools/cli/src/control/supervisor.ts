@@ -1,10 +1,8 @@
 import { rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { CallError } from 'dure/contract'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { makeFolder } from 'dure/runtime'
 import type { Supervisor } from 'dure/supervisor'
-import { callFailure } from './answer.ts'
-import { listen, readJson, sendJson } from './door.ts'
+import { readJson, sendJson, serveOwner } from './owner-server.ts'
 import { socketPath } from './socket.ts'
 
 export type Servable = Pick<Supervisor, 'processes' | 'scale' | 'replace'>
@@ -31,15 +29,7 @@ export async function serveSupervisor(options: {
   makeFolder(directory)
   const path = socketPath(directory, 'supervisor')
   rmSync(path, { force: true })
-  const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
-    response.setHeader('connection', 'close')
-    answer(supervisor, request, response).catch((error: unknown) => {
-      const told = error instanceof CallError ? error : new CallError('FAILED_PRECONDITION', (error as Error).message)
-      sendJson(response, 400, { error: callFailure(told) })
-    })
-  })
-  server.maxConnections = 64
-  await listen(server, path)
+  const server = await serveOwner(path, (request, response) => answer(supervisor, request, response))
   return {
     // Who waits for its copies to get ready does not hold up the end of everything.
     close: () =>

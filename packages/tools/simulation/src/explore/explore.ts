@@ -1,9 +1,10 @@
-import { checkNumbers, COUNT, COUNT_OR_NONE, WAIT, type Range, type Ranges } from 'dure/runtime/internal'
+import { realRuntime } from 'dure/runtime'
+import { checkNumbers, COUNT, COUNT_OR_NONE, inTime, WAIT, type Range, type Ranges } from 'dure/runtime/internal'
 import { availableParallelism } from 'node:os'
 import type { FaultKind, Replicas, SimulationSource, SystemSource } from '../run/run.ts'
 import { createReport, type Report } from './report.ts'
 import { trySeed, type SeedResult } from './try-seed.ts'
-import { openThread, type Thread } from './thread.ts'
+import { openThread, type Done, type Thread } from './thread.ts'
 
 export { loadSimulation } from './load.ts'
 export { describeReport, RARE, type Report } from './report.ts'
@@ -34,8 +35,8 @@ export type ExploreOptions = {
   /** With a file: told when all seeds are run again from the first, because its modules remember earlier runs. */
   readonly onAgain?: () => void
   /**
-   * With a file: milliseconds by the clock on the wall that one seed may take, run twice or not. Default 300,000. What
-   * never lets go of its thread could not be ended otherwise.
+   * Milliseconds by the clock on the wall that one seed may take, run twice or not. Default 300,000. What
+   * never lets go of its thread can be ended only where a file is given.
    */
   readonly timeout?: number
   /** Told every 15 seconds of each seed that has been running for as long: with the milliseconds. */
@@ -53,8 +54,8 @@ const NUMBERS: Ranges<ExploreOptions> = {
   failures: COUNT,
   timeout: WAIT,
 }
-/** Milliseconds between two looks at how long seeds have been running, and before one is spoken of. */
-const [LOOK, SLOW] = [1_000, 15_000]
+/** Milliseconds after which a seed that is still running is spoken of, each time. */
+const SLOW = 15_000
 
 /**
  * Runs many seeds and tells what they have shown.
@@ -86,61 +87,81 @@ export async function explore(options: ExploreOptions): Promise<Report> {
   if (!Number.isInteger(from) || from < 0 || !Number.isInteger(seeds) || seeds < 1 || from + seeds - 1 > LAST)
     throw new RangeError(`Cannot explore ${seeds} seeds from ${from}: seeds are whole numbers from 0 to ${LAST}`)
   checkNumbers('explore seeds', options, NUMBERS)
-  const { file } = options
-  if (file === undefined) return exploreHere(options, { seeds, from, expects })
-  const inThreads = { file, seeds, from, expects }
-  const report = await exploreFile(options, { ...inThreads, anew: false })
+  const known = { seeds, from, expects }
+  const report = await exploreSeeds(options, { ...known, anew: false })
   if (report !== undefined) return report
   onAgain?.()
-  return (await exploreFile(options, { ...inThreads, anew: true }))!
+  return (await exploreSeeds(options, { ...known, anew: true }))!
 }
 
-type Seeds = { readonly seeds: number; readonly from: number; readonly expects: readonly string[] }
-
-/** In this thread. */
-async function exploreHere(options: ExploreOptions, { seeds, from, expects }: Seeds): Promise<Report> {
-  const { simulation, system, faults, replicas, verify = 50 } = options
-  if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
-  const counters = createCounters(options, expects)
-  const before = process.cpuUsage()
-  for (let seed = from; seed < from + seeds && !counters.isFull(); seed++)
-    counters.take(await trySeed({ simulation, system, faults, replicas, seed, verify: seed === from && verify > 0 ? 1 : verify }))
-  const { user, system: kernel } = process.cpuUsage(before)
-  return counters.report((user + kernel) / 1_000)
-}
-
-/** In threads; undefined when modules turned out to remember earlier runs, so that nothing that was seen may count. */
-async function exploreFile(
+/** Undefined when modules turned out to remember earlier runs, so that nothing that was seen may count. */
+async function exploreSeeds(
   options: ExploreOptions,
-  { file, seeds, from, expects, anew }: Seeds & { readonly file: string; readonly anew: boolean },
+  known: { readonly seeds: number; readonly from: number; readonly expects: readonly string[]; readonly anew: boolean },
 ): Promise<Report | undefined> {
-  const { faults, replicas, verify = 50, timeout = 300_000, onSlow } = options
-  const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds))
+  const { file, faults, verify = 50 } = options
+  const { seeds, from, expects, anew } = known
   const counters = createCounters(options, expects)
-  const watch = watchSeeds(timeout, onSlow)
-  const workers = Array.from({ length: threads }, () => openThread({ file, faults, replicas, anew }))
+  const workers =
+    file === undefined
+      ? [thisThread(options)]
+      : Array.from({ length: Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds)) }, () =>
+          openThread({ file, faults, anew }),
+        )
   let next = from
   let processor = 0
   let remembers = false
-  const work = async ({ ask }: Thread): Promise<void> => {
+  const work = async ({ ask }: Asked): Promise<void> => {
     while (!remembers && !counters.isFull() && next < from + seeds) {
       const seed = next++
-      watch.begins(seed)
-      const done = await ask({ kind: 'seed', seed, verify: seed === from && verify > 0 ? 1 : verify })
-      watch.ends(seed)
+      const done = await timed(seed, options, ask({ kind: 'seed', seed, verify: seed === from && verify > 0 ? 1 : verify }))
       processor += done.processor
       if (done.result.remembers === true) remembers = true
       else if (!remembers) counters.take(done.result)
     }
   }
   try {
-    await Promise.race([Promise.all(workers.map(work)), watch.impatient])
+    await Promise.all(workers.map(work))
   } finally {
-    watch.stop()
     // One that failed, or that never lets go, would keep this process alive.
     await Promise.all(workers.map(({ close }) => close()))
   }
   return remembers ? undefined : counters.report(processor)
+}
+
+type Asked = Pick<Thread, 'close'> & {
+  readonly ask: (task: {
+    readonly kind: 'seed'
+    readonly seed: number
+    readonly verify: number
+  }) => Promise<Pick<Done, 'result' | 'processor'>>
+}
+
+/** For a simulation that is handed over as a value. */
+function thisThread({ simulation, system, faults }: ExploreOptions): Asked {
+  if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
+  return {
+    ask: async ({ seed, verify }) => {
+      const before = process.cpuUsage()
+      const result = await trySeed({ simulation, system, faults, seed, verify })
+      const { user, system: kernel } = process.cpuUsage(before)
+      return { result, processor: (user + kernel) / 1_000 }
+    },
+    close: async () => {},
+  }
+}
+
+/** By the clock on the wall: tells of a seed that runs for long, and fails when it takes too long. */
+async function timed<T>(seed: number, { timeout = 300_000, onSlow }: ExploreOptions, work: Promise<T>): Promise<T> {
+  const began = performance.now()
+  const telling = setInterval(() => onSlow?.(seed, performance.now() - began), SLOW)
+  const late = (): never => {
+    throw new Error(
+      `Seed ${seed} has not ended after ${Math.round(timeout / 1_000)} s on the clock: its run is very large, or something in it ` +
+        'never lets go of the thread, such as a loop without end',
+    )
+  }
+  return await inTime(realRuntime().timers, timeout, work, late).finally(() => clearInterval(telling))
 }
 
 /** What was seen so far. */
@@ -162,44 +183,4 @@ function createCounters({ failures = 10, onSeed }: ExploreOptions, expects: read
 /** What a simulation itself says should be seen. */
 async function expectedOf(source: SimulationSource | undefined): Promise<readonly string[]> {
   return (typeof source === 'function' ? await source() : source)?.expects ?? []
-}
-
-/** Looks at the clock on the wall while threads are at work. */
-function watchSeeds(
-  timeout: number,
-  onSlow: ExploreOptions['onSlow'],
-): {
-  readonly begins: (seed: number) => void
-  readonly ends: (seed: number) => void
-  /** Rejects when a seed takes too long. */
-  readonly impatient: Promise<never>
-  readonly stop: () => void
-} {
-  const begun = new Map<number, { readonly at: number; told: number }>()
-  const { promise, reject } = Promise.withResolvers<never>()
-  // Nobody may be waiting when it is told.
-  promise.catch(() => {})
-  const timer = setInterval(() => {
-    const now = performance.now()
-    for (const [seed, one] of begun) {
-      const ms = now - one.at
-      if (ms > timeout) {
-        reject(
-          new Error(
-            `Seed ${seed} has not ended after ${Math.round(ms / 1_000)} s on the clock: its run is very large, or something in it ` +
-              'never lets go of the thread, such as a loop without end',
-          ),
-        )
-      } else if (now - one.told >= SLOW) {
-        one.told = now
-        onSlow?.(seed, ms)
-      }
-    }
-  }, LOOK)
-  return {
-    begins: (seed) => void begun.set(seed, { at: performance.now(), told: performance.now() }),
-    ends: (seed) => void begun.delete(seed),
-    impatient: promise,
-    stop: () => clearInterval(timer),
-  }
 }

@@ -201,14 +201,8 @@ type Dice = { readonly roll: () => number; count: number; moment: number; same: 
 
 /** Faults that are held to where they came, by site, in order of time. */
 function bySite(pins: ReadonlyMap<string, Pin>): Map<string, (Pin & { readonly key: string })[]> {
-  const sites = new Map<string, (Pin & { readonly key: string })[]>()
-  for (const [key, pin] of pins) {
-    const known = sites.get(pin.point)
-    if (known === undefined) sites.set(pin.point, [{ ...pin, key }])
-    else known.push({ ...pin, key })
-  }
-  for (const list of sites.values()) list.sort((a, b) => a.time - b.time)
-  return sites
+  const inOrder = Array.from(pins, ([key, pin]) => ({ ...pin, key })).toSorted((a, b) => a.time - b.time)
+  return Map.groupBy(inOrder, ({ point }) => point)
 }
 
 /** Half of them, by chance; now and then all, now and then one alone. */

@@ -1,15 +1,5 @@
 import fc from 'fast-check'
 
-/** Any value that may travel: JSON, Date, bigint, bytes, Map, Set, `undefined`, NaN, -0 and what is odd about objects. */
-export function anything(): fc.Arbitrary<unknown> {
-  return travelling
-}
-
-/** What may not travel and must be refused alike everywhere; beside it what only looks dangerous. */
-export function hostile(): fc.Arbitrary<unknown> {
-  return fc.constantFrom(...makers).map((make) => make())
-}
-
 const scalar: fc.Arbitrary<unknown> = fc.oneof(
   fc.string({ maxLength: 8 }),
   fc.string({ maxLength: 8, unit: 'binary' }),
@@ -20,36 +10,20 @@ const scalar: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, undefined, NaN, -0, Infinity, -Infinity, '', '__proto__', 2 ** 53, -(2n ** 70n), '\ud800'),
 )
 
-const date: fc.Arbitrary<Date> = fc.date({ noInvalidDate: true })
+const bytes = fc.uint8Array({ maxLength: 8 })
 
-const { travelling } = fc.letrec<{ travelling: unknown }>((tie) => {
-  const inside = tie('travelling')
-  const depthIdentifier = 'anything'
-  const few = { maxLength: 4, depthIdentifier } as const
-  const key = fc.oneof(
+/** Any value that may travel: JSON, Date, bigint, bytes, Map, Set, `undefined`, NaN, -0 and what is odd about objects. */
+export const anything: fc.Arbitrary<unknown> = fc.anything({
+  key: fc.oneof(
     fc.string({ maxLength: 5 }),
     fc.constantFrom('__proto__', 'constructor', '1', '0', '$dure', 'value', 'toJSON', 'then', 'length', ''),
-  )
-  return {
-    travelling: fc.oneof(
-      { depthSize: 'small', withCrossShrink: true, maxDepth: 5, depthIdentifier },
-      { weight: 6, arbitrary: scalar },
-      { weight: 1, arbitrary: date },
-      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 8 }) },
-      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes)) },
-      { weight: 2, arbitrary: fc.array(inside, few) },
-      { weight: 3, arbitrary: fc.array(fc.tuple(key, inside), few).map((entries) => Object.fromEntries(entries) as unknown) },
-      {
-        weight: 1,
-        arbitrary: fc.array(fc.tuple(key, inside), few).map((entries) => {
-          const bare: unknown = Object.create(null)
-          return Object.assign(bare as object, Object.fromEntries(entries.filter(([name]) => name !== '__proto__'))) as unknown
-        }),
-      },
-      { weight: 1, arbitrary: fc.array(fc.tuple(inside, inside), few).map((pairs) => new Map(pairs)) },
-      { weight: 1, arbitrary: fc.array(inside, few).map((items) => new Set(items)) },
-    ),
-  }
+  ),
+  values: [scalar, fc.date({ noInvalidDate: true }), bytes, bytes.map(Buffer.from)],
+  maxDepth: 3,
+  maxKeys: 4,
+  withMap: true,
+  withSet: true,
+  withNullPrototype: true,
 })
 
 class Point {
@@ -112,6 +86,9 @@ const makers: readonly (() => unknown)[] = [
   () => new Uint8Array(100_000).fill(7),
   () => JSON.parse('{"__proto__":{"polluted":true}}') as unknown,
 ]
+
+/** What may not travel and must be refused alike everywhere; beside it what only looks dangerous. */
+export const hostile: fc.Arbitrary<unknown> = fc.constantFrom(...makers).map((make) => make())
 
 function withHole(): unknown[] {
   const list = [1, 2, 3]

@@ -1,13 +1,13 @@
 /**
- * Values of a contract's own schemas, generated: whatever the library they are written in, because they are read from
- * the JSON Schema (with `x-dure-type` where JSON has no word) that the contract draws of them.
+ * Values of a contract's own schemas, generated: whatever the library they are written in, because they are made of the
+ * types that the contract reads of them.
  *
- * A generated value is nearly always right. Refinements and transforms cannot be drawn, so now and then one is not:
+ * A generated value is nearly always right. Refinements and transforms cannot be read, so now and then one is not:
  * whoever needs only right ones parses them first.
  */
 import fc from 'fast-check'
 import { type AnySchema, type JsonSchema, type Side } from 'dure/contract'
-import { wireOf } from 'dure/contract/internal'
+import { typeOf, wireOf, type ArrayVariant, type ObjectVariant, type Type, type Variant } from 'dure/contract/internal'
 import { anything } from './anything.ts'
 import { decimals, wholes } from './numbers.ts'
 import { texts } from './texts.ts'
@@ -21,52 +21,43 @@ export { wrongOf } from './wrong.ts'
  */
 export function arbitraryOf(schema: AnySchema | undefined, side: Side = 'input'): fc.Arbitrary<unknown> {
   if (schema === undefined) return fc.constant(undefined)
-  return arbitraryOfJson(wireOf(schema, side).jsonSchema)
+  return ofType(typeOf(wireOf(schema, side).jsonSchema))
 }
 
-/** The same, of a JSON Schema as contracts draw it. */
-export function arbitraryOfJson(root: JsonSchema): fc.Arbitrary<unknown> {
-  // A schema that contains itself is unrolled a few times: each level reads its references with a reader of its own.
-  const levels: { read: Reader; known: Map<string, fc.Arbitrary<unknown>> }[] = []
-  const level = (at: number): (typeof levels)[number] =>
-    (levels[at] ??= { known: new Map(), read: createReader((ref) => follow(ref, at + 1), at >= DEEPEST) })
-  const follow = (ref: string, at: number): fc.Arbitrary<unknown> => {
-    // Nothing ends here unless it cannot end at all.
-    if (at > 2 * DEEPEST) return fc.constant(null)
-    const { known, read } = level(at)
-    const found = known.get(ref) ?? read(resolve(root, ref))
-    known.set(ref, found)
-    return found
-  }
-  return level(0).read(root)
-}
-
-type Reader = (schema: unknown) => fc.Arbitrary<unknown>
-
-/** References inside references, at most, where something else will do. */
+/** Types inside types that may contain themselves, at most, where something else will do. */
 const DEEPEST = 3
 const FEW = 4
 
-/** `shallow`: wherever a reference can be avoided, it is. */
-function createReader(tie: (ref: string) => fc.Arbitrary<unknown>, shallow: boolean): Reader {
-  const read: Reader = (schema) => {
-    if (schema === true || !isSchema(schema)) return anything()
-    const wire = schema['x-dure-type']
-    if (typeof wire === 'string') return special(schema, wire)
-    if (typeof schema['$ref'] === 'string') return tie(schema['$ref'])
-    const alternatives = schema['anyOf'] ?? schema['oneOf']
-    if (Array.isArray(alternatives)) return oneOf(alternatives)
-    if (Array.isArray(schema['allOf'])) return all(schema)
-    if (schema['const'] !== undefined) return fc.constant(schema['const'])
-    if (Array.isArray(schema['enum'])) return fc.constantFrom(...(schema['enum'] as unknown[]))
-    const types = Array.isArray(schema['type']) ? (schema['type'] as unknown[]) : [schema['type']]
-    return types.length === 1 ? typed(schema, types[0]) : fc.oneof(...types.map((type) => typed(schema, type)))
+function ofType(root: Type): fc.Arbitrary<unknown> {
+  const loops = loopFinder()
+  const known = new Map<readonly Variant[], fc.Arbitrary<unknown>[]>()
+  return make(root, 0)
+
+  /** Of one that may contain itself there is an arbitrary for each depth, and the deepest ends. */
+  function make(type: Type, above: number): fc.Arbitrary<unknown> {
+    const { variants } = type
+    const depth = loops(type) ? above + 1 : above
+    // Nothing ends here unless it cannot end at all.
+    if (depth > 2 * DEEPEST) return fc.constant(null)
+    const made = known.get(variants) ?? []
+    known.set(variants, made)
+    return (made[depth] ??= ofVariants(variants, depth))
   }
 
-  const avoided = (schema: unknown): boolean => shallow && refers(schema)
+  function avoided(type: Type | undefined, depth: number): boolean {
+    return depth > DEEPEST && type !== undefined && loops(type)
+  }
 
-  const typed = (schema: JsonSchema, type: unknown): fc.Arbitrary<unknown> => {
-    switch (type) {
+  function ofVariants(variants: readonly Variant[], depth: number): fc.Arbitrary<unknown> {
+    const ending = depth > DEEPEST ? variants.filter((each) => !partsOf(each).some(loops)) : variants
+    const of = (ending.length > 0 ? ending : variants).map((each) => ofVariant(each, depth))
+    return of.length === 1 ? of[0]! : fc.oneof(...of)
+  }
+
+  function ofVariant(variant: Variant, depth: number): fc.Arbitrary<unknown> {
+    const { schema, literal } = variant
+    if (literal !== undefined) return fc.constant(variant.kind === 'bigint' ? BigInt(String(literal)) : literal)
+    switch (variant.kind) {
       case 'string':
         return texts(schema)
       case 'integer':
@@ -76,101 +67,72 @@ function createReader(tie: (ref: string) => fc.Arbitrary<unknown>, shallow: bool
       case 'boolean':
         return fc.boolean()
       case 'null':
-        return fc.constant(null)
-      case 'array':
-        return array(schema)
-      case 'object':
-        return object(schema)
-      default:
-        return schema['properties'] === undefined ? anything() : object(schema)
-    }
-  }
-
-  const special = (schema: JsonSchema, wire: string): fc.Arbitrary<unknown> => {
-    switch (wire) {
-      case 'date': {
-        const [min, max] = [schema['x-dure-minimum'], schema['x-dure-maximum']].map((text) =>
-          typeof text === 'string' ? new Date(text) : undefined,
-        )
-        return fc.date({ noInvalidDate: true, ...(min && { min }), ...(max && { max }) })
-      }
-      case 'bigint': {
-        if (Array.isArray(schema['enum'])) return fc.constantFrom(...(schema['enum'] as string[]).map(BigInt))
-        const [min, max] = [schema['x-dure-minimum'], schema['x-dure-maximum']].map((text) =>
-          typeof text === 'string' ? BigInt(text) : undefined,
-        )
-        return fc.bigInt({ ...(min !== undefined && { min }), ...(max !== undefined && { max }) })
-      }
+      case 'undefined':
+        return fc.constant(variant.kind === 'null' ? null : undefined)
+      case 'date':
+        return fc.date({ noInvalidDate: true, ...bounds(schema, (text) => new Date(text)) })
+      case 'bigint':
+        return fc.bigInt(bounds(schema, BigInt))
       case 'bytes':
         // A Buffer is a Uint8Array, and comes out of most of Node's own functions.
-        return fc.oneof(
-          fc.uint8Array({ maxLength: 16 }),
-          fc.uint8Array({ maxLength: 16 }).map((bytes) => Buffer.from(bytes)),
-        )
+        return fc.oneof(bytes, bytes.map(Buffer.from))
+      case 'array':
+        return list(variant, depth)
       case 'set':
-        return many(schema['items'] ?? true, read, schema).map((items) => new Set(items))
+        return list(variant, depth).map((items) => new Set(items))
       case 'map': {
-        const pair = (schema['items'] as JsonSchema | undefined)?.['prefixItems'] as readonly unknown[] | undefined
-        const both = (): fc.Arbitrary<[unknown, unknown]> => fc.tuple(read(pair?.[0] ?? true), read(pair?.[1] ?? true))
-        return many(pair, both, schema).map((pairs) => new Map(pairs))
+        const { key, value } = variant
+        const pair = fc.tuple(make(key, depth), make(value, depth))
+        return many(pair, schema, avoided(key, depth) || avoided(value, depth)).map((pairs) => new Map(pairs))
       }
-      case 'undefined':
-        return fc.constant(undefined)
-      default:
+      case 'object':
+        return object(variant, depth)
+      case 'opaque':
+        return Array.isArray(schema['allOf']) ? make(typeOf(schema['allOf'][0] as JsonSchema), depth) : anything
+      case 'unknown':
         // What coerces draws what it makes beside that it takes anything.
         return schema['type'] === undefined
-          ? anything()
-          : fc.oneof(anything(), typed(schema, Array.isArray(schema['type']) ? schema['type'][0] : schema['type']))
+          ? anything
+          : fc.oneof(anything, make(typeOf({ ...schema, 'x-dure-type': undefined }), depth))
     }
   }
 
-  const oneOf = (alternatives: readonly unknown[]): fc.Arbitrary<unknown> => {
-    const simple = alternatives.filter((each) => !avoided(each))
-    return fc.oneof(...(simple.length > 0 ? simple : alternatives).map(read))
+  function list({ prefix, items, schema }: ArrayVariant, depth: number): fc.Arbitrary<unknown[]> {
+    const first = prefix.map((each) => make(each, depth))
+    if (items === undefined || (first.length > 0 && schema['items'] === undefined)) return fc.tuple(...first)
+    const bounded = first.length === 0 ? schema : {}
+    const rest = many(make(items, depth), bounded, avoided(items, depth))
+    return first.length === 0 ? rest : fc.tuple(fc.tuple(...first), rest).map(([a, b]) => [...a, ...b])
   }
 
-  const all = (schema: JsonSchema): fc.Arbitrary<unknown> => {
-    const { allOf, ...own } = schema
-    const parts = [...(Object.keys(own).length > 0 ? [own] : []), ...(allOf as unknown[])]
-    return fc
-      .tuple(...parts.map(read))
-      .map((values) => (values.every(isSchema) ? Object.assign({}, ...values) : values[0]) as unknown)
-  }
-
-  const many = <T>(item: unknown, make: (item: unknown) => fc.Arbitrary<T>, schema: JsonSchema): fc.Arbitrary<T[]> => {
-    const minLength = Number(schema['minItems'] ?? 0)
-    if (minLength === 0 && avoided(item)) return fc.constant([])
-    return fc.array(make(item), { minLength, maxLength: Math.min(Number(schema['maxItems'] ?? Infinity), minLength + FEW) })
-  }
-
-  const array = (schema: JsonSchema): fc.Arbitrary<unknown> => {
-    const first = Array.isArray(schema['prefixItems']) ? (schema['prefixItems'] as unknown[]).map(read) : []
-    if (first.length === 0) return many(schema['items'] ?? true, read, schema)
-    const rest = schema['items'] === undefined || schema['items'] === false ? undefined : read(schema['items'])
-    if (rest === undefined) return fc.tuple(...first)
-    return fc.tuple(fc.tuple(...first), fc.array(rest, { maxLength: FEW })).map(([a, b]) => [...a, ...b])
-  }
-
-  const object = (schema: JsonSchema): fc.Arbitrary<unknown> => {
-    const properties = Object.entries((schema['properties'] ?? {}) as JsonSchema)
-    const required = new Set((schema['required'] ?? []) as readonly string[])
-    const fields = properties.flatMap(([key, part]) => {
-      if (required.has(key)) return [read(part).map((value) => [key, value] as const)]
-      return avoided(part) ? [] : [optional(key, read(part))]
+  function object({ fields, required, rest, schema }: ObjectVariant, depth: number): fc.Arbitrary<object> {
+    const parts = [...fields].flatMap(([key, type]) => {
+      if (required.has(key)) return [make(type, depth).map((value) => [key, value] as const)]
+      return avoided(type, depth) ? [] : [optional(key, make(type, depth))]
     })
-    const named = fc.tuple(...fields).map((entries) => objectFrom(entries.filter((entry) => entry !== undefined)))
-    const extra = Object.values((schema['patternProperties'] ?? {}) as JsonSchema)[0] ?? schema['additionalProperties']
-    if (extra === undefined || typeof extra === 'boolean' || avoided(extra)) return named
-    const names = Object.keys((schema['patternProperties'] ?? {}) as JsonSchema).map((pattern) => texts({ pattern }))[0]
-    const key = names ?? (isSchema(schema['propertyNames']) ? read(schema['propertyNames']) : keys)
-    const others = fc.array(fc.tuple(key.map(String), read(extra)), { maxLength: FEW })
-    const taken = new Set(properties.map(([name]) => name))
+    const named = fc.tuple(...parts).map((entries) => entries.filter((entry) => entry !== undefined))
+    if (rest === undefined || avoided(rest, depth)) return named.map(Object.fromEntries)
+    const [pattern] = Object.keys((schema['patternProperties'] ?? {}) as JsonSchema)
+    const names = schema['propertyNames'] as JsonSchema | undefined
+    const key = pattern === undefined ? (names === undefined ? keys : make(typeOf(names), depth)) : texts({ pattern })
+    const others = fc.array(fc.tuple(key.map(String), make(rest, depth)), { maxLength: FEW })
     return fc
       .tuple(named, others)
-      .map(([value, more]) => objectFrom([...Object.entries(value), ...more.filter(([name]) => !taken.has(name))]))
+      .map(([own, more]) => Object.fromEntries([...own, ...more.filter(([name]) => !fields.has(name))]) as object)
   }
+}
 
-  return read
+const bytes = fc.uint8Array({ maxLength: 16 })
+
+function many<T>(item: fc.Arbitrary<T>, schema: JsonSchema, none: boolean): fc.Arbitrary<T[]> {
+  const minLength = Number(schema['minItems'] ?? 0)
+  const maxLength = Math.min(Number(schema['maxItems'] ?? Infinity), minLength + FEW)
+  return none && minLength === 0 ? fc.constant([]) : fc.array(item, { minLength, maxLength })
+}
+
+function bounds<T>(schema: JsonSchema, read: (text: string) => T): { min?: T; max?: T } {
+  const [min, max] = [schema['x-dure-minimum'], schema['x-dure-maximum']]
+  return { ...(typeof min === 'string' && { min: read(min) }), ...(typeof max === 'string' && { max: read(max) }) }
 }
 
 /** A key that may be absent: there, not there, or there and `undefined`. */
@@ -189,26 +151,29 @@ const keys: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom('constructor', 'toString', '1', 'length', '$dure', ''),
 )
 
-/** Object.fromEntries keeps a key called __proto__ a key. */
-function objectFrom(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
-  return Object.fromEntries(entries)
-}
-
-function isSchema(value: unknown): value is JsonSchema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function refers(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(refers)
-  return isSchema(value) && (typeof value['$ref'] === 'string' || Object.values(value).some(refers))
-}
-
-/** What a local reference (`#/$defs/Money`) points at. */
-function resolve(root: JsonSchema, ref: string): unknown {
-  let at: unknown = root
-  for (const step of ref.slice(1).split('/').slice(1)) {
-    const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
-    at = (at as Readonly<Record<string, unknown>> | undefined)?.[key]
+/** Whether a type contains itself, or one that does. */
+function loopFinder(): (type: Type) => boolean {
+  const found = new Map<readonly Variant[], boolean>()
+  const loops = ({ variants }: Type): boolean => {
+    const known = found.get(variants)
+    if (known !== undefined) return known
+    // Met again on the way down: it does.
+    found.set(variants, true)
+    const does = variants.some((each) => partsOf(each).some(loops))
+    found.set(variants, does)
+    return does
   }
-  return at
+  return loops
+}
+
+function partsOf(variant: Variant): readonly Type[] {
+  const parts =
+    variant.kind === 'object'
+      ? [...variant.fields.values(), variant.rest]
+      : variant.kind === 'map'
+        ? [variant.key, variant.value]
+        : 'prefix' in variant
+          ? [...variant.prefix, variant.items]
+          : []
+  return parts.filter((part) => part !== undefined)
 }

@@ -20,7 +20,7 @@ export const deadCommands: RouteMap<Shell> = defineRoutes({
     discard: shortly(discardCommand, '(ID… | filters | --all) --reason TEXT'),
     audit: shortly(auditCommand, '[filters] [ID]'),
   },
-  brief: 'Layout at dead letters, retry, edit or discard them',
+  brief: 'Look at dead letters, retry, edit or discard them',
   help: `
         Dead letters of the system that runs on a data directory: events and work that failed as often as allowed. A dead
         event holds the later ones of its key until it is retried with success, or discarded; other keys go on.`,
