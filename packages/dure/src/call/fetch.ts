@@ -52,7 +52,7 @@ async function send(
   }
   const given = init.signal ?? (input instanceof Request ? input.signal : undefined)
   const open = new OpenFetch({ place, call, controller, signal: given })
-  const { traceparent, end } = beginSpan({ service, runtime, tracer }, call, { method: request.method, url })
+  const { traceparent, end } = beginSpan({ service, tracer }, call, { method: request.method, url })
   for (const [name, value] of [
     ['traceparent', traceparent],
     ['tracestate', keepTracestate(call.tracestate)],
@@ -90,7 +90,7 @@ type EndSpan = (error: unknown, status: number | undefined) => void
 
 /** The span of a request, named as OpenTelemetry's conventions for HTTP clients name it. */
 function beginSpan(
-  { service, runtime, tracer }: { service: string; runtime: Runtime; tracer: Tracer | undefined },
+  { service, tracer }: { service: string; tracer: Tracer | undefined },
   call: CallContext,
   { method, url }: { readonly method: string; readonly url: URL },
 ): { readonly traceparent: string | undefined; readonly end: EndSpan } {
@@ -101,18 +101,12 @@ function beginSpan(
     'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     'url.full': `${url.origin}${url.pathname}`,
   }
-  const at = runtime.clock.monotonic()
-  const start = { name: method, kind: 'client', service, parent: call.traceparent, tracestate: call.tracestate, at } as const
-  const more = (status: number | undefined): Attributes => (status === undefined ? {} : { 'http.response.status_code': status })
-  if (sampledBy(call)) {
-    const span = tracer.begin({ ...start, attributes })
-    return { traceparent: span.traceparent, end: (error, status) => span.end(error, more(status)) }
-  }
-  const own = tracer.child(call.traceparent, false)
-  const end: EndSpan = (error, status) => {
-    if (error !== undefined) tracer.record({ ...start, attributes: { ...attributes, ...more(status) }, own, error })
-  }
-  return { traceparent: own, end }
+  const { traceparent: parent, tracestate } = call
+  const { traceparent, end } = tracer.begin(
+    { name: method, kind: 'client', service, parent, tracestate, attributes },
+    sampledBy(call),
+  )
+  return { traceparent, end: (error, status) => end(error, status === undefined ? {} : { 'http.response.status_code': status }) }
 }
 
 /** One request under way, until its answer has been read, or something ends it. */
