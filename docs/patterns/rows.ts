@@ -157,6 +157,26 @@ export const sections: readonly Section[] = [
         name: 'session state: persisted session, sticky session, state service (Redis, Memcached)',
         ko: '세션 정보 유지',
       },
+      {
+        id: 'D16',
+        name: 'keyed operations: one writer per key over all copies, state kept warm, put away when idle, fenced',
+        ko: '키별 단일 기록자',
+      },
+      {
+        id: 'D17',
+        name: 'durable timers, waits, signals and human decisions in a saga',
+        ko: '내구성 타이머와 대기',
+      },
+      {
+        id: 'D18',
+        name: 'sagas that outlive a deploy: changed code is compared with running instances before it starts',
+        ko: '실행 중 사가의 코드 변경 검사',
+      },
+      {
+        id: 'D19',
+        name: 'retention of outbox, inbox, sagas, keys and letters, bounded by default',
+        ko: '보존 기간',
+      },
     ],
   },
   {
@@ -175,6 +195,11 @@ export const sections: readonly Section[] = [
         id: 'E5',
         name: 'streams scale out and recover: partitions, state moved and restored, parallelism',
         ko: '확장성, 동시성',
+      },
+      {
+        id: 'E6',
+        name: 'delayed delivery and schedules that run once in the whole system (cron, skipped when late, no overlap)',
+        ko: '지연 전달, 단일 스케줄',
       },
     ],
   },
@@ -218,6 +243,11 @@ export const sections: readonly Section[] = [
       { id: 'P3', name: 'service per container; orchestrated (Kubernetes)', ko: '컨테이너별 서비스' },
       { id: 'P4', name: 'serverless', ko: '서버리스' },
       { id: 'P5', name: 'service deployment platform: deploy, scale, roll back, automatically', ko: '서비스 배포 플랫폼' },
+      {
+        id: 'P6',
+        name: 'rolling replacement with old and new versions side by side, no failed call, bounded pause',
+        ko: '무중단 롤링 교체',
+      },
     ],
   },
   {
@@ -268,6 +298,31 @@ export const sections: readonly Section[] = [
         id: 'U9',
         name: 'adopted piece by piece: each pattern alone in an existing Express, Fastify or Nest application',
         ko: '조금씩 도입: 각 패턴을 기존 Express, Fastify, Nest 애플리케이션에서 따로 쓴다',
+      },
+      {
+        id: 'U10',
+        name: 'an incident becomes a test: the story of one operation in production is exported (secrets gone) and played in the simulator against the code until it fails the same way',
+        ko: '장애가 테스트가 된다: 운영에서 한 작업에 일어난 일을 비밀을 빼고 내보내, 같은 방식으로 실패할 때까지 시뮬레이터에서 코드에 대고 재생한다',
+      },
+      {
+        id: 'U11',
+        name: 'scale on paper that is checked: from measured costs, how many copies, partitions and database cores a load a thousand times larger needs and what saturates first; the model compared with what was really driven',
+        ko: '검증되는 규모 계산: 측정한 비용으로, 천 배 큰 부하에 복제본, 파티션, 데이터베이스 코어가 얼마나 필요하고 무엇이 먼저 포화되는지 말하고, 실제로 건 부하와 비교한다',
+      },
+      {
+        id: 'U12',
+        name: 'a blocked service freezes no other: worker threads as a placement between together and split, with the same answers',
+        ko: '막힌 서비스가 다른 서비스를 멈추지 않는다: 같은 답을 내는, 함께와 분리 사이의 배치인 워커 스레드',
+      },
+      {
+        id: 'U13',
+        name: 'no zombie commits: every leased role stopped and continued, and nothing of the past is written',
+        ko: '좀비 커밋 없음: 리스를 가진 모든 역할을 멈췄다가 다시 이어도 지난 것은 아무것도 쓰이지 않는다',
+      },
+      {
+        id: 'U14',
+        name: 'bounded recovery: the longest pause a caller sees, for each fault, is a published, tested number',
+        ko: '한정된 복구: 장애마다 호출자가 겪는 가장 긴 멈춤이 공개되고 시험되는 수치다',
       },
     ],
   },

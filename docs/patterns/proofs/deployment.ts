@@ -41,4 +41,23 @@ export const deployment: Readonly<Record<`P${number}`, Proof>> = {
       'packages/dure/src/service/process/processes.test.ts',
     ],
   },
+  P6: {
+    state: 'begun',
+    part: {
+      en: 'copies of one machine under a supervisor, on PostgreSQL or without a store; a minute under load not yet',
+      ko: '한 머신의 수퍼바이저 아래, PostgreSQL을 쓰거나 저장소가 없는 복제본. 1분 부하 시험은 아직',
+    },
+    code: [
+      'packages/dure/src/service/supervisor/supervisor.ts',
+      'packages/databases/postgres/src/store/migrations.ts',
+      'packages/dure/src/messaging/partition-loop.ts',
+    ],
+    guide: 'docs/guides/scaling.md',
+    tests: [
+      'packages/databases/postgres/src/rolling.test.ts',
+      'packages/databases/postgres/src/store/members.test.ts',
+      'packages/dure/src/messaging/consumer/newer-message.test.ts',
+      'packages/dure/src/service/process/copies.test.ts',
+    ],
+  },
 }

@@ -48,4 +48,33 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/resilience/ejection.test.ts',
     ],
   },
+  U13: {
+    state: 'begun',
+    part: {
+      en: 'members of consumer groups, relay lanes, the reader of the log, commands with a key, on PostgreSQL; the supervisor not yet',
+      ko: 'PostgreSQL에서 컨슈머 그룹의 멤버, 릴레이 레인, 로그를 읽는 쪽, 키가 있는 명령. 수퍼바이저는 아직',
+    },
+    code: [
+      'packages/dure/src/data/sql/ownership.ts',
+      'packages/dure/src/messaging/consumer/partitions.ts',
+      'packages/databases/postgres/src/store/wait-out.ts',
+      'packages/dure/src/service/idempotency.ts',
+    ],
+    guide: 'docs/guides/scaling.md',
+    tests: [
+      'packages/dure/src/messaging/consumer/copies.test.ts',
+      'packages/databases/postgres/src/store/wait-out.test.ts',
+      'packages/dure/src/service/idempotency-copies.test.ts',
+    ],
+  },
+  U14: {
+    state: 'begun',
+    part: {
+      en: 'one of two copies killed, frozen, drained, replaced; PostgreSQL away; a killed copy delays commands with a key past their deadline',
+      ko: '두 복제본 중 하나의 강제 종료, 정지, 드레인, 교체와 PostgreSQL 중단. 강제 종료된 복제본은 키가 있는 명령을 데드라인 너머로 미룬다',
+    },
+    code: ['packages/dure/src/call/remote/route.ts', 'packages/dure/src/service/supervisor/supervisor.ts'],
+    guide: 'docs/guides/scaling.md',
+    tests: ['bench/recovery.test.ts', 'packages/dure/src/service/process/copies.test.ts'],
+  },
 }
