@@ -39,18 +39,18 @@ export function createWaitOut(options: {
   return async ({ before, patience }) => {
     const until = clock.monotonic() + patience
     let left: string | null = null
+    const failed = (error: unknown): unknown => explain(error, `Waiting for transactions of service "${service}"`, address)
     for (let pause = FIRST; ; pause = Math.min(2 * pause, LONGEST)) {
+      const session = await witness.awaited(silence)
+      if (session === undefined) throw failed(new Error('Connection terminated: it was not there again in time'))
       try {
-        const session = await witness.awaited(silence)
-        if (session === undefined) throw new Error('Connection terminated: it was not there again in time')
         const ended = before !== undefined && clock.monotonic() >= until ? writersOf(before) : null
         const { rows } = await session.heard(silence, () => session.query(OPEN, [prefix, left, ended]))
         if (rows.length === 0) return
         left = rows.map(({ id }) => String(id)).join(',')
       } catch (error) {
-        // Asked again where only the session is gone.
-        if (!endsSession(error) || witness.present() === undefined)
-          throw explain(error, `Waiting for transactions of service "${service}"`, address)
+        // The next session is asked again.
+        if (!endsSession(error)) throw failed(error)
       }
       await timers.sleep(pause)
     }
