@@ -11,7 +11,7 @@ export function commands(options: RoleOptions): Promise<Seen> {
     const { times, random, say, broken } = options
     const answers = new Map<string, Set<string>>()
     let [inside, takeover, counted] = [0, 0, 0]
-    /** Until it is answered, and then once more. */
+    /** Until it is answered, and then once more; without its fence, each try with a key of its own. */
     const pay = async (id: string): Promise<void> => {
       const pauses = [0, 0, 0].map(() => Math.floor(random() * 60)) as [number, number, number]
       for (let answered = 0, tries = 0; answered < 2; tries++) {

@@ -1,11 +1,13 @@
 /**
- * `npm run zombies -- [ROLE …] [--times 50] [--seed N] [--json FILE] [--broken]`: whoever has a role that one only may have is
+ * `npm run zombies -- [ROLE …] [--times 50] [--at-once] [--seed N] [--json FILE] [--broken]`: whoever has a role that one only may have is
  * stopped in the midst of its work, its successor begins, and then it goes on. Counts what it still writes, which is to be
  * nothing. Ends with 1 when it is not.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startServer, type LocalServer } from '@dure/postgres/server'
+import { casesOf, withCopies } from '../recovery/cases.ts'
+import { migrators, stores, supervisors } from './alone.ts'
 import { commands } from './command.ts'
 import { members } from './group.ts'
 import { relays } from './outbox.ts'
@@ -18,6 +20,9 @@ const ROLES: readonly Role[] = [
   { name: 'log', what: 'reader of the log', run: (options) => relays(options, 'wal') },
   { name: 'group', what: 'member of a group, keys parked', run: members },
   { name: 'command', what: 'idempotent command', run: commands },
+  { name: 'migrator', what: 'migrator of a store', run: migrators },
+  { name: 'supervisor', what: 'supervisor of a directory', run: supervisors },
+  { name: 'store', what: 'embedded store (SQLite)', run: stores },
 ]
 
 const SETTINGS = {
@@ -25,11 +30,16 @@ const SETTINGS = {
   ...{ fsync: 'off', enable_seqscan: 'off', max_replication_slots: 20 },
 }
 
+/** What `npm run recovery` measures of PostgreSQL, beside the roles. */
+const SERVER = 'server'
+const OF_SERVER = ['PostgreSQL killed for 15 s', 'commit to effect, p99']
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       times: { type: 'string', default: '50' },
+      'at-once': { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       json: { type: 'string' },
       broken: { type: 'boolean', default: false },
@@ -37,21 +47,46 @@ async function main(): Promise<void> {
   })
   const times = Number(values.times)
   if (!Number.isInteger(times) || times < 1) throw new Error(`Cannot run --times ${values.times}: say a number from 1 on`)
+  const names = [...ROLES.map(({ name }) => name), SERVER]
   for (const name of positionals) {
-    if (!ROLES.some((role) => role.name === name))
-      throw new Error(`Cannot run "${name}": the roles are ${ROLES.map((role) => role.name).join(', ')}`)
+    if (!names.includes(name)) throw new Error(`Cannot run "${name}": there are ${names.join(', ')}`)
   }
-  const roles = ROLES.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  const server = await startServer({ settings: SETTINGS })
+  const meant = (name: string): boolean => positionals.length === 0 || positionals.includes(name)
+  const roles = ROLES.filter(({ name }) => meant(name))
   const rows: Row[] = []
+  if (roles.length > 0) {
+    const server = await startServer({ settings: SETTINGS })
+    try {
+      const options = { times, seed: Number(values.seed), broken: values.broken, server }
+      if (values['at-once']) rows.push(...(await Promise.all(roles.map((role) => play(role, options)))))
+      else for (const role of roles) rows.push(await play(role, options))
+    } finally {
+      await server.close()
+    }
+  }
+  const pauses = meant(SERVER) ? await pausesOfServer() : []
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ times, rows, pauses }, null, 2)}\n`)
+  if (rows.length > 0) process.stdout.write(tableOf(rows, times))
+  for (const { name, ms, most } of pauses)
+    process.stdout.write(`${name}: ${Math.round(ms)} ms (at most ${most} ms are promised)\n`)
+  if (rows.some(({ past }) => past.length > 0) || pauses.some(({ ms, most }) => ms > most)) process.exitCode = 1
+}
+
+type Pause = { readonly name: string; readonly ms: number; readonly most: number }
+
+async function pausesOfServer(): Promise<readonly Pause[]> {
+  const server = await startServer({ settings: { max_connections: 200, shared_buffers: '64MB' } })
   try {
-    for (const role of roles) rows.push(await play(role, { times, seed: Number(values.seed), broken: values.broken, server }))
+    return await withCopies(server, async (bench) => {
+      const pauses: Pause[] = []
+      for (const { name, most, run } of casesOf(server)) {
+        if (OF_SERVER.includes(name)) pauses.push({ name, most, ms: (await run(bench)).pause })
+      }
+      return pauses
+    })
   } finally {
     await server.close()
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ times, rows }, null, 2)}\n`)
-  process.stdout.write(tableOf(rows, times))
-  if (rows.some(({ past }) => past.length > 0)) process.exitCode = 1
 }
 
 type Row = Seen & Pick<Role, 'name' | 'what'>
@@ -94,7 +129,7 @@ function tableOf(rows: readonly Row[], times: number): string {
 try {
   await main()
 } catch (error) {
-  console.error((error as Error).stack)
+  console.error((error as Error).message)
   process.exitCode = 1
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

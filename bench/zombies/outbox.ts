@@ -1,6 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freeze, thaw, until, withDesks, type Rig, type RoleOptions, type Seen, type Sent } from './rig.ts'
+import { freeze, processAt, thaw, until, withDesks, type Rig, type RoleOptions, type Seen, type Sent } from './rig.ts'
 
 /** The relay of a desk that delivers lanes of its outbox's table, or reads the log, stands still while it does. */
 export function relays(options: RoleOptions, outbox: 'polling' | 'wal'): Promise<Seen> {
@@ -111,23 +110,7 @@ export async function insideOne(rig: Rig, service: string): Promise<boolean> {
 async function reader(rig: Rig): Promise<number | undefined> {
   const [row] = await rig.ask(`SELECT client_port AS port FROM pg_stat_activity WHERE pid IN (${SLOT})`)
   if (row === undefined) return undefined
-  const port = Number(row['port']).toString(16).toUpperCase().padStart(4, '0')
-  const inodes = ['tcp', 'tcp6'].flatMap((kind) =>
-    readFileSync(`/proc/net/${kind}`, 'utf8')
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, local = '']) => local.endsWith(`:${port}`))
-      .map((parts) => `socket:[${parts[9]}]`),
-  )
-  return rig.pids('desk').find((pid) =>
-    readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      try {
-        return inodes.includes(readlinkSync(`/proc/${pid}/fd/${fd}`))
-      } catch {
-        return false
-      }
-    }),
-  )
+  return processAt(Number(row['port']), rig.pids('desk'))
 }
 
 async function until1<T>(find: () => Promise<T | undefined>): Promise<T> {

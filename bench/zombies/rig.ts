@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -135,6 +135,27 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     await sleep(20)
   }
   return performance.now() - begun
+}
+
+/** Which of these processes has the socket with this port. */
+export function processAt(port: number, pids: readonly number[]): number | undefined {
+  const end = port.toString(16).toUpperCase().padStart(4, '0')
+  const inodes = ['tcp', 'tcp6'].flatMap((kind) =>
+    readFileSync(`/proc/net/${kind}`, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local = '']) => local.endsWith(`:${end}`))
+      .map((parts) => `socket:[${parts[9]}]`),
+  )
+  return pids.find((pid) =>
+    readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      try {
+        return inodes.includes(readlinkSync(`/proc/${pid}/fd/${fd}`))
+      } catch {
+        return false
+      }
+    }),
+  )
 }
 
 /** Those that stand still, so that none is left so. */

@@ -110,8 +110,9 @@ async function script(connection: Connection, sql: string, defined: ReadonlySet<
   await connection.command('SAVEPOINT dure_script')
   const names = namesOf(tablesOf((await connection.query(TABLES)).rows))
   await connection.command(quoted(sql, new Set([...names, ...defined])))
-  await connection.command('RELEASE dure_script').catch(() => {
-    throw ended
+  await connection.command('RELEASE dure_script').catch((error: unknown) => {
+    // No such savepoint, or no transaction; whoever lost the session meanwhile has done nothing wrong.
+    throw ['3B001', '25P01'].includes(sqlState(error) ?? '') ? ended : error
   })
 }
 

@@ -1,5 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { CallError } from '../../contract/contract.ts'
+import { takeLock } from '../../data/adapter.ts'
 import { markOf, processIsAlive, thisProcess, type ProcessMark } from '../../discovery/internal.ts'
 import { makeFolder, type Timers } from '../../runtime/runtime.ts'
 import { SupervisorError } from './errors.ts'
@@ -24,11 +26,12 @@ const named = (name: string, mark: ProcessMark | undefined): Named[] => (mark ==
 export async function takePidFile(directory: string, shutdownTimeout: number, timers: Timers): Promise<PidFile> {
   makeFolder(directory)
   const file = join(directory, 'supervisor.json')
+  // Before it looks who is there: what it has seen may be over when it goes on.
+  const lock = lockOf(directory, `${file}.lock`)
   const before = read(file)
   if (before !== undefined && before.supervisor.pid !== process.pid && processIsAlive(before.supervisor)) {
-    throw new SupervisorError(
-      `Cannot start on "${directory}": process ${before.supervisor.pid} runs the system on it already; stop that one, or choose another directory`,
-    )
+    lock.release()
+    throw taken(directory, before.supervisor.pid)
   }
   await gone(before?.processes ?? [], shutdownTimeout, timers)
 
@@ -40,8 +43,27 @@ export async function takePidFile(directory: string, shutdownTimeout: number, ti
   write([])
   return {
     note: (processes) => write(processes.flatMap(({ name, pid }) => named(name, markOf(pid)))),
-    release: () => rmSync(file, { force: true }),
+    release: () => {
+      rmSync(file, { force: true })
+      lock.release()
+    },
   }
+}
+
+/** Held until the process ends, however it does; one that stands still keeps it. */
+function lockOf(directory: string, file: string): ReturnType<typeof takeLock> {
+  try {
+    return takeLock(file, 'supervisor')
+  } catch (error) {
+    const holder = error instanceof CallError ? error.details['holder'] : undefined
+    throw typeof holder === 'number' ? taken(directory, holder) : error
+  }
+}
+
+function taken(directory: string, pid: number): SupervisorError {
+  return new SupervisorError(
+    `Cannot start on "${directory}": process ${pid} runs the system on it already; stop that one, or choose another directory`,
+  )
 }
 
 async function gone(processes: readonly ProcessMark[], shutdownTimeout: number, timers: Timers): Promise<void> {
@@ -51,7 +73,7 @@ async function gone(processes: readonly ProcessMark[], shutdownTimeout: number, 
   }
 }
 
-/** What is cut short or strange is as good as nothing: the locks of the stores keep two systems apart in any case. */
+/** What is cut short or strange is as good as nothing: the lock keeps two supervisors apart. */
 function read(file: string): Noted | undefined {
   try {
     const { supervisor, processes } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Noted>

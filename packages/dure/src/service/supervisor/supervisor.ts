@@ -167,7 +167,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       replace: async (which) => {
         for (const name of which ?? []) {
           if (!managed.some((one) => isMeant(one, name)))
-            throw new SupervisorError(`Cannot replace "${name}": ${thereAre(names)}`)
+            throw new SupervisorError(`Cannot replace "${name}": ${thereAre(managed.map((one) => one.name))}`)
         }
         const meant = managed.filter((one) => which === undefined || which.some((name) => isMeant(one, name)))
         for (const one of meant) await one.replace()
@@ -176,7 +176,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       remove: async (name) => {
         const all = managed.filter((each) => isOf(each, name))
         if (all.length === 0) {
-          throw new SupervisorError(`Cannot remove "${name}": ${thereAre(names)}`)
+          throw new SupervisorError(`Cannot remove "${name}": ${thereAre(managed.map((one) => one.name))}`)
         }
         await Promise.all(all.map(remove))
       },
