@@ -1,12 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freeze, processAt, thaw, until, withClient, type RoleOptions, type Seen } from './rig.ts'
+import { folder, freeze, processAt, thaw, until, withClient, type RoleOptions, type Seen } from './rig.ts'
 
 type Other = {
   readonly child: ChildProcess
@@ -23,6 +22,7 @@ const PROGRAM = join(import.meta.dirname, 'program.ts')
 async function load(...words: readonly string[]): Promise<Other> {
   const child = spawn(process.execPath, ['--conditions=source', PROGRAM, ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
+  process.once('exit', () => void child.kill('SIGKILL'))
   let said: string | undefined
   const loaded = Promise.withResolvers<void>()
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -103,7 +103,7 @@ export async function supervisors({ times, random, say }: RoleOptions): Promise<
   const past: string[] = []
   let [inside, takeover] = [0, 0]
   for (let round = 0; round < times; round++) {
-    const directory = mkdtempSync(join(tmpdir(), 'dure-zombies-'))
+    const directory = folder()
     const life = (): readonly string[] =>
       readFileSync(join(directory, 'life.txt'), { encoding: 'utf8', flag: 'a+' }).split('\n').slice(0, -1)
     const all = await Promise.all(['first', 'one', 'other'].map((name) => load('supervisor', directory, name)))
@@ -144,7 +144,7 @@ export async function stores({ times, random, say }: RoleOptions): Promise<Seen>
   const past: string[] = []
   let [inside, takeover] = [0, 0]
   for (let round = 0; round < times; round++) {
-    const directory = mkdtempSync(join(tmpdir(), 'dure-zombies-'))
+    const directory = folder()
     const all = await Promise.all(['one', 'early', 'next'].map((name) => load('store', directory, name)))
     const [one, early, next] = all as [Other, Other, Other]
     try {

@@ -126,10 +126,12 @@ function tableOf(rows: readonly Row[], times: number): string {
   return `${[head, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body].join('\n')}\n`
 }
 
+// Servers and processes end with this one.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 try {
   await main()
 } catch (error) {
   console.error((error as Error).message)
   process.exitCode = 1
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

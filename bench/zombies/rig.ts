@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,7 +52,7 @@ export async function withDesks<T>(
   outbox: 'polling' | 'wal',
   work: (rig: Rig) => Promise<T>,
 ): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-zombies-'))
+  const directory = folder()
   chmodSync(directory, 0o755)
   const database = `zombies_${databases++}`
   await withClient(server.url('postgres'), (client) => client.query(`CREATE DATABASE ${database}`))
@@ -68,6 +69,9 @@ export async function withDesks<T>(
     runtime: realRuntime(),
     silence: 120_000,
     onLine: ({ name, text }) => process.stderr.write(`${name} | ${text}\n`),
+  })
+  process.once('exit', () => {
+    for (const { pid } of supervisor.processes()) if (pid !== undefined) process.kill(pid, 'SIGKILL')
   })
   const caller = await start(system, { directory, part: ['doors'], log: silentLogger() })
   const pids = (of: string): readonly number[] =>
@@ -137,6 +141,13 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   return performance.now() - begun
 }
 
+/** A folder that is gone when this process is, also where it is told to end. */
+export function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'dure-zombies-'))
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
 /** Which of these processes has the socket with this port. */
 export function processAt(port: number, pids: readonly number[]): number | undefined {
   const end = port.toString(16).toUpperCase().padStart(4, '0')
@@ -158,23 +169,21 @@ export function processAt(port: number, pids: readonly number[]): number | undef
   )
 }
 
-/** Those that stand still, so that none is left so. */
-const still = new Set<number>()
+/** Those that stand still, and the shells that let them go on, also when this process is gone. */
+const still = new Map<number, ChildProcess>()
 
 export function freeze(pid: number): void {
-  still.add(pid)
+  still.set(pid, spawn('/bin/sh', ['-c', 'read word; kill -CONT "$0"', String(pid)], { stdio: ['pipe', 'ignore', 'ignore'] }))
   process.kill(pid, 'SIGSTOP')
 }
 
 export function thaw(pid: number): void {
+  const shell = still.get(pid)
   if (!still.delete(pid)) return
+  shell!.stdin!.end()
   try {
     process.kill(pid, 'SIGCONT')
   } catch {
     // It has ended.
   }
 }
-
-process.once('exit', () => {
-  for (const pid of [...still]) thaw(pid)
-})
