@@ -70,7 +70,8 @@ export async function withDesks<T>(
     silence: 120_000,
     onLine: ({ name, text }) => process.stderr.write(`${name} | ${text}\n`),
   })
-  process.once('exit', () => {
+  // Before its folder goes.
+  process.prependOnceListener('exit', () => {
     for (const { pid } of supervisor.processes()) if (pid !== undefined) process.kill(pid, 'SIGKILL')
   })
   const caller = await start(system, { directory, part: ['doors'], log: silentLogger() })
