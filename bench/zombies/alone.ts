@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { folder, freeze, processAt, thaw, until, withClient, type RoleOptions, type Seen } from './rig.ts'
+import { atEnd, folder, freeze, processAt, thaw, until, withClient, type RoleOptions, type Seen } from './rig.ts'
 
 type Other = {
   readonly child: ChildProcess
@@ -22,7 +22,7 @@ const PROGRAM = join(import.meta.dirname, 'program.ts')
 async function load(...words: readonly string[]): Promise<Other> {
   const child = spawn(process.execPath, ['--conditions=source', PROGRAM, ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
-  process.once('exit', () => void child.kill('SIGKILL'))
+  atEnd(() => void child.kill('SIGKILL'))
   let said: string | undefined
   const loaded = Promise.withResolvers<void>()
   createInterface({ input: child.stdout }).on('line', (line) => {

@@ -70,8 +70,7 @@ export async function withDesks<T>(
     silence: 120_000,
     onLine: ({ name, text }) => process.stderr.write(`${name} | ${text}\n`),
   })
-  // Before its folder goes.
-  process.prependOnceListener('exit', () => {
+  atEnd(() => {
     for (const { pid } of supervisor.processes()) if (pid !== undefined) process.kill(pid, 'SIGKILL')
   })
   const caller = await start(system, { directory, part: ['doors'], log: silentLogger() })
@@ -142,10 +141,18 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   return performance.now() - begun
 }
 
+const ends: (() => void)[] = []
+
+/** What is to be done when this process ends, however it is told to; what was said last comes first. */
+export function atEnd(end: () => void): void {
+  if (ends.length === 0) process.once('exit', () => ends.toReversed().forEach((each) => each()))
+  ends.push(end)
+}
+
 /** A folder that is gone when this process is, also where it is told to end. */
 export function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'dure-zombies-'))
-  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+  atEnd(() => rmSync(made, { recursive: true, force: true }))
   return made
 }
 
