@@ -63,6 +63,12 @@ async function copies(
   return { all, effects, first }
 }
 
+/** Two of them, by themselves. */
+async function pair(...options: Parameters<typeof copies>) {
+  const { all, ...rest } = await copies(...options)
+  return [all[0]!, all[1]!, rest] as const
+}
+
 function copyOn(store: Store, place: number, ahead: number): Copy {
   const runtime = realRuntime()
   const clock = { ...runtime.clock, now: () => runtime.clock.now() + ahead }
@@ -107,13 +113,10 @@ test('two copies are called with one key at once: one runs, and both answer as i
 })
 
 test('a copy dies before it commits: the other waits for its lease and then runs', { timeout: 60_000 }, async (t) => {
-  const {
-    all: [dead, other],
-    effects,
-  } = await copies(t, [0, 0])
-  void dead!.call(never, { timeout: SOON })
-  await until(() => dead!.runs() === 1)
-  assert.deepEqual(await other!.call(commits), { by: 'copy 1' })
+  const [dead, other, { effects }] = await pair(t, [0, 0])
+  void dead.call(never, { timeout: SOON })
+  await until(() => dead.runs() === 1)
+  assert.deepEqual(await other.call(commits), { by: 'copy 1' })
   assert.deepEqual(await effects(), [1])
 })
 
@@ -121,12 +124,9 @@ test(
   'a copy dies after its commit: nothing is done twice, and the other says so once its lease is over',
   { timeout: 60_000 },
   async (t) => {
-    const {
-      all: [dead, other],
-      effects,
-    } = await copies(t, [0, 0])
+    const [dead, other, { effects }] = await pair(t, [0, 0])
     const committed = gate()
-    void dead!.call(
+    void dead.call(
       async ({ commit }) => {
         await commit()
         committed.resolve()
@@ -135,8 +135,8 @@ test(
       { timeout: SOON },
     )
     await committed.promise
-    assert.equal(codeOf(await other!.call(commits)), 'ALREADY_EXISTS')
-    assert.deepEqual([other!.runs(), await effects()], [0, [0]])
+    assert.equal(codeOf(await other.call(commits)), 'ALREADY_EXISTS')
+    assert.deepEqual([other.runs(), await effects()], [0, [0]])
   },
 )
 
@@ -144,13 +144,10 @@ test(
   'a copy freezes before its transaction: after the take-over it writes nothing, and answers as the other did',
   { timeout: 60_000 },
   async (t) => {
-    const {
-      all: [frozen, other],
-      effects,
-    } = await copies(t, [0, 0])
+    const [frozen, other, { effects }] = await pair(t, [0, 0])
     const thawed = gate()
     let refused: unknown
-    const late = frozen!.call(
+    const late = frozen.call(
       async ({ commit }) => {
         await thawed.promise
         await commit().catch((failure: unknown) => {
@@ -160,8 +157,8 @@ test(
       },
       { timeout: SOON },
     )
-    await until(() => frozen!.runs() === 1)
-    assert.deepEqual(await other!.call(commits), { by: 'copy 1' })
+    await until(() => frozen.runs() === 1)
+    assert.deepEqual(await other.call(commits), { by: 'copy 1' })
     thawed.resolve()
     assert.deepEqual(await late, { by: 'copy 1' })
     assert.equal(codeOf(refused), 'ABORTED')
@@ -173,24 +170,21 @@ test(
   'a copy freezes before its transaction, and thaws while the other is at work: what it writes is refused, to be repeated',
   { timeout: 60_000 },
   async (t) => {
-    const {
-      all: [frozen, other],
-      effects,
-    } = await copies(t, [0, 0])
+    const [frozen, other, { effects }] = await pair(t, [0, 0])
     const [thawed, go] = [gate(), gate()]
-    const late = frozen!.call(
+    const late = frozen.call(
       async ({ commit }) => {
         await thawed.promise
         await commit()
       },
       { timeout: SOON },
     )
-    await until(() => frozen!.runs() === 1)
-    const second = other!.call(async ({ commit }) => {
+    await until(() => frozen.runs() === 1)
+    const second = other.call(async ({ commit }) => {
       await go.promise
       await commit()
     })
-    await until(() => other!.runs() === 1)
+    await until(() => other.runs() === 1)
     thawed.resolve()
     assert.equal(codeOf(await late), 'ABORTED')
     go.resolve()
@@ -203,13 +197,9 @@ test(
   'a copy freezes inside its transaction, past its lease: when it thaws it is the one that has done it',
   { timeout: 60_000 },
   async (t) => {
-    const {
-      all: [frozen, other],
-      effects,
-      first,
-    } = await copies(t, [0, 0])
+    const [frozen, other, { effects, first }] = await pair(t, [0, 0])
     const [inside, thawed] = [gate(), gate()]
-    const late = frozen!.call(
+    const late = frozen.call(
       ({ commit }) =>
         commit(async () => {
           inside.resolve()
@@ -218,7 +208,7 @@ test(
       { timeout: SOON },
     )
     await inside.promise
-    const second = other!.call(commits)
+    const second = other.call(commits)
     await until(async () => (await first.records.idempotency.find({ operation: 'go', key: 'key' }))!.remaining < -300)
     thawed.resolve()
     assert.deepEqual(await late, { by: 'copy 0' })
@@ -231,47 +221,39 @@ test(
 )
 
 test('a copy is slow after its commit: the other waits for its answer', { timeout: 60_000 }, async (t) => {
-  const {
-    all: [slow, other],
-    effects,
-  } = await copies(t, [0, 0])
+  const [slow, other, { effects }] = await pair(t, [0, 0])
   const [committed, go] = [gate(), gate()]
-  const late = slow!.call(async ({ commit }) => {
+  const late = slow.call(async ({ commit }) => {
     await commit()
     committed.resolve()
     await go.promise
   })
   await committed.promise
-  const second = other!.call(commits)
+  const second = other.call(commits)
   go.resolve()
   assert.deepEqual(await Promise.all([late, second]), [{ by: 'copy 0' }, { by: 'copy 0' }])
-  assert.deepEqual([other!.runs(), await effects()], [0, [0]])
+  assert.deepEqual([other.runs(), await effects()], [0, [0]])
 })
 
 test('an answer that could not be written is lost, and nothing is done again', { timeout: 60_000 }, async (t) => {
-  const {
-    all: [first, other],
-    effects,
-  } = await copies(t, [0, 0], losing)
-  assert.equal(codeOf(await first!.call(commits)), 'UNAVAILABLE')
-  assert.equal(codeOf(await other!.call(commits)), 'ALREADY_EXISTS')
-  assert.equal(codeOf(await first!.call(commits)), 'ALREADY_EXISTS')
+  const [first, other, { effects }] = await pair(t, [0, 0], losing)
+  assert.equal(codeOf(await first.call(commits)), 'UNAVAILABLE')
+  assert.equal(codeOf(await other.call(commits)), 'ALREADY_EXISTS')
+  assert.equal(codeOf(await first.call(commits)), 'ALREADY_EXISTS')
   assert.deepEqual(await effects(), [0])
 })
 
 test('a copy that fails lets the other in at once, and a declared error is what all answer', { timeout: 20_000 }, async (t) => {
-  const {
-    all: [failing, other],
-  } = await copies(t, [0, 0])
-  const failed = await failing!.call(async () => {
+  const [failing, other] = await pair(t, [0, 0])
+  const failed = await failing.call(async () => {
     throw new CallError('UNAVAILABLE', 'Not now')
   })
   assert.equal(codeOf(failed), 'UNAVAILABLE')
   const heard = [
-    await other!.call(async () => {
+    await other.call(async () => {
       throw Refused({ by: 'copy 1' })
     }),
-    await failing!.call(commits),
+    await failing.call(commits),
   ]
   for (const one of heard) assert.ok(one instanceof DeclaredError && (one.data as { by: string }).by === 'copy 1', String(one))
 })
@@ -287,31 +269,26 @@ for (const [skews, what] of [
       const counted: typeof find = (key) => ((looked += place), find(key))
       return { ...records, idempotency: { ...records.idempotency, find: counted } }
     }
-    const {
-      all: [first, skewed],
-      effects,
-    } = await copies(t, skews, looking)
+    const [first, skewed, { effects }] = await pair(t, skews, looking)
     const go = gate()
-    const one = first!.call(async ({ commit }) => {
+    const one = first.call(async ({ commit }) => {
       await go.promise
       await commit()
     })
-    await until(() => first!.runs() === 1)
-    const two = skewed!.call(commits)
+    await until(() => first.runs() === 1)
+    const two = skewed.call(commits)
     await until(() => looked >= 4)
-    assert.equal(skewed!.runs(), 0)
+    assert.equal(skewed.runs(), 0)
     go.resolve()
     assert.deepEqual(await Promise.all([one, two]), [{ by: 'copy 0' }, { by: 'copy 0' }])
     assert.deepEqual(await effects(), [0])
   })
 
 test('a key with another input is refused alike by every copy, while it runs and afterwards', { timeout: 60_000 }, async (t) => {
-  const {
-    all: [first, other],
-  } = await copies(t, [0, 0])
+  const [first, other] = await pair(t, [0, 0])
   const go = gate()
-  const one = first!.call(() => go.promise)
-  await until(() => first!.runs() === 1)
+  const one = first.call(() => go.promise)
+  await until(() => first.runs() === 1)
   const others = (): Promise<readonly unknown[]> => Promise.all([first!, other!].map(({ call }) => call(commits, { name: 'y' })))
   const during = await others()
   go.resolve()
@@ -323,13 +300,11 @@ test('a key with another input is refused alike by every copy, while it runs and
 })
 
 test('a command without a transaction that was overtaken answers what is remembered', { timeout: 60_000 }, async (t) => {
-  const {
-    all: [frozen, other],
-  } = await copies(t, [0, 0])
+  const [frozen, other] = await pair(t, [0, 0])
   const thawed = gate()
-  const late = frozen!.call(() => thawed.promise, { timeout: SOON })
-  await until(() => frozen!.runs() === 1)
-  assert.deepEqual(await other!.call(async () => {}), { by: 'copy 1' })
+  const late = frozen.call(() => thawed.promise, { timeout: SOON })
+  await until(() => frozen.runs() === 1)
+  assert.deepEqual(await other.call(async () => {}), { by: 'copy 1' })
   thawed.resolve()
   assert.deepEqual(await late, { by: 'copy 1' })
 })

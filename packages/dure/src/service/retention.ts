@@ -65,7 +65,7 @@ export function retentionOf(service: string, given: RetentionOptions = {}): Rete
 export type RetainedReading = Retained & {
   readonly service: string
   readonly part: RetainedPart
-  readonly bounds: Bounds | undefined
+  readonly bounds: Bounds
 }
 
 /** Keeps what is kept within its bounds: one copy at a time, a few rows in each transaction. */
@@ -86,11 +86,15 @@ export function createTidying(options: {
   readonly store: Pick<Store, 'service' | 'records' | 'transaction'>
   readonly letters: Pick<DeadLetters, 'list' | 'discard'>
   readonly retention: Pick<Retention, Tidied>
+  /** Milliseconds: the inbox tidies itself, and is told of with the rest. */
+  readonly inboxRetention: number
   readonly runtime: Runtime
   readonly log: Logger
   readonly every?: number
 }): Tidying {
-  const { store, letters, retention, runtime, log, every = EVERY } = options
+  const { store, letters, retention, inboxRetention, runtime, log, every = EVERY } = options
+  // It goes through its marks in steps, so that one may live half as long again.
+  const inbox: Bounds = { atLeast: inboxRetention, atMost: 1.5 * inboxRetention, rows: Infinity }
   const { upkeep } = store.records
   const { service } = store
   const now = cautiousTime(runtime.clock)
@@ -167,7 +171,7 @@ export function createTidying(options: {
         service,
         part,
         ...retained,
-        bounds: part === 'inbox' ? undefined : retention[part],
+        bounds: part === 'inbox' ? inbox : retention[part],
       }))
     },
     stop: async () => {

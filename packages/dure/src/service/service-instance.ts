@@ -117,7 +117,8 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const letters =
     data &&
     deadLetters({
-      ...{ store: data.store, runtime, events: service.contract.events },
+      // Its `retention` says how long.
+      ...{ store: data.store, runtime, events: service.contract.events, auditRetention: Infinity },
       reactions: service.reactions.map(({ kind, event, name: reaction }) => ({ kind, event, consumer: `${name}/${reaction}` })),
       changed: () => {
         consumer?.reload()
@@ -128,7 +129,10 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const tidying =
     data &&
     letters &&
-    createTidying({ store: data.store, letters, retention: service.retention ?? retentionOf(name), runtime, log })
+    createTidying({
+      ...{ store: data.store, letters, retention: service.retention ?? retentionOf(name) },
+      ...{ inboxRetention: data.inboxRetention, runtime, log },
+    })
 
   const stop: ServiceInstance['stop'] = async ({ timeout }) => {
     if (state === 'stopped') return

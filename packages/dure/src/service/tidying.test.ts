@@ -40,11 +40,14 @@ async function openStore(t: TestContext) {
     await store.stop()
     rmSync(directory, { recursive: true, force: true })
   })
-  const letters = deadLetters({ store, runtime })
+  const letters = deadLetters({ store, runtime, auditRetention: Infinity })
   // Rounds are begun by the tests alone.
   const still = { ...runtime, timers: { ...runtime.timers, after: () => ({ cancel: () => {} }) } }
   const tidying = (given: RetentionOptions = {}) =>
-    createTidying({ store, letters, retention: retentionOf('test', given), runtime: still, log: silentLogger(), every: 1 })
+    createTidying({
+      ...{ store, letters, retention: retentionOf('test', given), inboxRetention: 10 * DAY },
+      ...{ runtime: still, log: silentLogger(), every: 1 },
+    })
   const answered = (key: string): Promise<unknown> =>
     store.transaction((tx) =>
       store.records.idempotency.answer(tx, {
@@ -141,6 +144,22 @@ test('a dead letter that is too old is discarded, and the audit says so', { skip
   assert.deepEqual([change?.action, change?.by, change?.reason], ['discard', 'retention', 'Older than 30 days'])
 })
 
+test('an audit that is to be kept for longer than it is by default outlives later decisions', { skip: served }, async (t) => {
+  const { tidying, died, letters, pass } = await openStore(t)
+  const tidy = tidying({ audit: { atMost: 2_000 * DAY } })
+  for (const id of ['m-1', 'm-2']) {
+    await died(id)
+    await letters.discard({}, `the end of ${id}`)
+    pass(500 * DAY)
+    await tidy.round()
+  }
+  await tidy.stop()
+  assert.deepEqual(
+    (await letters.audit()).map(({ reason }) => reason),
+    ['the end of m-2', 'the end of m-1'],
+  )
+})
+
 test('of those who share a store one tidies at a time', { skip: served }, async (t) => {
   const { store, runtime, answered, knows, pass } = await openStore(t)
   const turn = (): Promise<boolean> =>
@@ -149,7 +168,7 @@ test('of those who share a store one tidies at a time', { skip: served }, async 
   await answered('a')
   pass(3 * DAY)
   const late = createTidying({
-    ...{ store, runtime, log: silentLogger(), every: 60_000, retention: retentionOf('test') },
+    ...{ store, runtime, log: silentLogger(), every: 60_000, retention: retentionOf('test'), inboxRetention: DAY },
     letters: deadLetters({ store, runtime }),
   })
   assert.equal(await turn(), true)

@@ -1,3 +1,4 @@
+import { realRuntime } from 'dure/runtime'
 /** A duration for people: three digits and a unit. */
 export function durationText(ms: number): string {
   if (ms < 1) return `${Math.round(ms * 1000)} µs`
@@ -31,7 +32,7 @@ export function timeText(time: number): string {
 }
 
 /** How long ago something was. */
-export function agoText(time: number, now: number = Date.now()): string {
+export function agoText(time: number, now: number = realRuntime().clock.now()): string {
   return `${ageText(now - time)} ago`
 }
 

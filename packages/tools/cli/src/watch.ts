@@ -1,5 +1,6 @@
 import { watch } from 'node:fs'
 import { relative, resolve, sep } from 'node:path'
+import { realRuntime, type Timer } from 'dure/runtime'
 
 const SOURCES = /\.(?:[cm]?[jt]s|json|sql)$/
 // Editors write a file in several steps, and a checkout writes many.
@@ -14,17 +15,18 @@ export function watchSources(
   const ignore = (path: string): boolean =>
     ignored.some((one) => path === one || path.startsWith(`${one}${sep}`)) ||
     path.split(sep).some((part) => part === 'node_modules' || part === 'dist' || part.startsWith('.'))
-  let timer: NodeJS.Timeout | undefined
+  const { timers } = realRuntime()
+  let timer: Timer | undefined
   const watcher = watch(root, { recursive: true, ignore }, (_event, path) => {
     if (path === null || ignore(path) || !SOURCES.test(path)) return
-    clearTimeout(timer)
-    timer = setTimeout(() => options.onChange(path), DEBOUNCE)
+    timer?.cancel()
+    timer = timers.after(DEBOUNCE, () => options.onChange(path))
   })
   // A folder that goes away: what runs goes on, unwatched.
   watcher.on('error', () => {})
   return {
     close: () => {
-      clearTimeout(timer)
+      timer?.cancel()
       watcher.close()
     },
   }

@@ -38,6 +38,8 @@ export type Found = {
   readonly crashes: number
   /** The one before has not given it back, and was another than this. */
   readonly crashed: boolean
+  /** To be told when what was found turns out to be another member's by now. */
+  readonly lost: () => void
 }
 
 type Slot<Work> = {
@@ -84,7 +86,7 @@ export function createPartitions<Work extends PartitionWork>(options: {
     return raised
   }
 
-  const begin = async (assignment: Assignment) => {
+  const begin = async (assignment: Assignment, lost: () => void) => {
     const { topic, partition } = assignment
     const { epoch, before, unclean, crashes } = await raise(assignment)
     const foreign = before !== store.member
@@ -93,7 +95,7 @@ export function createPartitions<Work extends PartitionWork>(options: {
       await store.waitOut?.({ before: foreign ? before : undefined, patience: TIMEOUT })
     }
     const fence = { consumer, topic, partition, epoch }
-    const work = await open({ fence, crashes, crashed: unclean && foreign })
+    const work = await open({ fence, crashes, crashed: unclean && foreign, lost })
     return { fence, work, timer: crashes === 0 ? undefined : runtime.timers.after(HEALTHY, () => void noteWell(fence)) }
   }
 
@@ -117,7 +119,8 @@ export function createPartitions<Work extends PartitionWork>(options: {
     const { partition } = assignment
     const before = slots.get(partition)
     if (before !== undefined) drop(before)
-    const slot: Slot<Work> = { assignment, opened: begin(assignment), work: undefined, over: false }
+    const opened = begin(assignment, () => drop(slot))
+    const slot: Slot<Work> = { assignment, opened, work: undefined, over: false }
     slots.set(partition, slot)
     try {
       slot.work = (await slot.opened).work

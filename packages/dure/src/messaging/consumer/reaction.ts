@@ -130,11 +130,11 @@ function opening(options: StartReaction, counters: Counters, count: () => Parked
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
   const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
   const hands = createHands(concurrency)
-  return async ({ fence: raised, crashes, crashed }) => {
+  return async ({ fence: raised, crashes, crashed, lost }) => {
     const { partition } = raised
     const fence = kind === 'queue' ? undefined : raised
     const parked = await openParked({
-      ...{ store, consumer, runtime, log, retry, hands, fence, crashed },
+      ...{ store, consumer, runtime, log, retry, hands, fence, crashed, lost },
       lease: kind === 'queue' && store.sharing === 'shared' ? LEASE[pipeline.prepare ? 'prepared' : 'plain'] : undefined,
       tryAgain: async (message, finish) => {
         const received = await pipeline.read(message)

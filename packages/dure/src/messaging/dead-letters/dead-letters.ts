@@ -45,7 +45,7 @@ export type DeadLetters = {
    * without a reason; NOT_FOUND when there is no such dead letter; ABORTED when somebody else has decided on it meanwhile
    */
   readonly edit: (id: string, data: string, reason: string, by?: string) => Promise<void>
-  /** What was done, latest first; entries are kept for 400 days. */
+  /** What was done, latest first. */
   readonly audit: (filter?: AuditFilter) => Promise<readonly DeadLetterChange[]>
 }
 
@@ -75,6 +75,8 @@ export type DeadLettersOptions = {
   readonly events?: readonly AnyEvent[]
   /** … and its reactions; without them an edit need only be JSON. */
   readonly reactions?: readonly { readonly kind: 'topic' | 'queue'; readonly consumer: string; readonly event: AnyEvent }[]
+  /** Milliseconds an entry of the audit is kept; Infinity where somebody else tidies. Default 400 days. */
+  readonly auditRetention?: number
   /** Told after every change, so that a consumer in this process looks at its store again. */
   readonly changed?: () => void
 }
@@ -82,12 +84,12 @@ export type DeadLettersOptions = {
 const MOST = 1_000
 /** Messages shown of those that wait behind one. */
 const BEHIND = 20
-/** Milliseconds an entry of the audit is kept: 400 days, so that last year's can be looked at. */
+/** So that last year's can be looked at. */
 const AUDIT_RETENTION = 400 * 24 * 60 * 60 * 1000
 
 /** The dead letters of the service whose store this is. */
 export function deadLetters(options: DeadLettersOptions): DeadLetters {
-  const { store, runtime, events = [], reactions = [], changed = () => {} } = options
+  const { store, runtime, events = [], reactions = [], auditRetention = AUDIT_RETENTION, changed = () => {} } = options
   const { deadLetters: records, parked } = store.records
   const outbox = outboxOf(store.service)
   const reactionOf = (consumer: string) => reactions.find((one) => one.consumer === consumer)
@@ -102,7 +104,7 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
       throw new CallError('INVALID_ARGUMENT', `Cannot ${action} dead letters without a reason: say why, for those who ask later`)
     try {
       return await store.transaction(async (tx) => {
-        await records.forget(tx, { before: at - AUDIT_RETENTION })
+        if (auditRetention < Infinity) await records.forget(tx, { before: at - auditRetention })
         return records.decide(tx, filter, decision)
       })
     } finally {

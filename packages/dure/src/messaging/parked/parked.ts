@@ -11,7 +11,7 @@ import type { Hands } from './hands.ts'
 import { createTries, type TryAgain } from './tries.ts'
 
 export type { ParkedEntry, ParkedStore } from './entry.ts'
-export { createHands, type Hands } from './hands.ts'
+export { createHands } from './hands.ts'
 export { firstLine, OUTBOX, outboxOf } from './fingerprint.ts'
 
 /**
@@ -52,27 +52,31 @@ export type ParkedCount = {
 /** Milliseconds after trouble with the store itself, which says nothing about the message. */
 const STORE_PAUSE = 1000
 
-export async function openParked(options: {
-  store: ParkedStore
-  consumer: string
-  runtime: Runtime
-  log: Logger
-  retry: RetryPolicy
-  hands: Hands
-  tryAgain: TryAgain
+type ParkedOptions = {
+  readonly store: ParkedStore
+  readonly consumer: string
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly retry: RetryPolicy
+  readonly hands: Hands
+  readonly tryAgain: TryAgain
   /** Whether no further try is worth it. Default as the policy says. */
-  isDead?: (error: unknown, tries: number, message: Message) => boolean
+  readonly isDead?: (error: unknown, tries: number, message: Message) => boolean
   /** Whose messages these are: everything that is written carries it, and once its epoch is over nothing more is begun. */
-  fence?: Fence | undefined
+  readonly fence?: Fence | undefined
+  /** Told when its epoch is over: that was found at a try. */
+  readonly lost?: () => void
   /**
    * Whether a try that was begun and did not end has ended with its process. Default true; false where who had them before
    * is still there.
    */
-  crashed?: boolean
+  readonly crashed?: boolean
   /** Others may try the same messages: who begins a try has the message for so many milliseconds. Nobody has the key meanwhile. */
-  lease?: number | undefined
-}): Promise<Parked> {
-  const { store, consumer, runtime, log, retry, hands, fence, crashed = true, lease } = options
+  readonly lease?: number | undefined
+}
+
+export async function openParked(options: ParkedOptions): Promise<Parked> {
+  const { store, consumer, runtime, log, retry, hands, fence, lost, crashed = true, lease } = options
   const { isDead = (error, tries) => isLastTry(retry, error, tries) } = options
   const { parked: records } = store.records
   const time = steadyTime(runtime.clock)
@@ -113,7 +117,10 @@ export async function openParked(options: {
 
   const work = (key: Key): Promise<void> =>
     drain(key).catch((error: unknown) => {
-      if (error instanceof FencedError) return void stop()
+      if (error instanceof FencedError) {
+        void stop()
+        return lost?.()
+      }
       log.warn('Parked messages cannot be tried again now; trying later', { consumer, error })
       key.nextAt = time() + STORE_PAUSE
     })

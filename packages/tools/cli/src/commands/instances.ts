@@ -1,4 +1,5 @@
 import type { Command } from '@stricli/core'
+import { realRuntime } from 'dure/runtime'
 import type { Address, Instance } from 'dure/discovery'
 import { askInstances, type InstanceListing } from '../control/control.ts'
 import { agoText, timeText, visible } from '../format.ts'
@@ -17,7 +18,7 @@ export const instancesCommand: Command<Shell> = defineCommand({
   async func(this: Shell, flags: Common): Promise<void> {
     const directory = directoryOf(this, flags)
     const listing = await askInstances(directory)
-    printResult(this, flags, listing, () => instancesText(listing, layoutOf(this), { directory, now: Date.now() }))
+    printResult(this, flags, listing, () => instancesText(listing, layoutOf(this), { directory, now: realRuntime().clock.now() }))
   },
 })
 

@@ -1,4 +1,5 @@
 import type { Command, RouteMap } from '@stricli/core'
+import { realRuntime } from 'dure/runtime'
 import type { ConsumerLag, Lag } from 'dure/service'
 import { askLag } from '../control/control.ts'
 import { layoutOf, paint, say, type Layout, type Shell } from '../shell.ts'
@@ -20,7 +21,7 @@ const showCommand: Command<Shell> = defineCommand({
   async func(this: Shell, flags: Common): Promise<void> {
     const lag = await askLag(directoryOf(this, flags))
     for (const copy of lag.silent) say(this, paint(this, 'yellow', `"${copy}" did not answer; this is without it.`))
-    printResult(this, flags, lag, () => lagText(lag, layoutOf(this), Date.now()))
+    printResult(this, flags, lag, () => lagText(lag, layoutOf(this), realRuntime().clock.now()))
   },
 })
 
@@ -63,7 +64,9 @@ function retainedText(retained: Lag['retained'], layout: Layout): readonly strin
   if (some.length === 0) return []
   const rows = some.map(({ service, part, rows, age, bounds }) => [
     ...[visible(service), part, String(rows), age === undefined ? '-' : ageText(age)],
-    ...(bounds === undefined ? ['-', '-'] : [String(bounds.rows), ageText(bounds.atMost)]),
+    // Without end is no number in JSON.
+    Number.isFinite(bounds.rows) ? String(bounds.rows) : '-',
+    Number.isFinite(bounds.atMost) ? ageText(bounds.atMost) : '-',
   ])
   const head = ['KEPT BY', 'WHAT', 'ROWS', 'OLDEST', 'AT MOST', 'FOR']
   const [first = '', ...rest] = table([head, ...rows], { columns: layout.columns, shorten: [0], right: [2, 3, 4, 5] })

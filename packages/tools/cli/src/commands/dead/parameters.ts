@@ -1,4 +1,5 @@
 import type { TypedFlagParameter } from '@stricli/core'
+import { realRuntime } from 'dure/runtime'
 import { askDead, type DeadRequest, type DeadSelection } from '../../control/control.ts'
 import { paint, say, type Shell } from '../../shell.ts'
 import { directoryOf, parsedFlag, textFlag, wholeNumber, type Common } from '../parameters.ts'
@@ -40,7 +41,7 @@ const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_
 /** `90s`, `5m`, `2h`, `7d`, `1w` ago; or a date, with or without a time. */
 function parseTime(given: string): number {
   const [, amount, unit] = /^(\d+)([smhdw])$/.exec(given) ?? []
-  if (amount !== undefined && unit !== undefined) return Date.now() - Number(amount) * UNITS[unit]!
+  if (amount !== undefined && unit !== undefined) return realRuntime().clock.now() - Number(amount) * UNITS[unit]!
   const parsed = /^\d{4}-\d{2}-\d{2}/.test(given) ? Date.parse(given) : Number.NaN
   if (!Number.isNaN(parsed)) return parsed
   throw new Error(`"${given}" is not a time: write 90s, 5m, 2h, 7d (ago), or a date such as 2026-07-31T12:00`)
