@@ -72,12 +72,16 @@ for (const how of ['stop', 'crash'] as const) {
       )
       assert.ok(running.codes.size > 0, 'the restarts were felt')
       // Nothing is left behind: the witness and at most as many as there may be.
-      const sessions = await rig.ask(
-        `SELECT split_part(application_name, ' ', 2) AS name, count(*)::int AS n FROM pg_stat_activity WHERE usename = '${rig.database}_orders' GROUP BY 1`,
-      )
-      const count = (name: string): number => Number(sessions.find((row) => row['name'] === name)?.['n'] ?? 0)
-      assert.equal(count('witness'), 1)
-      assert.ok(count('writer') <= 4 && count('reader') <= 4, JSON.stringify(sessions))
+      // The witness has its own attempts to come back, and may need one more after the last start.
+      const sessions = async (name: string): Promise<number> =>
+        (
+          await rig.ask(
+            `SELECT 1 FROM pg_stat_activity WHERE usename = '${rig.database}_orders' AND split_part(application_name, ' ', 2) = '${name}'`,
+          )
+        ).length
+      await until(async () => (await sessions('witness')) === 1)
+      assert.ok((await sessions('writer')) <= 4)
+      assert.ok((await sessions('reader')) <= 4)
       await store.stop()
       await until(
         async () => (await rig.ask(`SELECT 1 FROM pg_stat_activity WHERE usename = '${rig.database}_orders'`)).length === 0,
