@@ -9,7 +9,7 @@ const MIB = 1024 * 1024
 
 function soak(...words: string[]): Promise<{ readonly code: number; readonly text: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--conditions=source', MAIN, ...words], (error, stdout, stderr) => {
+    execFile(process.execPath, ['--conditions=dure-source', MAIN, ...words], (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), text: stdout + stderr })
     })
   })

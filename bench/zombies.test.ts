@@ -9,7 +9,7 @@ const MAIN = join(import.meta.dirname, 'zombies', 'main.ts')
 
 function zombies(...words: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--conditions=source', MAIN, ...words], (error, out, err) => {
+    execFile(process.execPath, ['--conditions=dure-source', MAIN, ...words], (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err })
     })
   })

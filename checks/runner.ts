@@ -52,7 +52,7 @@ export async function runTests(options: {
     cwd: options.root,
     files: options.files.map((path) => join(options.root, path)),
     concurrency: Math.max(2, availableParallelism()),
-    execArgv: ['--conditions=source', `--import=${OUTLIVED}`],
+    execArgv: ['--conditions=dure-source', `--import=${OUTLIVED}`],
   })
   events.on('test:pass', ({ name, skip }) => {
     const server = typeof skip === 'string' ? NEEDS_SERVER.exec(skip)?.groups?.['server'] : undefined

@@ -58,7 +58,7 @@ async function serve(kind: string, argument?: string): Promise<Server> {
     join(import.meta.dirname, 'server.ts'),
     [kind, ...(argument === undefined ? [] : [argument])],
     {
-      execArgv: ['--conditions=source'],
+      execArgv: ['--conditions=dure-source'],
     },
   )
   const where = await new Promise<unknown>((resolve, reject) => {

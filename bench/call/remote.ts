@@ -16,7 +16,7 @@ export async function benchRemote({ progress }: BenchContext): Promise<BenchResu
   const callers = new Map<string, ChildProcess>()
   try {
     for (const name of CONTENDERS) {
-      const child = fork(join(import.meta.dirname, 'caller.ts'), [name], { execArgv: ['--conditions=source'] })
+      const child = fork(join(import.meta.dirname, 'caller.ts'), [name], { execArgv: ['--conditions=dure-source'] })
       callers.set(name, child)
       await answerOf(child, name)
     }

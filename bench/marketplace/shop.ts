@@ -36,7 +36,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const words = [MAIN, '--port', '0', '--data', data, ...size, ...(split ? ['--split'] : []), '--database', database]
   const child = spawn(
     process.execPath,
-    ['--conditions=source', ...words, ...(copies.length > 0 ? ['--replicas', copies.join(',')] : [])],
+    ['--conditions=dure-source', ...words, ...(copies.length > 0 ? ['--replicas', copies.join(',')] : [])],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const text = await output(child, /ready[\s\S]*?(http:\/\/[^\s]+)/)

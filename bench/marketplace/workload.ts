@@ -48,7 +48,7 @@ export async function runWorkload(options: {
   const words = Object.entries({ url: shop.url, seconds, concurrency: outstanding, rate, json })
   const child = spawn(
     process.execPath,
-    ['--conditions=source', MAIN, ...words.flatMap(([name, value]) => [`--${name}`, String(value)])],
+    ['--conditions=dure-source', MAIN, ...words.flatMap(([name, value]) => [`--${name}`, String(value)])],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const watch = watchUsage(shop)

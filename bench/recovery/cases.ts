@@ -41,7 +41,7 @@ export async function withCopies<T>(server: LocalServer | undefined, work: (benc
   const supervisor = await supervise({
     directory,
     processes: groupsOf(system, { desk: 2, ...(url === undefined ? {} : { archive: 2 }) }).map((group) => ({
-      ...{ name: group.name, node: ['--conditions=source'], env: { [DATABASE]: url } },
+      ...{ name: group.name, node: ['--conditions=dure-source'], env: { [DATABASE]: url } },
       program: [join(import.meta.dirname, 'desk.ts'), directory, ...group.members],
       ...socketsOf(group, { doors: [], directory }),
     })),

@@ -33,7 +33,7 @@ process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')))
 
 /** Started, and what it says first. */
 async function begin(name: string, words: readonly string[], execArgv: readonly string[] = []): Promise<[ChildProcess, unknown]> {
-  const child = fork(join(import.meta.dirname, `${name}.ts`), words, { execArgv: ['--conditions=source', ...execArgv] })
+  const child = fork(join(import.meta.dirname, `${name}.ts`), words, { execArgv: ['--conditions=dure-source', ...execArgv] })
   children.push(child)
   child.once('exit', (code, signal) => {
     if (!child.connected || code === 0) return

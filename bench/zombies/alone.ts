@@ -20,7 +20,7 @@ const PROGRAM = join(import.meta.dirname, 'program.ts')
 
 /** Resolves when it is loaded and waits for `go`. */
 async function load(...words: readonly string[]): Promise<Other> {
-  const child = spawn(process.execPath, ['--conditions=source', PROGRAM, ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', PROGRAM, ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   atEnd(() => void child.kill('SIGKILL'))
   let said: string | undefined

@@ -64,7 +64,9 @@ if (word === 'supervisor') {
   try {
     const supervisor = await supervise({
       ...{ directory: place, runtime, onLine: () => {}, shutdownTimeout: 2_000 },
-      processes: [{ name: 'one', node: ['--conditions=source'], program: [import.meta.filename, 'supervised', place, name] }],
+      processes: [
+        { name: 'one', node: ['--conditions=dure-source'], program: [import.meta.filename, 'supervised', place, name] },
+      ],
     })
     say('open')
     await new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()))

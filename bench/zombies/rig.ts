@@ -61,7 +61,7 @@ export async function withDesks<T>(
   const supervisor = await supervise({
     directory,
     processes: groupsOf(system, { desk: 2, archive: 2 }).map((group) => ({
-      ...{ name: group.name, node: ['--conditions=source'], env: { [DATABASE]: url, [OUTBOX]: outbox } },
+      ...{ name: group.name, node: ['--conditions=dure-source'], env: { [DATABASE]: url, [OUTBOX]: outbox } },
       program: [join(import.meta.dirname, 'desk.ts'), directory, ...group.members],
       ...socketsOf(group, { doors: [], directory }),
       copies: group.copies,

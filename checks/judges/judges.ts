@@ -135,7 +135,7 @@ export async function withSubject<T>(name: Subject['name'], work: (subject: Subj
   const folder = mkdtempSync(join(tmpdir(), `dure-judges-${name}-`))
   const child = spawn(
     process.execPath,
-    ['--conditions=source', ...COMMANDS[name], '--port', '0', '--data', join(folder, 'data')],
+    ['--conditions=dure-source', ...COMMANDS[name], '--port', '0', '--data', join(folder, 'data')],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const ended = new Promise((resolve) => child.once('close', resolve))

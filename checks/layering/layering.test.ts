@@ -13,9 +13,9 @@ const sound: Readonly<Record<string, string>> = {
   'packages/dure/package.json': JSON.stringify({
     name: 'dure',
     exports: {
-      './contract': { source: './src/contract/contract.ts' },
-      './contract/internal': { source: './src/contract/internal.ts' },
-      './data': { source: './src/data/data.ts' },
+      './contract': { 'dure-source': './src/contract/contract.ts' },
+      './contract/internal': { 'dure-source': './src/contract/internal.ts' },
+      './data': { 'dure-source': './src/data/data.ts' },
     },
   }),
   'packages/dure/src/contract/contract.ts': `export const one = 1\n`,
@@ -24,9 +24,12 @@ const sound: Readonly<Record<string, string>> = {
   'packages/dure/src/data/inside.ts': `import { wire } from '../contract/internal.ts'\nexport const inside = wire\n`,
   'packages/dure/src/data/data.ts': `export { outbox } from './outbox.ts'\n`,
   'packages/dure/src/data/outbox.ts': `import { one } from '../contract/contract.ts'\nexport const outbox = one\n`,
-  'packages/protocols/rest/package.json': JSON.stringify({ name: '@dure/rest', exports: { '.': { source: './src/rest.ts' } } }),
+  'packages/protocols/rest/package.json': JSON.stringify({
+    name: '@dure/rest',
+    exports: { '.': { 'dure-source': './src/rest.ts' } },
+  }),
   'packages/protocols/rest/src/rest.ts': `import { one } from 'dure/contract'\nexport const rest = one\n`,
-  'packages/tools/cli/package.json': JSON.stringify({ name: '@dure/cli', exports: { '.': { source: './src/cli.ts' } } }),
+  'packages/tools/cli/package.json': JSON.stringify({ name: '@dure/cli', exports: { '.': { 'dure-source': './src/cli.ts' } } }),
   'packages/tools/cli/src/cli.ts': `import { rest } from '@dure/rest'\nimport { start } from './commands/start.ts'\nexport const cli = rest + start\n`,
   'packages/tools/cli/src/commands/start.ts': `export const start = 1\n`,
   'examples/shop/package.json': JSON.stringify({ name: 'shop', private: true }),

@@ -60,11 +60,11 @@ function readPackages(root: string): readonly (Package & { readonly private: boo
       const manifest = readJson(join(root, path, 'package.json')) as {
         name: string
         private?: boolean
-        exports?: Record<string, string | { source?: string }>
+        exports?: Record<string, string | { 'dure-source'?: string }>
       }
       const subpaths: Record<string, string> = {}
       for (const [subpath, to] of Object.entries(manifest.exports ?? {})) {
-        const source = typeof to === 'string' ? to : to.source
+        const source = typeof to === 'string' ? to : to['dure-source']
         if (source !== undefined) subpaths[subpath] = posix.join(path.replaceAll('\\', '/'), source)
       }
       return { name: manifest.name, path: path.replaceAll('\\', '/'), subpaths, private: manifest.private === true }

@@ -57,7 +57,7 @@ for (const [door, own] of Map.groupBy(snippets, (one) => one.door)) {
       join(place, 'run.mjs'),
       own.map(({ path }) => `console.log('# ${path}'); await import('../${path}')`).join('\n'),
     )
-    const { code, output } = await run(process.execPath, ['--conditions=source', 'run.mjs'], place)
+    const { code, output } = await run(process.execPath, ['--conditions=dure-source', 'run.mjs'], place)
     assert.equal(code, 0, output)
     const said = own.flatMap(({ path, text }) => [`# ${path}`, ...[...text.matchAll(/\/\/ → (.*)$/gm)].map(([, line]) => line!)])
     assert.equal(output.trim(), said.join('\n'))

@@ -13,7 +13,7 @@ function surfaceOf(t: TestContext, files: Readonly<Record<string, string>>): Sur
   t.after(() => rmSync(root, { recursive: true }))
   const manifest = {
     name: 'sums',
-    exports: { '.': { source: './src/sums.ts' }, './suite': { source: './src/sums.conformance.ts' } },
+    exports: { '.': { 'dure-source': './src/sums.ts' }, './suite': { 'dure-source': './src/sums.conformance.ts' } },
   }
   const all = {
     'package.json': JSON.stringify({ workspaces: ['packages/*'] }),

@@ -74,11 +74,11 @@ for (const name of guides) {
     const files = all.filter(({ path }) => !path.endsWith('.test.ts'))
     const main = `for (const path of ${JSON.stringify(files.map(({ path }) => `./${path}`))}) await import(path)\n`
     writeFileSync(join(folder, name, 'run-all.mjs'), main)
-    const { code, stdout, stderr } = await node(['--conditions=source', 'run-all.mjs'], join(folder, name))
+    const { code, stdout, stderr } = await node(['--conditions=dure-source', 'run-all.mjs'], join(folder, name))
     assert.ok(code === 0, stderr)
     assert.deepEqual(stdout.split('\n').filter(Boolean), promised(files))
     for (const { path } of all.filter((file) => !files.includes(file))) {
-      const tested = await node(['--conditions=source', '--test', '--test-reporter=tap', path], join(folder, name))
+      const tested = await node(['--conditions=dure-source', '--test', '--test-reporter=tap', path], join(folder, name))
       assert.ok(tested.code === 0 && /^# pass [1-9]/m.test(tested.stdout), tested.stdout + tested.stderr)
     }
   })
@@ -136,7 +136,7 @@ test('the table of statuses is the one in the code', async () => {
     for (const [name, { http, retryable, meaning }] of Object.entries(STATUSES))
       console.log(\`| \\\`\${name}\\\` | \${http} | \${retryable ? 'yes' : 'no'} | \${meaning} |\`)`
   writeFileSync(join(folder, 'statuses.mjs'), code)
-  const { stdout } = await node(['--conditions=source', 'statuses.mjs'], folder)
+  const { stdout } = await node(['--conditions=dure-source', 'statuses.mjs'], folder)
   const rows = stdout.trim().split('\n')
   assert.equal(rows.length, 16)
   const page = read('docs/guides/chassis.md').replaceAll(/ +/g, ' ')

@@ -25,7 +25,7 @@ const SUITES = [
 
 for (const [what, least, file] of SUITES) {
   test(`${what}, with their stores on LMDB`, { timeout: 300_000 }, async () => {
-    const child = spawn(process.execPath, ['--conditions=source', '--test', '--test-reporter=tap', file], {
+    const child = spawn(process.execPath, ['--conditions=dure-source', '--test', '--test-reporter=tap', file], {
       cwd: ROOT,
       // A runner that believes itself to be inside another one reports to that.
       env: { ...process.env, NODE_TEST_CONTEXT: undefined, DURE_TEST_ADAPTER: adapter.href },

@@ -89,7 +89,7 @@ test('killed in the midst, nothing is lost and nothing happens twice', { timeout
   const answered = new Set<string>()
   for (let life = 0; life < 2; life++) {
     const folder = join(directory, String(life))
-    const child = spawn(process.execPath, ['--conditions=source', script, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--conditions=dure-source', script, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
     answered.clear()
     for await (const line of createInterface({ input: child.stdout })) {
       answered.add(line)

@@ -13,7 +13,9 @@ const program = (name: string): string => fileURLToPath(new URL(name, import.met
 type Run = { readonly child: ChildProcess; readonly said: () => string; readonly ended: Promise<number | null> }
 
 function run(file: string, ...flags: string[]): Run {
-  const child = spawn(process.execPath, ['--conditions=source', program(file), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', program(file), ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void (said += text))
   return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) }

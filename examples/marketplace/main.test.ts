@@ -14,7 +14,7 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 type Run = { child: ChildProcess; out: () => string; err: () => string; ended: Promise<number | null> }
 
 function run(...flags: string[]): Run {
-  const child = spawn(process.execPath, ['--conditions=source', MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text))

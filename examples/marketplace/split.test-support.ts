@@ -18,7 +18,7 @@ export type SplitRun = {
 }
 
 export async function runSplit(folder: string, env: Readonly<Record<string, string>> = {}): Promise<SplitRun> {
-  const words = ['--conditions=source', MAIN, '--split', ...SMALL, '--data', folder]
+  const words = ['--conditions=dure-source', MAIN, '--split', ...SMALL, '--data', folder]
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   let [out, err] = ['', '']
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text))

@@ -48,7 +48,7 @@ export function createChild(options: {
     if (running()) throw new ChildError(`Cannot start ${name}: it runs already`)
     const begun = performance.now()
     // A group of its own: Ctrl-C is for the one who kills, who still wants to look at what is left.
-    const started = spawn(process.execPath, ['--conditions=source', ...words], {
+    const started = spawn(process.execPath, ['--conditions=dure-source', ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })

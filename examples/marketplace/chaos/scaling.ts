@@ -39,7 +39,7 @@ const DURE = join(fileURLToPath(import.meta.resolve('@dure/cli')), '../../bin/du
 export function dureScale(directory: string): (wanted: string) => Promise<void> {
   return (wanted) =>
     new Promise((resolve, reject) => {
-      const words = ['--conditions=source', DURE, 'scale', wanted, '--data', directory]
+      const words = ['--conditions=dure-source', DURE, 'scale', wanted, '--data', directory]
       execFile(process.execPath, words, (error, _out, said) => {
         if (error === null) resolve()
         else reject(new ChildError(`"dure scale ${wanted}" failed: ${said.trim()}`))

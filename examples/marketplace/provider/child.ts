@@ -25,7 +25,7 @@ export async function startProviderProcess(options: {
 
   const launch = async (port: number): Promise<void> => {
     child = fork(MAIN, ['--file', file, '--seed', String(seed), '--port', String(port)], {
-      execArgv: ['--conditions=source'],
+      execArgv: ['--conditions=dure-source'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     url = await addressOf(child)

@@ -1,5 +1,5 @@
 /**
- * The payment provider as a process of its own: `node --conditions=source provider/main.ts --file F [--port N]`. Started
+ * The payment provider as a process of its own: `node --conditions=dure-source provider/main.ts --file F [--port N]`. Started
  * by another process over IPC it says there where it listens, and ends when that process does.
  */
 import { FlagError, describeFlags, numberFlag, readFlags, textFlag } from '../workload/flags.ts'
@@ -16,7 +16,7 @@ const FLAGS = {
 async function main(words: readonly string[]): Promise<void> {
   const flags = readFlags(FLAGS, words)
   if (flags === undefined) {
-    process.stdout.write(`Usage: node --conditions=source provider/main.ts [flags]\n\n${describeFlags(FLAGS)}\n`)
+    process.stdout.write(`Usage: node --conditions=dure-source provider/main.ts [flags]\n\n${describeFlags(FLAGS)}\n`)
     return
   }
   const { port, file, seed, declines } = flags

@@ -17,7 +17,7 @@ type Outcome = { code: number; out: string; err: string }
 
 function run(...words: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['--conditions=source', MAIN, ...words], (_error, out, err) =>
+    const child = execFile(process.execPath, ['--conditions=dure-source', MAIN, ...words], (_error, out, err) =>
       resolve({ code: child.exitCode ?? -1, out, err }),
     )
   })

@@ -25,7 +25,7 @@ async function rig(t: TestContext) {
   const supervisor = await supervise({
     directory,
     processes: groupsOf(shop('old', url), { orders: 2, mail: 2 }).map(({ name, members, copies, onlyOne }) => ({
-      ...{ name, copies, onlyOne, overlaps: copies > 1, node: ['--conditions=source'] },
+      ...{ name, copies, onlyOne, overlaps: copies > 1, node: ['--conditions=dure-source'] },
       program: [PROGRAM, directory, url, ...members],
     })),
     runtime: realRuntime(),

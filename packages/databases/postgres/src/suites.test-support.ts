@@ -44,7 +44,7 @@ export async function runSuites(
   adapter: URL,
   file: string,
 ): Promise<{ readonly passed: number; readonly failed: number; readonly output: string }> {
-  const child = spawn(process.execPath, ['--conditions=source', '--test', '--test-reporter=tap', file], {
+  const child = spawn(process.execPath, ['--conditions=dure-source', '--test', '--test-reporter=tap', file], {
     cwd: ROOT,
     // A runner that believes itself to be inside another one reports to that.
     env: {

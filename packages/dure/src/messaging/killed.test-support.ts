@@ -11,7 +11,7 @@ export async function runUntilKilled(
   args: readonly string[],
   enough: (said: string) => boolean,
 ): Promise<string[]> {
-  const child = spawn(process.execPath, ['--conditions=source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.setEncoding('utf8')
   const ended = once(child, 'close')

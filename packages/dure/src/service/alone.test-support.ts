@@ -110,7 +110,7 @@ const walk = async (): Promise<void> => {
 
 /** Stops beside another process of the system, which takes no step any more. */
 const stopBesideFrozen = async (there: string, here: string, begin: (running: Running) => Promise<unknown>): Promise<void> => {
-  const words = ['--conditions=source', process.argv[1]!, 'be another process', directory, there]
+  const words = ['--conditions=dure-source', process.argv[1]!, 'be another process', directory, there]
   const other = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     // The one that hosts the broker is there first.

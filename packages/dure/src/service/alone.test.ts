@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const program = fileURLToPath(new URL('alone.test-support.ts', import.meta.url))
-const run = (...words: string[]) => promisify(execFile)(process.execPath, ['--conditions=source', program, ...words])
+const run = (...words: string[]) => promisify(execFile)(process.execPath, ['--conditions=dure-source', program, ...words])
 
 // A process whose last promise hangs on a timer that does not keep it alive ends with code 13, and nothing is closed.
 const { stdout } = await run()

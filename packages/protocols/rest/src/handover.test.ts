@@ -85,7 +85,7 @@ test('a door is replaced under load, on kept connections and on fresh ones, and 
       {
         name: 'doors',
         program: [PROGRAM],
-        node: ['--conditions=source'],
+        node: ['--conditions=dure-source'],
         sockets: [{ name: 'rest', address: { kind: 'tcp', host: '127.0.0.1', port: 0 } }],
         overlaps: true,
       },

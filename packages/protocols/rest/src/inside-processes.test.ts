@@ -20,7 +20,7 @@ async function rig(t: TestContext) {
   const children: ChildProcess[] = []
   const running: Running[] = []
   const begin = async (...part: string[]): Promise<ChildProcess> => {
-    const words = ['--conditions=source', PROGRAM, directory, ...part]
+    const words = ['--conditions=dure-source', PROGRAM, directory, ...part]
     const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
     children.push(child)
     await once(child.stdout!, 'data')

@@ -31,7 +31,7 @@ if (major >= 24 && process.features.typescript) {
 
 function useSources() {
   modules.registerHooks({
-    resolve: (specifier, context, next) => next(specifier, { ...context, conditions: ['source', ...context.conditions] }),
+    resolve: (specifier, context, next) => next(specifier, { ...context, conditions: ['dure-source', ...context.conditions] }),
   })
 }
 

@@ -44,7 +44,7 @@ export function relayProcesses(url: string): Relays {
   const start = (name: string): RelayProcess => {
     const child = fork(new URL('./relay.child.test-support.ts', import.meta.url), {
       env: { ...process.env, RELAY_URL: url, RELAY_NAME: name },
-      execArgv: ['--conditions=source'],
+      execArgv: ['--conditions=dure-source'],
       serialization: 'advanced',
     })
     children.push(child)

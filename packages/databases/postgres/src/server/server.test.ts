@@ -64,7 +64,7 @@ test('a server that does not stop within the time it is given is ended as it is,
 
 test('a server ends with the process that started it, even when that is killed', async () => {
   const program = fileURLToPath(new URL('orphan.test-support.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--conditions=source', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [said] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
   const { url, directory } = JSON.parse(said) as { url: string; directory: string }
   assert.equal(await ask(url, 'SELECT 1'), 1)

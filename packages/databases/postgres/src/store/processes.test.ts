@@ -21,7 +21,7 @@ type Other = {
 }
 
 async function start(t: TestContext, url: string): Promise<Other> {
-  const child = spawn(process.execPath, ['--conditions=source', CHILD, url], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', CHILD, url], { stdio: ['pipe', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   t.after(async () => {
     child.kill('SIGKILL')

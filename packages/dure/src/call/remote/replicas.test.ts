@@ -16,7 +16,7 @@ import { fakeRegistry, instanceAt } from './remote.test-support.ts'
 const script = fileURLToPath(new URL('replica.test-support.ts', import.meta.url))
 
 async function startReplica(name: string) {
-  const child = spawn(process.execPath, ['--conditions=source', script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=dure-source', script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })
   const [line] = (await once(lines, 'line')) as [string]

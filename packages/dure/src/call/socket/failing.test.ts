@@ -16,7 +16,7 @@ const CHILD = fileURLToPath(new URL('./child.test-support.ts', import.meta.url))
 type Child = { readonly process: ChildProcess; readonly address: Address }
 
 async function serve(address: Address): Promise<Child> {
-  const child = spawn(process.execPath, ['--conditions=source', CHILD, JSON.stringify(address)], {
+  const child = spawn(process.execPath, ['--conditions=dure-source', CHILD, JSON.stringify(address)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

@@ -66,7 +66,7 @@ test('a process killed without a word is gone from every view, with its file and
   t.after(() => Promise.all([one.stop(), two.stop()]))
   const socket = join(directory, 'child.sock')
   writeFileSync(socket, '')
-  const child = spawn(process.execPath, ['--conditions=source', CHILD, directory, 'child', socket])
+  const child = spawn(process.execPath, ['--conditions=dure-source', CHILD, directory, 'child', socket])
   t.after(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   await until(one, (ids) => ids.includes('child'))

@@ -34,7 +34,7 @@ export async function supervised(
   const supervisor = await supervise({
     directory,
     processes: groupsOf({ ...make(), doors: [] }, copies).map((group) => ({
-      ...{ name: group.name, node: ['--conditions=source'] },
+      ...{ name: group.name, node: ['--conditions=dure-source'] },
       program: [fileURLToPath(program), directory, ...group.members],
       ...socketsOf(group, { doors: [], directory }),
     })),

@@ -40,7 +40,7 @@ function rig(t: TestContext) {
         {
           name: 'doors',
           program: [PROGRAM, file],
-          node: ['--conditions=source'],
+          node: ['--conditions=dure-source'],
           sockets: [{ name: 'door', address }],
           overlaps: true,
         },

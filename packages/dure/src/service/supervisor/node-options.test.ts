@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.u
 
 test('a young generation is small unless somebody has said how large it is to be', () => {
   const small = '--max-semi-space-size=8'
-  assert.deepEqual(nodeOptions(['--conditions=source']), ['--conditions=source', small])
+  assert.deepEqual(nodeOptions(['--conditions=dure-source']), ['--conditions=dure-source', small])
   assert.deepEqual(nodeOptions([], '--enable-source-maps'), [small])
   for (const own of ['--max-semi-space-size=32', '--max_semi_space_size=1', '--min-semi-space-size=64']) {
     assert.deepEqual(nodeOptions([own]), [own])
@@ -26,7 +26,7 @@ test('what is supervised has it, and what is given options of its own has those'
     directory,
     processes: [
       { name: 'a', program: [PROGRAM, 'tells its options'] },
-      { name: 'b', program: [PROGRAM, 'tells its options'], node: ['--conditions=source'] },
+      { name: 'b', program: [PROGRAM, 'tells its options'], node: ['--conditions=dure-source'] },
     ],
     runtime: realRuntime(),
     onLine: () => {},
@@ -36,5 +36,5 @@ test('what is supervised has it, and what is given options of its own has those'
     rmSync(directory, { recursive: true })
   })
   const own = nodeOptions(process.execArgv, process.env['NODE_OPTIONS'])
-  assert.deepEqual(supervisor.ready, [{ options: own }, { options: ['--conditions=source'] }])
+  assert.deepEqual(supervisor.ready, [{ options: own }, { options: ['--conditions=dure-source'] }])
 })

@@ -12,7 +12,7 @@ import { supervise, type ProcessEvent, type ProcessOptions, type Supervisor, typ
 
 const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
 const HOST = fileURLToPath(new URL('./host.test-support.ts', import.meta.url))
-const NODE = ['--conditions=source']
+const NODE = ['--conditions=dure-source']
 
 function rig(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-supervisor-'))

@@ -76,6 +76,6 @@ function openWorker(workerOptions: WorkerOptions): Worker {
     workerData: workerOptions,
     // In a checkout nothing is built; a thread knows nothing of what its process was told of that. What else the process
     // was told may be refused of a thread, as what a test runner says to a test file is.
-    ...(fromSource ? { execArgv: ['--conditions=source'] } : {}),
+    ...(fromSource ? { execArgv: ['--conditions=dure-source'] } : {}),
   })
 }

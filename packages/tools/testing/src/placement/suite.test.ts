@@ -7,7 +7,7 @@ import { greetings } from './suite.test-support.ts'
 const FILE = join(import.meta.dirname, 'suite.test-support.ts')
 
 function run(env: Readonly<Record<string, string>>): { readonly status: number | null; readonly said: string } {
-  const args = ['--conditions=source', '--test', '--test-reporter=tap', FILE]
+  const args = ['--conditions=dure-source', '--test', '--test-reporter=tap', FILE]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     // A test inside a test would report to the outer one's parent.

@@ -15,6 +15,6 @@ export async function systemOf({ url, name }: SystemFile): Promise<System> {
 export function programBeside(here: string, program: string): { readonly url: URL; readonly node: readonly string[] } {
   const kind = here.slice(here.lastIndexOf('.'))
   // In a checkout nothing is built, and the library's sources run as they are: also when hooks rather than an option said so.
-  const node = kind === '.ts' ? [...process.execArgv, '--conditions=source'] : process.execArgv
+  const node = kind === '.ts' ? [...process.execArgv, '--conditions=dure-source'] : process.execArgv
   return { url: new URL(`./${program}${kind}`, here), node }
 }

@@ -30,7 +30,7 @@ async function processes(place: Place) {
     start: (name: string, way: 'wal' | 'polling' = 'wal') => {
       const child = fork(new URL('./relay.child.test-support.ts', import.meta.url), {
         env: { ...process.env, RELAY_URL: place.url, RELAY_NAME: name, RELAY_WAY: way },
-        execArgv: ['--conditions=source'],
+        execArgv: ['--conditions=dure-source'],
         serialization: 'advanced',
       })
       children.push(child)

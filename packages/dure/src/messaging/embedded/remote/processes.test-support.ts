@@ -58,7 +58,10 @@ const SCRIPTS = {
 
 /** A process from one of the scripts beside this one. */
 export function run(script: keyof typeof SCRIPTS, ...args: readonly string[]): ChildProcess {
-  return fork(SCRIPTS[script], [...args], { execArgv: ['--conditions=source'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  return fork(SCRIPTS[script], [...args], {
+    execArgv: ['--conditions=dure-source'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
 }
 
 /** Ends a process at once; resolves when it is gone. */
