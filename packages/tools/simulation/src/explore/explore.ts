@@ -99,14 +99,14 @@ async function exploreSeeds(
   options: ExploreOptions,
   known: { readonly seeds: number; readonly from: number; readonly expects: readonly string[]; readonly anew: boolean },
 ): Promise<Report | undefined> {
-  const { file, faults, verify = 50 } = options
+  const { file, faults, replicas, verify = 50 } = options
   const { seeds, from, expects, anew } = known
   const counters = createCounters(options, expects)
   const workers =
     file === undefined
       ? [thisThread(options)]
       : Array.from({ length: Math.max(1, Math.min(options.threads ?? availableParallelism(), seeds)) }, () =>
-          openThread({ file, faults, anew }),
+          openThread({ file, faults, replicas, anew }),
         )
   let next = from
   let processor = 0
@@ -138,12 +138,12 @@ type Asked = Pick<Thread, 'close'> & {
 }
 
 /** For a simulation that is handed over as a value. */
-function thisThread({ simulation, system, faults }: ExploreOptions): Asked {
+function thisThread({ simulation, system, faults, replicas }: ExploreOptions): Asked {
   if (simulation === undefined) throw new TypeError('Cannot explore: give a simulation, or a file that exports one')
   return {
     ask: async ({ seed, verify }) => {
       const before = process.cpuUsage()
-      const result = await trySeed({ simulation, system, faults, seed, verify })
+      const result = await trySeed({ simulation, system, faults, replicas, seed, verify })
       const { user, system: kernel } = process.cpuUsage(before)
       return { result, processor: (user + kernel) / 1_000 }
     },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { contract, query } from 'dure/contract'
 import { service, system } from 'dure/service'
 import { z } from 'zod'
@@ -54,4 +55,17 @@ test('copies that there cannot be are refused in words', async () => {
   await assert.rejects(refused({ greeter: 0 }), /replicas of "greeter" are 0; give a whole number from 1 to 64/)
   await assert.rejects(refused({ other: 2 }), /replicas name "other", which is no service; there are greeter/)
   await assert.rejects(refused({ greeter: 2 }, ['together']), /take "together" out of the placements/)
+})
+
+test('many seeds run with the copies that are asked for, from a value as from a file', { timeout: 60_000 }, async () => {
+  const { replicas: _, ...alone } = greeting()
+  const file = fileURLToPath(new URL('../broken/nothing.system.test-support.ts', import.meta.url))
+  for (const source of [{ simulation: alone }, { file, threads: 1 }])
+    await assert.rejects(explore({ ...source, replicas: { other: 2 }, seeds: 1 }), /replicas name "other", which is no service/)
+  const of = async (replicas: Simulation['replicas']): Promise<unknown> => {
+    const hashes: string[] = []
+    await explore({ simulation: alone, replicas, seeds: 1, onSeed: ({ outcome }) => hashes.push(outcome.hash) })
+    return hashes
+  }
+  assert.notDeepEqual(await of({ greeter: 2 }), await of(undefined))
 })
