@@ -127,7 +127,8 @@ function idempotencyIn(read: Reader, now: () => number): Of<'idempotency'> {
     },
     begin: async ({ client }, { operation, key, fingerprint, run, owner, lease, instead }) => {
       const found = find(client, operation, key)
-      if (instead === undefined ? found !== undefined : found?.outcome !== 'running' || found.body !== instead) return false
+      const open = found?.outcome === 'running' || found?.outcome === 'committed'
+      if (instead === undefined ? found !== undefined : !open || found.body !== instead) return false
       if (found !== undefined) client.remove([AGES, found.at, hash(operation, key)])
       const at = now()
       return put(client, { operation, key }, { fingerprint, owner, outcome: 'running', body: run, lease: at + lease, at })

@@ -17,17 +17,16 @@ const DAY = 86_400_000
 /** Milliseconds of a deadline that is over soon, and of one that is not. */
 const [SOON, LONG] = [150, 60_000]
 const Refused = error('REFUSED', { data: z.object({ by: z.string() }) })
-const definition = command({
-  input: z.object({ name: z.string() }),
-  output: z.object({ by: z.string() }),
-  errors: { Refused },
-})
+const options = { input: z.object({ name: z.string() }), output: z.object({ by: z.string() }), errors: { Refused } }
+const definition = command(options)
+const idempotent = command({ ...options, idempotent: true })
 
 /** `inside` happens in the transaction, behind the mark. */
 type Run = { readonly commit: (inside?: () => Promise<void>) => Promise<void> }
 type Handler = (run: Run) => Promise<unknown>
+type CallOptions = { readonly name?: string; readonly timeout?: number; readonly definition?: typeof definition }
 type Copy = {
-  readonly call: (handler: Handler, options?: { readonly name?: string; readonly timeout?: number }) => Promise<unknown>
+  readonly call: (handler: Handler, options?: CallOptions) => Promise<unknown>
   readonly runs: () => number
 }
 
@@ -75,9 +74,9 @@ function copyOn(store: Store, place: number, ahead: number): Copy {
   const { once, mark } = createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
   let runs = 0
   return {
-    call: (handler, { name = 'x', timeout = LONG } = {}) => {
+    call: (handler, { name = 'x', timeout = LONG, definition: of = definition } = {}) => {
       const own = new Cancellation()
-      const request = { operation: 'go', definition, key: 'key', input: { name }, deadline: clock.monotonic() + timeout, own }
+      const request = { operation: 'go', definition: of, key: 'key', input: { name }, deadline: clock.monotonic() + timeout, own }
       const commit: Run['commit'] = (inside) =>
         store.transaction(async (tx) => {
           await mark(tx, request)
@@ -242,6 +241,43 @@ test('an answer that could not be written is lost, and nothing is done again', {
   assert.equal(codeOf(await first.call(commits)), 'ALREADY_EXISTS')
   assert.deepEqual(await effects(), [0])
 })
+
+test('an idempotent command that has no answer is done again, and not with another input', { timeout: 60_000 }, async (t) => {
+  const [first, other, { effects }] = await pair(t, [0, 0], losing)
+  assert.equal(codeOf(await first.call(commits, { definition: idempotent })), 'UNAVAILABLE')
+  assert.equal(codeOf(await other.call(commits, { definition: idempotent, name: 'y' })), 'FAILED_PRECONDITION')
+  assert.deepEqual(await other.call(commits, { definition: idempotent }), { by: 'copy 1' })
+  assert.deepEqual(await first.call(commits, { definition: idempotent }), { by: 'copy 1' })
+  assert.deepEqual(await effects(), [0, 1])
+})
+
+test(
+  'a copy freezes after its commit: once an idempotent command is done again, it commits nothing more',
+  { timeout: 60_000 },
+  async (t) => {
+    const [frozen, other, { effects }] = await pair(t, [0, 0])
+    const [committed, thawed] = [gate(), gate()]
+    let refused: unknown
+    const late = frozen.call(
+      async ({ commit }) => {
+        await commit()
+        committed.resolve()
+        await thawed.promise
+        await commit().catch((failure: unknown) => {
+          refused = failure
+          throw failure
+        })
+      },
+      { timeout: SOON, definition: idempotent },
+    )
+    await committed.promise
+    assert.deepEqual(await other.call(commits, { definition: idempotent }), { by: 'copy 1' })
+    thawed.resolve()
+    assert.deepEqual(await late, { by: 'copy 1' })
+    assert.equal(codeOf(refused), 'ABORTED')
+    assert.deepEqual(await effects(), [0, 1])
+  },
+)
 
 test('a copy that fails lets the other in at once, and a declared error is what all answer', { timeout: 20_000 }, async (t) => {
   const [failing, other] = await pair(t, [0, 0])

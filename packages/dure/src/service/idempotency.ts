@@ -13,8 +13,8 @@ import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.t
  * time. The mark commits with the handler's own transaction, so a crash cannot come between the two.
  *
  * A repetition finds the first still running (and waits for it), answered (same answer), committed but dead
- * before it answered (ALREADY_EXISTS: nothing is done twice), or never committed (runs). A key that comes
- * again with another input is refused.
+ * before it answered (ALREADY_EXISTS: nothing is done twice; an idempotent command runs again, to be answered), or never
+ * committed (runs). A key that comes again with another input is refused.
  *
  * Who waits in this process shares the answer of the first and nothing else. Where that ends without an answer (it failed,
  * its caller went away, its time is over) the next runs by itself. Where several copies share the store, a run is noted
@@ -189,10 +189,13 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
   const records = store.records.idempotency
   const { clock, timers, random } = runtime
   return async (request: KeyedCall, mine: Run): Promise<CommandRecord | undefined> => {
-    if (store.sharing === 'exclusive') return records.find(request)
-    const { own, deadline, key } = request
+    const { own, deadline, key, definition } = request
     const place = `${service}.${request.operation}`
-    let found: CommandRecord | undefined
+    // Whoever declared it idempotent said that a second time changes nothing: better than no answer, for ever.
+    const mayRunAgain = ({ outcome, fingerprint }: CommandRecord): boolean =>
+      definition.idempotent && outcome === 'committed' && fingerprint === mine.fingerprint
+    let found = store.sharing === 'exclusive' ? await records.find(request) : undefined
+    if (store.sharing === 'exclusive' && !(found && mayRunAgain(found))) return found
     let free = true
     for (let looked = 1; own.reason === undefined; looked++) {
       const lease = Math.min(LONGEST_WAIT, Math.ceil(Math.max(0, deadline - clock.monotonic()) + MARGIN))
@@ -202,7 +205,7 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
       if (found?.outcome === 'answered' || found?.outcome === 'refused') return found
       // Those of this process are waited for in its memory.
       free = found === undefined || found.remaining <= 0 || found.owner === store.member
-      if (free && found?.outcome === 'committed') return found
+      if (free && found?.outcome === 'committed' && !mayRunAgain(found)) return found
       if (!free && found?.fingerprint !== mine.fingerprint) throw reused(place, key)
       if (!free) await timers.sleep(backoff(LOOK, looked, random), own.signal)
     }

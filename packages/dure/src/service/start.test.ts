@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
 import { CallError, command, contract, event, query } from '../contract/contract.ts'
-import { database } from '../data/data.ts'
+import { database, type DatabaseOf } from '../data/data.ts'
 import { queue } from '../messaging/messaging.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { service, start, system, SystemError, type Running, type Service } from './service.ts'
@@ -145,34 +145,34 @@ test('a command with an idempotency key happens once, answers alike, and refuses
   assert.deepEqual(await second.left(), { left: 8 })
 })
 
-test('a command that committed but lost its answer in a crash is not done twice', async (t) => {
+test('a command that committed and lost its answer is not done twice; an idempotent one is, and answers', async (t) => {
   let crash = true
   let done = 0
-  const Once = contract('once', {
-    version: '1.0.0',
-    owner: 'tests',
-    operations: { go: command({ output: z.object({ ok: z.boolean() }) }) },
-  })
+  const output = z.object({ ok: z.boolean() })
+  const operations = { go: command({ output }), again: command({ output, idempotent: true }) }
+  const Once = contract('once', { version: '1.0.0', owner: 'tests', operations })
+  const effect = async (_input: unknown, { database }: { database: DatabaseOf<{ t: { n: number } }> }) => {
+    await database.transaction(async (tx) => void (await tx.insertInto('t').values({ n: ++done }).execute()))
+    if (crash) throw new Error('the process dies here')
+    return { ok: true }
+  }
   const once = service(Once, {
     database: database<{ t: { n: number } }>({ migrations: { '001': 'CREATE TABLE t (n INTEGER)' } }),
-    handlers: {
-      go: async (_input, { database }) => {
-        await database.transaction(async (tx) => void (await tx.insertInto('t').values({ n: ++done }).execute()))
-        if (crash) throw new Error('the process dies here')
-        return { ok: true }
-      },
-    },
+    handlers: { go: effect, again: effect },
   })
   const running = await start(system('s', { services: [once] }), { directory: folder(t), log: silentLogger() })
   t.after(() => running.stop())
-  await assert.rejects(running.client(Once).go(undefined, { idempotencyKey: 'k' }))
+  const { go, again } = running.client(Once)
+  for (const each of [go, again]) await assert.rejects(each(undefined, { idempotencyKey: 'k' }))
   crash = false
   await assert.rejects(
-    running.client(Once).go(undefined, { idempotencyKey: 'k' }),
+    go(undefined, { idempotencyKey: 'k' }),
     (thrown) => thrown instanceof CallError && thrown.code === 'ALREADY_EXISTS',
   )
-  assert.equal(done, 1)
-  assert.deepEqual(await running.client(Once).go(undefined, { idempotencyKey: 'other' }), { ok: true })
+  assert.equal(done, 2)
+  assert.deepEqual(await go(undefined, { idempotencyKey: 'other' }), { ok: true })
+  for (let n = 0; n < 2; n++) assert.deepEqual(await again(undefined, { idempotencyKey: 'k' }), { ok: true })
+  assert.equal(done, 4)
 })
 
 test('a poisonous event becomes a dead letter that holds its key, and goes on when it is retried', async (t) => {

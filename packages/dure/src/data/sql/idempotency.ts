@@ -16,8 +16,8 @@ export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): 
   const write = `${insert} ON CONFLICT (operation, key) DO UPDATE SET outcome = excluded.outcome, body = excluded.body
     WHERE dure_idempotency.outcome IN ('running', 'committed') AND dure_idempotency.body = ?`
   const begin = `${insert} ON CONFLICT (operation, key) DO NOTHING`
-  const takeOver = `UPDATE dure_idempotency SET fingerprint = ?, body = ?, made_at = ${now}, owner = ?, lease = ${now} + ?
-    WHERE operation = ? AND key = ? AND outcome = 'running' AND body = ?`
+  const takeOver = `UPDATE dure_idempotency SET fingerprint = ?, outcome = 'running', body = ?, made_at = ${now}, owner = ?, lease = ${now} + ?
+    WHERE operation = ? AND key = ? AND outcome IN ('running', 'committed') AND body = ?`
   const find = `SELECT fingerprint, outcome, body, owner, lease - ${now} AS remaining FROM dure_idempotency WHERE operation = ? AND key = ?`
   return {
     find: async ({ operation, key }) => {
