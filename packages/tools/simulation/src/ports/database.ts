@@ -24,7 +24,7 @@ export function simulatedDatabase(options: {
   readonly owners: Owners
   readonly fate: StoreFate
   /** What stands between services and their stores. */
-  readonly between?: ((store: Store) => Store) | undefined
+  readonly between?: ((store: Store, process: Process) => Store) | undefined
   readonly adapter: (world: DatabaseWorld) => DatabaseAdapter | Promise<DatabaseAdapter>
 }): (world: DatabaseWorld) => Promise<DatabaseAdapter> {
   const { process, owners, fate, between = (store: Store) => store } = options
@@ -43,7 +43,7 @@ export function simulatedDatabase(options: {
         }
         const store = await inner.open(service, definition)
         if (store.sharing === 'exclusive') owners.set(service, process)
-        return between(simulatedStore({ store, service, process, owners, fate }))
+        return between(simulatedStore({ store, service, process, owners, fate }), process)
       },
     }
   }

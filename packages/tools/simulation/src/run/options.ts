@@ -22,8 +22,8 @@ export type Simulation = {
   readonly faults?: readonly FaultKind[]
   /** Where its services may run. Default: all three, by chance; with copies, all but `together`. */
   readonly placements?: readonly Placed[]
-  /** Stands between services and their stores: shows whether a mistake of a store's adapter is found. */
-  readonly store?: ((store: Store) => Store) | undefined
+  /** Stands between the services of a process and their stores: shows whether a mistake of a store's adapter is found. */
+  readonly store?: ((store: Store, process: { readonly name: string; readonly runtime: Runtime }) => Store) | undefined
   /** How many copies of services run, 1 to 64 of each: processes of their own that share the calls. Default: one of each. */
   readonly replicas?: Replicas | undefined
   /** What `sometimes` is to be called with over many runs: reports name what was never seen. */
