@@ -28,7 +28,8 @@ export function realTimers(): Timers {
   const after: Timers['after'] = (ms, task, how) => {
     // The platform's timer fires at once when it is asked to wait for longer than it can, or for NaN.
     if (!(ms <= LONGEST_WAIT)) return afterLong(after, ms, task, how)
-    const handle = setTimeout(task, ms)
+    // A moment that has passed already, as for a process that stood still, is now; the platform would warn of it.
+    const handle = setTimeout(task, Math.max(0, ms))
     if (how !== 'waited') handle.unref()
     return { cancel: () => clearTimeout(handle) }
   }
