@@ -11,7 +11,7 @@ const Notes = contract('notes', {
   version: '1.0.0',
   owner: 'team-notes',
   operations: {
-    take: command({ input: Note, output: Note, http: 'POST /notes' }),
+    take: command({ input: Note.omit({ id: true }), output: Note, http: 'POST /notes' }),
     count: query({ output: z.object({ count: z.int() }), http: 'GET /notes/count' }),
   },
   events: [NoteTaken],
@@ -25,8 +25,9 @@ const notes = service(Notes, {
     },
   }),
   handlers: {
-    take: (note, { database }) =>
+    take: ({ text }, { database, ids }) =>
       database.transaction(async (tx) => {
+        const note = { id: ids.next(), text }
         await tx.insertInto('notes').values(note).execute()
         await tx.publish(NoteTaken, note) // with the row, or not at all
         return note
