@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { callers } from './recovery/callers.ts'
+import { tally } from './recovery/rolling.ts'
 
 const MAIN = join(import.meta.dirname, 'recovery', 'main.ts')
 
@@ -22,7 +23,33 @@ test('one of two copies drained: nobody is failed, and the table says so', { tim
   assert.deepEqual([rows.length, rows[0].failed, rows[0].calls > 100], [1, {}, true])
 })
 
+test(
+  'copies replaced by a release with one more column, field, operation and event: no call fails, every event is handled once',
+  { timeout: 240_000 },
+  async () => {
+    const { code, out, err } = await recovery('--rolling', '--seconds', '1', '--json')
+    assert.equal(code, 0, err + out)
+    const { failed, calls, events, handled, lost, doubled, strangers, deadLetters, refused } = JSON.parse(out)
+    assert.deepEqual(
+      { failed, lost, doubled, strangers, deadLetters },
+      { failed: {}, lost: [], doubled: [], strangers: 0, deadLetters: 0 },
+    )
+    assert.equal(handled, events)
+    assert.ok(calls > 300 && events > 200, out)
+    assert.match(refused, /"003-without-place" takes away what older copies use, and 2 of them are running/)
+  },
+)
+
+test('a letter that was not sent is lost, one that was sent again is doubled, and one that nobody waited for is neither', () => {
+  const { lost, doubled, events, handled } = tally(
+    { placed: ['a', 'b'], noted: ['b'] },
+    { placed: ['a', 'a', 'a', 'c'], noted: ['b'] },
+  )
+  assert.deepEqual([lost, doubled, events, handled], [['placed b'], ['placed a', 'placed a'], 3, 3])
+})
+
 test('what cannot be run is said', async () => {
+  assert.match((await recovery('--rolling', '--seconds', 'soon')).err, /^Cannot run --seconds soon/)
   const { code, err } = await recovery('--only', 'nothing')
   assert.deepEqual([code, err], [1, 'Cannot run --only "nothing": no case is called so\n'])
 })

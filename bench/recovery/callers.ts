@@ -18,7 +18,11 @@ export type Seen = {
   readonly failed: Readonly<Record<string, number>>
 }
 
-export function callers(count: number, call: () => Promise<number>): Callers {
+/**
+ * @param call resolves to the process that has answered
+ * @param rest milliseconds that a caller waits after each call
+ */
+export function callers(count: number, call: () => Promise<number>, rest = 0): Callers {
   const answers = new Map<number, number>()
   let failed: Record<string, number> = {}
   let calls = 0
@@ -40,6 +44,7 @@ export function callers(count: number, call: () => Promise<number>): Callers {
         failed[code] = (failed[code] ?? 0) + 1
       }
       longest = Math.max(longest, performance.now() - Math.max(begun, from))
+      if (rest > 0) await tick(rest)
     }
     // Who has had no answer until the end has waited until then.
     pause = Math.max(pause, performance.now() - Math.max(last, from))

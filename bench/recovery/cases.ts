@@ -1,14 +1,10 @@
-import { mkdtempSync, chmodSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalServer } from '@dure/postgres/server'
-import { realRuntime } from 'dure/runtime'
-import { groupsOf, socketsOf, start, type Running } from 'dure/service'
-import { supervise, type Supervisor } from 'dure/supervisor'
-import { silentLogger } from 'dure/telemetry'
+import type { Running } from 'dure/service'
+import type { Supervisor } from 'dure/supervisor'
 import { callers, type Callers, type Seen } from './callers.ts'
 import { Archive, DATABASE, Desk, desks } from './desk.ts'
+import { withProcesses } from './processes.ts'
 
 export const CALLERS = 16
 /** Milliseconds that a call may take at most, where a copy is frozen. */
@@ -34,30 +30,12 @@ export type Bench = {
 }
 
 export async function withCopies<T>(server: LocalServer | undefined, work: (bench: Bench) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-recovery-'))
-  chmodSync(directory, 0o755)
   const url = server?.url()
-  const system = desks(url)
-  const supervisor = await supervise({
-    directory,
-    processes: groupsOf(system, { desk: 2, ...(url === undefined ? {} : { archive: 2 }) }).map((group) => ({
-      ...{ name: group.name, node: ['--conditions=dure-source'], env: { [DATABASE]: url } },
-      program: [join(import.meta.dirname, 'desk.ts'), directory, ...group.members],
-      ...socketsOf(group, { doors: [], directory }),
-    })),
-    runtime: realRuntime(),
-    onLine: ({ name, text }) => process.stderr.write(`${name} | ${text}\n`),
-  })
-  const caller = await start(system, { directory, part: ['doors'], log: silentLogger() })
-  try {
-    const pids = (): readonly number[] =>
-      supervisor.processes().flatMap(({ name, pid }) => (name.startsWith('desk') && pid !== undefined ? [pid] : []))
-    return await work({ caller, supervisor, pids: pids as Bench['pids'], server })
-  } finally {
-    await caller.stop()
-    await supervisor.stop()
-    rmSync(directory, { recursive: true, force: true })
-  }
+  const copies = { desk: 2, ...(url === undefined ? {} : { archive: 2 }) }
+  return withProcesses(
+    { system: desks(url), program: 'desk.ts', copies, env: { [DATABASE]: url } },
+    ({ caller, supervisor, pidsOf }) => work({ caller, supervisor, pids: () => pidsOf('desk') as [number, number], server }),
+  )
 }
 
 /** What the callers see while something is done to one of the copies, and until both have answered again. */

@@ -1,10 +1,14 @@
 /**
  * `npm run recovery [-- --database postgres] [--only WORD] [--json]`: two copies of a service and 16 callers; the longest that one
  * of them goes without an answer while a copy is killed, frozen, drained or replaced. Ends with 1 when a promise is not kept.
+ *
+ * `npm run recovery -- --rolling [--seconds 60] [--json]`: copies are replaced by those of a new release, on PostgreSQL and under load,
+ * and both stand side by side for so long.
  */
 import { parseArgs } from 'node:util'
 import { CALLERS, casesOf, withCopies, type Case } from './cases.ts'
 import type { Seen } from './callers.ts'
+import { describeRolled, isKept, roll } from './rolling.ts'
 
 type Row = Pick<Case, 'name' | 'promised' | 'most'> & Seen & { readonly held: boolean }
 
@@ -13,6 +17,8 @@ const { values } = parseArgs({
     database: { type: 'string', default: 'none' },
     only: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
+    rolling: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '60' },
   },
 })
 
@@ -20,6 +26,7 @@ async function main(): Promise<void> {
   if (values.database !== 'none' && values.database !== 'postgres') {
     throw new Error(`Cannot run on "${values.database}": say --database postgres, or nothing`)
   }
+  if (values.rolling) return rolling(Number(values.seconds))
   const server =
     values.database === 'postgres' ? await (await import('@dure/postgres/server')).startServer({ settings: SETTINGS }) : undefined
   const cases = casesOf(server).filter(({ name }) => name.includes(values.only))
@@ -39,6 +46,18 @@ async function main(): Promise<void> {
     if (!rows.every(({ held }) => held)) process.exitCode = 1
   } finally {
     await server?.close()
+  }
+}
+
+async function rolling(seconds: number): Promise<void> {
+  if (!(seconds > 0)) throw new Error(`Cannot run --seconds ${values.seconds}: say a number above 0`)
+  const server = await (await import('@dure/postgres/server')).startServer({ settings: SETTINGS })
+  try {
+    const rolled = await roll(server, seconds)
+    process.stdout.write(values.json ? `${JSON.stringify(rolled, null, 2)}\n` : describeRolled(rolled))
+    if (!isKept(rolled)) process.exitCode = 1
+  } finally {
+    await server.close()
   }
 }
 

@@ -54,7 +54,7 @@ export const deployment: Readonly<Record<`P${number}`, Proof>> = {
     ],
     guide: 'docs/guides/scaling.md',
     tests: [
-      'packages/databases/postgres/src/rolling.test.ts',
+      'bench/recovery.test.ts',
       'packages/databases/postgres/src/store/members.test.ts',
       'packages/dure/src/messaging/consumer/newer-message.test.ts',
       'packages/dure/src/service/process/copies.test.ts',
