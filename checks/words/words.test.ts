@@ -16,6 +16,10 @@ const GLOSSARY = `# Glossary
 | Retired | Say instead |
 | ------- | ----------- |
 | lane | keyed processor |
+## Retired in Korean
+| 쓰지 않음 | 대신 |
+| --------- | ---- |
+| 문 | 진입점 |
 `
 
 function wordsOf(t: TestContext, files: Readonly<Record<string, string>>): Words {
@@ -42,6 +46,16 @@ test('a word of the glossary that is not in the code is found, and so is a retir
   assert.match(missing!, /"createOutbox" is in the code, and no name is/)
   assert.match(head!, /"dure\/data" has 1 names with a retired word, and 0 may be left/)
   assert.equal(name, '  packages/dure/src/data/lease.ts: keyedLane')
+})
+
+test('a retired word of Korean is found alone and with a particle, and not inside of another word', (t) => {
+  const page = '문을 엽니다\n문서와 질문, 전문가\n(문)\n진입점을 엽니다\n'
+  const { korean } = wordsOf(t, { 'packages/dure/src/data/lease.ts': 'export const lease = 1\n', 'docs/a.ko.md': page })
+  assert.deepEqual(
+    korean.map(({ at }) => at),
+    ['docs/a.ko.md:1', 'docs/a.ko.md:3'],
+  )
+  assert.equal(korean[0]!.instead, '진입점')
 })
 
 test('left.json says how many there are, so that there can only be less', () => {

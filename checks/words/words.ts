@@ -1,8 +1,8 @@
 /**
  * The glossary, held to the code: its words are there, and retired words leave the names of product code. How many are left
- * of them, by room, is counted in left.json, and may only become less.
+ * of them, by room, is counted in left.json, and may only become less. Korean pages have none of theirs.
  */
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Visitor } from 'oxc-parser'
 import { isConformance, isTest, readTree, type Source } from '../layering/layering.ts'
@@ -13,12 +13,14 @@ export type Words = {
   readonly missing: readonly string[]
   /** Names with a retired word in them, each with a file that has it, by room. */
   readonly retired: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Lines of Korean pages with a word that is not used any more, and what to say instead. */
+  readonly korean: readonly { readonly at: string; readonly word: string; readonly instead: string }[]
 }
 
 /** Reads the glossary and every name of the packages below `root`. */
 export function readWords(root: string): Words {
   const glossary = readFileSync(join(root, 'docs/glossary.md'), 'utf8')
-  const [words = '', old = ''] = glossary.split(/^## Retired.*$/m)
+  const [words = '', old = '', oldKorean = ''] = glossary.split(/^## Retired.*$/m)
   const inCode = rowsOf(words).map((row) => row.at(-1)!.replaceAll('`', ''))
   const retired = new Set(rowsOf(old).map(([word]) => word!))
   const sources = [...readTree(root).sources.values()].filter(
@@ -35,13 +37,36 @@ export function readWords(root: string): Words {
       found.set(room, (found.get(room) ?? new Map<string, string>()).set(name, source.path))
     }
   }
-  return { files: sources.length, missing: inCode.filter((word) => !all.has(word)), retired: found }
+  return {
+    files: sources.length,
+    missing: inCode.filter((word) => !all.has(word)),
+    retired: found,
+    korean: readKorean(root, rowsOf(oldKorean)),
+  }
+}
+
+/** What may follow a word of Korean and leave it that word. */
+const PARTICLES = '은|는|이나|나|이|가|을|를|과|와|으로|로|의|에서는|에서|에는|에|마다|부터|까지|도|만|들'
+
+function readKorean(root: string, rows: readonly (readonly string[])[]): Words['korean'] {
+  const found: Words['korean'][number][] = []
+  const old = rows.map(([word = '', instead = '']) => ({
+    ...{ word, instead, pattern: new RegExp(`(?<![가-힣])${word}(${PARTICLES})?(?![가-힣])`) },
+  }))
+  for (const path of globSync('**/*.ko.md', { cwd: root, exclude: (name) => name.includes('node_modules') })) {
+    for (const [line, text] of readFileSync(join(root, path), 'utf8').split('\n').entries()) {
+      for (const { word, instead, pattern } of old)
+        if (pattern.test(text)) found.push({ at: `${path}:${line + 1}`, word, instead })
+    }
+  }
+  return found
 }
 
 /** @param left by room, how many names may still have a retired word in them */
-export function judgeWords({ missing, retired }: Words, left: Readonly<Record<string, number>>): readonly string[] {
+export function judgeWords({ missing, retired, korean }: Words, left: Readonly<Record<string, number>>): readonly string[] {
   return [
     ...missing.map((word) => `docs/glossary.md says "${word}" is in the code, and no name is: mend the row, or the name`),
+    ...korean.map(({ at, word, instead }) => `${at} says "${word}": say "${instead}", as docs/glossary.md does`),
     ...[...retired].flatMap(([room, names]) =>
       names.size <= (left[room] ?? 0)
         ? []

@@ -236,7 +236,7 @@ export const sections: readonly Section[] = [
     title: 'Tests and deployment',
     ko: '테스트와 배포',
     rows: [
-      { id: 'T1', name: 'consumer-driven contract test; consumer-side contract test', ko: '컨슈머 주도/컨슈머 쪽 계약 테스트' },
+      { id: 'T1', name: 'consumer-driven contract test; consumer-side contract test', ko: '소비자 주도/소비자 쪽 계약 테스트' },
       { id: 'T2', name: 'service component test', ko: '서비스 컴포넌트 테스트' },
       { id: 'P1', name: 'several services per host', ko: '호스트별 다중 서비스' },
       { id: 'P2', name: 'one service per host; service per VM', ko: '호스트별 단일 서비스, VM별 서비스' },

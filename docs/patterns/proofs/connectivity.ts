@@ -21,7 +21,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     state: 'begun',
     part: {
       en: 'deadlines, retry under a budget, bulkhead, shedding, reconnection between processes; rate limit not yet',
-      ko: '프로세스 사이의 데드라인, 예산 안의 재시도, 벌크헤드, 부하 차단, 재연결. 속도 제한은 아직',
+      ko: '프로세스 사이의 데드라인, 예산 안의 재시도, 격벽, 부하 차단, 재연결. 속도 제한은 아직',
     },
     code: [
       'packages/dure/src/resilience/retry-budget.ts',

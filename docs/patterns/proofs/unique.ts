@@ -52,7 +52,7 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
     state: 'begun',
     part: {
       en: 'members of consumer groups, relay lanes, the reader of the log, commands with a key, on PostgreSQL; the supervisor not yet',
-      ko: 'PostgreSQL에서 컨슈머 그룹의 멤버, 릴레이 레인, 로그를 읽는 쪽, 키가 있는 명령. 수퍼바이저는 아직',
+      ko: 'PostgreSQL에서 소비자 그룹의 멤버, 릴레이 레인, 로그를 읽는 쪽, 키가 있는 명령. 수퍼바이저는 아직',
     },
     code: [
       'packages/dure/src/data/sql/ownership.ts',
