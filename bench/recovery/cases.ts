@@ -57,6 +57,14 @@ const file = ({ caller }: Bench): (() => Promise<number>) => {
   const client = caller.client(Desk)
   return () => client.file({ id: id() }, { timeout: 20_000 })
 }
+/** Its owner has noted that it runs, for longer than any of these may wait. */
+const fileKeyed = ({ caller }: Bench): (() => Promise<number>) => {
+  const client = caller.client(Desk)
+  return () => {
+    const key = id()
+    return client.file({ id: key }, { timeout: 20_000, idempotencyKey: key })
+  }
+}
 const count = ({ caller }: Bench, timeout = 20_000): (() => Promise<number>) => {
   const client = caller.client(Desk)
   return () => client.count(undefined, { timeout })
@@ -143,6 +151,11 @@ const CASES: readonly Case[] = [
 ]
 
 const DATABASE_CASES: readonly Case[] = [
+  {
+    name: 'killed, commands with a key',
+    ...{ promised: 'at most 1 s, none failed', most: 1_000, fails: false },
+    run: (it) => killed(it, fileKeyed(it)),
+  },
   {
     name: 'PostgreSQL killed for 15 s',
     ...{ promised: 'at work again within 3 s of its return', most: 3_000, fails: true },

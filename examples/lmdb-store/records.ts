@@ -127,8 +127,7 @@ function idempotencyIn(read: Reader, now: () => number): Of<'idempotency'> {
     },
     begin: async ({ client }, { operation, key, fingerprint, run, owner, lease, instead }) => {
       const found = find(client, operation, key)
-      const open = found?.outcome === 'running' || found?.outcome === 'committed'
-      if (instead === undefined ? found !== undefined : !open || found.body !== instead) return false
+      if (found?.outcome !== instead?.outcome || found?.body !== instead?.body) return false
       if (found !== undefined) client.remove([AGES, found.at, hash(operation, key)])
       const at = now()
       return put(client, { operation, key }, { fingerprint, owner, outcome: 'running', body: run, lease: at + lease, at })

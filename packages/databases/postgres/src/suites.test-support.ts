@@ -23,7 +23,8 @@ const SUITES = [
   ['what an outbox sets aside', 13, ASIDE],
   ['commands with a key', 15, 'packages/dure/src/service/idempotency.test.ts'],
   ['what is kept for a time', 2, 'packages/dure/src/service/tidying.test.ts'],
-  ['commands with a key in several copies', 13, 'packages/dure/src/service/idempotency-copies.test.ts'],
+  ['commands with a key in several copies', 18, 'packages/dure/src/service/idempotency-copies.test.ts'],
+  ['commands with a key whose copy is killed', 4, 'packages/dure/src/service/idempotency-killed.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
 ] as const
 

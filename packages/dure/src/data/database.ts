@@ -163,6 +163,11 @@ export type Store<Tx extends StoreTransaction = StoreTransaction> = {
    * the member `before` are ended by force after `patience` milliseconds. Absent where one transaction comes after the other.
    */
   readonly waitOut?: (options: { readonly before: string | undefined; readonly patience: number }) => Promise<void>
+  /**
+   * Whether a member has no session at the server any more: it is dead, or cut off and may come back. Whoever acts on it needs a
+   * fence all the same. Absent where one process has the store.
+   */
+  readonly gone?: (member: string) => Promise<boolean>
   /** What Dure itself keeps in it. */
   readonly records: Records
   /** How handlers read: Kysely, or the store's own client. */

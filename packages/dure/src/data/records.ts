@@ -80,10 +80,13 @@ export type CommandRecord = Pick<CommandRun, 'fingerprint' | 'owner'> & {
 export type IdempotencyRecords<Tx> = {
   readonly find: (key: CommandKey) => Promise<CommandRecord | undefined>
   /**
-   * Notes that a run begins: where nothing is known of the command, or `instead` of a run that has not committed. False
-   * when it is otherwise: nothing is changed then.
+   * Notes that a run begins: where nothing is known of the command, or `instead` of a run without an answer that is still as it was
+   * seen. False when it is otherwise: nothing is changed then.
    */
-  readonly begin: (tx: Tx, run: CommandRun & { readonly lease: number; readonly instead: string | undefined }) => Promise<boolean>
+  readonly begin: (
+    tx: Tx,
+    run: CommandRun & { readonly lease: number; readonly instead: Pick<CommandRecord, 'outcome' | 'body'> | undefined },
+  ) => Promise<boolean>
   /** Notes that a run has committed, once or again; false when another run is noted, or there is an answer: nothing is changed then. */
   readonly commit: (tx: Tx, run: CommandRun) => Promise<boolean>
   /** Writes an answer where there is nothing yet but this run; false when there is. */

@@ -3,33 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { z } from 'zod'
-import { Cancellation } from '../call/internal.ts'
-import { CallError, command, DeclaredError, error } from '../contract/contract.ts'
-import { noSql, rows, testAdapter } from '../data/adapter.conformance.ts'
-import type { Migrations, Records, Store } from '../data/data.ts'
+import { CallError, DeclaredError } from '../contract/contract.ts'
+import { rows, testAdapter } from '../data/adapter.conformance.ts'
+import type { Records, Store } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
-import { createIdempotency } from './idempotency.ts'
+import { copyOn, effectsTable, idempotent, Refused, type Copy, type Handler } from './idempotency-copies.test-support.ts'
 import { until } from './rig.test-support.ts'
 
 const DAY = 86_400_000
-/** Milliseconds of a deadline that is over soon, and of one that is not. */
-const [SOON, LONG] = [150, 60_000]
-const Refused = error('REFUSED', { data: z.object({ by: z.string() }) })
-const options = { input: z.object({ name: z.string() }), output: z.object({ by: z.string() }), errors: { Refused } }
-const definition = command(options)
-const idempotent = command({ ...options, idempotent: true })
-
-/** `inside` happens in the transaction, behind the mark. */
-type Run = { readonly commit: (inside?: () => Promise<void>) => Promise<void> }
-type Handler = (run: Run) => Promise<unknown>
-type CallOptions = { readonly name?: string; readonly timeout?: number; readonly definition?: typeof definition }
-type Copy = {
-  readonly call: (handler: Handler, options?: CallOptions) => Promise<unknown>
-  readonly runs: () => number
-}
-
+/** Milliseconds of a deadline that is over soon. */
+const SOON = 150
 /** So many copies of one service on one store, each with a process's clock of its own. */
 async function copies(
   t: TestContext,
@@ -38,59 +22,39 @@ async function copies(
 ) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-copies-'))
   const world = { directory, runtime: realRuntime(), log: silentLogger() }
-  const migrations: Migrations =
-    noSql === false ? { '001': 'CREATE TABLE effects (name TEXT NOT NULL, run INTEGER NOT NULL)' } : {}
   const opened: Store[] = []
   t.after(async () => {
     for (const store of opened) await store.stop({ timeout: 1_000 })
     rmSync(directory, { recursive: true, force: true })
   })
   const open = async (): Promise<Store> => {
-    const store = (await (await testAdapter(world)).open('test', { migrations })) as Store
+    const store = (await (await testAdapter(world)).open('test', { migrations: effectsTable })) as Store
     opened.push(store)
     return store
   }
   const first = await open()
   const all: Copy[] = []
+  const [members, gone] = [[] as string[], new Set<string>()]
   for (const [place, ahead] of skews.entries()) {
     // Where one process has the store, its copies share what it has opened.
     const own = place === 0 ? first : first.sharing === 'shared' ? await open() : { ...first, member: `copy-${place}` }
-    all.push(copyOn({ ...own, sharing: 'shared', records: change(own.records, place) }, place, ahead))
+    members.push(own.member)
+    const seen = {
+      gone: async (member: string) => gone.has(member),
+      sharing: 'shared',
+      records: change(own.records, place),
+    } as const
+    all.push(copyOn({ ...own, ...seen }, place, ahead))
   }
   const effects = async (): Promise<readonly number[]> =>
     (await rows.read(first as never, 'effects', 'run')).map(({ run }) => Number(run))
-  return { all, effects, first }
+  return { all, effects, first, cutOff: (place: number) => void gone.add(members[place]!) }
 }
 
 /** Two of them, by themselves. */
 async function pair(...options: Parameters<typeof copies>) {
   const { all, ...rest } = await copies(...options)
   return [all[0]!, all[1]!, rest] as const
-}
-
-function copyOn(store: Store, place: number, ahead: number): Copy {
-  const runtime = realRuntime()
-  const clock = { ...runtime.clock, now: () => runtime.clock.now() + ahead }
-  const { once, mark } = createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
-  let runs = 0
-  return {
-    call: (handler, { name = 'x', timeout = LONG, definition: of = definition } = {}) => {
-      const own = new Cancellation()
-      const request = { operation: 'go', definition: of, key: 'key', input: { name }, deadline: clock.monotonic() + timeout, own }
-      const commit: Run['commit'] = (inside) =>
-        store.transaction(async (tx) => {
-          await mark(tx, request)
-          await inside?.()
-          await rows.insert(tx as never, 'effects', { name, run: place })
-        })
-      return once(request, async () => {
-        runs++
-        await handler({ commit })
-        return { by: `copy ${place}` }
-      }).catch((failure: unknown) => failure)
-    },
-    runs: () => runs,
-  }
 }
 
 const gate = (): PromiseWithResolvers<void> => Promise.withResolvers<void>()
@@ -216,6 +180,93 @@ test(
     if (heard instanceof Error) assert.equal(codeOf(heard), 'ALREADY_EXISTS')
     else assert.deepEqual(heard, { by: 'copy 0' })
     assert.deepEqual(await effects(), [0])
+  },
+)
+
+test('a copy commits just before another takes over: nothing is done twice', { timeout: 60_000 }, async (t) => {
+  const [over, committed, thawed] = [gate(), gate(), gate()]
+  const [late, other, { effects }] = await pair(t, [0, 0], (records, place) => {
+    const { find } = records.idempotency
+    const finding: typeof find = async (key) => {
+      const found = await find(key)
+      if (place === 1 && found?.outcome === 'running' && found.remaining <= 0) {
+        over.resolve()
+        await committed.promise
+      }
+      return found
+    }
+    return { ...records, idempotency: { ...records.idempotency, find: finding } }
+  })
+  void late.call(
+    async ({ commit }) => {
+      await over.promise
+      await commit()
+      committed.resolve()
+      await thawed.promise
+    },
+    { timeout: SOON },
+  )
+  await until(() => late.runs() === 1)
+  assert.equal(codeOf(await other.call(commits)), 'ALREADY_EXISTS')
+  assert.deepEqual([other.runs(), await effects()], [0, [0]])
+  thawed.resolve()
+})
+
+test(
+  'a copy that is cut off is waited for no longer, and what it writes when it is back is refused',
+  { timeout: 60_000 },
+  async (t) => {
+    const [dead, other, { effects, cutOff }] = await pair(t, [0, 0])
+    const back = gate()
+    let refused: unknown
+    const late = dead.call(async ({ commit }) => {
+      await back.promise
+      await commit().catch((failure: unknown) => {
+        refused = failure
+        throw failure
+      })
+    })
+    await until(() => dead.runs() === 1)
+    // Its lease lasts for longer than the test.
+    const second = other.call(commits)
+    cutOff(0)
+    assert.deepEqual(await second, { by: 'copy 1' })
+    back.resolve()
+    assert.deepEqual(await late, { by: 'copy 1' })
+    assert.equal(codeOf(refused), 'ABORTED')
+    assert.deepEqual(await effects(), [1])
+  },
+)
+
+test(
+  'of a copy that is gone after its commit nothing is done twice, and its answer counts where there is one',
+  { timeout: 60_000 },
+  async (t) => {
+    const [dead, other, { effects, cutOff }] = await pair(t, [0, 0], (records, place) => {
+      const { find } = records.idempotency
+      let looked = 0
+      const finding: typeof find = async (key) => {
+        const found = await find(key)
+        // It writes its answer, and stops, just after the other has looked.
+        if (place === 1 && ++looked === 1) {
+          answer.resolve()
+          await answered.promise
+          cutOff(0)
+        }
+        return found
+      }
+      return { ...records, idempotency: { ...records.idempotency, find: finding } }
+    })
+    const [committed, answer, answered] = [gate(), gate(), gate()]
+    const one = dead.call(async ({ commit }) => {
+      await commit()
+      committed.resolve()
+      await answer.promise
+    })
+    void one.then(() => answered.resolve())
+    await committed.promise
+    assert.deepEqual(await Promise.all([one, other.call(commits)]), [{ by: 'copy 0' }, { by: 'copy 0' }])
+    assert.deepEqual([other.runs(), await effects()], [0, [0]])
   },
 )
 

@@ -18,9 +18,9 @@ import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.t
  *
  * Who waits in this process shares the answer of the first and nothing else. Where that ends without an answer (it failed,
  * its caller went away, its time is over) the next runs by itself. Where several copies share the store, a run is noted
- * before it begins, with a lease until a little after its deadline; another copy waits, and runs once it has noted itself
- * instead. A handler that goes on after its time can do no harm then: the mark of another run is there, and its
- * transaction is refused. What a handler does outside transactions may so be done more than once.
+ * before it begins, with a lease until a little after its deadline; another copy waits, and runs once that is over, or the
+ * owner is gone, and it has noted itself instead. A handler that goes on after its time can do no harm then: the mark of another
+ * run is there, and its transaction is refused. What a handler does outside transactions may so be done more than once.
  */
 export type Idempotency = {
   readonly once: (request: KeyedCall, run: () => unknown) => Promise<unknown>
@@ -197,17 +197,23 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
     let found = store.sharing === 'exclusive' ? await records.find(request) : undefined
     if (store.sharing === 'exclusive' && !(found && mayRunAgain(found))) return found
     let free = true
+    /** Who will write nothing any more; and if it does, under a fence that is over. */
+    let gone: string | undefined
     for (let looked = 1; own.reason === undefined; looked++) {
       const lease = Math.min(LONGEST_WAIT, Math.ceil(Math.max(0, deadline - clock.monotonic()) + MARGIN))
-      const wanted = { ...runOf(store, request, mine), lease, instead: found?.body }
+      const wanted = { ...runOf(store, request, mine), lease, instead: found }
       if (free && (await store.transaction((tx) => records.begin(tx, wanted)))) return undefined
       found = await records.find(request)
       if (found?.outcome === 'answered' || found?.outcome === 'refused') return found
       // Those of this process are waited for in its memory.
-      free = found === undefined || found.remaining <= 0 || found.owner === store.member
+      const owner = found?.owner
+      free = found === undefined || found.remaining <= 0 || owner === store.member || owner === gone
       if (free && found?.outcome === 'committed' && !mayRunAgain(found)) return found
       if (!free && found?.fingerprint !== mine.fingerprint) throw reused(place, key)
-      if (!free) await timers.sleep(backoff(LOOK, looked, random), own.signal)
+      if (free) continue
+      // What it did last is looked up once more.
+      if (owner !== undefined && (await store.gone?.(owner)) === true) gone = owner
+      else await timers.sleep(backoff(LOOK, looked, random), own.signal)
     }
     throw endedWaiting(place)
   }

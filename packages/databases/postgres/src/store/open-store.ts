@@ -3,6 +3,7 @@ import { closed, createBinding, crowded, full, readClosed, sqlRecords } from 'du
 import { foldRepeats } from 'dure/telemetry'
 import { connect, type Connection } from './connection.ts'
 import { explain, pooled } from './errors.ts'
+import { createGone } from './gone.ts'
 import type { StoreLimits } from './limits.ts'
 import { createMembers } from './members.ts'
 import { migrateStore } from './migrations.ts'
@@ -132,6 +133,11 @@ export async function openStore(options: {
       waitOut: createWaitOut({
         ...{ service, address, writersOf, witness, runtime, silence: limits.connectTimeout },
         prefix: beginningOf('application', 'dure', 'writer', service),
+      }),
+      gone: createGone({
+        select: readers.select,
+        sessionsOf: (of) => [applicationName(service, 'witness', of), writersOf(of)],
+        timers: runtime.timers,
       }),
       ping: async () => void (await readers.select('SELECT 1 AS one')),
       readings: () => storeMetrics({ writers, readers: pool }, transactions.counts()),

@@ -17,7 +17,7 @@ export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): 
     WHERE dure_idempotency.outcome IN ('running', 'committed') AND dure_idempotency.body = ?`
   const begin = `${insert} ON CONFLICT (operation, key) DO NOTHING`
   const takeOver = `UPDATE dure_idempotency SET fingerprint = ?, outcome = 'running', body = ?, made_at = ${now}, owner = ?, lease = ${now} + ?
-    WHERE operation = ? AND key = ? AND outcome IN ('running', 'committed') AND body = ?`
+    WHERE operation = ? AND key = ? AND outcome = ? AND body = ?`
   const find = `SELECT fingerprint, outcome, body, owner, lease - ${now} AS remaining FROM dure_idempotency WHERE operation = ? AND key = ?`
   return {
     find: async ({ operation, key }) => {
@@ -33,7 +33,7 @@ export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): 
       if (instead === undefined) return (await tx.run(begin, values(run, 'running', run.run, lease))) === 1
       const { operation, key, fingerprint, owner } = run
       const changed = [fingerprint, run.run, ...times(), owner, ...times(), lease]
-      return (await tx.run(takeOver, [...changed, operation, key, instead])) === 1
+      return (await tx.run(takeOver, [...changed, operation, key, instead.outcome, instead.body])) === 1
     },
     commit: async (tx, run) => (await tx.run(write, [...values(run, 'committed', run.run, 0), run.run])) === 1,
     answer: async (tx, { outcome, body, ...run }) => (await tx.run(write, [...values(run, outcome, body, 0), run.run])) === 1,

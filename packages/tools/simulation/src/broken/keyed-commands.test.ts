@@ -29,7 +29,7 @@ function inMemory(): Idempotency {
   }
   return {
     find: async (key) => known.get(slotOf(key)),
-    begin: async (_tx, { instead, ...run }) => write(run, instead, 'running'),
+    begin: async (_tx, { instead, ...run }) => write(run, instead?.body, 'running'),
     commit: async (_tx, run) => write(run, run.run, 'committed'),
     answer: async (_tx, { outcome, body, ...run }) => write(run, run.run, outcome, body),
     end: async (_tx, key) => void known.delete(slotOf(key)),

@@ -143,6 +143,13 @@ test('who waits out resolves when those open then are over; those of the one bef
   assert.deepEqual(await balances(one), [1, 2, 1])
 })
 
+test('a member has gone when it has stopped, or its process is dead, and not before', async (t) => {
+  const [one, other] = await members(t)
+  assert.deepEqual([await one.gone!(other.member), await one.gone!('nobody')], [false, true])
+  await other.stop()
+  assert.deepEqual([await one.gone!(other.member), await one.gone!(one.member)], [true, false])
+})
+
 test('rows of a changeset are told by table and key', async (t) => {
   const [one] = await members(t)
   await one.transaction(async (tx) => {

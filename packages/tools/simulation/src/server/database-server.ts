@@ -28,8 +28,12 @@ export type DatabaseServer = {
   readonly look: () => { readonly snapshot: Snapshot; readonly close: () => void }
   readonly waitOut: NonNullable<SqlStore['waitOut']>
   readonly migrate: (definition: DatabaseDefinition<unknown>, now: () => number) => Promise<void>
-  /** A process is dead: its transactions are rolled back. */
-  readonly gone: (process: Process) => void
+  /** Members that have a session: from `join` until they leave, or their process is dead. */
+  readonly join: (member: string, process: Process) => void
+  readonly leave: (member: string) => void
+  readonly gone: (member: string) => boolean
+  /** A process is dead: its transactions are rolled back, and its sessions end. */
+  readonly died: (process: Process) => void
   readonly mailbox: Mailbox
   readonly close: () => void
 }
@@ -55,6 +59,7 @@ export function openServer(options: {
   // What a transaction has changed is applied to it: triggers have done their part by then.
   truth.function('dure_fires', () => 0)
   truth.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY')
+  const members = createMembers()
   const schema = { value: 0 }
   const reading = openReading(options.file, schema)
   const snapshots = createSnapshots(truth)
@@ -157,7 +162,9 @@ export function openServer(options: {
       const applied = await migrateTruth({ service, truth, schema, definition, now })
       if (applied) snapshots.renew()
     },
-    gone: (process) => {
+    ...members,
+    died: (process) => {
+      members.died(process)
       for (const attempt of open)
         if (attempt.process === process) rollBack(attempt, new Error('The process that began it is dead'))
       mailbox.gone(process)
@@ -167,6 +174,19 @@ export function openServer(options: {
       snapshots.close()
       reading.close()
       truth.close()
+    },
+  }
+}
+
+/** Who has a session. */
+function createMembers() {
+  const members = new Map<string, Process>()
+  return {
+    join: (member: string, process: Process): void => void members.set(member, process),
+    leave: (member: string): void => void members.delete(member),
+    gone: (member: string): boolean => !members.has(member),
+    died: (process: Process): void => {
+      for (const [member, of] of members) if (of === process) members.delete(member)
     },
   }
 }

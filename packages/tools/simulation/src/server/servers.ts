@@ -33,7 +33,7 @@ export function createServers(options: {
     },
     died: (process, silently) => {
       const forget = (): void => {
-        for (const server of open.values()) server.gone(process)
+        for (const server of open.values()) server.died(process)
       }
       if (silently) world.later(KEEP_ALIVE, forget)
       else forget()

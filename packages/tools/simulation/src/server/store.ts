@@ -55,6 +55,7 @@ export function serverStore(options: {
       const server = servers.of(service)
       await server.migrate(definition, world.runtime.clock.now)
       const member = world.runtime.ids.next()
+      server.join(member, process)
       const transactions = createTransactions({ service, member, process, server, ask, sometimes })
       let over = false
       const guard = (): void => {
@@ -85,6 +86,7 @@ export function serverStore(options: {
         sharing: 'shared',
         member,
         waitOut: (how) => ask(() => server.waitOut(how)),
+        gone: (of) => ask(() => server.gone(of)),
         // The server's own clock: the one that goes alike for all processes, however theirs are set.
         records: sqlRecords({ select }, () => Math.floor(world.runtime.clock.monotonic())),
         read: sqliteKysely.reader(connection, { provideConnection: (use) => use(connection) }, noDriver),
@@ -112,6 +114,7 @@ export function serverStore(options: {
         stop: async ({ timeout } = {}) => {
           await transactions.stop(timeout)
           over = true
+          server.leave(member)
         },
       }
     },

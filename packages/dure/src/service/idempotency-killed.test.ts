@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { CallError } from '../contract/contract.ts'
+import { elsewhere, rows, testAdapter } from '../data/adapter.conformance.ts'
+import type { Store } from '../data/data.ts'
+import { realRuntime } from '../runtime/runtime.ts'
+import { silentLogger } from '../telemetry/telemetry.ts'
+import { copyOn, effectsTable } from './idempotency-copies.test-support.ts'
+
+const CHILD = fileURLToPath(new URL('./idempotency-killed.child.test-support.ts', import.meta.url))
+
+type Where = 'before' | 'inside' | 'after'
+
+/** Another process stands still in the middle of the command; its lease is far from over. `end` sends it a signal. */
+async function stopped(t: TestContext, directory: string, where: Where): Promise<(signal: NodeJS.Signals) => void> {
+  const conditions = process.execArgv.filter((arg) => arg.startsWith('--conditions'))
+  const child = spawn(process.execPath, [...conditions, CHILD, directory, where], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  return (signal) => void child.kill(signal)
+}
+
+async function openStore(t: TestContext): Promise<{ readonly directory: string; readonly store: Store }> {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-killed-'))
+  const adapter = await testAdapter({ directory, runtime: realRuntime(), log: silentLogger() })
+  const store = (await adapter.open('test', { migrations: effectsTable })) as Store
+  t.after(async () => {
+    await store.stop({ timeout: 1_000 })
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return { directory, store }
+}
+
+// Where one process has the store there is no other to ask.
+const skip = elsewhere === false ? 'only on stores that several processes share' : false
+
+for (const [where, answer] of [
+  ['before', { by: 'copy 1' }],
+  ['inside', { by: 'copy 1' }],
+  ['after', 'ALREADY_EXISTS'],
+] as const)
+  test(
+    `a process is killed ${where} its transaction: the call is answered long before its lease ends`,
+    {
+      skip,
+      timeout: 60_000,
+    },
+    async (t) => {
+      const { directory, store } = await openStore(t)
+      const signal = await stopped(t, directory, where)
+      const copy = copyOn(store, 1, 0)
+      // Its lease is of a minute: with that to wait for, the time would be over.
+      const call = copy.call(({ commit }) => commit(), { timeout: 30_000 })
+      signal('SIGKILL')
+      const heard = await call
+      assert.deepEqual(heard instanceof CallError ? heard.code : heard, answer)
+      assert.equal((await rows.read(store as never, 'effects', 'run')).length, 1)
+    },
+  )
+
+test('a process that is frozen is there: it is waited for', { skip, timeout: 60_000 }, async (t) => {
+  const { directory, store } = await openStore(t)
+  const signal = await stopped(t, directory, 'before')
+  signal('SIGSTOP')
+  let asked = 0
+  const gone: NonNullable<Store['gone']> = async (member) => {
+    const answer = await store.gone!(member)
+    asked++
+    return answer
+  }
+  const copy = copyOn({ ...store, gone }, 1, 0)
+  const call = copy.call(({ commit }) => commit(), { timeout: 30_000 })
+  while (asked < 5) await new Promise((resolve) => void setTimeout(resolve, 5))
+  assert.equal(copy.runs(), 0)
+  signal('SIGKILL')
+  assert.deepEqual(await call, { by: 'copy 1' })
+})
