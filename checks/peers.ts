@@ -1,8 +1,13 @@
-/** `npm run peers -- openapi`: what foreign programs make of Dure, one line a check; exits with 1 when one fails. */
+/**
+ * `npm run peers -- openapi`: what foreign programs make of Dure, one line a check; exits with 1 when one fails.
+ * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
+ */
+import { tryTarballs } from './install/install.ts'
+import { NODES } from './install/toolbox.ts'
 import { missing } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 
-const proofs: Readonly<Record<string, () => Promise<boolean>>> = { openapi }
+const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = { openapi, install }
 
 async function openapi(): Promise<boolean> {
   let well = true
@@ -18,7 +23,17 @@ async function openapi(): Promise<boolean> {
   return well
 }
 
-const [name = ''] = process.argv.slice(2)
+async function install(words: readonly string[]): Promise<boolean> {
+  const nodes = NODES.map(({ node }) => node).filter((node) => words.length === 0 || words.some((word) => node.startsWith(word)))
+  if (nodes.length === 0)
+    throw new Error(`Cannot try Node ${words.join(', ')}: tried are ${NODES.map(({ node }) => node).join(', ')}.`)
+  return tryTarballs(
+    ({ what, wrong }) => console.log(`${wrong === undefined ? '✔' : '✖'} ${what}${wrong === undefined ? '' : `: ${wrong}`}`),
+    nodes,
+  )
+}
+
+const [name = '', ...words] = process.argv.slice(2)
 const proof = Object.hasOwn(proofs, name) ? proofs[name] : undefined
 if (proof === undefined) console.error(`Cannot prove "${name}": the peers are ${Object.keys(proofs).join(', ')}`)
-if (proof === undefined || !(await proof())) process.exitCode = 1
+if (proof === undefined || !(await proof(words))) process.exitCode = 1

@@ -11,9 +11,9 @@ export function runTool(tool: string, args: readonly string[], cwd: string = roo
   return run(process.execPath, [join(root, 'node_modules', tool), ...args], cwd)
 }
 
-export function run(command: string, args: readonly string[], cwd: string = root): Promise<Ran> {
+export function run(command: string, args: readonly string[], cwd: string = root, env = process.env): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } })
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...env, NO_COLOR: '1' } })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -21,4 +21,9 @@ export function run(command: string, args: readonly string[], cwd: string = root
     // Some tools colour what they say in CI, whatever they are told.
     child.on('close', (code) => resolve({ code: code ?? 1, output: stripVTControlCharacters(output) }))
   })
+}
+
+/** The environment without what npm tells its scripts of this repository, for an npm that works somewhere else. */
+export function outside(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_OPTIONS$|INIT_CWD$)/i.test(name)))
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { publishedPackages } from '../build.ts'
+import { publishedPackages } from '../packaging/workspace.ts'
 import { root, run, runTool } from '../shell.ts'
 import { readSurface } from './surface.ts'
 
@@ -12,7 +12,7 @@ const examples = [
   ...new Map(names.filter(({ example }) => example !== undefined).map((one) => [`${one.file} ${one.name}`, one])).values(),
 ].map(({ door, name, example }) => ({ door, path: join(door, `${name}.ts`), text: example! }))
 /** The first page of every package, whose code is run as well. */
-const pages = publishedPackages().map(({ name, path }) => ({ name, file: join(path, 'README.md') }))
+const pages = publishedPackages().map(({ path, manifest: { name } }) => ({ name, file: join(path, 'README.md') }))
 const snippets = [
   ...examples,
   ...pages.map(({ name, file }) => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript that old versions of Node can read, so that they can say what to do instead of failing on syntax.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 // As a namespace: a name that an old version does not have would end in a syntax error.
 import * as modules from 'node:module'
 import { dirname, join } from 'node:path'
@@ -9,20 +9,26 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const major = Number(process.versions.node.split('.')[0])
+const [major, minor] = process.versions.node.split('.').map(Number)
 
-if (major >= 24 && process.features.typescript) {
+if ((major > 24 || (major === 24 && minor >= 12)) && process.features.typescript) {
   keepCompiled()
   const built = join(here, '../dist/main.js')
   // In a checkout nothing is built: the sources run as they are, the library's as well.
   if (!existsSync(built)) useSources()
-  const { main } = await import(existsSync(built) ? '../dist/main.js' : '../src/main.ts')
-  await main()
+  const lacking = lackingNeighbour()
+  if (lacking === undefined) {
+    const { main } = await import(existsSync(built) ? '../dist/main.js' : '../src/main.ts')
+    await main()
+  } else {
+    process.stderr.write(`${lacking}\n`)
+    process.exitCode = 2
+  }
 } else {
   const pinned = pinnedNode()
   if (pinned === undefined) {
     process.stderr.write(
-      `dure needs Node 24 or later that runs TypeScript; this is Node ${process.versions.node}.\n` +
+      `dure needs Node 24.12 or later that runs TypeScript; this is Node ${process.versions.node}.\n` +
         `Run "npm install --save-dev node@26" in your project (dure finds it there), or install Node 26.\n`,
     )
     process.exitCode = 2
@@ -33,6 +39,23 @@ function useSources() {
   modules.registerHooks({
     resolve: (specifier, context, next) => next(specifier, { ...context, conditions: ['dure-source', ...context.conditions] }),
   })
+}
+
+/** The packages that this one works with are installed by the user, at the same version: npm does not look. */
+function lackingNeighbour() {
+  const read = (file) => JSON.parse(readFileSync(file, 'utf8'))
+  const own = read(join(here, '../package.json'))
+  for (const name of Object.keys(own.peerDependenciesMeta ?? {})) {
+    let found
+    try {
+      found = read(modules.createRequire(import.meta.url).resolve(`${name}/package.json`)).version
+    } catch {
+      return `dure ${own.version} works with the package "${name}", which is not installed. Install ${name} ${own.version} beside it.`
+    }
+    if (found !== own.version)
+      return `dure ${own.version} works with the package "${name}" of the same version, and found ${found}. Install both at one version.`
+  }
+  return undefined
 }
 
 /** What was compiled once, the user's TypeScript as well, need not be again; without a place for it, it is as ever. */

@@ -6,6 +6,7 @@ import { inTime } from 'dure/runtime/internal'
 import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
 import type { AnyContract } from 'dure/contract'
 import type { System } from 'dure/service'
+import { moduleTrouble } from './project.ts'
 import { CliError, EXIT } from './shell.ts'
 
 export type Loaded = {
@@ -99,6 +100,8 @@ export async function importFile(
   shown: string,
   timeout: number = LOAD_TIMEOUT,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const trouble = moduleTrouble(file, process.cwd())
+  if (trouble !== undefined) throw new CliError(`Cannot load "${shown}": ${trouble}`, { exitCode: EXIT.misuse })
   const loading = import(pathToFileURL(file).href).catch((cause: unknown) => {
     throw new CliError(`Cannot load "${shown}": ${reasonOf(cause)}`, { cause })
   }) as Promise<Readonly<Record<string, unknown>>>

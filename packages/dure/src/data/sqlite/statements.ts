@@ -49,7 +49,8 @@ export function createStatements(options: { db: DatabaseSync; schema: SchemaVers
     const own = OWN.exec(sql)
     if (own !== null) throw refusal(own[1]!)
     // Rows as arrays: objects are made here, with the usual prototype, in half the time.
-    const statement = db.prepare(sql, { returnArrays: true })
+    const statement = db.prepare(sql)
+    statement.setReturnArrays(true)
     const answers = statement.columns().length > 0
     // What has changed rows cannot be asked again when a whole number turns out to be too large.
     const wide = answers && WRITES.test(sql)

@@ -1,6 +1,7 @@
 import type { Command } from '@stricli/core'
 import { dirname } from 'node:path'
 import { systemFile } from '../load.ts'
+import { typeTroubles } from '../project.ts'
 import { portWords, type Port } from '../run.ts'
 import { paint, say, type Shell } from '../shell.ts'
 import { supervise } from '../supervise.ts'
@@ -38,6 +39,7 @@ export const devCommand: Command<Shell> = defineCommand({
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
+    for (const trouble of typeTroubles(file)) say(this, paint(this, 'yellow', trouble))
     const data = directoryOf(this, flags)
     const supervisor = supervise({
       args: [

@@ -1,0 +1,150 @@
+import { join } from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { firstExample } from '../packaging/examples.ts'
+import { packAll, type Packed } from '../packaging/pack.ts'
+import { publishedDoors, publishedPackages } from '../packaging/workspace.ts'
+import type { Ran } from '../shell.ts'
+import { createProject, installTarballs, type Project } from './project.ts'
+import { NODES, openToolbox, type Toolbox } from './toolbox.ts'
+
+/** What was tried, and what is wrong with it. */
+export type Tried = { readonly what: string; readonly wrong: string | undefined }
+
+/** Beside the tarballs, in every project: what their first pages import, and the types of Node. */
+const BESIDE = ['zod@4', '@types/node@24']
+const REFUSED =
+  /^Error: Cannot load "(?:dure|@dure\/\w+)" on Node [\d.]+: this part of it needs Node [\d.]+ or later\. Install Node 26, /
+/** The doors that need no SQLite run on Node 22 as well. */
+const LIGHT = ['dure/contract', 'dure/resilience', 'dure/runtime', 'dure/call', 'dure/discovery']
+
+/** Tries the tarballs as a newcomer would, on every version of Node, in an empty folder each; tells each step as it ends. */
+export async function tryTarballs(
+  tell: (tried: Tried) => void,
+  nodes: readonly string[] = NODES.map(({ node }) => node),
+): Promise<boolean> {
+  const toolbox = await openToolbox()
+  const folder = mkdtempSync(join(tmpdir(), 'dure-tarballs-'))
+  let well = true
+  try {
+    const packed = await packAll(folder)
+    for (const { node, npm } of NODES.filter((each) => nodes.includes(each.node))) {
+      const project = createProject({ toolbox, node, npm })
+      const step = async (what: string, work: () => Promise<void>): Promise<void> => {
+        const wrong = await work().then(
+          () => undefined,
+          (error: unknown) => (error as Error).message,
+        )
+        well &&= wrong === undefined
+        tell({ what: `Node ${node.padEnd(7)} ${what}`, wrong })
+      }
+      try {
+        await installing(project, packed, npm, step)
+        const major = Number(node.split('.')[0])
+        if (major < 24) await old(project, major, step)
+        else await current(project, toolbox, step)
+      } finally {
+        project.remove()
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return well
+}
+
+type Step = (what: string, work: () => Promise<void>) => Promise<void>
+
+async function installing(project: Project, packed: readonly Packed[], npm: string, step: Step): Promise<void> {
+  const backwards = packed.toReversed()
+  await step(`${npm}: one by one, those that need others first`, () =>
+    installTarballs(
+      project,
+      backwards.map((each) => [each]),
+    ),
+  )
+  await step(`${npm}: all removed, and installed together`, async () => {
+    expectWell(await project.npm('uninstall', ...packed.map(({ name }) => name)))
+    await installTarballs(project, [backwards])
+  })
+  await step(`${npm}: other packages beside, and clean from the lock file`, async () => {
+    expectWell(await project.npm('install', ...BESIDE))
+    expectWell(await project.npm('ci'))
+  })
+}
+
+/** On a Node that is too old each door says so, in one sentence; the light ones run where they can. */
+async function old(project: Project, major: number, step: Step): Promise<void> {
+  for (const { manifest } of publishedPackages()) {
+    const specifiers = publishedDoors(manifest).map(([subpath]) => join(manifest.name, subpath).replaceAll('\\', '/'))
+    await step(`${manifest.name}: its ${specifiers.length} doors run, or say what they need`, async () => {
+      for (const specifier of specifiers) {
+        const { code, output } = await project.node('--input-type=module', '--eval', `await import('${specifier}')`)
+        const runs = code === 0 && major >= 22
+        if (!runs && !REFUSED.test(output)) throw new Error(`"${specifier}" says: ${output.trim()}`)
+        if (!runs && major >= 22 && LIGHT.includes(specifier))
+          throw new Error(`"${specifier}" must run here, and says: ${output.trim()}`)
+      }
+    })
+  }
+  await step('npx dure says what it needs', async () => {
+    const { code, output } = await project.node('node_modules/@dure/cli/bin/dure.js', '--help')
+    if (code !== 2 || !/^dure needs Node [\d.]+ or later[^]*Run "npm install/.test(output))
+      throw new Error(`It says: ${output.trim()}`)
+  })
+}
+
+async function current(project: Project, toolbox: Toolbox, step: Step): Promise<void> {
+  for (const name of ['first', 'system']) project.take(`node_modules/dure/examples/${name}.ts`)
+  await step('a contract, a service and a call', async () => expectAnswer(await project.node('first.ts')))
+  await step('npx dure lists and calls a system', async () => {
+    const dure = 'node_modules/@dure/cli/bin/dure.js'
+    expectOutput(await project.node(dure, 'list', 'system.ts'), /notes/)
+  })
+  for (const typescript of ['5.7', '5.9', '7'])
+    for (const [module, moduleResolution] of [
+      ['nodenext', 'nodenext'],
+      ['esnext', 'bundler'],
+    ] as const)
+      await step(`tsc ${typescript}, ${moduleResolution}`, async () => {
+        const compilerOptions = { ...{ module, moduleResolution, target: 'es2024', strict: true, noEmit: true }, types: ['node'] }
+        project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['first.ts', 'system.ts'] }))
+        expectWell(await project.node(toolbox.tool(`typescript-${typescript}/bin/tsc`), '-p', '.'))
+      })
+  await step('tsx', async () => expectAnswer(await project.node(toolbox.tool('tsx/dist/cli.mjs'), 'first.ts')))
+  await step('esbuild, into one file', async () => {
+    const options = { entryPoints: ['first.ts'], outfile: 'bundle.mjs', bundle: true, platform: 'node', format: 'esm' }
+    const esbuild = JSON.stringify(toolbox.tool('esbuild'))
+    expectWell(await project.node('--eval', `require(${esbuild}).buildSync(${JSON.stringify(options)})`))
+    expectAnswer(await project.node('bundle.mjs'))
+  })
+  await step('vitest', async () => {
+    expectWell(await project.npm('install', 'vitest@5'))
+    const code = firstExample().replace('console.log(await client.total())', 'const total = await client.total()')
+    const imports = code.split('\n').filter((line) => line.startsWith('import '))
+    const body = code.split('\n').filter((line) => !line.startsWith('import '))
+    project.write(
+      'first.test.ts',
+      [
+        ...imports,
+        "import { expect, test } from 'vitest'",
+        "test('counts', async () => {",
+        ...body,
+        'expect(total).toBe(2)',
+        '})',
+      ].join('\n'),
+    )
+    expectOutput(await project.node('node_modules/vitest/vitest.mjs', 'run'), /1 passed/)
+  })
+}
+
+const expectAnswer = (ran: Ran): void => expectOutput(ran, /^2$/m)
+
+function expectWell({ code, output }: Ran): void {
+  if (code !== 0) throw new Error(output.trim().split('\n').slice(0, 12).join('\n'))
+}
+
+function expectOutput(ran: Ran, wanted: RegExp): void {
+  expectWell(ran)
+  if (!wanted.test(ran.output)) throw new Error(`It says: ${ran.output.trim()}`)
+}
