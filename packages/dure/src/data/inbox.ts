@@ -74,11 +74,13 @@ export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
  */
 export function createInbox<Tx = InboxTransaction>(options: {
   readonly runtime: Runtime
+  /** Takes a step of tidying in a transaction of its own, instead of in that of the marks. */
+  readonly apart?: (tx: Tx, step: (tx: Tx) => Promise<void>) => void
   readonly retention?: number
   /** Where the marks are: `store.records.inbox`. Default: the table that `inboxTable` makes. */
   readonly records?: InboxRecords<Tx>
 }): Inbox<Tx> {
-  const { runtime, retention = INBOX_RETENTION, records = sqlInbox as InboxRecords<unknown> } = options
+  const { runtime, apart, retention = INBOX_RETENTION, records = sqlInbox as InboxRecords<unknown> } = options
   checkNumbers('make an inbox', { retention }, { retention: { ...KEEP, endless: true } })
   const { clock } = runtime
   // A clock that is set forward makes no mark old.
@@ -92,6 +94,11 @@ export function createInbox<Tx = InboxTransaction>(options: {
     const before = marks
     marks += made
     if (retention === Infinity || Math.floor(marks / EVERY) === Math.floor(before / EVERY)) return
+    if (apart === undefined) await step(tx)
+    else apart(tx, step)
+  }
+
+  const step = async (tx: Tx): Promise<void> => {
     after = await records.forget(tx, { after, limit: STEP, before: passed() - retention })
   }
 

@@ -63,7 +63,8 @@ export async function openAside(options: OutboxAsideOptions): Promise<OutboxAsid
       // A delay that was no number is not known any more: JSON has no word for it.
       await Promise.race([deliver([typeof delay === 'number' ? { ...rest, delay } : rest]), stopped])
       failures.delete(message.id)
-      await store.transaction(finish)
+      // One row, whose revision it asks for.
+      await store.transaction(finish, { isolated: false })
     },
   })
 

@@ -66,6 +66,12 @@ const MARGIN = 1_000
 /** Milliseconds after which somebody who waits for another copy looks again. */
 const LOOK: BackoffPolicy = { first: 10, max: 250 }
 
+/**
+ * What is noted of a run by itself is one statement on one row, which says whose run it must be: whatever others commit
+ * meanwhile, the row is looked at again as it is then. Only the mark belongs to the handler's own transaction.
+ */
+const ALONE = { isolated: false }
+
 type IdempotencyOptions = {
   store: Store
   runtime: Pick<Runtime, 'clock' | 'timers' | 'ids' | 'random'>
@@ -107,11 +113,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   }
 
   const remember = (request: KeyedCall, mine: Run, outcome: 'answered' | 'refused', body: string): Promise<boolean> =>
-    store.transaction((tx) => records.answer(tx, { ...runOf(store, request, mine), outcome, body }))
+    store.transaction((tx) => records.answer(tx, { ...runOf(store, request, mine), outcome, body }), ALONE)
 
   /** Where that fails they wait for the end of the lease. */
   const letCopiesIn = ({ operation, key }: KeyedCall, { id }: Run): void => {
-    if (store.sharing === 'shared') store.transaction((tx) => records.end(tx, { operation, key, run: id })).catch(() => {})
+    if (store.sharing === 'shared') store.transaction((tx) => records.end(tx, { operation, key, run: id }), ALONE).catch(() => {})
   }
 
   /** Lets the next in: at once, or for somebody whose caller has gone when the time is over that it was given. */
@@ -202,7 +208,7 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
     for (let looked = 1; own.reason === undefined; looked++) {
       const lease = Math.min(LONGEST_WAIT, Math.ceil(Math.max(0, deadline - clock.monotonic()) + MARGIN))
       const wanted = { ...runOf(store, request, mine), lease, instead: found }
-      if (free && (await store.transaction((tx) => records.begin(tx, wanted)))) return undefined
+      if (free && (await store.transaction((tx) => records.begin(tx, wanted), ALONE))) return undefined
       found = await records.find(request)
       if (found?.outcome === 'answered' || found?.outcome === 'refused') return found
       // Those of this process are waited for in its memory.

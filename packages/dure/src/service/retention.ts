@@ -82,6 +82,9 @@ const [EVERY, STEP, STEPS] = [5 * 60_000, 500, 400]
 /** Milliseconds for which what was counted is told again. */
 const FRESH = 30_000
 
+/** A turn is one row that says when the last one was, and what is removed is asked for its age where it is removed. */
+const ALONE = { isolated: false }
+
 export function createTidying(options: {
   readonly store: Pick<Store, 'service' | 'records' | 'transaction'>
   readonly letters: Pick<DeadLetters, 'list' | 'discard'>
@@ -115,7 +118,7 @@ export function createTidying(options: {
   }
 
   const forget = (part: 'keys' | 'audit', age: number, limit: number): Promise<number> =>
-    store.transaction((tx) => upkeep.forget(tx, { part, age, limit }))
+    store.transaction((tx) => upkeep.forget(tx, { part, age, limit }), ALONE)
 
   const discard = async (age: number, limit: number, why: string): Promise<number> => {
     const old = await letters.list({ until: now() - age, limit })
@@ -133,7 +136,7 @@ export function createTidying(options: {
   }
 
   const round = async (): Promise<void> => {
-    if (!(await store.transaction((tx) => upkeep.turn(tx, { task: 'retention', every })))) return
+    if (!(await store.transaction((tx) => upkeep.turn(tx, { task: 'retention', every }), ALONE))) return
     const retained = await upkeep.retained()
     for (const part of PARTS) await tidy(part, retained[part].rows)
   }

@@ -8,9 +8,10 @@ export function sqlUpkeep(select: SqlStore['select'], time: DatabaseTime): Upkee
   const turn = `INSERT INTO dure_upkeep (task, at) VALUES (?, ${now})
     ON CONFLICT (task) DO UPDATE SET at = excluded.at WHERE dure_upkeep.at <= excluded.at - ?`
   const old = {
+    // Asked for its age once more, where one has been taken over since the look.
     keys: `DELETE FROM dure_idempotency WHERE (operation, key) IN
-      (SELECT operation, key FROM dure_idempotency WHERE made_at < ${now} - ? ORDER BY made_at LIMIT ?)`,
-    // Decisions of one moment go together.
+      (SELECT operation, key FROM dure_idempotency WHERE made_at < ${now} - ? ORDER BY made_at LIMIT ?) AND made_at < ${now} - ?`,
+    // Decisions of one moment go together. They are never changed.
     audit: `DELETE FROM dure_parked_audit WHERE at <=
       (SELECT max(at) FROM (SELECT at FROM dure_parked_audit WHERE at < ${now} - ? ORDER BY at LIMIT ?) AS old)`,
   }
@@ -26,6 +27,7 @@ export function sqlUpkeep(select: SqlStore['select'], time: DatabaseTime): Upkee
       deadLetters: await retained("dure_parked WHERE state = 'dead'", 'last_failure'),
       audit: await retained('dure_parked_audit', 'at'),
     }),
-    forget: (tx, { part, age, limit }) => tx.run(old[part], [...times(), age, limit]),
+    forget: (tx, { part, age, limit }) =>
+      tx.run(old[part], [...times(), age, limit, ...(part === 'keys' ? [...times(), age] : [])]),
   }
 }

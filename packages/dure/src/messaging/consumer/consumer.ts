@@ -7,7 +7,7 @@ import type { Broker } from '../broker.ts'
 import { deadLetters, type DeadLetters } from '../dead-letters/dead-letters.ts'
 import { OUTBOX } from '../parked/parked.ts'
 import { watchDecisions } from './decisions.ts'
-import { checkRetention } from './inbox-retention.ts'
+import { checkRetention, tidyApart } from './inbox-retention.ts'
 import {
   startReaction,
   type ConsumerLimits,
@@ -107,7 +107,10 @@ export async function createConsumer<Tx extends StoreTransaction>(given: Consume
   // Reactions are handed transactions of this store and no other.
   const own = given as unknown as ConsumerOptions
   const { store, runtime, group, reactions, inboxRetention: retention } = own
-  const inbox = createInbox({ runtime, records: store.records.inbox, ...(retention === undefined ? {} : { retention }) })
+  const inbox = createInbox({
+    ...{ runtime, records: store.records.inbox, ...(retention === undefined ? {} : { retention }) },
+    ...(store.sharing === 'shared' ? { apart: tidyApart(store) } : {}),
+  })
   const options = { ...own, inbox, log: foldRepeats(own.log, runtime) }
   const limits = completeNumbers(`start the consumer "${group}"`, LIMITS, options.limits ?? {}, NUMBERS)
   const names = reactions.map(({ kind, name }) => `${kind}:${name}`)

@@ -5,7 +5,7 @@ import { INBOX_RETENTION } from '../../data/internal.ts'
 import { virtualRuntime } from '../../runtime/runtime.ts'
 import { Counted } from '../consumer.test-support.ts'
 import { queue } from '../queue.ts'
-import { checkRetention } from './inbox-retention.ts'
+import { checkRetention, tidyApart } from './inbox-retention.ts'
 
 const DAY = 86_400_000
 const runtime = virtualRuntime()
@@ -38,3 +38,30 @@ test('the default remembers for longer than topics are kept by default', () => {
   assert.equal(createInbox({ runtime }).retention, INBOX_RETENTION)
   assert.ok(INBOX_RETENTION > 7 * DAY)
 })
+
+test('where many write at once, a step of tidying comes after the commit of the marks, by itself, one at a time', async () => {
+  const begun: { readonly isolated: boolean | undefined; readonly end: (error?: Error) => void }[] = []
+  const transaction = (_: unknown, options?: { isolated?: boolean }): Promise<void> =>
+    new Promise((resolve, reject) => {
+      begun.push({ isolated: options?.isolated, end: (error) => (error ? reject(error) : resolve()) })
+    })
+  const committed: (() => void)[] = []
+  const tx = { onCommit: (listener: () => void) => committed.push(listener), beforeCommit: () => {} } as never
+  const apart = tidyApart({ transaction } as never)
+  const inbox = createInbox<never>({ runtime, apart: apart as never, records: { mark: async () => 1, forget: never } as never })
+  for (let n = 0; n < 600; n++) await inbox.mark(tx, 'mail', `${n}`)
+  assert.deepEqual([committed.length, begun.length], [2, 0])
+  committed.forEach((told) => told())
+  assert.deepEqual(
+    begun.map(({ isolated }) => isolated),
+    [false],
+  )
+  begun[0]!.end(new Error('The store has stopped'))
+  await new Promise(setImmediate)
+  committed[0]!()
+  assert.equal(begun.length, 2)
+})
+
+function never(): never {
+  return assert.fail('Tidied in the transaction of the marks')
+}

@@ -1,5 +1,5 @@
 import { CallError, type AnyEvent } from '../../contract/contract.ts'
-import type { Inbox } from '../../data/data.ts'
+import type { Inbox, Store, StoreTransaction } from '../../data/data.ts'
 import type { Broker } from '../broker.ts'
 
 /**
@@ -27,6 +27,22 @@ export async function checkRetention(options: {
         'effect twice. Have the inbox remember for longer, or the topic keep less',
     )
   }
+}
+
+/**
+ * Where many write at once, a walk through the marks would cross whoever marks there: so it has a transaction of its own,
+ * after theirs. A mark is never changed, so what is old at the look is old when it is removed. One step at a time, so
+ * that nothing piles up; what it leaves is met again.
+ */
+export function tidyApart(store: Store): (tx: StoreTransaction, step: (tx: StoreTransaction) => Promise<void>) => void {
+  let under = false
+  const done = (): void => void (under = false)
+  return (tx, step) =>
+    tx.onCommit(() => {
+      if (under) return
+      under = true
+      store.transaction(step, { isolated: false }).then(done, done)
+    })
 }
 
 function daysOf(ms: number): string {

@@ -103,10 +103,12 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
     if (action !== 'retry' && reason.trim() === '')
       throw new CallError('INVALID_ARGUMENT', `Cannot ${action} dead letters without a reason: say why, for those who ask later`)
     try {
+      // The first statement makes them this transaction's, asking whether they are dead still; the others ask for those.
+      const alone = { isolated: false }
       return await store.transaction(async (tx) => {
         if (auditRetention < Infinity) await records.forget(tx, { before: at - auditRetention })
         return records.decide(tx, filter, decision)
-      })
+      }, alone)
     } finally {
       // A failed one too, which may have happened.
       changed()

@@ -133,11 +133,15 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
       const dead = 'failure' in entry && isDead(entry.failure, 1, entry.message)
       return parkedOf(entry, { consumer, partition, retry, runtime, time, dead })
     })
-    const added = await store.transaction(async (tx) => {
-      const fresh = await records.add(tx, rows, fence)
-      await also?.(tx)
-      return fresh
-    })
+    const added = await store.transaction(
+      async (tx) => {
+        const fresh = await records.add(tx, rows, fence)
+        await also?.(tx)
+        return fresh
+      },
+      // Under a fence nobody else adds to these keys: who comes next waits for this to end before he looks. Without one others do.
+      { isolated: fence === undefined },
+    )
     arrivals += added.length
     for (const row of added) {
       const key = schedule.of(row.key)
