@@ -45,7 +45,7 @@ export function createProcess(options: {
   readonly name: string
   readonly life: number
   readonly seed: number
-  readonly engine: Engine
+  readonly engine: Pick<Engine, 'now' | 'at'>
   readonly trace: Trace
   /** Keeps what it logs for a timeline. */
   readonly speaks: boolean
@@ -120,7 +120,7 @@ export function closeFiles(process: Process): void {
 }
 
 /** Lets a frozen process go on: everything that came meanwhile happens now, in order. */
-export function thaw(process: Process, engine: Engine): void {
+export function thaw(process: Process, engine: Pick<Engine, 'again'>): void {
   if (process.state !== 'frozen') return
   process.state = 'alive'
   for (const task of process.held.splice(0)) engine.again(task)

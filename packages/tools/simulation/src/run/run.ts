@@ -1,6 +1,7 @@
 /** Running a system once, from a seed; making a run that fails smaller; telling it. */
 export { checkSimulation } from './validate.ts'
 export { FAULTS, type FaultKind, type Happened, type Pin } from './faults.ts'
+export { makeFolder } from './folder.ts'
 export type {
   CheckWorld,
   Load,

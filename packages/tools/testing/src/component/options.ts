@@ -1,0 +1,59 @@
+import type { Client } from 'dure/call'
+import type { AnyContract, AnyEvent, EventInput } from 'dure/contract'
+import type { DeadLetters } from 'dure/messaging'
+import type { Door, OnBehalf, ReceivedEvent, StoreAdapter } from 'dure/service'
+import type { Fake } from './fake.ts'
+import type { FaultKind } from './faults.ts'
+import type { BringOptions } from './publish.ts'
+
+export type TestSystemOptions = {
+  /**
+   * Services that are not there, made of their contracts. Whatever else is needed is faked as well, without an answer; events
+   * that no contract at hand announces come from `outside`.
+   */
+  readonly fakes?: readonly Fake[]
+  /**
+   * `real` (default): what waits, waits. `virtual`: time moves on at once to whatever comes next while a test waits for the
+   * system, and stands still otherwise; for services that ask the real world nothing.
+   */
+  readonly time?: 'real' | 'virtual'
+  /** Ways in, on ports of their own choosing: `[rest({ port: 0 })]`. Default: none. */
+  readonly doors?: readonly Door[]
+  /** Where services keep their data. Default: as the system says, SQLite in the test's own folder without waiting for the disk. */
+  readonly database?: StoreAdapter
+  /** What answers `context.fetch`. Default: nobody. */
+  readonly fetch?: (request: Request) => Promise<Response>
+  /** Told of each line of the log. Default: nobody is. */
+  readonly log?: (line: string) => void
+}
+
+/** A system under test. */
+export type TestSystem = AsyncDisposable & {
+  /** A typed client, which lives as long as the test, whatever befalls the system. */
+  readonly client: <C extends AnyContract>(contract: C, onBehalf?: OnBehalf) => Client<C>
+  /** Brings an event as if the service that announces it had published it. */
+  readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>, options?: BringOptions) => Promise<void>
+  /** Puts work on a queue as if another service had sent it. */
+  readonly send: <E extends AnyEvent>(queue: E, data: EventInput<E>, options?: BringOptions) => Promise<void>
+  /** What services published of an event, or sent to a queue, in the order in which the broker took it. */
+  readonly published: <E extends AnyEvent>(event: E) => readonly ReceivedEvent<E>[]
+  /**
+   * Waits until nothing is under way: no call, nothing in an outbox, no event unread or in hand or waiting for another try.
+   * @throws when that has not come after `timeout` milliseconds (default 5,000; in virtual time an hour), with what still is;
+   * and when a fake was asked what it cannot answer, or broke its contract
+   */
+  readonly settled: (options?: { readonly timeout?: number }) => Promise<void>
+  /** Something befalls the calls of a service, until what it answers is called. */
+  readonly fault: (service: AnyContract, kind: FaultKind) => () => void
+  /** Ends the process of the system as `kill -9` does, and starts it again on what it had committed. */
+  readonly kill: () => Promise<void>
+  /** Nothing in the process of the system happens, until what it answers is called. */
+  readonly freeze: () => () => void
+  /** Lets so many milliseconds of virtual time pass. */
+  readonly advance: (ms: number) => Promise<void>
+  readonly deadLetters: (service: AnyContract) => DeadLetters
+  /** Where its doors can be reached, in the order in which they were given. */
+  readonly urls: readonly string[]
+  /** Ends everything and removes the folder. Idempotent. @throws as `settled` does of fakes */
+  readonly stop: () => Promise<void>
+}

@@ -1,0 +1,151 @@
+import { makeFolder } from '@dure/simulation/internal'
+import { clientFactory } from 'dure/call/internal'
+import { checkNumbers, WAIT } from 'dure/runtime/internal'
+import type { SystemStatus } from 'dure/service'
+import { insideOf } from './fake.ts'
+import { createFaults } from './faults.ts'
+import { createInFlight } from './in-flight.ts'
+import { beginLife, makeProcess } from './life.ts'
+import { createLives } from './lives.ts'
+import type { TestSystem, TestSystemOptions } from './options.ts'
+import { bring } from './publish.ts'
+import { createRecorded } from './recorded.ts'
+import { settle } from './settled.ts'
+import { subjectOf, type Tested } from './subject.ts'
+import { realTime, virtualTime, type Time } from './time.ts'
+import { transportTo } from './transport.ts'
+import { logOf } from './words.ts'
+
+/**
+ * Starts a system, or single services, for one test: in this process, in a folder of its own, with fakes of what is not there.
+ * @throws when it cannot be started, with the reason
+ *
+ * @example
+ * ```ts
+ * import { testSystem } from '@dure/testing'
+ * import { command, contract, event } from 'dure/contract'
+ * import { database } from 'dure/data'
+ * import { service } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Paid = event('paid', { schema: z.object({ id: z.string() }), key: ({ id }) => id })
+ * const Thanked = event('thanked', { schema: z.object({ id: z.string() }), key: ({ id }) => id })
+ * const Thanks = contract('thanks', { version: '1.0.0', owner: 'team-thanks', operations: {}, events: [Thanked] })
+ * const thanks = service(Thanks, {
+ *   database: database({ migrations: {} }),
+ *   handlers: {},
+ *   subscriptions: ({ on }) => [on(Paid, ({ data }, { tx }) => tx.publish(Thanked, data))],
+ * })
+ *
+ * await using test = await testSystem(thanks)
+ * await test.publish(Paid, { id: 'o-1' })
+ * await test.settled()
+ * console.log(test.published(Thanked).map(({ data }) => data)) // → [ { id: 'o-1' } ]
+ * ```
+ */
+export async function testSystem(tested: Tested, options: TestSystemOptions = {}): Promise<TestSystem> {
+  const { fakes: given = [], doors = [], fetch } = options
+  const subject = subjectOf(tested, given, doors)
+  const { name } = subject.system
+  const time = timeOf(name, options)
+  const users = makeProcess({ time, name: 'test', number: 0, fetch })
+  const folder = makeFolder()
+  const recorded = createRecorded()
+  const faults = createFaults()
+  const calls = createInFlight()
+  const { log, said } = logOf(users.runtime.clock, options.log)
+  const system = {
+    ...subject.system,
+    ...(options.database !== undefined && { database: options.database, stores: {} }),
+    services: subject.system.services.map(faults.around),
+  }
+  const lives = await createLives({
+    ...{ name, time, calls, heal: faults.end },
+    begin: (number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number }),
+    over: () => {
+      time.end()
+      folder.remove()
+    },
+  })
+  const { now, kill } = lives
+
+  const blame = (): void => {
+    const found = subject.fakes.flatMap((one) => insideOf(one).takeFaults())
+    if (found.length > 0) throw new Error(`Testing "${name}" failed: ${found.join('. ')}`)
+  }
+  const { runtime } = users
+  const transport = transportTo({ time, runtime, calls, life: now })
+  const bringing =
+    (kind: 'publish' | 'send'): TestSystem['publish'] =>
+    async (event, data, how) => {
+      const { broker } = now(`${kind} "${event.name}"`)
+      await time.during(() =>
+        calls.track(`the test's ${kind} of "${event.name}"`, () =>
+          bring({ kind, event, data, how, broker, runtime, system: name, announcer: subject.announcer }),
+        ),
+      )
+    }
+
+  const stop = async (): Promise<void> => {
+    await lives.stop()
+    blame()
+  }
+
+  return {
+    client: (contract, { principal, metadata } = {}) =>
+      clientFactory({ contract, transport, runtime })({ service: undefined, principal, metadata }),
+    publish: bringing('publish'),
+    send: bringing('send'),
+    published: (event) => {
+      now(`tell what was published of "${event.name}"`)
+      return recorded.of(event)
+    },
+    settled: async ({ timeout = time.virtual ? 3_600_000 : 5_000 } = {}) => {
+      checkNumbers('wait for a system to settle', { timeout }, { timeout: WAIT })
+      const status = (): Promise<SystemStatus> => {
+        const { inside, running } = now('wait until it has settled')
+        return inside(running.status)
+      }
+      await time.during(() => settle({ name, timeout, runtime, status, calls, said, blame }))
+    },
+    fault: ({ name: service }, kind) => {
+      now(`have ${kind} befall "${service}"`)
+      if (!system.services.some(({ contract }) => contract.name === service))
+        throw new TypeError(`Cannot have ${kind} befall "${service}": it is no service of "${name}", and none that it needs`)
+      return faults.begin(service, kind)
+    },
+    kill,
+    freeze: () => {
+      const frozen = now(`freeze "${name}"`)
+      frozen.freeze()
+      return frozen.thaw
+    },
+    advance: async (ms) => {
+      checkNumbers('advance time', { ms }, { ms: WAIT })
+      now('advance time')
+      if (!time.virtual)
+        throw new TypeError(`Cannot advance the time of "${name}": it is real; start it with \`time: 'virtual'\``)
+      await time.during(() => runtime.timers.sleep(ms))
+    },
+    deadLetters: ({ name: service }) => {
+      const letters = now(`look at dead letters of "${service}"`).running.deadLetters(service)
+      if (letters === undefined)
+        throw new TypeError(`Cannot look at dead letters of "${service}": it is no service of "${name}" with a database`)
+      return letters
+    },
+    get urls() {
+      return now('tell where its doors are').running.doors.flatMap(({ url }) => url ?? [])
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+function timeOf(name: string, { time = 'real', doors = [] }: TestSystemOptions): Time {
+  if (time === 'real') return realTime()
+  if (doors.length > 0)
+    throw new TypeError(
+      `Cannot test "${name}" in virtual time: it has doors, whose callers live in real time; leave them out, or give \`time: 'real'\``,
+    )
+  return virtualTime()
+}
