@@ -14,8 +14,10 @@ export function consoleLogger(options: {
   readonly write: (text: string) => void
   readonly color: boolean
   readonly fields?: Fields
+  /** The failure that was told last, so that the same one is not told again in full. */
+  readonly last?: { text: string }
 }): Logger {
-  const { now, write, fields = {} } = options
+  const { now, write, fields = {}, last = { text: '' } } = options
   const at =
     (level: LogLevel): Logger['info'] =>
     (message, more) => {
@@ -24,9 +26,12 @@ export function consoleLogger(options: {
       const { error, ...rest } = { ...fields, ...more }
       const pairs = Object.entries(rest).map(([name, value]) => paint(options, 'dim', `${name}=${valueText(value)}`))
       const head = [paint(options, 'dim', time), paint(options, STYLES[level], level.padEnd(5)), message, ...pairs].join(' ')
-      write(error === undefined ? `${head}\n` : `${head}\n${errorText(error)}\n`)
+      if (error === undefined) return write(`${head}\n`)
+      const text = errorText(error)
+      write(`${head}\n${text === last.text ? paint(options, 'dim', `    ${firstLine(text)} (as before)`) : text}\n`)
+      last.text = text
     }
-  return loggerWith(at, (more) => consoleLogger({ ...options, fields: { ...fields, ...more } }))
+  return loggerWith(at, (more) => consoleLogger({ ...options, last, fields: { ...fields, ...more } }))
 }
 
 const STYLES = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as const
@@ -42,7 +47,7 @@ const CAUSES = 5
 
 function errorText(error: unknown, deep: number = 0): string {
   const { stack, message } = describeThrown(error)
-  const lines = (stack ?? message).split('\n').filter((line) => !line.includes('node:internal'))
+  const lines = ownFrames((stack ?? message).split('\n').filter((line) => !line.includes('node:internal')))
   const inner = isInstance(error, Error) && deep < CAUSES ? partOf(error, 'cause') : undefined
   const cause = inner === undefined ? '' : `\n    caused by ${errorText(inner, deep + 1).trim()}`
   return (
@@ -53,20 +58,35 @@ function errorText(error: unknown, deep: number = 0): string {
   )
 }
 
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
+
+/** Where Dure stands when it is not in `node_modules`. */
+const DURE = new URL('../../../', import.meta.url).pathname
+
+/** Frames of other people's code say nothing to whoever wrote the handler, as long as there is one of their own. */
+function ownFrames(lines: readonly string[]): readonly string[] {
+  const isFrame = (line: string): boolean => /^\s+at /.test(line)
+  const foreign = (line: string): boolean => isFrame(line) && (line.includes('node_modules') || line.includes(DURE))
+  return lines.some((line) => isFrame(line) && !foreign(line)) ? lines.filter((line) => !foreign(line)) : lines
+}
+
 /** For a person at this terminal. */
 export function loggerOf(shell: Shell): Logger {
   return consoleLogger({ now: realRuntime().clock.now, write: (text) => shell.process.stderr.write(text), color: shell.color })
 }
 
+/** For machines; for people; and for whoever writes the system, who sees each request as well. */
+export type LogStyle = 'json' | 'pretty' | 'dev'
+
 /** Says what becomes of a system. */
 export type Say = (level: 'info' | 'warn' | 'error', message: string, fields?: Fields) => void
 
 /** On standard error: for people, or one JSON object a line. */
-export function sayTo(shell: Shell, log: 'json' | 'pretty', system: string): Say {
+export function sayTo(shell: Shell, log: LogStyle, system: string): Say {
   const logger = loggerOf(shell)
   const { now } = realRuntime().clock
   return (level, message, fields = {}) => {
-    if (log === 'pretty') logger[level](message, fields)
+    if (log !== 'json') logger[level](message, fields)
     else say(shell, JSON.stringify({ time: new Date(now()).toISOString(), level, message, system, ...fields }))
   }
 }

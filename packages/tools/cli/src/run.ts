@@ -6,14 +6,15 @@ import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
 import { contractsOf, loadSystem } from './load.ts'
-import { loggerOf, sayTo } from './log.ts'
+import { loggerOf, sayTo, type LogStyle } from './log.ts'
+import { requestLines } from './requests.ts'
 import { CliError, EXIT, paint, print, type Shell } from './shell.ts'
 
 export type RunOptions = {
   readonly file: string | undefined
   readonly data: string
   readonly ports: readonly Port[]
-  readonly log: 'json' | 'pretty'
+  readonly log: LogStyle
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
 }
@@ -42,20 +43,30 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
-  const pretty = options.log === 'pretty'
+  const pretty = options.log !== 'json'
   const say = sayTo(shell, options.log, system.name)
   const log = pretty ? loggerOf(shell) : undefined
   const { sockets, copy } = shell.supervised ?? {}
-  const running = await begin({ ...system, doors }, { directory, sockets, copy, ...(log && { log }), ...(part && { part }) })
+  const telemetry = options.log === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
+  const running = await begin(
+    { ...system, doors, telemetry },
+    { directory, sockets, copy, ...(log && { log }), ...(part && { part }) },
+  )
   const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
-  else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part }))
+  else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))
   else say('info', 'Ready', { pid: process.pid, directory, urls })
 
   const reason = await shell.stopped()
   if (pretty) say('info', 'Stopping: finishing what is under way', { reason })
   await running.stop(shell.supervised?.manner())
   say('info', 'Stopped', pretty ? {} : { reason })
+}
+
+/** Whoever writes a service wants to see all it does: every trace is kept, and requests are told as they are answered. */
+function shownToDeveloper(shell: Shell, telemetry: System['telemetry']): System['telemetry'] {
+  if (telemetry === false) return false
+  return { ...telemetry, sampling: 1, exporters: [...(telemetry.exporters ?? []), requestLines(shell)] }
 }
 
 async function begin(system: System, options: Parameters<typeof start>[1]): Promise<Running> {
@@ -76,8 +87,9 @@ export function welcome(options: {
   readonly directory: string
   readonly urls: readonly Url[]
   readonly part?: readonly string[] | undefined
+  readonly log?: LogStyle
 }): string {
-  const { shell, system, file, directory, urls, part } = options
+  const { shell, system, file, directory, urls, part, log } = options
   const listing = listingOf(system.name, contractsOf(system))
   const first = listing.services.flatMap((s) =>
     s.operations.filter(({ kind }) => kind === 'query').map((o) => `${s.name}.${o.name}`),
@@ -94,9 +106,33 @@ export function welcome(options: {
     '',
     servicesTable(listing, shell),
     '',
-    `  Try: dure call ${example}${directory === resolve(shell.cwd, '.dure') ? '' : ` --data ${directory}`}`,
+    ...tries({
+      shell,
+      example,
+      all: log === 'dev',
+      data: directory === resolve(shell.cwd, '.dure') ? '' : ` --data ${directory}`,
+    }),
     '',
   ].join('\n')
+}
+
+function tries(options: { shell: Shell; example: string; all: boolean; data: string }): readonly string[] {
+  const { shell, example, all, data } = options
+  const first = `dure call ${example}${data}`
+  if (!all) return [`  Try: ${first}`]
+  const rows = [
+    [first, 'asks it'],
+    [`dure trace${data}`, 'what each request led to, over all services'],
+    [`dure lag${data}`, 'how far each consumer is behind'],
+    [`dure dead groups${data}`, 'what failed for good, and is to be mended'],
+    ['dure sim', 'crashes it between any two steps, if it exports a simulation'],
+    ['dure dev --split', 'each service in a process of its own'],
+  ] as const
+  const width = Math.max(...rows.map(([command]) => command.length))
+  return [
+    '  Try, in another terminal:',
+    ...rows.map(([command, what]) => `    npx ${command.padEnd(width)}  ${paint(shell, 'dim', what)}`),
+  ]
 }
 
 type Movable = Door & { readonly at: (address: { readonly port: number }) => Door }

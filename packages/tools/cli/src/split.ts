@@ -62,8 +62,8 @@ export async function splitSystem(
   process.on('SIGUSR2', replace)
   try {
     const urls = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
-    if (options.log === 'pretty') {
-      print(shell, welcome({ shell, system, file, directory, urls }))
+    if (options.log !== 'json') {
+      print(shell, welcome({ shell, system, file, directory, urls, log: options.log }))
       print(shell, processesText(shell, supervisor))
     } else report('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
@@ -104,7 +104,7 @@ function reportOf(what: ProcessEvent): Parameters<Say> {
 
 /** Whose line it is: in front for people, as a field for machines. */
 function labelled(shell: Shell, log: RunOptions['log'], name: string, text: string): string {
-  if (log === 'pretty') return `${paint(shell, 'cyan', name)} ${paint(shell, 'dim', '|')} ${text}`
+  if (log !== 'json') return `${paint(shell, 'cyan', name)} ${paint(shell, 'dim', '|')} ${text}`
   return text.startsWith('{"') ? `{"process":${JSON.stringify(name.trim())},${text.slice(1)}` : text
 }
 

@@ -46,7 +46,7 @@ export const devCommand: Command<Shell> = defineCommand({
         'start',
         file,
         '--log',
-        'pretty',
+        'dev',
         '--data',
         data,
         ...portWords(flags.port ?? []),

@@ -2,6 +2,7 @@ import type { Command } from '@stricli/core'
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
+import type { LogStyle } from '../log.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
 import { defineCommand, dataFlag, portFlag, replicasFlag, splitFlag } from './parameters.ts'
@@ -9,7 +10,7 @@ import { defineCommand, dataFlag, portFlag, replicasFlag, splitFlag } from './pa
 type Flags = {
   readonly data?: string
   readonly port?: readonly Port[]
-  readonly log: 'json' | 'pretty'
+  readonly log: LogStyle
   readonly split?: boolean
   readonly replicas?: Readonly<Record<string, number>>
 }
@@ -33,7 +34,12 @@ export const startCommand: Command<Shell> = defineCommand({
   flags: {
     data: dataFlag,
     port: portFlag,
-    log: { kind: 'enum', values: ['json', 'pretty'], default: 'json', brief: 'How to log' },
+    log: {
+      kind: 'enum',
+      values: ['json', 'pretty', 'dev'],
+      default: 'json',
+      brief: 'How to log; dev tells each request and keeps all traces',
+    },
     split: splitFlag,
     replicas: replicasFlag,
   },
