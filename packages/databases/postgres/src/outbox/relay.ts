@@ -65,8 +65,8 @@ export type OutboxRelay = {
   readonly polling: () => RelayState
   readonly flush: () => Promise<void>
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
-  /** A transaction of this process has committed so many messages. */
-  readonly committed: (messages: number) => void
+  /** A transaction of this process has committed these. */
+  readonly committed: (messages: readonly OutboxMessage[]) => void
   /** Some of this process went into the log. */
   readonly logged: () => void
 }
@@ -189,8 +189,6 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
     committed: (messages) => {
       if (inLog.by() !== undefined) return
       polling.committed(messages)
-      polling.wake()
-      polling.tell()
     },
     // Somebody else has switched, and may be gone by now.
     logged: () => {

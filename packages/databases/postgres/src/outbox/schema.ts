@@ -1,8 +1,13 @@
 import type { Migrations } from 'dure/data'
 import { ownMigrations } from 'dure/data/internal'
+import { partitionOf } from 'dure/messaging/internal'
 
 /** Buckets that keys are hashed into; a publisher locks those of its keys until its commit is visible. */
 export const BUCKETS = 1024
+export function bucketOf(key: string): number {
+  return partitionOf(key, BUCKETS)
+}
+
 /** Lanes that relays share out among themselves: the low bits of the bucket, so at most as many relays work at once. */
 export const LANES = 16
 

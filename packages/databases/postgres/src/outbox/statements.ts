@@ -1,9 +1,8 @@
 import type { OutboxMessage } from 'dure/data'
 import { OUTBOX_COLUMNS } from 'dure/data/internal'
-import { partitionOf } from 'dure/messaging/internal'
 import { CHANNEL, EVERYBODY, IN_LOG, LOCK } from './names.ts'
 import { COLUMNS, TYPES, valuesOf, type RowValue } from './rows.ts'
-import { BUCKETS } from './schema.ts'
+import { bucketOf } from './schema.ts'
 
 /**
  * Writing messages so that, of one key, the order of delivery is the order of commits. The server is asked where they
@@ -36,7 +35,7 @@ type Mark = 'question' | 'dollar'
  * answers with how many rows it has written: none where they went into the log.
  */
 export function publishStatements(messages: readonly OutboxMessage[], mark: Mark = 'dollar'): readonly Statement[] {
-  const buckets = messages.map(({ key }) => partitionOf(key, BUCKETS))
+  const buckets = messages.map(({ key }) => bucketOf(key))
   const ordered = [...new Set(buckets.filter((_, at) => messages[at]!.destination === 'topic'))].sort((a, b) => a - b)
   const statements: Statement[] = []
   for (let from = 0; from < messages.length; from += ROWS) {

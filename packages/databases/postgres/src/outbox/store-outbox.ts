@@ -79,7 +79,7 @@ function gathering(relay: OutboxRelay): Outbox['append'] {
         () => {},
       )
     }
-    tx.onCommit(() => relay.committed(messages.length))
+    tx.onCommit(() => relay.committed(messages))
   }
 
   return (tx, messages) => {

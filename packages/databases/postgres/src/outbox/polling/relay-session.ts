@@ -40,7 +40,8 @@ export type RelaySession = {
   readonly serve: () => Promise<void>
   /** Somebody else spoke on the channel. */
   readonly notified: (payload: string) => void
-  readonly tell: () => void
+  /** There is something in these lanes, which are others'. */
+  readonly tell: (lanes: readonly number[]) => void
 }
 
 /** Milliseconds that news for relays elsewhere wait for more of it. */
@@ -83,7 +84,7 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     })
   }
 
-  const count = (): Promise<void> => countRows(session, backlog, inFlight)
+  const { count, due } = createCounting(session, context)
 
   /** One look at the table, and everything that it found delivered. Answers the next one, when there may be more. */
   const look = async (now: Promise<TableRead>): Promise<{ readonly next?: Promise<TableRead> }> => {
@@ -105,7 +106,7 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     inFlight.met()
     complete = lanes === LANES
     if (complete) backlog.looked(0, { ...mark, delivered: backlog.mark().delivered })
-    else background(count())
+    else if (due()) background(count())
     await flushes.looked(began, complete ? undefined : session.query)
     return {}
   }
@@ -183,7 +184,7 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     serve,
     notified: (payload) => {
       if (payload === 'lanes' && !leaving) background(renewal.renew(false))
-      else signal.set()
+      else if (concerns(payload, leases)) signal.set()
     },
     tell: news.tell,
   }
@@ -191,10 +192,19 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
 
 const COUNT = 'SELECT count(*) FROM (SELECT FROM dure_outbox LIMIT $1) AS rows'
 
-async function countRows(session: Session, backlog: Backlog, inFlight: InFlight): Promise<void> {
-  const mark = backlog.mark()
-  const [[rows] = []] = await session.query(COUNT, [COUNTED])
-  backlog.looked(Math.max(0, Number(rows) - inFlight.unremoved()), mark)
+/** What others deliver is asked for at times, and not at each look, which costs no more. */
+function createCounting(session: Session, { runtime, limits, backlog, inFlight }: RelayContext) {
+  const { clock } = runtime
+  let countedAt = -Infinity
+  return {
+    due: (): boolean => backlog.depth() > 0 && clock.monotonic() - countedAt >= limits.poll,
+    count: async (): Promise<void> => {
+      countedAt = clock.monotonic()
+      const mark = backlog.mark()
+      const [[rows] = []] = await session.query(COUNT, [COUNTED])
+      backlog.looked(Math.max(0, Number(rows) - inFlight.unremoved()), mark)
+    },
+  }
 }
 
 /** Renews the leases of a session, once at a time. */
@@ -228,18 +238,28 @@ function createRenewal(
 }
 
 /** Tells relays elsewhere, where there are any, that there is something to deliver: what comes within a moment is told once. */
-function createNews({ leases, runtime }: RelayContext, notify: (what: string) => void) {
+function createNews({ runtime }: RelayContext, notify: (what: string) => void) {
   let telling: Timer | undefined
+  let news = new Set<number>()
   return {
-    tell: (): void => {
-      if (leases.relays() < 2 && leases.held().size === LANES) return
+    tell: (lanes: readonly number[]): void => {
+      for (const lane of lanes) news.add(lane)
       telling ??= runtime.timers.after(TELL, () => {
+        const told = [...news].join(',')
         telling = undefined
-        notify('')
+        news = new Set()
+        notify(told)
       })
     },
     cancel: () => telling?.cancel(),
   }
+}
+
+/** What is said is a list of lanes; who publishes without a relay says nothing of them. The one who says it hears it as well. */
+function concerns(payload: string, leases: Leases): boolean {
+  const lanes = payload === '' ? [] : payload.split(',').map(Number)
+  const held = leases.held()
+  return lanes.length === 0 || lanes.some((lane) => held.has(lane))
 }
 
 /** Looks now and then whether an old transaction hides rows. */

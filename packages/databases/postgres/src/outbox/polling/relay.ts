@@ -10,9 +10,10 @@ import { uniqueName } from '../../names.ts'
 import { createBacklog } from './backlog.ts'
 import { createInFlight } from './in-flight.ts'
 import type { Horizon } from './horizon.ts'
-import { createLeases, oursIn } from './leases.ts'
+import { createLeases, laneOf, oursIn } from './leases.ts'
 import { RELAY_LIMITS, RELAY_NUMBERS, type RelayLimits } from '../limits.ts'
 import type { OutboxRow } from '../rows.ts'
+import { bucketOf, LANES } from '../schema.ts'
 import { openSession, type Session } from './session.ts'
 import { createWakeUp } from '../wake-up.ts'
 import { createRelaySession, type RelayContext, type RelaySession } from './relay-session.ts'
@@ -26,12 +27,11 @@ import { createRelaySession, type RelayContext, type RelaySession } from './rela
 export type Relay = {
   /** Resolves when it has seen what is there, or could not. */
   readonly ready: Promise<void>
-  /** There is something new. Cheap: any number of calls are one look. */
-  readonly wake: () => void
-  /** Tells relays elsewhere, if there are any, soon and once for many. */
-  readonly tell: () => void
-  /** So many messages were committed by this process: for the depth, which others' look at the table would tell late. */
-  readonly committed: (messages: number) => void
+  /**
+   * These were committed by this process. Cheap: any number of calls are one look, and one word to the relays elsewhere that deliver
+   * some of it, if there are any.
+   */
+  readonly committed: (messages: readonly { readonly key: string }[]) => void
   /** On its connection, as the role that delivers the table. @throws while there is none */
   readonly query: Session['query']
   readonly state: () => RelayState
@@ -46,7 +46,7 @@ export type RelayState = {
   /** Lanes it delivers, of all there are. */
   readonly lanes: number
   readonly relays: number
-  /** Messages committed and not yet delivered, of all lanes: as of the last look, at most a `poll` ago. */
+  /** Messages committed and not yet delivered, of all lanes: as of the last look, at most a `poll` ago; what others commit to lanes of others, a quarter of a `lease`. */
   readonly depth: number
   /** When the oldest of them was published (milliseconds since the epoch). */
   readonly oldest: number | undefined
@@ -139,9 +139,15 @@ export function createRelay(options: RelayOptions): Relay {
 
   return {
     ready,
-    wake: signal.set,
-    tell: () => serving?.tell(),
-    committed: backlog.committed,
+    committed: (messages) => {
+      backlog.committed(messages.length)
+      const held = leases.held()
+      if (held.size === LANES) return signal.set()
+      const lanes = new Set(messages.map(({ key }) => laneOf(bucketOf(key))))
+      const others = [...lanes].filter((lane) => !held.has(lane))
+      if (others.length < lanes.size) signal.set()
+      if (others.length > 0) serving?.tell(others)
+    },
     query: async (text, values) => {
       if (session === undefined) throw new Error(`the outbox relay "${name}" is not connected to its database`)
       return session.query(text, values)
