@@ -70,6 +70,9 @@ export function addressOf({ host, port, database, user }: ClientConfig): StoreAd
   return { server: `${host ?? 'localhost'}:${port ?? 5432}`, database: database ?? user ?? '', user: user ?? '' }
 }
 
+/** Milliseconds. A look costs little, and two transactions that stand in each other's way hold up whoever waits for them. */
+const DEADLOCK = 100
+
 type Wanted = {
   readonly service: string
   readonly admin: ClientConfig
@@ -119,6 +122,8 @@ async function make(wanted: Wanted): Promise<() => Promise<void>> {
     await session.command('BEGIN')
     if (!yes('known')) {
       await session.command(`CREATE ROLE ${role} LOGIN PASSWORD ${escapeLiteral(wanted.password)}`)
+      // What waits for each other is begun again, once the server has looked: after a second, unless it is told. Nobody else may.
+      if (yes('superuser')) await session.command(`ALTER ROLE ${role} SET deadlock_timeout = ${DEADLOCK}`)
       made.push(`DROP ROLE ${role}`)
     } else if (wanted.refused) await session.command(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(wanted.password)}`)
     if (found['mark'] === null) await session.command(`COMMENT ON ROLE ${role} IS ${escapeLiteral(markOf(service))}`)

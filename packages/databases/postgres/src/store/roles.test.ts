@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import type { SqlStore } from 'dure/data'
 import { missing15, RELAXED, testServer } from '../server.test-support.ts'
 import { ask, at, makeRig } from '../store.test-support.ts'
 
@@ -10,6 +11,25 @@ for (const version of [18, 15] as const) {
   const server = skip === false ? await testServer({ version, settings: RELAXED }) : undefined
   const check = (what: string, run: (t: TestContext) => Promise<void>): void =>
     void test(`${what} (PostgreSQL ${version})`, { skip, timeout: 60_000 }, run)
+
+  check('who waits for each other does not wait for a second: the roles that are made have the server look sooner', async (t) => {
+    const rig = await makeRig(t, server!.url())
+    const stores = [await rig.open(), await rig.open()]
+    for (const store of stores) assert.deepEqual(await store.select('SHOW deadlock_timeout'), [{ deadlock_timeout: '100ms' }])
+    await stores[0]!.transaction((tx) => tx.run("INSERT INTO orders (id, total) VALUES ('a', 0), ('b', 0)"))
+    const both = Promise.withResolvers<void>()
+    let first = 0
+    const write = (store: SqlStore, ids: readonly string[]): Promise<void> =>
+      store.transaction(async (tx) => {
+        for (const id of ids) {
+          await tx.run('UPDATE orders SET total = total + 1 WHERE id = ?', [id])
+          if (++first >= 2) both.resolve()
+          await both.promise
+        }
+      })
+    await Promise.all([write(stores[0]!, ['a', 'b']), write(stores[1]!, ['b', 'a'])])
+    assert.deepEqual(await stores[0]!.select('SELECT total FROM orders'), [{ total: 2 }, { total: 2 }])
+  })
 
   for (const tenancy of ['schema', 'database'] as const) {
     check(`with a ${tenancy} each, a service's role reads and writes its own tables and no other's`, async (t) => {

@@ -71,8 +71,9 @@ export function createKeyedProcessor(options: {
     else for (const current of able) current.outcome = 'handled'
   }
 
-  const shareOf = ({ message, received }: InFlightMessage): Share => ({
+  const shareOf = ({ message, key, received }: InFlightMessage): Share => ({
     consumer,
+    key,
     messageId: message.id,
     fence,
     handle: (tx) => pipeline.handle(received!, tx, undefined),

@@ -2,6 +2,8 @@ import type { Inbox, Mark, Store, StoreTransaction } from '../../data/data.ts'
 
 /** One message's part of a shared transaction. */
 export type Share = Mark & {
+  /** What messages are in order of. */
+  readonly key: string
   readonly handle: (tx: StoreTransaction) => Promise<void> | void
 }
 
@@ -11,6 +13,10 @@ export type Share = Mark & {
  * case, in which everything is new and nothing fails, at the cost of one transaction instead of many. Otherwise all
  * of it is rolled back, and each message is to have a transaction of its own (`alone`).
  * A reaction that has failed shares with no other until it succeeds, so that its neighbours do not pay for it.
+ *
+ * Where many write at once, one of these is under way and the next one gathers: two would write the same rows, and what
+ * crosses is done again as a whole. For those of other copies messages are handled in order of their keys, which is mostly
+ * that of the rows they write: so two do not wait for each other.
  */
 export type TransactionBatcher = (shares: readonly Share[]) => Promise<'done' | 'alone'>
 
@@ -26,6 +32,9 @@ type Group = {
 
 export function createTransactionBatcher(options: { store: Store; inbox: Inbox }): TransactionBatcher {
   const { store, inbox } = options
+  const oneByOne = store.sharing === 'shared'
+  /** The end of the last one that was begun. */
+  let before: Promise<unknown> | undefined
   /** The group that still takes more: its transaction has been asked for and has not begun. */
   let open: Group | undefined
   /** Consumers whose last try ended in a rollback that was theirs. */
@@ -35,7 +44,7 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
     const { shares } = group
     group.inHand = undefined
     if (!(await inbox.markAll(tx, shares))) throw new Error('Some of the messages had been marked before')
-    for (const share of shares) {
+    for (const share of oneByOne ? shares.toSorted(byKey) : shares) {
       group.inHand = share
       await share.handle(tx)
     }
@@ -47,19 +56,20 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
     const close = (): void => {
       if (open === group) open = undefined
     }
-    group.done = store
-      .transaction((tx) => {
+    const run = (): Promise<void> =>
+      store.transaction((tx) => {
         close()
         return handleAll(group, tx)
       })
-      .then(
-        () => 'done' as const,
-        () => {
-          close()
-          if (group.inHand !== undefined) failing.add(group.inHand.consumer)
-          return 'alone' as const
-        },
-      )
+    group.done = (oneByOne && before !== undefined ? before.then(run) : run()).then(
+      () => 'done' as const,
+      () => {
+        close()
+        if (group.inHand !== undefined) failing.add(group.inHand.consumer)
+        return 'alone' as const
+      },
+    )
+    before = group.done
     return group
   }
 
@@ -76,4 +86,10 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
     open.shares.push(...shares)
     return open.done
   }
+}
+
+/** Of one key they stay in order. */
+function byKey(a: Share, b: Share): number {
+  if (a.key === b.key) return 0
+  return a.key < b.key ? -1 : 1
 }
