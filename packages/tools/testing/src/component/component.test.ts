@@ -217,11 +217,14 @@ test('what cannot be tested is refused with a sentence', async () => {
 })
 
 test('settled that does not come says what is still under way, and what was said of it last', async () => {
-  await using test = await testSystem(orders, { fakes: [charged()] })
+  const failed = Promise.withResolvers<void>()
+  const log = (line: string) => void (line.includes('It cannot be shipped') && failed.resolve())
+  await using test = await testSystem(orders, { fakes: [charged()], log })
   await test.publish(Packed, { orderId: 'cursed', at: new Date(0) })
+  await failed.promise
   await assert.rejects(
-    test.settled({ timeout: 100 }),
-    /^Error: "orders" has not settled after 100 ms: 1 of "orders" waiting for another try\. The last it said: .*It cannot be shipped/,
+    test.settled({ timeout: 300 }),
+    /^Error: "orders" has not settled after 300 ms: 1 of "orders" waiting for another try\. The last it said: .*It cannot be shipped/,
   )
   const thaw = test.fault(Payment, 'freeze')
   const placed = test.client(Orders).place({ orderId: 'a' })

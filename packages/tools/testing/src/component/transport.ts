@@ -6,8 +6,8 @@ import type { InFlight } from './in-flight.ts'
 import type { Life } from './life.ts'
 import type { Time } from './time.ts'
 
-/** Milliseconds past its deadline in which a call is still left to whoever was called. */
-const LATE = 10
+/** Milliseconds past its deadline in which a call is left to whoever was called: deadlines are watched tick by tick, and fire late. */
+const LATE = 100
 
 /** The way from the test to whichever life the system has at the moment. */
 export function transportTo(options: {
