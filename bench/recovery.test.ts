@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { callers } from './recovery/callers.ts'
-import { tally } from './recovery/rolling.ts'
+import { countEvents } from './recovery/rolling.ts'
 
 const MAIN = join(import.meta.dirname, 'recovery', 'main.ts')
 
@@ -41,7 +41,7 @@ test(
 )
 
 test('a letter that was not sent is lost, one that was sent again is doubled, and one that nobody waited for is neither', () => {
-  const { lost, doubled, events, handled } = tally(
+  const { lost, doubled, events, handled } = countEvents(
     { placed: ['a', 'b'], noted: ['b'] },
     { placed: ['a', 'a', 'a', 'c'], noted: ['b'] },
   )

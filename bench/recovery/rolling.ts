@@ -7,7 +7,7 @@ import { withProcesses, type Split } from './processes.ts'
 import { DATABASE, Mail, NARROWS, NewOrders, Orders, release, shop } from './shop.ts'
 
 /** What a rolling replacement came to. */
-export type Rolled = Tally & {
+export type Rolled = Counted & {
   /** Seconds for which copies of both releases stood side by side. */
   readonly seconds: number
   readonly calls: number
@@ -21,7 +21,7 @@ export type Rolled = Tally & {
   readonly refused: string | undefined
 }
 
-export type Tally = {
+export type Counted = {
   readonly events: number
   readonly handled: number
   readonly lost: readonly string[]
@@ -101,7 +101,7 @@ export function roll(server: LocalServer, seconds: number): Promise<Rolled> {
         const sent = { placed: await mail.sent({ kind: 'placed' }), noted: await mail.sent({ kind: 'noted' }) }
         const groups = await next.deadLetters('mail')!.groups()
         return {
-          ...tally({ placed, noted }, sent),
+          ...countEvents({ placed, noted }, sent),
           ...together(seen),
           ...{ seconds: beside, strangers, refused },
           deadLetters: groups.reduce((sum, { count }) => sum + count, 0),
@@ -126,10 +126,10 @@ async function refusal({ supervisor, directory, lines }: Split): Promise<string 
 }
 
 /** What was placed and what letters were sent, by kind: each order has one of each kind that is its own. */
-export function tally(
+export function countEvents(
   placed: { readonly placed: readonly string[]; readonly noted: readonly string[] },
   sent: { readonly placed: readonly string[]; readonly noted: readonly string[] },
-): Tally {
+): Counted {
   const [events, letters] = [listed(placed), listed(sent)]
   const seen = new Set<string>()
   const doubled = letters.filter((letter) => seen.size === seen.add(letter).size)

@@ -13,7 +13,7 @@ const english = globSync('*.md', { cwd: here })
   .toSorted()
 const guides = english.filter((name) => name !== 'README.md')
 /** Pages that exist in both languages, from the root. */
-const translated = ['README.md', ...english.map((name) => `docs/guides/${name}`)]
+const translated = ['README.md', 'docs/recovery.md', ...english.map((name) => `docs/guides/${name}`)]
 
 const korean = (path: string): string => path.replace(/\.md$/, '.ko.md')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
