@@ -29,6 +29,15 @@ test('failures in a row eject, a success in between does not', () => {
   assert.deepEqual(changes, ['0 ejected'])
 })
 
+test('one stall ejects a peer that was silent meanwhile', () => {
+  const { hosts } = rig(2, { stalls: 3 })
+  const [peer] = hosts
+  peer.stalled(false)
+  assert.equal(peer.state(), 'in')
+  peer.stalled(true)
+  assert.equal(peer.state(), 'out')
+})
+
 test('stalls eject sooner than failures', () => {
   const { hosts } = rig(2, { failures: 5, stalls: 2 })
   const [peer] = hosts

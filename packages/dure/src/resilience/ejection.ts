@@ -9,7 +9,10 @@ import { completeNumbers, longestBackoff, COUNT, SHARE, WAIT, type Ranges } from
 export type EjectionPolicy = {
   /** Failures in a row that eject. Default 5. */
   readonly failures: number
-  /** Calls in a row that passed their deadline without an answer, and eject. Default 3. */
+  /**
+   * Calls in a row that passed their deadline without an answer, and eject. Default 3. One is enough of a peer that has answered
+   * nobody since it was sent that call.
+   */
   readonly stalls: number
   /** Milliseconds of the first ejection; each one after that doubles it. Default 1,000. */
   readonly first: number
@@ -37,7 +40,8 @@ export type HostHealth = {
   readonly state: () => 'in' | 'out' | 'probing'
   readonly succeeded: () => void
   readonly failed: () => void
-  readonly stalled: () => void
+  /** @param silent it has answered nobody since the call was sent */
+  readonly stalled: (silent?: boolean) => void
   /** Takes the one probe, if it is due: whoever gets true makes one call and tells how it went. */
   readonly probe: (now?: number) => boolean
   /** `unknown` (the call was given up) leaves the probe to the next caller. */
@@ -127,8 +131,8 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
       failed: () => {
         if (state === 'in' && members.has(member) && ++failed >= failures) eject()
       },
-      stalled: () => {
-        if (state === 'in' && members.has(member) && ++stalled >= stalls) eject()
+      stalled: (silent = false) => {
+        if (state === 'in' && members.has(member) && (++stalled >= stalls || silent)) eject()
       },
       probe: (now = clock.monotonic()) => {
         if (state !== 'out' || now < nextTry) return false

@@ -16,6 +16,9 @@ export class Member implements Loaded {
   /** Numbers of operations that it has said not to have: it does not get them in this life. */
   readonly #lacks = new Set<number>()
   readonly #routes: (Route | undefined)[] = []
+  /** When it was last sent a call, in monotonic milliseconds, and the same as it was at its last answer. */
+  #sent = Number.NEGATIVE_INFINITY
+  #answered = Number.NEGATIVE_INFINITY
 
   constructor(instance: Instance, slot: PeerSlot, health: HostHealth) {
     this.instance = instance
@@ -23,9 +26,24 @@ export class Member implements Loaded {
     this.health = health
     this.answered = (value) => {
       slot.leave()
-      health.succeeded()
+      this.succeeded()
       return value
     }
+  }
+
+  /** It is sent a call. */
+  sent(at: number): void {
+    if (at > this.#sent) this.#sent = at
+  }
+
+  succeeded(): void {
+    this.#answered = this.#sent
+    this.health.succeeded()
+  }
+
+  /** Whether it has answered nobody since a call was sent to it at that time. */
+  isSilentSince(at: number): boolean {
+    return this.#answered < at
   }
 
   pending(): number {
@@ -56,5 +74,5 @@ export type RemoteCall = {
   readonly tried: readonly Member[]
 }
 
-/** Who takes it, with a place taken. `probe`: this call decides whether the member is back, and must say how it went. */
-export type Grant = { readonly member: Member; readonly probe: boolean }
+/** Who takes it, with a place taken, and since when. `probe`: this call decides whether the member is back, and must say how it went. */
+export type Grant = { readonly member: Member; readonly probe: boolean; readonly at: number }

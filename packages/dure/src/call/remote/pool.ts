@@ -69,7 +69,9 @@ export function createPool(options: {
     if (now >= ejection.nextProbe()) return undefined
     const member = leastOfTwo(members.ready(), random)
     if (member === undefined || member.slot.peer.state() === 'down') return undefined
-    return member.slot.bulkhead.enter() ? member : undefined
+    if (!member.slot.bulkhead.enter()) return undefined
+    member.sent(now)
+    return member
   }
 
   /** Calls that may be sent again go first as probes; others only when the probe is overdue or nobody else is left. */
@@ -98,13 +100,19 @@ export function createPool(options: {
     if (reason !== undefined) throw cancelledError(place, reason)
   }
 
+  const grant = (member: Member, probe: boolean): Grant => {
+    const at = clock.monotonic()
+    member.sent(at)
+    return { member, probe, at }
+  }
+
   const admit = async (call: RemoteCall): Promise<Grant> => {
     const { context } = call
     for (;;) {
       if (stopped) throw stoppedError(call.place)
       checkTime(call)
       const probe = findProbe(clock.monotonic(), call.repeatable)
-      if (probe !== undefined) return { member: probe, probe: true }
+      if (probe !== undefined) return grant(probe, true)
       const among = candidates(call.tried)
       const chosen = leastOfTwo(among, random)
       if (chosen === undefined) {
@@ -113,11 +121,11 @@ export function createPool(options: {
         continue
       }
       const free = chosen.slot.bulkhead.enter() ? chosen : among.find(({ slot }) => slot.bulkhead.enter())
-      if (free !== undefined) return { member: free, probe: false }
+      if (free !== undefined) return grant(free, false)
       const { bulkhead } = chosen.slot
       const admission = await bulkhead.wait(context.deadline, context.cancellation?.signal)
       if (admission === 'entered') {
-        if (chosen.listed && chosen.health.state() === 'in') return { member: chosen, probe: false }
+        if (chosen.listed && chosen.health.state() === 'in') return grant(chosen, false)
         chosen.slot.leave()
       } else if (admission === 'ended') checkTime(call)
       else if (admission !== 'moved') throw bulkhead.refusal(admission)

@@ -45,7 +45,7 @@ export class RemoteRoute implements Route, StreamWay {
         .then(member.answered, (error: unknown) => this.#failed(error, sent, notes, context, member))
     } catch (error) {
       // A peer that throws instead of rejecting must not keep the place.
-      this.settle({ member, probe: false }, error, context)
+      this.settle({ member, probe: false, at: context.sentAt }, error, context)
       return Promise.reject(error as Error)
     }
   }
@@ -65,7 +65,7 @@ export class RemoteRoute implements Route, StreamWay {
     context: CallContext,
     member: Member,
   ): Promise<unknown> {
-    this.settle({ member, probe: false }, error, context)
+    this.settle({ member, probe: false, at: context.sentAt }, error, context)
     if (!isSafeToRepeat(error, this.repeatable)) throw error
     // The object may have been changed since it was sent; then what to send again is not known any more.
     if (notes !== undefined && !isUnchanged(input, notes)) throw error
@@ -113,19 +113,20 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   /** A call has ended: its place is free, and the instance is judged by it. */
-  settle({ member, probe }: Grant, error: unknown, context: CallContext): void {
-    member.slot.leave()
-    this.judge({ member, probe }, error, context)
+  settle(grant: Grant, error: unknown, context: CallContext): void {
+    grant.member.slot.leave()
+    this.judge(grant, error, context)
   }
 
-  judge({ member, probe }: Grant, error: unknown, context: CallContext): void {
+  judge({ member, probe, at }: Grant, error: unknown, context: CallContext): void {
     if (isUnknownThere(error)) member.noteLack(this.#number)
     const { health } = member
-    const outcome = error === undefined ? 'answered' : outcomeOf(error, context, this.#pool.policy.stallAfter)
+    const { stallAfter } = this.#pool.policy
+    const outcome = error === undefined ? 'answered' : outcomeOf(error, context, stallAfter)
     if (probe) health.probed(outcome === 'stalled' ? 'failed' : outcome)
-    else if (outcome === 'answered') health.succeeded()
+    else if (outcome === 'answered') member.succeeded()
     else if (outcome === 'failed') health.failed()
-    else if (outcome === 'stalled') health.stalled()
+    else if (outcome === 'stalled') health.stalled(context.deadline - at >= stallAfter && member.isSilentSince(at))
   }
 
   /**

@@ -37,7 +37,7 @@ export function remoteStream(
     if (grant === undefined || (judged && error === undefined)) return
     const probe = grant.probe && !judged
     judged = true
-    way.judge({ member: grant.member, probe }, error, context)
+    way.judge({ ...grant, probe }, error, context)
   }
 
   const leave = (): void => {
