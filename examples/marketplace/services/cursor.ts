@@ -1,9 +1,12 @@
 import { sql, type RawBuilder, type SelectQueryBuilder } from 'dure/data'
 
+/** No key is larger, and PostgreSQL refuses to compare its INTEGER with what is. */
+const LARGEST = 2 ** 31 - 1
+
 /** Where a list goes on: the key of the last row shown, as `12/3`. */
 export function cursorOf(after: string | undefined, columns: number): readonly number[] {
   const parts = (after ?? '').split('/').filter(Boolean).map(Number)
-  return Array.from({ length: columns }, (_, i) => parts[i] ?? -1)
+  return Array.from({ length: columns }, (_, i) => Math.min(parts[i] ?? -1, LARGEST))
 }
 
 /** Rows whose key comes after the cursor: `(a, b) > (1, 2)`, which every engine answers from the key's index. */

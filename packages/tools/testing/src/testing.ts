@@ -1,5 +1,12 @@
 /** Tests that users run on their own services. */
 export { fake, testSystem } from './component/component.ts'
 export type { Answers, BringOptions, Fake, FaultKind, Tested, TestSystem, TestSystemOptions } from './component/component.ts'
-export { checkPlacement, describeReport, placements, placementSuite, reportAsJson } from './placement/placement.ts'
-export type { CheckPlacementOptions, Finding, Placement, PlacementReport } from './placement/placement.ts'
+export { checkPlacement, describeReport, inCopies, placements, placementSuite, reportAsJson } from './placement/placement.ts'
+export type {
+  CheckPlacementOptions,
+  Finding,
+  FreshDatabase,
+  InCopiesOptions,
+  Placement,
+  PlacementReport,
+} from './placement/placement.ts'

@@ -20,6 +20,8 @@ export type Placement = {
 export type CopyWorld = {
   /** On embedded parts of its own, without doors. */
   readonly system: System
+  /** Makes one more of it, with a memory of its own where the system was given as a function. */
+  readonly another: () => System
   /** Where the system file is, for placements that load it in another process. */
   readonly file: SystemFile | undefined
   /** Empty, and removed afterwards. */
@@ -106,7 +108,8 @@ export async function openCopy(
   const clear = (): Promise<void> => rm(directory, { recursive: true, force: true })
   try {
     const runtime = steppedRuntime(options.seed)
-    const copy = await placement.open({ ...options, system: options.system(), directory, runtime, log: silentLogger() })
+    const { system: another } = options
+    const copy = await placement.open({ ...options, system: another(), another, directory, runtime, log: silentLogger() })
     return { ...copy, stop: () => copy.stop().finally(clear) }
   } catch (error) {
     await clear()

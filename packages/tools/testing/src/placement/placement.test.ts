@@ -6,7 +6,7 @@ import { CallError, command, contract, query } from 'dure/contract'
 import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 import { copyOf } from '../arbitrary/arbitrary.ts'
-import { checkPlacement, describeReport, placements, type Placement } from './placement.ts'
+import { checkPlacement, describeReport, inCopies, placements, type Placement } from './placement.ts'
 import { broken } from './broken.test-support.ts'
 import hostile from './hostile.system.test-support.ts'
 
@@ -150,6 +150,15 @@ test('errors, identity, lost answers and streams that run ahead are found as wel
     const report = await checkPlacement({ system: shop, placements: [placement], runs: 12, attempts: 20 })
     assert.equal(report.ok, false, name)
   }
+})
+
+test('a service that keeps its state in memory is found: its copies do not answer as one', async () => {
+  const report = await checkPlacement({ system: shop, placements: [inCopies()], runs: 12, attempts: 30 })
+  assert.deepEqual(report.placements, ['together', 'with 2 copies of each service'])
+  const [found, ...others] = report.services[0]!.operations.flatMap((row) => row.findings)
+  assert.deepEqual(others, [])
+  assert.deepEqual([found?.operation, found?.placement], ['total', 'with 2 copies of each service'])
+  assert.throws(() => inCopies({ copies: 0 }), /copies/)
 })
 
 test('what is never the same twice is compared by itself first, and said', async () => {

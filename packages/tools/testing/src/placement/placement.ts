@@ -9,10 +9,12 @@ import { overTcp, overUnixSocket } from './sockets.ts'
 
 export { checkPlacement } from './check.ts'
 export { placementSuite } from './suite.ts'
+export { inCopies } from './each-service.ts'
 export { describeReport } from './report.ts'
 export { reportAsJson } from './json.ts'
 export type { CheckPlacementOptions, Finding, PlacementReport } from './check.ts'
 export type { Placement } from './copies.ts'
+export type { FreshDatabase, InCopiesOptions } from './each-service.ts'
 
 /**
  * The placements there are. Each is compared with `together`, the one process that a system starts as.
