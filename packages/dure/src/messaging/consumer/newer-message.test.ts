@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { event } from '../../contract/contract.ts'
 import { until } from '../rig.conformance.ts'
-import { assertEffects, Counted, makeRig, messageOf } from '../consumer.test-support.ts'
+import type { ConsumerStatus } from './consumer.ts'
+import { assertEffects, Counted, makeRig, messageOf, QUICK } from '../consumer.test-support.ts'
 
 /** The next release's: it has one field more, and reads what the old one has said. */
 const Newer = event('counted', {
@@ -73,4 +74,42 @@ test('where nobody else reads, it is a dead letter, as nobody will ever know it'
   const consumer = await rig.start([rig.effect()])
   await rig.broker.publish([newer('a', 1)])
   await until(() => consumer.status().dead === 1)
+})
+
+test(
+  'what a copy of the next release has parked, older ones leave alone until the next one is there',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig = await makeRig(t)
+    await rig.broker.declareTopic('counted', { partitions: 1 })
+    const fails = (): never => {
+      throw new Error('Not now')
+    }
+    const next = await rig.start([rig.effect(fails, { event: Newer, retry: { ...QUICK, attempts: 10_000 } })])
+    await rig.broker.publish([newer('a', 1)])
+    await until(() => next.status().waiting === 1)
+    const copies = [await rig.start([rig.effect()]), await rig.start([rig.effect()])]
+    const sum = (of: (status: ConsumerStatus) => number): number => copies.reduce((total, copy) => total + of(copy.status()), 0)
+    await next.stop()
+    await until(() => sum(({ waiting }) => waiting) === 1)
+    // Its key is held, and others go on.
+    await rig.publish('a', 2)
+    await rig.publish('b', 1)
+    await until(() => sum(({ waiting }) => waiting) === 2 && sum(({ handled }) => handled) === 1)
+    const last = await rig.start([rig.effect(undefined, { event: Newer })])
+    for (const copy of copies) await copy.stop()
+    await rig.quiet(last)
+    await assertEffects(rig, { a: [1, 2], b: [1] })
+    assert.equal(last.status().dead, 0)
+  },
+)
+
+test('work newer than one copy is done by a copy of the next release', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  const old = await rig.start([rig.effect(undefined, { kind: 'queue' })])
+  const next = await rig.start([rig.effect(undefined, { kind: 'queue', event: Newer })])
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+  await rig.broker.send(keys.map((key) => newer(key, 1)))
+  await until(() => next.status().handled === keys.length)
+  assert.deepEqual([old.status().parked, old.status().dead, old.status().handled], [0, 0, 0])
 })

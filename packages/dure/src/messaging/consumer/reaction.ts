@@ -6,11 +6,11 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import { UNBOUNDED, type Subscription } from '../adapter.ts'
 import type { Broker } from '../broker.ts'
 import { createHands, openParked, sumOf, type Parked, type ParkedCount } from '../parked/parked.ts'
-import { NewerMessageError } from '../newer-message.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { createEffectPipeline, type Effect } from './effect.ts'
 import { createIntake, fullText, type Intake } from './intake.ts'
 import { createKeyedProcessor, type Counters } from './keyed-processor.ts'
+import { createNewer, type Newer } from './newer.ts'
 import { createPartitions, type Found, type Partitions, type PartitionWork } from './partitions.ts'
 import type { Semaphore } from './semaphore.ts'
 import type { TransactionBatcher } from './transaction-batcher.ts'
@@ -91,7 +91,8 @@ const MOST_CAREFUL = 16
 const LEASE = { plain: 10_000, prepared: 45_000 }
 
 /** Starts to react: parked messages first where they were left, then what the broker has. */
-export async function startReaction(options: StartReaction): Promise<RunningReaction> {
+export async function startReaction(given: StartReaction): Promise<RunningReaction> {
+  const options = { ...given, newer: createNewer(given) }
   const { store, runtime, log, limits, reaction, consumer } = options
   const { kind, event } = reaction
   const counters: Counters = { handled: 0, duplicates: 0, parked: 0 }
@@ -123,8 +124,12 @@ export async function startReaction(options: StartReaction): Promise<RunningReac
 }
 
 /** How a partition that is this member's is read: its parked messages are loaded, and after a crash the first ones read with care. */
-function opening(options: StartReaction, counters: Counters, count: () => ParkedCount): (found: Found) => Promise<Reader> {
-  const { store, inbox, runtime, log, limits, semaphore, batcher, reaction, consumer } = options
+function opening(
+  options: StartReaction & { readonly newer: Newer },
+  counters: Counters,
+  count: () => ParkedCount,
+): (found: Found) => Promise<Reader> {
+  const { store, inbox, runtime, log, limits, semaphore, batcher, reaction, consumer, newer } = options
   const { kind, event, retry, concurrency } = reaction
   // Work that has no key holds nobody but itself.
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
@@ -136,6 +141,7 @@ function opening(options: StartReaction, counters: Counters, count: () => Parked
     const parked = await openParked({
       ...{ store, consumer, runtime, log, retry, hands, fence, crashed, lost },
       lease: kind === 'queue' && store.sharing === 'shared' ? LEASE[pipeline.prepare ? 'prepared' : 'plain'] : undefined,
+      isForLater: async (message) => newer.is(message) && !(await newer.isHopeless()),
       tryAgain: async (message, finish) => {
         const received = await pipeline.read(message)
         const prepared = await pipeline.prepare?.(received)
@@ -154,7 +160,7 @@ function opening(options: StartReaction, counters: Counters, count: () => Parked
 }
 
 async function subscribe(
-  { broker, log, limits, reaction, consumer }: StartReaction,
+  { broker, log, limits, reaction, consumer, newer }: StartReaction & { readonly newer: Newer },
   partitions: Partitions<Reader>,
 ): Promise<Subscription> {
   const { kind, event, concurrency } = reaction
@@ -170,12 +176,11 @@ async function subscribe(
   }
   if (kind === 'queue') {
     await partitions.assigned({ topic: event.name, partition: UNPARTITIONED, epoch: 0, broker: '' })
-    return broker.receive({ queue: event.name, concurrency, onError, handle: (message) => take([message], UNPARTITIONED) })
-  }
-  /** Where nobody else reads, nobody else would know it: then it is a dead letter, which a later release may retry. */
-  const hasOthers = async (): Promise<boolean> => {
-    const lags = await broker.lag()
-    return lags.some(({ group, topic, members = 0 }) => group === consumer && topic === event.topic && members > 1)
+    const handle = async (message: Message): Promise<void> => {
+      if (newer.is(message) && !(await newer.isHopeless())) throw newer.refusal(message)
+      await take([message], UNPARTITIONED)
+    }
+    return broker.receive({ queue: event.name, concurrency, onError, handle })
   }
   return broker.subscribe({
     group: consumer,
@@ -187,13 +192,11 @@ async function subscribe(
     deliver: async (batch, { partition }) => {
       // Others of its topic are for others.
       const own = batch.map(({ message }) => message).filter(({ type }) => type === event.name)
-      const newer = own.findIndex(({ schemaVersion }) => schemaVersion > event.version)
-      if (newer < 0 || !(await hasOthers())) return own.length > 0 ? take(own, partition) : undefined
+      const at = own.findIndex(newer.is)
+      if (at < 0 || (await newer.isHopeless())) return own.length > 0 ? take(own, partition) : undefined
       // What comes before it is known; done now, it is known again by its marks.
-      if (newer > 0) await take(own.slice(0, newer), partition)
-      throw new NewerMessageError(
-        `Consumer "${consumer}" knows versions 1 to ${event.version} of "${event.name}", and message "${own[newer]!.id}" is of version ${own[newer]!.schemaVersion}: another copy is to have its partition`,
-      )
+      if (at > 0) await take(own.slice(0, at), partition)
+      throw newer.refusal(own[at]!)
     },
   })
 }

@@ -52,6 +52,9 @@ export type ParkedCount = {
 /** Milliseconds after trouble with the store itself, which says nothing about the message. */
 const STORE_PAUSE = 1000
 
+/** Milliseconds after which it is looked again whether a message is still to be left to another member. */
+const LATER = 2_000
+
 type ParkedOptions = {
   readonly store: ParkedStore
   readonly consumer: string
@@ -71,13 +74,15 @@ type ParkedOptions = {
    * is still there.
    */
   readonly crashed?: boolean
+  /** Whether a message is left as it is for now, because another member may know it: no try is counted. */
+  readonly isForLater?: (message: Message) => Promise<boolean>
   /** Others may try the same messages: who begins a try has the message for so many milliseconds. Nobody has the key meanwhile. */
   readonly lease?: number | undefined
 }
 
 export async function openParked(options: ParkedOptions): Promise<Parked> {
   const { store, consumer, runtime, log, retry, hands, fence, lost, crashed = true, lease } = options
-  const { isDead = (error, tries) => isLastTry(retry, error, tries) } = options
+  const { isDead = (error, tries) => isLastTry(retry, error, tries), isForLater } = options
   const { parked: records } = store.records
   const time = steadyTime(runtime.clock)
   const partition = fence?.partition ?? UNPARTITIONED
@@ -109,6 +114,7 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
       }
       learn(key, head, head.message.delay)
       if (key.dead || key.nextAt > time()) return
+      if ((await isForLater?.(head.message)) === true) return void (key.nextAt = time() + LATER)
       const outcome = await tries.run(head)
       if (typeof outcome === 'object') return void Object.assign(key, outcome)
       if (outcome === 'done') key.count--

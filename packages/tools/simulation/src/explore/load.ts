@@ -47,8 +47,9 @@ export async function loadSimulation(url: string, name: string = url): Promise<L
   const again = async (): Promise<Simulation> => simulationOf(await sourceOf(exportsOf(await importFresh(url)), name), name)
   const anew = async (): Promise<Simulation> => {
     const one = await again()
-    if (typeof one.system !== 'object') return one
-    return { ...one, system: async () => (await again()).system as System }
+    const fresh = (part: 'system' | 'before') =>
+      typeof one[part] === 'object' && { [part]: async () => (await again())[part] as System }
+    return { ...one, ...fresh('system'), ...fresh('before') }
   }
   if (first.system !== undefined) {
     const made = typeof source === 'function' && typeof first.system === 'function'

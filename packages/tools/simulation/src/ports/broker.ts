@@ -18,9 +18,11 @@ export type BrokerFate = {
 export function simulatedBroker(options: {
   readonly process: Process
   readonly fate: BrokerFate
+  /** What stands between processes and it. */
+  readonly between?: ((broker: Broker, process: Process) => Broker) | undefined
   readonly adapter: (world: EmbeddedBrokerWorld) => Broker | Promise<Broker>
 }): (world: EmbeddedBrokerWorld) => Promise<Broker> {
-  const { process, fate } = options
+  const { process, fate, between = (broker: Broker) => broker } = options
   return async (world) => {
     if (process.point('broker opens')) return never()
     const opened = (file: { readonly close: () => void }): void => void process.files.push(file)
@@ -37,7 +39,7 @@ export function simulatedBroker(options: {
       return result
     }
 
-    return {
+    const simulated: Broker = {
       ...inner,
       publish: (messages) => step('publish', messages.map(nameOf).join(), () => inner.publish(messages)),
       send: (messages) => step('send', messages.map(nameOf).join(), () => inner.send(messages)),
@@ -76,6 +78,7 @@ export function simulatedBroker(options: {
           }),
         ),
     }
+    return between(simulated, process)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Client } from 'dure/call'
 import type { AnyContract } from 'dure/contract'
 import type { SqlRow, SqlValue, Store } from 'dure/data'
-import type { DeadLetters } from 'dure/messaging'
+import type { Broker, DeadLetters } from 'dure/messaging'
 import type { Random, Runtime } from 'dure/runtime'
 import type { System, SystemStatus } from 'dure/service'
 import type { FaultKind, Pin } from './faults.ts'
@@ -24,6 +24,13 @@ export type Simulation = {
   readonly placements?: readonly Placed[]
   /** Stands between the services of a process and their stores: shows whether a mistake of a store's adapter is found. */
   readonly store?: ((store: Store, process: { readonly name: string; readonly runtime: Runtime }) => Store) | undefined
+  /** Stands between the processes and their broker, in the one that has it: the same for a broker's adapter. */
+  readonly broker?: ((broker: Broker, process: { readonly name: string; readonly runtime: Runtime }) => Broker) | undefined
+  /**
+   * The release before, with the same services: everything starts with it, and is replaced while users are at work, one process
+   * after another, each at a moment of its own. So old and new run side by side, and one that dies early starts again as it was.
+   */
+  readonly before?: SystemSource | undefined
   /** How many copies of services run, 1 to 64 of each: processes of their own that share the calls. Default: one of each. */
   readonly replicas?: Replicas | undefined
   /** What `sometimes` is to be called with over many runs: reports name what was never seen. */

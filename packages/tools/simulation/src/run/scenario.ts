@@ -82,12 +82,14 @@ async function play(world: World, { simulation }: RunOptions, progress: Progress
   await simulation.load.setup?.(outside)
   progress.phase = 'load'
   nemesis.begin(slots)
+  slots.upgrade(duration)
   const users = load.begin(engine.now() + duration)
   await outside.sleep(duration)
   progress.phase = 'healing'
   faults.heal()
   nemesis.heal(slots)
   network.heal()
+  slots.upgrade(0)
   await ready(100)
   progress.phase = 'coming to rest'
   await users

@@ -67,7 +67,10 @@ async function simulateNow(options: SimulateOptions): Promise<Outcome> {
   const system = options.system ?? simulation.system
   if (system === undefined) throw new Error('Cannot simulate: neither the options nor the simulation name a system')
   const folder = threadFolder()
-  const files = await templateOf(options.system ?? options.simulation, system, partitionsOf(createChance(seed)))
+  // Stores are as the first release leaves them.
+  const { before } = simulation
+  const key = before === undefined ? (options.system ?? options.simulation) : options.simulation
+  const files = await templateOf(key, before ?? system, partitionsOf(createChance(seed)))
   return run({ seed, system, simulation, folder, files, record, only, faults })
 }
 

@@ -3,11 +3,17 @@ import type { Process } from '../kernel/kernel.ts'
 import type { Pin } from './faults.ts'
 import type { Place } from './placement.ts'
 
+/** Of which release a process is: the one before, or the system's own. */
+export type Release = 'before' | 'own'
+
 /** A place where processes of one kind live, one after another, as a supervisor keeps it. */
 export type Slot = Place & {
   life: number
   process: Process | undefined
   running: Running | undefined
+  /** The release that its processes are started with from now on, and that of the last one that was started. */
+  release: Release
+  started: Release | undefined
   /** Frozen ones whose successor has been started, and those that were revived afterwards. */
   readonly zombies: Set<Process>
   /** Those that have been told to stop, and answer what they have. */

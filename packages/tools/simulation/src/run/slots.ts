@@ -3,7 +3,7 @@ import { type Chance, createProcess, type Engine, kill, type Process, thaw, type
 import type { Simulation } from './options.ts'
 import type { Place } from './placement.ts'
 import { createRolling, type Rolling } from './rolling.ts'
-import type { Slot } from './slot.ts'
+import type { Release, Slot } from './slot.ts'
 import { messageOf } from './violation.ts'
 
 /** Starts processes, ends them, and starts them again. */
@@ -19,6 +19,8 @@ export type Slots = {
   readonly bury: (slot: Slot, zombie: Process) => void
   readonly roll: Rolling['roll']
   readonly leave: Rolling['leave']
+  /** Brings the system's own release to every place, each at a moment of its own within so many milliseconds. */
+  readonly upgrade: (within: number) => void
   /** Brings everything up, now. */
   readonly heal: () => void
   readonly ready: () => boolean
@@ -37,7 +39,9 @@ export type SlotsOptions = {
   readonly directory: string
   readonly fetch: Simulation['fetch']
   readonly speaks: boolean
-  readonly systemFor: (process: Process) => Promise<System>
+  readonly systemFor: (process: Process, release: Release) => Promise<System>
+  /** The release that everything starts with. */
+  readonly release: Release
   readonly wiresFor: (process: Process) => Wires
   /** Everything together has no wires of its own: the way in from outside is made here. */
   readonly open: (process: Process, running: Running) => Promise<void>
@@ -50,7 +54,7 @@ export function createSlots(options: SlotsOptions): Slots {
   const { engine, trace, chance } = options
   const all: Slot[] = options.places.map((place) => ({
     ...{ ...place, life: 0, process: undefined, running: undefined, pending: undefined },
-    ...{ zombies: new Set<Process>(), leaving: new Set<Process>() },
+    ...{ zombies: new Set<Process>(), leaving: new Set<Process>(), release: options.release, started: undefined },
   }))
 
   const startLater = (slot: Slot, delay: number): void => {
@@ -72,7 +76,8 @@ export function createSlots(options: SlotsOptions): Slots {
       dies: (who, what) => options.dies(slot, who, what),
     })
     slot.process = process
-    trace.add(engine.now(), process.label, 'starts')
+    slot.started = slot.release
+    trace.add(engine.now(), process.label, 'starts', ...(slot.release === 'before' ? ['with the release before'] : []))
     // In a task of its own, so that it is frozen and killed like everything else it does.
     engine.at(engine.now(), process, () => void boot(slot, process))
   }
@@ -115,6 +120,14 @@ export function createSlots(options: SlotsOptions): Slots {
 
   const rolling = createRolling({ engine, trace, begin, startLater, end: (process) => end(process, false) })
 
+  /** Whoever stands still or is not there just then is replaced later, or started again as the next release. */
+  const upgrade = (slot: Slot): void => {
+    slot.release = 'own'
+    if (slot.started === 'own') return
+    rolling.roll(slot)
+    engine.at(engine.now() + AGAIN, undefined, () => upgrade(slot))
+  }
+
   const bury: Slots['bury'] = (slot, zombie) => {
     if (!slot.zombies.delete(zombie)) return
     trace.add(engine.now(), zombie.label, 'is killed by its supervisor')
@@ -151,6 +164,10 @@ export function createSlots(options: SlotsOptions): Slots {
     bury,
     roll: rolling.roll,
     leave: rolling.leave,
+    upgrade: (within) => {
+      for (const slot of all)
+        engine.at(engine.now() + chance.site(`upgrade ${slot.name}`)() * within, undefined, () => upgrade(slot))
+    },
     heal: () => {
       for (const slot of all) {
         slot.pending = undefined
@@ -167,15 +184,18 @@ export function createSlots(options: SlotsOptions): Slots {
       }
     },
     ready: () =>
-      all.every(({ running, process, leaving }) => running !== undefined && process?.state === 'alive' && leaving.size === 0),
+      all.every(
+        ({ running, process, leaving, release, started }) =>
+          running !== undefined && process?.state === 'alive' && leaving.size === 0 && started === release,
+      ),
   }
 }
 
 /** Starts the system, or what of it runs in this slot. */
-async function startIn({ members }: Slot, process: Process, options: SlotsOptions): Promise<Running> {
+async function startIn({ members, started }: Slot, process: Process, options: SlotsOptions): Promise<Running> {
   const { runtime, log } = process
   const shared = { directory: options.directory, runtime, log, shutdownTimeout: 2_000 }
-  const system = await options.systemFor(process)
+  const system = await options.systemFor(process, started!)
   if (members !== undefined) return start(system, { ...shared, part: members, wires: options.wiresFor(process) })
   const running = await start(system, shared)
   await options.open(process, running)

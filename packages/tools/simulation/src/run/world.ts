@@ -26,6 +26,7 @@ import { createLoad, type RunningLoad } from './load.ts'
 import { createNemesis, type Nemesis } from './nemesis.ts'
 import type { LoadWorld, Only, Placed, Simulation, SystemSource } from './options.ts'
 import { placeServices } from './placement.ts'
+import type { Release } from './slot.ts'
 import { createSlots, type Slots } from './slots.ts'
 import { beginMarks } from './sometimes.ts'
 import { messageOf } from './violation.ts'
@@ -78,6 +79,9 @@ export async function createWorld(options: RunOptions): Promise<World> {
   })
   const made = typeof source === 'function' ? await source({ name: 'outside', runtime: users.runtime }) : source
   const { placed, places, many } = placeServices(made, simulation, chance)
+  const { before } = simulation
+  if (before !== undefined)
+    checkReleases(made, typeof before === 'function' ? await before({ name: 'outside', runtime: users.runtime }) : before)
   const faults = createFaults({
     seed,
     slots: places.map(({ name }) => name),
@@ -110,7 +114,8 @@ export async function createWorld(options: RunOptions): Promise<World> {
   const failedStarts: string[] = []
   const slots = createSlots({
     ...{ places, engine, trace, chance, directory: folder.path, fetch: simulation.fetch, speaks: record },
-    systemFor: systemsOf({ source, engine, chance, nemesis, sometimes, owners, many, servers, hub, between: simulation.store }),
+    release: before === undefined ? 'own' : 'before',
+    systemFor: systemsOf({ source, simulation, engine, chance, nemesis, sometimes, owners, many, servers, hub }),
     wiresFor: network.wires,
     open: async (owner, running) => {
       const id = owner.runtime.ids.next()
@@ -165,9 +170,19 @@ export function partitionsOf(chance: Chance): number {
   return 1 + Math.floor(chance.site('partitions')() * 3)
 }
 
+/** @throws {TypeError} when a service is of one release alone: then nobody could say where it runs */
+function checkReleases(own: System, before: System): void {
+  const [now, then] = [own, before].map(({ services }) => services.map(({ contract }) => contract.name).toSorted())
+  if (now!.join() === then!.join()) return
+  throw new TypeError(
+    `Cannot simulate: the release before has the services ${then!.join(', ')}, and the system has ${now!.join(', ')}; give both the same`,
+  )
+}
+
 /** The system for one life of one process: its own, on the real parts, with what may befall them in between. */
 function systemsOf(options: {
   readonly source: SystemSource
+  readonly simulation: Simulation
   readonly engine: Engine
   readonly chance: Chance
   readonly nemesis: Nemesis
@@ -176,12 +191,12 @@ function systemsOf(options: {
   /** Services with copies: their stores are at a server. */
   readonly many: ReadonlySet<string>
   readonly servers: Servers
-  readonly between: Simulation['store']
   readonly hub: ReturnType<typeof createRegistryHub>
-}): (owner: Process) => Promise<System> {
-  const { source, engine, nemesis, sometimes, owners, many, servers, hub, between } = options
+}): (owner: Process, release: Release) => Promise<System> {
+  const { simulation, engine, nemesis, sometimes, owners, many, servers, hub } = options
   const partitions = partitionsOf(options.chance)
-  return async (process) => {
+  return async (process, release) => {
+    const source = release === 'before' ? simulation.before! : options.source
     const given = typeof source === 'function' ? source(process) : source
     const own = given instanceof Promise ? await engine.aside(given) : given
     return {
@@ -191,7 +206,7 @@ function systemsOf(options: {
       stores: {},
       registry: () => hub.open(process),
       database: simulatedDatabase({
-        ...{ process, owners, between, fate: { ...nemesis.store, sometimes } },
+        ...{ process, owners, between: simulation.store, fate: { ...nemesis.store, sometimes } },
         adapter: (world) => {
           const file = sqlite({ durability: 'process' })(world)
           const server = serverStore({ process, servers, latency: nemesis.server, sometimes })(world)
@@ -199,7 +214,7 @@ function systemsOf(options: {
         },
       }),
       broker: simulatedBroker({
-        ...{ process, fate: { ...nemesis.broker, sometimes } },
+        ...{ process, between: simulation.broker, fate: { ...nemesis.broker, sometimes } },
         adapter: embeddedBroker({ durability: 'process', partitions }),
       }),
     }
