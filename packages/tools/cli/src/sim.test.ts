@@ -157,3 +157,22 @@ test('a file that never finishes loading is said so', { timeout: 60_000 }, async
     message: /^Cannot load "system\.ts": it has not finished after 0\.02 s; an await/,
   })
 })
+
+test(
+  'sim with copies finds a service that keeps its state in memory, as the guide on scaling shows',
+  { timeout: 300_000 },
+  async () => {
+    const guide = readFileSync(new URL('../../../../docs/guides/scaling.md', import.meta.url), 'utf8')
+    const [, file] = /```ts\n(\/\/ counter\.ts\n[^`]*(?:`[^`]+`[^`]*)*?)```\n/.exec(guide)!
+    const [, shown] = /```\n(seed 1, [^`]*)```/.exec(guide)!
+    const cwd = temporary()
+    linkLibrary(cwd)
+    writeFileSync(join(cwd, 'counter.ts'), file!)
+    const sim = (...args: readonly string[]) => dure(['sim', 'counter.ts', '--threads', '1', ...args], { cwd })
+    const alone = await sim('--seeds', '5', '--faults', 'delay')
+    assert.equal(alone.code, 0, alone.out + alone.err)
+    const copies = await sim('--seeds', '2', '--replicas', 'counter=2')
+    assert.equal(copies.code, 1, copies.out + copies.err)
+    assert.ok(copies.out.endsWith(shown!), copies.out)
+  },
+)

@@ -14,7 +14,7 @@ export type Newer = {
    * Nobody else will ever know it: then it is a dead letter, which a later release may retry. Others may be away for a moment, or
    * come back one after the other when the broker was.
    */
-  readonly isHopeless: () => Promise<boolean>
+  readonly isAlone: () => Promise<boolean>
   /** To reject it with. */
   readonly refusal: (message: Message) => NewerMessageError
 }
@@ -33,7 +33,7 @@ export function createNewer(options: {
   let aloneSince: number | undefined
   return {
     is: ({ schemaVersion }) => schemaVersion > event.version,
-    isHopeless: async () => {
+    isAlone: async () => {
       const lags = await broker.lag()
       const others = lags.some((one) => one.group === group && one.topic === topic && (one.members ?? 0) > 1)
       aloneSince = others ? undefined : (aloneSince ?? clock.monotonic())

@@ -141,7 +141,7 @@ function opening(
     const parked = await openParked({
       ...{ store, consumer, runtime, log, retry, hands, fence, crashed, lost },
       lease: kind === 'queue' && store.sharing === 'shared' ? LEASE[pipeline.prepare ? 'prepared' : 'plain'] : undefined,
-      isForLater: async (message) => newer.is(message) && !(await newer.isHopeless()),
+      isForLater: async (message) => newer.is(message) && !(await newer.isAlone()),
       tryAgain: async (message, finish) => {
         const received = await pipeline.read(message)
         const prepared = await pipeline.prepare?.(received)
@@ -177,7 +177,7 @@ async function subscribe(
   if (kind === 'queue') {
     await partitions.assigned({ topic: event.name, partition: UNPARTITIONED, epoch: 0, broker: '' })
     const handle = async (message: Message): Promise<void> => {
-      if (newer.is(message) && !(await newer.isHopeless())) throw newer.refusal(message)
+      if (newer.is(message) && !(await newer.isAlone())) throw newer.refusal(message)
       await take([message], UNPARTITIONED)
     }
     return broker.receive({ queue: event.name, concurrency, onError, handle })
@@ -193,7 +193,7 @@ async function subscribe(
       // Others of its topic are for others.
       const own = batch.map(({ message }) => message).filter(({ type }) => type === event.name)
       const at = own.findIndex(newer.is)
-      if (at < 0 || (await newer.isHopeless())) return own.length > 0 ? take(own, partition) : undefined
+      if (at < 0 || (await newer.isAlone())) return own.length > 0 ? take(own, partition) : undefined
       // What comes before it is known; done now, it is known again by its marks.
       if (at > 0) await take(own.slice(0, at), partition)
       throw newer.refusal(own[at]!)

@@ -6,6 +6,11 @@ import type { Slot } from './slot.ts'
 export type Rolling = {
   /** Has another do the work of a slot from now on: it is up before the first one leaves, where there may be two at once. */
   readonly roll: (slot: Slot) => void
+  /**
+   * The same with the system's own release, after so many milliseconds: whoever stands still or is not there just then is
+   * replaced later, or starts as that.
+   */
+  readonly upgrade: (slot: Slot, after: number) => void
   /** Its process leaves, and another comes after `absent` milliseconds. */
   readonly leave: (slot: Slot, absent: number) => void
   /** Its process is up. */
@@ -14,6 +19,8 @@ export type Rolling = {
   readonly going: (slot: Slot) => readonly Process[]
 }
 
+/** Milliseconds between two looks at whether a process is of the next release. */
+const AGAIN = 500
 /** Milliseconds that one that was told to stop has; then it is killed. */
 const KILL = 10_000
 
@@ -60,15 +67,28 @@ export function createRolling(options: {
     if (before !== undefined) drain(slot, before, () => startLater(slot, absent))
   }
 
+  const roll: Rolling['roll'] = (slot) => {
+    if (!slot.overlaps) return leave(slot, 0)
+    const before = take(slot)
+    if (before === undefined) return
+    replaced.set(slot, before)
+    begin(slot)
+  }
+  const upgrade: Rolling['upgrade'] = (slot, after) => {
+    if (slot.started === 'own') return
+    // Whoever looks at once whether all are ready waits for it.
+    if (after === 0) slot.release = 'own'
+    engine.at(engine.now() + after, undefined, () => {
+      slot.release = 'own'
+      if (slot.started !== 'own') roll(slot)
+      upgrade(slot, AGAIN)
+    })
+  }
+
   return {
     leave,
-    roll: (slot) => {
-      if (!slot.overlaps) return leave(slot, 0)
-      const before = take(slot)
-      if (before === undefined) return
-      replaced.set(slot, before)
-      begin(slot)
-    },
+    roll,
+    upgrade,
     came: (slot) => {
       const before = replaced.get(slot)
       replaced.delete(slot)

@@ -120,14 +120,6 @@ export function createSlots(options: SlotsOptions): Slots {
 
   const rolling = createRolling({ engine, trace, begin, startLater, end: (process) => end(process, false) })
 
-  /** Whoever stands still or is not there just then is replaced later, or started again as the next release. */
-  const upgrade = (slot: Slot): void => {
-    slot.release = 'own'
-    if (slot.started === 'own') return
-    rolling.roll(slot)
-    engine.at(engine.now() + AGAIN, undefined, () => upgrade(slot))
-  }
-
   const bury: Slots['bury'] = (slot, zombie) => {
     if (!slot.zombies.delete(zombie)) return
     trace.add(engine.now(), zombie.label, 'is killed by its supervisor')
@@ -164,10 +156,7 @@ export function createSlots(options: SlotsOptions): Slots {
     bury,
     roll: rolling.roll,
     leave: rolling.leave,
-    upgrade: (within) => {
-      for (const slot of all)
-        engine.at(engine.now() + chance.site(`upgrade ${slot.name}`)() * within, undefined, () => upgrade(slot))
-    },
+    upgrade: (within) => all.forEach((slot) => rolling.upgrade(slot, chance.site(`upgrade ${slot.name}`)() * within)),
     heal: () => {
       for (const slot of all) {
         slot.pending = undefined
@@ -184,10 +173,9 @@ export function createSlots(options: SlotsOptions): Slots {
       }
     },
     ready: () =>
-      all.every(
-        ({ running, process, leaving, release, started }) =>
-          running !== undefined && process?.state === 'alive' && leaving.size === 0 && started === release,
-      ),
+      all.every(({ running, process, leaving, ...of }) => {
+        return running !== undefined && process?.state === 'alive' && leaving.size === 0 && of.started === of.release
+      }),
   }
 }
 
