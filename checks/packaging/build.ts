@@ -110,7 +110,8 @@ function complete({ path, manifest }: Package, folder: string, packages: readonl
       ...manifest.peerDependenciesMeta,
       ...Object.fromEntries(neighbours.map((name) => [name, { optional: true }])),
     },
-    engines: { node: `>=${published.map(({ oldest }) => oldest).toSorted()[0]!}` },
+    // What has a command and no door says by itself what it runs on.
+    engines: published.length === 0 ? manifest.engines : { node: `>=${published.map(({ oldest }) => oldest).toSorted()[0]!}` },
   }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(result, undefined, 2)}\n`)
 }

@@ -23,7 +23,7 @@ export async function packAll(into: string): Promise<readonly Packed[]> {
   const place = join(root, 'dist', `packing-${process.pid}`)
   mkdirSync(into, { recursive: true })
   // Those of an older version would be installed beside the new ones; whatever else is there is not ours.
-  for (const old of globSync('dure-*.tgz', { cwd: into })) rmSync(join(into, old))
+  for (const old of globSync(['dure-*.tgz', 'create-dure-*.tgz'], { cwd: into })) rmSync(join(into, old))
   try {
     const packed: Packed[] = []
     for (const { name, folder } of await build(place)) {

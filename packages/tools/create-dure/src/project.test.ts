@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { CreateError } from './errors.ts'
+import { main } from './main.ts'
+import { projectFiles, RECORD, type ProjectOptions } from './project.ts'
+import { writeProject } from './write.ts'
+
+const PACKAGES = join(dirname(fileURLToPath(import.meta.url)), '../../../../node_modules')
+
+function temporary(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dure-create-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const options = (folder: string, rest: Partial<ProjectOptions> = {}): ProjectOptions => ({
+  ...{ name: 'my-shop', template: 'first', lang: 'en', version: '0.1.0' },
+  folder,
+  ...rest,
+})
+
+const refused = (pattern: RegExp) => (thrown: unknown) => thrown instanceof CreateError && pattern.test(thrown.message)
+
+/** What a program printed; the sources of this repository stand for what is published. */
+function run(folder: string, words: readonly string[]): string {
+  // Tests that begin tests would report to this one.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const ended = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env })
+  assert.equal(ended.status, 0, `${words.join(' ')}\n${ended.stdout}${ended.stderr}`)
+  return ended.stdout
+}
+
+for (const template of ['first', 'shop'] as const) {
+  for (const lang of ['en', 'ko'] as const) {
+    test(`the project "${template}" in ${lang} compiles and passes its tests`, { timeout: 120_000 }, (t) => {
+      const folder = join(temporary(t), 'my-shop')
+      writeProject({ folder, files: projectFiles(options(folder, { template, lang })), made: {} })
+      symlinkSync(PACKAGES, join(folder, 'node_modules'))
+      const sources = ['--customConditions', 'dure-source', '--lib', 'es2024,esnext.iterator,esnext.disposable']
+      run(folder, ['node_modules/typescript/bin/tsc', ...sources])
+      const tests = run(folder, ['--conditions=dure-source', '--test', 'src/**/*.test.ts'])
+      assert.match(tests, /^ℹ fail 0$/m)
+      assert.doesNotMatch(tests, /^ℹ tests 0$/m)
+      const korean = /[가-힣]/
+      for (const path of ['README.md', 'src/system.ts', 'src/order/service.ts', 'src/notes/service.ts']) {
+        if (existsSync(join(folder, path)) && path !== 'src/system.ts')
+          assert.equal(korean.test(readFileSync(join(folder, path), 'utf8')), lang === 'ko', path)
+      }
+    })
+  }
+}
+
+test('the shop holds whatever crashes: dure sim finds nothing', { timeout: 240_000 }, (t) => {
+  const folder = join(temporary(t), 'my-shop')
+  writeProject({ folder, files: projectFiles(options(folder, { template: 'shop' })), made: {} })
+  symlinkSync(PACKAGES, join(folder, 'node_modules'))
+  assert.match(run(folder, ['node_modules/@dure/cli/bin/dure.js', 'sim', 'src/system.ts', '--seeds', '20']), /20 held, 0 did not/)
+})
+
+test('what was made is noted with a hash of each file', (t) => {
+  const folder = join(temporary(t), 'my-shop')
+  writeProject({ folder, files: projectFiles(options(folder)), made: { version: '0.1.0', template: 'first' } })
+  const { files, ...made } = JSON.parse(readFileSync(join(folder, RECORD), 'utf8')) as { files: Record<string, string> }
+  assert.deepEqual(made, { version: '0.1.0', template: 'first' })
+  assert.match(files['src/system.ts'] ?? '', /^[0-9a-f]{64}$/)
+  assert.deepEqual(readdirSync(folder).toSorted(), [
+    '.github',
+    '.gitignore',
+    'README.md',
+    RECORD,
+    'package.json',
+    'src',
+    'tsconfig.json',
+  ])
+})
+
+test('a folder that is not empty, and a file in its place, are refused and left as they were', (t) => {
+  const folder = temporary(t)
+  writeFileSync(join(folder, 'mine.txt'), 'mine')
+  const files = projectFiles(options(folder))
+  assert.throws(() => writeProject({ folder, files, made: {} }), refused(/not empty \(mine\.txt\)\. Say a folder/))
+  assert.throws(() => writeProject({ folder: join(folder, 'mine.txt'), files, made: {} }), refused(/a file of that name/))
+  assert.deepEqual(readdirSync(folder), ['mine.txt'])
+})
+
+test('a repository without files yet counts as empty', (t) => {
+  const folder = temporary(t)
+  mkdirSync(join(folder, '.git'))
+  writeProject({ folder, files: projectFiles(options(folder)), made: {} })
+  assert.ok(existsSync(join(folder, '.git')) && existsSync(join(folder, 'src/system.ts')))
+})
+
+test('a write that fails in the middle leaves nothing, not even the folders above', (t) => {
+  const root = temporary(t)
+  const folder = join(root, 'a/b')
+  // A file that is to be a folder as well stands for a disk that takes no more.
+  const files = { 'one.txt': '1', 'one.txt/two.txt': '2' }
+  assert.throws(() => writeProject({ folder, files, made: {} }), refused(/Nothing was left there/))
+  assert.deepEqual(readdirSync(root), [])
+  mkdirSync(folder, { recursive: true })
+  assert.throws(() => writeProject({ folder, files, made: {} }), refused(/Nothing was left there/))
+  assert.deepEqual(readdirSync(folder), [])
+})
+
+test('names that npm refuses are refused with one that it takes', () => {
+  for (const name of ['', 'My Shop', '.hidden', '두레', 'node_modules', 'dure', 'a/b', 'x'.repeat(215)]) {
+    assert.throws(() => projectFiles(options('/x', { name })), refused(/such as my-shop/), name)
+  }
+})
+
+test('a folder of tarballs without ours is refused, and with them they are named from the project', (t) => {
+  const root = temporary(t)
+  const [folder, from] = [join(root, 'my-shop'), join(root, 'tarballs')]
+  mkdirSync(from)
+  assert.throws(() => projectFiles(options(folder, { from })), refused(/npm run pack:all/))
+  for (const name of ['dure', 'dure-cli', 'dure-rest', 'dure-simulation', 'dure-testing'])
+    writeFileSync(join(from, `${name}-0.1.0.tgz`), '')
+  const { dependencies } = JSON.parse(projectFiles(options(folder, { from }))['package.json'] ?? '') as {
+    dependencies: Record<string, string>
+  }
+  assert.equal(dependencies['@dure/rest'], 'file:../tarballs/dure-rest-0.1.0.tgz')
+})
+
+test('the command writes a project without asking, and says what is wrong in one sentence', async (t) => {
+  const root = temporary(t)
+  const quietly = async (words: readonly string[]): Promise<{ code: number; out: string }> => {
+    let out = ''
+    const take = (text: unknown): boolean => ((out += String(text)), true)
+    const mocks = [t.mock.method(process.stdout, 'write', take), t.mock.method(process.stderr, 'write', take)]
+    try {
+      return { code: await main(words), out }
+    } finally {
+      for (const mock of mocks) mock.mock.restore()
+    }
+  }
+  const there = join(root, 'my-shop')
+  const made = await quietly([there, '--yes', '--no-install', '--lang', 'ko'])
+  assert.equal(made.code, 0, made.out)
+  assert.match(made.out, /만들었습니다[^]*npm install\n {2}npm run dev/)
+  assert.equal((await quietly([there, '--yes', '--no-install'])).code, 1)
+  assert.deepEqual(await quietly([join(root, 'other'), '--template', 'big', '--yes']), {
+    ...{ code: 1, out: 'Cannot take --template "big": say first or shop.\n' },
+  })
+  const wrong = await quietly([there, '--tmplate', 'first'])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.out, /tmplate[^]*npm create dure my-shop/)
+})

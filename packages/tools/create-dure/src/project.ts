@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { CreateError } from './errors.ts'
+import { checkName } from './name.ts'
+import { first } from './templates/first.ts'
+import { shop } from './templates/shop.ts'
+import type { Template } from './templates/template.ts'
+
+export type ProjectOptions = {
+  /** The package's name: that of its folder. */
+  readonly name: string
+  readonly template: 'first' | 'shop'
+  readonly lang: 'en' | 'ko'
+  /** Where the project is to stand: what `from` is seen from. */
+  readonly folder: string
+  /** A folder of tarballs (`npm run pack:all`), where the registry has no Dure. */
+  readonly from?: string | undefined
+  /** Of Dure. */
+  readonly version: string
+}
+
+/** The file that notes what was made. */
+export const RECORD = 'dure.created.json'
+
+const TEMPLATES: Readonly<Record<ProjectOptions['template'], Template>> = { first, shop }
+
+/**
+ * All files of a project, by path.
+ * @throws {CreateError} when npm would not take the name, or the folder of tarballs lacks one
+ */
+export function projectFiles(options: ProjectOptions): Readonly<Record<string, string>> {
+  const { name, template, lang } = options
+  checkName(name)
+  const say = (en: string, ko: string): string => (lang === 'ko' ? ko : en)
+  const { files, tries } = TEMPLATES[template]({ name, say })
+  return {
+    'package.json': json(manifest(options)),
+    'tsconfig.json': json(TSCONFIG),
+    '.gitignore': 'node_modules/\n.dure/\n*.log\n',
+    '.github/workflows/ci.yml': CI,
+    'README.md': readme({ name, say, tries }),
+    ...files,
+  }
+}
+
+function manifest({ name, folder, from, version }: ProjectOptions): unknown {
+  const dure = (names: readonly string[]): Record<string, string> =>
+    Object.fromEntries(names.map((each) => [each, from === undefined ? version : tarball({ each, folder, from, version })]))
+  return {
+    name,
+    version: '0.1.0',
+    private: true,
+    type: 'module',
+    scripts: {
+      dev: 'dure dev src/system.ts',
+      test: 'node --test "src/**/*.test.ts"',
+      check: 'tsc && dure check placement src/system.ts',
+      sim: 'dure sim src/system.ts',
+      start: 'dure start src/system.ts',
+    },
+    // The programs that run it come along into production: the command line, and the Node that it was tried with.
+    dependencies: { ...dure(['@dure/cli', '@dure/rest', 'dure']), node: '^26.10.0', zod: '^4.6.7' },
+    devDependencies: {
+      ...dure(['@dure/simulation', '@dure/testing']),
+      '@types/node': '^26.6.6',
+      typescript: '^7.0.2',
+    },
+    engines: { node: '>=20' },
+    allowScripts: { node: true, 'msgpackr-extract': false },
+  }
+}
+
+function tarball({ each, folder, from, version }: { each: string; folder: string; from: string; version: string }): string {
+  const file = join(from, `${each.replace('@', '').replace('/', '-')}-${version}.tgz`)
+  if (!existsSync(file)) {
+    throw new CreateError(
+      `Cannot take "${each}" ${version} from "${from}": there is no ${file}. Write the tarballs with "npm run pack:all" in a checkout of Dure, or leave --from away to use the registry.`,
+    )
+  }
+  const path = relative(folder, file).replaceAll('\\', '/')
+  return `file:${path.startsWith('.') || path.startsWith('/') ? path : `./${path}`}`
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    ...{ target: 'es2024', lib: ['es2024', 'esnext.disposable'], module: 'nodenext', types: ['node'] },
+    ...{ strict: true, noUncheckedIndexedAccess: true, noUnusedLocals: true, noUnusedParameters: true },
+    // What Node runs as it is: types that can be taken away, imports that name their file.
+    ...{ erasableSyntaxOnly: true, verbatimModuleSyntax: true, allowImportingTsExtensions: true },
+    ...{ noEmit: true, skipLibCheck: true },
+  },
+  include: ['src'],
+}
+
+const CI = `name: ci
+on: [push, pull_request]
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-node@v4
+        with: { node-version: 22, cache: npm }
+      - run: npm ci
+      - run: npm run check
+      - run: npm test
+`
+
+function readme({ name, say, tries }: Parameters<Template>[0] & Pick<ReturnType<Template>, 'tries'>): string {
+  const tried = tries.map(({ command, shows }) => `${command}   # ${shows}`).join('\n')
+  return `# ${name}
+
+${say('On a machine with nothing but Node (20 or newer) and npm:', 'Node(20 이상)와 npm만 있으면 됩니다.')}
+
+\`\`\`sh
+npm install && npm run dev   # ${say('runs it, and starts it again when a file changes', '실행하고, 파일이 바뀌면 다시 시작합니다')}
+npm install && npm test      # ${say('passes its tests', '테스트를 통과합니다')}
+\`\`\`
+
+${say('While it runs, in another terminal:', '실행 중에 다른 터미널에서 해 보세요.')}
+
+\`\`\`sh
+${tried}
+\`\`\`
+
+${say('`npm run check` sees whether types hold and whether services answer alike wherever they run.', '`npm run check`는 타입이 맞는지, 서비스를 어디에 두어도 똑같이 답하는지 검사합니다.')}
+`
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
