@@ -66,7 +66,7 @@ function simulatedStore(options: {
 
   const marks = new WeakMap<StoreTransaction, string[]>()
   const transaction: Store['transaction'] = async (work, limits) => {
-    if (process.point('transaction', service)) return never()
+    await step(process, 'transaction', service)
     const refused = refusal('The transaction')
     if (refused !== undefined) throw refused
     let lost = false
@@ -106,16 +106,61 @@ function simulatedStore(options: {
   }
 
   // An outbox of the adapter's own would go past all this, unless it is one of the simulation.
-  const { outbox, ...rest } = store
+  const { outbox, waitOut, ...rest } = store
+  const records = watched(store.records, { reading, marks, fate })
   return {
     ...rest,
     ...(store.sharing === 'shared' && outbox !== undefined && { outbox }),
+    ...(waitOut && {
+      waitOut: async (how) => {
+        await step(process, 'wait out', service)
+        await waitOut(how)
+      },
+    }),
     transaction,
-    records: watched(store.records, { reading, marks, fate }),
+    records: store.sharing === 'shared' ? ofMember(records, process) : records,
     ping: () => reading(store.ping),
     stop: async (how) => {
       await store.stop(how)
       if (owners.get(service) === process) owners.delete(service)
+    },
+  }
+}
+
+/** A step at which a process may stand still: what comes after it waits until it goes on. */
+async function step(process: Process, what: string, detail: string): Promise<void> {
+  if (process.point(what, detail)) return never()
+  if (process.state === 'frozen') await process.pause(0)
+}
+
+/** Of a store that members share: they may stand still where one takes over from another, and while they set something aside. */
+function ofMember({ ownership, parked, ...rest }: Records, process: Process): Records {
+  const placeOf = (of: { readonly consumer: string; readonly partition: number }): string => `${of.consumer} ${of.partition}`
+  return {
+    ...rest,
+    ownership: {
+      ...ownership,
+      raise: async (tx, claim) => {
+        await step(process, 'raise', placeOf(claim))
+        return ownership.raise(tx, claim)
+      },
+    },
+    parked: {
+      ...parked,
+      keys: async (place) => {
+        await step(process, 'load', placeOf(place))
+        const keys = await parked.keys(place)
+        await step(process, 'loaded', placeOf(place))
+        return keys
+      },
+      add: async (tx, messages, fence) => {
+        await step(process, 'park', String(messages.length))
+        return parked.add(tx, messages, fence)
+      },
+      finish: async (tx, its) => {
+        await step(process, 'try', its.messageId)
+        return parked.finish(tx, its)
+      },
     },
   }
 }

@@ -43,11 +43,14 @@ export function usualFaults(many: boolean): readonly FaultKind[] {
 
 /** One fault of a plan. Its key stays the same when others are taken out. */
 export type Planned = { readonly key: string; readonly at: number } & (
-  | OfSlot<'crash', { readonly point: string; readonly skip: number; readonly down: number; readonly silent: boolean }>
+  | OfSlot<
+      'crash',
+      { readonly point: string; readonly skip: number; readonly down: number; readonly silent: boolean; readonly within: number }
+    >
   | OfSlot<'freeze', { readonly ms: number; readonly successor: number | undefined; readonly afterwards: number }>
   | OfSlot<'slow disk' | 'full disk' | 'broker outage', { readonly ms: number; readonly most: number }>
   | OfSlot<'clock jump', { readonly by: number }>
-  | OfSlot<'stall', { readonly point: string; readonly skip: number; readonly ms: number }>
+  | OfSlot<'stall', { readonly point: string; readonly skip: number; readonly ms: number; readonly within: number }>
   | OfSlot<'replacement', object>
   | OfSlot<'scaling', { readonly absent: number }>
   | { readonly kind: 'partition'; readonly from: string; readonly to: string; readonly both: boolean; readonly ms: number }
@@ -70,8 +73,12 @@ const POINTS = [
   'answer came',
 ] as const
 
-/** Steps in the middle of which a process may stand still. */
-const STALLS = ['transaction', 'statement', 'commit', 'committed', 'deliver', 'acknowledge', 'call came'] as const
+/** Milliseconds after which what was to come at a step, and came to no such step, comes anyway. */
+const ANYWAY = 3_000
+
+/** Steps in the middle of which a process may stand still: those of every day, and those where one takes over from another. */
+const STALLS = ['transaction', 'statement', 'commit', 'committed', 'deliver', 'acknowledge', 'call came', 'park', 'try'] as const
+const TAKING_OVER = ['raise', 'wait out', 'load', 'loaded'] as const
 
 /** A fault that did happen. */
 export type Happened = {
@@ -109,6 +116,8 @@ export type Faults = {
 export function createFaults(options: {
   readonly seed: number
   readonly slots: readonly string[]
+  /** Those of them that others may stand in for: of copies. */
+  readonly copies: readonly string[]
   /** Milliseconds during which faults may begin. */
   readonly from: number
   readonly span: number
@@ -215,18 +224,27 @@ function chooseKinds(chance: Chance, among: readonly FaultKind[]): ReadonlySet<F
 }
 
 function planOf(
-  { slots, from, span }: { readonly slots: readonly string[]; readonly from: number; readonly span: number },
+  {
+    slots,
+    copies,
+    from,
+    span,
+  }: { readonly slots: readonly string[]; readonly copies: readonly string[]; readonly from: number; readonly span: number },
   chance: Chance,
   kinds: ReadonlySet<FaultKind>,
 ): readonly Planned[] {
   const plan = [...PLANNED, ...OF_COPIES]
     .filter((kind) => kinds.has(kind))
     .flatMap((kind) => {
-      const count = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' ? 6 : 3)
+      const count = between(chance.site(`number ${kind}`)(), 1, kind === 'crash' || kind === 'stall' ? 6 : 3)
       return Array.from({ length: count }, (_, i): Planned => {
         const key = `${kind} ${i + 1}`
         const roll = chance.site(key)
-        return { key, at: from + roll() * span, ...drawn(kind, pick(roll(), slots), roll, slots) }
+        return {
+          key,
+          at: from + roll() * span,
+          ...drawn(kind, pick(roll(), kind === 'stall' && copies.length > 0 ? copies : slots), roll, slots),
+        }
       })
     })
   return plan.toSorted((a, b) => a.at - b.at)
@@ -243,7 +261,7 @@ function drawn(
     case 'crash': {
       const point = roll() < 0.3 ? 'any' : pick(roll(), POINTS)
       const [skip, down] = [between(roll(), 0, 3), between(roll() ** 3, 50, 8_000)]
-      return { kind, slot, point, skip, down, silent: roll() < 0.25 }
+      return { kind, slot, point, skip, down, silent: roll() < 0.25, within: ANYWAY }
     }
     case 'freeze': {
       const long = roll() < 0.5
@@ -258,7 +276,7 @@ function drawn(
     case 'clock jump':
       return { kind, slot, by: Math.round((roll() - 0.5) * (roll() < 0.5 ? 20_000 : 7_200_000)) }
     case 'stall':
-      return { kind, slot, point: pick(roll(), STALLS), skip: between(roll(), 0, 5), ms: between(roll(), 500, 20_000) }
+      return { kind, slot, ...stallOf(roll) }
     case 'replacement':
       return { kind, slot }
     case 'scaling':
@@ -269,6 +287,19 @@ function drawn(
     case 'broker outage':
       return { kind, slot, ms: between(roll(), 100, 6_000), most: 0 }
   }
+}
+
+/** Half of them end about when others give the member up: that is when it comes upon its successor. */
+function stallOf(roll: () => number): {
+  readonly point: string
+  readonly skip: number
+  readonly ms: number
+  readonly within: number
+} {
+  const rare = roll() < 0.3
+  const [point, skip] = rare ? [pick(roll(), TAKING_OVER), 0] : [pick(roll(), STALLS), between(roll(), 0, 5)]
+  const ms = roll() < 0.5 ? between(roll(), 3_500, 7_000) : between(roll(), 500, 20_000)
+  return { point, skip, ms, within: rare ? 12_000 : ANYWAY }
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never

@@ -1,7 +1,7 @@
 import { CallError } from 'dure/contract'
 import type { Random } from 'dure/runtime'
 import type { Chance, Trace } from '../kernel/kernel.ts'
-import type { LoadWorld, Simulation } from './options.ts'
+import type { CheckWorld, LoadWorld, Simulation } from './options.ts'
 import { messageOf, Violation } from './violation.ts'
 
 /** Users at work. */
@@ -17,7 +17,7 @@ export type RunningLoad = {
 
 export function createLoad(options: {
   readonly simulation: Simulation
-  readonly world: LoadWorld
+  readonly world: LoadWorld & Pick<CheckWorld, 'deadLetters'>
   readonly chance: Chance
   readonly trace: Trace
   readonly now: () => number

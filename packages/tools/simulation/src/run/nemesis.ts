@@ -13,9 +13,6 @@ export type Nemesis = Fates & {
   readonly heal: (slots: Slots) => void
 }
 
-/** Milliseconds after which a process that was to die at a step, and came to no such step, dies anyway. */
-const ANYWAY = 3_000
-
 export function createNemesis(options: {
   readonly faults: Faults
   readonly engine: Engine
@@ -52,7 +49,7 @@ export function createNemesis(options: {
     const left = pin === undefined ? planned.skip : (slack?.skip ?? 0)
     const pending: PendingStep = { point: pin?.point ?? planned.point, left, pin, moment: -1, seen: new Map(), trigger }
     slot.pending = pending
-    after(ANYWAY, () => void (slot.pending === pending && trigger(undefined)))
+    after(planned.within, () => void (slot.pending === pending && trigger(undefined)))
   }
 
   const crash = (planned: Extract<Planned, { kind: 'crash' }>, slot: Slot, all: Slots): void =>

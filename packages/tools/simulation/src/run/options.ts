@@ -93,6 +93,7 @@ export type StepWorld = LoadWorld & {
   /** Which user, from 0, and which of their steps, from 0. */
   readonly user: number
   readonly number: number
+  readonly deadLetters: CheckWorld['deadLetters']
 }
 
 /** What an invariant may look at, once everything has come to rest. */
@@ -100,6 +101,6 @@ export type CheckWorld = LoadWorld & {
   /** Rows of a service's own database as they are committed, read beside the service. */
   readonly rows: (service: string, sql: string, parameters?: readonly SqlValue[]) => readonly SqlRow[]
   readonly status: () => Promise<SystemStatus>
-  /** Dead letters of a service that reacts to something. */
+  /** Dead letters of a service that reacts to something, through whichever process is up; undefined when none is. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
 }

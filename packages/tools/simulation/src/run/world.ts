@@ -85,6 +85,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
   const faults = createFaults({
     seed,
     slots: places.map(({ name }) => name),
+    copies: places.filter(({ members }) => members?.some((name) => many.has(name))).map(({ name }) => name),
     from: 500,
     span: durationOf(simulation),
     kinds: (options.faults ?? simulation.faults ?? usualFaults(many.size > 0)).filter((kind) => FAULTS.includes(kind)),
@@ -136,12 +137,19 @@ export async function createWorld(options: RunOptions): Promise<World> {
     },
   })
   const outside = usersWorld(users, network.wires(users).connect({ registry: hub.open(users), ...users }))
-  const load = createLoad({
-    ...{ simulation, world: outside, chance, trace, now: engine.now, only: only?.steps },
-    random: (name) => seededRandom(mix(chance.seed(name), 1)),
-  })
   const running = (): Running | undefined =>
     slots.all.find((slot) => slot.running !== undefined && slot.process?.state === 'alive')?.running
+  const load = createLoad({
+    ...{
+      simulation,
+      world: { ...outside, deadLetters: (service) => running()?.deadLetters(service) },
+      chance,
+      trace,
+      now: engine.now,
+      only: only?.steps,
+    },
+    random: (name) => seededRandom(mix(chance.seed(name), 1)),
+  })
   return {
     engine,
     trace,
