@@ -13,10 +13,13 @@ export type Tried = { readonly what: string; readonly wrong: string | undefined 
 
 /** Beside the tarballs, in every project: what their first pages import, and the types of Node. */
 const BESIDE = ['zod@4', '@types/node@24']
-const REFUSED =
-  /^Error: Cannot load "(?:dure|@dure\/\w+)" on Node [\d.]+: this part of it needs Node [\d.]+ or later\. Install Node 26, /
-/** The doors that need no SQLite run on Node 22 as well. */
-const LIGHT = ['dure/contract', 'dure/resilience', 'dure/runtime', 'dure/call', 'dure/discovery']
+const DURE = 'node_modules/@dure/cli/bin/dure.js'
+const REFUSED = /Cannot load "(?:dure|@dure\/\w+)" on Node [\d.]+: this part of it needs Node [\d.]+ or later\. Install Node 26, /
+/** What is usable alone: without the chassis, without SQLite, and on Node 22 as well. */
+const ALONE = [
+  ...['dure/contract', 'dure/inbox', 'dure/resilience', 'dure/telemetry', 'dure/call', 'dure/discovery', 'dure/runtime'],
+  '@dure/postgres/outbox',
+]
 
 /** Tries the tarballs as a newcomer would, on every version of Node, in an empty folder each; tells each step as it ends. */
 export async function tryTarballs(
@@ -73,7 +76,7 @@ async function installing(project: Project, packed: readonly Packed[], npm: stri
   })
 }
 
-/** On a Node that is too old each door says so, in one sentence; the light ones run where they can. */
+/** On a Node that is too old each door says so, in one sentence; what is usable alone runs on 22. */
 async function old(project: Project, major: number, step: Step): Promise<void> {
   for (const { manifest } of publishedPackages()) {
     const specifiers = publishedDoors(manifest).map(([subpath]) => join(manifest.name, subpath).replaceAll('\\', '/'))
@@ -82,24 +85,43 @@ async function old(project: Project, major: number, step: Step): Promise<void> {
         const { code, output } = await project.node('--input-type=module', '--eval', `await import('${specifier}')`)
         const runs = code === 0 && major >= 22
         if (!runs && !REFUSED.test(output)) throw new Error(`"${specifier}" says: ${output.trim()}`)
-        if (!runs && major >= 22 && LIGHT.includes(specifier))
-          throw new Error(`"${specifier}" must run here, and says: ${output.trim()}`)
       }
     })
   }
   await step('npx dure says what it needs', async () => {
-    const { code, output } = await project.node('node_modules/@dure/cli/bin/dure.js', '--help')
+    const { code, output } = await project.node(DURE, '--help')
     if (code !== 2 || !/^dure needs Node [\d.]+ or later[^]*Run "npm install/.test(output))
       throw new Error(`It says: ${output.trim()}`)
   })
+  if (major < 22) return
+  await alone(project, step)
+  await step('a store in SQLite says what it needs', async () => {
+    const { output } = await project.node('--input-type=module', '--eval', OPENS_STORE)
+    if (!/Opening the store of service "shop" failed: .* To do: use Node 24\.12 or later/.test(output))
+      throw new Error(`It says: ${output.trim()}`)
+  })
+}
+
+const OPENS_STORE = `
+  import { sqlite } from 'dure/data'
+  import { realRuntime } from 'dure/runtime'
+  import { silentLogger } from 'dure/telemetry'
+  await sqlite()({ directory: 'data', runtime: realRuntime(), log: silentLogger() }).open('shop', { migrations: {} })`
+
+async function alone(project: Project, step: Step): Promise<void> {
+  for (const specifier of ALONE)
+    await step(`${specifier} alone, without SQLite`, async () => {
+      const tells = `await import('${specifier}'); console.log(process.moduleLoadList.filter((name) => name.includes('sqlite')).join())`
+      expectOutput(await project.node('--input-type=module', '--eval', tells), /^\s*$/)
+    })
 }
 
 async function current(project: Project, toolbox: Toolbox, step: Step): Promise<void> {
   for (const name of ['first', 'system']) project.take(`node_modules/dure/examples/${name}.ts`)
   await step('a contract, a service and a call', async () => expectAnswer(await project.node('first.ts')))
-  await step('npx dure lists and calls a system', async () => {
-    const dure = 'node_modules/@dure/cli/bin/dure.js'
-    expectOutput(await project.node(dure, 'list', 'system.ts'), /notes/)
+  await alone(project, step)
+  await step('npx dure lists a system', async () => {
+    expectOutput(await project.node(DURE, 'list', 'system.ts'), /notes/)
   })
   for (const typescript of ['5.7', '5.9', '7'])
     for (const [module, moduleResolution] of [
@@ -120,7 +142,7 @@ async function current(project: Project, toolbox: Toolbox, step: Step): Promise<
   })
   await step('vitest', async () => {
     expectWell(await project.npm('install', 'vitest@5'))
-    const code = firstExample().replace('console.log(await client.total())', 'const total = await client.total()')
+    const code = firstExample().replace('console.log(await client.total())', 'const answer = await client.total()')
     const imports = code.split('\n').filter((line) => line.startsWith('import '))
     const body = code.split('\n').filter((line) => !line.startsWith('import '))
     project.write(
@@ -130,11 +152,17 @@ async function current(project: Project, toolbox: Toolbox, step: Step): Promise<
         "import { expect, test } from 'vitest'",
         "test('counts', async () => {",
         ...body,
-        'expect(total).toBe(2)',
+        'expect(answer).toBe(2)',
         '})',
       ].join('\n'),
     )
     expectOutput(await project.node('node_modules/vitest/vitest.mjs', 'run'), /1 passed/)
+  })
+  await step('npx dure says which package it lacks', async () => {
+    expectWell(await project.npm('uninstall', '@dure/simulation'))
+    const { code, output } = await project.node(DURE, '--version')
+    if (code !== 2 || !output.includes('works with the package "@dure/simulation", which is not installed.'))
+      throw new Error(`It says: ${output.trim()}`)
   })
 }
 

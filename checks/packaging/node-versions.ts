@@ -4,11 +4,11 @@ import { parseSync } from 'oxc-parser'
 import type { Manifest } from './workspace.ts'
 
 /**
- * The oldest Node that a door runs on, measured (decision 0054): what keeps data in SQLite needs more of `node:sqlite`
- * than Node 22 has, and what Node 24 had before 24.12 let a service write into its file's own tables.
+ * The oldest Node that a door runs on, measured (decision 0054). A store of the chassis needs more of Node's SQLite than
+ * Node 22 has, and what Node 24 had before 24.12 let a service write into its file's own tables.
  */
-const OLDEST = { plain: '22.13', sqlite: '24.12' } as const
-const CHASSIS = `>=${OLDEST.sqlite}`
+const OLDEST = { alone: '22.13', chassis: '24.12' } as const
+const CHASSIS = /\/dure\/dist\/service\//
 
 /** What old versions of Node lack in part or altogether. */
 const LATE = /^import \{ ([^}]+) \} from '(node:(?:sqlite|module))';$/gm
@@ -49,14 +49,12 @@ function specifiersOf(file: string): readonly string[] {
   return program.body.flatMap((node) => ('source' in node && node.source !== null ? [node.source.value] : []))
 }
 
-/** The oldest Node for a door, by what comes with it when it is imported. */
+/** The oldest Node for a door: what comes with the chassis, or makes sense with it only, needs what it needs. */
 export function oldestNode(door: string, { engines }: Manifest, resolve: Resolve): string {
-  if (engines !== undefined && engines.node !== CHASSIS)
-    throw new Error(`Cannot build: "engines" says ${engines.node}, and can say ${CHASSIS} only.`)
-  const needsSqlite =
-    engines !== undefined ||
-    [...reached(door, resolve)].some((file) => readFileSync(file, 'utf8').includes("getBuiltinModule('node:sqlite')"))
-  return needsSqlite ? OLDEST.sqlite : OLDEST.plain
+  if (engines !== undefined && engines.node !== `>=${OLDEST.chassis}`)
+    throw new Error(`Cannot build: "engines" says ${engines.node}, and may say >=${OLDEST.chassis} only.`)
+  const hasChassis = engines !== undefined || [...reached(door, resolve)].some((file) => CHASSIS.test(file.replaceAll('\\', '/')))
+  return hasChassis ? OLDEST.chassis : OLDEST.alone
 }
 
 /** Makes a door look at the version of Node before anything else of it is loaded. */

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { transactionOn } from '@dure/postgres'
 import { createPublisher, outboxSchema, pollingRelay, type PollingRelay } from '@dure/postgres/outbox'
-import { createInbox, inboxTable } from 'dure/data'
+import { createInbox, inboxTable } from 'dure/inbox'
 import { realRuntime } from 'dure/runtime'
 import type { Request, Response } from 'express'
 

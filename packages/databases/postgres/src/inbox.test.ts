@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from 'pg'
-import { createInbox, inboxTable } from 'dure/data'
+import { createInbox, inboxTable } from 'dure/inbox'
 import { virtualRuntime } from 'dure/runtime'
 import { transactionOn } from './inbox.ts'
 import { RELAXED, testServer } from './server.test-support.ts'

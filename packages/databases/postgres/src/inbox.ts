@@ -7,7 +7,7 @@ export type QueryClient = {
 }
 
 /**
- * The caller's own transaction, as `createInbox` of `dure/data` wants it: for an application with `pg` and no chassis.
+ * The caller's own transaction, as `createInbox` of `dure/inbox` wants it: for an application with `pg` and no chassis.
  * The table is `inboxTable`. Rejects with `pg`'s errors; the transaction is then to be rolled back.
  *
  * @example

@@ -16,6 +16,7 @@ export { sqlite, type SqliteOptions } from './sqlite/sqlite.ts'
 export { bindDatabase, type BindOptions } from './bind.ts'
 export type { Origin } from './origin.ts'
 export { createOutbox } from './outbox.ts'
+export type { Inbox, InboxTransaction, Mark } from './inbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
 export type {
   Claim,
@@ -36,7 +37,6 @@ export type {
   Raised,
   Records,
 } from './records.ts'
-export { createInbox, inboxTable, type Inbox, type InboxTransaction, type Mark } from './inbox.ts'
 export type {
   Database,
   DatabaseAdapter,

@@ -34,7 +34,7 @@ export type Inbox<Tx = StoreTransaction> = {
  * @example
  * ```ts
  * import { DatabaseSync } from 'node:sqlite'
- * import { inboxTable } from 'dure/data'
+ * import { inboxTable } from 'dure/inbox'
  *
  * const db = new DatabaseSync(':memory:')
  * db.exec(inboxTable)
@@ -59,7 +59,7 @@ export const INBOX_RETENTION: number = 10 * 24 * 60 * 60 * 1000
  * @example
  * ```ts
  * import { DatabaseSync } from 'node:sqlite'
- * import { createInbox, inboxTable, type InboxTransaction, type SqlRow } from 'dure/data'
+ * import { createInbox, inboxTable, type InboxTransaction, type SqlRow } from 'dure/inbox'
  * import { realRuntime } from 'dure/runtime'
  *
  * const db = new DatabaseSync(':memory:')

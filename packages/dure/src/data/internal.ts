@@ -1,7 +1,7 @@
 /** What Dure's own rooms and packages share of `data`, and no promise to anybody else. */
 export { bindTransaction } from './bind.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
-export { INBOX_RETENTION } from './inbox.ts'
+export { createInbox, INBOX_RETENTION } from './inbox.ts'
 export type { Aside } from './database.ts'
 export { FencedError } from './fenced.ts'
 export { UNPARTITIONED } from './records.ts'

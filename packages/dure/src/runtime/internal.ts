@@ -22,3 +22,4 @@ export {
   type Ranges,
 } from './numbers.ts'
 export { standardError } from './output.ts'
+export { nodeSqlite } from './sqlite.ts'

@@ -1,7 +1,8 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
+import { nodeSqlite } from '../../runtime/internal.ts'
 import { explain } from './errors.ts'
 
 /**
@@ -24,6 +25,7 @@ const CHECKED_BYTES = 256 * 1024 * 1024
 export function openFile(options: { file: string; service: string }): DatabaseSync {
   const { file, service } = options
   const action = `Opening the store of service "${service}"`
+  checkNode(action)
   let db: DatabaseSync | undefined
   try {
     if (!existsSync(file)) create(file, service)
@@ -41,6 +43,16 @@ export function openFile(options: { file: string; service: string }): DatabaseSy
   }
 }
 
+/** A migration must not end its transaction, and a service must not write into its file's own tables: decision 0054. */
+function checkNode(action: string): void {
+  const { DatabaseSync } = nodeSqlite()
+  if ('setAuthorizer' in DatabaseSync.prototype && 'enableDefensive' in DatabaseSync.prototype) return
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    `${action} failed: SQLite as Node ${process.versions.node} has it keeps nobody out of its own tables. To do: use Node 24.12 or later`,
+  )
+}
+
 /** Opens a connection that can only read. The file must be open for writing already. */
 export function openReader(file: string): DatabaseSync {
   return connect(file, true)
@@ -48,6 +60,7 @@ export function openReader(file: string): DatabaseSync {
 
 function connect(file: string, readOnly: boolean): DatabaseSync {
   // Without a timeout: whoever asks waits for the locks of other processes, and holds nobody up (lock.ts).
+  const { DatabaseSync } = nodeSqlite()
   const db = new DatabaseSync(file, { readOnly, enableForeignKeyConstraints: true, defensive: true })
   // A service reaches its own database only. Older versions of Node have no limits; statements.ts refuses ATTACH there.
   if (db.limits !== undefined) db.limits.attach = 0

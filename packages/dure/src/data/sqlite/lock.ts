@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
+import { nodeSqlite } from '../../runtime/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { explain, primaryCode } from './errors.ts'
 
@@ -64,6 +65,7 @@ export function isLocked(error: unknown): boolean {
 export function takeLock(file: string, service: string): { readonly release: () => void } {
   let db: DatabaseSync | undefined
   try {
+    const { DatabaseSync } = nodeSqlite()
     db = new DatabaseSync(file)
     // EXCLUSIVE mode keeps the lock that the write below takes.
     db.exec(`PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA user_version = ${process.pid}`)

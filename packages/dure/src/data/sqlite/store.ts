@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import { constants, type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
-import { cautiousTime, createFlush } from '../../runtime/internal.ts'
+import { cautiousTime, createFlush, nodeSqlite } from '../../runtime/internal.ts'
 import { foldRepeats } from '../../telemetry/telemetry.ts'
 import type { DatabaseDefinition, DatabaseWorld, SqlStore, SqlTransaction } from '../database.ts'
 import { FAMILIES } from '../../telemetry/telemetry.ts'
@@ -106,8 +106,10 @@ function sizeOf(file: string): number {
 /** Runs a migration's text; the statements that would end the transaction it runs in are refused. */
 function runScript(db: DatabaseSync, sql: string): void {
   let refused = false
+  const { constants } = nodeSqlite()
+  const transactions: readonly number[] = [constants.SQLITE_TRANSACTION, constants.SQLITE_SAVEPOINT, constants.SQLITE_ATTACH]
   db.setAuthorizer((action) => {
-    if (!TRANSACTIONS.has(action)) return constants.SQLITE_OK
+    if (!transactions.includes(action)) return constants.SQLITE_OK
     refused = true
     return constants.SQLITE_DENY
   })
@@ -123,12 +125,6 @@ function runScript(db: DatabaseSync, sql: string): void {
     db.setAuthorizer(null)
   }
 }
-
-const TRANSACTIONS: ReadonlySet<number> = new Set([
-  constants.SQLITE_TRANSACTION,
-  constants.SQLITE_SAVEPOINT,
-  constants.SQLITE_ATTACH,
-])
 
 async function verify(tx: SqlTransaction): Promise<void> {
   const [row] = await tx.all('SELECT "table", "parent" FROM pragma_foreign_key_check LIMIT 1')

@@ -1,4 +1,5 @@
-import { createInbox, type ParkedTotals, type Store, type StoreTransaction } from '../../data/data.ts'
+import type { ParkedTotals, Store, StoreTransaction } from '../../data/data.ts'
+import { createInbox } from '../../data/internal.ts'
 import { type Runtime } from '../../runtime/runtime.ts'
 import { completeNumbers, COUNT, inTime, type Ranges } from '../../runtime/internal.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'

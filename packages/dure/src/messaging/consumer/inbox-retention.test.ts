@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createInbox } from '../../data/data.ts'
-import { INBOX_RETENTION } from '../../data/internal.ts'
+import { createInbox, INBOX_RETENTION } from '../../data/internal.ts'
 import { virtualRuntime } from '../../runtime/runtime.ts'
 import { Counted } from '../consumer.test-support.ts'
 import { queue } from '../queue.ts'

@@ -1,8 +1,9 @@
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { CallError, type Status } from '../../contract/contract.ts'
 import { describeThrown, partOf } from '../../contract/internal.ts'
+import { nodeSqlite } from '../../runtime/internal.ts'
 import { makeFolder, type Random } from '../../runtime/runtime.ts'
 import { MESSAGE_TABLE } from './rows.ts'
 
@@ -67,6 +68,7 @@ export function openBrokerFile(directory: string, random: Random): BrokerFile {
     makeFolder(directory)
     if (!existsSync(path)) create(path)
     else if (statSync(path).size === 0) throw damaged(path, 'it is empty')
+    const { DatabaseSync } = nodeSqlite()
     db = new DatabaseSync(path)
     // One process owns the file: offsets are counted in memory. The lock goes with the process, even a killed one.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -124,6 +126,7 @@ function checkWhole(db: DatabaseSync, path: string): void {
 function create(path: string): void {
   const draft = `${path}.new`
   rmSync(draft, { force: true })
+  const { DatabaseSync } = nodeSqlite()
   const db = new DatabaseSync(draft)
   try {
     db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`)

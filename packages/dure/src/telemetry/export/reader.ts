@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
+import { nodeSqlite } from '../../runtime/internal.ts'
 import type { Span } from '../span.ts'
 import { STORE_FILE } from './store.ts'
 
@@ -45,6 +46,7 @@ export type TraceSummary = {
 export function openTraces(directory: string): Traces | undefined {
   const path = join(directory, STORE_FILE)
   if (!existsSync(path)) return undefined
+  const { DatabaseSync } = nodeSqlite()
   const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 })
   try {
     // Its writer makes the file first and what is in it next.

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { makeFolder } from '../../runtime/runtime.ts'
-import { BYTES, checkNumbers } from '../../runtime/internal.ts'
+import { BYTES, checkNumbers, nodeSqlite } from '../../runtime/internal.ts'
 import { batchingSink, type Exporter, type SinkLimits } from '../sink.ts'
 import type { Span } from '../span.ts'
 
@@ -50,6 +50,7 @@ type StoreFile = { readonly write: (spans: readonly Span[]) => void; readonly cl
 
 function openStore(directory: string, limit: number): StoreFile {
   makeFolder(directory)
+  const { DatabaseSync } = nodeSqlite()
   const db = new DatabaseSync(join(directory, STORE_FILE), { timeout: BUSY_MS })
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
