@@ -1,3 +1,4 @@
+import { rest } from '@dure/rest'
 import { fake, testSystem, type TestSystem } from '@dure/testing'
 import type { EventInput } from 'dure/contract'
 import assert from 'node:assert/strict'
@@ -198,6 +199,16 @@ const cases: Readonly<Record<string, (test: TestSystem) => Promise<void>>> = {
     assert.equal(test.published(InvoiceIssued).length, 1)
   },
 }
+
+test('through a door on a port of its own, which is closed at the end', async () => {
+  const system = await testSystem(order, { doors: [rest({ port: 0 })] })
+  await ordered(system, 1)
+  const [url] = system.urls
+  const response = await fetch(`${url}/order/1`)
+  assert.deepEqual([response.status, ((await response.json()) as readonly unknown[]).length], [200, 1])
+  await system.stop()
+  await assert.rejects(fetch(`${url}/order/1`))
+})
 
 for (const time of ['virtual', 'real'] as const)
   for (const [name, run] of Object.entries(cases))

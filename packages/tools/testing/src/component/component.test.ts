@@ -153,6 +153,23 @@ test('streams and channels of a fake are held to the contract, value by value', 
   )
 })
 
+test('a stream that goes on keeps nobody from settling, and ends with the system', async () => {
+  const payment = fake(Payment, {
+    receipts: async function* (of) {
+      yield of
+      await new Promise(() => {})
+    },
+  })
+  const test = await testSystem(orders, { fakes: [payment] })
+  const receipts = test.client(Orders).receipts('r')[Symbol.asyncIterator]()
+  assert.deepEqual(await receipts.next(), { done: false, value: 'r' })
+  const cut = assert.rejects(async () => receipts.next(), code('UNAVAILABLE'))
+  await test.settled()
+  await test.kill()
+  await cut
+  await test.stop()
+})
+
 test('an answer that breaks the contract, and an error that it does not declare, fail the test', async () => {
   const payment = fake(Payment, {
     charge: ({ orderId }) => {

@@ -38,7 +38,7 @@ export type TestSystem = AsyncDisposable & {
   /** What services published of an event, or sent to a queue, in the order in which the broker took it. */
   readonly published: <E extends AnyEvent>(event: E) => readonly ReceivedEvent<E>[]
   /**
-   * Waits until nothing is under way: no call, nothing in an outbox, no event unread or in hand or waiting for another try.
+   * Waits until nothing is under way: no call (streams apart), nothing in an outbox, no event unread or in hand or waiting for another try.
    * @throws when that has not come after `timeout` milliseconds (default 5,000; in virtual time an hour), with what still is;
    * and when a fake was asked what it cannot answer, or broke its contract
    */

@@ -24,19 +24,15 @@ export function transportTo(options: {
         throw new CallError('DEADLINE_EXCEEDED', `Call to ${place} was given up: its deadline passed and nobody answered`)
       }
       const alive = (): Life => life(`call ${place}`)
-      const ask = <T>(work: () => Promise<T>): Promise<T> => time.during(() => calls.track(`the call to ${place}`, work))
+      const ask = <T>(what: string | undefined, work: () => Promise<T>): Promise<T> => time.during(() => calls.track(what, work))
       return {
         call: (input, context) => {
           // A process that stands still does not end its calls.
           const left = context.deadline - runtime.clock.monotonic() + LATE
-          return ask(async () => {
+          return ask(`the call to ${place}`, async () => {
             const { inside, running } = alive()
-            return inTime(
-              runtime.timers,
-              left,
-              inside(() => running.transport.route(target).call(input, context)),
-              late,
-            )
+            const answer = inside(() => running.transport.route(target).call(input, context))
+            return Number.isFinite(left) ? inTime(runtime.timers, left, answer, late) : answer
           })
         },
         stream: (input, context, incoming) => ({
@@ -49,14 +45,14 @@ export function transportTo(options: {
             }
             return {
               next: () =>
-                ask(async () => {
+                ask(undefined, async () => {
                   const { inside, values } = (begun ??= begin())
                   return inside(() => values.next())
                 }),
               return: async () => {
                 if (begun === undefined) return { done: true, value: undefined }
                 const { values } = begun
-                return ask(async () => (await values.return?.()) ?? { done: true, value: undefined })
+                return ask(undefined, async () => (await values.return?.()) ?? { done: true, value: undefined })
               },
             }
           },
