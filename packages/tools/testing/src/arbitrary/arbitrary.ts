@@ -88,12 +88,12 @@ function ofType(root: Type): fc.Arbitrary<unknown> {
       case 'object':
         return object(variant, depth)
       case 'opaque':
-        return Array.isArray(schema['allOf']) ? make(typeOf(schema['allOf'][0] as JsonSchema), depth) : anything
+        return Array.isArray(schema['allOf']) ? make(typeOf(schema['allOf'][0] as JsonSchema), depth) : anything()
       case 'unknown':
         // What coerces draws what it makes beside that it takes anything.
         return schema['type'] === undefined
-          ? anything
-          : fc.oneof(anything, make(typeOf({ ...schema, 'x-dure-type': undefined }), depth))
+          ? anything()
+          : fc.oneof(anything(), make(typeOf({ ...schema, 'x-dure-type': undefined }), depth))
     }
   }
 

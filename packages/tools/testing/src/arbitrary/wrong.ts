@@ -6,7 +6,7 @@ import { copyOf } from './copy.ts'
 export function wrongOf(right: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   const value = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom<unknown>(...oddities) },
-    { weight: 2, arbitrary: anything },
+    { weight: 2, arbitrary: anything() },
     { weight: 3, arbitrary: hostile },
   )
   const change: fc.Arbitrary<Change> = fc.oneof(
