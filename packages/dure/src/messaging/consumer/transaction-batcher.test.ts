@@ -15,42 +15,6 @@ const share = (key: string, handle: Share['handle'], consumer = 'count'): Share 
   return { consumer, key, messageId: `m${++messages}`, handle }
 }
 
-test('one transaction is under way, and what comes meanwhile is in the next one together', slow, () =>
-  inWorld<Store>(adapterModule, async ({ open }) => {
-    const store = await open()
-    let asked = 0
-    const batcher = batcherOf({
-      ...store,
-      transaction: (work, limits) => {
-        asked++
-        return store.transaction(work, limits)
-      },
-    })
-    const [begun, leave] = [gate(), gate()]
-    const seen: string[] = []
-    const first = batcher([
-      share('a', async () => {
-        begun.open()
-        await leave.opened
-        seen.push('first')
-      }),
-    ])
-    await begun.opened
-    const transactions = new Set<unknown>()
-    const note = (name: string) => (tx: unknown) => {
-      transactions.add(tx)
-      seen.push(name)
-    }
-    const others = [batcher([share('b', note('second'))]), batcher([share('c', note('third'), 'other')])]
-    // Where one comes after the other anyway, the store has it wait.
-    assert.equal(asked, store.sharing === 'shared' ? 1 : 2)
-    leave.open()
-    assert.deepEqual(await Promise.all([first, ...others]), ['done', 'done', 'done'])
-    assert.deepEqual(seen, ['first', 'second', 'third'])
-    assert.equal(transactions.size, 1)
-  }),
-)
-
 test('after one that fails, the others go on, and it has its messages alone', slow, () =>
   inWorld<Store>(adapterModule, async ({ open }) => {
     const batcher = batcherOf(await open())

@@ -14,9 +14,8 @@ export type Share = Mark & {
  * of it is rolled back, and each message is to have a transaction of its own (`alone`).
  * A reaction that has failed shares with no other until it succeeds, so that its neighbours do not pay for it.
  *
- * Where many write at once, one of these is under way and the next one gathers: two would write the same rows, and what
- * crosses is done again as a whole. For those of other copies messages are handled in order of their keys, which is mostly
- * that of the rows they write: so two do not wait for each other.
+ * Where many write at once, messages are handled in order of their keys, which is mostly that of the rows they write: so of
+ * two that write the same rows, here or in another copy, the second one waits and neither waits for ever.
  */
 export type TransactionBatcher = (shares: readonly Share[]) => Promise<'done' | 'alone'>
 
@@ -32,9 +31,7 @@ type Group = {
 
 export function createTransactionBatcher(options: { store: Store; inbox: Inbox }): TransactionBatcher {
   const { store, inbox } = options
-  const oneByOne = store.sharing === 'shared'
-  /** The end of the last one that was begun. */
-  let before: Promise<unknown> | undefined
+  const many = store.sharing === 'shared'
   /** The group that still takes more: its transaction has been asked for and has not begun. */
   let open: Group | undefined
   /** Consumers whose last try ended in a rollback that was theirs. */
@@ -44,7 +41,7 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
     const { shares } = group
     group.inHand = undefined
     if (!(await inbox.markAll(tx, shares))) throw new Error('Some of the messages had been marked before')
-    for (const share of oneByOne ? shares.toSorted(byKey) : shares) {
+    for (const share of many ? shares.toSorted(byKey) : shares) {
       group.inHand = share
       await share.handle(tx)
     }
@@ -56,20 +53,19 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
     const close = (): void => {
       if (open === group) open = undefined
     }
-    const run = (): Promise<void> =>
-      store.transaction((tx) => {
+    group.done = store
+      .transaction((tx) => {
         close()
         return handleAll(group, tx)
       })
-    group.done = (oneByOne && before !== undefined ? before.then(run) : run()).then(
-      () => 'done' as const,
-      () => {
-        close()
-        if (group.inHand !== undefined) failing.add(group.inHand.consumer)
-        return 'alone' as const
-      },
-    )
-    before = group.done
+      .then(
+        () => 'done' as const,
+        () => {
+          close()
+          if (group.inHand !== undefined) failing.add(group.inHand.consumer)
+          return 'alone' as const
+        },
+      )
     return group
   }
 
