@@ -74,6 +74,30 @@ test('at most so many are open, the rest wait their turn, and one too many is re
   assert.equal(made.length, 2)
 })
 
+test('who waits is served by what is there first: one given back, or one of two that are made at a time', async () => {
+  const opening: ((connection: Connection) => void)[] = []
+  const pool = createPool({
+    connect: () => new Promise((resolve) => void opening.push(resolve)),
+    ...{ size: 8, waiting: 3, runtime: virtualRuntime() },
+    full: () => new Error('full'),
+    closed: () => new Error('closed'),
+  })
+  const borrowed = Array.from({ length: 5 }, () => pool.borrow())
+  assert.equal(opening.length, 2)
+  const only = fake()
+  opening[0]!(only)
+  for (const one of borrowed) {
+    assert.equal(await one, only)
+    pool.giveBack(only)
+  }
+  // The other one is still being made, and a third was begun while some waited: nobody needs them yet.
+  for (const made of opening.slice(1)) made(fake())
+  await Promise.resolve()
+  await new Promise(setImmediate)
+  assert.equal(pool.status().waiting, 0)
+  assert.deepEqual([opening.length, pool.status().idle], [3, 3])
+})
+
 test('a broken one is replaced for whoever waits, in use or idle', async () => {
   const { pool, made } = bench({ size: 1 })
   const first = (await pool.borrow()) as Fake

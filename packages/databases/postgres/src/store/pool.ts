@@ -23,6 +23,12 @@ export type PoolStatus = { readonly open: number; readonly idle: number; readonl
 
 type Waiter = { readonly resolve: (connection: Connection) => void; readonly reject: (error: unknown) => void }
 
+/**
+ * Connections made at a time. The server starts a process for each: all at once they would all be late, and who waits is served by
+ * the first that is there.
+ */
+const OPENING = 2
+
 export function createPool(options: {
   readonly connect: () => Promise<Connection>
   readonly size: number
@@ -49,30 +55,31 @@ export function createPool(options: {
     if (stopped) throw closed()
     const free = idle.pop()
     if (free !== undefined) return free.connection
-    if (all.size + connecting < size) return open()
-    if (waiters.length >= limit) throw full()
-    return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
+    const room = size - all.size
+    // Whom a connection that is still to be made will serve is not in anybody's way.
+    if (waiters.length >= limit + room) throw full()
+    return new Promise((resolve, reject) => {
+      waiters.push({ resolve, reject })
+      next()
+    })
   }
 
-  const open = async (): Promise<Connection> => {
+  /** Makes one more, for who has waited longest by then: one that is given back may come sooner. */
+  const open = async (): Promise<void> => {
     connecting++
-    try {
-      const connection = await connect()
-      if (cut) {
-        connection.destroy(closed())
-        throw closed()
-      }
-      all.add(connection)
-      void connection.over.then(() => lose(connection))
-      return connection
-    } catch (error) {
-      // Nobody else will wake those who wait.
-      if (all.size === 0) for (const waiter of waiters.splice(0)) waiter.reject(error)
-      throw error
-    } finally {
-      connecting--
-      end()
+    const made = await connect().catch((error: unknown) => ({ error }))
+    connecting--
+    if ('error' in made) {
+      // Nobody else will wake those who wait, but for those whose connections are still being made.
+      if (all.size === 0) for (const waiter of waiters.splice(0, waiters.length - connecting)) waiter.reject(made.error)
+    } else if (cut) made.destroy(closed())
+    else {
+      all.add(made)
+      void made.over.then(() => lose(made))
+      giveBack(made)
+      next()
     }
+    end()
   }
 
   /** A connection that ended by itself while nobody used it; one in use is found broken when it is given back. */
@@ -86,9 +93,7 @@ export function createPool(options: {
   }
 
   const next = (): void => {
-    if (waiters.length === 0 || all.size + connecting >= size) return
-    const waiter = waiters.shift()!
-    open().then(waiter.resolve, waiter.reject)
+    while (connecting < Math.min(OPENING, waiters.length, size - all.size)) void open()
   }
 
   const giveBack: Pool['giveBack'] = (connection, { destroy = false } = {}) => {
