@@ -1,10 +1,35 @@
 /** Mistakes in how members of a group own their partitions, each between a service and its store. */
-import type { Fence, Records, SqlTransaction, Store } from 'dure/data'
+import type { Fence, ParkedId, Records, SqlTransaction, Store } from 'dure/data'
 import type { FaultKind } from '../simulation.ts'
-import { ORDER, REST, type Mistake } from './ledger.test-support.ts'
+import { ORDER, PAST, REST, type Mistake } from './ledger.test-support.ts'
 
 function withRecords(store: Store, change: (records: Records) => Partial<Records>): Store {
   return { ...store, records: { ...store.records, ...change(store.records) } }
+}
+
+type Tx = Parameters<Records['parked']['add']>[0]
+
+/** Tries are begun and ended whoever's they are, at whatever revision the message is by now. */
+function unfencedTries({ parked, inbox }: Records): Pick<Records, 'parked' | 'inbox'> {
+  const tried = new Set<string>()
+  const without = async <T extends ParkedId>(tx: Tx, its: T): Promise<T> => {
+    tried.add(its.messageId)
+    const [row] = await (tx as SqlTransaction).all('SELECT revision FROM dure_parked WHERE message_id = ?', [its.messageId])
+    return { ...its, fence: undefined, revision: Number(row?.['revision'] ?? -1) }
+  }
+  return {
+    parked: {
+      ...parked,
+      begin: async (tx, its) => parked.begin(tx, await without(tx, its)),
+      finish: async (tx, its) => parked.finish(tx, await without(tx, its)),
+      fail: async (tx, its) => parked.fail(tx, await without(tx, its)),
+    },
+    inbox: {
+      ...inbox,
+      mark: (tx, { marks, at }) =>
+        inbox.mark(tx, { marks: marks.map((mark) => (tried.has(mark.messageId) ? { ...mark, fence: undefined } : mark)), at }),
+    },
+  }
 }
 
 const placeOf = ({ consumer, partition }: Pick<Fence, 'consumer' | 'partition'>): string => `${consumer} ${partition}`
@@ -16,7 +41,32 @@ export type OwnershipMistake = {
   readonly faults?: readonly FaultKind[]
 }
 
+const STALLING: readonly FaultKind[] = ['stall', 'scaling']
+
 export const MISTAKES: Readonly<Record<string, OwnershipMistake>> = {
+  'nothing carries its epoch': {
+    mistake: (store) =>
+      withRecords(store, ({ parked, inbox }) => ({
+        parked: {
+          ...parked,
+          add: (tx, messages) => parked.add(tx, messages, undefined),
+          begin: (tx, its) => parked.begin(tx, { ...its, fence: undefined }),
+          finish: (tx, its) => parked.finish(tx, { ...its, fence: undefined }),
+          fail: (tx, its) => parked.fail(tx, { ...its, fence: undefined }),
+        },
+        inbox: {
+          ...inbox,
+          mark: (tx, { marks, at }) => inbox.mark(tx, { marks: marks.map((mark) => ({ ...mark, fence: undefined })), at }),
+        },
+      })),
+    found: [PAST, ORDER],
+    faults: STALLING,
+  },
+  'tries of a lost partition go on': {
+    mistake: (store) => withRecords(store, unfencedTries),
+    found: [PAST, ORDER],
+    faults: STALLING,
+  },
   'what is parked is loaded before the epoch is raised': {
     mistake: (store) =>
       withRecords(store, ({ ownership, parked }) => {
