@@ -30,9 +30,14 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     ],
   },
   A4: {
-    state: 'begun',
-    part: { en: 'checked; scaffolding not yet', ko: '점검까지, 스캐폴딩은 아직' },
+    state: 'works',
+    part: {
+      en: 'a project of three services is scaffolded in this shape; a service added to one that exists not yet',
+      ko: '이 모양의 서비스 셋으로 된 프로젝트를 만든다. 이미 있는 프로젝트에 서비스를 더하는 것은 아직',
+    },
     code: [
+      'packages/tools/create-dure/src/project.ts',
+      'packages/tools/create-dure/src/templates/shop.ts',
       'checks/layering/services.ts',
       'examples/marketplace/services/stock/domain/reservation.ts',
       'examples/marketplace/services/payment/domain/provider.ts',
@@ -40,6 +45,7 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     ],
     guide: 'docs/guides/hexagonal.md',
     tests: [
+      'packages/tools/create-dure/src/project.test.ts',
       'checks/layering/layering.test.ts',
       'examples/marketplace/services/stock/domain/reservation.test.ts',
       'docs/guides/guides.test.ts',

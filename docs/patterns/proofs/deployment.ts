@@ -1,7 +1,26 @@
 import type { Proof } from './proof.ts'
 
-/** Deployment: rows P. */
-export const deployment: Readonly<Record<`P${number}`, Proof>> = {
+/** Tests and deployment: rows T and P. */
+export const deployment: Readonly<Record<`P${number}` | 'T2', Proof>> = {
+  T2: {
+    state: 'works',
+    part: {
+      en: 'needs faked from their contracts, events brought and recorded, faults, real or virtual time; in node:test and vitest',
+      ko: '계약으로 만든 가짜 의존 서비스, 이벤트 넣기와 기록, 장애 주입, 실제 또는 가상 시간. node:test와 vitest에서',
+    },
+    code: [
+      'packages/tools/testing/src/component/test-system.ts',
+      'packages/tools/testing/src/component/fake.ts',
+      'packages/tools/testing/src/component/settled.ts',
+    ],
+    guide: 'docs/guides/testing.md',
+    tests: [
+      'packages/tools/testing/src/component/component.test.ts',
+      'packages/tools/testing/src/component/vitest.test.ts',
+      'examples/marketplace/services/order/order.test.ts',
+      'examples/marketplace/services/order/postgres.test.ts',
+    ],
+  },
   P1: {
     state: 'works',
     part: {
@@ -44,8 +63,8 @@ export const deployment: Readonly<Record<`P${number}`, Proof>> = {
   P6: {
     state: 'begun',
     part: {
-      en: 'copies of one machine under a supervisor, on PostgreSQL or without a store; a minute under load not yet',
-      ko: '한 머신의 수퍼바이저 아래, PostgreSQL을 쓰거나 저장소가 없는 복제본. 1분 부하 시험은 아직',
+      en: 'copies of one machine under a supervisor, on PostgreSQL or without a store',
+      ko: '한 머신의 수퍼바이저 아래, PostgreSQL을 쓰거나 저장소가 없는 복제본',
     },
     code: [
       'packages/dure/src/service/supervisor/supervisor.ts',

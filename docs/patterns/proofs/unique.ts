@@ -70,8 +70,8 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
   U14: {
     state: 'begun',
     part: {
-      en: 'one of two copies killed, frozen, drained, replaced; PostgreSQL away; a killed copy delays commands with a key past their deadline',
-      ko: '두 복제본 중 하나의 강제 종료, 정지, 드레인, 교체와 PostgreSQL 중단. 강제 종료된 복제본은 키가 있는 명령을 데드라인 너머로 미룬다',
+      en: 'one of two copies killed, frozen, drained, replaced; PostgreSQL away; on one machine',
+      ko: '두 복제본 중 하나의 강제 종료, 정지, 드레인, 교체와 PostgreSQL 중단. 한 머신에서',
     },
     code: ['packages/dure/src/call/remote/route.ts', 'packages/dure/src/service/supervisor/supervisor.ts'],
     guide: 'docs/guides/scaling.md',
