@@ -19,7 +19,7 @@ const SUITES = [
   ['consumers', 11, 'packages/dure/src/messaging/consumer/consumer.test.ts'],
   ['consumers that are killed', 3, 'packages/dure/src/messaging/consumer/crash.test.ts'],
   ['copies of a consumer', 10, 'packages/dure/src/messaging/consumer/copies.test.ts'],
-  ['reactions that share transactions', 2, 'packages/dure/src/messaging/consumer/transaction-batcher.test.ts'],
+  ['reactions that share transactions', 3, 'packages/dure/src/messaging/consumer/transaction-batcher.test.ts'],
   ['dead letters', 11, 'packages/dure/src/messaging/dead-letters/dead-letters.test.ts'],
   ['what an outbox sets aside', 13, ASIDE],
   ['commands with a key', 15, 'packages/dure/src/service/idempotency.test.ts'],

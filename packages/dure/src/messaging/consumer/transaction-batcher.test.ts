@@ -73,3 +73,26 @@ test(
       ])
     }),
 )
+
+test('what had been marked before is rolled back with all that was done for it, and its reaction is not to blame', slow, () =>
+  inWorld<Store>(adapterModule, async ({ open }) => {
+    const store = await open()
+    await store.transaction((tx) => rows.insert(tx, 'orders', { id: 'a', total: 0 }))
+    const batcher = batcherOf(store)
+    const add = (key: string): Share => share(key, async (tx) => void (await rows.insert(tx, 'orders', { id: key, total: 1 })))
+    const known = add('b')
+    await store.transaction((tx) => store.records.inbox.mark(tx, { marks: [known], at: 1 }))
+    assert.equal(await batcher([known, add('c')]), 'alone')
+    // Nor is one whose own failure was that it had been handled before.
+    assert.equal(await batcher([{ ...known, handle: () => assert.fail('there already') }]), 'alone')
+    const [leave, begun] = [gate(), gate()]
+    const transactions = new Set<unknown>()
+    const note = (name: string, consumer?: string): Share => share(name, (tx) => void transactions.add(tx), consumer)
+    const holding = batcher([share('d', async () => (begun.open(), await leave.opened), 'other')])
+    await begun.opened
+    const sharing = [batcher([note('e')]), batcher([note('f', 'other')])]
+    leave.open()
+    assert.deepEqual(await Promise.all([holding, ...sharing]), ['done', 'done', 'done'])
+    assert.equal(transactions.size, 1)
+  }),
+)

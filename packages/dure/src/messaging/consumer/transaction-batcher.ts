@@ -15,7 +15,7 @@ export type Share = Mark & {
  * A reaction that has failed shares with no other until it succeeds, so that its neighbours do not pay for it.
  *
  * Where many write at once, messages are handled in order of their keys, which is mostly that of the rows they write: so of
- * two that write the same rows, here or in another copy, the second one waits and neither waits for ever.
+ * two that write the same rows, here or in another copy, the second one waits and neither waits for ever. The first of them is handled while its mark is under way.
  */
 export type TransactionBatcher = (shares: readonly Share[]) => Promise<'done' | 'alone'>
 
@@ -39,9 +39,14 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
 
   const handleAll = async (group: Group, tx: StoreTransaction): Promise<void> => {
     const { shares } = group
+    const [first, ...others] = many ? shares.toSorted(byKey) : shares
+    const mark = async (): Promise<void> => {
+      if (!(await inbox.markAll(tx, shares))) throw new Error('Some of the messages had been marked before')
+    }
     group.inHand = undefined
-    if (!(await inbox.markAll(tx, shares))) throw new Error('Some of the messages had been marked before')
-    for (const share of many ? shares.toSorted(byKey) : shares) {
+    if (many) await markAhead(mark, group, first!, tx)
+    else await mark()
+    for (const share of many ? others : shares) {
       group.inHand = share
       await share.handle(tx)
     }
@@ -82,6 +87,20 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
     open.shares.push(...shares)
     return open.done
   }
+}
+
+/**
+ * Where many write at once the answer to a mark is a journey, and the first message is handled while it is under way: most are new, and
+ * what one had done that is not is rolled back. What becomes of the mark comes first, and nothing is left under way.
+ */
+async function markAhead(mark: () => Promise<void>, group: Group, first: Share, tx: StoreTransaction): Promise<void> {
+  group.inHand = first
+  const [marked, handled] = await Promise.allSettled([mark(), (async () => first.handle(tx))()])
+  if (marked.status === 'rejected') {
+    group.inHand = undefined
+    throw marked.reason
+  }
+  if (handled.status === 'rejected') throw handled.reason
 }
 
 /** Of one key they stay in order. */
