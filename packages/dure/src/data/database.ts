@@ -175,11 +175,12 @@ export type Store<Tx extends StoreTransaction = StoreTransaction> = {
   readonly read: any
   /**
    * As of `Database`. `isolated: false` for what Dure keeps itself, one condition in each statement: it crosses no other transaction,
-   * where the engine has many at once. Default true.
+   * where the engine has many at once. Default true. `marked: true` where a mark of the inbox is in it and tells whoever comes again how it
+   * ended: then nothing is kept by which that can be asked when the answer to the commit is lost, and it rejects. Default false.
    */
   readonly transaction: <T>(
     work: (tx: Tx) => Promise<T>,
-    options?: { readonly timeout?: number; readonly isolated?: boolean },
+    options?: { readonly timeout?: number; readonly isolated?: boolean; readonly marked?: boolean },
   ) => Promise<T>
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly snapshot: <T>(work: (read: any) => Promise<T>) => Promise<T>

@@ -51,6 +51,24 @@ for (const version of [18, 15] as const) {
     await insert(store, 'after')
   })
 
+  check(
+    'a commit with a mark in it whose answer is lost is not asked about: its mark tells who comes again',
+    async ({ proxy, store }) => {
+      const mark = (messageId: string): Promise<number> =>
+        store.transaction((tx) => store.records.inbox.mark(tx, { marks: [{ consumer: 'c', messageId }], at: 1 }), {
+          marked: true,
+        })
+      for (const [lost, again] of [
+        ['itself', 1],
+        ['answer', 0],
+      ] as const) {
+        proxy.loseNextCommit = lost
+        await assert.rejects(mark(lost), { code: 'UNKNOWN' })
+        assert.equal(await mark(lost), again)
+      }
+    },
+  )
+
   check('a commit that never arrives is found to be lost, and says that nothing was kept', async ({ proxy, store, rows }) => {
     proxy.loseNextCommit = 'itself'
     await assert.rejects(insert(store, 'a'), { code: 'UNAVAILABLE', message: /nothing of it was kept/ })

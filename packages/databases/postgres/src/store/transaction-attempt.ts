@@ -43,6 +43,8 @@ export type Again = { readonly why: 'crossed' | 'survived' | 'stale' | 'changed'
 export function createAttempt(options: {
   readonly connection: Connection
   readonly begin: string
+  /** Its number is not asked for: a mark tells how it ended. */
+  readonly marked: boolean
   readonly names: StatementNames
   /** Statements whose failure was survived before. */
   readonly fragile: Set<string>
@@ -51,7 +53,7 @@ export function createAttempt(options: {
   /** Every error of a statement passes through it. */
   readonly explain: (error: unknown) => unknown
 }): Attempt {
-  const { connection, names, fragile, used, explain } = options
+  const { connection, marked, names, fragile, used, explain } = options
   let begun = false
   let answered = false
   let again: Again | undefined
@@ -60,7 +62,7 @@ export function createAttempt(options: {
   let barrier: Promise<unknown> | undefined
   let closing = false
   let xid: string | null | undefined
-  let asked = false
+  let asked = marked
   let fatal: unknown
   let refused: unknown
 
@@ -158,7 +160,7 @@ export function createAttempt(options: {
   return {
     member,
     identify: () => {
-      if (typeof xid === 'string') return
+      if (typeof xid === 'string' || marked) return
       // That it had written nothing by then says nothing now.
       xid = undefined
       identify()

@@ -43,7 +43,7 @@ export type TransactionCounts = {
 
 type Work<T> = (tx: SqlTransaction) => Promise<T>
 /** Work, and the statement that begins its transaction. */
-type Job<T> = { readonly work: Work<T>; readonly begin: string }
+type Job<T> = { readonly work: Work<T>; readonly begin: string; readonly marked: boolean }
 type Done<T> = { readonly again: Again } | { readonly again: undefined; readonly value: T }
 
 export type TransactionOptions = {
@@ -76,7 +76,10 @@ export function createTransactions(options: TransactionOptions): Transactions {
   let stopped = false
   let idle: (() => void) | undefined
 
-  const transaction: SqlStore['transaction'] = async (work, { timeout = limits.timeout, isolated = true } = {}) => {
+  const transaction: SqlStore['transaction'] = async (
+    work,
+    { timeout = limits.timeout, isolated = true, marked = false } = {},
+  ) => {
     const unusable = unusableTimeout(service, timeout)
     if (unusable !== undefined) throw unusable
     const outer = insideOf.getStore()
@@ -87,7 +90,7 @@ export function createTransactions(options: TransactionOptions): Transactions {
     arrivals++
     try {
       const own = timeout === limits.timeout ? undefined : timeout
-      return await run({ work, begin: beginning(isolated ? isolation : 'read committed', own) }, timeout)
+      return await run({ work, begin: beginning(isolated ? isolation : 'read committed', own), marked }, timeout)
     } finally {
       jobs--
       if (jobs === 0) idle?.()
@@ -174,8 +177,9 @@ function createTries(
     await rolledBack.catch((error: unknown) => connection.destroy(error))
   }
 
-  const tryOnce = async <T>(connection: Connection, { work, begin }: Job<T>, limit: WorkTimeout): Promise<Done<T>> => {
-    const attempt = createAttempt({ connection, begin, names, fragile, used: used.has(connection), explain: explainStatement })
+  const tryOnce = async <T>(connection: Connection, { work, begin, marked }: Job<T>, limit: WorkTimeout): Promise<Done<T>> => {
+    const known = { begin, marked, used: used.has(connection) }
+    const attempt = createAttempt({ connection, names, fragile, ...known, explain: explainStatement })
     const { member } = attempt
     const present = witness.present()
     used.add(connection)

@@ -176,7 +176,7 @@ function passing(store: Store, pipeline: EffectPipeline, fence: Fence | undefine
     try {
       const prepared = await prepare(current)
       if (current.outcome !== undefined) return
-      await store.transaction((tx) => work(current, tx, prepared))
+      await store.transaction((tx) => work(current, tx, prepared), { marked: true })
     } catch (error) {
       // Its own failure, unless it never began or had done everything when the commit failed.
       const own = current.begun && !current.written

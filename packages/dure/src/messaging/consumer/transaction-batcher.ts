@@ -59,10 +59,13 @@ export function createTransactionBatcher(options: { store: Store; inbox: Inbox }
       if (open === group) open = undefined
     }
     group.done = store
-      .transaction((tx) => {
-        close()
-        return handleAll(group, tx)
-      })
+      .transaction(
+        (tx) => {
+          close()
+          return handleAll(group, tx)
+        },
+        { marked: true },
+      )
       .then(
         () => 'done' as const,
         () => {
