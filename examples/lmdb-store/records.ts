@@ -22,7 +22,7 @@ export function recordsIn(read: Reader, now: () => number): Records {
     inbox: inbox,
     idempotency: idempotencyIn(read, now),
     ownership,
-    parked: parkedIn(read),
+    parked: parkedIn(read, now),
     deadLetters: deadLettersIn(read),
     upkeep: upkeepIn(read, now),
   }
@@ -189,7 +189,12 @@ function removeParked(client: Client, at: Key, { consumer, message }: ParkedMess
   client.remove(placeOf(consumer, message.id))
 }
 
-function parkedIn(read: Reader): Of<'parked'> {
+/** As it is kept: until when it waits. */
+type Kept = ParkedMessage & { readonly until: number }
+
+function parkedIn(read: Reader, now: () => number): Of<'parked'> {
+  const kept = (parked: ParkedMessage): Kept => ({ ...parked, until: now() + parked.wait })
+  const seen = (value: unknown): ParkedMessage => ({ ...(value as Kept), wait: Math.max(0, (value as Kept).until - now()) })
   const rows = (prefix: Key) => [...read.range(prefix)] as { key: Key; value: ParkedMessage }[]
   const byKey = (prefix: Key) => [...Map.groupBy(rows(prefix), ({ key }) => String(key.slice(1, 3))).values()]
   const change = (client: Client, its: ParkedId, to: (found: ParkedMessage) => ParkedMessage | undefined): boolean => {
@@ -210,20 +215,19 @@ function parkedIn(read: Reader): Of<'parked'> {
         if (client.get(place) !== undefined) return false
         const prefix = ofKey(one.consumer, one.key)
         const at = [...prefix, nextOf(client, prefix)]
-        client.put(at, one)
+        client.put(at, kept(one))
         client.put(place, at)
         return true
       })
     },
-    read: async ({ consumer, key, limit }) =>
-      take(read.range(ofKey(consumer, key)), limit).map(({ value }) => value as ParkedMessage),
+    read: async ({ consumer, key, limit }) => take(read.range(ofKey(consumer, key)), limit).map(({ value }) => seen(value)),
     keys: async ({ consumer, partition }) =>
       byKey([PARKED, consumer])
         .filter(([first]) => first!.value.partition === partition)
         .map((all) => {
-          const { key, state, started, finished, nextAt, firstFailure, message } = all[0]!.value
+          const { key, state, started, finished, wait, firstFailure, message } = seen(all[0]!.value)
           const delay = state === 'waiting' && started === 0 ? message.delay : undefined
-          return { key, count: all.length, state, started, finished, nextAt, firstFailure, delay }
+          return { key, count: all.length, state, started, finished, wait, firstFailure, delay }
         }),
     totals: async () => {
       const consumers = Map.groupBy(byKey([PARKED]), ([first]) => first!.value.consumer)
@@ -246,13 +250,13 @@ function parkedIn(read: Reader): Of<'parked'> {
       })
     },
     holding: async ({ consumer, keys }) => keys.filter((key) => take(read.range(ofKey(consumer, key)), 1).length > 0).length,
-    begin: async ({ client }, { nextAt, ...its }) =>
-      change(client, its, (found) => ({ ...found, started: found.started + 1, nextAt, state: 'waiting' })),
+    begin: async ({ client }, { lease, ...its }) =>
+      change(client, its, (found) => kept({ ...found, started: found.started + 1, wait: lease, state: 'waiting' })),
     finish: async ({ client }, its) => change(client, its, () => undefined),
     fail: async ({ client }, { consumer, messageId, revision, fence, started, at, ...failure }) =>
       change(client, { consumer, messageId, revision, fence }, (found) => {
         const firstFailure = found.firstFailure ?? at
-        return { ...found, ...failure, finished: started, firstFailure, lastFailure: at }
+        return kept({ ...found, ...failure, finished: started, firstFailure, lastFailure: at })
       }),
   }
 }
@@ -295,7 +299,7 @@ function deadLettersIn(read: Reader): Of<'deadLetters'> {
         const data = action === 'edit' ? decision.message.data : undefined
         const audit: DeadLetterAudit = { at, action, by, reason, letter, consumer, message, error, data }
         client.put([AUDIT, nextOf(client, [AUDIT])], audit)
-        if (action === 'retry') client.put(key, { ...value, state: 'waiting', started: 0, finished: 0, crashes: 0, nextAt: 0 })
+        if (action === 'retry') client.put(key, { ...value, state: 'waiting', started: 0, finished: 0, crashes: 0, until: 0 })
         else if (action === 'edit') client.put(key, { ...value, message: decision.message })
         else {
           removeParked(client, key, value)

@@ -5,7 +5,7 @@ import type { DeadLetterDecision, Fence, ParkedMessage } from './records.ts'
 import { inWorld, type World } from './world.conformance.ts'
 
 const CONSUMER = 'stock/reserve'
-const ended = { crashes: 0, nextAt: 0, error: 'no', group: 'g', at: 1 }
+const ended = { crashes: 0, wait: 0, error: 'no', group: 'g', at: 1 }
 
 /** Registers the cases of parked messages: whose they are, and that nobody writes what is not as they saw it. */
 export function parkedConformance(module: URL): void {
@@ -35,7 +35,7 @@ export function parkedConformance(module: URL): void {
     const refused = { name: 'FencedError' }
     await assert.rejects(add(store, [message('b', 0)], before), refused)
     await assert.rejects(
-      store.transaction((tx) => parked.begin(tx, { ...late, nextAt: 0 })),
+      store.transaction((tx) => parked.begin(tx, { ...late, lease: 0 })),
       refused,
     )
     await assert.rejects(
@@ -48,17 +48,42 @@ export function parkedConformance(module: URL): void {
     )
     const [left, ...more] = await parked.read({ consumer: CONSUMER, key: 'key', limit: 9 })
     assert.deepEqual([left!.started, left!.revision, left!.state, more.length], [0, 0, 'waiting', 0])
-    assert.equal(await store.transaction((tx) => parked.begin(tx, { ...its, fence: now, nextAt: 0 })), true)
+    assert.equal(await store.transaction((tx) => parked.begin(tx, { ...its, fence: now, lease: 0 })), true)
     assert.equal(await store.transaction((tx) => parked.finish(tx, { ...its, revision: 1, fence: now })), true)
     // Gone is not the same as somebody else's.
     assert.equal(await store.transaction((tx) => parked.finish(tx, { ...its, revision: 1, fence: now })), false)
+  })
+
+  check('a message waits by the clock of the database: for its next try, and while another has it', async ({ open }) => {
+    const store = await open()
+    const { parked } = store.records
+    const waits = async (): Promise<readonly (number | undefined)[]> => {
+      const [[head], [key]] = await Promise.all([
+        parked.read({ consumer: CONSUMER, key: 'key', limit: 1 }),
+        parked.keys({ consumer: CONSUMER, partition: -1 }),
+      ])
+      return [head?.wait, key?.wait]
+    }
+    const within = (all: readonly (number | undefined)[], least: number, most: number): void => {
+      for (const one of all) assert.ok(one !== undefined && one >= least && one <= most, `${one} is not from ${least} to ${most}`)
+    }
+    const HOUR = 3_600_000
+    await add(store, [message('a', -1, { wait: HOUR })])
+    within(await waits(), HOUR / 2, HOUR)
+    const its = (revision: number) => ({ consumer: CONSUMER, messageId: 'a', revision, fence: undefined })
+    await store.transaction((tx) => parked.begin(tx, { ...its(0), lease: 3 * HOUR }))
+    within(await waits(), 2 * HOUR, 3 * HOUR)
+    await store.transaction((tx) => parked.fail(tx, { ...its(1), ...ended, started: 1, state: 'waiting', wait: 5 * HOUR }))
+    within(await waits(), 4 * HOUR, 5 * HOUR)
+    await store.transaction((tx) => parked.begin(tx, { ...its(2), lease: 0 }))
+    within(await waits(), 0, 1)
   })
 
   check('who saw an earlier revision changes nothing, though the tries are the same again', async ({ open }) => {
     const store = await open()
     const { parked, deadLetters } = store.records
     const its = (revision: number) => ({ consumer: CONSUMER, messageId: 'a', revision, fence: undefined })
-    const begin = (revision: number) => store.transaction((tx) => parked.begin(tx, { ...its(revision), nextAt: 0 }))
+    const begin = (revision: number) => store.transaction((tx) => parked.begin(tx, { ...its(revision), lease: 0 }))
     const fail = (revision: number, state: 'waiting' | 'dead') =>
       store.transaction((tx) => parked.fail(tx, { ...its(revision), ...ended, started: 1, state }))
     const decide = (decision: Partial<DeadLetterDecision>) =>
@@ -105,7 +130,7 @@ function message(id: string, partition: number, more: Partial<ParkedMessage> = {
       started: 0,
       finished: 0,
       crashes: 0,
-      nextAt: 0,
+      wait: 0,
     },
     ...{ error: '', firstFailure: undefined, lastFailure: undefined, letter: `letter ${id}`, group: 'g' },
     message: { id, key: more.key ?? 'key', data: '{}', causationId: undefined, traceparent: undefined, ...attributes },

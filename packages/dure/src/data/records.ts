@@ -167,8 +167,8 @@ export type ParkedMessage = {
   readonly finished: number
   /** Tries that ended with their process. */
   readonly crashes: number
-  /** By a time that does not jump. */
-  readonly nextAt: number
+  /** Milliseconds until its next try, or for which another member has it, by the clock of the database; none are left at 0. */
+  readonly wait: number
   /** The last one, with where it happened; empty when there is none. */
   readonly error: string
   readonly firstFailure: number | undefined
@@ -180,7 +180,7 @@ export type ParkedMessage = {
 }
 
 /** One key of a consumer: how many messages it has, and what is known of the first without reading it. */
-export type ParkedKey = Pick<ParkedMessage, 'key' | 'state' | 'started' | 'finished' | 'nextAt' | 'firstFailure'> & {
+export type ParkedKey = Pick<ParkedMessage, 'key' | 'state' | 'started' | 'finished' | 'wait' | 'firstFailure'> & {
   readonly count: number
   /** The `delay` of one that waits for its first try. */
   readonly delay: number | undefined
@@ -227,8 +227,11 @@ export type ParkedRecords<Tx> = {
   readonly letters: () => Promise<readonly (ParkedPlace & { readonly letters: number })[]>
   /** How many of these keys have messages. */
   readonly holding: (of: { readonly consumer: string; readonly keys: readonly string[] }) => Promise<number>
-  /** Counts a try that begins: the message waits, and is at the next revision. False when it is dead, gone, or at another one. */
-  readonly begin: (tx: Tx, its: ParkedId & { readonly nextAt: number }) => Promise<boolean>
+  /**
+   * Counts a try that begins: the message is at the next revision, and is for no other for `lease` milliseconds. False when it is
+   * dead, gone, or at another revision.
+   */
+  readonly begin: (tx: Tx, its: ParkedId & { readonly lease: number }) => Promise<boolean>
   /** Removes a message whose try has succeeded; false when it is gone, or at another revision by now. */
   readonly finish: (tx: Tx, its: ParkedId) => Promise<boolean>
   /**
@@ -238,7 +241,7 @@ export type ParkedRecords<Tx> = {
   readonly fail: (
     tx: Tx,
     its: ParkedId &
-      Pick<ParkedMessage, 'started' | 'crashes' | 'nextAt' | 'error' | 'group'> & {
+      Pick<ParkedMessage, 'started' | 'crashes' | 'wait' | 'error' | 'group'> & {
         readonly state: 'waiting' | 'dead'
         readonly at: number
       },

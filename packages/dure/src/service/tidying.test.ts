@@ -73,7 +73,7 @@ function deadAt(id: string, at: number): ParkedMessage {
       started: 1,
       finished: 1,
       crashes: 0,
-      nextAt: 0,
+      wait: 0,
       error: 'no',
     },
     ...{ firstFailure: at, lastFailure: at, letter: id, group: 'g' },

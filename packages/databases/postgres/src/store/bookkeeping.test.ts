@@ -80,7 +80,7 @@ function letter(messageId: string) {
   return {
     ...({ consumer: 'orders/count', partition: 0, key: messageId, state: 'dead', error: 'no', revision: 0 } as const),
     message: { ...message, correlationId: 'c', causationId: undefined, traceparent: undefined, data: '{}' },
-    ...{ letter: `letter-${messageId}`, group: 'g', started: 1, finished: 1, crashes: 0, nextAt: 0 },
+    ...{ letter: `letter-${messageId}`, group: 'g', started: 1, finished: 1, crashes: 0, wait: 0 },
     ...{ firstFailure: 1, lastFailure: 1 },
   }
 }

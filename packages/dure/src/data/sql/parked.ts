@@ -2,6 +2,7 @@ import type { Message } from '../../contract/contract.ts'
 import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../database.ts'
 import { UNPARTITIONED, type ParkedId, type ParkedMessage, type ParkedRecords } from '../records.ts'
 import { shortHash } from '../short-hash.ts'
+import type { DatabaseTime } from './idempotency.ts'
 import { checkFence, CURRENT, fenceValues } from './ownership.ts'
 
 const COLUMNS =
@@ -9,41 +10,49 @@ const COLUMNS =
 
 /** The place is asked for where the row is written: others may park messages of the same key. */
 const INSERT = `INSERT INTO dure_parked (sequence, ${COLUMNS})
-  VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?)${', ?'.repeat(COLUMNS.split(', ').length)})
+  VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?), PLACES)
   ON CONFLICT (consumer, message_id) DO NOTHING`
 
 /** What an older release has parked says nothing of partitions: it is the first one's, or of what has none. */
 const PLACE = 'consumer = ? AND (partition = ? OR (partition IS NULL AND CAST(? AS BIGINT) <= 0))'
 
-export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransaction> {
+export function sqlParked(select: SqlStore['select'], time: DatabaseTime): ParkedRecords<SqlTransaction> {
+  const [now, times] = typeof time === 'string' ? [time, () => []] : ['?', () => [time()]]
+  const until = `${now} + ?`
+  const insert = INSERT.replace(
+    'PLACES',
+    COLUMNS.split(', ')
+      .map((column) => (column === 'next_at' ? until : '?'))
+      .join(', '),
+  )
   return {
     add: async (tx, messages, fence) => {
       const added: ParkedMessage[] = []
       if (fence !== undefined) await checkFence(tx, fence)
-      for (const one of messages) if ((await tx.run(INSERT, valuesOf(one))) === 1) added.push(one)
+      for (const one of messages) if ((await tx.run(insert, valuesOf(one, times()))) === 1) added.push(one)
       return added
     },
     read: async ({ consumer, key, limit }) => {
       const rows = await select(
-        `SELECT ${COLUMNS} FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT ?`,
-        [consumer, hashOf(key), key, limit],
+        `SELECT ${COLUMNS}, next_at - ${now} AS wait FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT ?`,
+        [...times(), consumer, hashOf(key), key, limit],
       )
       return rows.map(parkedOf)
     },
     keys: async ({ consumer, partition }) => {
       const place = [consumer, partition, partition]
       const rows = await select(
-        `SELECT parked.key AS key, heads.rows AS count, state, next_at, started, finished, first_failure,
+        `SELECT parked.key AS key, heads.rows AS count, state, next_at - ${now} AS wait, started, finished, first_failure,
            CASE WHEN state = 'waiting' AND started = 0 THEN message END AS delayed
          FROM dure_parked AS parked
          JOIN (SELECT key, min(sequence) AS first, count(*) AS rows FROM dure_parked WHERE ${PLACE} GROUP BY key) AS heads
            ON heads.key = parked.key AND heads.first = parked.sequence
          WHERE ${PLACE}`,
-        [...place, ...place],
+        [...times(), ...place, ...place],
       )
       return rows.map((row) => ({
         ...{ key: String(row['key']), count: Number(row['count']), state: stateOf(row) },
-        ...{ started: Number(row['started']), finished: Number(row['finished']), nextAt: Number(row['next_at']) },
+        ...{ started: Number(row['started']), finished: Number(row['finished']), wait: waitOf(row) },
         firstFailure: optional(row['first_failure']),
         delay: row['delayed'] === null ? undefined : messageOf(row['delayed']).delay,
       }))
@@ -78,18 +87,21 @@ export function sqlParked(select: SqlStore['select']): ParkedRecords<SqlTransact
         ...{ consumer: String(row['consumer']), partition: Number(row['partition']), letters: Number(row['letters']) },
       }))
     },
-    begin: (tx, { nextAt, ...its }) =>
-      changed(tx, its, "UPDATE dure_parked SET started = started + 1, revision = revision + 1, next_at = ?, state = 'waiting'", [
-        nextAt,
-      ]),
-    finish: (tx, its) => changed(tx, its, 'DELETE FROM dure_parked', []),
-    fail: (tx, { started, crashes, state, nextAt, error, group, at, ...its }) =>
+    begin: (tx, { lease, ...its }) =>
       changed(
         tx,
         its,
-        `UPDATE dure_parked SET revision = revision + 1, finished = ?, crashes = ?, state = ?, next_at = ?, error = ?, fingerprint = ?,
+        `UPDATE dure_parked SET started = started + 1, revision = revision + 1, next_at = ${until}, state = 'waiting'`,
+        [...times(), lease],
+      ),
+    finish: (tx, its) => changed(tx, its, 'DELETE FROM dure_parked', []),
+    fail: (tx, { started, crashes, state, wait, error, group, at, ...its }) =>
+      changed(
+        tx,
+        its,
+        `UPDATE dure_parked SET revision = revision + 1, finished = ?, crashes = ?, state = ?, next_at = ${until}, error = ?, fingerprint = ?,
            first_failure = coalesce(first_failure, ?), last_failure = ?`,
-        [started, crashes, state, nextAt, error, group, at, at],
+        [started, crashes, state, ...times(), wait, error, group, at, at],
       ),
   }
 }
@@ -107,7 +119,7 @@ async function changed(tx: SqlTransaction, its: ParkedId, sql: string, values: r
   return done
 }
 
-function valuesOf(of: ParkedMessage) {
+function valuesOf(of: ParkedMessage, now: readonly number[]) {
   const { consumer, key, message, firstFailure = null, lastFailure = null } = of
   const hash = hashOf(key)
   return [
@@ -125,7 +137,8 @@ function valuesOf(of: ParkedMessage) {
       of.started,
       of.finished,
       of.crashes,
-      of.nextAt,
+      ...now,
+      of.wait,
     ],
     ...[of.group, firstFailure, lastFailure, of.error, JSON.stringify(message)],
   ]
@@ -136,7 +149,7 @@ export function parkedOf(row: SqlRow): ParkedMessage {
     ...{ consumer: String(row['consumer']), key: String(row['key']), message: messageOf(row['message']), state: stateOf(row) },
     ...{ partition: Number(row['partition'] ?? UNPARTITIONED), revision: Number(row['revision']) },
     ...{ started: Number(row['started']), finished: Number(row['finished']), crashes: Number(row['crashes']) },
-    ...{ nextAt: Number(row['next_at']), error: String(row['error']) },
+    ...{ wait: waitOf(row), error: String(row['error']) },
     ...{ firstFailure: optional(row['first_failure']), lastFailure: optional(row['last_failure']) },
     ...{ letter: String(row['letter']), group: String(row['fingerprint']) },
   }
@@ -146,6 +159,11 @@ export function parkedOf(row: SqlRow): ParkedMessage {
 export function messageOf(text: unknown): Message {
   const message = JSON.parse(String(text)) as Message
   return { ...message, causationId: message.causationId, traceparent: message.traceparent }
+}
+
+/** Of a dead letter nobody asks. */
+function waitOf(row: SqlRow): number {
+  return Math.max(0, Number(row['wait'] ?? 0))
 }
 
 /** A key in a form that fits an index of any database: keys may be longer than those take. */

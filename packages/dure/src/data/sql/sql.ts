@@ -13,14 +13,20 @@ export type { SqlStatements } from './statements.ts'
 
 /**
  * Dure's own records in the tables of `ownMigrations`, for any store that speaks SQL.
+ * @param time by which is told how old something is
+ * @param waits by which something waits, where another time is better for that
  */
-export function sqlRecords({ select }: Pick<SqlStore, 'select'>, time: DatabaseTime): Records<StoreTransaction> {
+export function sqlRecords(
+  { select }: Pick<SqlStore, 'select'>,
+  time: DatabaseTime,
+  waits: DatabaseTime = time,
+): Records<StoreTransaction> {
   const records: Records<SqlTransaction> = {
     outbox: sqlOutbox(select),
     inbox: sqlInbox,
     idempotency: sqlIdempotency(select, time),
     ownership: sqlOwnership,
-    parked: sqlParked(select),
+    parked: sqlParked(select, waits),
     deadLetters: sqlDeadLetters(select),
     upkeep: sqlUpkeep(select, time),
   }

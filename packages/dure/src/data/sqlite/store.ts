@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
-import { cautiousTime, createFlush, nodeSqlite } from '../../runtime/internal.ts'
+import { cautiousTime, createFlush, nodeSqlite, steadyTime } from '../../runtime/internal.ts'
 import { foldRepeats } from '../../telemetry/telemetry.ts'
 import type { DatabaseDefinition, DatabaseWorld, SqlStore, SqlTransaction } from '../database.ts'
 import { FAMILIES } from '../../telemetry/telemetry.ts'
@@ -83,8 +83,8 @@ export async function openStore(options: {
       engine: 'sqlite',
       sharing: 'exclusive',
       member: world.runtime.ids.next(),
-      // A clock that is set forward makes nothing old.
-      records: sqlRecords({ select }, cautiousTime(world.runtime.clock)),
+      // A clock that is set forward makes nothing old, and no clock that is set makes anything wait longer.
+      records: sqlRecords({ select }, cautiousTime(world.runtime.clock), steadyTime(world.runtime.clock)),
       read: readers.kysely,
       transaction: writer.transaction,
       snapshot: readers.snapshot,

@@ -21,9 +21,9 @@ export type ParkedEntry = { readonly message: Message; /** What it holds. Defaul
 /** What is kept of it. */
 export function parkedOf(
   entry: ParkedEntry,
-  options: { consumer: string; partition: number; retry: RetryPolicy; runtime: Runtime; time: () => number; dead: boolean },
+  options: { consumer: string; partition: number; retry: RetryPolicy; runtime: Runtime; dead: boolean },
 ): ParkedMessage {
-  const { consumer, partition, retry, runtime, time, dead } = options
+  const { consumer, partition, retry, runtime, dead } = options
   const { message, key = message.key } = entry
   const failed = 'failure' in entry
   const error = failed ? errorText(entry.failure) : ''
@@ -44,7 +44,7 @@ export function parkedOf(
       lastFailure: at,
     },
     state: dead ? 'dead' : 'behind' in entry ? 'held' : 'waiting',
-    nextAt: pause === undefined ? 0 : Math.ceil(time() + pause),
+    wait: Math.ceil(pause ?? 0),
     letter: letterOf(consumer, message.id),
     group: groupOf({ consumer, topic: message.type, error }),
   }

@@ -12,6 +12,7 @@ export type Key = {
   dead: boolean
   /** When its head failed first; 0 when it has not. */
   failedAt: number
+  /** By a time of this process that does not jump. */
   nextAt: number
   /** Its head waits for its first try. */
   delayed: boolean
@@ -21,7 +22,7 @@ export type Key = {
 }
 
 /** What is known of a key's head. */
-export type Head = Pick<ParkedKey, 'state' | 'started' | 'nextAt' | 'firstFailure'>
+export type Head = Pick<ParkedKey, 'state' | 'started' | 'wait' | 'firstFailure'>
 
 /** The parked keys of one partition, and whose turn it is: each is worked on when its head is due, so many at once. */
 export type KeySchedule = {

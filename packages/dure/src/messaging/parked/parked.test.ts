@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { CallError } from '../../contract/contract.ts'
 import { sqlite, type SqlStore } from '../../data/data.ts'
-import { virtualRuntime } from '../../runtime/runtime.ts'
+import { virtualRuntime, type Runtime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { Counted, messageOf } from '../consumer.test-support.ts'
 import { createHands, openParked, type Parked } from './parked.ts'
 import { retryPolicy } from '../retry.ts'
 
 /** A parked list under virtual time, over a store that can be made to lose the answers to its commits. */
-async function makeParked(t: TestContext, tries: { fail: boolean; count?: number }) {
+async function makeParked(t: TestContext, tries: { fail: boolean; count?: number }, lease?: number) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-parked-'))
   const world = virtualRuntime()
   const log = silentLogger()
@@ -51,17 +51,19 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
   })
   const done: string[] = []
   const retry = retryPolicy({ first: 100, max: 1_000, attempts: 50 })
-  const open = (): Promise<Parked> =>
+  const open = (runtime: Runtime = world, work?: () => Promise<void>): Promise<Parked> =>
     settled(
       openParked({
         store,
+        lease,
         consumer: 'test/count',
-        runtime: world,
+        runtime,
         log,
         retry,
         hands: createHands(4),
         tryAgain: async (message, finish) => {
           tries.count = (tries.count ?? 0) + 1
+          await work?.()
           if (tries.fail) throw new Error('not yet')
           await store.transaction(finish)
           done.push(message.key)
@@ -115,6 +117,28 @@ for (const jump of [-7_200_000, -20_000, -700, 700, 7_200_000]) {
     await settled(parked.stop(), world)
   })
 }
+
+for (const ahead of [86_400_000, -86_400_000])
+  test(`work that a copy has in hand is not another's, whose clock differs by ${ahead} ms, until its lease is over`, async (t) => {
+    const tries = { fail: true, count: 0 }
+    const { world, parked, reopen, add, done, store } = await makeParked(t, tries, 10_000)
+    await settled(add('a'), world)
+    await settled(parked.stop(), world)
+    const { promise: never, resolve: end } = Promise.withResolvers<void>()
+    const slow = await reopen(world, () => never)
+    while (tries.count === 0) await world.advance(1)
+    const other = await reopen({ ...world, clock: { ...world.clock, now: () => world.clock.now() + ahead } })
+    tries.fail = false
+    await world.advance(9_900)
+    assert.deepEqual([tries.count, done], [1, []])
+    await world.advance(200)
+    // Nobody has said how the first one ended: it counts as a crash, and is made again.
+    assert.deepEqual([tries.count, done], [2, ['a']])
+    end()
+    await settled(Promise.all([slow.stop(), other.stop()]), world)
+    assert.deepEqual(done, ['a', 'a'], 'the first went on')
+    assert.equal((await settled(store.records.parked.totals(), world)).length, 0)
+  })
 
 test('a row that a clock which was ahead has put off is due', async (t) => {
   const { world, parked, done, tries, retryAll, set } = await withLetter(t)

@@ -92,12 +92,12 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
   let stopped = false
 
   /** Takes over what the store says of a key's head, whose message was sent with that delay. */
-  const learn = (key: Key, { state, started, nextAt, firstFailure = 0 }: Head, delay = 0): void => {
+  const learn = (key: Key, { state, started, wait, firstFailure = 0 }: Head, delay = 0): void => {
     const most = started === 0 ? delay : Math.max(lease ?? 0, longestBackoff(retry, started))
     key.dead = state === 'dead'
     key.failedAt = firstFailure
     // A wait that is longer than the pause after so many tries is one of a clock that was set back since.
-    key.nextAt = nextAt - time() > most + STORE_PAUSE ? 0 : nextAt
+    key.nextAt = wait <= 0 || wait > most + STORE_PAUSE ? 0 : time() + wait
     key.delayed = state === 'waiting' && started === 0 && key.nextAt > time()
   }
 
@@ -137,7 +137,7 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
   const add: Parked['add'] = async (entries, also) => {
     const rows = entries.map((entry) => {
       const dead = 'failure' in entry && isDead(entry.failure, 1, entry.message)
-      return parkedOf(entry, { consumer, partition, retry, runtime, time, dead })
+      return parkedOf(entry, { consumer, partition, retry, runtime, dead })
     })
     const added = await store.transaction(
       async (tx) => {

@@ -63,18 +63,17 @@ export function createTries(options: {
     const at = runtime.clock.now()
     const crashes = parked.crashes + (crash ? 1 : 0)
     const dead = isDead(failure, started, message) || crashes >= retry.crashes
-    const nextAt = dead || crash ? 0 : Math.ceil(time() + backoff(retry, started, runtime.random))
+    const wait = dead || crash ? 0 : Math.ceil(backoff(retry, started, runtime.random))
     const error = errorText(failure)
     const group = groupOf({ consumer, topic: message.type, error })
     const state = dead ? 'dead' : 'waiting'
     const its = { consumer, messageId: message.id, revision, fence }
-    const told = await store.transaction(
-      (tx) => records.fail(tx, { ...its, started, crashes, state, nextAt, error, group, at }),
-      { isolated: false },
-    )
+    const told = await store.transaction((tx) => records.fail(tx, { ...its, started, crashes, state, wait, error, group, at }), {
+      isolated: false,
+    })
     if (!told) return 'changed'
     report(message, dead, failure, started)
-    return { dead, nextAt, failedAt: parked.firstFailure ?? at }
+    return { dead, nextAt: wait === 0 ? 0 : time() + wait, failedAt: parked.firstFailure ?? at }
   }
 
   const crashed: Tries['crashed'] = (parked) => {
@@ -89,8 +88,7 @@ export function createTries(options: {
       // Its lease is over, and nobody has said how the try ended.
       if (lease !== undefined && started > finished && !untold.has(messageId)) return crashed(parked)
       const its = { consumer, messageId, fence }
-      const nextAt = lease === undefined ? parked.nextAt : Math.ceil(time() + lease)
-      if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, nextAt }), { isolated: false })))
+      if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, lease: lease ?? 0 }), { isolated: false })))
         return 'changed'
       const begun = { ...parked, started: started + 1, revision: revision + 1 }
       let finishes = false
