@@ -326,10 +326,10 @@ function deadLettersIn(read: Reader): Of<'deadLetters'> {
 
 function upkeepIn(read: Reader, now: () => number): Of<'upkeep'> {
   const UPKEEP = 'dure_upkeep'
-  const retained = (times: Iterable<number>): Retained => {
-    const all = [...times]
-    const first = all.reduce((least, time) => Math.min(least, time), Infinity)
-    return { rows: all.length, age: all.length === 0 ? undefined : Math.max(0, now() - first) }
+  const retained = (all: readonly (readonly [time: number, value: unknown])[]): Retained => {
+    const first = all.reduce((least, [time]) => Math.min(least, time), Infinity)
+    const bytes = all.reduce((sum, [, value]) => sum + Buffer.byteLength(JSON.stringify(value)), 0)
+    return { rows: all.length, bytes, age: all.length === 0 ? undefined : Math.max(0, now() - first) }
   }
   const values = <T>(prefix: Key): readonly T[] => [...read.range(prefix)].map(({ value }) => value as T)
   return {
@@ -340,12 +340,12 @@ function upkeepIn(read: Reader, now: () => number): Of<'upkeep'> {
       return true
     },
     retained: async () => ({
-      inbox: retained(values<{ at: number }>([INBOX]).map(({ at }) => at)),
-      keys: retained([...read.range([AGES])].map(({ key }) => Number(key[1]))),
+      inbox: retained(values<{ at: number }>([INBOX]).map((mark) => [mark.at, mark] as const)),
+      keys: retained([...read.range([AGES])].map(({ key }) => [Number(key[1]), read.get([KEYS, key[2]!])] as const)),
       deadLetters: retained(
-        values<ParkedMessage>([PARKED]).flatMap(({ state, lastFailure }) => (state === 'dead' ? (lastFailure ?? 0) : [])),
+        values<ParkedMessage>([PARKED]).flatMap((one) => (one.state === 'dead' ? [[one.lastFailure ?? 0, one] as const] : [])),
       ),
-      audit: retained(values<DeadLetterAudit>([AUDIT]).map(({ at }) => at)),
+      audit: retained(values<DeadLetterAudit>([AUDIT]).map((one) => [one.at, one] as const)),
     }),
     forget: async ({ client }, { part, age, limit }) => {
       const before = now() - age

@@ -327,8 +327,8 @@ export type DeadLetterRecords<Tx> = {
   readonly forget: (tx: Tx, old: { readonly before: number }) => Promise<void>
 }
 
-/** How many rows there are of something, and milliseconds since the oldest was written. */
-export type Retained = { readonly rows: number; readonly age: number | undefined }
+/** How many rows there are of something, the bytes of their texts, and milliseconds since the oldest was written. */
+export type Retained = { readonly rows: number; readonly bytes: number; readonly age: number | undefined }
 
 /** What is kept for a time: marks of the inbox, keys of commands, dead letters, and what was decided about these. */
 export type RetainedPart = 'inbox' | 'keys' | 'deadLetters' | 'audit'

@@ -57,10 +57,11 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
     ...(instance.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
-    ...retained.flatMap(({ part, rows, age = 0 }) => {
+    ...retained.flatMap(({ part, rows, bytes, age = 0 }) => {
       const own = { ...attributes, 'dure.retained.part': part }
       return [
         { family: FAMILIES.retained, attributes: own, value: rows },
+        { family: FAMILIES.retainedSize, attributes: own, value: bytes },
         { family: FAMILIES.retainedAge, attributes: own, value: age / 1_000 },
       ]
     }),

@@ -48,11 +48,11 @@ async function openStore(t: TestContext) {
       ...{ store, letters, retention: retentionOf('test', given), inboxRetention: 10 * DAY },
       ...{ runtime: still, log: silentLogger(), every: 1 },
     })
-  const answered = (key: string): Promise<unknown> =>
+  const answered = (key: string, body = '1'): Promise<unknown> =>
     store.transaction((tx) =>
       store.records.idempotency.answer(tx, {
         ...{ operation: 'go', key, fingerprint: 'f', run: key, owner: store.member },
-        ...{ outcome: 'answered', body: '1' },
+        ...{ outcome: 'answered', body },
       }),
     )
   const died = (id: string): Promise<unknown> =>
@@ -197,6 +197,55 @@ test('under load every part is held within its bound', { timeout: 60_000 }, asyn
   assert.ok(found['audit']! <= 40 + 100, String(found['audit']))
 })
 
+test('what is too large is removed, the oldest first, and never what is too young', { timeout: 60_000 }, async (t) => {
+  const { tidying, answered, died, knows, letters } = await openStore(t)
+  for (let n = 0; n < 20; n++) {
+    await answered(`k-${n}`, 'x'.repeat(1_000))
+    await died(`m-${n}`)
+    await until(ticked())
+  }
+  const sizes = async (tidy: ReturnType<typeof tidying>) =>
+    Object.fromEntries((await tidy.retained()).map(({ part, rows, bytes }) => [part, { rows, bytes }]))
+  const young = tidying({ keys: { bytes: 1 }, deadLetters: { bytes: 1 } })
+  await young.round()
+  await young.stop()
+  const all = await sizes(young)
+  assert.deepEqual([all['keys']?.rows, all['deadLetters']?.rows], [20, 20])
+  assert.ok(all['keys']!.bytes >= 20_000 && all['deadLetters']!.bytes >= 20 * 50, JSON.stringify(all))
+  await until(ticked())
+  const half = (part: string): { atLeast: number; bytes: number } => ({ atLeast: 1, bytes: all[part]!.bytes / 2 })
+  const tidy = tidying({ keys: half('keys'), deadLetters: half('deadLetters') })
+  await tidy.round()
+  await tidy.stop()
+  const left = await sizes(tidying())
+  // They are not all of one size: the names have one figure more from ten on.
+  for (const part of ['keys', 'deadLetters']) assert.ok(Math.abs(left[part]!.rows - 10) <= 1, JSON.stringify(left))
+  assert.deepEqual([await knows('k-0'), await knows('k-19')], [false, true])
+  const reasons = (await letters.audit({ limit: 50 })).map(({ reason }) => reason)
+  assert.match(String(reasons[0]), /^More than \d+ bytes$/)
+})
+
+test('of marks that are too many those go at once whose time is over, and no other', { timeout: 60_000 }, async (t) => {
+  const { store, runtime, tidying } = await openStore(t)
+  const mark = (prefix: string, age: number): Promise<unknown> =>
+    store.transaction((tx) => {
+      const marks = Array.from({ length: 30 }, (_, n) => ({ consumer: 'test/heard', messageId: `${prefix} ${n}` }))
+      return store.records.inbox.mark(tx, { marks, at: runtime.clock.now() - age })
+    })
+  await mark('old', 11 * DAY)
+  await mark('young', 9 * DAY)
+  const count = async (given: RetentionOptions): Promise<number> => {
+    const tidy = tidying(given)
+    await until(ticked())
+    await tidy.round()
+    await tidy.stop()
+    return (await tidying().retained()).find(({ part }) => part === 'inbox')!.rows
+  }
+  assert.equal(await count({}), 60, 'within its bound it is left to itself')
+  assert.equal(await count({ inbox: { rows: 40 } }), 30)
+  assert.equal(await count({ inbox: { bytes: 1 } }), 30)
+})
+
 test(
   'publishing is refused once the outbox is full, and goes on when the broker has taken it',
   { timeout: 30_000, skip: elsewhere },
@@ -252,6 +301,10 @@ test('bounds that cannot be kept are refused, and one that is given moves the ot
     /Cannot keep "audit" of service "s": "atMost" is/,
   )
   assert.throws(() => retentionOf('s', { outbox: { rows: Number.NaN } }), TypeError)
-  assert.deepEqual(retentionOf('s', { keys: { atMost: 1_000 } }).keys, { atLeast: 1_000, atMost: 1_000, rows: 1_000_000 })
+  assert.deepEqual(retentionOf('s', { keys: { atMost: 1_000 } }).keys, {
+    ...{ atLeast: 1_000, atMost: 1_000 },
+    ...{ rows: 1_000_000, bytes: 2 ** 30 },
+  })
+  assert.throws(() => retentionOf('s', { inbox: { bytes: 0 } }), /Cannot keep "inbox" of service "s": "bytes" is 0; give/)
   assert.equal(retentionOf('s', { keys: { atLeast: 9 * DAY } }).keys.atMost, 9 * DAY)
 })

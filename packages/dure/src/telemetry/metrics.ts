@@ -75,6 +75,7 @@ type FamilyName =
   | 'deadLettersAge'
   | 'held'
   | 'retained'
+  | 'retainedSize'
   | 'retainedAge'
   | 'dropped'
 
@@ -150,6 +151,7 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   deadLetters: shared('dure.consumer.dead_letters', '{message}', 'Dead letters'),
   deadLettersAge: shared('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
   retained: shared('dure.store.retained', '{row}', 'What a service keeps in its store for a time, by part'),
+  retainedSize: shared('dure.store.retained.size', 'By', 'Bytes of its texts'),
   retainedAge: shared('dure.store.retained.age', 's', 'Age of the oldest of it'),
   held: shared('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),

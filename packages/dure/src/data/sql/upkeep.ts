@@ -15,17 +15,22 @@ export function sqlUpkeep(select: SqlStore['select'], time: DatabaseTime): Upkee
     audit: `DELETE FROM dure_parked_audit WHERE at <=
       (SELECT max(at) FROM (SELECT at FROM dure_parked_audit WHERE at < ${now} - ? ORDER BY at LIMIT ?) AS old)`,
   }
-  const retained = async (from: string, at: string): Promise<Retained> => {
-    const [row] = await select(`SELECT count(*) AS n, ${now} - min(${at}) AS age FROM ${from}`, times())
-    return { rows: Number(row!['n']), age: row!['age'] === null ? undefined : Math.max(0, Number(row!['age'])) }
+  const retained = async (from: string, at: string, ...texts: readonly string[]): Promise<Retained> => {
+    const size = texts.map((text) => `coalesce(octet_length(${text}), 0)`).join(' + ')
+    const [row] = await select(
+      `SELECT count(*) AS n, coalesce(sum(${size}), 0) AS bytes, ${now} - min(${at}) AS age FROM ${from}`,
+      times(),
+    )
+    const { n, bytes, age } = row!
+    return { rows: Number(n), bytes: Number(bytes), age: age === null ? undefined : Math.max(0, Number(age)) }
   }
   return {
     turn: async (tx, { task, every }) => (await tx.run(turn, [task, ...times(), every])) === 1,
     retained: async () => ({
-      inbox: await retained('dure_inbox', 'seen_at'),
-      keys: await retained('dure_idempotency', 'made_at'),
-      deadLetters: await retained("dure_parked WHERE state = 'dead'", 'last_failure'),
-      audit: await retained('dure_parked_audit', 'at'),
+      inbox: await retained('dure_inbox', 'seen_at', 'consumer', 'message_id'),
+      keys: await retained('dure_idempotency', 'made_at', 'operation', 'key', 'body'),
+      deadLetters: await retained("dure_parked WHERE state = 'dead'", 'last_failure', 'key', 'message', 'error'),
+      audit: await retained('dure_parked_audit', 'at', 'reason', 'error', 'message', 'data'),
     }),
     forget: (tx, { part, age, limit }) =>
       tx.run(old[part], [...times(), age, limit, ...(part === 'keys' ? [...times(), age] : [])]),

@@ -62,18 +62,25 @@ function lagText({ consumers, outboxes, retained }: Lag, layout: Layout, now: nu
 function retainedText(retained: Lag['retained'], layout: Layout): readonly string[] {
   const some = retained.filter(({ rows }) => rows > 0)
   if (some.length === 0) return []
-  const rows = some.map(({ service, part, rows, age, bounds }) => [
-    ...[visible(service), part, String(rows), age === undefined ? '-' : ageText(age)],
+  const rows = some.map(({ service, part, rows, bytes, age, bounds }) => [
+    ...[visible(service), part, String(rows)],
     // Without end is no number in JSON.
     Number.isFinite(bounds.rows) ? String(bounds.rows) : '-',
+    ...[sizeText(bytes), Number.isFinite(bounds.bytes) ? sizeText(bounds.bytes) : '-', age === undefined ? '-' : ageText(age)],
     Number.isFinite(bounds.atMost) ? ageText(bounds.atMost) : '-',
   ])
-  const head = ['KEPT BY', 'WHAT', 'ROWS', 'OLDEST', 'AT MOST', 'FOR']
-  const [first = '', ...rest] = table([head, ...rows], { columns: layout.columns, shorten: [0], right: [2, 3, 4, 5] })
+  const head = ['KEPT BY', 'WHAT', 'ROWS', 'AT MOST', 'SIZE', 'AT MOST', 'OLDEST', 'FOR']
+  const [first = '', ...rest] = table([head, ...rows], { columns: layout.columns, shorten: [0], right: [2, 3, 4, 5, 6, 7] })
   return ['', paint(layout, 'dim', first), ...rest]
 }
 
 function numbersOf({ unread, since, waiting, deadLetters, held }: ConsumerLag, now: number): readonly string[] {
   const behind = since === undefined ? (unread === undefined ? '?' : unread === 0 ? '-' : '?') : ageText(now - since)
   return [unread === undefined ? '?' : String(unread), behind, String(waiting), String(deadLetters), String(held)]
+}
+
+function sizeText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB']
+  const place = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  return `${Math.round(bytes / 1024 ** place)} ${units[place]}`
 }
