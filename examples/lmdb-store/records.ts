@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type {
+  OutboxMessage,
   CommandRecord,
   CommandRun,
   DeadLetterAudit,
@@ -54,11 +55,12 @@ function nextOf(client: Client, prefix: Key): number {
 
 function outboxIn(read: Reader): Of<'outbox'> {
   const OUTBOX = 'dure_outbox'
-  const rowOf = ({ key, value }: Entry) => ({ position: Number(key[1]), message: value as never })
+  const rowOf = ({ key, value }: Entry) => ({ position: Number(key[1]), message: value as OutboxMessage })
   return {
     left: async () => {
-      const all = [...read.range([OUTBOX])].map(({ key }) => Number(key[1]))
-      return { total: all.length, first: all[0] ?? 0, last: all.at(-1) ?? 0 }
+      const all = [...read.range([OUTBOX])].map(rowOf)
+      const bytes = all.reduce((sum, { message }) => sum + Buffer.byteLength(message.data), 0)
+      return { total: all.length, bytes, first: all[0]?.position ?? 0, last: all.at(-1)?.position ?? 0 }
     },
     read: async ({ after, limit }) => take(read.range([OUTBOX], { after: [OUTBOX, after] }), limit).map(rowOf),
     append: async ({ client }, rows) => {

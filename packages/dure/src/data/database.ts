@@ -214,8 +214,10 @@ export type SqlStore = Omit<Store<SqlTransaction>, 'read' | 'snapshot'> & {
 export type Outbox = {
   /** Joins the transaction: all that is appended to it is written in one go before it commits. */
   readonly append: (tx: StoreTransaction, messages: readonly OutboxMessage[]) => void
-  /** Messages committed and not yet delivered. */
+  /** Messages committed and not yet delivered, … */
   readonly depth: () => number
+  /** … and the bytes of their data. */
+  readonly size: () => number
   /** When the oldest of those was published (milliseconds since the epoch); undefined when there is none. */
   readonly oldest: () => number | undefined
   /** What else is measured of it, where there is more: for the metrics of its service. */

@@ -51,3 +51,10 @@ export function outboxMessage(values: readonly unknown[], from: number): OutboxM
     ...(values[from + 1] === null ? {} : { delay: Number(text(1)) }),
   }
 }
+
+/** Bytes of the data of messages, as a database counts them. */
+export function dataSize(messages: readonly Pick<OutboxMessage, 'data'>[]): number {
+  let size = 0
+  for (const { data } of messages) size += Buffer.byteLength(data)
+  return size
+}

@@ -135,8 +135,10 @@ check('what could not be delivered is delivered by the next start, before anythi
   const got: string[] = []
   const next = await make(again, async (batch) => void got.push(...batch.map(({ id }) => id)))
   assert.equal(next.depth(), 4)
+  assert.ok(next.size() > 0)
   await place(again, next, '5')
   await next.flush()
+  assert.equal(next.size(), 0)
   assert.deepEqual(got, ['1', '2', '3', '4', '5'])
   await next.stop()
 })

@@ -59,6 +59,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
       else gathered.push(...messages)
     },
     depth: relay.depth,
+    size: relay.size,
     oldest: relay.oldest,
     flush: () => aliveFor(runtime.timers, relay.flush),
     stop: relay.stop,

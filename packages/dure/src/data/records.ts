@@ -23,8 +23,8 @@ export type Records<Tx = StoreTransaction> = {
 
 /** What transactions announce, at positions that grow in the order of commits. */
 export type OutboxRecords<Tx> = {
-  /** What there is: how many, and the first and last position (0 when there is none). */
-  readonly left: () => Promise<{ readonly total: number; readonly first: number; readonly last: number }>
+  /** What there is: how many, the bytes of their data, and the first and last position (0 when there is none). */
+  readonly left: () => Promise<{ readonly total: number; readonly bytes: number; readonly first: number; readonly last: number }>
   /** Those after a position, in order. */
   readonly read: (page: { readonly after: number; readonly limit: number }) => Promise<readonly OutboxRow[]>
   readonly append: (tx: Tx, rows: readonly OutboxRow[]) => Promise<void>

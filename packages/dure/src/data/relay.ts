@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/telemetry.ts'
 import { createBacklog } from './backlog.ts'
 import type { Aside, Store, StoreTransaction } from './database.ts'
 import { createDelivery } from './delivery.ts'
-import type { OutboxMessage, OutboxRow } from './outbox-row.ts'
+import { dataSize, type OutboxMessage, type OutboxRow } from './outbox-row.ts'
 import type { RelayLimits } from './relay-limits.ts'
 import { createRemoval } from './removal.ts'
 
@@ -20,6 +20,7 @@ export type Relay = {
   /** Removes a few delivered rows inside a transaction, if there are enough to be worth a statement. */
   readonly sweep: (tx: StoreTransaction) => Promise<void>
   readonly depth: () => number
+  readonly size: () => number
   readonly oldest: () => number | undefined
   readonly flush: () => Promise<void>
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
@@ -40,7 +41,7 @@ export function createRelay(options: {
   readonly aside: Aside | undefined
   readonly limits?: Partial<RelayLimits> | undefined
   /** What an earlier run left in the table. */
-  readonly left: { readonly total: number; readonly first: number; readonly last: number }
+  readonly left: { readonly total: number; readonly bytes: number; readonly first: number; readonly last: number }
 }): Relay {
   const { store, runtime, log, deliver, aside, left } = options
   const { service } = store
@@ -50,6 +51,8 @@ export function createRelay(options: {
   const backlog = createBacklog({ records, limits, left })
   const removal = createRemoval({ store, timers, log, from: left.total > 0 ? left.first - 1 : left.last })
   let depth = left.total
+  /** Bytes of their data. */
+  let size = left.bytes
   let inHand: readonly OutboxRow[] = []
   let waiters: { readonly position: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   let pumping: Promise<void> | undefined
@@ -93,13 +96,15 @@ export function createRelay(options: {
   /** The table has less than was committed: somebody removed rows by hand. There is nothing to wait for. */
   const allGone = (): void => {
     log.warn('Outbox rows are gone from the table before they were delivered', { service, rows: depth })
-    depth = 0
+    depth = size = 0
     deliveredTo(backlog.committed())
   }
 
   const done = (rows: readonly OutboxRow[]): void => {
     const { position: last } = inHand.at(-1)!
     depth -= rows.length
+    // What was edited in between is of another size.
+    size = depth === 0 ? 0 : Math.max(0, size - dataSize(rows.map(({ message }) => message)))
     const gone = rows.length === inHand.length ? undefined : new Set(rows)
     inHand = gone === undefined ? [] : inHand.filter((row) => !gone.has(row))
     // Some are left when it was told to stop meanwhile.
@@ -136,11 +141,13 @@ export function createRelay(options: {
   return {
     take: (rows) => {
       depth += rows.length
+      size += dataSize(rows.map(({ message }) => message))
       backlog.add(rows)
       wake()
     },
     sweep: removal.some,
     depth: () => depth,
+    size: () => size,
     oldest: () => (inHand[0] ?? backlog.first())?.message.time,
     flush,
     stop,

@@ -130,6 +130,7 @@ test('of a service or a broker that does not answer, what is known is told', asy
     callsInFlight: 0,
     outbox: 2,
     outboxAge: 30,
+    outboxSize: 7,
     inHand: 0,
     waiting: 1,
     dead: 0,
@@ -150,7 +151,7 @@ test('of a service or a broker that does not answer, what is known is told', asy
       ['away/copy', 7, undefined],
     ],
   )
-  assert.deepEqual([lag.outboxes, lag.silent], [[{ service: 'here', depth: 2, age: 30 }], ['away']])
+  assert.deepEqual([lag.outboxes, lag.silent], [[{ service: 'here', depth: 2, age: 30, size: 7 }], ['away']])
   const dumb = await lagOf(alone([here]), () => Promise.reject(new Error('no broker')))
   assert.deepEqual(
     dumb.consumers.map(({ unread, waiting }) => [unread, waiting]),

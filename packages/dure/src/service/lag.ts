@@ -33,11 +33,16 @@ export type OutboxLag = {
   /** Events committed and not yet with the broker; and the age of the oldest in milliseconds. */
   readonly depth: number
   readonly age: number
+  /** Bytes of their data. */
+  readonly size: number
 }
 
 type Asked = {
   readonly copy: string
-  readonly status: () => Promise<{ readonly outbox: number; readonly outboxAge: number } | undefined>
+  /** An older copy tells no size. */
+  readonly status: () => Promise<
+    { readonly outbox: number; readonly outboxAge: number; readonly outboxSize?: number } | undefined
+  >
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
   readonly retained?: () => Promise<readonly RetainedReading[]>
 }
@@ -127,6 +132,7 @@ async function askCopies({ name, copies }: Copies<Asked>): Promise<Answers> {
             service: name,
             depth: Math.max(...counts.map(({ outbox }) => outbox)),
             age: Math.max(...counts.map(({ outboxAge }) => outboxAge)),
+            size: Math.max(...counts.map(({ outboxSize = 0 }) => outboxSize)),
           },
     silent: told.length === 0 ? [name] : silent,
   }

@@ -35,7 +35,7 @@ export async function lagFamilies(broker: Pick<Broker, 'lag'>, clock: Clock): Pr
 }
 
 type Measured = {
-  readonly counts: () => ServiceStatus & { readonly outboxAge: number }
+  readonly counts: () => ServiceStatus & { readonly outboxAge: number; readonly outboxSize: number }
   readonly readings: () => Promise<readonly ReactionReading[]>
   readonly dataReadings?: () => readonly Reading[]
   readonly retained?: () => Promise<readonly RetainedReading[]>
@@ -43,7 +43,7 @@ type Measured = {
 
 /** What one service has in hand and on its way. */
 export async function serviceReadings(instance: Measured, clock: Clock): Promise<readonly Reading[]> {
-  const { service, callsInFlight, outbox, outboxAge, dead } = instance.counts()
+  const { service, callsInFlight, outbox, outboxSize, outboxAge, dead } = instance.counts()
   // The dead of queues are the broker's to tell; when it does not, the rest is told.
   const [reactions, retained] = await Promise.all([
     instance.readings().catch(() => []),
@@ -54,6 +54,7 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
   return [
     { family: FAMILIES.inFlight, attributes, value: callsInFlight },
     { family: FAMILIES.outboxDepth, attributes, value: outbox },
+    { family: FAMILIES.outboxSize, attributes, value: outboxSize },
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
     ...(instance.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),

@@ -21,8 +21,8 @@ export type Amounts = Pick<Bounds, 'rows' | 'bytes'>
 
 /** What a service keeps beside its own data, and within which bounds; what is not given is as below. */
 export type RetentionOptions = {
-  /** Messages that are not delivered yet: publishing is refused once there are 1,000,000. */
-  readonly outbox?: { readonly rows?: number }
+  /** Messages that are not delivered yet: publishing is refused once there are 1,000,000, or 1 GiB of data. */
+  readonly outbox?: Partial<Amounts>
   /**
    * Marks of messages that have had their effect: 100,000,000 of them, or 16 GiB. Of more those are removed at once whose time is
    * over (`inbox.retention`); none that the broker may still bring.
@@ -38,12 +38,12 @@ export type RetentionOptions = {
 
 type Tidied = Exclude<keyof RetentionOptions, 'outbox' | 'inbox'>
 
-export type Retention = { readonly outbox: { readonly rows: number }; readonly inbox: Amounts } & Readonly<Record<Tidied, Bounds>>
+export type Retention = { readonly outbox: Amounts; readonly inbox: Amounts } & Readonly<Record<Tidied, Bounds>>
 
 const DAY = 24 * 60 * 60 * 1000
 const GIB = 2 ** 30
 
-const OUTBOX = 1_000_000
+const OUTBOX: Amounts = { rows: 1_000_000, bytes: GIB }
 const INBOX: Amounts = { rows: 100_000_000, bytes: 16 * GIB }
 const DEFAULTS: Readonly<Record<Tidied, Bounds>> = {
   keys: { atLeast: DAY, atMost: 2 * DAY, rows: 1_000_000, bytes: GIB },
@@ -57,7 +57,7 @@ const NUMBERS: Ranges<Bounds> = { atLeast: KEEP, atMost: { ...KEEP, endless: tru
 /** @throws {TypeError} when a bound cannot be used, or two of them contradict each other */
 export function retentionOf(service: string, given: RetentionOptions = {}): Retention {
   const what = `keep "outbox" of service "${service}"`
-  const outbox = completeNumbers(what, { rows: OUTBOX }, given.outbox ?? {}, { rows: NUMBERS.rows })
+  const outbox = completeNumbers(what, OUTBOX, given.outbox ?? {}, AMOUNTS)
   const inbox = completeNumbers(`keep "inbox" of service "${service}"`, INBOX, given.inbox ?? {}, AMOUNTS)
   const parts = Object.fromEntries(
     PARTS.map((part) => {

@@ -86,20 +86,21 @@ export async function openData(options: {
 
 /** While its broker is away a service goes on; what is not delivered must not fill its disk, though, or nothing works any more. */
 function bounded(name: string, outbox: Outbox, { retention }: Service): Outbox {
-  const most = retention?.outbox.rows ?? Infinity
+  const { rows, bytes } = retention?.outbox ?? { rows: Infinity, bytes: Infinity }
   return {
     ...outbox,
     append: (tx, messages) => {
-      if (outbox.depth() >= most) throw outboxFull(name, most)
+      if (outbox.depth() >= rows) throw outboxFull(name, `${rows} messages wait`, 'rows')
+      if (outbox.size() >= bytes) throw outboxFull(name, `messages of ${bytes} bytes wait`, 'bytes')
       outbox.append(tx, messages)
     },
   }
 }
 
-function outboxFull(name: string, most: number): CallError {
+function outboxFull(name: string, what: string, bound: 'rows' | 'bytes'): CallError {
   return new CallError(
     'RESOURCE_EXHAUSTED',
-    `Publishing of service "${name}" was refused: ${most} messages wait in its outbox. To do: see why the broker does not take them, or let the outbox have more ("retention.outbox.rows")`,
+    `Publishing of service "${name}" was refused: ${what} in its outbox. To do: see why the broker does not take them, or let the outbox have more ("retention.outbox.${bound}")`,
     { inside: true },
   )
 }

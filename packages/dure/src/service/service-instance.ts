@@ -28,8 +28,8 @@ import { familiesOf } from './readings.ts'
 import { createTidying, retentionOf, type RetainedReading } from './retention.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
-/** `outboxAge`: milliseconds since the oldest event in the outbox was published. */
-type ServiceCounts = ServiceStatus & { readonly published: number; readonly outboxAge: number }
+/** `outboxAge`: milliseconds since the oldest event in the outbox was published; `outboxSize`: bytes of their data. */
+type ServiceCounts = ServiceStatus & { readonly published: number; readonly outboxAge: number; readonly outboxSize: number }
 
 /** One running service: its store, its endpoints, its reactions, and how to stop it without losing anything. */
 export type ServiceInstance = {
@@ -175,6 +175,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
       ...{ service: name, copy },
       callsInFlight: admission.inside(),
       outbox: data?.outbox.depth() ?? 0,
+      outboxSize: data?.outbox.size() ?? 0,
       outboxAge: ageOf(data?.outbox.oldest(), runtime),
       published: data?.published() ?? 0,
       inHand,

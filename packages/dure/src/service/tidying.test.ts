@@ -246,53 +246,54 @@ test('of marks that are too many those go at once whose time is over, and no oth
   assert.equal(await count({ inbox: { bytes: 1 } }), 30)
 })
 
-test(
-  'publishing is refused once the outbox is full, and goes on when the broker has taken it',
-  { timeout: 30_000, skip: elsewhere },
-  async (t) => {
-    const Said = event('said', { schema: z.object({ n: z.int() }), key: ({ n }) => String(n) })
-    const Source = contract('source', {
-      version: '1.0.0',
-      owner: 'tests',
-      operations: { say: command({ input: z.object({ n: z.int() }) }) },
-      events: [Said],
-    })
-    const source = service(Source, {
-      database: database({ migrations: {} }),
-      retention: { outbox: { rows: 3 } },
-      handlers: { say: ({ n }, { database: own }) => own.transaction((tx) => tx.publish(Said, { n })) },
-    })
-    const directory = mkdtempSync(join(tmpdir(), 'dure-full-'))
-    let away = true
-    const running = await start(
-      system('full', {
-        services: [source],
-        broker: async (world) => {
-          const broker = await embeddedBroker()(world)
-          const publish: typeof broker.publish = async (messages) => {
-            if (away) throw new CallError('UNAVAILABLE', 'The broker is away')
-            return broker.publish(messages)
-          }
-          return { ...broker, publish }
-        },
-      }),
-      { directory, log: silentLogger() },
-    )
-    t.after(async () => {
-      await running.stop()
-      rmSync(directory, { recursive: true, force: true })
-    })
-    const { say } = running.client(Source)
-    for (const n of [1, 2, 3]) await say({ n })
-    await assert.rejects(say({ n: 4 }), { code: 'RESOURCE_EXHAUSTED' })
-    away = false
-    for (let refused = true; refused;)
-      refused = await say({ n: 4 }).then(
-        () => false,
-        () => true,
+for (const outbox of [{ rows: 3 }, { bytes: 20 }])
+  test(
+    `publishing is refused once the outbox is full (${JSON.stringify(outbox)}), and goes on when the broker has taken it`,
+    { timeout: 30_000, skip: elsewhere },
+    async (t) => {
+      const Said = event('said', { schema: z.object({ n: z.int() }), key: ({ n }) => String(n) })
+      const Source = contract('source', {
+        version: '1.0.0',
+        owner: 'tests',
+        operations: { say: command({ input: z.object({ n: z.int() }) }) },
+        events: [Said],
+      })
+      const source = service(Source, {
+        database: database({ migrations: {} }),
+        retention: { outbox },
+        handlers: { say: ({ n }, { database: own }) => own.transaction((tx) => tx.publish(Said, { n })) },
+      })
+      const directory = mkdtempSync(join(tmpdir(), 'dure-full-'))
+      let away = true
+      const running = await start(
+        system('full', {
+          services: [source],
+          broker: async (world) => {
+            const broker = await embeddedBroker()(world)
+            const publish: typeof broker.publish = async (messages) => {
+              if (away) throw new CallError('UNAVAILABLE', 'The broker is away')
+              return broker.publish(messages)
+            }
+            return { ...broker, publish }
+          },
+        }),
+        { directory, log: silentLogger() },
       )
-  },
-)
+      t.after(async () => {
+        await running.stop()
+        rmSync(directory, { recursive: true, force: true })
+      })
+      const { say } = running.client(Source)
+      for (const n of [1, 2, 3]) await say({ n })
+      await assert.rejects(say({ n: 4 }), { code: 'RESOURCE_EXHAUSTED' })
+      away = false
+      for (let refused = true; refused;)
+        refused = await say({ n: 4 }).then(
+          () => false,
+          () => true,
+        )
+    },
+  )
 
 test('bounds that cannot be kept are refused, and one that is given moves the other', () => {
   assert.throws(() => retentionOf('s', { keys: { rows: 0 } }), /Cannot keep "keys" of service "s": "rows" is 0; give/)

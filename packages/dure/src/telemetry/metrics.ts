@@ -58,6 +58,7 @@ type FamilyName =
   | 'lagAge'
   | 'lost'
   | 'outboxDepth'
+  | 'outboxSize'
   | 'outboxAge'
   | 'outboxLanes'
   | 'outboxHorizon'
@@ -103,6 +104,7 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   lagAge: gauge('dure.consumer.lag.age', 's', 'Time since the first message that a consumer group has not read was published'),
   lost: counter('dure.consumer.lost', '{message}', 'Messages that retention threw away before the consumer group had read them'),
   outboxDepth: shared('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
+  outboxSize: shared('dure.outbox.size', 'By', 'Bytes of their data'),
   outboxAge: shared('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
   outboxLanes: gauge('dure.outbox.lanes', '{lane}', 'Lanes of the outbox that this process delivers'),
   outboxHorizon: gauge(

@@ -58,6 +58,7 @@ export async function openOutbox(
   return {
     ...{ append: gathering(relay), state, polling, use, flush, stop },
     depth: () => state().depth,
+    size: () => polling().size,
     oldest: () => state().oldest,
     readings: () => readingsOf(polling(), state()),
   }

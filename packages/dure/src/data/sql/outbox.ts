@@ -18,9 +18,14 @@ export function sqlOutbox(select: SqlStore['select']): OutboxRecords<SqlTransact
   return {
     left: async () => {
       const [left] = await select(
-        'SELECT count(*) AS total, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last FROM dure_outbox',
+        'SELECT count(*) AS total, coalesce(sum(octet_length(data)), 0) AS bytes, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last FROM dure_outbox',
       )
-      return { total: Number(left!['total']), first: Number(left!['first']), last: Number(left!['last']) }
+      return {
+        total: Number(left!['total']),
+        bytes: Number(left!['bytes']),
+        first: Number(left!['first']),
+        last: Number(left!['last']),
+      }
     },
     read: async ({ after, limit }) => {
       const rows = await select(READ, [after, limit])

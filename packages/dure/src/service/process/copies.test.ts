@@ -150,7 +150,7 @@ test(
         .toSorted(),
       ['desk', 'desk#3'],
     )
-    assert.deepEqual([lag.silent, lag.outboxes], [['desk#2'], [{ service: 'desk', depth: 0, age: 0 }]])
+    assert.deepEqual([lag.silent, lag.outboxes], [['desk#2'], [{ service: 'desk', depth: 0, age: 0, size: 0 }]])
     assert.deepEqual([status.quiet, status.services.length], [false, 2])
   },
 )

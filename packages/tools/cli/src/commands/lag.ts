@@ -47,7 +47,7 @@ function lagText({ consumers, outboxes, retained }: Lag, layout: Layout, now: nu
     paint(layout, 'dim', first),
     ...rest.map((line, i) => (consumers[i]!.deadLetters > 0 ? paint(layout, 'red', line) : line)),
     ...(full.length === 0 ? [] : ['', 'Not sent yet:']),
-    ...full.map(({ service, depth, age }) => `  ${service}  ${depth}, the oldest ${ageText(age)} old`),
+    ...full.map(({ service, depth, size, age }) => `  ${service}  ${depth} (${sizeText(size)}), the oldest ${ageText(age)} old`),
     ...retainedText(retained, layout),
     ...(gone.length === 0 ? [] : ['', 'Nobody reads as these any more, and no service has them:']),
     ...gone.map(

@@ -1,5 +1,5 @@
 import type { Outbox, OutboxMessage, OutboxOptions, StoreTransaction } from 'dure/data'
-import { createDelivery, RELAY_DEFAULTS, type OutboxRow } from 'dure/data/internal'
+import { createDelivery, dataSize, RELAY_DEFAULTS, type OutboxRow } from 'dure/data/internal'
 import { inTime, timeLeft } from 'dure/runtime/internal'
 import type { Process } from '../kernel/kernel.ts'
 import type { Attempt } from './attempt.ts'
@@ -82,6 +82,7 @@ export function createRelay(
       })
     },
     depth: () => mailbox.rows().length,
+    size: () => dataSize(mailbox.rows().map(({ message }) => message)),
     oldest: () => mailbox.rows()[0]?.message.time,
     flush: async () => ask(mailbox.emptied),
     stop: async ({ timeout = 5_000 } = {}) => {

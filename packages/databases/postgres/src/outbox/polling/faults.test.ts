@@ -59,6 +59,16 @@ check('while the broker is down the table grows and memory does not; when it is 
   assert.equal(await place.left(), 0)
 })
 
+check('more than are counted at a glance are known to every relay, also to one that delivers none of them', async (place) => {
+  const deliver = (): Promise<never> => Promise.reject(new Error('connection refused'))
+  const relays = [1, 2].map(() => place.relay(deliver, { limits: { lease: 400 } }))
+  await pollUntil(() => relays.every((relay) => relay.state().lanes > 0 && relay.state().lanes < 16))
+  await place.pool.query(`
+    INSERT INTO dure_outbox (bucket, destination, id, source, type, key, time, schema_version, correlation_id, data)
+    SELECT 0, 'topic', 'm-' || n, 'test', 'counted', 'one', 0, 1, 'c', '12345' FROM generate_series(1, 100050) AS n`)
+  await pollUntil(() => relays.every((relay) => relay.state().depth === 100_050 && relay.state().size === 5 * 100_050))
+})
+
 check('positions that were never used, and positions put in by hand, hold nothing up', async (place) => {
   const { got, deliver } = collector()
   const relay = place.relay(deliver, { limits: { batch: 5 } })

@@ -2,7 +2,7 @@ import type { Aside, Delivery } from 'dure/data/internal'
 import type { Runtime, Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Flushes } from './flushes.ts'
-import type { Backlog } from './backlog.ts'
+import { amountOf, NOTHING, type Backlog } from './backlog.ts'
 import type { InFlight } from './in-flight.ts'
 import { horizonOf, type Horizon } from './horizon.ts'
 import type { Leases } from './leases.ts'
@@ -50,8 +50,8 @@ const TELL = 2
 const ELSEWHERE = 25
 /** Milliseconds until another look, when the last one left nothing and yet something is counted. */
 const AGAIN = 5
-/** Rows counted at most, so that asking for the depth costs little. */
-const COUNTED = 100_000
+/** Rows counted at most, so that asking for the depth costs little; and milliseconds between two counts of more. */
+const [COUNTED, SELDOM] = [100_000, 15_000]
 
 /** What a relay does while it has one connection. */
 export function createRelaySession(session: Session, context: RelayContext): RelaySession {
@@ -105,7 +105,7 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     if (of.epoch !== reads.epoch()) return { next: reads.begin() }
     inFlight.met()
     complete = lanes === LANES
-    if (complete) backlog.looked(0, { ...mark, delivered: backlog.mark().delivered })
+    if (complete) backlog.looked(NOTHING, { ...mark, delivered: backlog.mark().delivered })
     else if (due()) background(count())
     await flushes.looked(began, complete ? undefined : session.query)
     return {}
@@ -115,7 +115,7 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     if (rows.length === 0) return
     await known
     const done = await delivery.deliver(rows, over.signal)
-    backlog.delivered(done.sent.length + done.aside.length)
+    backlog.delivered(amountOf([...done.sent, ...done.aside].map(({ message }) => message)))
     inFlight.delivered(done.sent)
     purge.soon()
     if (done.sent.length === rows.length) return
@@ -190,19 +190,31 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
   }
 }
 
-const COUNT = 'SELECT count(*) FROM (SELECT FROM dure_outbox LIMIT $1) AS rows'
+const COUNT = 'SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM (SELECT data FROM dure_outbox LIMIT $1) AS rows'
 
-/** What others deliver is asked for at times, and not at each look, which costs no more. */
+/**
+ * What others deliver is asked for at times, and not at each look, which costs no more. All of it seldom, when it is much: publishing
+ * is refused from a number on, which may be large.
+ */
 function createCounting(session: Session, { runtime, limits, backlog, inFlight }: RelayContext) {
   const { clock } = runtime
-  let countedAt = -Infinity
+  let [countedAt, countedAllAt] = [-Infinity, -Infinity]
+  const look = async (limit: number | null): Promise<boolean> => {
+    const mark = backlog.mark()
+    const [[rows, bytes] = []] = await session.query(COUNT, [limit])
+    if (limit !== null && Number(rows) >= limit) return false
+    // What is delivered and not yet removed goes by the mean size.
+    const messages = Math.max(0, Number(rows) - inFlight.unremoved())
+    backlog.looked({ messages, bytes: messages === 0 ? 0 : (Number(bytes) * messages) / Number(rows) }, mark)
+    return true
+  }
   return {
     due: (): boolean => backlog.depth() > 0 && clock.monotonic() - countedAt >= limits.poll,
     count: async (): Promise<void> => {
       countedAt = clock.monotonic()
-      const mark = backlog.mark()
-      const [[rows] = []] = await session.query(COUNT, [COUNTED])
-      backlog.looked(Math.max(0, Number(rows) - inFlight.unremoved()), mark)
+      if ((await look(COUNTED)) || countedAt - countedAllAt < SELDOM) return
+      countedAllAt = countedAt
+      await look(null)
     },
   }
 }

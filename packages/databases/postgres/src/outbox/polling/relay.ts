@@ -7,7 +7,7 @@ import type { Logger } from 'dure/telemetry'
 import type { ClientConfig } from 'pg'
 import { createFlushes } from './flushes.ts'
 import { uniqueName } from '../../names.ts'
-import { createBacklog } from './backlog.ts'
+import { amountOf, createBacklog } from './backlog.ts'
 import { createInFlight } from './in-flight.ts'
 import type { Horizon } from './horizon.ts'
 import { createLeases, laneOf, oursIn } from './leases.ts'
@@ -31,7 +31,7 @@ export type Relay = {
    * These were committed by this process. Cheap: any number of calls are one look, and one word to the relays elsewhere that deliver
    * some of it, if there are any.
    */
-  readonly committed: (messages: readonly { readonly key: string }[]) => void
+  readonly committed: (messages: readonly OutboxMessage[]) => void
   /** On its connection, as the role that delivers the table. @throws while there is none */
   readonly query: Session['query']
   readonly state: () => RelayState
@@ -48,6 +48,8 @@ export type RelayState = {
   readonly relays: number
   /** Messages committed and not yet delivered, of all lanes: as of the last look, at most a `poll` ago; what others commit to lanes of others, a quarter of a `lease`. */
   readonly depth: number
+  /** Bytes of their data. */
+  readonly size: number
   /** When the oldest of them was published (milliseconds since the epoch). */
   readonly oldest: number | undefined
   /** What keeps vacuum from the outbox, if it is older than a few seconds. Delivery does not wait for it. */
@@ -140,7 +142,7 @@ export function createRelay(options: RelayOptions): Relay {
   return {
     ready,
     committed: (messages) => {
-      backlog.committed(messages.length)
+      backlog.committed(amountOf(messages))
       const held = leases.held()
       if (held.size === LANES) return signal.set()
       const lanes = new Set(messages.map(({ key }) => laneOf(bucketOf(key))))
@@ -157,6 +159,7 @@ export function createRelay(options: RelayOptions): Relay {
       lanes: leases.held().size,
       relays: leases.relays(),
       depth: backlog.depth(),
+      size: backlog.size(),
       oldest: inFlight.oldest(),
       horizon,
     }),
