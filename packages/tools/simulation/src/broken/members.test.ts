@@ -36,7 +36,7 @@ const crashAtJoin: Mistake = (store) => {
         const [head] = started > finished ? await parked.read({ consumer, key, limit: 1 }) : []
         if (head === undefined) continue
         const { revision, crashes, group, message } = head
-        const its = { consumer, messageId: message.id, revision, fence: undefined, started, group, nextAt: 0, at: 0 }
+        const its = { consumer, messageId: message.id, revision, fence: undefined, started, group, wait: 0, at: 0 }
         const error = 'The process ended during it'
         await parked.fail(tx, { ...its, crashes: crashes + 1, state: crashes < 2 ? 'waiting' : 'dead', error })
       }
