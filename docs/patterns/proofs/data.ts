@@ -151,8 +151,8 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   D19: {
     state: 'begun',
     part: {
-      en: 'outbox, keys, dead letters and their audit by time and number; the inbox by time; sagas and bounds by bytes not yet',
-      ko: '아웃박스, 키, 데드 레터와 그 감사 기록은 시간과 수로, 인박스는 시간으로. 사가와 바이트 한도는 아직',
+      en: 'outbox, inbox, keys, dead letters and their audit by time, number and bytes; of an outbox by the log, and of sagas, not yet',
+      ko: '아웃박스, 인박스, 키, 데드 레터와 그 감사 기록은 시간과 수와 바이트로. 로그로 내보내는 아웃박스와 사가는 아직',
     },
     code: ['packages/dure/src/service/retention.ts', 'packages/dure/src/data/sql/upkeep.ts', 'packages/dure/src/data/inbox.ts'],
     guide: 'docs/guides/data.md',
