@@ -68,7 +68,7 @@ for (const { name, file } of pages) {
   test(`the first page of ${name} says what it is, shows code, and leads to a guide`, () => {
     assert.ok(existsSync(join(root, file)), `"${file}" is missing: say what the package is, with one example and the guide`)
     const text = readFileSync(join(root, file), 'utf8')
-    assert.ok(text.startsWith(`# ${name}\n\n`) && text.includes('\n```ts\n'), file)
+    assert.ok(text.startsWith(`# ${name}\n\n`) && /\n```(?:ts|sh)\n/.test(text), file)
     const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => link!)
     assert.ok(
       links.some((link) => link.includes('docs/guides/')),

@@ -14,6 +14,7 @@ import { compatCommand } from './commands/compat.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
@@ -116,6 +117,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     lag: lagCommands,
     trace: traceCommand,
     docs: docsCommand,
+    doctor: doctorCommand,
     compat: compatCommand,
     check: checkCommands,
     sim: simCommand,

@@ -36,8 +36,14 @@ export function consoleLogger(options: {
 
 const STYLES = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as const
 
+/** Of longer lists the first and the last are told. */
+const LISTED = 3
+
 function valueText(value: unknown): string {
   if (typeof value === 'string') return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value)
+  if (Array.isArray(value) && value.length > LISTED) {
+    return `${valueText(value[0])}…${valueText(value.at(-1))} (${value.length})`
+  }
   const text = logText(value)
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }

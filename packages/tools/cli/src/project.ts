@@ -38,14 +38,14 @@ function typescriptVersion(file: string): string | undefined {
 }
 
 /** The file of that name in the folder of `file`, or the first one above. */
-function nearest(name: string, file: string): string | undefined {
+export function nearest(name: string, file: string): string | undefined {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     if (existsSync(join(folder, name))) return join(folder, name)
     if (folder === dirname(folder)) return undefined
   }
 }
 
-function readJson(file: string): Readonly<Record<string, unknown>> | undefined {
+export function readJson(file: string): Readonly<Record<string, unknown>> | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Readonly<Record<string, unknown>>
   } catch {

@@ -41,6 +41,12 @@ test('a failure is told with the frames of whoever wrote the handler, and withou
   assert.match(lines[1]!, /at run \(/, 'where none is of their own, all are told')
 })
 
+test('of a long list the first and the last are told, so that a line stays one', () => {
+  const { lines, log } = logged()
+  log.info('Migrated a store', { migrations: ['dure/0001-outbox', 'dure/0002-inbox', '001-notes', '002-counts'], few: [1, 2] })
+  assert.equal(lines[0], '00:00:00.000 info  Migrated a store migrations=dure/0001-outbox…002-counts (4) few=[1,2]\n')
+})
+
 test('the same failure again is one line, until another comes between', () => {
   const { lines, log } = logged()
   const [one, other] = [new Error('One'), new Error('Other')]

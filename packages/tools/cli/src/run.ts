@@ -122,11 +122,11 @@ function tries(options: { shell: Shell; example: string; all: boolean; data: str
   if (!all) return [`  Try: ${first}`]
   const rows = [
     [first, 'asks it'],
-    [`dure trace${data}`, 'what each request led to, over all services'],
+    [`dure trace${data}`, 'what each request led to'],
     [`dure lag${data}`, 'how far each consumer is behind'],
-    [`dure dead groups${data}`, 'what failed for good, and is to be mended'],
-    ['dure sim', 'crashes it between any two steps, if it exports a simulation'],
-    ['dure dev --split', 'each service in a process of its own'],
+    [`dure dead groups${data}`, 'what failed for good'],
+    ['dure sim', 'crashes it between any two steps'],
+    ['dure dev --split', 'each service in its own process'],
   ] as const
   const width = Math.max(...rows.map(([command]) => command.length))
   return [

@@ -51,12 +51,14 @@ function manifest({ name, folder, from, version }: ProjectOptions): unknown {
     version: '0.1.0',
     private: true,
     type: 'module',
+    // What commands of `dure` take when they are given no file.
+    dure: { system: 'src/system.ts' },
     scripts: {
-      dev: 'dure dev src/system.ts',
+      dev: 'dure dev',
       test: 'node --test "src/**/*.test.ts"',
-      check: 'tsc && dure check placement src/system.ts',
-      sim: 'dure sim src/system.ts',
-      start: 'dure start src/system.ts',
+      check: 'tsc && dure check placement',
+      sim: 'dure sim',
+      start: 'dure start',
     },
     // The programs that run it come along into production: the command line, and the Node that it was tried with.
     dependencies: { ...dure(['@dure/cli', '@dure/rest', 'dure']), node: '^26.10.0', zod: '^4.6.7' },
