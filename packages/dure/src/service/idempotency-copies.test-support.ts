@@ -4,6 +4,7 @@ import { noSql, rows } from '../data/adapter.conformance.ts'
 import type { Migrations, Store } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { createIdempotency } from './idempotency.ts'
+import { preparedKey } from './prepared-keys.ts'
 import { z } from 'zod'
 
 /** Milliseconds of a deadline that nobody waits for. */
@@ -12,6 +13,8 @@ export const Refused = error('REFUSED', { data: z.object({ by: z.string() }) })
 const options = { input: z.object({ name: z.string() }), output: z.object({ by: z.string() }), errors: { Refused } }
 const definition = command(options)
 export const idempotent = command({ ...options, idempotent: true })
+/** Of a call in `prepare`: nobody gave it. */
+const PREPARED = preparedKey('orders/placed', 'a message')
 
 /** `inside` happens in the transaction, behind the mark. */
 type Run = { readonly commit: (inside?: () => Promise<void>) => Promise<void> }
@@ -35,7 +38,14 @@ export function copyOn(store: Store, place: number, ahead: number): Copy {
   return {
     call: (handler, { name = 'x', timeout = LONG, definition: of = definition } = {}) => {
       const own = new Cancellation()
-      const request = { operation: 'go', definition: of, key: 'key', input: { name }, deadline: clock.monotonic() + timeout, own }
+      const request = {
+        operation: 'go',
+        definition: of,
+        key: of.idempotent ? PREPARED : 'key',
+        input: { name },
+        deadline: clock.monotonic() + timeout,
+        own,
+      }
       const commit: Run['commit'] = (inside) =>
         store.transaction(async (tx) => {
           await mark(tx, request)

@@ -13,8 +13,8 @@ import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.t
  * time. The mark commits with the handler's own transaction, so a crash cannot come between the two.
  *
  * A repetition finds the first still running (and waits for it), answered (same answer), committed but dead
- * before it answered (ALREADY_EXISTS: nothing is done twice; an idempotent command runs again, to be answered), or never
- * committed (runs). A key that comes again with another input is refused.
+ * before it answered (ALREADY_EXISTS: nothing is done twice; an idempotent command runs again under a key that nobody gave), or
+ * never committed (runs). A key that comes again with another input is refused.
  *
  * Who waits in this process shares the answer of the first and nothing else. Where that ends without an answer (it failed,
  * its caller went away, its time is over) the next runs by itself. Where several copies share the store, a run is noted
@@ -197,9 +197,10 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
   return async (request: KeyedCall, mine: Run): Promise<CommandRecord | undefined> => {
     const { own, deadline, key, definition } = request
     const place = `${service}.${request.operation}`
-    // Whoever declared it idempotent said that a second time changes nothing: better than no answer, for ever.
+    // Who gave a key was promised that it is done once. A message that is tried again asks with its own key for ever, and without
+    // one an idempotent command would be done again as well.
     const mayRunAgain = ({ outcome, fingerprint }: CommandRecord): boolean =>
-      definition.idempotent && outcome === 'committed' && fingerprint === mine.fingerprint
+      definition.idempotent && isPrepared(key) && outcome === 'committed' && fingerprint === mine.fingerprint
     let found = store.sharing === 'exclusive' ? await records.find(request) : undefined
     if (store.sharing === 'exclusive' && !(found && mayRunAgain(found))) return found
     let free = true

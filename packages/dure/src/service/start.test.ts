@@ -8,6 +8,7 @@ import { CallError, command, contract, event, query } from '../contract/contract
 import { database, type DatabaseOf } from '../data/data.ts'
 import { queue } from '../messaging/messaging.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
+import { preparedKey } from './prepared-keys.ts'
 import { service, start, system, SystemError, type Running, type Service } from './service.ts'
 import { quiet, Stock, stockOf, until } from './rig.test-support.ts'
 
@@ -145,7 +146,7 @@ test('a command with an idempotency key happens once, answers alike, and refuses
   assert.deepEqual(await second.left(), { left: 8 })
 })
 
-test('a command that committed and lost its answer is not done twice; an idempotent one is, and answers', async (t) => {
+test('a command that committed and lost its answer is not done twice; an idempotent one is under a key that nobody gave', async (t) => {
   let crash = true
   let done = 0
   const output = z.object({ ok: z.boolean() })
@@ -163,16 +164,22 @@ test('a command that committed and lost its answer is not done twice; an idempot
   const running = await start(system('s', { services: [once] }), { directory: folder(t), log: silentLogger() })
   t.after(() => running.stop())
   const { go, again } = running.client(Once)
-  for (const each of [go, again]) await assert.rejects(each(undefined, { idempotencyKey: 'k' }))
+  const prepared = preparedKey('orders/placed', 'a message')
+  for (const each of [go, again]) {
+    for (const idempotencyKey of ['k', prepared]) await assert.rejects(each(undefined, { idempotencyKey }))
+  }
   crash = false
-  await assert.rejects(
-    go(undefined, { idempotencyKey: 'k' }),
-    (thrown) => thrown instanceof CallError && thrown.code === 'ALREADY_EXISTS',
-  )
-  assert.equal(done, 2)
-  assert.deepEqual(await go(undefined, { idempotencyKey: 'other' }), { ok: true })
-  for (let n = 0; n < 2; n++) assert.deepEqual(await again(undefined, { idempotencyKey: 'k' }), { ok: true })
+  for (const call of [
+    () => go(undefined, { idempotencyKey: 'k' }),
+    () => go(undefined, { idempotencyKey: prepared }),
+    () => again(undefined, { idempotencyKey: 'k' }),
+  ]) {
+    await assert.rejects(call, (thrown) => thrown instanceof CallError && thrown.code === 'ALREADY_EXISTS')
+  }
   assert.equal(done, 4)
+  assert.deepEqual(await go(undefined, { idempotencyKey: 'other' }), { ok: true })
+  for (let n = 0; n < 2; n++) assert.deepEqual(await again(undefined, { idempotencyKey: prepared }), { ok: true })
+  assert.equal(done, 6)
 })
 
 test('a poisonous event becomes a dead letter that holds its key, and goes on when it is retried', async (t) => {

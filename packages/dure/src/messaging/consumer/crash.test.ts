@@ -147,6 +147,8 @@ for (const kind of ['topic', 'queue'] as const) {
       const { broker, consumer, store } = await consumeHere(t, directory, 1000, kind)
       await until(() => consumer.status().dead === 2)
       await quiet(broker, consumer)
+      // What was under way beside it may wait for the end of its lease.
+      await until(async () => (await effectsIn(store)).size === 2)
       const [letter] = await consumer.deadLetters.list()
       assert.deepEqual([letter!.message.key, letter!.attempts, letter!.held], ['poison', 3, 1])
       assert.deepEqual([...(await effectsIn(store)).keys()].toSorted(), ['a', 'b'])

@@ -60,6 +60,8 @@ test('health, status and dead letters are of all processes, whoever is asked', {
   const mail = await run('mail')
   const states = (health: Awaited<ReturnType<Running['health']>>): string[] =>
     health.services.map(({ service, state, ready }) => `${service} ${state} ${ready}`)
+  // Others hear of who has come a moment later.
+  await until(async () => states(await broker.health()).includes('mail running true'))
   assert.deepEqual(states(await broker.health()), ['orders running true', 'stock running true', 'mail running true'])
   await broker.client(Orders).place({ orderId: 'cursed', quantity: 13 })
   await until(async () => (await broker.status()).services.find(({ service }) => service === 'mail')?.dead === 1)
