@@ -101,6 +101,8 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
     key.delayed = state === 'waiting' && started === 0 && key.nextAt > time()
   }
 
+  const alone = oneByOne()
+
   /** Tries a key's messages in order until one fails, or none is left. Rejects for trouble with the store. */
   const drain = async (key: Key): Promise<void> => {
     while (!stopped) {
@@ -115,7 +117,7 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
       learn(key, head, head.message.delay)
       if (key.dead || key.nextAt > time()) return
       if ((await isForLater?.(head.message)) === true) return void (key.nextAt = time() + LATER)
-      const outcome = await tries.run(head)
+      const outcome = await (lease !== undefined && head.crashes > 0 ? alone(() => tries.run(head)) : tries.run(head))
       if (typeof outcome === 'object') return void Object.assign(key, outcome)
       if (outcome === 'done') key.count--
     }
@@ -212,6 +214,19 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
     reload,
     count: () => countOf(keys.values(), schedule.active()),
     stop,
+  }
+}
+
+/**
+ * Where others may try the same, those that were under way when a process ended are tried one after the other: the one that
+ * ended it does not take the others along again, until they are dead letters as well.
+ */
+function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let before: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const mine = before.then(work)
+    before = mine.catch(() => {})
+    return mine
   }
 }
 
