@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { compareKeys, type RootDatabase, type Transaction } from 'lmdb'
 
 /** A place in the store: keys are sorted part by part, numbers before texts. */
@@ -87,4 +88,9 @@ function merged(
 
 function compare(a: Key, b: Key): number {
   return compareKeys([...a], [...b])
+}
+
+/** Of texts of others, which may be longer than a key may be. */
+export function hash(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }

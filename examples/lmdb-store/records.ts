@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto'
 import type {
   OutboxMessage,
-  CommandRecord,
-  CommandRun,
   DeadLetterAudit,
   DeadLetterFilter,
   DeadMessage,
@@ -14,7 +11,8 @@ import type {
   Records,
 } from 'dure/data'
 import { FencedError, type ClientTransaction } from 'dure/data/adapter'
-import type { Client, Entry, Key, Reader } from './client.ts'
+import { hash, type Client, type Entry, type Key, type Reader } from './client.ts'
+import { AGES, idempotencyIn, KEYS } from './commands.ts'
 
 /** What Dure keeps in this store. Texts of others may be longer than a key of LMDB: those go in as their hash. */
 export function recordsIn(read: Reader, now: () => number): Records {
@@ -33,10 +31,6 @@ export function recordsIn(read: Reader, now: () => number): Records {
 
 type Of<Part extends keyof Records> = Records<ClientTransaction<Client>>[Part]
 type Row = { readonly key: Key; readonly value: unknown }
-
-function hash(...parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
-}
 
 function take<T>(entries: Iterable<T>, limit: number): T[] {
   const taken: T[] = []
@@ -101,46 +95,6 @@ const inbox: Of<'inbox'> = {
     for (const { key, value } of some) if (value.at < before) client.remove(key)
     return some.length < limit ? undefined : some.at(-1)!.value
   },
-}
-
-/** By operation and key; and by age. */
-const [KEYS, AGES] = ['dure_idempotency', 'dure_idempotency_age']
-
-/** Its body is the id of its run until there is an answer. */
-type Command = Omit<CommandRecord, 'remaining'> & { readonly lease: number; readonly at: number }
-
-function idempotencyIn(read: Reader, now: () => number): Of<'idempotency'> {
-  const find = (from: Reader, operation: string, key: string) => from.get([KEYS, hash(operation, key)]) as Command | undefined
-  const put = (client: Client, { operation, key }: Pick<CommandRun, 'operation' | 'key'>, command: Command): true => {
-    const id = hash(operation, key)
-    client.put([KEYS, id], command)
-    client.put([AGES, command.at, id], true)
-    return true
-  }
-  const write = (client: Client, { operation, key, run, ...wanted }: CommandRun & Pick<Command, 'outcome' | 'body'>): boolean => {
-    const found = find(client, operation, key) ?? { ...wanted, outcome: 'running', body: run, lease: 0, at: now() }
-    if ((found.outcome !== 'running' && found.outcome !== 'committed') || found.body !== run) return false
-    return put(client, { operation, key }, { ...found, outcome: wanted.outcome, body: wanted.body })
-  }
-  return {
-    find: async ({ operation, key }) => {
-      const found = find(read, operation, key)
-      return found && { ...found, remaining: found.lease - now() }
-    },
-    begin: async ({ client }, { operation, key, fingerprint, run, owner, lease, instead }) => {
-      const found = find(client, operation, key)
-      if (found?.outcome !== instead?.outcome || found?.body !== instead?.body) return false
-      if (found !== undefined) client.remove([AGES, found.at, hash(operation, key)])
-      const at = now()
-      return put(client, { operation, key }, { fingerprint, owner, outcome: 'running', body: run, lease: at + lease, at })
-    },
-    commit: async ({ client }, run) => write(client, { ...run, outcome: 'committed', body: run.run }),
-    answer: async ({ client }, run) => write(client, run),
-    end: async ({ client }, { operation, key, run }) => {
-      const found = find(client, operation, key)
-      if (found?.body === run) put(client, { operation, key }, { ...found, lease: 0 })
-    },
-  }
 }
 
 type Owned = { readonly epoch: number; readonly owner: string; readonly broker: string; readonly token: number } & {

@@ -30,10 +30,10 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     ],
   },
   A4: {
-    state: 'works',
+    state: 'begun',
     part: {
-      en: 'a project of three services is scaffolded in this shape; a service added to one that exists not yet',
-      ko: '이 모양의 서비스 셋으로 된 프로젝트를 만든다. 이미 있는 프로젝트에 서비스를 더하는 것은 아직',
+      en: 'checked in this repository; a project of three services is scaffolded in this shape, without the check; adding a service not yet',
+      ko: '이 저장소에서는 점검까지. 이 모양의 서비스 셋으로 된 프로젝트를 만들지만 점검은 아직 들어 있지 않고, 서비스를 더하는 것도 아직',
     },
     code: [
       'packages/tools/create-dure/src/project.ts',

@@ -12,8 +12,8 @@ test('a time that is over is now, and the platform is asked for nothing that it 
     await new Promise<void>((done) => void timers.after(ms, done, 'waited'))
     await timers.sleep(ms)
   }
-  // Warnings are told a turn later.
-  await timers.sleep(1)
+  // Warnings are told in the next tick.
+  await new Promise(setImmediate)
   assert.deepEqual(warnings, [])
   assert.throws(() => timers.after(Number.NaN, () => {}), TypeError)
 })

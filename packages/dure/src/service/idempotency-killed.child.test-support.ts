@@ -2,7 +2,7 @@
  * A copy of a service, to be killed inside a command with a key: `before` its transaction, `inside` it, or `after` its commit. It says
  * where it is.
  */
-import { realRuntime } from '../runtime/runtime.ts'
+import { keepAlive, realRuntime } from '../runtime/runtime.ts'
 import { testAdapter } from '../data/adapter.conformance.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { copyOn, effectsTable } from './idempotency-copies.test-support.ts'
@@ -12,8 +12,8 @@ const adapter = await testAdapter({ directory: directory!, runtime: realRuntime(
 const store = await adapter.open('test', { migrations: effectsTable })
 const here = (): Promise<never> => {
   process.stdout.write('here\n')
-  // Nothing but this keeps the process alive.
-  return new Promise(() => setInterval(() => {}, 1_000))
+  keepAlive()
+  return new Promise(() => {})
 }
 await copyOn(store, 0, 0).call(async ({ commit }) => {
   if (where === 'before') await here()

@@ -12,6 +12,7 @@ import type { Store } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { copyOn, effectsTable } from './idempotency-copies.test-support.ts'
+import { until } from './rig.test-support.ts'
 
 const CHILD = fileURLToPath(new URL('./idempotency-killed.child.test-support.ts', import.meta.url))
 
@@ -76,7 +77,7 @@ test('a process that is frozen is there: it is waited for', { skip, timeout: 60_
   }
   const copy = copyOn({ ...store, gone }, 1, 0)
   const call = copy.call(({ commit }) => commit(), { timeout: 30_000 })
-  while (asked < 5) await new Promise((resolve) => void setTimeout(resolve, 5))
+  await until(() => asked >= 5)
   assert.equal(copy.runs(), 0)
   signal('SIGKILL')
   assert.deepEqual(await call, { by: 'copy 1' })

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { dure, linkLibrary, SOURCES, temporary } from './shell.test-support.ts'
+import { dure, linkLibrary, SOURCES, startHere, temporary } from './shell.test-support.ts'
 import { VERSION } from './version.ts'
 
 /** A project as somebody has it, with packages that only have a version. */
@@ -30,6 +30,10 @@ test('a project without faults: each thing that was looked at is told', async ()
   const { code, out } = await dure(['doctor'], { cwd: folder })
   assert.equal(code, 0, out)
   assert.match(out, /^✔ Node [\d.]+\n✔ \d+ packages of Dure, all [\d.]+\n✔ system\.ts is a system of \d services\n/)
+  const data = join(folder, '.dure')
+  const running = await startHere(join(folder, 'system.ts'), '--data', data)
+  assert.match((await dure(['doctor', '--data', data], { cwd: folder })).out, /✔ The system runs on /)
+  await running.stop()
 })
 
 test('each fault is told with what to do: versions apart, twice in a tree, files gone, nothing that loads', async () => {

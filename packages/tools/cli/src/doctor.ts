@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describeThrown } from 'dure/contract/internal'
 import type { System } from 'dure/service'
+import { askListing } from './control/control.ts'
 import { counted } from './format.ts'
 import { loadSystem, systemFile } from './load.ts'
 import { nearest, readJson, typeTroubles } from './project.ts'
@@ -94,8 +95,9 @@ async function theSystem(options: { given: string | undefined; cwd: string; data
   }
 }
 
-/** A port that is taken is only a fault where the system does not run already. */
+/** A port that is taken is a fault where the system does not run itself. */
 async function ports(system: System, data: string): Promise<readonly Finding[]> {
+  if (await runs(data)) return [{ what: `The system runs on "${data}" and has its ports` }]
   const findings: Finding[] = []
   for (const { name, listens } of system.doors) {
     const address = listens?.(data)
@@ -105,11 +107,17 @@ async function ports(system: System, data: string): Promise<readonly Finding[]> 
     else
       findings.push({
         what: `Port ${port} of door "${name}" is taken`,
-        remedy: `By this system, if it runs; otherwise end who has it, or take another: dure dev --port ${port + 1}`,
+        remedy: `End who has it, or take another: dure dev --port ${port + 1}`,
       })
   }
   return findings
 }
+
+const runs = (data: string): Promise<boolean> =>
+  askListing(data).then(
+    () => true,
+    () => false,
+  )
 
 function isFree(port: number, host: string): Promise<boolean> {
   const server = createServer()

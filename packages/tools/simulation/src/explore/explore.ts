@@ -153,15 +153,20 @@ function thisThread({ simulation, system, faults, replicas }: ExploreOptions): A
 
 /** By the clock on the wall: tells of a seed that runs for long, and fails when it takes too long. */
 async function timed<T>(seed: number, { timeout = 300_000, onSlow }: ExploreOptions, work: Promise<T>): Promise<T> {
-  const began = performance.now()
-  const telling = setInterval(() => onSlow?.(seed, performance.now() - began), SLOW)
+  const { clock, timers } = realRuntime()
+  const began = clock.monotonic()
+  const tell = (): void => {
+    onSlow?.(seed, clock.monotonic() - began)
+    telling = timers.after(SLOW, tell)
+  }
+  let telling = timers.after(SLOW, tell)
   const late = (): never => {
     throw new Error(
       `Seed ${seed} has not ended after ${Math.round(timeout / 1_000)} s on the clock: its run is very large, or something in it ` +
         'never lets go of the thread, such as a loop without end',
     )
   }
-  return await inTime(realRuntime().timers, timeout, work, late).finally(() => clearInterval(telling))
+  return await inTime(timers, timeout, work, late).finally(() => telling.cancel())
 }
 
 /** What was seen so far. */
