@@ -29,6 +29,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'lag',
     'trace',
     'docs',
+    'doctor',
     'compat',
     'check',
     'sim',

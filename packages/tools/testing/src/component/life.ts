@@ -1,7 +1,7 @@
 import { createProcess, kill, simulatedBroker, simulatedDatabase, thaw, type Process } from '@dure/simulation/internal'
 import { sqlite, type DatabaseAdapter, type DatabaseWorld, type Store } from 'dure/data'
 import { embeddedBroker, type Broker } from 'dure/messaging'
-import { realRuntime } from 'dure/runtime'
+import { realRuntime, type Runtime, type Timers } from 'dure/runtime'
 import { start, type Running, type StoreAdapter, type System } from 'dure/service'
 import type { Logger } from 'dure/telemetry'
 import type { Recorded } from './recorded.ts'
@@ -32,6 +32,9 @@ export type LifeOptions = {
   readonly number: number
 }
 
+/** What has sessions at a server. */
+type Session = Pick<Store, 'stop'>
+
 /** Milliseconds that a stop takes at most. */
 const STOP = 2_000
 
@@ -40,12 +43,12 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
   const process = makeProcess({ ...options, name: system.name })
   let broker: Broker | undefined
   /** What an operating system does not close of a process that has not died: sessions at a database server. */
-  const sessions = new Set<Store>()
+  const sessions = new Set<Session>()
   const adapted = (adapter: StoreAdapter): StoreAdapter => storeIn(process, adapter, { system: system.name, time, sessions })
   const embedded = embeddedBroker({ durability: 'process' })
   const death = async (): Promise<void> => {
     kill(process)
-    await Promise.allSettled([...sessions].map((store) => store.stop({ timeout: 0 })))
+    await Promise.allSettled([...sessions].map((session) => session.stop({ timeout: 0 })))
   }
   const own: System = {
     ...system,
@@ -111,13 +114,13 @@ async function nobody({ url }: Request): Promise<Response> {
 function storeIn(
   process: Process,
   adapter: StoreAdapter,
-  { system, time, sessions }: { readonly system: string; readonly time: Time; readonly sessions: Set<Store> },
+  { system, time, sessions }: { readonly system: string; readonly time: Time; readonly sessions: Set<Session> },
 ): StoreAdapter {
   const quick = sqlite({ durability: 'process' })
   return simulatedDatabase({
     ...{ process, owners: new Map(), fate: NO_FATE },
     adapter: async (world: DatabaseWorld): Promise<DatabaseAdapter> => {
-      const given = await adapter(world)
+      const given = await adapter({ ...world, runtime: outliving(process, world.runtime) })
       if (given.name === 'sqlite') return quick(world)
       if (time.virtual)
         throw new TypeError(
@@ -128,12 +131,34 @@ function storeIn(
         name: given.name,
         open: async (service, definition) => {
           const store = await given.open(service, definition)
-          sessions.add(store)
-          return store
+          const { outbox } = store
+          const listed = <T extends Session>(session: T): T => {
+            sessions.add(session)
+            return session
+          }
+          if (outbox === undefined) return listed(store)
+          const open: Store['outbox'] = async (options) =>
+            listed(await outbox({ ...options, runtime: outliving(process, options.runtime) }))
+          return listed({ ...store, outbox: open })
         },
       }
     },
   })
+}
+
+/** With timers that go on when the process has died: what closes its sessions at a server has to end in time. */
+function outliving(process: Process, runtime: Runtime): Runtime {
+  const real = realRuntime().timers
+  const timers = (): Timers => (process.state === 'dead' ? real : runtime.timers)
+  return {
+    ...runtime,
+    timers: {
+      ...runtime.timers,
+      after: (ms, task, how) => timers().after(ms, task, how),
+      sleep: (ms, signal) => timers().sleep(ms, signal),
+      soon: (task) => timers().soon(task),
+    },
+  }
 }
 
 /** Nothing befalls it by itself. */

@@ -221,3 +221,25 @@ check('sessions that are ended one by one: each is followed by another', async (
   await relay.flush()
   assertOrdered(got, 100)
 })
+
+check('a relay that has stopped keeps no lanes, though its delivery never ends', async (place) => {
+  const { got, deliver } = collector()
+  let begun = false
+  const never = Promise.withResolvers<void>()
+  place.closing(async () => never.resolve())
+  const stuck = place.relay(
+    () => {
+      begun = true
+      return never.promise
+    },
+    { limits: { lease: 400, patience: 3_600_000 } },
+  )
+  await place.publish(...numbered(0, 1))
+  await pollUntil(() => begun)
+  // The one that waits for its lanes tells the other so, again and again.
+  const next = place.relay(deliver, { limits: { lease: 400 } })
+  await pollUntil(() => next.state().relays === 2)
+  await stuck.stop({ timeout: 10 })
+  await next.flush()
+  assert.equal(got.length, 1)
+})

@@ -174,8 +174,9 @@ export function createRelay(options: RelayOptions): Relay {
       )
       stopping.abort()
       signal.set()
-      // Neither a delivery that never settles nor a server that never answers may keep anybody from stopping.
-      await inTime(timers, left(), living, () => {})
+      // Neither a delivery that never settles nor a server that never answers may keep anybody from stopping; without a
+      // connection what is still in hand keeps no lanes either.
+      await inTime(timers, left(), living, () => void session?.end())
       flushes.fail(stopped(name, backlog.depth()))
       if (backlog.depth() > 0)
         log.warn('The outbox relay stopped with messages left; the next one delivers them', {
