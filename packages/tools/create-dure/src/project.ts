@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { CreateError } from './errors.ts'
 import { checkName } from './name.ts'
 import { first } from './templates/first.ts'
+import { layeringFiles } from './templates/layering.ts'
 import { shop } from './templates/shop.ts'
 import type { Template } from './templates/template.ts'
 
@@ -40,6 +41,7 @@ export function projectFiles(options: ProjectOptions): Readonly<Record<string, s
     '.github/workflows/ci.yml': CI,
     'README.md': readme({ name, say, tries }),
     ...files,
+    ...layeringFiles(say),
   }
 }
 
