@@ -3,7 +3,7 @@ export const PAGES = { en: 'docs/tutorial/README.md', ko: 'docs/tutorial/README.
 /**
  * What a tutorial's page asks its reader to do, read from its fenced blocks in their order. Their info strings say more than is
  * seen: `sh` runs to its end, `sh fails` ends with a failure, `sh until` is asked until it answers so, `sh stays` runs until
- * the next that stays, `sh beside` runs while the page goes on. `text` is what the command before it prints; `text stays` is what
+ * the next that stays, `sh stopped` stops that first, `sh beside` runs while the page goes on. `text` is what the command before it prints; `text stays` is what
  * the one that stays prints next, `text beside` all of what ran beside. `ts` is a whole file, named in its first line; with
  * `ts made` the file is there already.
  */
@@ -12,7 +12,7 @@ export type Step =
   | { readonly kind: 'prints'; readonly line: number; readonly who: 'stays' | 'beside'; readonly prints: string }
   | { readonly kind: 'file'; readonly line: number; readonly path: string; readonly text: string; readonly made: boolean }
 
-const HOW = ['ends', 'fails', 'until', 'stays', 'beside'] as const
+const HOW = ['ends', 'fails', 'until', 'stays', 'stopped', 'beside'] as const
 export type How = (typeof HOW)[number]
 
 type Block = { readonly line: number; readonly language: string; readonly mark: string; readonly text: string }

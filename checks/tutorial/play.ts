@@ -81,8 +81,8 @@ function createPlayer(folder: string, port: string): Player {
   async function command(step: Extract<Step, { kind: 'command' }>): Promise<void> {
     const expects = (output: string): boolean => outputPattern(here(step.prints), { whole: true }).test(plain(output))
     if (step.how === 'beside') return void (running.beside = open(step.text))
+    if (step.how === 'stays' || step.how === 'stopped') await running.stays?.interrupt()
     if (step.how === 'stays') {
-      await running.stays?.interrupt()
       running.stays = open(step.text)
       read = 0
       return waitFor(step.prints)
