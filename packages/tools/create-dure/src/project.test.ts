@@ -134,6 +134,22 @@ test('a write that fails in the middle leaves nothing, not even the folders abov
   assert.deepEqual(readdirSync(folder), [])
 })
 
+test('a disk that is full in the middle leaves nothing', (t) => {
+  const disk = mkdtempSync(join(tmpdir(), 'dure-full-'))
+  t.after(() => {
+    spawnSync('umount', [disk])
+    rmSync(disk, { recursive: true, force: true })
+  })
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]).status !== 0)
+    return t.skip('needs the right to mount a small disk; the test before has a write fail')
+  const folder = join(disk, 'my-shop')
+  assert.throws(
+    () => writeProject({ folder, files: projectFiles(options(folder)), made: {} }),
+    refused(/Cannot write the project to ".*my-shop": ENOSPC[^]*Nothing was left there; mend that and call it again\.$/),
+  )
+  assert.deepEqual(readdirSync(disk), [])
+})
+
 test('names that npm refuses are refused with one that it takes', () => {
   for (const name of ['', 'My Shop', '.hidden', '두레', 'node_modules', 'dure', 'a/b', 'x'.repeat(215)]) {
     assert.throws(() => projectFiles(options('/x', { name })), refused(/such as my-shop/), name)
