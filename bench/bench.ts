@@ -1,7 +1,4 @@
-/**
- * What a benchmark is: `bench/<name>/<name>.ts` exports a function `bench` of this type, and `peers = false` when it
- * imports none.
- */
+/** What a benchmark is: `bench/<name>/<name>.ts` exports a function `bench` of this type. */
 export type Bench = (context: BenchContext) => Promise<BenchResult>
 
 export type BenchContext = {

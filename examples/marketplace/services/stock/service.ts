@@ -39,8 +39,9 @@ export const stock: Service<typeof Stock> = service(Stock, {
     on(ReserveStock, async ({ data }, { tx }) => {
       const { checkoutId, customerCheckout, items, instanceId } = data
       const { customerId } = customerCheckout
-      if (!(await openReservation(tx, checkoutId, customerId))) return
-      const { reserved, rejected } = reserve(await shelvesOf(tx, items), items)
+      const [opened, shelves] = await Promise.all([openReservation(tx, checkoutId, customerId), shelvesOf(tx, items)])
+      if (!opened) return
+      const { reserved, rejected } = reserve(shelves, items)
       if (rejected.length > 0) {
         const { timestamp } = data
         await tx.publish(ReserveStockFailed, { timestamp, customerCheckout, products: [...rejected], instanceId })

@@ -61,24 +61,35 @@ export async function proxyTo(url: string): Promise<Proxy> {
       upstream.pause()
       told()
     }
+    const texts = new Map<string, string>()
+    /** The statement that a message has carried out. */
+    const statementOf = (message: Buffer, type: string): string => {
+      const [first = '', second = ''] = message.toString('latin1', 5).split('\0', 2)
+      if (type === 'P') texts.set(first, second)
+      if (type === 'B') return texts.get(second) ?? ''
+      return type === 'Q' ? first : ''
+    }
     const toServer = messages(false, (message, type) => {
-      if (proxy.muteAt?.test(message.toString('latin1')) === true) {
+      const statement = statementOf(message, type)
+      if (proxy.muteAt?.test(`${statement} ${message.toString('latin1')}`) === true) {
         proxy.muteAt = undefined
         mute = true
       }
       if (mute) return
-      if (type === 'Q' && message.toString('latin1', 5).startsWith('COMMIT')) losing = proxy.loseNextCommit
+      if (statement.startsWith('COMMIT')) losing = proxy.loseNextCommit
       if (losing === 'itself') {
         if (pending === 0) lose()
         return
       }
       if (type === 'Q' || type === 'S') pending++
-      if (type === 'Q' && proxy.spoil?.test(message.toString('latin1')) === true) {
+      if (proxy.spoil?.test(statement) === true) {
         proxy.spoil = undefined
         const failing = 'SELECT 1/0\0'
-        const header = Buffer.from('Q\0\0\0\0')
-        header.writeInt32BE(failing.length + 4, 1)
-        return void upstream.write(Buffer.concat([header, Buffer.from(failing)]))
+        return void upstream.write(
+          type === 'Q'
+            ? messageOf('Q', failing)
+            : Buffer.concat([messageOf('P', `\0${failing}\0\0`), messageOf('B', '\0\0\0\0\0\0\0\0')]),
+        )
       }
       upstream.write(message)
     })
@@ -123,6 +134,12 @@ export async function proxyTo(url: string): Promise<Proxy> {
     },
   }
   return proxy
+}
+
+function messageOf(type: string, body: string): Buffer {
+  const header = Buffer.from(`${type}\0\0\0\0`)
+  header.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([header, Buffer.from(body)])
 }
 
 /** Cuts a stream into messages. The first of a client's has no letter. */

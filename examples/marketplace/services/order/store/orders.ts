@@ -67,12 +67,12 @@ export async function insertOrder(
 ): Promise<void> {
   const { customerId, orderId, now, lines, totals } = order
   const key = { customer_id: customerId, order_id: orderId }
-  await insertRow(tx, {
+  const row = {
     ...key,
     checkout_id: order.checkoutId,
     instance_id: order.instanceId,
     invoice_number: order.invoiceNumber,
-    status: 'INVOICED',
+    status: 'INVOICED' as const,
     purchase_date: now,
     estimated_delivery_date: now + DAYS_TO_DELIVER,
     count_items: lines.length,
@@ -81,24 +81,26 @@ export async function insertOrder(
     total_amount: totals.totalAmount,
     total_freight: totals.totalFreight,
     total_invoice: totals.totalInvoice,
-  })
-  await insertItems(
-    tx,
-    lines.map((line) => ({
-      ...key,
-      order_item_id: line.orderItemId,
-      seller_id: line.sellerId,
-      product_id: line.productId,
-      product_name: line.productName,
-      unit_price: line.unitPrice,
-      quantity: line.quantity,
-      freight_value: line.freightValue,
-      total_items: line.totalItems,
-      total_incentive: line.totalIncentive,
-      total_amount: line.totalAmount,
-    })),
-  )
-  await insertHistory(tx, [{ ...key, status: 'INVOICED', created_at: now }])
+  }
+  const items = lines.map((line) => ({
+    ...key,
+    order_item_id: line.orderItemId,
+    seller_id: line.sellerId,
+    product_id: line.productId,
+    product_name: line.productName,
+    unit_price: line.unitPrice,
+    quantity: line.quantity,
+    freight_value: line.freightValue,
+    total_items: line.totalItems,
+    total_incentive: line.totalIncentive,
+    total_amount: line.totalAmount,
+  }))
+  // Sent together and done in this order.
+  await Promise.all([
+    insertRow(tx, row),
+    insertItems(tx, items),
+    insertHistory(tx, [{ ...key, status: 'INVOICED', created_at: now }]),
+  ])
 }
 
 type DateColumn = 'payment_date' | 'delivered_carrier_date' | 'delivered_customer_date'
@@ -135,13 +137,14 @@ export async function moveOrder(tx: Db, customerId: number, orderId: number, to:
     if (date !== undefined) changes[date] = at
   }
   const columns = Object.keys(changes).join()
-  if (columns !== '') {
-    let update = updates.get(columns)
-    if (update === undefined) updates.set(columns, (update = updateOf()))
-    await update(tx, { key: { customer_id: customerId, order_id: orderId }, changes })
-  }
-  await insertHistory(
-    tx,
-    steps.map((status) => ({ customer_id: customerId, order_id: orderId, status, created_at: at })),
-  )
+  let update = updates.get(columns)
+  if (update === undefined) updates.set(columns, (update = updateOf()))
+  const key = { customer_id: customerId, order_id: orderId }
+  await Promise.all([
+    columns === '' ? undefined : update(tx, { key, changes }),
+    insertHistory(
+      tx,
+      steps.map((status) => ({ ...key, status, created_at: at })),
+    ),
+  ])
 }

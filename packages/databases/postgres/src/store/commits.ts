@@ -1,8 +1,9 @@
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
+import { ABORTED } from './batch.ts'
 import { commitOutcome, type Outcome } from './commit-outcome.ts'
 import type { Connection } from './connection.ts'
-import { crossed, endsSession, rolledBack, unknownOutcome, type StoreAddress } from './errors.ts'
+import { crossed, endsSession, rolledBack, sqlState, unknownOutcome, type StoreAddress } from './errors.ts'
 import type { Attempt } from './transaction-attempt.ts'
 import type { Present, Witness } from './witness.ts'
 
@@ -50,8 +51,13 @@ export function createCommits(options: {
     const silent = (): void => connection.destroy(new Error('Connection terminated: COMMIT was not answered'))
     const watch = runtime.timers.after(COMMITTING, silent)
     try {
-      const answer = await connection.command('COMMIT')
-      // The server rolls back where a statement failed that nobody waited for.
+      const answer = await connection.command('COMMIT').catch((error: unknown) => {
+        if (sqlState(error) === ABORTED) return 'ROLLBACK'
+        throw error
+      })
+      // Nothing was begun, so there was nothing to commit.
+      if (attempt.refused() !== undefined) throw attempt.refused()
+      // Nothing is committed where a statement failed that nobody waited for.
       if (answer !== 'COMMIT') throw attempt.again()?.error ?? attempt.fatal() ?? new Error(`COMMIT was answered with ${answer}`)
     } finally {
       watch.cancel()
@@ -93,7 +99,8 @@ export function createCommits(options: {
     const settled = Promise.withResolvers<void>()
     if (listeners.length > 0) told = settled.promise
     try {
-      attempt.identify()
+      // It is to be known before the answer to COMMIT, which may be lost.
+      if (attempt.identify()) connection.part()
       await send(connection, attempt).catch(async (error: unknown) => {
         if (attempt.refused() !== undefined) throw explain(attempt.refused())
         if (crossed(error)) throw new Crossed(error)

@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net'
 import { Client, type ClientConfig } from 'pg'
 import { settingsOf, type SessionConfig, type Settings } from './session-settings.ts'
-import type { SqlRow } from 'dure/data'
+import type { SqlValue } from 'dure/data'
 import { createBinding, type Binding } from 'dure/data/internal'
-import { narrowNumerics, valueTypes } from './values.ts'
+import { Batch, type Answer, type PreparedStatements, type Tagged } from './batch.ts'
+import { valueTypes } from './values.ts'
 import type { StatementNames } from './statements.ts'
+
+export type { Answer } from './batch.ts'
 
 /**
  * One session with the server. Statements are sent as they come, without waiting for the answers of those before
@@ -17,6 +20,8 @@ export type Connection = {
   readonly query: (sql: string, parameters?: readonly unknown[]) => Promise<Answer>
   /** Statements without parameters or rows; answers with the last one's command tag. */
   readonly command: (sql: string) => Promise<string>
+  /** What was said before is answered by itself, and what comes behind it as well. */
+  readonly part: () => void
   /** Why it cannot be used any more; undefined as long as it can. */
   readonly broken: () => unknown
   /** Settles when the session is over; never rejects. */
@@ -28,8 +33,6 @@ export type Connection = {
   /** Ends it at once, whatever is under way. */
   readonly destroy: (reason: unknown) => void
 }
-
-export type Answer = { readonly rows: readonly SqlRow[]; readonly changed: number }
 
 /** Milliseconds for the server to say good-bye. */
 const FAREWELL = 1_000
@@ -86,18 +89,7 @@ export async function connect(options: {
       if (--tasks === 0) stream.setTimeout(0)
     }
   }
-  let gathering = false
-  /** What is said within one turn goes out in one write: BEGIN with the first statement, COMMIT with the last. */
-  const gather = (): void => {
-    if (gathering) return
-    gathering = true
-    const { stream } = connection
-    stream.cork()
-    process.nextTick(() => {
-      gathering = false
-      stream.uncork()
-    })
-  }
+  const { send, command, part } = createSending(client, connection, names)
   let pid = 0
   try {
     await client.connect()
@@ -113,22 +105,10 @@ export async function connect(options: {
     pid,
     query: async (sql, parameters = []) => {
       const { text, bind } = binding.of(sql)
-      const values = bind(parameters)
-      const name = names?.of(sql)
-      // The extended protocol takes one statement at a time: text of several cannot end the transaction.
-      gather()
-      const query = { text, values, queryMode: 'extended' as const, ...(name === undefined ? {} : { name }) }
-      const { rows, rowCount, fields } = await client.query<Record<string, never>>(
-        query as unknown as { text: string; values: unknown[] },
-      )
-      narrowNumerics(fields, rows)
-      return { rows, changed: rowCount ?? 0 }
+      return send(text, bind(parameters), names?.of(sql))
     },
-    command: async (sql) => {
-      gather()
-      const answer = (await client.query(sql)) as unknown as { command: string } | readonly { command: string }[]
-      return 'command' in answer ? answer.command : (answer.at(-1)?.command ?? '')
-    },
+    command,
+    part,
     broken: () => broken,
     over,
     heard,
@@ -136,3 +116,52 @@ export async function connect(options: {
     destroy,
   }
 }
+
+/**
+ * What is said within one turn goes out in one write, and of a transaction as one batch: BEGIN with the first statement, COMMIT with
+ * the last. Outside a transaction each statement is for itself, whatever becomes of those before it.
+ */
+function createSending(client: Client, connection: { readonly stream: Socket }, names: StatementNames | undefined) {
+  const prepared: PreparedStatements = new Map()
+  let gathering = false
+  let inside = false
+  let open: Batch | undefined
+
+  const sendOpen = (): void => {
+    if (open !== undefined) client.query(open)
+    open = undefined
+  }
+  const gather = (): void => {
+    if (gathering) return
+    gathering = true
+    const { stream } = connection
+    stream.cork()
+    process.nextTick(() => {
+      gathering = false
+      sendOpen()
+      stream.uncork()
+    })
+  }
+  // The extended protocol takes one statement at a time: text of several cannot end the transaction.
+  const send = (text: string, values: readonly SqlValue[], name: string | undefined): Promise<Tagged> => {
+    gather()
+    const batch = (open ??= new Batch(prepared))
+    const answer = new Promise<Tagged>((resolve, reject) => {
+      batch.add({ name, text, values, resolve, reject })
+    })
+    if (!inside) sendOpen()
+    return answer
+  }
+  const command = async (sql: string): Promise<string> => {
+    inside = BEGINS.test(sql) || (inside && !ENDS.test(sql))
+    if (!sql.includes(';')) return (await send(sql, [], names?.of(sql))).tag
+    gather()
+    sendOpen()
+    const answer = (await client.query(sql)) as unknown as { command: string } | readonly { command: string }[]
+    return 'command' in answer ? answer.command : (answer.at(-1)?.command ?? '')
+  }
+  return { send, command, part: sendOpen }
+}
+
+const BEGINS = /^begin\b/i
+const ENDS = /^(?:commit|rollback)$/i

@@ -21,6 +21,7 @@ function fake(): Fake {
     over,
     end: async () => void (connection.ended = true),
     heard: (_, task) => task(),
+    part: () => {},
     destroy: breakDown,
     ended: false,
     breakDown,

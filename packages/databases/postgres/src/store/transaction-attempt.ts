@@ -1,5 +1,6 @@
 import { CallError } from 'dure/contract'
 import { createMember, numbered, type Member } from 'dure/data/internal'
+import { ABORTED } from './batch.ts'
 import type { Answer, Connection } from './connection.ts'
 import { crossed, endsSession, sqlState } from './errors.ts'
 import { kyselyConnection, postgresKysely } from './kysely.ts'
@@ -18,9 +19,9 @@ export type Attempt = {
   readonly member: Member
   /**
    * Asks for the number by which the server knows it, unless that is known. It is asked for behind the first statement that
-   * may write, and comes with its answer: so it is there, mostly, when the commit's is lost.
+   * may write, and comes with its answer: so it is there, mostly, when the commit's is lost. True: the answer is still to come.
    */
-  readonly identify: () => void
+  readonly identify: () => boolean
   /** That number; null when it has written nothing; undefined when that is not known. */
   readonly xid: () => string | null | undefined
   readonly begun: () => boolean
@@ -61,10 +62,9 @@ export function createAttempt(options: {
   /** The statement behind a savepoint that is under way: nobody may get between it and the savepoint. */
   let barrier: Promise<unknown> | undefined
   let closing = false
-  let xid: string | null | undefined
-  let asked = marked
   let fatal: unknown
   let refused: unknown
+  const number = createNumber(connection, marked)
 
   const begin = (): void => {
     if (begun) return
@@ -93,20 +93,10 @@ export function createAttempt(options: {
     }
   }
 
-  const identify = (): void => {
-    connection.query(XID).then(
-      ({ rows }) => (xid = (rows[0]?.['xid'] ?? null) as string | null),
-      () => {},
-    )
-  }
-
   const run = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
     try {
       const answering = connection.query(sql, parameters)
-      if (!asked && !READS.test(sql)) {
-        asked = true
-        identify()
-      }
+      number.sent(sql)
       const answer = await answering
       answered = true
       return answer
@@ -128,7 +118,7 @@ export function createAttempt(options: {
       again ??= { why: 'changed', error }
     }
     // Refused before it was sent, it did no harm; and what was sent behind a failed one is not what failed.
-    else if (!(error instanceof CallError) && sqlState(error) !== '25P02') failed ??= { sql, error }
+    else if (!(error instanceof CallError) && sqlState(error) !== ABORTED) failed ??= { sql, error }
   }
 
   const behindSavepoint = async (sql: string, parameters: readonly unknown[]): Promise<Answer> => {
@@ -159,13 +149,8 @@ export function createAttempt(options: {
   })
   return {
     member,
-    identify: () => {
-      if (typeof xid === 'string' || marked) return
-      // That it had written nothing by then says nothing now.
-      xid = undefined
-      identify()
-    },
-    xid: () => xid,
+    identify: number.identify,
+    xid: number.known,
     begun: () => begun,
     again: () => again,
     close: async () => {
@@ -176,6 +161,45 @@ export function createAttempt(options: {
     },
     fatal: () => fatal,
     refused: () => refused,
+  }
+}
+
+/** The number by which the server knows a transaction: asked for behind the first statement that may write, and again while there is none. */
+function createNumber(connection: Connection, marked: boolean) {
+  let known: string | null | undefined
+  let asked = marked
+  /** The question is not answered yet; … */
+  let underWay = false
+  /** … and something was sent since. */
+  let unsure = false
+
+  const ask = (): void => {
+    underWay = asked = true
+    unsure = false
+    connection.query(XID).then(
+      ({ rows }) => {
+        known = (rows[0]?.['xid'] ?? null) as string | null
+        underWay = false
+        // What came before it changed nothing after all.
+        asked = known !== null
+      },
+      () => {},
+    )
+  }
+  return {
+    sent: (sql: string): void => {
+      if (asked || READS.test(sql)) unsure = true
+      else ask()
+    },
+    identify: (): boolean => {
+      if (typeof known === 'string' || marked) return false
+      if (!unsure) return underWay
+      // That it had written nothing by then says nothing now.
+      known = undefined
+      ask()
+      return true
+    },
+    known: () => known,
   }
 }
 
