@@ -1,4 +1,7 @@
-/** What a benchmark is: `bench/<name>/<name>.ts` exports a function `bench` of this type. */
+/**
+ * What a benchmark is: `bench/<name>/<name>.ts` exports a function `bench` of this type, and `peers = false` when it
+ * imports none.
+ */
 export type Bench = (context: BenchContext) => Promise<BenchResult>
 
 export type BenchContext = {

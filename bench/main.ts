@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [--json FILE]`: runs one benchmark beside its peers, prints what it
- * measured and, with `--json`, writes `{ bench, ratios, figures }`.
+ * `npm run bench -- NAME [--json [FILE]]`: runs one benchmark beside its peers and prints what it measured; with `--json`
+ * as `{ bench, ratios, figures }`, into the file when there is one.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import type { Bench, BenchContext, BenchResult } from './bench.ts'
 import { installPeers } from './peers.ts'
 
 const folder = import.meta.dirname
+/** In place of a file. */
+const STDOUT = '-'
 
 /** The benchmarks there are: folders with a file named like them. */
 export function benchNames(): readonly string[] {
@@ -32,7 +34,9 @@ export function table({ ratios, figures }: BenchResult): string {
 }
 
 async function main(): Promise<void> {
+  const words = process.argv.slice(2)
   const { values, positionals } = parseArgs({
+    args: words.at(-1) === '--json' ? [...words, STDOUT] : words,
     options: { json: { type: 'string' }, database: { type: 'string' } },
     allowPositionals: true,
   })
@@ -53,11 +57,13 @@ async function main(): Promise<void> {
     // Resolved from here, where the peers are, and not from wherever a bench stands.
     peer: (peer) => import(import.meta.resolve(peer)) as Promise<unknown>,
   }
-  await installPeers(folder, context.progress)
-  const { bench } = (await import(`./${name}/${name}.ts`)) as { readonly bench: Bench }
+  const { bench, peers = true } = (await import(`./${name}/${name}.ts`)) as { readonly bench: Bench; readonly peers?: boolean }
+  if (peers) await installPeers(folder, context.progress)
   const { shown = [], ...result } = await bench(context)
+  const json = `${JSON.stringify({ bench: name, ...result }, null, 2)}\n`
+  if (values.json === STDOUT) return void process.stdout.write(json)
   console.log([name, table(result), ...shown].join('\n'))
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ bench: name, ...result }, null, 2)}\n`)
+  if (values.json !== undefined) writeFileSync(values.json, json)
 }
 
 if (import.meta.main) {

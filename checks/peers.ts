@@ -1,13 +1,16 @@
 /**
  * `npm run peers -- openapi`: what foreign programs make of Dure, one line a check; exits with 1 when one fails.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
+ * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
 import { missing } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
+import { PAGES } from './tutorial/page.ts'
+import { playTutorial } from './tutorial/play.ts'
 
-const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = { openapi, install }
+const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = { openapi, install, tutorial }
 
 async function openapi(): Promise<boolean> {
   let well = true
@@ -31,6 +34,24 @@ async function install(words: readonly string[]): Promise<boolean> {
     ({ what, wrong }) => console.log(`${wrong === undefined ? '✔' : '✖'} ${what}${wrong === undefined ? '' : `: ${wrong}`}`),
     nodes,
   )
+}
+
+async function tutorial(words: readonly string[]): Promise<boolean> {
+  const langs = (Object.keys(PAGES) as (keyof typeof PAGES)[]).filter((lang) => words.length === 0 || words.includes(lang))
+  if (langs.length === 0)
+    throw new Error(`Cannot play the tutorial in "${words.join(' ')}": there is ${Object.keys(PAGES).join(', ')}`)
+  let well = true
+  for (const lang of langs) {
+    let sum = 0
+    well &&= await playTutorial(lang, ({ what, seconds, wrong }) => {
+      sum += seconds
+      console.log(
+        `${wrong === undefined ? '✔' : '✖'} ${what} (${seconds.toFixed(1)} s)${wrong === undefined ? '' : `\n${wrong}`}`,
+      )
+    })
+    console.log(`${well ? '✔' : '✖'} ${PAGES[lang]}: ${sum.toFixed(0)} seconds`)
+  }
+  return well
 }
 
 const [name = '', ...words] = process.argv.slice(2)

@@ -3,8 +3,8 @@
  * (`npm test -- messaging`). Says loudly which tests were not run for want of a server; with
  * DURE_REQUIRE_SERVERS=1 that is a failure. Node's summary comes last.
  */
-import { globSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { chmodSync, globSync, mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -86,12 +86,20 @@ if (import.meta.main) {
     console.error(`Cannot run tests: no test file's path contains ${process.argv.slice(2).join(' or ') || 'anything'}.`)
     process.exitCode = 1
   } else {
-    const outcome = await runTests({
-      root,
-      files,
-      write: (text) => void process.stdout.write(text),
-      requireServers: process.env['DURE_REQUIRE_SERVERS'] === '1',
-    })
-    process.exitCode = outcome.success ? 0 : 1
+    // What the tests leave in the temporary folder goes with it. A database server runs as a user of its own, and has its data there.
+    const folder = mkdtempSync(join(tmpdir(), 'dure-'))
+    chmodSync(folder, 0o755)
+    process.env['TMPDIR'] = folder
+    try {
+      const outcome = await runTests({
+        root,
+        files,
+        write: (text) => void process.stdout.write(text),
+        requireServers: process.env['DURE_REQUIRE_SERVERS'] === '1',
+      })
+      process.exitCode = outcome.success ? 0 : 1
+    } finally {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    }
   }
 }

@@ -7,14 +7,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { setTimeout } from 'node:timers/promises'
 import { askLag } from '@dure/cli'
+import { openTraces } from 'dure/telemetry'
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
 type Run = { child: ChildProcess; out: () => string; err: () => string; ended: Promise<number | null> }
 
+/** What a test that failed leaves behind would keep this process. */
+const running = new Set<ChildProcess>()
+
 function run(...flags: string[]): Run {
   const child = spawn(process.execPath, ['--conditions=dure-source', MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text))
@@ -30,27 +36,41 @@ async function ready({ child, out, err }: Run): Promise<string> {
   return /http:\/\/[\d.:]+/.exec(out())![0]
 }
 
+function hasTrace(folder: string, id: string): boolean {
+  const traces = openTraces(folder)
+  const found = traces?.find(id).length === 1
+  traces?.close()
+  return found
+}
+
 async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'marketplace-main-'))
   try {
     await work(folder)
   } finally {
+    for (const child of running) child.kill('SIGKILL')
+    running.clear()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
 const SMALL = ['--port', '0', '--products', '20', '--customers', '10', '--durability', 'process']
 
-test('npm start is ready, its three commands work, it stops cleanly and continues when started again', () =>
+test('npm start is ready, its commands work, it stops cleanly and continues when started again', () =>
   withFolder(async (folder) => {
     const first = run(...SMALL, '--data', folder)
     const url = await ready(first)
     const commands = [...first.out().matchAll(/curl -s -X (\w+) (\S+) .* -d '(.*)'/g)]
     assert.equal(commands.length, 2)
-    for (const [, method, at, body] of commands) {
-      const answer = await fetch(at!, { method: method!, body: body!, headers: { 'content-type': 'application/json' } })
+    for (const [line, method, at, body] of commands) {
+      const headers = Object.fromEntries([...line.matchAll(/ -H '(\S+): (.*?)'/g)].map(([, name, value]) => [name!, value!]))
+      const answer = await fetch(at!, { method: method!, body: body!, headers })
       assert.equal(answer.status, 202, await answer.text())
     }
+    // The id was said before there was a trace, and the trace is kept however few are.
+    const [, trace] = /^ {2}npx dure trace (\w{12}) --data \S+$/m.exec(first.out())!
+    while (!hasTrace(folder, trace!)) await setTimeout(20)
+    assert.match(first.out(), new RegExp(`kill -9 ${first.child.pid}; npm start -- --port 0 `))
     first.child.kill('SIGTERM')
     assert.equal(await first.ended, 0)
     assert.ok(url !== '')

@@ -44,7 +44,7 @@ async function main(supervised: Supervised): Promise<void> {
     else {
       const { prepareData } = await import('./data/prepare.ts')
       await prepareData({ host: running, flags, directory, say, log, signal: stopping.signal })
-      if (!stopping.signal.aborted) supervised.ready({ welcome: await welcome(running, url) })
+      if (!stopping.signal.aborted) supervised.ready({ welcome: await welcome({ running, url, flags }) })
     }
     await supervised.stopped
   } finally {

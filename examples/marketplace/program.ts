@@ -17,7 +17,7 @@ import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import { startSplit } from './split.ts'
 import { marketplace } from './system.ts'
 import { log, messageOf, say, warn } from './voice.ts'
-import { welcome } from './welcome.ts'
+import { nextSteps, painted, welcome } from './welcome.ts'
 
 async function main(words: readonly string[]): Promise<void> {
   const flags = marketplaceFlags(words)
@@ -30,7 +30,8 @@ async function main(words: readonly string[]): Promise<void> {
       const running = await open(flags, steps)
       await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
       const url = running.doors.find((door) => door.url !== undefined)?.url
-      if (!stopping.aborted) say(await welcome(running, url ?? ''))
+      if (!stopping.aborted)
+        sayReady(await welcome({ running, url: url ?? '', flags }), { words, split: false, pid: process.pid })
     }
     await aborted(stopping)
     say('Stopping: finishing what is under way; once more to end at once')
@@ -109,7 +110,11 @@ async function openSplit(
   }
   process.on('SIGUSR2', replace)
   steps.push(async () => void process.off('SIGUSR2', replace))
-  say(split.welcome)
+  sayReady(split.welcome, { words: [], split: true, pid: split.pidOf('order') })
+}
+
+function sayReady(first: string, rest: Parameters<typeof nextSteps>[0]): void {
+  say(painted(`${first}\n${nextSteps(rest)}`))
 }
 
 async function usable(directory: string, given: string): Promise<void> {

@@ -12,6 +12,7 @@ export type SplitRun = {
   readonly url: string
   /** The commands that it says to try. */
   readonly commands: readonly { readonly method: string; readonly at: string; readonly body: string }[]
+  readonly said: () => string
   readonly errors: () => string
   /** Ends it by a signal, and waits for its code. */
   readonly stop: () => Promise<number | null>
@@ -32,6 +33,7 @@ export async function runSplit(folder: string, env: Readonly<Record<string, stri
     child,
     url: /http:\/\/[\d.:]+/.exec(out)![0],
     commands: commands.map(([, method, at, body]) => ({ method: method!, at: at!, body: body! })),
+    said: () => out,
     errors: () => err,
     stop: async () => {
       child.kill('SIGTERM')

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { runSplit } from './split.test-support.ts'
 
 test(
@@ -12,8 +13,12 @@ test(
     const folder = mkdtempSync(join(tmpdir(), 'marketplace-split-'))
     const shop = await runSplit(folder)
     try {
-      const { processes } = JSON.parse(readFileSync(join(folder, 'supervisor.json'), 'utf8')) as { processes: { name: string }[] }
+      const { processes } = JSON.parse(readFileSync(join(folder, 'supervisor.json'), 'utf8')) as {
+        processes: { name: string; pid: number }[]
+      }
       assert.equal(processes.length, 11)
+      while (!shop.said().includes('kill -9')) await setTimeout(10)
+      assert.ok(shop.said().includes(`kill -9 ${processes.find(({ name }) => name === 'order')!.pid}\n`), shop.said())
       for (const { method, at, body } of shop.commands) {
         const answer = await fetch(at, { method, body, headers: { 'content-type': 'application/json' } })
         assert.equal(answer.status, 202, await answer.text())

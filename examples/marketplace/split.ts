@@ -19,6 +19,8 @@ const READINESS = 24 * 3_600_000
 export type Split = {
   /** What to show when all is ready. */
   readonly welcome: string
+  /** Of the first process of that name. */
+  readonly pidOf: (name: string) => number
   /** Replaces every process by a fresh one, one after the other. */
   readonly replace: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -60,6 +62,7 @@ export async function startSplit(options: {
   const infos = supervisor.ready as readonly ({ readonly welcome?: string } | null | undefined)[]
   return {
     welcome: infos.find((info) => info?.welcome !== undefined)?.welcome ?? '',
+    pidOf: (name) => supervisor.processes().find((one) => one.name === name)?.pid ?? 0,
     replace: () => supervisor.replace(),
     stop: async () => {
       await served.close()

@@ -71,7 +71,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/data/bind.test.ts',
       'packages/databases/postgres/src/outbox/order.test.ts',
       'packages/databases/postgres/src/outbox/polling/faults.test.ts',
-      'examples/express-outbox/express-outbox.test.ts',
+      'examples/existing-applications.test.ts',
       'packages/dure/src/messaging/aside.test.ts',
       'packages/databases/postgres/src/outbox/polling/refused.test.ts',
       'packages/tools/cli/src/refused.test.ts',

@@ -1,5 +1,6 @@
 import { CallError, type Status } from '../contract/contract.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
+import { whyFetchFailed } from '../runtime/internal.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
 import { keepTracestate, type Tracer } from '../telemetry/internal.ts'
 import type { Cancellation, CancelListener, CancelReason } from './cancellation.ts'
@@ -180,7 +181,7 @@ class OpenFetch implements CancelListener {
 
   /** What it failed with, in words for the handler. */
   fail(cause: unknown): unknown {
-    const error = this.#ended ?? requestError('UNAVAILABLE', `Request to ${this.#place} failed: ${reasonOf(cause)}`, cause)
+    const error = this.#ended ?? requestError('UNAVAILABLE', `Request to ${this.#place} failed: ${whyFetchFailed(cause)}`, cause)
     this.#close(error)
     return error
   }
@@ -232,21 +233,3 @@ const REASONS = {
   caller: ['CANCELLED', 'was ended: the caller has cancelled the call that made it'],
   stopping: ['UNAVAILABLE', 'was ended: the service is stopping'],
 } as const satisfies Readonly<Record<CancelReason, readonly ['DEADLINE_EXCEEDED' | 'CANCELLED' | 'UNAVAILABLE', string]>>
-
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was broken off',
-  UND_ERR_SOCKET: 'the connection was broken off',
-  ENOTFOUND: 'there is no host of this name',
-  EAI_AGAIN: 'the name of its host cannot be looked up now',
-  ETIMEDOUT: 'it could not be reached in time',
-  UND_ERR_CONNECT_TIMEOUT: 'it could not be reached in time',
-}
-
-/** What `fetch` throws is "fetch failed"; the reason is its cause. */
-function reasonOf(thrown: unknown): string {
-  const inner = (thrown as { cause?: unknown } | null | undefined)?.cause ?? thrown
-  const { code, message } = (inner ?? {}) as { readonly code?: unknown; readonly message?: unknown }
-  const known = typeof code === 'string' ? WORDS[code] : undefined
-  return known ?? (typeof message === 'string' && message !== '' ? message : 'no answer came')
-}

@@ -21,5 +21,6 @@ export {
   type Range,
   type Ranges,
 } from './numbers.ts'
+export { isPlatformFetch, whyFetchFailed } from './network.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'

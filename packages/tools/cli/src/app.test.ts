@@ -18,6 +18,7 @@ test('every command has help with examples that fits 120 columns', async () => {
   assert.equal(code, 0)
   const names = [...out.slice(out.indexOf('COMMANDS')).matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name!)
   assert.deepEqual(names, [
+    'add',
     'dev',
     'start',
     'list',

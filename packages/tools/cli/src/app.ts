@@ -8,6 +8,7 @@ import {
   type RouteMap,
 } from '@stricli/core'
 import { describeThrown } from 'dure/contract/internal'
+import { addCommands } from './commands/add.ts'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
@@ -101,11 +102,12 @@ function before(args: readonly string[], input: string): readonly string[] {
 
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
-  return args.slice(0, args[0] === 'dead' || args[0] === 'check' ? 2 : 1).filter((word) => !word.startsWith('-'))
+  return args.slice(0, ['add', 'dead', 'check'].includes(args[0] ?? '') ? 2 : 1).filter((word) => !word.startsWith('-'))
 }
 
 const routes: RouteMap<Shell> = defineRoutes({
   routes: {
+    add: addCommands,
     dev: devCommand,
     start: startCommand,
     list: listCommand,

@@ -1,48 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { linkLibrary, SOURCES, temporary } from './shell.test-support.ts'
-
-const BIN = join(SOURCES, '../bin/dure.js')
-const children: ChildProcess[] = []
-
-after(() => {
-  for (const child of children) child.kill('SIGKILL')
-})
-
-type Spawned = {
-  child: ChildProcess
-  out: () => string
-  err: () => string
-  exit: Promise<number | null>
-  until: (pattern: RegExp) => Promise<void>
-}
-
-function dure(
-  args: readonly string[],
-  options: { node?: readonly string[]; env?: Record<string, string>; cwd?: string } = {},
-): Spawned {
-  const { node = [], env, cwd } = options
-  const child = spawn(process.execPath, [...node, BIN, ...args], { env: { ...process.env, ...env }, cwd })
-  children.push(child)
-  let out = ''
-  let err = ''
-  let all = ''
-  let wake = (): void => {}
-  child.stdout.on('data', (chunk) => ((out += String(chunk)), (all += String(chunk)), wake()))
-  child.stderr.on('data', (chunk) => ((err += String(chunk)), (all += String(chunk)), wake()))
-  const exit = once(child, 'close').then(([code]) => (wake(), code as number | null))
-  const until = async (pattern: RegExp): Promise<void> => {
-    while (!pattern.test(all)) {
-      assert.equal(child.exitCode, null, `ended without ${pattern}:\n${all}`)
-      await new Promise<void>((resolve) => void (wake = resolve))
-    }
-  }
-  return { child, out: () => out, err: () => err, exit, until }
-}
+import { test } from 'node:test'
+import { spawned as dure } from './spawned.test-support.ts'
+import { SOURCES, temporary } from './shell.test-support.ts'
 
 test('start logs JSON, answers calls and stops cleanly on SIGTERM', { timeout: 60_000 }, async () => {
   const data = temporary()
@@ -63,22 +24,6 @@ test('start logs JSON, answers calls and stops cleanly on SIGTERM', { timeout: 6
     ['Ready', 'Stopped'],
   )
   assert.equal(running.out(), '')
-})
-
-test('dev starts again when a file changes, and waits when the file is broken', { timeout: 60_000 }, async () => {
-  const folder = temporary()
-  linkLibrary(folder)
-  const file = join(folder, 'system.ts')
-  cpSync(join(SOURCES, 'shop.test-support.ts'), file)
-  const dev = dure(['dev', file, '--data', temporary()])
-  await dev.until(/shop is ready/)
-  appendFileSync(file, '\nconst broken: = 1\n')
-  await dev.until(/Stopped[^]*Cannot load[^]*system\.ts:\d+\n[^]*starts again when a file changes/)
-  cpSync(join(SOURCES, 'shop.test-support.ts'), file)
-  await dev.until(/starts again when a file changes[^]*shop is ready/)
-  dev.child.kill('SIGTERM')
-  assert.equal(await dev.exit, 0)
-  assert.match(dev.err(), /Stopped[^]*Stopped/)
 })
 
 test('an old Node is told what to do', { timeout: 60_000 }, async () => {

@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describeThrown } from 'dure/contract/internal'
@@ -7,13 +7,11 @@ import { askListing } from './control/control.ts'
 import { counted } from './format.ts'
 import { loadSystem, systemFile } from './load.ts'
 import { nearest, readJson, typeTroubles } from './project.ts'
+import { changesSince, readRecord, RECORD } from './record.ts'
 import { VERSION } from './version.ts'
 
 /** One thing that was looked at; with a remedy when it is not as it should be. */
 export type Finding = { readonly what: string; readonly remedy?: string }
-
-/** What a scaffold notes of itself. */
-const RECORD = 'dure.created.json'
 
 /** Looks at a project, and changes nothing. */
 export async function examine(options: {
@@ -58,9 +56,9 @@ function packages(project: string): readonly Finding[] {
 }
 
 function created(project: string): readonly Finding[] {
-  if (!existsSync(join(project, RECORD))) return []
-  const files = readJson(join(project, RECORD))?.['files']
-  if (typeof files !== 'object' || files === null) {
+  const record = readRecord(project)
+  if (record === undefined) return []
+  if (record === 'broken') {
     return [
       {
         what: `${RECORD} cannot be read`,
@@ -68,8 +66,9 @@ function created(project: string): readonly Finding[] {
       },
     ]
   }
-  const gone = Object.keys(files).filter((path) => !existsSync(join(project, path)))
-  if (gone.length === 0) return [{ what: 'All files that were generated are there' }]
+  const { gone, edited } = changesSince(record, project)
+  const there = edited === 0 ? 'none was changed since' : `${edited} changed since`
+  if (gone.length === 0) return [{ what: `All files that were generated are there, ${there}` }]
   return gone.map((path) => ({
     what: `${path} was generated and is gone`,
     remedy: `Take it back from version control, or its line out of ${RECORD} if it is not wanted`,

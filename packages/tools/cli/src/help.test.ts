@@ -6,6 +6,8 @@ import { dure } from './shell.test-support.ts'
 
 const COMMANDS = [
   '',
+  'add',
+  'add operation',
   'dev',
   'start',
   'list',

@@ -82,7 +82,8 @@ function fromPackage(cwd: string): string | undefined {
     if (existsSync(path)) {
       try {
         const { dure } = JSON.parse(readFileSync(path, 'utf8')) as { dure?: { system?: unknown } }
-        return typeof dure?.system === 'string' ? resolve(folder, dure.system) : undefined
+        // As somebody on Windows may have written it.
+        return typeof dure?.system === 'string' ? resolve(folder, dure.system.replaceAll('\\', '/')) : undefined
       } catch (cause) {
         throw new CliError(`Cannot read "${path}": ${(cause as Error).message}`, { exitCode: EXIT.misuse, cause })
       }

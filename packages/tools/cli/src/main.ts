@@ -1,5 +1,7 @@
+import { realRuntime } from 'dure/runtime'
 import { runCli } from './app.ts'
 import type { Shell } from './shell.ts'
+import { joinDev } from './watched.ts'
 
 /** Runs the command line of this process. */
 export async function main(): Promise<void> {
@@ -9,6 +11,7 @@ export async function main(): Promise<void> {
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   // Loaded only where there is one.
   const supervised = env['DURE_SUPERVISOR'] && process.connected ? (await import('dure/supervisor')).joinSupervisor() : undefined
+  const watched = supervised === undefined ? joinDev() : undefined
   const shell: Shell = {
     process,
     cwd: process.cwd(),
@@ -18,30 +21,27 @@ export async function main(): Promise<void> {
     color,
     piped: stdout.isTTY !== true,
     interactive: process.stdin.isTTY === true && stderr.isTTY === true,
-    stopped: supervised === undefined ? stopped : () => supervised.stopped,
+    stopped: () => (supervised ?? watched)?.stopped ?? stopped(),
     supervised,
+    watched,
   }
   process.exitCode = await runCli(process.argv.slice(2), shell)
   // The channel to a parent would keep this process alive.
   if (process.connected) process.disconnect?.()
 }
 
-/** A child of `dure dev` ends when its parent says so or is gone; anything else ends by signal, at once by a second one. */
+/** One Ctrl-C comes several times where npm, or this command on an older Node, hands on what the terminal has told all. */
+const SAME = 500
+
+/** Ends by signal; by a second one at once. */
 function stopped(): Promise<string> {
+  const { clock } = realRuntime()
   return new Promise((resolve) => {
-    if (process.env['DURE_SUPERVISED'] && process.connected) {
-      process.on('SIGINT', () => {})
-      process.on('message', (message) => {
-        if (message === 'stop') resolve('asked by dure dev')
-      })
-      process.on('disconnect', () => resolve('dure dev is gone'))
-      return
-    }
-    let asked = false
+    let asked: number | undefined
     const ask = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(signal === 'SIGINT' ? 130 : 143)
-      asked = true
-      resolve(signal)
+      if (asked === undefined) resolve(signal)
+      else if (clock.monotonic() - asked > SAME) process.exit(signal === 'SIGINT' ? 130 : 143)
+      asked ??= clock.monotonic()
     }
     process.on('SIGINT', ask)
     process.on('SIGTERM', ask)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
+import { CallError } from 'dure/contract'
 import { describeThrown } from 'dure/contract/internal'
-import { keepAlive } from 'dure/runtime'
+import { keepAlive, realRuntime } from 'dure/runtime'
 import { start, type Door, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
@@ -9,6 +10,7 @@ import { contractsOf, loadSystem } from './load.ts'
 import { loggerOf, sayTo, type LogStyle } from './log.ts'
 import { requestLines } from './requests.ts'
 import { CliError, EXIT, paint, print, type Shell } from './shell.ts'
+import type { Url } from './watched.ts'
 
 export type RunOptions = {
   readonly file: string | undefined
@@ -18,8 +20,6 @@ export type RunOptions = {
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
 }
-
-export type Url = { readonly door: string; readonly url: string }
 
 /** `9000` for the only door with an address, `rest=9000` for one of several. */
 export type Port = { readonly door: string | undefined; readonly port: number }
@@ -43,6 +43,8 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
+  const watched = await shell.watched?.loaded()
+  if (shell.watched !== undefined && watched === undefined) return
   const pretty = options.log !== 'json'
   const say = sayTo(shell, options.log, system.name)
   const log = pretty ? loggerOf(shell) : undefined
@@ -54,13 +56,16 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   )
   const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
-  else if (pretty) print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))
-  else say('info', 'Ready', { pid: process.pid, directory, urls })
+  else if (pretty && watched?.again !== true)
+    print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))
+  else if (!pretty) say('info', 'Ready', { pid: process.pid, directory, urls })
+  shell.watched?.ready(urls)
 
   const reason = await shell.stopped()
-  if (pretty) say('info', 'Stopping: finishing what is under way', { reason })
+  const quiet = shell.watched?.replaced() === true
+  if (pretty && !quiet) say('info', 'Stopping: finishing what is under way', { reason })
   await running.stop(shell.supervised?.manner())
-  say('info', 'Stopped', pretty ? {} : { reason })
+  if (!quiet) say('info', 'Stopped', pretty ? {} : { reason })
 }
 
 /** Whoever writes a service wants to see all it does: every trace is kept, and requests are told as they are answered. */
@@ -75,7 +80,8 @@ async function begin(system: System, options: Parameters<typeof start>[1]): Prom
   } catch (cause) {
     const { message } = describeThrown(cause)
     // A message that names what could not be done is all a user needs; anything else is a defect and keeps its stack.
-    if (message.startsWith('Cannot ')) throw new CliError(message, { cause })
+    if (message.startsWith('Cannot ') || (cause instanceof CallError && cause.code === 'FAILED_PRECONDITION'))
+      throw new CliError(message, { cause })
     throw cause
   }
 }
@@ -98,7 +104,7 @@ export function welcome(options: {
     first ?? listing.services.flatMap((s) => s.operations.map((o) => `${s.name}.${o.name}`))[0] ?? 'service.operation'
   return [
     '',
-    `${paint(shell, 'bold', system.name)}${part === undefined ? '' : ` (${part.join(', ')})`} is ${paint(shell, 'green', 'ready')}`,
+    `${paint(shell, 'bold', system.name)}${part === undefined ? '' : ` (${part.join(', ')})`} is ${paint(shell, 'green', 'ready')} in ${Math.round(realRuntime().clock.monotonic())} ms`,
     '',
     ...urls.map(({ door, url }) => `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`),
     `  ${'data'.padEnd(8)} ${directory}`,

@@ -1,6 +1,7 @@
 import type { CommandContext } from '@stricli/core'
 import { styleText } from 'node:util'
 import type { Supervised } from 'dure/supervisor'
+import type { Watched } from './watched.ts'
 
 /** The world a command runs in; tests bring their own. */
 export type Shell = CommandContext & {
@@ -24,6 +25,8 @@ export type Shell = CommandContext & {
   readonly stopped: () => Promise<string>
   /** Who started this process as one of several, if anybody did. */
   readonly supervised?: Supervised | undefined
+  /** `dure dev`, when it started this process. */
+  readonly watched?: Watched | undefined
 }
 
 /** How results are laid out. */

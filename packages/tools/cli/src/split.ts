@@ -7,8 +7,9 @@ import { serveSupervisor } from './control/control.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo, type Say } from './log.ts'
-import { moveDoors, portWords, welcome, withControl, type RunOptions, type Url } from './run.ts'
+import { moveDoors, portWords, welcome, withControl, type RunOptions } from './run.ts'
 import { CliError, paint, print, type Shell } from './shell.ts'
+import type { Url } from './watched.ts'
 
 const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
 
@@ -24,6 +25,8 @@ export async function splitSystem(
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
   const doors = withControl(moveDoors(system.doors, options.ports))
+  const watched = await shell.watched?.loaded()
+  if (shell.watched !== undefined && watched === undefined) return
   const groups = groupsOf({ ...system, doors }, options.replicas)
   const report = sayTo(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
@@ -63,18 +66,19 @@ export async function splitSystem(
   try {
     const urls = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
     if (options.log !== 'json') {
-      print(shell, welcome({ shell, system, file, directory, urls, log: options.log }))
+      if (watched?.again !== true) print(shell, welcome({ shell, system, file, directory, urls, log: options.log }))
       print(shell, processesText(shell, supervisor))
     } else report('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
+    shell.watched?.ready(urls)
     const reason = await shell.stopped()
-    report('info', 'Stopping: finishing what is under way', { reason })
+    if (shell.watched?.replaced() !== true) report('info', 'Stopping: finishing what is under way', { reason })
   } finally {
     process.off('SIGUSR2', replace)
     await served.close()
     await supervisor.stop()
   }
-  report('info', 'Stopped')
+  if (shell.watched?.replaced() !== true) report('info', 'Stopped')
 }
 
 async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {

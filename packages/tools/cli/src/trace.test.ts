@@ -8,14 +8,14 @@ import { createMetrics, createTracer, spanStore } from 'dure/telemetry/internal'
 import { dure, temporary } from './shell.test-support.ts'
 
 /** A folder in which a system has kept these traces. */
-async function kept(traces: readonly string[]): Promise<string> {
+async function kept(traces: readonly string[], name: string = 'orders.place'): Promise<string> {
   const directory = temporary()
   const runtime = realRuntime()
   const store = spanStore()({ system: 'shop', directory, runtime, log: silentLogger(), metrics: createMetrics() })
   const tracer = createTracer({ runtime, ratio: 1, sinks: [store] })
   for (const id of traces) {
     const parent = `00-${id}-00f067aa0ba902b7-01`
-    const call = tracer.begin({ name: 'orders.place', kind: 'server', service: 'orders', parent, attributes: {} })
+    const call = tracer.begin({ name, kind: 'server', service: 'orders', parent, attributes: {} })
     tracer
       .begin({ name: 'transaction orders', kind: 'client', service: 'orders', parent: call.traceparent, attributes: {} })
       .end(id.startsWith('aa') ? new Error('The disk is full') : undefined)
@@ -51,6 +51,18 @@ test('without an id the latest are listed', async () => {
   assert.deepEqual(out.match(/^a[ab]\d{10}/gm)?.toSorted(), [broken.slice(0, 12), one.slice(0, 12)])
   assert.match(out, /✗ orders\.place \(orders\)/)
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
+})
+
+test('in a pipe nothing is folded or shortened; at a terminal a long name is shortened, on its line', async () => {
+  const name = `orders.${'place-and-'.repeat(6)}pay`
+  const cwd = await kept([one], name)
+  const piped = await dure(['trace', '--data', cwd], { piped: true })
+  assert.match(piped.out, new RegExp(`2 spans +${name} \\(orders\\)\n$`))
+  for (const columns of [80, 120]) {
+    const { out } = await dure(['trace', '--data', cwd], { columns })
+    assert.equal(out.split('\n').length, 2, out)
+    assert.ok(out.trimEnd().length <= columns, out)
+  }
 })
 
 test('what is not there, not clear or not an id is said so', async () => {

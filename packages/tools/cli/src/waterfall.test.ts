@@ -88,6 +88,70 @@ test('a trace of very many spans is cut, and says so', () => {
   assert.match(text, /300 spans/)
 })
 
+const tried = (id: string, fields: Partial<Span> & { at: number }): Span =>
+  span(id, '1', {
+    name: 'process order.placed',
+    kind: 'consumer',
+    service: 'mail',
+    attributes: {
+      'messaging.message.id': 'm1',
+      'messaging.consumer.group.name': 'mail/order.placed',
+      'error.type': 'UNAVAILABLE',
+    },
+    ...fields,
+  })
+const failed = { status: 'error', message: 'No answer' } as const
+
+test('what failed and went well at a later try is marked as retried, with all that failed in it', () => {
+  const spans = [
+    span('1', undefined, { at: 0, duration: 3 }),
+    tried('2', { at: 3, ...failed }),
+    span('3', '2', { at: 3, name: 'payments.charge', kind: 'client', ...failed }),
+    tried('4', { at: 9 }),
+  ]
+  const text = waterfall(spans, { columns: 80, color: false })
+  assert.match(text, /4 spans, 3 services, 2 retried\n|4 spans, 2 services, 2 retried\n/)
+  assert.match(
+    text,
+    /↻ process order\.placed[^]*↻ payments\.charge[^]*└ process order\.placed[^]*\n↻ process order.placed: UNAVAILABLE: No answer \(a later try went well\)/,
+  )
+  assert.doesNotMatch(text, /✗|error/)
+})
+
+test('another message, another call, or a later failure makes nothing good', () => {
+  const other = { 'messaging.message.id': 'm2', 'messaging.consumer.group.name': 'mail/order.placed' }
+  const calls = [span('5', '1', { at: 4, kind: 'client', ...failed }), span('6', '1', { at: 5, kind: 'client' })]
+  const spans = [
+    span('1', undefined, { at: 0 }),
+    tried('2', { at: 1 }),
+    tried('3', { at: 3, ...failed }),
+    tried('4', { at: 9, attributes: other }),
+    ...calls,
+  ]
+  const text = waterfall(spans, { columns: 80, color: false })
+  assert.match(text, /2 errors/)
+  assert.doesNotMatch(text, /↻|retried/)
+})
+
+test('a call that one copy failed and another answered is one row, and went well', () => {
+  const spans = [
+    span('1', undefined, { at: 0, duration: 9, kind: 'client', service: 'web' }),
+    span('2', '1', { at: 1, kind: 'server', ...failed }),
+    span('3', '1', { at: 4, kind: 'server', copy: 'orders#2' }),
+  ]
+  const text = waterfall(spans, { columns: 80, color: false })
+  assert.match(text, /\norders\.place +orders#2[^]*└ ↻ orders\.place +orders /)
+})
+
+test('where nothing has a width, names stay whole', () => {
+  const name = `process ${'a-very-long-name.'.repeat(9)}end`
+  const text = waterfall([span('1', undefined, { at: 0, name, service: 'a-service-of-a-long-name' })], {
+    columns: Infinity,
+    color: false,
+  })
+  assert.ok(text.includes(`${name}  a-service-of-a-long-name  █`), text)
+})
+
 const GOLDEN = `
 Trace 4bf92f3577b34da6a3ce929d0e0e4736
 2026-11-21T09:30:00.000Z  22.5 ms, 9 spans, 4 services, 1 error

@@ -1,16 +1,19 @@
 import type { Span } from 'dure/telemetry'
+import { retriedSpans } from 'dure/telemetry/internal'
 import { paint } from './shell.ts'
 import { counted, durationText, visible } from './format.ts'
 import { padTo, shorten, textWidth } from '@dure/simulation/text/internal'
 
 export type WaterfallOptions = {
-  /** Characters of a line; from 80 on everything fits. */
+  /** Characters of a line; from 80 on everything fits. Infinity: names stay whole. */
   readonly columns: number
   readonly color: boolean
 }
 
 /** What is left out is said. */
 const MOST_ROWS = 200
+/** Cells of a bar that tell apart what is worth it. */
+const BAR = 40
 
 /** One line: a piece of work, or both sides of one call. */
 type Row = {
@@ -18,6 +21,9 @@ type Row = {
   /** The callee's side, when `span` is the caller's. */
   readonly served: Span | undefined
   readonly branch: string
+  /** What failed in it, for good or until a later try went well. */
+  readonly failure: Span | undefined
+  readonly retried: boolean
 }
 
 /** Draws a trace for a terminal: who asked whom, when, for how long, and what failed. */
@@ -30,23 +36,22 @@ export function waterfall(spans: readonly Span[], options: WaterfallOptions): st
 
   const durations = shown.map(({ span }) => durationText(span.duration))
   const right = Math.max(...durations.map((text) => text.length))
-  const serviceWidth = Math.min(16, Math.max(...shown.map((row) => textWidth(serviceOf(row)))))
+  const serviceWidth = Math.min(columns === Infinity ? Infinity : 16, Math.max(...shown.map((row) => textWidth(serviceOf(row)))))
   const room = columns - serviceWidth - right - 6
   const nameWidth = Math.min(
     Math.max(...shown.map((row) => textWidth(nameOf(row)))),
-    Math.max(room - 40, Math.floor(room * 0.74)),
+    Math.max(room - BAR, Math.floor(room * 0.74)),
   )
-  const barWidth = Math.max(8, room - nameWidth)
+  const barWidth = columns === Infinity ? BAR : Math.max(8, room - nameWidth)
 
   const lines = shown.map((row, i) => {
-    const failed = failureOf(row) !== undefined
     const name = padTo(shorten(nameOf(row), nameWidth), nameWidth)
     const service = padTo(shorten(serviceOf(row), serviceWidth), serviceWidth)
     const bar = barOf(row, { start, total: end - start, width: barWidth })
     return [
-      failed ? paint(options, 'red', name) : name,
+      row.failure === undefined ? name : paint(options, row.retried ? 'yellow' : 'red', name),
       paint(options, 'cyan', service),
-      paint(options, failed ? 'red' : 'green', bar),
+      paint(options, row.failure === undefined ? 'green' : row.retried ? 'yellow' : 'red', bar),
       durations[i]!.padStart(right),
     ].join('  ')
   })
@@ -71,26 +76,27 @@ function heading(
   { start, total }: { start: number; total: number },
   options: WaterfallOptions,
 ): readonly string[] {
-  const errors = spans.filter(({ status }) => status === 'error').length
+  const retried = retriedSpans(spans)
+  const errors = spans.filter((span) => span.status === 'error' && !retried.has(span)).length
   const facts = [
     durationText(total),
     counted(spans.length, 'span'),
     counted(services, 'service'),
     ...(errors > 0 ? [paint(options, 'red', counted(errors, 'error'))] : []),
+    ...(retried.size > 0 ? [paint(options, 'yellow', `${retried.size} retried`)] : []),
   ]
   return [`${paint(options, 'bold', 'Trace')} ${spans[0]!.traceId}`, `${new Date(start).toISOString()}  ${facts.join(', ')}`]
 }
 
 /** What went wrong, in full, below the picture: the deepest is usually the cause. */
 function failures(rows: readonly Row[], options: WaterfallOptions): readonly string[] {
-  const failed = rows.flatMap((row) => {
-    const failure = failureOf(row)
-    return failure === undefined ? [] : [{ row, failure }]
-  })
+  const failed = rows.flatMap(({ failure, ...row }) => (failure === undefined ? [] : [{ row, failure }]))
   if (failed.length === 0) return []
-  const lines = failed.slice(0, 20).map(({ row: { span }, failure }) => {
+  const lines = failed.slice(0, 20).map(({ row: { span, retried }, failure }) => {
     const code = failure.attributes['error.type'] ?? 'UNKNOWN'
-    return `${paint(options, 'red', '✗')} ${visible(span.name)}: ${visible(String(code))}: ${visible(failure.message ?? '')}`
+    const mark = retried ? paint(options, 'yellow', '↻') : paint(options, 'red', '✗')
+    const end = retried ? ' (a later try went well)' : ''
+    return `${mark} ${visible(span.name)}: ${visible(String(code))}: ${visible(failure.message ?? '')}${end}`
   })
   return ['', ...lines, ...(failed.length > 20 ? [`… and ${failed.length - 20} more that failed`] : [])]
 }
@@ -100,6 +106,7 @@ function layOut(spans: readonly Span[]): { rows: readonly Row[]; orphans: boolea
   const sorted = spans.toSorted((a, b) => a.start - b.start || (a.name < b.name ? -1 : 1))
   const known = new Set(sorted.map(({ spanId }) => spanId))
   const children = Map.groupBy(sorted, ({ parentId }) => (parentId !== undefined && known.has(parentId) ? parentId : ''))
+  const retried = retriedSpans(spans)
   const rows: Row[] = []
   const seen = new Set<Span>()
 
@@ -107,9 +114,12 @@ function layOut(spans: readonly Span[]): { rows: readonly Row[]; orphans: boolea
     if (seen.has(span)) return
     seen.add(span)
     const own = children.get(span.spanId) ?? []
-    const served = span.kind === 'client' ? own.find((child) => child.kind === 'server' && child.name === span.name) : undefined
+    const answers = span.kind === 'client' ? own.filter((child) => child.kind === 'server' && child.name === span.name) : []
+    // Asked of several copies, the one that answered is the other side.
+    const served = answers.find((child) => !retried.has(child)) ?? answers[0]
     if (served !== undefined) seen.add(served)
-    rows.push({ span, served, branch })
+    const failure = [served, span].find((side) => side?.status === 'error')
+    rows.push({ span, served, branch, failure, retried: failure !== undefined && retried.has(failure) })
     const below = [...own, ...(served === undefined ? [] : (children.get(served.spanId) ?? []))]
       .filter((child) => !seen.has(child))
       .toSorted((a, b) => a.start - b.start)
@@ -125,13 +135,8 @@ function layOut(spans: readonly Span[]): { rows: readonly Row[]; orphans: boolea
   return { rows, orphans: roots.some(({ span }) => span.parentId !== undefined) && roots.length > 1 }
 }
 
-function failureOf({ span, served }: Row): Span | undefined {
-  if (served?.status === 'error') return served
-  return span.status === 'error' ? span : undefined
-}
-
 function nameOf(row: Row): string {
-  return `${row.branch}${failureOf(row) === undefined ? '' : '✗ '}${visible(row.span.name)}`
+  return `${row.branch}${row.failure === undefined ? '' : row.retried ? '↻ ' : '✗ '}${visible(row.span.name)}`
 }
 
 function serviceOf({ span, served }: Row): string {

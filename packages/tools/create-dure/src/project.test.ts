@@ -27,11 +27,11 @@ const options = (folder: string, rest: Partial<ProjectOptions> = {}): ProjectOpt
 const refused = (pattern: RegExp) => (thrown: unknown) => thrown instanceof CreateError && pattern.test(thrown.message)
 
 /** What a program printed; the sources of this repository stand for what is published. */
-function run(folder: string, words: readonly string[]): string {
+function run(folder: string, words: readonly string[], code = 0): string {
   // Tests that begin tests would report to this one.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const ended = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env })
-  assert.equal(ended.status, 0, `${words.join(' ')}\n${ended.stdout}${ended.stderr}`)
+  assert.equal(ended.status, code, `${words.join(' ')}\n${ended.stdout}${ended.stderr}`)
   return ended.stdout
 }
 
@@ -60,6 +60,33 @@ test('the shop holds whatever crashes: dure sim finds nothing', { timeout: 240_0
   writeProject({ folder, files: projectFiles(options(folder, { template: 'shop' })), made: {} })
   symlinkSync(PACKAGES, join(folder, 'node_modules'))
   assert.match(run(folder, ['node_modules/@dure/cli/bin/dure.js', 'sim', '--seeds', '20']), /20 held, 0 did not/)
+})
+
+test('the layering test of a project finds each import that points the wrong way', (t) => {
+  const folder = join(temporary(t), 'my-shop')
+  writeProject({ folder, files: projectFiles(options(folder, { template: 'shop' })), made: {} })
+  const prepend = (file: string, line: string): void => {
+    const path = join(folder, 'src', file)
+    writeFileSync(path, `${line}\n${readFileSync(path, 'utf8')}`)
+  }
+  const layering = ['--test', 'src/layering.test.ts']
+  run(folder, layering)
+  prepend('stock/domain/reserve.ts', `import { stockDatabase } from '../store/stock.ts'`)
+  prepend('order/domain/status.ts', `import type {\n  Charge,\n} from '../../payment/domain/provider.ts'`)
+  prepend('order/domain/status.ts', `export const now = (await import('node:os')).uptime`)
+  prepend('order/store/orders.ts', `export { order } from '../service.ts'\nexport const text = "taken from 'nowhere'"`)
+  prepend('payment/service.ts', `import '../stock/store/stock.ts'\nimport { Stock } from '../stock/contract.ts'`)
+  const found = run(folder, layering, 1)
+  assert.deepEqual(
+    [...new Set([...found.matchAll(/src\/\S+ imports "[^"]+": (?:a domain|of another|service\.ts)/g)].map(([line]) => line))],
+    [
+      'src/order/domain/status.ts imports "node:os": a domain',
+      'src/order/domain/status.ts imports "../../payment/domain/provider.ts": a domain',
+      'src/order/store/orders.ts imports "../service.ts": service.ts',
+      'src/payment/service.ts imports "../stock/store/stock.ts": of another',
+      'src/stock/domain/reserve.ts imports "../store/stock.ts": a domain',
+    ],
+  )
 })
 
 test('what was made is noted with a hash of each file', (t) => {
@@ -105,6 +132,22 @@ test('a write that fails in the middle leaves nothing, not even the folders abov
   mkdirSync(folder, { recursive: true })
   assert.throws(() => writeProject({ folder, files, made: {} }), refused(/Nothing was left there/))
   assert.deepEqual(readdirSync(folder), [])
+})
+
+test('a disk that is full in the middle leaves nothing', (t) => {
+  const disk = mkdtempSync(join(tmpdir(), 'dure-full-'))
+  t.after(() => {
+    spawnSync('umount', [disk])
+    rmSync(disk, { recursive: true, force: true })
+  })
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]).status !== 0)
+    return t.skip('needs the right to mount a small disk; the test before has a write fail')
+  const folder = join(disk, 'my-shop')
+  assert.throws(
+    () => writeProject({ folder, files: projectFiles(options(folder)), made: {} }),
+    refused(/Cannot write the project to ".*my-shop": ENOSPC[^]*Nothing was left there; mend that and call it again\.$/),
+  )
+  assert.deepEqual(readdirSync(disk), [])
 })
 
 test('names that npm refuses are refused with one that it takes', () => {

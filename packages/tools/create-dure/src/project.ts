@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { CreateError } from './errors.ts'
 import { checkName } from './name.ts'
 import { first } from './templates/first.ts'
+import { layeringFiles } from './templates/layering.ts'
 import { shop } from './templates/shop.ts'
 import type { Template } from './templates/template.ts'
 
@@ -40,6 +41,7 @@ export function projectFiles(options: ProjectOptions): Readonly<Record<string, s
     '.github/workflows/ci.yml': CI,
     'README.md': readme({ name, say, tries }),
     ...files,
+    ...layeringFiles(say),
   }
 }
 
@@ -125,7 +127,7 @@ ${say('While it runs, in another terminal:', '실행 중에 다른 터미널에�
 ${tried}
 \`\`\`
 
-${say('`npm run check` sees whether types hold and whether services answer alike wherever they run.', '`npm run check`는 타입이 맞는지, 서비스를 어디에 두어도 똑같이 답하는지 검사합니다.')}
+${say('`npm run check` sees whether types hold and whether services answer alike wherever they run. `npx dure add service reviews` adds a service, and `npx dure add --help` says what else can be added.', '`npm run check`는 타입이 맞는지, 서비스를 어디에 두어도 똑같이 답하는지 검사합니다. `npx dure add service reviews`는 서비스를 더하고, 그밖에 더할 수 있는 것은 `npx dure add --help`에 있습니다.')}
 `
 }
 

@@ -47,6 +47,13 @@ test('where there is no room, the widest cells are wrapped, or those shortened t
   assert.deepEqual(table([['team-주문/order.placed', '7']], { columns: 16, shorten: [0], right: [1] }), ['team-…placed   7'])
 })
 
+test('cells are folded between their words, as long as there is a column that can give without breaking one', () => {
+  const rows = [['settlement.calculate-and-report', 'one two three four five six seven eight']]
+  const text = table(rows, { columns: 50 }).join('\n')
+  for (const word of rows[0]!.flatMap((cell) => cell.split(' '))) assert.ok(text.includes(word), `${word} is broken in:\n${text}`)
+  for (const line of text.split('\n')) assert.ok(textWidth(line) <= 50, line)
+})
+
 test('what does not fit behind its head goes on under where it began', () => {
   assert.equal(hang('head  ', 'one two three four five six seven', 34), 'head  one two three four five six\n      seven')
 })

@@ -14,7 +14,7 @@ export type TableOptions = {
   readonly indent?: string
   /** Columns that stand to the right, as numbers do. */
   readonly right?: readonly number[]
-  /** Columns that are shortened in the middle when there is no room; without any, the widest cells are wrapped. */
+  /** Columns that are shortened in the middle when there is no room; without any, the widest cells are wrapped, between words while that will do. */
   readonly shorten?: readonly number[]
 }
 
@@ -24,7 +24,19 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
   const count = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: count }, (_, at) => Math.max(...rows.map((row) => textWidth(row[at] ?? ''))))
   const room = options.columns - indent.length - 2 * (count - 1)
-  shrink(widths, room, yielding ?? [...widths.keys()], yielding === undefined ? 12 : 8)
+  const all = [...widths.keys()]
+  if (yielding === undefined) {
+    const words = all.map((at) =>
+      Math.max(12, ...rows.map((row) => Math.max(...(row[at] ?? '').split(/\s+/).map((word) => textWidth(word))))),
+    )
+    shrink(widths, room, all, words)
+  }
+  shrink(
+    widths,
+    room,
+    yielding ?? all,
+    all.map(() => (yielding === undefined ? 12 : 8)),
+  )
   return rows.map((row) => {
     const cells = widths.map((width, at) => {
       const cell = row[at] ?? ''
@@ -39,11 +51,11 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
 }
 
 /** Takes from the widest of the columns that give way, until all fit or none can give. */
-function shrink(widths: number[], room: number, yielding: readonly number[], narrowest: number): void {
+function shrink(widths: number[], room: number, yielding: readonly number[], narrowest: readonly number[]): void {
   for (let excess = widths.reduce((sum, width) => sum + width, 0) - room; excess > 0; excess--) {
-    const widest = yielding.reduce((best, at) => (widths[at]! > widths[best]! ? at : best), yielding[0]!)
-    if (widths[widest]! <= narrowest) return
-    widths[widest]!--
+    const [first, ...others] = yielding.filter((at) => widths[at]! > narrowest[at]!)
+    if (first === undefined) return
+    widths[others.reduce((best, at) => (widths[at]! > widths[best]! ? at : best), first)]!--
   }
 }
 

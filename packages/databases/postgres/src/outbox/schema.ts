@@ -50,7 +50,7 @@ const LANE_TABLES = `
     fence BIGINT NOT NULL DEFAULT 0,
     expires TIMESTAMPTZ
   ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
-  INSERT INTO dure_outbox_lanes (lane) SELECT generate_series(0, ${LANES - 1});
+  INSERT INTO dure_outbox_lanes (lane) SELECT generate_series(0, ${LANES - 1}) ON CONFLICT DO NOTHING;
   CREATE TABLE dure_outbox_relays (
     relay TEXT PRIMARY KEY,
     expires TIMESTAMPTZ NOT NULL
@@ -66,18 +66,24 @@ export const outboxMigrations: Migrations = {
   'dure/0001-outbox-lanes': LANE_TABLES,
 }
 
+/** The same for a script that may run again. */
+const unlessThere = (sql: string): string =>
+  sql.replaceAll(/\b(CREATE TABLE|CREATE INDEX|ADD COLUMN) (?!IF )/g, '$1 IF NOT EXISTS ')
+
 /**
  * The outbox's tables as one script, for an application whose migrations are its own. They are made in the schema that
- * comes first in the `search_path`.
+ * comes first in the `search_path`. Idempotent.
  *
  * @example
  * ```ts
  * import { outboxSchema } from '@dure/postgres/outbox'
  *
- * console.log(outboxSchema.includes('CREATE TABLE dure_outbox')) // → true
+ * console.log(outboxSchema.includes('CREATE TABLE IF NOT EXISTS dure_outbox')) // → true
  * ```
  */
-export const outboxSchema: string = `${OUTBOX};${ownMigrations['dure/0005-message-attributes']};${LANE_TABLES};${PARKED};`
+export const outboxSchema: string = unlessThere(
+  `${OUTBOX};${ownMigrations['dure/0005-message-attributes']};${LANE_TABLES};${PARKED};`,
+)
 
 /**
  * The part of it that older outboxes lack: where relays set aside what cannot be delivered. Idempotent.

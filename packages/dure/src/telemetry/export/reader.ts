@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { nodeSqlite } from '../../runtime/internal.ts'
+import { retriedSpans } from '../retried.ts'
 import type { Span } from '../span.ts'
 import { STORE_FILE } from './store.ts'
 
@@ -23,6 +24,7 @@ export type TraceSummary = {
   /** Milliseconds from the first start to the last end. */
   readonly duration: number
   readonly spans: number
+  /** Spans that failed for good: no later try of the same work went well. */
   readonly errors: number
   /** Name and service of its first span. */
   readonly name: string
@@ -83,12 +85,13 @@ function tracesIn(db: DatabaseSync): Traces {
 /** Of a trace's spans, by start. */
 function summaryOf(spans: readonly Span[]): TraceSummary {
   const { traceId, start, name, service } = spans[0]!
+  const retried = retriedSpans(spans)
   return {
     traceId,
     start,
     duration: Math.max(...spans.map((span) => span.start + span.duration)) - start,
     spans: spans.length,
-    errors: spans.filter(({ status }) => status === 'error').length,
+    errors: spans.filter((span) => span.status === 'error' && !retried.has(span)).length,
     name,
     service,
   }

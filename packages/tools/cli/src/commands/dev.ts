@@ -4,7 +4,8 @@ import { systemFile } from '../load.ts'
 import { typeTroubles } from '../project.ts'
 import { portWords, type Port } from '../run.ts'
 import { paint, say, type Shell } from '../shell.ts'
-import { supervise } from '../supervise.ts'
+import { parentGone } from '../parent.ts'
+import { supervise, type SupervisorOptions } from '../supervise.ts'
 import { watchSources } from '../watch.ts'
 import {
   defineCommand,
@@ -28,7 +29,8 @@ export const devCommand: Command<Shell> = defineCommand({
   brief: 'Run a system and restart it when a file changes',
   help: `
         Runs all services of a system in one process (with --split: in several), shows where it is and what is in it, and
-        starts it again when a file changes beside or below the system file. Data are kept between restarts.`,
+        starts it again when a file changes that it imports, or one of SQL below the system file. What cannot be loaded or
+        started is told, and waits for the next change; until it loads, the system of before goes on. Data are kept.`,
   examples: ['dure dev', 'dure dev src/system.ts --port 9000', 'dure dev --split'],
   flags: {
     data: dataFlag,
@@ -54,17 +56,30 @@ export const devCommand: Command<Shell> = defineCommand({
         ...(flags.replicas === undefined ? [] : replicaWords(flags.replicas)),
       ],
       cwd: this.cwd,
-      onExit: (how) => say(this, paint(this, 'yellow', `The system ${how}; it starts again when a file changes`)),
+      onImports: (files) => watcher.follow(files),
+      onReady: ({ again, ms }) => {
+        if (again) say(this, paint(this, 'green', `Ready again in ${Math.round(ms)} ms`))
+      },
+      onEnd: (ended) => say(this, endText(this, ended)),
     })
     const watcher = watchSources(dirname(file), {
       ignore: [data],
+      concerns: (path) => path.endsWith('.sql') || supervisor.concerns(path),
       onChange: (path) => {
         say(this, paint(this, 'dim', `${path} changed: starting again`))
         supervisor.restart()
       },
     })
-    await this.stopped()
+    await Promise.race([this.stopped(), parentGone(this.process.env)])
     watcher.close()
     await supervisor.stop()
   },
 })
+
+/** What became of a child that ended by itself; why comes last. */
+function endText(shell: Shell, { how, why, running }: Parameters<SupervisorOptions['onEnd']>[0]): string {
+  const state = running ? 'the one before the change goes on' : 'it starts again when a file changes'
+  if (why === undefined) return paint(shell, 'yellow', `The system ${how}; ${state}`)
+  const [first = '', ...rest] = why.split('\n')
+  return [paint(shell, 'dim', `The system cannot start; ${state}:`), paint(shell, 'red', first), ...rest].join('\n')
+}

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { askListing, listingOf } from '../control/control.ts'
 import { describeSystem } from '../listing.ts'
 import { contractsOf, loadSystem } from '../load.ts'
-import { CliError, EXIT, type Shell } from '../shell.ts'
+import { CliError, EXIT, layoutOf, type Shell } from '../shell.ts'
 import { defineCommand, jsonFlag, printResult, systemParameter, textFlag, type Common } from './parameters.ts'
 
 export const listCommand: Command<Shell> = defineCommand({
@@ -23,7 +23,7 @@ export const listCommand: Command<Shell> = defineCommand({
     }
     const listing =
       flags.data === undefined ? await listingOfFile(file, this.cwd) : await askListing(resolve(this.cwd, flags.data))
-    printResult(this, flags, listing, () => describeSystem(listing, this))
+    printResult(this, flags, listing, () => describeSystem(listing, layoutOf(this)))
   },
 })
 

@@ -57,16 +57,27 @@ export const startCommand: Command<Shell> = defineCommand({
         })
       }
       const { splitSystem } = await import('../split.ts')
-      return await splitSystem(this, { ...options, replicas: flags.replicas })
+      return await told(this, splitSystem(this, { ...options, replicas: flags.replicas }))
     }
     if (flags.replicas !== undefined) {
       throw new CliError('Cannot run copies in one process: --replicas goes with --split; add it', { exitCode: EXIT.misuse })
     }
     // The chassis is loaded only by the command that runs it.
     const { runSystem } = await import('../run.ts')
-    await runSystem(this, { ...options, part })
+    await told(this, runSystem(this, { ...options, part }))
   },
 })
+
+/** Under `dure dev`, which says it where it is read, why the system cannot run. */
+async function told(shell: Shell, running: Promise<void>): Promise<void> {
+  try {
+    await running
+  } catch (error) {
+    if (shell.watched === undefined || !(error instanceof CliError)) throw error
+    shell.watched.failed(error.message)
+    shell.process.exitCode = error.exitCode
+  }
+}
 
 /** The first word is a system file when it looks like one; names of services do not. */
 function readWords(

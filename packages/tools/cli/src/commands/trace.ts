@@ -2,7 +2,7 @@ import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
 import type { TraceSummary, Traces } from 'dure/telemetry'
 import { dataDirectory } from '../data.ts'
-import { CliError, EXIT, type Shell } from '../shell.ts'
+import { CliError, EXIT, layoutOf, type Shell } from '../shell.ts'
 import { counted, durationText, visible } from '../format.ts'
 import { table } from '@dure/simulation/text/internal'
 import { waterfall } from '../waterfall.ts'
@@ -27,7 +27,7 @@ export const traceCommand: Command<Shell> = defineCommand({
     try {
       if (id === undefined) return list(this, traces, flags)
       const spans = traces.trace(only(traces, id, given))
-      printResult(this, flags, spans, () => waterfall(spans, this))
+      printResult(this, flags, spans, () => waterfall(spans, layoutOf(this)))
     } finally {
       traces.close()
     }
@@ -82,7 +82,12 @@ function list(shell: Shell, traces: Traces, flags: Common): void {
     counted(trace.spans, 'span'),
     nameOf(trace),
   ])
-  printResult(shell, flags, recent, () => table(rows, shell).join('\n') || 'No traces yet')
+  printResult(
+    shell,
+    flags,
+    recent,
+    () => table(rows, { columns: layoutOf(shell).columns, shorten: [4] }).join('\n') || 'No traces yet',
+  )
 }
 
 function nameOf({ name, service, errors }: TraceSummary): string {

@@ -77,12 +77,11 @@ export const notes = service(Notes, {
     'src/notes/notes.test.ts': `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testSystem } from '@dure/testing'
-import { system } from 'dure/service'
 import { NoteTaken, Notes } from './contract.ts'
 import { notes } from './service.ts'
 
 test('${say('a note that was taken is kept, announced and counted', '남긴 메모는 저장되고, 알려지고, 세어진다')}', async () => {
-  await using tested = await testSystem(system('notes', { services: [notes] }))
+  await using tested = await testSystem(notes)
   const client = tested.client(Notes)
   const note = await client.take({ text: 'hello' })
   await tested.settled()

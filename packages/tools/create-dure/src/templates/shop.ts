@@ -57,7 +57,6 @@ export const simulation: Simulation = {
     'src/shop.test.ts': `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testSystem } from '@dure/testing'
-import { system } from 'dure/service'
 import { Order } from './order/contract.ts'
 import { order } from './order/service.ts'
 import { payment } from './payment/service.ts'
@@ -73,7 +72,7 @@ test('${say('an order is reserved and paid, though the provider fails first', '�
       return 'taken' as const
     },
   }
-  await using tested = await testSystem(system('shop', { services: [order, stock, payment(provider)] }))
+  await using tested = await testSystem([order, stock, payment(provider)])
   const { id } = await tested.client(Order).place({ product: 'lamp', quantity: 2 })
   await tested.settled()
   assert.equal((await tested.client(Order).find({ id })).status, 'paid')
@@ -84,7 +83,7 @@ test('${say('an order is reserved and paid, though the provider fails first', '�
 
 test('${say('what was refused goes back into stock, and what is not there is not sold', '거절된 것은 재고로 돌아가고, 없는 것은 팔지 않는다')}', async () => {
   const provider = { charge: async () => 'refused' as const }
-  await using tested = await testSystem(system('shop', { services: [order, stock, payment(provider)] }))
+  await using tested = await testSystem([order, stock, payment(provider)])
   const refused = await tested.client(Order).place({ product: 'lamp', quantity: 2 })
   const many = await tested.client(Order).place({ product: 'lamp', quantity: 1_000 })
   await tested.settled()

@@ -25,6 +25,8 @@ const Bank = contract('bank', {
 })
 const Ledger = contract('ledger', { version: '1.0.0', owner: 'tests', operations: {} })
 
+/** Who is told of moves. */
+export const MOVES = 'ledger/moved'
 const ACCOUNTS = ['a', 'b', 'c', 'd']
 const ATTEMPTS = 3
 /** Milliseconds for which users are at work, and for which moves may fail. */
@@ -187,7 +189,7 @@ const ONCE = 'a move happens once'
 const LOST = 'every move happens, unless it was discarded'
 const TRIES = 'nothing is tried more often than it may be'
 export const PAST = 'no epoch of the past commits'
-const DISCARDED = 'what was discarded never happens'
+export const DISCARDED = 'what was discarded never happens'
 const EDIT = 'edited data are what happens'
 const GROW = 'epochs only grow'
 

@@ -1,7 +1,7 @@
 /** Mistakes in how members of a group own their partitions, each between a service and its store. */
 import type { Fence, ParkedId, Records, SqlTransaction, Store } from 'dure/data'
 import type { FaultKind } from '../simulation.ts'
-import { ORDER, PAST, REST, type Mistake } from './ledger.test-support.ts'
+import { DISCARDED, MOVES, ORDER, PAST, REST, type Mistake } from './ledger.test-support.ts'
 
 function withRecords(store: Store, change: (records: Records) => Partial<Records>): Store {
   return { ...store, records: { ...store.records, ...change(store.records) } }
@@ -39,6 +39,8 @@ export type OwnershipMistake = {
   /** The invariants that find it, whichever is looked at first. */
   readonly found: readonly string[]
   readonly faults?: readonly FaultKind[]
+  /** The first seed that is tried. Default 1. */
+  readonly from?: number
 }
 
 const STALLING: readonly FaultKind[] = ['stall', 'scaling']
@@ -115,5 +117,19 @@ export const MISTAKES: Readonly<Record<string, OwnershipMistake>> = {
         }
       }),
     found: [ORDER, REST],
+  },
+  'what is discarded is not marked': {
+    mistake: (store) =>
+      withRecords(store, ({ deadLetters }) => ({
+        deadLetters: {
+          ...deadLetters,
+          decide: (tx, filter, decision) =>
+            deadLetters.decide(tx, filter, decision.action === 'discard' ? { ...decision, unmarked: MOVES } : decision),
+        },
+      })),
+    found: [DISCARDED],
+    faults: [...STALLING, 'redelivery', 'late batch'],
+    // (From 1 on it takes 57 seeds.)
+    from: 50,
   },
 }

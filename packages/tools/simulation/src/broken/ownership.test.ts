@@ -7,14 +7,15 @@ import { MISTAKES } from './ownership-mistakes.test-support.ts'
 /** Within so many seeds each is found. */
 const SEEDS = 100
 
-for (const [what, { mistake, found, faults }] of Object.entries(MISTAKES)) {
+for (const [what, { mistake, found, faults, from }] of Object.entries(MISTAKES)) {
   test(`copies of a ledger, found: ${what}`, { timeout: 300_000 }, async (t) => {
-    const broken = await explore({ simulation: () => keeping(mistake), seeds: SEEDS, failures: 1, verify: 0, faults })
+    const how = { failures: 1, verify: 0, faults, from }
+    const broken = await explore({ ...how, simulation: () => keeping(mistake), seeds: SEEDS })
     const [first] = broken.failures
     assert.ok(first !== undefined, `not found in ${SEEDS} seeds`)
     const by = brokenBy(first)
     assert.ok(found.includes(by), describeOutcome(first))
-    const sound = await explore({ simulation: () => keeping(), seeds: broken.seeds, failures: 1, verify: 0, faults })
+    const sound = await explore({ ...how, simulation: () => keeping(), seeds: broken.seeds })
     assert.deepEqual(sound.failures.map(describeOutcome), [])
     t.diagnostic(`seed ${first.seed}: ${by}`)
   })

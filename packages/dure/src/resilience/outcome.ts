@@ -1,0 +1,78 @@
+import { CallError, DeclaredError, STATUSES } from '../contract/contract.ts'
+import type { FunctionResilienceOptions } from './options.ts'
+
+/** What a function came to. */
+export type Settled<R> = { readonly value: R } | { readonly error: unknown }
+
+/** What that says. */
+export type Outcome = {
+  /** Of the host. `unknown`: nothing. */
+  readonly host: 'answered' | 'failed' | 'unknown'
+  /** Of trying again: it may help a call that may be made twice; or any call, since this try did not arrive. */
+  readonly again: 'never' | 'if repeatable' | 'always'
+  /** Milliseconds that the host asks to be left alone for. */
+  readonly after?: number | undefined
+}
+
+/** One call, as its arguments tell of it. */
+export type Call<A> = {
+  readonly host: string
+  /** For messages, which go on in the past: `Request to "example.com"`. */
+  readonly place: string
+  readonly signal: AbortSignal | undefined
+  readonly repeatable: boolean
+  /** Whether the same arguments can be used again. */
+  readonly lasting: boolean
+  readonly withSignal: (signal: AbortSignal) => A
+}
+
+/** What there is to know about the calls of a function. */
+export type Calls<A, R> = {
+  /** Undefined when this is no call: the function says itself what is wrong. */
+  readonly open: (args: A) => Call<A> | undefined
+  readonly judge: (settled: Settled<R>) => Outcome
+  /** What the caller is told of an error. */
+  readonly explain: (error: unknown, call: Call<A>) => unknown
+  /** Goes on after the answer has begun: `late` ends what is still being read. */
+  readonly reading?: (value: R, controller: AbortController, late: () => CallError) => (() => void) | undefined
+}
+
+export const ANSWERED: Outcome = { host: 'answered', again: 'never' }
+/** The caller's own mistake, or its own wish to end. */
+export const CALLERS_OWN: Outcome = { host: 'unknown', again: 'never' }
+
+/** What a CallError says, whoever threw it. */
+export function outcomeOf({ code }: CallError): Outcome {
+  if (code === 'RESOURCE_EXHAUSTED') return { host: 'answered', again: 'if repeatable' }
+  return STATUSES[code]?.retryable === true ? { host: 'failed', again: 'if repeatable' } : ANSWERED
+}
+
+/** Calls of a function of any kind. */
+export function functionCalls<A extends readonly unknown[], R>(
+  options: FunctionResilienceOptions<A>,
+  ownName: string,
+): Calls<A, R> {
+  const { name = ownName === '' ? 'a function' : ownName, retryable, withSignal, signalOf } = options
+  return {
+    open: (args) => {
+      const host = options.host?.(...args) ?? name
+      return {
+        host,
+        place: `Call of "${name}"${host === name ? '' : ` at "${host}"`}`,
+        signal: signalOf?.(...args),
+        repeatable: options.repeatable?.(...args) ?? false,
+        lasting: true,
+        withSignal: (signal) => withSignal?.(signal, ...args) ?? args,
+      }
+    },
+    judge: (settled) => {
+      if ('value' in settled) return ANSWERED
+      const { error } = settled
+      if (retryable !== undefined) return retryable(error) ? { host: 'failed', again: 'if repeatable' } : ANSWERED
+      if (error instanceof CallError) return outcomeOf(error)
+      if (error instanceof DeclaredError) return ANSWERED
+      return (error as Error | undefined)?.name === 'AbortError' ? CALLERS_OWN : { host: 'failed', again: 'if repeatable' }
+    },
+    explain: (error) => error,
+  }
+}

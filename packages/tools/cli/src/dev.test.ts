@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { linkLibrary, temporary } from './shell.test-support.ts'
+import { heard, spawned, type Spawned } from './spawned.test-support.ts'
+
+const READY = /is ready in \d+ ms/
+const slow = { timeout: 90_000 }
+
+/** A project with a system of one service, whose text is in a file of its own, outside the folder of the system. */
+function project(): { readonly root: string; readonly file: string; readonly shared: string } {
+  const root = temporary()
+  linkLibrary(root)
+  for (const folder of ['src', 'shared']) mkdirSync(join(root, folder))
+  const [file, shared] = [join(root, 'src/system.ts'), join(root, 'shared/text.ts')]
+  writeFileSync(
+    join(root, 'package.json'),
+    '{ "type": "module", "dure": { "system": "src/system.ts" }, "scripts": { "dev": "dure dev" } }',
+  )
+  writeFileSync(shared, "export const text = 'one'")
+  writeFileSync(file, SYSTEM)
+  return { root, file, shared }
+}
+
+const SYSTEM = `
+import { contract, query } from 'dure/contract'
+import { database } from 'dure/data'
+import { service, system } from 'dure/service'
+import { text } from '../shared/text.ts'
+import { z } from 'zod'
+
+const Notes = contract('notes', { version: '1.0.0', owner: 'team-notes', operations: { read: query({ output: z.string() }) } })
+const notes = service(Notes, {
+  database: database<{ notes: { id: string } }>({ migrations: { '001': 'CREATE TABLE notes (id TEXT PRIMARY KEY)' } }),
+  handlers: { read: () => text },
+})
+export default system('noted', { services: [notes], security: 'off' })
+`
+
+/** Milliseconds in which nothing may happen, as far as that can be shown. */
+const QUIET = 600
+
+async function read(root: string): Promise<string> {
+  const asked = spawned(['call', 'notes.read'], { cwd: root })
+  assert.equal(await asked.exit, 0, asked.err())
+  return asked.out().trim()
+}
+
+test('dev starts again when what it imports changes, and at nothing else', slow, async () => {
+  const { root, shared } = project()
+  const dev = spawned(['dev'], { cwd: root })
+  await dev.until(READY)
+  writeFileSync(join(root, 'src/other.ts'), 'export {}')
+  await sleep(QUIET)
+  assert.doesNotMatch(dev.all(), /changed/)
+  writeFileSync(shared, "export const text = 'two'")
+  await dev.until(/shared\/text\.ts changed[^]*Ready again in \d+ ms/)
+  assert.equal(await read(root), '"two"')
+  dev.child.kill('SIGTERM')
+  assert.equal(await dev.exit, 0)
+  assert.equal(dev.all().match(/Stopped/g)?.length, 1, 'of a reload two lines are enough')
+})
+
+test('while an edit cannot be loaded, or what it imports is not there, the system of before goes on', slow, async () => {
+  const { root, file, shared } = project()
+  const dev = spawned(['dev'], { cwd: root })
+  await dev.until(READY)
+  writeFileSync(shared, 'export const text: = 1')
+  await dev.until(/the one before the change goes on:\nCannot load[^]*text\.ts:1\n/)
+  assert.equal(await read(root), '"one"')
+  writeFileSync(file, SYSTEM.replace('text.ts', 'renamed.ts'))
+  await dev.until(/Cannot find module[^]*renamed\.ts/)
+  assert.equal(await read(root), '"one"')
+  writeFileSync(join(root, 'shared/renamed.ts'), "export const text = 'renamed'")
+  await dev.until(/Ready again/)
+  assert.equal(await read(root), '"renamed"')
+  dev.child.kill('SIGTERM')
+  assert.equal(await dev.exit, 0)
+})
+
+test('a migration that fails or was edited is told in a sentence, which comes last, without a stack', slow, async () => {
+  const { root, file } = project()
+  const edited = SYSTEM.replace('(id TEXT', '(text TEXT, id TEXT')
+  writeFileSync(file, edited.replace('CREATE', 'CRAETE'))
+  const dev = spawned(['dev'], { cwd: root })
+  const last = async (sentence: RegExp): Promise<void> => {
+    await dev.until(sentence)
+    assert.match(dev.all().trim().split('\n').at(-1)!, sentence)
+    assert.doesNotMatch(dev.all(), /^\s+at /m)
+  }
+  await last(/^Migrating the store of service "notes" failed in "001": near "CRAETE": syntax error/m)
+  writeFileSync(file, SYSTEM)
+  await dev.until(/is ready/)
+  writeFileSync(file, edited)
+  await last(/^Migrating .*"001" was changed after it was applied\. To do: put the old text back/m)
+  dev.child.kill('SIGTERM')
+  assert.equal(await dev.exit, 0)
+  const start = spawned(['start'], { cwd: root })
+  assert.equal(await start.exit, 1)
+  assert.match(start.all(), /^Migrating .*"001" was changed[^\n]*\n$/)
+})
+
+/** Through a package runner, in a process group of its own as a terminal makes them. */
+function through(command: readonly [string, ...string[]], root: string): Spawned {
+  const [name, ...args] = command
+  return heard(spawn(name, args, { cwd: root, detached: true }))
+}
+
+const RUNNERS = [
+  ['npm', 'run', 'dev'],
+  ['npx', 'dure', 'dev'],
+] as const
+
+for (const runner of RUNNERS) {
+  test(`through "${runner.join(' ')}" one Ctrl-C ends it, once and cleanly`, slow, async () => {
+    const { root } = project()
+    const dev = through([...runner], root)
+    await dev.until(READY)
+    process.kill(-dev.child.pid!, 'SIGINT')
+    await dev.exit
+    assert.equal(dev.all().match(/Stopping/g)?.length, 1, dev.all())
+    assert.equal(dev.all().match(/Stopped/g)?.length, 1, dev.all())
+    assert.doesNotMatch(dev.all(), /npm (?:error|ERR)|The system/)
+  })
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    test(`"${runner.join(' ')}" ended by ${signal} takes the system with it`, slow, async () => {
+      const { root } = project()
+      const dev = through([...runner], root)
+      await dev.until(READY)
+      dev.child.kill(signal)
+      // Its output is closed when the last process that holds it is gone.
+      await dev.exit
+      assert.equal(dev.all().match(/Stopped/g)?.length, 1, dev.all())
+    })
+  }
+}
