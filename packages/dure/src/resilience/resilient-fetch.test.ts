@@ -174,8 +174,10 @@ test('a caller that aborts hears its own reason, wherever its call is, and that 
 
   const reading = new AbortController()
   const response = await get(url, { signal: reading.signal })
+  // Begun before: of a body that is asked for afterwards, Node 22 says only that it was aborted.
+  const read = response.text()
   reading.abort(reason)
-  await assert.rejects(response.text(), reason)
+  await assert.rejects(read, reason)
 })
 
 test('a host that fails in a row is left out; one request finds out that it is back; others are not concerned', async (t) => {
