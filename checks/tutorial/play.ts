@@ -20,10 +20,23 @@ const PORT = /\b8080\b/g
 
 /** @returns whether all went as the page says; what goes wrong ends it, as it would end a reader */
 export async function playTutorial(lang: keyof typeof PAGES, tell: (played: Played) => void): Promise<boolean> {
-  const page = readFileSync(join(root, PAGES[lang]), 'utf8')
   const folder = mkdtempSync(join(tmpdir(), 'dure-tutorial-'))
-  // A checkout of Dure stands beside, as the page says.
+  // A checkout of Dure stands in it, as the page says.
   symlinkSync(root, join(folder, 'dure'))
+  try {
+    return await playPage({ page: readFileSync(join(root, PAGES[lang]), 'utf8'), name: PAGES[lang], folder, tell })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export async function playPage(options: {
+  readonly page: string
+  readonly name: string
+  readonly folder: string
+  readonly tell: (played: Played) => void
+}): Promise<boolean> {
+  const { page, name, folder, tell } = options
   const player = createPlayer(folder, String(await freePort()))
   try {
     for (const step of stepsOf(page)) {
@@ -32,13 +45,12 @@ export async function playTutorial(lang: keyof typeof PAGES, tell: (played: Play
         () => undefined,
         (error: unknown) => (error as Error).message,
       )
-      tell({ what: `${PAGES[lang]}:${step.line} ${titleOf(step)}`, seconds: (performance.now() - from) / 1_000, wrong })
+      tell({ what: `${name}:${step.line} ${titleOf(step)}`, seconds: (performance.now() - from) / 1_000, wrong })
       if (wrong !== undefined) return false
     }
     return true
   } finally {
     await player.end()
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 
