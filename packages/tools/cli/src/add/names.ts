@@ -26,14 +26,16 @@ export const wordsOf = (name: string, between: '-' | '_'): string =>
     .replaceAll(/[.\-_]+/g, between)
     .toLowerCase()
 
-const RULES = {
+type Kind = 'service' | 'operation' | 'event'
+
+const RULES: Readonly<Record<Kind, readonly [pattern: RegExp, rule: string]>> = {
   service: [/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, 'small letters, digits and dashes, such as stock-items'],
   operation: [/^[a-z][A-Za-z0-9]*$/, 'letters and digits, a small letter first, such as findAll'],
   event: [/^[a-z][A-Za-z0-9_-]*(?:\.[a-z][A-Za-z0-9_-]*)*$/, 'words with dots between, such as order.placed'],
-} as const
+}
 
 /** @throws {CliError} when it cannot be called so */
-export function checkName(kind: keyof typeof RULES, name: string): void {
+export function checkName(kind: Kind, name: string): void {
   const [pattern, rule] = RULES[kind]
   if (!pattern.test(name) || name.length > 60)
     throw new CliError(`Cannot call ${kind === 'service' ? 'a' : 'an'} ${kind} ${JSON.stringify(name)}: take ${rule}`, {
