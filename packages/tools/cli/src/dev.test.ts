@@ -1,44 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { linkLibrary, temporary } from './shell.test-support.ts'
+import { project, SYSTEM } from './project.test-support.ts'
 import { heard, spawned, type Spawned } from './spawned.test-support.ts'
 
 const READY = /is ready in \d+ ms/
 const slow = { timeout: 90_000 }
-
-/** A project with a system of one service, whose text is in a file of its own, outside the folder of the system. */
-function project(): { readonly root: string; readonly file: string; readonly shared: string } {
-  const root = temporary()
-  linkLibrary(root)
-  for (const folder of ['src', 'shared']) mkdirSync(join(root, folder))
-  const [file, shared] = [join(root, 'src/system.ts'), join(root, 'shared/text.ts')]
-  writeFileSync(
-    join(root, 'package.json'),
-    '{ "type": "module", "dure": { "system": "src/system.ts" }, "scripts": { "dev": "dure dev" } }',
-  )
-  writeFileSync(shared, "export const text = 'one'")
-  writeFileSync(file, SYSTEM)
-  return { root, file, shared }
-}
-
-const SYSTEM = `
-import { contract, query } from 'dure/contract'
-import { database } from 'dure/data'
-import { service, system } from 'dure/service'
-import { text } from '../shared/text.ts'
-import { z } from 'zod'
-
-const Notes = contract('notes', { version: '1.0.0', owner: 'team-notes', operations: { read: query({ output: z.string() }) } })
-const notes = service(Notes, {
-  database: database<{ notes: { id: string } }>({ migrations: { '001': 'CREATE TABLE notes (id TEXT PRIMARY KEY)' } }),
-  handlers: { read: () => text },
-})
-export default system('noted', { services: [notes], security: 'off' })
-`
 
 /** Milliseconds in which nothing may happen, as far as that can be shown. */
 const QUIET = 600

@@ -1,20 +1,26 @@
 import type { Command } from '@stricli/core'
 import { dirname } from 'node:path'
+import { openBrowser } from '../browser.ts'
 import { systemFile } from '../load.ts'
-import { typeTroubles } from '../project.ts'
-import { portWords, type Port } from '../run.ts'
-import { paint, say, type Shell } from '../shell.ts'
 import { parentGone } from '../parent.ts'
+import { typeTroubles } from '../project.ts'
+import { resetData } from '../reset.ts'
+import { portWords, type Port } from '../run.ts'
+import { CliError, EXIT, paint, say, type Shell } from '../shell.ts'
 import { supervise, type SupervisorOptions } from '../supervise.ts'
+import { checkTypes } from '../types.ts'
 import { watchSources } from '../watch.ts'
+import type { Url } from '../watched.ts'
 import {
   defineCommand,
   dataFlag,
   directoryOf,
   portFlag,
+  portNumber,
   replicasFlag,
   replicaWords,
   splitFlag,
+  switchFlag,
   systemParameter,
 } from './parameters.ts'
 
@@ -23,6 +29,9 @@ type Flags = {
   readonly port?: readonly Port[]
   readonly split?: boolean
   readonly replicas?: Readonly<Record<string, number>>
+  readonly reset?: boolean
+  readonly inspect?: number
+  readonly open?: boolean
 }
 
 export const devCommand: Command<Shell> = defineCommand({
@@ -30,51 +39,88 @@ export const devCommand: Command<Shell> = defineCommand({
   help: `
         Runs all services of a system in one process (with --split: in several), shows where it is and what is in it, and
         starts it again when a file changes that it imports, or one of SQL below the system file. What cannot be loaded or
-        started is told, and waits for the next change; until it loads, the system of before goes on. Data are kept.`,
-  examples: ['dure dev', 'dure dev src/system.ts --port 9000', 'dure dev --split'],
+        started is told, and waits for the next change; until it loads, the system of before goes on. Data are kept. What
+        the project's TypeScript finds wrong is told beside.`,
+  examples: [
+    'dure dev',
+    'dure dev src/system.ts --port 9000',
+    'dure dev --split',
+    'dure dev --reset --open',
+    'dure dev --inspect',
+  ],
   flags: {
     data: dataFlag,
     port: portFlag,
     split: splitFlag,
     replicas: replicasFlag,
+    reset: switchFlag('Empty the data directory first; what services keep on a server of their own stays'),
+    inspect: {
+      kind: 'parsed',
+      parse: (text) => (text === '' ? 9229 : portNumber(text)),
+      inferEmpty: true,
+      optional: true,
+      placeholder: 'PORT',
+      brief: 'Let a debugger in, at this port (default 9229) of this machine',
+    },
+    open: switchFlag('Open the page of its API in the browser'),
   },
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
     const file = systemFile(given, this.cwd)
+    if (flags.inspect !== undefined && flags.split === true) {
+      throw new CliError('Cannot let a debugger into several processes at one port: leave out --split, or --inspect', {
+        exitCode: EXIT.misuse,
+      })
+    }
     for (const trouble of typeTroubles(file)) say(this, paint(this, 'yellow', trouble))
     const data = directoryOf(this, flags)
-    const supervisor = supervise({
-      args: [
-        'start',
-        file,
-        '--log',
-        'dev',
-        '--data',
-        data,
-        ...portWords(flags.port ?? []),
-        ...(flags.split === true ? ['--split'] : []),
-        ...(flags.replicas === undefined ? [] : replicaWords(flags.replicas)),
-      ],
-      cwd: this.cwd,
-      onImports: (files) => watcher.follow(files),
-      onReady: ({ again, ms }) => {
-        if (again) say(this, paint(this, 'green', `Ready again in ${Math.round(ms)} ms`))
-      },
-      onEnd: (ended) => say(this, endText(this, ended)),
-    })
-    const watcher = watchSources(dirname(file), {
-      ignore: [data],
-      concerns: (path) => path.endsWith('.sql') || supervisor.concerns(path),
-      onChange: (path) => {
-        say(this, paint(this, 'dim', `${path} changed: starting again`))
-        supervisor.restart()
-      },
-    })
-    await Promise.race([this.stopped(), parentGone(this.process.env)])
-    watcher.close()
-    await supervisor.stop()
+    if (flags.reset === true) await resetData(this, data)
+    await watchAndRun(this, { file, data, flags })
   },
 })
+
+async function watchAndRun(
+  shell: Shell,
+  { file, data, flags }: { readonly file: string; readonly data: string; readonly flags: Flags },
+): Promise<void> {
+  const types = checkTypes(file, (text, ok) => say(shell, paint(shell, ok ? 'green' : 'yellow', text)))
+  const supervisor = supervise({
+    args: [
+      ...['start', file, '--log', 'dev', '--data', data],
+      ...portWords(flags.port ?? []),
+      ...(flags.split === true ? ['--split'] : []),
+      ...(flags.replicas === undefined ? [] : replicaWords(flags.replicas)),
+    ],
+    cwd: shell.cwd,
+    inspect: flags.inspect,
+    onImports: (files) => watcher.follow(files),
+    onReady: ({ again, ms, urls }) => {
+      types.look()
+      if (again) say(shell, paint(shell, 'green', `Ready again in ${Math.round(ms)} ms`))
+      else if (flags.open === true) void showPage(shell, urls)
+    },
+    onEnd: (ended) => say(shell, endText(shell, ended)),
+  })
+  const watcher = watchSources(dirname(file), {
+    ignore: [data],
+    concerns: (path) => path.endsWith('.sql') || supervisor.concerns(path),
+    onChange: (path) => {
+      say(shell, paint(shell, 'dim', `${path} changed: starting again`))
+      types.stop()
+      supervisor.restart()
+    },
+  })
+  await Promise.race([shell.stopped(), parentGone(shell.process.env)])
+  watcher.close()
+  types.stop()
+  await supervisor.stop()
+}
+
+async function showPage(shell: Shell, urls: readonly Url[]): Promise<void> {
+  const url = urls.map(({ url }) => url).find((one) => one.startsWith('http'))
+  if (url === undefined) return say(shell, 'Nothing to open: the system has no door for a browser')
+  if (!(await openBrowser(url, shell.process.env))) say(shell, `No browser here; open ${url} where there is one`)
+}
 
 /** What became of a child that ended by itself; why comes last. */
 function endText(shell: Shell, { how, why, running }: Parameters<SupervisorOptions['onEnd']>[0]): string {

@@ -111,9 +111,13 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 
 function parsePort(text: string): Port {
   const [, door, digits = ''] = /^(?:([\w-]+)=)?(\d{1,5})$/.exec(text) ?? []
-  const port = Number(digits)
-  if (digits === '' || port > 65535) throw new Error(`"${text}" is not a port: give a number from 0 to 65535, or DOOR=N`)
-  return { door, port }
+  if (digits === '') throw new Error(`"${text}" is not a port: give a number from 0 to 65535, or DOOR=N`)
+  return { door, port: portNumber(digits) }
+}
+
+export function portNumber(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65535) return Number(text)
+  throw new Error(`"${text}" is not a port: give a number from 0 to 65535`)
 }
 
 type Described = {
