@@ -110,8 +110,14 @@ const OPENS_STORE = `
 
 async function alone(project: Project, step: Step): Promise<void> {
   for (const specifier of ALONE)
-    await step(`${specifier} alone, without SQLite`, async () => {
-      const tells = `await import('${specifier}'); console.log(process.moduleLoadList.filter((name) => name.includes('sqlite')).join())`
+    await step(`${specifier} alone, without SQLite and the chassis`, async () => {
+      const tells = `
+        import { registerHooks } from 'node:module'
+        const chassis = []
+        const load = (url, context, next) => (url.includes('/dure/dist/service/') && chassis.push(url), next(url, context))
+        registerHooks({ load })
+        await import('${specifier}')
+        console.log([...chassis, ...process.moduleLoadList.filter((name) => name.includes('sqlite'))].join())`
       expectOutput(await project.node('--input-type=module', '--eval', tells), /^\s*$/)
     })
 }

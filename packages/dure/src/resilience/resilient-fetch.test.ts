@@ -238,3 +238,16 @@ test('any number of hosts is called, and so many are remembered', async () => {
   const state = get.state()
   assert.deepEqual([state.length, state[0]!.host, state.at(-1)!.host], [1_000, 'host-200', 'host-1199'])
 })
+
+test('of more hosts at once than are remembered one more is refused', async () => {
+  const hanging = new AbortController()
+  const double = async (input: string | URL | Request, _?: RequestInit): Promise<Response> =>
+    input === 'http://one-more/' ? new Response('') : new Promise(() => {})
+  const get = resilient(double, { http: true, concurrency: 1 })
+  const all = Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => get(`http://host-${n}/`, { signal: hanging.signal })))
+  await assert.rejects(get('http://one-more/'), code('RESOURCE_EXHAUSTED'))
+  hanging.abort()
+  await all
+  // They never end, and their places are taken still: only what is idle is forgotten.
+  await assert.rejects(get('http://one-more/'), code('RESOURCE_EXHAUSTED'))
+})
