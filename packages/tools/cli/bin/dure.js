@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Plain JavaScript that old versions of Node can read, so that they can say what to do instead of failing on syntax.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 // As a namespace: a name that an old version does not have would end in a syntax error.
 import * as modules from 'node:module'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
@@ -54,6 +54,14 @@ function lackingNeighbour() {
     }
     if (found !== own.version)
       return `dure ${own.version} works with the package "${name}" of the same version, and found ${found}. Install both at one version.`
+  }
+  // Whatever else of Dure is installed beside it: a copy of another version knows only its own contracts and errors.
+  const beside = join(here, '../..')
+  for (const name of basename(beside) === '@dure' ? readdirSync(beside) : []) {
+    const file = join(beside, name, 'package.json')
+    const { version } = existsSync(file) ? read(file) : own
+    if (version !== own.version)
+      return `dure ${own.version} found "@dure/${name}" ${version} beside it. Say one version for all packages of Dure in package.json, then run: npm install`
   }
   return undefined
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { spawned as dure } from './spawned.test-support.ts'
+import { BIN, spawned as dure } from './spawned.test-support.ts'
 import { SOURCES, temporary } from './shell.test-support.ts'
 
 test('start logs JSON, answers calls and stops cleanly on SIGTERM', { timeout: 60_000 }, async () => {
@@ -32,6 +32,40 @@ test('an old Node is told what to do', { timeout: 60_000 }, async () => {
   assert.equal(await exit, 2)
   assert.match(err(), /needs Node 24[^]*20\.9\.0[^]*npm install/)
 })
+
+test('packages of two versions in one tree: the first command says which, and what to do', { timeout: 60_000 }, async () => {
+  const project = temporary()
+  const put = (path: string, text: string): void => {
+    mkdirSync(dirname(join(project, path)), { recursive: true })
+    writeFileSync(join(project, path), text)
+  }
+  const at = (version: string): string => JSON.stringify({ version, type: 'module' })
+  const [cli, library] = ['node_modules/@dure/cli', 'node_modules/dure/package.json']
+  put(`${cli}/package.json`, JSON.stringify({ version: '0.2.0', type: 'module', peerDependenciesMeta: { dure: {} } }))
+  put(`${cli}/dist/main.js`, `export const main = () => console.log('runs')`)
+  cpSync(BIN, join(project, cli, 'bin/dure.js'))
+  const bin = join(project, cli, 'bin/dure.js')
+  assert.match(
+    await said(bin),
+    /^2: dure 0\.2\.0 works with the package "dure", which is not installed\. Install dure 0\.2\.0 beside it\.$/,
+  )
+  put(library, at('0.1.0'))
+  assert.match(await said(bin), /^2: .*"dure" of the same version, and found 0\.1\.0\. Install both at one version\.$/)
+  put(library, at('0.2.0'))
+  put('node_modules/@dure/rest/package.json', at('0.1.0'))
+  assert.match(
+    await said(bin),
+    /^2: dure 0\.2\.0 found "@dure\/rest" 0\.1\.0 beside it\. Say one version for all .*: npm install$/,
+  )
+  put('node_modules/@dure/rest/package.json', at('0.2.0'))
+  assert.equal(await said(bin), '0: runs')
+})
+
+async function said(bin: string): Promise<string> {
+  const { exit, out, err } = dure([], { bin })
+  const code = await exit
+  return `${code}: ${out()}${err()}`.trim()
+}
 
 test('results end quietly when nobody reads on', { timeout: 60_000 }, async () => {
   const { child, exit, err } = dure(['list', join(SOURCES, 'shop.test-support.ts')])

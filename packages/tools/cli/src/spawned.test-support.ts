@@ -25,10 +25,10 @@ export type Spawned = {
 /** Runs the command line in a process of its own, which the end of the tests ends. */
 export function spawned(
   args: readonly string[],
-  options: { node?: readonly string[]; env?: Record<string, string>; cwd?: string } = {},
+  options: { node?: readonly string[]; env?: Record<string, string>; cwd?: string; bin?: string } = {},
 ): Spawned {
-  const { node = [], env, cwd } = options
-  return heard(spawn(process.execPath, [...node, BIN, ...args], { env: { ...process.env, ...env }, cwd }))
+  const { node = [], env, cwd, bin = BIN } = options
+  return heard(spawn(process.execPath, [...node, bin, ...args], { env: { ...process.env, ...env }, cwd }))
 }
 
 /** What a process says, and when it ends. */

@@ -65,7 +65,7 @@ async function create(words: readonly string[]): Promise<number> {
   const from = values.from === undefined ? undefined : resolve(values.from)
   writeProject({ folder, files: projectFiles({ ...made, name: basename(folder), folder, from }), made })
   const installed = values['no-install'] || (await install(folder))
-  process.stdout.write(nextSteps({ folder, lang: answers.lang, install: values['no-install'] }))
+  process.stdout.write(nextSteps({ folder, lang: answers.lang, install: values['no-install'] || !installed }))
   return installed ? 0 : 1
 }
 
@@ -113,7 +113,7 @@ async function install(folder: string): Promise<boolean> {
   const code = await new Promise<number | null>((done) => void npm.on('close', done).on('error', () => done(null)))
   if (code === 0) return true
   process.stderr.write(
-    `Cannot install what the project needs (npm ended with ${code ?? 'no code'}); the project is written. If the registry cannot be reached, run "npm install" there once it can; if it has no Dure, make the project again with --from and a folder of tarballs.\n`,
+    `Cannot install what the project needs: npm ended with ${code ?? 'no code'}, and says why above. The project is written, without its packages. If the registry cannot be reached, run "npm install" there once it can; if it has no Dure, delete the folder and make the project again with --from and a folder of tarballs.\n`,
   )
   return false
 }

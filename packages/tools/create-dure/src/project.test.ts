@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -193,3 +196,36 @@ test('the command writes a project without asking, and says what is wrong in one
   assert.equal(wrong.code, 2)
   assert.match(wrong.out, /tmplate[^]*npm create dure my-shop/)
 })
+
+test(
+  'no network, and a registry without Dure: the project is there without its packages, and what to do is said',
+  { timeout: 120_000 },
+  async (t) => {
+    const root = temporary(t)
+    const server = createServer((_, response) => void response.writeHead(404, { 'content-type': 'application/json' }).end('{}'))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    // Port 9 is nobody's.
+    for (const [name, registry] of [
+      ['lacking', `http://127.0.0.1:${port}/`],
+      ['no-network', 'http://127.0.0.1:9/'],
+    ] as const) {
+      const bin = join(dirname(fileURLToPath(import.meta.url)), '../bin/create-dure.js')
+      const npm = { npm_config_registry: registry, npm_config_fetch_retries: '0', npm_config_cache: join(root, 'cache') }
+      const child = spawn(process.execPath, [bin, name, '--yes', '--lang', 'en'], { cwd: root, env: { ...process.env, ...npm } })
+      let said = ''
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += String(chunk)))
+      const [code] = await once(child, 'close')
+      assert.equal(code, 1, said)
+      assert.match(
+        said,
+        /npm (?:error|ERR!) [^]*Cannot install what the project needs: npm ended with 1[^\n]*without its packages\.[^\n]*run "npm install" there[^\n]*--from/,
+      )
+      assert.match(said, new RegExp(`Then:\n\n {2}cd ${name}\n {2}npm install\n {2}npm run dev`))
+      assert.ok(existsSync(join(root, name, 'src/system.ts')))
+      assert.ok(!existsSync(join(root, name, 'node_modules')))
+    }
+  },
+)
