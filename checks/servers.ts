@@ -23,6 +23,12 @@ export const servers: readonly Server[] = [
     there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
     install: async () => installPackage('postgresql-15'),
   },
+  {
+    // What shows the page of an API as its readers see it.
+    name: 'chromium',
+    there: () => ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].some((path) => existsSync(path)),
+    install: async () => installPackage('chromium-headless-shell'),
+  },
   // What judges the documents: each in the language it is written in, where that is here.
   ...[python, java, linters].map(({ name, there, install }) => ({ name, there, install: async () => install() })),
 ]

@@ -17,6 +17,14 @@ const NOTHING = /^\s*(?:export \{\};\s*)?$/
 /** What goes along as it is, where a package has it. */
 const ALONG = ['README.md', 'AGENTS.md', 'bin']
 
+/** Files of other people's that come with a package, so that its users install nothing for them (decision 0060). */
+const BROUGHT: Readonly<Record<string, { readonly from: string; readonly files: readonly string[] }>> = {
+  '@dure/rest': {
+    from: 'swagger-ui-dist',
+    files: ['swagger-ui-bundle.js', 'swagger-ui-bundle.js.LICENSE.txt', 'swagger-ui.css', 'LICENSE', 'NOTICE'],
+  },
+}
+
 /** Builds all packages into a folder inside the repository, where the compiler finds what they import. @throws with the compiler's words */
 export async function build(into: string): Promise<readonly Built[]> {
   const packages = publishedPackages()
@@ -85,6 +93,9 @@ function complete({ path, manifest }: Package, folder: string, packages: readonl
   for (const name of ALONG)
     if (existsSync(join(root, path, name))) cpSync(join(root, path, name), join(folder, name), { recursive: true })
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
+  const { from = '', files = [] } = BROUGHT[manifest.name] ?? {}
+  // The folder is named as the page looks for it: packages/protocols/rest/src/api-page.ts.
+  for (const file of files) cpSync(join(root, 'node_modules', from, file), join(folder, 'swagger-ui', file))
   if (manifest.name === 'dure') writeExamples(folder)
   const readme = join(folder, 'README.md')
   // What a page points to in the repository is not beside it once it is installed.

@@ -153,6 +153,8 @@ export type DoorHost = DoorCalls & {
 export type OpenDoor = {
   /** Where it can be reached, when it has an address. */
   readonly url: string | undefined
+  /** Where a person reads, in a browser, what it serves. */
+  readonly page?: string
   /** Takes nothing new, answers what is under way, closes. */
   readonly close: (options?: StopOptions) => Promise<void>
 }

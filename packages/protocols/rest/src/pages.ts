@@ -1,6 +1,7 @@
 import { asyncapi, openapi } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
+import { serveApiPage } from './api-page.ts'
 import { problem, problemOf } from './problem.ts'
 import { correlate, sendJson, sendProblem, sendText, type DoorState } from './reply.ts'
 
@@ -15,10 +16,13 @@ export const PAGES: Readonly<Record<string, string>> = {
   '/metrics': 'Rates, errors, durations, lags, for Prometheus',
 }
 
+/** The page for people, which is there where it is asked for. */
+export const DOCS: Readonly<Record<string, string>> = { '/docs': 'The operations, to read and to try' }
+
 /** Serves what there is to know about the system. */
 export function servePages(
   app: FastifyInstance,
-  { state, unknownFields }: { state: DoorState; unknownFields: 'refuse' | 'drop' },
+  { state, unknownFields, docs }: { state: DoorState; unknownFields: 'refuse' | 'drop'; docs: boolean },
   prefix: string,
 ): void {
   const { host } = state
@@ -61,7 +65,10 @@ export function servePages(
     }
     sendText(reply.header('cache-control', 'no-store'), state, 200, PROMETHEUS_TYPE, await telemetry.prometheus())
   })
-  const there = Object.entries(PAGES).filter(([path]) => path !== '/metrics' || state.world.telemetry !== undefined)
+  if (docs) serveApiPage(app, { prefix, title: host.system })
+  const there = Object.entries(docs ? { ...PAGES, ...DOCS } : PAGES).filter(
+    ([path]) => path !== '/metrics' || state.world.telemetry !== undefined,
+  )
   const links = there.map(([path, about]) => ({ href: prefix + path, about }))
   page('/', (reply) => {
     const services = host.contracts.map(({ name, version, owner, description }) => ({ name, version, owner, description }))

@@ -40,12 +40,18 @@ export type RestOptions = {
   readonly unknownFields?: 'refuse' | 'drop'
   /** Path in front of the door's own pages (`/openapi.json`, `/health/live`, …); false for none. Default ''. */
   readonly pages?: string | false
+  /** Whether `/docs` is among the pages: the operations, to read and to try in a browser. Default: under `dure dev` alone. */
+  readonly docs?: boolean
   /** Adds plugins and hooks to the Fastify server before it listens: CORS, compression, … */
   readonly extend?: (server: FastifyInstance) => void | Promise<void>
 }
 
-/** A door that can be asked to open elsewhere (`dure start --port 9000`). */
-export type RestDoor = Door & { readonly at: (address: Partial<Address>) => RestDoor }
+/** A door that can be asked to open elsewhere (`dure start --port 9000`), or with a page of its operations (`dure dev`). */
+export type RestDoor = Door & {
+  readonly at: (address: Partial<Address>) => RestDoor
+  /** With `/docs`, unless its options say that it has none. */
+  readonly documented: () => RestDoor
+}
 
 /**
  * Makes a door that serves contracts over HTTP. Opening it throws when the port is in use or two operations
@@ -73,6 +79,7 @@ export function rest(options: RestOptions = {}): RestDoor {
   return {
     name: options.name ?? 'rest',
     at: (address) => rest({ ...options, ...address }),
+    documented: () => rest({ docs: true, ...options }),
     open: (host, world) => open(host, world, limits, options),
     listens: () => ({ kind: 'tcp', ...addressOf(options) }),
   }
@@ -80,6 +87,7 @@ export function rest(options: RestOptions = {}): RestDoor {
 
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
   const state: DoorState = { door: options.name ?? 'rest', limits, world, host, closing: false, calls: 0, streams: new Set() }
+  const { pages = '', docs = false } = options
   const served = (options.contracts ?? host.contracts).flatMap((contract) => servedBy(host, contract))
   // Every process of a split system names its doors, and one opens them: the others need not load a server.
   const { createServer } = await import('./server.ts')
@@ -87,12 +95,14 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
     served,
     state,
     unknownFields: options.unknownFields ?? 'refuse',
-    pages: options.pages ?? '',
+    pages,
+    docs,
   })
   await options.extend?.(app)
   const url = await listen(app, addressOf(options), world.sockets?.get(state.door))
   let closed: Promise<void> | undefined
-  return { url, close: (how = {}) => (closed ??= close(app, state, how)) }
+  const page = docs && pages !== false ? { page: `${url}${pages}/docs` } : {}
+  return { url, ...page, close: (how = {}) => (closed ??= close(app, state, how)) }
 }
 
 function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: RestOptions): Address {

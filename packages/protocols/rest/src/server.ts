@@ -7,7 +7,7 @@ import { Refusal, problemOf } from './problem.ts'
 import type { Limits } from './limits.ts'
 import { answerMalformed } from './malformed.ts'
 import { operationHandler, pathOf, type Served } from './operation.ts'
-import { PAGES, servePages } from './pages.ts'
+import { DOCS, PAGES, servePages } from './pages.ts'
 import { signpost, type Signpost } from './paths.ts'
 import { correlate, sendNothing, sendProblem, type DoorState } from './reply.ts'
 
@@ -16,18 +16,22 @@ export type ServerOptions = {
   readonly state: DoorState
   readonly unknownFields: 'refuse' | 'drop'
   readonly pages: string | false
+  readonly docs: boolean
 }
 
 /** Builds the server with all its routes; it does not listen yet. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { served, state, unknownFields, pages } = options
+  const { served, state, unknownFields, pages, docs } = options
   const { limits } = state
   const app = newFastify(limits, (error, request, reply) => failed(error, request, reply, state))
   acceptJson(app)
   app.addHook('onRequest', ({ raw }, _reply, done) => done(strangeRequest(raw)))
 
   const routes = served.flatMap((one) => routesOf(one.http).map((route) => ({ ...route, served: one })))
-  const own = (pages === false ? [] : Object.keys(PAGES)).map((path) => ({ method: 'GET' as const, path: `${pages}${path}` }))
+  const own = (pages === false ? [] : Object.keys(docs ? { ...PAGES, ...DOCS } : PAGES)).map((path) => ({
+    method: 'GET' as const,
+    path: `${pages}${path}`,
+  }))
   refuseTwins(routes, own)
 
   const admit = admission(state)

@@ -39,7 +39,8 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
-  const doors = withControl(moveDoors(system.doors, options.ports))
+  const moved = moveDoors(system.doors, options.ports)
+  const doors = withControl(options.log === 'dev' ? moved.map(documented) : moved)
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
@@ -54,7 +55,9 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
     { ...system, doors, telemetry },
     { directory, sockets, copy, ...(log && { log }), ...(part && { part }) },
   )
-  const urls = running.doors.flatMap(({ url }, i) => (url === undefined ? [] : [{ door: doors[i]?.name ?? '', url }]))
+  const urls = running.doors.flatMap(({ url, page }, i) =>
+    url === undefined ? [] : [{ door: doors[i]?.name ?? '', url, ...(page && { page }) }],
+  )
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
   else if (pretty && watched?.again !== true)
     print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))
@@ -106,7 +109,10 @@ export function welcome(options: {
     '',
     `${paint(shell, 'bold', system.name)}${part === undefined ? '' : ` (${part.join(', ')})`} is ${paint(shell, 'green', 'ready')} in ${Math.round(realRuntime().clock.monotonic())} ms`,
     '',
-    ...urls.map(({ door, url }) => `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`),
+    ...urls.flatMap(({ door, url, page }) => [
+      `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`,
+      ...(page === undefined ? [] : [`  ${'docs'.padEnd(8)} ${paint(shell, 'cyan', page)}`]),
+    ]),
     `  ${'data'.padEnd(8)} ${directory}`,
     `  ${'system'.padEnd(8)} ${file}`,
     '',
@@ -143,6 +149,12 @@ function tries(options: { shell: Shell; example: string; all: boolean; data: str
 
 type Movable = Door & { readonly at: (address: { readonly port: number }) => Door }
 const movable = (door: Door): door is Movable => typeof (door as Partial<Movable>).at === 'function'
+
+/** Whoever writes a service gets a page of its operations, at a door that has one. */
+function documented(door: Door): Door {
+  const { documented: more } = door as Partial<{ readonly documented: () => Door }>
+  return typeof more === 'function' ? more() : door
+}
 
 /** Opens doors at other ports than their system says. */
 export function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {

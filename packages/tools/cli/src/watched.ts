@@ -2,8 +2,8 @@ import { open as openInspector } from 'node:inspector'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-/** Where a door listens. */
-export type Url = { readonly door: string; readonly url: string }
+/** Where a door listens, and where a person reads what it serves. */
+export type Url = { readonly door: string; readonly url: string; readonly page?: string }
 
 /** What a process that `dure dev` started has to do with it. */
 export type Watched = {

@@ -117,7 +117,7 @@ async function watchAndRun(
 }
 
 async function showPage(shell: Shell, urls: readonly Url[]): Promise<void> {
-  const url = urls.map(({ url }) => url).find((one) => one.startsWith('http'))
+  const url = urls.map((one) => one.page ?? one.url).find((one) => one.startsWith('http'))
   if (url === undefined) return say(shell, 'Nothing to open: the system has no door for a browser')
   if (!(await openBrowser(url, shell.process.env))) say(shell, `No browser here; open ${url} where there is one`)
 }
