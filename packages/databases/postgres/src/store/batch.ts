@@ -153,9 +153,10 @@ function textOf(value: SqlValue): string | Buffer | null {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : String(value)
 }
 
-/** What was sent behind one that failed. */
+/** As the server says it of what comes behind one that failed. */
 function notCarriedOut(cause: unknown): Error {
-  return Object.assign(new Error('It was not carried out, because a statement before it failed', { cause }), { code: ABORTED })
+  const said = { code: ABORTED, severity: 'ERROR' }
+  return Object.assign(new Error('It was not carried out, because a statement before it failed', { cause }), said)
 }
 
 /** The state of a transaction in which a statement has failed. */
