@@ -15,8 +15,11 @@ export type Purge = {
   readonly cancel: () => void
 }
 
-/** Milliseconds that delivered rows wait for others, and that one is waited for which somebody has locked. */
-const [PAUSE, LOCKED] = [25, 500]
+/**
+ * Milliseconds that delivered rows wait for others, and that one is waited for which somebody has locked. Whoever takes the lanes of
+ * one that was killed delivers once more what it had not removed.
+ */
+const [PAUSE, LOCKED] = [200, 500]
 /** Rows in one DELETE, at most: it must be over soon, so that others need not wait for what it holds. */
 const MOST = 1_024
 
