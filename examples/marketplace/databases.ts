@@ -32,7 +32,7 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
     password: keptPassword(folder),
     settings: { ...SERVER_SETTINGS, ...(flags.durability === 'process' ? { fsync: 'off' } : {}) },
   })
-  return { url: server.url(), stop: server.close }
+  return { url: server.socketUrl(), stop: server.close }
 }
 
 /** The stores of the services. @param own the marketplace's own server, where it has one */

@@ -47,6 +47,17 @@ for (const version of [18, 15] as const) {
   })
 }
 
+test('it is spoken to by its socket file as well, and by TCP where there can be none', async () => {
+  const way = 'SELECT inet_server_addr()::text'
+  const server = await testServer({ version: 18 })
+  assert.equal(await ask(server.url(), way), '127.0.0.1/32')
+  assert.equal(await ask(server.socketUrl(), way), null)
+  await server.close()
+  const without = await testServer({ version: 18, settings: { unix_socket_directories: '' } })
+  assert.equal(without.socketUrl(), without.url())
+  await without.close()
+})
+
 test('a server that does not stop within the time it is given is ended as it is, and has what was committed', async () => {
   const server = await testServer({ version: 18 })
   await ask(server.url(), 'CREATE TABLE kept (n int)', 'INSERT INTO kept VALUES (1)')

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { randomInt } from 'node:crypto'
 import { CallError } from 'dure/contract'
@@ -11,13 +11,19 @@ import { endWithParent, killProcessTree } from './process-tree.ts'
 
 /**
  * A PostgreSQL of one's own, for development and tests: made, started, stopped, killed and started again from a
- * program. It listens on 127.0.0.1 only, and ends when the process that started it does, however that ends.
+ * program. It listens on 127.0.0.1 and a socket file inside its data only, and ends when the process that started it does,
+ * however that ends.
  */
 export type LocalServer = {
   readonly port: number
   readonly directory: string
   /** The superuser's: `postgres://dure:…@127.0.0.1:<port>/<database>`. */
   readonly url: (database?: string) => string
+  /**
+   * The same by way of its socket file, which takes less of the processor than TCP on one machine does. Where there are none
+   * (Windows, a folder with too long a name, other settings) it is `url`.
+   */
+  readonly socketUrl: (database?: string) => string
   /** Starts again on the same port, after `stop` or `crash` or when it has ended by itself; nothing while it runs. */
   readonly start: () => Promise<void>
   /**
@@ -70,6 +76,7 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
   const { binaries, user } = runAs(findBinaries(options.programs ?? 'embedded'), tmpdir())
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'dure-postgres-'))
   const data = join(directory, 'data')
+  const socket = 'unix_socket_directories' in settings ? undefined : socketFolder(data)
   let running: Running | undefined
   let port = 0
   const lines: string[] = []
@@ -79,7 +86,15 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
     for (let attempt = 1; ; attempt++) {
       const tried = port === 0 ? randomInt(FIRST_PORT, LAST_PORT) : port
       try {
-        const own = await run({ binaries, user, data, port: tried, settings, lines, remove: temporary ? directory : undefined })
+        const own = await run({
+          binaries,
+          user,
+          data,
+          port: tried,
+          settings: { ...socketSettings(socket), ...settings },
+          lines,
+          remove: temporary ? directory : undefined,
+        })
         running = own
         void own.over.then(() => {
           if (running === own) running = undefined
@@ -117,18 +132,31 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
     await close()
     throw error
   }
+  const url: LocalServer['url'] = (database = 'postgres') =>
+    `postgres://${USER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`
   return {
     get port() {
       return port
     },
     directory,
-    url: (database = 'postgres') => `postgres://${USER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`,
+    url,
+    socketUrl: (database) => (socket === undefined ? url(database) : `${url(database)}?host=${encodeURIComponent(socket)}`),
     start,
     stop,
     crash: () => end((ending) => ending.kill()),
     log: () => lines,
     close,
   }
+}
+
+/** Only the server's user comes in there, as whom it was started, and root. A socket file's name has at most 107 bytes. */
+function socketFolder(data: string): string | undefined {
+  const folder = resolve(data)
+  return process.platform === 'win32' || Buffer.byteLength(join(folder, '.s.PGSQL.00000')) > 100 ? undefined : folder
+}
+
+function socketSettings(folder: string | undefined): Readonly<Record<string, string>> {
+  return folder === undefined ? {} : { unix_socket_directories: `"${folder.replaceAll('"', '""')}"` }
 }
 
 async function makeCluster(options: {
