@@ -77,8 +77,9 @@ const markOf = (consumer: string, messageId: string): Key => [INBOX, hash(consum
 const inbox: Of<'inbox'> = {
   mark: async ({ client }, { marks, at }) => {
     let made = 0
-    for (const { consumer, messageId, fence } of marks) {
+    for (const { consumer, messageId, fence, unparked } of marks) {
       if (fence !== undefined) checkFence(client, fence)
+      if (unparked === true && parkedAt(client, consumer, messageId) !== undefined) continue
       const key = markOf(consumer, messageId)
       if (client.get(key) !== undefined) continue
       client.put(key, { consumer, messageId, at })

@@ -54,6 +54,27 @@ export function parkedConformance(module: URL): void {
     assert.equal(await store.transaction((tx) => parked.finish(tx, { ...its, revision: 1, fence: now })), false)
   })
 
+  check(
+    'work that is parked is not marked by who else has received it; other work is, and what is parked as its try ends',
+    async ({ open }) => {
+      const store = await open()
+      const { parked, inbox } = store.records
+      await add(store, [message('a', -1)])
+      const markOf = (id: string, unparked = true) => ({ consumer: CONSUMER, messageId: id, unparked })
+      const mark = (ids: readonly string[]) =>
+        store.transaction((tx) => inbox.mark(tx, { marks: ids.map((id) => markOf(id)), at: 1 }))
+      assert.deepEqual([await mark(['a']), await mark(['a', 'b', 'c']), await mark(['b'])], [0, 2, 0])
+      const other = { ...markOf('a'), consumer: 'stock/other' }
+      assert.equal(await store.transaction((tx) => inbox.mark(tx, { marks: [other, markOf('d', false)], at: 1 })), 2)
+      const its = { consumer: CONSUMER, messageId: 'a', revision: 0, fence: undefined }
+      const tried = await store.transaction(async (tx) => [
+        await parked.finish(tx, its),
+        await inbox.mark(tx, { marks: [markOf('a')], at: 1 }),
+      ])
+      assert.deepEqual(tried, [true, 1])
+    },
+  )
+
   check('a message waits by the clock of the database: for its next try, and while another has it', async ({ open }) => {
     const store = await open()
     const { parked } = store.records

@@ -37,6 +37,11 @@ export type Mark = {
   readonly messageId: string
   /** Of a message of a partition. */
   readonly fence?: Fence | undefined
+  /**
+   * Of work that several may receive: it is not marked while its consumer has it parked, as what is parked is done, edited and
+   * discarded there alone. Default false.
+   */
+  readonly unparked?: boolean | undefined
 }
 
 export type InboxRecords<Tx> = {

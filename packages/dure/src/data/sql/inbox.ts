@@ -12,12 +12,20 @@ export const sqlInbox: InboxRecords<SqlStatements> = {
     const sorted = marks.length === 1 ? marks : marks.toSorted(byKey)
     const fenced = sorted.filter(({ fence }) => fence !== undefined) as readonly Required<Mark>[]
     const free = fenced.length === 0 ? sorted : sorted.filter(({ fence }) => fence === undefined)
+    const [always, unparked] = free.some((mark) => mark.unparked === true)
+      ? [free.filter((mark) => mark.unparked !== true), free.filter((mark) => mark.unparked === true)]
+      : [free, []]
     let changed = 0
-    for (const some of partsOf(free))
+    for (const some of partsOf(always))
       changed += await tx.run(
         insertOf(some.length),
         some.flatMap(({ consumer, messageId }) => [messageId, consumer, at]),
       )
+    for (const some of partsOf(unparked))
+      changed += await tx.run(unparkedInsertOf(some.length), [
+        at,
+        ...some.flatMap(({ messageId, consumer }) => [messageId, consumer]),
+      ])
     const before = changed
     for (const some of partsOf(fenced)) {
       const fences = padded([...new Set(some.map(({ fence }) => fence))])
@@ -67,6 +75,7 @@ function partsOf<T>(marks: readonly T[]): readonly (readonly T[])[] {
 
 const ONCE = 'ON CONFLICT (message_id, consumer) DO NOTHING'
 const inserts: string[] = []
+const unparkedInserts: string[] = []
 const fencedInserts = new Map<string, string>()
 
 function insertOf(rows: number): string {
@@ -74,14 +83,25 @@ function insertOf(rows: number): string {
     `INSERT INTO dure_inbox (message_id, consumer, seen_at) VALUES ${Array.from({ length: rows }, () => '(?, ?, ?)').join(', ')} ${ONCE}`)
 }
 
-/** Every fence is asked for once, whatever the marks; with one of an epoch of the past nothing is marked. The first row says of what type they are. */
+/** Marks of so many messages, of which the first says of what type they are; a condition follows. */
+function selectOf(rows: number): string {
+  return `INSERT INTO dure_inbox (seen_at, message_id, consumer)
+      SELECT CAST(? AS BIGINT), wanted.column1, wanted.column2
+      FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT))${', (?, ?)'.repeat(rows - 1)}) AS wanted`
+}
+
+function unparkedInsertOf(rows: number): string {
+  return (unparkedInserts[rows] ??= `${selectOf(rows)}
+      WHERE NOT EXISTS (
+        SELECT 1 FROM dure_parked AS parked WHERE parked.consumer = wanted.column2 AND parked.message_id = wanted.column1) ${ONCE}`)
+}
+
+/** Every fence is asked for once, whatever the marks; with one of an epoch of the past nothing is marked. */
 function fencedInsertOf(rows: number, fences: number): string {
   const name = `${rows} ${fences}`
   let sql = fencedInserts.get(name)
   if (sql === undefined) {
-    sql = `INSERT INTO dure_inbox (seen_at, message_id, consumer)
-      SELECT CAST(? AS BIGINT), wanted.column1, wanted.column2
-      FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT))${', (?, ?)'.repeat(rows - 1)}) AS wanted
+    sql = `${selectOf(rows)}
       WHERE NOT EXISTS (
         SELECT 1 FROM (VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))${', (?, ?, ?, ?)'.repeat(fences - 1)}) AS fence
         WHERE NOT EXISTS (SELECT 1 FROM dure_partitions AS mine WHERE mine.consumer = fence.column1

@@ -1,5 +1,5 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import type { Fence, Inbox, StoreTransaction } from '../../data/data.ts'
+import type { Fence, Inbox, Mark, StoreTransaction } from '../../data/data.ts'
 import { decoderOf } from '../decode.ts'
 
 /** A message with its data read. */
@@ -17,6 +17,7 @@ export type EffectPipeline = {
   readonly read: (message: Message) => Received | Promise<Received>
   readonly prepare: Effect['prepare']
   readonly handle: Effect['handle']
+  readonly markOf: (message: Message, fence: Fence | undefined) => Mark
   /**
    * Has the effect in a transaction, unless the message has had it; `begins` is told before the handler. Rejects with
    * `FencedError` when its partition is another member's.
@@ -31,21 +32,25 @@ export type EffectPipeline = {
 export function createEffectPipeline(options: {
   inbox: Inbox
   consumer: string
+  kind: 'topic' | 'queue'
   event: AnyEvent
   effect: Effect
 }): EffectPipeline {
-  const { inbox, consumer, event, effect } = options
+  const { inbox, consumer, kind, event, effect } = options
   const { prepare, handle } = effect
   const decode = decoderOf(event)
+  const unparked = kind === 'queue'
+  const markOf: EffectPipeline['markOf'] = ({ id: messageId }, fence) => ({ consumer, messageId, fence, unparked })
   return {
     prepare,
     handle,
+    markOf,
     read: (message) => {
       const data = decode(message)
       return data instanceof Promise ? data.then((late) => ({ message, data: late })) : { message, data }
     },
     apply: async (tx, { received, prepared, fence }, begins) => {
-      if (!(await inbox.markAll(tx, [{ consumer, messageId: received.message.id, fence }]))) return 'duplicate'
+      if (!(await inbox.markAll(tx, [markOf(received.message, fence)]))) return 'duplicate'
       begins?.()
       await handle(received, tx, prepared)
       return 'handled'

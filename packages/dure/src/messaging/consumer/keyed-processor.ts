@@ -30,7 +30,6 @@ type InFlightMessage = {
  */
 export function createKeyedProcessor(options: {
   store: Store
-  consumer: string
   /** Of the partition that the messages are of. */
   fence: Fence | undefined
   pipeline: EffectPipeline
@@ -41,7 +40,7 @@ export function createKeyedProcessor(options: {
   counters: Counters
   batcher: TransactionBatcher
 }): (messages: readonly Message[], alone: boolean) => Promise<void> {
-  const { store, consumer, fence, pipeline, keyOf, concurrency, parked, counters, batcher } = options
+  const { store, fence, pipeline, keyOf, concurrency, parked, counters, batcher } = options
   const shares = pipeline.prepare === undefined
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
   // asked for at once, and one key still happens in order.
@@ -72,10 +71,8 @@ export function createKeyedProcessor(options: {
   }
 
   const shareOf = ({ message, key, received }: InFlightMessage): Share => ({
-    consumer,
+    ...pipeline.markOf(message, fence),
     key,
-    messageId: message.id,
-    fence,
     handle: (tx) => pipeline.handle(received!, tx, undefined),
   })
 

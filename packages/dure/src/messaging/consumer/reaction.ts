@@ -133,7 +133,7 @@ function opening(
   const { kind, event, retry, concurrency } = reaction
   // Work that has no key holds nobody but itself.
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
-  const pipeline = createEffectPipeline({ inbox, consumer, event, effect: reaction })
+  const pipeline = createEffectPipeline({ inbox, consumer, kind, event, effect: reaction })
   const hands = createHands(concurrency)
   return async ({ fence: raised, crashes, crashed, lost }) => {
     const { partition } = raised
@@ -152,7 +152,7 @@ function opening(
         })
       },
     })
-    const process = createKeyedProcessor({ store, consumer, fence, pipeline, keyOf, concurrency, parked, counters, batcher })
+    const process = createKeyedProcessor({ store, fence, pipeline, keyOf, concurrency, parked, counters, batcher })
     const careful = crashes === 0 ? 0 : Math.min(MOST_CAREFUL, 4 ** (crashes - 1)) * limits.batch
     const intake = createIntake({ kind, consumer, limits, semaphore, careful, parked, count, keyOf, process })
     return { partition, parked, intake, stop: parked.stop }
