@@ -95,7 +95,9 @@ async function play(
   { name, what, run }: Role,
   { times, seed, broken, server }: { times: number; seed: number; broken: boolean; server: LocalServer },
 ): Promise<Row> {
-  const say = (text: string): void => void process.stderr.write(`${name} ${text}\n`)
+  const from = performance.now()
+  const passed = (): string => `${Math.round((performance.now() - from) / 1_000)} s`
+  const say = (text: string): void => void process.stderr.write(`${name}, of ${times}, after ${passed()}: ${text}\n`)
   const seen = await run({ server, times, random: chance(seed), broken, say })
   for (const text of seen.past.slice(0, 20)) say(text)
   return { name, what, ...seen }

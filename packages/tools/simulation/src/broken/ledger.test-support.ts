@@ -186,14 +186,18 @@ export type Mistake = (store: Store, process: Process) => Store
 export const REST = 'everything comes to rest'
 export const ORDER = 'moves of an account happen in order'
 const ONCE = 'a move happens once'
-const LOST = 'every move happens, unless it was discarded'
+export const LOST = 'every move happens, unless it was discarded'
 const TRIES = 'nothing is tried more often than it may be'
 export const PAST = 'no epoch of the past commits'
 export const DISCARDED = 'what was discarded never happens'
 const EDIT = 'edited data are what happens'
 const GROW = 'epochs only grow'
 
-export function keeping(mistake: Mistake = (store) => store): Simulation {
+/** @param between what else stands between services and the ports */
+export function keeping(
+  mistake: Mistake = (store) => store,
+  { store: own = (store) => store, broker }: Pick<Simulation, 'store' | 'broker'> = {},
+): Simulation {
   const memory: Memory = {
     ...{ epochs: new Map(), raised: new Map(), tired: new Set() },
     ...{ discarded: new Set(), doubtful: new Set(), edited: new Map() },
@@ -203,7 +207,8 @@ export function keeping(mistake: Mistake = (store) => store): Simulation {
   const numbers = (told: readonly Told[]): readonly number[] => told.map(({ number }) => number)
   return {
     system: (process) => accounts(process, memory),
-    store: (store, process) => watched(mistake(store, process), process, memory),
+    store: (store, process) => watched(mistake(own(store, process), process), process, memory),
+    broker,
     replicas: { ledger: 2 },
     load: {
       duration: DURATION,

@@ -1,7 +1,10 @@
-/** Mistakes in how members of a group own their partitions, each between a service and its store. */
+/** Mistakes in how members of a group own their partitions, each between a service and its store, or its broker. */
+import { isInstance } from 'dure/contract/internal'
 import type { Fence, ParkedId, Records, SqlTransaction, Store } from 'dure/data'
-import type { FaultKind } from '../simulation.ts'
-import { DISCARDED, MOVES, ORDER, PAST, REST, type Mistake } from './ledger.test-support.ts'
+import { FencedError } from 'dure/data/adapter'
+import type { Broker, Delivery } from 'dure/messaging'
+import type { FaultKind, Simulation } from '../simulation.ts'
+import { DISCARDED, LOST, MOVES, ORDER, PAST, REST, type Mistake } from './ledger.test-support.ts'
 
 function withRecords(store: Store, change: (records: Records) => Partial<Records>): Store {
   return { ...store, records: { ...store.records, ...change(store.records) } }
@@ -34,8 +37,60 @@ function unfencedTries({ parked, inbox }: Records): Pick<Records, 'parked' | 'in
 
 const placeOf = ({ consumer, partition }: Pick<Fence, 'consumer' | 'partition'>): string => `${consumer} ${partition}`
 
+/** What a broker hands to members of groups goes through this. */
+function delivering(
+  broker: Broker,
+  deliver: (batch: readonly Delivery[], hand: (batch: readonly Delivery[]) => Promise<void>) => Promise<void>,
+): Broker {
+  return {
+    ...broker,
+    subscribe: (options) =>
+      broker.subscribe({
+        ...options,
+        deliver: (batch, place) => deliver(batch, (some) => options.deliver(some, place)),
+      }),
+  }
+}
+
+/** Who finds its epoch to be over takes what it has in hand for done, and its broker believes members whose session has ended. */
+function settledWhenFenced(): Pick<Simulation, 'store' | 'broker'> {
+  const settled = new Set<string>()
+  return {
+    store: (store) =>
+      withRecords(store, ({ inbox }) => ({
+        inbox: {
+          ...inbox,
+          mark: async (tx, wanted) => {
+            try {
+              return await inbox.mark(tx, wanted)
+            } catch (error) {
+              if (!isInstance(error, FencedError)) throw error
+              for (const { messageId } of wanted.marks) settled.add(messageId)
+              return 0
+            }
+          },
+        },
+      })),
+    broker: (broker) =>
+      delivering(broker, async (batch, hand) => {
+        const left = batch.filter(({ message }) => !settled.has(message.id))
+        if (left.length > 0) await hand(left)
+      }),
+  }
+}
+
+/** What a member had in hand whose session has ended is taken for done. */
+const settledWhenLost: NonNullable<Simulation['broker']> = (broker) =>
+  delivering(broker, (batch, hand) =>
+    hand(batch).catch((error: unknown) => {
+      if (!String(error).includes('is gone with what it had in hand')) throw error
+    }),
+  )
+
 export type OwnershipMistake = {
-  readonly mistake: Mistake
+  /** Made anew for each run. */
+  readonly between?: () => Pick<Simulation, 'store' | 'broker'>
+  readonly mistake?: Mistake
   /** The invariants that find it, whichever is looked at first. */
   readonly found: readonly string[]
   readonly faults?: readonly FaultKind[]
@@ -117,6 +172,12 @@ export const MISTAKES: Readonly<Record<string, OwnershipMistake>> = {
         }
       }),
     found: [ORDER, REST],
+  },
+  'what is refused for its epoch is settled': { between: settledWhenFenced, found: [LOST], faults: STALLING },
+  'what was in hand is settled when it is lost': {
+    between: () => ({ broker: settledWhenLost }),
+    found: [LOST],
+    faults: STALLING,
   },
   'what is discarded is not marked': {
     mistake: (store) =>

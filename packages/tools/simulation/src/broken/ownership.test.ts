@@ -7,10 +7,10 @@ import { MISTAKES } from './ownership-mistakes.test-support.ts'
 /** Within so many seeds each is found. */
 const SEEDS = 100
 
-for (const [what, { mistake, found, faults, from }] of Object.entries(MISTAKES)) {
+for (const [what, { between = () => ({}), mistake, found, faults, from }] of Object.entries(MISTAKES)) {
   test(`copies of a ledger, found: ${what}`, { timeout: 300_000 }, async (t) => {
     const how = { failures: 1, verify: 0, faults, from }
-    const broken = await explore({ ...how, simulation: () => keeping(mistake), seeds: SEEDS })
+    const broken = await explore({ ...how, simulation: () => keeping(mistake, between()), seeds: SEEDS })
     const [first] = broken.failures
     assert.ok(first !== undefined, `not found in ${SEEDS} seeds`)
     const by = brokenBy(first)
