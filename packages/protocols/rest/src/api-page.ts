@@ -24,7 +24,11 @@ export function serveApiPage(app: FastifyInstance, options: { readonly prefix: s
   const { prefix, title } = options
   const folder = libraryFolder()
   const serve = (path: string, type: string, text: () => string | Buffer): void => {
-    app.get(`${prefix}/docs${path}`, (_request, reply) => reply.headers(HEADERS).header('content-type', type).send(text()))
+    let known: string | Buffer | undefined
+    app.get(`${prefix}/docs${path}`, (_request, reply) => {
+      known ??= text()
+      return reply.headers(HEADERS).header('content-type', type).send(known)
+    })
   }
   serve('', 'text/html; charset=utf-8', () => pageOf(title))
   serve('/start.js', 'text/javascript; charset=utf-8', () => START)

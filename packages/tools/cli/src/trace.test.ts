@@ -53,6 +53,27 @@ test('without an id the latest are listed', async () => {
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
 })
 
+test('a trace in which all went well in the end is not listed as failed', async () => {
+  const directory = temporary()
+  const runtime = realRuntime()
+  const store = spanStore()({ system: 'shop', directory, runtime, log: silentLogger(), metrics: createMetrics() })
+  const tracer = createTracer({ runtime, ratio: 1, sinks: [store] })
+  const attributes = { 'messaging.message.id': 'm1', 'messaging.consumer.group.name': 'mail/order.placed' }
+  const about = {
+    name: 'process order.placed',
+    kind: 'consumer',
+    service: 'mail',
+    parent: `00-${one}-00f067aa0ba902b7-01`,
+  } as const
+  tracer.begin({ ...about, at: runtime.clock.monotonic() - 5, attributes }).end(new Error('No answer'))
+  const tried = tracer.begin({ ...about, attributes })
+  tried.end()
+  await store.stop()
+  const { out } = await dure(['trace', '--data', directory])
+  assert.match(out, /2 spans +process order\.placed \(mail\)/)
+  assert.match((await dure(['trace', 'ab', '--data', directory])).out, /1 retried/)
+})
+
 test('in a pipe nothing is folded or shortened; at a terminal a long name is shortened, on its line', async () => {
   const name = `orders.${'place-and-'.repeat(6)}pay`
   const cwd = await kept([one], name)

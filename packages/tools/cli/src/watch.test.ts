@@ -32,3 +32,21 @@ test('tells of sources in folders old and new, and of nothing else', async () =>
   watcher.close()
   assert.deepEqual(told.slice(0, 2), ['deep/down/a.ts', 'fresh/b.sql'])
 })
+
+test('files that are imported from elsewhere are followed; what does not count is not told of', async () => {
+  const root = temporary()
+  const outside = temporary()
+  for (const folder of [root, outside]) writeFileSync(join(folder, 'a.ts'), '')
+  const heard = Promise.withResolvers<string>()
+  const watcher = watchSources(root, {
+    ignore: [],
+    concerns: (path) => path === join(outside, 'a.ts'),
+    onChange: (path) => heard.resolve(path),
+  })
+  watcher.follow([join(outside, 'a.ts'), join(outside, 'gone/b.ts')])
+  writeFileSync(join(root, 'a.ts'), 'changed')
+  writeFileSync(join(outside, 'b.ts'), 'changed')
+  writeFileSync(join(outside, 'a.ts'), 'changed')
+  assert.match(await heard.promise, /^\.\.\/.*a\.ts$/)
+  watcher.close()
+})
