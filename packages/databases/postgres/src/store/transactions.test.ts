@@ -164,3 +164,24 @@ test('where BEGIN fails nothing is done, neither alone nor without the rest', { 
   assert.deepEqual(await store.select('SELECT id FROM orders'), [{ id: 'before' }])
   await insert(store, 'after')
 })
+
+test(
+  'a statement that nobody waits for and that crosses another transaction has all of it begun again',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig = await makeRig(t, server.url())
+    const [store, other] = [await rig.open(), await rig.open()]
+    await insert(store, 'a')
+    let runs = 0
+    await store.transaction(async (tx) => {
+      const [row] = await tx.all("SELECT total FROM orders WHERE id = 'a'")
+      if (++runs === 1) await other.transaction((beside) => beside.run("UPDATE orders SET total = total + 1 WHERE id = 'a'"))
+      // Sent in one batch with the COMMIT behind it, which is not carried out.
+      tx.beforeCommit(async () => {
+        tx.run("UPDATE orders SET total = ? WHERE id = 'a'", [Number(row!['total']) + 10]).catch(() => {})
+      })
+    })
+    assert.equal(runs, 2)
+    assert.deepEqual(await store.select("SELECT total FROM orders WHERE id = 'a'"), [{ total: 12 }])
+  },
+)
