@@ -5,6 +5,7 @@ import { firstExample } from '../packaging/examples.ts'
 import { packAll, type Packed } from '../packaging/pack.ts'
 import { publishedDoors, publishedPackages } from '../packaging/workspace.ts'
 import type { Ran } from '../shell.ts'
+import { firstHour } from './first-hour.ts'
 import { createProject, installTarballs, type Project } from './project.ts'
 import { NODES, openToolbox, type Toolbox } from './toolbox.ts'
 
@@ -34,15 +35,18 @@ export async function tryTarballs(
     for (const { node, npm } of NODES.filter((each) => nodes.includes(each.node))) {
       const project = createProject({ toolbox, node, npm })
       const step = async (what: string, work: () => Promise<void>): Promise<void> => {
+        const began = performance.now()
         const wrong = await work().then(
           () => undefined,
           (error: unknown) => (error as Error).message,
         )
         well &&= wrong === undefined
-        tell({ what: `Node ${node.padEnd(7)} ${what}`, wrong })
+        tell({ what: `Node ${node.padEnd(7)} ${what} (${((performance.now() - began) / 1_000).toFixed(1)} s)`, wrong })
       }
       try {
         await installing(project, packed, npm, step)
+        const creator = project.path('node_modules/create-dure/bin/create-dure.js')
+        await firstHour({ toolbox, node, npm, tarballs: folder, creator, step })
         const major = Number(node.split('.')[0])
         if (major < 24) await old(project, major, step)
         else await current(project, toolbox, step)

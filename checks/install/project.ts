@@ -7,6 +7,7 @@ import type { Toolbox } from './toolbox.ts'
 
 /** An empty folder that becomes somebody's project, on one version of Node. */
 export type Project = {
+  readonly path: (file: string) => string
   readonly write: (file: string, text: string) => void
   /** Copies what a package brings to where it can run. */
   readonly take: (file: string) => void
@@ -25,6 +26,7 @@ export function createProject(options: { readonly toolbox: Toolbox; readonly nod
   const node = (...words: readonly string[]): Promise<Ran> => run(program, words, folder, env)
   write('package.json', JSON.stringify({ name: 'my-shop', private: true, type: 'module' }))
   return {
+    path: (file) => join(folder, file),
     write,
     take: (file) => copyFileSync(join(folder, file), join(folder, basename(file))),
     node,
