@@ -30,14 +30,15 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     ],
   },
   A4: {
-    state: 'begun',
+    state: 'works',
     part: {
-      en: 'checked in this repository; a project of three services is scaffolded in this shape, without the check; adding a service not yet',
-      ko: '이 저장소에서는 점검까지. 이 모양의 서비스 셋으로 된 프로젝트를 만들지만 점검은 아직 들어 있지 않고, 서비스를 더하는 것도 아직',
+      en: 'a service with domain, ports and adapters written by `npm create dure`, and a test in the project that says which import points the wrong way',
+      ko: '`npm create dure`가 도메인, 포트, 어댑터로 나뉜 서비스를 만들고, 프로젝트 안의 테스트가 방향이 잘못된 import를 알려 줌',
     },
     code: [
       'packages/tools/create-dure/src/project.ts',
       'packages/tools/create-dure/src/templates/shop.ts',
+      'packages/tools/create-dure/src/templates/layering.ts',
       'checks/layering/services.ts',
       'examples/marketplace/services/stock/domain/reservation.ts',
       'examples/marketplace/services/payment/domain/provider.ts',

@@ -48,6 +48,24 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/resilience/ejection.test.ts',
     ],
   },
+  U9: {
+    state: 'begun',
+    part: {
+      en: 'outbox, inbox and resilience, in Express, Fastify and Nest applications with PostgreSQL; the others as they come',
+      ko: 'PostgreSQL을 쓰는 Express, Fastify, Nest 애플리케이션에서 아웃박스, 인박스, 회복탄력성까지. 나머지는 아직',
+    },
+    code: [
+      'packages/dure/src/resilience/resilient.ts',
+      'packages/databases/postgres/src/outbox/outbox.ts',
+      'packages/dure/src/data/inbox.ts',
+    ],
+    guide: 'docs/guides/resilience.md',
+    tests: [
+      'examples/existing-applications.test.ts',
+      'packages/dure/src/resilience/resilient-fetch.test.ts',
+      'packages/dure/src/resilience/resilient.test.ts',
+    ],
+  },
   U13: {
     state: 'begun',
     part: {
