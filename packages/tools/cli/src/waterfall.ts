@@ -2,7 +2,7 @@ import type { Span } from 'dure/telemetry'
 import { retriedSpans } from 'dure/telemetry/internal'
 import { paint } from './shell.ts'
 import { counted, durationText, visible } from './format.ts'
-import { padTo, shorten, textWidth } from '@dure/simulation/text/internal'
+import { hang, padTo, shorten, textWidth } from '@dure/simulation/text/internal'
 
 export type WaterfallOptions = {
   /** Characters of a line; from 80 on everything fits. Infinity: names stay whole. */
@@ -96,7 +96,8 @@ function failures(rows: readonly Row[], options: WaterfallOptions): readonly str
     const code = failure.attributes['error.type'] ?? 'UNKNOWN'
     const mark = retried ? paint(options, 'yellow', '↻') : paint(options, 'red', '✗')
     const end = retried ? ' (a later try went well)' : ''
-    return `${mark} ${visible(span.name)}: ${visible(String(code))}: ${visible(failure.message ?? '')}${end}`
+    const text = `${visible(span.name)}: ${visible(String(code))}: ${visible(failure.message ?? '')}${end}`
+    return hang(`${mark} `, text, options.columns)
   })
   return ['', ...lines, ...(failed.length > 20 ? [`… and ${failed.length - 20} more that failed`] : [])]
 }
