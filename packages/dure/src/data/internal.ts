@@ -19,7 +19,14 @@ export { createBinding, type Binding } from './parameters.ts'
 export { dataSize, OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxRow } from './outbox-row.ts'
 export { createMember, type Member } from './member.ts'
 export { RELAY_DEFAULTS } from './relay.ts'
-export { sqliteConnection, sqliteKysely, sqliteStatements, type KyselyConnection, type Statements } from './sqlite/sqlite.ts'
+export {
+  sqliteConnection,
+  sqliteHistory,
+  sqliteKysely,
+  sqliteStatements,
+  type KyselyConnection,
+  type Statements,
+} from './sqlite/sqlite.ts'
 export {
   closed,
   crowded,

@@ -35,10 +35,7 @@ export async function migrate(options: {
         // Stores of earlier versions.
         if (rows.length > 0 && !('contracts' in rows[0]!))
           await tx.run('ALTER TABLE dure_migrations ADD COLUMN contracts INTEGER')
-        return rows.map((row) => ({
-          ...{ name: String(row['name']), checksum: String(row['checksum']) },
-          contracts: row['contracts'] !== 0,
-        }))
+        return rows.map(appliedMigration)
       },
       record: (tx, { name, checksum, contracts, at }) =>
         tx.run('INSERT INTO dure_migrations (name, checksum, applied_at, contracts) VALUES (?, ?, ?, ?)', [
@@ -51,6 +48,11 @@ export async function migrate(options: {
       },
     },
   })
+}
+
+/** From a row of `dure_migrations`. */
+export function appliedMigration(row: Readonly<Record<string, unknown>>): AppliedMigration {
+  return { name: String(row['name']), checksum: String(row['checksum']), contracts: row['contracts'] !== 0 }
 }
 
 /** A migration that a store has; one of which it is not known whether it contracts is held to. */
@@ -131,7 +133,11 @@ type Named = readonly [name: string, migration: Migration]
 /** Dure's own migrations (own-tables.ts) live beside the service's, under names that start so, and come first. */
 const OWN = 'dure/'
 
-function plan(service: string, migrations: Migrations, applied: readonly AppliedMigration[]): readonly Named[] {
+/**
+ * What is to be applied to a store that has those.
+ * @throws {CallError} FAILED_PRECONDITION as `applyMigrations`
+ */
+export function plan(service: string, migrations: Migrations, applied: readonly AppliedMigration[]): readonly Named[] {
   const trouble = (name: string, what: string, advice: string): CallError =>
     new CallError(
       'FAILED_PRECONDITION',

@@ -77,7 +77,8 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
     needs: options.needs ?? {},
     database: options.database,
     store: options.store,
-    handlers: options.handlers as Service['handlers'],
+    // Untyped programs leave it out; each operation without a handler is named when the system is made.
+    handlers: ((options.handlers as Service['handlers'] | undefined) ?? {}) as Service['handlers'],
     reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
     inbox: options.inbox,
     retention: retentionOf(contract.name, options.retention),

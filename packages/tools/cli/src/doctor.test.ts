@@ -78,3 +78,48 @@ export default system('shop', { services: [idle], doors: [rest({ port: ${port} }
   assert.equal(code, 1)
   assert.match(out, new RegExp(`✖ Port ${port} of door "rest" is taken\\n[^\\n]*dure dev --port ${port + 1}`))
 })
+
+test('data whose migrations were edited, of a newer build that added to them or took away, or that are to be migrated', async () => {
+  const folder = temporary()
+  linkLibrary(folder)
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  let builds = 0
+  const build = (migrations: Readonly<Record<string, string>>): string => {
+    const file = join(folder, `system-${builds++}.ts`)
+    writeFileSync(
+      file,
+      `import { contract } from 'dure/contract'
+       import { service, system } from 'dure/service'
+       const database = { migrations: ${JSON.stringify(migrations)} }
+       const notes = service(contract('notes', { version: '1.0.0', owner: 'team' }), { database })
+       export default system('notes', { services: [notes] })`,
+    )
+    return file
+  }
+  const data = join(folder, '.dure')
+  const started = async (migrations: Readonly<Record<string, string>>): Promise<void> => {
+    rmSync(data, { recursive: true, force: true })
+    const running = await startHere(build(migrations), '--data', data)
+    await running.stop()
+  }
+  const told = async (migrations: Readonly<Record<string, string>>): Promise<string> => {
+    return (await dure(['doctor', build(migrations), '--data', data], { cwd: folder })).out
+  }
+  const first = { '001': 'CREATE TABLE notes (id TEXT)' }
+  await started(first)
+  assert.match(await told(first), /✔ The data of "notes" have its migrations\n/)
+  assert.match(await told({ ...first, '002': 'CREATE TABLE more (id TEXT)' }), /migrations, 1 to be applied at the next start/)
+  assert.match(
+    await told({ '001': 'CREATE TABLE notes (id TEXT, text TEXT)' }),
+    /✖ Migrating the store of service "notes" failed: migration "001" was changed after it was applied\n {2}Put the old text back/,
+  )
+  await started({ ...first, '002': 'CREATE TABLE more (id TEXT)' })
+  assert.match(await told(first), /✔ The data of "notes" are of a newer build, which this one can go on with: "002"/)
+  await started({ ...first, '002': 'ALTER TABLE notes RENAME TO letters' })
+  assert.match(await told(first), /✖ [^\n]*"002" was applied to it and takes away what others use[^\n]*\n {2}Run the version/)
+  writeFileSync(
+    join(data, 'notes.db'),
+    'no database at all, and longer than a header of a hundred bytes would have to be'.repeat(3),
+  )
+  assert.match(await told(first), /✖ file is not a database\n {2}Look at the file, or begin anew/)
+})

@@ -2,6 +2,8 @@ import { globSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describeThrown } from 'dure/contract/internal'
+import type { Migrations } from 'dure/data'
+import { sqliteHistory } from 'dure/data/internal'
 import type { System } from 'dure/service'
 import { askListing } from './control/control.ts'
 import { counted } from './format.ts'
@@ -87,10 +89,30 @@ async function theSystem(options: { given: string | undefined; cwd: string; data
     return [
       ...types,
       { what: `${relative(cwd, file)} is a system of ${counted(system.services.length, 'service')}` },
+      ...system.services.flatMap(({ contract, database }) =>
+        database === undefined ? [] : history(data, contract.name, database.migrations),
+      ),
       ...(await ports(system, data)),
     ]
   } catch (error) {
     return [{ what: 'The system does not load', remedy: describeThrown(error).message }]
+  }
+}
+
+/** Whether a store that is a file goes with the service's migrations; one at a server says so at the next start. */
+function history(data: string, service: string, migrations: Migrations): readonly Finding[] {
+  try {
+    const found = sqliteHistory({ file: join(data, `${service}.db`), service, migrations })
+    if (found === undefined) return []
+    const { pending, newer } = found
+    if (newer.length > 0)
+      return [{ what: `The data of "${service}" are of a newer build, which this one can go on with: "${newer.join('", "')}"` }]
+    const left = pending.length === 0 ? '' : `, ${pending.length} to be applied at the next start`
+    return [{ what: `The data of "${service}" have its migrations${left}` }]
+  } catch (error) {
+    const [what = '', remedy = 'Look at the file, or begin anew: dure dev --reset'] =
+      describeThrown(error).message.split('. To do: ')
+    return [{ what, remedy: remedy.charAt(0).toUpperCase() + remedy.slice(1) }]
   }
 }
 

@@ -11,8 +11,8 @@ export const doctorCommand: Command<Shell> = defineCommand({
   brief: 'Say what is missing, stale or wrong in a project',
   help: `
         Looks at what usually stands in the way: Node, "type", tsconfig.json, TypeScript, packages of Dure of several versions or
-        twice in one tree, generated files that are gone, a system that does not load, ports that somebody else has. Each
-        with what to do. Changes nothing. Exits with 1 when something is wrong.`,
+        twice in one tree, generated files that are gone, a system that does not load, migrations that were edited, data of a newer build, ports that
+        somebody else has. Each with what to do. Changes nothing. Exits with 1 when something is wrong.`,
   examples: ['dure doctor', 'dure doctor src/system.ts --json'],
   flags: { data: dataFlag, json: jsonFlag },
   positional: { kind: 'tuple', parameters: [systemParameter] },
