@@ -86,9 +86,10 @@ if (import.meta.main) {
     console.error(`Cannot run tests: no test file's path contains ${process.argv.slice(2).join(' or ') || 'anything'}.`)
     process.exitCode = 1
   } else {
-    // What the tests leave in the temporary folder goes with it. A database server runs as a user of its own, and has its data there.
+    // What the tests leave in the temporary folder goes with it. A database server runs as a user of its own, and has its data there:
+    // everybody may, as in the one of the system.
     const folder = mkdtempSync(join(tmpdir(), 'dure-'))
-    chmodSync(folder, 0o755)
+    chmodSync(folder, 0o1777)
     process.env['TMPDIR'] = folder
     try {
       const outcome = await runTests({
