@@ -20,6 +20,9 @@ const PLACES = [
   'bench/*/*.test.ts',
 ]
 
+/** Milliseconds for one file, on a busy machine: one that hangs fails, and the others are told of. */
+const LONGEST = 15 * 60_000
+
 /** Ends the process of a file that lives on when its tests are over. */
 const OUTLIVED = new URL('./outlived.ts', import.meta.url).href
 
@@ -52,6 +55,7 @@ export async function runTests(options: {
     cwd: options.root,
     files: options.files.map((path) => join(options.root, path)),
     concurrency: Math.max(2, availableParallelism()),
+    timeout: LONGEST,
     execArgv: ['--conditions=dure-source', `--import=${OUTLIVED}`],
   })
   events.on('test:pass', ({ name, skip }) => {

@@ -20,3 +20,24 @@ const WORDS: Readonly<Record<string, string>> = {
 export function isPlatformFetch(work: unknown): boolean {
   return work === globalThis.fetch
 }
+
+/**
+ * The platform's `fetch`, for requests whose signal counts for as long as there is something to break off. The platform follows the
+ * signal of a `Request` only while somebody has that `Request`; then what was aborted would go on, and keep the process.
+ */
+export function heldFetch(): (request: Request) => Promise<Response> {
+  const underWay = new Set<Request>()
+  /** By an answer and by its body, of which either may be all that is kept. */
+  const answered = new WeakMap<object, Request>()
+  return async (request) => {
+    underWay.add(request)
+    try {
+      const response = await fetch(request)
+      answered.set(response, request)
+      if (response.body !== null) answered.set(response.body, request)
+      return response
+    } finally {
+      underWay.delete(request)
+    }
+  }
+}

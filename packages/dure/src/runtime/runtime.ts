@@ -4,6 +4,7 @@
  * Nothing else in Dure touches the globals for these (a lint rule sees to it), so a whole system
  * can run under virtual time from one seed.
  */
+import { heldFetch } from './network.ts'
 import { createIds } from './ids.ts'
 import { realClock } from './clock.ts'
 import { realRandom } from './random.ts'
@@ -34,5 +35,5 @@ export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
 export function realRuntime(): Runtime {
   const clock = realClock()
   const random = realRandom()
-  return { clock, timers: realTimers(), random, ids: createIds({ clock, random }), fetch: (request) => fetch(request) }
+  return { clock, timers: realTimers(), random, ids: createIds({ clock, random }), fetch: heldFetch() }
 }
