@@ -29,7 +29,7 @@ Order something, in another terminal:
   ${curl('POST', `${url}/cart/1/checkout`, { ...address, paymentType: 'BOLETO' }, `traceparent: 00-${trace}-${span}-01`)}
   curl -s ${url}/order/1
 
-What followed from it, over all services:
+What it led to, over all services (a payment fails now and then, by design):
   npx dure trace ${trace.slice(0, 12)} --data ${word(flags.data)}`
 }
 
