@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { answered, freePort, started } from './process.ts'
+import { freePort } from '../free-port.ts'
+import { answered, started } from './process.ts'
 
 /** As little as can answer a question from a database: no routes, no checks, nothing that survives a crash but the rows. */
 const program = (file: string, port: number, plus: number): string => `import { createServer } from 'node:http'

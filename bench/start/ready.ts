@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { answered, freePort, started } from './process.ts'
+import { freePort } from '../free-port.ts'
+import { answered, started } from './process.ts'
 
 const DURE = 'node_modules/@dure/cli/bin/dure.js'
 /** What answers a query of the new project, and what is changed in it. */
