@@ -32,11 +32,16 @@ while kill -0 "$1" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tri
 [ -z "$2" ] || rm -rf "$2"
 `
 
+/** Looks at a process until it stands still, at most: some tenths of a second. */
+const MOST_LOOKS = 20_000
+
 /** Kills a server and all its children at once: none of them gets to write another byte. */
 export function killProcessTree(server: ChildProcess): void {
   if (server.pid === undefined) return
   // First the one that would start others.
   server.kill('SIGSTOP')
+  // The signal takes a moment: one that is being started meanwhile would be missed, and would keep the next server from its memory.
+  for (let looks = 0; looks < MOST_LOOKS && !standsStill(server.pid); looks++);
   const children = childrenOf(server.pid)
   server.kill('SIGKILL')
   for (const pid of children) {
@@ -61,12 +66,22 @@ function childrenOf(parent: number): readonly number[] {
     .flatMap(([pid, ppid]) => (ppid === parent && pid !== undefined ? [pid] : []))
 }
 
+function standsStill(pid: number): boolean {
+  return process.platform !== 'linux' || !['R', 'S', 'D'].includes(statusOf(pid)[0] ?? '')
+}
+
 function parentOf(pid: string): number | undefined {
+  const [, parent] = statusOf(pid)
+  return parent === undefined ? undefined : Number(parent)
+}
+
+/** Its state, its parent and more; nothing when it is gone. */
+function statusOf(pid: string | number): readonly string[] {
   try {
-    // After the name, which is in parentheses and may hold anything: the state, then the parent.
+    // They come after the name, which is in parentheses and may hold anything.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
-    return undefined
+    return []
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -82,6 +82,23 @@ test('a server ends with the process that started it, even when that is killed',
   child.kill('SIGKILL')
   while (existsSync(directory)) await new Promise((resolve) => setTimeout(resolve, 20))
   await assert.rejects(ask(url, 'SELECT 1'), { code: 'ECONNREFUSED' })
+})
+
+test('what a killed server has left is waited for, and told when it stays', async () => {
+  const [server, other] = [await testServer({ version: 18 }), await testServer({ version: 18 })]
+  const lock = (of: typeof server): string => join(of.directory, 'data', 'postmaster.pid')
+  await server.crash()
+  // As if the number of the killed one were another server's by now.
+  writeFileSync(lock(server), readFileSync(lock(other)))
+  await assert.rejects(server.start(), {
+    code: 'INTERNAL',
+    message: /it ended with 1\. The last it said: .*lock file "postmaster\.pid"/s,
+  })
+  const started = server.start()
+  rmSync(lock(server))
+  await started
+  assert.equal(await ask(server.url(), 'SELECT 1'), 1)
+  await Promise.all([server.close(), other.close()])
 })
 
 test('a server that cannot start says its last words, and leaves nothing', async (t) => {

@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { randomInt } from 'node:crypto'
 import { CallError } from 'dure/contract'
+import { realRuntime } from 'dure/runtime'
+import { inTime } from 'dure/runtime/internal'
 import { findBinaries, program, reaches, runAs, type Binaries, type RunAs } from './binaries.ts'
 import { endWithParent, killProcessTree } from './process-tree.ts'
 
@@ -54,8 +56,14 @@ const USER = 'dure'
 /** Outside the ports that systems give to outgoing connections, so that nobody takes it while the server is down. */
 const [FIRST_PORT, LAST_PORT] = [20_000, 31_999]
 const LOG_LINES = 400
+/** Times that a start is tried while others have its port, or what a killed server had. */
+const ATTEMPTS = 50
 /** Milliseconds. PostgreSQL 18 waits for ever when it is told to stop in the midst of a recovery. */
 const STOP_TIMEOUT = 30_000
+/** Milliseconds that the last words of one that has ended are waited for, and how many they are. */
+const [WORDS_TIMEOUT, WORDS] = [1_000, 12]
+
+const { timers } = realRuntime()
 
 /**
  * Makes a cluster where there is none, and starts it.
@@ -104,8 +112,8 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
       } catch (error) {
         // Somebody has the port, or processes of the killed server are not quite gone.
         const passing = /could not bind|pre-existing shared memory block|lock file/i.test(String(error))
-        if (!passing || attempt === 50) throw error
-        if (port !== 0) await new Promise((resolve) => setTimeout(resolve, 100))
+        if (!passing || attempt === ATTEMPTS) throw error
+        if (port !== 0) await timers.sleep(100)
       }
     }
   }
@@ -117,8 +125,8 @@ export async function startServer(options: LocalServerOptions = {}): Promise<Loc
   }
   const stop: LocalServer['stop'] = ({ patience = STOP_TIMEOUT } = {}) =>
     end(async (ending) => {
-      const late = setTimeout(() => void ending.end('SIGQUIT'), patience)
-      await ending.end('SIGINT').finally(() => clearTimeout(late))
+      const late = timers.after(patience, () => void ending.end('SIGQUIT'), 'waited')
+      await ending.end('SIGINT').finally(() => late.cancel())
     })
   const close = async (): Promise<void> => {
     await (temporary ? end((ending) => ending.end('SIGQUIT')) : stop())
@@ -232,21 +240,23 @@ async function run(options: {
   )
   const over = ended(child)
   const guard = endWithParent(child, { user, remove })
-  const from = lines.length
   const ready = Promise.withResolvers<void>()
-  let dropped = 0
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  /** Of this run: processes of the one before may still add to the log. */
+  const words: string[] = []
+  const said = createInterface({ input: child.stderr }).on('line', (line) => {
     // A standby is ready to accept `read-only connections`.
     if (/ready to accept (read-only )?connections/.test(line)) ready.resolve()
-    lines.push(line)
-    if (lines.length > LOG_LINES) {
-      lines.shift()
-      dropped++
+    for (const [log, most] of [[lines, LOG_LINES] as const, [words, WORDS] as const]) {
+      log.push(line)
+      if (log.length > most) log.shift()
     }
   })
-  void over.then((how) => {
+  const allSaid = new Promise<void>((resolve) => void said.once('close', resolve))
+  void over.then(async (how) => {
     guard.release()
-    ready.reject(failed('Starting a PostgreSQL', `it ended with ${how}`, lines.slice(Math.max(0, from - dropped))))
+    // It ends before all that it said has been read; a process that it leaves behind may keep that open.
+    await inTime(timers, WORDS_TIMEOUT, allSaid, () => {})
+    ready.reject(failed('Starting a PostgreSQL', `it ended with ${how}`, words))
   })
   await ready.promise
   return {
@@ -270,6 +280,6 @@ async function ended(child: ChildProcess): Promise<string> {
 function failed(action: string, state: string, lines: readonly string[]): CallError {
   return new CallError(
     'INTERNAL',
-    `${action} failed: ${state}. The last it said: ${lines.slice(-12).join('\n').trim() || 'nothing'}`,
+    `${action} failed: ${state}. The last it said: ${lines.slice(-WORDS).join('\n').trim() || 'nothing'}`,
   )
 }
