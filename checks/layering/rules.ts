@@ -2,6 +2,8 @@
  * The house's rules as values: who may know whom. A new room, package kind or exemption is a line here.
  */
 
+const CHASSIS = ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging', 'call', 'door']
+
 /** The rooms of `packages/dure/src`, each with the rooms it may know. The order is the order of the house: never to the right. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
@@ -13,7 +15,13 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   messaging: ['runtime', 'contract', 'telemetry', 'data'],
   call: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging'],
   door: ['runtime', 'contract', 'telemetry', 'call'],
-  service: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging', 'call', 'door'],
+  service: CHASSIS,
+  // What services list beside their handlers: `service` knows none of them.
+  saga: [...CHASSIS, 'service'],
+  schedule: [...CHASSIS, 'service'],
+  choreography: [...CHASSIS, 'service'],
+  eventsourcing: [...CHASSIS, 'service'],
+  query: [...CHASSIS, 'service', 'eventsourcing'],
 }
 
 /** Which published packages a package may import, by the folder it stands in. A pattern ends in `*`. */

@@ -15,6 +15,9 @@ import type {
 import type { Origin } from './origin.ts'
 import { tracedPublish, tracedTransaction } from './tracing.ts'
 
+/** Gives members to a transaction that is made in the name of one call. */
+export type Join = (tx: StoreTransaction, origin: Origin) => object
+
 export type BindOptions = {
   readonly outbox: Outbox
   readonly origin: Origin
@@ -23,6 +26,8 @@ export type BindOptions = {
   readonly tracer?: Tracer | undefined
   /** Bytes of data a message may have. Default 1 MiB. */
   readonly messageSize?: number
+  /** What transactions have beside `publish` and `send`. */
+  readonly joins?: readonly Join[] | undefined
   /** Written first in every transaction. */
   readonly first?: ((tx: StoreTransaction) => Promise<void>) | undefined
 }
@@ -110,7 +115,9 @@ export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptio
   } satisfies Announcing
   // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
   const own: object = (tx as SqlTransaction).kysely ?? { client: tx.client }
-  return Object.assign(own, announcing) as Transaction<Tables>
+  const bound = Object.assign(own, announcing) as Transaction<Tables>
+  for (const join of options.joins ?? []) Object.assign(bound, join(tx, options.origin))
+  return bound
 }
 
 async function messageOf(

@@ -11,7 +11,7 @@ import type { SqlRow, SqlTransaction, SqlValue, StoreTransaction } from './trans
  * The Database port. A service has one database of its own and no way to another's.
  * Every adapter passes `databaseConformance` (database.conformance.ts).
  */
-export type Database<Tables> = {
+export type Database<Tables, Joined = {}> = {
   /** Reads outside a transaction, on a connection of its own: never sees uncommitted rows; writing through it is refused. */
   readonly read: Kysely<Tables>
   /**
@@ -22,7 +22,10 @@ export type Database<Tables> = {
    * does outside the transaction it must be able to do twice.
    * A transaction that takes longer than `timeout` milliseconds (default 5,000) is rolled back.
    */
-  readonly transaction: <T>(work: (tx: Transaction<Tables>) => Promise<T>, options?: { readonly timeout?: number }) => Promise<T>
+  readonly transaction: <T>(
+    work: (tx: Transaction<Tables> & Joined) => Promise<T>,
+    options?: { readonly timeout?: number },
+  ) => Promise<T>
   /** Several reads of one snapshot. */
   readonly snapshot: <T>(work: (read: Kysely<Tables>) => Promise<T>) => Promise<T>
 }
@@ -105,23 +108,23 @@ export function clientDatabase<Client, Reader = Client>(
 }
 
 /** The database of a service as its handlers see it: `Database`, or with the store's own client. */
-export type DatabaseOf<Tables> = [Tables] extends [OwnClient<infer _, infer Reader>]
+export type DatabaseOf<Tables, Joined = {}> = [Tables] extends [OwnClient<infer _, infer Reader>]
   ? {
       /** Reads what is committed. */
       readonly read: Reader
       /** As of `Database`. */
       readonly transaction: <T>(
-        work: (tx: TransactionOf<Tables>) => Promise<T>,
+        work: (tx: TransactionOf<Tables, Joined>) => Promise<T>,
         options?: { readonly timeout?: number },
       ) => Promise<T>
       readonly snapshot: <T>(work: (read: Reader) => Promise<T>) => Promise<T>
     }
-  : Database<Tables>
+  : Database<Tables, Joined>
 
 /** Its transaction: `Transaction`, or the store's own client with what else joins it. */
-export type TransactionOf<Tables> = [Tables] extends [OwnClient<infer Client, infer _>]
-  ? { readonly client: Client } & Announcing
-  : Transaction<Tables>
+export type TransactionOf<Tables, Joined = {}> = [Tables] extends [OwnClient<infer Client, infer _>]
+  ? { readonly client: Client } & Announcing & Joined
+  : Transaction<Tables> & Joined
 
 /** What a database adapter is made of: where it may keep files, the world, and a voice. */
 export type DatabaseWorld = {

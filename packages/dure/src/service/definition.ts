@@ -1,4 +1,5 @@
 import type { CallContext, Client, ContextFetch } from '../call/call.ts'
+import type { CallKeys, Cancellation } from '../call/internal.ts'
 import type { Retention, RetentionOptions } from './retention.ts'
 import type {
   AnyContract,
@@ -10,10 +11,23 @@ import type {
   HandlerOutput,
   Metadata,
 } from '../contract/contract.ts'
-import type { DatabaseAdapter, DatabaseDefinition, DatabaseOf, DatabaseWorld, Store, TransactionOf } from '../data/data.ts'
-import type { Capabilities, RetryPolicy } from '../messaging/messaging.ts'
-import type { Clock, Ids, Random } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import type {
+  DatabaseAdapter,
+  DatabaseDefinition,
+  DatabaseOf,
+  DatabaseWorld,
+  Origin,
+  Outbox,
+  SqlStore,
+  SqlTransaction,
+  Store,
+  Transaction,
+  TransactionOf,
+} from '../data/data.ts'
+import type { Broker, Capabilities, RetryPolicy } from '../messaging/messaging.ts'
+import type { Clock, Ids, Random, Runtime } from '../runtime/runtime.ts'
+import type { Logger, Reading } from '../telemetry/telemetry.ts'
+import type { Tracer } from '../telemetry/internal.ts'
 
 /** What a service may ask of others: a name of its own choosing for each contract. */
 export type Needs = Readonly<Record<string, AnyContract>>
@@ -32,22 +46,22 @@ export type ServiceContext = CallContext & {
 }
 
 /** A handler's context: a client for each need, and the service's own database. */
-export type HandlerContext<N extends Needs, Tables> = ServiceContext & {
+export type HandlerContext<N extends Needs, Tables, Joined = {}> = ServiceContext & {
   readonly [K in keyof N]: Client<N[K]>
-} & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables> })
+} & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables, Joined> })
 
-export type Handler<Op extends AnyOperation, N extends Needs, Tables> = Op['kind'] extends 'stream'
-  ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => AsyncIterable<HandlerOutput<Op>>
+export type Handler<Op extends AnyOperation, N extends Needs, Tables, Joined = {}> = Op['kind'] extends 'stream'
+  ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables, Joined>) => AsyncIterable<HandlerOutput<Op>>
   : Op['kind'] extends 'channel'
     ? (
         input: HandlerInput<Op>,
         incoming: AsyncIterable<HandlerIncoming<Op>>,
         context: HandlerContext<N, Tables>,
       ) => AsyncIterable<HandlerOutput<Op>>
-    : (input: HandlerInput<Op>, context: HandlerContext<N, Tables>) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
+    : (input: HandlerInput<Op>, context: HandlerContext<N, Tables, Joined>) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
 
-export type Handlers<C extends AnyContract, N extends Needs, Tables> = {
-  readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables>
+export type Handlers<C extends AnyContract, N extends Needs, Tables, Joined = {}> = {
+  readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables, Joined>
 }
 
 /** An event as its subscriber sees it. */
@@ -69,8 +83,8 @@ export type ReceivedEvent<E extends AnyEvent> = {
 }
 
 /** Inside the transaction that also marks the event as done: everything in it happens once, or not at all. */
-export type EffectContext<Tables> = {
-  readonly tx: TransactionOf<Tables>
+export type EffectContext<Tables, Joined = {}> = {
+  readonly tx: TransactionOf<Tables, Joined>
   readonly log: Logger
   readonly clock: Clock
   readonly ids: Ids
@@ -81,53 +95,129 @@ export type EffectContext<Tables> = {
  * The two ways to react, typed for one service. They come as arguments rather than imports because
  * TypeScript can then infer the handler's context from the service it stands in.
  */
-export type React<N extends Needs, Tables> = {
+export type React<N extends Needs, Tables, Joined = {}> = {
   /** Subscribes to an event: the handler's effect and the mark that it happened commit together. */
-  readonly on: ReactTo<N, Tables>
+  readonly on: ReactTo<N, Tables, Joined>
   /** Makes the service a competing consumer of a queue. */
-  readonly work: ReactTo<N, Tables>
+  readonly work: ReactTo<N, Tables, Joined>
 }
 
-export type ReactTo<N extends Needs, Tables> = <E extends AnyEvent, Prepared = undefined>(
+export type ReactTo<N extends Needs, Tables, Joined = {}> = <E extends AnyEvent, Prepared = undefined>(
   event: E,
-  handler: ReactionOptions<E, N, Tables, Prepared> | ReactionOptions<E, N, Tables, undefined>['handle'],
-) => Reaction<N, Tables>
+  handler: ReactionOptions<E, N, Tables, Prepared, Joined> | ReactionOptions<E, N, Tables, undefined, Joined>['handle'],
+) => Reaction<N, Tables, Joined>
 
 /** What a service does when an event arrives. */
-export type Reaction<N extends Needs, Tables> = {
+export type Reaction<N extends Needs, Tables, Joined = {}> = {
   readonly kind: 'topic' | 'queue'
   readonly event: AnyEvent
   /** Names the reaction within its service when there are several to one event. */
   readonly name: string
-  readonly prepare: ((event: ReceivedEvent<AnyEvent>, context: HandlerContext<N, Tables>) => Promise<unknown>) | undefined
-  readonly handle: (event: ReceivedEvent<AnyEvent>, context: EffectContext<Tables>, prepared: unknown) => Promise<void> | void
+  readonly prepare: ((event: ReceivedEvent<AnyEvent>, context: HandlerContext<N, Tables, Joined>) => Promise<unknown>) | undefined
+  readonly handle: (
+    event: ReceivedEvent<AnyEvent>,
+    context: EffectContext<Tables, Joined>,
+    prepared: unknown,
+  ) => Promise<void> | void
   readonly concurrency: number
   readonly retry: RetryPolicy
 }
 
-export type ReactionOptions<E extends AnyEvent, N extends Needs, Tables, Prepared> = {
+export type ReactionOptions<E extends AnyEvent, N extends Needs, Tables, Prepared, Joined = {}> = {
   /** Default: the event's name. */
   readonly name?: string
   /**
    * Runs before the transaction, for what cannot be inside one: a call to another service or to the world outside.
    * It may run more than once for one event, so give the other side the event's id to recognise it by.
    */
-  readonly prepare?: (event: ReceivedEvent<E>, context: HandlerContext<N, Tables>) => Promise<Prepared>
-  readonly handle: (event: ReceivedEvent<E>, context: EffectContext<Tables>, prepared: Prepared) => Promise<void> | void
+  readonly prepare?: (event: ReceivedEvent<E>, context: HandlerContext<N, Tables, Joined>) => Promise<Prepared>
+  readonly handle: (event: ReceivedEvent<E>, context: EffectContext<Tables, Joined>, prepared: Prepared) => Promise<void> | void
   /** Events of different keys worked on at once. Default 16. */
   readonly concurrency?: number
   readonly retry?: Partial<RetryPolicy>
 }
 
-export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
+/** A value that a service lists beside its handlers: a saga, a schedule, a read model. `Joined` is what its transactions have of it. */
+export type Extension<Joined extends object = object> = {
+  readonly kind: ExtensionKind
+  /** One of its kind in its service. */
+  readonly name: string
+  /** Contracts of the services that it calls, under names of its own. */
+  readonly needs?: Needs | undefined
+  /** What it reacts to; these are the service's own reactions. */
+  readonly reactions?: readonly Reaction<Needs, unknown>[] | undefined
+  /** Carries the type only. */
+  readonly joined?: Joined | undefined
+}
+
+/** What has all values of one kind work in a service: opened once, in the store of that service. */
+export type ExtensionKind = {
+  readonly name: string
+  /** Its tables, made only in the stores of services that list such a value. In SQL that all engines know. */
+  readonly migrations: Readonly<Record<`dure/${string}`, string>>
+  /** Must throw before anything is done when the values cannot work with what the store has. */
+  readonly open: (host: ExtensionHost, values: readonly Extension[]) => Promise<OpenExtension>
+}
+
+/** What an extension has of the service that it works in. */
+export type ExtensionHost = {
+  readonly service: string
+  readonly store: SqlStore
+  readonly outbox: Outbox
+  readonly broker: Broker
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly tracer: Tracer | undefined
+  /** Makes contexts as of a handler, with clients of these needs, for work that no caller asked for. */
+  readonly contexts: (needs: Needs) => (call: CallContext, cancellation: Cancellation, keys?: CallKeys) => object
+  /** A transaction of the store as handlers see it: it publishes and sends, and has what all extensions join. */
+  readonly bind: (tx: SqlTransaction, origin: Origin) => Transaction<unknown>
+  /** Opens another store, beside that of the service, in which nobody else looks. Whoever opens it stops it. */
+  readonly openStore: (name: string, definition: DatabaseDefinition<unknown>) => Promise<SqlStore>
+}
+
+export type OpenExtension = {
+  /** Members of every transaction of the service, beside `publish` and `send`. Made for each transaction, so cheap. */
+  readonly join?: ((tx: SqlTransaction, origin: Origin) => object) | undefined
+  /** Begins what it does by itself; called once all is open. */
+  readonly listen?: (() => Promise<void>) | undefined
+  /** How much is to be done by it now; what sleeps until its time does not count. While there is any, the system is not quiet. */
+  readonly busy?: (() => Promise<number>) | undefined
+  /** Why it cannot do its work, if it cannot. */
+  readonly reasons?: (() => readonly string[]) | undefined
+  readonly readings?: (() => readonly Reading[]) | undefined
+  /** What people ask of it, by name: values that have a JSON form, in and out. */
+  readonly control?: Readonly<Record<string, (input: never) => Promise<unknown>>> | undefined
+  /** Begins nothing more, and ends what is under way after `timeout` milliseconds. Its store is open until then. */
+  readonly stop: (options: { readonly timeout: number }) => Promise<void>
+}
+
+/** What transactions of a service have that lists these. */
+export type JoinedOf<Extensions extends readonly Extension[]> = Intersected<JoinsOf<Extensions[number]>>
+
+type JoinsOf<E> = E extends { readonly joined?: infer Joined } ? NonNullable<Joined> : never
+type Intersected<Union> = [Union] extends [never]
+  ? {}
+  : (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void
+    ? All
+    : never
+
+export type ServiceOptions<
+  C extends AnyContract,
+  N extends Needs,
+  Tables,
+  Extensions extends readonly Extension[] = readonly [],
+> = {
   /** Contracts of the services it calls. */
   readonly needs?: N
   readonly database?: DatabaseDefinition<Tables>
   /** Where its data are kept: `postgres({ url })`, … Default: as the system says (`SystemOptions.stores`, `SystemOptions.database`). */
   readonly store?: StoreAdapter
-  readonly handlers: Handlers<C, N, Tables>
+  /** What works in it beside its handlers: sagas, schedules, read models, … They keep their tables in its database. */
+  readonly extensions?: Extensions
+  readonly handlers: Handlers<C, N, Tables, JoinedOf<Extensions>>
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
-  readonly subscriptions?: (react: React<N, Tables>) => readonly Reaction<N, Tables>[]
+  readonly subscriptions?: (react: React<N, Tables, JoinedOf<Extensions>>) => readonly Reaction<N, Tables, JoinedOf<Extensions>>[]
   readonly inbox?: InboxOptions
   /** For how long, and how much, is kept in its store beside its own data. What is needed is never removed. */
   readonly retention?: RetentionOptions
@@ -137,7 +227,7 @@ export type ServiceOptions<C extends AnyContract, N extends Needs, Tables> = {
    */
   readonly requires?: readonly (keyof Capabilities)[]
   /** Why the service is not ready, if it is not; asked by health checks. */
-  readonly ready?: (context: HandlerContext<N, Tables>) => Promise<string | undefined> | string | undefined
+  readonly ready?: (context: HandlerContext<N, Tables, JoinedOf<Extensions>>) => Promise<string | undefined> | string | undefined
 }
 
 /** One way to keep a service's data, made when the system starts: `sqlite()`, `postgres({ url })`, … */
@@ -163,6 +253,7 @@ export type Service<C extends AnyContract = AnyContract> = {
   // Inside the chassis handlers are met by name only; their types were checked where the service was defined.
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
   readonly reactions: readonly Reaction<Needs, unknown>[]
+  readonly extensions: readonly Extension[]
   readonly inbox?: InboxOptions | undefined
   readonly retention?: Retention | undefined
   readonly requires?: readonly (keyof Capabilities)[] | undefined

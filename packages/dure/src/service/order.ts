@@ -90,7 +90,7 @@ function cycles(services: readonly Service[]): string[] {
 }
 
 function wrongWithin(one: Service): string[] {
-  const { contract, handlers, reactions, database } = one
+  const { contract, handlers, reactions, database, extensions } = one
   const problems: string[] = []
   const operations = Object.keys(contract.operations)
   for (const name of operations) {
@@ -107,6 +107,12 @@ function wrongWithin(one: Service): string[] {
   if (reactions.length > 0 && database === undefined) {
     problems.push(`Service "${contract.name}" reacts to events but has no database to remember them in; give it "database"`)
   }
+  if (extensions.length > 0 && database === undefined) {
+    const { kind, name } = extensions[0]!
+    problems.push(`Service "${contract.name}" has the ${kind.name} "${name}" but no database to keep it in; give it "database"`)
+  }
+  for (const [place, { length }] of Map.groupBy(extensions, ({ kind, name }) => `${kind.name} "${name}"`))
+    if (length > 1) problems.push(`Service "${contract.name}" has the ${place} ${length} times; give each a name of its own`)
   const names = new Set<string>()
   for (const { name, event } of reactions) {
     if (names.has(name))
@@ -151,7 +157,7 @@ function topicConflicts(services: readonly Service[]): string[] {
 }
 
 function neededBy(one: Service): readonly string[] {
-  return Object.values(one.needs).map(({ name }) => name)
+  return [one, ...one.extensions].flatMap(({ needs = {} }) => Object.values(needs).map(({ name }) => name))
 }
 
 /** What a handler's context has of its own; the compiler knows when a name is missing. */

@@ -43,7 +43,7 @@ export function reactionsOf(options: {
     const { correlationId } = message
     const origin = { service: name, correlationId, causationId: message.id, traceparent }
     return {
-      tx: bindTransaction(tx, { outbox: data.outbox, runtime, origin, tracer }),
+      tx: bindTransaction(tx, { outbox: data.outbox, runtime, origin, tracer, joins: data.joins }),
       get log() {
         return log.with({ correlationId, traceId: traceIdOf(traceparent) })
       },

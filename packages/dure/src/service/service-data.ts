@@ -1,12 +1,14 @@
 import type { CallContext } from '../call/call.ts'
 import { CallError } from '../contract/contract.ts'
 import { bindDatabase, createOutbox } from '../data/data.ts'
-import { INBOX_RETENTION } from '../data/internal.ts'
+import { INBOX_RETENTION, type Join } from '../data/internal.ts'
 import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
 import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
+import { inTime } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Service, StoreAdapter } from './definition.ts'
+import { definitionOf } from './extensions.ts'
 import { createIdempotency, type Idempotency, rememberedKey } from './idempotency.ts'
 import type { System, World } from './system.ts'
 
@@ -21,6 +23,10 @@ export type ServiceData = {
   readonly idempotency: Idempotency
   /** Messages ever committed to the outbox, for telling quiet from a moment between two moves. */
   readonly published: () => number
+  /** Delivers what it can, and closes, within the milliseconds that are left. */
+  readonly stop: (left: () => number) => Promise<void>
+  /** What its extensions give to its transactions. */
+  readonly joins: Join[]
   /** The database as one call's handler sees it. */
   readonly databaseFor: (call: CallContext, operation: string | undefined) => Database<unknown>
 }
@@ -50,7 +56,7 @@ export async function openData(options: {
   const { service, database, broker, log } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
-  const store = await database.open(name, service.database!)
+  const store = await database.open(name, definitionOf(service))
   try {
     checkKind(service, store)
     let delivered = 0
@@ -60,19 +66,26 @@ export async function openData(options: {
     }
     const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
     const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
+    const joins: Join[] = []
     const idempotency = createIdempotency({ store, runtime, service: name })
     return {
       store,
       outbox,
       aside,
+      stop: async (left) => {
+        await outbox.stop({ timeout: left() })
+        await inTime(runtime.timers, left(), aside.stop(), () => {})
+        await store.stop({ timeout: left() })
+      },
       inboxRetention: await inboxRetentionOf(service, broker),
       idempotency,
+      joins,
       published: () => delivered + outbox.depth(),
       databaseFor: (call, operation) => {
         const key = rememberedKey(call)
         const marked = key !== undefined && operation !== undefined && { operation, key, own: call.cancellation }
         return bindDatabase<unknown>({
-          ...{ store, outbox, runtime, origin: originOf(name, call), tracer: telemetry?.tracer },
+          ...{ store, outbox, joins, runtime, origin: originOf(name, call), tracer: telemetry?.tracer },
           // Every transaction of the call carries the mark of its key.
           ...(marked ? { first: (tx) => idempotency.mark(tx, marked) } : {}),
         })

@@ -10,21 +10,24 @@ import {
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import { copyName, partOf } from '../contract/internal.ts'
-import type { DatabaseAdapter, Outbox } from '../data/data.ts'
+import type { DatabaseAdapter, SqlStore } from '../data/data.ts'
+import { bindTransaction } from '../data/internal.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
-import { type Deadlines, type Runtime, type Timers } from '../runtime/runtime.ts'
+import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
 import { plainLogger, traceIdOf, type Metrics } from '../telemetry/internal.ts'
 import { contextFactory, type MakeContext } from './context.ts'
-import type { Service } from './definition.ts'
+import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
+import { openExtensions, type Extensions } from './extensions.ts'
 import { isPrepared } from './prepared-keys.ts'
-import { openData } from './service-data.ts'
+import { openData, type ServiceData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { healthCheckCall, notReadyBecause } from './readiness.ts'
 import { familiesOf } from './readings.ts'
+import { createSettled } from './settled.ts'
 import { createTidying, retentionOf, type RetainedReading } from './retention.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
@@ -49,6 +52,8 @@ export type ServiceInstance = {
   /** What is kept in its store for a time. */
   readonly retained: () => Promise<readonly RetainedReading[]>
   readonly deadLetters: () => DeadLetters | undefined
+  /** Asks its extensions of one kind. */
+  readonly ask: Extensions['ask']
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
   /** Ends what is still under way after `timeout` milliseconds. */
@@ -86,15 +91,14 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   let state: ServiceHealth['state'] = 'starting'
 
   const data = options.database && (await openData({ ...options, database: options.database, log }))
-  const contexts = contextFactory({
-    service: name,
-    needs: service.needs,
-    transport,
-    runtime,
-    log: each,
-    database: data?.databaseFor,
-    tracer: telemetry?.tracer,
-  })
+  const outgoing = { service: name, transport, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
+  const contexts = contextFactory({ ...outgoing, needs: service.needs })
+  const extensions = await openExtensions(service, data && hostOf(options, data, log, outgoing), data?.joins ?? []).catch(
+    async (error: unknown) => {
+      await data?.stop(() => 0)
+      throw error
+    },
+  )
 
   addEndpoints({ ...options, contexts, admission, idempotency: data?.idempotency, log: each })
   admission.open()
@@ -102,16 +106,12 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   let consumer: Consumer | undefined
   const listen = async (): Promise<void> => {
-    if (data === undefined || service.reactions.length === 0) return
-    consumer = await createConsumer({
-      store: data.store,
-      inboxRetention: data.inboxRetention,
-      broker,
-      runtime,
-      log,
-      group: name,
-      reactions: reactionsOf({ service, contexts, data, runtime, log: each, tracer: telemetry?.tracer }),
-    })
+    if (data !== undefined && service.reactions.length > 0) {
+      const reactions = reactionsOf({ service, contexts, data, runtime, log: each, tracer: telemetry?.tracer })
+      const { store, inboxRetention } = data
+      consumer = await createConsumer({ store, inboxRetention, broker, runtime, log, group: name, reactions })
+    }
+    await extensions.listen()
   }
 
   const letters =
@@ -139,7 +139,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     state = 'draining'
     const left = timeLeft(runtime.clock, timeout)
     // Reactions first: they may still call, and publish, while their service answers.
-    await consumer?.stop({ timeout })
+    await Promise.all([consumer?.stop({ timeout }), extensions.stop({ timeout })])
     const patient = runtime.timers.after(
       left(),
       () => {
@@ -152,19 +152,16 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     patient.cancel()
     local.remove(name)
     if (tidying !== undefined) await inTime(runtime.timers, left(), tidying.stop(), () => {})
-    await data?.outbox.stop({ timeout: left() })
-    if (data !== undefined) await inTime(runtime.timers, left(), data.aside.stop(), () => {})
-    await data?.store.stop({ timeout: left() })
+    await data?.stop(left)
     state = 'stopped'
   }
 
   const health = async (): Promise<ServiceHealth> => {
     const ask =
       service.ready && ((cancellation: Cancellation) => service.ready!(contexts(healthCheckCall(name, runtime), cancellation)))
+    const own = [...(consumer?.status().reasons ?? []), ...extensions.reasons()]
     const reasons =
-      state === 'running'
-        ? [...(await notReadyBecause({ store: data?.store, ask, runtime, log })), ...(consumer?.status().reasons ?? [])]
-        : [`It is ${state}`]
+      state === 'running' ? [...(await notReadyBecause({ store: data?.store, ask, runtime, log })), ...own] : [`It is ${state}`]
     return { service: name, copy, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
   }
 
@@ -191,8 +188,9 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     // What waits in partitions of other copies, and in those that are still to be loaded, is known to the store alone.
     const stored = await readings().catch(() => undefined)
     const sum = (of: (one: ReactionReading) => number): number => stored!.reduce((total, one) => total + of(one), 0)
-    const found =
+    const known =
       stored === undefined ? now : { ...now, waiting: sum((one) => one.waiting), dead: sum((one) => one.deadLetters + one.held) }
+    const found = { ...known, waiting: known.waiting + (await extensions.busy().catch(() => 1)) }
     return found.outbox > 0 || (await settled()) ? found : { ...found, outbox: 1 }
   }
 
@@ -203,35 +201,36 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     ...(data?.aside.readings() ?? []),
   ]
 
-  const dataReadings = (): readonly Reading[] => [...(data?.store.readings?.() ?? []), ...(data?.outbox.readings?.() ?? [])]
+  const dataReadings = (): readonly Reading[] => [
+    ...(data?.store.readings?.() ?? []),
+    ...(data?.outbox.readings?.() ?? []),
+    ...extensions.readings(),
+  ]
 
   const retained: ServiceInstance['retained'] = async () => tidying?.retained() ?? []
 
   const asked = { health, counts, status, readings, dataReadings, retained, metrics }
-  return { name, copy, listen, ...asked, deadLetters: () => letters, stop }
+  return { name, copy, listen, ...asked, deadLetters: () => letters, ask: extensions.ask, stop }
 }
 
-/** Milliseconds in which an outbox says that all has been delivered, if it has. */
-const SETTLED = 250
-
-/**
- * Whether all is delivered that was committed by now. Counting does not tell it: after a commit without an answer, or while
- * the database is away or others publish too, a relay finds messages of which nobody has told it.
- */
-function createSettled({ flush }: Pick<Outbox, 'flush'>, timers: Timers): () => Promise<boolean> {
-  let flushing: Promise<boolean> | undefined
-  let round: Promise<boolean> | undefined
-  return async () => {
-    while (round !== undefined) await round
-    // However often it is asked while a broker is away, one question is left waiting.
-    if (flushing !== undefined) return false
-    flushing = flush().then(
-      () => true,
-      () => false,
-    )
-    void flushing.then(() => (flushing = undefined))
-    round = inTime(timers, SETTLED, flushing, () => false)
-    return round.finally(() => (round = undefined))
+/** What the extensions of a service have of it. */
+function hostOf(
+  { service, database, broker, world }: ServiceInstanceOptions,
+  { store, outbox, joins }: ServiceData,
+  log: Logger,
+  outgoing: Omit<Parameters<typeof contextFactory>[0], 'needs'>,
+): ExtensionHost {
+  const { name } = service.contract
+  const { runtime } = world
+  const tracer = world.telemetry?.tracer
+  return {
+    ...{ service: name, store: store as unknown as SqlStore, outbox, broker, runtime, log, tracer },
+    contexts: (needs) => {
+      const make = contextFactory({ ...outgoing, needs })
+      return (call, cancellation, keys) => make(call, cancellation, undefined, keys)
+    },
+    bind: (tx, origin) => bindTransaction(tx, { outbox, runtime, origin, tracer, joins }),
+    openStore: (part, definition) => database!.open(`${name}--${part}`, definition) as unknown as Promise<SqlStore>,
   }
 }
 

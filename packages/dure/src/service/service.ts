@@ -7,6 +7,7 @@ import type { AnyContract, AnyEvent } from '../contract/contract.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
 import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
 import type { Needs, React, ReactionOptions, Service, ServiceOptions } from './definition.ts'
+import type { Extension, JoinedOf } from './definition.ts'
 
 export type {
   EffectContext,
@@ -23,6 +24,7 @@ export type {
   ServiceOptions,
   StoreAdapter,
 } from './definition.ts'
+export type { Extension } from './definition.ts'
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
 export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
@@ -67,11 +69,14 @@ export type {
  * console.log(greeter.contract.name) // → greeter
  * ```
  */
-export function service<C extends AnyContract, N extends Needs = {}, Tables = undefined>(
-  contract: C,
-  options: ServiceOptions<C, N, Tables>,
-): Service<C> {
+export function service<
+  C extends AnyContract,
+  N extends Needs = {},
+  Tables = undefined,
+  const Extensions extends readonly Extension[] = readonly [],
+>(contract: C, options: ServiceOptions<C, N, Tables, Extensions>): Service<C> {
   checkNumbers(`define service "${contract.name}"`, options.inbox ?? {}, { retention: { ...KEEP, endless: true } })
+  const extensions: readonly Extension[] = options.extensions ?? []
   return Object.freeze({
     contract,
     needs: options.needs ?? {},
@@ -79,7 +84,13 @@ export function service<C extends AnyContract, N extends Needs = {}, Tables = un
     store: options.store,
     // Untyped programs leave it out; each operation without a handler is named when the system is made.
     handlers: ((options.handlers as Service['handlers'] | undefined) ?? {}) as Service['handlers'],
-    reactions: (options.subscriptions?.(react as unknown as React<N, Tables>) as Service['reactions'] | undefined) ?? [],
+    reactions: [
+      ...((options.subscriptions?.(react as unknown as React<N, Tables, JoinedOf<Extensions>>) as
+        | Service['reactions']
+        | undefined) ?? []),
+      ...extensions.flatMap(({ reactions = [] }) => reactions),
+    ],
+    extensions,
     inbox: options.inbox,
     retention: retentionOf(contract.name, options.retention),
     requires: options.requires,

@@ -1,6 +1,6 @@
 import { type Client } from '../call/call.ts'
 import { clientFactory, createLocalTransport } from '../call/internal.ts'
-import type { AnyContract } from '../contract/contract.ts'
+import { CallError, type AnyContract } from '../contract/contract.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, COUNT, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
@@ -131,6 +131,16 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
     forget: (request) => broker.forget(request),
     deadLetters,
+    extensions: system.services.flatMap(({ contract, extensions }) =>
+      extensions.map(({ kind, name }) => ({ service: contract.name, kind: kind.name, name })),
+    ),
+    ask: (service, question) => {
+      const here = instances.find(({ name }) => name === service)
+      if (here !== undefined) return here.ask(question)
+      if (part !== undefined && system.services.some(({ contract }) => contract.name === service))
+        return part.ask(service, question)
+      throw new CallError('NOT_FOUND', `Cannot ask service "${service}": the system has none of that name`)
+    },
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }
   const doors: OpenDoor[] = []

@@ -10,6 +10,7 @@ import type { Service, StoreAdapter } from './definition.ts'
 import { SystemError } from './errors.ts'
 import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
+import type { ExtensionQuestion } from './extensions.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 
@@ -146,6 +147,10 @@ export type DoorHost = DoorCalls & {
   readonly forget: Broker['forget']
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it has no database. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
+  /** What services have beside their handlers: sagas, schedules, …, by kind and name. */
+  readonly extensions: readonly { readonly service: string; readonly kind: string; readonly name: string }[]
+  /** Asks a service's extensions of one kind, or has something done to them. */
+  readonly ask: (service: string, question: ExtensionQuestion) => Promise<unknown>
   /** Whether a service has a database: without one it cannot know an idempotency key again. */
   readonly remembers: (service: string) => boolean
 }

@@ -68,6 +68,8 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
   const host: DoorHost = {
     lag: async () => ({ consumers: [], outboxes: [], retained: [], silent: [] }),
     deadLetters: () => undefined,
+    extensions: [],
+    ask: async () => undefined,
     remembers: () => true,
     system: 'shop <test>',
     contracts: parts.map(({ contract }) => contract),

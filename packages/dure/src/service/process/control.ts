@@ -14,6 +14,7 @@ import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import { plainLogger } from '../../telemetry/internal.ts'
 import { away } from '../health.ts'
+import type { ExtensionQuestion } from '../extensions.ts'
 import type { RetainedReading } from '../retention.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
@@ -50,6 +51,7 @@ const nameOf = (method: keyof DeadLetters) => `dure.letters.${method}` as const
  * service answers for itself, under its own name, beside the operations of its contract: who finds one finds the other.
  */
 const operations = {
+  'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>() }),
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
   'dure.metrics': asked<readonly MetricFamily[]>(),
@@ -75,6 +77,7 @@ export function serveControl(options: {
 }): void {
   const { instance, transport, deadlines, runtime, log } = options
   const handlers: Readonly<Record<string, (input: unknown) => unknown>> = {
+    'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
     'dure.metrics': () => instance.metrics(),
@@ -139,6 +142,11 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
 /** Dead letters are kept in the store of their service: any copy of it tells them. */
 export function remoteLetters(way: Way): DeadLetters {
   return lettersThrough(clientOf(way))
+}
+
+/** What the extensions of a service keep is in its store: any copy of it answers. */
+export function remoteAsk(way: Way, question: ExtensionQuestion): Promise<unknown> {
+  return clientOf(way)['dure.ask'](question)
 }
 
 function clientOf({ service, transport, runtime }: Way): Client<ControlContract> {

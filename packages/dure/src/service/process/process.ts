@@ -11,10 +11,10 @@ import type { Copies } from '../copies.ts'
 import { healthOf, statusOf } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkMembers, DOORS } from '../placement.ts'
-import type { Door, Health, SystemStatus } from '../system.ts'
+import type { Door, DoorHost, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
 import type { ServiceInstance } from '../service-instance.ts'
-import { remoteCopy, remoteLetters, serveControl, type RemoteCopy } from './control.ts'
+import { remoteAsk, remoteCopy, remoteLetters, serveControl, type RemoteCopy } from './control.ts'
 import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
@@ -36,6 +36,8 @@ export type SystemProcess = {
   readonly status: (instances: readonly ServiceInstance[]) => Promise<SystemStatus>
   readonly lag: (instances: readonly ServiceInstance[]) => Promise<Lag>
   readonly deadLetters: (instances: readonly ServiceInstance[], service: string) => DeadLetters | undefined
+  /** Asks the extensions of a service that another process runs. */
+  readonly ask: DoorHost['ask']
 }
 
 /**
@@ -121,6 +123,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     },
     status: (instances) => statusOf(all(instances), () => broker.lag().catch(() => undefined), readers),
     lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
+    ask: (service, question) => remoteAsk({ service, transport, runtime }, question),
     deadLetters: (instances, service) => {
       const here = instances.find(({ name }) => name === service)
       if (here !== undefined) return here.deadLetters()

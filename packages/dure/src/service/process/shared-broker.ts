@@ -36,6 +36,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
     database: undefined,
     handlers: served.handlers as Service['handlers'],
     reactions: [],
+    extensions: [],
     ready: undefined,
   }
   const instance = await openServiceInstance({

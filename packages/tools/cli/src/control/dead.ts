@@ -1,6 +1,7 @@
 import { CallError } from 'dure/contract'
 import type { DeadLetter, DeadLetterChange, DeadLetterDetail, DeadLetterGroup, DeadLetters } from 'dure/messaging'
 import type { DoorHost } from 'dure/service'
+import { isAway } from './ask.ts'
 import type { Asked, DeadAnswer, DeadRequest, DeadSelection } from './dead-protocol.ts'
 
 /** Answers what `dure dead` asks, over all services of the system, wherever they run. */
@@ -135,10 +136,6 @@ function orAsGiven(id: string): (error: unknown) => string {
     if (error instanceof CallError && error.code === 'NOT_FOUND') return id
     throw error
   }
-}
-
-function isAway(error: unknown): error is CallError {
-  return error instanceof CallError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED')
 }
 
 function distinct<T extends { readonly id: string }>(values: readonly T[]): readonly T[] {

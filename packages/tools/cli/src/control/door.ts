@@ -8,6 +8,7 @@ import type { ForgetOptions } from 'dure/messaging'
 import { makeFolder } from 'dure/runtime'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { callFailure, runCall } from './answer.ts'
+import { answerAsk, type AskRequest } from './ask.ts'
 import { answerDead } from './dead.ts'
 import type { DeadRequest } from './dead-protocol.ts'
 import { readJson, sendJson, serveOwner } from './owner-server.ts'
@@ -71,6 +72,8 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
       return sendJson(response, 200, await host.forget((await readJson(request)) as ForgetOptions))
     case 'POST /v1/dead':
       return sendJson(response, 200, await answerDead(host, (await readJson(request)) as DeadRequest))
+    case 'POST /v1/ask':
+      return sendJson(response, 200, await answerAsk(host, (await readJson(request)) as AskRequest))
     case 'POST /v1/call':
       return runCall(host, world, await readCall(request), response)
     default:

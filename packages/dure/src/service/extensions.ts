@@ -1,0 +1,84 @@
+import { CallError } from '../contract/contract.ts'
+import type { SqlStore, SqlTransaction } from '../data/data.ts'
+import type { Join } from '../data/internal.ts'
+import { inTime, timeLeft } from '../runtime/internal.ts'
+import type { Extension, ExtensionHost, ExtensionKind, OpenExtension, Service } from './definition.ts'
+
+/** All that a service's extensions do, as one. */
+export type Extensions = Required<Pick<OpenExtension, 'listen' | 'busy' | 'reasons' | 'readings' | 'stop'>> & {
+  readonly ask: (question: ExtensionQuestion) => Promise<unknown>
+}
+
+/** What somebody wants of a service's extensions of one kind. */
+export type ExtensionQuestion = { readonly kind: string; readonly method: string; readonly input: unknown }
+
+/** The extensions of a service by their kind. */
+export function kindsOf({ extensions }: Pick<Service, 'extensions'>): ReadonlyMap<ExtensionKind, readonly Extension[]> {
+  return Map.groupBy(extensions, ({ kind }) => kind)
+}
+
+/** A service's tables, with those of its extensions. */
+export function definitionOf(service: Service): NonNullable<Service['database']> {
+  const { database } = service
+  const own = [...kindsOf(service).keys()].map(({ migrations }) => migrations)
+  return { ...database, migrations: Object.assign({}, ...own, database!.migrations) as {} }
+}
+
+/**
+ * Opens the extensions of a service.
+ * @param joins gets what transactions have of them
+ * @throws what one of them throws; those that were open are stopped
+ */
+export async function openExtensions(service: Service, host: ExtensionHost | undefined, joins: Join[]): Promise<Extensions> {
+  const name = service.contract.name
+  const open: [kind: string, extension: OpenExtension][] = []
+  const stop: Extensions['stop'] = async ({ timeout }) => {
+    if (host === undefined) return
+    const left = timeLeft(host.runtime.clock, timeout)
+    const stopped = open.map(async ([, one]) => inTime(host.runtime.timers, left(), one.stop({ timeout: left() }), () => {}))
+    await Promise.all(stopped)
+  }
+  for (const [kind, values] of kindsOf(service)) {
+    if (host === undefined || !speaksSql(host.store)) throw needsSql(name, kind.name, values)
+    try {
+      const one = await kind.open(host, values)
+      open.push([kind.name, one])
+      if (one.join !== undefined) joins.push((tx, origin) => one.join!(tx as SqlTransaction, origin))
+    } catch (error) {
+      await stop({ timeout: 0 })
+      throw error
+    }
+  }
+  return {
+    listen: async () => {
+      for (const [, one] of open) await one.listen?.()
+    },
+    busy: async () => {
+      const each = await Promise.all(open.map(([, one]) => one.busy?.()))
+      return each.reduce<number>((total, one) => total + (one ?? 0), 0)
+    },
+    reasons: () => open.flatMap(([, one]) => one.reasons?.() ?? []),
+    readings: () => open.flatMap(([, one]) => one.readings?.() ?? []),
+    ask: async ({ kind, method, input }) => {
+      const asked = open.find(([each]) => each === kind)?.[1].control
+      if (asked === undefined || !Object.hasOwn(asked, method)) throw unknown(name, kind, method)
+      return asked[method]!(input as never)
+    },
+    stop,
+  }
+}
+
+function speaksSql(store: object): store is SqlStore {
+  return 'select' in store
+}
+
+function needsSql(service: string, kind: string, values: readonly Extension[]): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Starting service "${service}" failed: its ${kind} "${values[0]!.name}" keeps tables, and its store does not speak SQL. To do: give the service a store that does`,
+  )
+}
+
+function unknown(service: string, kind: string, method: string): CallError {
+  return new CallError('NOT_FOUND', `Cannot do "${method}": service "${service}" has no ${kind} that can`)
+}

@@ -1,0 +1,3 @@
+/** What Dure's own rooms and packages share of `service`, and no promise to anybody else. */
+export type { ExtensionHost, ExtensionKind, OpenExtension } from './definition.ts'
+export { preparedKey, preparedKeys } from './prepared-keys.ts'
