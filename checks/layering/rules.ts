@@ -7,6 +7,7 @@ const CHASSIS = ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 
 /** The rooms of `packages/dure/src`, each with the rooms it may know. The order is the order of the house: never to the right. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
+  lint: [],
   contract: [],
   telemetry: ['runtime', 'contract'],
   discovery: ['runtime', 'contract', 'telemetry'],
@@ -86,6 +87,8 @@ export const mustHaveFiles: readonly string[] = ['packages', 'examples']
 
 /** The one kind of file that a tool loads by its path, and so by no name: an application's system. */
 export function mayExportDefault(path: string): boolean {
+  // Linters load a plugin by its default export.
+  if (path === 'packages/dure/src/lint/lint.ts') return true
   return !path.startsWith('packages/dure/') && /(^|[./])system(?:\.test-support)?\.ts$/.test(path)
 }
 
