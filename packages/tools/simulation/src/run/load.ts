@@ -17,7 +17,7 @@ export type RunningLoad = {
 
 export function createLoad(options: {
   readonly simulation: Simulation
-  readonly world: LoadWorld & Pick<CheckWorld, 'deadLetters'>
+  readonly world: LoadWorld & Pick<CheckWorld, 'deadLetters' | 'ask'>
   readonly chance: Chance
   readonly trace: Trace
   readonly now: () => number

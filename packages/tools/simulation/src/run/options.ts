@@ -3,7 +3,7 @@ import type { AnyContract } from 'dure/contract'
 import type { SqlRow, SqlValue, Store } from 'dure/data'
 import type { Broker, DeadLetters } from 'dure/messaging'
 import type { Random, Runtime } from 'dure/runtime'
-import type { System, SystemStatus } from 'dure/service'
+import type { DoorHost, System, SystemStatus } from 'dure/service'
 import type { FaultKind, Pin } from './faults.ts'
 
 /** What is done to a system, and what must be true of it afterwards. */
@@ -94,6 +94,7 @@ export type StepWorld = LoadWorld & {
   readonly user: number
   readonly number: number
   readonly deadLetters: CheckWorld['deadLetters']
+  readonly ask: CheckWorld['ask']
 }
 
 /** What an invariant may look at, once everything has come to rest. */
@@ -103,4 +104,6 @@ export type CheckWorld = LoadWorld & {
   readonly status: () => Promise<SystemStatus>
   /** Dead letters of a service that reacts to something, through whichever process is up; undefined when none is. */
   readonly deadLetters: (service: string) => DeadLetters | undefined
+  /** Asks the extensions of a service (sagas, schedules, …), through whichever process is up; undefined when none is. */
+  readonly ask: DoorHost['ask']
 }

@@ -5,7 +5,7 @@ import type { Outcome, Told } from './outcome.ts'
 import { createReaders } from './rows.ts'
 import { endMarks } from './sometimes.ts'
 import { comesFromClosed, messageOf, Violation } from './violation.ts'
-import { createWorld, durationOf, type RunOptions, type World } from './world.ts'
+import { askedOf, createWorld, durationOf, type RunOptions, type World } from './world.ts'
 
 /** Milliseconds of virtual time: to come up, to come to rest when everything is healed, and to be checked. */
 const [START, REST, CHECK] = [60_000, 240_000, 60_000]
@@ -95,12 +95,11 @@ async function play(world: World, { simulation }: RunOptions, progress: Progress
   await users
   await comeToRest(world, progress)
   progress.phase = 'checking'
-  const deadLetters: CheckWorld['deadLetters'] = (service) => world.running()?.deadLetters(service)
   const status = async (): Promise<SystemStatus> => (await world.running()?.status())!
   for (const [name, check] of Object.entries(simulation.invariants)) {
     progress.checking = ` "${name}"`
     try {
-      await check({ ...outside, rows, status, deadLetters })
+      await check({ ...outside, ...askedOf(world.running), rows, status })
     } catch (error) {
       throw new Violation(name, messageOf(error))
     }

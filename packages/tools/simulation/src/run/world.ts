@@ -24,7 +24,7 @@ import { createFaults, FAULTS, usualFaults, type FaultKind, type Faults } from '
 import type { Folder } from './folder.ts'
 import { createLoad, type RunningLoad } from './load.ts'
 import { createNemesis, type Nemesis } from './nemesis.ts'
-import type { LoadWorld, Only, Placed, Simulation, SystemSource } from './options.ts'
+import type { CheckWorld, LoadWorld, Only, Placed, Simulation, SystemSource } from './options.ts'
 import { placeServices } from './placement.ts'
 import type { Release } from './slot.ts'
 import { createSlots, type Slots } from './slots.ts'
@@ -142,7 +142,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
   const load = createLoad({
     ...{
       simulation,
-      world: { ...outside, deadLetters: (service) => running()?.deadLetters(service) },
+      world: { ...outside, ...askedOf(running) },
       chance,
       trace,
       now: engine.now,
@@ -238,5 +238,13 @@ function usersWorld({ runtime, pause }: Process, transport: Parameters<typeof cl
     },
     runtime,
     sleep: pause,
+  }
+}
+
+/** What people ask of services, through whichever process is up. */
+export function askedOf(running: () => Running | undefined): Pick<CheckWorld, 'deadLetters' | 'ask'> {
+  return {
+    deadLetters: (service) => running()?.deadLetters(service),
+    ask: async (service, question) => running()?.ask(service, question),
   }
 }
