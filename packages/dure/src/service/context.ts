@@ -2,13 +2,26 @@ import { type CallContext, type Transport } from '../call/call.ts'
 import { clientFactory, fetchFactory, type Caller, type CallKeys, type Cancellation } from '../call/internal.ts'
 import type { Metadata, Principal } from '../contract/contract.ts'
 import { NO_METADATA } from '../contract/internal.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime, Timers } from '../runtime/runtime.ts'
 import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { Needs } from './definition.ts'
 
 /** Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. */
 export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string, keys?: CallKeys) => object
+
+const NARROW = Symbol('narrow')
+
+/** For who works on several things for one call: the same context with an end of its own, and timers to wait for it. */
+export type Narrow = {
+  readonly timers: Timers
+  readonly to: (end: Pick<CallContext, 'deadline'> & { readonly cancellation: Cancellation }) => object
+}
+
+/** Undefined when it is not the context of a handler. */
+export function narrowing(context: object): Narrow | undefined {
+  return (context as { readonly [NARROW]?: Narrow })[NARROW]
+}
 
 /**
  * Prepares the contexts of one service's handlers: what all calls share sits on a prototype made once,
@@ -33,8 +46,14 @@ export function contextFactory(options: {
     readonly #operation: string | undefined
     readonly #keys: CallKeys | undefined
 
-    constructor(call: CallContext, cancellation: Cancellation, operation: string | undefined, keys: CallKeys | undefined) {
-      this.deadline = call.deadline
+    constructor(
+      call: CallContext,
+      cancellation: Cancellation,
+      operation: string | undefined,
+      keys: CallKeys | undefined,
+      deadline = call.deadline,
+    ) {
+      this.deadline = deadline
       this.cancellation = cancellation
       this.#call = call
       this.#operation = operation
@@ -47,6 +66,13 @@ export function contextFactory(options: {
 
     static caller(call: HandlerCall): Caller {
       return { service, parent: call, keys: call.#keys }
+    }
+
+    get [NARROW](): Narrow {
+      return {
+        timers: runtime.timers,
+        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, end.deadline),
+      }
     }
 
     get sentAt(): number {

@@ -1,0 +1,211 @@
+import type { CallContext } from '../call/call.ts'
+import { Cancellation, type CancelListener } from '../call/internal.ts'
+import { CallError } from '../contract/contract.ts'
+import { BYTES, checkNumbers, COUNT, inTime, WAIT, WAIT_OR_NONE } from '../runtime/internal.ts'
+import { narrowing, type Narrow } from '../service/internal.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+import { forEachLimited } from './limited.ts'
+import { sizeOf } from './size.ts'
+
+/** A part of an answer. */
+export type Part<Context> = {
+  /** Asks for it; the clients of this context end in the time that the part has, and when it is not wanted any more. */
+  readonly ask: (context: Context) => unknown
+  /** Milliseconds. Default: all that is left; where a fallback is to be made or parts follow in `next`, half of it. */
+  readonly timeout?: number
+  /** Stands in for it where it has no answer: a value or, made when it is needed, a function, which may fail as well. */
+  readonly fallback?: unknown
+  /** Without it there is no answer: what it throws is thrown. */
+  readonly required?: true
+}
+
+type Parts<Context> = Readonly<Record<string, Part<Context>>>
+
+export type ComposeOptions<Context, P extends Parts<Context>, Next extends Parts<Context>> = Bounds & {
+  readonly parts: P
+  /** Parts that are asked for once the others have been, and may use what these said. */
+  readonly next?: (answers: Answers<P>) => Next
+}
+
+type Bounds = {
+  /** Parts asked for at once. Default 8. */
+  readonly concurrency?: number
+  /** Bytes that all answers may have together, about; a part too large is missing. Default 8 MiB. */
+  readonly memory?: number
+  /** Milliseconds kept back from the caller's deadline for what comes after. Default a tenth of what is left, at most 100. */
+  readonly margin?: number
+}
+
+type Making = (...args: never) => unknown
+type IsCertain<One> = One extends { readonly required: true }
+  ? true
+  : One extends { readonly fallback: infer Fallback }
+    ? Fallback extends Making
+      ? false
+      : true
+    : false
+type Certain<P> = { [K in keyof P]: IsCertain<P[K]> extends true ? K : never }[keyof P]
+type AnswerOf<One> =
+  | (One extends { readonly ask: (...args: never) => infer Answer } ? Awaited<Answer> : never)
+  | (One extends { readonly fallback: infer Fallback }
+      ? Fallback extends (...args: never) => infer Made
+        ? Awaited<Made>
+        : Fallback
+      : never)
+type Answers<P> = { readonly [K in Certain<P>]: AnswerOf<P[K]> } & {
+  readonly [K in Exclude<keyof P, Certain<P>>]?: AnswerOf<P[K]>
+}
+
+/** The parts that answered or have a fallback, and the names of those that did not answer. */
+export type Composed<P, Next = {}> = Answers<P> &
+  Answers<Next> & { readonly missing: readonly Extract<keyof P | keyof Next, string>[] }
+
+/**
+ * Makes one answer from what several services say, inside the deadline of the call: a part that hangs, fails or is too large
+ * is left out, or its fallback stands in; either way `missing` names it. When the caller goes away, so do all calls.
+ * @throws {TypeError} when the context is not a handler's, or an option cannot be used
+ * @throws what a part that is `required` throws, or {CallError} when the call was cancelled
+ *
+ * @example
+ * ```ts
+ * import { contract, query } from 'dure/contract'
+ * import { compose } from 'dure/query'
+ * import { service } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Id = z.object({ id: z.string() })
+ * const Orders = contract('orders', {
+ *   version: '1.0.0',
+ *   owner: 'team-orders',
+ *   operations: { of: query({ input: Id, output: z.array(z.string()) }) },
+ * })
+ * const Page = contract('page', {
+ *   version: '1.0.0',
+ *   owner: 'team-page',
+ *   operations: { show: query({ input: Id, output: z.object({ orders: z.array(z.string()), missing: z.array(z.string()) }) }) },
+ * })
+ * const page = service(Page, {
+ *   needs: { orders: Orders },
+ *   handlers: {
+ *     show: async ({ id }, context) => {
+ *       const { orders, missing } = await compose(context, {
+ *         parts: { orders: { ask: ({ orders }) => orders.of({ id }), timeout: 500, fallback: [] } },
+ *       })
+ *       return { orders, missing: [...missing] }
+ *     },
+ *   },
+ * })
+ * console.log(page.contract.name) // → page
+ * ```
+ */
+export async function compose<
+  Context extends CallContext & { readonly log: Logger; readonly clock: { readonly monotonic: () => number } },
+  const P extends Parts<Context>,
+  const Next extends Parts<Context> = {},
+>(context: Context, options: ComposeOptions<Context, P, Next>): Promise<Composed<P, Next>> {
+  checkNumbers<Bounds>('compose an answer', options, { concurrency: COUNT, memory: BYTES, margin: WAIT_OR_NONE })
+  const narrow = narrowing(context)
+  if (narrow === undefined)
+    throw new TypeError('Cannot compose an answer: the context is not that of a handler; give the one that the handler received')
+  const { parts, next, concurrency = 8, memory = 8 * 1024 * 1024 } = options
+  const { deadline, cancellation: caller, clock, log } = context
+  const left = deadline - clock.monotonic()
+  const end = deadline - Math.min(options.margin ?? Math.min(100, left / 10), Math.max(0, left))
+  const round: Round<Context> = { ...{ narrow, end, context, missing: [], memory, answers: {} }, over: new Cancellation() }
+  const rest = (): number => end - clock.monotonic()
+  const ask = async (some: Parts<Context>, timeout: () => number): Promise<void> => {
+    for (const [name, part] of Object.entries(some)) checkPart(name, part, round.answers)
+    await forEachLimited(Object.entries(some), concurrency, async ([name, part]) => {
+      const { fallback } = part
+      const made = typeof fallback === 'function' ? (fallback as Part<Context>['ask']) : undefined
+      const failure = await askOne(round, name, part.ask, part.timeout ?? (made ? rest() / 2 : timeout()))
+      if (failure === undefined) return
+      if (part.required === true) throw failure.error
+      round.missing.push(name)
+      log.debug('A part of an answer is missing', { part: name, error: failure.error })
+      const failed = made && (await askOne(round, name, made, rest()))
+      if (failed !== undefined) log.debug('The fallback of a part is missing as well', { part: name, error: failed.error })
+      else if (made === undefined && 'fallback' in part) round.answers[name] = fallback
+    })
+  }
+  const all = async (): Promise<void> => {
+    await ask(parts, next === undefined ? rest : () => rest() / 2)
+    if (next !== undefined) await ask(next({ ...round.answers } as Answers<P>), rest)
+  }
+  const ear: CancelListener = { onCancel: (reason) => round.over.cancel(reason) }
+  caller?.add(ear)
+  try {
+    await all()
+  } finally {
+    caller?.remove(ear)
+    // After a failure others may be under way, and are not wanted any more.
+    round.over.cancel('caller')
+  }
+  if (caller?.reason !== undefined) throw gone()
+  return { ...round.answers, missing: round.missing } as unknown as Composed<P, Next>
+}
+
+/** What the parts of one answer share. */
+type Round<Context> = {
+  readonly narrow: Narrow
+  readonly context: Context & { readonly clock: { readonly monotonic: () => number } }
+  /** When the answer must be there. */
+  readonly end: number
+  readonly over: Cancellation
+  readonly answers: Record<string, unknown>
+  readonly missing: string[]
+  /** Bytes that are left. */
+  memory: number
+}
+
+/** Why a part has no answer; undefined when it has. */
+async function askOne<Context>(
+  round: Round<Context>,
+  name: string,
+  ask: Part<Context>['ask'],
+  timeout: number,
+): Promise<{ readonly error: unknown } | undefined> {
+  const { narrow, context, over } = round
+  const now = context.clock.monotonic()
+  const deadline = Math.min(round.end, now + timeout)
+  const cancellation = new Cancellation()
+  const ended = Promise.withResolvers<never>()
+  const follow: CancelListener = {
+    onCancel: (reason) => {
+      cancellation.cancel(reason)
+      ended.reject(gone())
+    },
+  }
+  const late = (): never => {
+    throw new CallError('DEADLINE_EXCEEDED', `Part "${name}" had not answered after ${Math.round(deadline - now)} ms`)
+  }
+  try {
+    if (over.reason !== undefined) throw gone()
+    if (deadline <= now) late()
+    over.add(follow)
+    const work = async (): Promise<unknown> => ask(narrow.to({ deadline, cancellation }) as Context)
+    const answer = await inTime(narrow.timers, deadline - now, Promise.race([work(), ended.promise]), late)
+    const size = sizeOf(answer, round.memory)
+    if (size > round.memory)
+      throw new CallError('RESOURCE_EXHAUSTED', `The answer of part "${name}" is larger than the ${round.memory} bytes left`)
+    round.memory -= size
+    round.answers[name] = answer
+    cancellation.over()
+    return undefined
+  } catch (error) {
+    cancellation.cancel('deadline')
+    return { error }
+  } finally {
+    over.remove(follow)
+  }
+}
+
+function gone(): CallError {
+  return new CallError('CANCELLED', 'Composing an answer was given up: it is not wanted any more')
+}
+
+function checkPart(name: string, part: Part<never>, taken: object): void {
+  checkNumbers(`compose part "${name}"`, part, { timeout: WAIT })
+  if (name === 'missing' || Object.hasOwn(taken, name))
+    throw new TypeError(`Cannot compose part "${name}": there is one of that name already; call it something else`)
+}
