@@ -42,6 +42,7 @@ export type {
   DatabaseAdapter,
   DatabaseDefinition,
   DatabaseOf,
+  DatabaseTime,
   DatabaseWorld,
   Migration,
   MigrationStep,

@@ -208,7 +208,12 @@ export type SqlStore = Omit<Store<SqlTransaction>, 'read' | 'snapshot'> & {
   readonly snapshot: <T>(work: (read: Kysely<any>) => Promise<T>) => Promise<T>
   /** One statement on a reading connection. */
   readonly select: (sql: string, parameters?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+  /** The clock by which what waits in it waits. */
+  readonly time: DatabaseTime
 }
+
+/** The clock of the database, in milliseconds: an expression of its SQL, or a function where one process has it to itself. */
+export type DatabaseTime = string | (() => number)
 
 /**
  * The transactional outbox: what a transaction announces is a row of the same transaction, and a relay hands

@@ -126,6 +126,7 @@ export async function openStore(options: {
       sharing: 'shared',
       member,
       records: sqlRecords(readers, SERVER_TIME),
+      time: SERVER_TIME,
       read: readers.kysely,
       transaction: transactions.transaction,
       snapshot: readers.snapshot,

@@ -1,9 +1,6 @@
-import type { SqlStore } from '../database.ts'
+import type { DatabaseTime, SqlStore } from '../database.ts'
 import type { CommandOutcome, CommandRun, IdempotencyRecords } from '../records.ts'
 import type { SqlStatements } from './statements.ts'
-
-/** The clock of the database, in milliseconds: an expression of its SQL, or a function where one process has it to itself. */
-export type DatabaseTime = string | (() => number)
 
 /** The body of a row is the id of its run until there is an answer. Nobody runs any more where there is no lease. */
 export function sqlIdempotency(select: SqlStore['select'], time: DatabaseTime): IdempotencyRecords<SqlStatements> {

@@ -1,8 +1,7 @@
 import type { Message } from '../../contract/contract.ts'
-import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../database.ts'
+import type { DatabaseTime, SqlRow, SqlStore, SqlTransaction, SqlValue } from '../database.ts'
 import { UNPARTITIONED, type ParkedId, type ParkedMessage, type ParkedRecords } from '../records.ts'
 import { shortHash } from '../short-hash.ts'
-import type { DatabaseTime } from './idempotency.ts'
 import { checkFence, CURRENT, fenceValues } from './ownership.ts'
 
 const COLUMNS =

@@ -1,6 +1,5 @@
-import type { SqlStore } from '../database.ts'
+import type { DatabaseTime, SqlStore } from '../database.ts'
 import type { Retained, UpkeepRecords } from '../records.ts'
-import type { DatabaseTime } from './idempotency.ts'
 import type { SqlStatements } from './statements.ts'
 
 export function sqlUpkeep(select: SqlStore['select'], time: DatabaseTime): UpkeepRecords<SqlStatements> {

@@ -78,13 +78,15 @@ export async function openStore(options: {
       lock.release()
     }
     const { select } = readers
+    const time = steadyTime(world.runtime.clock)
     return {
       service,
       engine: 'sqlite',
       sharing: 'exclusive',
       member: world.runtime.ids.next(),
       // A clock that is set forward makes nothing old, and no clock that is set makes anything wait longer.
-      records: sqlRecords({ select }, cautiousTime(world.runtime.clock), steadyTime(world.runtime.clock)),
+      records: sqlRecords({ select }, cautiousTime(world.runtime.clock), time),
+      time,
       read: readers.kysely,
       transaction: writer.transaction,
       snapshot: readers.snapshot,

@@ -80,6 +80,7 @@ export function serverStore(options: {
       })
       const connection = through(server.connection)
       const select: SqlStore['select'] = (sql, parameters = []) => reading(() => server.select(sql, parameters))
+      const time = (): number => Math.floor(world.runtime.clock.monotonic())
       return {
         service,
         engine: 'sqlite',
@@ -88,7 +89,8 @@ export function serverStore(options: {
         waitOut: (how) => ask(() => server.waitOut(how)),
         gone: (of) => ask(() => server.gone(of)),
         // The server's own clock: the one that goes alike for all processes, however theirs are set.
-        records: sqlRecords({ select }, () => Math.floor(world.runtime.clock.monotonic())),
+        records: sqlRecords({ select }, time),
+        time,
         read: sqliteKysely.reader(connection, { provideConnection: (use) => use(connection) }, noDriver),
         transaction: transactions.transaction,
         snapshot: async (work) => {
