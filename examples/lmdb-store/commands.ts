@@ -17,8 +17,11 @@ export function idempotencyIn(read: Reader, now: () => number): Records<ClientTr
     client.put([AGES, command.at, id], true)
     return true
   }
-  const write = (client: Client, { operation, key, run, ...wanted }: CommandRun & Pick<Command, 'outcome' | 'body'>): boolean => {
-    const found = find(client, operation, key) ?? { ...wanted, outcome: 'running', body: run, lease: 0, at: now() }
+  const write = (
+    client: Client,
+    { operation, key, run, held = 0, ...wanted }: CommandRun & Pick<Command, 'outcome' | 'body'>,
+  ): boolean => {
+    const found = find(client, operation, key) ?? { ...wanted, outcome: 'running', body: run, lease: 0, at: now() + held }
     if ((found.outcome !== 'running' && found.outcome !== 'committed') || found.body !== run) return false
     return put(client, { operation, key }, { ...found, outcome: wanted.outcome, body: wanted.body })
   }
@@ -27,18 +30,26 @@ export function idempotencyIn(read: Reader, now: () => number): Records<ClientTr
       const found = find(read, operation, key)
       return found && { ...found, remaining: found.lease - now() }
     },
-    begin: async ({ client }, { operation, key, fingerprint, run, owner, lease, instead }) => {
+    begin: async ({ client }, { operation, key, fingerprint, run, owner, held = 0, lease, instead }) => {
       const found = find(client, operation, key)
       if (found?.outcome !== instead?.outcome || found?.body !== instead?.body) return false
       if (found !== undefined) client.remove([AGES, found.at, hash(operation, key)])
-      const at = now()
-      return put(client, { operation, key }, { fingerprint, owner, outcome: 'running', body: run, lease: at + lease, at })
+      const command = { fingerprint, owner, outcome: 'running', body: run, lease: now() + lease, at: now() + held } as const
+      return put(client, { operation, key }, command)
     },
     commit: async ({ client }, run) => write(client, { ...run, outcome: 'committed', body: run.run }),
     answer: async ({ client }, run) => write(client, run),
     end: async ({ client }, { operation, key, run }) => {
       const found = find(client, operation, key)
       if (found?.body === run) put(client, { operation, key }, { ...found, lease: 0 })
+    },
+    release: async ({ client }, keys) => {
+      for (const { operation, key } of keys) {
+        const found = find(client, operation, key)
+        if (found === undefined || found.at <= now()) continue
+        client.remove([AGES, found.at, hash(operation, key)])
+        put(client, { operation, key }, { ...found, at: now() })
+      }
     },
   }
 }

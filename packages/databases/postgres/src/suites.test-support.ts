@@ -25,7 +25,8 @@ const SUITES = [
   ['commands with a key', 15, 'packages/dure/src/service/idempotency.test.ts'],
   ['what is kept for a time', 2, 'packages/dure/src/service/tidying.test.ts'],
   ['commands with a key in several copies', 18, 'packages/dure/src/service/idempotency-copies.test.ts'],
-  ['commands with a key whose copy is killed', 4, 'packages/dure/src/service/idempotency-killed.test.ts'],
+  ['commands with a key whose copy is killed', 6, 'packages/dure/src/service/idempotency-killed.test.ts'],
+  ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
 ] as const
 

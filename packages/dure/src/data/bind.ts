@@ -30,6 +30,8 @@ export type BindOptions = {
   readonly joins?: readonly Join[] | undefined
   /** Written first in every transaction. */
   readonly first?: ((tx: StoreTransaction) => Promise<void>) | undefined
+  /** Called in every transaction when its work is done, with what that has come to. */
+  readonly last?: ((tx: StoreTransaction, value: unknown) => Promise<void>) | undefined
 }
 
 /**
@@ -64,7 +66,7 @@ export function bindDatabase<Tables>(options: BindOptions & { readonly store: St
           work,
           (tx: StoreTransaction) => bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin }),
           (run) => store.transaction(run, limits),
-          options.first,
+          options,
         ),
       ),
   }
@@ -75,14 +77,19 @@ async function own<Tx, Bound, Value>(
   work: (tx: Bound) => Promise<Value>,
   bind: (tx: Tx) => Bound,
   transaction: (run: (tx: Tx) => Promise<Value>) => Promise<Value>,
-  first: ((tx: Tx) => Promise<void>) | undefined,
+  {
+    first,
+    last,
+  }: { first?: ((tx: Tx) => Promise<void>) | undefined; last?: ((tx: Tx, value: Value) => Promise<void>) | undefined },
 ): Promise<Value> {
   let thrown: unknown
   try {
     return await transaction(async (tx) => {
       try {
         if (first !== undefined) await first(tx)
-        return await work(bind(tx))
+        const value = await work(bind(tx))
+        if (last !== undefined) await last(tx, value)
+        return value
       } catch (error) {
         thrown = error
         throw error

@@ -20,6 +20,7 @@ export type { Inbox, InboxTransaction, Mark } from './inbox.ts'
 export type { OutboxMessage } from './outbox-row.ts'
 export type {
   Claim,
+  CommandKey,
   CommandRecord,
   CommandRun,
   DeadLetterAudit,

@@ -66,8 +66,16 @@ export type CommandKey = { readonly operation: string; readonly key: string }
 /** What became of a command: it runs, or has `committed` and its answer is not there yet, or there is one to repeat. */
 export type CommandOutcome = 'running' | 'committed' | 'answered' | 'refused'
 
-/** A run of a command: `run` is its own id and its fence, `fingerprint` that of its input, `owner` the member that runs it. */
-export type CommandRun = CommandKey & { readonly fingerprint: string; readonly run: string; readonly owner: string }
+/**
+ * A run of a command: `run` is its own id and its fence, `fingerprint` that of its input, `owner` the member that runs it. `held`:
+ * milliseconds for which its key is kept beyond the time of other keys, unless it is released; default 0.
+ */
+export type CommandRun = CommandKey & {
+  readonly fingerprint: string
+  readonly run: string
+  readonly owner: string
+  readonly held?: number | undefined
+}
 
 /** What is known of a command. */
 export type CommandRecord = Pick<CommandRun, 'fingerprint' | 'owner'> & {
@@ -94,13 +102,15 @@ export type IdempotencyRecords<Tx> = {
   ) => Promise<boolean>
   /** Notes that a run has committed, once or again; false when another run is noted, or there is an answer: nothing is changed then. */
   readonly commit: (tx: Tx, run: CommandRun) => Promise<boolean>
-  /** Writes an answer where there is nothing yet but this run; false when there is. */
+  /** Writes an answer where there is nothing yet but this run, in the transaction of its effect or later; false when there is. */
   readonly answer: (
     tx: Tx,
     run: CommandRun & { readonly outcome: 'answered' | 'refused'; readonly body: string },
   ) => Promise<boolean>
   /** A run has ended without an answer: its lease is over. */
   readonly end: (tx: Tx, run: CommandKey & Pick<CommandRun, 'run'>) => Promise<void>
+  /** Whoever had these held needs them no more: their age counts from now, as that of other keys. */
+  readonly release: (tx: Tx, keys: readonly CommandKey[]) => Promise<void>
 }
 
 /**

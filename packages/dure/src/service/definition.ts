@@ -5,6 +5,7 @@ import type {
   AnyContract,
   AnyEvent,
   AnyOperation,
+  DeclaredError,
   EventData,
   HandlerIncoming,
   HandlerInput,
@@ -12,6 +13,7 @@ import type {
   Metadata,
 } from '../contract/contract.ts'
 import type {
+  CommandKey,
   DatabaseAdapter,
   DatabaseDefinition,
   DatabaseOf,
@@ -58,7 +60,22 @@ export type Handler<Op extends AnyOperation, N extends Needs, Tables, Joined = {
         incoming: AsyncIterable<HandlerIncoming<Op>>,
         context: HandlerContext<N, Tables>,
       ) => AsyncIterable<HandlerOutput<Op>>
-    : (input: HandlerInput<Op>, context: HandlerContext<N, Tables, Joined>) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
+    : (
+        input: HandlerInput<Op>,
+        context: HandlerContext<N, Tables, Joined & Answering<Op>>,
+      ) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
+
+/** What transactions of a command's handler have beside all others of its service. */
+export type Answering<Op extends AnyOperation> = Op['kind'] extends 'command'
+  ? {
+      /**
+       * Keeps the answer of a call with an idempotency key in the transaction of its effect: whoever repeats the call hears it, also when
+       * this process ends before it could answer. The last transaction of a handler says it; a declared error may be one too. Not
+       * needed where the handler returns the transaction itself. Without a key it does nothing.
+       */
+      readonly answer: (output: HandlerOutput<Op> | DeclaredError) => Promise<void>
+    }
+  : {}
 
 export type Handlers<C extends AnyContract, N extends Needs, Tables, Joined = {}> = {
   readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables, Joined>
@@ -170,6 +187,8 @@ export type ExtensionHost = {
   readonly tracer: Tracer | undefined
   /** Makes contexts as of a handler, with clients of these needs, for work that no caller asked for. */
   readonly contexts: (needs: Needs) => (call: CallContext, cancellation: Cancellation, keys?: CallKeys) => object
+  /** Lets go of keys of another service's commands that were held (`heldKey`): whoever asked is done. */
+  readonly release: (service: string, keys: readonly CommandKey[]) => Promise<void>
   /** A transaction of the store as handlers see it: it publishes and sends, and has what all extensions join. */
   readonly bind: (tx: SqlTransaction, origin: Origin) => Transaction<unknown>
   /** Opens another store, beside that of the service, in which nobody else looks. Whoever opens it stops it. */

@@ -16,10 +16,16 @@ export const idempotent = command({ ...options, idempotent: true })
 /** Of a call in `prepare`: nobody gave it. */
 const PREPARED = preparedKey('orders/placed', 'a message')
 
-/** `inside` happens in the transaction, behind the mark. */
-type Run = { readonly commit: (inside?: () => Promise<void>) => Promise<void> }
+/** `inside` happens in the transaction, behind the mark; `said` is answered in it. */
+type Run = { readonly commit: (inside?: () => Promise<void>, said?: unknown) => Promise<unknown> }
 export type Handler = (run: Run) => Promise<unknown>
-type CallOptions = { readonly name?: string; readonly timeout?: number; readonly definition?: typeof definition }
+/** `whole`: what the handler returns is what the operation returns. */
+type CallOptions = {
+  readonly whole?: boolean
+  readonly name?: string
+  readonly timeout?: number
+  readonly definition?: typeof definition
+}
 export type Copy = {
   readonly call: (handler: Handler, options?: CallOptions) => Promise<unknown>
   readonly runs: () => number
@@ -33,10 +39,10 @@ export const effectsTable: Migrations =
 export function copyOn(store: Store, place: number, ahead: number): Copy {
   const runtime = realRuntime()
   const clock = { ...runtime.clock, now: () => runtime.clock.now() + ahead }
-  const { once, mark } = createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
+  const { once, mark, answer, began, cameTo } = createIdempotency({ store, runtime: { ...runtime, clock }, service: 'test' })
   let runs = 0
   return {
-    call: (handler, { name = 'x', timeout = LONG, definition: of = definition } = {}) => {
+    call: (handler, { name = 'x', timeout = LONG, definition: of = definition, whole = false } = {}) => {
       const own = new Cancellation()
       const request = {
         operation: 'go',
@@ -46,16 +52,22 @@ export function copyOn(store: Store, place: number, ahead: number): Copy {
         deadline: clock.monotonic() + timeout,
         own,
       }
-      const commit: Run['commit'] = (inside) =>
-        store.transaction(async (tx) => {
+      const done = { by: `copy ${place}` }
+      const commit: Run['commit'] = (inside, said) => {
+        const transaction = store.transaction(async (tx) => {
           await mark(tx, request)
           await inside?.()
           await rows.insert(tx as never, 'effects', { name, run: place })
+          if (said !== undefined) await answer(tx, request, said)
+          await cameTo(tx, request, done)
+          return done
         })
-      return once(request, async () => {
+        return began(request, transaction)
+      }
+      return once(request, () => {
         runs++
-        await handler({ commit })
-        return { by: `copy ${place}` }
+        const handled = handler({ commit })
+        return whole ? handled : handled.then(() => done)
       }).catch((failure: unknown) => failure)
     },
     runs: () => runs,

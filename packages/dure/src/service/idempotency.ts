@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { CallContext } from '../call/call.ts'
 import type { CancelListener, Cancellation } from '../call/internal.ts'
-import { CallError, DeclaredError, type AnyOperation, type Status } from '../contract/contract.ts'
-import { throwInside, wireOf } from '../contract/internal.ts'
-import { isPrepared } from './prepared-keys.ts'
-import type { CommandRecord, CommandRun, Store, StoreTransaction } from '../data/data.ts'
+import { CallError, DeclaredError, type AnyOperation } from '../contract/contract.ts'
+import { wireOf } from '../contract/internal.ts'
+import { bodyOf, errorFrom, type Body } from './answers.ts'
+import { keyedTransactions, ownWords, runOf, type Answer, type KeyedTransactions, type Run } from './keyed-transactions.ts'
+import { HOLD, isHeld, isPrepared } from './prepared-keys.ts'
+import type { CommandRecord, Store } from '../data/data.ts'
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
 import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.ts'
 
@@ -16,6 +18,9 @@ import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.t
  * before it answered (ALREADY_EXISTS: nothing is done twice; an idempotent command runs again under a key that nobody gave), or
  * never committed (runs). A key that comes again with another input is refused.
  *
+ * An answer that is known in the transaction is kept with the effect, so that it outlives its process: what the handler says by
+ * `tx.answer`, and what its transaction comes to where that is its only one and is itself what the handler returns.
+ *
  * Who waits in this process shares the answer of the first and nothing else. Where that ends without an answer (it failed,
  * its caller went away, its time is over) the next runs by itself. Where several copies share the store, a run is noted
  * before it begins, with a lease until a little after its deadline; another copy waits, and runs once that is over, or the
@@ -24,12 +29,7 @@ import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.t
  */
 export type Idempotency = {
   readonly once: (request: KeyedCall, run: () => unknown) => Promise<unknown>
-  /**
-   * Writes the mark; called inside every transaction of a handler whose call carries a key.
-   * @throws {CallError} ABORTED when another run of the key has committed
-   */
-  readonly mark: (tx: StoreTransaction, call: { operation: string; key: string; own: Cancellation | undefined }) => Promise<void>
-}
+} & KeyedTransactions
 
 export type KeyedCall = {
   readonly operation: string
@@ -41,22 +41,9 @@ export type KeyedCall = {
   readonly deadline: number
   /** The call's own end. */
   readonly own: Cancellation
+  /** The calling service. */
+  readonly caller?: string | undefined
 }
-
-/** One handler at work on a key. */
-type Run = {
-  /** Kept in the mark until there is an answer: who wrote it. */
-  readonly id: string
-  readonly fingerprint: string
-  /** Resolves when nobody has to wait for it any more: with an answer for all, or with none. */
-  readonly outcome: Promise<Answer | undefined>
-  /** It has committed something. */
-  committed: boolean
-  /** What it was told when another run had committed. */
-  conflict: CallError | undefined
-}
-
-type Answer = { readonly value: unknown } | { readonly refusal: DeclaredError }
 
 const KEY_LIMIT = 255
 
@@ -94,9 +81,16 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     const done = await begin(request, mine)
     if (done !== undefined) return replay(done, mine, request, place)
     try {
-      const value = await run()
-      const body = JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null'
-      if (await remember(request, mine, 'answered', body)) return value
+      const value = await (mine.returned = run())
+      // What was committed is the answer, whatever the handler has returned after that.
+      const { answered } = mine
+      if (answered !== undefined && answered.value === value) return value
+      const body = bodyOf(definition, value)
+      if (answered !== undefined) {
+        if (answered.outcome === body.outcome && answered.body === body.body) return value
+        return replay({ ...answered, fingerprint: mine.fingerprint }, mine, request, place)
+      }
+      if (await remember(request, mine, body)) return value
       // Another run has been noted instead, so this one has committed nothing.
       const other = await records.find(request)
       return other?.outcome === 'answered' || other?.outcome === 'refused' ? replay(other, mine, request, place) : value
@@ -106,14 +100,14 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       // A declared error is an answer like any other; what else went wrong may go right the next time. So may what a message
       // is refused that is tried again, unless something was done.
       const final = error instanceof DeclaredError && (mine.committed || !isPrepared(request.key))
-      if (final) await remember(request, mine, 'refused', errorBody(definition, error))
+      if (final) await remember(request, mine, bodyOf(definition, error))
       else letCopiesIn(request, mine)
       throw error
     }
   }
 
-  const remember = (request: KeyedCall, mine: Run, outcome: 'answered' | 'refused', body: string): Promise<boolean> =>
-    store.transaction((tx) => records.answer(tx, { ...runOf(store, request, mine), outcome, body }), ALONE)
+  const remember = (request: KeyedCall, mine: Run, body: Body): Promise<boolean> =>
+    store.transaction((tx) => records.answer(tx, { ...runOf(store, request, mine), ...body }), ALONE)
 
   /** Where that fails they wait for the end of the lease. */
   const letCopiesIn = ({ operation, key }: KeyedCall, { id }: Run): void => {
@@ -138,7 +132,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
 
   const runAlone = async (request: KeyedCall, slot: string, fingerprint: string, run: () => unknown): Promise<unknown> => {
     const { promise: outcome, resolve } = Promise.withResolvers<Answer | undefined>()
-    const mine: Run = { id: ids.next(), fingerprint, outcome, committed: false, conflict: undefined }
+    const { definition, key, caller } = request
+    const mine: Run = {
+      ...{ id: ids.next(), fingerprint, definition, held: isHeld(key, caller) ? HOLD : 0, outcome },
+      ...{ committed: false, conflict: undefined, transactions: [], returned: undefined, answered: undefined },
+    }
     const release = (answer?: Answer): void => {
       if (running.get(slot) === mine) running.delete(slot)
       resolve(answer)
@@ -176,14 +174,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       }
       return runAlone(request, slot, fingerprint, run)
     },
-    mark: async (tx, { operation, key, own }) => {
-      const mine = own && runs.get(own)
-      if (mine === undefined) return
-      // A handler may have several transactions: the mark of its first is its own.
-      const committed = await records.commit(tx, runOf(store, { operation, key }, mine)).catch(throwInside)
-      tx.onCommit(() => (mine.committed = true))
-      if (!committed) throw (mine.conflict = overtaken(`${service}.${operation}`, key))
-    },
+    ...keyedTransactions({ store, service, runs }),
   }
 }
 
@@ -226,11 +217,12 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
   }
 }
 
-function runOf(store: Store, { operation, key }: Pick<KeyedCall, 'operation' | 'key'>, { id, fingerprint }: Run): CommandRun {
-  return { operation, key, fingerprint, run: id, owner: store.member }
-}
-
-function replay(done: CommandRecord, mine: Run, { key, definition }: KeyedCall, place: string): unknown {
+function replay(
+  done: Pick<CommandRecord, 'outcome' | 'body' | 'fingerprint'>,
+  mine: Run,
+  { key, definition }: KeyedCall,
+  place: string,
+): unknown {
   if (done.fingerprint !== mine.fingerprint) throw reused(place, key)
   if (done.outcome === 'answered') return wireOf(definition.output, 'output').fromJson(JSON.parse(done.body)) ?? undefined
   if (done.outcome === 'refused') throw errorFrom(definition, JSON.parse(done.body))
@@ -238,24 +230,6 @@ function replay(done: CommandRecord, mine: Run, { key, definition }: KeyedCall, 
     'ALREADY_EXISTS',
     `Call to ${place} with idempotency key "${ownWords(key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
   )
-}
-
-type StoredError = { readonly code: string; readonly message: string; readonly status: Status; readonly data: unknown }
-
-function errorBody(definition: AnyOperation, error: DeclaredError): string {
-  const wire = wireOf(errorSchema(definition, error.code), 'output')
-  const stored: StoredError = { code: error.code, message: error.message, status: error.status, data: wire.toJson(error.data) }
-  return JSON.stringify(stored)
-}
-
-function errorFrom(definition: AnyOperation, stored: StoredError): DeclaredError {
-  return new DeclaredError({ ...stored, data: wireOf(errorSchema(definition, stored.code), 'output').fromJson(stored.data) })
-}
-
-function errorSchema(definition: AnyOperation, code: string) {
-  return Object.values(definition.errors as Record<string, { code: string; data: AnyOperation['input'] }>).find(
-    (type) => type.code === code,
-  )?.data
 }
 
 function fingerprintOf(request: KeyedCall): string {
@@ -280,20 +254,8 @@ export function rememberedKey({ idempotencyKey: key, principal }: CallContext): 
   return key.startsWith('[') ? JSON.stringify([key]) : key
 }
 
-/** The caller's own words of it. */
-function ownWords(remembered: string): string {
-  return remembered.startsWith('[') ? String((JSON.parse(remembered) as unknown[]).at(-1)) : remembered
-}
-
 function endedWaiting(place: string): CallError {
   return new CallError('CANCELLED', `Call to ${place} ended while it waited for another`)
-}
-
-function overtaken(place: string, key: string): CallError {
-  return new CallError(
-    'ABORTED',
-    `Call to ${place} was ended: another call with idempotency key "${ownWords(key)}" was carried out meanwhile; repeat it to hear what that one was answered`,
-  )
 }
 
 function reused(place: string, key: string): CallError {

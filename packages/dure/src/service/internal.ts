@@ -1,4 +1,4 @@
 /** What Dure's own rooms and packages share of `service`, and no promise to anybody else. */
 export { narrowing, type Narrow } from './context.ts'
 export type { ExtensionHost, ExtensionKind, OpenExtension } from './definition.ts'
-export { preparedKey, preparedKeys } from './prepared-keys.ts'
+export { heldKey, preparedKey, preparedKeys } from './prepared-keys.ts'

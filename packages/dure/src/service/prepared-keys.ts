@@ -6,13 +6,35 @@ import { wireOf } from '../contract/internal.ts'
 /** How the keys begin that nobody gave, so that whoever can keep no promise about a key knows that none was asked for. */
 const PREPARED = 'prepare:'
 
+/** How those begin that their caller lets go. */
+const HELD = 'hold:'
+
+/** Milliseconds for which a key is held at most that nobody lets go. */
+export const HOLD = 90 * 24 * 60 * 60 * 1000
+
 /** Characters that a key may have, with what is added to it. */
 const ROOM = 200
 
 /** What all keys of one message at one consumer begin with. */
 export function preparedKey(consumer: string, messageId: string): string {
-  const words = `${consumer}:${messageId}`
-  return PREPARED + (words.length <= ROOM ? words : hashOf(words))
+  return PREPARED + shortened(`${consumer}:${messageId}`)
+}
+
+/**
+ * The key of a service that may ask again after weeks (a saga's step): its callee keeps the answer until the key is released, 90 days
+ * at most.
+ */
+export function heldKey(words: string): string {
+  return HELD + shortened(words)
+}
+
+/** Of services only: a stranger at a door could have a callee keep for months what it likes. */
+export function isHeld(key: string, caller: string | undefined): boolean {
+  return caller !== undefined && key.startsWith(HELD)
+}
+
+function shortened(words: string): string {
+  return words.length <= ROOM ? words : hashOf(words)
 }
 
 /**

@@ -66,7 +66,7 @@ export async function openData(options: {
     }
     const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
     const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
-    const joins: Join[] = []
+    const joins: Join[] = [() => UNASKED]
     const idempotency = createIdempotency({ store, runtime, service: name })
     return {
       store,
@@ -83,12 +83,17 @@ export async function openData(options: {
       published: () => delivered + outbox.depth(),
       databaseFor: (call, operation) => {
         const key = rememberedKey(call)
-        const marked = key !== undefined && operation !== undefined && { operation, key, own: call.cancellation }
-        return bindDatabase<unknown>({
-          ...{ store, outbox, joins, runtime, origin: originOf(name, call), tracer: telemetry?.tracer },
-          // Every transaction of the call carries the mark of its key.
-          ...(marked ? { first: (tx) => idempotency.mark(tx, marked) } : {}),
+        const bound = { store, outbox, joins, runtime, origin: originOf(name, call), tracer: telemetry?.tracer }
+        if (operation === undefined || key === undefined) return bindDatabase<unknown>(bound)
+        // Every transaction of the call carries the mark of its key.
+        const marked = { operation, key, own: call.cancellation }
+        const own = bindDatabase<unknown>({
+          ...bound,
+          joins: [...joins, (tx) => ({ answer: (value: unknown) => idempotency.answer(tx, marked, value) })],
+          first: (tx) => idempotency.mark(tx, marked),
+          last: (tx, value) => idempotency.cameTo(tx, marked, value),
         })
+        return { ...own, transaction: (...given) => idempotency.began(marked, own.transaction(...given)) }
       },
     }
   } catch (error) {
@@ -96,6 +101,9 @@ export async function openData(options: {
     throw error
   }
 }
+
+/** Of a call without a key: nobody comes again for its answer. */
+const UNASKED = { answer: async () => {} }
 
 /** While its broker is away a service goes on; what is not delivered must not fill its disk, though, or nothing works any more. */
 function bounded(name: string, outbox: Outbox, { retention }: Service): Outbox {

@@ -10,7 +10,7 @@ import {
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import { copyName, partOf } from '../contract/internal.ts'
-import type { DatabaseAdapter, SqlStore } from '../data/data.ts'
+import type { CommandKey, DatabaseAdapter, SqlStore } from '../data/data.ts'
 import { bindTransaction } from '../data/internal.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
 import { deadLetters } from '../messaging/internal.ts'
@@ -23,6 +23,7 @@ import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openExtensions, type Extensions } from './extensions.ts'
 import { isPrepared } from './prepared-keys.ts'
+import { releaseKeys, releasing } from './release.ts'
 import { openData, type ServiceData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
 import { healthCheckCall, notReadyBecause } from './readiness.ts'
@@ -100,7 +101,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     },
   )
 
-  addEndpoints({ ...options, contexts, admission, idempotency: data?.idempotency, log: each })
+  addEndpoints({ ...options, contexts, admission, data, log: each })
   admission.open()
   state = 'running'
 
@@ -215,7 +216,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
 /** What the extensions of a service have of it. */
 function hostOf(
-  { service, database, broker, world }: ServiceInstanceOptions,
+  { service, database, broker, transport, world }: ServiceInstanceOptions,
   { store, outbox, joins }: ServiceData,
   log: Logger,
   outgoing: Omit<Parameters<typeof contextFactory>[0], 'needs'>,
@@ -229,6 +230,7 @@ function hostOf(
       const make = contextFactory({ ...outgoing, needs })
       return (call, cancellation, keys) => make(call, cancellation, undefined, keys)
     },
+    release: (callee, keys) => releaseKeys({ service: callee, transport, runtime }, keys),
     bind: (tx, origin) => bindTransaction(tx, { outbox, runtime, origin, tracer, joins }),
     openStore: (part, definition) => database!.open(`${name}--${part}`, definition) as unknown as Promise<SqlStore>,
   }
@@ -239,26 +241,32 @@ function addEndpoints(
   options: ServiceInstanceOptions & {
     readonly contexts: MakeContext
     readonly admission: Admission
-    readonly idempotency: Idempotency | undefined
+    readonly data: ServiceData | undefined
     readonly log: Logger
   },
 ): void {
-  const { service, local, deadlines, contexts, admission, idempotency, log } = options
+  const { service, local, deadlines, contexts, admission, data, log } = options
   const { runtime, telemetry } = options.world
   const { name } = service.contract
-  for (const [operationName, operation] of Object.entries(service.contract.operations as Record<string, AnyOperation>)) {
+  const release = async (keys: unknown): Promise<void> =>
+    data?.store.transaction((tx) => data.store.records.idempotency.release(tx, keys as readonly CommandKey[]), {
+      isolated: false,
+    })
+  const operations: Record<string, AnyOperation> = { ...service.contract.operations, ...releasing }
+  for (const [operationName, operation] of Object.entries(operations)) {
     const endpoint = createEndpoint({
       place: `${name}.${operationName}`,
       operation,
       tracer: telemetry?.tracer,
-      handler: service.handlers[operationName]!,
+      handler: operationName in releasing ? release : service.handlers[operationName]!,
       context: (call, cancellation) => contexts(call, cancellation, operationName),
-      once: onceFor(idempotency, operationName, operation),
+      once: onceFor(data?.idempotency, operationName, operation),
       secured: options.secured,
       admission,
       clock: runtime.clock,
       deadlines,
-      metrics: telemetry === undefined ? undefined : measured(telemetry.metrics, name, operationName),
+      metrics:
+        telemetry === undefined || operationName in releasing ? undefined : measured(telemetry.metrics, name, operationName),
       onFault: (place, thrown, call) =>
         log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
           error: thrown,
@@ -283,7 +291,7 @@ function ageOf(time: number | undefined, { clock }: Runtime): number {
 function onceFor(idempotency: Idempotency | undefined, operation: string, definition: AnyOperation) {
   if (definition.kind !== 'command') return undefined
   const keyed = (input: unknown, call: CallContext, own: Cancellation): KeyedCall => ({
-    ...{ operation, definition, key: rememberedKey(call)!, input, deadline: call.deadline, own },
+    ...{ operation, definition, key: rememberedKey(call)!, input, deadline: call.deadline, own, caller: call.caller },
   })
   return (input: unknown, call: CallContext, own: Cancellation, run: () => unknown): unknown => {
     if (idempotency !== undefined) return idempotency.once(keyed(input, call, own), run)

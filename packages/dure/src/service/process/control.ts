@@ -7,29 +7,18 @@ import {
   type LocalTransport,
 } from '../../call/internal.ts'
 import type { Instance } from '../../discovery/discovery.ts'
-import { CallError, command, query, type AnyOperation, type Contract, type Schema } from '../../contract/contract.ts'
+import { CallError, command, query, type AnyOperation, type Contract } from '../../contract/contract.ts'
 import { outward } from '../../contract/internal.ts'
 import type { DeadLetters, ReactionReading } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import { plainLogger } from '../../telemetry/internal.ts'
+import { plainSchema as plain } from '../plain-schema.ts'
 import { away } from '../health.ts'
 import type { ExtensionQuestion } from '../extensions.ts'
 import type { RetainedReading } from '../retention.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
-
-/** Both sides are this library, of one version or the next: what is said is trusted, and copied as calls are. */
-function plain<T>(): Schema<T> {
-  return {
-    '~standard': {
-      version: 1,
-      vendor: 'dure',
-      validate: (value) => ({ value: value as T }),
-      jsonSchema: { input: () => ({}), output: () => ({}) },
-    },
-  }
-}
 
 type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 

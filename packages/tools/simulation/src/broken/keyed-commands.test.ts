@@ -33,6 +33,7 @@ function inMemory(): Idempotency {
     commit: async (_tx, run) => write(run, run.run, 'committed'),
     answer: async (_tx, { outcome, body, ...run }) => write(run, run.run, outcome, body),
     end: async (_tx, key) => void known.delete(slotOf(key)),
+    release: async () => {},
   }
 }
 

@@ -1,0 +1,19 @@
+import type { Transport } from '../call/call.ts'
+import { clientFactory } from '../call/internal.ts'
+import { command } from '../contract/contract.ts'
+import type { CommandKey } from '../data/data.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { plainSchema } from './plain-schema.ts'
+
+/** What every service takes beside the operations of its contract, in every placement: keys that it need not hold any more. */
+export const releasing = { 'dure.release': command({ input: plainSchema<readonly CommandKey[]>(), output: plainSchema<void>() }) }
+
+/** Tells a service that the keys of its commands that were held are needed no more, 500 at a time. */
+export async function releaseKeys(
+  { service, transport, runtime }: { service: string; transport: Transport; runtime: Runtime },
+  keys: readonly CommandKey[],
+): Promise<void> {
+  const contract = { name: service, version: '1.0.0', owner: 'dure', description: undefined, operations: releasing, events: [] }
+  const client = clientFactory({ contract, transport, runtime })({ service: undefined })
+  for (let from = 0; from < keys.length; from += 500) await client['dure.release'](keys.slice(from, from + 500))
+}
