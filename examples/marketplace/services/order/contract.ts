@@ -56,6 +56,11 @@ export const Order = contract('order', {
       http: 'GET /order/{customerId}',
       description: "A customer's newest 100 orders, newest first, with lines and history",
     }),
+    openOfSeller: query({
+      input: z.object({ sellerId: Id }),
+      output: z.array(OrderItem.extend({ customerId: Id, orderId: Id, orderStatus: OrderStatus })),
+      description: 'The lines of all orders under way that one seller has to serve',
+    }),
     list: query({ input: Page, output: pageOf(OrderView), http: 'GET /orders' }),
     totals: query({
       output: z.object({

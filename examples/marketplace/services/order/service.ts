@@ -9,9 +9,9 @@ import { StockConfirmed } from '../stock/contract.ts'
 import { InvoiceIssued, Order } from './contract.ts'
 import { invoiceNumber, price } from './domain/totals.ts'
 import { insertOrder, isOrdered, moveOrder, takeOrderId } from './store/orders.ts'
-import { deleteOrders, listOrders, ordersOf, orderTotals } from './store/reading.ts'
+import { deleteOrders, listOrders, openLines, ordersOf, orderTotals } from './store/reading.ts'
 import { orderDatabase } from './store/tables.ts'
-import { detailOf, itemOf, viewOf } from './views.ts'
+import { detailOf, itemOf, lineOf, viewOf } from './views.ts'
 
 const MOST_SHOWN = 100
 
@@ -22,6 +22,7 @@ export const order: Service<typeof Order> = service(Order, {
       const found = await database.snapshot((read) => ordersOf(read, customerId, MOST_SHOWN))
       return found.map(detailOf)
     },
+    openOfSeller: ({ sellerId }, { database }) => openLines(database.read, sellerId).then((rows) => rows.map(lineOf)),
     list: async (page, { database }) => {
       const rows = await listOrders(database.read, page)
       return partOf(rows.map(viewOf), page.limit, (each) => [each.customerId, each.orderId])

@@ -5,7 +5,7 @@ import { isBehind } from '../progress.ts'
 import type { OrderItem } from '../values.ts'
 import type { OrderView } from './contract.ts'
 import type { PricedLine } from './domain/totals.ts'
-import type { WholeOrder } from './store/reading.ts'
+import type { OpenLine, WholeOrder } from './store/reading.ts'
 import type { OrderTables } from './store/tables.ts'
 
 /** Orders as the contract shows them. */
@@ -33,24 +33,30 @@ export function viewOf(row: OrderTables['orders']): z.output<typeof OrderView> {
 export function detailOf({ order, items, history }: WholeOrder) {
   return {
     ...viewOf(order),
-    items: items.map((row) =>
-      itemOf({
-        orderItemId: row.order_item_id,
-        sellerId: row.seller_id,
-        productId: row.product_id,
-        productName: row.product_name,
-        unitPrice: row.unit_price,
-        quantity: row.quantity,
-        freightValue: row.freight_value,
-        totalItems: row.total_items,
-        totalIncentive: row.total_incentive,
-        totalAmount: row.total_amount,
-      }),
-    ),
+    items: items.map(itemOfRow),
     history: history
       .toSorted((a, b) => (isBehind(a.status, b.status) ? 1 : -1))
       .map(({ status, created_at }) => ({ status, createdAt: momentOf(created_at) })),
   }
+}
+
+function itemOfRow(row: OrderTables['order_items']): OrderItem {
+  return itemOf({
+    orderItemId: row.order_item_id,
+    sellerId: row.seller_id,
+    productId: row.product_id,
+    productName: row.product_name,
+    unitPrice: row.unit_price,
+    quantity: row.quantity,
+    freightValue: row.freight_value,
+    totalItems: row.total_items,
+    totalIncentive: row.total_incentive,
+    totalAmount: row.total_amount,
+  })
+}
+
+export function lineOf(row: OpenLine) {
+  return { ...itemOfRow(row), customerId: row.customer_id, orderId: row.order_id, orderStatus: row.status }
 }
 
 export function itemOf(line: PricedLine): OrderItem {

@@ -44,6 +44,20 @@ export const OrderEntry = z.object({
   deliveryStatus: PackageStatus.optional(),
 })
 
+const DashboardView = z.object({
+  sellerView: z.object({
+    sellerId: Id,
+    countOrders: z.int(),
+    countItems: z.int(),
+    totalAmount: Money,
+    totalFreight: Money,
+    totalIncentive: Money,
+    totalInvoice: Money,
+    totalItems: Money,
+  }),
+  orderEntries: z.array(OrderEntry),
+})
+
 export const Seller = contract('seller', {
   version: '1.0.0',
   owner: 'team-sellers',
@@ -64,21 +78,19 @@ export const Seller = contract('seller', {
     }),
     dashboard: query({
       input: z.object({ sellerId: Id }),
-      output: z.object({
-        sellerView: z.object({
-          sellerId: Id,
-          countOrders: z.int(),
-          countItems: z.int(),
-          totalAmount: Money,
-          totalFreight: Money,
-          totalIncentive: Money,
-          totalInvoice: Money,
-          totalItems: Money,
-        }),
-        orderEntries: z.array(OrderEntry),
-      }),
+      output: DashboardView,
       http: ['GET /seller/dashboard/{sellerId}', 'GET /seller/{sellerId}/dashboard'],
       description: "A seller's open orders: their sums, and each line, both of one snapshot",
+    }),
+    composedDashboard: query({
+      input: z.object({ sellerId: Id }),
+      output: DashboardView.extend({
+        /** What could not be asked: without orders there are no entries, without packages these say nothing of delivery. */
+        missing: z.array(z.enum(['orders', 'packages'])),
+      }),
+      http: 'GET /seller/{sellerId}/dashboard/composed',
+      deadline: 2_000,
+      description: 'The same, asked at this moment of the services that have the orders and the packages',
     }),
     list: query({ input: Page, output: pageOf(SellerData), http: 'GET /sellers' }),
     entries: query({ input: Page, output: pageOf(OrderEntry), http: 'GET /sellers/entries' }),

@@ -2,10 +2,11 @@ import { service, type Service } from 'dure/service'
 import { partOf } from '../cursor.ts'
 import { timeOf } from '../moment.ts'
 import { toMoney } from '../money.ts'
-import { InvoiceIssued } from '../order/contract.ts'
+import { InvoiceIssued, Order } from '../order/contract.ts'
 import { PaymentConfirmed, PaymentFailed } from '../payment/contract.ts'
 import { OPEN, STAGE_OF } from '../progress.ts'
-import { DeliveryNotification, ShipmentNotification } from '../shipment/contract.ts'
+import { DeliveryNotification, Shipment, ShipmentNotification } from '../shipment/contract.ts'
+import { composeDashboard } from './composed.ts'
 import { Seller, SellerNotFound } from './contract.ts'
 import { entriesOf } from './domain/entries.ts'
 import { dashboardOf } from './store/dashboard.ts'
@@ -24,6 +25,7 @@ import { sellerDatabase } from './store/tables.ts'
 import { entryOf, lineOf, rowOf, sellerOf } from './views.ts'
 
 export const seller: Service<typeof Seller> = service(Seller, {
+  needs: { order: Order, shipment: Shipment },
   database: sellerDatabase,
   handlers: {
     put: (input, { database }) => database.transaction((tx) => putSeller(tx, rowOf(input))),
@@ -49,6 +51,7 @@ export const seller: Service<typeof Seller> = service(Seller, {
       }
       return { sellerView, orderEntries: entries.map(entryOf) }
     },
+    composedDashboard: composeDashboard,
     list: async (page, { database }) => {
       const rows = await listSellers(database.read, page)
       return partOf(rows.map(sellerOf), page.limit, (each) => [each.sellerId])

@@ -79,6 +79,11 @@ export const Shipment = contract('shipment', {
       errors: { ShipmentNotFound },
       http: 'GET /shipment/{customerId}/{orderId}',
     }),
+    packagesOf: query({
+      input: z.object({ orders: z.array(z.object({ customerId: Id, orderId: Id })).max(100) }),
+      output: z.array(z.array(PackageView)),
+      description: 'The packages of each of these orders, in their order; none of those that are not shipped yet',
+    }),
     list: query({ input: Page, output: pageOf(ShipmentView), http: 'GET /shipments' }),
     totals: query({
       output: z.object({

@@ -7,7 +7,7 @@ import { PaymentConfirmed } from '../payment/contract.ts'
 import { DeliveryNotification, Shipment, ShipmentNotFound, ShipmentNotification } from './contract.ts'
 import { deliveredAt, passedBy } from './domain/delivery.ts'
 import { countDeliveries, deliverPackages, oldestOpen } from './store/deliveries.ts'
-import { deleteShipments, findShipment, insertShipment, listShipments, shipmentTotals } from './store/shipments.ts'
+import { deleteShipments, findPackages, findShipment, insertShipment, listShipments, shipmentTotals } from './store/shipments.ts'
 import { shipmentDatabase } from './store/tables.ts'
 import { packageOf, viewOf } from './views.ts'
 
@@ -54,6 +54,11 @@ export const shipment: Service<typeof Shipment> = service(Shipment, {
       const address = { firstName, lastName, street, complement, city, state, zipCode }
       return { ...viewOf(row), address, packages: packages.map(packageOf) }
     },
+    packagesOf: ({ orders }, { database }) =>
+      database.snapshot(async (read) => {
+        const found = orders.map(({ customerId, orderId }) => findPackages(read, customerId, orderId))
+        return (await Promise.all(found)).map((rows) => rows.map(packageOf))
+      }),
     list: async (page, { database }) => {
       const rows = await listShipments(database.read, page)
       return partOf(rows.map(viewOf), page.limit, (each) => [each.customerId, each.orderId])

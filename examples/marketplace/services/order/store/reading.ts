@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'dure/data'
 import { rowsAfter } from '../../cursor.ts'
+import { OPEN } from '../../progress.ts'
 import { tallyOf } from '../../tally.ts'
 import type { OrderTables } from './tables.ts'
 
@@ -38,6 +39,22 @@ export async function ordersOf(read: Db, customerId: number, limit: number): Pro
     items: itemsOf.get(order.order_id) ?? [],
     history: historyOf.get(order.order_id) ?? [],
   }))
+}
+
+/** A line of an order under way, with the order's status. */
+export type OpenLine = OrderTables['order_items'] & Pick<Row, 'status'>
+
+export async function openLines(read: Db, sellerId: number): Promise<OpenLine[]> {
+  return read
+    .selectFrom('order_items')
+    .innerJoin('orders', (join) =>
+      join.onRef('orders.customer_id', '=', 'order_items.customer_id').onRef('orders.order_id', '=', 'order_items.order_id'),
+    )
+    .selectAll('order_items')
+    .select('orders.status')
+    .where('seller_id', '=', sellerId)
+    .where('orders.status', 'in', OPEN)
+    .execute()
 }
 
 export async function listOrders(read: Db, page: { after?: string | undefined; limit: number }): Promise<Row[]> {

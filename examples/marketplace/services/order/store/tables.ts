@@ -88,5 +88,6 @@ export const orderDatabase: DatabaseDefinition<OrderTables> = database<OrderTabl
         PRIMARY KEY (customer_id, order_id, status),
         FOREIGN KEY (customer_id, order_id) REFERENCES orders (customer_id, order_id)
       );`,
+    '002-open-lines': 'CREATE INDEX lines_of_seller ON order_items (seller_id)',
   },
 })

@@ -35,14 +35,17 @@ export async function findShipment(
     .where('order_id', '=', orderId)
     .executeTakeFirst()
   if (shipment === undefined) return undefined
-  const packages = await read
+  return { shipment, packages: await findPackages(read, customerId, orderId) }
+}
+
+export async function findPackages(read: Db, customerId: number, orderId: number): Promise<Package[]> {
+  return read
     .selectFrom('packages')
     .selectAll()
     .where('customer_id', '=', customerId)
     .where('order_id', '=', orderId)
     .orderBy('package_id')
     .execute()
-  return { shipment, packages }
 }
 
 export async function listShipments(read: Db, page: { after?: string | undefined; limit: number }): Promise<Shipment[]> {
