@@ -1,4 +1,5 @@
 /** What Dure's own rooms and packages share of `runtime`, and no promise to anybody else. */
+export { createAlarm, type Alarm } from './alarm.ts'
 export { backoff, longestBackoff, type BackoffPolicy } from './backoff.ts'
 export { cautiousTime, steadyTime } from './clock.ts'
 export { aliveFor, inTime, sleepWith, timeLeft } from './timers.ts'
