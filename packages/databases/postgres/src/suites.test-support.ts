@@ -27,6 +27,7 @@ const SUITES = [
   ['commands with a key in several copies', 18, 'packages/dure/src/service/idempotency-copies.test.ts'],
   ['commands with a key whose copy is killed', 6, 'packages/dure/src/service/idempotency-killed.test.ts'],
   ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
+  ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
 ] as const
 

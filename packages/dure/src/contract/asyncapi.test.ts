@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DiagnosticSeverity, Parser } from '@asyncapi/parser'
 import { z } from 'zod'
-import { asyncapi, contract, event } from './contract.ts'
+import { asyncapi, contract, ContractError, error, event, request } from './contract.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any
 type Drawn = any
@@ -68,4 +68,43 @@ test('tuples are said as JSON Schema draft 7 says them', () => {
 
 test('a system without events has a valid document too', async () => {
   assert.deepEqual((await draw([Empty], { title: 'Quiet', version: '9.0.0' })).info.version, '9.0.0')
+})
+
+test('requests and their replies are in it, with where the reply goes', async () => {
+  const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ left: z.int() }) })
+  const Reserve = request('reserve-stock', {
+    key: ({ order }) => order,
+    input: z.object({ order: z.string() }),
+    output: z.object({ at: z.date() }),
+    errors: { OutOfStock },
+  })
+  const Release = request('release-stock', { input: z.object({ order: z.string() }) })
+  const Stock = contract('stock', { version: '1.0.0', owner: 'team', operations: {}, requests: [Reserve, Release] })
+  const { channels, operations, components } = await draw([Stock], { title: 'Shop' })
+  assert.deepEqual(Object.keys(channels), ['reserve-stock', 'reserve-stock.reply', 'release-stock', 'release-stock.reply'])
+  const { action, reply } = operations['stock.reserve-stock']
+  assert.deepEqual(
+    [action, reply.address.location, reply.channel],
+    ['receive', '$message.payload#/replyto', { $ref: '#/channels/reserve-stock.reply' }],
+  )
+  const [output, refusal] = components.messages['reserve-stock.reply'].payload.properties.data.oneOf
+  assert.deepEqual(output.required, ['output'])
+  assert.equal(refusal.properties.error.properties.code.const, 'OUT_OF_STOCK')
+})
+
+test('a request that could not be kept is refused with its place', () => {
+  const refused = (requests: readonly unknown[]): string => {
+    try {
+      contract('stock', { version: '1.0.0', owner: 'team', operations: {}, requests: requests as never })
+    } catch (thrown) {
+      assert.ok(thrown instanceof ContractError)
+      return thrown.problems.map(({ where }) => where).join()
+    }
+    return ''
+  }
+  const input = z.object({})
+  assert.equal(refused([request('a', { input, output: z.function() as never })]), 'stock request "a" output')
+  assert.equal(refused([request('a', { input, errors: { Bad: error('bad' as never) } })]), 'stock request "a" error Bad')
+  assert.equal(refused([Gone]), 'stock requests')
+  assert.equal(refused([request('a', { input }), request('a', { input })]), 'stock request "a"')
 })

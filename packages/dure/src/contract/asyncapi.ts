@@ -6,7 +6,9 @@ import type { AnyEvent } from './event.ts'
 import { shown } from './json-schema.ts'
 import { info, tagOf, type DocumentOptions } from './openapi.ts'
 import { isSchema, mapSchemas } from './keywords.ts'
-import type { JsonSchema } from './schema.ts'
+import type { ErrorTypes } from './operation.ts'
+import type { AnyRequest } from './request.ts'
+import type { AnySchema, JsonSchema } from './schema.ts'
 
 export type AsyncApiOptions = DocumentOptions & {
   /** Brokers by name: `{ production: { host: 'kafka.example.com:9092', protocol: 'kafka' } }`. */
@@ -47,6 +49,38 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
         messages: [{ $ref: `#/channels/${topic}/messages/${name}` }],
       }
     }
+    for (const request of contract.requests ?? []) {
+      const { name } = request
+      const answers = `${name}.reply`
+      messages[name] = drawMessage(request, book.add(shown(request.schema, 'output'), pascal(name)), REPLY_TO)
+      const body = { oneOf: bodiesOf(request, (schema, part) => book.add(shown(schema, 'output'), pascal(`${name}.${part}`))) }
+      messages[answers] = drawMessage(
+        { ...request, name: answers, version: 1, description: undefined },
+        body,
+        replyAttributes(answers),
+        ['causationid'],
+      )
+      for (const each of [name, answers]) {
+        channels[each] = {
+          // Whoever asks says where it waits.
+          address: each === name ? name : null,
+          ...(each === name && described(request)),
+          messages: { [each]: { $ref: `#/components/messages/${each}` } },
+        }
+      }
+      operations[`${contract.name}.${name}`] = {
+        action: 'receive',
+        channel: { $ref: `#/channels/${name}` },
+        summary: `${contract.name} answers ${name}`,
+        tags: [{ name: contract.name }],
+        messages: [{ $ref: `#/channels/${name}/messages/${name}` }],
+        reply: {
+          address: { location: '$message.payload#/replyto', description: `A queue whose name begins with "${answers}."` },
+          channel: { $ref: `#/channels/${answers}` },
+          messages: [{ $ref: `#/channels/${answers}/messages/${answers}` }],
+        },
+      }
+    }
   }
   return {
     asyncapi: '3.0.0',
@@ -65,7 +99,12 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
 }
 
 // Attribute names of extensions are lower case: CloudEvents 1.0, "Naming conventions"; partitionkey is of its partitioning extension.
-function drawMessage(event: AnyEvent, data: JsonSchema): Json {
+function drawMessage(
+  event: AnyEvent,
+  data: JsonSchema,
+  more: Readonly<Record<string, JsonSchema>> = {},
+  needed: readonly string[] = [],
+): Json {
   const text = { type: 'string' }
   const key = keyOf(event)
   return {
@@ -88,12 +127,46 @@ function drawMessage(event: AnyEvent, data: JsonSchema): Json {
         correlationid: text,
         causationid: text,
         traceparent: text,
+        ...more,
         data: draft07(data),
       },
-      required: ['specversion', 'id', 'source', 'type', 'time', 'partitionkey', 'schemaversion', 'correlationid', 'data'],
+      required: [
+        ...needed,
+        'specversion',
+        'id',
+        'source',
+        'type',
+        'time',
+        'partitionkey',
+        'schemaversion',
+        'correlationid',
+        'data',
+      ],
     },
     'x-dure-schema-version': event.version,
   }
+}
+
+const REPLY_TO = { replyto: { type: 'string', description: 'The queue on which its sender waits' } }
+const replyAttributes = (name: string) => ({
+  type: { type: 'string', description: `The queue that it is on, which begins with "${name}."` },
+  causationid: { type: 'string', description: 'The id of the request' },
+})
+
+/** `output`, nothing where there is none, or `error`. */
+function bodiesOf({ output, errors }: AnyRequest, draw: (schema: AnySchema, part: string) => JsonSchema): readonly JsonSchema[] {
+  const done = output === undefined ? {} : { properties: { output: draw(output, 'output') }, required: ['output'] }
+  return [
+    { type: 'object', ...done },
+    ...Object.values(errors as ErrorTypes).map(({ code, data }) => {
+      const properties = { code: { const: code }, ...(data !== undefined && { data: draw(data, code.toLowerCase()) }) }
+      return {
+        type: 'object',
+        properties: { error: { type: 'object', properties, required: Object.keys(properties) } },
+        required: ['error'],
+      }
+    }),
+  ]
 }
 
 const described = (event: AnyEvent): Json => (event.description === undefined ? {} : { description: event.description })

@@ -5,6 +5,7 @@ import type { AnyEvent } from './event.ts'
 import { fieldsOf, type Field } from './fields.ts'
 import { drawing, notASchema } from './json-schema.ts'
 import type { AnyOperation } from './operation.ts'
+import type { AnyRequest } from './request.ts'
 import { routeOf, type Route } from './route.ts'
 import type { AnySchema, Side } from './schema.ts'
 import { typeOf } from './type-of.ts'
@@ -70,6 +71,18 @@ export function checkContract(contract: AnyContract): void {
     names.add(event.name)
     checkEvent(where, event, report)
   })
+  for (const request of contract.requests ?? []) {
+    if (!isEvent(request) || typeof (request as Partial<AnyRequest>).errors !== 'object') {
+      report(`${name} requests`, `${show(request)} instead of a request`, 'Use request(…)')
+      continue
+    }
+    const where = `${name} request ${show(request.name)}`
+    if (names.has(request.name)) report(where, 'the name twice', 'Give each event and request of a contract a name of its own')
+    names.add(request.name)
+    checkEvent(where, request, report)
+    checkSchema(`${where} output`, request.output, 'output', report)
+    checkErrors(where, request, report)
+  }
   if (problems.length > 0) throw new ContractError(name, problems)
 }
 
@@ -121,7 +134,7 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
   if (operation.bindings.http !== undefined) checkHttp(where, operation, routes, report)
 }
 
-function checkErrors(where: string, operation: AnyOperation, report: Report): void {
+function checkErrors(where: string, operation: Pick<AnyOperation, 'errors'>, report: Report): void {
   const codes = new Map<string, string>()
   for (const [key, declared] of Object.entries(operation.errors as Record<string, unknown>)) {
     const place = `${where} error ${key}`

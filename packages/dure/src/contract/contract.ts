@@ -30,6 +30,8 @@ export type {
 } from './operation.ts'
 export { event } from './event.ts'
 export type { AnyEvent, EventData, EventInput, EventOptions, EventType, Retention } from './event.ts'
+export { request } from './request.ts'
+export type { AnyRequest, RequestAnswer, RequestErrors, RequestOptions, RequestOutput, RequestType } from './request.ts'
 export { CallError, DeclaredError, error, STATUSES } from './errors.ts'
 export type { ErrorOptions, ErrorType, Status } from './errors.ts'
 export type { Message } from './message.ts'
@@ -83,6 +85,7 @@ export function contract<
     description: options.description,
     operations: Object.freeze({ ...options.operations }),
     events: Object.freeze([...(options.events ?? [])]) as unknown as Events,
+    requests: Object.freeze([...(options.requests ?? [])]),
   }
   checkContract(value)
   return Object.freeze(value)

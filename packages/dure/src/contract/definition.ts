@@ -1,6 +1,7 @@
 /** The type of a contract, for everybody who reads one. */
 import type { AnyEvent } from './event.ts'
 import type { Operations } from './operation.ts'
+import type { AnyRequest } from './request.ts'
 
 /** A service's promise, as a value. */
 export type Contract<
@@ -16,6 +17,8 @@ export type Contract<
   readonly description: string | undefined
   readonly operations: Ops
   readonly events: Events
+  /** What it takes from queues and answers. */
+  readonly requests?: readonly AnyRequest[]
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -27,4 +30,5 @@ export type ContractOptions<Ops extends Operations, Events extends readonly AnyE
   readonly description?: string
   readonly operations: Ops
   readonly events?: Events
+  readonly requests?: readonly AnyRequest[]
 }

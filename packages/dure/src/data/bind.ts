@@ -13,6 +13,7 @@ import type {
   Transaction,
 } from './database.ts'
 import type { Origin } from './origin.ts'
+import type { OutboxMessage } from './outbox-row.ts'
 import { tracedPublish, tracedTransaction } from './tracing.ts'
 
 /** Gives members to a transaction that is made in the name of one call. */
@@ -103,28 +104,33 @@ async function own<Tx, Bound, Value>(
 
 /** The typed transaction that a handler sees, over one that somebody else began (a consumer marking its inbox). */
 export function bindTransaction<Tables>(tx: StoreTransaction, options: BindOptions): Transaction<Tables> {
-  const { outbox } = options
   const announcing = {
-    publish: async (event: AnyEvent, data: unknown, said?: PublishOptions): Promise<void> => {
-      const message = tracedPublish(tx, options, await messageOf(event, data, options, said))
-      outbox.append(tx, [{ ...message, destination: 'topic' }])
-    },
-    send: async (queue: AnyEvent, data: unknown, said?: PublishOptions & { readonly delay?: number }): Promise<void> => {
-      const late = wrongDelay(said?.delay)
-      if (late !== undefined) throw new CallError('INVALID_ARGUMENT', `Sending was refused: ${late}`)
-      const message = tracedPublish(tx, options, await messageOf(queue, data, options, said))
-      outbox.append(tx, [
-        said?.delay === undefined
-          ? { ...message, destination: 'queue' }
-          : { ...message, destination: 'queue', delay: said.delay },
-      ])
-    },
+    publish: async (event: AnyEvent, data: unknown, said?: PublishOptions) =>
+      void (await announce(tx, options, 'topic', event, data, said)),
+    send: async (queue: AnyEvent, data: unknown, said?: PublishOptions & { readonly delay?: number }) =>
+      void (await announce(tx, options, 'queue', queue, data, said)),
   } satisfies Announcing
   // Every transaction has a Kysely of its own, so that what is put on it is gone with it.
   const own: object = (tx as SqlTransaction).kysely ?? { client: tx.client }
   const bound = Object.assign(own, announcing) as Transaction<Tables>
   for (const join of options.joins ?? []) Object.assign(bound, join(tx, options.origin))
   return bound
+}
+
+/** Joins a message to a transaction; resolves with what is announced. */
+export async function announce(
+  tx: StoreTransaction,
+  options: BindOptions,
+  destination: OutboxMessage['destination'],
+  event: AnyEvent,
+  data: unknown,
+  said?: PublishOptions & { readonly delay?: number },
+): Promise<Message> {
+  const late = wrongDelay(said?.delay)
+  if (late !== undefined) throw new CallError('INVALID_ARGUMENT', `Sending was refused: ${late}`)
+  const message = tracedPublish(tx, options, await messageOf(event, data, options, said))
+  options.outbox.append(tx, [{ ...message, destination, ...(said?.delay !== undefined && { delay: said.delay }) }])
+  return message
 }
 
 async function messageOf(

@@ -7,3 +7,4 @@ export { deadLetters, type DeadLettersOptions } from './dead-letters/dead-letter
 export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
 export type { ParkedStore } from './parked/parked.ts'
 export type { Received } from './consumer/consumer.ts'
+export { decoderOf } from './decode.ts'

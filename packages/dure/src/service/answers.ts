@@ -4,21 +4,26 @@ import { wireOf } from '../contract/internal.ts'
 /** The answer of a command as it is kept: its output, or a declared error, in JSON. */
 export type Body = { readonly outcome: 'answered' | 'refused'; readonly body: string }
 
-type StoredError = { readonly code: string; readonly message: string; readonly status: Status; readonly data: unknown }
+export type StoredError = { readonly code: string; readonly message: string; readonly status: Status; readonly data: unknown }
 
-export function bodyOf(definition: AnyOperation, value: unknown): Body {
+/** What may be answered: of an operation, or of a request. */
+export type Answerable = Pick<AnyOperation, 'output' | 'errors'>
+
+export function bodyOf(definition: Answerable, value: unknown): Body {
   if (!(value instanceof DeclaredError))
     return { outcome: 'answered', body: JSON.stringify(wireOf(definition.output, 'output').toJson(value)) ?? 'null' }
-  const { code, message, status } = value
-  const stored: StoredError = { code, message, status, data: wireOf(errorSchema(definition, code), 'output').toJson(value.data) }
-  return { outcome: 'refused', body: JSON.stringify(stored) }
+  return { outcome: 'refused', body: JSON.stringify(errorJson(definition, value)) }
 }
 
-export function errorFrom(definition: AnyOperation, stored: StoredError): DeclaredError {
+export function errorJson(definition: Answerable, { code, message, status, data }: DeclaredError): StoredError {
+  return { code, message, status, data: wireOf(errorSchema(definition, code), 'output').toJson(data) }
+}
+
+export function errorFrom(definition: Answerable, stored: StoredError): DeclaredError {
   return new DeclaredError({ ...stored, data: wireOf(errorSchema(definition, stored.code), 'output').fromJson(stored.data) })
 }
 
-function errorSchema(definition: AnyOperation, code: string) {
+function errorSchema(definition: Answerable, code: string) {
   return Object.values(definition.errors as Record<string, { code: string; data: AnyOperation['input'] }>).find(
     (type) => type.code === code,
   )?.data

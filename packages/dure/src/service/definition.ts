@@ -5,12 +5,18 @@ import type {
   AnyContract,
   AnyEvent,
   AnyOperation,
+  AnyRequest,
+  CallError,
   DeclaredError,
   EventData,
+  EventInput,
   HandlerIncoming,
   HandlerInput,
   HandlerOutput,
   Metadata,
+  RequestAnswer,
+  RequestErrors,
+  RequestOutput,
 } from '../contract/contract.ts'
 import type {
   CommandKey,
@@ -50,7 +56,7 @@ export type ServiceContext = CallContext & {
 /** A handler's context: a client for each need, and the service's own database. */
 export type HandlerContext<N extends Needs, Tables, Joined = {}> = ServiceContext & {
   readonly [K in keyof N]: Client<N[K]>
-} & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables, Joined> })
+} & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables, Joined & Requesting> })
 
 export type Handler<Op extends AnyOperation, N extends Needs, Tables, Joined = {}> = Op['kind'] extends 'stream'
   ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables, Joined>) => AsyncIterable<HandlerOutput<Op>>
@@ -90,6 +96,8 @@ export type ReceivedEvent<E extends AnyEvent> = {
   /** Milliseconds since the epoch when it was published. */
   readonly time: number
   readonly correlationId: string
+  /** The message or call that led to it. */
+  readonly causationId: string | undefined
   /** What its publisher said beside the data. */
   readonly headers: Readonly<Record<string, string>>
   /** The topic or queue on which its publisher waits for an answer. */
@@ -101,7 +109,7 @@ export type ReceivedEvent<E extends AnyEvent> = {
 
 /** Inside the transaction that also marks the event as done: everything in it happens once, or not at all. */
 export type EffectContext<Tables, Joined = {}> = {
-  readonly tx: TransactionOf<Tables, Joined>
+  readonly tx: TransactionOf<Tables, Joined & Requesting>
   readonly log: Logger
   readonly clock: Clock
   readonly ids: Ids
@@ -115,9 +123,39 @@ export type EffectContext<Tables, Joined = {}> = {
 export type React<N extends Needs, Tables, Joined = {}> = {
   /** Subscribes to an event: the handler's effect and the mark that it happened commit together. */
   readonly on: ReactTo<N, Tables, Joined>
-  /** Makes the service a competing consumer of a queue. */
+  /** Makes the service a competing consumer of a queue. A request is answered with what its handler returns, or the declared error it throws. */
   readonly work: ReactTo<N, Tables, Joined>
+  /** Takes the replies to what the service has requested: each in the transaction that closes its request, so one for each. */
+  readonly replies: <R extends AnyRequest>(
+    request: R,
+    handler: (reply: Reply<R>, context: EffectContext<Tables, Joined>) => Promise<void> | void,
+  ) => Reaction<N, Tables, Joined>
 }
+
+/** What transactions of all services have beside publishing and sending. */
+export type Requesting = {
+  /**
+   * Sends a request if and only if the transaction commits; resolves with its id, which its reply carries. After `timeout` milliseconds without
+   * a reply the reaction to replies (`replies`) is told DEADLINE_EXCEEDED, and what comes later is left alone.
+   */
+  readonly request: <R extends AnyRequest>(
+    request: R,
+    data: EventInput<R>,
+    options?: { readonly headers?: Readonly<Record<string, string>>; readonly timeout?: number },
+  ) => Promise<string>
+}
+
+/** How a request ended. */
+export type Reply<R extends AnyRequest> = {
+  /** The id of the request, as `tx.request` said it. */
+  readonly request: string
+  readonly key: string
+  readonly correlationId: string
+} & (
+  | { readonly ok: true; readonly value: RequestOutput<R> }
+  /** A declared error; or nobody has answered in time. */
+  | { readonly ok: false; readonly error: RequestErrors<R> | (CallError & { readonly code: 'DEADLINE_EXCEEDED' }) }
+)
 
 export type ReactTo<N extends Needs, Tables, Joined = {}> = <E extends AnyEvent, Prepared = undefined>(
   event: E,
@@ -136,6 +174,15 @@ export type Reaction<N extends Needs, Tables, Joined = {}> = {
     context: EffectContext<Tables, Joined>,
     prepared: unknown,
   ) => Promise<void> | void
+  /** What stands for an effect that failed with this error; it is tried again where that is undefined. */
+  readonly instead?:
+    | ((
+        event: ReceivedEvent<AnyEvent>,
+        error: unknown,
+      ) => ((context: EffectContext<Tables, Joined>) => Promise<void>) | undefined)
+    | undefined
+  /** The request whose replies it takes. */
+  readonly replyTo?: AnyRequest | undefined
   readonly concurrency: number
   readonly retry: RetryPolicy
 }
@@ -148,11 +195,18 @@ export type ReactionOptions<E extends AnyEvent, N extends Needs, Tables, Prepare
    * It may run more than once for one event, so give the other side the event's id to recognise it by.
    */
   readonly prepare?: (event: ReceivedEvent<E>, context: HandlerContext<N, Tables, Joined>) => Promise<Prepared>
-  readonly handle: (event: ReceivedEvent<E>, context: EffectContext<Tables, Joined>, prepared: Prepared) => Promise<void> | void
+  readonly handle: (
+    event: ReceivedEvent<E>,
+    context: EffectContext<Tables, Joined>,
+    prepared: Prepared,
+  ) => Promise<ReactionAnswer<E>> | ReactionAnswer<E>
   /** Events of different keys worked on at once. Default 16. */
   readonly concurrency?: number
   readonly retry?: Partial<RetryPolicy>
 }
+
+/** What a reaction returns: nothing, or what answers a request. */
+export type ReactionAnswer<E extends AnyEvent> = E extends AnyRequest ? RequestAnswer<E> : void
 
 /** A value that a service lists beside its handlers: a saga, a schedule, a read model. `Joined` is what its transactions have of it. */
 export type Extension<Joined extends object = object> = {

@@ -43,7 +43,13 @@ export function reactionsOf(options: {
     const { correlationId } = message
     const origin = { service: name, correlationId, causationId: message.id, traceparent }
     return {
-      tx: bindTransaction(tx, { outbox: data.outbox, runtime, origin, tracer, joins: data.joins }),
+      tx: bindTransaction(tx, {
+        outbox: data.outbox,
+        runtime,
+        origin,
+        tracer,
+        joins: data.joins,
+      }) as EffectContext<unknown>['tx'],
       get log() {
         return log.with({ correlationId, traceId: traceIdOf(traceparent) })
       },
@@ -53,7 +59,8 @@ export function reactionsOf(options: {
     }
   }
 
-  return service.reactions.map(({ kind, event, name: reaction, prepare, handle, concurrency, retry }): ConsumerReaction => {
+  return service.reactions.map((given): ConsumerReaction => {
+    const { kind, event, name: reaction, prepare, handle, instead, concurrency, retry } = given
     const inSpan = consumerTracing({ group: name, reaction, runtime, tracer })
     return {
       kind,
@@ -84,6 +91,12 @@ export function reactionsOf(options: {
           (traceparent) => handle(eventOf(received), effectContext(received, tx, traceparent), prepared),
           tx.onCommit,
         ),
+      instead:
+        instead &&
+        ((received, error) => {
+          const other = instead(eventOf(received), error)
+          return other && ((tx) => other(effectContext(received, tx, received.message.traceparent)))
+        }),
     }
   })
 }
@@ -125,6 +138,6 @@ function callFor(options: {
 const NONE: Readonly<Record<string, string>> = Object.freeze({})
 
 function eventOf({ message, data }: Received): ReceivedEvent<Service['reactions'][number]['event']> {
-  const { id, type, source, key, time, correlationId, headers = NONE, replyTo, sequence } = message
-  return { id, type, source, key, time, correlationId, headers, replyTo, sequence, data }
+  const { id, type, source, key, time, correlationId, causationId, headers = NONE, replyTo, sequence } = message
+  return { id, type, source, key, time, correlationId, causationId, headers, replyTo, sequence, data }
 }

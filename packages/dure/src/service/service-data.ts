@@ -10,6 +10,7 @@ import type { Logger } from '../telemetry/telemetry.ts'
 import type { Service, StoreAdapter } from './definition.ts'
 import { definitionOf } from './extensions.ts'
 import { createIdempotency, type Idempotency, rememberedKey } from './idempotency.ts'
+import { notRequesting } from './requests.ts'
 import type { System, World } from './system.ts'
 
 /** A service's own data, opened: nobody else has a way to it. */
@@ -103,7 +104,7 @@ export async function openData(options: {
 }
 
 /** Of a call without a key: nobody comes again for its answer. */
-const UNASKED = { answer: async () => {} }
+const UNASKED = { answer: async () => {}, ...notRequesting }
 
 /** While its broker is away a service goes on; what is not delivered must not fill its disk, though, or nothing works any more. */
 function bounded(name: string, outbox: Outbox, { retention }: Service): Outbox {

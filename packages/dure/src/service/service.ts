@@ -2,11 +2,12 @@
  * The chassis: a service is a contract and its handlers, its own database, its subscriptions, and
  * what it needs. `service` defines one, `system` puts several together, `start` runs them.
  */
+import { answering, isRequest, repliesTo, requestExtensions } from './requests.ts'
 import { retentionOf } from './retention.ts'
 import type { AnyContract, AnyEvent } from '../contract/contract.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
 import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
-import type { Needs, React, ReactionOptions, Service, ServiceOptions } from './definition.ts'
+import type { Needs, React, Reaction, ReactionOptions, Service, ServiceOptions } from './definition.ts'
 import type { Extension, JoinedOf } from './definition.ts'
 
 export type {
@@ -19,6 +20,7 @@ export type {
   Reaction,
   ReactionOptions,
   ReceivedEvent,
+  Reply,
   Service,
   ServiceContext,
   ServiceOptions,
@@ -76,7 +78,10 @@ export function service<
   const Extensions extends readonly Extension[] = readonly [],
 >(contract: C, options: ServiceOptions<C, N, Tables, Extensions>): Service<C> {
   checkNumbers(`define service "${contract.name}"`, options.inbox ?? {}, { retention: { ...KEEP, endless: true } })
-  const extensions: readonly Extension[] = options.extensions ?? []
+  const listed: readonly Extension[] = options.extensions ?? []
+  const react = reactionsFor(contract.name) as unknown as React<N, Tables, JoinedOf<Extensions>>
+  const own = (options.subscriptions?.(react) as Service['reactions'] | undefined) ?? []
+  const reactions = [...own, ...listed.flatMap((one) => one.reactions ?? [])]
   return Object.freeze({
     contract,
     needs: options.needs ?? {},
@@ -84,13 +89,8 @@ export function service<
     store: options.store,
     // Untyped programs leave it out; each operation without a handler is named when the system is made.
     handlers: ((options.handlers as Service['handlers'] | undefined) ?? {}) as Service['handlers'],
-    reactions: [
-      ...((options.subscriptions?.(react as unknown as React<N, Tables, JoinedOf<Extensions>>) as
-        | Service['reactions']
-        | undefined) ?? []),
-      ...extensions.flatMap(({ reactions = [] }) => reactions),
-    ],
-    extensions,
+    reactions,
+    extensions: [...listed, ...requestExtensions(reactions)],
     inbox: options.inbox,
     retention: retentionOf(contract.name, options.retention),
     requires: options.requires,
@@ -98,8 +98,18 @@ export function service<
   })
 }
 
-/** `on` and `work` are the same for every service; only their types differ. */
-const react: React<Needs, unknown> = { on: reactTo('topic'), work: reactTo('queue') }
+/** They are the same for every service, but for where it waits for replies; only their types differ. */
+function reactionsFor(service: string): React<Needs, unknown> {
+  const replies = repliesTo(service)
+  return {
+    on: reactTo('topic'),
+    work: reactTo('queue'),
+    replies: (request, handler) => {
+      const reaction = replies(request, handler as Parameters<typeof replies>[1])
+      return { kind: 'queue', prepare: undefined, concurrency: 16, retry: retryPolicy(), ...reaction }
+    },
+  }
+}
 
 function reactTo(kind: 'topic' | 'queue'): React<Needs, unknown>['on'] {
   return (event, handler) => {
@@ -112,6 +122,7 @@ function reactTo(kind: 'topic' | 'queue'): React<Needs, unknown>['on'] {
       retry,
     } = options as ReactionOptions<AnyEvent, Needs, unknown, unknown>
     checkNumbers(`react to "${event.name}"`, { concurrency }, { concurrency: COUNT })
-    return { kind, event, name, prepare, handle, concurrency, retry: retryPolicy(retry) }
+    const how = kind === 'queue' && isRequest(event) ? answering(event, handle as Parameters<typeof answering>[1]) : { handle }
+    return { kind, event, name, prepare, ...how, concurrency, retry: retryPolicy(retry) } as Reaction<Needs, unknown>
   }
 }

@@ -9,6 +9,8 @@ export type Received = { readonly message: Message; readonly data: unknown }
 export type Effect<Tx = StoreTransaction> = {
   readonly prepare: ((received: Received) => Promise<unknown>) | undefined
   readonly handle: (received: Received, tx: Tx, prepared: unknown) => Promise<void> | void
+  /** What is done, in a transaction of its own, in place of an effect that failed with this error; undefined: it is tried again. */
+  readonly instead?: ((received: Received, error: unknown) => ((tx: Tx) => Promise<void>) | undefined) | undefined
 }
 
 /** The way of every message, whoever takes it along: read, prepare, then mark and effect in one transaction. */
@@ -17,6 +19,7 @@ export type EffectPipeline = {
   readonly read: (message: Message) => Received | Promise<Received>
   readonly prepare: Effect['prepare']
   readonly handle: Effect['handle']
+  readonly instead: NonNullable<Effect['instead']>
   readonly markOf: (message: Message, fence: Fence | undefined) => Mark
   /**
    * Has the effect in a transaction, unless the message has had it; `begins` is told before the handler. Rejects with
@@ -24,7 +27,12 @@ export type EffectPipeline = {
    */
   readonly apply: (
     tx: StoreTransaction,
-    effect: { readonly received: Received; readonly prepared: unknown; readonly fence: Fence | undefined },
+    effect: {
+      readonly received: Received
+      readonly prepared: unknown
+      readonly fence: Fence | undefined
+      readonly instead?: ((tx: StoreTransaction) => Promise<void>) | undefined
+    },
     begins?: () => void,
   ) => Promise<'handled' | 'duplicate'>
 }
@@ -37,22 +45,23 @@ export function createEffectPipeline(options: {
   effect: Effect
 }): EffectPipeline {
   const { inbox, consumer, kind, event, effect } = options
-  const { prepare, handle } = effect
+  const { prepare, handle, instead = () => undefined } = effect
   const decode = decoderOf(event)
   const unparked = kind === 'queue'
   const markOf: EffectPipeline['markOf'] = ({ id: messageId }, fence) => ({ consumer, messageId, fence, unparked })
   return {
     prepare,
     handle,
+    instead,
     markOf,
     read: (message) => {
       const data = decode(message)
       return data instanceof Promise ? data.then((late) => ({ message, data: late })) : { message, data }
     },
-    apply: async (tx, { received, prepared, fence }, begins) => {
+    apply: async (tx, { received, prepared, fence, instead: other }, begins) => {
       if (!(await inbox.markAll(tx, [markOf(received.message, fence)]))) return 'duplicate'
       begins?.()
-      await handle(received, tx, prepared)
+      await (other === undefined ? handle(received, tx, prepared) : other(tx))
       return 'handled'
     },
   }

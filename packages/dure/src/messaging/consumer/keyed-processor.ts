@@ -153,7 +153,8 @@ function passing(store: Store, pipeline: EffectPipeline, fence: Fence | undefine
     return prepared
   }
 
-  const work = async (current: InFlightMessage, tx: StoreTransaction, prepared: unknown): Promise<void> => {
+  type Instead = ReturnType<EffectPipeline['instead']>
+  const work = async (current: InFlightMessage, tx: StoreTransaction, prepared: unknown, instead: Instead): Promise<void> => {
     // Where many write at once, a transaction that others crossed is begun again.
     current.begun = current.written = false
     // Asked here, in the transaction, because only now is it known how the one before it went.
@@ -161,25 +162,27 @@ function passing(store: Store, pipeline: EffectPipeline, fence: Fence | undefine
     // Only the handler's trouble is the message's own.
     current.outcome = await pipeline.apply(
       tx,
-      { received: current.received!, prepared, fence },
+      { received: current.received!, prepared, fence, instead },
       () => void (current.begun = true),
     )
     // The last thing before the commit: what the handler left to be written may still fail.
     tx.beforeCommit(async () => void (current.written = true))
   }
 
-  return async (current) => {
-    if (current.outcome !== undefined) return
+  const attempt = async (current: InFlightMessage, prepared: () => unknown, instead?: Instead): Promise<void> => {
     try {
-      const prepared = await prepare(current)
+      const ready = await prepared()
       if (current.outcome !== undefined) return
-      await store.transaction((tx) => work(current, tx, prepared), { marked: true })
+      await store.transaction((tx) => work(current, tx, ready, instead), { marked: true })
     } catch (error) {
       // Its own failure, unless it never began or had done everything when the commit failed.
       const own = current.begun && !current.written
       current.written = false
+      const other = own && instead === undefined ? pipeline.instead(current.received!, error) : undefined
+      if (other !== undefined) return attempt(current, () => undefined, other)
       current.outcome = own ? 'failed' : undefined
       current.failure = error
     }
   }
+  return async (current) => (current.outcome === undefined ? attempt(current, () => prepare(current)) : undefined)
 }

@@ -145,10 +145,16 @@ function opening(
       tryAgain: async (message, finish) => {
         const received = await pipeline.read(message)
         const prepared = await pipeline.prepare?.(received)
-        await store.transaction(async (tx) => {
-          if (!(await finish(tx))) return
-          const outcome = await pipeline.apply(tx, { received, prepared, fence })
-          tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
+        const attempt = (instead?: ReturnType<typeof pipeline.instead>): Promise<void> =>
+          store.transaction(async (tx) => {
+            if (!(await finish(tx))) return
+            const outcome = await pipeline.apply(tx, { received, prepared, fence, instead })
+            tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
+          })
+        await attempt().catch((error: unknown) => {
+          const instead = pipeline.instead(received, error)
+          if (instead === undefined) throw error
+          return attempt(instead)
         })
       },
     })

@@ -44,7 +44,7 @@ export function createRecorded(): Recorded {
       const { plain, fromJson } = wireOf(event.schema, 'output')
       return [...messages.values()]
         .filter(({ type }) => type === event.name)
-        .map(({ id, type, source, key, time, correlationId, headers = {}, replyTo, sequence, data }) => {
+        .map(({ id, type, source, key, time, correlationId, causationId, headers = {}, replyTo, sequence, data }) => {
           const json: unknown = JSON.parse(data)
           return {
             id,
@@ -53,6 +53,7 @@ export function createRecorded(): Recorded {
             key,
             time,
             correlationId,
+            causationId,
             headers,
             replyTo,
             sequence,
