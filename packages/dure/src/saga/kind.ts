@@ -1,0 +1,31 @@
+import type { ExtensionKind } from '../service/internal.ts'
+import type { AnySaga } from './definition.ts'
+import { createHands, filterOf } from './hands.ts'
+import { joinTransaction } from './join.ts'
+import { sagaRecords } from './records.ts'
+import { migrations } from './tables.ts'
+import type { SagaWorld } from './world.ts'
+
+/** What has sagas work in a service. */
+export const sagas: ExtensionKind = {
+  name: 'saga',
+  migrations,
+  open: async (host, values) => {
+    const all = new Map((values as readonly AnySaga[]).map((one) => [one.name, one]))
+    const records = sagaRecords(host.store)
+    const makers = new Map<AnySaga, ReturnType<typeof host.contexts>>()
+    const contexts: SagaWorld['contexts'] = (saga) => {
+      const maker = makers.get(saga) ?? host.contexts(saga.needs ?? {})
+      makers.set(saga, maker)
+      return maker
+    }
+    const hands = createHands(() => world, host, records)
+    const world: SagaWorld = { host, records, sagas: all, hands, contexts }
+    return {
+      join: (tx, origin) => joinTransaction(world, tx, origin),
+      listen: hands.begin,
+      busy: () => records.busy(filterOf(all)),
+      stop: hands.stop,
+    }
+  },
+}

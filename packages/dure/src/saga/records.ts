@@ -1,0 +1,279 @@
+import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../data/data.ts'
+import type { Entry, EntryKind, EntryState } from './history.ts'
+import { createStatements, places, type Statements } from './statements.ts'
+
+/** Which instance. */
+export type InstanceId = { readonly saga: string; readonly id: string }
+
+/** An instance as its owner has it: whatever is written of it carries its epoch. */
+export type Fence = InstanceId & { readonly epoch: number }
+
+export type InstanceState = 'running' | 'compensating' | 'paused' | 'completed' | 'compensated'
+
+/** What is known of an instance, beside its history. */
+export type Instance = Fence & {
+  readonly version: number
+  readonly state: InstanceState
+  readonly crashes: number
+  readonly input: string
+  /** The error that it is undone for, as JSON. */
+  readonly failure: string | null
+  readonly parent: string | null
+  readonly correlationId: string
+  readonly causationId: string | undefined
+  readonly traceparent: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly deadlineAt: number | null
+  /** Milliseconds until then, by the clock of the store, when this was read. */
+  readonly deadlineIn: number
+  /** Milliseconds until what it last rested for is over; null when nothing but news ends it. */
+  readonly remaining: number | null
+  readonly path: string
+}
+
+/** Milliseconds for which an instance is its owner's without a word. */
+export const LEASE = 30_000
+
+const INSTANCE = `saga, id, epoch, version, state, crashes, input, failure, parent, correlation_id, causation_id, traceparent, deadline_at,
+  deadline_at - NOW AS deadline_in, path, until_at - NOW AS remaining, delay`
+const STEP = 'position, kind, name, schema, state, undo, tries, result, error'
+const MINE = 'WHERE saga = ? AND id = ? AND epoch = ?'
+
+export type SagaRecords = ReturnType<typeof sagaRecords>
+
+/** What is written and read of sagas. */
+export function sagaRecords(store: Pick<SqlStore, 'select' | 'time'>) {
+  const statements = createStatements(store)
+  return { ...statements, ...instanceRecords(statements), ...dueRecords(statements), ...mailRecords(statements) }
+}
+
+/** An instance and its history. */
+function instanceRecords({ run, all, read }: Statements) {
+  return {
+    /** False when the id is taken. With an owner it is in that one's hand at once. */
+    insert: async (
+      tx: SqlTransaction,
+      of: Pick<Instance, 'saga' | 'id' | 'version' | 'input' | 'parent' | 'correlationId' | 'causationId' | 'traceparent'>,
+      { owner, deadline }: { readonly owner: string | null; readonly deadline: number | undefined },
+    ): Promise<boolean> => {
+      const { saga, id, version, input, parent, correlationId, causationId = null, traceparent = null } = of
+      const lease = owner === null ? 0 : LEASE
+      const sql = `INSERT INTO dure_sagas (saga, id, version, state, epoch, owner, due_at, delay, crashes, path, began_at, deadline_at,
+          parent, correlation_id, causation_id, traceparent, input)
+        VALUES (?, ?, ?, 'running', 1, ?, NOW + ?, 0, 0, '', NOW, NOW + ?, ?, ?, ?, ?, ?) ON CONFLICT (saga, id) DO NOTHING`
+      const values = [saga, id, version, owner, lease, deadline ?? null, parent, correlationId, causationId, traceparent, input]
+      return (await run(tx, sql, values)) === 1
+    },
+    /** What is to be known of whoever begins it again, or sends it something. */
+    find: async (tx: SqlTransaction, { saga, id }: InstanceId) => {
+      const [row] = await all(tx, 'SELECT version, state, input FROM dure_sagas WHERE saga = ? AND id = ?', [saga, id])
+      return row && { version: Number(row['version']), state: String(row['state']) as InstanceState, input: String(row['input']) }
+    },
+    steps: async ({ saga, id }: InstanceId): Promise<Entry[]> => {
+      const sql = `SELECT ${STEP} FROM dure_saga_steps WHERE saga = ? AND id = ? AND position >= 0 ORDER BY position`
+      return (await read(sql, [saga, id])).map(entryOf)
+    },
+    /** Writes what became of an instance; false when it is another's by now. */
+    fence: async (tx: SqlTransaction, { saga, id, epoch }: Fence, to: Progress): Promise<boolean> => {
+      const { version, path, ...then } = to
+      const [sql, values] = changeOf(then)
+      return (
+        (await run(tx, `UPDATE dure_sagas SET version = ?, path = ?${sql} ${MINE}`, [
+          version,
+          path,
+          ...values,
+          saga,
+          id,
+          epoch,
+        ])) === 1
+      )
+    },
+    /** Writes one entry; false when what it came to is there already. */
+    put: async (tx: SqlTransaction, { saga, id }: InstanceId, entry: Entry): Promise<boolean> => {
+      const { position, kind, name, schema, state, undo, tries, result, error } = entry
+      const ended = state !== 'begun' && state !== 'waiting'
+      const changed = await run(
+        tx,
+        `INSERT INTO dure_saga_steps (saga, id, position, kind, name, schema, state, undo, tries, result, error, began_at, ended_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NOW, ${ended ? 'NOW' : 'NULL'})
+         ON CONFLICT (saga, id, position) DO UPDATE SET state = excluded.state, tries = excluded.tries, result = excluded.result,
+           error = excluded.error, ended_at = excluded.ended_at
+         WHERE dure_saga_steps.state IN ('begun', 'waiting')`,
+        [saga, id, position, kind, name, schema, state, Number(undo), tries, result, error],
+      )
+      return changed === 1
+    },
+    /** Notes how undoing an entry goes; false when it was undone before. */
+    undo: async (tx: SqlTransaction, { saga, id }: InstanceId, { position, state, tries, error }: Entry): Promise<boolean> => {
+      const sql = `UPDATE dure_saga_steps SET state = ?, tries = ?, error = ?, ended_at = NOW
+        WHERE saga = ? AND id = ? AND position = ? AND state <> 'undone'`
+      return (await run(tx, sql, [state, tries, error, saga, id, position])) === 1
+    },
+    /** Has what an instance did undone; whoever has it in hand writes nothing any more. False when there is nothing to be undone. */
+    compensate: async (
+      tx: SqlTransaction,
+      { saga, id }: InstanceId,
+      failure: string,
+      of: readonly InstanceState[],
+    ): Promise<boolean> => {
+      const sql = `UPDATE dure_sagas SET state = 'compensating', failure = ?, epoch = epoch + 1, crashes = 0, ${LET_GO_AND_DUE}, ended_at = NULL
+        WHERE saga = ? AND id = ? AND failure IS NULL AND state IN (${places(of)})`
+      return (await run(tx, sql, [failure, saga, id, ...of])) === 1
+    },
+  }
+}
+
+/** Whose turn it is. */
+function dueRecords({ run, all, read }: Statements) {
+  return {
+    /** Takes instances that are due, as many as that; from then on they are the member's. */
+    claim: async (tx: SqlTransaction, { member, which, limit }: { member: string; which: Filter; limit: number }) => {
+      const rows = await all(
+        tx,
+        `UPDATE dure_sagas SET epoch = epoch + 1, due_at = NOW + ?, owner = ?, waits = NULL,
+           crashes = CASE WHEN owner IS NULL OR owner = ? THEN crashes ELSE crashes + 1 END
+         WHERE due_at <= NOW AND (saga, id) IN (SELECT saga, id FROM dure_sagas WHERE due_at <= NOW AND (${which.sql}) ORDER BY due_at LIMIT ?)
+         RETURNING ${INSTANCE}`,
+        [LEASE, member, member, ...which.values, limit],
+      )
+      return rows.map(instanceOf)
+    },
+    /** Milliseconds until the next is due; undefined when none will be by itself. */
+    next: async ({ sql, values }: Filter, member: string): Promise<number | undefined> => {
+      const [row] = await read(
+        `SELECT min(due_at) - NOW AS wait FROM dure_sagas WHERE due_at IS NOT NULL AND (owner IS NULL OR owner <> ?) AND (${sql})`,
+        [member, ...values],
+      )
+      return row?.['wait'] === null || row === undefined ? undefined : Number(row['wait'])
+    },
+    /** How many are due or in hand. */
+    busy: async ({ sql, values }: Filter): Promise<number> => {
+      const [row] = await read(
+        `SELECT count(*) AS count FROM dure_sagas WHERE due_at <= NOW + ? AND (owner IS NOT NULL OR due_at <= NOW) AND (${sql})`,
+        [LEASE, ...values],
+      )
+      return Number(row!['count'])
+    },
+    /** Which other members have some in hand. */
+    owners: async (member: string): Promise<readonly string[]> => {
+      const sql = 'SELECT DISTINCT owner FROM dure_sagas WHERE due_at <= NOW + ? AND owner IS NOT NULL AND owner <> ?'
+      return (await read(sql, [LEASE, member])).map(({ owner }) => String(owner))
+    },
+    /** What a member has is free, which is no more. */
+    free: (tx: SqlTransaction, owner: string) =>
+      run(tx, 'UPDATE dure_sagas SET due_at = NOW WHERE due_at IS NOT NULL AND owner = ?', [owner]),
+    renew: (tx: SqlTransaction, member: string, ids: readonly string[]) =>
+      run(tx, `UPDATE dure_sagas SET due_at = NOW + ? WHERE owner = ? AND id IN (${places(ids)})`, [LEASE, member, ...ids]),
+    /** Has those looked at that would wait for longer than was asked for, as their clock was set back, or for what is there. */
+    correct: async (tx: SqlTransaction): Promise<void> => {
+      // No lease that was given since ends so late.
+      await run(tx, 'UPDATE dure_sagas SET due_at = NOW WHERE owner IS NOT NULL AND due_at > NOW + ?', [2 * LEASE])
+      await run(tx, 'UPDATE dure_sagas SET due_at = NOW WHERE owner IS NULL AND due_at > NOW AND until_at - NOW > delay', [])
+      await run(
+        tx,
+        `UPDATE dure_sagas SET due_at = NOW, waits = NULL WHERE waits IS NOT NULL AND owner IS NULL AND EXISTS (
+           SELECT 1 FROM dure_saga_mail AS mail WHERE mail.saga = dure_sagas.saga AND mail.address = dure_sagas.waits)`,
+        [],
+      )
+    },
+  }
+}
+
+/** What has arrived for instances. */
+function mailRecords({ run, all }: Statements) {
+  return {
+    /** Keeps what has arrived, and has whoever waits for it looked at. Answers whether it was new. */
+    deliver: async (
+      tx: SqlTransaction,
+      mail: {
+        readonly saga: string
+        readonly address: string
+        readonly messageId: string
+        readonly id: string | null
+        readonly data: string
+      },
+    ): Promise<boolean> => {
+      const { saga, address, messageId, id, data } = mail
+      const sql = `INSERT INTO dure_saga_mail (saga, address, message_id, id, arrived_at, data) VALUES (?, ?, ?, ?, NOW, ?)
+        ON CONFLICT (saga, address, message_id) DO NOTHING`
+      const added = await run(tx, sql, [saga, address, messageId, id, data])
+      await run(tx, 'UPDATE dure_sagas SET due_at = NOW, waits = NULL WHERE waits = ? AND saga = ? AND owner IS NULL', [
+        address,
+        saga,
+      ])
+      return added === 1
+    },
+    /** Takes the oldest of what has arrived at an address since the instance began. */
+    take: async (tx: SqlTransaction, { saga, id }: InstanceId, address: string): Promise<string | undefined> => {
+      const [row] = await all(
+        tx,
+        `SELECT message_id, data FROM dure_saga_mail WHERE saga = ? AND address = ?
+           AND arrived_at >= (SELECT began_at FROM dure_sagas WHERE saga = ? AND id = ?) ORDER BY arrived_at, message_id LIMIT 1`,
+        [saga, address, saga, id],
+      )
+      if (row === undefined) return undefined
+      const values = [saga, address, row['message_id']!]
+      await run(tx, 'DELETE FROM dure_saga_mail WHERE saga = ? AND address = ? AND message_id = ?', values)
+      return String(row['data'])
+    },
+  }
+}
+
+/** A condition on instances, as a part of a statement. */
+export type Filter = { readonly sql: string; readonly values: readonly SqlValue[] }
+
+/** How an instance stands after what is written of it. */
+export type Progress = Pick<Instance, 'version' | 'path'> & {
+  /** Its step has got somewhere: no crash counts any more. */
+  readonly well?: boolean
+  /** It is let go of for so many milliseconds (null: until something comes), or until what has this address has come. */
+  readonly rest?: { readonly ms: number | null; readonly dueIn: number | null; readonly waits: string | null }
+  readonly compensate?: string
+  readonly pause?: string
+  readonly end?: { readonly state: 'completed' | 'compensated'; readonly output: string | null }
+}
+
+const LET_GO_AND_DUE = 'owner = NULL, due_at = NOW, until_at = NULL, waits = NULL, reason = NULL'
+const LET_GO = 'owner = NULL, due_at = NULL, until_at = NULL, waits = NULL'
+
+function changeOf({ well = false, rest, compensate, pause, end }: Omit<Progress, 'version' | 'path'>): [string, SqlValue[]] {
+  const crashes = well ? ', crashes = 0' : ''
+  const failure: [string, SqlValue[]] =
+    compensate === undefined ? ['', []] : [", state = 'compensating', failure = ?", [compensate]]
+  if (end !== undefined) return [`, state = ?, output = ?, reason = NULL, ended_at = NOW, ${LET_GO}`, [end.state, end.output]]
+  if (pause !== undefined) return [`${crashes}${failure[0]}, state = 'paused', reason = ?, ${LET_GO}`, [...failure[1], pause]]
+  if (rest === undefined) return [crashes + failure[0], failure[1]]
+  return [
+    `${crashes}, owner = NULL, due_at = NOW + ?, until_at = NOW + ?, delay = ?, waits = ?`,
+    [rest.dueIn, rest.ms, rest.ms ?? 0, rest.waits],
+  ]
+}
+
+function instanceOf(row: SqlRow): Instance {
+  const text = (column: string): string | undefined => (row[column] === null ? undefined : String(row[column]))
+  const remaining = row['remaining'] === null ? null : Number(row['remaining'])
+  return {
+    ...{ saga: String(row['saga']), id: String(row['id']), epoch: Number(row['epoch']), version: Number(row['version']) },
+    ...{ state: row['state'] as InstanceState, crashes: Number(row['crashes']), input: String(row['input']) },
+    ...{ failure: text('failure') ?? null, parent: text('parent') ?? null, path: String(row['path']) },
+    ...{ correlationId: String(row['correlation_id']), causationId: text('causation_id'), traceparent: text('traceparent') },
+    deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
+    deadlineIn: row['deadline_in'] === null ? Infinity : Number(row['deadline_in']),
+    // Longer than was asked for: the clock was set back meanwhile.
+    remaining: remaining === null || remaining > Number(row['delay']) ? remaining && 0 : Math.max(0, remaining),
+  }
+}
+
+export function entryOf(row: SqlRow): Entry {
+  const text = (column: string): string | null => (row[column] === null ? null : String(row[column]))
+  return {
+    ...{
+      position: Number(row['position']),
+      kind: row['kind'] as EntryKind,
+      name: String(row['name']),
+      schema: String(row['schema']),
+    },
+    ...{ state: row['state'] as EntryState, undo: Number(row['undo']) === 1, tries: Number(row['tries']) },
+    ...{ result: text('result'), error: text('error') },
+  }
+}

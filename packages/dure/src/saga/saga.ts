@@ -1,0 +1,86 @@
+/**
+ * Sagas: business transactions over several services, each a function whose steps are remembered in the service's own database. What
+ * fails for good is taken back, the last first. Garcia-Molina and Salem, "Sagas", SIGMOD 1987; Richardson, Microservices Patterns, ch. 4.
+ */
+import type { AnySchema } from '../contract/contract.ts'
+import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
+import { retryPolicy } from '../messaging/messaging.ts'
+import type { Extension, Needs, Reaction } from '../service/service.ts'
+import type { AnySaga, Saga, SagaOptions, Signals } from './definition.ts'
+import { DELIVER, type Deliver } from './join.ts'
+import { sagas } from './kind.ts'
+
+export type {
+  AnySaga,
+  CallStep,
+  RowsStep,
+  Saga,
+  SagaContext,
+  SagaInput,
+  SagaOptions,
+  SagaOutput,
+  SagaTransaction,
+  Signals,
+  StepContext,
+  StepTransaction,
+} from './definition.ts'
+
+/**
+ * Defines a saga, which a service lists among its `extensions`; its transactions begin instances with `tx.begin`.
+ * @throws {TypeError} when its name or a number in its options cannot be used
+ *
+ * @example
+ * ```ts
+ * import { database } from 'dure/data'
+ * import { saga } from 'dure/saga'
+ * import { z } from 'zod'
+ *
+ * const shop = database<{ orders: { id: string; state: string } }>({
+ *   migrations: { '001': 'CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT NOT NULL)' },
+ * })
+ * const checkout = saga('checkout', {
+ *   database: shop,
+ *   input: z.object({ orderId: z.string() }),
+ *   signals: { approve: z.boolean() },
+ *   run: async (s, { orderId }) => {
+ *     await s.step('order', {
+ *       transaction: (tx) => tx.insertInto('orders').values({ id: orderId, state: 'new' }).execute(),
+ *       undo: (tx) => tx.deleteFrom('orders').where('id', '=', orderId).execute(),
+ *     })
+ *     return s.signal('approve', { timeout: 86_400_000 })
+ *   },
+ * })
+ * console.log(checkout.name, checkout.version) // → checkout 1
+ * ```
+ */
+export function saga<
+  Input extends AnySchema,
+  Output extends AnySchema | undefined = undefined,
+  N extends Needs = {},
+  Tables = unknown,
+  const S extends Signals = {},
+>(name: string, options: SagaOptions<N, Tables, Input, Output, S>): Saga<Input, Output, S> {
+  if (typeof name !== 'string' || !/^[\w.-]{1,100}$/.test(name))
+    throw new TypeError(`Cannot define saga ${JSON.stringify(name)}: a name has 1 to 100 letters, digits, ".", "-" and "_"`)
+  const { version = 1, deadline, events = [] } = options
+  checkNumbers(
+    `define saga "${name}"`,
+    { version, ...(deadline !== undefined && { deadline }) },
+    { version: COUNT, deadline: KEEP },
+  )
+  const own: Saga<Input, Output, S> = {
+    ...{ kind: sagas, name, version, deadline, events, needs: options.needs, input: options.input },
+    output: options.output as Output,
+    signals: options.signals ?? ({} as S),
+    upcast: { ...options.upcast },
+    run: options.run as AnySaga['run'],
+    get reactions() {
+      return reactions
+    },
+  }
+  const reactions = events.map((event): NonNullable<Extension['reactions']>[number] => ({
+    ...{ kind: 'topic', event, name: `saga ${name} ${event.name}`, prepare: undefined, concurrency: 16, retry: retryPolicy() },
+    handle: ((received, { tx }) => (tx as unknown as Deliver)[DELIVER](own, received)) as Reaction<Needs, unknown>['handle'],
+  }))
+  return Object.freeze(own)
+}
