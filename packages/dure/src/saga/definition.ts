@@ -12,7 +12,7 @@ export type StepTransaction<Tables> = Transaction<Tables> & SagaTransaction
 
 type StepOptions<T> = {
   /** Of the result. What is kept of it is checked; a saga whose code changes it is refused while instances have such a result. */
-  readonly output?: Schema<T>
+  readonly output?: Schema<unknown, T>
   /** How it is tried again when it fails with anything but a declared error. Then the saga pauses. */
   readonly retry?: Partial<RetryPolicy>
   /** Milliseconds one try may take. Default 30,000; of a transaction 5,000. */

@@ -32,6 +32,9 @@ export const HISTORY_SIZE = 8 * 1024 * 1024
 /** Entries of one instance. */
 export const MOST_STEPS = 10_000
 
+/** How it is begun to be said that code does not fit a history. */
+export const UNFIT = 'At place'
+
 /** What has no value, as it is kept. */
 export const NOTHING = '{"$dure":"undefined"}'
 

@@ -1,5 +1,7 @@
 import type { ExtensionKind } from '../service/internal.ts'
 import type { AnySaga } from './definition.ts'
+import { sagaControl } from './control.ts'
+import { checkFit } from './fit.ts'
 import { createHands, filterOf } from './hands.ts'
 import { joinTransaction } from './join.ts'
 import { sagaRecords } from './records.ts'
@@ -21,7 +23,9 @@ export const sagas: ExtensionKind = {
     }
     const hands = createHands(() => world, host, records)
     const world: SagaWorld = { host, records, sagas: all, hands, contexts }
+    await checkFit(world)
     return {
+      control: sagaControl(world),
       join: (tx, origin) => joinTransaction(world, tx, origin),
       listen: hands.begin,
       busy: () => records.busy(filterOf(all)),

@@ -51,6 +51,8 @@ async function tryStep(running: Running, operation: Operation, begun: Entry): Pr
       const value = await callOut(running, operation, operation.name, (context) => operation.options.do!(context as never))
       return pen.later({ ...entry, state: 'done', result: await resultOf(operation, value), error: null })
     } catch (error) {
+      // Where it stands still is to be seen.
+      if (error instanceof Unfit) pen.later({ ...entry, error: error.message })
       if (error instanceof Fenced || error instanceof Unfit || cancellation.reason !== undefined) throw error
       if (error instanceof DeclaredError) return pen.later({ ...entry, state: 'refused', error: errorToJson(error) })
       const again = await failed(running, entry, { error, retry, what: described(operation) })

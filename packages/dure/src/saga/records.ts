@@ -1,5 +1,6 @@
 import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../data/data.ts'
-import type { Entry, EntryKind, EntryState } from './history.ts'
+import { UNFIT, type Entry, type EntryKind, type EntryState } from './history.ts'
+import type { AnySaga } from './definition.ts'
 import { createStatements, places, type Statements } from './statements.ts'
 
 /** Which instance. */
@@ -37,6 +38,7 @@ export const LEASE = 30_000
 const INSTANCE = `saga, id, epoch, version, state, crashes, input, failure, parent, correlation_id, causation_id, traceparent, deadline_at,
   deadline_at - NOW AS deadline_in, path, until_at - NOW AS remaining, delay`
 const STEP = 'position, kind, name, schema, state, undo, tries, result, error'
+const OPEN = 'saga = ? AND version <= ? AND ended_at IS NULL AND (reason IS NULL OR reason NOT LIKE ?)'
 const MINE = 'WHERE saga = ? AND id = ? AND epoch = ?'
 
 export type SagaRecords = ReturnType<typeof sagaRecords>
@@ -72,6 +74,27 @@ function instanceRecords({ run, all, read }: Statements) {
     steps: async ({ saga, id }: InstanceId): Promise<Entry[]> => {
       const sql = `SELECT ${STEP} FROM dure_saga_steps WHERE saga = ? AND id = ? AND position >= 0 ORDER BY position`
       return (await read(sql, [saga, id])).map(entryOf)
+    },
+    /** The same, as it is in the store, with what people decided. */
+    wholeHistory: ({ saga, id }: InstanceId): Promise<readonly SqlRow[]> =>
+      read('SELECT * FROM dure_saga_steps WHERE saga = ? AND id = ? ORDER BY position', [saga, id]),
+    /** Writes down what somebody has decided. */
+    decided: (tx: SqlTransaction, { saga, id }: InstanceId, action: string, said: string): Promise<number> =>
+      run(
+        tx,
+        `INSERT INTO dure_saga_steps (saga, id, position, kind, name, schema, state, undo, tries, result, began_at, ended_at)
+         VALUES (?, ?, (SELECT coalesce(min(position), 0) FROM dure_saga_steps WHERE saga = ? AND id = ? AND position < 0) - 1,
+           'decision', ?, '', 'done', 0, 0, ?, NOW, NOW)`,
+        [saga, id, saga, id, action, said],
+      ),
+    /** The ways on which instances of a saga are that this code can run. Whoever has paused as code did not fit is left out. */
+    paths: async ({ name, version }: AnySaga): Promise<readonly string[]> => {
+      const rows = await read(`SELECT DISTINCT path FROM dure_sagas WHERE ${OPEN}`, [name, version, `${UNFIT} %`])
+      return rows.map(({ path }) => String(path))
+    },
+    onPath: async ({ name, version }: AnySaga, { path, limit }: { readonly path: string; readonly limit: number }) => {
+      const sql = `SELECT ${INSTANCE} FROM dure_sagas WHERE ${OPEN} AND path = ? LIMIT ?`
+      return (await read(sql, [name, version, `${UNFIT} %`, path, limit])).map(instanceOf)
     },
     /** Writes what became of an instance; false when it is another's by now. */
     fence: async (tx: SqlTransaction, { saga, id, epoch }: Fence, to: Progress): Promise<boolean> => {

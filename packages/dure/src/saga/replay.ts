@@ -3,7 +3,7 @@ import { describeThrown } from '../contract/internal.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
 import { CENTURY, WAIT, wrongNumber, type Range } from '../runtime/internal.ts'
 import type { AnySaga, SagaContext } from './definition.ts'
-import { errorFromJson, fromJson, isOver, MOST_STEPS, pathAfter, schemaOf, type Entry, type EntryKind } from './history.ts'
+import { errorFromJson, fromJson, isOver, MOST_STEPS, pathAfter, schemaOf, type Entry, type EntryKind, UNFIT } from './history.ts'
 import type { InstanceId } from './records.ts'
 
 /** One thing that code asks for, at its place in the instance's history. */
@@ -38,7 +38,7 @@ export type Replay = {
   readonly end: Promise<RunEnd>
   /** All that it has asked for, in order. */
   readonly asked: readonly Operation[]
-  /** The way up to the end of the history. */
+  /** The way that it has come so far. */
   readonly path: () => string
 }
 
@@ -95,11 +95,11 @@ export function replay(options: {
     names.add(name)
     const operation: Operation = { kind, name, schema, position, undo, options }
     asked.push(operation)
+    path = pathAfter(path, operation)
     busy = what
     const known = entry !== undefined && isOver(entry) ? entry : await live(operation, entry)
     if (known === undefined) return letGo({ how: 'resting' })
     busy = undefined
-    path = pathAfter(path, operation)
     if (known.state === 'refused') throw errorFromJson(known.error!)
     return known.result === null ? undefined : fromJson(known.result)
   }
@@ -219,7 +219,7 @@ export function described({ kind, name }: Pick<Entry, 'kind' | 'name'>): string 
 
 /** Why an entry is not what the code asks for in its place; undefined when it is. */
 function mismatch(entry: Entry, asked: Pick<Entry, 'kind' | 'name' | 'schema' | 'undo'>): string | undefined {
-  const place = `At place ${entry.position + 1}`
+  const place = `${UNFIT} ${entry.position + 1}`
   if (entry.kind !== asked.kind || entry.name !== asked.name)
     return `${place} its history has the ${lower(entry)}, and its code the ${lower(asked)}`
   if (entry.schema !== asked.schema)
@@ -229,7 +229,7 @@ function mismatch(entry: Entry, asked: Pick<Entry, 'kind' | 'name' | 'schema' | 
 }
 
 function gone(entry: Entry, instead: string): string {
-  return `At place ${entry.position + 1} its history has the ${lower(entry)}, and its code does not ask for it: ${instead}`
+  return `${UNFIT} ${entry.position + 1} its history has the ${lower(entry)}, and its code does not ask for it: ${instead}`
 }
 
 export function lower(of: Pick<Entry, 'kind' | 'name'>): string {
