@@ -1,16 +1,19 @@
 /**
  * `npm run peers -- openapi`: what foreign programs make of Dure, one line a check; exits with 1 when one fails.
+ * `npm run peers -- reply`: a worker in Python answers a queue of requests, by the documents that the system publishes.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
+import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
 import { missing } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
+import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
 
-const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = { openapi, install, tutorial }
+const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = { openapi, reply, install, tutorial }
 
 async function openapi(): Promise<boolean> {
   let well = true
@@ -24,6 +27,14 @@ async function openapi(): Promise<boolean> {
       }
     })
   return well
+}
+
+async function reply(): Promise<boolean> {
+  return withSubject('tasks', async ({ url }) => {
+    const { code, output } = await run('python3', [join(import.meta.dirname, 'reply/worker.py'), url])
+    console.log(`${code === 0 ? '✔' : '✖'} ${output.trim()}`)
+    return code === 0
+  })
 }
 
 async function install(words: readonly string[]): Promise<boolean> {

@@ -9,7 +9,7 @@ import { jars, java, linters, python, type Judges } from './installed.ts'
 
 /** A running system and its document. */
 export type Subject = {
-  readonly name: 'nasty' | 'marketplace'
+  readonly name: 'nasty' | 'marketplace' | 'tasks'
   readonly url: string
   readonly folder: string
   readonly document: string
@@ -127,6 +127,7 @@ async function must(program: string, words: readonly string[]): Promise<string> 
 
 const COMMANDS: Readonly<Record<Subject['name'], readonly string[]>> = {
   nasty: ['packages/tools/cli/bin/dure.js', 'start', 'packages/protocols/rest/src/nasty.system.test-support.ts'],
+  tasks: ['packages/tools/cli/bin/dure.js', 'start', 'packages/protocols/rest/src/tasks.system.test-support.ts'],
   marketplace: ['examples/marketplace/main.ts', '--products', '20', '--customers', '10', '--durability', 'process'],
 }
 

@@ -2,3 +2,4 @@
 export { narrowing, type Narrow } from './context.ts'
 export type { ExtensionHost, ExtensionKind, OpenExtension } from './definition.ts'
 export { heldKey, preparedKey, preparedKeys } from './prepared-keys.ts'
+export { checkReplyTo, readReply, replyOn, type ReplyBody } from './requests.ts'

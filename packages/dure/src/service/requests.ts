@@ -22,7 +22,7 @@ import { plainSchema } from './plain-schema.ts'
  * are messages of ordinary transactions, so nothing of it is done twice or lost that is not of other messages. What is open is a row of
  * whoever asked: the first reply to it counts, of the participant or of its own timeout, and closes it.
  */
-type ReplyBody = { readonly output?: unknown; readonly error?: { readonly code: string; readonly data?: unknown } }
+export type ReplyBody = { readonly output?: unknown; readonly error?: { readonly code: string; readonly data?: unknown } }
 
 const replySchema = plainSchema<ReplyBody>()
 
@@ -32,7 +32,7 @@ export const isRequest = (event: AnyEvent): event is AnyRequest => 'errors' in e
 const replyQueue = (request: string, service: string): string => `${request}.reply.${service}`
 
 /** The reply of one key, as it travels. */
-const replyOn = (name: string, key: string): AnyEvent => queue(name, { schema: replySchema, key: () => key })
+export const replyOn = (name: string, key: string): AnyEvent => queue(name, { schema: replySchema, key: () => key })
 
 type Handle = Reaction<{}, unknown>['handle']
 type Context = EffectContext<unknown>
@@ -68,7 +68,7 @@ export function answering(
 }
 
 /** Whoever asks says where it waits, and could name any queue. */
-function checkReplyTo({ name }: AnyRequest, { id, replyTo }: ReceivedEvent<AnyEvent>): void {
+export function checkReplyTo({ name }: AnyRequest, { id, replyTo }: Pick<ReceivedEvent<AnyEvent>, 'id' | 'replyTo'>): void {
   if (replyTo === undefined || replyTo.startsWith(`${name}.reply.`)) return
   throw new NonRetryableError(
     `Cannot answer request "${id}" of "${name}": it wants its reply on "${replyTo}". To do: ask with a queue whose name begins with "${name}.reply."`,
@@ -87,7 +87,7 @@ export function repliesTo(service: string) {
     handler: (reply: Reply<AnyRequest>, context: Context) => Promise<void> | void,
   ): Pick<Reaction<{}, unknown>, 'event' | 'name' | 'handle'> & { readonly replyTo: AnyRequest } => {
     const name = replyQueue(request.name, service)
-    const read = replyReader(request, name)
+    const read = readReply(request, name)
     const handle: Handle = async (event, context) => {
       const reply = await read(event)
       const { tx, log } = context
@@ -103,7 +103,7 @@ export function repliesTo(service: string) {
 }
 
 /** @throws {NonRetryableError} what it returns: when a reply cannot be read */
-function replyReader(request: AnyRequest, name: string): (event: ReceivedEvent<AnyEvent>) => Promise<Reply<AnyRequest>> {
+export function readReply(request: AnyRequest, name: string): (event: ReceivedEvent<AnyEvent>) => Promise<Reply<AnyRequest>> {
   const decode = (schema: AnyEvent['schema'], { id }: ReceivedEvent<AnyEvent>, json: unknown): unknown =>
     decoderOf(queue(name, { schema }))({ id, type: name, schemaVersion: 1, data: JSON.stringify(json) } as Message)
   return async (event) => {
