@@ -29,7 +29,7 @@ const SUITES = [
   ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
   ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
-  ['sagas', 15, 'packages/dure/src/saga/saga.test.ts'],
+  ['sagas', 16, 'packages/dure/src/saga/saga.test.ts'],
   ['sagas whose code changes', 10, 'packages/dure/src/saga/replay.test.ts'],
 ] as const
 

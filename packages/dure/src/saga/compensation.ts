@@ -34,7 +34,7 @@ async function undoStep(running: Running, operation: Operation, done: Entry): Pr
   const { host, records } = world
   const retry = policyOf(operation)
   const what = `Undoing ${described(operation)}`
-  const result = done.result === null ? undefined : fromJson(done.result)
+  const result = done.result === null || done.state === 'waiting' ? undefined : fromJson(done.result)
   const note = async (entry: Entry): Promise<void> =>
     pen.note([], { well: true }, async (tx) => {
       if (!(await records.undo(tx, instance, entry))) throw new Fenced()
@@ -46,7 +46,8 @@ async function undoStep(running: Running, operation: Operation, done: Entry): Pr
         await callOut(running, operation, `${operation.name}/undo`, (context) =>
           operation.options.undo!(context as never, result as never),
         )
-        return await note(undone)
+        await note(undone)
+        return world.keys.settled(instance, `${operation.name}/undo`)
       }
       return await host.store.transaction(async (tx) => {
         await operation.options.undo!(host.bind(tx, originOf(host.service, instance)) as never, result as never)
@@ -68,7 +69,7 @@ async function undoChild(
   failure: string,
 ): Promise<boolean> {
   const { records, host, hands } = world
-  const address = addressOf(instance, operation)
+  const address = addressOf(instance, operation, entry)
   return host.store.transaction(async (tx) => {
     const undone = async (): Promise<true> => {
       await pen.write(tx, [], { well: true })

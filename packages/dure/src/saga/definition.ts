@@ -1,5 +1,15 @@
 import type { Client } from '../call/call.ts'
-import type { AnyEvent, AnySchema, EventData, InputOf, OutputOf, Schema } from '../contract/contract.ts'
+import type {
+  AnyEvent,
+  AnyRequest,
+  AnySchema,
+  EventData,
+  EventInput,
+  InputOf,
+  OutputOf,
+  RequestOutput,
+  Schema,
+} from '../contract/contract.ts'
 import type { DatabaseDefinition, Transaction } from '../data/data.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
 import type { Extension, Needs, ServiceContext } from '../service/service.ts'
@@ -68,6 +78,19 @@ export type SagaContext<N extends Needs = Needs, Tables = unknown, S extends Sig
       options: { readonly name?: string; readonly timeout: number },
     ): Promise<OutputOf<S[K]> | undefined>
   }
+  /**
+   * Asks another service by a message that `requests` of the saga lists, and waits for the reply; both commit with what they are about. What
+   * is refused is refused here. The request may be answered late; waiting has no time but the saga's deadline.
+   */
+  readonly request: <R extends AnyRequest>(
+    name: string,
+    request: R,
+    data: EventInput<R>,
+    options?: {
+      /** Takes back what was done, with a message as a rule. Asked as well when it is not known whether it was: then without a result. */
+      readonly undo?: (tx: StepTransaction<Tables>, result: RequestOutput<R> | undefined) => Promise<unknown> | unknown
+    },
+  ) => Promise<RequestOutput<R>>
   /** Runs another saga of this service as a step, and waits for its output. What it refuses is refused here. */
   readonly child: <C extends AnySaga>(name: string, saga: C, input: SagaInput<C>) => Promise<SagaOutput<C>>
   /** Whether this instance reaches the place for the first time with code that has the flag; those that were past it go the old way. */
@@ -94,6 +117,10 @@ export type SagaOptions<
   readonly signals?: S
   /** What it waits for. One that comes before is kept for a day. */
   readonly events?: readonly AnyEvent[]
+  /** What it asks of other services by message. */
+  readonly requests?: readonly AnyRequest[]
+  /** Milliseconds for which it is known after its end, with its history. Default 30 days. */
+  readonly retention?: number
   /** Milliseconds that it may take in all; then it is as if the next step were refused. */
   readonly deadline?: number
   readonly run: (
@@ -115,6 +142,8 @@ export type Saga<
   readonly deadline: number | undefined
   readonly upcast: Readonly<Record<number, (input: never) => unknown>>
   readonly events: readonly AnyEvent[]
+  readonly requests: readonly AnyRequest[]
+  readonly retention: number
   // Its types were checked where it was defined.
   readonly run: (s: never, input: never) => Promise<unknown>
 }

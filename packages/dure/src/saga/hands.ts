@@ -1,19 +1,22 @@
-import type { Timer } from '../runtime/runtime.ts'
-import { inTime } from '../runtime/internal.ts'
+import { createAlarm, inTime, type Alarm } from '../runtime/internal.ts'
 import type { ExtensionHost } from '../service/internal.ts'
 import type { AnySaga } from './definition.ts'
 import type { Filter, Instance, SagaRecords } from './records.ts'
 import { lower } from './replay.ts'
 import { runInstance } from './run.ts'
-import { keepUp } from './upkeep.ts'
+import { keepUp, type Upkeep } from './upkeep.ts'
 import type { Hand, Hands, SagaWorld } from './world.ts'
 
 /** Instances in memory at once, … */
 const MOST = 256
 /** … of which so many are taken in one go. */
 const BATCH = 64
-/** Milliseconds after which it is looked again when the store could not be asked. */
+/** Milliseconds between looks at what other members begin. */
+const POLL = 2_000
+/** Milliseconds that an instance waits which is not run beside another. */
 const AGAIN = 1_000
+/** One condition in each statement: it crosses nobody. */
+const ALONE = { isolated: false }
 /** Times in a row that a process may end while it has an instance in hand: from then on it is run beside no other such, … */
 const SUSPECT = 2
 /** … and then it pauses. */
@@ -28,21 +31,18 @@ export type OpenHands = Hands & {
 
 export function createHands(world: () => SagaWorld, host: ExtensionHost, records: SagaRecords): OpenHands {
   const { store, log } = host
-  const { timers, clock } = host.runtime
+  const { timers } = host.runtime
   const { member } = store
   const held = new Map<string, Hand>()
   let which: Filter | undefined
   let suspect: string | undefined
-  let alarm: { readonly at: number; readonly timer: Timer } | undefined
-  let looking = false
-  let again = false
-  let listening = false
+  let alarm: Alarm | undefined
+  let upkeep: Upkeep | undefined
   let stopped = false
   /** More may be due than there was room for. */
   let hungry = false
-  let stopUpkeep = (): void => {}
 
-  const room = (): number => (stopped || !listening ? 0 : MOST - held.size)
+  const room = (): number => (stopped || alarm === undefined ? 0 : MOST - held.size)
 
   const start = (instance: Instance, history: Parameters<typeof runInstance>[2]): void => {
     const key = keyOf(instance)
@@ -51,7 +51,7 @@ export function createHands(world: () => SagaWorld, host: ExtensionHost, records
     void hand.done.then(() => {
       if (held.get(key) === hand) held.delete(key)
       if (suspect === key) suspect = undefined
-      if (hungry) look()
+      if (hungry) alarm?.ring()
     })
   }
 
@@ -66,58 +66,23 @@ export function createHands(world: () => SagaWorld, host: ExtensionHost, records
     if (crashes >= SUSPECT) {
       if (suspect !== undefined) {
         const sql = 'UPDATE dure_sagas SET owner = NULL, due_at = NOW + ? WHERE saga = ? AND id = ? AND epoch = ?'
-        await store.transaction((tx) => records.run(tx, sql, [AGAIN, saga, id, epoch]), { isolated: false })
-        return due(AGAIN)
+        await store.transaction((tx) => records.run(tx, sql, [AGAIN, saga, id, epoch]), ALONE)
+        return alarm?.ring(AGAIN)
       }
       suspect = key
     }
     start(instance, () => records.steps(instance))
   }
 
-  const look = (): void => {
-    if (!listening || stopped) return
-    if (looking) {
-      again = true
-      return
-    }
-    looking = true
-    timers.soon(() => {
-      lookOnce()
-        .catch((error: unknown) => {
-          log.warn('Cannot look for sagas that are due', { error })
-          due(AGAIN)
-        })
-        .finally(() => {
-          looking = false
-          if (again) look()
-        })
-    })
-  }
-
-  const lookOnce = async (): Promise<void> => {
+  const work = async (): Promise<void> => {
     for (;;) {
-      again = false
       const limit = Math.min(room(), BATCH)
-      hungry = limit <= 0
-      if (hungry) return
-      const claimed = await store.transaction((tx) => records.claim(tx, { member, which: which!, limit }), { isolated: false })
+      hungry = limit <= 0 && !stopped
+      if (limit <= 0) return
+      const claimed = await store.transaction((tx) => records.claim(tx, { member, which: which!, limit }), ALONE)
       for (const instance of claimed) await take(instance)
-      if (claimed.length < limit) break
+      if (claimed.length < limit) return
     }
-    const next = await records.next(which!, member)
-    if (next !== undefined) due(Math.max(0, next))
-  }
-
-  /** One alarm for all: the earliest. */
-  const due = (ms: number): void => {
-    const at = clock.monotonic() + ms
-    if (stopped || (alarm !== undefined && alarm.at <= at)) return
-    alarm?.timer.cancel()
-    const timer = timers.after(ms, () => {
-      alarm = undefined
-      look()
-    })
-    alarm = { at, timer }
   }
 
   return {
@@ -125,19 +90,22 @@ export function createHands(world: () => SagaWorld, host: ExtensionHost, records
     take: (instance) => {
       if (!stopped) start(instance, async () => [])
     },
-    look,
-    due,
+    look: () => alarm?.ring(),
+    due: (ms) => alarm?.ring(ms),
     held: () => held.size,
     begin: async () => {
       which = filterOf(world().sagas)
-      listening = true
-      stopUpkeep = await keepUp({ host, records, held: () => Array.from(held.values(), ({ instance }) => instance.id), look })
-      look()
+      upkeep = await keepUp(world(), { held: () => Array.from(held.values(), ({ instance }) => instance.id) })
+      alarm = createAlarm({
+        ...{ runtime: host.runtime, work, longest: store.sharing === 'shared' ? POLL : Infinity },
+        // Who is let go of makes room.
+        next: async () => (hungry ? undefined : records.next(which!, member)),
+        failed: (error) => log.warn('Cannot look for sagas that are due', { error }),
+      })
     },
     stop: async ({ timeout }) => {
       stopped = true
-      alarm?.timer.cancel()
-      stopUpkeep()
+      await Promise.all([alarm?.stop(), upkeep?.stop()])
       const all = Promise.all(Array.from(held.values(), ({ done }) => done))
       // What ends in time ends; the rest is let go of, and begun again by whoever has it next.
       await inTime(timers, timeout / 2, all, () => {})
@@ -157,7 +125,7 @@ async function pauseKiller({ store, log }: ExtensionHost, records: SagaRecords, 
   const reason = `Its process has ended ${instance.crashes} times in a row${at === undefined ? '' : `; the last that it had begun was the ${lower(at)}`}`
   log.error('A saga has paused', { saga: instance.saga, instance: instance.id, reason })
   const { version, path } = instance
-  await store.transaction((tx) => records.fence(tx, instance, { version, path, pause: reason }), { isolated: false })
+  await store.transaction((tx) => records.fence(tx, instance, { version, path, pause: reason }), ALONE)
 }
 
 /** Those that this code can run: of its sagas, and of no newer version. */

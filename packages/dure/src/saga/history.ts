@@ -3,7 +3,7 @@ import { DeclaredError, type AnySchema, type Status } from '../contract/contract
 import { shown, unknownFromJson, unknownToJson } from '../contract/internal.ts'
 
 /** What an instance's code may ask of it; `rows` is a step with a transaction. */
-export type EntryKind = 'step' | 'rows' | 'sleep' | 'event' | 'signal' | 'child' | 'version'
+export type EntryKind = 'step' | 'rows' | 'sleep' | 'event' | 'signal' | 'request' | 'child' | 'version'
 
 /** `refused`: it came to a declared error. `undoing`: its undo has failed. What is `skipped` is neither done nor undone. */
 export type EntryState = 'begun' | 'waiting' | 'done' | 'refused' | 'skipped' | 'undoing' | 'undone'
@@ -19,7 +19,7 @@ export type Entry = {
   /** Whether it can be undone. */
   readonly undo: boolean
   tries: number
-  /** JSON. Null while it has none. */
+  /** JSON. Null while it has none; of a request that waits its id. */
   result: string | null
   /** What went wrong last, in words; of what was refused the error itself, as JSON. */
   error: string | null
@@ -40,7 +40,7 @@ export const NOTHING = '{"$dure":"undefined"}'
 
 /** The outcome is known. */
 export function isOver({ result, error, state }: Entry): boolean {
-  return result !== null || (state === 'refused' && error !== null) || state === 'skipped'
+  return (result !== null && state !== 'waiting') || (state === 'refused' && error !== null) || state === 'skipped'
 }
 
 /** @throws {TypeError} for what no store can hold, saying what to do */

@@ -1,19 +1,30 @@
-import { CallError, type AnyEvent } from '../contract/contract.ts'
+import { CallError, type AnyEvent, type AnyRequest, type DeclaredError } from '../contract/contract.ts'
 import { parserOf } from '../contract/internal.ts'
 import type { Origin, SqlTransaction } from '../data/data.ts'
-import type { ReceivedEvent } from '../service/service.ts'
+import type { ReceivedEvent, Reply } from '../service/service.ts'
 import type { AnySaga, SagaTransaction } from './definition.ts'
-import { digest, fromJson, toJson } from './history.ts'
+import { digest, errorToJson, fromJson, toJson, type Entry } from './history.ts'
 import type { Instance, InstanceId } from './records.ts'
 import type { Operation } from './replay.ts'
 import type { SagaWorld } from './world.ts'
 
-/** How a saga's reactions reach those that are open. */
-export const DELIVER = Symbol('deliver')
-export type Deliver = { readonly [DELIVER]: (saga: AnySaga, event: ReceivedEvent<AnyEvent>) => Promise<void> }
+const ARRIVALS = Symbol('arrivals')
+
+/** What sagas hear of by messages, in the transaction of the reaction. */
+type Arrivals = {
+  readonly event: (saga: AnySaga, event: ReceivedEvent<AnyEvent>) => Promise<void>
+  readonly reply: (reply: Reply<AnyRequest>) => Promise<void>
+}
+
+export function arrivalsOf(tx: object): Arrivals {
+  return (tx as { readonly [ARRIVALS]: Arrivals })[ARRIVALS]
+}
 
 /** What sagas join to one transaction. */
-export function joinTransaction(world: SagaWorld, tx: SqlTransaction, origin: Origin): SagaTransaction & Deliver {
+export function joinTransaction(world: SagaWorld, tx: SqlTransaction, origin: Origin): SagaTransaction {
+  const arrive = async (mail: Parameters<typeof records.deliver>[1]): Promise<void> => {
+    if (await records.deliver(tx, mail)) tx.onCommit(hands.look)
+  }
   const { records, host, hands } = world
   /** Of many that one transaction begins, one is in hand at once: nobody hears of a transaction that does not commit. */
   let begun = 0
@@ -43,14 +54,24 @@ export function joinTransaction(world: SagaWorld, tx: SqlTransaction, origin: Or
       listed(world, saga)
       await sendSignal(world, tx, { saga, id, name, data })
     },
-    [DELIVER]: async (saga, { id: messageId, type, key, data }) => {
-      const address = digest(`event\n${type}\n${key}`)
-      const mail = { saga: saga.name, address, messageId, id: null, data: toJson(data, `the event "${type}"`) }
-      if (await records.deliver(tx, mail)) tx.onCommit(hands.look)
-    },
+    ...({
+      [ARRIVALS]: {
+        event: (saga, { id: messageId, type, key, data }) => {
+          const address = digest(`event\n${saga.name}\n${type}\n${key}`)
+          return arrive({ address, messageId, data: toJson(data, `the event "${type}"`) })
+        },
+        reply: (reply) => {
+          const { request: messageId } = reply
+          const data = reply.ok ? toJson(reply.value, 'a reply') : REFUSED + errorToJson(reply.error as DeclaredError)
+          return arrive({ address: replyAddress(messageId), messageId, data })
+        },
+      } satisfies Arrivals,
+    } as {}),
   }
 }
 
+/** What has come says of itself that it is a refusal. */
+export const REFUSED = '!'
 /** Keeps a signal for an instance. */
 export async function sendSignal(
   { records, host, hands }: SagaWorld,
@@ -70,14 +91,9 @@ export async function sendSignal(
     throw new CallError('NOT_FOUND', `${failed}: there is no such instance. To do: begin it first, or check the id`)
   if (found.state === 'completed' || found.state === 'compensated')
     throw new CallError('FAILED_PRECONDITION', `${failed}: it has ended (${found.state}), and hears nothing any more`)
-  const address = signalAddress(id, name)
-  await records.deliver(tx, {
-    saga: saga.name,
-    address,
-    messageId: host.runtime.ids.next(),
-    id,
-    data: toJson(result.value, `the signal "${name}"`),
-  })
+  const to = { saga: saga.name, id }
+  const mail = { address: signalAddress(to, name), messageId: host.runtime.ids.next(), to }
+  await records.deliver(tx, { ...mail, data: toJson(result.value, `the signal "${name}"`) })
   tx.onCommit(hands.look)
 }
 
@@ -104,13 +120,22 @@ export function childOf({ id }: InstanceId, { name, options }: Operation): Insta
 }
 
 /** Where what an operation waits for arrives. */
-export function addressOf({ id }: InstanceId, { kind, name, options }: Operation): string {
-  if (kind === 'event') return digest(`event\n${options.event!.name}\n${options.key}`)
-  return kind === 'signal' ? signalAddress(id, options.key!) : digest(`child\n${id}\n${name}`)
+export function addressOf(
+  { saga, id }: InstanceId,
+  { kind, name, options }: Operation,
+  { result }: Pick<Entry, 'result'>,
+): string {
+  if (kind === 'request') return replyAddress(JSON.parse(result!) as string)
+  if (kind === 'event') return digest(`event\n${saga}\n${options.event!.name}\n${options.key}`)
+  return kind === 'signal' ? signalAddress({ saga, id }, options.key!) : digest(`child\n${saga}\n${id}\n${name}`)
 }
 
-function signalAddress(id: string, name: string): string {
-  return digest(`signal\n${id}\n${name}`)
+export function replyAddress(request: string): string {
+  return digest(`reply\n${request}`)
+}
+
+function signalAddress({ saga, id }: InstanceId, name: string): string {
+  return digest(`signal\n${saga}\n${id}\n${name}`)
 }
 
 /** The value that a saga's code is given. @throws {CallError} INVALID_ARGUMENT when it is none */

@@ -3,6 +3,7 @@ import type { AnySaga } from './definition.ts'
 import { sagaControl } from './control.ts'
 import { checkFit } from './fit.ts'
 import { createHands, filterOf } from './hands.ts'
+import { createKeys } from './keys.ts'
 import { joinTransaction } from './join.ts'
 import { sagaRecords } from './records.ts'
 import { migrations } from './tables.ts'
@@ -22,7 +23,7 @@ export const sagas: ExtensionKind = {
       return maker
     }
     const hands = createHands(() => world, host, records)
-    const world: SagaWorld = { host, records, sagas: all, hands, contexts }
+    const world: SagaWorld = { host, records, sagas: all, hands, contexts, keys: createKeys(host) }
     await checkFit(world)
     return {
       control: sagaControl(world),

@@ -5,9 +5,9 @@ import { describeThrown, parserOf, servicePrincipal } from '../contract/internal
 import type { Origin } from '../data/data.ts'
 import { NonRetryableError, retryPolicy, type RetryPolicy } from '../messaging/messaging.ts'
 import { backoff, inTime } from '../runtime/internal.ts'
-import { preparedKey, preparedKeys } from '../service/internal.ts'
+import { heldKey, preparedKeys, type Requesting } from '../service/internal.ts'
 import { errorToJson, NOTHING, toJson, type Entry } from './history.ts'
-import { addressOf, beginChild } from './join.ts'
+import { addressOf, beginChild, REFUSED } from './join.ts'
 import { Fenced, Unfit, type Pen } from './pen.ts'
 import type { Instance } from './records.ts'
 import { described, type Operation, type OperationOptions } from './replay.ts'
@@ -110,7 +110,7 @@ export async function callOut<T>(
   const { service, runtime } = world.host
   const own = new Cancellation()
   const ms = Math.max(1, Math.min(operation.options.timeout ?? CALL_TIMEOUT, left()))
-  const key = preparedKey(`${service}/saga/${instance.saga}`, `${instance.id}/${step}`)
+  const key = heldKey(`${service}/saga/${instance.saga}/${instance.id}/${step}`)
   const sentAt = runtime.clock.monotonic()
   const call: CallContext = {
     ...{ sentAt, deadline: sentAt + ms, cancellation: own, metadata: undefined, caller: service, idempotencyKey: key },
@@ -121,7 +121,11 @@ export async function callOut<T>(
   const ear = { onCancel: () => own.cancel('stopping') }
   cancellation.add(ear)
   try {
-    const context = world.contexts(world.sagas.get(instance.saga)!)(call, own, preparedKeys(key))
+    const context = world.contexts(world.sagas.get(instance.saga)!)(
+      call,
+      own,
+      world.keys.noting(instance, step, preparedKeys(key)),
+    )
     return await inTime(runtime.timers, ms, (async () => work(context))(), () => {
       own.cancel('deadline')
       throw new CallError('DEADLINE_EXCEEDED', `It was given up after ${Math.round(ms)} ms`)
@@ -138,31 +142,35 @@ function sleep({ instance, pen }: Running, { options }: Operation, entry: Entry)
   return left > 0 ? pen.rest([], left) : Promise.resolve(pen.later({ ...entry, state: 'done', result: NOTHING }))
 }
 
-/** Takes what has come, or lets go of the instance until it comes. */
-async function wait({ world, instance, pen }: Running, operation: Operation, entry: Entry): Promise<Entry | undefined> {
+/** Takes what has come, or lets go of the instance until it comes; a child and a request begin in that transaction. */
+async function wait({ world, instance, pen }: Running, operation: Operation, before: Entry): Promise<Entry | undefined> {
   const { records, host, hands } = world
-  const { timeout } = operation.options
-  const address = addressOf(instance, operation)
-  const begins = operation.kind === 'child' && entry.state !== 'waiting'
-  const ms = entry.state === 'waiting' ? instance.remaining : (timeout ?? null)
-  const rest = pen.resting(ms, address)
+  const { timeout, request, input } = operation.options
+  const waited = before.state === 'waiting'
+  const ms = waited ? instance.remaining : (timeout ?? null)
+  let dueIn: number | null = null
   const next = await host.store.transaction(async (tx): Promise<Entry> => {
-    const come = begins ? undefined : await records.take(tx, instance, address)
-    const late = timeout !== undefined && entry.state === 'waiting' && ms !== null && ms <= 0
+    let entry: Entry = { ...before, state: 'waiting' }
+    if (request !== undefined && !waited) {
+      const bound = host.bind(tx, originOf(host.service, instance)) as unknown as Requesting
+      entry = { ...entry, result: JSON.stringify(await bound.request(request, input as never)) }
+    }
+    const address = addressOf(instance, operation, entry)
+    if (operation.kind === 'child' && !waited) await beginChild(world, tx, { parent: instance, address, operation })
+    const come = await records.take(tx, instance, address)
+    const late = waited && timeout !== undefined && ms !== null && ms <= 0
     const over = come !== undefined ? outcomeOf(come) : late ? { state: 'done' as const, result: NOTHING } : undefined
-    const known: Entry = { ...entry, state: 'waiting', ...over }
-    if (begins) await beginChild(world, tx, { parent: instance, address, operation })
+    const rest = pen.resting(ms, address)
+    dueIn = rest.dueIn
+    const known: Entry = { ...entry, ...over }
     await pen.write(tx, [known], { well: true, ...(over === undefined && { rest }) })
     return known
   })
   pen.written([next])
   if (next.state !== 'waiting') return next
-  if (rest.dueIn !== null) hands.due(rest.dueIn)
+  if (dueIn !== null) hands.due(dueIn)
   return undefined
 }
-
-/** What a child says that was refused begins so. */
-export const REFUSED = '!'
 
 function outcomeOf(data: string): Pick<Entry, 'state'> & Partial<Entry> {
   return data.startsWith(REFUSED) ? { state: 'refused', error: data.slice(REFUSED.length) } : { state: 'done', result: data }

@@ -38,7 +38,7 @@ export function createPen(options: {
   readonly left: () => number
 }): Pen {
   const { world, instance, history, path, left } = options
-  const { host, records, sagas, hands } = world
+  const { host, records, sagas, hands, keys } = world
   const version = Math.max(sagas.get(instance.saga)!.version, instance.version)
   let pending: Entry[] = []
   let size = history.reduce((total, entry) => total + sizeOf(entry), 0)
@@ -60,6 +60,7 @@ export function createPen(options: {
     if (written.includes(false)) throw new Fenced()
   }
   const written: Pen['written'] = (entries) => {
+    for (const { kind, name, state } of pending) if (kind === 'step' && state !== 'begun') keys.settled(instance, name)
     pending = []
     for (const entry of entries) know(entry)
   }

@@ -46,7 +46,13 @@ export type SagaRecords = ReturnType<typeof sagaRecords>
 /** What is written and read of sagas. */
 export function sagaRecords(store: Pick<SqlStore, 'select' | 'time'>) {
   const statements = createStatements(store)
-  return { ...statements, ...instanceRecords(statements), ...dueRecords(statements), ...mailRecords(statements) }
+  return {
+    ...statements,
+    ...instanceRecords(statements),
+    ...dueRecords(statements),
+    ...mailRecords(statements),
+    ...oldRecords(statements),
+  }
 }
 
 /** An instance and its history. */
@@ -195,7 +201,7 @@ function dueRecords({ run, all, read }: Statements) {
       await run(
         tx,
         `UPDATE dure_sagas SET due_at = NOW, waits = NULL WHERE waits IS NOT NULL AND owner IS NULL AND EXISTS (
-           SELECT 1 FROM dure_saga_mail AS mail WHERE mail.saga = dure_sagas.saga AND mail.address = dure_sagas.waits)`,
+           SELECT 1 FROM dure_saga_mail AS mail WHERE mail.address = dure_sagas.waits)`,
         [],
       )
     },
@@ -208,37 +214,66 @@ function mailRecords({ run, all }: Statements) {
     /** Keeps what has arrived, and has whoever waits for it looked at. Answers whether it was new. */
     deliver: async (
       tx: SqlTransaction,
-      mail: {
-        readonly saga: string
-        readonly address: string
-        readonly messageId: string
-        readonly id: string | null
-        readonly data: string
-      },
+      mail: { readonly address: string; readonly messageId: string; readonly data: string; readonly to?: InstanceId },
     ): Promise<boolean> => {
-      const { saga, address, messageId, id, data } = mail
-      const sql = `INSERT INTO dure_saga_mail (saga, address, message_id, id, arrived_at, data) VALUES (?, ?, ?, ?, NOW, ?)
-        ON CONFLICT (saga, address, message_id) DO NOTHING`
-      const added = await run(tx, sql, [saga, address, messageId, id, data])
-      await run(tx, 'UPDATE dure_sagas SET due_at = NOW, waits = NULL WHERE waits = ? AND saga = ? AND owner IS NULL', [
-        address,
-        saga,
-      ])
+      const { address, messageId, data, to } = mail
+      const sql = `INSERT INTO dure_saga_mail (address, message_id, saga, id, arrived_at, data) VALUES (?, ?, ?, ?, NOW, ?)
+        ON CONFLICT (address, message_id) DO NOTHING`
+      const added = await run(tx, sql, [address, messageId, to?.saga ?? null, to?.id ?? null, data])
+      await run(tx, 'UPDATE dure_sagas SET due_at = NOW, waits = NULL WHERE waits = ? AND owner IS NULL', [address])
       return added === 1
     },
     /** Takes the oldest of what has arrived at an address since the instance began. */
     take: async (tx: SqlTransaction, { saga, id }: InstanceId, address: string): Promise<string | undefined> => {
       const [row] = await all(
         tx,
-        `SELECT message_id, data FROM dure_saga_mail WHERE saga = ? AND address = ?
+        `SELECT message_id, data FROM dure_saga_mail WHERE address = ?
            AND arrived_at >= (SELECT began_at FROM dure_sagas WHERE saga = ? AND id = ?) ORDER BY arrived_at, message_id LIMIT 1`,
-        [saga, address, saga, id],
+        [address, saga, id],
       )
       if (row === undefined) return undefined
-      const values = [saga, address, row['message_id']!]
-      await run(tx, 'DELETE FROM dure_saga_mail WHERE saga = ? AND address = ? AND message_id = ?', values)
+      await run(tx, 'DELETE FROM dure_saga_mail WHERE address = ? AND message_id = ?', [address, row['message_id']!])
       return String(row['data'])
     },
+  }
+}
+
+/** What is thrown away. */
+function oldRecords({ run, all, read }: Statements) {
+  return {
+    /** Instances of a saga that ended so long ago, the oldest first. */
+    ended: async (saga: string, { retention, after, limit }: { retention: number; after: number; limit: number }) => {
+      const rows = await read(
+        `SELECT id, parent, ended_at FROM dure_sagas WHERE saga = ? AND ended_at < NOW - ? AND ended_at > ? ORDER BY ended_at LIMIT ?`,
+        [saga, retention, after, limit],
+      )
+      return rows.map(({ id, parent, ended_at }) => ({
+        saga,
+        id: String(id),
+        parent: parent as string | null,
+        endedAt: Number(ended_at),
+      }))
+    },
+    /** Forgets them, but for children that their parents may want undone. */
+    forget: async (tx: SqlTransaction, old: readonly (InstanceId & { readonly parent: string | null })[]): Promise<void> => {
+      for (const { saga, id, parent } of old) {
+        const of = parent === null ? undefined : (JSON.parse(parent) as InstanceId)
+        const open =
+          of && (await all(tx, 'SELECT id FROM dure_sagas WHERE saga = ? AND id = ? AND ended_at IS NULL', [of.saga, of.id]))
+        if (open !== undefined && open.length > 0) continue
+        await run(tx, 'DELETE FROM dure_saga_steps WHERE saga = ? AND id = ?', [saga, id])
+        await run(tx, 'DELETE FROM dure_sagas WHERE saga = ? AND id = ?', [saga, id])
+      }
+    },
+    /** Forgets what arrived so long ago; not what an instance is still to hear. Answers how much. */
+    forgetMail: (tx: SqlTransaction, retention: number, limit: number): Promise<number> =>
+      run(
+        tx,
+        `DELETE FROM dure_saga_mail WHERE (address, message_id) IN (SELECT address, message_id FROM dure_saga_mail AS mail
+           WHERE arrived_at < NOW - ? AND NOT EXISTS (SELECT 1 FROM dure_sagas AS one
+             WHERE one.ended_at IS NULL AND (one.waits = mail.address OR (one.saga = mail.saga AND one.id = mail.id))) LIMIT ?)`,
+        [retention, limit],
+      ),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AnyEvent } from '../contract/contract.ts'
+import type { AnyEvent, AnyRequest } from '../contract/contract.ts'
 import { describeThrown } from '../contract/internal.ts'
 import type { RetryPolicy } from '../messaging/messaging.ts'
 import { CENTURY, WAIT, wrongNumber, type Range } from '../runtime/internal.ts'
@@ -20,6 +20,7 @@ export type OperationOptions = {
   readonly ms?: number
   readonly key?: string
   readonly event?: AnyEvent
+  readonly request?: AnyRequest
   readonly saga?: AnySaga
   readonly input?: unknown
 }
@@ -201,6 +202,12 @@ function contextOf(
       const schema = schemaOf(saga.signals[signal])
       return ask('signal', name, schema, { key: signal, ...(timeout !== undefined && { timeout }) }) as Promise<never>
     },
+    request: (name, request: AnyRequest, input: unknown, { undo }: Pick<OperationOptions, 'undo'> = {}) => {
+      if (!saga.requests.includes(request))
+        return unfit(`Saga "${saga.name}" requests "${request.name}" and does not list it. To do: add it to its "requests"`)
+      const schema = `${request.name} ${schemaOf(request.output)}`
+      return ask('request', name, schema, { request, input, ...(undo && { undo }) }) as Promise<never>
+    },
     child: (name, child, input) => ask('child', name, child.name, { saga: child, input }) as Promise<never>,
   }
 }
@@ -209,7 +216,7 @@ const SLEEP: Range = { ...WAIT, most: CENTURY, least: 0 }
 
 const WORDS: Readonly<Record<EntryKind, string>> = {
   ...{ step: 'step', rows: 'step with a transaction', sleep: 'sleep', event: 'wait for event', signal: 'wait for signal' },
-  ...{ child: 'child saga', version: 'version flag' },
+  ...{ request: 'request', child: 'child saga', version: 'version flag' },
 }
 
 export function described({ kind, name }: Pick<Entry, 'kind' | 'name'>): string {

@@ -4,8 +4,8 @@ import { describeThrown, parserOf } from '../contract/internal.ts'
 import type { SqlTransaction } from '../data/data.ts'
 import { compensate } from './compensation.ts'
 import { errorToJson, toJson, type Entry } from './history.ts'
-import { storedInput, type Parent } from './join.ts'
-import { perform, REFUSED, type Running } from './operations.ts'
+import { REFUSED, storedInput, type Parent } from './join.ts'
+import { perform, type Running } from './operations.ts'
 import { createPen, Fenced, Unfit } from './pen.ts'
 import type { Instance } from './records.ts'
 import { replay, type Replay } from './replay.ts'
@@ -24,6 +24,8 @@ export function runInstance(world: SagaWorld, instance: Instance, history: () =>
       if (failure instanceof Fenced) log.info('A saga goes on elsewhere: what was done of it here does not count')
       // Its lease ends, and whoever has it then goes on from what is kept.
       else if (cancellation.reason === undefined) log.warn('Cannot go on with a saga for now', { error: failure })
+    } finally {
+      world.keys.forget(instance)
     }
   }
   return { instance, cancellation, done: run() }
@@ -126,7 +128,7 @@ async function tellParent(
   data: string,
 ): Promise<void> {
   if (parent === null) return
-  const { saga, id, address } = JSON.parse(parent) as Parent
-  await records.deliver(tx, { saga, address, messageId: host.runtime.ids.next(), id, data })
+  const { address, ...to } = JSON.parse(parent) as Parent
+  await records.deliver(tx, { address, messageId: host.runtime.ids.next(), data, to })
   tx.onCommit(hands.look)
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { z } from 'zod'
-import { command, contract, error, event, query } from '../contract/contract.ts'
+import { command, contract, error, event, query, request } from '../contract/contract.ts'
 import { testAdapter } from '../data/adapter.conformance.ts'
 import { database, type DatabaseWorld } from '../data/data.ts'
 import { service, start, system, type Running, type Service } from '../service/service.ts'
@@ -19,6 +19,14 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 export const Refused = error('CARD_REFUSED', { data: z.object({ card: z.string() }) })
 export const Paid = event('bank.paid', { schema: z.object({ order: z.string(), amount: z.int() }), key: (e) => e.order })
 
+export const Ship = request('ship', {
+  key: ({ order }) => order,
+  input: z.object({ order: z.string(), parcels: z.int() }),
+  output: z.object({ parcels: z.int() }),
+  errors: { Refused },
+})
+export const Unship = request('unship', { key: ({ order }) => order, input: z.object({ order: z.string() }) })
+
 export const Bank = contract('bank', {
   version: '1.0.0',
   owner: 'tests',
@@ -29,6 +37,7 @@ export const Bank = contract('bank', {
     book: query({ output: z.array(z.string()) }),
   },
   events: [Paid],
+  requests: [Ship, Unship],
 })
 
 /** Keeps a line for all that it does; refuses what is not above 0. `how` fails a command, with whatever is thrown, before it does anything. */
@@ -61,6 +70,23 @@ export function bankOf(how: { fail?: (operation: string) => void | Promise<void>
       },
       book: async (_, { database }) => (await database.read.selectFrom('book').select('line').execute()).map(({ line }) => line),
     },
+    subscriptions: ({ work }) => [
+      work(Ship, async ({ data: { order, parcels } }, { tx }) => {
+        if (parcels === 0) throw Refused({ card: order })
+        await tx
+          .insertInto('book')
+          .values({ line: `ship ${order}` })
+          .execute()
+        return { parcels }
+      }),
+      work(Unship, async ({ data: { order } }, { tx }) => {
+        await tx
+          .insertInto('book')
+          .values({ line: `unship ${order}` })
+          .execute()
+        return undefined
+      }),
+    ],
   })
 }
 

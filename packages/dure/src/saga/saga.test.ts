@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { saga } from './saga.ts'
-import { Bank, line, Paid, Refused, rigOf, shopDatabase, until } from './saga.test-support.ts'
+import { Bank, line, Paid, Refused, rigOf, Ship, Shop, Unship, shopDatabase, until } from './saga.test-support.ts'
 
 const input = z.object({ amount: z.int() })
 
@@ -145,6 +145,43 @@ test('what comes before it is waited for is kept', async (t) => {
   await running.client(Bank).tell({ order: 'a', amount: 7 })
   await until(async () => (await state('a')) === 'completed')
   assert.equal((await instance('a'))['output'], '"7 by ann, once"')
+})
+
+test('a step by message: the reply, or what is refused, comes back by message, over a restart; undone by message', async (t) => {
+  const shipping = saga('shipping', {
+    input,
+    requests: [Ship, Unship],
+    run: async (s, { amount }) => {
+      const { parcels } = await s.request(
+        'first',
+        Ship,
+        { order: s.id, parcels: 2 },
+        { undo: (tx) => tx.send(Unship, { order: s.id }) },
+      )
+      await s.sleep('a moment', 1)
+      const second = await s.request('second', Ship, { order: `${s.id} again`, parcels: amount })
+      return parcels + second.parcels
+    },
+  })
+  // Another saga that asks the same, and is answered its own.
+  const other = saga('other', {
+    input,
+    requests: [Ship],
+    run: async (s, { amount }) => (await s.request('only', Ship, { order: s.id, parcels: amount })).parcels,
+  })
+  const { begin, state, book, instance, running } = await rigOf(t).run([shipping, other])
+  await begin(shipping, 'a', { amount: 3 })
+  await begin(other, 'a', { amount: 7 })
+  await begin(shipping, 'b', { amount: 0 })
+  await until(async () => (await state('b')) === 'compensated')
+  await until(async () => (await running.client(Shop).instances()).every((one) => one['state'] !== 'running'))
+  assert.deepEqual((await running.client(Shop).instances()).map((one) => [one['saga'], one['id'], one['output']]).toSorted(), [
+    ['other', 'a', '7'],
+    ['shipping', 'a', '5'],
+    ['shipping', 'b', null],
+  ])
+  await until(async () => (await book()).includes('unship b'))
+  assert.equal(JSON.parse(String((await instance('b'))['failure'])).code, 'CARD_REFUSED')
 })
 
 test('a saga has children; what a child refuses undoes the parent, and a parent undoes what a child did', async (t) => {

@@ -4,10 +4,9 @@
  */
 import type { AnySchema } from '../contract/contract.ts'
 import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
-import { retryPolicy } from '../messaging/messaging.ts'
-import type { Extension, Needs, Reaction } from '../service/service.ts'
+import type { Needs } from '../service/service.ts'
 import type { AnySaga, Saga, SagaOptions, Signals } from './definition.ts'
-import { DELIVER, type Deliver } from './join.ts'
+import { arrivalsOf } from './join.ts'
 import { sagas } from './kind.ts'
 
 export type {
@@ -62,25 +61,24 @@ export function saga<
 >(name: string, options: SagaOptions<N, Tables, Input, Output, S>): Saga<Input, Output, S> {
   if (typeof name !== 'string' || !/^[\w.-]{1,100}$/.test(name))
     throw new TypeError(`Cannot define saga ${JSON.stringify(name)}: a name has 1 to 100 letters, digits, ".", "-" and "_"`)
-  const { version = 1, deadline, events = [] } = options
+  const { version = 1, deadline, events = [], requests = [], retention = 30 * 24 * 3_600_000 } = options
   checkNumbers(
     `define saga "${name}"`,
     { version, ...(deadline !== undefined && { deadline }) },
     { version: COUNT, deadline: KEEP },
   )
   const own: Saga<Input, Output, S> = {
-    ...{ kind: sagas, name, version, deadline, events, needs: options.needs, input: options.input },
+    ...{ kind: sagas, name, version, deadline, events, requests, retention, needs: options.needs, input: options.input },
     output: options.output as Output,
     signals: options.signals ?? ({} as S),
     upcast: { ...options.upcast },
     run: options.run as AnySaga['run'],
-    get reactions() {
-      return reactions
-    },
+    reactions: ({ on, replies }) => [
+      ...events.map((event) =>
+        on(event, { name: `saga ${name} ${event.name}`, handle: (received, { tx }) => arrivalsOf(tx).event(own, received) }),
+      ),
+      ...requests.map((request) => replies(request, (reply, { tx }) => arrivalsOf(tx).reply(reply))),
+    ],
   }
-  const reactions = events.map((event): NonNullable<Extension['reactions']>[number] => ({
-    ...{ kind: 'topic', event, name: `saga ${name} ${event.name}`, prepare: undefined, concurrency: 16, retry: retryPolicy() },
-    handle: ((received, { tx }) => (tx as unknown as Deliver)[DELIVER](own, received)) as Reaction<Needs, unknown>['handle'],
-  }))
   return Object.freeze(own)
 }

@@ -26,8 +26,8 @@ export const migrations = {
       PRIMARY KEY (saga, id, position)
     );
     CREATE TABLE dure_saga_mail (
-      saga TEXT NOT NULL, address TEXT NOT NULL, message_id TEXT NOT NULL, id TEXT, arrived_at BIGINT NOT NULL, data TEXT NOT NULL,
-      PRIMARY KEY (saga, address, message_id)
+      address TEXT NOT NULL, message_id TEXT NOT NULL, saga TEXT, id TEXT, arrived_at BIGINT NOT NULL, data TEXT NOT NULL,
+      PRIMARY KEY (address, message_id)
     );
     CREATE INDEX dure_saga_mail_age ON dure_saga_mail (arrived_at)`,
 } as const

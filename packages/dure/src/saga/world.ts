@@ -1,4 +1,5 @@
 import type { Cancellation } from '../call/internal.ts'
+import type { Keys } from './keys.ts'
 import type { ExtensionHost } from '../service/internal.ts'
 import type { AnySaga } from './definition.ts'
 import type { Instance, SagaRecords } from './records.ts'
@@ -9,6 +10,7 @@ export type SagaWorld = {
   readonly records: SagaRecords
   readonly sagas: ReadonlyMap<string, AnySaga>
   readonly hands: Hands
+  readonly keys: Keys
   /** Contexts of steps. */
   readonly contexts: (saga: AnySaga) => ReturnType<ExtensionHost['contexts']>
 }

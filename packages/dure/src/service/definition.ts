@@ -215,8 +215,11 @@ export type Extension<Joined extends object = object> = {
   readonly name: string
   /** Contracts of the services that it calls, under names of its own. */
   readonly needs?: Needs | undefined
-  /** What it reacts to; these are the service's own reactions. */
-  readonly reactions?: readonly Reaction<Needs, unknown>[] | undefined
+  /** What it reacts to; these are the service's own reactions. Of those to replies there is one for each request. */
+  readonly reactions?:
+    | readonly Reaction<Needs, unknown>[]
+    | ((react: React<Needs, unknown>) => readonly Reaction<Needs, unknown>[])
+    | undefined
   /** Carries the type only. */
   readonly joined?: Joined | undefined
 }

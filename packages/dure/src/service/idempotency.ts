@@ -5,7 +5,7 @@ import { CallError, DeclaredError, type AnyOperation } from '../contract/contrac
 import { wireOf } from '../contract/internal.ts'
 import { bodyOf, errorFrom, type Body } from './answers.ts'
 import { keyedTransactions, ownWords, runOf, type Answer, type KeyedTransactions, type Run } from './keyed-transactions.ts'
-import { HOLD, isHeld, isPrepared } from './prepared-keys.ts'
+import { HOLD, isHeld, isAskedAgain, isPrepared } from './prepared-keys.ts'
 import type { CommandRecord, Store } from '../data/data.ts'
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
 import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.ts'
@@ -191,7 +191,7 @@ function createBegin({ store, service, runtime }: IdempotencyOptions) {
     // Who gave a key was promised that it is done once. A message that is tried again asks with its own key for ever, and without
     // one an idempotent command would be done again as well.
     const mayRunAgain = ({ outcome, fingerprint }: CommandRecord): boolean =>
-      definition.idempotent && isPrepared(key) && outcome === 'committed' && fingerprint === mine.fingerprint
+      definition.idempotent && isAskedAgain(key) && outcome === 'committed' && fingerprint === mine.fingerprint
     let found = store.sharing === 'exclusive' ? await records.find(request) : undefined
     if (store.sharing === 'exclusive' && !(found && mayRunAgain(found))) return found
     let free = true

@@ -33,6 +33,11 @@ export function isHeld(key: string, caller: string | undefined): boolean {
   return caller !== undefined && key.startsWith(HELD)
 }
 
+/** Nobody gave it by hand: its call is made again and again until it is answered, so an idempotent command may be done again. */
+export function isAskedAgain(key: string): boolean {
+  return isPrepared(key) || key.startsWith(HELD)
+}
+
 function shortened(words: string): string {
   return words.length <= ROOM ? words : hashOf(words)
 }

@@ -22,7 +22,7 @@ import { contextFactory, type MakeContext } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openExtensions, type Extensions } from './extensions.ts'
-import { isPrepared } from './prepared-keys.ts'
+import { isAskedAgain } from './prepared-keys.ts'
 import { releaseKeys, releasing } from './release.ts'
 import { openData, type ServiceData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
@@ -296,7 +296,7 @@ function onceFor(idempotency: Idempotency | undefined, operation: string, defini
   return (input: unknown, call: CallContext, own: Cancellation, run: () => unknown): unknown => {
     if (idempotency !== undefined) return idempotency.once(keyed(input, call, own), run)
     // Nowhere to remember the key: harmless when the command may be repeated or nobody asked, a broken promise otherwise.
-    if (definition.idempotent || isPrepared(call.idempotencyKey!)) return run()
+    if (definition.idempotent || isAskedAgain(call.idempotencyKey!)) return run()
     throw new CallError(
       'UNIMPLEMENTED',
       `Call to "${operation}" was refused: the service has no database to honour an idempotency key with; send it without one`,

@@ -79,9 +79,15 @@ export function service<
 >(contract: C, options: ServiceOptions<C, N, Tables, Extensions>): Service<C> {
   checkNumbers(`define service "${contract.name}"`, options.inbox ?? {}, { retention: { ...KEEP, endless: true } })
   const listed: readonly Extension[] = options.extensions ?? []
-  const react = reactionsFor(contract.name) as unknown as React<N, Tables, JoinedOf<Extensions>>
-  const own = (options.subscriptions?.(react) as Service['reactions'] | undefined) ?? []
-  const reactions = [...own, ...listed.flatMap((one) => one.reactions ?? [])]
+  const react = reactionsFor(contract.name)
+  const own = options.subscriptions?.(react as unknown as React<N, Tables, JoinedOf<Extensions>>) as
+    | Service['reactions']
+    | undefined
+  const joined = listed.flatMap((one) => (typeof one.reactions === 'function' ? one.reactions(react) : (one.reactions ?? [])))
+  const once = joined.filter(
+    ({ replyTo }, i) => replyTo === undefined || joined.findIndex((one) => one.replyTo === replyTo) === i,
+  )
+  const reactions = [...(own ?? []), ...once]
   return Object.freeze({
     contract,
     needs: options.needs ?? {},
