@@ -30,6 +30,8 @@ const SUITES = [
   ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
   ['sagas', 16, 'packages/dure/src/saga/saga.test.ts'],
+  ['sagas in several copies', 4, 'packages/dure/src/saga/copies.test.ts'],
+  ['sagas that are killed', 2, 'packages/dure/src/saga/killed.test.ts'],
   ['sagas whose code changes', 10, 'packages/dure/src/saga/replay.test.ts'],
 ] as const
 

@@ -118,7 +118,13 @@ export async function callOut<T>(
     // Whoever began it may no longer be allowed to by now.
     principal: servicePrincipal(service),
   }
-  const ear = { onCancel: () => own.cancel('stopping') }
+  const stopping = Promise.withResolvers<never>()
+  const ear = {
+    onCancel: () => {
+      own.cancel('stopping')
+      stopping.reject(new CallError('CANCELLED', 'The service is stopping'))
+    },
+  }
   cancellation.add(ear)
   try {
     const context = world.contexts(world.sagas.get(instance.saga)!)(
@@ -126,7 +132,8 @@ export async function callOut<T>(
       own,
       world.keys.noting(instance, step, preparedKeys(key)),
     )
-    return await inTime(runtime.timers, ms, (async () => work(context))(), () => {
+    const working = Promise.race([(async () => work(context))(), stopping.promise])
+    return await inTime(runtime.timers, ms, working, () => {
       own.cancel('deadline')
       throw new CallError('DEADLINE_EXCEEDED', `It was given up after ${Math.round(ms)} ms`)
     })

@@ -138,8 +138,8 @@ export function shopOf(sagas: readonly AnySaga[]): Service<typeof Shop> {
   })
 }
 
-/** The next number of a line. */
-let at = 0
+/** The number of the next line; those of a later process are higher. */
+let at = Date.now() * 1_000
 type LinesTransaction = {
   insertInto: (table: 'lines') => { values: (row: { at: number; line: string }) => { execute: () => Promise<unknown> } }
 }
