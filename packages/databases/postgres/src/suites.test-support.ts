@@ -28,6 +28,7 @@ const SUITES = [
   ['commands with a key whose copy is killed', 6, 'packages/dure/src/service/idempotency-killed.test.ts'],
   ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
   ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
+  ['read models', 7, 'packages/dure/src/query/read-model.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
   ['sagas', 16, 'packages/dure/src/saga/saga.test.ts'],
   ['sagas in several copies', 4, 'packages/dure/src/saga/copies.test.ts'],

@@ -20,7 +20,7 @@ export type EventType<Name extends string = string, S extends AnySchema = AnySch
 
 /**
  * What may be thrown away: older than `ms`, or the oldest past `bytes` per topic. Upper bounds of what is asked for, not of
- * what is there: brokers throw away by the piece, and later. Default 7 days, 1 GiB.
+ * what is there: brokers throw away by the piece, and later. Infinity: for ever, any size. Default 7 days, 1 GiB.
  */
 export type Retention = { readonly ms?: number; readonly bytes?: number }
 

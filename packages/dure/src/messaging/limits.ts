@@ -35,7 +35,7 @@ export const BROKER_NUMBERS: {
   readonly page: Ranges<{ readonly limit?: number | undefined }>
 } = {
   topic: { partitions: { ...COUNT, most: 1_024 } },
-  retention: { ms: KEEP, bytes: BYTES },
+  retention: { ms: { ...KEEP, endless: true }, bytes: { ...BYTES, endless: true } },
   subscribe: { batch: COUNT },
   receive: { concurrency: COUNT },
   browse: { partition: POSITION, limit: COUNT_OR_NONE },

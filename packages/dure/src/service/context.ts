@@ -11,6 +11,12 @@ import type { Needs } from './definition.ts'
 export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string, keys?: CallKeys) => object
 
 const NARROW = Symbol('narrow')
+const OFFERED = Symbol('offered')
+
+/** What an extension of this kind offers to the handlers of a service; undefined when the context is of no handler of it. */
+export function offeredIn(context: object, kind: object): unknown {
+  return (context as { readonly [OFFERED]?: ReadonlyMap<object, unknown> })[OFFERED]?.get(kind)
+}
 
 /** For who works on several things for one call: the same context with an end of its own, and timers to wait for it. */
 export type Narrow = {
@@ -36,6 +42,8 @@ export function contextFactory(options: {
   /** The service's database as seen by one call, if it has one. */
   database: ((call: CallContext, operation: string | undefined) => unknown) | undefined
   tracer: Tracer | undefined
+  /** By the kinds of its extensions. */
+  offered?: ReadonlyMap<object, unknown>
 }): MakeContext {
   const { service, needs, transport, runtime, database, tracer } = options
 
@@ -66,6 +74,10 @@ export function contextFactory(options: {
 
     static caller(call: HandlerCall): Caller {
       return { service, parent: call, keys: call.#keys }
+    }
+
+    get [OFFERED](): ReadonlyMap<object, unknown> | undefined {
+      return options.offered
     }
 
     get [NARROW](): Narrow {

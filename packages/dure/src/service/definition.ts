@@ -248,7 +248,9 @@ export type ExtensionHost = {
   readonly release: (service: string, keys: readonly CommandKey[]) => Promise<void>
   /** A transaction of the store as handlers see it: it publishes and sends, and has what all extensions join. */
   readonly bind: (tx: SqlTransaction, origin: Origin) => Transaction<unknown>
-  /** Opens another store, beside that of the service, in which nobody else looks. Whoever opens it stops it. */
+  /** Has handlers find this by the kind, in their context. */
+  readonly offer: (kind: ExtensionKind, value: unknown) => void
+  /** Opens another store, beside that of the service, in which nobody else looks. Closed with that of the service. */
   readonly openStore: (name: string, definition: DatabaseDefinition<unknown>) => Promise<SqlStore>
 }
 

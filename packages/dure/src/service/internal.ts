@@ -1,5 +1,5 @@
 /** What Dure's own rooms and packages share of `service`, and no promise to anybody else. */
-export { narrowing, type Narrow } from './context.ts'
+export { narrowing, offeredIn, type Narrow } from './context.ts'
 export type { ExtensionHost, ExtensionKind, OpenExtension, Requesting } from './definition.ts'
 export { heldKey, preparedKey, preparedKeys } from './prepared-keys.ts'
 export { checkReplyTo, readReply, replyOn, type ReplyBody } from './requests.ts'

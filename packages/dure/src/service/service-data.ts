@@ -26,6 +26,8 @@ export type ServiceData = {
   readonly published: () => number
   /** Delivers what it can, and closes, within the milliseconds that are left. */
   readonly stop: (left: () => number) => Promise<void>
+  /** Stores that its extensions have opened beside it. */
+  readonly beside: Store[]
   /** What its extensions give to its transactions. */
   readonly joins: Join[]
   /** The database as one call's handler sees it. */
@@ -67,6 +69,7 @@ export async function openData(options: {
     }
     const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
     const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
+    const beside: Store[] = []
     const joins: Join[] = [() => UNASKED]
     const idempotency = createIdempotency({ store, runtime, service: name })
     return {
@@ -76,8 +79,9 @@ export async function openData(options: {
       stop: async (left) => {
         await outbox.stop({ timeout: left() })
         await inTime(runtime.timers, left(), aside.stop(), () => {})
-        await store.stop({ timeout: left() })
+        await Promise.all([store, ...beside].map((one) => one.stop({ timeout: left() })))
       },
+      beside,
       inboxRetention: await inboxRetentionOf(service, broker),
       idempotency,
       joins,

@@ -92,7 +92,8 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   let state: ServiceHealth['state'] = 'starting'
 
   const data = options.database && (await openData({ ...options, database: options.database, log }))
-  const outgoing = { service: name, transport, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
+  const ways = { service: name, transport, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
+  const outgoing = { ...ways, offered: new Map<object, unknown>() }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const extensions = await openExtensions(service, data && hostOf(options, data, log, outgoing), data?.joins ?? []).catch(
     async (error: unknown) => {
@@ -217,9 +218,9 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 /** What the extensions of a service have of it. */
 function hostOf(
   { service, database, broker, transport, world }: ServiceInstanceOptions,
-  { store, outbox, joins }: ServiceData,
+  { store, outbox, joins, beside }: ServiceData,
   log: Logger,
-  outgoing: Omit<Parameters<typeof contextFactory>[0], 'needs'>,
+  outgoing: Omit<Parameters<typeof contextFactory>[0], 'needs'> & { readonly offered: Map<object, unknown> },
 ): ExtensionHost {
   const { name } = service.contract
   const { runtime } = world
@@ -232,7 +233,12 @@ function hostOf(
     },
     release: (callee, keys) => releaseKeys({ service: callee, transport, runtime }, keys),
     bind: (tx, origin) => bindTransaction(tx, { outbox, runtime, origin, tracer, joins }),
-    openStore: (part, definition) => database!.open(`${name}--${part}`, definition) as unknown as Promise<SqlStore>,
+    offer: (kind, value) => void outgoing.offered.set(kind, value),
+    openStore: async (part, definition) => {
+      const opened = await database!.open(`${name}--${part}`, definition)
+      beside.push(opened)
+      return opened as unknown as SqlStore
+    },
   }
 }
 

@@ -41,12 +41,14 @@ export function createEffectPipeline(options: {
   inbox: Inbox
   consumer: string
   kind: 'topic' | 'queue'
-  event: AnyEvent
+  /** Those that it takes, at least one. */
+  events: readonly AnyEvent[]
   effect: Effect
 }): EffectPipeline {
-  const { inbox, consumer, kind, event, effect } = options
+  const { inbox, consumer, kind, events, effect } = options
   const { prepare, handle, instead = () => undefined } = effect
-  const decode = decoderOf(event)
+  const decoders = new Map(events.map((event) => [event.name, decoderOf(event)]))
+  const [only] = decoders.values()
   const unparked = kind === 'queue'
   const markOf: EffectPipeline['markOf'] = ({ id: messageId }, fence) => ({ consumer, messageId, fence, unparked })
   return {
@@ -55,7 +57,7 @@ export function createEffectPipeline(options: {
     instead,
     markOf,
     read: (message) => {
-      const data = decode(message)
+      const data = (decoders.get(message.type) ?? only!)(message)
       return data instanceof Promise ? data.then((late) => ({ message, data: late })) : { message, data }
     },
     apply: async (tx, { received, prepared, fence, instead: other }, begins) => {

@@ -23,16 +23,22 @@ export function createNewer(options: {
   readonly broker: Broker
   readonly store: Store
   readonly runtime: Runtime
-  readonly reaction: { readonly kind: 'topic' | 'queue'; readonly event: AnyEvent }
+  readonly reaction: {
+    readonly kind: 'topic' | 'queue'
+    readonly event: AnyEvent
+    readonly others?: readonly AnyEvent[] | undefined
+  }
   readonly consumer: string
 }): Newer {
   const { broker, store, consumer, reaction } = options
-  const { kind, event } = reaction
+  const { kind, event, others = [] } = reaction
+  const versions = new Map([event, ...others].map(({ name, version }) => [name, version]))
+  const known = (type: string): number => versions.get(type) ?? event.version
   const { clock } = options.runtime
   const [group, topic] = kind === 'queue' ? ['queue', event.name] : [consumer, event.topic]
   let aloneSince: number | undefined
   return {
-    is: ({ schemaVersion }) => schemaVersion > event.version,
+    is: ({ type, schemaVersion }) => schemaVersion > known(type),
     isAlone: async () => {
       const lags = await broker.lag()
       const others = lags.some((one) => one.group === group && one.topic === topic && (one.members ?? 0) > 1)
@@ -40,9 +46,9 @@ export function createNewer(options: {
       if (aloneSince === undefined) return false
       return store.sharing === 'exclusive' || clock.monotonic() - aloneSince >= ALONE
     },
-    refusal: ({ id, schemaVersion }) =>
+    refusal: ({ id, type, schemaVersion }) =>
       new NewerMessageError(
-        `Consumer "${consumer}" knows versions 1 to ${event.version} of "${event.name}", and message "${id}" is of version ${schemaVersion}: another copy is to have it`,
+        `Consumer "${consumer}" knows versions 1 to ${known(type)} of "${type}", and message "${id}" is of version ${schemaVersion}: another copy is to have it`,
       ),
   }
 }

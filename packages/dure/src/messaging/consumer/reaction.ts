@@ -19,6 +19,8 @@ import type { TransactionBatcher } from './transaction-batcher.ts'
 export type ConsumerReaction<Tx = StoreTransaction> = Effect<Tx> & {
   readonly kind: 'topic' | 'queue'
   readonly event: AnyEvent
+  /** Other events of the same topic that it takes as well: what one key says in several of them stays in order. */
+  readonly others?: readonly AnyEvent[] | undefined
   /** Unique within the consumer and kept over releases: positions, inbox marks and parked messages carry it. */
   readonly name: string
   /** Keys worked on at once. */
@@ -130,10 +132,10 @@ function opening(
   count: () => ParkedCount,
 ): (found: Found) => Promise<Reader> {
   const { store, inbox, runtime, log, limits, semaphore, batcher, reaction, consumer, newer } = options
-  const { kind, event, retry, concurrency } = reaction
+  const { kind, event, others, retry, concurrency } = reaction
   // Work that has no key holds nobody but itself.
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
-  const pipeline = createEffectPipeline({ inbox, consumer, kind, event, effect: reaction })
+  const pipeline = createEffectPipeline({ inbox, consumer, kind, events: [event, ...(others ?? [])], effect: reaction })
   const hands = createHands(concurrency)
   return async ({ fence: raised, crashes, crashed, lost }) => {
     const { partition } = raised
@@ -169,7 +171,8 @@ async function subscribe(
   { broker, log, limits, reaction, consumer, newer }: StartReaction & { readonly newer: Newer },
   partitions: Partitions<Reader>,
 ): Promise<Subscription> {
-  const { kind, event, concurrency } = reaction
+  const { kind, event, others = [], concurrency } = reaction
+  const types = new Set([event, ...others].map(({ name }) => name))
   const onError = (error: unknown): void =>
     log.warn('Messages could not be taken; the broker brings them again', { consumer, error })
   const take = async (messages: readonly Message[], partition: number): Promise<void> => {
@@ -197,7 +200,7 @@ async function subscribe(
     revoked: ({ partition }) => partitions.revoked(partition),
     deliver: async (batch, { partition }) => {
       // Others of its topic are for others.
-      const own = batch.map(({ message }) => message).filter(({ type }) => type === event.name)
+      const own = batch.map(({ message }) => message).filter(({ type }) => types.has(type))
       const at = own.findIndex(newer.is)
       if (at < 0 || (await newer.isAlone())) return own.length > 0 ? take(own, partition) : undefined
       // What comes before it is known; done now, it is known again by its marks.

@@ -31,6 +31,10 @@ export type Topics = {
 const DAY = 86_400_000
 const RETENTION: Required<Retention> = { ms: 7 * DAY, bytes: 1024 ** 3 }
 
+/** Columns hold whole numbers: without end is the largest one. */
+const wholeOf = (kept: number): number => Math.min(kept, Number.MAX_SAFE_INTEGER)
+const numberOf = (column: unknown): number => (Number(column) === Number.MAX_SAFE_INTEGER ? Infinity : Number(column))
+
 export function createTopics(options: {
   file: BrokerFile
   commits: Commits
@@ -52,7 +56,7 @@ export function createTopics(options: {
     retention,
   })
   for (const row of db.prepare('SELECT * FROM topics').all()) {
-    const retention = { ms: Number(row['retention_ms']), bytes: Number(row['retention_bytes']) }
+    const retention = { ms: numberOf(row['retention_ms']), bytes: numberOf(row['retention_bytes']) }
     const name = String(row['name'])
     topics.set(name, open(Number(row['id']), name, Number(row['partitions']), retention))
   }
@@ -62,7 +66,7 @@ export function createTopics(options: {
     await commits.add({
       write: () => {
         const insert = db.prepare('INSERT INTO topics (name, partitions, retention_ms, retention_bytes) VALUES (?, ?, ?, ?)')
-        id = Number(insert.run(name, partitions, retention.ms, retention.bytes).lastInsertRowid)
+        id = Number(insert.run(name, partitions, wholeOf(retention.ms), wholeOf(retention.bytes)).lastInsertRowid)
         for (let number = 0; number < partitions; number++) createPartitionTable(db, id, number)
       },
     })
@@ -76,8 +80,8 @@ export function createTopics(options: {
     await commits.add({
       write: () => {
         db.prepare('UPDATE topics SET retention_ms = ?, retention_bytes = ? WHERE id = ?').run(
-          retention.ms,
-          retention.bytes,
+          wholeOf(retention.ms),
+          wholeOf(retention.bytes),
           topic.id,
         )
       },
