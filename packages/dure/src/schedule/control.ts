@@ -1,0 +1,65 @@
+import { CallError } from '../contract/contract.ts'
+import type { OpenExtension } from '../service/internal.ts'
+import type { Change, Row, ScheduleRecords } from './records.ts'
+import type { Schedule } from './schedule.ts'
+
+/** A schedule as people see it. Times are milliseconds since the epoch. */
+export type ScheduleReading = {
+  readonly name: string
+  readonly cron: string
+  readonly zone: string
+  /** `unknown`: to the code of the copy that was asked. */
+  readonly state: 'waiting' | 'at work' | 'paused' | 'unknown'
+  readonly next: number
+  /** It waits for longer than its cron says, as the clock was set back: `resume` computes its next tick anew. */
+  readonly behind: boolean
+  readonly wanted: number | undefined
+  readonly last: LastRun | undefined
+}
+
+type LastRun = Pick<Row, 'missed' | 'tries' | 'by' | 'ended' | 'outcome' | 'error'> & { readonly tick: number; readonly began: number }
+
+export type ScheduleDecision = { readonly schedule: string; readonly action: Change['action']; readonly at: number; readonly by: string; readonly reason: string }
+
+/** What people may ask of schedules. */
+export function createControl(options: {
+  readonly records: ScheduleRecords
+  readonly schedules: ReadonlyMap<string, Schedule>
+  readonly changed: () => void
+}) {
+  const { records, schedules, changed } = options
+  const find = async (name: string): Promise<[Schedule, Row]> => {
+    const one = schedules.get(name)
+    const row = (await records.all()).find((each) => each.name === name)
+    if (one !== undefined && row !== undefined) return [one, row]
+    throw new CallError('NOT_FOUND', `There is no schedule "${name}" here; there are: ${[...schedules.keys()].join(', ')}`)
+  }
+  const decide =
+    (action: Change['action']) =>
+    async ({ name, by, reason }: Pick<Change, 'name' | 'by' | 'reason'>): Promise<ScheduleReading> => {
+      const [one, { now }] = await find(name)
+      await records.decide({ name, action, by, reason }, one.ticks.after(now))
+      changed()
+      return readingOf(one, (await find(name))[1])
+    }
+  return {
+    list: async (): Promise<readonly ScheduleReading[]> =>
+      (await records.all()).map((row) => readingOf(schedules.get(row.name), row)),
+    run: decide('run'),
+    pause: decide('pause'),
+    resume: decide('resume'),
+    audit: async ({ name }: { readonly name?: string }): Promise<readonly ScheduleDecision[]> =>
+      (await records.audit(name ?? null)).map((row) => ({
+        ...{ schedule: String(row['schedule']), action: row['action'] as Change['action'], at: Number(row['at']) },
+        ...{ by: String(row['made_by']), reason: String(row['reason']) },
+      })),
+  } satisfies OpenExtension['control']
+}
+
+function readingOf(one: Schedule | undefined, row: Row): ScheduleReading {
+  const { name, cron, zone, next, wanted, missed, tries, by, ended, outcome, error, tick, began } = row
+  const known = one?.cron === cron && one.zone === zone
+  const state = !known ? 'unknown' : row.owner !== undefined ? 'at work' : row.paused ? 'paused' : 'waiting'
+  const last = tick === undefined ? undefined : { tick, began: began!, missed, tries, by, ended, outcome, error }
+  return { name, cron, zone, state, next, behind: known && !row.paused && next > one.ticks.after(row.now), wanted, last }
+}
