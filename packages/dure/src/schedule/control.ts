@@ -17,9 +17,18 @@ export type ScheduleReading = {
   readonly last: LastRun | undefined
 }
 
-type LastRun = Pick<Row, 'missed' | 'tries' | 'by' | 'ended' | 'outcome' | 'error'> & { readonly tick: number; readonly began: number }
+type LastRun = Pick<Row, 'missed' | 'tries' | 'by' | 'ended' | 'outcome' | 'error'> & {
+  readonly tick: number
+  readonly began: number
+}
 
-export type ScheduleDecision = { readonly schedule: string; readonly action: Change['action']; readonly at: number; readonly by: string; readonly reason: string }
+export type ScheduleDecision = {
+  readonly schedule: string
+  readonly action: Change['action']
+  readonly at: number
+  readonly by: string
+  readonly reason: string
+}
 
 /** What people may ask of schedules. */
 export function createControl(options: {

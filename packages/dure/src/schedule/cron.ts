@@ -20,7 +20,8 @@ export function ticksOf(cron: string, zone: string): Ticks {
     throw new TypeError(`"zone" is "${String(zone)}"; give an IANA time zone: Europe/Berlin, America/New_York, UTC`)
   const parsed = parse(cron, zone)
   const after = (time: number): number => parsed.nextRun(new Date(time))!.getTime()
-  if (parsed.nextRun(new Date(0)) === null) throw new TypeError(`"cron" is "${cron}", which never comes; give a day that there is`)
+  if (parsed.nextRun(new Date(0)) === null)
+    throw new TypeError(`"cron" is "${cron}", which never comes; give a day that there is`)
   return {
     after,
     due: (first, now) => {

@@ -57,7 +57,12 @@ export type Row = {
 /** A run in hand. */
 export type Fence = { readonly name: string; readonly epoch: number }
 
-export type Change = { readonly name: string; readonly action: 'run' | 'pause' | 'resume'; readonly by: string; readonly reason: string }
+export type Change = {
+  readonly name: string
+  readonly action: 'run' | 'pause' | 'resume'
+  readonly by: string
+  readonly reason: string
+}
 
 /** Milliseconds for which it is kept who did what. */
 const AUDIT_RETENTION = 400 * 24 * 60 * 60 * 1_000
@@ -177,7 +182,13 @@ function rowOf(row: SqlRow): Row {
   const number = (column: string): number | undefined => (row[column] === null ? undefined : Number(row[column]))
   const text = (column: string): string | undefined => (row[column] === null ? undefined : String(row[column]))
   return {
-    ...{ name: text('name')!, cron: text('cron')!, zone: text('zone')!, next: number('next_at')!, paused: number('paused') === 1 },
+    ...{
+      name: text('name')!,
+      cron: text('cron')!,
+      zone: text('zone')!,
+      next: number('next_at')!,
+      paused: number('paused') === 1,
+    },
     ...{ epoch: number('epoch')!, owner: text('owner'), leaseAt: number('lease_at'), now: number('now')! },
     ...{ tick: number('tick_at'), missed: number('missed')!, leftOut: number('left_out')!, tries: number('tries')! },
     ...{ committed: number('committed') === 1, by: text('by_hand'), began: number('began_at'), ended: number('ended_at') },

@@ -117,7 +117,13 @@ test('late ticks are made up for by one run that knows how many it stands for, o
     await pass(runtime, 20)
     const first = { at: '00:01:00', missed: 0, attempt: 1, by: undefined }
     const next = { at: '00:06:00', attempt: 1, by: undefined }
-    const made = late === 'run' ? [{ at: '00:05:00', missed: 3, attempt: 1, by: undefined }, { ...next, missed: 0 }] : [{ ...next, missed: 4 }]
+    const made =
+      late === 'run'
+        ? [
+            { at: '00:05:00', missed: 3, attempt: 1, by: undefined },
+            { ...next, missed: 0 },
+          ]
+        : [{ ...next, missed: 4 }]
     assert.deepEqual(ran, [first, ...made])
     await stopped(runtime, again)
   }
@@ -188,7 +194,12 @@ test('a run that a stop cuts off is begun again, unless something of it is commi
     const { last } = await only(again)
     assert.deepEqual(
       ran.map(({ attempt, by }) => [attempt, by]),
-      commits ? [[1, 'ada']] : [[1, 'ada'], [2, 'ada']],
+      commits
+        ? [[1, 'ada']]
+        : [
+            [1, 'ada'],
+            [2, 'ada'],
+          ],
     )
     assert.equal(last?.outcome, commits ? 'cut off' : 'done')
     await stopped(runtime, again)

@@ -61,7 +61,8 @@ export function scheduleKind({ lease }: { readonly lease: number }): ExtensionKi
         }
         if (row.committed) return close('cut off', 'Its process ended, or stood still, after a transaction of it had committed')
         if (tries >= TRIES) return close('lost', `Its process ended, or stood still, ${tries} times`)
-        if (one.late === 'skip' && now - tick! > GRACE) return close('lost', 'Its process ended, or stood still, and it was late by then')
+        if (one.late === 'skip' && now - tick! > GRACE)
+          return close('lost', 'Its process ended, or stood still, and it was late by then')
         const again = { tick: tick!, missed, by, next, lease, tries: tries + 1, answers: false }
         if (await claim(one, row, again)) log.warn('A run of a schedule is begun again: its process is away', about(row))
         return 0
@@ -118,7 +119,12 @@ export function scheduleKind({ lease }: { readonly lease: number }): ExtensionKi
             const before = await records.declare(one, one.ticks)
             const { name, cron, zone } = one
             if (before === undefined) continue
-            log.info('A schedule has changed; its next tick is computed anew', { name, cron, zone, before: `${before.cron} ${before.zone}` })
+            log.info('A schedule has changed; its next tick is computed anew', {
+              name,
+              cron,
+              zone,
+              before: `${before.cron} ${before.zone}`,
+            })
           }
           const failed = (error: unknown): void => log.warn('Cannot look at the schedules; it is tried again', { error })
           alarm = createAlarm({ runtime, work, next: async () => wait, longest: LONGEST, failed })
