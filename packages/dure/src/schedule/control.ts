@@ -1,7 +1,7 @@
 import { CallError } from '../contract/contract.ts'
 import type { OpenExtension } from '../service/internal.ts'
 import type { Change, Row, ScheduleRecords } from './records.ts'
-import type { Schedule } from './schedule.ts'
+import type { Schedule } from './definition.ts'
 
 /** A schedule as people see it. Times are milliseconds since the epoch. */
 export type ScheduleReading = {

@@ -7,7 +7,7 @@ import type { Timer } from '../runtime/runtime.ts'
 import { backoff } from '../runtime/internal.ts'
 import { preparedKey, preparedKeys, type ExtensionHost } from '../service/internal.ts'
 import type { Fence, Outcome, ScheduleRecords } from './records.ts'
-import type { Schedule, Tick } from './schedule.ts'
+import type { Schedule, Tick } from './definition.ts'
 
 /** A run in hand. */
 export type Hand = {

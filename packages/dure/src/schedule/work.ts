@@ -3,7 +3,7 @@ import type { ExtensionKind, OpenExtension } from '../service/internal.ts'
 import { createControl } from './control.ts'
 import { migrations, scheduleRecords, type Row } from './records.ts'
 import { beginRun, TRANSACTION, type Hand } from './run.ts'
-import type { Schedule } from './schedule.ts'
+import type { Schedule } from './definition.ts'
 
 /** Milliseconds after its time up to which a tick is not late. */
 const GRACE = 30_000
