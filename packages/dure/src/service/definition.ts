@@ -79,7 +79,9 @@ export type Answering<Op extends AnyOperation> = Op['kind'] extends 'command'
        * this process ends before it could answer. The last transaction of a handler says it; a declared error may be one too. Not
        * needed where the handler returns the transaction itself. Without a key it does nothing.
        */
-      readonly answer: (output: HandlerOutput<Op> | DeclaredError) => Promise<void>
+      readonly answer: (
+        ...said: undefined extends HandlerOutput<Op> ? [output?: HandlerOutput<Op> | DeclaredError] : [HandlerOutput<Op> | DeclaredError]
+      ) => Promise<void>
     }
   : {}
 

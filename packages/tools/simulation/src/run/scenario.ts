@@ -1,4 +1,4 @@
-import type { SystemStatus } from 'dure/service'
+import type { Running, SystemStatus } from 'dure/service'
 import { watchEscapes } from '../kernel/kernel.ts'
 import type { CheckWorld } from './options.ts'
 import type { Outcome, Told } from './outcome.ts'
@@ -114,7 +114,10 @@ async function comeToRest({ running, outside, sometimes }: World, progress: Prog
     progress.status = await running()?.status()
     calm = progress.status?.quiet === true ? calm + 1 : 0
     const dead = progress.status?.services.filter((one) => one.dead > 0) ?? []
-    if (calm < 2 || dead.length === 0 || tries === TRIES) continue
+    if (calm < 2 || tries === TRIES) continue
+    const resumed = await resumeSagas(running())
+    if (resumed > 0) sometimes('a paused saga was resumed')
+    if (resumed + dead.length === 0) continue
     tries++
     calm = 0
     for (const { service } of dead) {
@@ -122,6 +125,24 @@ async function comeToRest({ running, outside, sometimes }: World, progress: Prog
       await running()?.deadLetters(service)?.retry()
     }
   }
+}
+
+/** Has sagas go on that have paused; answers how many. */
+async function resumeSagas(running: Running | undefined): Promise<number> {
+  let resumed = 0
+  for (const service of new Set(running?.extensions.flatMap((one) => (one.kind === 'saga' ? [one.service] : []))))
+    for (const { saga, id } of await pausedOf(running!, service)) {
+      const input = { saga, id, by: 'simulation', why: 'What failed is healed' }
+      // It may have been resumed meanwhile.
+      const done = await running!.ask(service, { kind: 'saga', method: 'resume', input }).catch(() => undefined)
+      if (done !== undefined) resumed++
+    }
+  return resumed
+}
+
+async function pausedOf(running: Running, service: string): Promise<readonly { readonly saga: string; readonly id: string }[]> {
+  const listed = await running.ask(service, { kind: 'saga', method: 'list', input: { state: 'paused' } })
+  return (listed as { readonly instances: Awaited<ReturnType<typeof pausedOf>> }).instances
 }
 
 function toldOf({ engine, trace, placed, faults, load, marks }: World, seed: number): Told {
