@@ -89,7 +89,7 @@ export async function failed(
   const { random, timers } = world.host.runtime
   const { words } = describeThrown(error)
   const next: Entry = { ...entry, tries: entry.tries + 1, error: words.slice(0, 4_000) }
-  if (error instanceof NonRetryableError || next.tries >= retry.attempts) {
+  if (isFinal(error) || next.tries >= retry.attempts) {
     await note(next)
     throw new Unfit(`${what} failed ${next.tries} times; the last error was: ${words.slice(0, 2_000)}`)
   }
@@ -98,6 +98,11 @@ export async function failed(
   await note(next)
   await timers.sleep(pause, cancellation.signal)
   return next
+}
+
+/** No further try can go otherwise: what was asked for is done, and what it came to is not known. */
+function isFinal(error: unknown): boolean {
+  return error instanceof NonRetryableError || (error instanceof CallError && error.code === 'ALREADY_EXISTS')
 }
 
 /** Calls of a step, or of its undo: within its time, each under a key that is the same when it is made again. */

@@ -80,7 +80,9 @@ export type Answering<Op extends AnyOperation> = Op['kind'] extends 'command'
        * needed where the handler returns the transaction itself. Without a key it does nothing.
        */
       readonly answer: (
-        ...said: undefined extends HandlerOutput<Op> ? [output?: HandlerOutput<Op> | DeclaredError] : [HandlerOutput<Op> | DeclaredError]
+        ...said: undefined extends HandlerOutput<Op>
+          ? [output?: HandlerOutput<Op> | DeclaredError]
+          : [HandlerOutput<Op> | DeclaredError]
       ) => Promise<void>
     }
   : {}

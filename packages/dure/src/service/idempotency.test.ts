@@ -12,6 +12,7 @@ import { clientDatabase, database } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { createIdempotency } from './idempotency.ts'
+import { heldKey } from './prepared-keys.ts'
 import { service, start, system } from './service.ts'
 import { until } from './rig.test-support.ts'
 
@@ -34,6 +35,37 @@ test('a clock that is set forward makes no answer old', async (t) => {
   ahead = 30 * 86_400_000
   assert.equal(await call('b'), 2)
   assert.equal(await call('a'), 1)
+})
+
+test('whoever may have to hear an answer weeks later is warned, once, of a handler that could lose it', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-idempotency-'))
+  const runtime = realRuntime()
+  const store = await (await testAdapter({ directory, runtime, log: silentLogger() })).open('test', { migrations: {} })
+  t.after(async () => {
+    await store.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const said: string[] = []
+  const log = { warn: (message: string) => void said.push(message) }
+  const { once, mark, answer } = createIdempotency({ store, runtime, service: 'test', log })
+  const definition = command({ input: z.object({}), output: z.int() })
+  const call = async (operation: string, key: string, keeps: boolean): Promise<unknown> => {
+    const own = new Cancellation()
+    const request = { operation, definition, key, caller: 'shop', input: {}, deadline: Infinity, own }
+    return once(request, async () => {
+      await store.transaction(async (tx) => {
+        await mark(tx, request)
+        if (keeps) await answer(tx, request, 1)
+      })
+      return 1
+    })
+  }
+  await call('keeps', heldKey('a'), true)
+  await call('loses', 'given', false)
+  assert.deepEqual(said, [])
+  for (const key of ['a', 'b']) await call('loses', heldKey(key), false)
+  assert.equal(said.length, 1)
+  assert.match(said[0]!, /^The answer of test\.loses is kept after its commit[^]*"tx\.answer\(output\)"/)
 })
 
 const Refused = error('REFUSED', { data: z.object({ n: z.int() }) })

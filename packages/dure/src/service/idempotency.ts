@@ -8,6 +8,7 @@ import { keyedTransactions, ownWords, runOf, type Answer, type KeyedTransactions
 import { HOLD, isHeld, isAskedAgain, isPrepared } from './prepared-keys.ts'
 import type { CommandRecord, Store } from '../data/data.ts'
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
 import { backoff, LONGEST_WAIT, type BackoffPolicy } from '../runtime/internal.ts'
 
 /**
@@ -63,6 +64,7 @@ type IdempotencyOptions = {
   store: Store
   runtime: Pick<Runtime, 'clock' | 'timers' | 'ids' | 'random'>
   service: string
+  log?: Pick<Logger, 'warn'>
 }
 
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
@@ -73,6 +75,17 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const running = new Map<string, Run>()
   /** … and all that may still write. */
   const runs = new WeakMap<Cancellation, Run>()
+
+  /** Operations of which it was said that a crash could lose their answers. */
+  const warned = new Set<string>()
+  const mayLose = (place: string, { definition, held, committed }: Run): void => {
+    if (held === 0 || !committed || definition.idempotent || warned.has(place)) return
+    warned.add(place)
+    options.log?.warn(
+      `The answer of ${place} is kept after its commit, and whoever calls it must hear it: a process that dies between the two leaves a saga paused. ` +
+        'To do: say "tx.answer(output)" in the last transaction of its handler, or return the transaction itself',
+    )
+  }
 
   const begin = createBegin(options)
   const answerOnce = async (request: KeyedCall, mine: Run, run: () => unknown): Promise<unknown> => {
@@ -90,6 +103,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         if (answered.outcome === body.outcome && answered.body === body.body) return value
         return replay({ ...answered, fingerprint: mine.fingerprint }, mine, request, place)
       }
+      mayLose(place, mine)
       if (await remember(request, mine, body)) return value
       // Another run has been noted instead, so this one has committed nothing.
       const other = await records.find(request)
@@ -228,7 +242,7 @@ function replay(
   if (done.outcome === 'refused') throw errorFrom(definition, JSON.parse(done.body))
   throw new CallError(
     'ALREADY_EXISTS',
-    `Call to ${place} with idempotency key "${ownWords(key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call`,
+    `Call to ${place} with idempotency key "${ownWords(key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call. (An answer that its handler says in its transaction, by "tx.answer", is never lost.)`,
   )
 }
 

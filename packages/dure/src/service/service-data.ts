@@ -71,7 +71,7 @@ export async function openData(options: {
     const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
     const beside: Store[] = []
     const joins: Join[] = [() => UNASKED]
-    const idempotency = createIdempotency({ store, runtime, service: name })
+    const idempotency = createIdempotency({ store, runtime, service: name, log })
     return {
       store,
       outbox,

@@ -1,7 +1,7 @@
 /** Mistakes in how sagas are kept, each between a service and its store, or in a saga's own code. */
 import type { SqlTransaction, SqlValue, Store } from 'dure/data'
 import type { FaultKind, Simulation } from '../simulation.ts'
-import { ENDS, forwardTrip, ONCE, OVER, REVERSE, soundTrip, WHOLE } from './trips.test-support.ts'
+import { ENDS, forwardTrip, ONCE, OVER, REVERSE, type soundTrip, WHOLE } from './trips.test-support.ts'
 
 type Statement = { readonly sql: string; readonly values: readonly SqlValue[] }
 
