@@ -231,11 +231,13 @@ export type Extension<Joined extends object = object> = {
 /** What has all values of one kind work in a service: opened once, in the store of that service. */
 export type ExtensionKind = {
   readonly name: string
-  /** Its tables, made only in the stores of services that list such a value. In SQL that all engines know. */
-  readonly migrations: Readonly<Record<`dure/${string}`, string>>
+  /** Its tables, made only in the stores of services that list such a value. In SQL that all engines know, or in that of an adapter. */
+  readonly migrations: OwnMigrations | ((adapter: DatabaseAdapter['name']) => OwnMigrations)
   /** Must throw before anything is done when the values cannot work with what the store has. */
   readonly open: (host: ExtensionHost, values: readonly Extension[]) => Promise<OpenExtension>
 }
+
+type OwnMigrations = Readonly<Record<`dure/${string}`, string>>
 
 /** What an extension has of the service that it works in. */
 export type ExtensionHost = {

@@ -18,9 +18,11 @@ export function kindsOf({ extensions }: Pick<Service, 'extensions'>): ReadonlyMa
 }
 
 /** A service's tables, with those of its extensions. */
-export function definitionOf(service: Service): NonNullable<Service['database']> {
+export function definitionOf(service: Service, adapter: string): NonNullable<Service['database']> {
   const { database } = service
-  const own = [...kindsOf(service).keys()].map(({ migrations }) => migrations)
+  const own = [...kindsOf(service).keys()].map(({ migrations }) =>
+    typeof migrations === 'function' ? migrations(adapter) : migrations,
+  )
   return { ...database, migrations: Object.assign({}, ...own, database!.migrations) as {} }
 }
 

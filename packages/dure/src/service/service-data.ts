@@ -59,7 +59,7 @@ export async function openData(options: {
   const { service, database, broker, log } = options
   const { runtime, telemetry } = options.world
   const name = service.contract.name
-  const store = await database.open(name, definitionOf(service))
+  const store = await database.open(name, definitionOf(service, database.name))
   try {
     checkKind(service, store)
     let delivered = 0
