@@ -11,7 +11,10 @@ import type { ModelVersion, Projecting, Served } from './model.ts'
 import { REGISTRY } from './registry.ts'
 
 type ByName<From extends readonly AnyEvent[], Context> = {
-  readonly [E in From[number] as E['name']]: (event: ReceivedEvent<E>, context: Context) => Promise<unknown> | unknown
+  readonly [Name in From[number]['name']]: (
+    event: ReceivedEvent<Extract<From[number], { readonly name: Name }>>,
+    context: Context,
+  ) => Promise<unknown> | unknown
 }
 
 export type ReadModelOptions<Version extends number, Tables, From extends readonly AnyEvent[], Before> = {

@@ -19,6 +19,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
+import { modelCommands } from './commands/model.ts'
 import { restartCommand } from './commands/restart.ts'
 import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
@@ -102,7 +103,7 @@ function before(args: readonly string[], input: string): readonly string[] {
 
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
-  return args.slice(0, ['add', 'dead', 'check'].includes(args[0] ?? '') ? 2 : 1).filter((word) => !word.startsWith('-'))
+  return args.slice(0, ['add', 'dead', 'check', 'model'].includes(args[0] ?? '') ? 2 : 1).filter((word) => !word.startsWith('-'))
 }
 
 const routes: RouteMap<Shell> = defineRoutes({
@@ -117,6 +118,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     call: callCommand,
     dead: deadCommands,
     lag: lagCommands,
+    model: modelCommands,
     trace: traceCommand,
     docs: docsCommand,
     doctor: doctorCommand,

@@ -16,6 +16,8 @@ const COMMANDS = [
   'dead',
   'lag',
   'lag forget',
+  'model',
+  'model rebuild',
   'trace',
   'docs',
   'compat',

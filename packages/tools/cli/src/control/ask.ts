@@ -6,6 +6,8 @@ export type AskRequest = {
   readonly kind: string
   readonly method: string
   readonly input?: unknown
+  /** Only services that list one of the kind by this name. */
+  readonly name?: string | undefined
   /** Default: each service that lists one of the kind. */
   readonly service?: string | undefined
 }
@@ -17,9 +19,12 @@ export type AskAnswer<T> = {
 }
 
 /** Asks the extensions of one service, or of all that list one of the kind, one after the other. */
-export async function answerAsk(host: DoorHost, { kind, method, input, service }: AskRequest): Promise<AskAnswer<unknown>> {
-  const listing = new Set(host.extensions.flatMap((one) => (one.kind === kind ? [one.service] : [])))
+export async function answerAsk(host: DoorHost, { kind, method, input, name, service }: AskRequest): Promise<AskAnswer<unknown>> {
+  const listing = new Set(
+    host.extensions.flatMap((one) => (one.kind === kind && (name ?? one.name) === one.name ? [one.service] : [])),
+  )
   if (service !== undefined && !listing.has(service)) throw noneOf(kind, service, [...listing])
+  if (name !== undefined && listing.size === 0) throw new CallError('NOT_FOUND', `No service has a ${kind} "${name}"`)
   const values: { service: string; value: unknown }[] = []
   const silent: { service: string; why: string }[] = []
   for (const asked of service === undefined ? listing : [service]) {

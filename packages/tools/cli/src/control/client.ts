@@ -5,6 +5,7 @@ import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
 import type { Supervisor } from 'dure/supervisor'
 import { CliError, EXIT } from '../shell.ts'
+import type { AskAnswer, AskRequest } from './ask.ts'
 import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
 import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing } from './protocol.ts'
 import { socketPath } from './socket.ts'
@@ -73,6 +74,11 @@ async function ask<T>(directory: string, path: string, request?: unknown, socket
   const { error } = answer as { readonly error: CallFailure }
   // What was asked for in the wrong way is not the system's failure.
   throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
+}
+
+/** Asks services' extensions of one kind, or has something done to them. @throws {CliError} with what the system said to it */
+export function askExtensions<T>(directory: string, request: AskRequest): Promise<AskAnswer<T>> {
+  return ask(directory, '/v1/ask', request)
 }
 
 /** Asks about dead letters, or has something done to them. @throws {CliError} with what the system said to it */
