@@ -102,21 +102,7 @@ export function sagaControl(world: SagaWorld): NonNullable<OpenExtension['contro
   }
 
   return {
-    list: async ({ saga, state, after, limit = PAGE }: { saga?: string; state?: string; after?: string; limit?: number }) => {
-      const conditions: [string, SqlValue | undefined][] = [
-        ['saga = ?', saga],
-        ['state = ?', state],
-        ['id > ?', after],
-      ]
-      const given = conditions.filter((one): one is [string, SqlValue] => one[1] !== undefined)
-      const where = given.length === 0 ? '' : ` WHERE ${given.map(([sql]) => sql).join(' AND ')}`
-      const most = Math.max(1, Math.min(Number(limit) || PAGE, 1_000))
-      const rows = await records.read(`SELECT * FROM dure_sagas${where} ORDER BY id, saga LIMIT ?`, [
-        ...given.map(([, value]) => value),
-        most,
-      ])
-      return { instances: rows.map(instanceShown) }
-    },
+    list: (filter: ListFilter) => listInstances(world, filter),
     show: shown,
     export: shown,
     resume: (decision: Decision) =>
@@ -168,6 +154,34 @@ export function sagaControl(world: SagaWorld): NonNullable<OpenExtension['contro
         'one whose saga the service lists',
       ),
   }
+}
+
+type ListFilter = {
+  readonly id?: string
+  readonly saga?: string
+  readonly state?: string
+  readonly after?: string
+  readonly limit?: number
+}
+
+async function listInstances(
+  { records }: SagaWorld,
+  { id, saga, state, after, limit = PAGE }: ListFilter,
+): Promise<readonly ShownInstance[]> {
+  const conditions: [string, SqlValue | undefined][] = [
+    ['saga = ?', saga],
+    ['state = ?', state],
+    ['id = ?', id],
+    ['id > ?', after],
+  ]
+  const given = conditions.filter((one): one is [string, SqlValue] => one[1] !== undefined)
+  const where = given.length === 0 ? '' : ` WHERE ${given.map(([sql]) => sql).join(' AND ')}`
+  const most = Math.max(1, Math.min(Number(limit) || PAGE, 1_000))
+  const rows = await records.read(`SELECT * FROM dure_sagas${where} ORDER BY id, saga LIMIT ?`, [
+    ...given.map(([, value]) => value),
+    most,
+  ])
+  return rows.map(instanceShown)
 }
 
 async function findInstance({ records, host }: SagaWorld, { id, saga }: Which): Promise<SqlRow> {

@@ -1,6 +1,8 @@
 import { CallError } from '../contract/contract.ts'
 import { describeThrown } from '../contract/internal.ts'
 import { inTime } from '../runtime/internal.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { SagaHistory, ShownStep } from './control.ts'
 import type { AnySaga } from './definition.ts'
 import { UNFIT, type Entry } from './history.ts'
 import { storedInput } from './join.ts'
@@ -62,6 +64,20 @@ export async function unfitness(
   const { end } = replay({ saga, instance, input, history, live: async () => undefined, note: undefined })
   const how = await inTime(host.runtime.timers, EACH, end, () => undefined)
   return how?.how === 'unfit' ? how.reason : undefined
+}
+
+/** Why code cannot go on from a history that was exported; undefined when it can. */
+export function historyMisfit(
+  host: { readonly runtime: Runtime },
+  saga: AnySaga,
+  history: SagaHistory,
+): Promise<string | undefined> {
+  const { id, version, input, deadline, steps } = history
+  const entries = steps.map((step) => ({
+    ...(step as ShownStep & Pick<Entry, 'kind' | 'state'>),
+    result: step.result === null && step.state !== 'done' ? null : JSON.stringify(step.result),
+  }))
+  return unfitness({ host }, saga, { saga: saga.name, id, version, input: JSON.stringify(input), deadlineAt: deadline }, entries)
 }
 
 /** Of newer code, or of sagas that nobody lists any more: another copy may run them, where there can be one. */

@@ -1,3 +1,4 @@
+import { DeleteResult, InsertResult, UpdateResult } from 'kysely'
 import type { CallContext } from '../call/call.ts'
 import { Cancellation } from '../call/internal.ts'
 import { CallError, DeclaredError } from '../contract/contract.ts'
@@ -195,11 +196,19 @@ async function resultOf(operation: Operation, value: unknown): Promise<string> {
   const parsed = output === undefined ? undefined : await parserOf(output, 'output')(value)
   if (parsed?.ok === false) throw new Unfit(`Cannot keep ${what}: it is not of its schema: ${parsed.issues[0]?.message ?? ''}`)
   try {
-    return toJson(parsed === undefined ? value : parsed.value, what)
+    return toJson(parsed === undefined ? plainRows(value) : parsed.value, what)
   } catch (error) {
     throw new Unfit((error as Error).message)
   }
 }
+
+/** What statements that write answer with is of classes; its fields are plain. */
+function plainRows(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plainRows)
+  return WRITTEN.some((type) => value instanceof type) ? { ...(value as object) } : value
+}
+
+const WRITTEN = [InsertResult, UpdateResult, DeleteResult] as const
 
 export function policyOf(operation: Operation): RetryPolicy {
   try {

@@ -27,6 +27,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'restart',
     'call',
     'dead',
+    'saga',
     'lag',
     'trace',
     'docs',

@@ -13,6 +13,7 @@ import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
 import { deadCommands } from './commands/dead/dead.ts'
+import { sagaCommands } from './commands/saga/saga.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -103,7 +104,9 @@ function before(args: readonly string[], input: string): readonly string[] {
 
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
-  return args.slice(0, ['add', 'dead', 'check', 'model'].includes(args[0] ?? '') ? 2 : 1).filter((word) => !word.startsWith('-'))
+  return args
+    .slice(0, ['add', 'dead', 'saga', 'check', 'model'].includes(args[0] ?? '') ? 2 : 1)
+    .filter((word) => !word.startsWith('-'))
 }
 
 const routes: RouteMap<Shell> = defineRoutes({
@@ -117,6 +120,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     restart: restartCommand,
     call: callCommand,
     dead: deadCommands,
+    saga: sagaCommands,
     lag: lagCommands,
     model: modelCommands,
     trace: traceCommand,
