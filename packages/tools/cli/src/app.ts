@@ -14,6 +14,7 @@ import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { sagaCommands } from './commands/saga/saga.ts'
+import { scheduleCommands } from './commands/schedule.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -121,6 +122,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     call: callCommand,
     dead: deadCommands,
     saga: sagaCommands,
+    schedule: scheduleCommands,
     lag: lagCommands,
     model: modelCommands,
     trace: traceCommand,

@@ -25,6 +25,8 @@ const COMMANDS = [
   'check placement',
   'dead retry',
   'dead audit',
+  'schedule',
+  'schedule run',
   'sim',
 ]
 
