@@ -5,7 +5,7 @@ import { dure, startHere, temporary } from './shell.test-support.ts'
 
 async function begin(t: TestContext, ...flags: readonly string[]) {
   const data = temporary()
-  const running = await startHere('nightly.test-support.ts', '--data', data, ...flags)
+  const running = await startHere('nightly.system.test-support.ts', '--data', data, ...flags)
   t.after(() => running.stop())
   const schedule = (...args: string[]): ReturnType<typeof dure> => dure(['schedule', ...args, '--data', data])
   const list = async (): Promise<ScheduleReading> =>

@@ -45,6 +45,7 @@ const listCommand: Command<Shell> = defineCommand({
 const auditCommand: Command<Shell> = defineCommand({
   brief: 'Show who ran, paused or resumed what, and why',
   help: `Shows what people did to schedules, latest first, 100 entries at most. They are kept for 400 days.`,
+  examples: ['dure schedule audit', 'dure schedule audit nightly --json'],
   flags: of,
   positional: { kind: 'tuple', parameters: [{ parse: String, optional: true, placeholder: 'NAME', brief: 'Only of this one' }] },
   async func(this: Shell, flags: Of, name?: string): Promise<void> {

@@ -89,11 +89,6 @@ export function askDead<T>(directory: string, request: DeadRequest): Promise<Dea
   })
 }
 
-/** Asks the extensions of one kind. @throws {CliError} with what the system said to it */
-export function askExtensions<T>(directory: string, request: AskRequest): Promise<AskAnswer<T>> {
-  return ask(directory, '/v1/ask', request)
-}
-
 const CHANGES: ReadonlySet<DeadRequest['action']> = new Set(['retry', 'edit', 'discard'])
 
 /** Makes a call through the control socket. Ending the iteration early cancels it. */
