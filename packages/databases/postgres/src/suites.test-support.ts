@@ -32,6 +32,8 @@ const SUITES = [
   ['the event store', 8, 'packages/dure/src/eventsourcing/eventsourcing.test.ts'],
   ['snapshots of aggregates', 3, 'packages/dure/src/eventsourcing/snapshots.test.ts'],
   ['personal fields of events', 5, 'packages/dure/src/eventsourcing/personal.test.ts'],
+  ['subscriptions to events', 4, 'packages/dure/src/eventsourcing/subscription.test.ts'],
+  ['the history of an aggregate', 1, 'packages/dure/src/eventsourcing/history.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
   ['sagas', 16, 'packages/dure/src/saga/saga.test.ts'],
   ['sagas in several copies', 4, 'packages/dure/src/saga/copies.test.ts'],

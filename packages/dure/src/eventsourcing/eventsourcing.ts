@@ -10,7 +10,9 @@ import type { Aggregate, AggregateOptions, AnyAggregate, NewEvent } from './defi
 import { aggregates } from './kind.ts'
 import { checkPersonal } from './seals.ts'
 
+export { historyOf, type AggregateHistory, type HistoryEvent } from './history.ts'
 export { eventsOf } from './reader.ts'
+export { subscription, type EventSubscription, type SubscriptionOptions } from './subscription.ts'
 export type {
   Aggregate,
   AggregateOptions,

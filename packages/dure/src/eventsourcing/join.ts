@@ -16,7 +16,7 @@ export type EventWorld = {
   readonly decode: Decode
   readonly seals: Seals | undefined
   /** Called when events were committed. */
-  readonly stored: () => void
+  readonly stored: Set<() => void>
 }
 
 type AnyNew = { readonly type: string; readonly data: unknown }
@@ -39,7 +39,7 @@ export function joinTransaction(world: EventWorld, tx: SqlTransaction, origin: O
     for (const event of events)
       stored.push(await storedEvent(world, { tx, origin, stream, failed }, event, before + stored.length + 1))
     if (!(await insert(tx, of, before, stored))) throw conflict(failed, expected, await versionOf(tx.all, of))
-    if (stored.length > 0) tx.onCommit(world.stored)
+    if (stored.length > 0) tx.onCommit(() => world.stored.forEach((told) => told()))
     return stored
   }
 

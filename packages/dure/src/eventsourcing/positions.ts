@@ -17,7 +17,13 @@ type Place = {
   readonly late?: number
 }
 
-export type Page = { readonly rows: readonly PlacedRow[]; readonly next: Position; readonly more: boolean }
+export type Page = {
+  readonly rows: readonly PlacedRow[]
+  readonly next: Position
+  readonly more: boolean
+  /** Positions beyond it. */
+  readonly behind: number
+}
 /** A row with the place behind it. */
 export type PlacedRow = { readonly row: SqlRow; readonly position: Position }
 
@@ -57,7 +63,7 @@ export async function readPage(
   const placed = rows.map((row): PlacedRow => ({ row, position: format({ cursor: Number(row['position']), seen }) }))
   const more = rows.length > 0 && Number(rows.at(-1)!['position']) < Number(last)
   const cursor = more ? Number(rows.at(-1)!['position']) : Math.max(place.cursor, Number(last ?? 0))
-  return { rows: placed, next: format({ cursor, seen }), more }
+  return { rows: placed, next: format({ cursor, seen }), more, behind: Number(last ?? 0) - cursor }
 }
 
 /** Those up to the cursor that `now` shows and `seen` did not: of the transactions that it knew to be open, and of all from its end on. */
@@ -76,7 +82,7 @@ async function readLate(
     const position = Number(row['position'])
     return { row, position: format({ cursor, seen, now, late: position }) }
   })
-  return { rows: placed, next: placed.at(-1)?.position ?? format({ cursor, seen: now }), more: true }
+  return { rows: placed, next: placed.at(-1)?.position ?? format({ cursor, seen: now }), more: true, behind: rows.length }
 }
 
 const PLACE = /^(\d{1,16})(?:\/(\d+:\d+:[\d,]*)(?:\/(\d+:\d+:[\d,]*)\/(\d{1,16}))?)?$/

@@ -8,7 +8,12 @@ import { readPage, type Position } from './positions.ts'
 import { nameOf, replay } from './state.ts'
 
 /** How readers are found: by what handlers read from. */
-const readers = new WeakMap<object, EventReader>()
+const readers = new WeakMap<object, { readonly reader: EventReader; readonly world: EventWorld }>()
+
+/** The event store of what handlers read from; undefined where no aggregate is listed. */
+export function worldOf(read: object): EventWorld | undefined {
+  return readers.get(read)?.world
+}
 
 /**
  * What a service has stored of its aggregates, for reading.
@@ -24,7 +29,7 @@ const readers = new WeakMap<object, EventReader>()
  * ```
  */
 export function eventsOf(database: { readonly read: object }): EventReader {
-  const reader = readers.get(database.read)
+  const reader = readers.get(database.read)?.reader
   if (reader === undefined)
     throw new TypeError(
       "Cannot read events: this service lists no aggregate. List one among its `extensions`, and give `database` of a handler's context",
@@ -53,7 +58,7 @@ export function offerReader(world: EventWorld, keys: SubjectKeys | undefined): E
       )
     },
   }
-  readers.set(store.read as object, reader)
+  readers.set(store.read as object, { reader, world })
   return reader
 }
 
