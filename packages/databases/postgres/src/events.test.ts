@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { event } from 'dure/contract'
-import { bindDatabase, type SqlStore } from 'dure/data'
+import { bindDatabase } from 'dure/data'
 import { aggregate, eventsOf, type EventTransaction } from 'dure/eventsourcing'
-import { makeRig } from './store.test-support.ts'
-import { runtime } from './store.test-support.ts'
+import { makeRig, runtime } from './store.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
+import { Client } from 'pg'
 import { z } from 'zod'
 
 const server = await testServer({ settings: RELAXED })
@@ -21,8 +21,8 @@ async function carts(t: TestContext) {
   const rig = await makeRig(t, server.url())
   const { kind } = counter
   const migrations = (typeof kind.migrations === 'function' ? kind.migrations('postgres') : kind.migrations) as {}
-  const open = async () => {
-    const store = await rig.open({}, 'orders', migrations)
+  const open = async (isolation?: 'read committed') => {
+    const store = await rig.open(isolation && { isolation }, 'orders', migrations)
     const outbox = { append: () => {} } as never
     const opened = await kind.open({ service: 'orders', store, outbox, runtime } as never, [counter])
     const origin = { service: 'orders', correlationId: 'c', causationId: undefined, traceparent: undefined }
@@ -39,13 +39,12 @@ async function carts(t: TestContext) {
 }
 
 /** Holds back the row with this number, written already, until it is let go. */
-async function holdBack(store: SqlStore, ask: (...statements: readonly string[]) => Promise<unknown>, schema: string, n: number) {
+async function holdBack(ask: (...statements: readonly string[]) => Promise<unknown>, schema: string, n: number) {
   await ask(
     `CREATE FUNCTION "${schema}".hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
        IF NEW.data LIKE '%${n}%' THEN PERFORM pg_advisory_xact_lock(4242); END IF; RETURN NEW; END $$`,
     `CREATE TRIGGER hold BEFORE INSERT ON "${schema}".dure_events FOR EACH ROW EXECUTE FUNCTION "${schema}".hold()`,
   )
-  return store
 }
 
 test(
@@ -53,10 +52,10 @@ test(
   { timeout: 120_000 },
   async (t) => {
     const { rig, open } = await carts(t)
-    const [one, other] = [await open(), await open()]
+    // Serializable, it would be begun again and draw a later position.
+    const [one, other] = [await open('read committed'), await open()]
     const [{ schema }] = (await one.store.select('SELECT current_schema() AS schema')) as [{ schema: string }]
-    await holdBack(one.store, rig.ask, schema, 777)
-    const { Client } = await import('pg')
+    await holdBack(rig.ask, schema, 777)
     const holder = new Client({ connectionString: rig.url })
     await holder.connect()
     t.after(() => holder.end())
@@ -99,7 +98,6 @@ test('many rows that come late come in pages, each once, before later ones of th
   const { rig, open } = await carts(t)
   const { append, events, store } = await open()
   const [{ schema }] = (await store.select('SELECT current_schema() AS schema')) as [{ schema: string }]
-  const { Client } = await import('pg')
   const writer = new Client({ connectionString: rig.url })
   await writer.connect()
   t.after(() => writer.end())
