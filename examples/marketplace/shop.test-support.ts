@@ -51,8 +51,10 @@ export type Shop = {
   readonly quiet: () => Promise<void>
 }
 
+type ShopOptions = { readonly provider?: PaymentProvider; readonly readModel?: boolean }
+
 /** Runs `work` with a marketplace on a folder of its own, then stops it and removes the folder. */
-export async function withShop(work: (shop: Shop) => Promise<void>, options: { provider?: PaymentProvider } = {}): Promise<void> {
+export async function withShop(work: (shop: Shop) => Promise<void>, options: ShopOptions = {}): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'marketplace-'))
   try {
     await withShopIn(directory, work, options)
@@ -64,11 +66,12 @@ export async function withShop(work: (shop: Shop) => Promise<void>, options: { p
 export async function withShopIn(
   directory: string,
   work: (shop: Shop) => Promise<void>,
-  options: { provider?: PaymentProvider } = {},
+  options: ShopOptions = {},
 ): Promise<void> {
   let broker: Broker | undefined
   const system = marketplace({
     provider: options.provider ?? fakeProvider(),
+    readModel: options.readModel === true,
     // What a power cut would take is not asked here, and a flush of the disk a commit would be most of the time.
     database: sqlite({ durability: 'process' }),
     broker: async (world) => (broker = await embeddedBroker({ durability: 'process' })(world)),

@@ -12,7 +12,7 @@ import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import type { PaymentProvider } from './services/payment/domain/provider.ts'
 import { payment } from './services/payment/service.ts'
 import { product } from './services/product/service.ts'
-import { seller } from './services/seller/service.ts'
+import { sellerService } from './services/seller/service.ts'
 import { shipment } from './services/shipment/service.ts'
 import { stock } from './services/stock/service.ts'
 
@@ -22,6 +22,8 @@ export type MarketplaceOptions = {
   readonly timers?: Timers
   /** Milliseconds after which whoever follows the marks sees a new one, at most. Default 10. */
   readonly markPause?: number
+  /** The seller's dashboard is made as a read model as well. Default false. */
+  readonly readModel?: boolean
   /** Default: none. */
   readonly doors?: readonly Door[]
   readonly database?: SystemOptions['database']
@@ -31,9 +33,25 @@ export type MarketplaceOptions = {
 }
 
 /** The marketplace: its services, and the log of what they finished. */
-export function marketplace({ provider, timers = realRuntime().timers, markPause, ...rest }: MarketplaceOptions): System {
+export function marketplace({
+  provider,
+  timers = realRuntime().timers,
+  markPause,
+  readModel = false,
+  ...rest
+}: MarketplaceOptions): System {
   return system('marketplace', {
-    services: [cart, order, stock, payment(provider), shipment, seller, customer, product, audit(timers, markPause)],
+    services: [
+      cart,
+      order,
+      stock,
+      payment(provider),
+      shipment,
+      sellerService({ withModel: readModel }),
+      customer,
+      product,
+      audit(timers, markPause),
+    ],
     placement: 'together',
     telemetry: telemetryOf(process.env),
     ...rest,

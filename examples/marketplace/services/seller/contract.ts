@@ -44,7 +44,7 @@ export const OrderEntry = z.object({
   deliveryStatus: PackageStatus.optional(),
 })
 
-const DashboardView = z.object({
+export const DashboardView = z.object({
   sellerView: z.object({
     sellerId: Id,
     countOrders: z.int(),
@@ -91,6 +91,19 @@ export const Seller = contract('seller', {
       http: 'GET /seller/{sellerId}/dashboard/composed',
       deadline: 2_000,
       description: 'The same, asked at this moment of the services that have the orders and the packages',
+    }),
+    dashboards: query({
+      input: z.object({ sellerId: Id }),
+      output: z.object({
+        equal: z.boolean(),
+        model: DashboardView,
+        composed: DashboardView,
+        missing: z.array(z.enum(['orders', 'packages'])),
+        /** Milliseconds since the newest event that the read model has was published. */
+        age: z.number().optional(),
+      }),
+      http: 'GET /seller/{sellerId}/dashboards',
+      description: 'Both on one page: as a read model, and composed',
     }),
     list: query({ input: Page, output: pageOf(SellerData), http: 'GET /sellers' }),
     entries: query({ input: Page, output: pageOf(OrderEntry), http: 'GET /sellers/entries' }),

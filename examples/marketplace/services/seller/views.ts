@@ -2,8 +2,9 @@ import type { z } from 'zod'
 import { maybeMoment } from '../moment.ts'
 import { toCents, toMoney } from '../money.ts'
 import type { OrderItem } from '../values.ts'
-import type { OrderEntry, SellerData } from './contract.ts'
+import type { DashboardView, OrderEntry, SellerData } from './contract.ts'
 import type { OrderLine } from './domain/entries.ts'
+import type { DashboardSums } from './store/dashboard.ts'
 import type { EntryRow } from './store/entries.ts'
 import type { SellerRow } from './store/sellers.ts'
 
@@ -48,4 +49,29 @@ export function lineOf({ orderItemId: _, ...item }: OrderItem): OrderLine {
     totalIncentive: toCents(item.totalIncentive),
     totalAmount: toCents(item.totalAmount),
   }
+}
+
+type Dashboard = z.output<typeof DashboardView>
+
+export function dashboardViewOf(
+  sellerId: number,
+  { sums, entries }: { readonly sums: DashboardSums; readonly entries: readonly EntryRow[] },
+): Dashboard {
+  const sellerView = {
+    sellerId,
+    countOrders: sums.countOrders,
+    countItems: sums.countItems,
+    totalAmount: toMoney(sums.totalAmount),
+    totalFreight: toMoney(sums.totalFreight),
+    totalIncentive: toMoney(sums.totalIncentive),
+    totalInvoice: toMoney(sums.totalInvoice),
+    totalItems: toMoney(sums.totalItems),
+  }
+  return { sellerView, orderEntries: entries.map(entryOf) }
+}
+
+/** In one order, however they were found. */
+export function inOrder({ sellerView, orderEntries }: Dashboard): Dashboard {
+  const placed = orderEntries.toSorted((a, b) => a.naturalKey.localeCompare(b.naturalKey) || a.productId - b.productId)
+  return { sellerView, orderEntries: placed }
 }

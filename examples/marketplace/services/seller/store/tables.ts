@@ -38,23 +38,7 @@ export type SellerTables = {
   early_notices: { customer_id: number; order_id: number; notice: string }
 }
 
-/** Money is whole cents, moments are milliseconds since the epoch. */
-export const sellerDatabase: DatabaseDefinition<SellerTables> = database<SellerTables>({
-  migrations: {
-    '001-sellers': `
-      CREATE TABLE sellers (
-        seller_id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL,
-        company_name TEXT NOT NULL,
-        email TEXT NOT NULL,
-        phone TEXT NOT NULL,
-        street TEXT NOT NULL,
-        complement TEXT NOT NULL,
-        city TEXT NOT NULL,
-        state TEXT NOT NULL,
-        zip_code TEXT NOT NULL
-      );
-      CREATE TABLE order_entries (
+const ENTRIES = `CREATE TABLE order_entries (
         customer_id INTEGER NOT NULL,
         order_id INTEGER NOT NULL,
         seller_id INTEGER NOT NULL,
@@ -78,6 +62,29 @@ export const sellerDatabase: DatabaseDefinition<SellerTables> = database<SellerT
       CREATE INDEX open_entries ON order_entries (seller_id)
         WHERE order_status IN ('INVOICED', 'PAYMENT_PROCESSED', 'READY_FOR_SHIPMENT', 'IN_TRANSIT');
       CREATE TABLE early_notices (customer_id INTEGER NOT NULL, order_id INTEGER NOT NULL, notice TEXT NOT NULL);
-      CREATE INDEX early_notices_of_order ON early_notices (customer_id, order_id);`,
+      CREATE INDEX early_notices_of_order ON early_notices (customer_id, order_id);`
+
+/** Money is whole cents, moments are milliseconds since the epoch. */
+export const sellerDatabase: DatabaseDefinition<SellerTables> = database<SellerTables>({
+  migrations: {
+    '001-sellers': `
+      CREATE TABLE sellers (
+        seller_id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        company_name TEXT NOT NULL,
+        email TEXT NOT NULL,
+        phone TEXT NOT NULL,
+        street TEXT NOT NULL,
+        complement TEXT NOT NULL,
+        city TEXT NOT NULL,
+        state TEXT NOT NULL,
+        zip_code TEXT NOT NULL
+      );
+      ${ENTRIES}`,
   },
+})
+
+/** The same entries, in the store of a read model. */
+export const entriesDatabase: DatabaseDefinition<SellerTables> = database<SellerTables>({
+  migrations: { '001-entries': ENTRIES },
 })
