@@ -27,6 +27,7 @@ import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
 import { startCommand } from './commands/start.ts'
 import { traceCommand } from './commands/trace.ts'
+import { twoPhaseCommands } from './commands/two-phase.ts'
 import { fitHelp, isHelp } from './help.ts'
 import { CliError, EXIT, paint, type Shell } from './shell.ts'
 import { defineRoutes } from './commands/parameters.ts'
@@ -107,6 +108,7 @@ function before(args: readonly string[], input: string): readonly string[] {
 function commandOf(args: readonly string[]): readonly string[] {
   return args
     .slice(0, ['add', 'dead', 'saga', 'check', 'model'].includes(args[0] ?? '') ? 2 : 1)
+    .slice(0, ['add', 'dead', 'check', 'model', '2pc'].includes(args[0] ?? '') ? 2 : 1)
     .filter((word) => !word.startsWith('-'))
 }
 
@@ -126,6 +128,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     lag: lagCommands,
     model: modelCommands,
     trace: traceCommand,
+    '2pc': twoPhaseCommands,
     docs: docsCommand,
     doctor: doctorCommand,
     compat: compatCommand,
