@@ -57,6 +57,11 @@ const FLAGS = {
     'What a commit survives: a power cut, or the end of the process only (faster on slow disks)',
     'power',
   ),
+  checkout: choiceFlag(
+    ['events', 'saga'],
+    'How a checkout gets from service to service: each reacts to what another has done, or a saga of the order service asks them',
+    'events',
+  ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
   replicas: replicasFlag('With --split: how many copies of services run, such as order=3,stock=2'),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),

@@ -23,6 +23,7 @@ async function main(supervised: Supervised): Promise<void> {
   const provider = httpProvider({ url: process.env[PROVIDER]! })
   const system = marketplace({
     provider,
+    checkout: flags.checkout,
     doors: doorsOf(flags),
     ...storesOf(flags, process.env[DATABASE]),
     // Copies share partitions out among themselves.

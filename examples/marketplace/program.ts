@@ -52,6 +52,7 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   if (server !== undefined) steps.push(server.stop)
   const system = marketplace({
     provider,
+    checkout: flags.checkout,
     doors: doorsOf(flags),
     ...storesOf(flags, server?.url),
     broker: embeddedBroker({ durability }),
@@ -94,7 +95,12 @@ async function openSplit(
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
-  const system = marketplace({ provider: shape, doors: doorsOf(flags), ...storesOf(flags, server?.url) })
+  const system = marketplace({
+    provider: shape,
+    checkout: flags.checkout,
+    doors: doorsOf(flags),
+    ...storesOf(flags, server?.url),
+  })
   const split = await startSplit({ system, flags, words, provider, database: server?.url, signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error
     return undefined

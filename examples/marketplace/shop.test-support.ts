@@ -51,7 +51,7 @@ export type Shop = {
   readonly quiet: () => Promise<void>
 }
 
-type ShopOptions = { readonly provider?: PaymentProvider; readonly readModel?: boolean }
+type ShopOptions = { readonly provider?: PaymentProvider; readonly readModel?: boolean; readonly checkout?: 'events' | 'saga' }
 
 /** Runs `work` with a marketplace on a folder of its own, then stops it and removes the folder. */
 export async function withShop(work: (shop: Shop) => Promise<void>, options: ShopOptions = {}): Promise<void> {
@@ -70,6 +70,7 @@ export async function withShopIn(
 ): Promise<void> {
   let broker: Broker | undefined
   const system = marketplace({
+    ...options,
     provider: options.provider ?? fakeProvider(),
     readModel: options.readModel === true,
     // What a power cut would take is not asked here, and a flush of the disk a commit would be most of the time.

@@ -2,12 +2,12 @@ import { rest } from '@dure/rest'
 import type { Simulation } from '@dure/simulation'
 import { realRuntime, type Timers } from 'dure/runtime'
 import { otlp, type TelemetryOptions } from 'dure/telemetry'
-import { system, type Adapter, type Door, type System, type SystemOptions } from 'dure/service'
+import { system, type Adapter, type Door, type Service, type System, type SystemOptions } from 'dure/service'
 import type { Broker } from 'dure/messaging'
 import { audit } from './services/audit/service.ts'
 import { cart } from './services/cart/service.ts'
 import { customer } from './services/customer/service.ts'
-import { order } from './services/order/service.ts'
+import { orderOf, type CheckoutForm } from './services/order/service.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import type { PaymentProvider } from './services/payment/domain/provider.ts'
 import { payment } from './services/payment/service.ts'
@@ -17,6 +17,8 @@ import { shipment } from './services/shipment/service.ts'
 import { stock } from './services/stock/service.ts'
 
 export type MarketplaceOptions = {
+  /** How a checkout gets from service to service. Default `events`: each reacts to what another has done. */
+  readonly checkout?: CheckoutForm
   readonly provider: PaymentProvider
   /** Default: the event loop's. */
   readonly timers?: Timers
@@ -33,29 +35,30 @@ export type MarketplaceOptions = {
 }
 
 /** The marketplace: its services, and the log of what they finished. */
-export function marketplace({
-  provider,
-  timers = realRuntime().timers,
-  markPause,
-  readModel = false,
-  ...rest
-}: MarketplaceOptions): System {
+export function marketplace(options: MarketplaceOptions): System {
+  const { provider, timers = realRuntime().timers, markPause, readModel = false, checkout = 'events', ...rest } = options
+  const asked = (one: Service): Service => (checkout === 'saga' ? withoutReactions(one) : one)
   return system('marketplace', {
     services: [
-      cart,
-      order,
-      stock,
-      payment(provider),
-      shipment,
-      sellerService({ withModel: readModel }),
-      customer,
-      product,
-      audit(timers, markPause),
+      ...[cart, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
+      ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause)],
     ],
     placement: 'together',
     telemetry: telemetryOf(process.env),
     ...rest,
   })
+}
+
+/** What these services are asked to do by a saga, they do not do by themselves. */
+const BY_SAGA: Readonly<Record<string, readonly string[]>> = {
+  stock: ['stock.reserve', 'payment.confirmed', 'payment.failed'],
+  payment: ['invoice.issued'],
+  shipment: ['payment.confirmed'],
+}
+
+function withoutReactions(one: Service): Service {
+  const asked = BY_SAGA[one.contract.name] ?? []
+  return { ...one, reactions: one.reactions.filter(({ name }) => !asked.includes(name)) }
 }
 
 /** OpenTelemetry's own variables say where spans and metrics go, and what share of traces is sampled. */

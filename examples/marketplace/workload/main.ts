@@ -2,7 +2,13 @@
  * The workload of the Online Marketplace benchmark, as a process of its own: `npm run workload -- --url U --seconds N`.
  * It keeps a fixed number of transactions outstanding, or begins a fixed number a second, measures them, waits for quiet and checks every invariant.
  */
-import { writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createChild } from '../chaos/child.ts'
+import { freePort } from '../chaos/free-port.ts'
 import { createDriver, type Driver } from './driver.ts'
 import { doorClient, type DoorClient } from './door.ts'
 import { describeFlags, flag, FlagError, numberFlag, readFlags, textFlag } from './flags.ts'
@@ -24,6 +30,12 @@ const FLAGS = {
     whole: false,
   }),
   quiet: numberFlag({ help: 'Seconds to wait for quiet after the run', fallback: 120, least: 1 }),
+  checkout: textFlag(
+    'FORM',
+    "Run on a marketplace of its own with this form of checkout ('npm start -- --checkout FORM'); events or saga",
+    '',
+  ),
+  market: textFlag('FLAGS', "With --checkout: more flags of that marketplace, such as '--split --database postgres'", ''),
   json: textFlag('FILE', 'Write figures and invariants to this file'),
 }
 
@@ -47,7 +59,9 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  const door = doorClient({ url: flags.url, connections: flags.concurrency, timeout: 5000 })
+  const own = flags.checkout === '' ? undefined : await ownMarket(flags.checkout, flags.market)
+  const url = own?.url ?? flags.url
+  const door = doorClient({ url, connections: flags.concurrency, timeout: 5000 })
   const stopping = new AbortController()
   const interrupt = (): void => stopping.abort(new Error('The run was interrupted'))
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
@@ -67,7 +81,28 @@ async function main(words: readonly string[]): Promise<number> {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     await driver?.stop()
     await door.close()
+    await own?.stop()
   }
+}
+
+/** A marketplace for this run alone, in a folder that is removed with it. */
+async function ownMarket(checkout: string, more: string): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  const directory = mkdtempSync(join(tmpdir(), 'marketplace-'))
+  // A server of PostgreSQL is another user's, where this one is root.
+  chmodSync(directory, 0o755)
+  const port = await freePort()
+  const words = ['--port', String(port), '--data', directory, '--checkout', checkout, ...more.split(' ').filter(Boolean)]
+  const program = fileURLToPath(new URL('../main.ts', import.meta.url))
+  const url = `http://127.0.0.1:${port}`
+  print(`npm start -- ${words.join(' ')}`)
+  const child = createChild({ name: 'the marketplace', words: [program, ...words], ready: new RegExp(url), patience: 120_000 })
+  await child.start()
+  const stop = async (): Promise<void> => {
+    child.signal('SIGTERM')
+    while (child.running()) await setTimeout(20)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return { url, stop }
 }
 
 /** No transactions: what the services say is held against itself. */

@@ -1,6 +1,7 @@
-import { command, contract, event, query } from 'dure/contract'
+import { command, contract, error, event, query } from 'dure/contract'
 import { z } from 'zod'
 import { TransactionMark } from '../mark.ts'
+import { InvoiceIssued } from '../order/contract.ts'
 import { CardBrand, Id, InstanceId, Moment, Money, OrderItem, Page, pageOf, PaymentType, Recipient } from '../values.ts'
 
 const paid = z.object({
@@ -21,6 +22,11 @@ export const PaymentConfirmed = event('payment.confirmed', {
 export const PaymentFailed = event('payment.failed', {
   schema: paid.extend({ status: z.string() }),
   key: ({ customer }) => customer.customerId,
+})
+
+export const PaymentRefused = error('PAYMENT_REFUSED', {
+  data: z.object({ reason: z.string() }),
+  message: ({ reason }) => `The provider would not take the payment: ${reason}`,
 })
 
 const PaymentLine = z.object({
@@ -56,6 +62,13 @@ export const Payment = contract('payment', {
         vouchers: Money,
       }),
       http: 'GET /payments/totals',
+    }),
+    pay: command({
+      input: InvoiceIssued.schema,
+      output: PaymentConfirmed.schema,
+      errors: { PaymentRefused },
+      deadline: 30_000,
+      description: 'Takes what an order costs, once for each order',
     }),
     reset: command({ idempotent: true, http: 'PATCH /payment/reset', description: "Deletes the payments, the provider's too" }),
     cleanup: command({ idempotent: true, http: 'PATCH /payment/cleanup', description: "Deletes everything, the provider's too" }),

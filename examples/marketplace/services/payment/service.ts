@@ -1,3 +1,5 @@
+import { DeclaredError, type EventData, type EventInput } from 'dure/contract'
+import type { Transaction } from 'dure/data'
 import { service, type Service } from 'dure/service'
 import { partOf } from '../cursor.ts'
 import { TransactionMark } from '../mark.ts'
@@ -5,11 +7,11 @@ import { momentOf } from '../moment.ts'
 import { toCents, toMoney } from '../money.ts'
 import { InvoiceIssued } from '../order/contract.ts'
 import type { CheckoutCustomer, Recipient } from '../values.ts'
-import { Payment, PaymentConfirmed, PaymentFailed } from './contract.ts'
+import { Payment, PaymentConfirmed, PaymentFailed, PaymentRefused } from './contract.ts'
 import { paymentLines } from './domain/lines.ts'
-import type { Charge, PaymentProvider } from './domain/provider.ts'
+import type { Charge, Outcome, PaymentProvider } from './domain/provider.ts'
 import { deletePayments, insertPayment, listPayments, paymentOf, paymentTotals, type PaymentRow } from './store/payments.ts'
-import { paymentDatabase } from './store/tables.ts'
+import { paymentDatabase, type PaymentTables } from './store/tables.ts'
 
 /** Payments, taken through the given provider. */
 export function payment(provider: PaymentProvider): Service<typeof Payment> {
@@ -24,6 +26,18 @@ export function payment(provider: PaymentProvider): Service<typeof Payment> {
       totals: async (_input, { database }) => {
         const { amount, vouchers, ...counts } = await database.snapshot(paymentTotals)
         return { ...counts, amount: toMoney(amount), vouchers: toMoney(vouchers) }
+      },
+      pay: async (invoice, { database, clock, signal }) => {
+        const { customer, invoiceNumber, totalInvoice } = invoice
+        const outcome = await provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal)
+        // A refusal is noted as well, so it is the answer of a transaction that commits.
+        const answer = await database.transaction(async (tx) => {
+          const noted = await notePayment(tx, invoice, { outcome, now: clock.now() })
+          await tx.answer(noted)
+          return noted
+        })
+        if (answer instanceof DeclaredError) throw answer
+        return answer
       },
       // Order numbers start again, and with them the invoice numbers the provider knows charges by.
       reset: async (_input, { database }) => {
@@ -44,24 +58,35 @@ export function payment(provider: PaymentProvider): Service<typeof Payment> {
         // Outside of any transaction; a second attempt finds the first by its key.
         prepare: ({ data: { customer, invoiceNumber, totalInvoice } }, { signal }) =>
           provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal),
-        handle: async ({ data }, { tx, clock }, outcome) => {
-          const { customer, orderId, items, invoiceNumber, totalInvoice: totalAmount, checkoutId, instanceId } = data
-          const { customerId } = customer
-          const incentives = items.map(({ totalIncentive }) => toCents(totalIncentive))
-          const lines = paymentLines({ charge: chargeOf(customer, invoiceNumber, totalAmount), incentives, outcome })
-          if (!(await insertPayment(tx, { customerId, orderId, lines, card: cardOf(customer) }))) return
-          const paid = { customer: recipientOf(customer), orderId, totalAmount, items, checkoutId, instanceId }
-          if (outcome.status === 'succeeded') {
-            await tx.publish(PaymentConfirmed, { ...paid, date: momentOf(clock.now()) })
-          } else {
-            await tx.publish(PaymentFailed, { ...paid, status: outcome.reason })
-            const mark = { type: 'CUSTOMER_SESSION', status: 'NOT_ACCEPTED', source: 'payment' } as const
-            await tx.publish(TransactionMark, { tid: instanceId, actorId: customerId, ...mark })
-          }
-        },
+        handle: async ({ data }, { tx, clock }, outcome) => void (await notePayment(tx, data, { outcome, now: clock.now() })),
       }),
     ],
   })
+}
+
+/** What came of a payment, told to all who want to know; once for each order. */
+async function notePayment(
+  tx: Transaction<PaymentTables>,
+  data: EventData<typeof InvoiceIssued>,
+  { outcome, now }: { readonly outcome: Outcome; readonly now: number },
+): Promise<EventInput<typeof PaymentConfirmed> | ReturnType<typeof PaymentRefused>> {
+  const { customer, orderId, items, invoiceNumber, totalInvoice: totalAmount, checkoutId, instanceId } = data
+  const { customerId } = customer
+  const incentives = items.map(({ totalIncentive }) => toCents(totalIncentive))
+  const lines = paymentLines({ charge: chargeOf(customer, invoiceNumber, totalAmount), incentives, outcome })
+  const paid = { customer: recipientOf(customer), orderId, totalAmount, items, checkoutId, instanceId }
+  const confirmed = { ...paid, date: momentOf(now) }
+  const first = await insertPayment(tx, { customerId, orderId, lines, card: cardOf(customer) })
+  if (outcome.status === 'succeeded') {
+    if (first) await tx.publish(PaymentConfirmed, confirmed)
+    return confirmed
+  }
+  if (first) {
+    await tx.publish(PaymentFailed, { ...paid, status: outcome.reason })
+    const mark = { type: 'CUSTOMER_SESSION', status: 'NOT_ACCEPTED', source: 'payment' } as const
+    await tx.publish(TransactionMark, { tid: instanceId, actorId: customerId, ...mark })
+  }
+  return PaymentRefused({ reason: outcome.reason })
 }
 
 const paysByCard = ({ paymentType }: CheckoutCustomer): boolean => paymentType === 'CREDIT_CARD' || paymentType === 'DEBIT_CARD'

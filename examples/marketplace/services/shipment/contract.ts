@@ -1,6 +1,7 @@
 import { command, contract, error, event, query } from 'dure/contract'
 import { z } from 'zod'
 import { TransactionMark } from '../mark.ts'
+import { PaymentConfirmed } from '../payment/contract.ts'
 import { Id, InstanceId, Moment, Money, PackageStatus, Page, pageOf, Quantity, ShipmentStatus } from '../values.ts'
 
 export const ShipmentNotFound = error('SHIPMENT_NOT_FOUND', {
@@ -62,6 +63,7 @@ export const Shipment = contract('shipment', {
       http: { routes: ['PATCH /shipment/{tid}', 'POST /shipment/{tid}'], status: 202 },
       description: 'Delivers the oldest open order of each of the first ten sellers that have one, in one transaction',
     }),
+    ship: command({ input: PaymentConfirmed.schema, idempotent: true, description: 'Packs what was paid' }),
     get: query({
       input: z.object({ customerId: Id, orderId: Id }),
       output: ShipmentView.extend({

@@ -1,3 +1,5 @@
+import type { EventData } from 'dure/contract'
+import type { Transaction } from 'dure/data'
 import { service, type Service } from 'dure/service'
 import { partOf } from '../cursor.ts'
 import { TransactionMark } from '../mark.ts'
@@ -8,7 +10,7 @@ import { DeliveryNotification, Shipment, ShipmentNotFound, ShipmentNotification 
 import { deliveredAt, passedBy } from './domain/delivery.ts'
 import { countDeliveries, deliverPackages, oldestOpen } from './store/deliveries.ts'
 import { deleteShipments, findPackages, findShipment, insertShipment, listShipments, shipmentTotals } from './store/shipments.ts'
-import { shipmentDatabase } from './store/tables.ts'
+import { shipmentDatabase, type ShipmentTables } from './store/tables.ts'
 import { packageOf, viewOf } from './views.ts'
 
 export const shipment: Service<typeof Shipment> = service(Shipment, {
@@ -46,6 +48,8 @@ export const shipment: Service<typeof Shipment> = service(Shipment, {
         return { packages: packages.length, shipments: shipments.length }
       }),
 
+    ship: (paid, { database, clock }) => database.transaction(async (tx) => void (await ship(tx, paid, clock.now()))),
+
     get: async ({ customerId, orderId }, { database }) => {
       const found = await database.snapshot((read) => findShipment(read, customerId, orderId))
       if (found === undefined) throw ShipmentNotFound({ customerId, orderId })
@@ -68,50 +72,51 @@ export const shipment: Service<typeof Shipment> = service(Shipment, {
     cleanup: (_input, { database }) => database.transaction(deleteShipments),
   },
 
-  subscriptions: ({ on }) => [
-    on(PaymentConfirmed, async ({ data }, { tx, clock }) => {
-      const { customer, orderId, items, instanceId, date } = data
-      const { customerId } = customer
-      // Never before the payment, whatever the clock does meanwhile.
-      const now = Math.max(clock.now(), timeOf(date))
-      const freights = items.map(({ freightValue }) => toCents(freightValue))
-      const made = await insertShipment(
-        tx,
-        {
-          customer_id: customerId,
-          order_id: orderId,
-          package_count: items.length,
-          delivered_count: 0,
-          total_freight_value: freights.reduce((sum, freight) => sum + freight, 0),
-          request_date: now,
-          status: 'approved',
-          first_name: customer.firstName,
-          last_name: customer.lastName,
-          street: customer.street,
-          complement: customer.complement,
-          city: customer.city,
-          state: customer.state,
-          zip_code: customer.zipCode,
-        },
-        items.map((item, i) => ({
-          customer_id: customerId,
-          order_id: orderId,
-          package_id: i + 1,
-          seller_id: item.sellerId,
-          product_id: item.productId,
-          product_name: item.productName,
-          freight_value: freights[i]!,
-          quantity: item.quantity,
-          shipping_date: now,
-          delivery_date: null,
-          status: 'shipped',
-        })),
-      )
-      if (!made) return
-      const eventDate = momentOf(now)
-      await tx.publish(ShipmentNotification, { customerId, orderId, eventDate, status: 'approved', instanceId })
-      const outcome = { type: 'CUSTOMER_SESSION', status: 'SUCCESS', source: 'shipment' } as const
-      await tx.publish(TransactionMark, { tid: instanceId, actorId: customerId, ...outcome })
-    }),
-  ],
+  subscriptions: ({ on }) => [on(PaymentConfirmed, ({ data }, { tx, clock }) => ship(tx, data, clock.now()))],
 })
+
+/** Packs what was paid; once for each order. */
+async function ship(tx: Transaction<ShipmentTables>, data: EventData<typeof PaymentConfirmed>, at: number): Promise<void> {
+  const { customer, orderId, items, instanceId, date } = data
+  const { customerId } = customer
+  // Never before the payment, whatever the clock does meanwhile.
+  const now = Math.max(at, timeOf(date))
+  const freights = items.map(({ freightValue }) => toCents(freightValue))
+  const made = await insertShipment(
+    tx,
+    {
+      customer_id: customerId,
+      order_id: orderId,
+      package_count: items.length,
+      delivered_count: 0,
+      total_freight_value: freights.reduce((sum, freight) => sum + freight, 0),
+      request_date: now,
+      status: 'approved',
+      first_name: customer.firstName,
+      last_name: customer.lastName,
+      street: customer.street,
+      complement: customer.complement,
+      city: customer.city,
+      state: customer.state,
+      zip_code: customer.zipCode,
+    },
+    items.map((item, i) => ({
+      customer_id: customerId,
+      order_id: orderId,
+      package_id: i + 1,
+      seller_id: item.sellerId,
+      product_id: item.productId,
+      product_name: item.productName,
+      freight_value: freights[i]!,
+      quantity: item.quantity,
+      shipping_date: now,
+      delivery_date: null,
+      status: 'shipped',
+    })),
+  )
+  if (!made) return
+  const eventDate = momentOf(now)
+  await tx.publish(ShipmentNotification, { customerId, orderId, eventDate, status: 'approved', instanceId })
+  const outcome = { type: 'CUSTOMER_SESSION', status: 'SUCCESS', source: 'shipment' } as const
+  await tx.publish(TransactionMark, { tid: instanceId, actorId: customerId, ...outcome })
+}

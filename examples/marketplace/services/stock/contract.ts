@@ -4,6 +4,7 @@ import { CheckedOut } from '../cart/contract.ts'
 import { TransactionMark } from '../mark.ts'
 import {
   Added,
+  CartItem,
   CheckoutCustomer,
   InstanceId,
   Moment,
@@ -55,6 +56,7 @@ const StockView = ProductKey.extend({
   version: Version,
   active: z.boolean(),
 })
+const ReservedItems = z.object({ checkoutId: z.string(), items: z.array(ProductKey.extend({ quantity: Quantity })) })
 const NewStock = ProductKey.extend({
   qtyAvailable: Quantity,
   data: z.string().max(200).default(''),
@@ -99,6 +101,13 @@ export const Stock = contract('stock', {
       }),
       http: 'GET /stock/totals',
     }),
+    reserve: command({
+      input: CheckedOut,
+      output: z.object({ items: z.array(CartItem) }),
+      description: 'Reserves what there is of a checkout, and answers what that was',
+    }),
+    confirm: command({ input: ReservedItems, idempotent: true, description: 'What was reserved is sold' }),
+    release: command({ input: ReservedItems, idempotent: true, description: 'What was reserved is free again' }),
     reset: command({
       idempotent: true,
       http: 'PATCH /stock/reset',

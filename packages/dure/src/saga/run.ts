@@ -7,11 +7,14 @@ import { errorToJson, toJson, type Entry } from './history.ts'
 import { REFUSED, storedInput, type Parent } from './join.ts'
 import { perform, type Running } from './operations.ts'
 import { createPen, Fenced, Unfit } from './pen.ts'
-import type { Instance } from './records.ts'
+import { LEASE, type Instance } from './records.ts'
 import { replay, type Replay } from './replay.ts'
 import type { Hand, SagaWorld } from './world.ts'
 
 const Late = error('SAGA_DEADLINE', { status: 'DEADLINE_EXCEEDED', message: 'The saga had not ended before its deadline' })
+
+/** Milliseconds after which what could not go on is tried again. */
+const AGAIN = 1_000
 
 /** Runs an instance from its history on, until it ends, rests or pauses. */
 export function runInstance(world: SagaWorld, instance: Instance, history: () => Promise<Entry[]>): Hand {
@@ -22,8 +25,9 @@ export function runInstance(world: SagaWorld, instance: Instance, history: () =>
       await runOnce({ world, instance, history: await history(), cancellation, log })
     } catch (failure) {
       if (failure instanceof Fenced) log.info('A saga goes on elsewhere: what was done of it here does not count')
-      // Its lease ends, and whoever has it then goes on from what is kept.
       else if (cancellation.reason === undefined) log.warn('Cannot go on with a saga for now', { error: failure })
+      // It may be ours all the same, where a commit went without its answer: whoever has it next goes on from what is kept.
+      if (cancellation.reason === undefined) await letGoSoon(world, instance)
     } finally {
       world.keys.forget(instance)
     }
@@ -102,6 +106,15 @@ async function runOnce(options: {
   }
   // What was under way when the service stopped is done again by whoever has it next.
   if (cancellation.reason !== undefined) await letGo(world, instance)
+}
+
+/** Where the store cannot be asked, its lease ends. */
+async function letGoSoon(world: SagaWorld, instance: Instance): Promise<void> {
+  const ms = await letGo(world, instance).then(
+    () => AGAIN,
+    () => LEASE,
+  )
+  world.hands.due(ms)
 }
 
 /** Another may have it at once. Nothing where it is let go of already. */

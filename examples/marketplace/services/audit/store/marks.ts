@@ -45,6 +45,8 @@ export async function markTotals(read: Db): Promise<MarkTotals> {
     .selectFrom('marks')
     .select(['type', 'status', sql<number>`count(*)`.as('count')])
     .groupBy(['type', 'status'])
+    .orderBy('type')
+    .orderBy('status')
     .execute()
   const { last } = await read
     .selectFrom('marks')
