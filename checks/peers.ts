@@ -1,19 +1,26 @@
 /**
  * `npm run peers -- openapi`: what foreign programs make of Dure, one line a check; exits with 1 when one fails.
  * `npm run peers -- reply`: a worker in Python answers a queue of requests, by the documents that the system publishes.
+ * `npm run peers -- emmett`: Emmett's command handler and decider, and its own store beside ours, on the event store.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
-import { missing } from './judges/installed.ts'
+import { emmett as emmettJudge, missing } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
 
-const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = { openapi, reply, install, tutorial }
+const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = {
+  openapi,
+  reply,
+  emmett,
+  install,
+  tutorial,
+}
 
 async function openapi(): Promise<boolean> {
   let well = true
@@ -35,6 +42,15 @@ async function reply(): Promise<boolean> {
     console.log(`${code === 0 ? '✔' : '✖'} ${output.trim()}`)
     return code === 0
   })
+}
+
+async function emmett(): Promise<boolean> {
+  const said = emmettJudge.there() ? 'installed' : emmettJudge.install()
+  if (said !== 'installed') throw new Error(`Cannot ask Emmett: it ${said}.`)
+  const program = join(import.meta.dirname, '../packages/dure/src/eventsourcing/emmett.test-support.ts')
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, emmettJudge.folder])
+  console.log(output.trim())
+  return code === 0
 }
 
 async function install(words: readonly string[]): Promise<boolean> {

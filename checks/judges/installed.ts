@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createHash } from 'node:crypto'
 
 /**
@@ -44,6 +44,12 @@ export const linters: Judges = judges('openapi-linters', 'package.json', {
   steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
 })
 
+/** Emmett, whose command handler and decider judge the event store. */
+export const emmett: Judges = judges('emmett', 'emmett/package.json', {
+  possible: () => true,
+  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
+})
+
 /** False, or why a test of these must be skipped. */
 export function missing({ name, possible, there }: Judges): string | false {
   if (there()) return false
@@ -68,7 +74,7 @@ function judges(
       if (!how.possible()) return 'cannot be installed: the language it is written in is not here'
       rmSync(folder, { recursive: true, force: true })
       mkdirSync(folder, { recursive: true })
-      copyFileSync(source, join(folder, pins))
+      copyFileSync(source, join(folder, basename(pins)))
       for (const [program, ...words] of how.steps(folder)) {
         const { status } = spawnSync(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] })
         if (status !== 0) return `could not be installed: "${program} ${words.slice(0, 3).join(' ')} …" failed`
