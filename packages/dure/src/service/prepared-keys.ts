@@ -10,7 +10,7 @@ const PREPARED = 'prepare:'
 const HELD = 'hold:'
 
 /** Milliseconds for which a key is held at most that nobody lets go. */
-export const HOLD = 90 * 24 * 60 * 60 * 1000
+export const HOLD: number = 90 * 24 * 60 * 60 * 1000
 
 /** Characters that a key may have, with what is added to it. */
 const ROOM = 200

@@ -1,12 +1,16 @@
 import type { Transport } from '../call/call.ts'
 import { clientFactory } from '../call/internal.ts'
-import { command } from '../contract/contract.ts'
+import { command, type Operation, type Schema } from '../contract/contract.ts'
 import type { CommandKey } from '../data/data.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { plainSchema } from './plain-schema.ts'
 
 /** What every service takes beside the operations of its contract, in every placement: keys that it need not hold any more. */
-export const releasing = { 'dure.release': command({ input: plainSchema<readonly CommandKey[]>(), output: plainSchema<void>() }) }
+export const releasing: {
+  readonly 'dure.release': Operation<'command', Schema<readonly CommandKey[]>, Schema<void>, {}, undefined>
+} = {
+  'dure.release': command({ input: plainSchema<readonly CommandKey[]>(), output: plainSchema<void>() }),
+}
 
 /** Tells a service that the keys of its commands that were held are needed no more, 500 at a time. */
 export async function releaseKeys(
