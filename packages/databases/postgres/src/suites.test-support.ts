@@ -28,7 +28,7 @@ const SUITES = [
   ['commands with a key whose copy is killed', 6, 'packages/dure/src/service/idempotency-killed.test.ts'],
   ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
   ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
-  ['read models', 7, 'packages/dure/src/query/read-model.test.ts'],
+  ['read models', 9, 'packages/dure/src/query/read-model.test.ts'],
   ['the event store', 8, 'packages/dure/src/eventsourcing/eventsourcing.test.ts'],
   ['snapshots of aggregates', 3, 'packages/dure/src/eventsourcing/snapshots.test.ts'],
   ['personal fields of events', 5, 'packages/dure/src/eventsourcing/personal.test.ts'],

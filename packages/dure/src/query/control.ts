@@ -1,5 +1,5 @@
 import { CallError } from '../contract/contract.ts'
-import type { ExtensionHost } from '../service/internal.ts'
+import type { ExtensionHost, OpenExtension } from '../service/internal.ts'
 import type { ModelVersion } from './model.ts'
 import type { Build, Progress, Projection } from './projection.ts'
 import { addBuild, buildsOf, checkRebuild, rowOf, type Row } from './registry.ts'
@@ -25,7 +25,7 @@ export function controlOf(options: {
   /** Opens and fills what has been decided. */
   readonly look: () => Promise<void>
   readonly switchTo: (entry: Entry, build: number) => Promise<void>
-}) {
+}): NonNullable<OpenExtension['control']> {
   const { host, entries, look, switchTo } = options
   const need = (name: string): Entry => {
     const entry = entries.get(name)

@@ -2,7 +2,7 @@ import type { SqlStore, SqlTransaction } from '../data/data.ts'
 import { createConsumer, type Consumer, type ConsumerReaction, type ReactionReading } from '../messaging/messaging.ts'
 import type { Received } from '../messaging/internal.ts'
 import type { ExtensionHost } from '../service/internal.ts'
-import { historyBroker } from './history.ts'
+import { historyBroker, type History } from './history.ts'
 import { keepingPositions, POSITIONS } from './positions.ts'
 import type { ModelVersion } from './model.ts'
 
@@ -134,7 +134,7 @@ export async function openProjection(host: ExtensionHost, model: ModelVersion, {
   }
 }
 
-export function historyOf({ histories }: ModelVersion, topic: string) {
+export function historyOf({ histories }: ModelVersion, topic: string): History | undefined {
   return histories.find(({ events }) => events.some((event) => event.topic === topic))
 }
 

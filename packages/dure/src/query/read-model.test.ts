@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError } from '../contract/contract.ts'
+import { elsewhere } from '../data/adapter.conformance.ts'
 import { database } from '../data/data.ts'
 import { gate } from '../data/world.conformance.ts'
 import { realRuntime } from '../runtime/runtime.ts'
@@ -229,4 +230,70 @@ test('a projection that throws parks that key alone, and takes no place until it
   assert.equal(await ask('retry'), 1)
   await until(async () => (await clients(running).board.show()).version === 2)
   assert.deepEqual((await clients(running).board.show()).totals, await clients(running).shop.truth())
+})
+
+/** An embedded database is one process's own. */
+const alone = elsewhere === false && 'one process has the store'
+
+test(
+  'two copies build from one history at once, and one of them dies: each event counts once',
+  { ...slow, skip: alone },
+  async (t) => {
+    const { start, quiet } = await place(t)
+    const before = await start([shop(), board(stockOne())])
+    for (let n = 0; n < 600; n++) await clients(before).shop.sell({ sku: `s${n % 10}`, count: n })
+    await quiet(before)
+    await before.stop()
+
+    const owner = await start([shop()])
+    const second = stockTwo({ before: stockOne(), histories: [past] })
+    const half = gate()
+    const reading = (name: string, read: string[]) =>
+      shop(async ({ position }) => {
+        read.push(name)
+        if (name !== 'first' || position < 400) return
+        half.open()
+        await new Promise(() => {})
+      })
+    const read: string[] = []
+    const first = await start([reading('first', read), board(second)], { copy: 1 })
+    await half.opened
+    const other = await start([reading('second', read), board(second)], { copy: 2 })
+    // The first one lives: what it has begun is its own.
+    await until(async () => (await other.ask<{ phase: string }[]>('list'))[1]!.phase === 'history')
+    assert.ok(!read.includes('second'))
+    await first.stop({ timeout: 0 })
+    for (let n = 0; n < 50; n++) await clients(owner).shop.sell({ sku: `s${n % 10}`, count: 1 })
+    await until(async () => (await clients(other).board.show()).version === 2)
+    await quiet(owner)
+    await quiet(other)
+    assert.ok(read.includes('second'))
+    assert.deepEqual((await clients(other).board.show()).totals, await clients(owner).shop.truth())
+  },
+)
+
+test('two copies share the partitions, and show the same after a switch by one of them', { ...slow, skip: alone }, async (t) => {
+  const { start, quiet } = await place(t)
+  const model = stockTwo({ before: stockOne() })
+  const copies = [await start([shop(), board(model)], { copy: 1 }), await start([shop(), board(model)], { copy: 2 })]
+  const writing = Promise.all(
+    copies.map(async (copy, at) => {
+      for (let n = 0; n < 150; n++) await clients(copy).shop.sell({ sku: `${at} ${n % 15}`, count: 1 })
+    }),
+  )
+  const shown = async () => Promise.all(copies.map((copy) => clients(copy).board.show()))
+  await until(async () => (await shown()).every(({ version }) => version === 2))
+  await writing
+  for (const copy of copies) await quiet(copy)
+  const truth = await clients(copies[0]!).shop.truth()
+  assert.deepEqual(
+    (await shown()).map(({ totals }) => totals),
+    [truth, truth],
+  )
+  await copies[0]!.ask('back')
+  await until(async () => (await shown()).every(({ version }) => version === 1))
+  assert.deepEqual(
+    (await shown()).map(({ totals }) => totals),
+    [truth, truth],
+  )
 })
