@@ -29,6 +29,7 @@ const SUITES = [
   ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
   ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
   ['read models', 9, 'packages/dure/src/query/read-model.test.ts'],
+  ['read models of an aggregate', 1, 'packages/dure/src/query/aggregate-history.test.ts'],
   ['the event store', 8, 'packages/dure/src/eventsourcing/eventsourcing.test.ts'],
   ['snapshots of aggregates', 3, 'packages/dure/src/eventsourcing/snapshots.test.ts'],
   ['personal fields of events', 5, 'packages/dure/src/eventsourcing/personal.test.ts'],

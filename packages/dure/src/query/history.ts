@@ -3,29 +3,21 @@ import type { AnyContract, AnyEvent, Message } from '../contract/contract.ts'
 import { servicePrincipal } from '../contract/internal.ts'
 import type { SqlStore } from '../data/data.ts'
 import type { Broker, Delivery, SubscribeOptions } from '../messaging/messaging.ts'
+import type { HistoryEvent } from '../eventsourcing/eventsourcing.ts'
 import { backoff } from '../runtime/internal.ts'
 import type { ExtensionHost } from '../service/internal.ts'
 import { notePosition, type Place } from './positions.ts'
 
-/** All that an owner has ever said on a topic: a stream of its contract, which begins after a position and ends with what there is. */
+/**
+ * All that an owner has ever said on a topic: a stream of its contract, which begins after a position and ends with what there
+ * is, oldest first. `historyOf` of an aggregate is one; whoever writes its own gives the same values.
+ */
 export type History = {
   readonly contract: AnyContract
   /** Name of the stream: `input: { after?: string }`, `output: HistoryEvent`. */
   readonly operation: string
   /** The events of which it has all. */
   readonly events: readonly AnyEvent[]
-}
-
-/** One event of a history. */
-export type HistoryEvent = Pick<Message, 'id' | 'type' | 'key' | 'time'> & {
-  /** Where it stands: given back to go on after it. */
-  readonly position: string
-  /** JSON text, in the version `schemaVersion` of the event's schema (default 1). */
-  readonly data: string
-  readonly schemaVersion?: number | undefined
-  /** Its number among those of its key. */
-  readonly sequence?: number | undefined
-  readonly correlationId?: string | undefined
 }
 
 /** Messages taken at once; milliseconds that one reading may take before it is begun again where it was; and between looks for a turn. */
@@ -135,8 +127,8 @@ async function bring(
 }
 
 function messageOf({ contract, events }: History, event: HistoryEvent): Message {
-  const { position: _, schemaVersion = 1, correlationId = event.id, ...same } = event
-  const about = { source: contract.name, schemaVersion, correlationId, causationId: undefined, traceparent: undefined }
+  const { position: _, ...same } = event
+  const about = { source: contract.name, causationId: undefined, traceparent: undefined }
   return { ...same, ...about, topic: events.find(({ name }) => name === event.type)?.topic }
 }
 

@@ -23,7 +23,7 @@ export const Best = event('item.best', { schema: z.object({ id: z.string() }), k
 
 const Past = z.object({
   ...{ position: z.string(), id: z.string(), type: z.string(), key: z.string(), time: z.number(), data: z.string() },
-  sequence: z.int(),
+  ...{ sequence: z.int(), schemaVersion: z.int(), correlationId: z.string() },
 })
 export const Shop = contract('shop', {
   version: '1.0.0',
@@ -68,7 +68,17 @@ export function shop(pace?: (row: Row) => Promise<void>): Service {
           for (const row of rows) {
             await pace?.(row)
             const { position, id, type, sku, count, sequence } = row
-            yield { position: String(position), id, type, key: sku, time: 1, data: JSON.stringify({ sku, count }), sequence }
+            const same = { schemaVersion: 1, correlationId: id }
+            yield {
+              position: String(position),
+              id,
+              type,
+              key: sku,
+              time: 1,
+              data: JSON.stringify({ sku, count }),
+              sequence,
+              ...same,
+            }
           }
           from = rows.at(-1)!.position
         }
