@@ -35,6 +35,7 @@ const SUITES = [
   ['personal fields of events', 5, 'packages/dure/src/eventsourcing/personal.test.ts'],
   ['subscriptions to events', 4, 'packages/dure/src/eventsourcing/subscription.test.ts'],
   ['the history of an aggregate', 1, 'packages/dure/src/eventsourcing/history.test.ts'],
+  ['choreographies', 5, 'packages/dure/src/choreography/choreography.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
   ['sagas', 16, 'packages/dure/src/saga/saga.test.ts'],
   ['sagas in several copies', 4, 'packages/dure/src/saga/copies.test.ts'],

@@ -5,6 +5,7 @@ export { createInbox, INBOX_RETENTION } from './inbox.ts'
 export type { Aside } from './database.ts'
 export { FencedError } from './fenced.ts'
 export { UNPARTITIONED } from './records.ts'
+export { createStatements, places, type ClockedStatements } from './clocked-statements.ts'
 export { shortHash } from './short-hash.ts'
 
 // What adapters of the Database port are built with, beside the port itself.

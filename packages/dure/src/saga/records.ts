@@ -1,7 +1,7 @@
 import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../data/data.ts'
 import { UNFIT, type Entry, type EntryKind, type EntryState } from './history.ts'
 import type { AnySaga } from './definition.ts'
-import { createStatements, places, type Statements } from './statements.ts'
+import { createStatements, places, type ClockedStatements } from '../data/internal.ts'
 
 /** Which instance. */
 export type InstanceId = { readonly saga: string; readonly id: string }
@@ -56,7 +56,7 @@ export function sagaRecords(store: Pick<SqlStore, 'select' | 'time'>) {
 }
 
 /** An instance and its history. */
-function instanceRecords({ run, all, read }: Statements) {
+function instanceRecords({ run, all, read }: ClockedStatements) {
   return {
     /** False when the id is taken. With an owner it is in that one's hand at once. */
     insert: async (
@@ -153,7 +153,7 @@ function instanceRecords({ run, all, read }: Statements) {
 }
 
 /** Whose turn it is. */
-function dueRecords({ run, all, read }: Statements) {
+function dueRecords({ run, all, read }: ClockedStatements) {
   return {
     /** Takes instances that are due, as many as that; from then on they are the member's. */
     claim: async (tx: SqlTransaction, { member, which, limit }: { member: string; which: Filter; limit: number }) => {
@@ -209,7 +209,7 @@ function dueRecords({ run, all, read }: Statements) {
 }
 
 /** What has arrived for instances. */
-function mailRecords({ run, all }: Statements) {
+function mailRecords({ run, all }: ClockedStatements) {
   return {
     /** Keeps what has arrived, and has whoever waits for it looked at. Answers whether it was new. */
     deliver: async (
@@ -239,7 +239,7 @@ function mailRecords({ run, all }: Statements) {
 }
 
 /** What is thrown away. */
-function oldRecords({ run, all, read }: Statements) {
+function oldRecords({ run, all, read }: ClockedStatements) {
   return {
     /** Instances of a saga that ended so long ago, the oldest first. */
     ended: async (saga: string, { retention, after, limit }: { retention: number; after: number; limit: number }) => {

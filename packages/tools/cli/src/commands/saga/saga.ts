@@ -3,6 +3,7 @@ import type { Shell } from '../../shell.ts'
 import { defineRoutes } from '../parameters.ts'
 import { compensateCommand, resumeCommand, signalCommand, skipCommand } from './change.ts'
 import { exportCommand, listCommand, showCommand } from './look.ts'
+import { pathCommand } from './path.ts'
 import { replayCommand } from './replay.ts'
 
 export const sagaCommands: RouteMap<Shell> = defineRoutes({
@@ -15,6 +16,7 @@ export const sagaCommands: RouteMap<Shell> = defineRoutes({
     signal: signalCommand,
     export: exportCommand,
     replay: replayCommand,
+    path: pathCommand,
   },
   brief: 'Look at sagas, and have them go on or undone',
   help: `

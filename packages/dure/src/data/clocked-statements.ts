@@ -1,4 +1,5 @@
-import type { DatabaseTime, SqlRow, SqlStore, SqlTransaction, SqlValue } from '../data/data.ts'
+import type { DatabaseTime, SqlStore } from './database.ts'
+import type { SqlRow, SqlTransaction, SqlValue } from './transaction.ts'
 
 /** Statements in which NOW is the clock of the store. */
 function statementsOf(time: DatabaseTime): (sql: string, values: readonly SqlValue[]) => [sql: string, values: SqlValue[]] {
@@ -22,7 +23,7 @@ function statementsOf(time: DatabaseTime): (sql: string, values: readonly SqlVal
 }
 
 /** Statements of one store, in which NOW is its clock. */
-export type Statements = ReturnType<typeof createStatements>
+export type ClockedStatements = ReturnType<typeof createStatements>
 
 export function createStatements({ select, time }: Pick<SqlStore, 'select' | 'time'>) {
   const statement = statementsOf(time)
