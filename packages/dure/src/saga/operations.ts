@@ -9,7 +9,7 @@ import { backoff, inTime } from '../runtime/internal.ts'
 import { heldKey, preparedKeys, type Requesting } from '../service/internal.ts'
 import { errorToJson, NOTHING, toJson, type Entry } from './history.ts'
 import { addressOf, beginChild, REFUSED } from './join.ts'
-import { Fenced, Unfit, type Pen } from './pen.ts'
+import { Fenced, MARKED, Unfit, type Pen } from './pen.ts'
 import type { Instance } from './records.ts'
 import { described, type Operation, type OperationOptions } from './replay.ts'
 import type { SagaWorld } from './world.ts'
@@ -74,7 +74,7 @@ async function inRows({ world, instance, pen }: Running, operation: Operation, e
       await pen.write(tx, [known], { well: true })
       return known
     },
-    { timeout },
+    { ...MARKED, timeout },
   )
   pen.written([done])
   return done
@@ -178,7 +178,7 @@ async function wait({ world, instance, pen }: Running, operation: Operation, bef
     const known: Entry = { ...entry, ...over }
     await pen.write(tx, [known], { well: true, ...(over === undefined && { rest }) })
     return known
-  })
+  }, MARKED)
   pen.written([next])
   if (next.state !== 'waiting') return next
   if (dueIn !== null) hands.due(dueIn)

@@ -26,8 +26,10 @@ export type Pen = {
 
 type Told = Omit<Progress, 'version' | 'path'>
 
+/** What is written tells whoever comes again how a transaction ended. */
+export const MARKED = { marked: true }
 /** One condition on one row in each statement: it crosses nobody. */
-const ALONE = { isolated: false }
+const ALONE = { ...MARKED, isolated: false }
 
 export function createPen(options: {
   readonly world: SagaWorld

@@ -27,7 +27,7 @@ export function runInstance(world: SagaWorld, instance: Instance, history: () =>
       if (failure instanceof Fenced) log.info('A saga goes on elsewhere: what was done of it here does not count')
       else if (cancellation.reason === undefined) log.warn('Cannot go on with a saga for now', { error: failure })
       // It may be ours all the same, where a commit went without its answer: whoever has it next goes on from what is kept.
-      if (cancellation.reason === undefined) await letGoSoon(world, instance)
+      if (cancellation.reason === undefined) await letGo(world, instance, AGAIN)
     } finally {
       world.keys.forget(instance)
     }
@@ -105,22 +105,18 @@ async function runOnce(options: {
     if (cancellation.reason === undefined || failure instanceof Fenced) throw failure
   }
   // What was under way when the service stopped is done again by whoever has it next.
-  if (cancellation.reason !== undefined) await letGo(world, instance)
+  if (cancellation.reason !== undefined) await letGo(world, instance, 0)
 }
 
-/** Where the store cannot be asked, its lease ends. */
-async function letGoSoon(world: SagaWorld, instance: Instance): Promise<void> {
-  const ms = await letGo(world, instance).then(
-    () => AGAIN,
-    () => LEASE,
-  )
-  world.hands.due(ms)
-}
-
-/** Another may have it at once. Nothing where it is let go of already. */
-async function letGo({ host, records }: SagaWorld, { saga, id, epoch }: Instance): Promise<void> {
-  const sql = `UPDATE dure_sagas SET owner = NULL, due_at = NOW WHERE saga = ? AND id = ? AND epoch = ? AND owner = ?`
-  await host.store.transaction((tx) => records.run(tx, sql, [saga, id, epoch, host.store.member]), { isolated: false })
+/** Another may have it, so much later. Nothing where it is let go of already; where the store cannot be asked, its lease ends. */
+async function letGo({ host, records, hands }: SagaWorld, { saga, id, epoch }: Instance, ms: number): Promise<void> {
+  const sql = `UPDATE dure_sagas SET owner = NULL, due_at = NOW + ? WHERE saga = ? AND id = ? AND epoch = ? AND owner = ?`
+  await host.store
+    .transaction((tx) => records.run(tx, sql, [ms, saga, id, epoch, host.store.member]), { isolated: false })
+    .then(
+      () => hands.due(ms),
+      () => hands.due(LEASE),
+    )
 }
 
 async function outputOf(schema: Parameters<typeof parserOf>[0], value: unknown): Promise<[output: string, told: string]> {
