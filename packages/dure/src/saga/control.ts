@@ -17,6 +17,8 @@ export type ShownInstance = InstanceId & {
   readonly state: InstanceState
   readonly began: number
   readonly ended: number | null
+  /** What it waits for. */
+  readonly waits: { readonly kind: string; readonly name: string } | null
   /** When it goes on by itself. */
   readonly due: number | null
   /** Why it has paused; the error that it is undone for. */
@@ -49,6 +51,9 @@ export type SagaHistory = ShownInstance & {
   readonly steps: readonly ShownStep[]
   readonly decisions: readonly { readonly at: number; readonly action: string; readonly by: string; readonly why: string }[]
 }
+
+const INSTANCE = `dure_sagas.*, (SELECT kind || ' ' || name FROM dure_saga_steps AS step WHERE step.saga = dure_sagas.saga
+  AND step.id = dure_sagas.id AND step.state = 'waiting') AS waiting`
 
 /** Instances on one page. */
 const PAGE = 100
@@ -177,7 +182,7 @@ async function listInstances(
   const given = conditions.filter((one): one is [string, SqlValue] => one[1] !== undefined)
   const where = given.length === 0 ? '' : ` WHERE ${given.map(([sql]) => sql).join(' AND ')}`
   const most = Math.max(1, Math.min(Number(limit) || PAGE, 1_000))
-  const rows = await records.read(`SELECT * FROM dure_sagas${where} ORDER BY id, saga LIMIT ?`, [
+  const rows = await records.read(`SELECT ${INSTANCE} FROM dure_sagas${where} ORDER BY id, saga LIMIT ?`, [
     ...given.map(([, value]) => value),
     most,
   ])
@@ -186,7 +191,7 @@ async function listInstances(
 
 async function findInstance({ records, host }: SagaWorld, { id, saga }: Which): Promise<SqlRow> {
   const among: [string, SqlValue[]] = saga === undefined ? ['', []] : [' AND saga = ?', [saga]]
-  const rows = await records.read(`SELECT * FROM dure_sagas WHERE id = ?${among[0]} LIMIT 2`, [id, ...among[1]])
+  const rows = await records.read(`SELECT ${INSTANCE} FROM dure_sagas WHERE id = ?${among[0]} LIMIT 2`, [id, ...among[1]])
   if (rows.length === 1) return rows[0]!
   const named = rows.map((row) => `"${String(row['saga'])}"`).join(', ')
   throw rows.length === 0
@@ -199,6 +204,8 @@ async function findInstance({ records, host }: SagaWorld, { id, saga }: Which): 
 
 function instanceShown(row: SqlRow): ShownInstance {
   const state = row['state'] as InstanceState
+  const [kind, ...name] = state === 'running' ? (text(row['waiting'])?.split(' ') ?? []) : []
+  const waits = kind === undefined ? null : { kind, name: name.join(' ') }
   return {
     ...{ saga: String(row['saga']), id: String(row['id']), version: Number(row['version']), state },
     ...{
@@ -207,17 +214,26 @@ function instanceShown(row: SqlRow): ShownInstance {
       due: row['owner'] === null ? number(row['due_at']) : null,
     },
     ...{ reason: text(row['reason']), failure: json(row['failure']), correlationId: String(row['correlation_id']) },
-    todo: TODO[state](String(row['id'])),
+    waits,
+    todo: todoOf(state, String(row['id']), waits),
   }
 }
 
-const TODO: Readonly<Record<InstanceState, (id: string) => string>> = {
-  running: () => 'Nothing: it goes on by itself',
-  compensating: () => 'Nothing: what it did is being undone',
-  paused: (id) =>
-    `Mend what its reason says, then "dure saga resume ${id}"; or "dure saga skip ${id}", or "dure saga compensate ${id}"`,
-  completed: () => 'Nothing: it has ended',
-  compensated: () => 'Nothing: what it did is undone',
+function todoOf(state: InstanceState, id: string, waits: ShownInstance['waits']): string {
+  switch (state) {
+    case 'paused':
+      return `Mend what its reason says, then "dure saga resume ${id}"; or "dure saga skip ${id}", or "dure saga compensate ${id}"`
+    case 'running':
+      if (waits?.kind === 'signal')
+        return `It waits for the signal "${waits.name}": dure saga signal ${id} ${waits.name} '{…}' --reason …`
+      return waits === null || waits.kind === 'sleep'
+        ? 'Nothing: it goes on by itself'
+        : `Nothing: it waits for the ${waits.kind} "${waits.name}"`
+    case 'compensating':
+      return 'Nothing: what it did is being undone'
+    default:
+      return 'Nothing: it has ended'
+  }
 }
 
 function historyOf(row: SqlRow, rows: readonly SqlRow[]): SagaHistory {

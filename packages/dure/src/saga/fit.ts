@@ -106,7 +106,7 @@ function refused(
 ): CallError {
   return new CallError(
     'FAILED_PRECONDITION',
-    `Starting service "${service}" failed: the code of saga "${name}" (version ${version}) does not fit its ${count} instances under way. Instance "${id}": ${reason}. ` +
+    `Starting service "${service}" failed: the code of saga "${name}" (version ${version}) does not fit what is under way (${count}). Instance "${id}": ${reason}. ` +
       'To do: start it with the code that they were begun with, or have those go the old way and new ones the new way: `if (s.version("what has changed")) … else …`. "dure saga export" and "dure saga replay" try code on a history',
     { details: { saga: name, instance: id, reason } },
   )

@@ -26,9 +26,9 @@ export type Entry = {
 }
 
 /** Bytes of one result, … */
-export const RESULT_SIZE = 1024 * 1024
+export const RESULT_SIZE: number = 1024 * 1024
 /** … and of all that an instance's history holds, which is in memory while it is run. */
-export const HISTORY_SIZE = 8 * 1024 * 1024
+export const HISTORY_SIZE: number = 8 * 1024 * 1024
 /** Entries of one instance. */
 export const MOST_STEPS = 10_000
 

@@ -41,10 +41,14 @@ const STEP = 'position, kind, name, schema, state, undo, tries, result, error'
 const OPEN = 'saga = ? AND version <= ? AND ended_at IS NULL AND (reason IS NULL OR reason NOT LIKE ?)'
 const MINE = 'WHERE saga = ? AND id = ? AND epoch = ?'
 
-export type SagaRecords = ReturnType<typeof sagaRecords>
+export type SagaRecords = Statements &
+  ReturnType<typeof instanceRecords> &
+  ReturnType<typeof dueRecords> &
+  ReturnType<typeof mailRecords> &
+  ReturnType<typeof oldRecords>
 
 /** What is written and read of sagas. */
-export function sagaRecords(store: Pick<SqlStore, 'select' | 'time'>) {
+export function sagaRecords(store: Pick<SqlStore, 'select' | 'time'>): SagaRecords {
   const statements = createStatements(store)
   return {
     ...statements,
@@ -73,7 +77,10 @@ function instanceRecords({ run, all, read }: ClockedStatements) {
       return (await run(tx, sql, values)) === 1
     },
     /** What is to be known of whoever begins it again, or sends it something. */
-    find: async (tx: SqlTransaction, { saga, id }: InstanceId) => {
+    find: async (
+      tx: SqlTransaction,
+      { saga, id }: InstanceId,
+    ): Promise<Pick<Instance, 'version' | 'state' | 'input'> | undefined> => {
       const [row] = await all(tx, 'SELECT version, state, input FROM dure_sagas WHERE saga = ? AND id = ?', [saga, id])
       return row && { version: Number(row['version']), state: String(row['state']) as InstanceState, input: String(row['input']) }
     },
@@ -98,7 +105,10 @@ function instanceRecords({ run, all, read }: ClockedStatements) {
       const rows = await read(`SELECT DISTINCT path FROM dure_sagas WHERE ${OPEN}`, [name, version, `${UNFIT} %`])
       return rows.map(({ path }) => String(path))
     },
-    onPath: async ({ name, version }: AnySaga, { path, limit }: { readonly path: string; readonly limit: number }) => {
+    onPath: async (
+      { name, version }: AnySaga,
+      { path, limit }: { readonly path: string; readonly limit: number },
+    ): Promise<readonly Instance[]> => {
       const sql = `SELECT ${INSTANCE} FROM dure_sagas WHERE ${OPEN} AND path = ? LIMIT ?`
       return (await read(sql, [name, version, `${UNFIT} %`, path, limit])).map(instanceOf)
     },
@@ -156,7 +166,10 @@ function instanceRecords({ run, all, read }: ClockedStatements) {
 function dueRecords({ run, all, read }: ClockedStatements) {
   return {
     /** Takes instances that are due, as many as that; from then on they are the member's. */
-    claim: async (tx: SqlTransaction, { member, which, limit }: { member: string; which: Filter; limit: number }) => {
+    claim: async (
+      tx: SqlTransaction,
+      { member, which, limit }: { member: string; which: Filter; limit: number },
+    ): Promise<readonly Instance[]> => {
       const rows = await all(
         tx,
         `UPDATE dure_sagas SET epoch = epoch + 1, due_at = NOW + ?, owner = ?, waits = NULL,
@@ -189,9 +202,9 @@ function dueRecords({ run, all, read }: ClockedStatements) {
       return (await read(sql, [LEASE, member])).map(({ owner }) => String(owner))
     },
     /** What a member has is free, which is no more. */
-    free: (tx: SqlTransaction, owner: string) =>
+    free: (tx: SqlTransaction, owner: string): Promise<number> =>
       run(tx, 'UPDATE dure_sagas SET due_at = NOW WHERE due_at IS NOT NULL AND owner = ?', [owner]),
-    renew: (tx: SqlTransaction, member: string, ids: readonly string[]) =>
+    renew: (tx: SqlTransaction, member: string, ids: readonly string[]): Promise<number> =>
       run(tx, `UPDATE dure_sagas SET due_at = NOW + ? WHERE owner = ? AND id IN (${places(ids)})`, [LEASE, member, ...ids]),
     /** Has those looked at that would wait for longer than was asked for, as their clock was set back, or for what is there. */
     correct: async (tx: SqlTransaction): Promise<void> => {
@@ -238,11 +251,17 @@ function mailRecords({ run, all }: ClockedStatements) {
   }
 }
 
+/** An instance that has ended, and when. */
+type Ended = InstanceId & { readonly parent: string | null; readonly endedAt: number }
+
 /** What is thrown away. */
 function oldRecords({ run, all, read }: ClockedStatements) {
   return {
     /** Instances of a saga that ended so long ago, the oldest first. */
-    ended: async (saga: string, { retention, after, limit }: { retention: number; after: number; limit: number }) => {
+    ended: async (
+      saga: string,
+      { retention, after, limit }: { retention: number; after: number; limit: number },
+    ): Promise<readonly Ended[]> => {
       const rows = await read(
         `SELECT id, parent, ended_at FROM dure_sagas WHERE saga = ? AND ended_at < NOW - ? AND ended_at > ? ORDER BY ended_at LIMIT ?`,
         [saga, retention, after, limit],
@@ -255,7 +274,7 @@ function oldRecords({ run, all, read }: ClockedStatements) {
       }))
     },
     /** Forgets them, but for children that their parents may want undone. */
-    forget: async (tx: SqlTransaction, old: readonly (InstanceId & { readonly parent: string | null })[]): Promise<void> => {
+    forget: async (tx: SqlTransaction, old: readonly Ended[]): Promise<void> => {
       for (const { saga, id, parent } of old) {
         const of = parent === null ? undefined : (JSON.parse(parent) as InstanceId)
         const open =

@@ -48,6 +48,8 @@ test('a paused saga is listed and shown with its reason, resumed, signalled, exp
   oven.broken = false
   assert.match(await done('resume', 'rye', '--reason', 'it is warm', '--by', 'ann'), /"rye" goes on; see "dure saga show rye"/)
   await until(async () => (await done('show', 'rye')).includes('signal  waiting'))
+  assert.match(await done('show', 'rye'), /To do: It waits for the signal "eat": dure saga signal rye eat/)
+  assert.match(await done('list'), /rye +bakery\/bake +running +\d+ s ago +waits for eat\n/)
   const bad = await saga('signal', 'rye', 'eat', '{}', '--reason', 'hungry')
   assert.match(bad.err, /Sending signal "eat" to saga "bake" with id "rye" failed: at "by"/)
   await done('signal', 'rye', 'eat', '{"by":"bob"}', '--reason', 'hungry', '--by', 'bob')

@@ -66,13 +66,13 @@ export const exportCommand: Command<Shell> = defineCommand({
 
 function listText(found: readonly Placed[], layout: Layout): string {
   if (found.length === 0) return 'No saga is like that'
-  const rows = found.map(({ id, saga, service, state, began, ended, due, reason }) => [
+  const rows = found.map(({ id, saga, service, state, began, ended, due, reason, waits }) => [
     visible(id),
     visible(`${service}/${saga}`),
     stateText(state, layout),
     agoText(began),
     // What the reason says in full is on the page of the instance.
-    visible(reason ?? (ended !== null ? `ended ${agoText(ended)}` : dueText(due))).slice(0, 100),
+    visible(reason ?? (ended !== null ? `ended ${agoText(ended)}` : waitsText(waits, due))).slice(0, 100),
   ])
   const lines = table([['ID', 'SAGA', 'STATE', 'BEGAN', ''], ...rows], { columns: layout.columns, shorten: [4, 1], right: [] })
   return lines.map((line) => line.trimEnd()).join('\n')
@@ -108,6 +108,11 @@ function historyText(history: SagaHistory, layout: Layout): string {
 
 function codeOf(error: string | null): string {
   return (JSON.parse(error ?? '{}') as { readonly code?: string }).code ?? ''
+}
+
+function waitsText(waits: Placed['waits'], due: number | null): string {
+  const what = waits === null || waits.kind === 'sleep' ? '' : `waits for ${waits.name}`
+  return [what, dueText(due)].filter((part) => part !== '').join(', ')
 }
 
 function dueText(due: number | null): string {
