@@ -41,7 +41,7 @@ const STEP = 'position, kind, name, schema, state, undo, tries, result, error'
 const OPEN = 'saga = ? AND version <= ? AND ended_at IS NULL AND (reason IS NULL OR reason NOT LIKE ?)'
 const MINE = 'WHERE saga = ? AND id = ? AND epoch = ?'
 
-export type SagaRecords = Statements &
+export type SagaRecords = ClockedStatements &
   ReturnType<typeof instanceRecords> &
   ReturnType<typeof dueRecords> &
   ReturnType<typeof mailRecords> &
