@@ -22,6 +22,8 @@ export type History = {
 
 /** Messages taken at once; milliseconds that one reading may take before it is begun again where it was; and between looks for a turn. */
 const [BATCH, LONGEST, TURN] = [256, 600_000, 1_000]
+/** Characters of data taken at once, about. */
+const SIZE = 4 * 1024 * 1024
 const RETRY = { first: 100, max: 10_000 }
 /** A history is one partition, of a broker of its own. */
 const BROKER = 'history'
@@ -106,17 +108,21 @@ async function bring(
   const { topic, partition } = place
   await request.assigned?.({ topic, partition, epoch, broker: BROKER })
   let batch: Delivery[] = []
+  let size = 0
   const take = async (): Promise<void> => {
     if (batch.length === 0) return
     await request.deliver(batch, { topic, partition })
     await notePosition(store, place, { broker: BROKER, epoch }, batch)
     batch = []
+    size = 0
   }
   const types = new Set(history.events.filter((event) => event.topic === topic).map(({ name }) => name))
   for await (const event of ask(host, history, after, signal)) {
     if (signal.aborted) return
-    if (types.has(event.type)) batch.push({ message: messageOf(history, event), partition, position: event.position })
-    if (batch.length === BATCH) await take()
+    if (!types.has(event.type)) continue
+    batch.push({ message: messageOf(history, event), partition, position: event.position })
+    size += event.data.length
+    if (batch.length === BATCH || size > SIZE) await take()
   }
   await take()
   const mine = 'consumer = ? AND topic = ? AND partition = ? AND epoch = ?'

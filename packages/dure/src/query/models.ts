@@ -32,10 +32,15 @@ export async function openModels(
     await openBuilds(host, entry)
   }
 
+  const reactions = listed.flatMap((model) => effectsOf(host, model))
+  // What was said before anybody wanted effects has none: not when a model comes late, nor when it is built anew.
+  for (const { name, event } of reactions)
+    await host.broker.declareGroup({ group: `${host.service}/effects/${name}`, topics: [event.topic], from: 'end' })
+
   let timer: Timer | undefined
-  let looking: Promise<void> | undefined
+  let looking: Promise<void> = Promise.resolve()
   let effects: Consumer | undefined
-  const look = async (): Promise<void> => {
+  const lookOnce = async (): Promise<void> => {
     for (const entry of entries.values()) {
       entry.row = await rowOf(host, entry.versions[0]!.name)
       await openBuilds(host, entry)
@@ -46,6 +51,8 @@ export async function openModels(
       if (isReady(next, await next.progress())) await switchTo(entry, newer)
     }
   }
+  // One after the other: a build is opened once.
+  const look = (): Promise<void> => (looking = looking.then(lookOnce, lookOnce))
   const switchTo = async (entry: Entry, build: number): Promise<void> => {
     const { name } = entry.versions[0]!
     const { serving } = entry.row
@@ -57,7 +64,7 @@ export async function openModels(
   }
   const lookOn = (): void => {
     timer = runtime.timers.after(LOOK, () => {
-      looking = look()
+      void look()
         .catch((error: unknown) => log.warn('Cannot look after the read models', { error }))
         .finally(() => timer !== undefined && lookOn())
     })
@@ -67,15 +74,16 @@ export async function openModels(
   const all = (): readonly Projection[] => [...entries.values()].flatMap(({ open }) => [...open.values()])
   return {
     served: (name, context) => {
-      const entry = entries.get(name)
-      const projection = entry?.open.get(entry.row.serving)
+      const { row, open } = entries.get(name) ?? {}
+      if (row === undefined || open === undefined) return undefined
+      // A later release may have switched to what this one does not know: what was before is filled all the same.
+      const projection = open.get(row.serving) ?? open.get(row.previous ?? 0) ?? [...open.values()].at(-1)
       return projection && servedOf(host, projection, context)
     },
     extension: {
       control,
       listen: async () => {
         await look()
-        const reactions = listed.flatMap((model) => effectsOf(host, model))
         if (reactions.length > 0) {
           const broker = keepingPositions(host.broker, store)
           effects = await createConsumer<SqlTransaction>({ ...host, broker, group: `${host.service}/effects`, reactions })
@@ -91,7 +99,7 @@ export async function openModels(
         timer?.cancel()
         timer = undefined
         const left = timeLeft(runtime.clock, timeout)
-        await looking
+        await looking.catch(() => {})
         await Promise.all([effects?.stop({ timeout: left() }), ...all().map((one) => one.stop({ timeout: left() }))])
       },
     },

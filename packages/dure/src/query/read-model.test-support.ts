@@ -129,8 +129,8 @@ const sumTables = database<Second>({
 
 type Either = Served<1, First> | Served<2, Second>
 
-/** What may befall a projection. */
-export type Trouble = { fails?: (sku: string) => boolean; effects?: string[] }
+/** What may befall a projection; `silent`: it has no effects. */
+export type Trouble = { fails?: (sku: string) => boolean; silent?: boolean }
 type Change = { readonly data: { readonly sku: string; readonly count: number }; readonly id: string }
 
 export function stockOne(trouble: Trouble = {}): ReadModel<Served<1, First>> {
@@ -156,7 +156,7 @@ export function stockOne(trouble: Trouble = {}): ReadModel<Served<1, First>> {
     from: [Sold, Returned],
     tables: stockTables,
     on: { 'item.sold': add(1), 'item.returned': add(-1) },
-    effects: { 'item.sold': effect },
+    effects: trouble.silent === true ? {} : { 'item.sold': effect },
   })
 }
 
@@ -313,4 +313,16 @@ export async function place(t: TestContext): Promise<Place> {
       while (!(await one.status()).quiet) await realRuntime().timers.sleep(5)
     },
   }
+}
+
+/** The whole of it in one folder, with a broker of its own: as a program has it that may be killed. */
+export function readingIn(directory: string, services: readonly Service[]): Promise<Running> {
+  const broker = embeddedBroker({ durability: 'process' })
+  const reading = system('reading', {
+    services: [...services],
+    database: (world) => testAdapter(world),
+    broker,
+    telemetry: false,
+  })
+  return start(reading, { directory, log: silentLogger() })
 }

@@ -232,6 +232,31 @@ test('a projection that throws parks that key alone, and takes no place until it
   assert.deepEqual((await clients(running).board.show()).totals, await clients(running).shop.truth())
 })
 
+test(
+  'effects that a later version brings say nothing of the past; the release before goes on after the switch',
+  slow,
+  async (t) => {
+    const { start, quiet } = await place(t)
+    const silent = stockOne({ silent: true })
+    const first = await start([shop(), board(silent)])
+    for (let n = 0; n < 50; n++) await clients(first).shop.sell({ sku: `s${n % 5}`, count: 1 })
+    await quiet(first)
+    await first.stop()
+    const later = await start([shop(), board(stockTwo({ before: silent }))])
+    await until(async () => (await clients(later).board.show()).version === 2)
+    for (let n = 0; n < 7; n++) await clients(later).shop.sell({ sku: `s${n % 5}`, count: 1 })
+    await quiet(later)
+    assert.equal((await clients(later).board.effects()).length, 7)
+    await later.stop()
+    // As a copy of the release before finds it, while releases are changed.
+    const former = await start([shop(), board(silent)])
+    await clients(former).shop.sell({ sku: 's1', count: 1 })
+    await quiet(former)
+    const { version, totals } = await clients(former).board.show()
+    assert.deepEqual([version, totals], [1, await clients(former).shop.truth()])
+  },
+)
+
 /** An embedded database is one process's own. */
 const alone = elsewhere === false && 'one process has the store'
 

@@ -45,8 +45,13 @@ export async function register(host: ExtensionHost, versions: readonly ModelVers
   const first = 'INSERT INTO dure_models (name, serving, newest) VALUES (?, 1, 1) ON CONFLICT (name) DO NOTHING'
   await host.store.transaction((tx) => tx.run(first, [name]), { isolated: false })
   const row = await rowOf(host, name)
-  const served = (await buildsOf(host, name)).find(({ build }) => build === row.serving)!
-  if (versions.some(({ version }) => version === served.version)) return row
+  const builds = await buildsOf(host, name)
+  const isKnown = (number: number | null): boolean => {
+    const build = builds.find((one) => one.build === number)
+    return versions.some(({ version }) => version === build?.version)
+  }
+  if (isKnown(row.serving) || isKnown(row.previous)) return row
+  const served = builds.find(({ build }) => build === row.serving)!
   throw new CallError(
     'FAILED_PRECONDITION',
     `Starting service "${host.service}" failed: its read model "${name}" is served in version ${served.version}, and this release knows ${versions.map(({ version }) => version).join(', ')} alone. To do: list version ${served.version} as \`before\` until the new one has taken its place`,

@@ -53,7 +53,7 @@ async function running(t: TestContext): Promise<{ readonly one: Running; readonl
 test('builds are listed, begun anew beside what is served, switched to and gone back from', async (t) => {
   const { one, data } = await running(t)
   const model = async (...args: string[]) => dure(['model', ...args, '--data', data])
-  const builds = async () => JSON.parse((await model('list', '--json')).out)[0].value as Record<string, unknown>[]
+  const builds = async () => JSON.parse((await model('list', '--json')).out) as Record<string, unknown>[]
   const until = async (condition: () => Promise<boolean>) => {
     while (!(await condition())) await realRuntime().timers.sleep(10)
   }

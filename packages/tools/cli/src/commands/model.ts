@@ -37,36 +37,19 @@ async function ask<T>(shell: Shell, given: Flags, method: string, name?: string)
   return values
 }
 
-const listCommand: Command<Shell> = defineCommand({
-  brief: 'Show every build of every read model',
-  help: `
-        Shows the builds of the read models of a running system: which one is served, which was before, and how far those to come are. EVENTS
-        are those taken so far, BEHIND the messages that wait for it, DEAD those that failed for good (its version is not served
-        while there are any), NEWEST the age of the newest event it has.`,
-  examples: ['dure model list', 'watch dure model list'],
-  flags,
-  async func(this: Shell, given: Flags): Promise<void> {
-    const values = await ask<readonly Build[]>(this, given, 'list')
-    printResult(this, given, values, () => {
-      const rows = values.flatMap(({ service, value }) => value.map((build) => ({ service, ...build })))
-      return buildsText(rows, layoutOf(this), realRuntime().clock.now())
-    })
-  },
-})
-
-/** A command that changes which builds there are, or which one is served, and shows them afterwards. */
-function change(method: string, words: { readonly brief: string; readonly help: string }): Command<Shell> {
-  return defineCommand({
-    ...words,
-    examples: [`dure model ${method} seller-dashboard`],
-    flags,
-    positional: named,
-    async func(this: Shell, given: Flags, name: string): Promise<void> {
+/** A command that shows the builds, after it has changed which there are, or which one is served. */
+function builds(
+  method: string,
+  words: { readonly brief: string; readonly help: string; readonly examples?: readonly string[] },
+): Command<Shell> {
+  const positional = method === 'list' ? undefined : named
+  return defineCommand<Flags, readonly string[]>({
+    ...{ examples: [`dure model ${method} seller-dashboard`], ...words, flags },
+    ...((positional && { positional }) as object),
+    async func(this: Shell, given: Flags, name?: string): Promise<void> {
       const values = await ask<readonly Build[]>(this, given, method, name)
-      printResult(this, given, values, () => {
-        const rows = values.flatMap(({ service, value }) => value.map((build) => ({ service, ...build })))
-        return buildsText(rows, layoutOf(this), realRuntime().clock.now())
-      })
+      const rows = values.flatMap(({ service, value }) => value.map((build) => ({ service, ...build })))
+      printResult(this, given, rows, () => buildsText(rows, layoutOf(this), realRuntime().clock.now()))
     },
   })
 }
@@ -87,20 +70,27 @@ const retryCommand: Command<Shell> = defineCommand({
 
 export const modelCommands: RouteMap<Shell> = defineRoutes({
   routes: {
-    list: listCommand,
-    rebuild: change('rebuild', {
+    list: builds('list', {
+      brief: 'Show every build of every read model',
+      help: `
+        Shows the builds of the read models of a running system: which one is served, which was before, and how far those to come are. EVENTS
+        are those taken so far, BEHIND the messages that wait for it, DEAD those that failed for good (its version is not served
+        while there are any), NEWEST the age of the newest event it has.`,
+      examples: ['dure model list', 'watch dure model list'],
+    }),
+    rebuild: builds('rebuild', {
       brief: 'Build it once more, beside what is served',
       help: `
         Begins to build the newest version of a read model from nothing, in a store of its own. What is served stays so until
         the new build has caught up. Refused where its events cannot be had from the beginning.`,
     }),
-    switch: change('switch', {
+    switch: builds('switch', {
       brief: 'Serve the build that has caught up',
       help: `
         Has the newest build that is ready take the place of the one that is served. A version that is built for the first
         time does so by itself; after "back" it takes this.`,
     }),
-    back: change('back', {
+    back: builds('back', {
       brief: 'Serve the build that was served before',
       help: 'Has the build that was served before take its place again. It has been filled all the time, so nothing is missing.',
     }),
