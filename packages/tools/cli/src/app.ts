@@ -107,8 +107,7 @@ function before(args: readonly string[], input: string): readonly string[] {
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
   return args
-    .slice(0, ['add', 'dead', 'saga', 'check', 'model'].includes(args[0] ?? '') ? 2 : 1)
-    .slice(0, ['add', 'dead', 'check', 'model', '2pc'].includes(args[0] ?? '') ? 2 : 1)
+    .slice(0, ['add', 'dead', 'saga', 'check', 'model', '2pc'].includes(args[0] ?? '') ? 2 : 1)
     .filter((word) => !word.startsWith('-'))
 }
 

@@ -4,6 +4,11 @@ import type { Branch, Log, Outcome } from './log.ts'
 import { openBranch, type BranchSession, type OpenBranch } from './participant.ts'
 import { aborted, unanswered, type Database } from './sessions.ts'
 
+export type Coordinator = {
+  readonly transaction: <T>(work: (sessions: readonly BranchSession[]) => Promise<T>) => Promise<T>
+  readonly stop: () => Promise<void>
+}
+
 /** Runs work in all databases, has them prepare it, writes the decision, and tells it to them. */
 export function createCoordinator(parts: {
   readonly participants: readonly Database[]
@@ -12,7 +17,7 @@ export function createCoordinator(parts: {
   readonly lockTimeout: number
   readonly timeout: number
   readonly runtime: Runtime
-}) {
+}): Coordinator {
   const { participants, log, live, runtime, ...limits } = parts
   const running = new Set<Promise<unknown>>()
   let stopped = false

@@ -4,12 +4,10 @@ import type { CallError } from 'dure/contract'
 import type { LocalServer } from '../server/server.ts'
 import { testServer } from '../server.test-support.ts'
 import { until } from '../store.test-support.ts'
-import { intercept, onBanks, transfer, type Banks } from './two-phase.test-support.ts'
+import { COMMIT, DECIDE, intercept, onBanks, transfer, type Banks } from './two-phase.test-support.ts'
 import { listInDoubt } from './two-phase.ts'
 
 const check = await onBanks()
-const DECIDE = 'INSERT INTO dure_2pc_decisions'
-const COMMIT = 'commit PREPARED'
 
 /** Another server, for what is to go away. */
 const other = (): Promise<LocalServer> => testServer({ settings: { max_prepared_transactions: 8 } })

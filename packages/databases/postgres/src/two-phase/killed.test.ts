@@ -1,29 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { spawnSync } from 'node:child_process'
 import { outboxSchema, pollingRelay } from '../outbox/outbox.ts'
 import { until } from '../store.test-support.ts'
-import { onBanks, type Banks } from './two-phase.test-support.ts'
+import { COMMIT, DECIDE, killedBefore, onBanks } from './two-phase.test-support.ts'
 import { listInDoubt, resolveInDoubt } from './two-phase.ts'
 
 const check = await onBanks()
-const CHILD = fileURLToPath(new URL('coordinator.child.test-support.ts', import.meta.url))
-const DECIDE = 'INSERT INTO dure_2pc_decisions'
-const COMMIT = 'commit PREPARED'
-
-/** A coordinator of a process of its own, killed (SIGKILL) in the midst of a transfer of 30. */
-async function killedBefore(banks: Banks, beginning: string, left = 2): Promise<void> {
-  const { name, urls, log } = banks
-  const args = ['--conditions=dure-source', CHILD, name, ...urls, log, beginning, String(3 - left)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const closed = once(child, 'close')
-  const [said] = (await once(child.stdout, 'data')) as [Buffer]
-  await until(async () => (await listInDoubt({ databases: urls })).length === left)
-  child.kill('SIGKILL')
-  await closed
-  assert.equal(String(said), 'stands still\n')
-}
 
 check(
   'killed after prepare: its locks stay, who waits is told, and the horizon is held; the next one rolls back',

@@ -36,7 +36,7 @@ export type Log = {
   readonly forget: (transaction: string) => Promise<void>
 }
 
-export const SCHEMA = `
+const SCHEMA = `
   SELECT pg_advisory_xact_lock(1685352037);
   CREATE TABLE IF NOT EXISTS dure_2pc_coordinators (
     name TEXT PRIMARY KEY,

@@ -100,7 +100,12 @@ export function createRecovery(parts: {
 }
 
 /** One at a time, and again after a while. */
-export function repeat(recover: () => Promise<Recovered>, every: number, { timers }: Runtime, logger: Logger) {
+export function repeat(
+  recover: () => Promise<Recovered>,
+  every: number,
+  { timers }: Runtime,
+  logger: Logger,
+): { readonly now: () => Promise<Recovered>; readonly stop: () => Promise<void> } {
   let stopped = false
   let last: Promise<unknown> = Promise.resolve()
   const now = (): Promise<Recovered> => {

@@ -1,9 +1,19 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import type { LocalServer } from '../server/server.ts'
 import { missing15, testServer, type ServerVersion } from '../server.test-support.ts'
 import { createDatabase } from '../adapter.test-support.ts'
-import { twoPhase, type TwoPhase, type TwoPhaseOptions } from './two-phase.ts'
+import { until } from '../store.test-support.ts'
+import { listInDoubt, twoPhase, type TwoPhase, type TwoPhaseOptions } from './two-phase.ts'
+
+const CHILD = fileURLToPath(new URL('coordinator.child.test-support.ts', import.meta.url))
+/** How the statements begin that write a decision, and that tell it. */
+export const DECIDE = 'INSERT INTO dure_2pc_decisions'
+export const COMMIT = 'commit PREPARED'
 
 /** Two banks and the log, each a database of its own, and what is needed to look at them. */
 export type Banks = {
@@ -110,4 +120,17 @@ export function intercept(
         })
   }
   return () => void (prototype.query = query)
+}
+
+/** A coordinator of a process of its own, killed (SIGKILL) in the midst of a transfer of 30. */
+export async function killedBefore(banks: Pick<Banks, 'name' | 'urls' | 'log'>, beginning: string, left = 2): Promise<void> {
+  const { name, urls, log } = banks
+  const args = ['--conditions=dure-source', CHILD, name, ...urls, log, beginning, String(3 - left)]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
+  const [said] = (await once(child.stdout, 'data')) as [Buffer]
+  await until(async () => (await listInDoubt({ databases: urls })).length === left)
+  child.kill('SIGKILL')
+  await closed
+  assert.equal(String(said), 'stands still\n')
 }
