@@ -2,6 +2,7 @@
  * `npm run peers -- openapi`: what foreign programs make of Dure, one line a check; exits with 1 when one fails.
  * `npm run peers -- reply`: a worker in Python answers a queue of requests, by the documents that the system publishes.
  * `npm run peers -- emmett`: Emmett's command handler and decider, and its own store beside ours, on the event store.
+ * `npm run peers -- 2pc`: psql reads what a killed coordinator of a two-phase commit leaves, and what the next one makes of it.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -20,6 +21,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   emmett,
   install,
   tutorial,
+  '2pc': twoPhase,
 }
 
 async function openapi(): Promise<boolean> {
@@ -49,6 +51,13 @@ async function emmett(): Promise<boolean> {
   if (said !== 'installed') throw new Error(`Cannot ask Emmett: it ${said}.`)
   const program = join(import.meta.dirname, '../packages/dure/src/eventsourcing/emmett.test-support.ts')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, emmettJudge.folder])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function twoPhase(): Promise<boolean> {
+  const program = join(import.meta.dirname, '../packages/databases/postgres/src/two-phase/psql.test-support.ts')
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program])
   console.log(output.trim())
   return code === 0
 }
