@@ -27,6 +27,7 @@ const SUITES = [
   ['commands with a key in several copies', 18, 'packages/dure/src/service/idempotency-copies.test.ts'],
   ['commands with a key whose copy is killed', 6, 'packages/dure/src/service/idempotency-killed.test.ts'],
   ['answers of commands with a key', 7, 'packages/dure/src/service/kept-answers.test.ts'],
+  ['requests handed out to others', 4, 'packages/dure/src/tasks/tasks.test.ts'],
   ['requests and their replies', 9, 'packages/dure/src/service/requests.test.ts'],
   ['read models', 10, 'packages/dure/src/query/read-model.test.ts'],
   ['read models whose process is killed', 1, 'packages/dure/src/query/read-model-killed.test.ts'],

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
 import { CallError, command, contract, error, query, request } from '../contract/contract.ts'
+import { noSql, testAdapter } from '../data/adapter.conformance.ts'
 import { database } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { service, start, system } from '../service/service.ts'
@@ -50,7 +51,7 @@ async function open(t: TestContext, attempts?: number) {
   let ahead = 0
   const runtime = { ...real, clock: { ...real.clock, now: () => real.clock.now() + ahead } }
   const handing = externalTasks('stock-tasks', { requests: [Reserve], ...(attempts !== undefined && { attempts }) })
-  const running = await start(system('shop', { services: [orders, handing] }), { directory, log: silentLogger(), runtime })
+  const running = await start(system('shop', { services: [orders, handing], database: testAdapter as never }), { directory, log: silentLogger(), runtime })
   t.after(async () => {
     await running.stop()
     rmSync(directory, { recursive: true, force: true })
@@ -82,7 +83,7 @@ async function open(t: TestContext, attempts?: number) {
 }
 
 const codeOf = (wanted: string) => (thrown: unknown) => thrown instanceof CallError && thrown.code === wanted
-const options = { timeout: 30_000 }
+const options = { skip: noSql, timeout: 60_000 }
 
 test('a worker fetches a task and completes it: its requester hears the output, or the declared error', options, async (t) => {
   const { worker, place, fetched, outcomes } = await open(t)
