@@ -10,6 +10,7 @@ import {
   error,
   event,
   query,
+  request,
   stream,
   versionTrouble,
   type AnyContract,
@@ -474,4 +475,22 @@ test('adding an optional input field, a variant of an input or an output field b
     }),
     { numRuns: 200 },
   )
+})
+
+test('requests: what is asked, what is answered, and what was asked before', () => {
+  const ask = (options: Loose): ContractDescription =>
+    describe({}, { requests: [request('one', { input: z.object({}), ...options })] })
+  const changed = (before: Loose, after: Loose): string[] =>
+    told(compare(ask(before), ask(after))).map((each) => each.replace('shop request "one"', 'it'))
+  const [more, same] = [z.object({ a: z.string() }), z.object({ a: z.string().optional() })]
+  assert.deepEqual(changed({}, {}), [])
+  assert.match(changed({}, { input: more }).join(), /^breaking for callers: it input at a/)
+  assert.deepEqual(changed({}, { input: more, version: 2, upcast: { 1: (x: Loose) => x } }), [])
+  assert.match(changed({ output: more }, { output: same }).join(), /^breaking for callers: it output at a/)
+  assert.deepEqual(changed({ version: 2 }, { version: 1 }), ['breaking for callers: it: goes back to version 1 (was 2)'])
+  assert.match(changed({ key: (e: Loose) => e.a }, { key: (e: Loose) => e.b }).join(), /keeps its order by \{b\} \(was \{a\}\)/)
+  assert.deepEqual(told(compare(ask({}), describe({}))), [
+    'breaking for callers: shop request "one": is gone: nobody answers it any more',
+  ])
+  assert.deepEqual(told(compare(describe({}), ask({}))), ['compatible: shop request "one": is new'])
 })

@@ -44,7 +44,29 @@ export function compareContracts(before: ContractDescription, after: ContractDes
   }
   for (const key of Object.keys(after.events))
     if (!Object.hasOwn(before.events, key)) report('compatible', `${name} event "${key}"`, 'is new')
+  compareRequests(name, before.requests ?? {}, after.requests ?? {}, report)
   return changes
+}
+
+type Requests = NonNullable<ContractDescription['requests']>
+
+function compareRequests(name: string, before: Requests, after: Requests, report: Report): void {
+  for (const [key, request] of Object.entries(before)) {
+    const where = `${name} request "${key}"`
+    const now = own(after, key)
+    if (now === undefined) {
+      report('breaking', where, 'is gone: nobody answers it any more')
+      continue
+    }
+    // What is asked in an older version is made one of the newer.
+    const read = now.version > request.version && now.upcasts.includes(request.version)
+    compareOperations(where, read && now.input !== undefined ? { ...request, input: now.input } : request, now, report)
+    if (now.version < request.version) report('breaking', where, `goes back to version ${now.version} (was ${request.version})`)
+    if (request.key !== now.key && request.key !== undefined && now.key !== undefined)
+      report('breaking', where, `keeps its order by ${now.key} (was ${request.key})`)
+  }
+  for (const key of Object.keys(after))
+    if (!Object.hasOwn(before, key)) report('compatible', `${name} request "${key}"`, 'is new')
 }
 
 /**

@@ -3,7 +3,8 @@ import type { AnyContract } from './definition.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { asDescribed } from './json-schema.ts'
-import type { AnyOperation, OperationKind } from './operation.ts'
+import { command, type AnyOperation, type OperationKind } from './operation.ts'
+import type { AnyRequest } from './request.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 
 export type ContractDescription = {
@@ -15,7 +16,11 @@ export type ContractDescription = {
   readonly description?: string
   readonly operations: Readonly<Record<string, OperationDescription>>
   readonly events: Readonly<Record<string, EventDescription>>
+  readonly requests?: Readonly<Record<string, RequestDescription>>
 }
+
+/** What is asked over a queue: its input is that of `version`. */
+export type RequestDescription = OperationDescription & Pick<EventDescription, 'version' | 'upcasts' | 'key'>
 
 export type OperationDescription = {
   readonly kind: OperationKind
@@ -69,6 +74,7 @@ export type EventDescription = {
  */
 export function describeContract(contract: AnyContract): ContractDescription {
   const operations = Object.entries(contract.operations as Record<string, AnyOperation>)
+  const { requests = [] } = contract
   return {
     dure: 1,
     name: contract.name,
@@ -77,7 +83,16 @@ export function describeContract(contract: AnyContract): ContractDescription {
     ...about(contract),
     operations: Object.fromEntries(operations.map(([name, operation]) => [name, describeOperation(operation)])),
     events: Object.fromEntries(contract.events.map((event) => [event.name, describeEvent(event)])),
+    ...(requests.length > 0 && { requests: Object.fromEntries(requests.map((each) => [each.name, describeRequest(each)])) }),
   }
+}
+
+/** As an operation is described, of what both have. */
+function describeRequest(request: AnyRequest): RequestDescription {
+  const { schema: input, output, errors, description } = request
+  const { version, upcasts, key } = describeEvent(request)
+  const operation = { ...command({ input, output, errors, idempotent: true }), description, deadline: 0 }
+  return { ...describeOperation(operation), version, upcasts, ...(key !== undefined && { key }) }
 }
 
 function describeOperation(operation: AnyOperation): OperationDescription {

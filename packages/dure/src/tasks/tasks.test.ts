@@ -51,7 +51,11 @@ async function open(t: TestContext, attempts?: number) {
   let ahead = 0
   const runtime = { ...real, clock: { ...real.clock, now: () => real.clock.now() + ahead } }
   const handing = externalTasks('stock-tasks', { requests: [Reserve], ...(attempts !== undefined && { attempts }) })
-  const running = await start(system('shop', { services: [orders, handing], database: testAdapter as never }), { directory, log: silentLogger(), runtime })
+  const running = await start(system('shop', { services: [orders, handing], database: testAdapter as never }), {
+    directory,
+    log: silentLogger(),
+    runtime,
+  })
   t.after(async () => {
     await running.stop()
     rmSync(directory, { recursive: true, force: true })
