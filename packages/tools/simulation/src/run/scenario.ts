@@ -142,7 +142,7 @@ async function resumeSagas(running: Running | undefined): Promise<number> {
 
 async function pausedOf(running: Running, service: string): Promise<readonly { readonly saga: string; readonly id: string }[]> {
   const listed = await running.ask(service, { kind: 'saga', method: 'list', input: { state: 'paused' } })
-  return (listed as { readonly instances: Awaited<ReturnType<typeof pausedOf>> }).instances
+  return listed as Awaited<ReturnType<typeof pausedOf>>
 }
 
 function toldOf({ engine, trace, placed, faults, load, marks }: World, seed: number): Told {
