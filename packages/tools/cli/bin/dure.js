@@ -45,13 +45,11 @@ function useSources() {
 function lackingNeighbour() {
   const read = (file) => JSON.parse(readFileSync(file, 'utf8'))
   const own = read(join(here, '../package.json'))
-  for (const [name, { only }] of Object.entries(own.peerDependenciesMeta ?? {})) {
+  for (const name of Object.keys(own.peerDependenciesMeta ?? {})) {
     let found
     try {
       found = read(modules.createRequire(import.meta.url).resolve(`${name}/package.json`)).version
     } catch {
-      // Needed by one command, which says so itself.
-      if (only !== undefined) continue
       return `dure ${own.version} works with the package "${name}", which is not installed. Install ${name} ${own.version} beside it.`
     }
     if (found !== own.version)
