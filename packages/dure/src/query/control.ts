@@ -55,7 +55,10 @@ export function controlOf(options: {
       const entry = need(name)
       const model = entry.versions.at(-1)!
       await checkRebuild(host, model)
-      await addBuild(host, model)
+      const { serving, newest } = (entry.row = await rowOf(host, name))
+      // One that is under way is the one that is asked for.
+      const isUnderWay = (await buildsOf(host, name)).some(({ build }) => build > Math.max(serving, newest))
+      if (!isUnderWay) await addBuild(host, model)
       await look()
       return states(entry)
     },
