@@ -40,7 +40,7 @@ test('dure 2pc: what is in doubt is listed with its locks, and ended as the log 
   assert.match((await dure(['2pc', 'resolve', 'lost', ...databases])).err, /Cannot go on without --reason/)
   assert.match(
     (await dure(['2pc', 'resolve', 'lost', '--force', 'maybe', '--reason', 'x', here])).err,
-    /"maybe" is none of commit, rollback/,
+    /"maybe" to be one of \(commit\|rollback\|forget\)/,
   )
   const ended = await dure(['2pc', 'resolve', 'lost', '--reason', 'its process is gone', '--by', 'me', ...databases])
   assert.equal(ended.out, 'postgres: rolled back\n')

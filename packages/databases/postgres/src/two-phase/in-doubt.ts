@@ -51,19 +51,8 @@ export async function listInDoubt(place: Place): Promise<readonly InDoubt[]> {
         if (transaction === '') return []
         const said = decided?.marks.has(mark) === true ? (decided.all.get(transaction)?.outcome ?? 'none') : 'unknown'
         const { seconds, horizon, locks, waiting } = row as Pick<InDoubt, 'seconds' | 'horizon' | 'locks' | 'waiting'>
-        return [
-          {
-            transaction,
-            coordinator,
-            database: one.name,
-            state: 'prepared',
-            decision: said,
-            seconds,
-            horizon,
-            locks,
-            waiting,
-          } as const,
-        ]
+        const known = { transaction, coordinator, database: one.name, decision: said } as const
+        return [{ ...known, state: 'prepared' as const, seconds, horizon, locks, waiting }]
       })
       found.push(...prepared)
       for (const [transaction, { coordinator, branches, seconds }] of decided?.all ?? []) {
@@ -112,16 +101,17 @@ export async function resolveInDoubt(
         ...[gid, outcome, force !== undefined, reason, by],
       ])
     }
-    if (force === 'forget') {
-      if (log === undefined) throw trouble(transaction, 'it is forgotten in the log, and none is given', 'give --log')
-      await audit(log, transaction, 'forget')
-      const { rowCount } = await log.query(`DELETE FROM dure_2pc_decisions WHERE transaction = $1`, [transaction])
-      return [{ database: log.name, outcome: force, done: rowCount === 1 }]
-    }
     const found: { readonly one: Database; readonly gid: string }[] = []
     for (const one of databases)
       for (const { gid } of (await one.query(`SELECT gid FROM pg_prepared_xacts WHERE database = current_database()`)).rows)
         if (GID.exec(String(gid))?.[4] === transaction) found.push({ one, gid: String(gid) })
+    if (force === 'forget') {
+      const why = log === undefined ? 'no log is given to forget it in' : await unforgettable(transaction, log, databases, found)
+      if (why !== undefined) throw trouble(transaction, why, 'give its log and all its databases, and end it there first')
+      await audit(log!, transaction, 'forget')
+      await log!.query(`DELETE FROM dure_2pc_decisions WHERE transaction = $1 AND outcome = 'commit'`, [transaction])
+      return [{ database: log!.name, outcome: force, done: true }]
+    }
     if (found.length === 0)
       throw new CallError(
         'NOT_FOUND',
@@ -135,6 +125,21 @@ export async function resolveInDoubt(
     }
     return resolved
   })
+}
+
+/** Why it may not be forgotten: what is still prepared would then be rolled back. */
+async function unforgettable(
+  transaction: string,
+  log: Database,
+  databases: readonly Database[],
+  found: readonly { readonly one: Database }[],
+): Promise<string | undefined> {
+  if (found.length > 0) return `database "${found[0]!.one.name}" still has it prepared`
+  const decision = (await decisionsOf(log)).all.get(transaction)
+  if (decision === undefined) return `the log in database "${log.name}" has nothing of it`
+  if (decision.branches.length === 0) return 'a person has decided it, which stays in the log for databases that come back'
+  const other = decision.branches.find(({ database }) => !databases.some(({ identity }) => identity === database))
+  return other && `it has a part in database "${other.name}" as well`
 }
 
 async function said(of: {

@@ -79,6 +79,7 @@ check('a person ends it as the log says, and the coordinator that comes back fin
   const asked = { ...place, transaction, reason: 'the coordinator is gone', by: 'me' }
   await assert.rejects(resolveInDoubt({ ...asked, log: undefined }), /no log is given\. To do: give its log, or say how it ends/)
   await assert.rejects(resolveInDoubt({ ...asked, log: banks.urls[0] }), /"here_\d+" is not the log of coordinator "banks-\d+"/)
+  await assert.rejects(resolveInDoubt({ ...asked, force: 'forget' }), /database "here_\d+" still has it prepared/)
   const ended = await resolveInDoubt(asked)
   assert.deepEqual(
     ended.map(({ outcome, done }) => [outcome, done]),
@@ -134,7 +135,9 @@ check('decided, and a database has nothing of it: told until people have mended 
     [['missing', 'commit', damaged[0]!.database]],
   )
   const { transaction } = found[0]!
-  await resolveInDoubt({ ...place, transaction, force: 'forget', reason: 'paid by hand', by: 'me' })
+  const mended = { ...place, transaction, force: 'forget', reason: 'paid by hand', by: 'me' } as const
+  await assert.rejects(resolveInDoubt({ ...mended, databases: [there] }), /it has a part in database "here_\d+" as well/)
+  await resolveInDoubt(mended)
   assert.deepEqual(await listInDoubt(place), [])
   assert.deepEqual((await next.recover()).damaged, [])
 })

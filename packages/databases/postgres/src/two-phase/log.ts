@@ -1,4 +1,5 @@
 import { CallError } from 'dure/contract'
+import { sqlState } from '../store/store.ts'
 import type { Database } from './sessions.ts'
 
 /** One database's part in a transaction. */
@@ -54,8 +55,16 @@ const SCHEMA = `
   )`
 
 /** Takes over under this name: who had it before decides nothing from now on. */
-export async function openLog({ query, explained }: Database, name: string): Promise<Log> {
-  await query(SCHEMA)
+export async function openLog({ query, explained, name: database }: Database, name: string): Promise<Log> {
+  await query(SCHEMA).catch((error: unknown) => {
+    if (sqlState(error) !== '42501') throw explained(error)
+    const why = `its role may make no tables in database "${database}" (${(error as Error).message})`
+    const advice = 'GRANT CREATE ON SCHEMA public to it, or give another database as `log`'
+    throw new CallError('PERMISSION_DENIED', `Opening the log of coordinator "${name}" failed: ${why}. To do: ${advice}`, {
+      cause: error,
+      inside: true,
+    })
+  })
   const { rows } = await query(
     `INSERT INTO dure_2pc_coordinators AS c (name, epoch) VALUES ($1, 1)
      ON CONFLICT (name) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, mark`,

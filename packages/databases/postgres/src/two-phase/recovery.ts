@@ -2,7 +2,7 @@ import { isInstance } from 'dure/contract/internal'
 import { CallError } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import type { Decision, Log } from './log.ts'
+import type { Log } from './log.ts'
 import { finish, preparedIn, wasCommitted } from './participant.ts'
 import type { Database } from './sessions.ts'
 
@@ -33,58 +33,41 @@ export function createRecovery(parts: {
     /** What is read below may have been under way before, or since. */
     const ours = (transaction: string, epoch: bigint): boolean =>
       epoch < log.epoch || (epoch === log.epoch && !before.has(transaction) && !live.has(transaction))
-    const counts = { committed: 0, rolledBack: 0 }
+    const counts = { commit: 0, rollback: 0 }
     const unreachable = new Set<string>()
     const damaged: { transaction: string; database: string }[] = []
-    const held = new Set<string>()
-    const tryIt = async (transaction: string, one: Database, task: () => Promise<void>): Promise<void> => {
-      await task().catch((error: unknown) => {
-        held.add(transaction)
-        unreachable.add(one.name)
-        logger.warn('A database cannot end a two-phase transaction; it is tried again', {
-          database: one.name,
-          transaction,
-          error,
-        })
-      })
+    const failed = (one: Database, error: unknown): void => {
+      unreachable.add(one.name)
+      logger.warn('A database cannot end a two-phase transaction; it is tried again', { database: one.name, error })
     }
 
-    /** @returns whether all of it is committed */
-    const complete = async ({ transaction, branches }: Decision): Promise<boolean> => {
-      let all = true
+    for (const { transaction, epoch, branches } of await log.decisions()) {
+      if (!ours(transaction, epoch)) continue
+      let left = branches.length
       for (const { database, name, gid, xid } of branches) {
         const one = participants.find(({ identity }) => identity === database)
-        if (one === undefined) {
-          unreachable.add(name)
-          all = false
-          continue
+        try {
+          if (one === undefined) unreachable.add(name)
+          else if ((await finish(one, gid, 'commit')) === 'done') [left, counts.commit] = [left - 1, counts.commit + 1]
+          else if (await wasCommitted(one, xid)) left--
+          else damaged.push({ transaction, database: name })
+        } catch (error) {
+          failed(one!, error)
         }
-        await tryIt(transaction, one, async () => {
-          if ((await finish(one, gid, 'commit')) === 'done') counts.committed++
-          else if (!(await wasCommitted(one, xid))) {
-            all = false
-            damaged.push({ transaction, database: name })
-          }
-        })
       }
-      return all && !held.has(transaction)
-    }
-
-    for (const decision of await log.decisions()) {
-      const { transaction, epoch } = decision
-      if (ours(transaction, epoch) && (await complete(decision))) await log.forget(transaction)
+      if (left === 0) await log.forget(transaction)
     }
     for (const one of participants) {
-      await tryIt('', one, async () => {
+      try {
         for (const gid of await preparedIn(one, log.prefix)) {
           const [epoch = '', transaction = ''] = gid.slice(log.prefix.length).split('/')
-          if (!ours(transaction, BigInt(epoch)) || held.has(transaction)) continue
+          if (!ours(transaction, BigInt(epoch))) continue
           const outcome = await log.outcomeOf(transaction, BigInt(epoch))
-          await tryIt(transaction, one, async () => {
-            if ((await finish(one, gid, outcome)) === 'done') counts[outcome === 'commit' ? 'committed' : 'rolledBack']++
-          })
+          if ((await finish(one, gid, outcome)) === 'done') counts[outcome]++
         }
-      })
+      } catch (error) {
+        failed(one, error)
+      }
     }
     for (const { transaction, database } of damaged) {
       if (told.has(transaction)) continue
@@ -95,7 +78,7 @@ export function createRecovery(parts: {
         { transaction, database },
       )
     }
-    return { ...counts, unreachable: [...unreachable], damaged }
+    return { committed: counts.commit, rolledBack: counts.rollback, unreachable: [...unreachable], damaged }
   }
 }
 

@@ -91,6 +91,25 @@ check('a second coordinator of the same name takes over: the first decides nothi
   assert.deepEqual(await banks.balances(), [70, 130])
 })
 
+check(
+  'roles without rights over the server do it; one that may make no tables is told where the log needs them',
+  async (banks) => {
+    const role = `app_${banks.name.slice(6)}`
+    await banks.ask(banks.log, `CREATE ROLE ${role} LOGIN PASSWORD 'secret'`)
+    const as = (url: string): string => Object.assign(new URL(url), { username: role, password: 'secret' }).href
+    for (const url of banks.urls) await banks.ask(url, `GRANT ALL ON accounts TO ${role}`)
+    const [here, there] = banks.urls.map(as) as [string, string]
+    const refused = banks.open({ databases: [here, there], log: as(banks.log) })
+    await assert.rejects(
+      refused,
+      fails('PERMISSION_DENIED', /may make no tables in database "log_\d+".* To do: GRANT CREATE ON SCHEMA public/),
+    )
+    await banks.ask(banks.log, `GRANT CREATE ON SCHEMA public TO ${role}`)
+    assert.equal(await transfer(await banks.open({ databases: [here, there], log: as(banks.log) }), 30), 'moved')
+    assert.deepEqual(await banks.balances(), [70, 130])
+  },
+)
+
 test('what cannot be: servers that prepare nothing, one database, the same twice, a bad name', async () => {
   const server = await testServer()
   const open = (name: string, ...databases: readonly string[]) => twoPhase({ name, databases })

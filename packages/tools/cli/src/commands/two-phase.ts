@@ -5,17 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ageText, counted, visible } from '../format.ts'
 import { CliError, EXIT, layoutOf, paint, type Shell } from '../shell.ts'
-import {
-  defineCommand,
-  byFlag,
-  defineRoutes,
-  jsonFlag,
-  parsedFlag,
-  printResult,
-  reasonFlag,
-  textFlag,
-  whoIs,
-} from './parameters.ts'
+import { defineCommand, byFlag, defineRoutes, jsonFlag, printResult, reasonFlag, textFlag, whoIs } from './parameters.ts'
 
 type Library = typeof import('@dure/postgres/two-phase')
 type Common = { readonly log?: string; readonly json?: boolean }
@@ -60,7 +50,7 @@ const resolveCommand: Command<Shell> = defineCommand({
   ],
   flags: {
     ...common,
-    force: parsedFlag(parseForce, ENDS.join('|'), 'Instead of what the log says'),
+    force: { kind: 'enum', values: ENDS, optional: true, brief: 'Instead of what the log says' },
     reason: reasonFlag,
     by: byFlag,
   },
@@ -114,12 +104,6 @@ function describe(one: InDoubt, shell: Shell): string {
       (who) => `  waits ${ageText(who.seconds * 1_000)}: process ${who.pid} ${visible(who.name)}: ${visible(who.query)}`,
     ),
   ].join('\n')
-}
-
-function parseForce(text: string): Force {
-  const found = ENDS.find((one) => one === text)
-  if (found === undefined) throw new Error(`"${text}" is none of ${ENDS.join(', ')}`)
-  return found
 }
 
 /** The project's own: who commits in two phases has it. */
