@@ -35,7 +35,7 @@ const SUITES = [
   ['the event store', 8, 'packages/dure/src/eventsourcing/eventsourcing.test.ts'],
   ['snapshots of aggregates', 3, 'packages/dure/src/eventsourcing/snapshots.test.ts'],
   ['personal fields of events', 5, 'packages/dure/src/eventsourcing/personal.test.ts'],
-  ['subscriptions to events', 4, 'packages/dure/src/eventsourcing/subscription.test.ts'],
+  ['subscriptions to events', 5, 'packages/dure/src/eventsourcing/subscription.test.ts'],
   ['the history of an aggregate', 1, 'packages/dure/src/eventsourcing/history.test.ts'],
   ['choreographies', 5, 'packages/dure/src/choreography/choreography.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],

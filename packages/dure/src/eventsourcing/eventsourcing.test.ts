@@ -48,6 +48,12 @@ test('another version than expected is refused, and leaves the transaction as it
     await tx.append(one, [added('c', 'cup')], { expected: 1 })
   })
   assert.equal((await events.load(one)).version, 2)
+  // Its own events count, though nobody else sees them yet.
+  await transaction(async (tx) => {
+    await tx.append(one, [added('c', 'pot')], { expected: 2 })
+    await tx.append(one, [added('c', 'pot')], { expected: 3 })
+    assert.equal((await tx.load(one)).version, 4)
+  })
 })
 
 test('what cannot be stored is refused in words, before anything is stored', async (t) => {

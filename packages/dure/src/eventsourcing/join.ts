@@ -4,7 +4,7 @@ import { announce } from '../data/internal.ts'
 import type { ExtensionHost } from '../service/internal.ts'
 import type { Decode } from './codec.ts'
 import type { AnyAggregate, AnyStream, EventTransaction, Expected } from './definition.ts'
-import { insert, MOST_EVENTS, versionOf, writeSnapshot } from './log.ts'
+import { hasVersion, insert, MOST_EVENTS, versionOf, writeSnapshot, type Of } from './log.ts'
 import type { Seals } from './seals.ts'
 import { storedFrom, type Stored } from './stored.ts'
 import { evolveWith, nameOf, replay, stateText } from './state.ts'
@@ -15,6 +15,10 @@ export type EventWorld = {
   readonly aggregates: ReadonlyMap<string, AnyAggregate>
   readonly decode: Decode
   readonly seals: Seals | undefined
+  /** Versions to which streams have come, as far as they were written here and of late. */
+  readonly known: Map<string, number>
+  /** Those that open transactions have written, which nobody else sees yet. */
+  readonly written: WeakMap<SqlTransaction, Map<string, number>>
   /** Called when events were committed. */
   readonly stored: Set<() => void>
 }
@@ -30,22 +34,46 @@ const NOWHERE: Pick<Outbox, 'append'> = { append: () => {} }
 export function joinTransaction(world: EventWorld, tx: SqlTransaction, origin: Origin): EventTransaction {
   const { host, decode } = world
 
-  const append = async (stream: AnyStream, events: readonly AnyNew[], expected: Expected): Promise<readonly Stored[]> => {
+  const own = (): Map<string, number> | undefined => world.written.get(tx)
+
+  /** Whether an event with that version is there, so that those that follow leave no gap. */
+  const exists = async (of: Of, version: number): Promise<boolean> => {
+    if (version === 0 || own()?.get(keyOf(of)) === version || (world.known.get(keyOf(of)) ?? 0) >= version) return true
+    return hasVersion(host.store.select, of, version)
+  }
+
+  /** @param before that is there for certain */
+  const append = async (
+    { stream, events, expected }: { readonly stream: AnyStream; readonly events: readonly AnyNew[]; readonly expected: Expected },
+    before?: number,
+  ): Promise<readonly Stored[]> => {
     const failed = `Appending to ${stream.aggregate.name} ${JSON.stringify(stream.id)} failed`
     checkAppend(world, stream, events, expected, failed)
     const of = nameOf(stream)
-    const before = expected === 'any' ? await versionOf(tx.all, of) : expected === 'none' ? 0 : expected
+    const refuse = async (): Promise<never> => {
+      throw conflict(failed, expected, await versionOf(host.store.select, of))
+    }
+    const last = before ?? (expected === 'any' ? await versionOf(tx.all, of) : expected === 'none' ? 0 : expected)
+    if (before === undefined && expected !== 'any' && !(await exists(of, last))) await refuse()
     const stored: Stored[] = []
     for (const event of events)
-      stored.push(await storedEvent(world, { tx, origin, stream, failed }, event, before + stored.length + 1))
-    if (!(await insert(tx, of, before, stored))) throw conflict(failed, expected, await versionOf(tx.all, of))
-    if (stored.length > 0) tx.onCommit(() => world.stored.forEach((told) => told()))
+      stored.push(await storedEvent(world, { tx, origin, stream, failed }, event, last + stored.length + 1))
+    if (!(await insert(tx, stored))) await refuse()
+    if (stored.length > 0) {
+      const version = last + stored.length
+      if (own() === undefined) world.written.set(tx, new Map())
+      own()!.set(keyOf(of), version)
+      tx.onCommit(() => {
+        remember(world.known, keyOf(of), version)
+        world.stored.forEach((told) => told())
+      })
+    }
     return stored
   }
 
   return {
     append: async (stream, events, { expected }) => {
-      const stored = await append(stream, events as readonly AnyNew[], expected)
+      const stored = await append({ stream, events: events as readonly AnyNew[], expected })
       return stored.at(-1)?.version ?? (typeof expected === 'number' ? expected : versionOf(tx.all, nameOf(stream)))
     },
     load: async (stream) => {
@@ -58,7 +86,8 @@ export function joinTransaction(world: EventWorld, tx: SqlTransaction, origin: O
       const { aggregate } = stream
       const before = await replay({ select: tx.all, decode }, stream)
       const decided = aggregate.decide(command as never, before.state as never) as readonly AnyNew[]
-      const stored = decided.length === 0 ? [] : await append(stream, decided, before.version === 0 ? 'none' : before.version)
+      const stored =
+        decided.length === 0 ? [] : await append({ stream, events: decided, expected: before.version || 'none' }, before.version)
       let state: unknown = before.state
       // As they will be read.
       for (const event of await decode(stored.map(rowOf))) state = evolveWith(aggregate, state, event)
@@ -159,4 +188,17 @@ function rowOf(stored: Stored): Parameters<Decode>[0][number] {
     correlation_id: correlationId,
     causation_id: causationId,
   }
+}
+
+function keyOf({ stream, streamId }: Of): string {
+  return `${stream}\n${streamId}`
+}
+
+/** Streams whose version is known without asking. */
+const KNOWN = 10_000
+
+function remember(known: Map<string, number>, key: string, version: number): void {
+  known.delete(key)
+  known.set(key, version)
+  if (known.size > KNOWN) known.delete(known.keys().next().value!)
 }

@@ -17,7 +17,15 @@ export const aggregates: ExtensionKind = {
     const keyStore = personal ? await host.openStore('subject-keys', { migrations: keyMigrations }) : undefined
     const keys = keyStore && subjectKeys(keyStore, host.runtime)
     const seals = keys && createSeals(keys, host.runtime.random)
-    const world: EventWorld = { host, aggregates: all, decode: decodeWith(all, seals), seals, stored: new Set() }
+    const world: EventWorld = {
+      host,
+      aggregates: all,
+      decode: decodeWith(all, seals),
+      seals,
+      known: new Map(),
+      written: new WeakMap(),
+      stored: new Set(),
+    }
     const reader = offerReader(world, keys)
     return {
       join: (tx, origin) => joinTransaction(world, tx, origin),

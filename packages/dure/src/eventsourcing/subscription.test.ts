@@ -102,3 +102,29 @@ test('a subscription to what its service does not list is refused at the start',
   const refused = { code: 'FAILED_PRECONDITION', message: /"cart" is no aggregate of service "carts"/ }
   await assert.rejects([...open.values()][0]!.listen!(), refused)
 })
+
+test('all events of one transaction at once, each once', async (t) => {
+  const sizes: number[] = []
+  const ears = subscription('ears', {
+    to: [cart],
+    database: database<Heard>({ migrations: {} }),
+    batch: 4,
+    handleAll: async (events, { tx }) => {
+      sizes.push(events.length)
+      const rows = events.map(({ streamId, version }) => ({ text: `${streamId} ${version}` }))
+      await tx.insertInto('heard').values(rows).execute()
+    },
+  })
+  const copy = await rigOf(t).copy([ears, cart])
+  await copy.store.transaction((tx) => tx.run(table))
+  await append(copy, 'a', 10)
+  await [...copy.open.values()][0]!.listen!()
+  const heard = () => copy.store.select('SELECT text FROM heard')
+  await until(async () => (await heard()).length >= 10)
+  assert.deepEqual(sizes, [4, 4, 2])
+  assert.deepEqual(
+    (await heard()).map(({ text }) => text),
+    Array.from({ length: 10 }, (_, at) => `a ${at + 1}`),
+  )
+  assert.throws(() => subscription('deaf', { to: [cart] }), /either "handle" or "handleAll"/)
+})

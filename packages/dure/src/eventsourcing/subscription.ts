@@ -12,15 +12,20 @@ import { readPage, type Position } from './positions.ts'
 import { worldOf } from './reader.ts'
 import { migrations } from './tables.ts'
 
-export type SubscriptionOptions<To extends readonly { readonly events: readonly AnyEvent[] }[], Tables> = {
+type AnyEvents = { readonly events: readonly AnyEvent[] }
+type Handling<Tables> = { readonly tx: Transaction<Tables> & EventTransaction; readonly log: Logger }
+
+export type SubscriptionOptions<To extends readonly AnyEvents[], Tables> = {
   /** Aggregates of the same service. */
   readonly to: To
   /** Tells the tables of the transaction. */
   readonly database?: DatabaseDefinition<Tables>
   /** In the transaction that also keeps how far it has read, so that each event has its effect once; in order, one after the other. */
-  readonly handle: (
-    event: StoredEvent<To[number]['events']>,
-    context: { readonly tx: Transaction<Tables> & EventTransaction; readonly log: Logger },
+  readonly handle?: (event: StoredEvent<To[number]['events']>, context: Handling<Tables>) => Promise<unknown> | unknown
+  /** Instead of `handle`: all of one transaction at once, in order, where few statements do for many events. */
+  readonly handleAll?: (
+    events: readonly StoredEvent<To[number]['events']>[],
+    context: Handling<Tables>,
   ) => Promise<unknown> | unknown
   /** Events in one transaction at most. Default 64. */
   readonly batch?: number
@@ -29,7 +34,8 @@ export type SubscriptionOptions<To extends readonly { readonly events: readonly 
 /** Follows what aggregates of its own service store. Listed among the service's `extensions`. */
 export type EventSubscription = Extension & {
   readonly to: readonly AnyAggregate[]
-  readonly handle: (event: never, context: never) => unknown
+  readonly handle: ((event: never, context: never) => unknown) | undefined
+  readonly handleAll: ((events: never, context: never) => unknown) | undefined
   readonly batch: number
 }
 
@@ -55,7 +61,7 @@ const subscriptions: ExtensionKind = {
 
 /**
  * Follows the events of aggregates of the same service, from the first on, whatever the number of its copies: one of them reads.
- * @throws {TypeError} when a number cannot be used
+ * @throws {TypeError} when a number cannot be used, or it is not said what to do
  *
  * @example
  * ```ts
@@ -74,15 +80,17 @@ const subscriptions: ExtensionKind = {
  * console.log(paid.name) // → paid
  * ```
  */
-export function subscription<const To extends readonly { readonly events: readonly AnyEvent[] }[], Tables>(
+export function subscription<const To extends readonly AnyEvents[], Tables>(
   name: string,
-  { to, handle, batch = 64 }: SubscriptionOptions<To, Tables>,
+  { to, handle, handleAll, batch = 64 }: SubscriptionOptions<To, Tables>,
 ): EventSubscription {
   checkNumbers(`define subscription "${name}"`, { batch }, { batch: COUNT })
-  return Object.freeze({ kind: subscriptions, name, to: to as unknown as readonly AnyAggregate[], handle, batch })
+  if ((handle === undefined) === (handleAll === undefined))
+    throw new TypeError(`Cannot define subscription "${name}": give it either "handle" or "handleAll"`)
+  return Object.freeze({ kind: subscriptions, name, to: to as unknown as readonly AnyAggregate[], handle, handleAll, batch })
 }
 
-function follow(host: ExtensionHost, { name, to, handle, batch }: EventSubscription): OpenExtension {
+function follow(host: ExtensionHost, { name, to, handle, handleAll, batch }: EventSubscription): OpenExtension {
   const { store, runtime, log, service } = host
   const names = new Set(to.map((one) => one.name))
   let world: EventWorld
@@ -114,11 +122,13 @@ function follow(host: ExtensionHost, { name, to, handle, batch }: EventSubscript
           [next, name, epoch, after ?? ''],
         )
         if (moved === 0) throw new CallError('ABORTED', `Subscription "${name}" is read by another copy by now`)
-        for (at of events) {
-          const { correlationId, id } = at
-          const bound = host.bind(tx, { service, correlationId, causationId: id, traceparent: undefined })
-          await handle(at as never, { tx: bound, log } as never)
+        const contextOf = ({ correlationId, id }: AnyStored) => {
+          const origin = { service, correlationId, causationId: id, traceparent: undefined }
+          return { tx: host.bind(tx, origin), log } as never
         }
+        at = events[0]
+        if (handleAll !== undefined) return at && (await handleAll(events as never, contextOf(at)))
+        for (at of events) await handle!(at as never, contextOf(at))
       })
     } catch (error) {
       if (at !== undefined)
