@@ -62,6 +62,9 @@ const FLAGS = {
     'How a checkout gets from service to service: each reacts to what another has done, or a saga of the order service asks them',
     'events',
   ),
+  model: switchFlag(
+    "Make the seller's dashboard as a read model as well; GET /seller/1/dashboards shows it beside the one that is composed",
+  ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
   replicas: replicasFlag('With --split: how many copies of services run, such as order=3,stock=2'),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),

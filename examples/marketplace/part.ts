@@ -24,6 +24,7 @@ async function main(supervised: Supervised): Promise<void> {
   const system = marketplace({
     provider,
     checkout: flags.checkout,
+    readModel: flags.model,
     doors: doorsOf(flags),
     ...storesOf(flags, process.env[DATABASE]),
     // Copies share partitions out among themselves.

@@ -53,6 +53,7 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   const system = marketplace({
     provider,
     checkout: flags.checkout,
+    readModel: flags.model,
     doors: doorsOf(flags),
     ...storesOf(flags, server?.url),
     broker: embeddedBroker({ durability }),
@@ -98,6 +99,7 @@ async function openSplit(
   const system = marketplace({
     provider: shape,
     checkout: flags.checkout,
+    readModel: flags.model,
     doors: doorsOf(flags),
     ...storesOf(flags, server?.url),
   })
