@@ -2,10 +2,12 @@ import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import { Client, escapeIdentifier, type ClientConfig } from 'pg'
 import { CallError } from 'dure/contract'
 import type { DatabaseAdapter, DatabaseWorld, OutboxOptions, SqlStore } from 'dure/data'
-import { type Access, accessOf, type Isolation, openStore, sqlState, type Tenancy } from './store/store.ts'
+import { type Access, accessOf, addressOf, explain, type Isolation, openStore, sqlState, type Tenancy } from './store/store.ts'
+import { uniqueName } from './names.ts'
 import { checkMode, fitForWal, openOutbox, outboxMigrations, type OutboxMode, type StoreOutbox } from './outbox/outbox.ts'
 
 export { transactionOn, type QueryClient } from './inbox.ts'
+export { joinedTransaction } from './joined.ts'
 
 export type PostgresOptions = {
   /**
@@ -93,7 +95,9 @@ export function postgres(
         return openStore({ service, access, definition, world, isolation, limits, outbox: parts })
       }
       if (typeof url === 'function') {
-        const given = { config: configOf(url(service), options.tls) }
+        const config = configOf(url(service), options.tls)
+        const [owner = '', part] = service.split('--')
+        const given = { config: part === undefined || url(owner) !== url(service) ? config : await besideOwner(config, service) }
         await fitForWal(own(given), service)
         return open(given)
       }
@@ -112,6 +116,28 @@ export function postgres(
     },
   })
   return Object.assign(adapter, { sharing: 'shared' as const })
+}
+
+/** What a service keeps beside its own store, such as a read model, is not in the schema of that: it has one of its own. */
+async function besideOwner(config: ClientConfig, store: string): Promise<Access['config']> {
+  const schema = escapeIdentifier(uniqueName('role', store))
+  const client = new Client(config)
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ there: boolean }>('SELECT to_regnamespace($1) IS NOT NULL AS there', [schema])
+    // Somebody else may make it at the same moment.
+    if (!rows[0]!.there) await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`).catch(unlessThere)
+    return { ...config, searchPath: schema }
+  } catch (error) {
+    throw explain(error, `Opening the store "${store}"`, addressOf(config))
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+function unlessThere(error: unknown): void {
+  if (sqlState(error) !== '23505' && sqlState(error) !== '42P06') throw error
 }
 
 /** There is no such role, or it has another password, no database, or no schema yet. */
