@@ -261,3 +261,24 @@ test('thousands that are due at once are worked off, so many in hand at a time',
   assert.equal(await stateOf(store, 'i1999'), 'completed')
   assert.ok(most <= 256, `${most} at once`)
 })
+
+test('an instance has at most 10,000 steps: with one more it pauses', async (t) => {
+  const store = await storeOf(t, realRuntime())
+  const long = saga('long', {
+    input: z.unknown(),
+    run: async (s) => {
+      for (let n = 0; n <= 10_000; n++) await s.step(`step ${n}`, { do: () => n })
+    },
+  })
+  await store.transaction(async (tx) => {
+    await tx.run(`INSERT INTO dure_sagas (saga, id, version, state, epoch, due_at, delay, crashes, path, began_at, correlation_id, input)
+      VALUES ('long', 'x', 1, 'running', 1, 1, 0, 0, '', 1, 'c', 'null')`)
+    const sql = `INSERT INTO dure_saga_steps (saga, id, position, kind, name, schema, state, undo, tries, began_at, ended_at, result)
+      VALUES ('long', 'x', ?, 'step', ?, '', 'done', 0, 0, 1, 1, '7')`
+    for (let n = 0; n < 10_000; n++) await tx.run(sql, [n, `step ${n}`])
+  })
+  await copyOn(t, store, [long])
+  await until(async () => (await stateOf(store, 'x')) === 'paused')
+  const [row] = await store.select('SELECT reason FROM dure_sagas')
+  assert.match(String(row!['reason']), /Step "step 10000" is one more than the 10000 that an instance may have/)
+})
