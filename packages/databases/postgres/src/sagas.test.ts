@@ -20,22 +20,22 @@ const Refused = error('REFUSED')
 const Shop = contract('shop', {
   version: '1.0.0',
   owner: 'tests',
-  operations: { order: command({ input: z.object({ id: z.string(), then: z.string() }), output: z.boolean() }) },
+  operations: { order: command({ input: z.object({ id: z.string(), bank: z.string() }), output: z.boolean() }) },
 })
 const tables = database<{ orders: { id: string } }>({ migrations: { '001': 'CREATE TABLE orders (id TEXT PRIMARY KEY)' } })
 const checkout = saga('checkout', {
   database: tables,
-  input: z.object({ then: z.string() }),
+  input: z.object({ bank: z.string() }),
   signals: { approve: z.unknown() },
-  run: async (s, { then }) => {
+  run: async (s, { bank }) => {
     await s.step('order', {
       transaction: (tx) => tx.insertInto('orders').values({ id: s.id }).execute(),
       undo: (tx) => tx.deleteFrom('orders').where('id', '=', s.id).execute(),
     })
     await s.step('charge', {
       do: () => {
-        if (then === 'refuse') throw Refused()
-        if (then === 'fail') throw new Error('the bank is away')
+        if (bank === 'refuse') throw Refused()
+        if (bank === 'fail') throw new Error('the bank is away')
         return { receipt: 7 }
       },
       retry: { attempts: 2, first: 1 },
@@ -46,7 +46,7 @@ const checkout = saga('checkout', {
 const shop = service(Shop, {
   database: tables,
   extensions: [checkout],
-  handlers: { order: ({ id, then }, { database }) => database.transaction((tx) => tx.begin(checkout, { then }, { id })) },
+  handlers: { order: ({ id, bank }, { database }) => database.transaction((tx) => tx.begin(checkout, { bank }, { id })) },
 })
 
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0
@@ -60,12 +60,12 @@ test('the rows of sagas say to programs of others what has become of each, and s
     log: silentLogger(),
   })
   t.after(() => running.stop())
-  for (const [id, then] of [
+  for (const [id, bank] of [
     ['a', 'wait'],
     ['b', 'fail'],
     ['c', 'refuse'],
   ] as const)
-    await running.client(Shop).order({ id, then })
+    await running.client(Shop).order({ id, bank })
   const ask = <T>(method: string, input: object): Promise<T> => running.ask('shop', { kind: 'saga', method, input }) as Promise<T>
   const states = async () =>
     (await ask<{ state: string; waits: object | null }[]>('list', {})).map(({ state, waits }) => `${state} ${waits === null}`)
@@ -90,7 +90,7 @@ test('the rows of sagas say to programs of others what has become of each, and s
   else {
     const input = JSON.stringify(await ask('export', { id: 'a' }))
     const filter =
-      '[.saga, .state, .input.then, (.steps | map(.name + ":" + .state) | join(",")), .steps[1].result.receipt] | join(" ")'
+      '[.saga, .state, .input.bank, (.steps | map(.name + ":" + .state) | join(",")), .steps[1].result.receipt] | join(" ")'
     assert.equal(
       execFileSync('jq', ['-r', filter], { input, encoding: 'utf8' }),
       'checkout running wait order:done,charge:done,approve:waiting 7\n',
