@@ -32,6 +32,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'lag',
     'model',
     'trace',
+    '2pc',
     'docs',
     'doctor',
     'compat',

@@ -82,6 +82,7 @@ export const twoPhaseCommands: RouteMap<Shell> = defineRoutes({
   routes: { list: listCommand, resolve: resolveCommand },
   brief: 'Look at two-phase transactions in doubt, and end them',
   help: 'Transactions over several databases of PostgreSQL whose coordinator died between prepare and commit, or is away.',
+  examples: ['dure 2pc list postgres://app@bank/bank postgres://app@shop/shop'],
 })
 
 const SAYS: Readonly<Record<InDoubt['decision'], string>> = {
