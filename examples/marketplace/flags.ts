@@ -58,8 +58,8 @@ const FLAGS = {
     'power',
   ),
   checkout: choiceFlag(
-    ['events', 'saga'],
-    'How a checkout gets from service to service: each reacts to what another has done, or a saga of the order service asks them',
+    ['events', 'choreography', 'saga'],
+    'How a checkout gets from service to service: each reacts to what another has done (choreography: and it is followed, see dure saga path), or a saga of the order service asks them',
     'events',
   ),
   model: switchFlag(

@@ -11,6 +11,7 @@ import { Audit } from './services/audit/contract.ts'
 import { Cart } from './services/cart/contract.ts'
 import { Customer } from './services/customer/contract.ts'
 import { Order } from './services/order/contract.ts'
+import type { CheckoutForm } from './services/order/service.ts'
 import { Payment } from './services/payment/contract.ts'
 import type { Charge, Outcome, PaymentProvider } from './services/payment/domain/provider.ts'
 import { Product } from './services/product/contract.ts'
@@ -51,7 +52,7 @@ export type Shop = {
   readonly quiet: () => Promise<void>
 }
 
-type ShopOptions = { readonly provider?: PaymentProvider; readonly readModel?: boolean; readonly checkout?: 'events' | 'saga' }
+type ShopOptions = { readonly provider?: PaymentProvider; readonly readModel?: boolean; readonly checkout?: CheckoutForm }
 
 /** Runs `work` with a marketplace on a folder of its own, then stops it and removes the folder. */
 export async function withShop(work: (shop: Shop) => Promise<void>, options: ShopOptions = {}): Promise<void> {

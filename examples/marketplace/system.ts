@@ -41,7 +41,7 @@ export function marketplace(options: MarketplaceOptions): System {
   return system('marketplace', {
     services: [
       ...[cart, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
-      ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause)],
+      ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause, checkout === 'choreography')],
     ],
     placement: 'together',
     telemetry: telemetryOf(process.env),

@@ -19,6 +19,11 @@ export function checkData(checked: Checked): Invariant[] {
   return [effectsOnce(checked), keyOrder(checked), rowsAndEvents(checked), provider(checked), atRest(checked), inboxes(checked)]
 }
 
+/** What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. */
+function typeOf(consumer: string): string {
+  return consumer.slice(consumer.indexOf('/') + 1).split(' ').at(-1)!
+}
+
 /** Lost is an event without an effect at one of its consumers; doubled, one with two. */
 function effectsOnce({ testimony }: Checked): Invariant {
   const wrong = findings()
@@ -30,7 +35,7 @@ function effectsOnce({ testimony }: Checked): Invariant {
       done.add(id)
     }
     count += all.length
-    const [, type = ''] = consumer.split('/')
+    const type = typeOf(consumer)
     for (const event of announced(testimony, type)) {
       if (!done.delete(event.id)) wrong.add(`${consumer}: ${event.id} never had its effect`)
     }
@@ -44,7 +49,7 @@ function keyOrder({ testimony: { events, effects } }: Checked): Invariant {
   const wrong = findings()
   let keys = 0
   for (const [consumer, handled] of effects) {
-    const [, type = ''] = consumer.split('/')
+    const type = typeOf(consumer)
     const place = new Map(handled.map(({ id, position }) => [id, position]))
     for (const [source, all] of events.get(type) ?? []) {
       const last = new Map<string, number>()

@@ -2,16 +2,22 @@ import type { Timers } from 'dure/runtime'
 import { service, type Service } from 'dure/service'
 import { TransactionMark } from '../mark.ts'
 import { momentOf } from '../moment.ts'
+import { observedCheckout } from './checkout.ts'
 import { Audit } from './contract.ts'
 import { appendMark, deleteMarks, markTotals, marksAfter, marksOf, type MarkRow } from './store/marks.ts'
 import { auditDatabase } from './store/tables.ts'
 
 /** Marks read at once for a stream. */
 const BATCH = 500
-/** The log of transactions that have ended. @param pause milliseconds between two looks when nothing is new */
-export function audit(timers: Timers, pause = 10): Service<typeof Audit> {
+/**
+ * The log of transactions that have ended.
+ * @param pause milliseconds between two looks when nothing is new
+ * @param observes whether it also follows checkouts from event to event
+ */
+export function audit(timers: Timers, pause = 10, observes = false): Service<typeof Audit> {
   return service(Audit, {
     database: auditDatabase,
+    extensions: observes ? [observedCheckout] : [],
     handlers: {
       marks: async function* ({ after }, { database, signal }) {
         for (let last = after; !signal.aborted;) {

@@ -17,8 +17,11 @@ import { detailOf, lineOf, viewOf } from './views.ts'
 
 const MOST_SHOWN = 100
 
-/** `saga`: it sees a checkout through itself, rather than that each service reacts to what another has done. */
-export type CheckoutForm = 'events' | 'saga'
+/**
+ * `saga`: it sees a checkout through itself, rather than that each service reacts to what another has done. `choreography`: as with `events`,
+ * and the audit service follows each checkout.
+ */
+export type CheckoutForm = 'events' | 'choreography' | 'saga'
 
 export const orderOf = (form: CheckoutForm): Service<typeof Order> =>
   service(Order, {
