@@ -21,7 +21,10 @@ export function checkData(checked: Checked): Invariant[] {
 
 /** What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. */
 function typeOf(consumer: string): string {
-  return consumer.slice(consumer.indexOf('/') + 1).split(' ').at(-1)!
+  return consumer
+    .slice(consumer.indexOf('/') + 1)
+    .split(' ')
+    .at(-1)!
 }
 
 /** Lost is an event without an effect at one of its consumers; doubled, one with two. */
