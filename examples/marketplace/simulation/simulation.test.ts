@@ -5,6 +5,7 @@ import { DATA, WORKLOAD } from './invariants.ts'
 import { simulation as noInbox } from './no-inbox.ts'
 import { EXPECTED } from './rare.ts'
 import { marketplace } from '../system.ts'
+import { simulation as followed } from './choreography.ts'
 import { simulation as bySaga } from './saga.ts'
 import { marketplaceSimulation } from './simulation.ts'
 
@@ -30,6 +31,12 @@ test('so it does when a saga sees a checkout through', { timeout: 300_000 }, asy
   assert.deepEqual(report.failures.map(describeOutcome), [])
   for (const what of ['a payment was declined', 'a reservation was given back', 'fault: crash', 'a commit was not answered'])
     assert.ok((report.sometimes[what]?.seeds ?? 0) > 0, `"${what}" was never seen`)
+})
+
+test('so it does when each checkout is followed from event to event', { timeout: 300_000 }, async () => {
+  const report = await explore({ simulation: followed, seeds: SEEDS, from: 1, failures: 1 })
+  assert.deepEqual(report.failures.map(describeOutcome), [])
+  assert.equal(report.held, SEEDS)
 })
 
 test('a service that counts outside of its inbox is found, by what customers are told', { timeout: 300_000 }, async (t) => {
