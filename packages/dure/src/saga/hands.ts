@@ -99,7 +99,8 @@ export function createHands(world: () => SagaWorld, host: ExtensionHost, records
       alarm = createAlarm({
         ...{ runtime: host.runtime, work, longest: store.sharing === 'shared' ? POLL : Infinity },
         // Who is let go of makes room.
-        next: async () => (hungry ? undefined : records.next(which!, member)),
+        // Its own as well: one whose commit went without its answer is in nobody's hand, and due when its lease is over.
+        next: async () => (hungry ? undefined : records.next(which!)),
         failed: (error) => log.warn('Cannot look for sagas that are due', { error }),
       })
     },

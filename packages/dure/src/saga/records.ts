@@ -181,11 +181,8 @@ function dueRecords({ run, all, read }: ClockedStatements) {
       return rows.map(instanceOf)
     },
     /** Milliseconds until the next is due; undefined when none will be by itself. */
-    next: async ({ sql, values }: Filter, member: string): Promise<number | undefined> => {
-      const [row] = await read(
-        `SELECT min(due_at) - NOW AS wait FROM dure_sagas WHERE due_at IS NOT NULL AND (owner IS NULL OR owner <> ?) AND (${sql})`,
-        [member, ...values],
-      )
+    next: async ({ sql, values }: Filter): Promise<number | undefined> => {
+      const [row] = await read(`SELECT min(due_at) - NOW AS wait FROM dure_sagas WHERE due_at IS NOT NULL AND (${sql})`, values)
       return row?.['wait'] === null || row === undefined ? undefined : Number(row['wait'])
     },
     /** How many are due or in hand. */
