@@ -51,4 +51,14 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'examples/marketplace/checkout.test.ts',
     ],
   },
+  C9: {
+    state: 'works',
+    code: ['packages/dure/src/contract/request.ts', 'packages/dure/src/service/requests.ts', 'packages/dure/src/tasks/tasks.ts'],
+    guide: 'docs/guides/request-reply.md',
+    tests: [
+      'packages/dure/src/service/requests.test.ts',
+      'packages/dure/src/tasks/tasks.test.ts',
+      'packages/tools/simulation/src/broken/replies.test.ts',
+    ],
+  },
 }

@@ -25,4 +25,21 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/dure/src/messaging/aside.test.ts',
     ],
   },
+  E6: {
+    state: 'works',
+    code: [
+      'packages/dure/src/schedule/schedule.ts',
+      'packages/dure/src/schedule/records.ts',
+      'packages/dure/src/schedule/work.ts',
+      'packages/dure/src/schedule/cron.ts',
+      'packages/tools/cli/src/commands/schedule.ts',
+    ],
+    guide: 'docs/guides/schedule.md',
+    tests: [
+      'packages/dure/src/schedule/schedule.test.ts',
+      'packages/dure/src/schedule/cron.test.ts',
+      'packages/databases/postgres/src/schedules.test.ts',
+      'packages/tools/cli/src/schedule.test.ts',
+    ],
+  },
 }

@@ -5,6 +5,7 @@
  */
 import { architecture } from './architecture.ts'
 import { communication } from './communication.ts'
+import { composition } from './composition.ts'
 import { connectivity } from './connectivity.ts'
 import { data } from './data.ts'
 import { deployment } from './deployment.ts'
@@ -18,6 +19,7 @@ export type { Proof } from './proof.ts'
 export const proofs: Readonly<Record<string, Proof>> = {
   ...architecture,
   ...communication,
+  ...composition,
   ...connectivity,
   ...data,
   ...events,

@@ -51,8 +51,8 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
   U9: {
     state: 'begun',
     part: {
-      en: 'outbox, inbox and resilience, in Express, Fastify and Nest applications with PostgreSQL; the others as they come',
-      ko: 'PostgreSQL을 쓰는 Express, Fastify, Nest 애플리케이션에서 아웃박스, 인박스, 회복탄력성까지. 나머지는 아직',
+      en: 'outbox, inbox and resilience, in Express, Fastify and Nest applications with PostgreSQL; saga, event store and read model in Express; the others as they come',
+      ko: 'PostgreSQL을 쓰는 Express, Fastify, Nest 애플리케이션에서 아웃박스, 인박스, 회복탄력성까지, Express에서 사가, 이벤트 저장소, 읽기 모델까지. 나머지는 아직',
     },
     code: [
       'packages/dure/src/resilience/resilient.ts',

@@ -28,7 +28,7 @@ export type Page = {
 export type PlacedRow = { readonly row: SqlRow; readonly position: Position }
 
 /** Bytes of data in one page, and one event more. */
-export const PAGE_BYTES = 4 * 1024 * 1024
+export const PAGE_BYTES: number = 4 * 1024 * 1024
 
 /** At most so many rows, and no more once they hold so many bytes. @param from with its condition */
 export function bounded(from: string, order: string): string {

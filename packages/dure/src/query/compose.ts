@@ -50,7 +50,9 @@ type AnswerOf<One> =
   | (One extends { readonly fallback: infer Fallback }
       ? Fallback extends (...args: never) => infer Made
         ? Awaited<Made>
-        : Fallback
+        : Fallback extends readonly (infer Each)[]
+          ? Each[]
+          : Fallback
       : never)
 type Answers<P> = { readonly [K in Certain<P>]: AnswerOf<P[K]> } & {
   readonly [K in Exclude<keyof P, Certain<P>>]?: AnswerOf<P[K]>

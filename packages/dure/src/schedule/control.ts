@@ -35,7 +35,7 @@ export function createControl(options: {
   readonly records: ScheduleRecords
   readonly schedules: ReadonlyMap<string, Schedule>
   readonly changed: () => void
-}) {
+}): NonNullable<OpenExtension['control']> {
   const { records, schedules, changed } = options
   const find = async (name: string): Promise<[Schedule, Row]> => {
     const one = schedules.get(name)
@@ -43,26 +43,25 @@ export function createControl(options: {
     if (one !== undefined && row !== undefined) return [one, row]
     throw new CallError('NOT_FOUND', `There is no schedule "${name}" here; there are: ${[...schedules.keys()].join(', ')}`)
   }
-  const decide =
-    (action: Change['action']) =>
-    async ({ name, by, reason }: Pick<Change, 'name' | 'by' | 'reason'>): Promise<ScheduleReading> => {
-      const [one, { now }] = await find(name)
-      await records.decide({ name, action, by, reason }, one.ticks.after(now))
-      changed()
-      return readingOf(one, (await find(name))[1])
-    }
+  type Decided = Pick<Change, 'name' | 'by' | 'reason'>
+  const decide = async (action: Change['action'], { name, by, reason }: Decided): Promise<ScheduleReading> => {
+    const [one, { now }] = await find(name)
+    await records.decide({ name, action, by, reason }, one.ticks.after(now))
+    changed()
+    return readingOf(one, (await find(name))[1])
+  }
   return {
     list: async (): Promise<readonly ScheduleReading[]> =>
       (await records.all()).map((row) => readingOf(schedules.get(row.name), row)),
-    run: decide('run'),
-    pause: decide('pause'),
-    resume: decide('resume'),
+    run: (decided: Decided): Promise<ScheduleReading> => decide('run', decided),
+    pause: (decided: Decided): Promise<ScheduleReading> => decide('pause', decided),
+    resume: (decided: Decided): Promise<ScheduleReading> => decide('resume', decided),
     audit: async ({ name }: { readonly name?: string }): Promise<readonly ScheduleDecision[]> =>
       (await records.audit(name ?? null)).map((row) => ({
         ...{ schedule: String(row['schedule']), action: row['action'] as Change['action'], at: Number(row['at']) },
         ...{ by: String(row['made_by']), reason: String(row['reason']) },
       })),
-  } satisfies OpenExtension['control']
+  }
 }
 
 function readingOf(one: Schedule | undefined, row: Row): ScheduleReading {

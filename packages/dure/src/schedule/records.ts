@@ -89,7 +89,7 @@ export function scheduleRecords(store: SqlStore, { clock, ids }: Pick<Runtime, '
     change(`UPDATE dure_schedules SET ${what} WHERE ${where.sql}`, [...values, ...where.values])
 
   return {
-    all,
+    all: (): Promise<readonly Row[]> => all(),
     /** Makes the row, or has it follow another expression or zone; answers what it was before. */
     declare: async (schedule: Pick<Row, 'name' | 'cron' | 'zone'>, ticks: Ticks): Promise<Row | undefined> => {
       const { name, cron, zone } = schedule

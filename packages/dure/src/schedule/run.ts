@@ -18,7 +18,7 @@ export type Hand = {
 }
 
 /** The member of transactions by which a run finds the one that it is in. */
-export const TRANSACTION = Symbol('transaction')
+export const TRANSACTION: unique symbol = Symbol('transaction')
 
 /** Runs a tick to its end. */
 export function beginRun(

@@ -15,7 +15,7 @@ import type { Port } from '../run.ts'
 import { CliError, EXIT, print, type Shell } from '../shell.ts'
 
 /** What several commands have. */
-type Flag<T> = TypedFlagParameter<T | undefined, Shell>
+export type Flag<T> = TypedFlagParameter<T | undefined, Shell>
 
 export const parsedFlag = <T>(parse: (text: string) => T, placeholder: string, brief: string): Flag<T> =>
   ({ kind: 'parsed', parse, optional: true, placeholder, brief }) as Flag<T>

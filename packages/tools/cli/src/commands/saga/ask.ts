@@ -2,10 +2,10 @@ import type { SagaHistory, ShownInstance } from 'dure/saga/internal'
 import type { TypedPositionalParameter } from '@stricli/core'
 import { askExtensions } from '../../control/control.ts'
 import { CliError, paint, say, type Shell } from '../../shell.ts'
-import { directoryOf, textFlag, type Common } from '../parameters.ts'
+import { directoryOf, textFlag, type Common, type Flag } from '../parameters.ts'
 
 export type Which = Common & { readonly saga?: string }
-export const sagaFlag = textFlag('NAME', 'Of this saga')
+export const sagaFlag: Flag<string> = textFlag('NAME', 'Of this saga')
 export const idParameter: TypedPositionalParameter<string, Shell> = {
   parse: String,
   placeholder: 'ID',
