@@ -32,6 +32,9 @@ export type Instance = Fence & {
   readonly path: string
 }
 
+/** Milliseconds within which another try keeps its system from being quiet. */
+const SOON = 600_000
+
 /** Milliseconds for which an instance is its owner's without a word. */
 export const LEASE = 30_000
 
@@ -185,11 +188,13 @@ function dueRecords({ run, all, read }: ClockedStatements) {
       const [row] = await read(`SELECT min(due_at) - NOW AS wait FROM dure_sagas WHERE due_at IS NOT NULL AND (${sql})`, values)
       return row?.['wait'] === null || row === undefined ? undefined : Number(row['wait'])
     },
-    /** How many are due or in hand. */
+    /** How many are due or in hand, or wait for another try, which is soon. */
     busy: async ({ sql, values }: Filter): Promise<number> => {
       const [row] = await read(
-        `SELECT count(*) AS count FROM dure_sagas WHERE due_at <= NOW + ? AND (owner IS NOT NULL OR due_at <= NOW) AND (${sql})`,
-        [LEASE, ...values],
+        `SELECT count(*) AS count FROM dure_sagas WHERE due_at <= NOW + ? AND (${sql}) AND (owner IS NOT NULL OR due_at <= NOW OR EXISTS (
+           SELECT 1 FROM dure_saga_steps AS step
+           WHERE step.saga = dure_sagas.saga AND step.id = dure_sagas.id AND step.state IN ('begun', 'undoing')))`,
+        [SOON, ...values],
       )
       return Number(row!['count'])
     },

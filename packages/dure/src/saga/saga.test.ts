@@ -83,6 +83,31 @@ test('a failure that is not declared is tried again, under the same key, and the
   assert.deepEqual(await book(), ['pay b 1'])
 })
 
+test('while a saga waits for another try its system is not quiet; while it sleeps it is', async (t) => {
+  const tried = saga('tried', {
+    ...{ needs: { bank: Bank }, input },
+    run: async (s) => {
+      await s.sleep('a while', 50)
+      await s.step('pay', {
+        do: ({ bank }) => bank.pay({ order: s.id, amount: 1 }),
+        retry: { attempts: 3, first: 300_000, max: 300_000 },
+      })
+    },
+  })
+  const asleep = saga('asleep', { input, run: (s) => s.sleep('long', 300_000) })
+  const fail = (): void => {
+    throw new Error('the line is down')
+  }
+  const { begin, steps, running } = await rigOf(t).run([tried, asleep], { fail })
+  const quiet = async (): Promise<boolean> => (await running.status()).quiet
+  await begin(asleep, 's', { amount: 1 })
+  await until(async () => (await steps('s'))[0]?.['state'] === 'waiting')
+  await until(quiet)
+  await begin(tried, 't', { amount: 1 })
+  await until(async () => (await steps('t'))[1]?.['tries'] === 1)
+  assert.equal(await quiet(), false)
+})
+
 test('a declared error may be caught by the code, and the saga goes on another way', async (t) => {
   const generous = saga('generous', {
     needs: { bank: Bank },
