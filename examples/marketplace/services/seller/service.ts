@@ -45,7 +45,11 @@ export const sellerService = ({ withModel = false } = {}): Service<typeof Seller
         database.snapshot(async (read) => dashboardViewOf(sellerId, await dashboardOf(read, sellerId))),
       composedDashboard: composeDashboard,
       dashboards: async ({ sellerId }, context) => {
-        if (!withModel) throw new CallError('UNIMPLEMENTED', 'Comparing dashboards failed: this marketplace has no read model')
+        if (!withModel)
+          throw new CallError(
+            'FAILED_PRECONDITION',
+            'Comparing dashboards failed: this marketplace has no read model; start it with --model',
+          )
         const { snapshot, age } = dashboardModel.serving(context)
         const { missing, ...composed } = await composeDashboard({ sellerId }, context)
         const model = dashboardViewOf(sellerId, await snapshot((read) => dashboardOf(read, sellerId)))
