@@ -15,7 +15,9 @@ const CHILD = fileURLToPath(new URL('schedules.child.test-support.ts', import.me
 type Copy = {
   readonly tell: (line: string) => void
   readonly signal: (signal: NodeJS.Signals) => void
-  /** The rest of the first line that begins so. */
+  /** The rest of the first line that begins so, if there is one, … */
+  readonly heard: (beginning: string) => string | undefined
+  /** … or once there is. */
   readonly said: (beginning: string) => Promise<string>
 }
 
@@ -31,13 +33,14 @@ async function start(t: TestContext, url: string): Promise<Copy> {
   })
   const lines: string[] = []
   createInterface({ input: child.stdout }).on('line', (line) => void lines.push(line))
+  const heard = (beginning: string): string | undefined =>
+    lines.find((line) => line.startsWith(beginning))?.slice(beginning.length)
   const said = async (beginning: string): Promise<string> => {
-    let found: string | undefined
-    await until(() => (found = lines.find((line) => line.startsWith(beginning))) !== undefined)
-    return found!.slice(beginning.length)
+    await until(() => heard(beginning) !== undefined)
+    return heard(beginning)!
   }
   await said('ready')
-  return { said, tell: (line) => void child.stdin.write(`${line}\n`), signal: (signal) => void child.kill(signal) }
+  return { heard, said, tell: (line) => void child.stdin.write(`${line}\n`), signal: (signal) => void child.kill(signal) }
 }
 
 type Chime = { readonly at: number; readonly missed: number; readonly attempt: number; readonly copy: number }
@@ -74,8 +77,10 @@ test(
     /** The copy at work hangs in its run before anything is committed. */
     const hang = async (among: readonly Copy[]): Promise<{ readonly copy: Copy; readonly at: string }> => {
       for (const copy of among) copy.tell('hang')
-      const at = await Promise.race(among.map(async (copy) => ({ copy, at: await copy.said('hangs ') })))
-      return at
+      const atWork = (): Copy | undefined => among.find((copy) => copy.heard('hangs ') !== undefined)
+      await until(() => atWork() !== undefined)
+      const copy = atWork()!
+      return { copy, at: copy.heard('hangs ')! }
     }
     const again = async (at: string): Promise<void> => {
       let row: Chime | undefined

@@ -76,7 +76,7 @@ export const together: Placement = {
 }
 
 /** Milliseconds that a system is waited for to become quiet; one that has not done so once is not waited for again as long. */
-const QUIET_TIMEOUT = { first: 1_000, later: 20 }
+const QUIET_TIMEOUT = { first: 5_000, later: 20 }
 
 export function settler(running: Running, runtime: SteppedRuntime): () => Promise<void> {
   const { clock, timers } = runtime
