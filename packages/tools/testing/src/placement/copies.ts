@@ -37,7 +37,7 @@ export type SystemFile = { readonly url: string; readonly name: string }
 /** A running copy. */
 export type Copy = {
   readonly transport: Transport
-  /** Moves the wall clock on and waits until nothing is on its way, or for as long as is worth waiting. */
+  /** Waits until nothing is on its way, or for as long as is worth waiting, and moves the wall clock on. */
   readonly settle: () => Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -76,21 +76,22 @@ export const together: Placement = {
 }
 
 /** Milliseconds that a system is waited for to become quiet; one that has not done so once is not waited for again as long. */
-const QUIET_TIMEOUT = { first: 5_000, later: 20 }
+const QUIET_TIMEOUT = { first: 2_000, later: 20 }
 
 export function settler(running: Running, runtime: SteppedRuntime): () => Promise<void> {
   const { clock, timers } = runtime
   let timeout = QUIET_TIMEOUT.first
   return async () => {
-    runtime.step()
     const until = clock.monotonic() + timeout
     while (!(await running.status()).quiet) {
       if (clock.monotonic() > until) {
         timeout = QUIET_TIMEOUT.later
-        return
+        break
       }
       await timers.sleep(1)
     }
+    // What follows from a call has its time, however soon it comes.
+    runtime.step()
   }
 }
 

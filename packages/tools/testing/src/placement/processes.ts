@@ -69,8 +69,8 @@ async function open(
     return {
       transport: running.transport,
       settle: async () => {
-        await Promise.all(clocks.map((clock) => clock.step()))
         await quiet()
+        await Promise.all(clocks.map((clock) => clock.step()))
       },
       stop: async () => {
         const fell = fallen(supervisor)
