@@ -53,6 +53,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
   },
   C9: {
     state: 'works',
+    part: EMBEDDED,
     code: ['packages/dure/src/contract/request.ts', 'packages/dure/src/service/requests.ts', 'packages/dure/src/tasks/tasks.ts'],
     guide: 'docs/guides/request-reply.md',
     tests: [

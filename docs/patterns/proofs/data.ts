@@ -63,6 +63,10 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   },
   D5: {
     state: 'works',
+    part: {
+      en: 'on the embedded broker; several copies of the observer not yet tried',
+      ko: '내장 브로커에서. 관찰자의 여러 복제본은 아직 시험하지 않음',
+    },
     code: ['packages/dure/src/choreography/choreography.ts', 'packages/dure/src/choreography/path.ts'],
     guide: 'docs/guides/choreography.md',
     tests: [
@@ -73,6 +77,10 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   },
   D6: {
     state: 'works',
+    part: {
+      en: 'on PostgreSQL; locks, waiters and the held horizon are shown, what it costs beside a saga is not measured',
+      ko: 'PostgreSQL에서. 잠금과 기다리는 세션과 붙들린 호라이즌을 보임. 사가에 견준 비용은 재지 않음',
+    },
     code: [
       'packages/databases/postgres/src/two-phase/coordinator.ts',
       'packages/databases/postgres/src/two-phase/recovery.ts',
@@ -107,6 +115,10 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   },
   D8: {
     state: 'works',
+    part: {
+      en: 'what is published goes through the outbox, in the transaction of the event',
+      ko: '발행하는 것은 이벤트의 트랜잭션에서 아웃박스로 나감',
+    },
     code: [
       'packages/dure/src/eventsourcing/eventsourcing.ts',
       'packages/dure/src/eventsourcing/positions.ts',
@@ -223,6 +235,10 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   },
   D14: {
     state: 'works',
+    part: {
+      en: 'read models by the command; in metrics not yet',
+      ko: '읽기 모델은 명령으로. 지표로는 아직',
+    },
     code: [
       'packages/dure/src/service/lag.ts',
       'packages/dure/src/service/readings.ts',
@@ -261,6 +277,10 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   },
   D18: {
     state: 'works',
+    part: {
+      en: 'up to 2,000 instances of a saga are compared before a start, one way as 20 at most; others pause when they are due',
+      ko: '시작 전에 사가마다 인스턴스 2,000개까지, 같은 경로는 20개까지 비교함. 나머지는 차례가 오면 멈춤',
+    },
     code: [
       'packages/dure/src/saga/fit.ts',
       'packages/dure/src/saga/replay.ts',
@@ -278,11 +298,15 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   D19: {
     state: 'begun',
     part: {
-      en: 'outbox, inbox, keys, dead letters and their audit by time, number and bytes; of an outbox by the log, and of sagas, not yet',
-      ko: '아웃박스, 인박스, 키, 데드 레터와 그 감사 기록은 시간과 수와 바이트로. 로그로 내보내는 아웃박스와 사가는 아직',
+      en: 'outbox, inbox, keys, dead letters and their audit by time, number and bytes; sagas by time; of an outbox by the log not yet',
+      ko: '아웃박스, 인박스, 키, 데드 레터와 그 감사 기록은 시간과 수와 바이트로, 사가는 시간으로. 로그로 내보내는 아웃박스는 아직',
     },
     code: ['packages/dure/src/service/retention.ts', 'packages/dure/src/data/sql/upkeep.ts', 'packages/dure/src/data/inbox.ts'],
     guide: 'docs/guides/data.md',
-    tests: ['packages/dure/src/service/tidying.test.ts', 'packages/dure/src/data/inbox.test.ts'],
+    tests: [
+      'packages/dure/src/service/tidying.test.ts',
+      'packages/dure/src/data/inbox.test.ts',
+      'packages/dure/src/saga/saga.test.ts',
+    ],
   },
 }
