@@ -8,8 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { sqlite } from 'dure/data'
 import type { ObservedPath } from 'dure/choreography'
-import type { Message } from 'dure/contract'
-import type { Broker } from 'dure/messaging'
+import type { Broker, Delivery } from 'dure/messaging'
 import { start, type Running } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { Cart } from './services/cart/contract.ts'
@@ -25,27 +24,26 @@ const namesOf = ({ path }: ObservedPath): readonly string[] => path.map(({ event
 
 const python = spawnSync('python3', ['--version']).status === 0
 
+async function browsed(broker: Broker, topic: string, partition: number): Promise<readonly Delivery[]> {
+  const all: Delivery[] = []
+  for (;;) {
+    const page = await broker.browse({ topic, partition, after: all.at(-1)?.position, limit: 100 })
+    if (page.length === 0) return all
+    all.push(...page)
+  }
+}
+
 /** All that was published on the topics of a checkout, in the JSON form of CloudEvents. */
 async function exported(broker: Broker): Promise<readonly string[]> {
   const topics = [...PAID, 'stock.failed', 'payment.failed']
   const lines: string[] = []
-  const last = async (): Promise<number> => {
-    const before = lines.length
-    await sleep(100)
-    return lines.length - before
-  }
-  const subscription = await broker.subscribe({
-    ...{ group: 'exported', topics },
-    deliver: async (messages: readonly { readonly message: Message }[]) => {
-      for (const { message } of messages) {
+  for (const topic of topics)
+    for (let partition = 0; partition < (await broker.partitions(topic)); partition++)
+      for (const { message } of await browsed(broker, topic, partition)) {
         const { id, source, type, time, data } = message
         const moment = new Date(time).toISOString()
         lines.push(JSON.stringify({ specversion: '1.0', id, source, type, time: moment, data: JSON.parse(data) as unknown }))
       }
-    },
-  })
-  while ((await last()) > 0 || lines.length === 0);
-  await subscription.stop()
   return lines
 }
 

@@ -56,7 +56,7 @@ function upcast<W extends Written>(event: AnyEvent, written: W, json: unknown, u
   if (schemaVersion === event.version) return json
   const cannot = (why: string): Error => unreadable(written, ` in version ${schemaVersion}: ${why}`)
   if (schemaVersion > event.version || schemaVersion < 1 || !Number.isInteger(schemaVersion)) {
-    throw cannot(`this consumer knows versions 1 to ${event.version}; deploy one that knows it and try again`)
+    throw cannot(`this program knows versions 1 to ${event.version}; deploy one that knows it and try again`)
   }
   let value = json
   for (let version = schemaVersion; version < event.version; version++) {

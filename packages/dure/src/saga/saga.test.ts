@@ -127,6 +127,27 @@ test('a declared error may be caught by the code, and the saga goes on another w
   assert.equal((await instance('a'))['output'], '"free for a"')
 })
 
+test('what has ended long enough ago is forgotten, and what has not ended is not', async (t) => {
+  const rig = rigOf(t)
+  const signals = { go: z.object({}) }
+  const made = (retention: number) => [
+    saga('short', { input, retention, run: (s) => s.step('once', { do: () => 1 }) }),
+    saga('open', { input, signals, retention, run: (s) => s.signal('go') }),
+  ]
+  const before = made(3_600_000)
+  const first = await rig.run(before)
+  await first.begin(before[0]!, 'a', { amount: 1 })
+  await first.begin(before[1]!, 'b', { amount: 1 })
+  await until(async () => (await first.state('a')) === 'completed' && (await first.state('b')) === 'running')
+  await first.running.stop()
+  const { steps, instance } = await rig.run(made(1))
+  await until(async () => (await steps('a')).length === 0)
+  assert.deepEqual(await instance('a'), {})
+  assert.equal((await instance('b'))['state'], 'running')
+  for (const retention of [Number.NaN, 0, -1])
+    assert.throws(() => saga('odd', { input, retention, run: async () => {} }), /retention/)
+})
+
 const patient = saga('patient', {
   input: z.unknown(),
   signals: { approve: z.object({ by: z.string() }) },

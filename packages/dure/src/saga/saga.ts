@@ -64,8 +64,8 @@ export function saga<
   const { version = 1, deadline, events = [], requests = [], retention = 30 * 24 * 3_600_000 } = options
   checkNumbers(
     `define saga "${name}"`,
-    { version, ...(deadline !== undefined && { deadline }) },
-    { version: COUNT, deadline: KEEP },
+    { version, retention, ...(deadline !== undefined && { deadline }) },
+    { version: COUNT, retention: { ...KEEP, endless: true }, deadline: KEEP },
   )
   const own: Saga<Input, Output, S> = {
     ...{ kind: sagas, name, version, deadline, events, requests, retention, needs: options.needs, input: options.input },

@@ -71,7 +71,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 const UNREACHABLE: Meaning = [
   'UNAVAILABLE',
   'the server cannot be reached',
-  'check that it runs and that the address is right; the store goes on by itself once it is back',
+  'check that it runs and that the address is right; a service that runs goes on by itself once it is back',
 ]
 const UNTRUSTED: Meaning = [
   'UNAUTHENTICATED',

@@ -274,7 +274,7 @@ test('what can never be read is dead at once, with the reason', { timeout: 60_00
   )
   assert.match(reasons.get('malformed')!.error, /not JSON/)
   assert.match(reasons.get('mismatch')!.error, /at "n"/)
-  assert.match(reasons.get('future')!.error, /version 7: this consumer knows versions 1 to 1/)
+  assert.match(reasons.get('future')!.error, /version 7: this program knows versions 1 to 1/)
   assert.match(reasons.get('past')!.error, /version 0/)
   assert.equal(reasons.get('malformed')!.attempts, 1)
 })

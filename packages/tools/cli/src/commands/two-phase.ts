@@ -27,7 +27,7 @@ const listCommand: Command<Shell> = defineCommand({
   positional: { kind: 'array', parameter: url, minimum: 1 },
   async func(this: Shell, given: Common, ...urls: readonly string[]): Promise<void> {
     const { listInDoubt } = await library(this)
-    const found = await listInDoubt({ databases: urls, log: given.log ?? urls[0]! })
+    const found = await told(listInDoubt({ databases: urls, log: given.log ?? urls[0]! }))
     printResult(this, given, found, () =>
       found.length === 0 ? 'Nothing is in doubt' : found.map((one) => describe(one, this)).join('\n\n'),
     )
@@ -67,7 +67,7 @@ const resolveCommand: Command<Shell> = defineCommand({
     const { resolveInDoubt } = await library(this)
     const { force, reason } = given
     const log = given.log ?? (force === undefined || force === 'forget' ? urls[0] : undefined)
-    const ended = await resolveInDoubt({ databases: urls, log, transaction, force, reason, by: whoIs(given.by) })
+    const ended = await told(resolveInDoubt({ databases: urls, log, transaction, force, reason, by: whoIs(given.by) }))
     printResult(this, given, ended, () =>
       ended
         .map(({ database, outcome, done }) => `${database}: ${done ? DONE[outcome] : 'somebody else has ended it meanwhile'}`)
@@ -105,6 +105,17 @@ function describe(one: InDoubt, shell: Shell): string {
       (who) => `  waits ${ageText(who.seconds * 1_000)}: process ${who.pid} ${visible(who.name)}: ${visible(who.query)}`,
     ),
   ].join('\n')
+}
+
+/** What a server has refused, or that it is away, is said in its words. */
+async function told<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    // The project's own copy of the library has a class of its own.
+    if (!(error instanceof Error) || error.name !== 'CallError') throw error
+    throw new CliError(error.message, { cause: error })
+  }
 }
 
 /** The project's own: who commits in two phases has it. */

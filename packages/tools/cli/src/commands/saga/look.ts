@@ -1,3 +1,4 @@
+import { realRuntime } from 'dure/runtime'
 import { table } from '@dure/simulation/text/internal'
 import type { Command } from '@stricli/core'
 import type { SagaHistory } from 'dure/saga/internal'
@@ -117,7 +118,7 @@ function waitsText(waits: Placed['waits'], due: number | null): string {
 
 function dueText(due: number | null): string {
   if (due === null) return ''
-  const left = due - Date.now()
+  const left = due - realRuntime().clock.now()
   return left <= 0 ? 'now' : `in ${ageText(left)}`
 }
 

@@ -27,12 +27,15 @@ export const pathCommand: Command<Shell> = defineCommand({
         values.length === 0 ? 'no service observes one' : 'it has not begun, or was forgotten a time after its last event'
       throw new CliError(`Nothing is known of "${key}" in a choreography: ${why}`)
     }
-    printResult(this, flags, found, () => (key === undefined ? listText(found, layoutOf(this)) : pathText(found, layoutOf(this))))
+    printResult(this, flags, found, () =>
+      key === undefined ? listText(found, layoutOf(this), values.length > 0) : pathText(found, layoutOf(this)),
+    )
   },
 })
 
-function listText(all: readonly ObservedPath[], layout: Layout): string {
-  if (all.length === 0) return 'Nothing of a choreography has been seen'
+function listText(all: readonly ObservedPath[], layout: Layout, observed: boolean): string {
+  if (!observed) return 'No service observes a choreography'
+  if (all.length === 0) return 'Nothing of a choreography has been seen yet'
   const rows = all.map(({ choreography, key, path, missing, ended }) => [
     ...[
       choreography,
