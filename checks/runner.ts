@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { stripVTControlCharacters } from 'node:util'
-import { NEEDS_SERVER } from './servers.ts'
 
 const PLACES = [
   'packages/**/*.test.ts',
@@ -19,6 +18,9 @@ const PLACES = [
   'bench/*.test.ts',
   'bench/*/*.test.ts',
 ]
+
+/** How a skipped test says which server it missed (`checks/servers.ts`). */
+const NEEDS_SERVER = /^needs server: (?<server>.+)$/
 
 /** Milliseconds for one file, on a busy machine: one that hangs fails, and the others are told of. */
 const LONGEST = 15 * 60_000

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { java, linters, python } from './judges/installed.ts'
+import { brokers } from './servers/brokers.ts'
 
 /**
  * Servers that some tests need and npm does not bring: `npm run servers` installs them where that is possible. (Every part
@@ -9,14 +10,14 @@ import { java, linters, python } from './judges/installed.ts'
  * A test that needs one asks whether it is there and skips itself without it, with a reason in this form:
  * `test('…', { skip: missing15 }, …)`, where `missing15` is false or `needs server: postgres15`.
  */
-export type Server = {
+type Server = {
   readonly name: string
   readonly there: () => boolean
   /** Installs it where that is possible; says why where it is not. */
   readonly install: () => Promise<string>
 }
 
-export const servers: readonly Server[] = [
+const servers: readonly Server[] = [
   {
     // The oldest version that is supported; as Debian 12 has it, and elsewhere from PostgreSQL's own repository.
     name: 'postgres15',
@@ -31,10 +32,8 @@ export const servers: readonly Server[] = [
   },
   // What judges the documents: each in the language it is written in, where that is here.
   ...[python, java, linters].map(({ name, there, install }) => ({ name, there, install: async () => install() })),
+  ...brokers,
 ]
-
-/** How a skipped test says which server it missed. */
-export const NEEDS_SERVER = /^needs server: (?<server>.+)$/
 
 /** Installs a package of a system like Debian. */
 function installPackage(name: string): string {

@@ -9,7 +9,9 @@ const root = join(import.meta.dirname, '..', '..')
 
 /** A small tree that keeps every rule; each test breaks one. */
 const sound: Readonly<Record<string, string>> = {
-  'package.json': JSON.stringify({ workspaces: ['packages/dure', 'packages/tools/*', 'packages/protocols/*', 'examples/*'] }),
+  'package.json': JSON.stringify({
+    workspaces: ['packages/dure', 'packages/tools/*', 'packages/protocols/*', 'packages/brokers/*', 'examples/*'],
+  }),
   'packages/dure/package.json': JSON.stringify({
     name: 'dure',
     exports: {
@@ -32,6 +34,14 @@ const sound: Readonly<Record<string, string>> = {
   'packages/tools/cli/package.json': JSON.stringify({ name: '@dure/cli', exports: { '.': { 'dure-source': './src/cli.ts' } } }),
   'packages/tools/cli/src/cli.ts': `import { rest } from '@dure/rest'\nimport { start } from './commands/start.ts'\nexport const cli = rest + start\n`,
   'packages/tools/cli/src/commands/start.ts': `export const start = 1\n`,
+  'packages/tools/testing/package.json': JSON.stringify({
+    name: '@dure/testing',
+    exports: { './servers': { 'dure-source': './src/servers/servers.ts' } },
+  }),
+  'packages/tools/testing/src/servers/servers.ts': `export const server = 1\n`,
+  'packages/brokers/log/package.json': JSON.stringify({ name: '@dure/log', exports: { '.': { 'dure-source': './src/log.ts' } } }),
+  'packages/brokers/log/src/log.ts': `import { one } from 'dure/contract'\nexport const log = one\n`,
+  'packages/brokers/log/src/log.test.ts': `import { server } from '@dure/testing/servers'\nimport { log } from './log.ts'\nconsole.log(server + log)\n`,
   'examples/shop/package.json': JSON.stringify({ name: 'shop', private: true }),
   'examples/shop/main.ts': `import { cart } from './services/cart/service.ts'\nconsole.log(cart)\n`,
   'examples/shop/system.ts': `const system = 1\nexport default system\n`,
@@ -174,6 +184,20 @@ const wrong: readonly {
     file: 'packages/protocols/rest/src/problem.ts',
     line: 1,
     text: `export { cli } from '@dure/cli'\nexport const problem = 1\n`,
+  },
+  {
+    what: 'a broker that knows a tool outside of its tests',
+    rule: 'package arrows',
+    file: 'packages/brokers/log/src/answer.ts',
+    line: 1,
+    text: `import { server } from '@dure/testing/servers'\nexport const answer = server\n`,
+  },
+  {
+    what: 'a test of a protocol that knows what only tests of brokers may',
+    rule: 'package arrows',
+    file: 'packages/protocols/rest/src/problem.test.ts',
+    line: 1,
+    text: `import { server } from '@dure/testing/servers'\nexport const problem = server\n`,
   },
   {
     what: 'an import without its ending',

