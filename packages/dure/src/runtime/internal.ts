@@ -25,5 +25,5 @@ export {
 export { isPlatformFetch, whyFetchFailed } from './network.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'
-export { ended, lastWords, localServer, type RunningServer } from './local-server.ts'
+export { ended, lastWords, localServer, type RunningServer, type ServerProgram } from './local-server.ts'
 export type { RunAs } from './process-family.ts'
