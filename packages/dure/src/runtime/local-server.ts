@@ -14,8 +14,8 @@ export type RunningServer = {
   readonly pid: () => number | undefined
   /** Starts again on the same ports, after `stop` or `crash` or when it has ended by itself; nothing while it runs. */
   readonly start: () => Promise<void>
-  /** Lets it shut down. One that has not after `patience` milliseconds (default 30,000) is ended as it is. */
-  readonly stop: (options?: { readonly patience?: number }) => Promise<void>
+  /** Lets it shut down. One that has not after `shutdownTimeout` milliseconds (default 30,000) is ended as it is. */
+  readonly stop: (options?: { readonly shutdownTimeout?: number }) => Promise<void>
   /** Kills every process of it at once (SIGKILL). */
   readonly crash: () => Promise<void>
   /** Every process of it stands still (SIGSTOP), with its connections open, until `thaw`. */
@@ -109,9 +109,9 @@ export function localServer(options: ServerOptions): RunningServer {
     frozen = false
   }
   const quit = (ending: Run): Promise<void> => (quitSignal === 'SIGKILL' ? ending.kill() : ending.end(quitSignal))
-  const stop: RunningServer['stop'] = ({ patience = STOP_TIMEOUT } = {}) =>
+  const stop: RunningServer['stop'] = ({ shutdownTimeout = STOP_TIMEOUT } = {}) =>
     end(async (ending) => {
-      const late = timers.after(patience, () => void quit(ending), 'waited')
+      const late = timers.after(shutdownTimeout, () => void quit(ending), 'waited')
       await ending.end(stopSignal).finally(() => late.cancel())
     })
   return {

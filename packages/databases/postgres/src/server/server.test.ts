@@ -66,7 +66,7 @@ test('a server that does not stop within the time it is given is ended as it is,
   frozen.on('error', () => {})
   await frozen.connect()
   process.kill((frozen as unknown as { processID: number }).processID, 'SIGSTOP')
-  await server.stop({ patience: 100 })
+  await server.stop({ shutdownTimeout: 100 })
   await server.start()
   assert.equal(await ask(server.url(), 'SELECT count(*)::int FROM kept'), 1)
   assert.ok(server.log().some((line) => line.includes('immediate shutdown')))

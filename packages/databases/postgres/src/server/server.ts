@@ -26,10 +26,10 @@ export type LocalServer = {
   /** Starts again on the same port, after `stop` or `crash` or when it has ended by itself; nothing while it runs. */
   readonly start: () => Promise<void>
   /**
-   * Ends every session and shuts down (as `pg_ctl stop -m fast` does). One that has not after `patience` milliseconds
+   * Ends every session and shuts down (as `pg_ctl stop -m fast` does). One that has not after `shutdownTimeout` milliseconds
    * (default 30,000) is ended as it is, and recovers at the next start: nothing committed is lost.
    */
-  readonly stop: (options?: { readonly patience?: number }) => Promise<void>
+  readonly stop: (options?: { readonly shutdownTimeout?: number }) => Promise<void>
   /** Kills every process of the server at once (SIGKILL); the next start recovers. */
   readonly crash: () => Promise<void>
   /** The last lines of the server's log. */

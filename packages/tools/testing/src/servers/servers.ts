@@ -32,8 +32,8 @@ export type LocalServer = {
   readonly log: () => readonly string[]
   /** Starts it again, after `stop` or `crash` or when it has ended by itself, with what it has kept; nothing while it runs. */
   readonly start: () => Promise<void>
-  /** Lets it shut down. One that has not after `patience` milliseconds (default 30,000) is killed. */
-  readonly stop: (options?: { readonly patience?: number }) => Promise<void>
+  /** Lets it shut down. One that has not after `shutdownTimeout` milliseconds (default 30,000) is killed. */
+  readonly stop: (options?: { readonly shutdownTimeout?: number }) => Promise<void>
   /** Kills every process of it at once (SIGKILL). */
   readonly crash: () => Promise<void>
   /** Every process of it stands still (SIGSTOP), with its connections open. */
@@ -83,10 +83,10 @@ export async function startLocalServer(kind: ServerKind, options: LocalServerOpt
   mkdirSync(directory, { recursive: true })
   const named = (ports: readonly number[]): Place['ports'] =>
     Object.fromEntries(recipe.ports.map((name, index) => [name, ports[index]!]))
-  const kept = join(directory, 'ports.json')
+  const portsFile = join(directory, 'ports.json')
   const server = localServer({
     name: `a "${kind}"`,
-    ports: existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as number[]) : recipe.ports.length,
+    ports: existsSync(portsFile) ? (JSON.parse(readFileSync(portsFile, 'utf8')) as number[]) : recipe.ports.length,
     program: (ports) => recipe.launch({ programs, directory, ports: named(ports), settings, account }),
     ready: recipe.ready,
     passing: recipe.passing ?? /address already in use|EADDRINUSE/i,
@@ -96,7 +96,7 @@ export async function startLocalServer(kind: ServerKind, options: LocalServerOpt
   try {
     await server.start()
     // What a server keeps may name its ports, and so may its clients.
-    writeFileSync(kept, JSON.stringify(server.ports()))
+    writeFileSync(portsFile, JSON.stringify(server.ports()))
   } catch (error) {
     await server.close()
     throw error
