@@ -4,7 +4,16 @@ import type { Message } from './message.ts'
 /** What few messages have, and what is kept and carried as one text for that reason. */
 export type MessageAttributes = Pick<Message, 'topic' | 'headers' | 'contentType' | 'replyTo' | 'sequence'>
 
-/** The topic (or queue) that a message travels on. */
+/**
+ * The topic (or queue) that a message travels on.
+ *
+ * @example
+ * ```ts
+ * import { topicOf } from 'dure/messaging/adapter'
+ *
+ * console.log(topicOf({ type: 'order.placed' }), topicOf({ type: 'order.placed', topic: 'orders' })) // → order.placed orders
+ * ```
+ */
 export function topicOf({ topic, type }: Pick<Message, 'topic' | 'type'>): string {
   return topic ?? type
 }

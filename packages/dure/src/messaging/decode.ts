@@ -1,5 +1,6 @@
 import type { AnyEvent, Message } from '../contract/contract.ts'
 import { decoderOf as contractDecoderOf, type Decoder } from '../contract/internal.ts'
+import { isUnreadable, unreadableReason } from './cloud-events/cloud-events.ts'
 import { NonRetryableError } from './non-retryable.ts'
 
 const JSON_TYPE = 'application/json'
@@ -10,6 +11,8 @@ export function decoderOf(event: AnyEvent): Decoder<Message> {
     new NonRetryableError(`Cannot read message "${message.id}" of "${event.name}"${why}`)
   const decode = contractDecoderOf(event, unreadable)
   return (message) => {
+    const reason = isUnreadable(message) ? unreadableReason(message) : undefined
+    if (reason !== undefined) throw unreadable(message, `: ${reason}`)
     const { contentType = JSON_TYPE } = message
     if (!/^application\/([\w.]+\+)?json\b/i.test(contentType))
       throw unreadable(message, `: its data are "${contentType}", and "${JSON_TYPE}" is needed`)

@@ -10,6 +10,17 @@ import { describeThrown } from '../contract/internal.ts'
  *
  * @param take gives one message to the broker; resolved means that it is durable there
  * @throws {CallError} what the first message that was not taken was refused with; `details.id` names it
+ *
+ * @example
+ * ```ts
+ * import { publishInKeyOrder } from 'dure/messaging/adapter'
+ *
+ * const message = {
+ *   ...{ id: '1', source: 'shop', type: 'order.placed', key: 'o1', time: 0, schemaVersion: 1, correlationId: 'c' },
+ *   ...{ causationId: undefined, traceparent: undefined, data: '{}' },
+ * }
+ * await publishInKeyOrder([message], async ({ type, key }) => console.log(type, key)) // → order.placed o1
+ * ```
  */
 export async function publishInKeyOrder(messages: readonly Message[], take: (message: Message) => Promise<void>): Promise<void> {
   let failure: CallError | undefined

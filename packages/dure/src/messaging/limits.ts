@@ -7,6 +7,22 @@ import { MESSAGE_LIMITS, wrongOf } from '../contract/internal.ts'
 /**
  * Refuses messages that could not arrive as they were sent.
  * @throws {CallError} INVALID_ARGUMENT; `details.index` and `details.id` name the first bad message
+ *
+ * @example
+ * ```ts
+ * import { checkMessages } from 'dure/messaging/adapter'
+ *
+ * const message = {
+ *   ...{ id: '1', source: 'shop', type: 'order.placed', key: 'a\0b', time: 0, schemaVersion: 1, correlationId: 'c' },
+ *   ...{ causationId: undefined, traceparent: undefined, data: '{}' },
+ * }
+ * try {
+ *   checkMessages([message])
+ * } catch (error) {
+ *   console.log((error as Error).message)
+ *   // → Cannot publish message "1" of "order.placed": its key holds the character NUL, which not every database can store
+ * }
+ * ```
  */
 export function checkMessages(messages: readonly Message[]): void {
   for (let index = 0; index < messages.length; index++) {
@@ -24,7 +40,16 @@ export function checkMessages(messages: readonly Message[]): void {
 }
 
 const POSITION: Range = { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true }
-/** What the numbers of each of the broker's operations may be, on every broker. */
+/**
+ * What the numbers of each of the broker's operations may be, on every broker.
+ *
+ * @example
+ * ```ts
+ * import { BROKER_NUMBERS, checkOptions } from 'dure/messaging/adapter'
+ *
+ * checkOptions('declare topic "orders"', { partitions: 8 }, BROKER_NUMBERS.topic)
+ * ```
+ */
 export const BROKER_NUMBERS: {
   readonly topic: Ranges<TopicOptions>
   readonly retention: Ranges<Retention>
@@ -43,13 +68,37 @@ export const BROKER_NUMBERS: {
   time: { time: { least: -Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, unit: 'milliseconds' } },
 }
 
-/** @throws {CallError} INVALID_ARGUMENT when a number of the options cannot be used */
+/**
+ * Refuses options with numbers that cannot be used.
+ * @throws {CallError} INVALID_ARGUMENT
+ *
+ * @example
+ * ```ts
+ * import { BROKER_NUMBERS, checkOptions } from 'dure/messaging/adapter'
+ *
+ * try {
+ *   checkOptions('declare topic "orders"', { partitions: 0 }, BROKER_NUMBERS.topic)
+ * } catch (error) {
+ *   console.log((error as Error).message) // → Cannot declare topic "orders": "partitions" is 0; give a whole number from 1 to 1024
+ * }
+ * ```
+ */
 export function checkOptions<T extends object>(action: string, options: T, ranges: Ranges<T>): void {
   const wrong = wrongNumbers(options, ranges)
   if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Cannot ${action}: ${wrong}`)
 }
 
-/** @throws {CallError} INVALID_ARGUMENT when it is empty, too long or not well-formed */
+/**
+ * Refuses a name that is empty, too long or not well-formed.
+ * @throws {CallError} INVALID_ARGUMENT
+ *
+ * @example
+ * ```ts
+ * import { checkName } from 'dure/messaging/adapter'
+ *
+ * checkName('group', 'billing/order.placed')
+ * ```
+ */
 export function checkName(what: 'topic' | 'queue' | 'group', name: string): void {
   if (name.length > 0 && name.length <= MESSAGE_LIMITS.name && name.isWellFormed() && !name.includes('\0')) return
   throw new CallError(

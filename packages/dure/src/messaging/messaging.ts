@@ -1,5 +1,5 @@
 /** Telling others: events on topics, work on queues, retries, dead letters; and the embedded broker. */
-export type { BrokerAdapter, GroupLag, Reach, Subscription } from './adapter.ts'
+export type { BrokerAdapter, GroupLag, Reach, Subscription } from './broker-adapter.ts'
 export type { Broker } from './broker.ts'
 export type { Capabilities } from './capabilities.ts'
 export type { Queues, ReceiveOptions } from './queues.ts'

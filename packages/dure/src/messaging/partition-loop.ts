@@ -44,6 +44,46 @@ export type PartitionLoop = {
 
 const RETRY = { first: 50, max: 10_000 }
 
+/**
+ * Makes the loop of one partition of a group, for adapters that share partitions out themselves. It hands over one batch at a time,
+ * brings one again that was not taken, and moves the partition only when the batch in hand is settled.
+ *
+ * @example
+ * ```ts
+ * import { createPartitionLoop, sharePartitions, type Member } from 'dure/messaging/adapter'
+ * import type { Delivery } from 'dure/messaging'
+ * import { realRuntime } from 'dure/runtime'
+ *
+ * const pending: Delivery[] = []
+ * const members: Member[] = []
+ * const loop = createPartitionLoop(realRuntime(), {
+ *   ...{ topic: 'orders', partition: 0, moveTo: () => {}, members: () => members },
+ *   epoch: () => ({ epoch: 1, broker: 'mine' }),
+ *   next: (limit) => pending.slice(0, limit),
+ *   settle: (batch, taken) => void (taken && pending.splice(0, batch.length)),
+ *   more: () => pending.length > 0,
+ * })
+ * const read = Promise.withResolvers<void>()
+ * const options = {
+ *   ...{ group: 'billing', topics: ['orders'] },
+ *   deliver: async (batch: readonly Delivery[]) => {
+ *     console.log(batch.length) // → 1
+ *     read.resolve()
+ *   },
+ * }
+ * members.push({ options, held: 0, leaving: false, released: undefined })
+ * loop.assign(members[0])
+ * pending.push({
+ *   ...{ partition: 0, position: '0' },
+ *   message: {
+ *     ...{ id: '1', source: 'shop', type: 'orders', key: 'o1', time: 0, schemaVersion: 1, correlationId: 'c' },
+ *     ...{ causationId: undefined, traceparent: undefined, data: '{}' },
+ *   },
+ * })
+ * loop.wake()
+ * await read.promise
+ * ```
+ */
 export function createPartitionLoop(runtime: Runtime, source: PartitionSource): PartitionLoop {
   const place = { topic: source.topic, partition: source.partition }
   let owner: Member | undefined
@@ -151,6 +191,42 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
 /**
  * Shares a group's partitions out among its members, evenly. Who has a partition keeps it, as far as that is fair: moving one
  * costs its members what they know of it.
+ *
+ * @example
+ * ```ts
+ * import { createPartitionLoop, sharePartitions, type Member } from 'dure/messaging/adapter'
+ * import type { Delivery } from 'dure/messaging'
+ * import { realRuntime } from 'dure/runtime'
+ *
+ * const pending: Delivery[] = []
+ * const members: Member[] = []
+ * const loop = createPartitionLoop(realRuntime(), {
+ *   ...{ topic: 'orders', partition: 0, moveTo: () => {}, members: () => members },
+ *   epoch: () => ({ epoch: 1, broker: 'mine' }),
+ *   next: (limit) => pending.slice(0, limit),
+ *   settle: (batch, taken) => void (taken && pending.splice(0, batch.length)),
+ *   more: () => pending.length > 0,
+ * })
+ * const read = Promise.withResolvers<void>()
+ * const options = {
+ *   ...{ group: 'billing', topics: ['orders'] },
+ *   deliver: async (batch: readonly Delivery[]) => {
+ *     console.log(batch.length) // → 1
+ *     read.resolve()
+ *   },
+ * }
+ * members.push({ options, held: 0, leaving: false, released: undefined })
+ * sharePartitions([loop], members)
+ * pending.push({
+ *   ...{ partition: 0, position: '0' },
+ *   message: {
+ *     ...{ id: '1', source: 'shop', type: 'orders', key: 'o1', time: 0, schemaVersion: 1, correlationId: 'c' },
+ *     ...{ causationId: undefined, traceparent: undefined, data: '{}' },
+ *   },
+ * })
+ * loop.wake()
+ * await read.promise
+ * ```
  */
 export function sharePartitions(loops: readonly PartitionLoop[], members: readonly Member[]): void {
   const staying = members.filter((member) => !member.leaving)

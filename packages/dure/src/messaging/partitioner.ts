@@ -3,6 +3,13 @@
  * the low bits, which the remainder looks at, depend on the whole hash. The same on every machine for ever:
  * changing it would break the order of keys already written.
  * Source: http://www.isthe.com/chongo/tech/comp/fnv/
+ *
+ * @example
+ * ```ts
+ * import { partitionOf } from 'dure/messaging/adapter'
+ *
+ * console.log(partitionOf('o1', 8), partitionOf('키', 8)) // → 2 5
+ * ```
  */
 export function partitionOf(key: string, partitions: number): number {
   let hash = 0x811c9dc5

@@ -1,5 +1,5 @@
 import type { Message } from '../contract/contract.ts'
-import type { BrokerAdapter, Subscription } from './adapter.ts'
+import type { BrokerAdapter, Subscription } from './broker-adapter.ts'
 
 /**
  * The Queues port: work that one of the competing receivers takes. That is all: attempts, backoff, delay and dead letters

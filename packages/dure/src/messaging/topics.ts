@@ -1,5 +1,5 @@
 import type { Message, Retention } from '../contract/contract.ts'
-import type { BrokerAdapter, Subscription } from './adapter.ts'
+import type { BrokerAdapter, Subscription } from './broker-adapter.ts'
 
 /**
  * The Topics port: topics with keys and partitions, which every group reads. At least once; order kept per key. Retries,

@@ -106,7 +106,17 @@ export async function aliveFor<T>({ hold }: Timers, work: () => Promise<T>): Pro
   }
 }
 
-/** What `work` comes to, or what `late` gives when that has not happened after `ms` milliseconds. */
+/**
+ * What `work` comes to, or what `late` gives when that has not happened after `ms` milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { inTime } from 'dure/messaging/adapter'
+ * import { realRuntime } from 'dure/runtime'
+ *
+ * console.log(await inTime(realRuntime().timers, 10_000, Promise.resolve('done'), () => 'late')) // → done
+ * ```
+ */
 export function inTime<T, L>(timers: Timers, ms: number, work: Promise<T>, late: () => L): Promise<T | L> {
   const over = Promise.withResolvers<void>()
   const timer = timers.after(ms, over.resolve, 'waited')

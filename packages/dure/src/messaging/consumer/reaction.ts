@@ -3,8 +3,9 @@ import type { Inbox, Store, StoreTransaction } from '../../data/data.ts'
 import { FencedError, UNPARTITIONED } from '../../data/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { UNBOUNDED, type Subscription } from '../adapter.ts'
+import { UNBOUNDED, type Subscription } from '../broker-adapter.ts'
 import type { Broker } from '../broker.ts'
+import { isUnreadable } from '../cloud-events/cloud-events.ts'
 import { createHands, openParked, sumOf, type Parked, type ParkedCount } from '../parked/parked.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { createEffectPipeline, type Effect } from './effect.ts'
@@ -199,8 +200,8 @@ async function subscribe(
     assigned: partitions.assigned,
     revoked: ({ partition }) => partitions.revoked(partition),
     deliver: async (batch, { partition }) => {
-      // Others of its topic are for others.
-      const own = batch.map(({ message }) => message).filter(({ type }) => types.has(type))
+      // Others of its topic are for others; of what nobody can read nobody knows for whom it is.
+      const own = batch.map(({ message }) => message).filter((message) => types.has(message.type) || isUnreadable(message))
       const at = own.findIndex(newer.is)
       if (at < 0 || (await newer.isAlone())) return own.length > 0 ? take(own, partition) : undefined
       // What comes before it is known; done now, it is known again by its marks.

@@ -1,5 +1,6 @@
 import { CallError, type AnyEvent, type Message } from '../../contract/contract.ts'
 import { describeThrown } from '../../contract/internal.ts'
+import { isUnreadable } from '../cloud-events/cloud-events.ts'
 import { decoderOf } from '../decode.ts'
 
 /**
@@ -43,6 +44,8 @@ export async function edited(message: Message, data: string, event: AnyEvent | u
 
 /** Whether its key is what the event makes of its data; a publisher of another kind may have its own keys. */
 async function keyFits(message: Message, event: AnyEvent): Promise<boolean> {
+  // What nobody could read is held by a key that nobody could check.
+  if (isUnreadable(message)) return false
   try {
     return keyOf(event, await decoderOf(event)(message)) === message.key
   } catch {

@@ -1,7 +1,7 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from '../adapter.ts'
+import { subscriptionOf, UNBOUNDED, type GroupLag, type Subscription } from '../broker-adapter.ts'
 import type { Broker } from '../broker.ts'
 import type { GroupOptions, SubscribeOptions } from '../topics.ts'
 import { BROKER_NUMBERS, checkName, checkOptions } from '../limits.ts'

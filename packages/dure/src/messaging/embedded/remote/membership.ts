@@ -1,6 +1,6 @@
 import { CallError } from '../../../contract/contract.ts'
 import { inTime } from '../../../runtime/internal.ts'
-import { subscriptionOf, UNBOUNDED, type Subscription } from '../../adapter.ts'
+import { subscriptionOf, UNBOUNDED, type Subscription } from '../../broker-adapter.ts'
 import { createConnection, type ConnectionOptions, type Live } from './connection.ts'
 import { SessionOver, type Batch } from './contract.ts'
 import type { Member } from './member.ts'

@@ -1,7 +1,7 @@
 import { CallError } from '../../../contract/contract.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import { inTime } from '../../../runtime/internal.ts'
-import { UNBOUNDED, type Subscription } from '../../adapter.ts'
+import { UNBOUNDED, type Subscription } from '../../broker-adapter.ts'
 import { SessionOver, type Outcome, type Batch, type Batches } from './contract.ts'
 import { BATCH_SIZE } from './pack.ts'
 import { createBatchStream, type BatchStream } from './batch-stream.ts'

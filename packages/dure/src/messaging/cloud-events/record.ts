@@ -1,0 +1,26 @@
+/** What a broker brought, whoever wrote it. */
+export type BrokerRecord = {
+  /** The topic (or queue), by its name here. */
+  readonly topic: string
+  readonly partition: number
+  readonly position: string
+  /** Milliseconds since the epoch when it was published or taken, as the broker says it each time alike; 0 when it does not. */
+  readonly time: number
+  readonly key?: Uint8Array | string | null | undefined
+  /** Texts, or bytes that are texts; other values are read as JSON has them. Those of the broker itself are left out. */
+  readonly headers: Iterable<readonly [name: string, value: unknown]>
+  /** Where the protocol has a place for it. */
+  readonly contentType?: string | undefined
+  readonly data: Uint8Array | string | null | undefined
+}
+
+/** The bytes of a part, as they are or as UTF-8. */
+export function bytesOf(part: Uint8Array | string | null | undefined): Buffer {
+  if (part === null || part === undefined) return Buffer.alloc(0)
+  return typeof part === 'string' ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+}
+
+/** Why a record is no message, in words that fit behind "because". */
+export class UnreadableError extends Error {
+  override readonly name = 'UnreadableError'
+}
