@@ -5,7 +5,7 @@ import { otlp, type TelemetryOptions } from 'dure/telemetry'
 import { system, type Adapter, type Door, type Service, type System, type SystemOptions } from 'dure/service'
 import type { Broker } from 'dure/messaging'
 import { audit } from './services/audit/service.ts'
-import { cart } from './services/cart/service.ts'
+import { cartService } from './services/cart/service.ts'
 import { customer } from './services/customer/service.ts'
 import { orderOf, type CheckoutForm } from './services/order/service.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
@@ -40,7 +40,7 @@ export function marketplace(options: MarketplaceOptions): System {
   const asked = (one: Service): Service => (checkout === 'saga' ? withoutReactions(one) : one)
   return system('marketplace', {
     services: [
-      ...[cart, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
+      ...[cartService, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
       ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause, checkout === 'choreography')],
     ],
     placement: 'together',

@@ -100,6 +100,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
     state: 'works',
     code: [
       'packages/dure/src/eventsourcing/eventsourcing.ts',
+      'examples/marketplace/services/cart/domain/cart.ts',
       'examples/marketplace/services/stock/domain/reservation.ts',
       'examples/marketplace/services/order/domain/totals.ts',
       'examples/marketplace/services/order/service.ts',
@@ -108,6 +109,8 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
     tests: [
       'packages/dure/src/eventsourcing/eventsourcing.test.ts',
       'packages/databases/postgres/src/events.test.ts',
+      'examples/marketplace/services/cart/domain/cart.test.ts',
+      'examples/marketplace/services/cart/store/from-rows.test.ts',
       'examples/marketplace/services/stock/domain/reservation.test.ts',
       'examples/marketplace/services/order/domain/totals.test.ts',
       'examples/marketplace/checkout.test.ts',

@@ -89,6 +89,7 @@ function check({ tables, events, effects, charges, status }: Case): Map<string, 
 const ONCE = 'every event had each of its effects once'
 const ORDER = 'consumers saw the events of a key in the order of their commits'
 const ROWS = 'every row has its events, and every event its row'
+const CARTS = 'carts are what their events come to'
 const MONEY = 'what the provider took is what was paid'
 const REST = 'outboxes are empty, nothing is parked or in hand'
 const INBOX = 'the inbox remembers what had its effect, and nothing more'
@@ -136,6 +137,27 @@ const CASES: readonly (readonly [what: string, name: string, detail: RegExp, cha
     ROWS,
     /mark t2\/.* has no event/,
     ({ tables }) => tables['audit marks']!.push({ tid: 't2', type: 'PRICE_UPDATE', status: 'SUCCESS' }),
+  ],
+  [
+    'a line is kept of a cart to which nothing has happened',
+    CARTS,
+    /cart 1 has rows and no event/,
+    ({ tables }) => (tables['cart cart_lines'] = [{ customer_id: 1, what: '1/1' }]),
+  ],
+  [
+    'an event of a cart is not there',
+    CARTS,
+    /cart 1: event 2 is number 1/,
+    ({ tables }) => (tables['cart dure_events'] = [{ stream_id: '1', version: 2, type: 'cart.emptied', data: '{}' }]),
+  ],
+  [
+    'a snapshot is not what its events come to',
+    CARTS,
+    /cart 1: snapshots kept are .*999.*, by its events/,
+    ({ tables }) => {
+      tables['cart dure_events'] = [{ stream_id: '1', version: 1, type: 'cart.emptied', data: '{}' }]
+      tables['cart dure_snapshots'] = [{ version: 1, state: '{"lines":[999]}' }]
+    },
   ],
   [
     'the provider took another amount',

@@ -1,10 +1,11 @@
 import type { SystemStatus } from 'dure/service'
 import type { CheckWorld } from '@dure/simulation'
+import { cart, productOf } from '../services/cart/domain/cart.ts'
 import type { Facts } from '../workload/facts.ts'
 import { findings, money, number, sum, type Invariant } from '../workload/finding.ts'
 import { CONTRACTS } from './load.ts'
 import type { Booked } from './provider.ts'
-import { announced, type Testimony } from './witness.ts'
+import { announced, entry, type Testimony } from './witness.ts'
 
 type Checked = {
   readonly rows: CheckWorld['rows']
@@ -16,7 +17,10 @@ type Checked = {
 
 /** What outbox, inbox and dead letters promise, held against the stores themselves. */
 export function checkData(checked: Checked): Invariant[] {
-  return [effectsOnce(checked), keyOrder(checked), rowsAndEvents(checked), provider(checked), atRest(checked), inboxes(checked)]
+  return [
+    ...[effectsOnce(checked), keyOrder(checked), rowsAndEvents(checked), carts(checked)],
+    ...[provider(checked), atRest(checked), inboxes(checked)],
+  ]
 }
 
 /** What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. */
@@ -92,7 +96,7 @@ function rowsAndEvents({ rows, testimony }: Checked): Invariant {
 
   compare(
     'checkout',
-    stored('cart', "SELECT checkout_id FROM cart_history WHERE items <> '[]'"),
+    stored('cart', `SELECT json_extract(data, '$.checkoutId') FROM ${CHECKOUTS} AND json_array_length(data, '$.items') > 0`),
     said('stock.reserve', ({ checkoutId }) => String(checkoutId)),
   )
   compare(
@@ -127,6 +131,49 @@ function rowsAndEvents({ rows, testimony }: Checked): Invariant {
     said('transaction.mark', ({ tid, type, status }) => `${String(tid)}/${String(type)}/${String(status)}`),
   )
   return wrong.invariant('every row has its events, and every event its row', `${number(count)} rows`)
+}
+
+/** Events of carts that are checkouts. */
+export const CHECKOUTS = "dure_events WHERE type = 'cart.checked-out'"
+
+type CartEvent = Parameters<typeof cart.evolve>[1]
+
+/** Of each cart: its events have no gap, and what is kept beside them is what they come to. */
+function carts({ rows }: Checked): Invariant {
+  const wrong = findings()
+  const found = new Map<string, { state: ReturnType<typeof cart.initial>; readonly states: string[]; readonly tids: string[] }>()
+  for (const { stream_id, version, type, data } of rows(
+    'cart',
+    "SELECT * FROM dure_events WHERE stream = 'cart' ORDER BY position",
+  )) {
+    const of = entry(found, String(stream_id), () => ({ state: cart.initial(), states: [], tids: [] }))
+    const event = { type, data: JSON.parse(String(data)) } as CartEvent
+    of.state = cart.evolve(of.state, event)
+    if (of.states.push(JSON.stringify(of.state)) !== version)
+      wrong.add(`cart ${stream_id}: event ${version} is number ${of.states.length}`)
+    if (event.type === 'cart.checked-out') of.tids.push(`${event.data.tid}/${version}`)
+  }
+  const beside = (sql: string): Map<string, string[]> =>
+    new Map(
+      Map.groupBy(rows('cart', sql), ({ customer_id }) => String(customer_id))
+        .entries()
+        .map(([id, all]) => [id, all.map(({ what }) => String(what))]),
+    )
+  const lines = beside(
+    "SELECT customer_id, seller_id || '/' || product_id AS what FROM cart_lines ORDER BY seller_id, product_id",
+  )
+  const checkouts = beside("SELECT customer_id, tid || '/' || version AS what FROM cart_checkouts ORDER BY version")
+  for (const [id, { state, states, tids }] of found) {
+    const compare = (what: string, there: readonly string[] = [], made: readonly string[]): void => {
+      if (there.join() !== made.join()) wrong.add(`cart ${id}: ${what} kept are ${there.join()}, by its events ${made.join()}`)
+    }
+    compare('lines', lines.get(id), state.lines.map(productOf))
+    compare('checkouts', checkouts.get(id), tids)
+    for (const kept of rows('cart', `SELECT version, state FROM dure_snapshots WHERE stream_id = '${id}'`))
+      compare('snapshots', [String(kept['state'])], [states[Number(kept['version']) - 1] ?? 'none'])
+  }
+  for (const id of [...lines.keys(), ...checkouts.keys()]) if (!found.has(id)) wrong.add(`cart ${id} has rows and no event`)
+  return wrong.invariant('carts are what their events come to', `${number(found.size)} carts`)
 }
 
 /** Money neither comes nor goes between two companies' books. */

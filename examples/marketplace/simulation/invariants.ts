@@ -1,11 +1,12 @@
 import type { CheckWorld, Simulation } from '@dure/simulation'
 import { sometimes } from '@dure/simulation'
-import type { CartItem } from '../services/values.ts'
+import type { Checkout } from '../services/cart/domain/cart.ts'
+import { toMoney } from '../services/money.ts'
 import { gatherFacts } from '../workload/gather.ts'
 import { checkInvariants, describeInvariant, type Invariant } from '../workload/invariants.ts'
 import { countAnomalies } from '../workload/anomalies.ts'
 import { productKey, type Facts } from '../workload/facts.ts'
-import { checkData } from './data.ts'
+import { CHECKOUTS, checkData } from './data.ts'
 import { clientDoor } from './door.ts'
 import { CONTRACTS, type Users } from './load.ts'
 import type { SimulatedProvider } from './provider.ts'
@@ -44,6 +45,7 @@ export const DATA: readonly string[] = [
   'every event had each of its effects once',
   'consumers saw the events of a key in the order of their commits',
   'every row has its events, and every event its row',
+  'carts are what their events come to',
   'what the provider took is what was paid',
   'outboxes are empty, nothing is parked or in hand',
   'the inbox remembers what had its effect, and nothing more',
@@ -89,15 +91,15 @@ export function invariantsOf(run: {
 function anomalies(rows: CheckWorld['rows'], { suspects, updates }: Users['ledger']): number {
   const tids = new Set(suspects.map(({ tid }) => tid))
   let count = 0
-  for (const { tid, items } of rows('cart', 'SELECT tid, items FROM cart_history')) {
-    if (!tids.has(String(tid))) continue
-    const lines = JSON.parse(String(items)) as readonly CartItem[]
+  for (const { data } of rows('cart', `SELECT data FROM ${CHECKOUTS}`)) {
+    const { tid, items: lines } = JSON.parse(String(data)) as Checkout
+    if (!tids.has(tid)) continue
     count += countAnomalies(
-      lines.map(({ sellerId: seller, productId, version, unitPrice: price }) => ({
+      lines.map(({ sellerId: seller, productId, version, unitPrice }) => ({
         seller,
         product: productKey(seller, productId),
         version,
-        price,
+        price: toMoney(unitPrice),
       })),
       updates,
     )

@@ -1,4 +1,5 @@
 import { sometimes, type CheckWorld } from '@dure/simulation'
+import { CHECKOUTS } from './data.ts'
 import { announced, type Testimony } from './witness.ts'
 
 /** What must be seen somewhere in many seeds, or it was never tested. */
@@ -41,8 +42,8 @@ export function noteRare({ testimony, complaints, rows }: Seen): void {
   note('a version that no longer exists was asked for', failures.filter(({ status }) => status === 'UNAVAILABLE').length)
   note('a payment was declined', count('payment', "order_payments WHERE status = 'declined'"))
   note('a reservation was given back', count('stock', "reservations WHERE status = 'cancelled'"))
-  note('nothing was left of a cart', count('cart', "cart_history WHERE items = '[]'"))
-  note('a line had another price than its product', count('cart', "cart_history WHERE dropped <> '[]'"))
+  note('nothing was left of a cart', count('cart', `${CHECKOUTS} AND json_array_length(data, '$.items') = 0`))
+  note('a line had another price than its product', count('cart', `${CHECKOUTS} AND json_array_length(data, '$.dropped') > 0`))
   const asked = new Map(all('stock.reserve').map(({ checkoutId, items }) => [checkoutId, items!.length]))
   note(
     'a part of a checkout was reserved',

@@ -61,7 +61,7 @@ export function announced({ events }: Testimony, type: string): readonly Event[]
   return [...(events.get(type)?.values() ?? [])].flat()
 }
 
-function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
+export function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
   let value = map.get(key)
   if (value === undefined) map.set(key, (value = make()))
   return value

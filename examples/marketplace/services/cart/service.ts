@@ -1,79 +1,62 @@
 import { service, type Service } from 'dure/service'
-import type { Kysely } from 'dure/data'
+import { eventsOf } from 'dure/eventsourcing'
 import { TransactionMark } from '../mark.ts'
 import { toCents, toMoney } from '../money.ts'
 import { partOf } from '../cursor.ts'
 import { CatalogueChanged } from '../product/contract.ts'
 import type { CartItem, ProductStatus } from '../values.ts'
-import { Cart, CartEmpty, CartFull, CartNotFound, CheckoutNotFound, InvalidQuantity, ReserveStock } from './contract.ts'
-import { MOST_LINES, settle, type Line } from './domain/cart.ts'
-import {
-  cartExists,
-  cartTotals,
-  checkoutOf,
-  cleanCarts,
-  emptyCart,
-  putLine,
-  recordCheckout,
-  resetCarts,
-  seenLines,
-} from './store/carts.ts'
+import { lineOf } from './store/from-rows.ts'
+import { Cart, CartEmpty, CartNotFound, CheckoutNotFound, ReserveStock } from './contract.ts'
+import { cart, cartOf, settle, type Checkout, type Line } from './domain/cart.ts'
+import { cartTotals, checkOut, checkoutVersion, cleanCarts, emptyCart, putLine, resetCarts, seenProducts } from './store/carts.ts'
 import { listReplicas, putReplica, reprice } from './store/replicas.ts'
-import { cartDatabase, type CartTables } from './store/tables.ts'
+import { cartDatabase } from './store/tables.ts'
 
-export const cart: Service<typeof Cart> = service(Cart, {
+export const cartService: Service<typeof Cart> = service(Cart, {
   database: cartDatabase,
+  extensions: [cart],
   handlers: {
-    add: async ({ customerId, ...item }, { database }) => {
-      if (item.quantity < 1) throw InvalidQuantity({ quantity: item.quantity })
-      await database.transaction(async (tx) => {
-        const fits = await putLine(tx, customerId, lineOf(item), MOST_LINES)
-        if (!fits) throw CartFull({ customerId, most: MOST_LINES })
-      })
-    },
+    add: ({ customerId, ...item }, { database }) => database.transaction((tx) => putLine(tx, customerId, lineOf(item))),
 
     // Emptied and sent in one transaction: a cart is never sent twice, and never lost between.
     checkout: ({ cardSecurityNumber: _, instanceId, ...customer }, { database, clock, ids }) =>
       database.transaction(async (tx) => {
         const { customerId } = customer
         // A client that did not hear the answer asks again, when the cart may hold lines for the next order.
-        const answered = instanceId === undefined ? undefined : await answerOf(tx, customerId, instanceId)
-        if (answered !== undefined) return answered
-        const lines = await seenLines(tx, customerId)
-        if (lines.length === 0)
-          throw (await cartExists(tx, customerId)) ? CartEmpty({ customerId }) : CartNotFound({ customerId })
-        const tid = instanceId ?? ids.next()
-        const checkoutId = ids.next()
-        const { kept, dropped } = settle(lines)
-        const items = kept.map(itemOf)
-        await emptyCart(tx, customerId)
-        await recordCheckout(tx, { customerId, tid, checkoutId, items, dropped })
-        if (items.length > 0) {
+        const answered = instanceId === undefined ? undefined : await checkoutVersion(tx, customerId, instanceId)
+        if (answered !== undefined) return answerOf(await storedCheckout(database, customerId, answered))
+        const { state, version } = await tx.load(cartOf(customerId))
+        if (state.lines.length === 0) throw version > 0 ? CartEmpty({ customerId }) : CartNotFound({ customerId })
+        const settled = settle(state.lines, await seenProducts(tx, customerId))
+        const checkout = { customerId, tid: instanceId ?? ids.next(), checkoutId: ids.next(), ...settled }
+        await checkOut(tx, version, checkout)
+        const { tid, checkoutId } = checkout
+        if (settled.items.length > 0) {
           const timestamp = new Date(clock.now()).toISOString()
+          const items = settled.items.map(itemOf)
           await tx.publish(ReserveStock, { timestamp, checkoutId, customerCheckout: customer, items, instanceId: tid })
         } else {
           const outcome = { type: 'CUSTOMER_SESSION', status: 'NOT_ACCEPTED', source: 'cart' } as const
           await tx.publish(TransactionMark, { tid, actorId: customerId, ...outcome })
         }
-        return { instanceId: tid, items: items.length, dropped: [...dropped] }
+        return answerOf(checkout)
       }),
 
     seal: ({ customerId }, { database }) =>
       database.transaction(async (tx) => {
-        if (!(await cartExists(tx, customerId))) throw CartNotFound({ customerId })
-        await emptyCart(tx, customerId)
+        if (!(await emptyCart(tx, customerId))) throw CartNotFound({ customerId })
       }),
 
     get: async ({ customerId }, { database }) => {
-      const lines = await seenLines(database.read, customerId)
-      if (lines.length === 0 && !(await cartExists(database.read, customerId))) throw CartNotFound({ customerId })
-      return { customerId, status: 'OPEN', items: lines.map(({ line }) => itemOf(line)) }
+      const { state, version } = await eventsOf(database).load(cartOf(customerId))
+      if (version === 0) throw CartNotFound({ customerId })
+      return { customerId, status: 'OPEN', items: state.lines.map(itemOf) }
     },
 
     history: async ({ customerId, tid }, { database }) => {
-      const found = await checkoutOf(database.read, customerId, tid)
-      if (found === undefined) throw CheckoutNotFound({ customerId, tid })
-      return found.items as CartItem[]
+      const version = await checkoutVersion(database.read, customerId, tid)
+      if (version === undefined) throw CheckoutNotFound({ customerId, tid })
+      return (await storedCheckout(database, customerId, version)).items.map(itemOf)
     },
 
     replicas: async (page, { database }) => {
@@ -100,25 +83,25 @@ export const cart: Service<typeof Cart> = service(Cart, {
       if (data.change !== 'price') {
         return putReplica(tx, { seller_id: sellerId, product_id: productId, name: data.name, price, version })
       }
-      await reprice(tx, { sellerId, productId, version, price })
+      await reprice(tx, { kind: 'reprice', sellerId, productId, version, price })
       const outcome = { type: 'PRICE_UPDATE', status: 'SUCCESS', source: 'cart' } as const
       await tx.publish(TransactionMark, { tid: data.instanceId, actorId: sellerId, ...outcome })
     }),
   ],
 })
 
-type Answer = { instanceId: string; items: number; dropped: ProductStatus[] }
-
-/** The answer to a checkout that has been made already. */
-async function answerOf(tx: Kysely<CartTables>, customerId: number, tid: string): Promise<Answer | undefined> {
-  const done = await checkoutOf(tx, customerId, tid)
-  return done && { instanceId: tid, items: done.items.length, dropped: done.dropped as ProductStatus[] }
+/** A checkout as it was sent: that event of the cart. */
+async function storedCheckout(database: { readonly read: object }, customerId: number, version: number): Promise<Checkout> {
+  for await (const { type, data } of eventsOf(database).read(cartOf(customerId), { from: version, limit: 1 }))
+    if (type === 'cart.checked-out') return data
+  throw new Error(`Event ${version} of the cart of customer ${customerId} is no checkout, though it is kept as one`)
 }
 
-function lineOf(item: CartItem): Line {
-  const { unitPrice, freightValue, voucher } = item
-  return { ...item, unitPrice: toCents(unitPrice), freightValue: toCents(freightValue), voucher: toCents(voucher) }
-}
+const answerOf = ({ tid, items, dropped }: Checkout): { instanceId: string; items: number; dropped: ProductStatus[] } => ({
+  instanceId: tid,
+  items: items.length,
+  dropped: [...dropped],
+})
 
 function itemOf(line: Line): CartItem {
   const { unitPrice, freightValue, voucher } = line

@@ -1,5 +1,8 @@
-import { sql, type Kysely } from 'dure/data'
+import type { Kysely, Transaction } from 'dure/data'
+import type { EventTransaction } from 'dure/eventsourcing'
 import { rowsAfter } from '../../cursor.ts'
+import type { Change } from '../domain/cart.ts'
+import { changeCart } from './carts.ts'
 import type { CartTables } from './tables.ts'
 
 type Db = Kysely<CartTables>
@@ -16,12 +19,11 @@ export async function putReplica(tx: Db, replica: Replica): Promise<void> {
 }
 
 /**
- * A new price, for the version it was made for and no other. Lines in open carts follow: their customers keep the old
- * price when it was lower, as a voucher for the difference on every piece.
+ * A new price, for the version it was made for and no other. Lines in open carts follow.
  */
 export async function reprice(
-  tx: Db,
-  change: { sellerId: number; productId: number; version: string; price: number },
+  tx: Transaction<CartTables> & EventTransaction,
+  change: Change & { kind: 'reprice' },
 ): Promise<void> {
   const { sellerId, productId, version, price } = change
   await tx
@@ -31,16 +33,14 @@ export async function reprice(
     .where('product_id', '=', productId)
     .where('version', '=', version)
     .execute()
-  await tx
-    .updateTable('cart_items')
-    .set({
-      voucher: sql<number>`voucher + case when unit_price < ${price} then (${price} - unit_price) * quantity else 0 end`,
-      unit_price: price,
-    })
+  const carts = await tx
+    .selectFrom('cart_lines')
+    .select('customer_id')
     .where('seller_id', '=', sellerId)
     .where('product_id', '=', productId)
-    .where('version', '=', version)
+    .orderBy('customer_id')
     .execute()
+  for (const { customer_id: customerId } of carts) await changeCart(tx, customerId, change)
 }
 
 export async function listReplicas(read: Db, page: { after?: string | undefined; limit: number }): Promise<Replica[]> {

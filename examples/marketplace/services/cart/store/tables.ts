@@ -1,25 +1,19 @@
 import { database, type DatabaseDefinition } from 'dure/data'
+import { cartsFromRows } from './from-rows.ts'
 
+/** Carts are events; what is kept beside them finds the right ones. */
 export type CartTables = {
-  carts: { customer_id: number; checkouts: number }
-  cart_items: {
-    customer_id: number
-    seller_id: number
-    product_id: number
-    name: string
-    unit_price: number
-    freight_value: number
-    quantity: number
-    voucher: number
-    version: string
-  }
+  /** What is in carts. */
+  cart_lines: { customer_id: number; seller_id: number; product_id: number }
+  /** Which event of its customer's cart a checkout is. */
+  cart_checkouts: { customer_id: number; tid: string; version: number }
   product_replicas: { seller_id: number; product_id: number; name: string; price: number; version: string }
-  cart_history: { customer_id: number; tid: string; checkout_id: string; items: string; dropped: string }
 }
 
 /** Money is whole cents. */
 export const cartDatabase: DatabaseDefinition<CartTables> = database<CartTables>({
   migrations: {
+    // As carts were before they were events.
     '001-carts': `
       CREATE TABLE carts (customer_id INTEGER PRIMARY KEY, checkouts INTEGER NOT NULL DEFAULT 0);
       CREATE TABLE cart_items (
@@ -51,5 +45,21 @@ export const cartDatabase: DatabaseDefinition<CartTables> = database<CartTables>
         dropped TEXT NOT NULL,
         PRIMARY KEY (customer_id, tid)
       );`,
+    '002-lines': `
+      CREATE TABLE cart_lines (
+        customer_id INTEGER NOT NULL,
+        seller_id INTEGER NOT NULL,
+        product_id INTEGER NOT NULL,
+        PRIMARY KEY (customer_id, seller_id, product_id)
+      );
+      CREATE INDEX cart_lines_of_product ON cart_lines (seller_id, product_id);
+      CREATE TABLE cart_checkouts (
+        customer_id INTEGER NOT NULL,
+        tid TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        PRIMARY KEY (customer_id, tid)
+      );`,
+    '003-events': { contracts: true, run: cartsFromRows },
+    '004-rows': 'DROP TABLE cart_items; DROP TABLE carts; DROP TABLE cart_history;',
   },
 })
