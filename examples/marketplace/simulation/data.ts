@@ -1,6 +1,6 @@
 import type { SystemStatus } from 'dure/service'
 import type { CheckWorld } from '@dure/simulation'
-import { cart, productOf } from '../services/cart/domain/cart.ts'
+import { EMPTY, evolve, productOf, type Cart, type Happened } from '../services/cart/domain/cart.ts'
 import type { Facts } from '../workload/facts.ts'
 import { findings, money, number, sum, type Invariant } from '../workload/finding.ts'
 import { CONTRACTS } from './load.ts'
@@ -136,19 +136,17 @@ function rowsAndEvents({ rows, testimony }: Checked): Invariant {
 /** Events of carts that are checkouts. */
 export const CHECKOUTS = "dure_events WHERE type = 'cart.checked-out'"
 
-type CartEvent = Parameters<typeof cart.evolve>[1]
-
 /** Of each cart: its events have no gap, and what is kept beside them is what they come to. */
 function carts({ rows }: Checked): Invariant {
   const wrong = findings()
-  const found = new Map<string, { state: ReturnType<typeof cart.initial>; readonly states: string[]; readonly tids: string[] }>()
+  const found = new Map<string, { state: Cart; readonly states: string[]; readonly tids: string[] }>()
   for (const { stream_id, version, type, data } of rows(
     'cart',
     "SELECT * FROM dure_events WHERE stream = 'cart' ORDER BY position",
   )) {
-    const of = entry(found, String(stream_id), () => ({ state: cart.initial(), states: [], tids: [] }))
-    const event = { type, data: JSON.parse(String(data)) } as CartEvent
-    of.state = cart.evolve(of.state, event)
+    const of = entry(found, String(stream_id), () => ({ state: EMPTY, states: [], tids: [] }))
+    const event = { type, data: JSON.parse(String(data)) } as Happened
+    of.state = evolve(of.state, event)
     if (of.states.push(JSON.stringify(of.state)) !== version)
       wrong.add(`cart ${stream_id}: event ${version} is number ${of.states.length}`)
     if (event.type === 'cart.checked-out') of.tids.push(`${event.data.tid}/${version}`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cart, MOST_LINES, settle, type Change, type Line } from './cart.ts'
+import { decide, EMPTY, evolve, MOST_LINES, settle, type Cart, type Change, type Line } from './cart.ts'
 
 const line = (more: Partial<Line> = {}): Line => ({
   sellerId: 1,
@@ -18,11 +18,11 @@ const price = (version: string, price: number): Change => ({ kind: 'reprice', se
 
 /** The lines after some changes, and what has happened. */
 function after(changes: readonly Change[]): { readonly lines: readonly Line[]; readonly happened: readonly string[] } {
-  let state = cart.initial()
+  let state = EMPTY as Cart
   const happened: string[] = []
   for (const change of changes) {
-    for (const event of cart.decide({ customerId: 7, ...change }, state)) {
-      state = cart.evolve(state, event as Parameters<typeof cart.evolve>[1])
+    for (const event of decide({ customerId: 7, ...change }, state)) {
+      state = evolve(state, event)
       happened.push(event.type)
     }
   }

@@ -1,7 +1,8 @@
 import { sql, type Kysely, type Transaction } from 'dure/data'
 import type { EventTransaction, Loaded } from 'dure/eventsourcing'
 import { prepared } from '../../prepared.ts'
-import { cartOf, productOf, type Change, type Checkout, type Line, type Seen } from '../domain/cart.ts'
+import { productOf, type Change, type Checkout, type Line, type Seen } from '../domain/cart.ts'
+import { cartOf } from './events.ts'
 import type { CartTables } from './tables.ts'
 
 type Db = Kysely<CartTables>
