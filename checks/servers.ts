@@ -41,12 +41,15 @@ function installPackage(name: string): string {
   const run = (...words: readonly string[]): boolean => {
     const [program, ...rest] = root ? words : ['sudo', '-n', ...words]
     return (
-      spawnSync(program!, rest, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
+      spawnSync(program!, rest, {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      }).status === 0
     )
   }
   if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0)
     return `no apt-get here: install ${name} by other means`
-  const install = (): boolean => run('apt-get', 'install', '-y', '--no-install-recommends', name)
+  const install = (): boolean => run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', name)
   // The lists of what there is may be missing or old.
   if (install() || (run('apt-get', 'update') && install())) return 'installed'
   return `apt-get could not install ${name}${root ? '' : ' (it takes root, or sudo without a password)'}`

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { missingServer, serverPlaces, type ServerKind } from '@dure/testing/servers'
 
 /** A way to bring one server's programs into a folder; says why not where it cannot. */
@@ -8,6 +8,13 @@ type Way = (folder: string, version: string) => string | undefined
 
 /** Each from where its makers publish it: a module, artifacts, packages of a system. */
 const ways: Readonly<Record<ServerKind, Way>> = {
+  kafka: (folder, version) =>
+    maven(folder, [
+      `org.apache.kafka:kafka_2.13:${version}`,
+      `org.apache.kafka:kafka-tools:${version}`,
+      // What it logs by: its own distribution brings one.
+      'org.apache.logging.log4j:log4j-slf4j-impl:2.25.5',
+    ]),
   nats: (folder, version) => {
     if (!runs('go', ['version'])) return 'needs Go 1.25 or newer, which is not here'
     const env = { ...process.env, GOBIN: folder, GOFLAGS: '-trimpath' }
@@ -38,6 +45,23 @@ export const brokers: readonly {
     }
   },
 }))
+
+/** Brings artifacts, and all that they depend on. */
+function maven(folder: string, artifacts: readonly string[]): string | undefined {
+  if (!runs('java', ['-version'])) return 'needs Java 17 or newer, which is not here'
+  if (!runs('mvn', ['--version'])) return 'needs Maven, which is not here'
+  const dependencies = artifacts.map((artifact) => {
+    const [group, name, version] = artifact.split(':')
+    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`
+  })
+  const project = join(folder, 'pom.xml')
+  writeFileSync(
+    project,
+    `<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>server</artifactId><version>1</version><dependencies>${dependencies.join('')}</dependencies></project>`,
+  )
+  return run(['mvn', '--quiet', '--batch-mode', '--file', project, COPY, `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'])
+}
+const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
 
 function runs(program: string, words: readonly string[]): boolean {
   return spawnSync(program, words, { stdio: 'ignore' }).status === 0

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inUrl, type Recipe, type ServerSettings } from './recipe.ts'
+import { asUrl, type Recipe, type ServerSettings } from './recipe.ts'
 
 /** NATS with JetStream. */
 export const nats: Recipe = {
@@ -23,7 +23,7 @@ export const nats: Recipe = {
     writeFileSync(file, JSON.stringify(configuration, undefined, 2), { mode: 0o600 })
     return { command: join(programs, 'nats-server'), words: ['--config', file], folder: directory }
   },
-  url: ({ ports, account }) => `nats://${inUrl(account)}127.0.0.1:${ports['nats']}`,
+  url: (place) => asUrl('nats', place),
   ready: /Server is ready/,
 }
 

@@ -30,7 +30,7 @@ export type Recipe = {
   readonly ports: readonly string[]
   /** Writes what the server reads, and says what is to be run. */
   readonly launch: (place: Place) => ServerProgram
-  readonly url: (place: Omit<Place, 'programs' | 'directory'>) => string
+  readonly url: (place: Pick<Place, 'ports' | 'account'>) => string
   readonly ready: RegExp
   readonly passing?: RegExp
 }
@@ -54,7 +54,14 @@ export function programsOf(kind: string, recipe: Recipe): string | undefined {
     .find((path) => recipe.command !== undefined && existsSync(join(path, recipe.command)))
 }
 
-/** `name:password@` for a URL. */
-export function inUrl(account: ServerAccount | undefined): string {
-  return account === undefined ? '' : `${encodeURIComponent(account.name)}:${encodeURIComponent(account.password)}@`
+/** Of the first port, with the account that may come in. */
+export function asUrl(protocol: string, { ports, account }: Pick<Place, 'ports' | 'account'>): string {
+  const who = account === undefined ? '' : `${encodeURIComponent(account.name)}:${encodeURIComponent(account.password)}@`
+  return `${protocol}://${who}127.0.0.1:${Object.values(ports)[0]}`
+}
+
+export function asProperties(settings: ServerSettings): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
 }

@@ -3,15 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CallError } from 'dure/contract'
 import { localServer, type RunningServer } from 'dure/runtime/internal'
+import { kafka } from './kafka.ts'
 import { nats } from './nats.ts'
 import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type ServerSettings } from './recipe.ts'
 
 export type { ServerAccount, ServerSettings } from './recipe.ts'
 
 /** The servers there are recipes for. */
-export type ServerKind = 'nats'
+export type ServerKind = 'kafka' | 'nats'
 
-const recipes: Readonly<Record<ServerKind, Recipe>> = { nats }
+const recipes: Readonly<Record<ServerKind, Recipe>> = { kafka, nats }
 
 /**
  * A real server on this machine, for tests: started, stopped, killed, frozen and started again from a program. It listens on
@@ -104,7 +105,7 @@ export async function startLocalServer(kind: ServerKind, options: LocalServerOpt
   const ports = named(server.ports())
   return {
     kind,
-    url: recipe.url({ ports, settings, account }),
+    url: recipe.url({ ports, account }),
     port: server.ports()[0]!,
     ports,
     directory,
