@@ -14,6 +14,8 @@ export const nats: Recipe = {
       host: '127.0.0.1',
       port: ports['nats']!,
       server_name: 'local',
+      // By itself it takes 1 MiB, and a message of Dure's may have that beside its headers.
+      max_payload: 4 * 1024 * 1024,
       'jetstream.store_dir': join(directory, 'data'),
       // By itself it flushes every two minutes: what it has acknowledged since is lost with the machine.
       'jetstream.sync_interval': 'always',

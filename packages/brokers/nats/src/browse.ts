@@ -1,0 +1,38 @@
+import { CallError } from 'dure/contract'
+import type { BrowseOptions, Delivery } from 'dure/messaging'
+import { BROKER_NUMBERS, checkOptions } from 'dure/messaging/adapter'
+import type { Link } from './connection.ts'
+import { sequenceOf } from './intake.ts'
+import { incoming } from './messages.ts'
+import type { Streams } from './streams.ts'
+
+/** Bytes of data that are shown at once, about; one message always is. */
+const SHOWN = 1024 * 1024
+
+/** Messages of a partition as they stand in its stream. */
+export async function browse(link: Link, streams: Streams, request: BrowseOptions): Promise<readonly Delivery[]> {
+  const { topic: name, partition, after, limit } = request
+  checkOptions(`browse topic "${name}"`, request, BROKER_NUMBERS.browse)
+  const topic = await streams.need(name)
+  if (partition >= topic.partitions)
+    throw new CallError('OUT_OF_RANGE', `Cannot browse partition ${partition} of topic "${name}": there is no such partition`)
+  const seq = after === undefined ? 1 : sequenceOf(after) + 1
+  const shown: Delivery[] = []
+  if (limit === 0) return shown
+  let bytes = 0
+  try {
+    const found = await link.jsm.direct.getBatch(topic.stream, {
+      ...{ seq, batch: Math.min(limit, 1_000), max_bytes: SHOWN * 2, next_by_subj: `${topic.subject}.${partition}` },
+    })
+    for await (const { seq: sequence, time, header, data } of found) {
+      bytes += data.length
+      if (bytes > SHOWN && shown.length > 0) break
+      const message = incoming({ data, headers: header }, { topic: name, partition, sequence, time: time.getTime() })
+      shown.push({ message, partition, position: String(sequence) })
+    }
+  } catch (error) {
+    // There is nothing from there on.
+    if (!/not found|no results/i.test(String(error))) throw error
+  }
+  return shown
+}
