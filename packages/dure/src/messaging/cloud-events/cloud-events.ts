@@ -206,11 +206,13 @@ function plain(record: BrokerRecord, { headers, contentType }: Parts, { key, dat
 }
 
 /** The data as text; where there are none, as JSON says nothing. */
-function dataText(data: BrokerRecord['data'], contentType = JSON_TYPE): string {
+function dataText(data: BrokerRecord['data'], contentType: string | undefined): string {
   if (data === null || data === undefined) return 'null'
   if (typeof data === 'string') return data
   if (isUtf8(data)) return bytesOf(data).toString()
-  throw new UnreadableError(`its data are "${contentType}" and no text in UTF-8`)
+  const what =
+    contentType === undefined ? 'no text in UTF-8, and nothing says what they are' : `"${contentType}" and no text in UTF-8`
+  throw new UnreadableError(`its data are ${what}`)
 }
 
 /** A header's value as text; undefined when it is bytes that are none. */
