@@ -13,6 +13,7 @@ export {
 export { publishInKeyOrder } from './key-order.ts'
 export { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from './limits.ts'
 export { createPartitionLoop, sharePartitions, type Member, type PartitionLoop, type PartitionSource } from './partition-loop.ts'
+export { isNewerMessage } from './newer-message.ts'
 export { partitionOf } from './partitioner.ts'
 export { topicOf } from '../contract/internal.ts'
 export { backoff, inTime, type BackoffPolicy } from '../runtime/internal.ts'

@@ -9,6 +9,13 @@ import { forgetConformance, persistenceConformance, replayConformance } from './
 import { collector, firsts, isCallError, numberOf, until, withRig, type MakeBroker, type Rig } from './rig.conformance.ts'
 
 export type { MakeBroker } from './rig.conformance.ts'
+export {
+  processConformance,
+  type ConformanceServer,
+  type ConnectModule,
+  type MakeServer,
+  type ProcessWorld,
+} from './processes.conformance.ts'
 
 /** Every way to lose some of four messages: published again and again until all are taken, each key has its order. */
 export async function keepsKeyOrder(rig: Rig): Promise<void> {

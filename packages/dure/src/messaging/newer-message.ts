@@ -8,5 +8,15 @@ export class NewerMessageError extends Error {
   override readonly name = 'NewerMessageError'
 }
 
-/** Also of one that came from another process. */
+/**
+ * Whether a member has rejected a batch because it is of a later release: another member is to have the partition. Also of an error
+ * that came from another process.
+ *
+ * @example
+ * ```ts
+ * import { isNewerMessage } from 'dure/messaging/adapter'
+ *
+ * console.log(isNewerMessage(new Error('not now'))) // → false
+ * ```
+ */
 export const isNewerMessage = (error: unknown): boolean => partOf(error, 'name') === 'NewerMessageError'

@@ -40,7 +40,7 @@ export type Topics = BrokerAdapter & {
   }) => Promise<void>
   /**
    * Forgets a group that nobody has any more, on one topic or on all: its position, and with it what it has not read. Answers
-   * what that was; who did it and why is kept. The group must have no member.
+   * what that was; who did it and why is kept, or logged where the broker has no place for it. The group must have no member.
    */
   readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[]>
   /** Reads without a group, for people and tools: at most `limit` messages after a position (default: the oldest), fewer when they are large. */
@@ -72,7 +72,8 @@ export type SubscribeOptions = GroupOptions & {
   readonly batch?: number
   /**
    * Takes a batch of one partition, in order. When it resolves, the batch counts as read (its last position is
-   * committed, soon, not necessarily at once); when it rejects, the same batch comes again after a pause.
+   * committed, soon, not necessarily at once); when it rejects, the same batch comes again after a pause, and where it was
+   * rejected because it is of a later release (`isNewerMessage`) to another member, as far as there is one.
    * The next batch of a partition comes only after this one settled.
    */
   readonly deliver: (
