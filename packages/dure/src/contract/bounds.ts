@@ -40,7 +40,7 @@ export function looser(f: Variant, t: Variant): { from: string; to: string }[] {
       })
       if (!holds) reasons.push({ from: boundsOf(f, of), to: `${plainWord(keyword)} ${show(wanted)}` })
     }
-  for (const keyword of ['multipleOf', 'format', 'contentEncoding', 'contentMediaType']) {
+  for (const keyword of ['multipleOf', 'format', 'contentEncoding', 'contentMediaType', 'uniqueItems']) {
     const [given, wanted] = [f.schema[keyword], t.schema[keyword]]
     if (wanted === undefined || given === wanted) continue
     if (keyword === 'multipleOf' && typeof given === 'number' && given % (wanted as number) === 0) continue
@@ -85,6 +85,9 @@ export function literalFits({ literal }: Variant, t: Variant): boolean {
   if (t.kind === 'integer' && !Number.isInteger(literal)) return false
   // Of a format without a pattern it is not known what it is.
   if (t.kind === 'string' && t.schema.format !== undefined && patternsOf(t.schema).length === 0) return false
+  // JSON Schema counts characters and Zod counts UTF-16 units.
+  const counted = t.schema.minLength !== undefined || t.schema.maxLength !== undefined
+  if (counted && typeof literal === 'string' && [...literal].length !== literal.length) return false
   return isWithin(literal, t)
 }
 

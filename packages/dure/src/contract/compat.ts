@@ -2,9 +2,11 @@
 import type { Change, Report } from './compat-refinements.ts'
 import { compareInput, compareOutput, place } from './compat-values.ts'
 import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
-import { unfits } from './fit.ts'
+import { unfits, type Unfit } from './fit.ts'
 import { opened } from './json-schema.ts'
+import { plainSchema } from './plain-schema.ts'
 import { routeOf } from './route.ts'
+import type { JsonSchema } from './schema.ts'
 
 export type { Change } from './compat-refinements.ts'
 
@@ -46,6 +48,37 @@ export function compareContracts(before: ContractDescription, after: ContractDes
     if (!Object.hasOwn(before.events, key)) report('compatible', `${name} event "${key}"`, 'is new')
   compareRequests(name, before.requests ?? {}, after.requests ?? {}, report)
   return changes
+}
+
+/**
+ * The same of one event's schema in two JSON Schema documents, such as a registry keeps: what its readers do not understand, and what
+ * of the events that are stored does not fit.
+ * @throws {TypeError} when one refers to what is not in it
+ */
+export function compareDocuments(where: string, before: JsonSchema, after: JsonSchema): readonly Change[] {
+  const changes: Change[] = []
+  const [old, now] = [plainSchema(before), plainSchema(after)]
+  compareOutput(
+    where,
+    old,
+    now,
+    'subscribers',
+    (level, at, message, breaks = 'nobody') => void changes.push({ level, where: at, message, breaks }),
+  )
+  const misfit = storedMisfit(old, now)
+  if (misfit !== undefined)
+    changes.push({ level: 'breaking', where: place(where, misfit), message: 'does not fit stored events', breaks: 'history' })
+  return changes
+}
+
+/** Where, and why, values that were written by one JSON Schema document are not all read by another. Empty: they are. */
+export function misreadings(writer: JsonSchema | boolean, reader: JsonSchema | boolean): readonly string[] {
+  return unfits(plainSchema(writer), plainSchema(reader)).flatMap(({ kind, path, from, to }) => {
+    const at = path === '' ? 'The value' : `"${path}"`
+    if (kind === 'missing') return [`${at} is required, and ${from === 'gone' ? 'never written' : 'not always written'}`]
+    if (kind === 'closed') return [`${at} is written, and refused`]
+    return kind === 'extra' || kind === 'default' ? [] : [`${at} is written as ${from}, and read as ${to}`]
+  })
 }
 
 type Requests = NonNullable<ContractDescription['requests']>
@@ -206,7 +239,7 @@ function compareHistory(where: string, before: EventDescription, after: EventDes
         `has no upcast from version ${version} any more: events stored under it cannot be read`,
         'history',
       )
-  const misfit = unfits(before.schema, opened(after.schema)).find((each) => each.kind !== 'extra' && each.kind !== 'default')
+  const misfit = storedMisfit(before.schema, after.schema)
   if (after.version === before.version) {
     if (misfit !== undefined)
       report(
@@ -229,6 +262,9 @@ function compareHistory(where: string, before: EventDescription, after: EventDes
   }
   report('notice', where, `has version ${after.version} (had ${before.version})`)
 }
+
+const storedMisfit = (before: JsonSchema, after: JsonSchema): Unfit | undefined =>
+  unfits(before, opened(after)).find(({ kind }) => kind !== 'extra' && kind !== 'default')
 
 function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined

@@ -20,9 +20,13 @@ export type Unfit = {
   readonly to: string
 }
 
+/** Alternatives of alternatives multiply: pairs that are compared, at most. */
+const MOST_STEPS = 100_000
+
 export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
   // Pairs under comparison: a recursive type fits if it fits assuming that it does.
   const open: [unknown, unknown][] = []
+  let steps = 0
   const found = fit(typeOf(from), typeOf(to), '')
   const seen = new Set<string>()
   return found.filter((each) => {
@@ -31,6 +35,8 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
   })
 
   function fit(f: Type, t: Type, path: string): Unfit[] {
+    if (++steps > MOST_STEPS)
+      return [{ path: '', kind: 'type', from: 'a schema with too many alternatives', to: 'one that can be compared' }]
     if (open.some(([a, b]) => a === f.variants && b === t.variants)) return []
     open.push([f.variants, t.variants])
     try {
@@ -71,8 +77,7 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
 
   function compare(f: Variant, t: Variant, path: string): Unfit[] {
     if (t.kind === 'unknown') return []
-    if (t.kind === 'opaque' || f.kind === 'opaque')
-      return JSON.stringify(f.schema) === JSON.stringify(t.schema) ? [] : [different(f, t, path)]
+    if (t.kind === 'opaque' || f.kind === 'opaque') return sameOpaque(f, t) ? [] : [different(f, t, path)]
     const numeric = (f.kind === 'integer' || Number.isInteger(f.literal)) && (t.kind === 'number' || t.kind === 'integer')
     if (f.kind !== t.kind && !numeric) return [different(f, t, path)]
     if (t.literal !== undefined)
@@ -85,6 +90,13 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
     return 'prefix' in f && 'prefix' in t ? [...reasons, ...list(f, t, path)] : reasons
   }
 
+  /** Where they refer to definitions, those are to be the same as well. */
+  function sameOpaque(f: Variant, t: Variant): boolean {
+    const text = JSON.stringify(f.schema)
+    if (f.kind !== t.kind || text !== JSON.stringify(t.schema)) return false
+    return !text.includes('"$ref":') || JSON.stringify(from) === JSON.stringify(to)
+  }
+
   function object(f: ObjectVariant, t: ObjectVariant, path: string): Unfit[] {
     const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
     const reasons: Unfit[] = []
@@ -94,7 +106,8 @@ export function unfits(from: JsonSchema, to: JsonSchema): readonly Unfit[] {
     const patterns = [f, t].map(({ schema }) => JSON.stringify(schema.patternProperties))
     if (patterns[1] !== undefined && patterns[0] !== patterns[1])
       reasons.push({ path, kind: 'type', from: 'an object', to: 'an object with other patterns of names' })
-    if (t.schema.propertyNames !== undefined) {
+    const [ours, wants] = [f, t].map(({ schema }) => JSON.stringify(schema.propertyNames))
+    if (wants !== undefined && (ours !== wants || wants.includes('"$ref":'))) {
       const names: unknown[] = [...f.fields.keys()].map((literal) => ({ const: literal }))
       if (f.rest !== undefined) names.push(f.schema.propertyNames ?? { type: 'string' })
       const wanted = typeOf({ ...(t.schema.propertyNames as JsonSchema), $defs: to.$defs })

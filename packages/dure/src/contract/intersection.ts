@@ -14,9 +14,14 @@ export function intersection(a: Variant, b: Variant, depth: number = 0): readonl
   if (wide.kind === 'unknown' && !Object.keys(wide.schema).some(constrains)) return [narrow]
   if (a.kind === 'opaque' || b.kind === 'opaque') return entangled
   const fits = wide.kind === narrow.kind || wide.kind === 'unknown' || (wide.kind === 'number' && narrow.kind === 'integer')
-  if (!fits || (wide.literal ?? narrow.literal) !== (narrow.literal ?? wide.literal)) return []
-  if (narrow.literal !== undefined) return [narrow]
-  if (wide.literal !== undefined) return [wide]
+  // Null is a literal as well.
+  const both = wide.literal !== undefined && narrow.literal !== undefined
+  if (!fits || (both && wide.literal !== narrow.literal)) return []
+  if (both) return [narrow]
+  const [literal, bounded] = narrow.literal === undefined ? [wide, narrow] : [narrow, wide]
+  // Whether its one value is within the bounds of the other is not looked at here.
+  if (literal.literal !== undefined)
+    return Object.keys(bounded.schema).some((keyword) => keyword !== 'type' && constrains(keyword)) ? entangled : [literal]
   const schema = together(wide.schema, narrow.schema)
   if (schema === undefined) return entangled
   if (wide.kind === 'object' && narrow.kind === 'object') return [objectOfBoth(wide, narrow, schema, depth + 1)]
@@ -52,7 +57,7 @@ function meeting(a: Type, b: Type, depth: number): Type {
 
 /** Keywords that say something about values, but not what they are. */
 const notes: ReadonlySet<string> = new Set(
-  `description title default examples deprecated readOnly id x-dure-type x-dure-optional x-dure-shared x-dure-tagged ${REFINEMENTS}`.split(
+  `description title default examples definitions deprecated readOnly id x-dure-type x-dure-optional x-dure-shared x-dure-tagged ${REFINEMENTS}`.split(
     ' ',
   ),
 )

@@ -46,7 +46,7 @@ export function mapSchemas(schema: JsonSchema, change: (schema: JsonSchema) => J
 /** Keywords whose value is data: nothing in it is a schema. */
 const data: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples', 'required'])
 /** Keywords whose value gives a schema for each name. */
-const byName: ReadonlySet<string> = new Set(['properties', 'patternProperties', '$defs'])
+const byName: ReadonlySet<string> = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'])
 
 /** Without some keywords. */
 export function without(schema: JsonSchema, drop: (keyword: string, value: unknown) => boolean): JsonSchema {

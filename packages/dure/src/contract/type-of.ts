@@ -2,6 +2,7 @@
 import { constrains, intersection } from './intersection.ts'
 import { isFlagged, isSchema, resolve } from './keywords.ts'
 import type { JsonSchema } from './schema.ts'
+import { OPAQUE } from './plain-schema.ts'
 import { makeType, opaque, type ObjectVariant, type Type, type Variant } from './type.ts'
 
 /** More alternatives than that are not told apart. */
@@ -25,6 +26,7 @@ export function typeOf(root: JsonSchema): Type {
   function variantsAt(schema: unknown): readonly Variant[] {
     if (schema === true || schema === undefined) return anything
     if (!isSchema(schema) || schema.not !== undefined) return []
+    if (schema[OPAQUE] !== undefined) return [opaque(schema[OPAQUE] as JsonSchema)]
     if (typeof schema['x-dure-type'] === 'string') return wireVariants(schema, schema['x-dure-type'])
     if (typeof schema.$ref === 'string') return typeAt(resolve(root, schema.$ref)).variants
     const { anyOf, oneOf, allOf, ...own } = schema
