@@ -8,7 +8,7 @@ import type { Logger } from 'dure/telemetry'
 import { explain, refusalOf } from './errors.ts'
 import type { Script } from './scripts.ts'
 
-/** One connection to the server, which is opened again by itself. What is asked while it is lost fails at once. */
+/** One connection to the server, which is opened again by itself. What is asked while it is lost waits as long as for an answer. */
 export type Connection = {
   /** Host and port, for words. */
   readonly where: string
@@ -45,24 +45,33 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
   const digests = new Map<Script, string>()
   let closed = false
 
+  /** Resolves when the connection is there; another one when it is lost. */
+  let back = Promise.withResolvers<void>()
+  let trouble: unknown
+
   const make = (patient: boolean) => {
-    let ready = patient
+    let reached = patient
     const made = createClient({
       ...options,
       RESP: 2,
+      // What waits when the connection is lost fails with what was under way: nothing overtakes it.
       disableOfflineQueue: true,
       disableClientInfo: true,
       maintNotifications: 'disabled',
-      commandsQueueMaxLength: 100_000,
       socket: {
         ...options.socket,
         connectTimeout: address.timeout,
-        reconnectStrategy: (failed: number) => (ready && !closed ? backoff(RETRY, failed + 1, runtime.random) : false),
+        reconnectStrategy: (failed: number) => (reached && !closed ? backoff(RETRY, failed + 1, runtime.random) : false),
       } as never,
     })
-    made.on('ready', () => void (ready = true))
+    made.on('ready', () => {
+      reached = true
+      back.resolve()
+    })
     made.on('error', (error: unknown) => {
-      if (ready && !closed)
+      trouble = error
+      back = Promise.withResolvers()
+      if (reached && !closed)
         log.warn(`The connection to Redis at ${where} is lost; it is opened again`, {
           error: explain('connect', where, error).message,
         })
@@ -73,33 +82,30 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
   /** A server that does not answer is left: what it takes after all is as if the answer had been lost. */
   const leave = (which: ReturnType<typeof make>): void => {
     if (client !== which || closed) return
+    back = Promise.withResolvers()
     client = make(true)
     which.destroy()
     client.connect().catch(() => {})
   }
 
-  const ask = async <Reply>(
-    action: string,
-    words: readonly (string | Buffer)[],
-    { longer = 0, bytes = false }: How,
-  ): Promise<Reply> => {
-    const asked = client
+  const ask = async <Reply>(words: readonly (string | Buffer)[], how: How): Promise<Reply> => {
+    const patience = address.timeout + (how.longer ?? 0)
     const late = Promise.withResolvers<never>()
+    let asked: ReturnType<typeof make> | undefined
     const timer = runtime.timers.after(
-      address.timeout + longer,
+      patience,
       () => {
-        late.reject(
-          new CallError(
-            'UNAVAILABLE',
-            `Cannot ${action}: Redis at ${where} has not answered for ${address.timeout + longer} ms; whether it took that is not known`,
-          ),
-        )
+        if (asked === undefined) return late.reject(trouble ?? new Error('Connection timeout'))
+        late.reject(new Error(`No answer for ${patience} ms`))
         leave(asked)
       },
       'waited',
     )
     try {
-      return await Promise.race([asked.sendCommand<Reply>(words, bytes ? { typeMapping: BYTES } : {}), late.promise])
+      while (!client.isReady && !closed) await Promise.race([back.promise, late.promise])
+      asked = client
+      const sent = asked.sendCommand<Reply>(words, how.bytes === true ? { typeMapping: BYTES } : {})
+      return await Promise.race([sent, late.promise])
     } finally {
       timer.cancel()
     }
@@ -107,7 +113,7 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
 
   const command: Connection['command'] = async (action, words, how = {}) => {
     try {
-      return await ask(action, words, how)
+      return await ask(words, how)
     } catch (error) {
       throw explain(action, where, error)
     }
@@ -137,6 +143,7 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
     },
     close: () => {
       closed = true
+      back.resolve()
       client.destroy()
     },
   }

@@ -47,7 +47,9 @@ export async function joinGroup(
   },
 ): Promise<Membership> {
   const { connection, wakeUps, runtime, budget, lease } = world
-  const { topic, key, groupKey, broker, options, declare } = request
+  const { topic, key, groupKey, options, declare } = request
+  /** Which data these are; '' when the topic or the group is to be made again. */
+  let broker = request.broker
   const { clock } = runtime
   const id = runtime.ids.next()
   const held = new Map<number, Held>()
@@ -203,16 +205,13 @@ export async function joinGroup(
 
   const share = async (): Promise<void> => {
     const asked = clock.monotonic()
-    let answer: [string, [number, string, number][]]
-    const ask = () => connection.run<typeof answer>(`join group "${options.group}"`, SHARE, [key, groupKey], [id, lease, mode])
-    try {
-      answer = await ask()
-    } catch (error) {
-      if (!isGone(error)) throw error
+    type Answer = readonly [identity: string, change: string, mine: readonly (readonly [number, string, number])[]]
+    const values = [id, lease, mode]
+    const [identity, change, mine] = await connection.run<Answer>(`join group "${options.group}"`, SHARE, [key, groupKey], values)
+    if (identity !== broker) {
       await declare()
-      answer = await ask()
+      broker = identity
     }
-    const [change, mine] = answer
     validUntil = asked + lease
     const epochs = new Map(mine.map(([partition, epoch]) => [partition, epoch]))
     for (const one of held.values()) if (epochs.get(one.partition) !== one.epoch) lose(one)
@@ -226,8 +225,15 @@ export async function joinGroup(
   }
 
   const look = async (): Promise<void> => {
-    await share()
-    await commit()
+    try {
+      await share()
+      await commit()
+    } catch (error) {
+      if (!isGone(error)) throw error
+      broker = ''
+      await declare()
+      await share()
+    }
   }
 
   await share()

@@ -14,7 +14,7 @@ import {
   topicOf,
   UNBOUNDED,
 } from './provisional.ts'
-import { ACKNOWLEDGE, APPEND, LEAVE, QUEUE_LAG, TAKE, TOUCH } from './scripts.ts'
+import { ACKNOWLEDGE, APPEND, LEAVE, LIST, QUEUE_LAG, TAKE, TOUCH } from './scripts.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 export type RedisQueues = Pick<Queues, 'send' | 'receive'> & {
@@ -49,7 +49,7 @@ export function createQueues(world: QueuesWorld): RedisQueues {
   /** For those that ask what there is. */
   const note = (name: string): Promise<unknown> => {
     checkName('queue', name)
-    const noted = known.get(name) ?? connection.command(`use queue "${name}"`, ['SADD', index, name])
+    const noted = known.get(name) ?? connection.run(`use queue "${name}"`, LIST, [index], [name])
     known.set(name, noted)
     noted.catch(() => known.delete(name))
     return noted

@@ -4,6 +4,9 @@
  */
 export type Script = { readonly text: string }
 
+/** Also when the memory is full: what frees it, and what keeps a member in its place. */
+const ANYTIME = '#!lua flags=allow-oom\n'
+
 /** Ids of entries are `milliseconds-number`. */
 const IDS = `
 local function parts(id)
@@ -60,9 +63,12 @@ end
 return 1`,
 }
 
+/** KEYS: what lists the names. ARGV: a name. */
+export const LIST: Script = { text: `${ANYTIME}return redis.call('SADD', KEYS[1], ARGV[1])` }
+
 /** KEYS: topic. ARGV: partitions, retention in milliseconds and bytes, whether it was asked for, an identity. */
 export const DECLARE: Script = {
-  text: `
+  text: `${ANYTIME}
 local new = redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1]) == 1
 if new then redis.call('HSET', KEYS[1], 'id', ARGV[5]) end
 if new or ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'ms', ARGV[2], 'bytes', ARGV[3]) end
@@ -71,7 +77,7 @@ return redis.call('HMGET', KEYS[1], 'partitions', 'ms', 'bytes', 'id')`,
 
 /** KEYS: topic. ARGV: group, where it begins ('0' or '$'), partitions. */
 export const DECLARE_GROUP: Script = {
-  text: `${INFO}
+  text: `${ANYTIME}${INFO}
 for n = 0, tonumber(ARGV[3]) - 1 do
   local key = KEYS[1] .. ':' .. n
   local made = redis.pcall('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM')
@@ -92,10 +98,11 @@ return 1`,
  * KEYS: topic, group. ARGV: member, its lease in milliseconds, 'stay', 'leave' (gives all back) or 'left'.
  * Renews the member, ends those whose lease is over, shares the partitions out as \`sharePartitions\` does, and takes for the
  * member what is free and to be its own. A member that is to give a partition back is told so and does it by COMMIT.
- * Answers the last change of the group, and of each partition that is the member's: number, epoch, whether it stays.
+ * Answers the topic's identity, the last change of the group, and of each partition that is the member's: number, epoch,
+ * whether it stays.
  */
 export const SHARE: Script = {
-  text: `${INFO}
+  text: `${ANYTIME}${INFO}
 local partitions = tonumber(redis.call('HGET', KEYS[1], 'partitions'))
 if not partitions then return redis.error_reply('GONE the topic is not there') end
 local me, mode, time = ARGV[1], ARGV[3], now()
@@ -168,10 +175,10 @@ for n = 0, partitions - 1 do
   end
   if owners[n] == me then mine[#mine + 1] = { n, epochs[n], wanted[n] == me and 1 or 0 } end
 end
-local changes = KEYS[2] .. ':changes'
-if changed then return { redis.call('XADD', changes, 'MAXLEN', 1, '*', 'by', me), mine } end
+local changes, id = KEYS[2] .. ':changes', redis.call('HGET', KEYS[1], 'id')
+if changed then return { id, redis.call('XADD', changes, 'MAXLEN', 1, '*', 'by', me), mine } end
 local last = redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
-return { last[1] and last[1][1] or '0-0', mine }`,
+return { id, last[1] and last[1][1] or '0-0', mine }`,
 }
 
 /**
@@ -179,7 +186,7 @@ return { last[1] and last[1][1] or '0-0', mine }`,
  * it is given back. Answers those that are the member's no more, of which nothing was written.
  */
 export const COMMIT: Script = {
-  text: `${IDS}
+  text: `${ANYTIME}${IDS}
 local refused, freed = {}, false
 for at = 3, #ARGV, 5 do
   local n, id, count = ARGV[at], ARGV[at + 2], ARGV[at + 3]
@@ -266,7 +273,7 @@ return found`,
 
 /** KEYS: topic. Throws away what it need not keep. Answers what groups had not read of it: group, number, … */
 export const TRIM: Script = {
-  text: `${IDS}${INFO}
+  text: `${ANYTIME}${IDS}${INFO}
 local topic, lost, time, sizes, total = redis.call('HMGET', KEYS[1], 'partitions', 'ms', 'bytes'), {}, now(), {}, 0
 if not topic[1] then return lost end
 local function trim(n, how, value)
@@ -306,7 +313,7 @@ return lost`,
 
 /** KEYS: topic. ARGV: group, 'beginning', 'end', 'time' or 'after', milliseconds or id, the one partition or '', partitions. */
 export const SEEK: Script = {
-  text: `${IDS}${INFO}
+  text: `${ANYTIME}${IDS}${INFO}
 local count = membersOf(KEYS[1] .. ':group:' .. ARGV[1])
 if count > 0 then return { 'members', count } end
 for n = tonumber(ARGV[4]) or 0, tonumber(ARGV[4]) or tonumber(ARGV[5]) - 1 do
@@ -331,7 +338,7 @@ return { 'moved' }`,
 
 /** KEYS: topic. ARGV: group, partitions, what is to be kept of it. Answers how many messages it had not read. */
 export const FORGET: Script = {
-  text: `${INFO}
+  text: `${ANYTIME}${INFO}
 local own, unread, there = KEYS[1] .. ':group:' .. ARGV[1], 0, false
 local count = membersOf(own)
 if count > 0 then return { 'members', count } end
@@ -358,7 +365,7 @@ export const RECEIVERS = 'receivers'
  * Answers the last id of the queue when there is nothing, and the messages: first what others had, then new ones.
  */
 export const TAKE: Script = {
-  text: `${INFO}
+  text: `${ANYTIME}${INFO}
 local key, me, most, bytes, found, size = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), {}, 0
 local function add(entry)
   for _, value in ipairs(entry[2]) do size = size + #value end

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 const place = '/tmp/wt-redis'
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
@@ -14,52 +14,47 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-export async function startServer(kind: 'redis' | 'valkey', words: readonly string[] = []) {
+export async function startLocalServer(
+  kind: 'redis' | 'valkey',
+  { settings = {}, account }: { settings?: Record<string, string | number>; account?: { name: string; password: string } } = {},
+) {
   const directory = mkdtempSync(join(tmpdir(), `dure-${kind}-`))
   const port = await freePort()
   let child: ChildProcess
+  const words = Object.entries({
+    port,
+    bind: '127.0.0.1',
+    dir: directory,
+    appendonly: 'yes',
+    appendfsync: 'always',
+    save: '',
+    ...settings,
+  }).flatMap(([name, value]) => [`--${name}`, ...(value === '' ? [''] : String(value).split(' '))])
+  if (account) words.push('--user', account.name, 'on', `>${account.password}`, '~*', '&*', '+@all', '--user', 'default', 'off')
   const start = async (): Promise<void> => {
-    child = spawn(
-      join(place, `${kind}-server`),
-      [
-        '--port',
-        String(port),
-        '--bind',
-        '127.0.0.1',
-        '--dir',
-        directory,
-        '--appendonly',
-        'yes',
-        '--appendfsync',
-        'always',
-        '--save',
-        '',
-        ...words,
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
+    child = spawn(join(place, `${kind}-server`), words, { stdio: ['ignore', 'pipe', 'inherit'] })
     await new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`exit ${code}`)))
       child.stdout!.on('data', (text) => String(text).includes('Ready to accept') && resolve())
     })
   }
   await start()
+  const crash = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
   return {
     port,
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${account ? `${account.name}:${account.password}@` : ''}127.0.0.1:${port}`,
+    directory,
     start,
-    signal: (name: NodeJS.Signals) => void child.kill(name),
-    kill: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGKILL')
-      await ended
-    },
-    stop: async () => {
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = new Promise((resolve) => child.once('exit', resolve))
-        child.kill('SIGKILL')
-        await ended
-      }
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+    crash,
+    close: async () => {
+      await crash()
       rmSync(directory, { recursive: true, force: true })
     },
   }

@@ -16,7 +16,7 @@ import {
   UNBOUNDED,
 } from './provisional.ts'
 import { isPosition } from './reader.ts'
-import { APPEND, DECLARE, DECLARE_GROUP, FETCH, FORGET, LAG, SEEK, TRIM } from './scripts.ts'
+import { APPEND, DECLARE, DECLARE_GROUP, FETCH, FORGET, LAG, LIST, SEEK, TRIM } from './scripts.ts'
 
 type Topic = {
   readonly name: string
@@ -49,7 +49,7 @@ export function createTopics(world: TopicsWorld): RedisTopics {
   const groupKeyOf = ({ key }: Topic, group: string): string => `${key}:group:${group}`
 
   const topicFrom = (name: string, [partitions, ms, , broker]: readonly (string | null)[]): Topic => ({
-    ...{ name, key: keyOf(name), partitions: Number(partitions), retention: Number(ms), broker: `redis ${broker}` },
+    ...{ name, key: keyOf(name), partitions: Number(partitions), retention: Number(ms), broker: String(broker) },
   })
 
   /** Two who name a topic at once wait for the same answer, so that neither overtakes the other. */
@@ -64,7 +64,7 @@ export function createTopics(world: TopicsWorld): RedisTopics {
     checkOptions(`declare topic "${name}"`, { partitions }, BROKER_NUMBERS.topic)
     checkOptions(`declare topic "${name}" with this retention`, retention ?? {}, BROKER_NUMBERS.retention)
     const action = `declare topic "${name}"`
-    await connection.command(action, ['SADD', index, name])
+    await connection.run(action, LIST, [index], [name])
     const { ms, bytes } = { ...KEPT, ...retention }
     const values = [partitions, ms, bytes, retention === undefined ? 0 : 1, runtime.ids.next()]
     return topicFrom(name, await connection.run<string[]>(action, DECLARE, [keyOf(name)], values))

@@ -1,0 +1,76 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { TestContext } from 'node:test'
+import type { Message } from 'dure/contract'
+import type { Broker, Delivery } from 'dure/messaging'
+import { realRuntime, type Runtime } from 'dure/runtime'
+import { createLogger } from 'dure/telemetry'
+import { redisBroker, type RedisOptions } from './redis.ts'
+import { startLocalServer } from './servers.test-support.ts'
+
+export const runtime: Runtime = realRuntime()
+const ids = runtime.ids
+
+export type Server = Awaited<ReturnType<typeof startLocalServer>>
+export const KINDS = ['redis', 'valkey'] as const
+
+export async function serverFor(t: TestContext, ...words: Parameters<typeof startLocalServer>): Promise<Server> {
+  const server = await startLocalServer(...words)
+  t.after(() => server.close())
+  return server
+}
+
+/** A broker of its own process or one like it, and what it logs. */
+export async function brokerFor(
+  t: TestContext,
+  options: RedisOptions,
+  own: Runtime = runtime,
+): Promise<Broker & { readonly lines: string[] }> {
+  const lines: string[] = []
+  const log = createLogger({ level: 'info', write: (line: string) => void lines.push(line) } as never)
+  const broker = await redisBroker({ lease: 1_000, timeout: 1_000, ...options })({ runtime: own, log })
+  t.after(() => broker.stop({ timeout: 500 }))
+  return { ...broker, lines }
+}
+
+export const messageOf = (type: string, key: string, n: number): Message => ({
+  ...{ id: ids.next(), source: 'test', type, key, time: Date.now(), schemaVersion: 1, correlationId: 'c' },
+  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
+})
+
+export const numberOf = ({ data }: Pick<Message, 'data'>): number => (JSON.parse(data) as { n: number }).n
+
+/** Whatever comes, by key, each message where it came first. */
+export function ledger() {
+  const seen = new Map<string, number>()
+  const byKey = new Map<string, number[]>()
+  const deliver = async (batch: readonly Delivery[]): Promise<void> => {
+    for (const { message } of batch) {
+      seen.set(message.id, (seen.get(message.id) ?? 0) + 1)
+      if (seen.get(message.id)! > 1) continue
+      byKey.set(message.key, [...(byKey.get(message.key) ?? []), numberOf(message)])
+    }
+  }
+  return { seen, byKey, deliver }
+}
+
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+export type Said = { took?: number[]; done?: number[]; assigned?: number; revoked?: number; epoch?: number; ready?: true }
+
+/** Another process that reads: see `member.child.test-support.ts`. */
+export async function memberProcess(
+  t: TestContext,
+  how: { readonly url: string; readonly topic?: string; readonly queue?: string; readonly hang?: number; readonly lease: number },
+): Promise<{ readonly child: ChildProcess; readonly said: Said[] }> {
+  const said: Said[] = []
+  const child = fork(fileURLToPath(new URL('member.child.test-support.ts', import.meta.url)), [JSON.stringify(how)], {
+    execArgv: ['--conditions=dure-source'],
+  })
+  child.on('message', (what) => said.push(what as Said))
+  t.after(() => void child.kill('SIGKILL'))
+  await until(() => said.some(({ ready }) => ready === true) || child.exitCode !== null)
+  return { child, said }
+}
