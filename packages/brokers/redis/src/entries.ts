@@ -1,17 +1,34 @@
 import type { Message } from 'dure/contract'
+import { decodeMessage, encodeMessage } from 'dure/messaging/adapter'
 
 /** An entry of a stream, as the server says it. */
 export type Entry = readonly [id: Buffer, fields: readonly Buffer[]]
 
-/** The values of an entry for a message. */
+/** The field that holds a message's data; its attributes as a CloudEvent are the others. */
+const DATA = 'data'
+
+/** The fields of an entry for a message: names and values in turns. */
 export function fieldsOf(message: Message): readonly string[] {
-  return ['message', JSON.stringify(message)]
+  const { headers, data } = encodeMessage('redis', message)
+  return [...headers.flat(), DATA, data]
 }
 
-export function messageOf(place: { readonly topic: string; readonly partition: number }, [, fields]: Entry): Message {
-  void place
-  const message = JSON.parse(String(fields[1])) as Message
-  return { ...message, causationId: message.causationId, traceparent: message.traceparent }
+/** Whatever an entry is becomes a message; what cannot be read becomes one that consumers set aside. */
+export function messageOf(topic: string, partition: number, [id, fields]: Entry): Message {
+  const headers: (readonly [string, Buffer])[] = []
+  let data: Buffer | undefined
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at]!.toString()
+    if (name === DATA) data = fields[at + 1]
+    else headers.push([name, fields[at + 1]!])
+  }
+  const position = id.toString()
+  return decodeMessage('redis', { topic, partition, position, time: timeOf(position), headers, data })
+}
+
+/** Bytes of an entry, about. */
+export function sizeOf([, fields]: Entry): number {
+  return fields.reduce((sum, field) => sum + field.length, 0)
 }
 
 /** Milliseconds since the epoch when an entry came, by the server's clock. */
@@ -22,23 +39,4 @@ export function timeOf(id: string): number {
 /** A name as part of a key: readable where it may be, and without what separates the parts. */
 export function keyPart(name: string): string {
   return encodeURIComponent(name)
-}
-
-/** Messages for one call of the server each: so many that an answer is soon there, and none is too large. */
-export function chunksOf<Value extends { readonly values: readonly (string | number)[]; readonly size: number }>(
-  all: readonly Value[],
-): readonly (readonly Value[])[] {
-  const chunks: Value[][] = []
-  let size = 0
-  for (const one of all) {
-    const last = chunks.at(-1)
-    if (last === undefined || last.length === 500 || size + one.size > 1024 * 1024) {
-      chunks.push([one])
-      size = one.size
-    } else {
-      last.push(one)
-      size += one.size
-    }
-  }
-  return chunks
 }

@@ -1,5 +1,5 @@
 import { describeThrown } from 'dure/contract/internal'
-import { createPartitionLoop, type Member, type PartitionLoop } from './provisional.ts'
+import { createPartitionLoop, type Member, type PartitionLoop } from 'dure/messaging/adapter'
 import type { SubscribeOptions } from 'dure/messaging'
 import type { Runtime } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'

@@ -3,7 +3,8 @@ import type { GroupLag, Queues, ReceiveOptions, Subscription } from 'dure/messag
 import type { Runtime, Timer } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'
 import type { Connection } from './connection.ts'
-import { chunksOf, fieldsOf, keyPart, messageOf, timeOf, type Entry } from './entries.ts'
+import type { Append } from './appending.ts'
+import { keyPart, messageOf, sizeOf, timeOf, type Entry } from './entries.ts'
 import {
   backoff,
   BROKER_NUMBERS,
@@ -13,8 +14,8 @@ import {
   subscriptionOf,
   topicOf,
   UNBOUNDED,
-} from './provisional.ts'
-import { ACKNOWLEDGE, APPEND, LEAVE, LIST, QUEUE_LAG, TAKE, TOUCH } from './scripts.ts'
+} from 'dure/messaging/adapter'
+import { ACKNOWLEDGE, LEAVE, LIST, QUEUE_LAG, TAKE, TOUCH } from './scripts.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 export type RedisQueues = Pick<Queues, 'send' | 'receive'> & {
@@ -23,6 +24,7 @@ export type RedisQueues = Pick<Queues, 'send' | 'receive'> & {
 }
 
 export type QueuesWorld = {
+  readonly append: Append
   readonly connection: Connection
   readonly wakeUps: WakeUps
   readonly runtime: Runtime
@@ -40,7 +42,7 @@ const MOST_PAUSES = 1_000
 const AGES = 1_000_000_000
 
 export function createQueues(world: QueuesWorld): RedisQueues {
-  const { connection, prefix, lease } = world
+  const { connection, append, prefix, lease } = world
   const index = `${prefix}:queues`
   const known = new Map<string, Promise<unknown>>()
   const subscriptions = new Set<Subscription>()
@@ -55,14 +57,9 @@ export function createQueues(world: QueuesWorld): RedisQueues {
     return noted
   }
 
-  const append = async (name: string, messages: readonly Message[]): Promise<void> => {
+  const sendTo = async (name: string, messages: readonly Message[]): Promise<void> => {
     await note(name)
-    const entries = messages.map((message) => {
-      const fields = fieldsOf(message)
-      return { values: ['', fields.length, ...fields], size: message.data.length }
-    })
-    for (const chunk of chunksOf(entries))
-      await connection.run(`send to queue "${name}"`, APPEND, [keyOf(name)], ['', ...chunk.flatMap(({ values }) => values)])
+    await append({ action: `send to queue "${name}"`, key: keyOf(name), partitions: '', messages, suffixOf: () => '' })
   }
 
   const lagOf = async (topic: string): Promise<GroupLag> => {
@@ -82,7 +79,7 @@ export function createQueues(world: QueuesWorld): RedisQueues {
       await Promise.all(
         Map.groupBy(copies, topicOf)
           .entries()
-          .map(([name, own]) => append(name, own)),
+          .map(([name, own]) => sendTo(name, own)),
       )
     },
     receive: async (options) => {
@@ -137,10 +134,9 @@ function createReceiver(world: QueuesWorld, key: string, options: ReceiveOptions
     const [last, entries] = await connection.run<[Buffer, Entry[]]>(action, TAKE, [key], values, { bytes: true })
     for (const entry of entries) {
       const entryId = entry[0].toString()
-      const size = entry[1].reduce((sum, field) => sum + field.length, 0)
+      const size = sizeOf(entry)
       // It may be its own already, when it was not touched in time.
-      if (!own.has(entryId))
-        void begin({ id: entryId, message: messageOf({ topic: queue, partition: 0 }, entry), size, failures: 0 })
+      if (!own.has(entryId)) void begin({ id: entryId, message: messageOf(queue, 0, entry), size, failures: 0 })
     }
     if (entries.length === 0 && !leaving) unwatch = wakeUps.watch(key, last.toString(), () => alarm.ring())
     else if (free() > 0) alarm.ring()

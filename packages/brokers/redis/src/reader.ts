@@ -2,7 +2,7 @@ import type { Delivery } from 'dure/messaging'
 import type { Runtime } from 'dure/runtime'
 import { backoff } from 'dure/runtime/internal'
 import type { Connection } from './connection.ts'
-import { messageOf, type Entry } from './entries.ts'
+import { messageOf, sizeOf, type Entry } from './entries.ts'
 import { FETCH } from './scripts.ts'
 import type { WakeUps } from './wake-ups.ts'
 
@@ -98,9 +98,9 @@ export function createReader(options: {
     for (const entry of entries) {
       after = entry[0].toString()
       if (count !== undefined) count++
-      const size = entry[1].reduce((sum, field) => sum + field.length, 0)
+      const size = sizeOf(entry)
       budget.left -= size
-      waiting.push({ message: messageOf({ topic, partition }, entry), partition, position: after, count, size })
+      waiting.push({ message: messageOf(topic, partition, entry), partition, position: after, count, size })
     }
   }
 

@@ -6,18 +6,28 @@ import type { Broker, Delivery } from 'dure/messaging'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
 import { redisBroker, type RedisOptions } from './redis.ts'
-import { startLocalServer } from './servers.test-support.ts'
+import { startLocalServer, type Server } from './servers.test-support.ts'
+import { createClient } from '@redis/client'
 
 export const runtime: Runtime = realRuntime()
 const ids = runtime.ids
 
-export type Server = Awaited<ReturnType<typeof startLocalServer>>
 export const KINDS = ['redis', 'valkey'] as const
 
 export async function serverFor(t: TestContext, ...words: Parameters<typeof startLocalServer>): Promise<Server> {
   const server = await startLocalServer(...words)
   t.after(() => server.close())
   return server
+}
+
+/** Somebody else who asks the server. */
+export async function clientFor(t: TestContext, { url }: Server) {
+  const client = createClient({ url })
+  // The server goes first.
+  client.on('error', () => {})
+  await client.connect()
+  t.after(() => client.destroy())
+  return client
 }
 
 /** A broker of its own process or one like it, and what it logs. */

@@ -4,8 +4,9 @@ import type { Broker, Reach, Capabilities } from 'dure/messaging'
 import type { Runtime } from 'dure/runtime'
 import { checkNumbers, WAIT, type Ranges } from 'dure/runtime/internal'
 import { foldRepeats, type Logger } from 'dure/telemetry'
+import { createAppend } from './appending.ts'
 import { connect } from './connection.ts'
-import { BROKER_NUMBERS, inTime, quietly, STOP_TIMEOUT } from './provisional.ts'
+import { BROKER_NUMBERS, inTime, quietly, STOP_TIMEOUT } from 'dure/messaging/adapter'
 import { createQueues } from './queues.ts'
 import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
@@ -88,7 +89,16 @@ export function redisBroker(
       throw error
     })
     const wakeUps = createWakeUps({ waiting, asking: connection, runtime })
-    const world = { connection, wakeUps, runtime, log, prefix, lease, budget: { left: 64 * 1024 * 1024 } }
+    const world = {
+      connection,
+      append: createAppend(connection),
+      wakeUps,
+      runtime,
+      log,
+      prefix,
+      lease,
+      budget: { left: 64 * 1024 * 1024 },
+    }
     const topics = createTopics({ ...world, partitions, sweep })
     const queues = createQueues(world)
     let stopping: Promise<void> | undefined

@@ -3,7 +3,8 @@ import type { GroupLag, SubscribeOptions, Subscription, TopicOptions, Topics } f
 import { createAlarm } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
 import { isGone } from './errors.ts'
-import { chunksOf, fieldsOf, keyPart, messageOf, timeOf, type Entry } from './entries.ts'
+import type { Append } from './appending.ts'
+import { keyPart, messageOf, timeOf, type Entry } from './entries.ts'
 import { joinGroup, type MembershipWorld } from './membership.ts'
 import {
   BROKER_NUMBERS,
@@ -14,9 +15,9 @@ import {
   subscriptionOf,
   topicOf,
   UNBOUNDED,
-} from './provisional.ts'
+} from 'dure/messaging/adapter'
 import { isPosition } from './reader.ts'
-import { APPEND, DECLARE, DECLARE_GROUP, FETCH, FORGET, LAG, LIST, SEEK, TRIM } from './scripts.ts'
+import { DECLARE, DECLARE_GROUP, FETCH, FORGET, LAG, LIST, SEEK, TRIM } from './scripts.ts'
 
 type Topic = {
   readonly name: string
@@ -29,6 +30,7 @@ type Topic = {
 export type RedisTopics = Omit<Topics, 'name' | 'capabilities' | 'stop'> & { readonly stop: () => Promise<void> }
 
 export type TopicsWorld = MembershipWorld & {
+  readonly append: Append
   readonly log: Logger
   readonly prefix: string
   /** Of topics that do not say. */
@@ -41,7 +43,7 @@ const KEPT: Required<Retention> = { ms: 7 * 86_400_000, bytes: 1024 ** 3 }
 const SHOWN_BYTES = 1024 * 1024
 
 export function createTopics(world: TopicsWorld): RedisTopics {
-  const { connection, runtime, log, prefix, sweep } = world
+  const { connection, append, runtime, log, prefix, sweep } = world
   const index = `${prefix}:topics`
   const topics = new Map<string, Promise<Topic>>()
   const subscriptions = new Set<Subscription>()
@@ -95,26 +97,17 @@ export function createTopics(world: TopicsWorld): RedisTopics {
   }
 
   /** One call after the other: of each key a first part is there. */
-  const append = async (name: string, messages: readonly Message[], isAgain = false): Promise<void> => {
+  const publishTo = async (name: string, messages: readonly Message[], isAgain = false): Promise<void> => {
     const topic = await declare(name)
-    const entries = messages.map((message) => {
-      const fields = fieldsOf(message)
-      const suffix = `:${partitionOf(message.key, topic.partitions)}`
-      return { values: [suffix, fields.length, ...fields], size: message.data.length }
-    })
+    const { key, partitions } = topic
+    const suffixOf = (message: Message): string => `:${partitionOf(message.key, partitions)}`
     try {
-      for (const chunk of chunksOf(entries))
-        await connection.run(
-          `publish to topic "${name}"`,
-          APPEND,
-          [topic.key],
-          [topic.partitions, ...chunk.flatMap(({ values }) => values)],
-        )
+      await append({ action: `publish to topic "${name}"`, key, partitions, messages, suffixOf })
     } catch (error) {
       if (!isGone(error) || isAgain) throw error
       // The server has lost the topic, or it was made anew with other partitions.
       topics.delete(name)
-      await append(name, messages, true)
+      await publishTo(name, messages, true)
     }
   }
 
@@ -214,7 +207,7 @@ export function createTopics(world: TopicsWorld): RedisTopics {
       bytes: true,
     })
     return entries.map((entry) => ({
-      message: messageOf({ topic: name, partition }, entry),
+      message: messageOf(name, partition, entry),
       partition,
       position: entry[0].toString(),
     }))
@@ -257,7 +250,7 @@ export function createTopics(world: TopicsWorld): RedisTopics {
       const appended = await Promise.allSettled(
         Map.groupBy(copies, topicOf)
           .entries()
-          .map(([name, own]) => append(name, own)),
+          .map(([name, own]) => publishTo(name, own)),
       )
       const failure = appended.find(({ status }) => status === 'rejected')
       if (failure !== undefined) throw (failure as PromiseRejectedResult).reason
