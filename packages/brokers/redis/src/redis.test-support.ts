@@ -12,8 +12,6 @@ import { createClient } from '@redis/client'
 export const runtime: Runtime = realRuntime()
 const ids = runtime.ids
 
-export const KINDS = ['redis', 'valkey'] as const
-
 export async function serverFor(t: TestContext, ...words: Parameters<typeof startLocalServer>): Promise<Server> {
   const server = await startLocalServer(...words)
   t.after(() => server.close())

@@ -5,8 +5,10 @@ import type { Runtime } from 'dure/runtime'
 import { checkNumbers, WAIT, type Ranges } from 'dure/runtime/internal'
 import { foldRepeats, type Logger } from 'dure/telemetry'
 import { createAppend } from './appending.ts'
+import { createCatalogue } from './catalogue.ts'
 import { connect } from './connection.ts'
 import { BROKER_NUMBERS, inTime, quietly, STOP_TIMEOUT } from 'dure/messaging/adapter'
+import { createGroups } from './groups.ts'
 import { createQueues } from './queues.ts'
 import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
@@ -99,11 +101,13 @@ export function redisBroker(
       lease,
       budget: { left: 64 * 1024 * 1024 },
     }
-    const topics = createTopics({ ...world, partitions, sweep })
+    const catalogue = createCatalogue({ connection, runtime, prefix, partitions })
+    const topics = createTopics({ ...world, catalogue, sweep })
+    const groups = createGroups({ ...world, catalogue })
     const queues = createQueues(world)
     let stopping: Promise<void> | undefined
     const stop = async (within: number): Promise<void> => {
-      const ended = Promise.all([topics.stop(), queues.stop()])
+      const ended = Promise.all([topics.stop(), groups.stop(), queues.stop()])
       await inTime(runtime.timers, within, ended, () =>
         log.warn('The Redis broker stopped with messages in hand; they come again'),
       )
@@ -122,12 +126,12 @@ export function redisBroker(
       capabilities: { ...REDIS, durable },
       declareTopic: running('declare a topic', topics.declareTopic),
       publish: running('publish', topics.publish),
-      declareGroup: running('declare a group', topics.declareGroup),
+      declareGroup: running('declare a group', groups.declareGroup),
       partitions: running('tell the partitions', topics.partitions),
-      subscribe: running('subscribe', (request) => topics.subscribe(quietly(request))),
+      subscribe: running('subscribe', (request) => groups.subscribe(quietly(request))),
       retention: running('tell how long a topic keeps messages', topics.retention),
-      seek: running('seek', topics.seek),
-      forget: running('forget a group', topics.forget),
+      seek: running('seek', groups.seek),
+      forget: running('forget a group', groups.forget),
       browse: running('browse', topics.browse),
       send: running('send', queues.send),
       receive: running('receive', (request) => queues.receive(quietly(request))),

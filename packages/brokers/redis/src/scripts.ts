@@ -106,7 +106,7 @@ export const SHARE: Script = {
 local partitions = tonumber(redis.call('HGET', KEYS[1], 'partitions'))
 if not partitions then return redis.error_reply('GONE the topic is not there') end
 local me, mode, time = ARGV[1], ARGV[3], now()
-local members, owners, epochs, changed = {}, {}, {}, false
+local members, owners, epochs, passed, changed = {}, {}, {}, {}, false
 for field, value in pairs(map(redis.call('HGETALL', KEYS[2]))) do
   local kind, name = string.sub(field, 1, 2), string.sub(field, 3)
   if kind == 'm:' then
@@ -120,6 +120,8 @@ for field, value in pairs(map(redis.call('HGETALL', KEYS[2]))) do
   elseif kind == 'o:' then
     local epoch, owner = string.match(value, '^(%d+) (.+)$')
     owners[tonumber(name)], epochs[tonumber(name)] = owner, epoch
+  elseif kind == 'p:' then
+    passed[tonumber(name)] = value
   end
 end
 if members[me] ~= mode then changed = true end
@@ -157,8 +159,11 @@ if #staying > 0 then
   end
   for n = 0, partitions - 1 do
     if not wanted[n] then
-      local best = staying[1]
-      for _, name in ipairs(staying) do if shares[name] < shares[best] then best = name end end
+      local best
+      for _, name in ipairs(staying) do
+        local fits = #staying == 1 or passed[n] ~= name
+        if fits and (not best or shares[name] < shares[best]) then best = name end
+      end
       shares[best] = shares[best] + 1
       wanted[n] = best
     end
@@ -171,6 +176,7 @@ for n = 0, partitions - 1 do
     local epoch = string.format('%.0f', math.max(tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0') + 1, time))
     redis.call('HSET', KEYS[1], 'epoch', epoch)
     redis.call('HSET', KEYS[2], 'o:' .. n, epoch .. ' ' .. me)
+    redis.call('HDEL', KEYS[2], 'p:' .. n)
     owners[n], epochs[n] = me, epoch
   end
   if owners[n] == me then mine[#mine + 1] = { n, epochs[n], wanted[n] == me and 1 or 0 } end
@@ -182,8 +188,8 @@ return { id, last[1] and last[1][1] or '0-0', mine }`,
 }
 
 /**
- * KEYS: topic, group. ARGV: group, member, then of each partition: number, epoch, id or '', entries up to there or '', whether
- * it is given back. Answers those that are the member's no more, of which nothing was written.
+ * KEYS: topic, group. ARGV: group, member, then of each partition: number, epoch, id or '', entries up to there or '', and
+ * 'given' or 'passed' when it is given back. Answers those that are the member's no more, of which nothing was written.
  */
 export const COMMIT: Script = {
   text: `${ANYTIME}${IDS}
@@ -200,8 +206,10 @@ for at = 3, #ARGV, 5 do
       if count == '' then redis.call('XGROUP', 'SETID', key, ARGV[1], id)
       else redis.call('XGROUP', 'SETID', key, ARGV[1], id, 'ENTRIESREAD', count) end
     end
-    if ARGV[at + 4] == '1' then
+    if ARGV[at + 4] ~= '' then
       redis.call('HDEL', KEYS[2], 'o:' .. n)
+      -- Another is to have it, if there is one.
+      if ARGV[at + 4] == 'passed' then redis.call('HSET', KEYS[2], 'p:' .. n, ARGV[2]) end
       freed = true
     end
   end

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError, type Message } from 'dure/contract'
-import { brokerFor, clientFor, KINDS, ledger, memberProcess, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
-import { missingServer } from './servers.test-support.ts'
+import { brokerFor, clientFor, ledger, memberProcess, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
+import { missingServer, type Kind } from './servers.test-support.ts'
 
 const KEYS = ['a', 'b', 'c', 'd']
 
@@ -29,66 +29,60 @@ async function publishAll(
 const listsOf = (topic: string, count: number): Message[][] =>
   Array.from({ length: count }, (_, at) => KEYS.flatMap((key) => [0, 1].map((n) => messageOf(topic, key, 2 * at + n))))
 
-for (const kind of KINDS) {
-  test(
-    `${kind}: killed under load and started again, everything arrives, each key in order`,
-    { timeout: 60_000, skip: missingServer(kind) },
-    async (t) => {
-      const server = await serverFor(t, kind)
-      const writer = await brokerFor(t, { url: server.url })
-      const reader = await brokerFor(t, { url: server.url })
-      const { byKey, deliver } = ledger()
-      await reader.subscribe({ group: 'g', topics: ['orders'], deliver, onError: () => {} })
-      const publishing = publishAll(writer, listsOf('orders', 600))
-      for (let kills = 1; kills <= 3; kills++) {
-        await until(() => (byKey.get('a')?.length ?? 0) > kills * 100)
-        await server.crash()
-        await server.start()
-      }
-      await publishing
-      await until(() => KEYS.every((key) => byKey.get(key)?.length === 1_200))
-      for (const key of KEYS)
-        assert.deepEqual(
-          byKey.get(key),
-          Array.from({ length: 1_200 }, (_, n) => n),
-        )
-      await until(async () => (await reader.lag()).every(({ lag }) => lag === 0))
-    },
-  )
+/** What becomes of messages, members and work when something fails, on a server of this kind. */
+export function faultsOn(kind: Kind): void {
+  const how = { timeout: 60_000, skip: missingServer(kind) }
+  test(`${kind}: killed under load and started again, everything arrives, each key in order`, how, async (t) => {
+    const server = await serverFor(t, kind)
+    const writer = await brokerFor(t, { url: server.url })
+    const reader = await brokerFor(t, { url: server.url })
+    const { byKey, deliver } = ledger()
+    await reader.subscribe({ group: 'g', topics: ['orders'], deliver, onError: () => {} })
+    const publishing = publishAll(writer, listsOf('orders', 600))
+    for (let kills = 1; kills <= 3; kills++) {
+      await until(() => (byKey.get('a')?.length ?? 0) > kills * 100)
+      await server.crash()
+      await server.start()
+    }
+    await publishing
+    await until(() => KEYS.every((key) => byKey.get(key)?.length === 1_200))
+    for (const key of KEYS)
+      assert.deepEqual(
+        byKey.get(key),
+        Array.from({ length: 1_200 }, (_, n) => n),
+      )
+    await until(async () => (await reader.lag()).every(({ lag }) => lag === 0))
+  })
 
-  test(
-    `${kind}: frozen, it is told that the outcome is not known; thawed, all goes on in order`,
-    { timeout: 60_000, skip: missingServer(kind) },
-    async (t) => {
-      const server = await serverFor(t, kind)
-      const writer = await brokerFor(t, { url: server.url, timeout: 300 })
-      const reader = await brokerFor(t, { url: server.url, timeout: 300 })
-      const { byKey, deliver } = ledger()
-      await reader.subscribe({ group: 'g', topics: ['orders'], deliver, onError: () => {} })
-      const lists = listsOf('orders', 20)
-      await publishAll(writer, lists.slice(0, 10))
-      server.freeze()
-      await assert.rejects(writer.publish(lists[10]!), (error: CallError) => {
-        assert.equal(error.code, 'UNAVAILABLE')
-        assert.match(error.message, /whether it took that is not known|nothing was sent/)
-        return true
-      })
-      const publishing = publishAll(writer, lists.slice(10))
-      await runtime.timers.sleep(500)
-      server.thaw()
-      await publishing
-      await until(() => KEYS.every((key) => byKey.get(key)?.length === 40))
-      for (const key of KEYS)
-        assert.deepEqual(
-          byKey.get(key),
-          Array.from({ length: 40 }, (_, n) => n),
-        )
-    },
-  )
+  test(`${kind}: frozen, it is told that the outcome is not known; thawed, all goes on in order`, how, async (t) => {
+    const server = await serverFor(t, kind)
+    const writer = await brokerFor(t, { url: server.url, timeout: 300 })
+    const reader = await brokerFor(t, { url: server.url, timeout: 300 })
+    const { byKey, deliver } = ledger()
+    await reader.subscribe({ group: 'g', topics: ['orders'], deliver, onError: () => {} })
+    const lists = listsOf('orders', 20)
+    await publishAll(writer, lists.slice(0, 10))
+    server.freeze()
+    await assert.rejects(writer.publish(lists[10]!), (error: CallError) => {
+      assert.equal(error.code, 'UNAVAILABLE')
+      assert.match(error.message, /whether it took that is not known|nothing was sent/)
+      return true
+    })
+    const publishing = publishAll(writer, lists.slice(10))
+    await runtime.timers.sleep(500)
+    server.thaw()
+    await publishing
+    await until(() => KEYS.every((key) => byKey.get(key)?.length === 40))
+    for (const key of KEYS)
+      assert.deepEqual(
+        byKey.get(key),
+        Array.from({ length: 40 }, (_, n) => n),
+      )
+  })
 
   test(
     `${kind}: its memory full, it says so and takes nothing; readers go on, and so do writers when there is room`,
-    { timeout: 60_000, skip: missingServer(kind) },
+    how,
     async (t) => {
       const server = await serverFor(t, kind)
       const client = await clientFor(t, server)
@@ -124,7 +118,7 @@ for (const kind of KINDS) {
 
   test(
     `${kind}: a member that is killed with a batch in hand loses its partitions, and another gets the batch`,
-    { timeout: 60_000, skip: missingServer(kind) },
+    how,
     async (t) => {
       const server = await serverFor(t, kind)
       const broker = await brokerFor(t, { url: server.url })
@@ -157,7 +151,7 @@ for (const kind of KINDS) {
 
   test(
     `${kind}: a member that was frozen commits nothing once another has its partition, and comes back in a later epoch`,
-    { timeout: 60_000, skip: missingServer(kind) },
+    how,
     async (t) => {
       const server = await serverFor(t, kind)
       const broker = await brokerFor(t, { url: server.url })
@@ -202,7 +196,7 @@ for (const kind of KINDS) {
 
   test(
     `${kind}: a partition moves between processes only when its batch is settled and it has been given back`,
-    { timeout: 60_000, skip: missingServer(kind) },
+    how,
     async (t) => {
       const server = await serverFor(t, kind)
       const [one, two] = [await brokerFor(t, { url: server.url }), await brokerFor(t, { url: server.url })]
@@ -242,7 +236,7 @@ for (const kind of KINDS) {
 
   test(
     `${kind}: work in the hands of a receiver that is killed comes to another, and of one that is slow to nobody`,
-    { timeout: 60_000, skip: missingServer(kind) },
+    how,
     async (t) => {
       const server = await serverFor(t, kind)
       const broker = await brokerFor(t, { url: server.url, lease: 400 })
@@ -261,27 +255,23 @@ for (const kind of KINDS) {
     },
   )
 
-  test(
-    `${kind}: emptied under running members, topics and groups are made again with another identity`,
-    { timeout: 60_000, skip: missingServer(kind) },
-    async (t) => {
-      const server = await serverFor(t, kind)
-      const client = await clientFor(t, server)
-      const broker = await brokerFor(t, { url: server.url, lease: 400 })
-      const { byKey, deliver } = ledger()
-      const identities: string[] = []
-      await broker.subscribe({
-        group: 'g',
-        topics: ['orders'],
-        deliver,
-        assigned: async (one) => void identities.push(one.broker),
-      })
-      await publishAll(broker, listsOf('orders', 2))
-      await until(() => KEYS.every((key) => byKey.get(key)?.length === 4))
-      await client.flushAll()
-      await publishAll(broker, [KEYS.map((key) => messageOf('orders', key, 4))])
-      await until(() => KEYS.every((key) => byKey.get(key)?.length === 5))
-      await until(() => new Set(identities).size === 2)
-    },
-  )
+  test(`${kind}: emptied under running members, topics and groups are made again with another identity`, how, async (t) => {
+    const server = await serverFor(t, kind)
+    const client = await clientFor(t, server)
+    const broker = await brokerFor(t, { url: server.url, lease: 400 })
+    const { byKey, deliver } = ledger()
+    const identities: string[] = []
+    await broker.subscribe({
+      group: 'g',
+      topics: ['orders'],
+      deliver,
+      assigned: async (one) => void identities.push(one.broker),
+    })
+    await publishAll(broker, listsOf('orders', 2))
+    await until(() => KEYS.every((key) => byKey.get(key)?.length === 4))
+    await client.flushAll()
+    await publishAll(broker, [KEYS.map((key) => messageOf('orders', key, 4))])
+    await until(() => KEYS.every((key) => byKey.get(key)?.length === 5))
+    await until(() => new Set(identities).size === 2)
+  })
 }

@@ -1,0 +1,3 @@
+import { faultsOn } from './faults.test-support.ts'
+
+faultsOn('redis')
