@@ -27,7 +27,7 @@ export type Catalogue = {
   readonly forget: (name: string) => void
 }
 
-export const KEPT: Required<Retention> = { ms: 7 * 86_400_000, bytes: 1024 ** 3 }
+export const DEFAULT_RETENTION: Required<Retention> = { ms: 7 * 86_400_000, bytes: 1024 ** 3 }
 
 export function createCatalogue(options: {
   readonly connection: Connection
@@ -57,7 +57,7 @@ export function createCatalogue(options: {
     checkOptions(action, { partitions }, BROKER_NUMBERS.topic)
     checkOptions(`${action} with this retention`, retention ?? {}, BROKER_NUMBERS.retention)
     await connection.run(action, LIST, [index], [name])
-    const { ms, bytes } = { ...KEPT, ...retention }
+    const { ms, bytes } = { ...DEFAULT_RETENTION, ...retention }
     const values = [partitions, ms, bytes, retention === undefined ? 0 : 1, runtime.ids.next()]
     return topicFrom(name, await connection.run<string[]>(action, DECLARE, [keyOf(name)], values))
   }

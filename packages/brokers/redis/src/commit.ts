@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts'
-import type { Held } from './lane.ts'
+import type { Held } from './partition-member.ts'
 import type { Position } from './reader.ts'
 import { COMMIT } from './scripts.ts'
 

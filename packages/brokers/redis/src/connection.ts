@@ -89,14 +89,14 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
   }
 
   const ask = async <Reply>(words: readonly (string | Buffer)[], how: How): Promise<Reply> => {
-    const patience = address.timeout + (how.longer ?? 0)
+    const longest = address.timeout + (how.longer ?? 0)
     const late = Promise.withResolvers<never>()
     let asked: ReturnType<typeof make> | undefined
     const timer = runtime.timers.after(
-      patience,
+      longest,
       () => {
         if (asked === undefined) return late.reject(trouble ?? new Error('Connection timeout'))
-        late.reject(new Error(`No answer for ${patience} ms`))
+        late.reject(new Error(`No answer for ${longest} ms`))
         leave(asked)
       },
       'waited',

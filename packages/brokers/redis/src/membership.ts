@@ -4,7 +4,7 @@ import { createAlarm } from 'dure/runtime/internal'
 import { createCommit } from './commit.ts'
 import type { Connection } from './connection.ts'
 import { isGone } from './errors.ts'
-import { createLane, type Held, type Lane } from './lane.ts'
+import { createPartitionMember, type Held, type PartitionMember } from './partition-member.ts'
 import { createReader, type Budget } from './reader.ts'
 import { SHARE } from './scripts.ts'
 import type { WakeUps } from './wake-ups.ts'
@@ -44,7 +44,7 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
   /** Which data these are; '' when topic and group are to be made again. */
   let { identity } = request
   const id = runtime.ids.next()
-  const lanes = new Map<number, Lane>()
+  const members = new Map<number, PartitionMember>()
   const held = new Map<number, Held>()
   /** Those that are not over: of some that are lost, a batch is still in hand. */
   const open = new Set<Held>()
@@ -81,18 +81,18 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
     closed()
   }
 
-  const laneOf = (partition: number): Lane => {
+  const memberOf = (partition: number): PartitionMember => {
     const make = { connection, wakeUps, runtime, budget, topic, key, group: options.group, partition, failed }
-    const lane =
-      lanes.get(partition) ??
-      createLane({
+    const member =
+      members.get(partition) ??
+      createPartitionMember({
         ...{ runtime, topic, partition, subscribe: options, ended },
         valid: () => runtime.clock.monotonic() < validUntil,
         read: (wake) => createReader({ ...make, wake }),
         settled: () => void commit().catch(() => {}),
       })
-    lanes.set(partition, lane)
-    return lane
+    members.set(partition, member)
+    return member
   }
 
   const share = async (): Promise<void> => {
@@ -110,7 +110,7 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
         void giveBack({ partition, epoch, reader: () => undefined }, 'given')
         continue
       }
-      const one = held.get(partition) ?? laneOf(partition).take({ topic, partition, epoch, broker: identity })
+      const one = held.get(partition) ?? memberOf(partition).take({ topic, partition, epoch, broker: identity })
       held.set(partition, one)
       open.add(one)
       if (stays === 0) one.give()

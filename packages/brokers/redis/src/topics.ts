@@ -6,7 +6,7 @@ import type { Runtime } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
 import type { Append } from './appending.ts'
-import { KEPT, type Catalogue, type Topic } from './catalogue.ts'
+import { DEFAULT_RETENTION, type Catalogue, type Topic } from './catalogue.ts'
 import type { Connection } from './connection.ts'
 import { messageOf, timeOf, type Entry } from './entries.ts'
 import { isGone } from './errors.ts'
@@ -112,7 +112,7 @@ export function createTopics(options: {
     browse,
     lag: async () => (await Promise.all((await catalogue.all('tell the lag')).map(lagOf))).flat(),
     // What is past its time goes with the next look.
-    retention: async (name) => ((await catalogue.find(name))?.retention ?? KEPT.ms) + sweep,
+    retention: async (name) => ((await catalogue.find(name))?.retention ?? DEFAULT_RETENTION.ms) + sweep,
     stop: async () => {
       await sweeper.stop()
     },

@@ -4,7 +4,7 @@ import type { Runtime } from 'dure/runtime'
 import type { Reader } from './reader.ts'
 
 /** One partition as a member meets it: had, given back or lost, and had again in a later epoch. */
-export type Lane = { readonly take: (assignment: Assignment) => Held }
+export type PartitionMember = { readonly take: (assignment: Assignment) => Held }
 
 /** A partition that is the member's in one epoch. */
 export type Held = {
@@ -19,7 +19,7 @@ export type Held = {
   readonly wake: () => void
 }
 
-export function createLane(options: {
+export function createPartitionMember(options: {
   readonly runtime: Runtime
   readonly topic: string
   readonly partition: number
@@ -31,7 +31,7 @@ export function createLane(options: {
   readonly settled: () => void
   /** It is nobody's here any more. `passed`: its messages are of a later release, which another member may be of. */
   readonly ended: (held: Held, how: 'given' | 'passed' | 'lost') => void
-}): Lane {
+}): PartitionMember {
   const { runtime, topic, partition, subscribe, valid, settled, ended } = options
   /** Of whoever has it now: when it is another one, what the one before it had in hand has ended. */
   let reader: Reader | undefined
@@ -50,7 +50,7 @@ export function createLane(options: {
     epoch: () => ({ epoch: 0, broker: '' }),
   })
 
-  const take: Lane['take'] = (assignment) => {
+  const take: PartitionMember['take'] = (assignment) => {
     let own: Reader | undefined
     let lost = false
     const released = (): void => {
