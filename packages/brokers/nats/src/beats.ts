@@ -42,10 +42,9 @@ export function startBeats(options: {
   let [count, ticks, echoed, ticked] = [0, 0, clock.monotonic(), clock.monotonic()]
 
   const beat = (asks?: true): void => {
-    if (!link.isConnected()) return
     sent.set(++count, clock.monotonic()).delete(count - 2 * TIMES)
     const told: Beat = { from: here, count, members: members(), revision: revision(), ...(asks && { asks }) }
-    link.nc.publish(subject, JSON.stringify(told))
+    link.tell(subject, JSON.stringify(told))
   }
   const inbox = link.nc.subscribe(subject, {
     callback: (error, message) => {
@@ -103,7 +102,7 @@ export async function isAnyAlive(
     },
   })
   const question: Beat = { from: runtime.ids.next(), count: 0, members: [], revision: 0, asks: true }
-  link.nc.publish(subject, JSON.stringify(question))
+  link.tell(subject, JSON.stringify(question))
   const timer = runtime.timers.after(lease, () => alive.resolve(false), 'waited')
   const answer = await alive.promise
   timer.cancel()

@@ -45,6 +45,8 @@ export type Link = {
   readonly jsm: JetStreamManager
   /** Asks for one answer; all answers come to one inbox, so that many are under way at once. */
   readonly ask: (subject: string, payload?: Uint8Array | string, headers?: object) => Promise<Msg>
+  /** Says something that has no answer; nothing while there is no connection. */
+  readonly tell: (subject: string, payload: string, reply?: string) => void
   readonly isConnected: () => boolean
   /** Told whenever the connection is there again; answers how to stop that. */
   readonly onReconnect: (told: () => void) => () => void
@@ -64,19 +66,24 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   const { runtime, log, timeout } = options
   const where = options.servers.join(', ')
   let failures = 0
+  let wasConnected = false
   let nc: NatsConnection
   try {
     nc = await connect({
       ...{ servers: [...options.servers], name: 'dure', timeout, reconnect: true, maxReconnectAttempts: -1 },
       // A half-open connection is found within some seconds.
       ...{ pingInterval: 5_000, maxPingOut: 2, ignoreAuthErrorAbort: true, noAsyncTraces: true },
-      reconnectDelayHandler: () => backoff(RECONNECT, ++failures, runtime.random),
+      // By itself the client counts by the wall clock, and would wait for as long as that was set back.
+      reconnectDelayHandler: () => -Infinity,
+      reconnectToServer: ([server]) =>
+        wasConnected && server !== undefined ? { server, delay: backoff(RECONNECT, ++failures, runtime.random) } : null,
       ...(options.credentials === undefined ? {} : { authenticator: authenticatorOf(options.credentials) }),
       ...(options.tls === undefined ? {} : { tls: options.tls === true ? {} : options.tls }),
     })
   } catch (error) {
     throw explained(`connect to NATS at ${where}`, where, error)
   }
+  wasConnected = true
   try {
     const jsm = await checked(nc, where, timeout)
     return linked({ nc, jsm, where, timeout, runtime, log, connected: () => void (failures = 0) })
@@ -176,6 +183,9 @@ function linked(parts: {
   return {
     nc,
     jsm,
+    tell: (subject, payload, reply) => {
+      if (isConnected) nc.publish(subject, payload, reply === undefined ? {} : { reply })
+    },
     isConnected: () => isConnected,
     onReconnect: (told) => {
       listeners.add(told)

@@ -74,7 +74,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const [reply, { sequence }] = [message.reply!, place]
     const known = held.find((one) => one.sequence === sequence)
     if (known !== undefined) known.reply = reply
-    else if (sequence === settled) link.nc.publish((lastReply = reply), '+ACK')
+    else if (sequence === settled) link.tell((lastReply = reply), '+ACK')
     if (sequence <= last) return
     last = sequence
     const size = message.data.length
@@ -151,7 +151,7 @@ export function createIntake(options: IntakeOptions): Intake {
       budget.used -= size
       settled = done.at(-1)!.sequence
       lastReply = done.at(-1)!.reply
-      link.nc.publish(lastReply, '+ACK')
+      link.tell(lastReply, '+ACK')
       ask()
     },
     end: async () => {

@@ -159,10 +159,13 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
       locals.set(local.id, local)
       beats.beat(true)
       poke()
-      const leave = (): Promise<void> => {
+      const leave = async (): Promise<void> => {
         local.leaving = true
         poke()
-        return local.left.promise
+        if (link.isConnected()) return local.left.promise
+        // Nobody can be told: the others find out.
+        await Promise.all([...local.feeds.values()].map((feed) => feed.release()))
+        locals.delete(local.id)
       }
       return { known: local.joined.promise, leave }
     },

@@ -56,9 +56,7 @@ export function openPull(options: {
       left = most
       askedAt = runtime.clock.monotonic()
       const request = { batch: most, expires: OPEN * 1e6, ...(bytes === undefined ? {} : { max_bytes: bytes }) }
-      link.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
-        reply: `${inbox}.${++count}`,
-      })
+      link.tell(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), `${inbox}.${++count}`)
     },
     asked: () => Math.max(0, left),
     end: async () => {

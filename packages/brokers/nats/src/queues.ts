@@ -52,7 +52,7 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
       const reply = message.reply!
       // Nobody else gets it while it is worked on, however long that takes.
       let timer = timers.after(ackWait / 3, function extend() {
-        link.nc.publish(reply, '+WPI')
+        link.tell(reply, '+WPI')
         timer = timers.after(ackWait / 3, extend)
       })
       try {
@@ -61,7 +61,7 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
       } catch (error) {
         onError?.(error)
         const delay = Math.round(backoff(RETRY, Math.min(place.tries, 20), runtime.random) * 1e6)
-        if (link.isConnected()) link.nc.publish(reply, `-NAK {"delay":${delay}}`)
+        link.tell(reply, `-NAK {"delay":${delay}}`)
       } finally {
         timer.cancel()
       }
@@ -71,7 +71,7 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
       openPull({
         ...{ link, runtime, stream: queue.stream, consumer: CONSUMER },
         came: (message, place) => {
-          if (isLeaving) return link.nc.publish(message.reply!, '-NAK')
+          if (isLeaving) return link.tell(message.reply!, '-NAK')
           inHand++
           void work(message, place).then(() => {
             inHand--
