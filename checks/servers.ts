@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { spawnSync } from 'node:child_process'
 import { java, linters, python } from './judges/installed.ts'
 import { brokers } from './servers/brokers.ts'
+import { installPackage } from './servers/packages.ts'
 
 /**
  * Servers that some tests need and npm does not bring: `npm run servers` installs them where that is possible. (Every part
@@ -22,38 +22,18 @@ const servers: readonly Server[] = [
     // The oldest version that is supported; as Debian 12 has it, and elsewhere from PostgreSQL's own repository.
     name: 'postgres15',
     there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
-    install: async () => installPackage('postgresql-15'),
+    install: async () => installPackage('postgresql-15') ?? 'installed',
   },
   {
     // What shows the page of an API as its readers see it.
     name: 'chromium',
     there: () => ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].some((path) => existsSync(path)),
-    install: async () => installPackage('chromium-headless-shell'),
+    install: async () => installPackage('chromium-headless-shell') ?? 'installed',
   },
   // What judges the documents: each in the language it is written in, where that is here.
   ...[python, java, linters].map(({ name, there, install }) => ({ name, there, install: async () => install() })),
   ...brokers,
 ]
-
-/** Installs a package of a system like Debian. */
-function installPackage(name: string): string {
-  const root = process.getuid?.() === 0
-  const run = (...words: readonly string[]): boolean => {
-    const [program, ...rest] = root ? words : ['sudo', '-n', ...words]
-    return (
-      spawnSync(program!, rest, {
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      }).status === 0
-    )
-  }
-  if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0)
-    return `no apt-get here: install ${name} by other means`
-  const install = (): boolean => run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', name)
-  // The lists of what there is may be missing or old.
-  if (install() || (run('apt-get', 'update') && install())) return 'installed'
-  return `apt-get could not install ${name}${root ? '' : ' (it takes root, or sudo without a password)'}`
-}
 
 if (import.meta.main) {
   for (const { name, there, install } of servers) {

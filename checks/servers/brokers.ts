@@ -1,10 +1,26 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { installPackage } from './packages.ts'
 import { missingServer, serverPlaces, type ServerKind } from '@dure/testing/servers'
 
 /** A way to bring one server's programs into a folder; says why not where it cannot. */
 type Way = (folder: string, version: string) => string | undefined
+
+/** Packages of the Debian that several servers share. */
+const DEBIAN_PACKAGES = ['redis-server', 'valkey-server', 'rabbitmq-server']
+
+const debian: Way = (folder) => {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs Linux and root, for a Debian in a folder of its own'
+  if (!runs('debootstrap', ['--version'])) {
+    const failure = installPackage('debootstrap')
+    if (failure !== undefined) return failure
+  }
+  return (
+    run(['debootstrap', '--variant=minbase', `--include=${DEBIAN_PACKAGES.join(',')}`, 'trixie', folder]) ??
+    run(['chroot', folder, 'apt-get', 'clean'])
+  )
+}
 
 /** Each from where its makers publish it: a module, artifacts, packages of a system. */
 const ways: Readonly<Record<ServerKind, Way>> = {
@@ -20,6 +36,9 @@ const ways: Readonly<Record<ServerKind, Way>> = {
     const env = { ...process.env, GOBIN: folder, GOFLAGS: '-trimpath' }
     return run(['go', 'install', `github.com/nats-io/nats-server/v2@v${version}`], env)
   },
+  rabbitmq: debian,
+  redis: debian,
+  valkey: debian,
 }
 
 export const brokers: readonly {

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asProperties, asUrl, type Place, type Recipe } from './recipe.ts'
+import { asLines, asUrl, type Place, type Recipe } from './recipe.ts'
 
 /** One Kafka that is broker and controller. */
 export const kafka: Recipe = {
@@ -10,7 +10,7 @@ export const kafka: Recipe = {
   launch: (place) => {
     const { programs, directory } = place
     const [file, log] = [join(directory, 'server.properties'), join(directory, 'log4j2.yaml')]
-    writeFileSync(file, asProperties(configuration(place)), { mode: 0o600 })
+    writeFileSync(file, asLines(configuration(place), '='), { mode: 0o600 })
     writeFileSync(log, LOG)
     const java = `java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile='${log}' -cp '${programs}/*'`
     const format = `${java} kafka.tools.StorageTool format --standalone --cluster-id ${CLUSTER} --config '${file}' && `

@@ -6,7 +6,6 @@ import { asUrl, type Recipe, type ServerSettings } from './recipe.ts'
 export const nats: Recipe = {
   version: '2.15.2',
   program: 'nats-server',
-  command: 'nats-server',
   ports: ['nats'],
   launch: ({ programs, directory, ports, settings, account }) => {
     const file = join(directory, 'nats.conf')

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import type { ServerProgram } from 'dure/runtime/internal'
 
 /** Settings of a server by their names, dots for what is inside of another: `{ 'jetstream.sync_interval': '2m' }`. */
@@ -24,8 +24,8 @@ export type Recipe = {
   readonly version: string
   /** Its program, below the folder it is installed in. */
   readonly program: string
-  /** One that is as good, of the machine's own search path. */
-  readonly command?: string
+  /** The folder it is installed in, where it shares one with others. */
+  readonly folder?: string
   /** What its ports are for; the first is the one that clients are told. */
   readonly ports: readonly string[]
   /** Writes what the server reads, and says what is to be run. */
@@ -41,17 +41,14 @@ export function serversFolder(): string {
 }
 
 /** Where a version is installed: another version has another folder. */
-export function folderOf(kind: string, { version }: Recipe): string {
-  return join(serversFolder(), `${kind}-${version}`)
+export function folderOf(kind: string, { version, folder = `${kind}-${version}` }: Recipe): string {
+  return join(serversFolder(), folder)
 }
 
 /** The folder of its programs, or undefined where it is not installed. */
 export function programsOf(kind: string, recipe: Recipe): string | undefined {
   const folder = folderOf(kind, recipe)
-  if (existsSync(join(folder, recipe.program))) return folder
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .find((path) => recipe.command !== undefined && existsSync(join(path, recipe.command)))
+  return existsSync(join(folder, recipe.program)) ? folder : undefined
 }
 
 /** Of the first port, with the account that may come in. */
@@ -60,8 +57,8 @@ export function asUrl(protocol: string, { ports, account }: Pick<Place, 'ports' 
   return `${protocol}://${who}127.0.0.1:${Object.values(ports)[0]}`
 }
 
-export function asProperties(settings: ServerSettings): string {
+export function asLines(settings: ServerSettings, between: string): string {
   return Object.entries(settings)
-    .map(([name, value]) => `${name}=${value}\n`)
+    .map(([name, value]) => `${name}${between}${value}\n`)
     .join('')
 }

@@ -5,14 +5,16 @@ import { CallError } from 'dure/contract'
 import { localServer, type RunningServer } from 'dure/runtime/internal'
 import { kafka } from './kafka.ts'
 import { nats } from './nats.ts'
+import { rabbitmq } from './rabbitmq.ts'
 import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type ServerSettings } from './recipe.ts'
+import { redis, valkey } from './redis.ts'
 
 export type { ServerAccount, ServerSettings } from './recipe.ts'
 
 /** The servers there are recipes for. */
-export type ServerKind = 'kafka' | 'nats'
+export type ServerKind = 'kafka' | 'nats' | 'rabbitmq' | 'redis' | 'valkey'
 
-const recipes: Readonly<Record<ServerKind, Recipe>> = { kafka, nats }
+const recipes: Readonly<Record<ServerKind, Recipe>> = { kafka, nats, rabbitmq, redis, valkey }
 
 /**
  * A real server on this machine, for tests: started, stopped, killed, frozen and started again from a program. It listens on
