@@ -23,12 +23,14 @@ export function checkData(checked: Checked): Invariant[] {
   ]
 }
 
-/** What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. */
+/**
+ * What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. Replies are sent to whoever asked, so their
+ * type names it.
+ */
 function typeOf(consumer: string): string {
-  return consumer
-    .slice(consumer.indexOf('/') + 1)
-    .split(' ')
-    .at(-1)!
+  const [service = '', name = ''] = consumer.split('/')
+  const type = name.split(' ').at(-1)!
+  return type.endsWith('.reply') ? `${type}.${service}` : type
 }
 
 /** Lost is an event without an effect at one of its consumers; doubled, one with two. */

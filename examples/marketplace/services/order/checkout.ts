@@ -1,7 +1,7 @@
 import { saga } from 'dure/saga'
 import { CheckedOut } from '../cart/contract.ts'
 import { timeOf } from '../moment.ts'
-import { Payment } from '../payment/contract.ts'
+import { PayOrder } from '../payment/contract.ts'
 import { Shipment } from '../shipment/contract.ts'
 import { Stock } from '../stock/contract.ts'
 import { placeOrder } from './place.ts'
@@ -16,7 +16,8 @@ const retry = { attempts: 10_000, first: 50, factor: 2, max: 2_000 }
  * and what was reserved is free again.
  */
 export const checkout = saga('checkout', {
-  needs: { stock: Stock, payment: Payment, shipment: Shipment },
+  needs: { stock: Stock, shipment: Shipment },
+  requests: [PayOrder],
   database: orderDatabase,
   input: CheckedOut,
   run: async (s, data) => {
@@ -32,7 +33,7 @@ export const checkout = saga('checkout', {
       transaction: (tx) => placeOrder(tx, { ...data, items }, timeOf(timestamp)),
       undo: (tx, { orderId, issueDate }) => moveOrder(tx, customerId, orderId, 'PAYMENT_FAILED', timeOf(issueDate)),
     })
-    const paid = await s.step('pay', { retry, timeout: 60_000, do: ({ payment }) => payment.pay(invoice) })
+    const paid = await s.request('pay', PayOrder, invoice)
     await s.step('confirm', { retry, do: ({ stock }) => stock.confirm({ checkoutId, items }) })
     await s.step('paid', {
       transaction: (tx) => moveOrder(tx, customerId, invoice.orderId, 'PAYMENT_PROCESSED', timeOf(paid.date)),

@@ -1,4 +1,4 @@
-import { command, contract, error, event, query } from 'dure/contract'
+import { command, contract, error, event, query, request } from 'dure/contract'
 import { z } from 'zod'
 import { TransactionMark } from '../mark.ts'
 import { InvoiceIssued } from '../order/contract.ts'
@@ -27,6 +27,14 @@ export const PaymentFailed = event('payment.failed', {
 export const PaymentRefused = error('PAYMENT_REFUSED', {
   data: z.object({ reason: z.string() }),
   message: ({ reason }) => `The provider would not take the payment: ${reason}`,
+})
+
+/** Takes what an order costs, once for each order. */
+export const PayOrder = request('payment.pay', {
+  input: InvoiceIssued.schema,
+  key: ({ customer }) => customer.customerId,
+  output: PaymentConfirmed.schema,
+  errors: { PaymentRefused },
 })
 
 const PaymentLine = z.object({
@@ -63,15 +71,9 @@ export const Payment = contract('payment', {
       }),
       http: 'GET /payments/totals',
     }),
-    pay: command({
-      input: InvoiceIssued.schema,
-      output: PaymentConfirmed.schema,
-      errors: { PaymentRefused },
-      deadline: 30_000,
-      description: 'Takes what an order costs, once for each order',
-    }),
     reset: command({ idempotent: true, http: 'PATCH /payment/reset', description: "Deletes the payments, the provider's too" }),
     cleanup: command({ idempotent: true, http: 'PATCH /payment/cleanup', description: "Deletes everything, the provider's too" }),
   },
   events: [PaymentConfirmed, PaymentFailed, TransactionMark],
+  requests: [PayOrder],
 })

@@ -1,4 +1,4 @@
-import { DeclaredError, type EventData, type EventInput } from 'dure/contract'
+import type { EventData, EventInput } from 'dure/contract'
 import type { Transaction } from 'dure/data'
 import { service, type Service } from 'dure/service'
 import { partOf } from '../cursor.ts'
@@ -7,7 +7,7 @@ import { momentOf } from '../moment.ts'
 import { toCents, toMoney } from '../money.ts'
 import { InvoiceIssued } from '../order/contract.ts'
 import type { CheckoutCustomer, Recipient } from '../values.ts'
-import { Payment, PaymentConfirmed, PaymentFailed, PaymentRefused } from './contract.ts'
+import { Payment, PaymentConfirmed, PaymentFailed, PaymentRefused, PayOrder } from './contract.ts'
 import { paymentLines } from './domain/lines.ts'
 import type { Charge, Outcome, PaymentProvider } from './domain/provider.ts'
 import { deletePayments, insertPayment, listPayments, paymentOf, paymentTotals, type PaymentRow } from './store/payments.ts'
@@ -27,18 +27,6 @@ export function payment(provider: PaymentProvider): Service<typeof Payment> {
         const { amount, vouchers, ...counts } = await database.snapshot(paymentTotals)
         return { ...counts, amount: toMoney(amount), vouchers: toMoney(vouchers) }
       },
-      pay: async (invoice, { database, clock, signal }) => {
-        const { customer, invoiceNumber, totalInvoice } = invoice
-        const outcome = await provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal)
-        // A refusal is noted as well, so it is the answer of a transaction that commits.
-        const answer = await database.transaction(async (tx) => {
-          const noted = await notePayment(tx, invoice, { outcome, now: clock.now() })
-          await tx.answer(noted)
-          return noted
-        })
-        if (answer instanceof DeclaredError) throw answer
-        return answer
-      },
       // Order numbers start again, and with them the invoice numbers the provider knows charges by.
       reset: async (_input, { database }) => {
         await provider.forget()
@@ -50,17 +38,30 @@ export function payment(provider: PaymentProvider): Service<typeof Payment> {
       },
     },
 
-    subscriptions: ({ on }) => [
-      on(InvoiceIssued, {
+    subscriptions: ({ on, work }) => {
+      const options = {
         concurrency: 64,
         // A provider that is down for an hour must cost nobody an order: payments wait for it.
         retry: { attempts: 10_000, first: 50, factor: 2, max: 2_000 },
-        // Outside of any transaction; a second attempt finds the first by its key.
-        prepare: ({ data: { customer, invoiceNumber, totalInvoice } }, { signal }) =>
-          provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal),
-        handle: async ({ data }, { tx, clock }, outcome) => void (await notePayment(tx, data, { outcome, now: clock.now() })),
-      }),
-    ],
+      }
+      type Invoice = { readonly data: EventData<typeof InvoiceIssued> }
+      // Outside of any transaction; a second attempt finds the first by its key.
+      const prepare = (
+        { data: { customer, invoiceNumber, totalInvoice } }: Invoice,
+        { signal }: { readonly signal: AbortSignal },
+      ) => provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal)
+      return [
+        on(InvoiceIssued, {
+          ...{ ...options, prepare },
+          handle: async ({ data }, { tx, clock }, outcome) => void (await notePayment(tx, data, { outcome, now: clock.now() })),
+        }),
+        // A refusal is noted as well, so it is returned and not thrown.
+        work(PayOrder, {
+          ...{ ...options, prepare },
+          handle: ({ data }, { tx, clock }, outcome) => notePayment(tx, data, { outcome, now: clock.now() }),
+        }),
+      ]
+    },
   })
 }
 

@@ -1,5 +1,6 @@
 /**
- * A process that begins instances, and kills itself at its `at`-th transaction from then on: `inside`, when its work is done, or `after` its commit.
+ * A process that begins instances, and kills itself at the `at`-th transaction of their service or of whom they ask: `inside`, when its work is
+ * done, or `after` its commit.
  * What an earlier process left it finishes first.
  */
 import { testAdapter } from '../data/adapter.conformance.ts'
@@ -42,8 +43,7 @@ const running = await start(
       return {
         ...adapter,
         open: async (service, definition) => {
-          const store = await adapter.open(service, definition)
-          return service === 'shop' ? mortal(store) : store
+          return mortal(await adapter.open(service, definition))
         },
       }
     },

@@ -48,12 +48,15 @@ for (const [where, prefix] of [
             : [`order ${id}`, `pack ${id}`, `unpack ${id}`, `unorder ${id}`],
           `${id}: ${own.join(', ')}`,
         )
-        const paid = told.filter((text) => text.includes(` ${id}`))
-        assert.equal(paid.filter((text) => text === `pay ${id} 1`).length, 1, `${id}: ${paid.join(', ')}`)
-        assert.equal(
-          paid.some((text) => text === `refund ${id}`),
-          prefix === 'r',
-        )
+        // By call and by message.
+        for (const [done, undone] of [
+          ['pay', 'refund'],
+          ['ship', 'unship'],
+        ] as const) {
+          const lines = told.filter((text) => text === `${done} ${id}` || text.startsWith(`${done} ${id} `))
+          assert.equal(lines.length, 1, `${done} ${id}: ${told.join(', ')}`)
+          assert.equal(told.includes(`${undone} ${id}`), prefix === 'r', `${undone} ${id}`)
+        }
       }
     },
   )
