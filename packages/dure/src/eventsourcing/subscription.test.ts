@@ -76,7 +76,7 @@ test('an effect that fails is undone, said, and tried again; what came before it
   fails = false
   await until(async () => (await heard()).length === 7)
   await until(() => open!.reasons!().length === 0)
-  assert.equal(open!.readings!()[0]!.value, 0)
+  assert.equal((await open!.readings!())[0]!.value, 0)
 })
 
 test('it goes on where it was, and a copy that stood still has no more say', async (t) => {

@@ -53,7 +53,7 @@ const subscriptions: ExtensionKind = {
       },
       busy: async () => (await Promise.all(opened.map((one) => one.busy!()))).reduce((sum, one) => sum + one, 0),
       reasons: () => opened.flatMap((one) => one.reasons!()),
-      readings: () => opened.flatMap((one) => one.readings!()),
+      readings: async () => (await Promise.all(opened.map((one) => one.readings!()))).flat(),
       stop: async (options) => void (await Promise.all(opened.map((one) => one.stop(options)))),
     }
   },

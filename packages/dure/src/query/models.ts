@@ -3,6 +3,7 @@ import { createConsumer, type Consumer } from '../messaging/messaging.ts'
 import type { Timer } from '../runtime/runtime.ts'
 import { timeLeft } from '../runtime/internal.ts'
 import type { ExtensionHost, OpenExtension } from '../service/internal.ts'
+import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
 import { controlOf, isReady, type Entry } from './control.ts'
 import { effectsOf } from './effects.ts'
 import type { ModelVersion, Served } from './model.ts'
@@ -91,10 +92,13 @@ export async function openModels(
         lookOn()
       },
       busy: async () => {
-        const own = (await effects?.readings()) ?? []
-        const inHand = own.reduce((sum, { waiting }) => sum + waiting, effects?.status().inHand ?? 0)
-        return (await Promise.all(all().map((one) => one.busy()))).reduce((sum, one) => sum + one, inHand)
+        return (await Promise.all(all().map((one) => one.busy()))).reduce((sum, one) => sum + one, effects?.status().inHand ?? 0)
       },
+      consumers: () => [
+        ...(effects === undefined ? [] : [{ readings: effects.readings }]),
+        ...all().flatMap((one) => one.consumer() ?? []),
+      ],
+      readings: async () => (await Promise.all([...entries].map((one) => readingsOf(one, runtime.clock.now())))).flat(),
       stop: async ({ timeout }) => {
         timer?.cancel()
         timer = undefined
@@ -104,6 +108,21 @@ export async function openModels(
       },
     },
   }
+}
+
+/** How far the builds of a model have read: of the one that is served, and of one that is to take its place. */
+async function readingsOf([name, { open, row }]: [string, Entry], now: number): Promise<readonly Reading[]> {
+  const told = [...open].map(async ([build, projection]): Promise<readonly Reading[]> => {
+    const { behind, since } = await projection.progress()
+    const state = build === row.serving ? 'serving' : build === row.previous ? 'previous' : 'building'
+    if (behind === undefined) return []
+    const attributes = { 'dure.model.name': name, 'dure.model.state': state }
+    return [
+      { family: FAMILIES.modelBehind, attributes, value: behind },
+      { family: FAMILIES.modelAge, attributes, value: since === undefined ? 0 : Math.max(0, now - since) / 1_000 },
+    ]
+  })
+  return (await Promise.all(told)).flat()
 }
 
 /** Opens what is to be filled: what is served, what was before, and what is to come. */

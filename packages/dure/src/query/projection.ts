@@ -21,6 +21,8 @@ export type Progress = {
   readonly events: number
   /** Messages of its topics that it has not read; undefined when the broker does not answer. */
   readonly behind: number | undefined
+  /** When the first of them was published, where the broker knows; milliseconds since the epoch. */
+  readonly since: number | undefined
   readonly waiting: number
   readonly deadLetters: number
   /** When the newest event that it has taken was published; milliseconds since the epoch. */
@@ -36,6 +38,8 @@ export type Projection = Build & {
   readonly progress: () => Promise<Progress>
   /** Work that is to be done at once. */
   readonly busy: () => Promise<number>
+  /** What reads for it now: its messages wait, and die, in its store. */
+  readonly consumer: () => Consumer | undefined
   /** Gives its dead letters a fresh set of tries; answers how many. */
   readonly retry: () => Promise<number>
   readonly stop: (options: { readonly timeout: number }) => Promise<void>
@@ -113,14 +117,17 @@ export async function openProjection(host: ExtensionHost, model: ModelVersion, {
       return {
         ...{ phase, events: Number(row?.['events'] ?? 0), waiting: sum('waiting'), deadLetters: sum('deadLetters') },
         behind: own === undefined || own.length === 0 ? undefined : own.reduce((total, { lag }) => total + lag, 0),
+        since: own?.reduce<number | undefined>(
+          (first, { lag, since = first }) => (lag === 0 ? first : Math.min(first ?? Infinity, since ?? Infinity)),
+          undefined,
+        ),
         newest: newest === null ? undefined : Number(newest),
       }
     },
     busy: async () => {
-      const inHand = consumers.reduce((sum, consumer) => sum + consumer.status().inHand, 0)
-      const read = await readings()
-      return inHand + read.reduce((sum, one) => sum + one.waiting, phase === 'live' ? 0 : 1)
+      return consumers.reduce((sum, consumer) => sum + consumer.status().inHand, phase === 'live' ? 0 : 1)
     },
+    consumer: () => consumers.at(-1),
     retry: async () => {
       const retried = await Promise.all(consumers.slice(-1).map((consumer) => consumer.deadLetters.retry({}, 'dure model retry')))
       for (const consumer of consumers) consumer.reload()

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { command, contract, event, query, stream, type AnyEvent } from '../contract/contract.ts'
 import { testAdapter } from '../data/adapter.conformance.ts'
 import { database, type DatabaseAdapter, type Kysely, type SqlStore, type Transaction } from '../data/data.ts'
-import { embeddedBroker, type Broker } from '../messaging/messaging.ts'
+import { embeddedBroker, type Broker, type DeadLetters } from '../messaging/messaging.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { service, start, system, type DoorHost, type Running, type Service, type World } from '../service/service.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
@@ -248,8 +248,11 @@ export function board(model: ReadModel): Service {
   })
 }
 
-/** `ask`: the read models of the board. */
-export type Started = Running & { readonly ask: <T>(method: string, input?: object) => Promise<T> }
+/** `ask`: the read models of the board; `dead`: what is dead at it, as people see it. */
+export type Started = Running & {
+  readonly ask: <T>(method: string, input?: object) => Promise<T>
+  readonly dead: () => DeadLetters
+}
 
 export type Place = {
   readonly start: (services: readonly Service[], options?: { copy?: number; freshBroker?: boolean }) => Promise<Started>
@@ -303,6 +306,7 @@ export async function place(t: TestContext): Promise<Place> {
         ...one,
         ask: async <T>(method: string, input: object = { name: 'stock' }) =>
           (await host!.ask('board', { kind: 'model', method, input })) as T,
+        dead: () => host!.deadLetters('board')!,
         stop: async (options) => {
           running.delete(one)
           await one.stop(options)

@@ -226,8 +226,21 @@ test('a projection that throws parks that key alone, and takes no place until it
   await until(async () => (await second()).events === 20)
   assert.equal((await second()).state, 'building')
   await assert.rejects(ask('switch'), /no build beside the one that is served has caught up/)
+  // As those of any consumer: listed, shown, edited within what the consumer reads, retried, each with its entry in the audit.
+  const dead = running.dead()
+  const [letter, ...others] = await dead.list()
+  assert.deepEqual([letter?.consumer, letter?.message.key, others], ['board/stock-2/items', 's2', []])
+  assert.equal((await dead.groups())[0]?.count, 1)
+  assert.equal((await dead.show(letter!.id)).held, letter!.held)
+  await assert.rejects(dead.edit(letter!.id, '{"sku":1}', 'a try'), { code: 'INVALID_ARGUMENT' })
+  await assert.rejects(dead.show('zzzzzzzz'), { code: 'NOT_FOUND' })
+  assert.equal((await running.status()).services.find(({ service }) => service === 'board')?.dead, 1 + letter!.held)
   trouble.fails = () => false
-  assert.equal(await ask('retry'), 1)
+  assert.equal(await dead.retry({ ids: [letter!.id] }, 'me'), 1)
+  assert.deepEqual(
+    (await dead.audit()).map(({ action, by }) => [action, by]),
+    [['retry', 'me']],
+  )
   await until(async () => (await clients(running).board.show()).version === 2)
   assert.deepEqual((await clients(running).board.show()).totals, await clients(running).shop.truth())
 })

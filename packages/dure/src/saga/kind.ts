@@ -1,4 +1,5 @@
 import type { ExtensionKind } from '../service/internal.ts'
+import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
 import type { AnySaga } from './definition.ts'
 import { sagaControl } from './control.ts'
 import { checkFit } from './fit.ts'
@@ -8,6 +9,25 @@ import { joinTransaction } from './join.ts'
 import { sagaRecords } from './records.ts'
 import { migrations } from './tables.ts'
 import type { SagaWorld } from './world.ts'
+
+/** What a saga that has not ended is. */
+const OPEN = ['running', 'compensating', 'paused'] as const
+
+/** Of the sagas that are listed: those of other releases are theirs to tell. */
+async function readingsOf({ records, sagas: all }: SagaWorld): Promise<readonly Reading[]> {
+  const rows = await records.open()
+  return [...all.keys()].flatMap((name) => {
+    const own = rows.filter(({ saga }) => saga === name)
+    const attributes = { 'dure.saga.name': name }
+    return [
+      ...OPEN.map((state): Reading => {
+        const value = own.find((one) => one.state === state)?.count ?? 0
+        return { family: FAMILIES.sagas, attributes: { ...attributes, 'dure.saga.state': state }, value }
+      }),
+      { family: FAMILIES.sagasAge, attributes, value: Math.max(0, ...own.map(({ age }) => age)) / 1_000 },
+    ]
+  })
+}
 
 /** What has sagas work in a service. */
 export const sagas: ExtensionKind = {
@@ -29,6 +49,7 @@ export const sagas: ExtensionKind = {
       control: sagaControl(world),
       join: (tx, origin) => joinTransaction(world, tx, origin),
       listen: hands.begin,
+      readings: () => readingsOf(world),
       busy: () => records.busy(filterOf(all)),
       stop: hands.stop,
     }

@@ -94,6 +94,17 @@ function instanceRecords({ run, all, read }: ClockedStatements) {
     /** The same, as it is in the store, with what people decided. */
     wholeHistory: ({ saga, id }: InstanceId): Promise<readonly SqlRow[]> =>
       read('SELECT * FROM dure_saga_steps WHERE saga = ? AND id = ? ORDER BY position', [saga, id]),
+    /** How many have not ended, by saga and state, and for how many milliseconds the oldest has been there. */
+    open: async (): Promise<
+      readonly { readonly saga: string; readonly state: string; readonly count: number; readonly age: number }[]
+    > => {
+      const sql = `SELECT saga, state, count(*) AS instances, NOW - min(began_at) AS age FROM dure_sagas WHERE ended_at IS NULL
+        GROUP BY saga, state`
+      const rows = await read(sql, [])
+      return rows.map(({ saga, state, instances, age }) => ({
+        ...{ saga: String(saga), state: String(state), count: Number(instances), age: Number(age) },
+      }))
+    },
     /** Writes down what somebody has decided. */
     decided: (tx: SqlTransaction, { saga, id }: InstanceId, action: string, said: string): Promise<number> =>
       run(

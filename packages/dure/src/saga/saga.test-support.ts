@@ -48,13 +48,15 @@ export function bankOf(how: { fail?: (operation: string) => void | Promise<void>
       pay: async ({ order, amount }, { database }) => {
         await how.fail?.('pay')
         if (amount <= 0) throw Refused({ card: order })
-        await database.transaction((tx) =>
-          tx
+        return await database.transaction(async (tx) => {
+          await tx
             .insertInto('book')
             .values({ line: `pay ${order} ${amount}` })
-            .execute(),
-        )
-        return `receipt of ${order}`
+            .execute()
+          const receipt = `receipt of ${order}`
+          await tx.answer(receipt)
+          return receipt
+        })
       },
       refund: async ({ order }, { database }) => {
         await how.fail?.('refund')

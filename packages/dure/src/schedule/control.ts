@@ -1,5 +1,6 @@
 import { CallError } from '../contract/contract.ts'
 import type { OpenExtension } from '../service/internal.ts'
+import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
 import type { Change, Row, ScheduleRecords } from './records.ts'
 import type { Schedule } from './definition.ts'
 
@@ -62,6 +63,21 @@ export function createControl(options: {
         ...{ by: String(row['made_by']), reason: String(row['reason']) },
       })),
   }
+}
+
+/** What is collected of each schedule that this code works on. One that is paused is not late. */
+export function metricsOf(rows: readonly Row[], schedules: ReadonlyMap<string, Schedule>): readonly Reading[] {
+  return rows
+    .filter(({ name }) => schedules.has(name))
+    .flatMap(({ name, next, now, paused, owner, began, outcome }) => {
+      const attributes = { 'dure.schedule.name': name }
+      const late = paused || owner !== undefined ? 0 : Math.max(0, now - next) / 1_000
+      return [
+        { family: FAMILIES.scheduleLate, attributes, value: late },
+        ...(began === undefined ? [] : [{ family: FAMILIES.scheduleAge, attributes, value: Math.max(0, now - began) / 1_000 }]),
+        ...(outcome === undefined ? [] : [{ family: FAMILIES.scheduleFailed, attributes, value: outcome === 'done' ? 0 : 1 }]),
+      ]
+    })
 }
 
 function readingOf(one: Schedule | undefined, row: Row): ScheduleReading {

@@ -1,6 +1,6 @@
 import { createAlarm, inTime } from '../runtime/internal.ts'
 import type { ExtensionKind, OpenExtension } from '../service/internal.ts'
-import { createControl } from './control.ts'
+import { createControl, metricsOf } from './control.ts'
 import { migrations, scheduleRecords, type Row } from './records.ts'
 import { beginRun, TRANSACTION, type Hand } from './run.ts'
 import type { Schedule } from './definition.ts'
@@ -133,6 +133,7 @@ export function scheduleKind({ lease }: { readonly lease: number }): ExtensionKi
           const rows = await records.all()
           return rows.filter((row) => hands.has(row.name) || (own(row) !== undefined && isDue(row))).length
         },
+        readings: async () => metricsOf(await records.all(), schedules),
         control: createControl({ records, schedules, changed: () => alarm?.ring() }),
         stop,
       }

@@ -32,7 +32,7 @@ import type {
   Transaction,
   TransactionOf,
 } from '../data/data.ts'
-import type { Broker, Capabilities, RetryPolicy } from '../messaging/messaging.ts'
+import type { Broker, Capabilities, Consumer, DeadLetters, RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random, Runtime } from '../runtime/runtime.ts'
 import type { Logger, Reading } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
@@ -269,12 +269,17 @@ export type OpenExtension = {
   readonly busy?: (() => Promise<number>) | undefined
   /** Why it cannot do its work, if it cannot. */
   readonly reasons?: (() => readonly string[]) | undefined
-  readonly readings?: (() => readonly Reading[]) | undefined
+  /** Numbers for whoever collects metrics, read when asked for: few, of names that the code lists. */
+  readonly readings?: (() => Promise<readonly Reading[]> | readonly Reading[]) | undefined
+  /** Consumers of its own: what waits at them, and what is dead, is the service's as well. `deadLetters`: in another store than the service's. */
+  readonly consumers?: (() => readonly ExtensionConsumer[]) | undefined
   /** What people ask of it, by name: values that have a JSON form, in and out. */
   readonly control?: Readonly<Record<string, (input: never) => Promise<unknown>>> | undefined
   /** Begins nothing more, and ends what is under way after `timeout` milliseconds. Its store is open until then. */
   readonly stop: (options: { readonly timeout: number }) => Promise<void>
 }
+
+export type ExtensionConsumer = Pick<Consumer, 'readings'> & { readonly deadLetters?: DeadLetters | undefined }
 
 /** What transactions of a service have that lists these. */
 export type JoinedOf<Extensions extends readonly Extension[]> = Intersected<JoinsOf<Extensions[number]>>

@@ -2,10 +2,13 @@ import { CallError } from '../contract/contract.ts'
 import type { SqlStore, SqlTransaction } from '../data/data.ts'
 import type { Join } from '../data/internal.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
-import type { Extension, ExtensionHost, ExtensionKind, OpenExtension, Service } from './definition.ts'
+import type { Reading } from '../telemetry/telemetry.ts'
+import type { Extension, ExtensionConsumer, ExtensionHost, ExtensionKind, OpenExtension, Service } from './definition.ts'
 
 /** All that a service's extensions do, as one. */
-export type Extensions = Required<Pick<OpenExtension, 'listen' | 'busy' | 'reasons' | 'readings' | 'stop'>> & {
+export type Extensions = Required<Pick<OpenExtension, 'listen' | 'busy' | 'reasons' | 'stop'>> & {
+  readonly readings: () => Promise<readonly Reading[]>
+  readonly consumers: () => readonly ExtensionConsumer[]
   readonly ask: (question: ExtensionQuestion) => Promise<unknown>
 }
 
@@ -60,7 +63,10 @@ export async function openExtensions(service: Service, host: ExtensionHost | und
       return each.reduce<number>((total, one) => total + (one ?? 0), 0)
     },
     reasons: () => open.flatMap(([, one]) => one.reasons?.() ?? []),
-    readings: () => open.flatMap(([, one]) => one.readings?.() ?? []),
+    // One that cannot read tells nothing; the others do.
+    readings: async () =>
+      (await Promise.all(open.map(async ([, one]) => one.readings?.() ?? []).map((read) => read.catch(() => [])))).flat(),
+    consumers: () => open.flatMap(([, one]) => one.consumers?.() ?? []),
     ask: async ({ kind, method, input }) => {
       const asked = open.find(([each]) => each === kind)?.[1].control
       if (asked === undefined || !Object.hasOwn(asked, method)) throw unknown(name, kind, method)

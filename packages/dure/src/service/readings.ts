@@ -37,7 +37,7 @@ export async function lagFamilies(broker: Pick<Broker, 'lag'>, clock: Clock): Pr
 type Measured = {
   readonly counts: () => ServiceStatus & { readonly outboxAge: number; readonly outboxSize: number }
   readonly readings: () => Promise<readonly ReactionReading[]>
-  readonly dataReadings?: () => readonly Reading[]
+  readonly dataReadings?: () => Promise<readonly Reading[]> | readonly Reading[]
   readonly retained?: () => Promise<readonly RetainedReading[]>
 }
 
@@ -45,9 +45,10 @@ type Measured = {
 export async function serviceReadings(instance: Measured, clock: Clock): Promise<readonly Reading[]> {
   const { service, callsInFlight, outbox, outboxSize, outboxAge, dead } = instance.counts()
   // The dead of queues are the broker's to tell; when it does not, the rest is told.
-  const [reactions, retained] = await Promise.all([
+  const [reactions, retained, own] = await Promise.all([
     instance.readings().catch(() => []),
     instance.retained?.().catch(() => []) ?? [],
+    instance.dataReadings?.() ?? [],
   ])
   const now = clock.now()
   const attributes = { 'rpc.service': service }
@@ -57,7 +58,7 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
     { family: FAMILIES.outboxSize, attributes, value: outboxSize },
     { family: FAMILIES.outboxAge, attributes, value: outboxAge / 1_000 },
     { family: FAMILIES.dead, attributes, value: dead },
-    ...(instance.dataReadings?.() ?? []).map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
+    ...own.map((reading) => ({ ...reading, attributes: { ...attributes, ...reading.attributes } })),
     ...retained.flatMap(({ part, rows, bytes, age = 0 }) => {
       const own = { ...attributes, 'dure.retained.part': part }
       return [

@@ -13,7 +13,7 @@ import { copyName, partOf } from '../contract/internal.ts'
 import type { CommandKey, DatabaseAdapter, SqlStore } from '../data/data.ts'
 import { bindTransaction } from '../data/internal.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
-import { deadLetters } from '../messaging/internal.ts'
+import { deadLetters, joinedDeadLetters } from '../messaging/internal.ts'
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
@@ -49,7 +49,7 @@ export type ServiceInstance = {
   /** How each of its reactions stands. */
   readonly readings: () => Promise<readonly ReactionReading[]>
   /** What its outbox tells of itself, beyond depth and age. */
-  readonly dataReadings?: () => readonly Reading[]
+  readonly dataReadings?: () => Promise<readonly Reading[]>
   /** What is kept in its store for a time. */
   readonly retained: () => Promise<readonly RetainedReading[]>
   readonly deadLetters: () => DeadLetters | undefined
@@ -128,6 +128,9 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
       },
     })
 
+  const allLetters =
+    letters && joinedDeadLetters(() => [letters, ...extensions.consumers().flatMap((one) => one.deadLetters ?? [])])
+
   const tidying =
     data &&
     letters &&
@@ -200,19 +203,20 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const readings = async (): Promise<readonly ReactionReading[]> => [
     ...((await consumer?.readings()) ?? []),
+    ...(await Promise.all(extensions.consumers().map((one) => one.readings()))).flat(),
     ...(data?.aside.readings() ?? []),
   ]
 
-  const dataReadings = (): readonly Reading[] => [
+  const dataReadings = async (): Promise<readonly Reading[]> => [
     ...(data?.store.readings?.() ?? []),
     ...(data?.outbox.readings?.() ?? []),
-    ...extensions.readings(),
+    ...(await extensions.readings()),
   ]
 
   const retained: ServiceInstance['retained'] = async () => tidying?.retained() ?? []
 
   const asked = { health, counts, status, readings, dataReadings, retained, metrics }
-  return { name, copy, listen, ...asked, deadLetters: () => letters, ask: extensions.ask, stop }
+  return { name, copy, listen, ...asked, deadLetters: () => allLetters, ask: extensions.ask, stop }
 }
 
 /** What the extensions of a service have of it. */

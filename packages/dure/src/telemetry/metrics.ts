@@ -78,6 +78,13 @@ type FamilyName =
   | 'retained'
   | 'retainedSize'
   | 'retainedAge'
+  | 'sagas'
+  | 'sagasAge'
+  | 'scheduleLate'
+  | 'scheduleAge'
+  | 'scheduleFailed'
+  | 'modelBehind'
+  | 'modelAge'
   | 'dropped'
 
 const of =
@@ -156,6 +163,17 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   retainedSize: shared('dure.store.retained.size', 'By', 'Bytes of its texts'),
   retainedAge: shared('dure.store.retained.age', 's', 'Age of the oldest of it'),
   held: shared('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
+  sagas: shared('dure.saga.open', '{instance}', 'Sagas that have not ended, by state'),
+  sagasAge: shared('dure.saga.age', 's', 'Time since the oldest of them began'),
+  scheduleLate: shared('dure.schedule.late', 's', 'For how long a tick of a schedule has been due that nobody has begun'),
+  scheduleAge: shared('dure.schedule.last_run.age', 's', 'Time since its last run began'),
+  scheduleFailed: shared(
+    'dure.schedule.last_run.failed',
+    '{run}',
+    '1 when its last run that ended has failed, was cut off or lost; else 0',
+  ),
+  modelBehind: shared('dure.model.behind', '{event}', 'Events that a build of a read model has not taken yet'),
+  modelAge: shared('dure.model.age', 's', 'Time since the first of them was published'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 
