@@ -2,10 +2,11 @@
 import { components, pascal } from './components.ts'
 import type { AnyContract } from './definition.ts'
 import { keyOf } from './describe.ts'
+import { draft07 } from './draft-07.ts'
 import type { AnyEvent } from './event.ts'
 import { shown } from './json-schema.ts'
 import { info, tagOf, type DocumentOptions } from './openapi.ts'
-import { isSchema, mapSchemas } from './keywords.ts'
+import { isSchema } from './keywords.ts'
 import type { ErrorTypes } from './operation.ts'
 import type { AnyRequest } from './request.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
@@ -170,20 +171,3 @@ function bodiesOf({ output, errors }: AnyRequest, draw: (schema: AnySchema, part
 }
 
 const described = (event: AnyEvent): Json => (event.description === undefined ? {} : { description: event.description })
-
-/** AsyncAPI's schemas are of JSON Schema draft 7, which says tuples and what stands beside a reference otherwise. */
-function draft07(schema: JsonSchema): JsonSchema {
-  return mapSchemas(schema, ({ prefixItems, items, $ref, ...others }) => {
-    const made: Record<string, unknown> = { ...others }
-    if (Array.isArray(prefixItems)) {
-      made.items = prefixItems
-      // Beyond the last there is none.
-      if (others.maxItems === prefixItems.length) made.additionalItems = false
-      else if (items !== undefined) made.additionalItems = items
-    } else if (items !== undefined) made.items = items
-    if ($ref === undefined) return made
-    return Object.keys(made).length === 0
-      ? { $ref }
-      : { ...made, allOf: [{ $ref }, ...((made.allOf as unknown[] | undefined) ?? [])] }
-  })
-}

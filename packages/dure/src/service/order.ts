@@ -1,4 +1,5 @@
 import type { AnyEvent } from '../contract/contract.ts'
+import { unreadableEvents } from './schemas.ts'
 import type { HandlerContext, Service, StoreAdapter } from './definition.ts'
 
 /** Services in the order they start: whoever is needed comes first; alphabetical where nothing decides. */
@@ -29,6 +30,7 @@ export function findProblems(services: readonly Service[]): readonly string[] {
     ...services.flatMap(wrongWithin),
     ...orphans(services),
     ...topicConflicts(services),
+    ...unreadableEvents(services),
   ]
 }
 

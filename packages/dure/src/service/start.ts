@@ -18,6 +18,7 @@ import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
+import { announceSchemas } from './schemas.ts'
 import { openServiceInstance, type ServiceInstance } from './service-instance.ts'
 
 export type StartOptions = {
@@ -94,6 +95,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   disposables.add('deadlines', async () => deadlines.stop())
   const part = members && (await openProcess({ system, members, world, local, deadlines, disposables, wires }))
+  await announceSchemas(system, part?.services ?? system.services, world)
   const broker = part?.broker ?? (await ownBroker(system, world, disposables))
   // One process tells the lag of all groups.
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))

@@ -13,6 +13,7 @@ import type { Lag } from './lag.ts'
 import type { ExtensionQuestion } from './extensions.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
+import type { EventSchemas } from './schemas.ts'
 
 /** What every adapter is given when the system starts: a directory for its files, the runtime, the logger, telemetry. */
 export type World = {
@@ -50,15 +51,21 @@ export type SystemOptions = {
    * with scopes and doors has to say one of both.
    */
   readonly security?: Security
+  /**
+   * Where the schemas of what its services announce are told, and compared with those before, when it starts: `registry({ url })` of
+   * `@dure/registry-schemas`. What breaks a consumer is refused before anything is published. Default: nowhere.
+   */
+  readonly schemas?: Adapter<EventSchemas>
   /** Sampling and exporters. Default: metrics, 1 % of traces and whatever fails, kept in the system's directory; false for none. */
   readonly telemetry?: TelemetryOptions | false
 }
 
 /** Services, their placement, their adapters, their policies: one typed value. */
-export type System = Required<Omit<SystemOptions, 'security'>> & {
+export type System = Required<Omit<SystemOptions, 'security' | 'schemas'>> & {
   readonly name: string
   /** Undefined: nobody has said; what needs a scope is refused to whoever calls from outside. */
   readonly security: Security | undefined
+  readonly schemas?: Adapter<EventSchemas> | undefined
 }
 
 /**
@@ -98,6 +105,7 @@ export function system(name: string, options: SystemOptions): System {
     registry: options.registry ?? embeddedRegistry(),
     doors: Object.freeze([...(options.doors ?? [])]),
     security: options.security,
+    schemas: options.schemas,
     telemetry: options.telemetry ?? {},
   })
 }

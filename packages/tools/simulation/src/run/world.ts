@@ -212,6 +212,7 @@ function systemsOf(options: {
       doors: [],
       telemetry: false,
       stores: {},
+      schemas: undefined,
       registry: () => hub.open(process),
       database: simulatedDatabase({
         ...{ process, owners, between: simulation.store, fate: { ...nemesis.store, sometimes } },

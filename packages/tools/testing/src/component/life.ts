@@ -52,6 +52,7 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
   }
   const own: System = {
     ...system,
+    schemas: undefined,
     database: adapted(system.database),
     stores: Object.fromEntries(Object.entries(system.stores).map(([name, adapter]) => [name, adapted(adapter)])),
     broker: simulatedBroker({

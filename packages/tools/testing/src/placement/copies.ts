@@ -60,6 +60,7 @@ export function embedded(system: System): System {
   return {
     ...system,
     doors: [],
+    schemas: undefined,
     database: sqlite({ durability: 'process' }),
     stores: {},
     broker: embeddedBroker({ durability: 'process' }),
