@@ -1,9 +1,7 @@
-/** Schemas of events, before anything is published: who reads them, and whether they still can. */
+/** Schemas of events: who reads them, and whether they can. */
 import type { AnyEvent } from '../contract/contract.ts'
 import { compareDocuments, eventDocument } from '../contract/internal.ts'
 import type { Service } from './definition.ts'
-import { SystemError } from './errors.ts'
-import type { System, World } from './system.ts'
 
 /** A place where schemas of events are told, such as a registry. */
 export type EventSchemas = {
@@ -17,34 +15,10 @@ export type EventSchemas = {
 /** `why` goes on after "order.placed" and "but". */
 export type RefusedSchema = { readonly event: string; readonly why: string }
 
-/** @throws {SystemError} naming each event that would break somebody, and whom */
-export async function announceSchemas(system: System, services: readonly Service[], world: World): Promise<void> {
-  const events = services.flatMap(({ contract }) => contract.events)
-  if (system.schemas === undefined || events.length === 0) return
-  const action = `Cannot start system "${system.name}"`
-  const { announce } = await system.schemas(world)
-  const refused = await announce(events).catch((cause: unknown) => {
-    throw new SystemError(action, [cause instanceof Error ? cause.message : String(cause)], { cause })
-  })
-  if (refused.length === 0) return
-  throw new SystemError(
-    action,
-    refused.map(({ event, why }) => {
-      const publisher = services.find(({ contract }) => contract.events.some(({ name }) => name === event))
-      return `Service "${publisher?.contract.name}" announces "${event}", but ${why}. ${brokenReaders(system.services, event)}`
-    }),
-  )
-}
-
-function brokenReaders(services: readonly Service[], event: string): string {
-  const readers = readersOf(services, event).map(({ service, version }) => `"${service}" (reads version ${version})`)
-  const who = readers.length === 0 ? 'Who reads it is not in this system' : `It breaks ${readers.join(', ')}, as they run now`
-  return `${who}; publish what they read, or a new version of the event with an upcast from the one before`
-}
-
 type Reader = { readonly service: string; readonly version: number; readonly event: AnyEvent }
 
-function readersOf(services: readonly Service[], event: string): readonly Reader[] {
+/** Who reacts to an event, with the event as they have it. */
+export function readersOf(services: readonly Service[], event: string): readonly Reader[] {
   return services.flatMap(({ contract, reactions }) =>
     reactions
       .filter((reaction) => reaction.kind === 'topic' && reaction.event.name === event)

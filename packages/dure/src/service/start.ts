@@ -18,7 +18,7 @@ import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
-import { announceSchemas } from './schemas.ts'
+import { announceSchemas } from './announce-schemas.ts'
 import { openServiceInstance, type ServiceInstance } from './service-instance.ts'
 
 export type StartOptions = {
