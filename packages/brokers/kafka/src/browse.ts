@@ -1,0 +1,48 @@
+import { CallError } from 'dure/contract'
+import type { BrowseOptions, Delivery } from 'dure/messaging'
+import { BROKER_NUMBERS, checkOptions, MESSAGE_BYTES } from 'dure/messaging/adapter'
+import type { Cluster } from './cluster.ts'
+import { firstOf } from './holding.ts'
+import { BEGINNING, END, offsetsAt } from './offsets.ts'
+import { deliveriesOf } from './records.ts'
+import { offsetAfter } from './subscriptions.ts'
+
+/** Reads one partition without a group. `topic` is Kafka's name, and `count` how many partitions it has. */
+export async function browse(
+  cluster: Cluster,
+  topic: string,
+  count: number,
+  request: BrowseOptions,
+): Promise<readonly Delivery[]> {
+  const { topic: name, partition, after, limit } = request
+  checkOptions(`browse topic "${name}"`, request, BROKER_NUMBERS.browse)
+  const wanted = after === undefined ? 0 : offsetAfter(after)
+  if (partition >= count)
+    throw new CallError('OUT_OF_RANGE', `Cannot browse partition ${partition} of topic "${name}": it has ${count}`)
+  const counts = new Map([[topic, count]])
+  const [first, end] = await Promise.all(
+    [BEGINNING, END].map(async (at) => (await offsetsAt(cluster, counts, at)).get(topic)![partition]!),
+  )
+  const client = cluster.fetching([topic], 100)
+  try {
+    const { id, partitions } = (await client.metadata({ topics: [topic] })).topics.get(topic)!
+    let found: readonly Delivery[] = []
+    // A fetch may bring whole batches before the place, or none that have messages.
+    for (let next = Math.max(wanted, first!); next < end! && found.length < limit;) {
+      const spot = { partition, fetchOffset: BigInt(next), partitionMaxBytes: 4 * MESSAGE_BYTES }
+      const answer = await client.fetch({
+        ...{ node: partitions[partition]!.leader, maxBytes: 4 * MESSAGE_BYTES },
+        topics: [{ topicId: id, partitions: [{ ...spot, currentLeaderEpoch: -1, lastFetchedEpoch: -1 }] }],
+      })
+      const records = answer.responses[0]?.partitions[0]?.records ?? []
+      const { deliveries, next: then } = deliveriesOf({ topic: name, partition }, records, next)
+      const before = found.length + deliveries.length
+      found = firstOf([...found, ...deliveries], limit)
+      if (then === next || found.length < before) break
+      next = then
+    }
+    return found
+  } finally {
+    await client.close(true)
+  }
+}
