@@ -1,5 +1,5 @@
 import type { SubscribeOptions } from 'dure/messaging'
-import { createPartitionLoop, type Member } from 'dure/messaging/adapter'
+import { createPartitionLoop, isNewerMessage, type Member } from 'dure/messaging/adapter'
 import { createIntake, type IntakeOptions } from './intake.ts'
 
 /** A partition that is a member's, in one epoch: what comes of it is handed over until it is given back or lost. */
@@ -44,7 +44,7 @@ export function openFeed(options: FeedOptions): Feed {
         try {
           await member.deliver(batch, place)
         } catch (error) {
-          if (error instanceof Error && error.name === 'NewerMessageError') options.refused()
+          if (isNewerMessage(error)) options.refused()
           throw error
         }
       },

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { after, before, describe } from 'node:test'
-import { brokerConformance } from 'dure/messaging/conformance'
+import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { NATS, natsBroker } from './nats.ts'
 
@@ -12,7 +12,22 @@ describe('nats', { skip: missingServer('nats') }, () => {
   after(() => server.close())
   brokerConformance(
     'nats',
-    (world) => natsBroker({ servers: server.url, prefix: basename(world.directory), syncsAlways: true, timeout: 5_000 })(world),
+    (world) => natsBroker({ servers: server.url, prefix: basename(world.directory), syncsAlways: true })(world),
+    NATS,
+  )
+  processConformance(
+    'nats',
+    {
+      module: new URL('connect.test-support.ts', import.meta.url),
+      server: async ({ directory }) => ({
+        address: `${server.url} ${basename(directory)}`,
+        crash: async () => {
+          await server.crash()
+          await server.start()
+        },
+        stop: async () => {},
+      }),
+    },
     NATS,
   )
 })
