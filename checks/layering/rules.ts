@@ -33,8 +33,8 @@ export const packageArrows: readonly {
   readonly testsMayKnow?: readonly string[]
 }[] = [
   { from: 'packages/dure', mayKnow: [] },
-  // Their tests start real servers.
-  { from: 'packages/brokers/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
+  // Their tests start real servers, and services with their data on one.
+  { from: 'packages/brokers/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing', '@dure/postgres'] },
   { from: 'packages/databases/', mayKnow: ['dure'] },
   { from: 'packages/protocols/', mayKnow: ['dure'] },
   { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },
