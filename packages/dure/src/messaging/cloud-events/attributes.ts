@@ -2,7 +2,8 @@ import type { Message } from '../../contract/contract.ts'
 import { UnreadableError } from './record.ts'
 
 /** The attributes of a CloudEvent, each as its canonical text. */
-export type Attributes = Map<string, string>
+export type Attributes = ReadonlyMap<string, string>
+export type Pair = readonly [name: string, value: string]
 
 /** What goes into the record's own place on a broker, and so in no attribute. */
 export type Apart = { readonly key: boolean; readonly isNativeHeader: (name: string, value: string) => boolean }
@@ -17,7 +18,7 @@ const TEXTS = [
   ['traceparent', 'traceparent'],
   ['replyTo', 'durereplyto'],
 ] as const
-const REQUIRED: ReadonlySet<string> = new Set(['id', 'source', 'type'])
+const REQUIRED: readonly string[] = ['id', 'source', 'type']
 
 /** What no attribute of CloudEvents may hold: controls, halves of pairs, code points that are no characters. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u
@@ -33,39 +34,47 @@ export const JSON_TYPE = 'application/json'
 export function attributesOf(
   message: Message,
   apart: Apart,
-): { readonly attributes: Attributes; readonly headers: readonly (readonly [string, string])[] } {
-  const attributes: Attributes = new Map([['specversion', '1.0']])
-  const exact: Record<string, unknown> = {}
+): { readonly attributes: readonly Pair[]; readonly headers: readonly Pair[] } {
+  const attributes: Pair[] = [['specversion', '1.0']]
+  let exact: Record<string, unknown> | undefined
+  const sayExactly = (field: string, value: unknown): void => void ((exact ??= {})[field] = value)
   for (const [field, name] of TEXTS) {
     const text = message[field]
     if (text === undefined) continue
-    const says = !FORBIDDEN.test(text)
-    if (!says) exact[field] = text
-    if (says || REQUIRED.has(name)) attributes.set(name, says ? text : encodeURIComponent(text))
+    if (canSay(text)) attributes.push([name, text])
+    else {
+      sayExactly(field, text)
+      if (REQUIRED.includes(name)) attributes.push([name, encodeURIComponent(text)])
+    }
   }
   const { key, time, schemaVersion, sequence, delay, contentType, topic, headers } = message
   if (!apart.key && key !== '') {
-    if (FORBIDDEN.test(key)) exact['key'] = key
-    else attributes.set('partitionkey', key)
+    if (canSay(key)) attributes.push(['partitionkey', key])
+    else sayExactly('key', key)
   }
-  if (time >= TIMES[0] && time <= TIMES[1]) attributes.set('time', new Date(time).toISOString())
-  else exact['time'] = time
-  attributes.set('dureversion', String(schemaVersion))
-  if (sequence !== undefined) attributes.set('duresequence', String(sequence))
-  if (delay !== undefined) attributes.set('duredelay', String(delay))
+  if (time >= TIMES[0] && time <= TIMES[1]) attributes.push(['time', new Date(time).toISOString()])
+  else sayExactly('time', time)
+  attributes.push(['dureversion', String(schemaVersion)])
+  if (sequence !== undefined) attributes.push(['duresequence', String(sequence)])
+  if (delay !== undefined) attributes.push(['duredelay', String(delay)])
   // Without one it is JSON, which others are told; one that says so itself comes back as such.
-  if (contentType !== undefined && (contentType === JSON_TYPE || FORBIDDEN.test(contentType))) exact['contentType'] = contentType
-  attributes.set('datacontenttype', exact['contentType'] === undefined ? (contentType ?? JSON_TYPE) : JSON_TYPE)
+  const saysType = contentType === undefined || (contentType !== JSON_TYPE && canSay(contentType))
+  if (!saysType) sayExactly('contentType', contentType)
+  attributes.push(['datacontenttype', saysType ? (contentType ?? JSON_TYPE) : JSON_TYPE])
   // Where it travels is known where it arrives.
-  if (topic === message.type) exact['topic'] = topic
-  const native: (readonly [string, string])[] = []
+  if (topic === message.type) sayExactly('topic', topic)
+  const native: Pair[] = []
   if (headers !== undefined) {
-    const others: [string, string][] = []
+    const others: Pair[] = []
     for (const header of Object.entries(headers)) (apart.isNativeHeader(...header) ? native : others).push(header)
-    if (others.length > 0 || native.length === 0) exact['headers'] = Object.fromEntries(others)
+    if (others.length > 0 || native.length === 0) sayExactly('headers', Object.fromEntries(others))
   }
-  if (Object.keys(exact).length > 0) attributes.set('dure', JSON.stringify(exact).replaceAll(EACH_FORBIDDEN, escaped))
+  if (exact !== undefined) attributes.push(['dure', JSON.stringify(exact).replaceAll(EACH_FORBIDDEN, escaped)])
   return { attributes, headers: native }
+}
+
+function canSay(text: string): boolean {
+  return /^[ -~]*$/.test(text) || !FORBIDDEN.test(text)
 }
 
 /** As JSON writes a character that may not stand there itself. */
@@ -78,12 +87,15 @@ function escaped(character: string): string {
 /** What is known of a message besides its attributes. */
 export type Around = {
   readonly topic: string
-  /** When its attributes say none. */
+  /** Of the record itself; empty when it has none, and its attributes may say one. */
   readonly key: string
   readonly time: number
-  readonly headers: readonly (readonly [string, string])[]
+  readonly headers: readonly Pair[]
   readonly data: string
 }
+
+/** Fields of a message that may still be wrong; what `wrongOf` finds nothing wrong with is one. */
+type Draft = { -readonly [Field in keyof Message]: unknown }
 
 /** @throws {UnreadableError} when they are no event's */
 export function messageOf(attributes: Attributes, { topic, key, time, headers, data }: Around): Message {
@@ -91,52 +103,56 @@ export function messageOf(attributes: Attributes, { topic, key, time, headers, d
   if (version !== '1.0') throw new UnreadableError(`it is a CloudEvent of version "${version ?? ''}", and "1.0" is needed`)
   for (const name of REQUIRED)
     if ((attributes.get(name) ?? '') === '') throw new UnreadableError(`it is a CloudEvent without "${name}", which each needs`)
-  const exact = exactOf(attributes.get('dure'))
   const own = attributes.get('dureversion')
-  const type = exact['type'] ?? attributes.get('type')
   const id = own === undefined ? foreignId(attributes) : attributes.get('id')
-  const contentType = exact['contentType'] ?? attributes.get('datacontenttype')
-  const heads = exact['headers'] === undefined ? headers : [...headers, ...entriesOf(exact['headers'])]
-  const message = {
+  const contentType = attributes.get('datacontenttype')
+  const message: Draft = {
     id,
     source: attributes.get('source'),
-    type,
-    key: attributes.get('partitionkey') ?? key,
+    type: attributes.get('type'),
+    key: key === '' ? (attributes.get('partitionkey') ?? '') : key,
     time: timeOf(attributes.get('time')) ?? time,
     schemaVersion: Number(own ?? 1),
     correlationId: attributes.get('correlationid') ?? id,
     causationId: attributes.get('causationid'),
     traceparent: attributes.get('traceparent'),
     data,
-    ...given('replyTo', attributes.get('durereplyto')),
-    ...given('sequence', numberOf(attributes.get('duresequence'))),
-    ...given('delay', numberOf(attributes.get('duredelay'))),
-    ...exact,
-    ...given('topic', exact['topic'] ?? (topic === type ? undefined : topic)),
-    ...given('contentType', contentType === JSON_TYPE && exact['contentType'] === undefined ? undefined : contentType),
-    ...(heads.length > 0 || exact['headers'] !== undefined ? { headers: Object.fromEntries(heads) } : {}),
   }
-  // Whether it is a message, `wrongOf` says.
+  const replyTo = attributes.get('durereplyto')
+  if (replyTo !== undefined) message.replyTo = replyTo
+  const sequence = attributes.get('duresequence')
+  if (sequence !== undefined) message.sequence = Number(sequence)
+  const delay = attributes.get('duredelay')
+  if (delay !== undefined) message.delay = Number(delay)
+  if (contentType !== undefined && contentType !== JSON_TYPE) message.contentType = contentType
+  if (headers.length > 0) message.headers = Object.fromEntries(headers)
+  const exact = attributes.get('dure')
+  if (exact !== undefined) sayExactly(message, exact)
+  if (topic !== message.type) message.topic = topic
   return message as Message
 }
 
 /** Fields that only a text of JSON could say. */
 const EXACT: ReadonlySet<string> = new Set([...TEXTS.map(([field]) => field), 'key', 'time', 'contentType', 'topic', 'headers'])
 
-function exactOf(text: string | undefined): Readonly<Record<string, unknown>> {
-  if (text === undefined) return {}
-  let read: unknown
+function sayExactly(message: Draft, text: string): void {
+  let exact: unknown
   try {
-    read = JSON.parse(text)
+    exact = JSON.parse(text)
   } catch {
     throw new UnreadableError('its attribute "dure" is no JSON')
   }
-  if (typeof read !== 'object' || read === null) throw new UnreadableError('its attribute "dure" is no record')
-  return Object.fromEntries(Object.entries(read).filter(([field]) => EXACT.has(field)))
+  if (typeof exact !== 'object' || exact === null) throw new UnreadableError('its attribute "dure" is no record')
+  for (const [field, value] of Object.entries(exact)) {
+    if (!EXACT.has(field)) continue
+    const isMore = field === 'headers' && message.headers !== undefined && typeof value === 'object'
+    message[field as keyof Message] = isMore ? withMore(message.headers as object, value as object) : value
+  }
 }
 
-function entriesOf(headers: unknown): readonly (readonly [string, string])[] {
-  return typeof headers === 'object' && headers !== null ? Object.entries(headers) : [['', headers as never]]
+/** Not by assigning: one may be called `__proto__`. */
+function withMore(some: object, more: object): object {
+  return Object.fromEntries([...Object.entries(some), ...Object.entries(more)])
 }
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
@@ -153,12 +169,4 @@ function timeOf(text: string | undefined): number | undefined {
   const time = Date.parse(text)
   if (Number.isNaN(time)) throw new UnreadableError(`its time "${text.slice(0, 80)}" is no timestamp of RFC 3339`)
   return time
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text)
-}
-
-function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [_ in Name]?: Value } {
-  return (value === undefined ? {} : { [name]: value }) as { readonly [_ in Name]?: Value }
 }

@@ -1,9 +1,8 @@
-import { isUtf8 } from 'node:buffer'
 import type { Message } from '../../contract/contract.ts'
 import { describeThrown, MESSAGE_LIMITS, wrongOf } from '../../contract/internal.ts'
-import { attributesOf, JSON_TYPE, messageOf, type Around, type Attributes } from './attributes.ts'
+import { attributesOf, JSON_TYPE, messageOf, type Around, type Attributes, type Pair } from './attributes.ts'
 import { readStructured } from './structured.ts'
-import { bytesOf, UnreadableError, type BrokerRecord } from './record.ts'
+import { textOfBytes, UnreadableError, type BrokerRecord } from './record.ts'
 import { keyOf, positionId, unreadableMessage } from './unreadable.ts'
 
 export type { BrokerRecord } from './record.ts'
@@ -19,9 +18,9 @@ export { isUnreadable, unreadableReason } from './unreadable.ts'
 export type Binding = 'kafka' | 'nats' | 'amqp' | 'redis'
 
 type Rules = {
+  /** What the name of an attribute's header begins with; and may begin with instead where others write it, as long. */
   readonly prefix: string
-  /** What the name of an attribute's header begins with. */
-  readonly attribute: RegExp
+  readonly other?: string
   /** Header names mean the same in upper and lower case, and values are written in visible ASCII. */
   readonly isHttpLike: boolean
   /** The key goes in a place of its own. */
@@ -33,14 +32,14 @@ type Rules = {
 }
 
 const BINDINGS: Readonly<Record<Binding, Rules>> = {
-  kafka: { prefix: 'ce_', attribute: /^ce_/, isHttpLike: false, key: true, contentType: 'content-type', headers: true },
-  nats: { prefix: 'ce-', attribute: /^ce-/, isHttpLike: true, key: false, contentType: 'ce-datacontenttype', headers: true },
+  kafka: { prefix: 'ce_', isHttpLike: false, key: true, contentType: 'content-type', headers: true },
+  nats: { prefix: 'ce-', isHttpLike: true, key: false, contentType: 'ce-datacontenttype', headers: true },
   amqp: {
-    ...{ prefix: 'cloudEvents_', attribute: /^cloudEvents[_:]/, isHttpLike: false, key: false },
+    ...{ prefix: 'cloudEvents_', other: 'cloudEvents:', isHttpLike: false, key: false },
     ...{ contentType: undefined, headers: true },
   },
   // Nobody has written one for it. An entry has fields alone, which may be called anything.
-  redis: { prefix: 'ce_', attribute: /^ce_/, isHttpLike: false, key: false, contentType: 'content-type', headers: false },
+  redis: { prefix: 'ce_', isHttpLike: false, key: false, contentType: 'content-type', headers: false },
 }
 
 /**
@@ -80,14 +79,17 @@ export type EncodedMessage = {
 export function encodeMessage(binding: Binding, message: Message): EncodedMessage {
   const rules = BINDINGS[binding]
   const { prefix, isHttpLike, contentType: place } = rules
-  const isNativeHeader = (name: string, value: string): boolean => rules.headers && isNative(rules, name, value)
+  const isNativeHeader = (name: string, value: string): boolean => rules.headers && isNative(name, value, isHttpLike)
   const { attributes, headers } = attributesOf(message, { key: rules.key, isNativeHeader })
-  const contentType = attributes.get('datacontenttype')!
-  const written: (readonly [string, string])[] = []
+  let contentType = JSON_TYPE
+  const written: Pair[] = []
   for (const [name, value] of attributes) {
     const text = isHttpLike ? percentEncoded(value) : value
     if (name !== 'datacontenttype') written.push([prefix + name, text])
-    else if (place !== undefined) written.push([place, text])
+    else {
+      contentType = value
+      if (place !== undefined) written.push([place, text])
+    }
   }
   return { headers: headers.length === 0 ? written : [...written, ...headers], contentType, data: message.data }
 }
@@ -129,26 +131,26 @@ function identityOf(attributes: Attributes | undefined): { readonly id: string |
 
 type Parts = {
   readonly attributes: Attributes
-  readonly headers: readonly (readonly [string, string])[]
+  readonly headers: readonly Pair[]
   readonly contentType: string | undefined
   /** The first of its headers that cannot be read. */
   readonly wrong: string | undefined
 }
 
 /** The headers of a record: attributes of an event, and others. */
-function partsOf({ attribute, isHttpLike }: Rules, record: BrokerRecord): Parts {
-  const attributes: Attributes = new Map()
-  const headers: (readonly [string, string])[] = []
+function partsOf({ prefix, other, isHttpLike }: Rules, record: BrokerRecord): Parts {
+  const attributes = new Map<string, string>()
+  const headers: Pair[] = []
   let { contentType } = record
   let wrong: string | undefined
   for (const [given, value] of record.headers) {
     if (value === null || value === undefined) continue
     const name = isHttpLike ? given.toLowerCase() : given
-    const isAttribute = attribute.test(name)
+    const isAttribute = name.startsWith(prefix) || (other !== undefined && name.startsWith(other))
     const plain = textOf(value)
     const text = isAttribute && isHttpLike && plain !== undefined ? percentDecoded(plain) : plain
     if (text === undefined) wrong ??= `its header "${given.slice(0, 80)}" is no text in UTF-8`
-    else if (isAttribute) attributes.set(name.replace(attribute, ''), text)
+    else if (isAttribute) attributes.set(name.slice(prefix.length), text)
     else if (name.length === 12 && name.toLowerCase() === 'content-type') contentType ??= text
     else headers.push([name, text])
   }
@@ -208,8 +210,8 @@ function plain(record: BrokerRecord, { headers, contentType }: Parts, { key, dat
 /** The data as text; where there are none, as JSON says nothing. */
 function dataText(data: BrokerRecord['data'], contentType: string | undefined): string {
   if (data === null || data === undefined) return 'null'
-  if (typeof data === 'string') return data
-  if (isUtf8(data)) return bytesOf(data).toString()
+  const text = typeof data === 'string' ? data : textOfBytes(data)
+  if (text !== undefined) return text
   const what =
     contentType === undefined ? 'no text in UTF-8, and nothing says what they are' : `"${contentType}" and no text in UTF-8`
   throw new UnreadableError(`its data are ${what}`)
@@ -218,14 +220,14 @@ function dataText(data: BrokerRecord['data'], contentType: string | undefined): 
 /** A header's value as text; undefined when it is bytes that are none. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value
-  if (value instanceof Uint8Array) return isUtf8(value) ? bytesOf(value).toString() : undefined
+  if (value instanceof Uint8Array) return textOfBytes(value)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString()
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** Names that mean the same everywhere; on a wire of visible ASCII also values that may stand there as they are. */
-function isNative({ attribute, isHttpLike }: Rules, name: string, value: string): boolean {
-  if (!/^[a-z][a-z\d-]*$/.test(name) || attribute.test(name) || /^(?:content-type$|nats-|x-)/.test(name)) return false
+/** Names that mean the same everywhere, and are nobody's; on a wire of visible ASCII also values that may stand there as they are. */
+function isNative(name: string, value: string, isHttpLike: boolean): boolean {
+  if (!/^[a-z][a-z\d-]*$/.test(name) || /^(?:ce-|nats-|x-|content-type$)/.test(name)) return false
   return !isHttpLike || /^[!-~](?:[ -~]*[!-~])?$/.test(value)
 }
 

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** What a broker brought, whoever wrote it. */
 export type BrokerRecord = {
   /** The topic (or queue), by its name here. */
@@ -16,8 +18,16 @@ export type BrokerRecord = {
 
 /** The bytes of a part, as they are or as UTF-8. */
 export function bytesOf(part: Uint8Array | string | null | undefined): Buffer {
+  if (Buffer.isBuffer(part)) return part
   if (part === null || part === undefined) return Buffer.alloc(0)
   return typeof part === 'string' ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+}
+
+/** Bytes as the text that they are in UTF-8; undefined when they are none. */
+export function textOfBytes(bytes: Uint8Array): string | undefined {
+  const text = bytesOf(bytes).toString()
+  // What stands for bytes that are no text may also be one.
+  return text.includes('\ufffd') && !isUtf8(bytes) ? undefined : text
 }
 
 /** Why a record is no message, in words that fit behind "because". */

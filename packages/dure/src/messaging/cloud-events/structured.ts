@@ -18,8 +18,9 @@ import { UnreadableError } from './record.ts'
  */
 export function structuredText(message: Message): string {
   const { attributes } = attributesOf(message, { key: false, isNativeHeader: () => false })
-  const members = JSON.stringify(Object.fromEntries(attributes)).slice(0, -1)
-  return `${members},${dataMember(message.data, attributes.get('datacontenttype')!)}}`
+  const { datacontenttype: contentType = JSON_TYPE, ...others } = Object.fromEntries(attributes)
+  const members = JSON.stringify({ ...others, datacontenttype: contentType }).slice(0, -1)
+  return `${members},${dataMember(message.data, contentType)}}`
 }
 
 /** JSON goes as it stands: read and written again, a number may be another. */
@@ -47,7 +48,7 @@ export function readStructured(text: string): {
   }
   if (typeof read !== 'object' || read === null || Array.isArray(read))
     throw new UnreadableError('its media type says that it is a CloudEvent in JSON, and it is no object')
-  const attributes: Attributes = new Map()
+  const attributes = new Map<string, string>()
   for (const [name, value] of Object.entries(read)) {
     if (name === 'data' || name === 'data_base64' || value === null) continue
     attributes.set(name, typeof value === 'object' ? JSON.stringify(value) : String(value))

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { isUtf8 } from 'node:buffer'
 import type { Message } from '../../contract/contract.ts'
 import { MESSAGE_LIMITS, wrongText } from '../../contract/internal.ts'
-import { bytesOf, type BrokerRecord } from './record.ts'
+import { bytesOf, textOfBytes, type BrokerRecord } from './record.ts'
 
 /** Media type of the data of a message that stands for what could not be read: why, and what it was. */
 const UNREADABLE = 'application/vnd.dure.unreadable+json'
@@ -36,7 +35,7 @@ export function unreadableMessage(
     id,
     source: 'foreign',
     type: topic,
-    key: keyOf(known.key ?? key),
+    key: keyOf(key) === '' ? keyOf(known.key) : keyOf(key),
     time: Number.isSafeInteger(time) ? time : 0,
     schemaVersion: 1,
     correlationId: id,
@@ -67,14 +66,11 @@ export function positionId({ topic, partition, position, time }: BrokerRecord): 
 /** A record's key as text. One that is no text is still the same for the same bytes, so its order is kept. */
 export function keyOf(key: BrokerRecord['key']): string {
   if (key === null || key === undefined) return ''
-  const bytes = typeof key === 'string' ? undefined : key
-  if (bytes === undefined || isUtf8(bytes)) {
-    const text = typeof key === 'string' ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString()
-    if (text.length <= MESSAGE_LIMITS.key && !text.includes('\0') && text.isWellFormed()) return text
-  }
+  const text = typeof key === 'string' ? key : textOfBytes(key)
+  if (text !== undefined && text.length <= MESSAGE_LIMITS.key && !text.includes('\0') && text.isWellFormed()) return text
   const raw = bytesOf(key)
-  const text = `base64:${raw.toString('base64')}`
-  return text.length <= MESSAGE_LIMITS.key ? text : hashOf(raw)
+  const coded = `base64:${raw.toString('base64')}`
+  return coded.length <= MESSAGE_LIMITS.key ? coded : hashOf(raw)
 }
 
 function hashOf(bytes: Uint8Array): string {
