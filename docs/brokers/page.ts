@@ -1,0 +1,73 @@
+/** `npm run docs:brokers`: writes docs/brokers.md from what the adapters say of themselves. */
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { embeddedBroker, type Capabilities } from 'dure/messaging'
+import { realRuntime } from 'dure/runtime'
+import { silentLogger } from 'dure/telemetry'
+
+export const path: string = join(import.meta.dirname, '../brokers.md')
+const packages: string = join(import.meta.dirname, '../../packages/brokers')
+
+/** What each one means for those who choose a broker. */
+const MEANINGS: Readonly<Record<keyof Capabilities, string>> = {
+  topics: 'Topics, which every group reads',
+  queues: 'Queues, whose work one receiver takes',
+  ordered: 'Messages of one key keep their order',
+  durable: 'What is acknowledged survives the end of its process',
+  log: 'A group that comes later reads what was there before it',
+  replay: 'Groups can be moved: to the beginning, a time, a position',
+  browse: 'People and tools can look at messages without a group',
+}
+
+/** Each adapter's package publishes what it can do under its own name: `@dure/kafka` as `KAFKA`. */
+async function columns(): Promise<readonly (readonly [name: string, Capabilities])[]> {
+  const names = readdirSync(packages).filter((name) => existsSync(join(packages, name, 'package.json')))
+  const found = names.toSorted().map(async (name) => {
+    const door = (await import(`@dure/${name}`)) as Readonly<Record<string, unknown>>
+    const capabilities = door[name.toUpperCase()] as Capabilities | undefined
+    if (capabilities === undefined)
+      throw new Error(
+        `Cannot tell what @dure/${name} can do: it does not export "${name.toUpperCase()}"; export its capabilities so`,
+      )
+    return [`\`@dure/${name}\``, capabilities] as const
+  })
+  return [['embedded', await embedded()], ...(await Promise.all(found))]
+}
+
+async function embedded(): Promise<Capabilities> {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-brokers-'))
+  const broker = await embeddedBroker()({ directory, runtime: realRuntime(), log: silentLogger() })
+  await broker.stop()
+  rmSync(directory, { recursive: true })
+  return broker.capabilities
+}
+
+export async function brokersPage(): Promise<string> {
+  const brokers = await columns()
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const rows = Object.entries(MEANINGS).map(([capability, meaning]) =>
+    row([
+      `\`${capability}\``,
+      meaning,
+      ...brokers.map(([, capabilities]) => (capabilities[capability as keyof Capabilities] ? 'yes' : 'no')),
+    ]),
+  )
+  return `# Brokers
+
+Made by \`npm run docs:brokers\` from what the adapters say of themselves; a test compares them. What an adapter says it can do, the suite
+of brokers (\`dure/messaging/conformance\`) holds it to on a real server.
+
+${row(['capability', 'meaning', ...brokers.map(([name]) => name)])}
+${row(['---', '---', ...brokers.map(() => '---')])}
+${rows.join('\n')}
+
+Retries, dead letters, delays and effects that happen once are the same on all of them: they live beside the consumer's own data, and
+no broker is asked for them. A system that needs what its broker lacks is refused when it starts.
+
+How messages travel, so that programs in other languages read and write them: as [CloudEvents 1.0](https://github.com/cloudevents/spec) in
+binary mode, each attribute a header (\`ce_id\` on Kafka, \`ce-id\` on NATS, \`cloudEvents_id\` over AMQP), the data as the body.
+`
+}
+
+if (import.meta.main) writeFileSync(path, await brokersPage())
