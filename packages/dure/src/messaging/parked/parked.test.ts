@@ -51,11 +51,12 @@ async function makeParked(t: TestContext, tries: { fail: boolean; count?: number
   })
   const done: string[] = []
   const retry = retryPolicy({ first: 100, max: 1_000, attempts: 50 })
-  const open = (runtime: Runtime = world, work?: () => Promise<void>): Promise<Parked> =>
+  const open = (runtime: Runtime = world, work?: () => Promise<void>, crashed?: boolean): Promise<Parked> =>
     settled(
       openParked({
         store,
         lease,
+        crashed,
         consumer: 'test/count',
         runtime,
         log,
@@ -97,6 +98,26 @@ test('a message that was parked and whose commit was not answered is tried, and 
   assert.deepEqual(done, ['a'])
   assert.equal(parked.count().waiting, 0)
   await settled(parked.stop(), world)
+})
+
+test('a last try that could not be noted is not made again: the message is dead', async (t) => {
+  const tries = { fail: true, count: 0 }
+  const { world, store, parked, reopen, add } = await makeParked(t, tries)
+  await settled(add('a'), world)
+  await settled(parked.stop(), world)
+  // All tries but those that came until then, the last of them begun in an epoch that is over.
+  const [head] = await store.records.parked.read({ consumer: 'test/count', key: 'a', limit: 1 })
+  const its = { consumer: 'test/count', messageId: head!.message.id, fence: undefined, lease: 0 }
+  for (let n = 0; n < 50 - head!.started; n++)
+    await settled(
+      store.transaction((tx) => store.records.parked.begin(tx, { ...its, revision: head!.revision + n })),
+      world,
+    )
+  const before = tries.count
+  const again = await reopen(world, undefined, false)
+  await world.advance(5_000)
+  assert.deepEqual([tries.count, again.count().dead], [before, 1])
+  await settled(again.stop(), world)
 })
 
 for (const jump of [-7_200_000, -20_000, -700, 700, 7_200_000]) {

@@ -43,6 +43,8 @@ export function createTries(options: {
   const { parked: records } = store.records
   /** Those of whose tries here the store could not be told how they ended: nobody crashed. */
   const untold = new Set<string>()
+  /** Those whose try may have been counted, as far as the store has answered, and was not begun. */
+  const untried = new Set<string>()
 
   const report: Tries['report'] = (message, dead, error, tries) => {
     const fields = { consumer, topic: message.type, messageId: message.id, tries }
@@ -87,9 +89,14 @@ export function createTries(options: {
       const { id: messageId } = message
       // Its lease is over, and nobody has said how the try ended.
       if (lease !== undefined && started > finished && !untold.has(messageId)) return crashed(parked)
+      // Its last try was this member's under an earlier epoch: it did not succeed, and could not be noted.
+      if (lease === undefined && started > finished && started >= retry.attempts && !untried.has(messageId))
+        return fail(parked, new Error(`Try ${started} of it ended when its partition was no longer held here`), false)
       const its = { consumer, messageId, fence }
+      untried.add(messageId)
       if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, lease: lease ?? 0 }), { isolated: false })))
         return 'changed'
+      untried.delete(messageId)
       const begun = { ...parked, started: started + 1, revision: revision + 1 }
       let finishes = false
       untold.add(messageId)
