@@ -1,0 +1,4 @@
+import { embeddedBroker } from '../messaging/messaging.ts'
+import { requestConformance } from './requests.conformance.ts'
+
+requestConformance('embedded broker', async (world) => embeddedBroker()(world))
