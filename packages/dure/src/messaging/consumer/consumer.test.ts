@@ -425,6 +425,32 @@ test('work with a key waits behind what failed of it, work that is delayed holds
   assert.deepEqual((await rig.effects()).get('a'), [0, 3, 1, 2])
 })
 
+test(
+  'work of one key is done in order, though the one before it is still being prepared, or fails',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig: Rig = await makeRig(t)
+    const gate = Promise.withResolvers<void>()
+    let begun = 0
+    const consumer = await rig.start([
+      rig.effect(undefined, {
+        ...{ kind: 'queue', event: Jobs, retry: QUICK },
+        prepare: async ({ message }) => {
+          if (begun++ === 0) await gate.promise
+          return message.id
+        },
+      }),
+    ])
+    await rig.broker.send(['a', 'a', 'b', 'a', 'b'].map((key, n) => messageOf(Jobs, key, JSON.stringify({ key, n }))))
+    await until(async () => (await rig.effects()).get('b')?.length === 2)
+    assert.deepEqual([begun, (await rig.effects()).get('a')], [3, undefined])
+    gate.reject(new Error('not now'))
+    await until(async () => (await rig.effects()).get('a')?.length === 3)
+    await rig.quiet(consumer)
+    assert.deepEqual(Object.fromEntries(await rig.effects()), { a: [0, 1, 3], b: [2, 4] })
+  },
+)
+
 test('two reactions to one event are independent; two of one name are refused', { timeout: 60_000 }, async (t) => {
   const rig: Rig = await makeRig(t)
   const reaction = (name: string, fails: boolean) =>

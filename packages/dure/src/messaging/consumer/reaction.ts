@@ -190,7 +190,7 @@ async function subscribe(
       if (newer.is(message) && !(await newer.isAlone())) throw newer.refusal(message)
       await take([message], UNPARTITIONED)
     }
-    return broker.receive({ queue: event.name, concurrency, onError, handle })
+    return broker.receive({ queue: event.name, concurrency, onError, handle: inOrderOfKeys(handle) })
   }
   return broker.subscribe({
     group: consumer,
@@ -209,4 +209,22 @@ async function subscribe(
       throw newer.refusal(own[at]!)
     },
   })
+}
+
+/**
+ * Work of a queue comes one by one, and several at once: that of one key waits for the one before it. What cannot be taken goes back to the
+ * queue with those that waited for it. What has no key waits for nothing.
+ */
+function inOrderOfKeys(handle: (message: Message) => Promise<void>): (message: Message) => Promise<void> {
+  const last = new Map<string, Promise<void>>()
+  return (message) => {
+    const { key, delay = 0 } = message
+    if (key === '' || delay > 0) return handle(message)
+    const before = last.get(key)
+    const own = before === undefined ? handle(message) : before.then(() => handle(message))
+    last.set(key, own)
+    const over = (): void => void (last.get(key) === own && last.delete(key))
+    own.then(over, over)
+    return own
+  }
 }
