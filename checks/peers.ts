@@ -3,13 +3,14 @@
  * `npm run peers -- reply`: a worker in Python answers a queue of requests, by the documents that the system publishes.
  * `npm run peers -- emmett`: Emmett's command handler and decider, and its own store beside ours, on the event store.
  * `npm run peers -- 2pc`: psql reads what a killed coordinator of a two-phase commit leaves, and what the next one makes of it.
+ * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
-import { emmett as emmettJudge, missing } from './judges/installed.ts'
+import { emmett as emmettJudge, missing, natsPy } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
@@ -22,6 +23,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   install,
   tutorial,
   '2pc': twoPhase,
+  nats,
 }
 
 async function openapi(): Promise<boolean> {
@@ -58,6 +60,19 @@ async function emmett(): Promise<boolean> {
 async function twoPhase(): Promise<boolean> {
   const program = join(import.meta.dirname, '../packages/databases/postgres/src/two-phase/psql.test-support.ts')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function nats(): Promise<boolean> {
+  const said = natsPy.there() ? 'installed' : natsPy.install()
+  if (said !== 'installed') throw new Error(`Cannot ask nats-py: it ${said}.`)
+  const program = join(import.meta.dirname, '../packages/brokers/nats/src/foreign.test-support.ts')
+  const { code, output } = await run(process.execPath, [
+    '--conditions=dure-source',
+    program,
+    join(natsPy.folder, 'venv/bin/python'),
+  ])
   console.log(output.trim())
   return code === 0
 }
