@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createClient, RESP_TYPES } from '@redis/client'
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { CallError } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
@@ -45,9 +46,14 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
   const digests = new Map<Script, string>()
   let closed = false
 
-  /** Resolves when the connection is there; another one when it is lost. */
-  let back = Promise.withResolvers<void>()
+  /** Called when the connection is there. */
+  const waiting = new Set<() => void>()
   let trouble: unknown
+
+  const goOn = (): void => {
+    waiting.forEach((resolve) => resolve())
+    waiting.clear()
+  }
 
   const make = (patient: boolean) => {
     let reached = patient
@@ -66,11 +72,10 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
     })
     made.on('ready', () => {
       reached = true
-      back.resolve()
+      goOn()
     })
     made.on('error', (error: unknown) => {
       trouble = error
-      back = Promise.withResolvers()
       if (reached && !closed)
         log.warn(`The connection to Redis at ${where} is lost; it is opened again`, {
           error: explain('connect', where, error).message,
@@ -82,7 +87,6 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
   /** A server that does not answer is left: what it takes after all is as if the answer had been lost. */
   const leave = (which: ReturnType<typeof make>): void => {
     if (client !== which || closed) return
-    back = Promise.withResolvers()
     client = make(true)
     which.destroy()
     client.connect().catch(() => {})
@@ -102,7 +106,7 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
       'waited',
     )
     try {
-      while (!client.isReady && !closed) await Promise.race([back.promise, late.promise])
+      while (!client.isReady && !closed) await Promise.race([new Promise<void>((resolve) => waiting.add(resolve)), late.promise])
       asked = client
       const sent = asked.sendCommand<Reply>(words, how.bytes === true ? { typeMapping: BYTES } : {})
       return await Promise.race([sent, late.promise])
@@ -143,7 +147,7 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
     },
     close: () => {
       closed = true
-      back.resolve()
+      goOn()
       client.destroy()
     },
   }
@@ -175,7 +179,7 @@ function parse({ url, credentials, tls }: Address) {
       socket: {
         host,
         port: Number(port || 6379),
-        ...(secure && { ...tls, tls: true as const, servername: tls?.servername ?? host }),
+        ...(secure && { ...(isIP(host) === 0 && { servername: host }), ...tls, tls: true as const }),
       },
     },
   }

@@ -35,7 +35,7 @@ export async function brokerFor(
   own: Runtime = runtime,
 ): Promise<Broker & { readonly lines: string[] }> {
   const lines: string[] = []
-  const log = createLogger({ level: 'info', write: (line: string) => void lines.push(line) } as never)
+  const log = createLogger({ clock: own.clock, write: (line) => void lines.push(line) })
   const broker = await redisBroker({ lease: 1_000, timeout: 1_000, ...options })({ runtime: own, log })
   t.after(() => broker.stop({ timeout: 500 }))
   return { ...broker, lines }

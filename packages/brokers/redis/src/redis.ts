@@ -54,7 +54,7 @@ export const REDIS: Capabilities = {
 /**
  * Topics and queues on Redis 7 or newer, or Valkey: one server with or without replicas, no cluster. Opening rejects with
  * {CallError} UNAVAILABLE, UNAUTHENTICATED or FAILED_PRECONDITION, with what to do.
- * @throws {CallError} INVALID_ARGUMENT for an option that cannot be
+ * @throws {TypeError} for an option that cannot be
  *
  * @example
  * ```ts
@@ -70,10 +70,7 @@ export function redisBroker(
   checkNumbers('make the Redis broker', options, NUMBERS)
   const { prefix = 'dure', partitions = 8, lease = 5_000, timeout = 5_000, sweep = 60_000 } = options
   if (!/^[\w.-]{1,64}$/.test(prefix))
-    throw new CallError(
-      'INVALID_ARGUMENT',
-      `Cannot make the Redis broker: its prefix is "${prefix}"; give 1 to 64 letters, digits, dots and dashes`,
-    )
+    throw new TypeError(`Cannot make the Redis broker: its prefix is "${prefix}"; give 1 to 64 letters, digits, dots and dashes`)
 
   const open = async ({ runtime, log: given }: { readonly runtime: Runtime; readonly log: Logger }): Promise<Broker> => {
     const log = foldRepeats(given, runtime)

@@ -1,6 +1,6 @@
 import { after, test } from 'node:test'
 import type { Message } from 'dure/contract'
-import { brokerConformance } from 'dure/messaging/conformance'
+import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { startProxy } from './proxy.test-support.ts'
 import { REDIS, redisBroker } from './redis.ts'
 import { missingServer, startLocalServer, type Kind } from './servers.test-support.ts'
@@ -34,4 +34,18 @@ export async function conformanceOn(kind: Kind): Promise<void> {
     },
     REDIS,
   )
+}
+
+/** The cases of several processes with an adapter each. */
+export async function processesOn(kind: Kind): Promise<void> {
+  const missing = missingServer(kind)
+  if (missing !== false) return void test(`${kind}: the cases of several processes`, { skip: missing }, () => {})
+  const server = await startLocalServer(kind)
+  after(() => server.close())
+  const again = async (): Promise<void> => {
+    await server.crash()
+    await server.start()
+  }
+  const module = new URL('connect.test-support.ts', import.meta.url)
+  processConformance(kind, { module, server: async () => ({ address: server.url, crash: again, stop: async () => {} }) }, REDIS)
 }
