@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError, type Message } from 'dure/contract'
 import { brokerFor, clientFor, ledger, memberProcess, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
-import { missingServer, type Kind } from './servers.test-support.ts'
+import { missingServer } from '@dure/testing/servers'
+import type { Kind } from './suite.test-support.ts'
 
 const KEYS = ['a', 'b', 'c', 'd']
 

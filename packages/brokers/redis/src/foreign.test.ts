@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { partitionOf } from 'dure/messaging/adapter'
 import { brokerFor, clientFor, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
-import { missingServer } from './servers.test-support.ts'
+import { missingServer } from '@dure/testing/servers'
 
 const how = { timeout: 60_000, skip: missingServer('redis') }
 

@@ -6,20 +6,20 @@ import type { Broker, Delivery } from 'dure/messaging'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
 import { redisBroker, type RedisOptions } from './redis.ts'
-import { startLocalServer, type Server } from './servers.test-support.ts'
+import { startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { createClient } from '@redis/client'
 
 export const runtime: Runtime = realRuntime()
 const ids = runtime.ids
 
-export async function serverFor(t: TestContext, ...words: Parameters<typeof startLocalServer>): Promise<Server> {
+export async function serverFor(t: TestContext, ...words: Parameters<typeof startLocalServer>): Promise<LocalServer> {
   const server = await startLocalServer(...words)
   t.after(() => server.close())
   return server
 }
 
 /** Somebody else who asks the server. */
-export async function clientFor(t: TestContext, { url }: Server) {
+export async function clientFor(t: TestContext, { url }: Pick<LocalServer, 'url'>) {
   const client = createClient({ url })
   // The server goes first.
   client.on('error', () => {})

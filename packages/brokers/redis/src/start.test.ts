@@ -10,7 +10,7 @@ import { CallError } from 'dure/contract'
 import { partitionOf } from 'dure/messaging/adapter'
 import { brokerFor, clientFor, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
 import { redisBroker } from './redis.ts'
-import { missingServer } from './servers.test-support.ts'
+import { missingServer } from '@dure/testing/servers'
 
 const how = { timeout: 60_000, skip: missingServer('redis') }
 const SECRET = 'k3-s3cret'

@@ -1,9 +1,13 @@
 import { after, test } from 'node:test'
 import type { Message } from 'dure/contract'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
+import { requestConformance } from 'dure/service/conformance'
 import { startProxy } from './proxy.test-support.ts'
 import { REDIS, redisBroker } from './redis.ts'
-import { missingServer, startLocalServer, type Kind } from './servers.test-support.ts'
+import { missingServer, startLocalServer } from '@dure/testing/servers'
+
+/** Servers that understand these commands. */
+export type Kind = 'redis' | 'valkey'
 
 const IDS = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
 
@@ -34,6 +38,15 @@ export async function conformanceOn(kind: Kind): Promise<void> {
     },
     REDIS,
   )
+}
+
+/** The cases of requests over queues. */
+export async function requestsOn(kind: Kind): Promise<void> {
+  const missing = missingServer(kind)
+  if (missing !== false) return void test(`${kind}: the cases of requests`, { skip: missing }, () => {})
+  const server = await startLocalServer(kind)
+  after(() => server.close())
+  requestConformance(kind, redisBroker({ url: server.url }))
 }
 
 /** The cases of several processes with an adapter each. */
