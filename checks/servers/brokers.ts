@@ -24,6 +24,24 @@ const debian: Way = (folder) => {
 
 /** Each from where its makers publish it: a module, artifacts, packages of a system. */
 const ways: Readonly<Record<ServerKind, Way>> = {
+  activemq: (folder, version) =>
+    maven(folder, [
+      ...['broker', 'kahadb-store', 'amqp'].map((name) => `org.apache.activemq:activemq-${name}:${version}`),
+      LOGGER,
+    ]) ?? compiled('ActiveMq', folder),
+  apicurio: (folder, version) => {
+    const archive = `apicurio-registry-app-${version}.Final-all.tar.gz`
+    const artifact = `io.apicurio:apicurio-registry-app:${version}.Final:tar.gz:all`
+    return (
+      withoutJava() ??
+      run([...mvn('copy'), `-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`]) ??
+      run(['tar', '-xzf', join(folder, archive), '-C', folder]) ??
+      run(['rm', join(folder, archive)])
+    )
+  },
+  artemis: (folder, version) =>
+    maven(folder, [...['server', 'amqp-protocol'].map((name) => `org.apache.activemq:artemis-${name}:${version}`), LOGGER]) ??
+    compiled('Artemis', folder),
   kafka: (folder, version) =>
     maven(folder, [
       `org.apache.kafka:kafka_2.13:${version}`,
@@ -67,8 +85,6 @@ export const brokers: readonly {
 
 /** Brings artifacts, and all that they depend on. */
 function maven(folder: string, artifacts: readonly string[]): string | undefined {
-  if (!runs('java', ['-version'])) return 'needs Java 17 or newer, which is not here'
-  if (!runs('mvn', ['--version'])) return 'needs Maven, which is not here'
   const dependencies = artifacts.map((artifact) => {
     const [group, name, version] = artifact.split(':')
     return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`
@@ -78,9 +94,29 @@ function maven(folder: string, artifacts: readonly string[]): string | undefined
     project,
     `<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>server</artifactId><version>1</version><dependencies>${dependencies.join('')}</dependencies></project>`,
   )
-  return run(['mvn', '--quiet', '--batch-mode', '--file', project, COPY, `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'])
+  return (
+    withoutJava() ??
+    run([...mvn('copy-dependencies'), '--file', project, `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'])
+  )
 }
-const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
+
+/** What they log by: to the standard error. */
+const LOGGER = 'org.slf4j:slf4j-simple:2.0.17'
+
+const mvn = (goal: string): readonly string[] => [
+  ...['mvn', '--quiet', '--batch-mode'],
+  `org.apache.maven.plugins:maven-dependency-plugin:3.6.1:${goal}`,
+]
+
+function withoutJava(): string | undefined {
+  if (!runs('javac', ['-version'])) return 'needs a JDK 17 or newer, which is not here'
+  return runs('mvn', ['--version']) ? undefined : installPackage('maven')
+}
+
+/** A program of ours that makes a server of what has been brought. */
+function compiled(name: string, folder: string): string | undefined {
+  return run(['javac', '-cp', join(folder, '*'), '-d', folder, join(import.meta.dirname, 'java', `${name}.java`)])
+}
 
 function runs(program: string, words: readonly string[]): boolean {
   return spawnSync(program, words, { stdio: 'ignore' }).status === 0

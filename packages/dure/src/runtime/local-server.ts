@@ -160,7 +160,11 @@ async function run(options: ServerOptions, ports: readonly number[], lines: stri
   // Ctrl-C at a terminal is for whoever started the server; a server's own end is at his word.
   const child = spawn(command, words, { ...user, cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const { pid } = child
-  const over = ended(child)
+  // What it leaves behind ends with it.
+  const over = ended(child).then(async (how) => {
+    if (pid !== undefined) await killed(pid)
+    return how
+  })
   const guard = pid === undefined ? undefined : endWithParent(pid, { user, signal: quitSignal, remove: options.temporary })
   const ready = Promise.withResolvers<void>()
   /** Of this run: processes of the one before may still add to the log. */
@@ -183,7 +187,7 @@ async function run(options: ServerOptions, ports: readonly number[], lines: stri
     ready.reject(failed(`it ended with ${how}`))
   })
   const kill = async (): Promise<void> => {
-    if (pid !== undefined) killFamily(pid)
+    if (pid !== undefined) await killed(pid)
     await over
   }
   const late = timers.after(START_TIMEOUT, () => {
@@ -201,6 +205,13 @@ async function run(options: ServerOptions, ports: readonly number[], lines: stri
     kill,
   }
 }
+
+async function killed(pid: number): Promise<void> {
+  const left = killFamily(pid)
+  for (let looks = 0; left() && looks < MOST_LOOKS; looks++) await timers.sleep(5)
+}
+/** A process that waits for a broken disk is not waited for for ever. */
+const MOST_LOOKS = 1_000
 
 /** How it ended: its code, or the signal. */
 export async function ended(child: ChildProcess): Promise<string> {

@@ -40,10 +40,15 @@ kill -s KILL -- "-$1"
 [ -z "$3" ] || rm -rf "$3"
 `
 
-/** Kills a family at once: none of it gets to write another byte. */
-export function killFamily(pid: number): void {
+/**
+ * Kills a family at once: none of it gets to write another byte. Its first process may have ended already.
+ * @returns whether one of them is still there: that takes the operating system a moment
+ */
+export function killFamily(pid: number): () => boolean {
   // The parents first: they would start others.
-  for (const member of freezeFamily(pid)) send(member, 'SIGKILL')
+  const family = freezeFamily(pid)
+  for (const member of family) send(member, 'SIGKILL')
+  return () => family.some(lives)
 }
 
 /** Stops a family as it stands (SIGSTOP), and says who it is. */
@@ -73,6 +78,15 @@ function send(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch {
     // It has ended by itself.
+  }
+}
+
+function lives(pid: number): boolean {
+  if (process.platform === 'linux') return !['Z', 'X', undefined].includes(statusOf(pid)[0])
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

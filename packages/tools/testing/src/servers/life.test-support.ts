@@ -89,14 +89,18 @@ const stateOf = (pid: number): string => readFileSync(`/proc/${pid}/stat`, 'utf8
  */
 export function serverTests(
   kind: ServerKind,
-  {
-    write,
-    read,
-  }: { readonly write: (server: LocalServer) => Promise<void>; readonly read: (server: LocalServer) => Promise<boolean> },
+  options: {
+    readonly write: (server: LocalServer) => Promise<void>
+    readonly read: (server: LocalServer) => Promise<boolean>
+    /** It has nothing but its memory. */
+    readonly forgets?: boolean
+  },
 ): void {
+  const { write, read, forgets = false } = options
   describe(`a ${kind} of one's own`, { skip: missingServer(kind) }, () => {
-    test('listens on loopback only, is frozen, killed and started again with what it had, stops, and leaves nothing', async () => {
+    test('listens on loopback only, is frozen, killed and started again with what it had, stops, and leaves nothing', async (t) => {
       const server = await startLocalServer(kind)
+      t.after(() => server.close())
       const { port, ports, directory } = server
       const listens = listening(server.pid!)
       for (const each of Object.values(ports))
@@ -128,7 +132,7 @@ export function serverTests(
       await until(() => family.every((pid) => !existsSync(`/proc/${pid}`)))
       await server.start()
       assert.ok(await open(port))
-      assert.equal(await read(server), true)
+      assert.equal(await read(server), !forgets)
 
       server.freeze()
       await server.stop()

@@ -62,3 +62,8 @@ export function asLines(settings: ServerSettings, between: string): string {
     .map(([name, value]) => `${name}${between}${value}\n`)
     .join('')
 }
+
+/** Java that is soon ready, and takes little. */
+export function java(words: readonly string[]): Pick<ServerProgram, 'command' | 'words'> {
+  return { command: 'java', words: ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...words] }
+}

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CallError } from 'dure/contract'
 import { localServer, type RunningServer } from 'dure/runtime/internal'
+import { activemq, artemis } from './activemq.ts'
+import { apicurio } from './apicurio.ts'
 import { kafka } from './kafka.ts'
 import { nats } from './nats.ts'
 import { rabbitmq } from './rabbitmq.ts'
@@ -12,9 +14,9 @@ import { redis, valkey } from './redis.ts'
 export type { ServerAccount, ServerSettings } from './recipe.ts'
 
 /** The servers there are recipes for. */
-export type ServerKind = 'kafka' | 'nats' | 'rabbitmq' | 'redis' | 'valkey'
+export type ServerKind = 'activemq' | 'apicurio' | 'artemis' | 'kafka' | 'nats' | 'rabbitmq' | 'redis' | 'valkey'
 
-const recipes: Readonly<Record<ServerKind, Recipe>> = { kafka, nats, rabbitmq, redis, valkey }
+const recipes: Readonly<Record<ServerKind, Recipe>> = { activemq, apicurio, artemis, kafka, nats, rabbitmq, redis, valkey }
 
 /**
  * A real server on this machine, for tests: started, stopped, killed, frozen and started again from a program. It listens on
