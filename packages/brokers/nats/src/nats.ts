@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { Broker, Capabilities, Subscription } from 'dure/messaging'
-import { inTime, quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED } from 'dure/messaging/adapter'
+import { inTime, placeOf, quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import { foldRepeats, type Logger } from 'dure/telemetry'
@@ -37,6 +37,8 @@ export type NatsOptions = {
   /** Milliseconds that the server may take to answer. Default 5,000. */
   readonly timeout?: number
 }
+
+type NatsReach = { readonly reach: 'network'; readonly place: BrokerPlace }
 
 /** What the broker is made of. */
 export type NatsWorld = { readonly runtime: Runtime; readonly log: Logger }
@@ -79,7 +81,7 @@ export const NATS: Capabilities = {
  * console.log(broker.reach) // → network
  * ```
  */
-export function natsBroker(options: NatsOptions = {}): ((world: NatsWorld) => Promise<Broker>) & { readonly reach: 'network' } {
+export function natsBroker(options: NatsOptions = {}): ((world: NatsWorld) => Promise<Broker>) & NatsReach {
   checkNumbers('use NATS', options, NUMBERS)
   const { prefix = 'dure', replicas = 1, partitions = 8, lease = 6_000, ackWait = 30_000, timeout = 5_000 } = options
   if (!/^[A-Za-z0-9_-]{1,32}$/.test(prefix))
@@ -104,7 +106,12 @@ export function natsBroker(options: NatsOptions = {}): ((world: NatsWorld) => Pr
       )
     return brokerOf({ ...{ link, names, runtime, log, streams, lease, ackWait } })
   }
-  return Object.assign(open, { reach: 'network' as const })
+  const { subject } = namesOf(prefix)
+  // Each partition has a subject of its own.
+  return Object.assign(open, {
+    reach: 'network' as const,
+    place: placeOf('nats', servers, (what, name) => `${subject(what, name)}.*`),
+  })
 }
 
 /** Servers without what somebody connects with: that is said nowhere else. */

@@ -7,11 +7,12 @@ import { foldRepeats, type Logger } from 'dure/telemetry'
 import { createAppend } from './appending.ts'
 import { createCatalogue } from './catalogue.ts'
 import { connect } from './connection.ts'
-import { BROKER_NUMBERS, inTime, quietly, STOP_TIMEOUT } from 'dure/messaging/adapter'
+import { BROKER_NUMBERS, inTime, placeOf, quietly, STOP_TIMEOUT, type BrokerPlace } from 'dure/messaging/adapter'
 import { createGroups } from './groups.ts'
 import { createQueues } from './queues.ts'
 import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
+import { keyPart } from './entries.ts'
 import { createWakeUps } from './wake-ups.ts'
 
 export type RedisOptions = {
@@ -66,7 +67,7 @@ export const REDIS: Capabilities = {
  */
 export function redisBroker(
   options: RedisOptions,
-): ((world: { readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker>) & Required<Reach> {
+): ((world: { readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker>) & Reach & { readonly reach: 'network' } {
   checkNumbers('make the Redis broker', options, NUMBERS)
   const { prefix = 'dure', partitions = 8, lease = 5_000, timeout = 5_000, sweep = 60_000 } = options
   if (!/^[\w.-]{1,64}$/.test(prefix))
@@ -136,5 +137,13 @@ export function redisBroker(
       stop: ({ timeout: within = STOP_TIMEOUT } = {}) => (stopping ??= stop(within)),
     }
   }
-  return Object.assign(open, { reach: 'network' as const })
+  return Object.assign(open, { reach: 'network' as const, ...placeFrom(options.url, prefix) })
+}
+
+/** Of a url that cannot be read it is told when the broker is opened. */
+function placeFrom(url: string, prefix: string): { readonly place?: BrokerPlace } {
+  if (!URL.canParse(url)) return {}
+  const { protocol, hostname, port } = new URL(url)
+  const host = `${hostname || '127.0.0.1'}:${port || '6379'}`
+  return { place: placeOf(protocol.slice(0, -1), [host], (what, name) => `${prefix}:${what}:{${keyPart(name)}}`) }
 }

@@ -108,3 +108,56 @@ test('a request that could not be kept is refused with its place', () => {
   assert.equal(refused([Gone]), 'stock requests')
   assert.equal(refused([request('a', { input }), request('a', { input })]), 'stock request "a"')
 })
+
+test('servers, who reacts, and what the protocol of the broker has words for', async () => {
+  const Kept = event('stock.counted', {
+    schema: z.object({ sku: z.string() }),
+    key: (e) => e.sku,
+    topic: 'stock',
+    partitions: 12,
+    retention: { ms: Infinity, bytes: 1_000 },
+  })
+  const Count = request('count-stock', { input: z.object({ sku: z.string() }) })
+  const Stock = contract('stock', { version: '1.0.0', owner: 'team', operations: {}, events: [Kept], requests: [Count] })
+  const readers = [
+    { service: 'shop', name: 'stock.counted', event: 'stock.counted' },
+    { service: 'stock', name: 'count again', event: 'stock.counted' },
+    { service: 'shop', name: 'other', event: 'nothing' },
+  ]
+  const host = 'broker.internal:1'
+  const document = await draw([Stock], {
+    title: 'Shop',
+    readers,
+    servers: Object.fromEntries(['kafka', 'amqps', 'nats', 'redis', 'mqtt'].map((protocol) => [protocol, { host, protocol }])),
+  })
+  assert.deepEqual(Object.keys(document.operations), [
+    'stock.stock.counted',
+    'shop.stock.counted.reads',
+    'stock.count-again.reads',
+    'stock.count-stock',
+  ])
+  const reads = document.operations['stock.count-again.reads']
+  assert.deepEqual([reads.action, reads.channel], ['receive', { $ref: '#/channels/stock' }])
+  assert.deepEqual(reads.bindings, { kafka: { groupId: { type: 'string', enum: ['stock/count again'] } } })
+  const queue = (name: string): object => ({ is: 'queue', queue: { name, durable: true, exclusive: false, autoDelete: false } })
+  assert.deepEqual(document.channels.stock.bindings, {
+    kafka: { topic: 'stock', partitions: 12, topicConfiguration: { 'retention.ms': -1, 'retention.bytes': 1_000 } },
+    amqp: queue('stock'),
+  })
+  assert.deepEqual(document.channels['count-stock'].bindings.amqp, queue('count-stock'))
+  assert.deepEqual(document.components.messages['stock.counted'].bindings, {
+    kafka: { key: { type: 'string', description: '{sku}' } },
+  })
+  assert.deepEqual(
+    document.info.tags.map(({ name }: { readonly name: string }) => name),
+    ['stock', 'shop'],
+  )
+  // As a broker calls them, and with nothing where its protocol has no words.
+  const address = (what: string, name: string): string => `dure.${what}.${name}`
+  const other = await draw([Stock], { title: 'Shop', address, servers: { nats: { host, protocol: 'nats' } } })
+  assert.deepEqual(
+    [other.channels.stock.address, other.channels['count-stock'].address],
+    ['dure.topic.stock', 'dure.queue.count-stock'],
+  )
+  assert.equal(other.channels.stock.bindings, undefined)
+})

@@ -1,4 +1,5 @@
 /** AsyncAPI 3 of the events that services announce. */
+import { bindingsFor, type AsyncReader, type AsyncServers } from './async-bindings.ts'
 import { components, pascal } from './components.ts'
 import type { AnyContract } from './definition.ts'
 import { keyOf } from './describe.ts'
@@ -12,9 +13,15 @@ import type { AnyRequest } from './request.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 
 export type AsyncApiOptions = DocumentOptions & {
-  /** Brokers by name: `{ production: { host: 'kafka.example.com:9092', protocol: 'kafka' } }`. */
-  readonly servers?: Readonly<Record<string, { readonly host: string; readonly protocol: string; readonly description?: string }>>
+  /** Brokers by name: `{ production: { host: 'kafka.example.com:9092', protocol: 'kafka' } }`. What their protocol has to say is in bindings. */
+  readonly servers?: AsyncServers
+  /** What a topic or queue is called there. Default: as it is in contracts. */
+  readonly address?: (what: 'topic' | 'queue', name: string) => string
+  /** Who reacts to what events: each is an operation that receives. Default: nobody that is known. */
+  readonly readers?: readonly AsyncReader[]
 }
+
+export type { AsyncReader, AsyncServers } from './async-bindings.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -36,12 +43,23 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
   const channels: Record<string, Json> = {}
   const operations: Record<string, Json> = {}
   const messages: Record<string, Json> = {}
+  const { address = (_: string, name: string) => name, readers = [] } = options
+  const bindings = bindingsFor(options.servers ?? {})
   for (const contract of contracts) {
     for (const event of contract.events) {
       const { name, topic } = event
-      messages[name] = drawMessage(event, book.add(shown(event.schema, 'output'), pascal(name)))
+      messages[name] = {
+        ...drawMessage(event, book.add(shown(event.schema, 'output'), pascal(name))),
+        ...bindings.message(event),
+      }
       const carried = { ...(channels[topic]?.['messages'] as Json), [name]: { $ref: `#/components/messages/${name}` } }
-      channels[topic] = { address: topic, ...(topic === name && described(event)), messages: carried }
+      const place = address('topic', topic)
+      channels[topic] = {
+        address: place,
+        ...(topic === name && described(event)),
+        messages: carried,
+        ...bindings.topic(place, event),
+      }
       operations[`${contract.name}.${name}`] = {
         action: 'send',
         channel: { $ref: `#/channels/${topic}` },
@@ -49,6 +67,15 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
         tags: [{ name: contract.name }],
         messages: [{ $ref: `#/channels/${topic}/messages/${name}` }],
       }
+      for (const reader of readers.filter((one) => one.event === name))
+        operations[`${reader.service}.${reader.name}.reads`.replaceAll(/[^\w.-]/g, '-')] = {
+          action: 'receive',
+          channel: { $ref: `#/channels/${topic}` },
+          summary: `${reader.service} reacts to ${name}`,
+          tags: [{ name: reader.service }],
+          messages: [{ $ref: `#/channels/${topic}/messages/${name}` }],
+          ...bindings.group(`${reader.service}/${reader.name}`),
+        }
     }
     for (const request of contract.requests ?? []) {
       const { name } = request
@@ -64,9 +91,10 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
       for (const each of [name, answers]) {
         channels[each] = {
           // Whoever asks says where it waits.
-          address: each === name ? name : null,
+          address: each === name ? address('queue', name) : null,
           ...(each === name && described(request)),
           messages: { [each]: { $ref: `#/components/messages/${each}` } },
+          ...(each === name && bindings.queue(address('queue', name))),
         }
       }
       operations[`${contract.name}.${name}`] = {
@@ -85,7 +113,7 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
   }
   return {
     asyncapi: '3.0.0',
-    info: { ...info(contracts, options), tags: contracts.map(tagOf) },
+    info: { ...info(contracts, options), tags: tagsOf(contracts, readers) },
     defaultContentType: 'application/cloudevents+json',
     ...(options.servers !== undefined && { servers: options.servers }),
     channels,
@@ -168,6 +196,12 @@ function bodiesOf({ output, errors }: AnyRequest, draw: (schema: AnySchema, part
       }
     }),
   ]
+}
+
+/** Readers may be of services without a contract in the document. */
+function tagsOf(contracts: readonly AnyContract[], readers: readonly AsyncReader[]): readonly Json[] {
+  const others = new Set(readers.map(({ service }) => service).filter((name) => !contracts.some((one) => one.name === name)))
+  return [...contracts.map(tagOf), ...[...others].map((name) => ({ name }))]
 }
 
 const described = (event: AnyEvent): Json => (event.description === undefined ? {} : { description: event.description })

@@ -1,5 +1,5 @@
 /** What an adapter for a broker is written with, beside the ports themselves (`dure/messaging`). */
-export { quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED } from './broker-adapter.ts'
+export { placeOf, quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace } from './broker-adapter.ts'
 export { nameFor, nameFrom, type NameRules } from './broker-names.ts'
 export {
   decodeMessage,

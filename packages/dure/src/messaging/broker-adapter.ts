@@ -1,4 +1,5 @@
 import { inTime } from '../runtime/internal.ts'
+import type { AsyncServers } from '../contract/contract.ts'
 import type { Timers } from '../runtime/runtime.ts'
 import type { Capabilities } from './capabilities.ts'
 
@@ -17,7 +18,24 @@ export type BrokerAdapter = {
  * Who can reach what an adapter is made of, said by what makes it: this process alone (which then serves it to the others of
  * the system), or every process directly, over the network. Default `process`.
  */
-export type Reach = { readonly reach?: 'process' | 'network' }
+export type Reach = {
+  readonly reach?: 'process' | 'network'
+  /** For documents: where programs of others find it. Absent where they cannot. */
+  readonly place?: BrokerPlace
+}
+
+/** Servers by name, with AsyncAPI's word for their protocol (`kafka`, `nats`, `amqp`, `redis`), and what topics and queues are called there. */
+export type BrokerPlace = {
+  readonly servers: AsyncServers
+  /** Default: as they are called in contracts. */
+  readonly address?: (what: 'topic' | 'queue', name: string) => string
+}
+
+/** The place of a broker with these servers (`host:port`). */
+export function placeOf(protocol: string, hosts: readonly string[], address?: BrokerPlace['address']): BrokerPlace {
+  const servers = hosts.map((host, at) => [at === 0 ? protocol : `${protocol}-${at + 1}`, { host, protocol }] as const)
+  return { servers: Object.fromEntries(servers), ...(address && { address }) }
+}
 
 /**
  * Milliseconds that a stop waits for what is in hand, unless it is told.

@@ -22,6 +22,7 @@ import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
 import { modelCommands } from './commands/model.ts'
+import { schemasCommands } from './commands/schemas.ts'
 import { restartCommand } from './commands/restart.ts'
 import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
@@ -107,7 +108,7 @@ function before(args: readonly string[], input: string): readonly string[] {
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
   return args
-    .slice(0, ['add', 'dead', 'saga', 'check', 'model', '2pc'].includes(args[0] ?? '') ? 2 : 1)
+    .slice(0, ['add', 'dead', 'saga', 'check', 'model', 'schemas', '2pc'].includes(args[0] ?? '') ? 2 : 1)
     .filter((word) => !word.startsWith('-'))
 }
 
@@ -131,6 +132,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     docs: docsCommand,
     doctor: doctorCommand,
     compat: compatCommand,
+    schemas: schemasCommands,
     check: checkCommands,
     sim: simCommand,
   },

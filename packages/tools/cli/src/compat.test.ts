@@ -65,6 +65,43 @@ test('compat refuses what is not contracts', async () => {
   }
 })
 
+test('compat names the services that react to an event that is broken', async () => {
+  const cwd = temporary()
+  const event = (type: string): object => ({
+    version: 1,
+    topic: 'order.placed',
+    upcasts: [],
+    schema: { type: 'object', properties: { total: { type } }, required: ['total'] },
+  })
+  const file = (name: string, type: string, readers: unknown): void => {
+    const orders = {
+      dure: 1,
+      name: 'orders',
+      version: '1.0.0',
+      owner: 'team',
+      operations: {},
+      events: { 'order.placed': event(type) },
+    }
+    writeFileSync(join(cwd, name), JSON.stringify({ system: 'shop', contracts: [orders], readers }))
+  }
+  file('before.json', 'number', [{ service: 'billing', name: 'order.placed', event: 'order.placed' }])
+  file('after.json', 'string', [
+    { service: 'stock', name: 'x', event: 'order.placed' },
+    { service: 'mail', name: 'x', event: 'other' },
+    5,
+  ])
+  const { code, out } = await dure(['compat', 'before.json', 'after.json'], { cwd })
+  assert.equal(code, 1)
+  assert.match(
+    out.replaceAll(/\s+/g, ' '),
+    /orders event "order\.placed" at total may be string \(was number\) \(breaks subscribers: billing, stock\)/,
+  )
+  const { contracts } = JSON.parse((await dure(['compat', 'before.json', 'after.json', '--json'], { cwd })).out) as {
+    contracts: readonly { readonly readers: unknown }[]
+  }
+  assert.deepEqual(contracts[0]?.readers, { 'order.placed': ['billing', 'stock'] })
+})
+
 test('docs draws every format, to standard output or a file', async () => {
   const cwd = temporary()
   assert.match((await dure(['docs', SHOP])).out, /"openapi": "3\.1/)

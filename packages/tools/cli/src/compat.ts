@@ -1,6 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { compareContracts, describeContract, versionTrouble, type Change, type ContractDescription } from 'dure/contract'
+import {
+  compareContracts,
+  describeContract,
+  versionTrouble,
+  type Change,
+  type AsyncReader,
+  type ContractDescription,
+} from 'dure/contract'
 import { loadContracts } from './load.ts'
 import { CliError, EXIT, paint } from './shell.ts'
 import { hang } from '@dure/simulation/text/internal'
@@ -14,42 +21,55 @@ export type ContractChange = {
   readonly changes: readonly Change[]
   /** Why the version number does not say what the changes do. */
   readonly trouble: string | undefined
+  /** Services that react to events of it, by the event's name, as far as both sides say. */
+  readonly readers?: Readonly<Record<string, readonly string[]>>
 }
 
+/** Contracts of a system, and who reacts to their events. */
+export type Described = { readonly contracts: readonly ContractDescription[]; readonly readers: readonly AsyncReader[] }
+
 /** Reads contract descriptions: a JSON file that `dure docs --format contract` wrote, or a module that exports contracts. */
-export async function readContracts(file: string, cwd: string): Promise<readonly ContractDescription[]> {
+export async function readContracts(file: string, cwd: string): Promise<Described> {
   const path = resolve(cwd, file)
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw new CliError(`Cannot read "${file}": there is no such file`, { exitCode: EXIT.misuse })
   }
-  if (!file.endsWith('.json')) return (await loadContracts(file, cwd)).map(describeContract)
+  if (!file.endsWith('.json')) {
+    const { contracts, readers } = await loadContracts(file, cwd)
+    return { contracts: contracts.map(describeContract), readers }
+  }
   let value: unknown
   try {
     value = JSON.parse(readFileSync(path, 'utf8'))
   } catch (cause) {
     throw new CliError(`Cannot read "${file}" as JSON: ${(cause as Error).message}`, { exitCode: EXIT.misuse, cause })
   }
-  const { contracts = [value] } = (value ?? {}) as { contracts?: unknown }
-  if (Array.isArray(contracts) && contracts.length > 0 && contracts.every(isDescription)) return contracts
+  const { contracts = [value], readers = [] } = (value ?? {}) as { contracts?: unknown; readers?: unknown }
+  if (Array.isArray(contracts) && contracts.length > 0 && contracts.every(isDescription))
+    return { contracts, readers: Array.isArray(readers) ? readers.filter(isReader) : [] }
   throw new CliError(`Cannot find contract descriptions in "${file}": make it with "dure docs --format contract --out ${file}"`, {
     exitCode: EXIT.misuse,
   })
 }
 
 /** Compares two sets of contracts by name. Contracts without a change are left out. */
-export function compareAll(
-  before: readonly ContractDescription[],
-  after: readonly ContractDescription[],
-): readonly ContractChange[] {
-  const names = [...new Set([...before, ...after].map(({ name }) => name))].sort()
+export function compareAll(before: Described, after: Described): readonly ContractChange[] {
+  const names = [...new Set([...before.contracts, ...after.contracts].map(({ name }) => name))].sort()
+  const all = [...before.readers, ...after.readers]
   return names.flatMap((contract) => {
-    const old = before.find(({ name }) => name === contract)
-    const now = after.find(({ name }) => name === contract)
+    const old = before.contracts.find(({ name }) => name === contract)
+    const now = after.contracts.find(({ name }) => name === contract)
     if (old === undefined || now === undefined) return [comeOrGone(contract, old, now)]
     const changes = compareContracts(old, now)
     const trouble = versionTrouble(old, now, changes)
     if (changes.length === 0 && trouble === undefined) return []
-    return [{ contract, before: old.version, after: now.version, changes, trouble }]
+    const readers = Object.fromEntries(
+      Object.keys(old.events).flatMap((name) => {
+        const services = new Set(all.filter(({ event }) => event === name).map(({ service }) => service))
+        return services.size === 0 ? [] : [[name, [...services].sort()] as const]
+      }),
+    )
+    return [{ contract, before: old.version, after: now.version, changes, trouble, readers }]
   })
 }
 
@@ -83,11 +103,11 @@ export function describeChanges(
   layout: { readonly columns: number; readonly color: boolean },
 ): string {
   if (all.length === 0) return 'Nothing changed.'
-  const blocks = all.map(({ contract, before, after, changes, trouble }) => {
+  const blocks = all.map(({ contract, before, after, changes, trouble, readers }) => {
     const versions = before === after ? before : `${before ?? 'new'} → ${after ?? 'gone'}`
     const lines = [`${paint(layout, 'bold', contract)} ${versions}`]
     for (const level of LEVELS) {
-      for (const change of changes.filter((one) => one.level === level)) lines.push(changeText(change, layout))
+      for (const change of changes.filter((one) => one.level === level)) lines.push(changeText(change, layout, readers))
     }
     if (trouble !== undefined) lines.push(paint(layout, 'yellow', hang('  ', trouble, layout.columns)))
     return lines.join('\n')
@@ -98,8 +118,11 @@ export function describeChanges(
 function changeText(
   { level, where, message, breaks }: Change,
   layout: { readonly columns: number; readonly color: boolean },
+  readers: ContractChange['readers'] = {},
 ): string {
-  const whom = breaks === 'nobody' ? '' : ` (breaks ${breaks === 'history' ? 'stored events' : breaks})`
+  const event = /^\S+ event "([^"]+)"/.exec(where)?.[1] ?? ''
+  const names = breaks === 'subscribers' && Object.hasOwn(readers, event) ? `: ${readers[event]!.join(', ')}` : ''
+  const whom = breaks === 'nobody' ? '' : ` (breaks ${breaks === 'history' ? 'stored events' : breaks}${names})`
   return hang(`  ${paint(layout, STYLES[level], level.padEnd(10))}  `, `${where} ${message}${whom}`, layout.columns)
 }
 
@@ -109,6 +132,11 @@ function summary(all: readonly ContractChange[]): string {
   if (breaking > 0)
     return `${breaking === 1 ? 'One change breaks' : `${breaking} changes break`} somebody, and the new version numbers say so.`
   return 'Compatible: nobody who did nothing fails.'
+}
+
+function isReader(value: unknown): value is AsyncReader {
+  const reader = value as Partial<AsyncReader> | null
+  return typeof reader === 'object' && reader !== null && typeof reader.service === 'string' && typeof reader.event === 'string'
 }
 
 function isDescription(value: unknown): value is ContractDescription {

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { inTime } from 'dure/runtime/internal'
 import { describeThrown, isInstance, partOf } from 'dure/contract/internal'
-import type { AnyContract } from 'dure/contract'
+import type { AnyContract, AsyncReader } from 'dure/contract'
 import type { System } from 'dure/service'
 import { moduleTrouble } from './project.ts'
 import { CliError, EXIT } from './shell.ts'
@@ -47,17 +47,30 @@ export async function loadSystem(given: string | undefined, cwd: string): Promis
 }
 
 /** The contracts that a module exports, or that the services of its system promise. */
-export async function loadContracts(given: string, cwd: string): Promise<readonly AnyContract[]> {
+export async function loadContracts(
+  given: string,
+  cwd: string,
+): Promise<{ readonly contracts: readonly AnyContract[]; readonly readers: readonly AsyncReader[] }> {
   const file = resolve(cwd, given)
   if (!existsSync(file)) throw new CliError(`Cannot read "${given}": there is no such file`, { exitCode: EXIT.misuse })
   const values = Object.values(await importFile(file, given))
   const contracts = values.flatMap((value) => (isSystem(value) ? contractsOf(value) : isContract(value) ? [value] : []))
-  if (contracts.length > 0) return [...new Set(contracts)]
+  const readers = values.filter(isSystem).flatMap(readersOf)
+  if (contracts.length > 0) return { contracts: [...new Set(contracts)], readers }
   throw new CliError(`Cannot find a contract in "${given}": export what contract() or system() makes`, { exitCode: EXIT.misuse })
 }
 
 export function contractsOf(system: System): readonly AnyContract[] {
   return system.services.map(({ contract }) => contract)
+}
+
+/** Who reacts to which events. */
+export function readersOf(system: System): readonly AsyncReader[] {
+  return system.services.flatMap(({ contract, reactions }) =>
+    reactions
+      .filter(({ kind }) => kind === 'topic')
+      .map(({ name, event }) => ({ service: contract.name, name, event: event.name })),
+  )
 }
 
 /** The path of the system file: as given, as package.json says, or `./system.ts`. */

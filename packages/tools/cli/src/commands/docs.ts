@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { asyncapi, describeContract, openapi } from 'dure/contract'
 import type { System } from 'dure/service'
-import { contractsOf, loadSystem } from '../load.ts'
+import { contractsOf, loadSystem, readersOf } from '../load.ts'
 import { CliError, print, say, type Shell } from '../shell.ts'
 import { defineCommand, systemParameter, textFlag } from './parameters.ts'
 
@@ -13,8 +13,8 @@ type Flags = { readonly format: Format; readonly out?: string }
 export const docsCommand: Command<Shell> = defineCommand({
   brief: 'Write the documents drawn from contracts',
   help: `
-        Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events), or contract
-        (descriptions that "dure compat" compares).`,
+        Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events, who reacts to them, and
+        where the broker is), or contract (descriptions that "dure compat" compares).`,
   examples: [
     'dure docs',
     'dure docs --format asyncapi --out docs/events.json',
@@ -51,9 +51,9 @@ function draw(system: System, format: Format): string {
     case 'openapi':
       return json(openapi(contracts, { title: system.name, remembers: rememberedBy(system) }))
     case 'asyncapi':
-      return json(asyncapi(contracts, { title: system.name }))
+      return json(asyncapi(contracts, { title: system.name, ...system.broker.place, readers: readersOf(system) }))
     case 'contract':
-      return json({ system: system.name, contracts: contracts.map(describeContract) })
+      return json({ system: system.name, contracts: contracts.map(describeContract), readers: readersOf(system) })
   }
 }
 
