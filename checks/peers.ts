@@ -4,13 +4,14 @@
  * `npm run peers -- emmett`: Emmett's command handler and decider, and its own store beside ours, on the event store.
  * `npm run peers -- 2pc`: psql reads what a killed coordinator of a two-phase commit leaves, and what the next one makes of it.
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
+ * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
-import { emmett as emmettJudge, missing, natsPy } from './judges/installed.ts'
+import { emmett as emmettJudge, missing, natsPy, schemas as schemaJudges } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
@@ -24,6 +25,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   tutorial,
   '2pc': twoPhase,
   nats,
+  schemas,
 }
 
 async function openapi(): Promise<boolean> {
@@ -73,6 +75,20 @@ async function nats(): Promise<boolean> {
     program,
     join(natsPy.folder, 'venv/bin/python'),
   ])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function schemas(): Promise<boolean> {
+  const { kafkajs, python, apicurio } = schemaJudges
+  for (const judge of [kafkajs, python, apicurio]) {
+    const said = judge.there() ? 'installed' : judge.install()
+    if (said !== 'installed') console.log(`✖ ${judge.name}: ${said}`)
+  }
+  const program = join(import.meta.dirname, '../packages/platform/registry-schemas/src/peers.test-support.ts')
+  const serializers = join(import.meta.dirname, 'judges/schemas/serializers.py')
+  const words = [kafkajs.folder, join(python.folder, 'venv/bin/python'), serializers, apicurio.folder]
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...words])
   console.log(output.trim())
   return code === 0
 }

@@ -59,6 +59,30 @@ export const emmett: Judges = judges('emmett', 'emmett/package.json', {
   steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
 })
 
+/** What speaks to schema registries: KafkaJS' client, Confluent's own for Python, and another registry. */
+export const schemas: Readonly<Record<'kafkajs' | 'python' | 'apicurio', Judges>> = {
+  kafkajs: judges('schemas-kafkajs', 'schemas/package.json', {
+    possible: () => true,
+    steps: (folder) => [
+      ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ],
+  }),
+  python: judges('schemas-python', 'schemas/requirements.txt', {
+    possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
+    steps: (folder) => [
+      ['python3', '-m', 'venv', join(folder, 'venv')],
+      [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, 'requirements.txt')],
+    ],
+  }),
+  apicurio: judges('schemas-apicurio', 'schemas/pom.xml', {
+    possible: () => runs('java', ['-version']) && runs('mvn', ['--version']),
+    steps: (folder) => [
+      ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), UNPACK, `-DoutputDirectory=${folder}`],
+    ],
+  }),
+}
+const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
+
 /** False, or why a test of these must be skipped. */
 export function missing({ name, possible, there }: Judges): string | false {
   if (there()) return false

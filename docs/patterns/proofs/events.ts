@@ -25,6 +25,29 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/dure/src/messaging/aside.test.ts',
     ],
   },
+  E2: {
+    state: 'works',
+    part: {
+      en: 'JSON Schema and Avro; Protobuf is not there',
+      ko: 'JSON Schema와 Avro. Protobuf는 없음',
+    },
+    code: [
+      'packages/platform/registry-schemas/src/registry.ts',
+      'packages/platform/registry-schemas/src/events.ts',
+      'packages/platform/registry-schemas/src/wire-format.ts',
+      'packages/dure/src/contract/compat.ts',
+      'packages/tools/cli/src/commands/schemas.ts',
+    ],
+    guide: 'docs/guides/schemas.md',
+    tests: [
+      'packages/platform/registry-schemas/src/rest.test.ts',
+      'packages/platform/registry-schemas/src/events.test.ts',
+      'packages/platform/registry-schemas/src/killed.test.ts',
+      'packages/platform/registry-schemas/src/avro.test.ts',
+      'packages/dure/src/contract/plain-schema.test.ts',
+      'packages/tools/cli/src/schemas.test.ts',
+    ],
+  },
   E6: {
     state: 'works',
     code: [
