@@ -31,7 +31,16 @@ export type BrokerPlace = {
   readonly address?: (what: 'topic' | 'queue', name: string) => string
 }
 
-/** The place of a broker with these servers (`host:port`). */
+/**
+ * The place of a broker with these servers (`host:port`).
+ *
+ * @example
+ * ```ts
+ * import { placeOf } from 'dure/messaging/adapter'
+ *
+ * console.log(Object.keys(placeOf('nats', ['a:4222', 'b:4222']).servers)) // → [ 'nats', 'nats-2' ]
+ * ```
+ */
 export function placeOf(protocol: string, hosts: readonly string[], address?: BrokerPlace['address']): BrokerPlace {
   const servers = hosts.map((host, at) => [at === 0 ? protocol : `${protocol}-${at + 1}`, { host, protocol }] as const)
   return { servers: Object.fromEntries(servers), ...(address && { address }) }
