@@ -38,12 +38,16 @@ export type Consumers = {
 }
 
 export const BEGINNING: Start = { deliver_policy: 'all' }
-export const END: Start = { deliver_policy: 'new' }
 /** Nanoseconds: what is in hand comes again in the next epoch only, so long as nobody works on it for longer. */
 const ACK_WAIT = 24 * 3_600 * 1e9
 const NOT_FOUND = new Set([10_014, 10_059])
 
 export const placeKey = (group: string, partition: number): string => `${partition} ${group}`
+
+/** Behind all there is, as the stream's leader says: a consumer by itself begins behind what its own server has. */
+export async function endOf(link: Link, topic: Topic): Promise<Start> {
+  return behind((await link.jsm.streams.info(topic.stream)).state.last_seq)
+}
 
 export function behind(sequence: number): Start {
   return { deliver_policy: 'by_start_sequence', opt_start_seq: sequence + 1 }
@@ -93,6 +97,13 @@ export function createConsumers(link: Link, names: Names): Consumers {
       return name
     },
   }
+}
+
+/** Where the next consumer of a group's partition begins. In a cluster one of which nothing was acknowledged has no floor. */
+export function startAfter({ info: { ack_floor: floor, config } }: Position): Start {
+  const { deliver_policy, opt_start_time, opt_start_seq = 1 } = config
+  if (floor.stream_seq === 0 && opt_start_time !== undefined) return { deliver_policy, opt_start_time }
+  return behind(Math.max(floor.stream_seq, opt_start_seq - 1))
 }
 
 /** Messages of a group's partition that it has not acknowledged. */

@@ -3,7 +3,7 @@ import { BROKER_NUMBERS, checkName, checkOptions } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Link } from './connection.ts'
-import { BEGINNING, createConsumers, END, placeKey, unread, type Consumers } from './consumers.ts'
+import { BEGINNING, createConsumers, endOf, placeKey, unread, type Consumers } from './consumers.ts'
 import { openFeed } from './feed.ts'
 import type { Budget } from './intake.ts'
 import { createMembers, type Members } from './members.ts'
@@ -46,7 +46,7 @@ export function createGroups(given: Omit<GroupParts, 'records' | 'consumers'>): 
     for (const name of new Set(topics)) {
       const topic = await streams.declare(name)
       const known = await consumers.of(topic)
-      const start = from === 'end' ? END : BEGINNING
+      const start = from === 'end' ? await endOf(link, topic) : BEGINNING
       for (let partition = 0; partition < topic.partitions; partition++) {
         if (known.has(placeKey(group, partition))) continue
         await consumers.make(topic, { group, partition, epoch: 0, turn: 0, start }, [])

@@ -4,7 +4,7 @@ import type { Delivery } from 'dure/messaging'
 import { backoff } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Link } from './connection.ts'
-import { BEGINNING, behind, placeKey, type Consumers, type Start } from './consumers.ts'
+import { BEGINNING, behind, placeKey, startAfter, type Consumers, type Position, type Start } from './consumers.ts'
 import { incoming, type Place } from './messages.ts'
 import { openPull, type Pull } from './pull.ts'
 import type { Topic } from './streams.ts'
@@ -85,9 +85,9 @@ export function createIntake(options: IntakeOptions): Intake {
     options.came()
   }
 
-  const startBehind = async (after: string | undefined, floor: number | undefined): Promise<Start> => {
+  const startOf = async (after: string | undefined, before: Position | undefined): Promise<Start> => {
     if (settled > 0) return behind(settled)
-    if (after === undefined) return floor === undefined ? BEGINNING : behind(floor)
+    if (after === undefined) return before === undefined ? BEGINNING : startAfter(before)
     // A position of a stream that was deleted and made again may be beyond its end.
     return behind(Math.min(sequenceOf(after), (await link.jsm.streams.info(topic.stream)).state.last_seq))
   }
@@ -99,7 +99,7 @@ export function createIntake(options: IntakeOptions): Intake {
         'ABORTED',
         `Partition ${partition} of topic "${topic.name}" has gone to another member of group "${group}"`,
       )
-    const start = await startBehind(after, before[0]?.info.ack_floor.stream_seq)
+    const start = await startOf(after, before[0])
     const mine = ++turn
     void pull?.end()
     pull = undefined

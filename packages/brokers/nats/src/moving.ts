@@ -2,7 +2,7 @@ import { CallError } from 'dure/contract'
 import type { Broker } from 'dure/messaging'
 import { BROKER_NUMBERS, checkName, checkOptions } from 'dure/messaging/adapter'
 import { isAnyAlive } from './beats.ts'
-import { BEGINNING, behind, END, placeKey, unread, type Position, type Start } from './consumers.ts'
+import { BEGINNING, behind, endOf, placeKey, unread, type Position, type Start } from './consumers.ts'
 import type { GroupParts } from './groups.ts'
 import { sequenceOf } from './intake.ts'
 import type { GroupRecord } from './records.ts'
@@ -53,7 +53,7 @@ async function targets(
 ): Promise<readonly (readonly [number, Start])[]> {
   const all = (start: Start) => Array.from({ length: topic.partitions }, (_, partition) => [partition, start] as const)
   if (to === 'beginning') return all(BEGINNING)
-  if (to === 'end') return all(END)
+  if (to === 'end') return all(await endOf(link, topic))
   if ('time' in to) {
     checkOptions(`move group "${group}" to a time`, to, BROKER_NUMBERS.time)
     // Within what the server can say; nothing was published before or after.
