@@ -89,15 +89,18 @@ export function createTries(options: {
       const { id: messageId } = message
       // Its lease is over, and nobody has said how the try ended.
       if (lease !== undefined && started > finished && !untold.has(messageId)) return crashed(parked)
-      // Its last try was this member's under an earlier epoch: it did not succeed, and could not be noted.
-      if (lease === undefined && started > finished && started >= retry.attempts && !untried.has(messageId))
-        return fail(parked, new Error(`Try ${started} of it ended when its partition was no longer held here`), false)
+      const isOpen = lease === undefined && started > finished
+      // Its last try did not succeed, and that could not be noted: its partition was another's, or the store was away.
+      if (isOpen && started >= retry.attempts && !untried.has(messageId))
+        return fail(parked, new Error(`Try ${started} of it failed, and how could not be noted`), false)
       const its = { consumer, messageId, fence }
+      // One whose try was counted, and its answer lost, has it before it still.
+      const isCounted = isOpen && untried.has(messageId)
       untried.add(messageId)
-      if (!(await store.transaction((tx) => records.begin(tx, { ...its, revision, lease: lease ?? 0 }), { isolated: false })))
-        return 'changed'
+      const begin = { ...its, revision, lease: lease ?? 0 }
+      if (!isCounted && !(await store.transaction((tx) => records.begin(tx, begin), { isolated: false }))) return 'changed'
       untried.delete(messageId)
-      const begun = { ...parked, started: started + 1, revision: revision + 1 }
+      const begun = isCounted ? parked : { ...parked, started: started + 1, revision: revision + 1 }
       let finishes = false
       untold.add(messageId)
       try {
