@@ -1,0 +1,133 @@
+/** The clients alone, with the same messages in the same form. */
+import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { connect, headers as natsHeaders } from '@nats-io/transport-node'
+import { createClient } from '@redis/client'
+import { encodeMessage } from 'dure/messaging/adapter'
+import type { Message } from 'dure/contract'
+import type { Open } from './load.ts'
+
+/** `js.publish` for each message, all of a list at once; a durable consumer that acknowledges each. */
+export const nats: Open = async (url, topic) => {
+  const connection = await connect({ servers: url })
+  const manager = await jetstreamManager(connection)
+  const name = topic.replaceAll('.', '_')
+  await manager.streams.add({ name, subjects: [topic] })
+  await manager.consumers.add(name, { durable_name: 'readers', ack_policy: AckPolicy.Explicit, max_ack_pending: 10_000 })
+  const js = jetstream(connection)
+  return {
+    publish: async (messages) => {
+      await Promise.all(
+        messages.map((message) => {
+          const encoded = encodeMessage('nats', message)
+          const headers = natsHeaders()
+          for (const [header, value] of encoded.headers) headers.set(header, value)
+          return js.publish(topic, encoded.data, { headers, msgID: message.id })
+        }),
+      )
+    },
+    consume: async (came) => {
+      const consumer = await js.consumers.get(name, 'readers')
+      const messages = await consumer.consume({ max_messages: 1_000 })
+      void (async () => {
+        for await (const message of messages) {
+          came(1)
+          message.ack()
+        }
+      })()
+    },
+  }
+}
+
+/** `XADD` for each message, in one pipeline; a group that reads 256 and acknowledges them together. */
+export const redis: Open = async (url, topic) => {
+  const client = await createClient({ url }).connect()
+  const reading = await createClient({ url }).connect()
+  await client.xGroupCreate(topic, 'readers', '0', { MKSTREAM: true })
+  return {
+    publish: async (messages) => {
+      await Promise.all(
+        messages.map((message) => {
+          const { headers, data } = encodeMessage('redis', message)
+          return client.xAdd(topic, '*', { ...Object.fromEntries(headers), data })
+        }),
+      )
+    },
+    consume: async (came) => {
+      void (async () => {
+        for (;;) {
+          const found = await reading.xReadGroup('readers', 'one', { key: topic, id: '>' }, { COUNT: 256, BLOCK: 1_000 })
+          const messages =
+            (found as readonly { readonly messages: readonly { readonly id: string }[] }[] | null)?.[0]?.messages ?? []
+          if (messages.length === 0) continue
+          came(messages.length)
+          await reading.xAck(
+            topic,
+            'readers',
+            messages.map(({ id }) => id),
+          )
+        }
+      })()
+    },
+  }
+}
+
+const kafkaRecord = (message: Message) => {
+  const { headers, data } = encodeMessage('kafka', message)
+  return { key: message.key, value: data, headers: Object.fromEntries(headers) }
+}
+
+/** An idempotent producer, a list in a request; a stream whose positions are committed by themselves. */
+export const kafka: Open = async (url, topic) => {
+  const { Admin, Consumer, Producer, stringDeserializers, stringSerializers } = await import('@platformatic/kafka')
+  const options = { clientId: 'bench', bootstrapBrokers: [new URL(url).host] }
+  const admin = new Admin(options)
+  await admin.createTopics({ topics: [topic], partitions: 1, replicas: 1 })
+  const producer = new Producer({ ...options, idempotent: true, serializers: stringSerializers })
+  const consumer = new Consumer({ ...options, groupId: `${topic}.readers`, deserializers: stringDeserializers, maxWaitTime: 50 })
+  return {
+    publish: async (messages) => {
+      await producer.send({ messages: messages.map((message) => ({ topic, ...kafkaRecord(message) })) })
+    },
+    consume: async (came) => {
+      const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: 100 })
+      stream.on('data', () => came(1))
+    },
+  }
+}
+
+type KafkaJs = {
+  readonly logLevel: { readonly NOTHING: number }
+  readonly Kafka: new (options: object) => {
+    readonly producer: (options: object) => {
+      readonly connect: () => Promise<void>
+      readonly send: (options: object) => Promise<unknown>
+    }
+    readonly consumer: (options: object) => {
+      readonly connect: () => Promise<void>
+      readonly subscribe: (options: object) => Promise<void>
+      readonly run: (options: object) => Promise<void>
+    }
+  }
+}
+
+/** The client that most know. It is installed beside this file. */
+export const kafkajs: Open = async (url, topic) => {
+  const name = 'kafkajs'
+  const { Kafka, logLevel } = ((await import(name)) as { readonly default: KafkaJs }).default
+  const client = new Kafka({ clientId: 'bench', brokers: [new URL(url).host], logLevel: logLevel.NOTHING })
+  const producer = client.producer({ idempotent: true, maxInFlightRequests: 5 })
+  await producer.connect()
+  const consumer = client.consumer({ groupId: `${topic}.readers`, maxWaitTimeInMs: 50 })
+  return {
+    publish: async (messages) => {
+      await producer.send({ topic, acks: -1, messages: messages.map(kafkaRecord) })
+    },
+    consume: async (came) => {
+      await consumer.connect()
+      await consumer.subscribe({ topic, fromBeginning: true })
+      await consumer.run({
+        eachBatch: async ({ batch }: { batch: { messages: readonly unknown[] } }) => came(batch.messages.length),
+      })
+    },
+  }
+}

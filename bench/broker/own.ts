@@ -1,0 +1,26 @@
+/** Ours: each adapter, as a system uses it. */
+import type { Broker } from 'dure/messaging'
+import { realRuntime } from 'dure/runtime'
+import { silentLogger } from 'dure/telemetry'
+import type { Open } from './load.ts'
+
+type Made = (world: {
+  readonly runtime: ReturnType<typeof realRuntime>
+  readonly log: ReturnType<typeof silentLogger>
+}) => Promise<Broker>
+
+/** What makes the adapter of a server, from the name of its package: an adapter that is not there yet is only missed when it runs. */
+export function own(kind: string): Open {
+  return async (url, topic) => {
+    const door = (await import(`@dure/${kind}`)) as Readonly<Record<string, (options: object) => Made>>
+    const make = door[`${kind}Broker`]!({ url, servers: url, syncsAlways: true })
+    const broker = await make({ runtime: realRuntime(), log: silentLogger() })
+    await broker.declareTopic(topic, { partitions: 1 })
+    return {
+      publish: broker.publish,
+      consume: async (came) => {
+        await broker.subscribe({ group: `${topic}.readers`, topics: [topic], deliver: async ({ length }) => came(length) })
+      },
+    }
+  }
+}
