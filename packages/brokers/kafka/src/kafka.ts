@@ -29,6 +29,8 @@ import { checkBrokers } from './start.ts'
 import { subscribeAs } from './subscriptions.ts'
 import { createTopics } from './topics.ts'
 
+export { KAFKA } from './capabilities.ts'
+
 export type KafkaOptions = {
   /** Where some of the brokers listen: `host:port`, as a list or with commas between. They tell of the others. */
   readonly brokers?: string | readonly string[]
