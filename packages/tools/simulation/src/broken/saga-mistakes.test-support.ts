@@ -1,32 +1,7 @@
 /** Mistakes in how sagas are kept, each between a service and its store, or in a saga's own code. */
-import type { SqlTransaction, SqlValue, Store } from 'dure/data'
 import type { FaultKind, Simulation } from '../simulation.ts'
+import { rewriting, type Statement } from './rewriting.test-support.ts'
 import { ENDS, forwardTrip, ONCE, OVER, REVERSE, type soundTrip, WHOLE } from './trips.test-support.ts'
-
-type Statement = { readonly sql: string; readonly values: readonly SqlValue[] }
-
-/** Has statements on what is kept of sagas be others; undefined: it is not carried out, and told to have been. */
-function rewriting(change: (statement: Statement) => Statement | undefined): NonNullable<Simulation['store']> {
-  const changed = (tx: SqlTransaction): SqlTransaction => {
-    const through = (sql: string, values: readonly SqlValue[]): Statement | undefined =>
-      sql.includes('dure_saga') ? change({ sql, values }) : { sql, values }
-    return Object.assign(Object.create(tx) as SqlTransaction, {
-      run: async (sql: string, values: readonly SqlValue[] = []) => {
-        const statement = through(sql, values)
-        return statement === undefined ? 1 : tx.run(statement.sql, statement.values)
-      },
-      all: async (sql: string, values: readonly SqlValue[] = []) => {
-        const statement = through(sql, values)
-        return statement === undefined ? [] : tx.all(statement.sql, statement.values)
-      },
-    })
-  }
-  return (store) =>
-    ({
-      ...store,
-      transaction: (work, options) => store.transaction((tx) => work(changed(tx as SqlTransaction)), options),
-    }) as Store
-}
 
 /** Leaves out the condition on the epoch, which is the last of a statement, with its value. */
 function withoutEpoch({ sql, values }: Statement): Statement {
@@ -55,23 +30,27 @@ export type SagaMistake = {
 export const MISTAKES: Readonly<Record<string, SagaMistake>> = {
   'what was done first is undone first': { run: forwardTrip, found: [REVERSE] },
   'the result of a step is not kept with its rows': {
-    store: rewriting((statement) => (isStep(statement) && statement.values.includes('rows') ? undefined : statement)),
+    store: rewriting('dure_saga', (statement) =>
+      isStep(statement) && statement.values.includes('rows') ? undefined : statement,
+    ),
     found: [ENDS, ONCE, WHOLE],
   },
   'that a step can be undone is kept after it is done': {
-    store: rewriting((statement) => (isStep(statement) && statement.values.includes('begun') ? undefined : statement)),
+    store: rewriting('dure_saga', (statement) =>
+      isStep(statement) && statement.values.includes('begun') ? undefined : statement,
+    ),
     found: [WHOLE],
   },
   'what has ended is not taken from the alarm': {
-    store: rewriting(({ sql, values }) => ({
+    store: rewriting('dure_saga', ({ sql, values }) => ({
       sql: sql.includes('ended_at = ') ? sql.replace('due_at = NULL,', '') : sql,
       values,
     })),
     found: [OVER],
   },
   'an instance is taken, and what is written of it carries no epoch': {
-    store: rewriting((statement) => withoutEpoch(shortLease(statement))),
-    sound: rewriting(shortLease),
+    store: rewriting('dure_saga', (statement) => withoutEpoch(shortLease(statement))),
+    sound: rewriting('dure_saga', shortLease),
     found: [ONCE, WHOLE, REVERSE, ENDS],
     faults: ['stall', 'freeze', 'scaling'],
   },

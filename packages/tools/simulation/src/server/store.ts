@@ -9,7 +9,7 @@ import {
   sqlRecords,
   type KyselyConnection,
 } from 'dure/data/internal'
-import type { Process } from '../kernel/kernel.ts'
+import { EPOCH, type Process } from '../kernel/kernel.ts'
 import { createRelay } from './relay.ts'
 import type { Servers } from './servers.ts'
 import { createTransactions } from './transactions.ts'
@@ -80,7 +80,8 @@ export function serverStore(options: {
       })
       const connection = through(server.connection)
       const select: SqlStore['select'] = (sql, parameters = []) => reading(() => server.select(sql, parameters))
-      const time = (): number => Math.floor(world.runtime.clock.monotonic())
+      // The server's own clock, which goes alike for all processes, however theirs are set.
+      const time = (): number => Math.floor(EPOCH + world.runtime.clock.monotonic())
       return {
         service,
         engine: 'sqlite',
@@ -88,7 +89,6 @@ export function serverStore(options: {
         member,
         waitOut: (how) => ask(() => server.waitOut(how)),
         gone: (of) => ask(() => server.gone(of)),
-        // The server's own clock: the one that goes alike for all processes, however theirs are set.
         records: sqlRecords({ select }, time),
         time,
         read: sqliteKysely.reader(connection, { provideConnection: (use) => use(connection) }, noDriver),
