@@ -60,6 +60,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
     guide: 'docs/guides/schedule.md',
     tests: [
       'packages/dure/src/schedule/schedule.test.ts',
+      'packages/tools/simulation/src/broken/bells.test.ts',
       'packages/dure/src/schedule/cron.test.ts',
       'packages/databases/postgres/src/schedules.test.ts',
       'packages/tools/cli/src/schedule.test.ts',
