@@ -28,7 +28,7 @@ function tower({ runtime: { random, timers } }: { readonly runtime: Runtime }): 
 }
 
 export const ONCE = 'the bell rings once for each of its times'
-export const ALL = 'a time for which it does not ring is told to the next, and no other'
+const ALL = 'a time for which it does not ring is told to the next, and no other'
 
 export function ringing(between: Pick<Simulation, 'store'> = {}): Simulation {
   return {
