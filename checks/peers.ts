@@ -5,13 +5,14 @@
  * `npm run peers -- 2pc`: psql reads what a killed coordinator of a two-phase commit leaves, and what the next one makes of it.
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
+ * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
-import { emmett as emmettJudge, missing, natsPy, schemas as schemaJudges } from './judges/installed.ts'
+import { emmett as emmettJudge, missing, natsPy, redisPy, schemas as schemaJudges, type Judges } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
@@ -24,7 +25,8 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   install,
   tutorial,
   '2pc': twoPhase,
-  nats,
+  nats: () => broker('nats', natsPy),
+  redis: () => broker('redis', redisPy),
   schemas,
 }
 
@@ -66,14 +68,15 @@ async function twoPhase(): Promise<boolean> {
   return code === 0
 }
 
-async function nats(): Promise<boolean> {
-  const said = natsPy.there() ? 'installed' : natsPy.install()
-  if (said !== 'installed') throw new Error(`Cannot ask nats-py: it ${said}.`)
-  const program = join(import.meta.dirname, '../packages/brokers/nats/src/foreign.test-support.ts')
+/** A program of the adapter's that has others judge it, in Python. */
+async function broker(name: string, client: Judges): Promise<boolean> {
+  const said = client.there() ? 'installed' : client.install()
+  if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
+  const program = join(import.meta.dirname, `../packages/brokers/${name}/src/foreign.test-support.ts`)
   const { code, output } = await run(process.execPath, [
     '--conditions=dure-source',
     program,
-    join(natsPy.folder, 'venv/bin/python'),
+    join(client.folder, 'venv/bin/python'),
   ])
   console.log(output.trim())
   return code === 0

@@ -29,14 +29,19 @@ export const python: Judges = judges('openapi-python', 'requirements.txt', {
   ],
 })
 
-/** nats-py, a client of NATS that is not ours. */
-export const natsPy: Judges = judges('nats-py', 'nats.txt', {
-  possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
-  steps: (folder) => [
-    ['python3', '-m', 'venv', join(folder, 'venv')],
-    [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, 'nats.txt')],
-  ],
-})
+/** Clients of brokers that are not ours. */
+export const natsPy: Judges = pythonClient('nats-py', 'nats.txt')
+export const redisPy: Judges = pythonClient('redis-py', 'redis.txt')
+
+function pythonClient(name: string, pins: string): Judges {
+  return judges(name, pins, {
+    possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
+    steps: (folder) => [
+      ['python3', '-m', 'venv', join(folder, 'venv')],
+      [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, pins)],
+    ],
+  })
+}
 
 /** openapi-generator for Java, and what its clients need. */
 export const java: Judges = judges('openapi-java', 'pom.xml', {
