@@ -234,3 +234,35 @@ test('clocks of the processes decide nothing: set back and forward, leases and o
   assert.equal(assigned, 8)
   assert.ok((await broker.lag()).every(({ since = Date.now() }) => Math.abs(since - Date.now()) < 60_000))
 })
+
+test('the rights of the guide are enough, and other keys are out of reach', how, async (t) => {
+  const guide = readFileSync(new URL('../../../../docs/guides/redis.md', import.meta.url), 'utf8')
+  const [, rules] = /^user shop on >… (.+)$/m.exec(guide)!
+  const server = await serverFor(t, 'redis')
+  const client = await clientFor(t, server)
+  await client.sendCommand(['ACL', 'SETUSER', 'shop', 'on', `>${SECRET}`, ...rules!.split(' ')])
+  const address = { url: server.url, credentials: { username: 'shop', password: SECRET } }
+  const broker = await brokerFor(t, { ...address, prefix: 'shop', sweep: 50, lease: 300 })
+  const done: string[] = []
+  const deliver = async (): Promise<void> => void done.push('topic')
+  await broker.receive({ queue: 'print', handle: async () => void done.push('queue') })
+  const member = await broker.subscribe({ group: 'g', topics: ['orders'], deliver })
+  await broker.publish([messageOf('orders', 'a', 1)])
+  await broker.send([messageOf('print', '', 1)])
+  await until(() => done.length === 2)
+  await runtime.timers.sleep(400)
+  assert.ok((await broker.lag()).every(({ lag }) => lag === 0))
+  await member.stop()
+  await broker.seek({ group: 'g', topic: 'orders', to: 'beginning' })
+  await broker.forget({ group: 'g', reason: 'over' })
+  assert.deepEqual(
+    broker.lines.filter((line) => line.includes('WARN') || line.includes('Cannot')),
+    [],
+  )
+  const other = await brokerFor(t, { ...address, prefix: 'other' })
+  await refused(
+    () => other.publish([messageOf('orders', 'a', 1)]),
+    'PERMISSION_DENIED',
+    /the user may not do that; give it the commands of the guide/,
+  )
+})
