@@ -8,11 +8,13 @@ import {
   checkName,
   checkOptions,
   inTime,
+  placeOf,
   quietly,
   STOP_TIMEOUT,
   subscriptionOf,
   topicOf,
   UNBOUNDED,
+  type BrokerPlace,
 } from 'dure/messaging/adapter'
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
 import type { Runtime } from 'dure/runtime'
@@ -82,6 +84,8 @@ const NUMBERS: Ranges<KafkaOptions> = {
   pending: COUNT,
 }
 
+type KafkaReach = { readonly reach: 'network'; readonly place: BrokerPlace }
+
 /**
  * Topics and queues on Apache Kafka 3.5 and newer, which every process of a system reaches by itself. Making it rejects with {CallError}
  * UNAVAILABLE, UNAUTHENTICATED or FAILED_PRECONDITION, with what to do.
@@ -95,11 +99,14 @@ const NUMBERS: Ranges<KafkaOptions> = {
  * console.log(typeof broker, broker.reach) // → function network
  * ```
  */
-export function kafkaBroker(options: KafkaOptions): ((world: KafkaWorld) => Promise<Broker>) & { readonly reach: 'network' } {
+export function kafkaBroker(options: KafkaOptions): ((world: KafkaWorld) => Promise<Broker>) & KafkaReach {
   checkNumbers('use Kafka', options, NUMBERS)
   const reached = { ...options, ...addressesOf(options) }
+  const { prefix = '', tls = false } = options
+  const names = createNames(prefix)
   return Object.assign(({ runtime, log }: KafkaWorld) => open(reached, runtime, foldRepeats(log, runtime)), {
     reach: 'network' as const,
+    place: placeOf(tls === false ? 'kafka' : 'kafka-secure', reached.brokers, (what, name) => names[what](name)),
   })
 }
 

@@ -110,7 +110,7 @@ export function natsBroker(options: NatsOptions = {}): ((world: NatsWorld) => Pr
   // Each partition has a subject of its own.
   return Object.assign(open, {
     reach: 'network' as const,
-    place: placeOf('nats', servers, (what, name) => `${subject(what, name)}.*`),
+    place: placeOf('nats', servers, (what, name) => (what === 'group' ? name : `${subject(what, name)}.*`)),
   })
 }
 

@@ -15,8 +15,8 @@ import type { AnySchema, JsonSchema } from './schema.ts'
 export type AsyncApiOptions = DocumentOptions & {
   /** Brokers by name: `{ production: { host: 'kafka.example.com:9092', protocol: 'kafka' } }`. What their protocol has to say is in bindings. */
   readonly servers?: AsyncServers
-  /** What a topic or queue is called there. Default: as it is in contracts. */
-  readonly address?: (what: 'topic' | 'queue', name: string) => string
+  /** What a topic, a queue or a group is called there. Default: as it is in contracts. */
+  readonly address?: (what: 'topic' | 'queue' | 'group', name: string) => string
   /** Who reacts to what events: each is an operation that receives. Default: nobody that is known. */
   readonly readers?: readonly AsyncReader[]
 }
@@ -74,7 +74,7 @@ export function asyncapi(contracts: readonly AnyContract[], options: AsyncApiOpt
           summary: `${reader.service} reacts to ${name}`,
           tags: [{ name: reader.service }],
           messages: [{ $ref: `#/channels/${topic}/messages/${name}` }],
-          ...bindings.group(`${reader.service}/${reader.name}`),
+          ...bindings.group(address('group', `${reader.service}/${reader.name}`)),
         }
     }
     for (const request of contract.requests ?? []) {

@@ -24,11 +24,11 @@ export type Reach = {
   readonly place?: BrokerPlace
 }
 
-/** Servers by name, with AsyncAPI's word for their protocol (`kafka`, `nats`, `amqp`, `redis`), and what topics and queues are called there. */
+/** Servers by name, with AsyncAPI's word for their protocol (`kafka`, `nats`, `amqp`, `redis`), and what topics, queues and groups are called there. */
 export type BrokerPlace = {
   readonly servers: AsyncServers
   /** Default: as they are called in contracts. */
-  readonly address?: (what: 'topic' | 'queue', name: string) => string
+  readonly address?: (what: 'topic' | 'queue' | 'group', name: string) => string
 }
 
 /**
