@@ -28,7 +28,7 @@ export type WireFormat = {
  * const { url, stop } = await startSchemaRegistry({ directory: '.schemas/wire', port: 0, log: silentLogger() })
  * const wire = wireFormat({ url })
  * const bytes = await wire.encode('order-value', { type: 'AVRO', text: '"string"' }, 'ab')
- * console.log([...bytes], (await wire.decode(bytes)).value) // → [ 0, 0, 0, 0, 1, 4, 97, 98 ] ab
+ * console.log(bytes.join(' '), (await wire.decode(bytes)).value) // → 0 0 0 0 1 4 97 98 ab
  * await stop()
  * ```
  */
