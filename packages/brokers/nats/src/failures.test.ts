@@ -3,6 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import type { Delivery } from 'dure/messaging'
 import fc from 'fast-check'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
 import { startProxy } from './proxy.test-support.ts'
 import { firsts, freshPrefix, message, numberOf, openBroker, publishAtLast, range, until } from './world.test-support.ts'
 
@@ -240,5 +242,32 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
     await until(() => done.length === 1)
     assert.deepEqual([done, runs], [[1], 1])
     await until(async () => (await other.lag()).every(({ lag }) => lag === 0))
+  })
+
+  test('a stream that is deleted under its readers is told, not passed over; a deleted consumer of a queue is made again', async (t) => {
+    const prefix = freshPrefix()
+    const [reader, writer] = await Promise.all([1, 2].map(() => openBroker({ servers: server.url, prefix })))
+    t.after(() => Promise.all([reader!.stop({ timeout: 500 }), writer!.stop()]))
+    const nc = await connect({ servers: server.url })
+    t.after(() => nc.close())
+    const jsm = await jetstreamManager(nc)
+    await reader!.declareTopic(topic, { partitions: 1 })
+    const errors: string[] = []
+    const came: Delivery[] = []
+    await reader!.subscribe({
+      ...{ group: 'g', topics: [topic], onError: (error) => void errors.push(String(error)) },
+      deliver: async (batch) => void came.push(...batch),
+    })
+    await writer!.publish(range(10).map((n) => message(topic, 'a', n)))
+    await until(() => came.length === 10)
+    await jsm.streams.delete(`${prefix}-topic-${topic}`)
+    await publishAtLast(writer!, [message(topic, 'a', 10)])
+    await until(() => errors.some((error) => /was deleted and made again .* start this process again/.test(error)))
+
+    const done: number[] = []
+    await reader!.receive({ queue: 'mail', handle: async (job) => void done.push(numberOf(job)) })
+    await jsm.consumers.delete(`${prefix}-queue-mail`, 'work')
+    await writer!.send([message('mail', '', 1)])
+    await until(() => done.length === 1)
   })
 })

@@ -85,11 +85,11 @@ export function createIntake(options: IntakeOptions): Intake {
     options.came()
   }
 
-  const startOf = async (after: string | undefined, before: Position | undefined): Promise<Start> => {
+  const startOf = (after: string | undefined, before: Position | undefined, end: number): Start => {
     if (settled > 0) return behind(settled)
     if (after === undefined) return before === undefined ? BEGINNING : startAfter(before)
-    // A position of a stream that was deleted and made again may be beyond its end.
-    return behind(Math.min(sequenceOf(after), (await link.jsm.streams.info(topic.stream)).state.last_seq))
+    // A position of a stream that was made anew may be beyond its end.
+    return behind(Math.min(sequenceOf(after), end))
   }
 
   const open: Intake['open'] = async (after) => {
@@ -99,7 +99,13 @@ export function createIntake(options: IntakeOptions): Intake {
         'ABORTED',
         `Partition ${partition} of topic "${topic.name}" has gone to another member of group "${group}"`,
       )
-    const start = await startOf(after, before[0])
+    const { created, state } = await link.jsm.streams.info(topic.stream)
+    if (created !== topic.created)
+      throw new CallError(
+        'FAILED_PRECONDITION',
+        `Stream "${topic.stream}" was deleted and made again while group "${group}" read it, and counts anew; start this process again`,
+      )
+    const start = startOf(after, before[0], state.last_seq)
     const mine = ++turn
     void pull?.end()
     pull = undefined

@@ -79,9 +79,15 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
             ask()
           })
         },
-        // Asked again at once, a server that cannot answer would be asked for ever.
-        ended: (how) => (how === 'gone' ? void timers.after(200, ask) : void timers.soon(ask)),
+        // Asked again at once, a server that cannot answer would be asked for ever. Its consumer may have been deleted.
+        ended: (how) => (how === 'gone' ? void timers.after(200, reopen) : void timers.soon(ask)),
       })
+    const reopen = (): void => {
+      ready.delete(queue)
+      void openQueue(name)
+        .catch((error: unknown) => onError?.(error))
+        .then(ask)
+    }
     let pull = open()
     const unlisten = link.onReconnect(() => {
       void pull.end()
