@@ -1,34 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-
-const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-
-type Run = { readonly child: ChildProcess; readonly said: () => string; readonly ended: Promise<number | null> }
-
-function run(file: string, ...flags: string[]): Run {
-  const child = spawn(process.execPath, ['--conditions=dure-source', program(file), ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void (said += text))
-  return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) }
-}
-
-/** Waits until it is ready; tells where. */
-async function ready({ child, said }: Run): Promise<string> {
-  while (!said().includes('curl -s http')) {
-    if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}: ${said()}`)
-    await once(child.stdout!, 'data')
-  }
-  return /http:\/\/[\d.:]+/.exec(said())![0]
-}
+import { ready, run } from './run.test-support.ts'
 
 for (const placement of ['together', 'split'] as const) {
   test(

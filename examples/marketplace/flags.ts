@@ -1,4 +1,5 @@
 import { parseReplicas } from 'dure/service'
+import { readBroker } from './brokers.ts'
 import {
   choiceFlag,
   describeFlags,
@@ -52,6 +53,14 @@ const FLAGS = {
     "How events get from PostgreSQL to the broker: looked for in a table, or read from the server's log (wal_level = logical)",
     'polling',
   ),
+  broker: flag({
+    ...textFlag(
+      'WHICH',
+      'What carries events: embedded, kafka, nats or redis (a server of its own, in the data directory), or the URL of one that is there',
+      'embedded',
+    ),
+    read: readBroker,
+  }),
   durability: choiceFlag(
     ['power', 'process'],
     'What a commit survives: a power cut, or the end of the process only (faster on slow disks)',

@@ -3,10 +3,10 @@
  * its environment which part it is. The part with the doors sees to the data as well.
  */
 import { resolve } from 'node:path'
-import { embeddedBroker } from 'dure/messaging'
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
+import { BROKER, brokerOf } from './brokers.ts'
 import { DATABASE, storesOf } from './databases.ts'
 import { doorsOf } from './doors.ts'
 import { marketplaceFlags } from './flags.ts'
@@ -19,7 +19,6 @@ import { welcome } from './welcome.ts'
 async function main(supervised: Supervised): Promise<void> {
   const flags = marketplaceFlags(process.argv.slice(2))!
   const part = process.env[PART]!.split(',')
-  const { durability } = flags
   const provider = httpProvider({ url: process.env[PROVIDER]! })
   const system = marketplace({
     provider,
@@ -27,8 +26,7 @@ async function main(supervised: Supervised): Promise<void> {
     readModel: flags.model,
     doors: doorsOf(flags),
     ...storesOf(flags, process.env[DATABASE]),
-    // Copies share partitions out among themselves.
-    broker: embeddedBroker({ durability, partitions: flags.replicas === undefined ? 1 : 8 }),
+    broker: await brokerOf(flags, process.env[BROKER]),
   })
   if (!(await supervised.loaded())) {
     await provider.close()

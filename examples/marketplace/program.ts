@@ -5,9 +5,9 @@
  */
 import { access, constants } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { embeddedBroker } from 'dure/messaging'
 import { keepAlive, makeFolder } from 'dure/runtime'
 import { start, type Running } from 'dure/service'
+import { brokerOf, ownBroker } from './brokers.ts'
 import { prepareData } from './data/prepare.ts'
 import { ownServer, storesOf } from './databases.ts'
 import { doorsOf } from './doors.ts'
@@ -47,16 +47,17 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
   const { own, url } = openProvider(flags, directory, steps)
   const provider = httpProvider({ url })
   steps.push(provider.close)
-  const { durability } = flags
   const server = await ownServer(flags, directory)
   if (server !== undefined) steps.push(server.stop)
+  const broker = await ownBroker(flags, directory)
+  if (broker !== undefined) steps.push(broker.stop)
   const system = marketplace({
     provider,
     checkout: flags.checkout,
     readModel: flags.model,
     doors: doorsOf(flags),
     ...storesOf(flags, server?.url),
-    broker: embeddedBroker({ durability }),
+    broker: await brokerOf(flags, broker?.url),
   })
   const running = await start(system, { directory, log })
   steps.push(running.stop)
@@ -93,6 +94,8 @@ async function openSplit(
   const provider = await url
   const server = await ownServer(flags, directory)
   if (server !== undefined) steps.push(server.stop)
+  const broker = await ownBroker(flags, directory)
+  if (broker !== undefined) steps.push(broker.stop)
   // Only looked at: what each process runs, it makes itself.
   const shape = httpProvider({ url: provider })
   steps.push(shape.close)
@@ -102,11 +105,14 @@ async function openSplit(
     readModel: flags.model,
     doors: doorsOf(flags),
     ...storesOf(flags, server?.url),
+    broker: await brokerOf(flags, broker?.url),
   })
-  const split = await startSplit({ system, flags, words, provider, database: server?.url, signal }).catch((error: unknown) => {
-    if (!signal.aborted) throw error
-    return undefined
-  })
+  const split = await startSplit({ system, flags, words, provider, database: server?.url, broker: broker?.url, signal }).catch(
+    (error: unknown) => {
+      if (!signal.aborted) throw error
+      return undefined
+    },
+  )
   if (split === undefined) return
   steps.push(split.stop)
   const replace = (): void => {

@@ -4,6 +4,7 @@ import { serveSupervisor } from '@dure/cli'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type System } from 'dure/service'
 import { supervise, type ProcessEvent } from 'dure/supervisor'
+import { BROKER } from './brokers.ts'
 import { DATABASE } from './databases.ts'
 import type { MarketplaceFlags } from './flags.ts'
 import { say, warn } from './voice.ts'
@@ -36,17 +37,24 @@ export async function startSplit(options: {
   readonly provider: string
   /** Where the marketplace's own PostgreSQL is, when it has one. */
   readonly database: string | undefined
+  /** The same of its broker. */
+  readonly broker: string | undefined
   /** Gives up the start. */
   readonly signal: AbortSignal
 }): Promise<Split> {
-  const { system, flags, words, provider, database, signal } = options
+  const { system, flags, words, provider, database, broker, signal } = options
   const directory = resolve(flags.data)
   const supervisor = await supervise({
     directory,
     processes: groupsOf(system, flags.replicas).map((group) => ({
       name: group.name,
       program: [PROGRAM, ...words],
-      env: { [PART]: group.members.join(','), [PROVIDER]: provider, ...(database === undefined ? {} : { [DATABASE]: database }) },
+      env: {
+        [PART]: group.members.join(','),
+        [PROVIDER]: provider,
+        ...(database === undefined ? {} : { [DATABASE]: database }),
+        ...(broker === undefined ? {} : { [BROKER]: broker }),
+      },
       ...socketsOf(group, { doors: system.doors, directory }),
     })),
     runtime: realRuntime(),

@@ -35,7 +35,16 @@ const FLAGS = {
     "Run on a marketplace of its own with this form of checkout ('npm start -- --checkout FORM'); events or saga",
     '',
   ),
-  market: textFlag('FLAGS', "With --checkout: more flags of that marketplace, such as '--split --database postgres'", ''),
+  broker: textFlag(
+    'WHICH',
+    "Run on a marketplace of its own with this broker ('npm start -- --broker WHICH'); kafka, nats or redis",
+    '',
+  ),
+  market: textFlag(
+    'FLAGS',
+    "With --checkout or --broker: more flags of that marketplace, such as '--split --database postgres'",
+    '',
+  ),
   json: textFlag('FILE', 'Write figures and invariants to this file'),
 }
 
@@ -53,13 +62,16 @@ function readUrl(text: string): string {
   return url.origin
 }
 
-async function main(words: readonly string[]): Promise<number> {
-  const flags = readFlags(FLAGS, words)
+const asked = (flag: string, value: string): readonly string[] => (value === '' ? [] : [flag, value])
+
+async function main(given: readonly string[]): Promise<number> {
+  const flags = readFlags(FLAGS, given)
   if (!flags) {
     process.stdout.write(HELP)
     return 0
   }
-  const own = flags.checkout === '' ? undefined : await ownMarket(flags.checkout, flags.market)
+  const words = [...asked('--checkout', flags.checkout), ...asked('--broker', flags.broker)]
+  const own = words.length === 0 ? undefined : await ownMarket([...words, ...flags.market.split(' ').filter(Boolean)])
   const url = own?.url ?? flags.url
   const door = doorClient({ url, connections: flags.concurrency, timeout: 5000 })
   const stopping = new AbortController()
@@ -86,12 +98,12 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 /** A marketplace for this run alone, in a folder that is removed with it. */
-async function ownMarket(checkout: string, more: string): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+async function ownMarket(more: readonly string[]): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'marketplace-'))
   // A server of PostgreSQL is another user's, where this one is root.
   chmodSync(directory, 0o755)
   const port = await freePort()
-  const words = ['--port', String(port), '--data', directory, '--checkout', checkout, ...more.split(' ').filter(Boolean)]
+  const words = ['--port', String(port), '--data', directory, ...more]
   const program = fileURLToPath(new URL('../main.ts', import.meta.url))
   const url = `http://127.0.0.1:${port}`
   print(`npm start -- ${words.join(' ')}`)

@@ -11,6 +11,7 @@ import { rabbitmq } from './rabbitmq.ts'
 import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type ServerSettings } from './recipe.ts'
 import { redis, valkey } from './redis.ts'
 
+export { startProxy, type Proxy } from './proxy.ts'
 export type { ServerAccount, ServerSettings } from './recipe.ts'
 
 /** The servers there are recipes for. */

@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import { embeddedBroker, type Broker } from 'dure/messaging'
+import type { Adapter } from 'dure/service'
+import type { MarketplaceFlags } from './flags.ts'
+
+/** In the environment of each process of a split marketplace: where the broker is that the first one started. */
+export const BROKER = 'MARKETPLACE_BROKER'
+
+/** Servers that the services can tell each other over. */
+const KINDS = ['kafka', 'nats', 'redis'] as const
+type Kind = (typeof KINDS)[number]
+
+export type OwnBroker = { readonly url: string; readonly stop: () => Promise<void> }
+
+/** With `--broker nats` a server of our own, which keeps its data in the directory; otherwise there is none to start. */
+export async function ownBroker({ broker }: MarketplaceFlags, directory: string): Promise<OwnBroker | undefined> {
+  if (!isKind(broker)) return undefined
+  // Only who wants it needs its programs.
+  const { startLocalServer } = await import('@dure/testing/servers')
+  const { url, close } = await startLocalServer(broker, { directory: join(directory, broker) })
+  return { url, stop: close }
+}
+
+/** The broker of the services. @param own the marketplace's own server, where it has one */
+export async function brokerOf(
+  { broker, durability, replicas }: MarketplaceFlags,
+  own: string | undefined,
+): Promise<Adapter<Broker>> {
+  // Copies share partitions out among themselves.
+  if (broker === 'embedded') return embeddedBroker({ durability, partitions: replicas === undefined ? 1 : 8 })
+  const url = own ?? broker
+  switch (new URL(url).protocol.slice(0, -1) as Kind) {
+    case 'kafka':
+      return (await import('@dure/kafka')).kafkaBroker({ url, prefix: 'marketplace.' })
+    case 'nats':
+      return (await import('@dure/nats')).natsBroker({ servers: url, prefix: 'marketplace' })
+    case 'redis':
+      return (await import('@dure/redis')).redisBroker({ url, prefix: 'marketplace' })
+  }
+}
+
+/** @throws {RangeError} when it is none */
+export function readBroker(text: string): string {
+  if (text === 'embedded' || isKind(text) || KINDS.some((kind) => text.startsWith(`${kind}://`))) return text
+  throw new RangeError(`give embedded, ${KINDS.join(', ')}, or a URL such as nats://127.0.0.1:4222`)
+}
+
+function isKind(text: string): text is Kind {
+  return (KINDS as readonly string[]).includes(text)
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+
+/** A network between clients and a server that can be cut, can stand still, and can lose what is under way. */
+export type Proxy = {
+  /** Clients connect here, on 127.0.0.1. */
+  readonly port: number
+  /** The port it leads to. */
+  to: number
+  /** Ends every connection at both ends; new ones are let through. */
+  readonly cut: () => void
+  /** Lets so many bytes of clients pass, and then cuts: in the midst of whatever that is. Resolves when it has. */
+  readonly cutAfter: (bytes: number) => Promise<void>
+  /** From now on nothing passes, while every connection stays open; or everything does again. */
+  readonly hold: (held: boolean) => void
+  /** From now on what the server answers is lost, so that it has what its clients do not know of; or nothing is. */
+  readonly loseAnswers: (lost: boolean) => void
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Stands between clients and a server of this machine.
+ *
+ * @example
+ * ```ts
+ * import { startProxy } from '@dure/testing/servers'
+ *
+ * const proxy = await startProxy({ to: 4222 }) // clients use nats://127.0.0.1:<proxy.port>
+ * proxy.hold(true) // nobody hears of anybody
+ * proxy.hold(false)
+ * await proxy.close()
+ * ```
+ */
+export async function startProxy(options: { readonly to: number }): Promise<Proxy> {
+  const sockets = new Set<Socket>()
+  let isHeld = false
+  let areLost = false
+  let left = Infinity
+  let isCut = (): void => {}
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: proxy.to, host: '127.0.0.1', noDelay: true })
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(one)
+      if (isHeld) one.pause()
+      one
+        .on('error', () => {})
+        .on('close', () => {
+          sockets.delete(one)
+          other.destroy()
+        })
+        .on('drain', () => isHeld || other.resume())
+    }
+    client.on('data', (bytes: Buffer) => {
+      const passing = bytes.subarray(0, left)
+      left -= passing.length
+      if (!upstream.write(passing)) client.pause()
+      if (left > 0) return
+      left = Infinity
+      // What has passed still arrives.
+      upstream.end(cut)
+      isCut()
+    })
+    upstream.on('data', (bytes: Buffer) => {
+      if (!areLost && !client.write(bytes)) upstream.pause()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const proxy: Proxy = {
+    port: (server.address() as AddressInfo).port,
+    to: options.to,
+    cut,
+    cutAfter: (bytes) => {
+      left = bytes
+      return new Promise((resolve) => (isCut = resolve))
+    },
+    hold: (held) => {
+      isHeld = held
+      for (const socket of sockets) held ? socket.pause() : socket.resume()
+    },
+    loseAnswers: (lost) => void (areLost = lost),
+    close: async () => {
+      cut()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  return proxy
+}
