@@ -82,7 +82,10 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
     },
     hold: (held) => {
       isHeld = held
-      for (const socket of sockets) held ? socket.pause() : socket.resume()
+      for (const socket of sockets) {
+        if (held) socket.pause()
+        else socket.resume()
+      }
     },
     loseAnswers: (lost) => void (areLost = lost),
     close: async () => {
