@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { embeddedBroker, type Broker } from 'dure/messaging'
 import type { Adapter } from 'dure/service'
-import type { MarketplaceFlags } from './flags.ts'
 
 /** In the environment of each process of a split marketplace: where the broker is that the first one started. */
 export const BROKER = 'MARKETPLACE_BROKER'
@@ -10,10 +9,17 @@ export const BROKER = 'MARKETPLACE_BROKER'
 const KINDS = ['kafka', 'nats', 'redis'] as const
 type Kind = (typeof KINDS)[number]
 
+/** What the command line says of it. */
+type Flags = {
+  readonly broker: string
+  readonly durability: 'power' | 'process'
+  readonly replicas: Readonly<Record<string, number>> | undefined
+}
+
 export type OwnBroker = { readonly url: string; readonly stop: () => Promise<void> }
 
 /** With `--broker nats` a server of our own, which keeps its data in the directory; otherwise there is none to start. */
-export async function ownBroker({ broker }: MarketplaceFlags, directory: string): Promise<OwnBroker | undefined> {
+export async function ownBroker({ broker }: Flags, directory: string): Promise<OwnBroker | undefined> {
   if (!isKind(broker)) return undefined
   // Only who wants it needs its programs.
   const { startLocalServer } = await import('@dure/testing/servers')
@@ -22,10 +28,7 @@ export async function ownBroker({ broker }: MarketplaceFlags, directory: string)
 }
 
 /** The broker of the services. @param own the marketplace's own server, where it has one */
-export async function brokerOf(
-  { broker, durability, replicas }: MarketplaceFlags,
-  own: string | undefined,
-): Promise<Adapter<Broker>> {
+export async function brokerOf({ broker, durability, replicas }: Flags, own: string | undefined): Promise<Adapter<Broker>> {
   // Copies share partitions out among themselves.
   if (broker === 'embedded') return embeddedBroker({ durability, partitions: replicas === undefined ? 1 : 8 })
   const url = own ?? broker
