@@ -22,6 +22,8 @@ export type Connection = {
     how?: How,
   ) => Promise<Reply>
   readonly close: () => void
+  /** For those who work by themselves: there is nothing more to be done. */
+  readonly isClosed: () => boolean
 }
 
 /** Milliseconds for an answer, beyond those of the connection; texts as bytes. */
@@ -145,6 +147,7 @@ export async function connect(address: Address, { runtime, log }: ConnectionWorl
         return command(action, ['EVAL', script.text, ...rest], how)
       }
     },
+    isClosed: () => closed,
     close: () => {
       closed = true
       goOn()

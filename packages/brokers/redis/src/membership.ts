@@ -121,6 +121,8 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
   }
 
   const look = async (): Promise<void> => {
+    // The broker has not waited for what is in hand.
+    if (connection.isClosed()) return void alarm.stop()
     try {
       await share()
       await commit()

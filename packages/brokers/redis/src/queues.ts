@@ -121,6 +121,8 @@ function createReceiver(world: QueuesWorld, key: string, options: ReceiveOptions
   const free = (): number => (leaving ? 0 : concurrency - inHand)
 
   const work = async (): Promise<void> => {
+    // The broker has not waited for what is in hand.
+    if (connection.isClosed()) return void alarm.stop()
     const time = runtime.clock.monotonic()
     const isTime = time - touched >= lease / 4
     if (isTime) {

@@ -81,6 +81,8 @@ export function createReader(options: {
       failures = 0
       if (asked === moves && !stopped) take(String(from), String(before), entries)
     } catch (error) {
+      if (connection.isClosed()) stopped = true
+      if (stopped) return
       failed(error)
       await runtime.timers.sleep(backoff(RETRY, ++failures, runtime.random))
     } finally {

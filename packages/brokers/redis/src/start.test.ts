@@ -266,3 +266,25 @@ test('the rights of the guide are enough, and other keys are out of reach', how,
     /the user may not do that; give it the commands of the guide/,
   )
 })
+
+test('stopped without waiting for what is in hand, it works on nothing more', how, async (t) => {
+  const { url } = await serverFor(t, 'redis')
+  const broker = await brokerFor(t, { url, lease: 200 })
+  const errors: unknown[] = []
+  const onError = (error: unknown): void => void errors.push(error)
+  let inHand = 0
+  const hang = (): Promise<never> => {
+    inHand++
+    return new Promise<never>(() => {})
+  }
+  await broker.subscribe({ group: 'g', topics: ['orders'], deliver: hang, onError })
+  await broker.receive({ queue: 'print', handle: hang, onError })
+  await broker.publish([messageOf('orders', 'a', 1)])
+  await broker.send([messageOf('print', '', 1)])
+  await until(() => inHand === 2)
+  await broker.stop({ timeout: 20 })
+  await runtime.timers.sleep(500)
+  const before = errors.length
+  await runtime.timers.sleep(500)
+  assert.equal(errors.length, before)
+})
