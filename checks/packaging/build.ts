@@ -64,7 +64,11 @@ async function compile(
       extends: join(root, 'tsconfig.base.json'),
       compilerOptions: { rootDir: src, outDir: join(folder, 'dist'), customConditions: [], paths },
       // The suites of ports come with the doors that publish them, and only then.
-      files: publishedDoors(manifest).map(([, door]) => join(root, path, door['dure-source'])),
+      files: [
+        ...publishedDoors(manifest).map(([, door]) => join(root, path, door['dure-source'])),
+        // Processes that a suite starts: nobody imports them.
+        ...globSync('**/*-child.conformance.ts', { cwd: src }).map((file) => join(src, file)),
+      ],
       include: [join(src, '**/*.ts')],
       exclude: ['test', 'test-support', 'conformance', 'system'].map((kind) => join(src, `**/*.${kind}.ts`)),
     }),
