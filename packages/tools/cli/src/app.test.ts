@@ -36,6 +36,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'docs',
     'doctor',
     'compat',
+    'schemas',
     'check',
     'sim',
   ])

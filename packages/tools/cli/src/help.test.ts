@@ -21,6 +21,8 @@ const COMMANDS = [
   'trace',
   'docs',
   'compat',
+  'schemas',
+  'schemas check',
   'check',
   'check placement',
   'dead retry',

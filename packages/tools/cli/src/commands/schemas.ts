@@ -86,6 +86,7 @@ export const schemasCommands: RouteMap<Shell> = defineRoutes({
   help: `
         Looks at a schema registry with Confluent's REST interface, such as that of @dure/registry-schemas, and registers schemas in it. A
         system that says schemas: registry({ url }) registers those of its events itself, when it starts.`,
+  examples: ['dure schemas list', 'dure schemas check order.placed-value order.json'],
 })
 
 /** @throws {CliError} with what the registry said, or why it cannot be asked */
