@@ -48,7 +48,12 @@ function retained({ ms, bytes }: NonNullable<AnyEvent['retention']>): object {
 }
 
 /** Of the protocols of these servers. */
-export function bindingsFor(servers: AsyncServers) {
+export function bindingsFor(servers: AsyncServers): {
+  readonly topic: (address: string, event: AnyEvent) => Bound
+  readonly queue: (address: string) => Bound
+  readonly group: (name: string) => Bound
+  readonly message: (event: AnyEvent) => Bound
+} {
   const names = [...new Set(Object.values(servers).map(({ protocol }) => SECURE[protocol] ?? protocol))]
   const bound = (draw: (protocol: Protocol) => object | undefined): Bound => {
     const all = names.flatMap((name) => {

@@ -16,7 +16,24 @@ export class SchemaFault extends Error {
 
 const permanently = 'set permanent=true to delete it permanently'
 
-export const faults = {
+type Fault<Args extends readonly unknown[]> = (...args: Args) => SchemaFault
+
+export const faults: {
+  readonly noSubject: Fault<[subject: string]>
+  readonly noVersion: Fault<[version: number | string]>
+  readonly noSchema: Fault<[id?: number]>
+  readonly subjectDeleted: Fault<[subject: string]>
+  readonly subjectNotDeleted: Fault<[subject: string]>
+  readonly versionDeleted: Fault<[subject: string, version: number]>
+  readonly versionNotDeleted: Fault<[subject: string, version: number]>
+  readonly noLevel: Fault<[subject: string]>
+  readonly incompatible: Fault<[reasons: readonly string[]]>
+  readonly invalidSchema: Fault<[why: string]>
+  readonly invalidVersion: Fault<[version: string]>
+  readonly invalidLevel: Fault<[]>
+  readonly invalidSubject: Fault<[subject: string]>
+  readonly malformed: Fault<[why: string]>
+} = {
   noSubject: (subject: string) => new SchemaFault(40401, `Subject '${subject}' not found.`),
   noVersion: (version: number | string) => new SchemaFault(40402, `Version ${version} not found.`),
   noSchema: (id?: number) => new SchemaFault(40403, id === undefined ? 'Schema not found' : `Schema ${id} not found`),
@@ -48,4 +65,4 @@ export const faults = {
       `The specified subject '${subject.slice(0, 80)}' is not valid: 1 to 255 characters that can be printed`,
     ),
   malformed: (why: string) => new SchemaFault(400, `Cannot read the request: ${why}`),
-} as const
+}

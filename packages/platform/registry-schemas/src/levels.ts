@@ -4,15 +4,7 @@ import { faults } from './fault.ts'
 import { json } from './json.ts'
 import type { SchemaKind } from './kind.ts'
 
-export const LEVELS = [
-  'NONE',
-  'BACKWARD',
-  'BACKWARD_TRANSITIVE',
-  'FORWARD',
-  'FORWARD_TRANSITIVE',
-  'FULL',
-  'FULL_TRANSITIVE',
-] as const
+const LEVELS = ['NONE', 'BACKWARD', 'BACKWARD_TRANSITIVE', 'FORWARD', 'FORWARD_TRANSITIVE', 'FULL', 'FULL_TRANSITIVE'] as const
 /**
  * `BACKWARD`: what the last version wrote, the new one reads. `FORWARD`: what the new one writes, the last one reads. `FULL`: both.
  * `…_TRANSITIVE`: so with every version, not only the last.

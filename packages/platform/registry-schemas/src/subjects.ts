@@ -1,10 +1,10 @@
 /** Subjects, their versions and the ids of schemas, in a store that speaks SQL. An id is never given twice. */
 import { createHash } from 'node:crypto'
-import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from 'dure/data'
+import type { Migrations, SqlRow, SqlStore, SqlTransaction, SqlValue } from 'dure/data'
 import { faults } from './fault.ts'
 import { identityOf, incompatibilities, levelOf, type Level, type SchemaText } from './levels.ts'
 
-export const MIGRATIONS = {
+export const MIGRATIONS: Migrations = {
   '001-schemas': `
     CREATE TABLE schemas (id INTEGER PRIMARY KEY, type TEXT NOT NULL, identity TEXT NOT NULL UNIQUE, text TEXT NOT NULL);
     CREATE TABLE versions (
@@ -14,7 +14,7 @@ export const MIGRATIONS = {
     CREATE TABLE levels (subject TEXT PRIMARY KEY, level TEXT NOT NULL);
     CREATE TABLE last_id (id INTEGER NOT NULL);
     INSERT INTO last_id VALUES (0);`,
-} as const
+}
 
 export type Version = SchemaText & {
   readonly subject: string
@@ -62,9 +62,33 @@ async function levelAt(select: Select, subject: string): Promise<Level | undefin
 const alive = (versions: readonly Row[], deleted: boolean = false): readonly Row[] =>
   deleted ? versions : versions.filter((each) => !each.deleted)
 
-export type Subjects = ReturnType<typeof subjectsIn>
+export type Subjects = {
+  /** What is compared for a subject: its own level, else the global one. */
+  readonly level: (subject: string) => Promise<Level>
+  /** Undefined where the subject, or without one the whole, has none of its own. */
+  readonly ownLevel: (subject?: string) => Promise<Level | undefined>
+  readonly setLevel: (next: Level, subject?: string) => Promise<unknown>
+  /** Answers with the one that it had. @throws {SchemaFault} 40408 */
+  readonly dropLevel: (subject?: string) => Promise<Level>
+  readonly subjects: (options?: { readonly deleted?: boolean; readonly prefix?: string }) => Promise<readonly string[]>
+  readonly versions: (subject: string, deleted?: boolean) => Promise<readonly number[]>
+  readonly version: (subject: string, wanted: number | 'latest', deleted?: boolean) => Promise<Version>
+  /** @throws {SchemaFault} 40403 */
+  readonly byId: (id: number) => Promise<SchemaText>
+  readonly usesOf: (id: number, deleted?: boolean) => Promise<readonly Version[]>
+  /** Why it may not come after a version, or after those that its level names; empty: it may. */
+  readonly check: (subject: string, schema: SchemaText, wanted: number | 'latest' | 'all') => Promise<readonly string[]>
+  /** @throws {SchemaFault} 40401, 40403 */
+  readonly find: (subject: string, schema: SchemaText, deleted?: boolean) => Promise<Version>
+  /** The same schema twice is one version, and under each subject of one id. @throws {SchemaFault} 409, 42201 */
+  readonly register: (subject: string, schema: SchemaText) => Promise<Version>
+  /** @throws {SchemaFault} 40401, 40404, 40405 */
+  readonly deleteSubject: (subject: string, permanent: boolean) => Promise<readonly number[]>
+  /** @throws {SchemaFault} 40401, 40402, 40406, 40407 */
+  readonly deleteVersion: (subject: string, wanted: number | 'latest', permanent: boolean) => Promise<number>
+}
 
-export function subjectsIn(store: SqlStore) {
+export function subjectsIn(store: SqlStore): Subjects {
   const select: Select = (sql, parameters) => store.select(sql, parameters)
   /** One change after another, whoever else writes into the store. */
   const change = <T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> =>
@@ -92,7 +116,6 @@ export function subjectsIn(store: SqlStore) {
 
   return {
     level,
-    /** Undefined where the subject has none of its own. */
     ownLevel: (subject: string = GLOBAL) => levelAt(select, subject),
     setLevel: (next: Level, subject: string = GLOBAL) =>
       change((tx) =>
@@ -101,7 +124,6 @@ export function subjectsIn(store: SqlStore) {
           next,
         ]),
       ),
-    /** Answers with the one that it had. @throws {SchemaFault} 40408 */
     dropLevel: (subject: string = GLOBAL) =>
       change(async (tx) => {
         const had = await levelAt(tx.all, subject)
@@ -116,7 +138,6 @@ export function subjectsIn(store: SqlStore) {
     },
     versions: async (subject: string, deleted: boolean = false) => (await known(subject, deleted)).map((each) => each.version),
     version,
-    /** @throws {SchemaFault} 40403 */
     byId: async (id: number): Promise<SchemaText> => {
       const [row] = await select('SELECT type, text FROM schemas WHERE id = ?', [id])
       if (row === undefined) throw faults.noSchema(id)
@@ -128,21 +149,18 @@ export function subjectsIn(store: SqlStore) {
       return alive(rows.map(versionOf), deleted)
     },
 
-    /** Why it may not come after a version, or after those that its level names; empty: it may. */
     check: async (subject: string, schema: SchemaText, wanted: number | 'latest' | 'all'): Promise<readonly string[]> => {
       identityOf(schema)
       const levelNow = await level(subject)
       if (wanted === 'all') return incompatibilities(levelNow, schema, alive(await versionsOf(select, subject)))
       return incompatibilities(levelNow, schema, [await version(subject, wanted)])
     },
-    /** @throws {SchemaFault} 40401, 40403 */
     find: async (subject: string, schema: SchemaText, deleted: boolean = false): Promise<Version> => {
       const identity = digest(schema)
       const found = (await known(subject, deleted)).findLast((each) => each.identity === identity)
       if (found === undefined) throw faults.noSchema()
       return found
     },
-    /** The same schema twice is one version, and under each subject of one id. @throws {SchemaFault} 409, 42201 */
     register: (subject: string, schema: SchemaText): Promise<Version> => {
       const identity = digest(schema)
       return change(async (tx) => {
@@ -166,7 +184,6 @@ export function subjectsIn(store: SqlStore) {
       })
     },
 
-    /** @throws {SchemaFault} 40401, 40404, 40405 */
     deleteSubject: (subject: string, permanent: boolean): Promise<readonly number[]> =>
       change(async (tx) => {
         const versions = await versionsOf(tx.all, subject)
@@ -179,7 +196,6 @@ export function subjectsIn(store: SqlStore) {
         if (permanent) await tx.run('DELETE FROM levels WHERE subject = ?', [subject])
         return gone.map((each) => each.version)
       }),
-    /** @throws {SchemaFault} 40401, 40402, 40406, 40407 */
     deleteVersion: (subject: string, wanted: number | 'latest', permanent: boolean): Promise<number> =>
       change(async (tx) => {
         const versions = await versionsOf(tx.all, subject)
