@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { LocalServer } from '@dure/postgres/server'
+import type { LocalServer as BrokerServer, Proxy } from '@dure/testing/servers'
 import { seededRandom, type Random } from 'dure/runtime'
 import { SERVER_SETTINGS } from '../databases.ts'
 import { createDriver, type Driver } from '../workload/driver.ts'
@@ -13,7 +14,7 @@ import type { SessionOptions } from '../workload/session.ts'
 import { verify } from '../workload/verify.ts'
 import { createChild, type Child } from './child.ts'
 import { freePort } from './free-port.ts'
-import { createOutages } from './outages.ts'
+import { createOutages, type OutagesOptions } from './outages.ts'
 import { processesOf, type Processes } from './processes.ts'
 import { createRolling, createSaid, type Said } from './rolling.ts'
 import type { RoundsOptions } from './rounds.ts'
@@ -42,7 +43,9 @@ export type ChaosOptions = {
   readonly database?: 'sqlite' | 'postgres'
   /** How events leave PostgreSQL. */
   readonly outbox?: 'polling' | 'wal'
-  /** Stops and starts PostgreSQL for `seconds`, again and again, instead of killing anything else. */
+  /** What carries events. Default 'embedded'; another is a server of its own, beside the marketplace. */
+  readonly broker?: 'embedded' | 'kafka' | 'nats' | 'redis'
+  /** Takes PostgreSQL (or the broker, where that is a server) away for `seconds`, again and again, instead of killing anything else. */
   readonly outages?: boolean
   readonly seed: number
   readonly concurrency: number
@@ -102,7 +105,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     words: [PROVIDER, '--port', `${providerPort}`, '--seed', `${seed}`, '--file', join(directory, 'provider', 'charges.sqlite')],
     ready: /Payment provider at/,
   })
-  const server = options.database === 'postgres' || options.outages === true ? await startPostgres(directory) : undefined
+  const { broker = 'embedded' } = options
+  const carrier = broker === 'embedded' ? undefined : await startBroker(broker, directory)
+  const wantsPostgres = options.database === 'postgres' || (options.outages === true && carrier === undefined)
+  const server = wantsPostgres ? await startPostgres(directory) : undefined
   const marketplace = createChild({
     name: 'The marketplace',
     words: [
@@ -110,6 +116,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...['--products', `${products}`, '--customers', `${customers}`, '--seed', `${seed}`],
       ...(split ? ['--split'] : []),
       ...(copies.length > 0 ? ['--replicas', copies.join(',')] : []),
+      ...(carrier ? ['--broker', carrier.url] : []),
       ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : []),
     ],
     patience: split ? 180_000 : 60_000,
@@ -128,12 +135,35 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     await provider.start()
     say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
-    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl, server })
+    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl, server, carrier })
   } finally {
     await door.close()
     await Promise.all([marketplace.kill(), provider.kill()])
     if (split) await processes.gone()
     await server?.stop()
+    await carrier?.close()
+  }
+}
+
+type Carrier = OutagesOptions['server'] & { readonly url: string; readonly close: () => Promise<void> }
+
+/** In the directory, behind a network that can be cut. */
+async function startBroker(kind: 'kafka' | 'nats' | 'redis', directory: string): Promise<Carrier> {
+  const { startLocalServer, startProxy } = await import('@dure/testing/servers')
+  const proxy: Proxy = await startProxy({ to: 0 })
+  // Clients of Kafka go where it says that it is.
+  const settings = kind === 'kafka' ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` } : {}
+  const server: BrokerServer = await startLocalServer(kind, { directory: join(directory, kind), settings })
+  proxy.to = server.port
+  const { start, stop, crash, freeze, thaw } = server
+  return {
+    ...{ start, stop, crash, freeze, thaw },
+    url: server.url.replace(/:\d+$/, `:${proxy.port}`),
+    cut: () => proxy.cutAfter(1_000),
+    close: async () => {
+      await proxy.close()
+      await server.close()
+    },
   }
 }
 
@@ -153,6 +183,7 @@ type Staged = ChaosOptions & {
   readonly marketplace: Child
   readonly providerUrl: string
   readonly server: LocalServer | undefined
+  readonly carrier: Carrier | undefined
 }
 
 async function underLoad(options: Staged): Promise<ChaosResult> {
@@ -200,10 +231,11 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
 function stormOf(
   options: Staged & { readonly random: Random; readonly driver: Driver; readonly onKill: (kills: number) => void },
 ): Storm {
-  const { waits, door, driver, server, random, rolling = 0, scale = 0, freeze = false, kills, say, onKill } = options
+  const { waits, door, driver, server, carrier, random, rolling = 0, scale = 0, freeze = false, kills, say, onKill } = options
   const common = { ...options, finished: driver.ledger.total }
-  if (options.outages === true && server !== undefined) {
-    return createOutages({ ...common, server, onEvent: (outage) => say(describeOutage(outage)) })
+  const taken = carrier ?? server
+  if (options.outages === true && taken !== undefined) {
+    return createOutages({ ...common, server: taken, onEvent: (outage) => say(describeOutage(outage)) })
   }
   if (waits === undefined) {
     let last = 0
@@ -249,7 +281,7 @@ function progressOf({ ledger }: Driver, up: boolean, kills: number): ChaosProgre
 }
 
 function describeOutage({ how, away, recovered }: Outage): string {
-  return `PostgreSQL ${how}: away for ${Math.round(away)} ms, at work again after ${Math.round(recovered)} ms`
+  return `The server ${how}: away for ${Math.round(away)} ms, at work again after ${Math.round(recovered)} ms`
 }
 
 export function describeFrozen({ name, requests, failed, longest }: Frozen): string {

@@ -32,7 +32,14 @@ const FLAGS = {
     "How events leave PostgreSQL: looked for in a table, or read from the server's log",
     'polling',
   ),
-  outages: switchFlag('Run it on PostgreSQL, and stop or kill that every few seconds instead, for --seconds'),
+  broker: choiceFlag(
+    ['embedded', 'kafka', 'nats', 'redis'],
+    'What carries events: a server of its own, but for embedded',
+    'embedded',
+  ),
+  outages: switchFlag(
+    'Run it on PostgreSQL (or on the --broker), and stop or kill that every few seconds instead, for --seconds; a broker is frozen and cut off as well',
+  ),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
   seed: run.seed,
@@ -48,8 +55,7 @@ const HELP = `Usage: npm run chaos -- [flags]
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds. With --rolling
 nothing is killed: every process is replaced under load, and no call may fail; with --scale services get more and fewer
-copies instead. With --outages it is the database that
-is stopped or killed.
+copies instead. With --outages it is the database (with --broker: the broker) that is taken away.
 
 ${describeFlags(FLAGS)}
 `
@@ -137,7 +143,7 @@ function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgr
     [aim.rolling > 0, 'replacing'],
     [aim.scale > 0, 'scaling'],
     [aim.freeze, 'freezing'],
-    [aim.outages, 'PostgreSQL comes and goes'],
+    [aim.outages, 'the server comes and goes'],
   ] as const
   const what = ways.find(([chosen]) => chosen)?.[1] ?? `kill ${kills} of ${aim.kills} · ${state}`
   return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
@@ -164,10 +170,12 @@ function describeResult(result: ChaosResult): string[] {
 }
 
 function describeOutages(outages: readonly Outage[]): string {
-  const killed = outages.filter(({ how }) => how === 'killed').length
+  const ways = [...new Set(outages.map(({ how }) => how))].map(
+    (how) => `${how} ${outages.filter((one) => one.how === how).length} times`,
+  )
   const took = outages.map(({ away, recovered }) => recovered - away)
   const mean = took.reduce((sum, ms) => sum + ms, 0) / Math.max(1, took.length)
-  return `PostgreSQL stopped ${outages.length - killed} times and killed ${killed} times; at work again ${Math.round(mean)} ms after it was back (at most ${Math.round(Math.max(0, ...took))} ms)`
+  return `The server was ${ways.join(', ')}; at work again ${Math.round(mean)} ms after it was back (at most ${Math.round(Math.max(0, ...took))} ms)`
 }
 
 function describeUnnoticed({ calls }: ChaosResult, { rounds, steps, fresh, slow }: Unnoticed): string[] {

@@ -34,7 +34,7 @@ export type StormResult = {
   readonly frozen?: readonly Frozen[]
   /** Of one that replaces or scales. */
   readonly unnoticed?: Unnoticed
-  /** Of one that takes the database away. */
+  /** Of one that takes the database or the broker away. */
   readonly outages?: readonly Outage[]
 }
 
@@ -48,8 +48,8 @@ export type Frozen = {
   readonly longest: number
 }
 
-/** One time that PostgreSQL was away; milliseconds from its end until it was there again, and until work was done again. */
-export type Outage = { readonly how: 'stopped' | 'killed'; readonly away: number; readonly recovered: number }
+/** One time that a server was away; milliseconds from its end until it was there again, and until work was done again. */
+export type Outage = { readonly how: 'stopped' | 'killed' | 'frozen' | 'cut'; readonly away: number; readonly recovered: number }
 
 /** What was done under load that no caller may notice, and what was noticed. */
 export type Unnoticed = Visited & {
