@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { LocalServer } from '@dure/postgres/server'
-import type { LocalServer as BrokerServer, Proxy } from '@dure/testing/servers'
+import type { LocalServer as BrokerServer, Proxy, ServerSettings } from '@dure/testing/servers'
 import { seededRandom, type Random } from 'dure/runtime'
 import { SERVER_SETTINGS } from '../databases.ts'
 import { createDriver, type Driver } from '../workload/driver.ts'
@@ -152,7 +152,7 @@ async function startBroker(kind: 'kafka' | 'nats' | 'redis', directory: string):
   const { startLocalServer, startProxy } = await import('@dure/testing/servers')
   const proxy: Proxy = await startProxy({ to: 0 })
   // Clients of Kafka go where it says that it is.
-  const settings = kind === 'kafka' ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` } : {}
+  const settings: ServerSettings = kind === 'kafka' ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` } : {}
   const server: BrokerServer = await startLocalServer(kind, { directory: join(directory, kind), settings })
   proxy.to = server.port
   const { start, stop, crash, freeze, thaw } = server
