@@ -6,6 +6,7 @@
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
+ * `npm run peers -- kafka`: Kafka's own programs, and a listener in Java, read what we send, send us some, and tell the same lag.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -28,6 +29,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   nats: () => broker('nats', natsPy),
   redis: () => broker('redis', redisPy),
   schemas,
+  kafka,
 }
 
 async function openapi(): Promise<boolean> {
@@ -92,6 +94,13 @@ async function schemas(): Promise<boolean> {
   const serializers = join(import.meta.dirname, 'judges/schemas/serializers.py')
   const words = [kafkajs.folder, join(python.folder, 'venv/bin/python'), serializers, apicurio.folder]
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...words])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function kafka(): Promise<boolean> {
+  const program = join(import.meta.dirname, '../packages/brokers/kafka/src/foreign.test-support.ts')
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program])
   console.log(output.trim())
   return code === 0
 }

@@ -38,18 +38,19 @@ export function shareOut(
     const members = may.get(spotKey(spot))!
     if (members.length > 0) shares.get(least(members))!.set(spotKey(spot), spot)
   }
-  // Each move makes the sum of the squares smaller, so this ends.
-  for (let moved = true; moved;) {
-    moved = false
-    for (const share of shares.values())
+  // One at a time from whoever has most, so nobody gives more than is fair. Each move makes the sum of the squares smaller, so this ends.
+  const move = (): boolean => {
+    for (const share of [...shares.values()].toSorted((one, other) => other.size - one.size))
       for (const [key, spot] of share) {
         const other = least(may.get(key)!)
         if (size(other) + 1 >= share.size) continue
         share.delete(key)
         shares.get(other)!.set(key, spot)
-        moved = true
+        return true
       }
+    return false
   }
+  while (move());
   const isFree = (spot: Spot, member: string): boolean => (owners.get(spotKey(spot)) ?? member) === member
   return new Map([...shares].map(([member, share]) => [member, [...share.values()].filter((spot) => isFree(spot, member))]))
 }
