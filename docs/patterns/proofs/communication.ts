@@ -1,6 +1,16 @@
 import type { Proof } from './proof.ts'
 
-const EMBEDDED = { en: 'embedded broker; others not yet', ko: '내장 브로커, 다른 브로커는 아직' }
+const BROKERS = {
+  en: 'embedded broker, Kafka, NATS, Redis and Valkey; RabbitMQ and ActiveMQ not yet',
+  ko: '내장 브로커, Kafka, NATS, Redis, Valkey. RabbitMQ와 ActiveMQ는 아직',
+}
+/** The suite of brokers on a real server of each kind: topics, queues, requests. */
+const ON_SERVERS = [
+  'packages/brokers/kafka/src/kafka.conformance.test.ts',
+  'packages/brokers/nats/src/nats.conformance.test.ts',
+  'packages/brokers/redis/src/redis.conformance.test.ts',
+  'packages/brokers/redis/src/valkey.conformance.test.ts',
+]
 
 /** Communication: rows C. */
 export const communication: Readonly<Record<`C${number}`, Proof>> = {
@@ -23,7 +33,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
   },
   C7: {
     state: 'works',
-    part: EMBEDDED,
+    part: BROKERS,
     code: ['packages/dure/src/messaging/queue.ts', 'packages/dure/src/messaging/embedded/queues.ts'],
     guide: 'docs/guides/messaging.md',
     tests: [
@@ -33,11 +43,12 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/dure/src/messaging/embedded/clock.test.ts',
       'packages/dure/src/messaging/embedded/bounds.test.ts',
       'packages/tools/simulation/src/queues/queues.test.ts',
+      ...ON_SERVERS,
     ],
   },
   C8: {
     state: 'works',
-    part: EMBEDDED,
+    part: BROKERS,
     code: [
       'packages/dure/src/contract/event.ts',
       'packages/dure/src/messaging/broker.ts',
@@ -49,17 +60,23 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'packages/dure/src/messaging/embedded/embedded.test.ts',
       'examples/marketplace/checkout.test.ts',
+      'examples/marketplace/brokers.test.ts',
+      'packages/brokers/kafka/src/failures.test.ts',
+      'packages/brokers/nats/src/failures.test.ts',
+      'packages/brokers/redis/src/redis.faults.test.ts',
+      ...ON_SERVERS,
     ],
   },
   C9: {
     state: 'works',
-    part: EMBEDDED,
+    part: BROKERS,
     code: ['packages/dure/src/contract/request.ts', 'packages/dure/src/service/requests.ts', 'packages/dure/src/tasks/tasks.ts'],
     guide: 'docs/guides/request-reply.md',
     tests: [
       'packages/dure/src/service/requests.test.ts',
       'packages/dure/src/tasks/tasks.test.ts',
       'packages/tools/simulation/src/broken/replies.test.ts',
+      'packages/brokers/redis/src/redis.requests.test.ts',
     ],
   },
 }

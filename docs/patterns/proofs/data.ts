@@ -238,10 +238,6 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
   },
   D14: {
     state: 'works',
-    part: {
-      en: 'read models by the command; in metrics not yet',
-      ko: '읽기 모델은 명령으로. 지표로는 아직',
-    },
     code: [
       'packages/dure/src/service/lag.ts',
       'packages/dure/src/service/readings.ts',
@@ -256,6 +252,8 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/tools/cli/src/dead.test.ts',
       'packages/tools/cli/src/forget.test.ts',
       'packages/dure/src/query/read-model.test.ts',
+      'packages/brokers/kafka/src/kafka.conformance.test.ts',
+      'packages/brokers/nats/src/nats.conformance.test.ts',
       'packages/tools/cli/src/model.test.ts',
     ],
   },

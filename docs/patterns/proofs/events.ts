@@ -5,8 +5,8 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
   E1: {
     state: 'works',
     part: {
-      en: 'at least and effectively once, order, dead letters, replay, on the embedded broker; at most once is not offered',
-      ko: '내장 브로커에서 적어도 한 번, 사실상 한 번, 순서, 데드 레터, 재생. 많아야 한 번은 제공하지 않음',
+      en: 'at least and effectively once, order, dead letters, replay, on the embedded broker, Kafka, NATS and Redis; at most once is not offered',
+      ko: '내장 브로커, Kafka, NATS, Redis에서 적어도 한 번, 사실상 한 번, 순서, 데드 레터, 재생. 많아야 한 번은 제공하지 않음',
     },
     code: [
       'packages/dure/src/messaging/consumer/consumer.ts',
@@ -23,6 +23,10 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'examples/marketplace/chaos/chaos.test.ts',
       'packages/dure/src/messaging/aside.test.ts',
+      'packages/dure/src/messaging/consumer/foreign.test.ts',
+      'packages/brokers/kafka/src/shop.test.ts',
+      'packages/brokers/nats/src/shop.test.ts',
+      'packages/brokers/redis/src/shop.test.ts',
     ],
   },
   E2: {
@@ -46,6 +50,36 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/platform/registry-schemas/src/avro.test.ts',
       'packages/dure/src/contract/plain-schema.test.ts',
       'packages/tools/cli/src/schemas.test.ts',
+    ],
+  },
+  E3: {
+    state: 'begun',
+    part: {
+      en: 'embedded, Kafka, NATS, Redis and Valkey; RabbitMQ and ActiveMQ not yet',
+      ko: '내장 브로커, Kafka, NATS, Redis, Valkey. RabbitMQ와 ActiveMQ는 아직',
+    },
+    code: [
+      'packages/dure/src/messaging/adapter.ts',
+      'packages/brokers/kafka/src/kafka.ts',
+      'packages/brokers/nats/src/nats.ts',
+      'packages/brokers/redis/src/redis.ts',
+      'packages/tools/testing/src/servers/servers.ts',
+    ],
+    guide: 'docs/guides/kafka.md',
+    tests: [
+      'packages/brokers/kafka/src/kafka.conformance.test.ts',
+      'packages/brokers/kafka/src/processes.conformance.test.ts',
+      'packages/brokers/kafka/src/failures.test.ts',
+      'packages/brokers/kafka/src/refusals.test.ts',
+      'packages/brokers/nats/src/nats.conformance.test.ts',
+      'packages/brokers/nats/src/failures.test.ts',
+      'packages/brokers/nats/src/cluster.test.ts',
+      'packages/brokers/nats/src/refusals.test.ts',
+      'packages/brokers/redis/src/redis.conformance.test.ts',
+      'packages/brokers/redis/src/redis.faults.test.ts',
+      'packages/brokers/redis/src/valkey.conformance.test.ts',
+      'packages/tools/simulation/src/broken/adapters.test.ts',
+      'examples/marketplace/brokers.test.ts',
     ],
   },
   E6: {
