@@ -109,7 +109,10 @@ const mvn = (goal: string): readonly string[] => [
 ]
 
 function withoutJava(): string | undefined {
-  if (!runs('javac', ['-version'])) return 'needs a JDK 17 or newer, which is not here'
+  if (!runs('javac', ['-version'])) {
+    const failure = installPackage('openjdk-17-jdk-headless')
+    if (failure !== undefined) return `needs a JDK 17 or newer: ${failure}`
+  }
   return runs('mvn', ['--version']) ? undefined : installPackage('maven')
 }
 

@@ -77,6 +77,8 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/dure/src/tasks/tasks.test.ts',
       'packages/tools/simulation/src/broken/replies.test.ts',
       'packages/brokers/redis/src/redis.requests.test.ts',
+      'packages/brokers/kafka/src/kafka.conformance.test.ts',
+      'packages/brokers/nats/src/nats.conformance.test.ts',
     ],
   },
 }

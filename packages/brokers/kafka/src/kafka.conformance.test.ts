@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { after, before, describe } from 'node:test'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { brokerConformance } from 'dure/messaging/conformance'
+import { requestConformance } from 'dure/service/conformance'
 import { KAFKA } from './capabilities.ts'
 import { kafkaBroker } from './kafka.ts'
 import { startProxy, type Proxy } from './proxy.test-support.ts'
@@ -33,4 +34,5 @@ describe('kafka', { skip: missingServer('kafka') }, () => {
     },
     KAFKA,
   )
+  requestConformance('kafka', (world) => kafkaBroker({ url: server.url, ...QUICK_MEMBERS })(world))
 })

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { after, before, describe } from 'node:test'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
+import { requestConformance } from 'dure/service/conformance'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { NATS, natsBroker } from './nats.ts'
 
@@ -15,6 +16,7 @@ describe('nats', { skip: missingServer('nats') }, () => {
     (world) => natsBroker({ servers: server.url, prefix: basename(world.directory), syncsAlways: true })(world),
     NATS,
   )
+  requestConformance('nats', (world) => natsBroker({ servers: server.url, prefix: 'requests', syncsAlways: true })(world))
   processConformance(
     'nats',
     {
