@@ -98,8 +98,9 @@ export function createTries(options: {
       const isCounted = isOpen && untried.has(messageId)
       untried.add(messageId)
       const begin = { ...its, revision, lease: lease ?? 0 }
-      if (!isCounted && !(await store.transaction((tx) => records.begin(tx, begin), { isolated: false }))) return 'changed'
+      const isOwn = isCounted || (await store.transaction((tx) => records.begin(tx, begin), { isolated: false }))
       untried.delete(messageId)
+      if (!isOwn) return 'changed'
       const begun = isCounted ? parked : { ...parked, started: started + 1, revision: revision + 1 }
       let finishes = false
       untold.add(messageId)
