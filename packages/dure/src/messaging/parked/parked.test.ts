@@ -173,9 +173,9 @@ test('a row that a clock which was ahead has put off is due', async (t) => {
 })
 
 /** A parked list with a dead letter of the key `a`, and somebody who has it tried again in the table. */
-async function withLetter(t: TestContext) {
+async function withLetter(t: TestContext, lease?: number) {
   const tries = { fail: true }
-  const rig = await makeParked(t, tries)
+  const rig = await makeParked(t, tries, lease)
   const { world, store, parked, add } = rig
   const set = (what: string): Promise<unknown> =>
     settled(
@@ -235,4 +235,20 @@ test('what is to wait does so by the time that passes, whatever the wall clock s
   await reopen()
   await world.advance(605_000)
   assert.deepEqual(done, ['a', 'b'])
+})
+
+test('what is put behind a dead letter that another process has seen to meanwhile is not left alone', async (t) => {
+  const { world, parked, reopen, retryAll, tries, done } = await withLetter(t, 1_000)
+  const other = await reopen()
+  assert.deepEqual([parked.count().letters, other.count().letters], [1, 1])
+  tries.fail = false
+  await retryAll()
+  // Only the other process is told.
+  await settled(other.reload(), world)
+  await world.advance(1_000)
+  assert.deepEqual([done, other.empty(), parked.holds('a')], [['a'], true, true])
+  await settled(parked.add([{ message: messageOf(Counted, 'a', '{}', { id: 'second' }), behind: true }]), world)
+  await world.advance(1_000)
+  assert.deepEqual([done, parked.empty()], [['a', 'a'], true])
+  for (const one of [parked, other]) await settled(one.stop(), world)
 })

@@ -155,12 +155,31 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
       const key = schedule.of(row.key)
       if (key.count++ === 0) learn(key, row, row.message.delay)
     }
+    if (lease !== undefined) await learnAgain(added)
     entries.forEach((entry, at) => {
       if ('failure' in entry) tries.report(entry.message, rows[at]!.state === 'dead', entry.failure, 1)
     })
     for (const row of added) schedule.plan(schedule.of(row.key))
     // Some were there: their commit happened and its answer was lost, so this process may not know of them.
     if (added.length < rows.length) await reload()
+  }
+
+  /**
+   * Another process may have seen to what these were put behind, and have found nothing more before they came: then what is
+   * known of their keys here is of the past, and nobody else would look at them.
+   */
+  const learnAgain = async (added: readonly { readonly key: string }[]): Promise<void> => {
+    for (const name of new Set(added.map(({ key }) => key))) {
+      const key = schedule.of(name)
+      if (!key.dead && key.nextAt <= time()) continue
+      try {
+        const [head] = await records.read({ consumer, key: name, limit: 1 })
+        if (head !== undefined && key.state !== 'active') learn(key, head, head.message.delay)
+      } catch {
+        // They are there: it is looked at when the store is well.
+        Object.assign(key, { dead: false, nextAt: time() + STORE_PAUSE })
+      }
+    }
   }
 
   const look = async (): Promise<void> => {
