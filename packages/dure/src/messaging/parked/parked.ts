@@ -91,14 +91,15 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
   let arrivals = 0
   let stopped = false
 
-  /** Takes over what the store says of a key's head, whose message was sent with that delay. */
-  const learn = (key: Key, { state, started, wait, firstFailure = 0 }: Head, delay = 0): void => {
-    const most = started === 0 ? delay : Math.max(lease ?? 0, longestBackoff(retry, started))
-    key.dead = state === 'dead'
-    key.failedAt = firstFailure
-    // A wait that is longer than the pause after so many tries is one of a clock that was set back since.
-    key.nextAt = wait <= 0 || wait > most + STORE_PAUSE ? 0 : time() + wait
-    key.delayed = state === 'waiting' && started === 0 && key.nextAt > time()
+  const learn = learning({ retry, lease, time })
+
+  /** Others may have seen to what something was put behind, and found no more before it came: nobody else would look at it. */
+  const learnAgain = async (key: Key): Promise<void> => {
+    if (!key.dead && key.nextAt <= time()) return
+    const found = await records.read({ consumer, key: key.name, limit: 1 }).catch(() => undefined)
+    // Where the store is away, it is there all the same, and is looked at later.
+    if (found === undefined) Object.assign(key, { dead: false, nextAt: time() + STORE_PAUSE })
+    else if (found[0] !== undefined && key.state !== 'active') learn(key, found[0], found[0].message.delay)
   }
 
   const alone = oneByOne()
@@ -155,31 +156,13 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
       const key = schedule.of(row.key)
       if (key.count++ === 0) learn(key, row, row.message.delay)
     }
-    if (lease !== undefined) await learnAgain(added)
+    if (lease !== undefined) for (const name of new Set(added.map(({ key }) => key))) await learnAgain(schedule.of(name))
     entries.forEach((entry, at) => {
       if ('failure' in entry) tries.report(entry.message, rows[at]!.state === 'dead', entry.failure, 1)
     })
     for (const row of added) schedule.plan(schedule.of(row.key))
     // Some were there: their commit happened and its answer was lost, so this process may not know of them.
     if (added.length < rows.length) await reload()
-  }
-
-  /**
-   * Another process may have seen to what these were put behind, and have found nothing more before they came: then what is
-   * known of their keys here is of the past, and nobody else would look at them.
-   */
-  const learnAgain = async (added: readonly { readonly key: string }[]): Promise<void> => {
-    for (const name of new Set(added.map(({ key }) => key))) {
-      const key = schedule.of(name)
-      if (!key.dead && key.nextAt <= time()) continue
-      try {
-        const [head] = await records.read({ consumer, key: name, limit: 1 })
-        if (head !== undefined && key.state !== 'active') learn(key, head, head.message.delay)
-      } catch {
-        // They are there: it is looked at when the store is well.
-        Object.assign(key, { dead: false, nextAt: time() + STORE_PAUSE })
-      }
-    }
   }
 
   const look = async (): Promise<void> => {
@@ -233,6 +216,22 @@ export async function openParked(options: ParkedOptions): Promise<Parked> {
     reload,
     count: () => countOf(keys.values(), schedule.active()),
     stop,
+  }
+}
+
+/** Takes over what the store says of a key's head, whose message was sent with that delay. */
+function learning({
+  retry,
+  lease = 0,
+  time,
+}: Pick<ParkedOptions, 'retry' | 'lease'> & { readonly time: () => number }): (key: Key, head: Head, delay?: number) => void {
+  return (key, { state, started, wait, firstFailure = 0 }, delay = 0) => {
+    const most = started === 0 ? delay : Math.max(lease, longestBackoff(retry, started))
+    key.dead = state === 'dead'
+    key.failedAt = firstFailure
+    // A wait that is longer than the pause after so many tries is one of a clock that was set back since.
+    key.nextAt = wait <= 0 || wait > most + STORE_PAUSE ? 0 : time() + wait
+    key.delayed = state === 'waiting' && started === 0 && key.nextAt > time()
   }
 }
 
