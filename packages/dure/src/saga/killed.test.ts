@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { tripOf } from './killed.test-support.ts'
 import { rigOf, until } from './saga.test-support.ts'
 
+/** So many at once. */
+const GROUPS = 4
 const CHILD = fileURLToPath(new URL('./killed.child.test-support.ts', import.meta.url))
 
 async function runChild(...given: readonly string[]): Promise<boolean> {
@@ -25,38 +27,53 @@ for (const [where, prefix] of [
     `killed ${where} each of its transactions, a saga ${prefix === 'g' ? 'ends' : 'is undone'}: each effect once, in order`,
     { timeout: 280_000 },
     async (t) => {
-      const rig = rigOf(t)
-      let at = 1
-      for (let lived = false; !lived; at++) lived = await runChild(rig.directory, `${prefix}${at}`, String(at), where)
-      assert.ok(at > 7, `It died ${at - 2} times`)
-      const { state, lines, book } = await rig.run([tripOf()])
-      const [all, told] = [await lines(), await book()]
-      for (let n = 1; n < at; n++) {
-        const id = `${prefix}${n}`
-        const own = all.filter((text) => text.endsWith(` ${id}`))
-        const state0 = await state(id)
-        // What was killed before its first commit was never begun.
-        if (state0 === undefined) {
-          assert.ok(n <= 4, id)
-          continue
-        }
-        await until(async () => ['completed', 'compensated'].includes(String(await state(id))))
-        assert.deepEqual(
-          own,
-          prefix === 'g'
-            ? [`order ${id}`, `pack ${id}`, `end ${id}`]
-            : [`order ${id}`, `pack ${id}`, `unpack ${id}`, `unorder ${id}`],
-          `${id}: ${own.join(', ')}`,
-        )
-        // By call and by message.
-        for (const [done, undone] of [
-          ['pay', 'refund'],
-          ['ship', 'unship'],
-        ] as const) {
-          const lines = told.filter((text) => text === `${done} ${id}` || text.startsWith(`${done} ${id} `))
-          assert.equal(lines.length, 1, `${done} ${id}: ${told.join(', ')}`)
-          assert.equal(told.includes(`${undone} ${id}`), prefix === 'r', `${undone} ${id}`)
-        }
-      }
+      // Each group has data of its own: who is killed is waited for until its lease is over, and the groups wait together.
+      const lived = await Promise.all(Array.from({ length: GROUPS }, (_, first) => killedAt(t, first + 1, { where, prefix })))
+      assert.ok(Math.max(...lived) > 7, `It lived at the first time after ${lived.join(', ')}`)
     },
   )
+
+/** Kills an instance at every `GROUPS`-th of its transactions, and looks at what came of each; answers where one lived. */
+async function killedAt(
+  t: TestContext,
+  first: number,
+  how: { readonly where: string; readonly prefix: string },
+): Promise<number> {
+  const { where, prefix } = how
+  const rig = rigOf(t)
+  const killed: number[] = []
+  for (let at = first; ; at += GROUPS) {
+    killed.push(at)
+    if (await runChild(rig.directory, `${prefix}${at}`, String(at), where)) break
+  }
+  const { state, lines: read, book } = await rig.run([tripOf()])
+  const [all, told] = [await read(), await book()]
+  for (const n of killed) {
+    const id = `${prefix}${n}`
+    const own = all.filter((text) => text.endsWith(` ${id}`))
+    const state0 = await state(id)
+    // What was killed before its first commit was never begun.
+    if (state0 === undefined) {
+      assert.ok(n <= 4, id)
+      continue
+    }
+    await until(async () => ['completed', 'compensated'].includes(String(await state(id))))
+    assert.deepEqual(
+      own,
+      prefix === 'g'
+        ? [`order ${id}`, `pack ${id}`, `end ${id}`]
+        : [`order ${id}`, `pack ${id}`, `unpack ${id}`, `unorder ${id}`],
+      `${id}: ${own.join(', ')}`,
+    )
+    // By call and by message.
+    for (const [done, undone] of [
+      ['pay', 'refund'],
+      ['ship', 'unship'],
+    ] as const) {
+      const lines = told.filter((text) => text === `${done} ${id}` || text.startsWith(`${done} ${id} `))
+      assert.equal(lines.length, 1, `${done} ${id}: ${told.join(', ')}`)
+      assert.equal(told.includes(`${undone} ${id}`), prefix === 'r', `${undone} ${id}`)
+    }
+  }
+  return killed.at(-1)!
+}
