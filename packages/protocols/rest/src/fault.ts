@@ -69,8 +69,9 @@ export function isExact(text: string): boolean {
   const digits = significant(text)
   if (digits === '') return true
   if (value === 0 || digits.length > 100) return false
-  // As JavaScript prints it, or as so many digits of it are.
-  return significant(String(value)) === digits || significant(value.toPrecision(digits.length)) === digits
+  // As JavaScript prints it; as up to 17 digits of it are, which others print; or all of its digits.
+  const printed = value.toPrecision(digits.length <= 17 ? digits.length : 100)
+  return significant(String(value)) === digits || significant(printed) === digits
 }
 
 const significant = (text: string): string =>

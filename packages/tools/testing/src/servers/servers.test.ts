@@ -36,7 +36,7 @@ test('a server that is not installed is said to be, with what to do', async (t) 
     assert.equal(missingServer(kind), `needs server: ${kind}`)
     await assert.rejects(startLocalServer(kind), {
       code: 'FAILED_PRECONDITION',
-      message: new RegExp(`Starting a "${kind}" failed: version .* is not in "/nowhere/${kind}-.*To do: .*npm run servers`),
+      message: new RegExp(`Starting a "${kind}" failed: version .* is not in "/nowhere/[^"]+".*To do: .*npm run servers`),
     })
   }
 })
