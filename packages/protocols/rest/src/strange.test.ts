@@ -155,9 +155,11 @@ test('what reading a body would lose is found, and nothing else', () => {
   fc.assert(
     fc.property(whole, (value) => {
       const double = Number(value)
-      const [digits = '', power = '16'] = double.toPrecision(17).replace('.', '').split('e+')
-      const printed = power === '16' ? digits : digits + '0'.repeat(Math.max(0, Number(power) - 16))
-      const kept = [JSON.stringify(double), printed].includes(String(value))
+      // As so many digits of it as the text has, of 17 at most, are printed.
+      const count = Math.max(1, String(value).replaceAll(/^-|0+$/g, '').length)
+      const [digits = '', power = '0'] = double.toExponential(Math.min(count, 17) - 1).split('e+')
+      const printed = BigInt(digits.replace('.', '')) * 10n ** BigInt(Math.max(0, Number(power) - Math.min(count, 17) + 1))
+      const kept = printed === value || JSON.stringify(double) === String(value)
       return isExact(String(value)) === (BigInt(double) === value || kept)
     }),
   )
