@@ -1,104 +1,16 @@
-import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { test, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { startServer } from '@dure/postgres/server'
+import { copiesConformance } from '@dure/postgres/conformance'
 import { missingServer, startLocalServer } from '@dure/testing/servers'
-import pg from 'pg'
-import { QUICK_GROUPS, range, until } from './server.test-support.ts'
+import { QUICK_GROUPS } from './server.test-support.ts'
 
-const CHILD = fileURLToPath(new URL('shop.child.test-support.ts', import.meta.url))
-
-function startPart(t: TestContext, part: string, ...words: readonly string[]) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-kafka-shop-'))
-  const options = ['--conditions=dure-source', CHILD, part, ...words, directory]
-  const child = spawn(process.execPath, options, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const closed = once(child, 'close')
-  const kill = async (): Promise<void> => {
-    child.kill('SIGKILL')
-    await closed
-  }
-  t.after(async () => {
-    await kill()
-    rmSync(directory, { recursive: true, force: true })
-  })
-  const lines: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => void lines.push(line))
-  return {
-    kill,
-    tell: (line: string): void => void child.stdin.write(`${line}\n`),
-    signal: (signal: NodeJS.Signals): void => void child.kill(signal),
-    said: (beginning: string): Promise<void> => until(() => lines.some((line) => line.startsWith(beginning))),
-    has: (beginning: string): boolean => lines.some((line) => line.startsWith(beginning)),
-  }
-}
-
-test(
-  'copies of a service on PostgreSQL share a group on Kafka: killed in an effect, frozen and thawed, every effect is there once, in order of its key',
-  { skip: missingServer('kafka'), timeout: 120_000 },
-  async (t) => {
-    const kafka = await startLocalServer('kafka', { settings: QUICK_GROUPS })
-    const postgres = await startServer({ settings: { fsync: 'off' } })
-    const client = new pg.Client({ connectionString: postgres.url() })
-    await client.connect()
-    t.after(async () => {
-      await client.end()
-      await Promise.all([kafka.close(), postgres.close()])
-    })
-    const places = [postgres.url(), kafka.url, 'shop.']
-    const till = startPart(t, 'till', ...places)
-    await till.said('ready')
-    const copies = range(3).map(() => startPart(t, 'ledger', ...places))
-    await Promise.all(copies.map((copy) => copy.said('ready')))
-
-    const keys = range(12).map((n) => `t${n}`)
-    let sold = 0
-    const sell = (count: number): void => {
-      for (const n of range(count)) for (const key of keys) till.tell(`sell ${key} ${sold + n}`)
-      sold += count
+copiesConformance('Kafka', {
+  module: new URL('connect.test-support.ts', import.meta.url),
+  skip: missingServer('kafka'),
+  server: async () => {
+    const server = await startLocalServer('kafka', { settings: QUICK_GROUPS })
+    const crash = async (): Promise<void> => {
+      await server.crash()
+      await server.start()
     }
-    const entries = async (): Promise<readonly { till: string; n: number }[]> =>
-      (await client.query<{ till: string; n: number }>('SELECT till, n FROM ledger.entries ORDER BY place')).rows
-    const settled = (): Promise<void> => until(async () => (await entries()).length >= sold * keys.length)
-
-    sell(5)
-    await settled()
-    // One is killed in the middle of an effect, and what it had in hand is done by the others.
-    copies[0]!.tell('hang')
-    sell(5)
-    await copies[0]!.said('hangs')
-    await copies[0]!.kill()
-    await settled()
-    // One stands still for longer than its session, and comes back.
-    copies[1]!.tell('hang')
-    sell(5)
-    await copies[1]!.said('hangs')
-    copies[1]!.signal('SIGSTOP')
-    await settled()
-    copies[1]!.signal('SIGCONT')
-    // The server is killed and comes back, and a copy that is new takes its share.
-    sell(5)
-    await kafka.crash()
-    await kafka.start()
-    const late = startPart(t, 'ledger', ...places)
-    await late.said('ready')
-    sell(5)
-    await settled()
-
-    const found = await entries()
-    for (const key of keys)
-      assert.deepEqual(
-        found.filter((one) => one.till === key).map(({ n }) => n),
-        range(sold),
-        key,
-      )
-    assert.equal(found.length, sold * keys.length)
-    copies[2]!.tell('stop')
-    await copies[2]!.said('stopped')
+    return { address: server.url, crash, close: server.close }
   },
-)
+})

@@ -4,16 +4,16 @@ import { database } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
 import { service, start, system } from 'dure/service'
 import { createLogger } from 'dure/telemetry'
-import { postgres } from '@dure/postgres'
 import { z } from 'zod'
-import { natsBroker } from './nats.ts'
-import { SHORT } from './world.test-support.ts'
+import { postgres } from './postgres.ts'
+import type { Connect } from './copies.conformance.ts'
 
 /**
- * A process of a shop on PostgreSQL and NATS: `till` sells, and so often as it is told `sell KEY N` it does, or copies of `ledger`
+ * A process of a shop on PostgreSQL and a broker: `till` sells, and so often as it is told `sell KEY N` it does, or copies of `ledger`
  * write down what was sold. A ledger that is told `hang` stops in its next effect for good, before that is committed.
  */
-const [, , part = '', url = '', servers = '', prefix = '', directory = ''] = process.argv
+const [, , part = '', url = '', module = '', address = '', directory = ''] = process.argv
+const { connect } = (await import(module)) as { readonly connect: Connect }
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const Sold = event('sold', { schema: z.object({ till: z.string(), n: z.int() }), key: ({ till }) => till, partitions: 4 })
@@ -51,7 +51,9 @@ const ledger = service(Ledger, {
 const shop = system('shop', {
   services: [till, ledger],
   telemetry: false,
-  broker: natsBroker({ ...SHORT, lease: 2_000, servers, prefix }),
+  broker: Object.assign(async (world: Omit<Parameters<Connect>[0], 'address'>) => connect({ ...world, address }), {
+    reach: 'network' as const,
+  }),
 })
 const log = createLogger({ clock: realRuntime().clock, write: (line) => say(`log ${line}`) })
 const running = await start(shop, { directory, log, part: [part as 'till' | 'ledger'] })
