@@ -6,19 +6,28 @@
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
- * `npm run peers -- kafka`: Kafka's own programs, and a listener in Java, read what we send, send us some, and tell the same lag.
+ * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
-import { emmett as emmettJudge, missing, natsPy, redisPy, schemas as schemaJudges, type Judges } from './judges/installed.ts'
+import {
+  emmett as emmettJudge,
+  missing,
+  natsPy,
+  redisPy,
+  schemas as schemaJudges,
+  springKafka,
+  type Judges,
+} from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
 
+const PYTHON = 'venv/bin/python'
 const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = {
   openapi,
   reply,
@@ -26,10 +35,10 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   install,
   tutorial,
   '2pc': twoPhase,
-  nats: () => broker('nats', natsPy),
-  redis: () => broker('redis', redisPy),
+  nats: () => broker('nats', natsPy, PYTHON),
+  redis: () => broker('redis', redisPy, PYTHON),
+  kafka: () => broker('kafka', springKafka, 'lib'),
   schemas,
-  kafka,
 }
 
 async function openapi(): Promise<boolean> {
@@ -70,16 +79,12 @@ async function twoPhase(): Promise<boolean> {
   return code === 0
 }
 
-/** A program of the adapter's that has others judge it, in Python. */
-async function broker(name: string, client: Judges): Promise<boolean> {
+/** A program of the adapter's that has a client of others judge it, which it finds at this place in the client's folder. */
+async function broker(name: string, client: Judges, place: string): Promise<boolean> {
   const said = client.there() ? 'installed' : client.install()
   if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
   const program = join(import.meta.dirname, `../packages/brokers/${name}/src/foreign.test-support.ts`)
-  const { code, output } = await run(process.execPath, [
-    '--conditions=dure-source',
-    program,
-    join(client.folder, 'venv/bin/python'),
-  ])
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(client.folder, place)])
   console.log(output.trim())
   return code === 0
 }
@@ -94,13 +99,6 @@ async function schemas(): Promise<boolean> {
   const serializers = join(import.meta.dirname, 'judges/schemas/serializers.py')
   const words = [kafkajs.folder, join(python.folder, 'venv/bin/python'), serializers, apicurio.folder]
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...words])
-  console.log(output.trim())
-  return code === 0
-}
-
-async function kafka(): Promise<boolean> {
-  const program = join(import.meta.dirname, '../packages/brokers/kafka/src/foreign.test-support.ts')
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program])
   console.log(output.trim())
   return code === 0
 }

@@ -10,6 +10,8 @@ import { createHash } from 'node:crypto'
  */
 const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'dure', 'judges')
 
+const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
+
 export type Judges = {
   /** As a test names what it needs. */
   readonly name: string
@@ -44,13 +46,20 @@ function pythonClient(name: string, pins: string): Judges {
 }
 
 /** openapi-generator for Java, and what its clients need. */
-export const java: Judges = judges('openapi-java', 'pom.xml', {
-  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
-  steps: (folder) => [
-    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
-  ],
-})
-const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
+export const java: Judges = javaLibraries('openapi-java', 'pom.xml')
+
+/** Listeners and templates of Spring, as most services in Java have them. */
+export const springKafka: Judges = javaLibraries('spring-kafka', 'spring-kafka/pom.xml')
+
+/** Libraries for programs in Java, which run from their source with `lib/*` as their class path. */
+function javaLibraries(name: string, pins: string): Judges {
+  return judges(name, pins, {
+    possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+    steps: (folder) => [
+      ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
+    ],
+  })
+}
 
 /** spectral and redocly. */
 export const linters: Judges = judges('openapi-linters', 'package.json', {

@@ -15,15 +15,16 @@ import { z } from 'zod'
 import { kafkaBroker } from './kafka.ts'
 import { messageOf, openBroker, QUICK_GROUPS, QUICK_MEMBERS, range, until } from './server.test-support.ts'
 
-/** What Kafka's own programs, and its Java client, see of a system and do in it; a line for each check. */
+/** `node foreign.test-support.ts LIBRARIES`: what Kafka's own programs, and Spring Kafka, see of a system and do in it; a line for each check. */
+const [, , libraries = ''] = process.argv
 const server = await startLocalServer('kafka', { settings: QUICK_GROUPS })
 const address = `127.0.0.1:${server.port}`
 const directory = mkdtempSync(join(tmpdir(), 'dure-kafka-foreign-'))
-const jars = join(serverPlaces().kafka.folder, '*')
-const java = async (...words: readonly string[]): Promise<string> =>
-  (await promisify(execFile)('java', ['-Dfile.encoding=UTF-8', '-Dstdout.encoding=UTF-8', '-cp', jars, ...words])).stdout
-const foreign = (...words: readonly string[]): Promise<string> =>
-  java(fileURLToPath(new URL('Foreign.java', import.meta.url)), address, ...words)
+const java = async (from: string, ...words: readonly string[]): Promise<string> => {
+  const settings = ['-Dfile.encoding=UTF-8', '-Dstdout.encoding=UTF-8', '-cp', join(from, '*')]
+  return (await promisify(execFile)('java', [...settings, ...words])).stdout
+}
+const kafka = serverPlaces().kafka.folder
 let well = true
 const check = async (what: string, work: () => Promise<void>): Promise<void> => {
   const wrong = await work().then(
@@ -68,6 +69,7 @@ await check('ConsoleConsumer reads our events: key, attributes as headers, data 
   for (const n of range(4)) await running.client(Orders).place({ order: `ö-${n}` })
   const shown = ['print.headers=true', 'print.key=true', 'headers.separator=;'].flatMap((one) => ['--formatter-property', one])
   const text = await java(
+    kafka,
     ...['org.apache.kafka.tools.consumer.ConsoleConsumer', '--bootstrap-server', address, '--topic', 'order.placed'],
     ...['--from-beginning', '--max-messages', '4', '--timeout-ms', '30000', ...shown],
   )
@@ -83,17 +85,17 @@ await check('ConsoleConsumer reads our events: key, attributes as headers, data 
       assert.ok(headers.split(';').includes(one), headers)
   }
 })
-await check('a listener in Java takes the work that we sent', async () => {
-  const lines = (await foreign('take', '4')).trim().split('\n').toSorted()
-  assert.deepEqual(
-    lines,
-    range(4).map((n) => `print {"order":"ö-${n}"}`),
-  )
+await check('listeners of Spring Kafka take the work and the events that we sent', async () => {
+  const program = fileURLToPath(new URL('SpringListener.java', import.meta.url))
+  const lines = (await java(libraries, program, address, '8')).trim().split('\n').toSorted()
+  assert.deepEqual(lines, [
+    ...range(4).map((n) => `event orders ö-${n} {"order":"ö-${n}"}`),
+    ...range(4).map((n) => `work print {"order":"ö-${n}"}`),
+  ])
 })
-await check('and sends us an event and work as plain JSON, which have their effects', async () => {
-  await foreign('send')
-  await until(() => heard.includes('settled ö-1 ö-1') && heard.includes('refund ö-2'))
-})
+await check('and send us an event and work as plain JSON, which have their effects', () =>
+  until(() => heard.includes('settled ö-1 ö-1') && heard.includes('refund ö-2')),
+)
 await check('ConsumerGroupCommand --describe tells the same lag that we tell', async () => {
   await own.declareGroup({ group: 'reports', topics: ['order.placed'] })
   await own.publish(range(20).map((n) => messageOf('order.placed', `k${n}`, n)))
@@ -105,6 +107,7 @@ await check('ConsumerGroupCommand --describe tells the same lag that we tell', a
     .map(({ group, topic, partition, lag }) => [group, topic, partition, lag].join(' '))
   assert.ok(told.length >= 6, told.join())
   const text = await java(
+    kafka,
     'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
     '--bootstrap-server',
     address,
