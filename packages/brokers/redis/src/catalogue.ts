@@ -1,6 +1,6 @@
-import { CallError, type Retention } from 'dure/contract'
+import type { Retention } from 'dure/contract'
 import type { TopicOptions } from 'dure/messaging'
-import { BROKER_NUMBERS, checkName, checkOptions } from 'dure/messaging/adapter'
+import { createLookups } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Connection } from './connection.ts'
 import { keyPart } from './entries.ts'
@@ -20,8 +20,6 @@ export type Topic = {
 export type Catalogue = {
   readonly declare: (name: string, options?: TopicOptions) => Promise<Topic>
   readonly find: (name: string) => Promise<Topic | undefined>
-  /** @throws {CallError} NOT_FOUND naming the topic */
-  readonly need: (name: string) => Promise<Topic>
   readonly all: (action: string) => Promise<readonly Topic[]>
   /** Looks at it afresh the next time. */
   readonly forget: (name: string) => void
@@ -38,24 +36,14 @@ export function createCatalogue(options: {
 }): Catalogue {
   const { connection, runtime, prefix } = options
   const index = `${prefix}:topics`
-  const topics = new Map<string, Promise<Topic>>()
+  const topics = createLookups<Topic>()
   const keyOf = (name: string): string => `${prefix}:topic:{${keyPart(name)}}`
   const topicFrom = (name: string, [partitions, ms, identity]: readonly (string | null)[]): Topic => {
     return { name, key: keyOf(name), partitions: Number(partitions), retention: Number(ms), identity: String(identity) }
   }
 
-  /** Two who name a topic at once wait for the same answer, so that neither overtakes the other. */
-  const keep = (name: string, found: Promise<Topic>): Promise<Topic> => {
-    topics.set(name, found)
-    found.catch(() => topics.get(name) === found && topics.delete(name))
-    return found
-  }
-
   const make = async (name: string, { partitions = options.partitions, retention }: TopicOptions): Promise<Topic> => {
-    checkName('topic', name)
     const action = `declare topic "${name}"`
-    checkOptions(action, { partitions }, BROKER_NUMBERS.topic)
-    checkOptions(`${action} with this retention`, retention ?? {}, BROKER_NUMBERS.retention)
     await connection.run(action, LIST, [index], [name])
     const { ms, bytes } = { ...DEFAULT_RETENTION, ...retention }
     const values = [partitions, ms, bytes, retention === undefined ? 0 : 1, runtime.ids.next()]
@@ -63,33 +51,21 @@ export function createCatalogue(options: {
   }
 
   const find: Catalogue['find'] = async (name) => {
-    const known = topics.get(name)
+    const known = topics.known(name)
     if (known !== undefined) return known
-    const fields = await connection.command<(string | null)[]>(`find topic "${name}"`, [
-      'HMGET',
-      keyOf(name),
-      'partitions',
-      'ms',
-      'id',
-    ])
-    return fields[0] === null ? undefined : keep(name, Promise.resolve(topicFrom(name, fields)))
+    const words = ['HMGET', keyOf(name), 'partitions', 'ms', 'id']
+    const fields = await connection.command<(string | null)[]>(`find topic "${name}"`, words)
+    return fields[0] === null ? undefined : topics.keep(name, Promise.resolve(topicFrom(name, fields)))
   }
 
   return {
-    declare: (name, request) => {
-      const known = request === undefined ? topics.get(name) : undefined
-      return known ?? keep(name, make(name, request ?? {}))
-    },
+    declare: (name, request) =>
+      request === undefined ? topics.find(name, () => make(name, {})) : topics.keep(name, make(name, request)),
     find,
-    need: async (name) => {
-      const found = await find(name)
-      if (found !== undefined) return found
-      throw new CallError('NOT_FOUND', `Cannot find topic "${name}": nobody has declared it or published to it`)
-    },
     all: async (action) => {
       const names = await connection.command<string[]>(action, ['SMEMBERS', index])
       return (await Promise.all(names.map(find))).filter((one) => one !== undefined)
     },
-    forget: (name) => void topics.delete(name),
+    forget: topics.forget,
   }
 }

@@ -1,15 +1,18 @@
 import type { Connection } from './connection.ts'
-import type { Held } from './partition-member.ts'
-import type { Position } from './reader.ts'
+import type { Position, Reader } from './reader.ts'
 import { COMMIT } from './scripts.ts'
 
-type Place = Pick<Held, 'partition' | 'epoch' | 'reader'>
+/** A partition in an epoch; without a reader nothing has been read of it. */
+export type Place = { readonly partition: number; readonly epoch: number; readonly reader?: Reader }
 
 /** Writes how far partitions have come and, in the same call, gives one back. Rejects when Redis has not said that it did. */
-export type Commit = (giving?: { readonly one: Place; readonly how: 'given' | 'passed' }) => Promise<void>
+export type Commit = (giving?: Giving) => Promise<void>
+
+/** `passed`: its messages are of a later release, which another member may be of. */
+export type Giving = { readonly one: Place; readonly how: 'given' | 'passed' }
 
 /** One call at a time; what comes meanwhile goes in the next. */
-export function createCommit(options: {
+export function createCommit<Held extends Place>(options: {
   readonly connection: Connection
   readonly key: string
   readonly groupKey: string
@@ -23,10 +26,10 @@ export function createCommit(options: {
   let writing: Promise<void> = Promise.resolve()
   let queued = false
 
-  const write = async (giving: Parameters<Commit>[0]): Promise<void> => {
+  const write = async (giving: Giving | undefined): Promise<void> => {
     const moved: { readonly one: Place; readonly position: Position | undefined }[] = []
     for (const one of new Set<Place>([...held.values(), ...(giving === undefined ? [] : [giving.one])])) {
-      const position = one.reader()?.moved()
+      const position = one.reader?.moved()
       if (position !== undefined || one === giving?.one) moved.push({ one, position })
     }
     if (moved.length === 0) return
@@ -44,7 +47,7 @@ export function createCommit(options: {
       for (const one of held.values())
         if (moved.some((each) => each.one === one) && refused.includes(String(one.partition))) lose(one)
     } catch (error) {
-      for (const { one, position } of moved) if (position !== undefined) one.reader()?.again(position)
+      for (const { one, position } of moved) if (position !== undefined) one.reader?.again(position)
       throw error
     }
   }

@@ -1,11 +1,11 @@
 import type { SubscribeOptions } from 'dure/messaging'
+import { holdPartition, type HeldPartition } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'
-import { createCommit } from './commit.ts'
+import { createCommit, type Giving } from './commit.ts'
 import type { Connection } from './connection.ts'
 import { isGone } from './errors.ts'
-import { createPartitionMember, type Held, type PartitionMember } from './partition-member.ts'
-import { createReader, type Budget } from './reader.ts'
+import { createReader, type Budget, type Reader } from './reader.ts'
 import { SHARE } from './scripts.ts'
 import type { WakeUps } from './wake-ups.ts'
 
@@ -35,6 +35,16 @@ export type MembershipRequest = {
   readonly declare: () => Promise<unknown>
 }
 
+/** A partition that is the member's in one epoch. */
+export type Held = {
+  readonly partition: number
+  readonly epoch: number
+  readonly reader: Reader
+  readonly hold: HeldPartition
+  isEnding: boolean
+  isLost: boolean
+}
+
 /** The topic's identity, the last change of the group, and of each partition that is the member's: number, epoch, whether it stays. */
 type Shares = readonly [identity: string, change: string, mine: readonly (readonly [number, string, number])[]]
 
@@ -44,10 +54,11 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
   /** Which data these are; '' when topic and group are to be made again. */
   let { identity } = request
   const id = runtime.ids.next()
-  const members = new Map<number, PartitionMember>()
   const held = new Map<number, Held>()
   /** Those that are not over: of some that are lost, a batch is still in hand. */
   const open = new Set<Held>()
+  /** When the last that there was of a partition is over. */
+  const lives = new Map<number, Promise<void>>()
   /** Epochs whose giving back has not been heard of. */
   const given = new Set<number>()
   let mode: 'stay' | 'leave' | 'left' = 'stay'
@@ -57,42 +68,56 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
   const failed = (error: unknown): void => options.onError?.(error)
   const commit = createCommit({ connection, key, groupKey, group: options.group, member: id, held, lose })
 
-  function lose(one: Held): void {
-    if (held.get(one.partition) === one) held.delete(one.partition)
-    one.lose()
-  }
-
-  const giveBack = async (one: Pick<Held, 'partition' | 'epoch' | 'reader'>, how: 'given' | 'passed'): Promise<void> => {
-    given.add(one.epoch)
+  const giveBack = async (giving: Giving): Promise<void> => {
+    const { partition, epoch } = giving.one
+    given.add(epoch)
     try {
-      await commit({ one, how })
-      given.delete(one.epoch)
+      await commit(giving)
+      given.delete(epoch)
     } catch (error) {
       // It is given back with the next look, or when the lease is over.
       failed(error)
     }
-    if (held.get(one.partition)?.epoch === one.epoch) held.delete(one.partition)
+    if (held.get(partition)?.epoch === epoch) held.delete(partition)
     alarm.ring()
   }
 
-  const ended = async (one: Held, how: 'given' | 'passed' | 'lost'): Promise<void> => {
-    if (how !== 'lost') await giveBack(one, how)
-    open.delete(one)
-    closed()
+  const end = (one: Held, settled: Promise<void>, how: Giving['how'] = 'given'): void => {
+    if (one.isEnding) return
+    one.isEnding = true
+    const over = async (): Promise<void> => {
+      await settled
+      one.reader.stop()
+      if (!one.isLost) await giveBack({ one, how })
+      open.delete(one)
+      closed()
+    }
+    lives.set(one.partition, over())
   }
 
-  const memberOf = (partition: number): PartitionMember => {
+  function lose(one: Held): void {
+    if (held.get(one.partition) === one) held.delete(one.partition)
+    one.isLost = true
+    one.reader.stop()
+    end(one, one.hold.lose())
+  }
+
+  const begin = (partition: number, epoch: number): Held => {
     const make = { connection, wakeUps, runtime, budget, topic, key, group: options.group, partition, failed }
-    const member =
-      members.get(partition) ??
-      createPartitionMember({
-        ...{ runtime, topic, partition, subscribe: options, ended },
-        valid: () => runtime.clock.monotonic() < validUntil,
-        read: (wake) => createReader({ ...make, wake }),
-        settled: () => void commit().catch(() => {}),
-      })
-    members.set(partition, member)
-    return member
+    const reader = createReader({ ...make, wake: () => hold.wake() })
+    const hold = holdPartition(runtime, {
+      ...{ assignment: { topic, partition, epoch, broker: identity }, member: options, after: lives.get(partition) },
+      open: (after) => (after === undefined ? undefined : reader.moveTo(after)),
+      next: reader.next,
+      taken: (batch) => {
+        reader.taken(batch)
+        void commit().catch(() => {})
+      },
+      isMine: () => runtime.clock.monotonic() < validUntil,
+      refused: () => end(one, hold.give(), 'passed'),
+    })
+    const one: Held = { partition, epoch, reader, hold, isEnding: false, isLost: false }
+    return one
   }
 
   const share = async (): Promise<void> => {
@@ -107,14 +132,14 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
     for (const [partition, text, stays] of mine) {
       const epoch = Number(text)
       if (given.has(epoch) && !held.has(partition)) {
-        void giveBack({ partition, epoch, reader: () => undefined }, 'given')
+        void giveBack({ one: { partition, epoch }, how: 'given' })
         continue
       }
-      const one = held.get(partition) ?? memberOf(partition).take({ topic, partition, epoch, broker: identity })
+      const one = held.get(partition) ?? begin(partition, epoch)
       held.set(partition, one)
       open.add(one)
-      if (stays === 0) one.give()
-      else one.wake()
+      if (stays === 0) end(one, one.hold.give())
+      else one.hold.wake()
     }
     unwatch()
     if (mode !== 'left') unwatch = wakeUps.watch(`${groupKey}:changes`, change, () => alarm.ring())
@@ -136,7 +161,7 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
   const leave = async (): Promise<void> => {
     mode = 'leave'
     await share().catch(failed)
-    for (const one of held.values()) one.give()
+    for (const one of held.values()) end(one, one.hold.give())
     while (open.size > 0) await new Promise<void>((resolve) => void (closed = resolve))
     mode = 'left'
     await alarm.stop()

@@ -1,4 +1,5 @@
 import type { Delivery } from 'dure/messaging'
+import { fitting } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import { backoff } from 'dure/runtime/internal'
 import type { Connection } from './connection.ts'
@@ -14,9 +15,9 @@ export type Position = { readonly id: string; readonly count: number | undefined
 
 /** What a member has read ahead of one partition. It fetches when it is asked and has nothing, and waits for more by itself. */
 export type Reader = {
+  /** The same until they are taken. */
   readonly next: (limit: number) => readonly Delivery[]
-  readonly more: () => boolean
-  readonly settle: (batch: readonly Delivery[], taken: boolean) => void
+  readonly taken: (batch: readonly Delivery[]) => void
   readonly moveTo: (after: string) => void
   /** Where the group is, when that has changed since it was asked the last time. */
   readonly moved: () => Position | undefined
@@ -111,22 +112,18 @@ export function createReader(options: {
   }
 
   return {
-    next: (limit) => {
-      const batch = waiting.slice(0, limit)
-      waiting = waiting.slice(batch.length)
-      if (waiting.length === 0) void fetch()
+    next: (count) => {
+      const batch = fitting(waiting, { count, size: READ_BYTES }, ({ size }) => size)
+      if (batch.length === waiting.length) void fetch()
       return batch
     },
-    more: () => waiting.length > 0,
-    settle: (batch, taken) => {
-      if (stopped) return giveBack(batch)
-      if (!taken) return void (waiting = [...(batch as readonly Read[]), ...waiting])
+    taken: (batch) => {
       giveBack(batch)
+      waiting = waiting.slice(batch.length)
       const last = batch.at(-1) as Read
       done = { id: last.position, count: last.count }
     },
     moveTo: (position) => {
-      if (!isPosition(position)) throw new RangeError(`Cannot read on behind "${position}": Redis has given out no such position`)
       giveBack(waiting)
       waiting = []
       moves++

@@ -1,18 +1,23 @@
 import type { ConnectionOptions } from 'node:tls'
-import { CallError } from 'dure/contract'
-import type { Broker, Reach, Capabilities } from 'dure/messaging'
-import type { Runtime } from 'dure/runtime'
+import type { Capabilities } from 'dure/messaging'
+import {
+  networkBroker,
+  BROKER_NUMBERS,
+  placeOf,
+  type BrokerPlace,
+  type BrokerServer,
+  type NetworkBroker,
+  type NetworkBrokerWorld,
+} from 'dure/messaging/adapter'
 import { checkNumbers, WAIT, type Ranges } from 'dure/runtime/internal'
-import { foldRepeats, type Logger } from 'dure/telemetry'
 import { createAppend } from './appending.ts'
 import { createCatalogue } from './catalogue.ts'
 import { connect } from './connection.ts'
-import { BROKER_NUMBERS, inTime, placeOf, quietly, STOP_TIMEOUT, type BrokerPlace } from 'dure/messaging/adapter'
+import { keyPart } from './entries.ts'
 import { createGroups } from './groups.ts'
 import { createQueues } from './queues.ts'
 import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
-import { keyPart } from './entries.ts'
 import { createWakeUps } from './wake-ups.ts'
 
 export type RedisOptions = {
@@ -65,85 +70,52 @@ export const REDIS: Capabilities = {
  * console.log(broker.reach) // → network
  * ```
  */
-export function redisBroker(
-  options: RedisOptions,
-): ((world: { readonly runtime: Runtime; readonly log: Logger }) => Promise<Broker>) & Reach & { readonly reach: 'network' } {
+export function redisBroker(options: RedisOptions): NetworkBroker {
   checkNumbers('make the Redis broker', options, NUMBERS)
-  const { prefix = 'dure', partitions = 8, lease = 5_000, timeout = 5_000, sweep = 60_000 } = options
+  const { prefix = 'dure' } = options
   if (!/^[\w.-]{1,64}$/.test(prefix))
     throw new TypeError(`Cannot make the Redis broker: its prefix is "${prefix}"; give 1 to 64 letters, digits, dots and dashes`)
+  const place = placeFrom(options.url, prefix)
+  return networkBroker({ name: 'redis', title: 'Redis', place, open: (world) => open({ ...options, prefix }, world) })
+}
 
-  const open = async ({ runtime, log: given }: { readonly runtime: Runtime; readonly log: Logger }): Promise<Broker> => {
-    const log = foldRepeats(given, runtime)
-    const address = { ...options, timeout }
-    const connection = await connect(address, { runtime, log })
-    let durable: boolean
-    try {
-      ;({ durable } = await checkServer(connection, log))
-    } catch (error) {
-      connection.close()
-      throw error
-    }
-    const waiting = await connect(address, { runtime, log }).catch((error: unknown) => {
+async function open(
+  options: RedisOptions & { readonly prefix: string },
+  { runtime, log }: NetworkBrokerWorld,
+): Promise<BrokerServer> {
+  const { prefix, partitions = 8, lease = 5_000, timeout = 5_000, sweep = 60_000 } = options
+  const address = { ...options, timeout }
+  const connection = await connect(address, { runtime, log })
+  const { durable, waiting } = await checkServer(connection, log)
+    .then(async (found) => ({ ...found, waiting: await connect(address, { runtime, log }) }))
+    .catch((error: unknown) => {
       connection.close()
       throw error
     })
-    const wakeUps = createWakeUps({ waiting, asking: connection, runtime })
-    const world = {
-      connection,
-      append: createAppend(connection),
-      wakeUps,
-      runtime,
-      log,
-      prefix,
-      lease,
-      budget: { left: 64 * 1024 * 1024 },
-    }
-    const catalogue = createCatalogue({ connection, runtime, prefix, partitions })
-    const topics = createTopics({ ...world, catalogue, sweep })
-    const groups = createGroups({ ...world, catalogue })
-    const queues = createQueues(world)
-    let stopping: Promise<void> | undefined
-    const stop = async (within: number): Promise<void> => {
-      const ended = Promise.all([topics.stop(), groups.stop(), queues.stop()])
-      await inTime(runtime.timers, within, ended, () =>
-        log.warn('The Redis broker stopped with messages in hand; they come again'),
-      )
+  const wakeUps = createWakeUps({ waiting, asking: connection, runtime })
+  const catalogue = createCatalogue({ connection, runtime, prefix, partitions })
+  const world = {
+    ...{ connection, append: createAppend(connection), catalogue, wakeUps, runtime, log, prefix, lease, sweep },
+    budget: { left: 64 * 1024 * 1024 },
+  }
+  const { stop, ...topics } = createTopics(world)
+  const queues = createQueues(world)
+  return {
+    ...{ capabilities: { ...REDIS, durable }, ...topics, ...createGroups(world), ...queues },
+    lag: async () => (await Promise.all([topics.lag(), queues.lag()])).flat(),
+    settle: stop,
+    close: () => {
       wakeUps.stop()
       waiting.close()
       connection.close()
-    }
-    const running =
-      <Args extends readonly unknown[], Result>(action: string, work: (...args: Args) => Promise<Result>) =>
-      async (...args: Args): Promise<Result> => {
-        if (stopping !== undefined) throw new CallError('UNAVAILABLE', `Cannot ${action}: the Redis broker has stopped`)
-        return work(...args)
-      }
-    return {
-      name: 'redis',
-      capabilities: { ...REDIS, durable },
-      declareTopic: running('declare a topic', topics.declareTopic),
-      publish: running('publish', topics.publish),
-      declareGroup: running('declare a group', groups.declareGroup),
-      partitions: running('tell the partitions', topics.partitions),
-      subscribe: running('subscribe', (request) => groups.subscribe(quietly(request))),
-      retention: running('tell how long a topic keeps messages', topics.retention),
-      seek: running('seek', groups.seek),
-      forget: running('forget a group', groups.forget),
-      browse: running('browse', topics.browse),
-      send: running('send', queues.send),
-      receive: running('receive', (request) => queues.receive(quietly(request))),
-      lag: running('tell the lag', async () => (await Promise.all([topics.lag(), queues.lag()])).flat()),
-      stop: ({ timeout: within = STOP_TIMEOUT } = {}) => (stopping ??= stop(within)),
-    }
+    },
   }
-  return Object.assign(open, { reach: 'network' as const, ...placeFrom(options.url, prefix) })
 }
 
 /** Of a url that cannot be read it is told when the broker is opened. */
-function placeFrom(url: string, prefix: string): { readonly place?: BrokerPlace } {
-  if (!URL.canParse(url)) return {}
+function placeFrom(url: string, prefix: string): BrokerPlace | undefined {
+  if (!URL.canParse(url)) return undefined
   const { protocol, hostname, port } = new URL(url)
   const host = `${hostname || '127.0.0.1'}:${port || '6379'}`
-  return { place: placeOf(protocol.slice(0, -1), [host], (what, name) => `${prefix}:${what}:{${keyPart(name)}}`) }
+  return placeOf(protocol.slice(0, -1), [host], (what, name) => `${prefix}:${what}:{${keyPart(name)}}`)
 }

@@ -323,7 +323,7 @@ return lost`,
 export const SEEK: Script = {
   text: `${ANYTIME}${IDS}${INFO}
 local count = membersOf(KEYS[1] .. ':group:' .. ARGV[1])
-if count > 0 then return { 'members', count } end
+if count > 0 then return { 'members' } end
 for n = tonumber(ARGV[4]) or 0, tonumber(ARGV[4]) or tonumber(ARGV[5]) - 1 do
   local key = KEYS[1] .. ':' .. n
   redis.pcall('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM')
@@ -333,7 +333,7 @@ for n = tonumber(ARGV[4]) or 0, tonumber(ARGV[4]) or tonumber(ARGV[5]) - 1 do
   if ARGV[2] == 'end' then id, read = last, added
   elseif ARGV[2] ~= 'beginning' then
     id = ARGV[2] == 'time' and before(ARGV[3] .. '-0') or ARGV[3]
-    if ARGV[2] == 'after' and older(last, id) then return { 'beyond', last } end
+    if ARGV[2] == 'after' and older(last, id) then return { 'beyond' } end
     local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
     if not older(id, last) then id, read = last, added
     elseif first and not older(id, first[1]) then read = nil end
@@ -344,12 +344,13 @@ end
 return { 'moved' }`,
 }
 
-/** KEYS: topic. ARGV: group, partitions, what is to be kept of it. Answers how many messages it had not read. */
+/** KEYS: topic. ARGV: group, partitions, '1' (or '0': only looks), what is to be kept of it. Answers how many messages it had not read. */
 export const FORGET: Script = {
   text: `${ANYTIME}${INFO}
 local own, unread, there = KEYS[1] .. ':group:' .. ARGV[1], 0, false
 local count = membersOf(own)
-if count > 0 then return { 'members', count } end
+if count > 0 then return { 'members' } end
+if ARGV[3] == '0' then return { 'looked' } end
 for n = 0, tonumber(ARGV[2]) - 1 do
   for _, group in ipairs(groupsOf(KEYS[1] .. ':' .. n)) do
     if group['name'] == ARGV[1] then
@@ -361,7 +362,7 @@ for n = 0, tonumber(ARGV[2]) - 1 do
 end
 if not there then return { 'none' } end
 redis.call('DEL', own, own .. ':changes')
-redis.call('XADD', KEYS[1] .. ':forgotten', 'MAXLEN', '~', 1000, '*', 'group', ARGV[1], 'unread', unread, unpack(ARGV, 3))
+redis.call('XADD', KEYS[1] .. ':forgotten', 'MAXLEN', '~', 1000, '*', 'group', ARGV[1], 'unread', unread, unpack(ARGV, 4))
 return { 'forgotten', unread }`,
 }
 

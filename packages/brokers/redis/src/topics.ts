@@ -1,7 +1,6 @@
 import type { Message } from 'dure/contract'
-import { CallError } from 'dure/contract'
-import type { GroupLag, Topics } from 'dure/messaging'
-import { BROKER_NUMBERS, checkMessages, checkOptions, partitionOf, topicOf } from 'dure/messaging/adapter'
+import type { GroupLag } from 'dure/messaging'
+import { partitionOf, type BrokerServer } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
@@ -10,11 +9,10 @@ import { DEFAULT_RETENTION, type Catalogue, type Topic } from './catalogue.ts'
 import type { Connection } from './connection.ts'
 import { messageOf, timeOf, type Entry } from './entries.ts'
 import { isGone } from './errors.ts'
-import { isPosition } from './reader.ts'
 import { FETCH, LAG, TRIM } from './scripts.ts'
 
 /** Topics: published to, shown, and what is old of them thrown away. */
-export type RedisTopics = Pick<Topics, 'declareTopic' | 'publish' | 'partitions' | 'browse' | 'lag' | 'retention'> & {
+export type RedisTopics = Pick<BrokerServer, 'declareTopic' | 'publish' | 'partitions' | 'browse' | 'lag' | 'retention'> & {
   readonly stop: () => Promise<void>
 }
 
@@ -46,24 +44,13 @@ export function createTopics(options: {
     }
   }
 
-  const browse: Topics['browse'] = async (request) => {
-    const { topic: name, partition, after = '0-0', limit } = request
-    checkOptions(`browse topic "${name}"`, request, BROKER_NUMBERS.browse)
-    const topic = await catalogue.need(name)
-    if (partition >= topic.partitions || !isPosition(after))
-      throw new CallError(
-        'OUT_OF_RANGE',
-        `Cannot browse partition ${partition} of topic "${name}" behind "${after}": there is no such place`,
-      )
+  const browse: RedisTopics['browse'] = async ({ topic: name, partition, after = '0-0', limit }) => {
+    const { key } = await catalogue.declare(name)
     const values = [partition, after, '', limit, SHOWN_BYTES, 0]
-    const [, , entries] = await connection.run<[Buffer, Buffer, Entry[]]>(`browse topic "${name}"`, FETCH, [topic.key], values, {
+    const [, , entries] = await connection.run<[Buffer, Buffer, Entry[]]>(`browse topic "${name}"`, FETCH, [key], values, {
       bytes: true,
     })
-    return entries.map((entry) => ({
-      message: messageOf(name, partition, entry),
-      partition,
-      position: entry[0].toString(),
-    }))
+    return entries.map((entry) => ({ message: messageOf(name, partition, entry), partition, position: entry[0].toString() }))
   }
 
   const lagOf = async ({ name, key, partitions }: Topic): Promise<readonly GroupLag[]> => {
@@ -94,27 +81,13 @@ export function createTopics(options: {
   const sweeper = createAlarm({ runtime, work: trim, next: async () => undefined, longest: sweep, failed })
 
   return {
-    declareTopic: async (name, options = {}) => {
-      await catalogue.declare(name, options)
-    },
-    publish: async (messages) => {
-      checkMessages(messages)
-      const copies = messages.map((message) => ({ ...message }))
-      const appended = await Promise.allSettled(
-        Map.groupBy(copies, topicOf)
-          .entries()
-          .map(([name, own]) => publishTo(name, own)),
-      )
-      const failure = appended.find(({ status }) => status === 'rejected')
-      if (failure !== undefined) throw (failure as PromiseRejectedResult).reason
-    },
-    partitions: async (name) => (await catalogue.need(name)).partitions,
+    declareTopic: async (name, request) => void (await catalogue.declare(name, request)),
+    publish: publishTo,
+    partitions: async (name) => (await catalogue.find(name))?.partitions,
     browse,
     lag: async () => (await Promise.all((await catalogue.all('tell the lag')).map(lagOf))).flat(),
     // What is past its time goes with the next look.
     retention: async (name) => ((await catalogue.find(name))?.retention ?? DEFAULT_RETENTION.ms) + sweep,
-    stop: async () => {
-      await sweeper.stop()
-    },
+    stop: sweeper.stop,
   }
 }

@@ -1,4 +1,11 @@
 /** What an adapter for a broker is written with, beside the ports themselves (`dure/messaging`). */
+export { networkBroker, type NetworkBroker, type NetworkBrokerWorld } from './adapter/network-broker.ts'
+export type { BrokerServer, QueueSource } from './adapter/broker-server.ts'
+export type { Receivers, Work } from './receivers.ts'
+export { holdPartition, type HeldPartition, type HeldPartitionOptions } from './adapter/held-partition.ts'
+export { createPublishLines, type PublishLines } from './adapter/publish-lines.ts'
+export { createLookups, type Lookups } from './adapter/lookups.ts'
+export { fitting } from './fitting.ts'
 export { placeOf, quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace } from './broker-adapter.ts'
 export { nameFor, nameFrom, type NameRules } from './broker-names.ts'
 export {
