@@ -6,8 +6,8 @@ import type { Adapter } from 'dure/service'
 export const BROKER = 'MARKETPLACE_BROKER'
 
 /** Servers that the services can tell each other over. */
-const KINDS = ['kafka', 'nats', 'redis'] as const
-type Kind = (typeof KINDS)[number]
+export const KINDS = ['kafka', 'nats', 'redis'] as const
+export type Kind = (typeof KINDS)[number]
 
 /** What the command line says of it. */
 type Flags = {

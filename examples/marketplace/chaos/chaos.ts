@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { LocalServer } from '@dure/postgres/server'
-import type { LocalServer as BrokerServer, Proxy, ServerSettings } from '@dure/testing/servers'
 import { seededRandom, type Random } from 'dure/runtime'
+import type { Kind } from '../brokers.ts'
 import { SERVER_SETTINGS } from '../databases.ts'
 import { createDriver, type Driver } from '../workload/driver.ts'
 import { doorClient, type DoorClient } from '../workload/door.ts'
@@ -12,9 +12,10 @@ import type { Invariant } from '../workload/invariants.ts'
 import type { Mix } from '../workload/mix.ts'
 import type { SessionOptions } from '../workload/session.ts'
 import { verify } from '../workload/verify.ts'
+import { startBroker, type Carrier } from './broker.ts'
 import { createChild, type Child } from './child.ts'
 import { freePort } from './free-port.ts'
-import { createOutages, type OutagesOptions } from './outages.ts'
+import { createOutages } from './outages.ts'
 import { processesOf, type Processes } from './processes.ts'
 import { createRolling, createSaid, type Said } from './rolling.ts'
 import type { RoundsOptions } from './rounds.ts'
@@ -44,7 +45,7 @@ export type ChaosOptions = {
   /** How events leave PostgreSQL. */
   readonly outbox?: 'polling' | 'wal'
   /** What carries events. Default 'embedded'; another is a server of its own, beside the marketplace. */
-  readonly broker?: 'embedded' | 'kafka' | 'nats' | 'redis'
+  readonly broker?: 'embedded' | Kind
   /** Takes PostgreSQL (or the broker, where that is a server) away for `seconds`, again and again, instead of killing anything else. */
   readonly outages?: boolean
   readonly seed: number
@@ -106,7 +107,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     ready: /Payment provider at/,
   })
   const { broker = 'embedded' } = options
-  const carrier = broker === 'embedded' ? undefined : await startBroker(broker, directory)
+  const carrier = broker === 'embedded' ? undefined : await startBroker({ ...options, kind: broker })
   const wantsPostgres = options.database === 'postgres' || (options.outages === true && carrier === undefined)
   const server = wantsPostgres ? await startPostgres(directory) : undefined
   const marketplace = createChild({
@@ -142,28 +143,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     if (split) await processes.gone()
     await server?.stop()
     await carrier?.close()
-  }
-}
-
-type Carrier = OutagesOptions['server'] & { readonly url: string; readonly close: () => Promise<void> }
-
-/** In the directory, behind a network that can be cut. */
-async function startBroker(kind: 'kafka' | 'nats' | 'redis', directory: string): Promise<Carrier> {
-  const { startLocalServer, startProxy } = await import('@dure/testing/servers')
-  const proxy: Proxy = await startProxy({ to: 0 })
-  // Clients of Kafka go where it says that it is.
-  const settings: ServerSettings = kind === 'kafka' ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` } : {}
-  const server: BrokerServer = await startLocalServer(kind, { directory: join(directory, kind), settings })
-  proxy.to = server.port
-  const { start, stop, crash, freeze, thaw } = server
-  return {
-    ...{ start, stop, crash, freeze, thaw },
-    url: server.url.replace(/:\d+$/, `:${proxy.port}`),
-    cut: () => proxy.cutAfter(1_000),
-    close: async () => {
-      await proxy.close()
-      await server.close()
-    },
   }
 }
 

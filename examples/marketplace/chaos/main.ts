@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { KINDS } from '../brokers.ts'
 import { replicasFlag } from '../flags.ts'
 import { choiceFlag, describeFlags, FlagError, numberFlag, readFlags, switchFlag, textFlag } from '../workload/flags.ts'
 import { describeInvariant } from '../workload/invariants.ts'
@@ -32,13 +33,9 @@ const FLAGS = {
     "How events leave PostgreSQL: looked for in a table, or read from the server's log",
     'polling',
   ),
-  broker: choiceFlag(
-    ['embedded', 'kafka', 'nats', 'redis'],
-    'What carries events: a server of its own, but for embedded',
-    'embedded',
-  ),
+  broker: choiceFlag(['embedded', ...KINDS], 'What carries events: a server of its own, but for embedded', 'embedded'),
   outages: switchFlag(
-    'Run it on PostgreSQL (or on the --broker), and stop or kill that every few seconds instead, for --seconds; a broker is frozen and cut off as well',
+    'Run it on PostgreSQL (or on the --broker), and stop or kill that every few seconds instead, for --seconds; a broker is frozen and cut off as well, and its disk is full',
   ),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),

@@ -3,17 +3,24 @@ import type { Random } from 'dure/runtime'
 import { ChildError, type Child } from './child.ts'
 import type { Outage, Storm } from './storm.ts'
 
+/** A server that can be taken away: in good order, with SIGKILL, and however else it can be. */
+export type Taken = {
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
+  readonly crash: () => Promise<void>
+  /** Where it can stand still, with its connections open, … */
+  readonly freeze?: () => void
+  readonly thaw?: () => void
+  /** … its connections can be cut in the midst of what is published, … */
+  readonly cut?: () => Promise<void>
+  /** … what it answers can be lost, … */
+  readonly loseAnswers?: (lost: boolean) => void
+  /** … and its disk can be full. */
+  readonly disk?: { readonly fill: () => void; readonly free: () => void } | undefined
+}
+
 export type OutagesOptions = {
-  readonly server: {
-    readonly start: () => Promise<void>
-    readonly stop: () => Promise<void>
-    readonly crash: () => Promise<void>
-    /** Where it can stand still, with its connections open, … */
-    readonly freeze?: () => void
-    readonly thaw?: () => void
-    /** … and where its connections can be cut in the midst of something. */
-    readonly cut?: () => Promise<void>
-  }
+  readonly server: Taken
   readonly marketplace: Pick<Child, 'running' | 'lastWords'>
   /** How long it goes down and comes up again. */
   readonly seconds: number
@@ -26,8 +33,8 @@ export type OutagesOptions = {
   readonly onEvent: (outage: Outage) => void
 }
 
-/** Milliseconds that it is down at most, and that it stands still. */
-const [MOST_DOWN, FROZEN] = [2_000, 20_000]
+/** Milliseconds that it is down at most, that it stands still, that its answers are lost, and that its disk is full. */
+const [MOST_DOWN, FROZEN, UNHEARD, FULL] = [2_000, 20_000, 500, 5_000]
 /** As many transactions as show that the marketplace is at work again. */
 const UNDER_LOAD = 10
 /** Milliseconds the marketplace may take to be at work again. */
@@ -48,25 +55,42 @@ export function createOutages(options: OutagesOptions): Storm {
   const fallen = (how: string): ChildError =>
     new ChildError(`The marketplace ${how}; the last it said: ${marketplace.lastWords() || 'nothing'}`)
 
-  const ways = [
-    ...(['killed', 'stopped'] as const),
-    ...(server.freeze ? (['frozen'] as const) : []),
-    ...(server.cut ? (['cut'] as const) : []),
+  const down = async (): Promise<void> => {
+    await pause(random.number() * MOST_DOWN)
+    await server.start()
+  }
+  const { freeze, thaw, cut, loseAnswers, disk } = server
+  const ways: readonly (readonly [Outage['how'], () => Promise<void>])[] = [
+    ['killed', () => server.crash().then(down)],
+    ['stopped', () => server.stop().then(down)],
+    ...(freeze && thaw ? [['frozen', () => during(FROZEN, freeze, thaw)] as const] : []),
+    ...(cut ? [['cut', cut] as const] : []),
+    ...(loseAnswers
+      ? [
+          [
+            'unheard',
+            () =>
+              during(
+                UNHEARD,
+                () => loseAnswers(true),
+                () => loseAnswers(false),
+              ),
+          ] as const,
+        ]
+      : []),
+    // Servers end when their disk is full, or take nothing from then on until they are started again.
+    ...(disk ? [['full', () => during(FULL, disk.fill, disk.free).then(server.stop).then(server.start)] as const] : []),
   ]
+  const during = async (ms: number, begin: () => void, end: () => void): Promise<void> => {
+    begin()
+    await pause(ms)
+    end()
+  }
   let turn = 0
   const outage = async (): Promise<Outage> => {
-    const how = ways[turn++ % ways.length]!
+    const [how, befall] = ways[turn++ % ways.length]!
     const begun = performance.now()
-    if (how === 'cut') await server.cut!()
-    else if (how === 'frozen') {
-      server.freeze!()
-      await pause(FROZEN)
-      server.thaw!()
-    } else {
-      await (how === 'stopped' ? server.stop() : server.crash())
-      await pause(random.number() * MOST_DOWN)
-      await server.start()
-    }
+    await befall()
     const away = performance.now() - begun
     await atWork()
     return { how, away, recovered: performance.now() - begun }

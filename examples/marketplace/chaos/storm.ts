@@ -49,7 +49,11 @@ export type Frozen = {
 }
 
 /** One time that a server was away; milliseconds from its end until it was there again, and until work was done again. */
-export type Outage = { readonly how: 'stopped' | 'killed' | 'frozen' | 'cut'; readonly away: number; readonly recovered: number }
+export type Outage = {
+  readonly how: 'stopped' | 'killed' | 'frozen' | 'cut' | 'unheard' | 'full'
+  readonly away: number
+  readonly recovered: number
+}
 
 /** What was done under load that no caller may notice, and what was noticed. */
 export type Unnoticed = Visited & {

@@ -57,6 +57,17 @@ test('a cut in the midst: the server has the first bytes, and no more', async (t
   assert.equal(await say(await client(proxy), 'three'), 'three')
 })
 
+test('a cut in the midst of what is waited for: what comes before it does not count', async (t) => {
+  const { proxy, heard } = await echo(t)
+  const socket = await client(proxy)
+  const cut = proxy.cutAfter(5, 'two')
+  const gone = once(socket, 'close')
+  assert.equal(await say(socket, 'one'), 'one')
+  socket.write('onetwothree')
+  await Promise.all([cut, gone])
+  assert.equal(heard(), 'oneonetwoth')
+})
+
 test('while it is held nothing passes, and then all of it does', async (t) => {
   const { proxy, heard } = await echo(t)
   const socket = await client(proxy)

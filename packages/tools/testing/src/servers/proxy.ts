@@ -9,8 +9,11 @@ export type Proxy = {
   to: number
   /** Ends every connection at both ends; new ones are let through. */
   readonly cut: () => void
-  /** Lets so many bytes of clients pass, and then cuts: in the midst of whatever that is. Resolves when it has. */
-  readonly cutAfter: (bytes: number) => Promise<void>
+  /**
+   * Lets so many bytes of clients pass, and then cuts: in the midst of whatever that is. They count from where a client says `text`; by
+   * default from now on. Resolves when it has.
+   */
+  readonly cutAfter: (bytes: number, text?: string) => Promise<void>
   /** From now on nothing passes, while every connection stays open; or everything does again. */
   readonly hold: (held: boolean) => void
   /** From now on what the server answers is lost, so that it has what its clients do not know of; or nothing is. */
@@ -36,6 +39,7 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
   let isHeld = false
   let areLost = false
   let left = Infinity
+  let awaited: string | undefined
   let isCut = (): void => {}
   const cut = (): void => {
     for (const socket of sockets) socket.destroy()
@@ -57,8 +61,13 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
         .on('drain', () => isHeld || other.resume())
     }
     client.on('data', (bytes: Buffer) => {
-      const passing = bytes.subarray(0, left)
-      left -= passing.length
+      const from = awaited === undefined ? 0 : bytes.indexOf(awaited)
+      // What comes before is not counted.
+      const passing = from < 0 ? bytes : bytes.subarray(0, from + left)
+      if (from >= 0) {
+        awaited = undefined
+        left -= passing.length - from
+      }
       if (!upstream.write(passing)) client.pause()
       if (left > 0) return
       left = Infinity
@@ -76,8 +85,9 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
     port: (server.address() as AddressInfo).port,
     to: options.to,
     cut,
-    cutAfter: (bytes) => {
+    cutAfter: (bytes, text) => {
       left = bytes
+      awaited = text
       return new Promise((resolve) => (isCut = resolve))
     },
     hold: (held) => {

@@ -12,6 +12,7 @@ import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type
 import { redis, valkey } from './redis.ts'
 
 export { startProxy, type Proxy } from './proxy.ts'
+export { missingSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 export type { ServerAccount, ServerSettings } from './recipe.ts'
 
 /** The servers there are recipes for. */
