@@ -76,6 +76,9 @@ const FLAGS = {
   ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
   replicas: replicasFlag('With --split: how many copies of services run, such as order=3,stock=2'),
+  witness: switchFlag(
+    'Write down in every store, beside the data, what was announced and what had its effect, in order: for chaos',
+  ),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
 }
 
@@ -104,6 +107,9 @@ export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | u
     throw new FlagError(
       'Cannot use --postgres with --database: with that one all services are on PostgreSQL already; leave one of them out',
     )
+  }
+  if (flags?.witness === true && (flags.database !== 'sqlite' || flags.postgres !== '')) {
+    throw new FlagError('Cannot use --witness on PostgreSQL: its triggers are those of SQLite; leave one of them out')
   }
   return flags
 }

@@ -24,6 +24,7 @@ async function main(supervised: Supervised): Promise<void> {
     provider,
     checkout: flags.checkout,
     readModel: flags.model,
+    witness: flags.witness,
     doors: doorsOf(flags),
     ...storesOf(flags, process.env[DATABASE]),
     broker: await brokerOf(flags, process.env[BROKER]),

@@ -15,6 +15,7 @@ import { product } from './services/product/service.ts'
 import { sellerService } from './services/seller/service.ts'
 import { shipment } from './services/shipment/service.ts'
 import { stock } from './services/stock/service.ts'
+import { witnessed } from './witness/witness.ts'
 
 export type MarketplaceOptions = {
   /** How a checkout gets from service to service. Default `events`: each reacts to what another has done. */
@@ -26,6 +27,8 @@ export type MarketplaceOptions = {
   readonly markPause?: number
   /** The seller's dashboard is made as a read model as well. Default false. */
   readonly readModel?: boolean
+  /** A witness stands in every store. Default false. */
+  readonly witness?: boolean
   /** Default: none. */
   readonly doors?: readonly Door[]
   readonly database?: SystemOptions['database']
@@ -36,9 +39,17 @@ export type MarketplaceOptions = {
 
 /** The marketplace: its services, and the log of what they finished. */
 export function marketplace(options: MarketplaceOptions): System {
-  const { provider, timers = realRuntime().timers, markPause, readModel = false, checkout = 'events', ...rest } = options
+  const {
+    provider,
+    timers = realRuntime().timers,
+    markPause,
+    readModel = false,
+    checkout = 'events',
+    witness = false,
+    ...rest
+  } = options
   const asked = (one: Service): Service => (checkout === 'saga' ? withoutReactions(one) : one)
-  return system('marketplace', {
+  const whole = system('marketplace', {
     services: [
       ...[cartService, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
       ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause, checkout === 'choreography')],
@@ -47,6 +58,7 @@ export function marketplace(options: MarketplaceOptions): System {
     telemetry: telemetryOf(process.env),
     ...rest,
   })
+  return witness ? witnessed(whole) : whole
 }
 
 /** What these services are asked to do by a saga, they do not do by themselves. */

@@ -11,6 +11,8 @@ import { doorClient, type DoorClient } from '../workload/door.ts'
 import type { Invariant } from '../workload/invariants.ts'
 import type { Mix } from '../workload/mix.ts'
 import type { SessionOptions } from '../workload/session.ts'
+import { judgeEffects } from '../witness/effects.ts'
+import { readWitnesses } from '../witness/read.ts'
 import { verify } from '../workload/verify.ts'
 import { startBroker, type Carrier } from './broker.ts'
 import { createChild, type Child } from './child.ts'
@@ -118,7 +120,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...(split ? ['--split'] : []),
       ...(copies.length > 0 ? ['--replicas', copies.join(',')] : []),
       ...(carrier ? ['--broker', carrier.url] : []),
-      ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : []),
+      ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : ['--witness']),
     ],
     patience: split ? 180_000 : 60_000,
     ready: /^ready$/m,
@@ -133,14 +135,17 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const door = waits?.watch(plain) ?? plain
   const alive = (): Promise<boolean> => plain.send('GET', '/health/live').then(({ kind }) => kind === 'answer')
   const processes = processesOf(join(directory, 'marketplace'), alive)
+  const end = async (): Promise<void> => {
+    await Promise.all([marketplace.kill(), provider.kill()])
+    if (split) await processes.gone()
+  }
   try {
     await provider.start()
     say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
-    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl, server, carrier })
+    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl, server, carrier, end })
   } finally {
     await door.close()
-    await Promise.all([marketplace.kill(), provider.kill()])
-    if (split) await processes.gone()
+    await end()
     await server?.stop()
     await carrier?.close()
   }
@@ -163,6 +168,8 @@ type Staged = ChaosOptions & {
   readonly providerUrl: string
   readonly server: LocalServer | undefined
   readonly carrier: Carrier | undefined
+  /** Ends every process of the marketplace. */
+  readonly end: () => Promise<void>
 }
 
 async function underLoad(options: Staged): Promise<ChaosResult> {
@@ -197,8 +204,12 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
     if (!provider.running()) await provider.start()
     const { invariants, facts } = await verify({ door, run: { ledger, before: population }, seconds: options.quiet })
     const books = (await (await fetch(`${providerUrl}/totals`)).json()) as ProviderBooks
-    const verdict = judge({ facts, observed: ledger.observed(population), updates: ledger.updates, books })
-    const { finished, accepted, unknown } = progressOf(driver, up(), kills)
+    // While they run, the stores are theirs alone.
+    await options.end()
+    const testimony = readWitnesses(join(options.directory, 'marketplace'))
+    const effects = testimony && judgeEffects(testimony)
+    const verdict = judge({ facts, observed: ledger.observed(population), updates: ledger.updates, books, effects })
+    const { finished, accepted, unknown } = progressOf(driver, false, kills)
     return { ...stormed, ...(calls && { calls }), ...verdict, finished, accepted, unknown, books, invariants }
   } finally {
     over.abort()

@@ -50,7 +50,8 @@ const FLAGS = {
 const HELP = `Usage: npm run chaos -- [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
-restarts it on the same data, and checks that nothing was lost or doubled and every invariant holds. With --rolling
+restarts it on the same data, and checks that nothing was lost or doubled, that every consumer handled the events of
+a key in their order, and that every invariant holds. With --rolling
 nothing is killed: every process is replaced under load, and no call may fail; with --scale services get more and fewer
 copies instead. With --outages it is the database (with --broker: the broker) that is taken away.
 
@@ -97,8 +98,8 @@ async function main(words: readonly string[]): Promise<number> {
     }).finally(progress.stop)
     for (const line of describeResult(result)) print(line)
     if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(reportOf(result, flags.seed), undefined, 2)}\n`)
-    sound =
-      failedCalls(result) === 0 && result.lost.length + result.doubled.length === 0 && result.invariants.every(({ ok }) => ok)
+    const wrong = result.lost.length + result.doubled.length + (result.effects?.overtaken.length ?? 0)
+    sound = failedCalls(result) === 0 && wrong === 0 && result.invariants.every(({ ok }) => ok)
     if (stopping.signal.aborted) print('Interrupted')
     return sound && isWhole(result, flags) ? 0 : 1
   } finally {
@@ -162,8 +163,16 @@ function describeResult(result: ChaosResult): string[] {
     `lost ${lost.length}, doubled ${doubled.length}`,
     ...lost.slice(0, 20).map((what) => `  lost: ${what}`),
     ...doubled.slice(0, 20).map((what) => `  doubled: ${what}`),
+    ...describeOrder(result.effects),
     ...invariants.map(describeInvariant),
   ]
+}
+
+function describeOrder(effects: ChaosResult['effects']): readonly string[] {
+  if (effects === undefined) return ['order of keys: not looked at on PostgreSQL']
+  const { overtaken, consumers, keys } = effects
+  const counted = `${effects.effects.toLocaleString('en')} effects at ${consumers} consumers, ${keys.toLocaleString('en')} keys`
+  return [`out of order ${overtaken.length} (${counted})`, ...overtaken.slice(0, 20).map((what) => `  out of order: ${what}`)]
 }
 
 function describeOutages(outages: readonly Outage[]): string {
@@ -200,6 +209,8 @@ function reportOf(result: ChaosResult, seed: number): object {
     kills,
     lost: lost.length,
     doubled: doubled.length,
+    out_of_order: result.effects?.overtaken.length,
+    effects: result.effects?.effects,
     invariants,
     seed,
     provider_kills: providerKills,

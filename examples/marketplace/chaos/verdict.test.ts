@@ -4,6 +4,7 @@ import { answering, soundAnswers, type Answers, type Item } from '../workload/an
 import type { TrackedUpdate } from '../workload/anomalies.ts'
 import { NOTHING_OBSERVED, type Observed } from '../workload/facts.ts'
 import { gatherFacts } from '../workload/gather.ts'
+import type { Effects } from '../witness/effects.ts'
 import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
 
 const observed: Observed = {
@@ -17,7 +18,7 @@ const update = (version: string, price: number, done = 1): TrackedUpdate => ({ v
 
 async function verdict(
   change: (answers: Answers) => void = () => {},
-  options: { seen?: Partial<Observed>; books?: Partial<ProviderBooks>; updates?: TrackedUpdate[] } = {},
+  options: { seen?: Partial<Observed>; books?: Partial<ProviderBooks>; updates?: TrackedUpdate[]; effects?: Effects } = {},
 ): Promise<Verdict> {
   const answers = soundAnswers()
   change(answers)
@@ -25,12 +26,13 @@ async function verdict(
     facts: await gatherFacts(answering(answers)),
     observed: { ...observed, ...options.seen },
     updates: new Map([['1/2', options.updates ?? [update('0', 11), update('v1', 10.3)]]]),
+    effects: options.effects,
     books: { ...sound, ...options.books },
   })
 }
 
 const list = (answers: Answers, path: string): Item[] => answers[path] as Item[]
-const nothing: Verdict = { lost: [], doubled: [] }
+const nothing: Verdict = { lost: [], doubled: [], effects: undefined }
 
 test('nothing is lost and nothing doubled in a sound marketplace', async () => {
   assert.deepEqual(await verdict(), nothing)
@@ -80,6 +82,11 @@ for (const [what, message, found] of doubles) {
     assert.match((await found()).doubled.join('\n'), message)
   })
 }
+
+test('what the witnesses in the stores saw counts as well', async () => {
+  const effects: Effects = { lost: ['a'], doubled: ['b'], overtaken: ['c'], consumers: 1, effects: 2, keys: 1 }
+  assert.deepEqual(await verdict(undefined, { effects }), { lost: ['a'], doubled: ['b'], effects })
+})
 
 test('what got no answer may have happened or not', async () => {
   const unknown = Number.POSITIVE_INFINITY

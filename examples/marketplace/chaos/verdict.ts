@@ -1,3 +1,4 @@
+import type { Effects } from '../witness/effects.ts'
 import type { Facts, Observed } from '../workload/facts.ts'
 import type { TrackedUpdate, UpdateHistory } from '../workload/anomalies.ts'
 import { cents } from '../workload/facts.ts'
@@ -11,13 +12,21 @@ export type Verdict = {
   readonly lost: readonly string[]
   /** What was asked for once and is there twice. */
   readonly doubled: readonly string[]
+  /** Every event at every one of its consumers; undefined where no store has a witness. */
+  readonly effects: Effects | undefined
 }
 
 /** Holds what was acknowledged against what there is, after everything has become quiet. */
-export function judge(options: { facts: Facts; observed: Observed; updates: UpdateHistory; books: ProviderBooks }): Verdict {
-  const { facts, observed } = options
-  const lost: string[] = [...observed.shortCheckouts.map((what) => `checkout ${what}`)]
-  const doubled: string[] = []
+export function judge(options: {
+  facts: Facts
+  observed: Observed
+  updates: UpdateHistory
+  books: ProviderBooks
+  effects: Effects | undefined
+}): Verdict {
+  const { facts, observed, effects } = options
+  const lost: string[] = [...observed.shortCheckouts.map((what) => `checkout ${what}`), ...(effects?.lost ?? [])]
+  const doubled: string[] = [...(effects?.doubled ?? [])]
   const paid = facts.orders.filter(({ status }) => isPaid(status))
 
   const orders = countBy(facts.orders, ({ tid }) => tid)
@@ -51,7 +60,7 @@ export function judge(options: { facts: Facts; observed: Observed; updates: Upda
     doubled.push(`${observed.delivered} deliveries were asked for, ${delivered} are there`)
   }
   checkBooks(options, lost, doubled)
-  return { lost, doubled }
+  return { lost, doubled, effects }
 }
 
 /** Outside, too, everything must have happened once: the provider charged what was invoiced, order by order. */

@@ -6,7 +6,7 @@ import type { Facts } from '../workload/facts.ts'
 import { checkData } from './data.ts'
 import { DATA } from './invariants.ts'
 import type { Booked } from './provider.ts'
-import type { Effect, Event } from './witness.ts'
+import type { Effect, Event } from '../witness/witness.ts'
 
 type Case = {
   /** Rows by service and table. */

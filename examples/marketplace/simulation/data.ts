@@ -5,7 +5,8 @@ import type { Facts } from '../workload/facts.ts'
 import { findings, money, number, sum, type Invariant } from '../workload/finding.ts'
 import { CONTRACTS } from './load.ts'
 import type { Booked } from './provider.ts'
-import { announced, entry, type Testimony } from './witness.ts'
+import { judgeEffects, type Effects } from '../witness/effects.ts'
+import { announced, entry, type Testimony } from '../witness/witness.ts'
 
 type Checked = {
   readonly rows: CheckWorld['rows']
@@ -17,60 +18,24 @@ type Checked = {
 
 /** What outbox, inbox and dead letters promise, held against the stores themselves. */
 export function checkData(checked: Checked): Invariant[] {
+  const effects = judgeEffects(checked.testimony)
   return [
-    ...[effectsOnce(checked), keyOrder(checked), rowsAndEvents(checked), carts(checked)],
+    ...[effectsOnce(effects), keyOrder(effects), rowsAndEvents(checked), carts(checked)],
     ...[provider(checked), atRest(checked), inboxes(checked)],
   ]
 }
 
-/**
- * What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. Replies are sent to whoever asked, so their
- * type names it.
- */
-function typeOf(consumer: string): string {
-  const [service = '', name = ''] = consumer.split('/')
-  const type = name.split(' ').at(-1)!
-  return type.endsWith('.reply') ? `${type}.${service}` : type
-}
-
 /** Lost is an event without an effect at one of its consumers; doubled, one with two. */
-function effectsOnce({ testimony }: Checked): Invariant {
+function effectsOnce({ lost, doubled, effects }: Effects): Invariant {
   const wrong = findings()
-  let count = 0
-  for (const [consumer, all] of testimony.effects) {
-    const done = new Set<string>()
-    for (const { id } of all) {
-      if (done.has(id)) wrong.add(`${consumer}: ${id} had its effect twice`)
-      done.add(id)
-    }
-    count += all.length
-    const type = typeOf(consumer)
-    for (const event of announced(testimony, type)) {
-      if (!done.delete(event.id)) wrong.add(`${consumer}: ${event.id} never had its effect`)
-    }
-    for (const id of done) wrong.add(`${consumer}: ${id} had an effect and was never announced`)
-  }
-  return wrong.invariant('every event had each of its effects once', `${number(count)} effects`)
+  for (const what of [...doubled, ...lost]) wrong.add(what)
+  return wrong.invariant('every event had each of its effects once', `${number(effects)} effects`)
 }
 
 /** Whoever announces it, events of one key and one source are handled as they were committed. */
-function keyOrder({ testimony: { events, effects } }: Checked): Invariant {
+function keyOrder({ overtaken, keys }: Effects): Invariant {
   const wrong = findings()
-  let keys = 0
-  for (const [consumer, handled] of effects) {
-    const type = typeOf(consumer)
-    const place = new Map(handled.map(({ id, position }) => [id, position]))
-    for (const [source, all] of events.get(type) ?? []) {
-      const last = new Map<string, number>()
-      for (const { id, key } of all) {
-        const at = place.get(id) ?? -1
-        const before = last.get(key)
-        if (before === undefined) keys++
-        else if (at < before) wrong.add(`${consumer}: ${id} of ${source}, key ${key}, came before one that was committed earlier`)
-        last.set(key, at)
-      }
-    }
-  }
+  for (const what of overtaken) wrong.add(what)
   return wrong.invariant('consumers saw the events of a key in the order of their commits', `${number(keys)} keys`)
 }
 

@@ -11,7 +11,7 @@ import { clientDoor } from './door.ts'
 import { CONTRACTS, type Users } from './load.ts'
 import type { SimulatedProvider } from './provider.ts'
 import { noteRare } from './rare.ts'
-import { hear, type Testimony } from './witness.ts'
+import { hear, type Testimony } from '../witness/witness.ts'
 
 /** What the workload's own checks are called; a run in which nothing of a kind was done leaves some of them out. */
 export const WORKLOAD: readonly string[] = [

@@ -1,6 +1,6 @@
 import { sometimes, type CheckWorld } from '@dure/simulation'
 import { CHECKOUTS } from './data.ts'
-import { announced, type Testimony } from './witness.ts'
+import { announced, type Testimony } from '../witness/witness.ts'
 
 /** What must be seen somewhere in many seeds, or it was never tested. */
 export const EXPECTED: readonly string[] = [

@@ -7,7 +7,7 @@ import { invariantsOf } from './invariants.ts'
 import { createUsers, MINUTE } from './load.ts'
 import { simulatedProvider, type SimulatedProvider } from './provider.ts'
 import { EXPECTED } from './rare.ts'
-import { witnessed } from './witness.ts'
+import { witnessed } from '../witness/witness.ts'
 
 /** The marketplace for one process, with what the simulation has for it. */
 export type MakeMarketplace = (options: {

@@ -1,5 +1,5 @@
 import type { System, Service } from 'dure/service'
-import type { CheckWorld } from '@dure/simulation'
+import type { SqlRow } from 'dure/data'
 
 /**
  * A witness in every store, that no code of a service can reach: what was announced and what had its effect, in the
@@ -37,7 +37,10 @@ export type Testimony = {
   readonly effects: ReadonlyMap<string, readonly Effect[]>
 }
 
-export function hear(services: readonly string[], rows: CheckWorld['rows']): Testimony {
+/** What a statement finds in the store of a service. */
+export type Rows = (service: string, sql: string) => readonly SqlRow[]
+
+export function hear(services: readonly string[], rows: Rows): Testimony {
   const events = new Map<string, Map<string, Event[]>>()
   const effects = new Map<string, Effect[]>()
   for (const service of services) {

@@ -1,0 +1,54 @@
+import { announced, type Testimony } from './witness.ts'
+
+/** What became of every event at every one of its consumers. */
+export type Effects = {
+  /** Events that never had their effect. */
+  readonly lost: readonly string[]
+  /** Effects that came twice, or of what was never announced. */
+  readonly doubled: readonly string[]
+  /** Effects that came before one whose event has the same key and the same source, and was committed earlier. */
+  readonly overtaken: readonly string[]
+  readonly consumers: number
+  readonly effects: number
+  /** Of a consumer and a source each. */
+  readonly keys: number
+}
+
+export function judgeEffects(testimony: Testimony): Effects {
+  const [lost, doubled, overtaken]: [string[], string[], string[]] = [[], [], []]
+  let [effects, keys] = [0, 0]
+  for (const [consumer, handled] of testimony.effects) {
+    const type = typeOf(consumer)
+    effects += handled.length
+    const place = new Map<string, number>()
+    for (const { id, position } of handled) {
+      if (place.has(id)) doubled.push(`${consumer}: ${id} had its effect twice`)
+      place.set(id, position)
+    }
+    const left = new Set(place.keys())
+    for (const { id } of announced(testimony, type)) if (!left.delete(id)) lost.push(`${consumer}: ${id} never had its effect`)
+    for (const id of left) doubled.push(`${consumer}: ${id} had an effect and was never announced`)
+    for (const [source, all] of testimony.events.get(type) ?? []) {
+      const last = new Map<string, number>()
+      for (const { id, key } of all) {
+        const at = place.get(id) ?? -1
+        const before = last.get(key)
+        if (before === undefined) keys++
+        else if (at < before)
+          overtaken.push(`${consumer}: ${id} of ${source}, key ${key}, came before one that was committed earlier`)
+        last.set(key, at)
+      }
+    }
+  }
+  return { lost, doubled, overtaken, consumers: testimony.effects.size, effects, keys }
+}
+
+/**
+ * What a reaction reacts to: it is named like that, or, where it is of a choreography, at its end. Replies are sent to whoever asked, so their
+ * type names it.
+ */
+function typeOf(consumer: string): string {
+  const [service = '', name = ''] = consumer.split('/')
+  const type = name.split(' ').at(-1)!
+  return type.endsWith('.reply') ? `${type}.${service}` : type
+}
