@@ -87,7 +87,16 @@ export async function mountSmallDisk(options: {
   }
 }
 
-/** For `test('…', { skip: missingSmallDisk() }, …)`: false where this process may mount, else the reason. */
+/**
+ * For `test('…', { skip: missingSmallDisk() }, …)`: false where this process may mount, else the reason.
+ *
+ * @example
+ * ```ts
+ * import { missingSmallDisk } from '@dure/testing/servers'
+ *
+ * missingSmallDisk() // false, or 'needs the right to mount: …'
+ * ```
+ */
 export function missingSmallDisk(): false | string {
   const directory = mkdtempSync(join(tmpdir(), 'dure-disk-'))
   const trouble = mount(directory, 4_096)
