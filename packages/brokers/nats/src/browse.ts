@@ -1,8 +1,5 @@
-import { CallError } from 'dure/contract'
 import type { BrowseOptions, Delivery } from 'dure/messaging'
-import { BROKER_NUMBERS, checkOptions } from 'dure/messaging/adapter'
 import type { Link } from './connection.ts'
-import { sequenceOf } from './intake.ts'
 import { incoming } from './messages.ts'
 import type { Streams } from './streams.ts'
 
@@ -12,13 +9,9 @@ const SHOWN = 1024 * 1024
 /** Messages of a partition as they stand in its stream. */
 export async function browse(link: Link, streams: Streams, request: BrowseOptions): Promise<readonly Delivery[]> {
   const { topic: name, partition, after, limit } = request
-  checkOptions(`browse topic "${name}"`, request, BROKER_NUMBERS.browse)
-  const topic = await streams.need(name)
-  if (partition >= topic.partitions)
-    throw new CallError('OUT_OF_RANGE', `Cannot browse partition ${partition} of topic "${name}": there is no such partition`)
-  const seq = after === undefined ? 1 : sequenceOf(after) + 1
+  const topic = await streams.declare(name)
+  const seq = after === undefined ? 1 : Number(after) + 1
   const shown: Delivery[] = []
-  if (limit === 0) return shown
   let bytes = 0
   try {
     const found = await link.jsm.direct.getBatch(topic.stream, {

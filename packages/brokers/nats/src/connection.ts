@@ -50,7 +50,9 @@ export type Link = {
   readonly isConnected: () => boolean
   /** Told whenever the connection is there again; answers how to stop that. */
   readonly onReconnect: (told: () => void) => () => void
-  /** @throws {CallError} the same trouble in words: what, where, what to do */
+  /** Trouble in words: what, where, what to do. */
+  readonly explain: (action: string, error: unknown) => CallError
+  /** @throws {CallError} trouble in words */
   readonly guard: <T>(action: string, work: () => Promise<T>) => Promise<T>
   readonly close: () => Promise<void>
 }
@@ -163,6 +165,8 @@ function linked(parts: {
     }
   }
 
+  const explain: Link['explain'] = (action, error) => explained(action, where, error)
+
   const watch = async (): Promise<void> => {
     for await (const status of nc.status()) {
       if (status.type === 'disconnect' && isConnected) {
@@ -207,11 +211,12 @@ function linked(parts: {
         const reply = `${inbox}.${id}`
         nc.publish(subject, payload, given === undefined ? { reply } : { reply, headers: given as MsgHdrs })
       }),
+    explain,
     guard: async (action, work) => {
       try {
         return await work()
       } catch (error) {
-        throw explained(action, where, error)
+        throw explain(action, error)
       }
     },
     close: async () => {

@@ -1,5 +1,5 @@
 import type { SubscribeOptions } from 'dure/messaging'
-import { createPartitionLoop, isNewerMessage, type Member } from 'dure/messaging/adapter'
+import { holdPartition } from 'dure/messaging/adapter'
 import { createIntake, type IntakeOptions } from './intake.ts'
 
 /** A partition that is a member's, in one epoch: what comes of it is handed over until it is given back or lost. */
@@ -27,70 +27,31 @@ export type FeedOptions = Omit<IntakeOptions, 'group' | 'most' | 'came' | 'faile
 }
 
 export function openFeed(options: FeedOptions): Feed {
-  const { link, runtime, topic, partition, epoch, member, isAlive } = options
-  let isLost = false
-  const failed = (error: unknown): void => void (isLost || member.onError?.(error))
+  const { link, runtime, topic, partition, epoch, member } = options
   const intake = createIntake({
     ...options,
-    ...{ group: member.group, most: member.batch ?? 256, failed, came: () => loop.wake() },
+    ...{ group: member.group, most: member.batch ?? 256, failed: (error) => member.onError?.(error), came: () => hold.wake() },
   })
-
-  const self: Member = {
-    ...{ held: 0, leaving: false, released: undefined },
-    options: {
-      ...member,
-      onError: failed,
-      deliver: async (batch, place) => {
-        try {
-          await member.deliver(batch, place)
-        } catch (error) {
-          if (isNewerMessage(error)) options.refused()
-          throw error
-        }
-      },
-      assigned: async (assignment) => {
-        const answer = await member.assigned?.(assignment)
-        await link.guard(`read partition ${partition} of topic "${topic.name}"`, () => intake.open(answer?.after))
-      },
-      revoked: async (place) => {
-        if (!isLost) await member.revoked?.(place)
-      },
-    },
-  }
-  const isMine = (): boolean => !isLost && isAlive()
-  const loop = createPartitionLoop(runtime, {
-    ...{ topic: topic.name, partition, members: () => [self], moveTo: () => {} },
-    epoch: () => ({ epoch, broker: `${options.identity}/${topic.created}` }),
-    more: () => isMine() && intake.first(1).length > 0,
-    next: (limit) => (isMine() ? intake.first(limit) : []),
-    settle: (batch, taken) => {
-      if (taken && !isLost) intake.taken(batch.length)
-    },
+  const hold = holdPartition(runtime, {
+    assignment: { topic: topic.name, partition, epoch, broker: `${options.identity}/${topic.created}` },
+    ...{ member, after: options.after, isMine: options.isAlive, refused: options.refused },
+    open: (after) => link.guard(`read partition ${partition} of topic "${topic.name}"`, () => intake.open(after)),
+    next: intake.first,
+    taken: (batch) => intake.taken(batch.length),
   })
-
-  /** Takes it from its member, as soon as that is through with what it has in hand. */
-  const end = async (): Promise<void> => {
-    await new Promise<void>((resolve) => {
-      self.released = resolve
-      loop.assign(undefined)
-      if (self.held === 0) resolve()
-    })
-    await intake.end()
-  }
   let ending: Promise<void> | undefined
-  void options.after.then(() => (ending === undefined ? loop.assign(self) : undefined))
 
   return {
     epoch,
     restart: intake.restart,
     wake: () => {
-      loop.wake()
+      hold.wake()
       intake.ask()
     },
-    release: () => (ending ??= end()),
+    release: () => (ending ??= hold.give().then(intake.end)),
     lose: () => {
-      isLost = true
-      return (ending ??= end())
+      const [ended, lost] = [intake.end(), hold.lose()]
+      return (ending ??= ended.then(() => lost))
     },
   }
 }

@@ -1,5 +1,5 @@
-import type { GroupLag, GroupOptions, SubscribeOptions } from 'dure/messaging'
-import { BROKER_NUMBERS, checkName, checkOptions } from 'dure/messaging/adapter'
+import type { GroupLag, GroupOptions } from 'dure/messaging'
+import type { BrokerServer } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Link } from './connection.ts'
@@ -13,9 +13,8 @@ import type { Streams, Topic } from './streams.ts'
 
 /** Consumer groups on the server. */
 export type Groups = GroupParts & {
-  readonly declare: (options: GroupOptions) => Promise<readonly Topic[]>
-  /** Joins; answers how to leave. */
-  readonly join: (options: SubscribeOptions) => Promise<() => Promise<void>>
+  readonly declare: (options: Required<GroupOptions>) => Promise<void>
+  readonly join: BrokerServer['subscribe']
   readonly lag: (topic: Topic) => Promise<readonly GroupLag[]>
   readonly close: () => void
 }
@@ -40,10 +39,8 @@ export function createGroups(given: Omit<GroupParts, 'records' | 'consumers'>): 
   const joined = new Map<string, Members>()
 
   /** Each partition's first consumer, where the group has none: from then on it misses nothing. */
-  const declare: Groups['declare'] = async ({ group, topics, from = 'beginning' }) => {
-    checkName('group', group)
-    const found: Topic[] = []
-    for (const name of new Set(topics)) {
+  const declare: Groups['declare'] = async ({ group, topics, from }) => {
+    for (const name of topics) {
       const topic = await streams.declare(name)
       const known = await consumers.of(topic)
       const start = from === 'end' ? await endOf(link, topic) : BEGINNING
@@ -51,9 +48,7 @@ export function createGroups(given: Omit<GroupParts, 'records' | 'consumers'>): 
         if (known.has(placeKey(group, partition))) continue
         await consumers.make(topic, { group, partition, epoch: 0, turn: 0, start }, [])
       }
-      found.push(topic)
     }
-    return found
   }
 
   const membersOf = (topic: Topic, group: string): { readonly key: string; readonly members: Members } => {
@@ -72,8 +67,7 @@ export function createGroups(given: Omit<GroupParts, 'records' | 'consumers'>): 
     ...parts,
     declare,
     join: async (request) => {
-      checkOptions(`subscribe group "${request.group}"`, request, BROKER_NUMBERS.subscribe)
-      const topics = await declare(request)
+      const topics = await Promise.all(request.topics.map((name) => streams.declare(name)))
       const places = topics.map((topic) => membersOf(topic, request.group))
       const own = places.map((place) => ({ ...place, ...place.members.join(request) }))
       await Promise.all(own.map(({ known }) => known))

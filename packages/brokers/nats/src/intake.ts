@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/nats-core'
 import { CallError } from 'dure/contract'
 import type { Delivery } from 'dure/messaging'
-import { backoff } from 'dure/messaging/adapter'
+import { backoff, fitting } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Link } from './connection.ts'
 import { BEGINNING, behind, placeKey, startAfter, type Consumers, type Position, type Start } from './consumers.ts'
@@ -89,7 +89,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (settled > 0) return behind(settled)
     if (after === undefined) return before === undefined ? BEGINNING : startAfter(before)
     // A position of a stream that was made anew may be beyond its end.
-    return behind(Math.min(sequenceOf(after), end))
+    return behind(Math.min(Number(after), end))
   }
 
   const open: Intake['open'] = async (after) => {
@@ -144,11 +144,7 @@ export function createIntake(options: IntakeOptions): Intake {
     open,
     ask,
     restart: () => void restart(),
-    first: (limit) => {
-      let size = 0
-      const end = held.findIndex((one, at) => (size += one.size) > MOST_BYTES && at > 0)
-      return held.slice(0, Math.min(limit, end < 0 ? limit : end)).map(({ delivery }) => delivery)
-    },
+    first: (count) => fitting(held, { count, size: MOST_BYTES }, ({ size }) => size).map(({ delivery }) => delivery),
     taken: (count) => {
       const done = held.slice(0, count)
       held = held.slice(count)
@@ -171,8 +167,5 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 }
 
-/** @throws {CallError} OUT_OF_RANGE when it is no position of a broker of this kind */
-export function sequenceOf(position: string): number {
-  if (/^\d{1,15}$/.test(position)) return Number(position)
-  throw new CallError('OUT_OF_RANGE', `Cannot read on behind "${position}": NATS has given out no such position`)
-}
+/** Whether a server may have said this position. */
+export const isPosition = (text: string): boolean => /^\d{1,15}$/.test(text)

@@ -1,6 +1,6 @@
 import type { SubscribeOptions } from 'dure/messaging'
-import { backoff } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
+import { createAlarm } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
 import { startBeats } from './beats.ts'
 import type { Link } from './connection.ts'
@@ -67,12 +67,15 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
   const unlisten = link.onReconnect(() => feeds().forEach((feed) => feed.restart()))
 
   const what = `share topic "${topic.name}" with the members of group "${group}"`
-  const poke = inTurns(runtime, {
-    isReady: () => !isClosed && link.isConnected(),
-    work: () => link.guard(what, look),
+  const alarm = createAlarm({
+    ...{ runtime, longest: lease, next: async () => undefined },
+    work: async () => {
+      if (link.isConnected()) await link.guard(what, look)
+    },
     failed: (error) =>
       log.warn('Who reads what could not be looked at; trying again', { group, topic: topic.name, error: String(error) }),
   })
+  const poke = (): void => alarm.ring()
 
   const look = async (): Promise<void> => {
     const found = await records.read(topic.name, group, topic.partitions)
@@ -171,37 +174,11 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
     },
     close: () => {
       isClosed = true
+      void alarm.stop()
       beats.stop()
       unlisten()
       for (const feed of feeds()) void feed.lose()
       for (const { joined } of locals.values()) joined.resolve()
     },
-  }
-}
-
-/** Has work done, one piece after the other, and again as often as it is asked for; what fails is tried again. */
-function inTurns(
-  runtime: Runtime,
-  parts: { readonly isReady: () => boolean; readonly work: () => Promise<void>; readonly failed: (error: unknown) => void },
-): () => void {
-  let [isWorking, again] = [false, false]
-  const run = async (): Promise<void> => {
-    isWorking = true
-    for (let failures = 0; again && parts.isReady();) {
-      again = false
-      try {
-        await parts.work()
-        failures = 0
-      } catch (error) {
-        again = true
-        if (failures++ === 0) parts.failed(error)
-        await runtime.timers.sleep(backoff({ first: 50, max: 5_000 }, failures, runtime.random))
-      }
-    }
-    isWorking = false
-  }
-  return () => {
-    again = true
-    if (!isWorking) void run()
   }
 }

@@ -9,7 +9,6 @@ export type Outgoing = {
   readonly data: Uint8Array
   /** The lines of its headers. */
   readonly lines: string
-  readonly size: number
 }
 
 /** What the server counts a message's headers in has room for so many bytes. */
@@ -25,8 +24,7 @@ export function outgoing(message: Message, subject: string): Outgoing {
       `Cannot publish message "${message.id}" of "${message.type}": written for NATS its headers have ${lines.length} bytes, and ${MOST_HEADERS} are allowed; put what is large into the data`,
       { details: { id: message.id } },
     )
-  const data = Buffer.from(text)
-  return { message, subject, data, lines, size: data.length + lines.length }
+  return { message, subject, data: Buffer.from(text), lines }
 }
 
 /** The headers as the client writes them, with some of the server's own. */

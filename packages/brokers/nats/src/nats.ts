@@ -1,12 +1,18 @@
 import { CallError } from 'dure/contract'
-import type { Broker, Capabilities, Subscription } from 'dure/messaging'
-import { inTime, placeOf, quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace } from 'dure/messaging/adapter'
-import type { Runtime } from 'dure/runtime'
+import type { Capabilities } from 'dure/messaging'
+import {
+  BROKER_NUMBERS,
+  networkBroker,
+  placeOf,
+  type BrokerServer,
+  type NetworkBroker,
+  type NetworkBrokerWorld,
+} from 'dure/messaging/adapter'
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
-import { foldRepeats, type Logger } from 'dure/telemetry'
-import { openLink, type NatsCredentials, type NatsTls } from './connection.ts'
 import { browse } from './browse.ts'
+import { openLink, type LinkOptions, type NatsCredentials, type NatsTls } from './connection.ts'
 import { createGroups } from './groups.ts'
+import { isPosition } from './intake.ts'
 import { forget, seek } from './moving.ts'
 import { namesOf } from './names.ts'
 import { createPublisher } from './publisher.ts'
@@ -38,14 +44,9 @@ export type NatsOptions = {
   readonly timeout?: number
 }
 
-type NatsReach = { readonly reach: 'network'; readonly place: BrokerPlace }
-
-/** What the broker is made of. */
-export type NatsWorld = { readonly runtime: Runtime; readonly log: Logger }
-
 const NUMBERS: Ranges<NatsOptions> = {
   replicas: COUNT,
-  partitions: { ...COUNT, most: 1_024 },
+  partitions: BROKER_NUMBERS.topic.partitions,
   lease: { ...WAIT, least: 100 },
   ackWait: { ...WAIT, least: 100 },
   timeout: WAIT,
@@ -81,36 +82,21 @@ export const NATS: Capabilities = {
  * console.log(broker.reach) // → network
  * ```
  */
-export function natsBroker(options: NatsOptions = {}): ((world: NatsWorld) => Promise<Broker>) & NatsReach {
+export function natsBroker(options: NatsOptions = {}): NetworkBroker {
   checkNumbers('use NATS', options, NUMBERS)
-  const { prefix = 'dure', replicas = 1, partitions = 8, lease = 6_000, ackWait = 30_000, timeout = 5_000 } = options
+  const { prefix = 'dure' } = options
   if (!/^[A-Za-z0-9_-]{1,32}$/.test(prefix))
     throw new CallError(
       'INVALID_ARGUMENT',
       `Cannot use NATS with the prefix "${prefix.slice(0, 80)}": give 1 to 32 letters, digits, "-" and "_"`,
     )
-  const { servers, credentials } = accessOf(options)
-  const open = async ({ runtime, log: given }: NatsWorld): Promise<Broker> => {
-    const log = foldRepeats(given, runtime)
-    const link = await openLink({ servers, credentials, tls: options.tls, timeout, runtime, log })
-    const names = namesOf(prefix)
-    const streams = await link
-      .guard('open the streams of NATS', () => openStreams({ link, names, runtime, replicas, partitions }))
-      .catch(async (error: unknown) => {
-        await link.close()
-        throw error
-      })
-    if (options.syncsAlways !== true)
-      log.warn(
-        'NATS does not tell whether a power cut can take what it has acknowledged: set "sync_interval: always" in its "jetstream" block, and "syncsAlways: true" here',
-      )
-    return brokerOf({ ...{ link, names, runtime, log, streams, lease, ackWait } })
-  }
+  const access = accessOf(options)
   const { subject } = namesOf(prefix)
-  // Each partition has a subject of its own.
-  return Object.assign(open, {
-    reach: 'network' as const,
-    place: placeOf('nats', servers, (what, name) => (what === 'group' ? name : `${subject(what, name)}.*`)),
+  return networkBroker({
+    ...{ name: 'nats', title: 'NATS' },
+    // Each partition has a subject of its own.
+    place: placeOf('nats', access.servers, (what, name) => (what === 'group' ? name : `${subject(what, name)}.*`)),
+    open: (world) => open({ ...options, ...access, prefix }, world),
   })
 }
 
@@ -131,59 +117,50 @@ function accessOf({ servers = 'nats://127.0.0.1:4222', credentials }: NatsOption
   return { servers: addresses, credentials: found }
 }
 
-type Parts = Parameters<typeof createGroups>[0] & { readonly ackWait: number }
+type Known = NatsOptions & Pick<LinkOptions, 'servers' | 'credentials'> & { readonly prefix: string }
 
-function brokerOf({ ackWait, ...parts }: Parts): Broker {
-  const { link, runtime, log, streams } = parts
-  const groups = createGroups(parts)
-  const queues = createQueues({ link, runtime, streams, ackWait })
-  const topicPublisher = createPublisher({ link, open: (name) => streams.declare(name), forget: streams.forget })
-  const queuePublisher = createPublisher({ link, open: queues.open, forget: streams.forget })
-  const subscriptions = new Set<Subscription>()
-  let stopping: Promise<void> | undefined
-
-  const guarded = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
-    if (stopping !== undefined) throw new CallError('UNAVAILABLE', `Cannot ${action}: the connection to NATS has been closed`)
-    return link.guard(action, work)
-  }
-  const subscribed = async (start: () => Promise<() => Promise<void>>): Promise<Subscription> => {
-    const leave = await start()
-    const subscription = subscriptionOf(runtime.timers, async () => {
-      await leave()
-      subscriptions.delete(subscription)
+async function open(
+  { prefix, servers, credentials, tls, ...options }: Known,
+  { runtime, log }: NetworkBrokerWorld,
+): Promise<BrokerServer> {
+  const { replicas = 1, partitions = 8, lease = 6_000, ackWait = 30_000, timeout = 5_000 } = options
+  const link = await openLink({ servers, credentials, tls, timeout, runtime, log })
+  const names = namesOf(prefix)
+  const streams = await link
+    .guard('open the streams of NATS', () => openStreams({ link, names, runtime, replicas, partitions }))
+    .catch(async (error: unknown) => {
+      await link.close()
+      throw error
     })
-    subscriptions.add(subscription)
-    return subscription
-  }
-  const stop = async (timeout: number): Promise<void> => {
-    const ended = Promise.all([...subscriptions].map((one) => one.stop(UNBOUNDED)))
-    await inTime(runtime.timers, timeout, ended, () => log.warn('NATS was left with messages in hand; they come again'))
-    groups.close()
-    await link.close()
-  }
-
+  if (options.syncsAlways !== true)
+    log.warn(
+      'NATS does not tell whether a power cut can take what it has acknowledged: set "sync_interval: always" in its "jetstream" block, and "syncsAlways: true" here',
+    )
+  const groups = createGroups({ link, names, runtime, log, streams, lease })
+  const queues = createQueues({ link, runtime, streams, ackWait })
   return {
-    name: 'nats',
     capabilities: NATS,
-    declareTopic: (topic, request) => guarded('declare a topic', async () => void (await streams.declare(topic, request))),
-    publish: (messages) => guarded('publish', () => topicPublisher.publish(messages)),
-    declareGroup: (request) => guarded('declare a group', async () => void (await groups.declare(request))),
-    partitions: (topic) => guarded('tell the partitions', async () => (await streams.need(topic)).partitions),
-    subscribe: (request) => guarded('subscribe', () => subscribed(() => groups.join(quietly(request)))),
-    send: (messages) => guarded('send', () => queuePublisher.publish(messages)),
-    receive: (request) => guarded('receive', () => subscribed(() => queues.receive(quietly(request)))),
-    lag: () =>
-      guarded('tell the lag', async () => {
-        const found = await streams.all()
-        const each = found.map(({ what, topic }) =>
-          what === 'topic' ? groups.lag(topic) : queues.lag(topic).then((one) => [one]),
-        )
-        return (await Promise.all(each)).flat()
-      }),
-    retention: (topic) => guarded('tell how long a topic keeps messages', () => streams.retention(topic)),
-    seek: (request) => guarded('move a group', () => seek(groups, request)),
-    forget: (request) => guarded('forget a group', () => forget(groups, request)),
-    browse: (request) => guarded('browse', () => browse(link, streams, request)),
-    stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
+    declareTopic: async (topic, request) => void (await streams.declare(topic, request)),
+    partitions: async (topic) => (await streams.find(topic))?.partitions,
+    retention: streams.retention,
+    publish: createPublisher(link, (name) => streams.declare(name), streams.forget),
+    declareGroup: async (request) => void (await groups.declare(request)),
+    subscribe: groups.join,
+    isPosition,
+    seek: (request) => seek(groups, request),
+    forget: (request) => forget(groups, request),
+    browse: (request) => browse(link, streams, request),
+    send: createPublisher(link, queues.open, streams.forget),
+    receive: queues.receive,
+    lag: async () => {
+      const found = await streams.all()
+      const each = found.map(({ what, topic }) => (what === 'topic' ? groups.lag(topic) : queues.lag(topic).then((one) => [one])))
+      return (await Promise.all(each)).flat()
+    },
+    explain: link.explain,
+    close: async () => {
+      groups.close()
+      await link.close()
+    },
   }
 }

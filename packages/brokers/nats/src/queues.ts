@@ -1,7 +1,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/nats-core'
-import type { GroupLag, ReceiveOptions } from 'dure/messaging'
-import { backoff, BROKER_NUMBERS, checkOptions } from 'dure/messaging/adapter'
+import type { GroupLag } from 'dure/messaging'
+import type { BrokerServer } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Link } from './connection.ts'
 import { incoming, type Place } from './messages.ts'
@@ -12,13 +12,13 @@ import type { Streams, Topic } from './streams.ts'
 export type NatsQueues = {
   /** The queue's stream, with its consumer. */
   readonly open: (queue: string) => Promise<Topic>
-  /** Starts a receiver; answers how to end it, which resolves when nothing is in its hands any more. */
-  readonly receive: (options: ReceiveOptions) => Promise<() => Promise<void>>
+  readonly receive: BrokerServer['receive']
   readonly lag: (queue: Topic) => Promise<GroupLag>
 }
 
 const CONSUMER = 'work'
-const RETRY = { first: 50, max: 10_000 }
+/** So often tried in vain, a message waits as long as is waited at most. */
+const MOST_TRIES = 20
 /** Milliseconds between looks whether a question was lost. */
 const LOOK = 20_000
 const NOT_FOUND = 10_014
@@ -39,54 +39,43 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
     return queue
   }
 
-  const receive: NatsQueues['receive'] = async (request) => {
-    const { queue: name, concurrency = 16, handle, onError } = request
-    checkOptions(`receive from queue "${name}"`, request, BROKER_NUMBERS.receive)
+  const receive: NatsQueues['receive'] = async (name, receivers) => {
     const queue = await openQueue(name)
-    let inHand = 0
     let isLeaving = false
-    const idle = Promise.withResolvers<void>()
-    const ask = (): void => (isLeaving ? undefined : pull.ask(concurrency - inHand))
+    const ask = (): void => (isLeaving ? undefined : pull.ask(receivers.room().messages))
 
-    const work = async (message: Msg, place: Place): Promise<void> => {
+    const came = (message: Msg, place: Place): void => {
       const reply = message.reply!
+      if (isLeaving) return link.tell(reply, '-NAK')
       // Nobody else gets it while it is worked on, however long that takes.
       let timer = timers.after(ackWait / 3, function extend() {
         link.tell(reply, '+WPI')
         timer = timers.after(ackWait / 3, extend)
       })
-      try {
-        await handle(incoming(message, { topic: name, partition: 0, ...place }))
-        await link.guard(`acknowledge work of queue "${name}"`, () => link.ask(reply, '+ACK'))
-      } catch (error) {
-        onError?.(error)
-        const delay = Math.round(backoff(RETRY, Math.min(place.tries, 20), runtime.random) * 1e6)
-        link.tell(reply, `-NAK {"delay":${delay}}`)
-      } finally {
-        timer.cancel()
-      }
+      receivers.give({
+        message: incoming(message, { topic: name, partition: 0, ...place }),
+        ...{ size: message.data.length, failed: Math.min(place.tries, MOST_TRIES) - 1 },
+        done: async () => {
+          await link.guard(`acknowledge work of queue "${name}"`, () => link.ask(reply, '+ACK'))
+          timer.cancel()
+        },
+        again: (ms) => {
+          timer.cancel()
+          link.tell(reply, ms > 0 ? `-NAK {"delay":${Math.round(ms * 1e6)}}` : '-NAK')
+        },
+      })
     }
 
     const open = (): Pull =>
       openPull({
         ...{ link, runtime, stream: queue.stream, consumer: CONSUMER },
-        came: (message, place) => {
-          if (isLeaving) return link.tell(message.reply!, '-NAK')
-          inHand++
-          void work(message, place).then(() => {
-            inHand--
-            if (isLeaving && inHand === 0) idle.resolve()
-            ask()
-          })
-        },
+        came,
         // Asked again at once, a server that cannot answer would be asked for ever. Its consumer may have been deleted.
         ended: (how) => (how === 'gone' ? void timers.after(200, reopen) : void timers.soon(ask)),
       })
     const reopen = (): void => {
       ready.delete(queue)
-      void openQueue(name)
-        .catch((error: unknown) => onError?.(error))
-        .then(ask)
+      void openQueue(name).catch(receivers.failed).then(ask)
     }
     let pull = open()
     const unlisten = link.onReconnect(() => {
@@ -98,14 +87,14 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
       ask()
       timer = timers.after(LOOK, look)
     })
-    ask()
-    return async () => {
-      isLeaving = true
-      timer.cancel()
-      unlisten()
-      const ended = pull.end()
-      if (inHand > 0) await idle.promise
-      await ended
+    return {
+      wake: ask,
+      leave: async () => {
+        isLeaving = true
+        timer.cancel()
+        unlisten()
+        await pull.end()
+      },
     }
   }
 

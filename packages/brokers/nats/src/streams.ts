@@ -1,7 +1,7 @@
 import { JetStreamApiError, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
 import { CallError } from 'dure/contract'
 import type { TopicOptions } from 'dure/messaging'
-import { BROKER_NUMBERS, checkName, checkOptions } from 'dure/messaging/adapter'
+import { createLookups } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Link } from './connection.ts'
 import type { Names } from './names.ts'
@@ -20,8 +20,7 @@ export type Topic = {
 export type Streams = {
   readonly declare: (topic: string, options?: TopicOptions) => Promise<Topic>
   readonly queue: (name: string) => Promise<Topic>
-  /** @throws {CallError} NOT_FOUND naming the topic */
-  readonly need: (topic: string) => Promise<Topic>
+  readonly find: (topic: string) => Promise<Topic | undefined>
   /** It was deleted meanwhile: looked for again when it is named next. */
   readonly forget: (topic: Topic) => void
   /** All of this prefix, as they are now. */
@@ -50,28 +49,13 @@ export async function openStreams(options: {
 }): Promise<Streams> {
   const { link, names, runtime, replicas } = options
   const { streams } = link.jsm
-  const known = new Map<string, Promise<Topic>>()
+  const known = createLookups<Topic>()
 
   const { find, make } = server(link, replicas)
-  const remembered = (what: 'topic' | 'queue', name: string, work: () => Promise<Topic>): Promise<Topic> => {
-    const key = `${what} ${name}`
-    const before = known.get(key)
-    if (before !== undefined) return before
-    const opened = work().catch((error: unknown) => {
-      known.delete(key)
-      throw error
-    })
-    known.set(key, opened)
-    return opened
-  }
-
   const declare: Streams['declare'] = async (name, { partitions = options.partitions, retention } = {}) => {
-    checkName('topic', name)
-    checkOptions(`declare topic "${name}"`, { partitions }, BROKER_NUMBERS.topic)
-    checkOptions(`declare topic "${name}" with this retention`, retention ?? {}, BROKER_NUMBERS.retention)
     const stream = names.stream('topic', name)
     const limits = limitsOf({ ...RETENTION, ...retention })
-    const topic = await remembered('topic', name, async () => {
+    const topic = await known.find(`topic ${name}`, async () => {
       const metadata: Metadata = { 'dure-topic': name, 'dure-partitions': String(partitions) }
       const subjects = [`${names.subject('topic', name)}.*`]
       const found = await find(stream)
@@ -104,8 +88,7 @@ export async function openStreams(options: {
     identity,
     declare,
     queue: (name) =>
-      remembered('queue', name, async () => {
-        checkName('queue', name)
+      known.find(`queue ${name}`, async () => {
         const stream = names.stream('queue', name)
         const metadata: Metadata = { 'dure-queue': name, 'dure-partitions': '1' }
         const subjects = [`${names.subject('queue', name)}.*`]
@@ -117,16 +100,14 @@ export async function openStreams(options: {
           found ?? (await make({ name: stream, subjects, allow_atomic: true, retention: 'workqueue', metadata })),
         )
       }),
-    need: async (name) => {
-      checkName('topic', name)
-      return remembered('topic', name, async () => {
-        const found = await find(names.stream('topic', name))
-        if (found !== undefined) return topicOf(names, 'topic', name, found)
-        throw new CallError('NOT_FOUND', `Cannot find topic "${name}": nobody has declared it or published to it`)
-      })
+    find: async (name) => {
+      const before = known.known(`topic ${name}`)
+      if (before !== undefined) return before
+      const found = await find(names.stream('topic', name))
+      return found && known.keep(`topic ${name}`, Promise.resolve(topicOf(names, 'topic', name, found)))
     },
     forget: ({ name, subject }) => {
-      for (const what of ['topic', 'queue'] as const) if (subject === names.subject(what, name)) known.delete(`${what} ${name}`)
+      for (const what of ['topic', 'queue'] as const) if (subject === names.subject(what, name)) known.forget(`${what} ${name}`)
     },
     all: async () => {
       const found: { what: 'topic' | 'queue'; topic: Topic }[] = []
@@ -140,7 +121,6 @@ export async function openStreams(options: {
       return found
     },
     retention: async (name) => {
-      checkName('topic', name)
       const found = await find(names.stream('topic', name))
       const age = found === undefined ? RETENTION.ms : found.config.max_age / 1e6
       return age === 0 ? Infinity : age + SLACK

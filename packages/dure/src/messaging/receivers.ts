@@ -111,6 +111,17 @@ export function createReceivers<W extends Work>({ timers, random }: Runtime, wan
     goOn()
   }
 
+  const isEmpty = (): boolean => receivers.every(({ leaving }) => leaving)
+  /** What is in nobody's hands, and never will be here, goes to others, where the server can be told. */
+  const giveBack = (): void => {
+    for (const work of waiting.splice(0))
+      if (work.again === undefined) waiting.push(work)
+      else {
+        size -= work.size
+        work.again(0)
+      }
+  }
+
   const comeAgain = (work: W): void => {
     const failed = (failures.get(work) ?? work.failed ?? 0) + 1
     const ms = backoff(RETRY, failed, random)
@@ -132,7 +143,8 @@ export function createReceivers<W extends Work>({ timers, random }: Runtime, wan
     give: (work) => {
       size += work.size
       waiting.push(work)
-      handOut()
+      if (isEmpty()) giveBack()
+      else handOut()
     },
     settled: async (which = () => true) => {
       while (inHand.values().some(which)) await news.promise
@@ -145,16 +157,16 @@ export function createReceivers<W extends Work>({ timers, random }: Runtime, wan
       return {
         leave: async () => {
           receiver.leaving = true
+          if (isEmpty()) giveBack()
           if (receiver.inHand > 0) await new Promise<void>((resolve) => void (receiver.idle = resolve))
           receivers.splice(receivers.indexOf(receiver), 1)
         },
       }
     },
     count: () => receivers.length,
-    isEmpty: () => receivers.every(({ leaving }) => leaving),
+    isEmpty,
     end: () => {
       for (const timer of pauses.values()) timer.cancel()
-      for (const work of waiting.splice(0)) work.again?.(0)
     },
   }
 }
