@@ -155,10 +155,7 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
   return {
     isEmpty: () => locals.size === 0,
     join: (options) => {
-      const local: Local = {
-        ...{ id: runtime.ids.next(), options, feeds: new Map(), ending: new Map(), released: new Set(), refused: new Set() },
-        ...{ leaving: false, joined: Promise.withResolvers(), left: Promise.withResolvers() },
-      }
+      const local = localOf(runtime.ids.next(), options)
       locals.set(local.id, local)
       beats.beat(true)
       poke()
@@ -180,5 +177,12 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
       for (const feed of feeds()) void feed.lose()
       for (const { joined } of locals.values()) joined.resolve()
     },
+  }
+}
+
+function localOf(id: string, options: SubscribeOptions): Local {
+  return {
+    ...{ id, options, feeds: new Map(), ending: new Map(), released: new Set(), refused: new Set() },
+    ...{ leaving: false, joined: Promise.withResolvers(), left: Promise.withResolvers() },
   }
 }
