@@ -12,6 +12,7 @@ export function deliveriesOf(
   from: number,
 ): { readonly deliveries: readonly Delivery[]; readonly next: number } {
   const deliveries: Delivery[] = []
+  const nameOf = createNames()
   let next = from
   for (const batch of batches) {
     const first = Number(batch.firstOffset)
@@ -23,10 +24,29 @@ export function deliveriesOf(
       if (offset < from) continue
       const time = Number((batch.attributes & APPEND_TIME) === 0 ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp)
       const position = String(offset)
-      const entries = headers.map(([name, text]) => [String(name ?? ''), text] as const)
+      const entries = headers.map(([name, text], at) => [nameOf(at, name), text] as const)
       const message = decodeMessage('kafka', { ...place, position, time, key, headers: entries, data: value })
       deliveries.push({ message, partition: place.partition, position })
     }
   }
   return { deliveries, next }
+}
+
+/** Headers are called the same from record to record: what has the bytes of the one before at its place is not read again. */
+function createNames(): (at: number, bytes: Buffer) => string {
+  const before: { readonly bytes: Buffer; readonly name: string }[] = []
+  return (at, bytes) => {
+    const known = before[at]
+    if (known !== undefined && isSame(known.bytes, bytes)) return known.name
+    const name = String(bytes ?? '')
+    before[at] = { bytes, name }
+    return name
+  }
+}
+
+/** Names are short: the bytes are looked at here sooner than they are handed to somebody. */
+function isSame(one: Buffer, other: Buffer): boolean {
+  if (one?.length !== other?.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
 }

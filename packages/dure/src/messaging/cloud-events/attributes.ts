@@ -18,6 +18,11 @@ const TEXTS = [
   ['traceparent', 'traceparent'],
   ['replyTo', 'durereplyto'],
 ] as const
+/** Those that our messages have. */
+export const ATTRIBUTES: readonly string[] = [
+  ...TEXTS.map(([, name]) => name),
+  ...['specversion', 'partitionkey', 'time', 'datacontenttype', 'dureversion', 'duresequence', 'duredelay', 'dure'],
+]
 const REQUIRED: readonly string[] = ['id', 'source', 'type']
 
 /** What no attribute of CloudEvents may hold: controls, halves of pairs, code points that are no characters. */

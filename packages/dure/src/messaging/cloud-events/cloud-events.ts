@@ -1,6 +1,6 @@
 import type { Message } from '../../contract/contract.ts'
 import { describeThrown, MESSAGE_LIMITS, wrongOf } from '../../contract/internal.ts'
-import { attributesOf, JSON_TYPE, messageOf, type Around, type Attributes, type Pair } from './attributes.ts'
+import { ATTRIBUTES, attributesOf, JSON_TYPE, messageOf, type Around, type Attributes, type Pair } from './attributes.ts'
 import { readStructured } from './structured.ts'
 import { textOfBytes, UnreadableError, type BrokerRecord } from './record.ts'
 import { keyOf, positionId, unreadableMessage } from './unreadable.ts'
@@ -21,6 +21,8 @@ type Rules = {
   /** What the name of an attribute's header begins with; and may begin with instead where others write it, as long. */
   readonly prefix: string
   readonly other?: string
+  /** Attributes that most messages have, by their headers: what is found here is not looked at closer. */
+  readonly known: ReadonlyMap<string, string>
   /** Header names mean the same in upper and lower case, and values are written in visible ASCII. */
   readonly isHttpLike: boolean
   /** The key goes in a place of its own. */
@@ -32,14 +34,18 @@ type Rules = {
 }
 
 const BINDINGS: Readonly<Record<Binding, Rules>> = {
-  kafka: { prefix: 'ce_', isHttpLike: false, key: true, contentType: 'content-type', headers: true },
-  nats: { prefix: 'ce-', isHttpLike: true, key: false, contentType: 'ce-datacontenttype', headers: true },
+  kafka: { ...namesWith('ce_'), isHttpLike: false, key: true, contentType: 'content-type', headers: true },
+  nats: { ...namesWith('ce-'), isHttpLike: true, key: false, contentType: 'ce-datacontenttype', headers: true },
   amqp: {
-    ...{ prefix: 'cloudEvents_', other: 'cloudEvents:', isHttpLike: false, key: false },
+    ...{ ...namesWith('cloudEvents_'), other: 'cloudEvents:', isHttpLike: false, key: false },
     ...{ contentType: undefined, headers: true },
   },
   // Nobody has written one for it. An entry has fields alone, which may be called anything.
-  redis: { prefix: 'ce_', isHttpLike: false, key: false, contentType: 'content-type', headers: false },
+  redis: { ...namesWith('ce_'), isHttpLike: false, key: false, contentType: 'content-type', headers: false },
+}
+
+function namesWith(prefix: string): Pick<Rules, 'prefix' | 'known'> {
+  return { prefix, known: new Map(ATTRIBUTES.map((attribute) => [prefix + attribute, attribute])) }
 }
 
 /**
@@ -138,19 +144,21 @@ type Parts = {
 }
 
 /** The headers of a record: attributes of an event, and others. */
-function partsOf({ prefix, other, isHttpLike }: Rules, record: BrokerRecord): Parts {
+function partsOf({ prefix, other, isHttpLike, known }: Rules, record: BrokerRecord): Parts {
   const attributes = new Map<string, string>()
   const headers: Pair[] = []
   let { contentType } = record
   let wrong: string | undefined
   for (const [given, value] of record.headers) {
     if (value === null || value === undefined) continue
-    const name = isHttpLike ? given.toLowerCase() : given
-    const isAttribute = name.startsWith(prefix) || (other !== undefined && name.startsWith(other))
+    let attribute = known.get(given)
+    const name = attribute === undefined && isHttpLike ? given.toLowerCase() : given
+    if (attribute === undefined && (name.startsWith(prefix) || (other !== undefined && name.startsWith(other))))
+      attribute = name.slice(prefix.length)
     const plain = textOf(value)
-    const text = isAttribute && isHttpLike && plain !== undefined ? percentDecoded(plain) : plain
+    const text = attribute !== undefined && isHttpLike && plain !== undefined ? percentDecoded(plain) : plain
     if (text === undefined) wrong ??= `its header "${given.slice(0, 80)}" is no text in UTF-8`
-    else if (isAttribute) attributes.set(name.slice(prefix.length), text)
+    else if (attribute !== undefined) attributes.set(attribute, text)
     else if (name.length === 12 && name.toLowerCase() === 'content-type') contentType ??= text
     else headers.push([name, text])
   }
