@@ -1,6 +1,6 @@
 import type { SubscribeOptions } from 'dure/messaging'
 import { holdPartition, type HeldPartition } from 'dure/messaging/adapter'
-import type { Runtime } from 'dure/runtime'
+import type { Runtime, Timer } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'
 import { createCommit, type Giving } from './commit.ts'
 import type { Connection } from './connection.ts'
@@ -35,6 +35,9 @@ export type MembershipRequest = {
   readonly declare: () => Promise<unknown>
 }
 
+/** Milliseconds between writings of what is read: each is a flush of the server's. What was read since comes again after a crash. */
+const SAVE_EVERY = 100
+
 /** A partition that is the member's in one epoch. */
 export type Held = {
   readonly partition: number
@@ -65,8 +68,14 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
   let validUntil = 0
   let unwatch = (): void => {}
   let closed = (): void => {}
+  let saving: Timer | undefined
   const failed = (error: unknown): void => options.onError?.(error)
   const commit = createCommit({ connection, key, groupKey, group: options.group, member: id, held, lose })
+
+  const save = (): void => {
+    saving = undefined
+    commit().catch(() => {})
+  }
 
   const giveBack = async (giving: Giving): Promise<void> => {
     const { partition, epoch } = giving.one
@@ -111,7 +120,7 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
       next: reader.next,
       taken: (batch) => {
         reader.taken(batch)
-        void commit().catch(() => {})
+        saving ??= runtime.timers.after(SAVE_EVERY, save)
       },
       isMine: () => runtime.clock.monotonic() < validUntil,
       refused: () => end(one, hold.give(), 'passed'),
@@ -165,6 +174,7 @@ export async function joinGroup(world: MembershipWorld, request: MembershipReque
     while (open.size > 0) await new Promise<void>((resolve) => void (closed = resolve))
     mode = 'left'
     await alarm.stop()
+    saving?.cancel()
     // Where it cannot be said, the lease ends.
     await share().catch(failed)
     unwatch()
