@@ -33,12 +33,13 @@ export function deliveriesOf(
 }
 
 /** Headers are called the same from record to record: what has the bytes of the one before at its place is not read again. */
-function createNames(): (at: number, bytes: Buffer) => string {
+function createNames(): (at: number, bytes: Buffer | null) => string {
   const before: { readonly bytes: Buffer; readonly name: string }[] = []
   return (at, bytes) => {
+    if (bytes === null) return ''
     const known = before[at]
     if (known !== undefined && isSame(known.bytes, bytes)) return known.name
-    const name = String(bytes ?? '')
+    const name = bytes.toString()
     before[at] = { bytes, name }
     return name
   }
@@ -46,7 +47,7 @@ function createNames(): (at: number, bytes: Buffer) => string {
 
 /** Names are short: the bytes are looked at here sooner than they are handed to somebody. */
 function isSame(one: Buffer, other: Buffer): boolean {
-  if (one?.length !== other?.length) return false
+  if (one.length !== other.length) return false
   for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
   return true
 }
