@@ -43,6 +43,7 @@ const SUITES = [
   ['choreographies', 5, 'packages/dure/src/choreography/choreography.test.ts'],
   ['an outbox whose broker takes parts', 2, PARTIAL],
   ['sagas', 16, 'packages/dure/src/saga/saga.test.ts'],
+  ['sagas whose end commits with their last step', 5, 'packages/dure/src/saga/tail.test.ts'],
   ['sagas in several copies', 4, 'packages/dure/src/saga/copies.test.ts'],
   ['sagas that are killed', 2, KILLED],
   ['sagas whose code changes', 10, 'packages/dure/src/saga/replay.test.ts'],

@@ -217,6 +217,22 @@ function transactionConformance(module: URL): void {
     assert.deepEqual(await ids(store), ['a', 'gathered'])
   })
 
+  check('what the work does not wait for belongs to the transaction, and its failure too', async ({ open, insert, ids }) => {
+    const store = await open()
+    await store.transaction(async (tx) => tx.alongside(insert(tx, 'a')))
+    const failing = store.transaction(async (tx) => {
+      await insert(tx, 'b')
+      tx.alongside(insert(tx, 'a'))
+    })
+    await assert.rejects(failing)
+    const caught = store.transaction(async (tx) => {
+      tx.alongside(insert(tx, 'a'))
+      await insert(tx, 'c').catch(() => {})
+    })
+    await assert.rejects(caught)
+    assert.deepEqual(await ids(store), ['a'])
+  })
+
   check('a transaction that is over cannot be used', async ({ open, insert, ids }) => {
     const store = await open()
     let leaked: StoreTransaction | undefined
@@ -231,6 +247,7 @@ function transactionConformance(module: URL): void {
       await assert.rejects(insert(late, 'b'), over)
       assert.throws(() => late.onCommit(() => {}), over)
       assert.throws(() => late.beforeCommit(async () => {}), over)
+      assert.throws(() => late.alongside(Promise.resolve()), over)
     })
     assert.deepEqual(await ids(store), ['a'])
   })

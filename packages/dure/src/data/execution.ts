@@ -51,6 +51,7 @@ export function createExecution<Tx extends StoreTransaction>(options: {
   const complete = async (job: Job<Tx>, member: Member<Tx>): Promise<unknown> => {
     const value = await job.work(member.tx)
     for (const task of member.beforeCommit) await task()
+    await member.answered()
     return value
   }
 

@@ -7,16 +7,22 @@ export type Member<Tx extends StoreTransaction = SqlTransaction> = {
   readonly tx: Tx
   readonly beforeCommit: (() => Promise<void>)[]
   readonly onCommit: (() => void)[]
+  /** Resolves when all is answered that the work did not wait for. @throws what failed of it */
+  readonly answered: () => Promise<unknown>
+  /** Why the transaction may not commit; undefined as long as nothing of that has failed. */
+  readonly spoiled: () => { readonly error: unknown } | undefined
   /** Makes every later use of the transaction an error that gives the reason. */
   readonly end: (reason: string) => void
 }
 
 /** @param make what this transaction has of its own; `guard` throws once it is over */
 export function createMemberOf<Tx extends StoreTransaction>(
-  make: (guard: () => void) => Omit<Tx, 'beforeCommit' | 'onCommit'>,
+  make: (guard: () => void) => Omit<Tx, keyof StoreTransaction> & Pick<Tx, 'client'>,
 ): Member<Tx> {
   const beforeCommit: (() => Promise<void>)[] = []
   const onCommit: (() => void)[] = []
+  const alongside: Promise<unknown>[] = []
+  let spoiled: { readonly error: unknown } | undefined
   let over: string | undefined
   const guard = (): void => {
     if (over !== undefined) throw transactionOver(over)
@@ -26,12 +32,21 @@ export function createMemberOf<Tx extends StoreTransaction>(
       guard()
       beforeCommit.push(task)
     },
+    alongside: (answer) => {
+      guard()
+      alongside.push(answer)
+      answer.catch((error: unknown) => (spoiled ??= { error }))
+    },
     onCommit: (listener) => {
       guard()
       onCommit.push(listener)
     },
   }
-  return { tx: Object.assign(make(guard), joined) as Tx, beforeCommit, onCommit, end: (reason) => void (over ??= reason) }
+  return {
+    ...{ tx: Object.assign(make(guard), joined) as Tx, beforeCommit, onCommit, spoiled: () => spoiled },
+    answered: () => Promise.all(alongside),
+    end: (reason) => void (over ??= reason),
+  }
 }
 
 /** A transaction of a store that speaks SQL. */

@@ -7,6 +7,11 @@ export type StoreTransaction = {
   /** Runs after the work and before the commit, in the same transaction: the place to write in one go what the work gathered. */
   readonly beforeCommit: (task: () => Promise<void>) => void
   /**
+   * The answer to a statement that the work does not wait for: the transaction commits only if it succeeds, and rejects with its error
+   * otherwise. Where the engine is a server, the statement goes there with the commit.
+   */
+  readonly alongside: (answer: Promise<unknown>) => void
+  /**
    * Called once the transaction is durable; must not throw. In order of commit, or where many commit at once, of two
    * transactions of which one saw what the other wrote, for the other one first.
    */

@@ -1,101 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { z } from 'zod'
-import { elsewhere, testAdapter } from '../data/adapter.conformance.ts'
-import type { SqlStore, SqlTransaction } from '../data/data.ts'
+import { elsewhere } from '../data/adapter.conformance.ts'
+import type { SqlTransaction } from '../data/data.ts'
 import { realRuntime, virtualRuntime, type Runtime } from '../runtime/runtime.ts'
-import { silentLogger } from '../telemetry/telemetry.ts'
-import type { ExtensionHost, OpenExtension } from '../service/internal.ts'
-import { sagas } from './kind.ts'
-import { saga, type AnySaga, type SagaTransaction } from './saga.ts'
+import { copyOn, effects, stateOf, storeOf } from './copies.test-support.ts'
+import { saga, type AnySaga } from './saga.ts'
 import { until } from './saga.test-support.ts'
-
-const origin = { service: 'shop', correlationId: 'c', causationId: undefined, traceparent: undefined }
-
-/** One copy of the service's sagas, which can be cut off from its store. */
-type Copy = {
-  readonly open: OpenExtension
-  readonly begin: (saga: AnySaga, id: string) => Promise<boolean>
-  readonly ask: (method: string, input: object) => Promise<unknown>
-  /** As a process that stands still: what it writes waits until it is thawed. */
-  readonly freeze: () => void
-  readonly thaw: () => void
-  readonly said: readonly string[]
-}
-
-async function storeOf(t: TestContext, runtime: Runtime): Promise<SqlStore> {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-saga-'))
-  const adapter = await testAdapter({ directory, runtime, log: silentLogger() })
-  const migrations = { ...sagas.migrations, '001': 'CREATE TABLE effects (line TEXT NOT NULL)' }
-  const store = await adapter.open('shop', { migrations })
-  t.after(async () => {
-    await store.stop({ timeout: 1_000 })
-    rmSync(directory, { recursive: true, force: true })
-  })
-  return store
-}
-
-async function copyOn(
-  t: TestContext,
-  store: SqlStore,
-  values: readonly AnySaga[],
-  {
-    member = store.member,
-    gone = [],
-    runtime = realRuntime(),
-  }: { member?: string; gone?: readonly string[]; runtime?: Runtime } = {},
-): Promise<Copy> {
-  let frozen = Promise.resolve()
-  let thaw = (): void => {}
-  const said: string[] = []
-  const log = {
-    ...silentLogger(),
-    with: () => log,
-    info: (text: string) => void said.push(text),
-    error: (text: string) => void said.push(text),
-  }
-  const held: SqlStore = {
-    ...store,
-    member,
-    ...(member !== store.member && { sharing: 'shared', gone: async (of) => gone.includes(of) }),
-    transaction: async (work, options) => {
-      await frozen
-      return store.transaction(work, options)
-    },
-  }
-  const host = {
-    ...{ service: 'shop', store: held, runtime, log, tracer: undefined },
-    contexts: () => () => ({}),
-    release: async () => {},
-    bind: (tx: SqlTransaction) => tx,
-  } as unknown as ExtensionHost
-  const open = await sagas.open(host, values)
-  await open.listen!()
-  t.after(async () => {
-    thaw()
-    await open.stop({ timeout: 100 })
-  })
-  return {
-    open,
-    said,
-    begin: (one, id) => held.transaction((tx) => (open.join!(tx, origin) as SagaTransaction).begin(one, null, { id })),
-    ask: (method, input) => open.control![method]!(input as never),
-    freeze: () => {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      frozen = promise
-      thaw = resolve
-    },
-    thaw: () => thaw(),
-  }
-}
-
-const stateOf = async (store: SqlStore, id: string): Promise<unknown> =>
-  (await store.select('SELECT state FROM dure_sagas WHERE id = ?', [id]))[0]?.['state']
-const effects = async (store: SqlStore): Promise<readonly unknown[]> =>
-  (await store.select('SELECT line FROM effects ORDER BY line')).map(({ line }) => line)
 
 test('a copy that stands still is taken over, and when it goes on what it writes does not count', async (t) => {
   const store = await storeOf(t, realRuntime())

@@ -25,7 +25,6 @@ const CRASHES = 3
 /** Runs what is due, for as long as the service runs. */
 export type OpenHands = Hands & {
   readonly begin: () => Promise<void>
-  readonly held: () => number
   readonly stop: (options: { readonly timeout: number }) => Promise<void>
 }
 

@@ -12,6 +12,7 @@ import { addressOf, beginChild, REFUSED } from './join.ts'
 import { Fenced, MARKED, Unfit, type Pen } from './pen.ts'
 import type { Instance } from './records.ts'
 import { described, type Operation, type OperationOptions } from './replay.ts'
+import { Again, type Tail } from './tail.ts'
 import type { SagaWorld } from './world.ts'
 
 /** One run of one instance, as its operations have it. */
@@ -23,6 +24,7 @@ export type Running = {
   readonly cancellation: Cancellation
   /** Milliseconds until it has to be over. */
   readonly left: () => number
+  readonly tail: Tail
 }
 
 /** Milliseconds up to which a pause between tries is waited for in memory. */
@@ -39,22 +41,23 @@ export async function perform(running: Running, operation: Operation, known: Ent
     if (known === undefined) await running.pen.note([blank], { well: true })
     return tryStep(running, operation, known ?? blank)
   }
-  if (kind === 'rows') return tryStep(running, operation, known ?? blank)
+  if (kind === 'rows') return running.tail.step((told) => tryStep(running, operation, known ?? blank, told))
   return kind === 'sleep' ? sleep(running, operation, known ?? blank) : wait(running, operation, known ?? blank)
 }
 
-async function tryStep(running: Running, operation: Operation, begun: Entry): Promise<Entry | undefined> {
+async function tryStep(running: Running, operation: Operation, begun: Entry, told?: Told): Promise<Entry | undefined> {
   const { pen, cancellation } = running
   const retry = policyOf(operation)
   for (let entry = begun; ;) {
     try {
-      if (operation.kind === 'rows') return await inRows(running, operation, entry)
+      if (told !== undefined) return await inRows(running, operation, entry, told)
       const value = await callOut(running, operation, operation.name, (context) => operation.options.do!(context as never))
       return pen.later({ ...entry, state: 'done', result: await resultOf(operation, value), error: null })
     } catch (error) {
       // Where it stands still is to be seen.
       if (error instanceof Unfit) pen.later({ ...entry, error: error.message })
-      if (error instanceof Fenced || error instanceof Unfit || cancellation.reason !== undefined) throw error
+      if (error instanceof Fenced || error instanceof Unfit || error instanceof Again || cancellation.reason !== undefined)
+        throw error
       if (error instanceof DeclaredError) return pen.later({ ...entry, state: 'refused', error: errorToJson(error) })
       const again = await failed(running, entry, { error, retry, what: described(operation) })
       if (again === undefined) return undefined
@@ -63,21 +66,17 @@ async function tryStep(running: Running, operation: Operation, begun: Entry): Pr
   }
 }
 
+type Told = Parameters<Parameters<Tail['step']>[0]>[0]
+
 /** The rows of a step and what it came to commit together. */
-async function inRows({ world, instance, pen }: Running, operation: Operation, entry: Entry): Promise<Entry> {
+function inRows({ world, instance, pen }: Running, operation: Operation, begun: Entry, told: Told): Promise<Entry> {
   const { host } = world
-  const { timeout = ROWS_TIMEOUT } = operation.options
-  const done = await host.store.transaction(
-    async (tx) => {
-      const value = await operation.options.transaction!(host.bind(tx, originOf(host.service, instance)) as never)
-      const known: Entry = { ...entry, state: 'done', result: await resultOf(operation, value), error: null }
-      await pen.write(tx, [known], { well: true })
-      return known
-    },
-    { ...MARKED, timeout },
-  )
-  pen.written([done])
-  return done
+  const { timeout = ROWS_TIMEOUT, transaction } = operation.options
+  return pen.step(async (tx) => {
+    const value = await transaction!(host.bind(tx, originOf(host.service, instance)) as never)
+    const entry: Entry = { ...begun, state: 'done', result: await resultOf(operation, value), error: null }
+    return { entry, end: await told(entry) }
+  }, timeout)
 }
 
 /** Notes that a try has failed, and waits for the next; undefined when that is not in memory. @throws {Unfit} after the last */

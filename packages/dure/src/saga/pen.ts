@@ -1,4 +1,5 @@
-import type { SqlTransaction } from '../data/data.ts'
+import type { SqlStore, SqlTransaction } from '../data/data.ts'
+import { constraintOf } from '../data/internal.ts'
 import { HISTORY_SIZE, type Entry } from './history.ts'
 import type { Instance, Progress } from './records.ts'
 import { described } from './replay.ts'
@@ -15,9 +16,11 @@ export type Pen = {
   /** Goes with the next write. */
   readonly later: (entry: Entry) => Entry
   /** Writes in a transaction that is under way; call `written` once that has committed. @throws {Fenced} */
-  readonly write: (tx: SqlTransaction, entries: readonly Entry[], progress: Told) => Promise<void>
+  readonly write: (tx: SqlTransaction, ...of: Parameters<Write>) => Promise<void>
   readonly written: (entries: readonly Entry[]) => void
-  /** The same in a transaction of its own. */
+  /** Work on rows and what it came to, in one transaction, and how the instance ends where it does with that. */
+  readonly step: (work: (tx: SqlTransaction) => Promise<LastStep>, timeout: number) => Promise<Entry>
+  /** Writes in a transaction of its own, and what more there is to write. */
   readonly note: (entries: readonly Entry[], progress: Told, more?: (tx: SqlTransaction) => Promise<unknown>) => Promise<void>
   /** Lets go of it, for so many milliseconds, or until something arrives. */
   readonly rest: (entries: readonly Entry[], ms: number | null) => Promise<undefined>
@@ -25,6 +28,8 @@ export type Pen = {
 }
 
 type Told = Omit<Progress, 'version' | 'path'>
+type Write = (entries: readonly Entry[], progress: Told) => Promise<void>
+type LastStep = { readonly entry: Entry; readonly end: Progress['end'] }
 
 /** What is written tells whoever comes again how a transaction ended. */
 export const MARKED = { marked: true }
@@ -43,6 +48,8 @@ export function createPen(options: {
   const { host, records, sagas, hands, keys } = world
   const version = Math.max(sagas.get(instance.saga)!.version, instance.version)
   let pending: Entry[] = []
+  /** So many of them are in what is being written: the code may note more meanwhile. */
+  let sent = 0
   let size = history.reduce((total, entry) => total + sizeOf(entry), 0)
 
   const know = (entry: Entry): void => {
@@ -54,22 +61,77 @@ export function createPen(options: {
         `With ${described(entry)} its history is longer than ${HISTORY_SIZE} bytes. To do: keep large values elsewhere, and references to them`,
       )
   }
+  const put = async (tx: SqlTransaction, entries: readonly Entry[]): Promise<void> => {
+    sent = pending.length
+    try {
+      await Promise.all([...pending, ...entries].map((entry) => records.put(tx, instance, entry)))
+    } catch (error) {
+      throw constraintOf(error) === 'not null' ? new Fenced() : error
+    }
+  }
+  const fence = async (tx: SqlTransaction, progress: Told): Promise<void> => {
+    if (!(await records.fence(tx, instance, { version, path: path(), ...progress }))) throw new Fenced()
+  }
   const write: Pen['write'] = async (tx, entries, progress) => {
-    const written = await Promise.all([
-      records.fence(tx, instance, { version, path: path(), ...progress }),
-      ...[...pending, ...entries].map((entry) => records.put(tx, instance, entry)),
-    ])
-    if (written.includes(false)) throw new Fenced()
+    await Promise.all([fence(tx, progress), put(tx, entries)])
   }
   const written: Pen['written'] = (entries) => {
-    for (const { kind, name, state } of pending) if (kind === 'step' && state !== 'begun') keys.settled(instance, name)
-    pending = []
+    for (const { kind, name, state } of pending.slice(0, sent))
+      if (kind === 'step' && state !== 'begun') keys.settled(instance, name)
+    pending = pending.slice(sent)
+    sent = 0
     for (const entry of entries) know(entry)
   }
+  /**
+   * A transaction whose last words fail of themselves, and it with them. Nobody waits for the answers to them, which come with that of the
+   * commit: it would be one more journey to the server and back.
+   */
+  const transaction = async <T>(
+    work: (tx: SqlTransaction, last: Write) => Promise<T>,
+    options: Parameters<SqlStore['transaction']>[1],
+  ): Promise<T> => {
+    let writing: Promise<void> | undefined
+    let fenced: Fenced | undefined
+    const last =
+      (tx: SqlTransaction): Write =>
+      async (entries, progress) => {
+        const mine = write(tx, entries, progress)
+        writing = mine
+        tx.alongside(
+          mine.catch((error: unknown) => {
+            if (error instanceof Fenced) fenced = error
+            throw error
+          }),
+        )
+      }
+    const done = host.store.transaction((tx) => {
+      fenced = undefined
+      return work(tx, last(tx))
+    }, options)
+    const value = await done.catch((error: unknown) => {
+      throw fenced ?? error
+    })
+    // Under an epoch that is not its own any more a fence alone changes nothing, and fails nothing.
+    await writing
+    return value
+  }
+  const step: Pen['step'] = async (work, timeout) => {
+    const { entry, end } = await transaction(
+      async (tx, last) => {
+        const done = await work(tx)
+        await last([done.entry], done.end === undefined ? { well: true } : { end: done.end })
+        return done
+      },
+      { ...MARKED, timeout },
+    )
+    written(end === undefined ? [entry] : [])
+    return entry
+  }
   const note: Pen['note'] = async (entries, progress, more) => {
-    await host.store.transaction(async (tx) => {
+    await transaction(async (tx, last) => {
+      if (more === undefined) return last(entries, progress)
       await write(tx, entries, progress)
-      await more?.(tx)
+      await more(tx)
     }, ALONE)
     written(entries)
   }
@@ -81,6 +143,7 @@ export function createPen(options: {
   return {
     write,
     written,
+    step,
     note,
     resting,
     later: (entry) => {

@@ -141,20 +141,22 @@ function instanceRecords({ run, all, read }: ClockedStatements) {
         ])) === 1
       )
     },
-    /** Writes one entry; false when what it came to is there already. */
-    put: async (tx: SqlTransaction, { saga, id }: InstanceId, entry: Entry): Promise<boolean> => {
+    /**
+     * Writes one entry. Where the instance is another's by now, or what the entry came to is there already, the statement fails of itself
+     * (what is null must not be), and its transaction with it: nobody has to see its answer before the commit.
+     */
+    put: (tx: SqlTransaction, { saga, id, epoch }: Fence, entry: Entry): Promise<number> => {
       const { position, kind, name, schema, state, undo, tries, result, error } = entry
       const ended = state !== 'begun' && state !== 'waiting'
-      const changed = await run(
+      return run(
         tx,
         `INSERT INTO dure_saga_steps (saga, id, position, kind, name, schema, state, undo, tries, result, error, began_at, ended_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NOW, ${ended ? 'NOW' : 'NULL'})
-         ON CONFLICT (saga, id, position) DO UPDATE SET state = excluded.state, tries = excluded.tries, result = excluded.result,
-           error = excluded.error, ended_at = excluded.ended_at
-         WHERE dure_saga_steps.state IN ('begun', 'waiting')`,
-        [saga, id, position, kind, name, schema, state, Number(undo), tries, result, error],
+         VALUES ((SELECT saga FROM dure_sagas ${MINE}), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NOW, ${ended ? 'NOW' : 'NULL'})
+         ON CONFLICT (saga, id, position) DO UPDATE SET
+           state = CASE WHEN dure_saga_steps.state IN ('begun', 'waiting') THEN excluded.state END,
+           tries = excluded.tries, result = excluded.result, error = excluded.error, ended_at = excluded.ended_at`,
+        [saga, id, epoch, id, position, kind, name, schema, state, Number(undo), tries, result, error],
       )
-      return changed === 1
     },
     /** Notes how undoing an entry goes; false when it was undone before. */
     undo: async (tx: SqlTransaction, { saga, id }: InstanceId, { position, state, tries, error }: Entry): Promise<boolean> => {

@@ -9,6 +9,7 @@ import { perform, type Running } from './operations.ts'
 import { createPen, Fenced, Unfit } from './pen.ts'
 import { LEASE, type Instance } from './records.ts'
 import { replay, type Replay } from './replay.ts'
+import { Again, createTail } from './tail.ts'
 import type { Hand, SagaWorld } from './world.ts'
 
 const Late = error('SAGA_DEADLINE', { status: 'DEADLINE_EXCEEDED', message: 'The saga had not ended before its deadline' })
@@ -16,13 +17,24 @@ const Late = error('SAGA_DEADLINE', { status: 'DEADLINE_EXCEEDED', message: 'The
 /** Milliseconds after which what could not go on is tried again. */
 const AGAIN = 1_000
 
+/**
+ * Instances in hand up to which an end commits with the last step where many write at once. It changes indexes, which other
+ * steps have read by the page: with more at once, serializable transactions would be begun again for that (one in ten with 32).
+ */
+const FEW = 2
+
 /** Runs an instance from its history on, until it ends, rests or pauses. */
 export function runInstance(world: SagaWorld, instance: Instance, history: () => Promise<Entry[]>): Hand {
   const cancellation = new Cancellation()
   const log = world.host.log.with({ saga: instance.saga, instance: instance.id, correlationId: instance.correlationId })
   const run = async (): Promise<void> => {
     try {
-      await runOnce({ world, instance, history: await history(), cancellation, log })
+      for (let read = history; ; read = () => world.records.steps(instance))
+        try {
+          return await runOnce({ world, instance, history: await read(), cancellation, log })
+        } catch (failure) {
+          if (!(failure instanceof Again)) throw failure
+        }
     } catch (failure) {
       if (failure instanceof Fenced) log.info('A saga goes on elsewhere: what was done of it here does not count')
       else if (cancellation.reason === undefined) log.warn('Cannot go on with a saga for now', { error: failure })
@@ -50,7 +62,8 @@ async function runOnce(options: {
   const left = (): number => Math.max(0, until - clock.monotonic())
   let run: Replay | undefined
   const pen = createPen({ world, instance, history, left, path: () => run?.path() ?? instance.path })
-  const running: Running = { world, instance, pen, cancellation, left }
+  const tail = createTail(world.host.runtime)
+  const running: Running = { world, instance, pen, cancellation, left, tail }
   /** Why it was let go of, where that is not because it rests. */
   let stopped: { readonly failure: unknown } | undefined
 
@@ -63,8 +76,14 @@ async function runOnce(options: {
     const freed: Running = { ...running, left: () => Infinity }
     if (await compensate(freed, { asked: run!.asked, history, failure })) await finish('compensated', null, REFUSED + failure)
   }
-  const finish = (state: 'completed' | 'compensated', output: string | null, told: string): Promise<void> =>
-    pen.note([], { end: { state, output } }, (tx) => tellParent(world, tx, instance, told))
+  const finish = (state: 'completed' | 'compensated', output: string | null, told: string): Promise<void> => {
+    const { parent } = instance
+    return pen.note(
+      [],
+      { end: { state, output } },
+      parent === null ? undefined : (tx) => tellParent(world, tx, JSON.parse(parent) as Parent, told),
+    )
+  }
   const undoBecause = async (failure: string): Promise<void> => {
     await pen.note([], { well: true, compensate: failure })
     await undo(failure)
@@ -78,18 +97,27 @@ async function runOnce(options: {
       ...{ saga, instance, input, history },
       note: undoing ? undefined : pen.later,
       live: async (operation, entry) => {
-        if (undoing || left() === 0 || cancellation.reason !== undefined) return undefined
-        return perform(running, operation, entry).catch((failure: unknown) => {
+        try {
+          if ((await tail.join()) !== undefined) return undefined
+          if (undoing || left() === 0 || cancellation.reason !== undefined) return undefined
+          return await perform(running, operation, entry)
+        } catch (failure) {
           stopped = { failure }
           return undefined
-        })
+        }
       },
     })
     const end = await run.end
+    const output = end.how === 'returned' && !undoing ? outputOf(saga.output, end.value) : undefined
+    const known = await output?.catch(() => undefined)
+    const { store } = world.host
+    // Whoever has a parent tells it.
+    const joins = known !== undefined && instance.parent === null && (store.sharing === 'exclusive' || world.hands.held() <= FEW)
+    if ((await tail.join(joins ? { state: 'completed', output: known[0] } : undefined)) !== undefined) return
     if (stopped !== undefined) throw stopped.failure
     if (end.how === 'unfit') throw new Unfit(end.reason)
     if (undoing) return undo(instance.failure!)
-    if (end.how === 'returned') return finish('completed', ...(await outputOf(saga.output, end.value)))
+    if (output !== undefined) return finish('completed', ...(await output))
     if (end.how === 'threw') {
       if (end.error instanceof DeclaredError) return undoBecause(errorToJson(end.error))
       throw new Unfit(`Its code threw ${describeThrown(end.error).words}`)
@@ -133,11 +161,9 @@ async function outputOf(schema: Parameters<typeof parserOf>[0], value: unknown):
 async function tellParent(
   { records, host, hands }: SagaWorld,
   tx: SqlTransaction,
-  { parent }: Instance,
+  { address, ...to }: Parent,
   data: string,
 ): Promise<void> {
-  if (parent === null) return
-  const { address, ...to } = JSON.parse(parent) as Parent
   await records.deliver(tx, { address, messageId: host.runtime.ids.next(), data, to })
   tx.onCommit(hands.look)
 }

@@ -19,6 +19,8 @@ export type SagaWorld = {
 export type Hands = {
   /** How many more can be taken. */
   readonly room: () => number
+  /** How many are in hand. */
+  readonly held: () => number
   /** Runs an instance that has begun here. */
   readonly take: (instance: Instance) => void
   /** Something may be due now. */

@@ -221,12 +221,16 @@ function createTries(
 }
 
 async function complete<T>(work: Work<T>, attempt: Attempt): Promise<T> {
-  const value = await work(attempt.member.tx)
+  const { member } = attempt
+  const value = await work(member.tx)
   await attempt.close()
-  for (const task of attempt.member.beforeCommit) {
+  for (const task of member.beforeCommit) {
     if (attempt.again() !== undefined) break
     await task()
   }
+  // What is answered only now is the end of the transaction anyway.
+  const spoiled = member.spoiled()
+  if (spoiled !== undefined) throw spoiled.error
   return value
 }
 

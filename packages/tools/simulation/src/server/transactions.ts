@@ -62,6 +62,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     const complete = async (): Promise<T> => {
       const value = await work(member.tx)
       for (const task of member.beforeCommit) await task()
+      await member.answered()
       return value
     }
     try {
