@@ -181,13 +181,16 @@ test('an instance has at most 10,000 steps: with one more it pauses', async (t) 
       for (let n = 0; n <= 10_000; n++) await s.step(`step ${n}`, { do: () => n })
     },
   })
-  await store.transaction(async (tx) => {
-    await tx.run(`INSERT INTO dure_sagas (saga, id, version, state, epoch, due_at, delay, crashes, path, began_at, correlation_id, input)
+  await store.transaction(
+    async (tx) => {
+      await tx.run(`INSERT INTO dure_sagas (saga, id, version, state, epoch, due_at, delay, crashes, path, began_at, correlation_id, input)
       VALUES ('long', 'x', 1, 'running', 1, 1, 0, 0, '', 1, 'c', 'null')`)
-    const sql = `INSERT INTO dure_saga_steps (saga, id, position, kind, name, schema, state, undo, tries, began_at, ended_at, result)
+      const sql = `INSERT INTO dure_saga_steps (saga, id, position, kind, name, schema, state, undo, tries, began_at, ended_at, result)
       VALUES ('long', 'x', ?, 'step', ?, '', 'done', 0, 0, 1, 1, '7')`
-    for (let n = 0; n < 10_000; n++) await tx.run(sql, [n, `step ${n}`])
-  })
+      await Promise.all(Array.from({ length: 10_000 }, (_, n) => tx.run(sql, [n, `step ${n}`])))
+    },
+    { timeout: 60_000 },
+  )
   await copyOn(t, store, [long])
   await until(async () => (await stateOf(store, 'x')) === 'paused')
   const [row] = await store.select('SELECT reason FROM dure_sagas')

@@ -24,13 +24,13 @@ async function tripped(
 ) {
   const store = await storeOf(t, realRuntime())
   let tried = 0
-  let refuses = false
+  const refuses = new WeakSet<object>()
   const trip: AnySaga = saga('trip', {
     input: z.unknown(),
     run: async (s) => {
       const value = await s.step('book', {
         transaction: async (tx) => {
-          refuses = ++tried <= refused
+          if (++tried <= refused) refuses.add(tx)
           await (tx as unknown as SqlTransaction).run('INSERT INTO effects (line) VALUES (?)', [`try ${tried}`])
           return comesTo(tried)
         },
@@ -48,10 +48,7 @@ async function tripped(
         const [row] = await tx.all(
           "SELECT state, output, (SELECT count(*) FROM dure_saga_steps WHERE state = 'done') AS done FROM dure_sagas",
         )
-        if (refuses) {
-          refuses = false
-          throw new Error('the commit was refused')
-        }
+        if (refuses.has(tx)) throw new Error('the commit was refused')
         if (row !== undefined) commits.push(`${String(row['state'])} ${String(row['done'])} ${String(row['output'])}`)
         return value
       }, options),
