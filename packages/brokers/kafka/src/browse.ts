@@ -1,25 +1,15 @@
-import { CallError } from 'dure/contract'
 import type { BrowseOptions, Delivery } from 'dure/messaging'
-import { BROKER_NUMBERS, checkOptions, MESSAGE_BYTES } from 'dure/messaging/adapter'
+import { MESSAGE_BYTES } from 'dure/messaging/adapter'
 import type { Cluster } from './cluster.ts'
 import { firstOf } from './holding.ts'
-import { BEGINNING, END, offsetsAt } from './offsets.ts'
+import { BEGINNING, END, offsetAfter, offsetsAt } from './offsets.ts'
 import { deliveriesOf } from './records.ts'
-import { offsetAfter } from './subscriptions.ts'
 
-/** Reads one partition without a group. `topic` is Kafka's name, and `count` how many partitions it has. */
-export async function browse(
-  cluster: Cluster,
-  topic: string,
-  count: number,
-  request: BrowseOptions,
-): Promise<readonly Delivery[]> {
+/** Reads one partition without a group. `topic` is Kafka's name of it. */
+export async function browse(cluster: Cluster, topic: string, request: BrowseOptions): Promise<readonly Delivery[]> {
   const { topic: name, partition, after, limit } = request
-  checkOptions(`browse topic "${name}"`, request, BROKER_NUMBERS.browse)
   const wanted = after === undefined ? 0 : offsetAfter(after)
-  if (partition >= count)
-    throw new CallError('OUT_OF_RANGE', `Cannot browse partition ${partition} of topic "${name}": it has ${count}`)
-  const counts = new Map([[topic, count]])
+  const counts = new Map([[topic, partition + 1]])
   const [first, end] = await Promise.all(
     [BEGINNING, END].map(async (at) => (await offsetsAt(cluster, counts, at)).get(topic)![partition]!),
   )

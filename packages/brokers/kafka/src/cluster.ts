@@ -1,7 +1,6 @@
 import { Admin, ConnectionPool, Consumer, findErrorBy, Producer, type BaseOptions, type Connection } from '@platformatic/kafka'
 import { backoff } from 'dure/runtime/internal'
 import type { Runtime } from 'dure/runtime'
-import { explain } from './explain.ts'
 
 /** The brokers as this process reaches them: a client for each kind of request, and the coordinator of each group. */
 export type Cluster = {
@@ -19,8 +18,6 @@ export type Cluster = {
     work: (connection: Connection) => Promise<T>,
     how?: { readonly pool?: ConnectionPool; readonly tries?: number },
   ) => Promise<T>
-  /** The same failure, in words for whoever runs the system. */
-  readonly explained: <T>(action: string, work: () => Promise<T>) => Promise<T>
   readonly close: () => Promise<void>
 }
 
@@ -78,13 +75,6 @@ export function connectCluster(options: { base: BaseOptions; runtime: Runtime; p
       return client
     },
     atCoordinator,
-    explained: async (action, work) => {
-      try {
-        return await work()
-      } catch (error) {
-        throw explain(action, where, error)
-      }
-    },
     close: async () => void (await Promise.allSettled([...closing].map((one) => one.close()))),
   }
 }

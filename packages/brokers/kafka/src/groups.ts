@@ -1,18 +1,15 @@
-import { CallError } from 'dure/contract'
-import type { Broker, Forgotten, GroupLag, GroupOptions } from 'dure/messaging'
-import { BROKER_NUMBERS, checkName, checkOptions } from 'dure/messaging/adapter'
+import type { Forgotten, GroupLag } from 'dure/messaging'
+import type { BrokerServer } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
-import type { Logger } from 'dure/telemetry'
 import { spotKey } from './assignment.ts'
 import { isRefusal, type Cluster } from './cluster.ts'
 import type { Names } from './names.ts'
-import { BEGINNING, commitPlaces, countAhead, END, offsetsAt, placesOf, type Place } from './offsets.ts'
-import { offsetAfter } from './subscriptions.ts'
+import { BEGINNING, commitPlaces, countAhead, END, offsetAfter, offsetsAt, placesOf, type Place } from './offsets.ts'
 import type { KafkaTopics } from './topics.ts'
 
 /** Groups as a whole: made known, moved, forgotten, and how far behind they are. Names are those here. */
-export type Groups = Pick<Broker, 'seek' | 'forget' | 'lag'> & {
-  readonly declare: (options: GroupOptions) => Promise<void>
+export type Groups = Pick<BrokerServer, 'seek' | 'forget' | 'lag'> & {
+  readonly declare: BrokerServer['declareGroup']
   /** The group of a queue's receivers, whose topic is there. */
   readonly declareQueue: (queue: string) => Promise<void>
 }
@@ -20,11 +17,10 @@ export type Groups = Pick<Broker, 'seek' | 'forget' | 'lag'> & {
 export function createGroups(options: {
   readonly cluster: Cluster
   readonly runtime: Runtime
-  readonly log: Logger
   readonly names: Names
   readonly topics: KafkaTopics
 }): Groups {
-  const { cluster, runtime, log, names, topics } = options
+  const { cluster, runtime, names, topics } = options
 
   /** Places for a group where it has none, once its topics are there. */
   const place = async (group: string, kafkaTopics: readonly string[], from: 'beginning' | 'end'): Promise<void> => {
@@ -38,43 +34,23 @@ export function createGroups(options: {
       .filter((spot) => !there.has(spotKey(spot)))
       .map((spot): Place => ({ ...spot, offset: starts.get(spot.topic)![spot.partition]!, note: newNote() }))
     // A group that has members takes no place from others; its members commit the same when they have the partition.
-    await commitPlaces(cluster, group, missing).catch((error: unknown) => {
-      if (!hasMembers(error)) throw error
-    })
+    await unlessRead(() => commitPlaces(cluster, group, missing))
   }
 
   const newNote = () => ({ epoch: 0, broker: runtime.ids.next(), lost: 0, ahead: [] })
 
-  const refuse = (action: string, name: string, error: unknown): never => {
-    if (!hasMembers(error)) throw error
-    throw new CallError('FAILED_PRECONDITION', `Cannot ${action} group "${name}": it has members reading; stop them first`)
-  }
-
   const seek: Groups['seek'] = async ({ group: name, topic: topicName, to }) => {
-    checkName('group', name)
     const topic = names.topic(topicName)
-    const count = await topics.partitions(topic)
-    const counts = new Map([[topic, count]])
+    const counts = new Map([[topic, await topics.need(topic)]])
     const at = async (time: bigint) => (await offsetsAt(cluster, counts, time)).get(topic)!
     const ends = await at(END)
     let wanted: readonly (readonly [partition: number, offset: number])[]
     if (typeof to === 'string') wanted = [...(to === 'end' ? ends : await at(BEGINNING)).entries()]
-    else if ('time' in to) {
-      checkOptions(`move group "${name}" to a time`, to, BROKER_NUMBERS.time)
-      // A time after the last message has no offset.
-      wanted = (await at(BigInt(Math.max(0, Math.ceil(to.time))))).map(
-        (offset, n) => [n, offset < 0 ? ends[n]! : offset] as const,
-      )
-    } else {
-      const offset = offsetAfter(to.after)
-      const end = ends[to.partition]
-      if (end === undefined || offset > end)
-        throw new CallError(
-          'OUT_OF_RANGE',
-          `Cannot move group "${name}" behind position "${to.after}" of partition ${to.partition} of "${topicName}": it has ${count} partitions` +
-            (end === undefined ? '' : `, and that one ends at ${end}`),
-        )
-      wanted = [[to.partition, offset]]
+    // A time after the last message has no offset.
+    else if ('time' in to) wanted = (await at(BigInt(to.time))).map((offset, n) => [n, offset < 0 ? ends[n]! : offset] as const)
+    else {
+      wanted = [[to.partition, offsetAfter(to.after)]]
+      if (offsetAfter(to.after) > ends[to.partition]!) return 'beyond'
     }
     const group = names.group(name)
     const before = (await placesOf(cluster, [group], counts)).get(group) ?? []
@@ -82,28 +58,24 @@ export function createGroups(options: {
       const note = before.find((one) => one.partition === partition)?.note ?? newNote()
       return { topic, partition, offset, note: { ...note, ahead: [] } }
     })
-    await commitPlaces(cluster, group, places).catch((error: unknown) => refuse('move', name, error))
+    return (await unlessRead(() => commitPlaces(cluster, group, places))) ?? 'moved'
   }
 
-  const forget: Groups['forget'] = async ({ group: name, topic, reason, by = '' }) => {
-    checkName('group', name)
+  const forget: Groups['forget'] = async ({ group: name, topic }) => {
     const group = names.group(name)
     const wanted = topic === undefined ? undefined : names.topic(topic)
     const places = ((await placesOf(cluster, [group])).get(group) ?? []).filter((one) => (wanted ?? one.topic) === one.topic)
-    const where = topic === undefined ? '' : ` on topic "${topic}"`
-    if (places.length === 0) throw new CallError('NOT_FOUND', `Cannot forget group "${name}"${where}: it has no position there`)
+    if (places.length === 0) return []
     const unread = await unreadOf(places)
     const byTopic = Map.groupBy(places, (place) => place.topic)
-    const forgotten = [...byTopic].map(([kafkaName, of]): Forgotten => ({
-      topic: names.read(kafkaName)?.name ?? kafkaName,
-      unread: of.reduce((sum, place) => sum + unread(place), 0),
-    }))
     const gone = [...byTopic].map(([of, some]) => ({ name: of, partitionIndexes: some.map(({ partition }) => partition) }))
-    await cluster.admin
-      .deleteConsumerGroupOffsets({ groupId: group, topics: gone })
-      .catch((error: unknown) => refuse('forget', name, error))
-    log.info('A group was forgotten', { group: name, forgotten, by, reason })
-    return forgotten
+    return unlessRead(async () => {
+      await cluster.admin.deleteConsumerGroupOffsets({ groupId: group, topics: gone })
+      return [...byTopic].map(([kafkaName, of]): Forgotten => ({
+        topic: names.read(kafkaName)?.name ?? kafkaName,
+        unread: of.reduce((sum, place) => sum + unread(place), 0),
+      }))
+    })
   }
 
   /** How many messages a group has still to read behind a place. */
@@ -136,15 +108,20 @@ export function createGroups(options: {
   }
 
   return {
-    declare: async ({ group, topics: wanted, from = 'beginning' }) => {
-      checkName('group', group)
-      for (const topic of wanted) checkName('topic', topic)
-      await place(names.group(group), wanted.map(names.topic), from)
-    },
+    declare: ({ group, topics: wanted, from }) => place(names.group(group), wanted.map(names.topic), from),
     declareQueue: (queue) => place(names.queue(queue), [names.queue(queue)], 'beginning'),
     seek,
     forget,
     lag,
+  }
+}
+
+async function unlessRead<T>(work: () => Promise<T>): Promise<T | 'members'> {
+  try {
+    return await work()
+  } catch (error) {
+    if (hasMembers(error)) return 'members'
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Delivery } from 'dure/messaging'
+import { fitting } from 'dure/messaging/adapter'
 import type { Note } from './offsets.ts'
 import { spotKey, type Spot } from './assignment.ts'
 
@@ -46,9 +47,7 @@ export const sizeOf = ({ message: { data } }: Delivery): number => data.length
 
 /** The first so many that wait, as far as they fit together; at least one, when there is one. */
 export function firstOf(waiting: readonly Delivery[], limit: number): readonly Delivery[] {
-  let size = 0
-  const over = waiting.findIndex((one, at) => (size += sizeOf(one)) > BATCH_SIZE && at > 0)
-  return waiting.slice(0, Math.min(limit, over < 0 ? limit : over))
+  return fitting(waiting, { count: limit, size: BATCH_SIZE }, sizeOf)
 }
 
 /** Takes the first ones out of those that wait. */

@@ -1,35 +1,29 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { SASLOptions } from '@platformatic/kafka'
-import { CallError, type Message } from 'dure/contract'
-import type { Broker, Subscription } from 'dure/messaging'
+import { CallError } from 'dure/contract'
 import {
   BROKER_NUMBERS,
-  checkMessages,
-  checkName,
-  checkOptions,
-  inTime,
+  createLookups,
+  networkBroker,
   placeOf,
-  quietly,
-  STOP_TIMEOUT,
-  subscriptionOf,
-  topicOf,
-  UNBOUNDED,
-  type BrokerPlace,
+  type BrokerServer,
+  type NetworkBroker,
+  type NetworkBrokerWorld,
 } from 'dure/messaging/adapter'
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
-import type { Runtime } from 'dure/runtime'
-import { foldRepeats, type Logger } from 'dure/telemetry'
 import { browse } from './browse.ts'
 import { KAFKA } from './capabilities.ts'
 import { connectCluster } from './cluster.ts'
+import { explain } from './explain.ts'
 import { createGroups } from './groups.ts'
 import { createNames } from './names.ts'
+import { isPosition } from './offsets.ts'
 import { createPublishing } from './publishing.ts'
-import { openQueue, type Queue } from './queues.ts'
-import type { ReaderWorld } from './world.ts'
+import { openQueue } from './queues.ts'
 import { checkBrokers } from './start.ts'
 import { subscribeAs } from './subscriptions.ts'
 import { createTopics } from './topics.ts'
+import type { ReaderWorld } from './world.ts'
 
 export { KAFKA } from './capabilities.ts'
 
@@ -68,9 +62,6 @@ export type KafkaOptions = {
   readonly clientId?: string
 }
 
-/** What the broker is made of: the world, and a voice. */
-export type KafkaWorld = { readonly runtime: Runtime; readonly log: Logger }
-
 const NUMBERS: Ranges<KafkaOptions> = {
   partitions: BROKER_NUMBERS.topic.partitions!,
   replication: COUNT,
@@ -83,8 +74,6 @@ const NUMBERS: Ranges<KafkaOptions> = {
   publishTries: COUNT,
   pending: COUNT,
 }
-
-type KafkaReach = { readonly reach: 'network'; readonly place: BrokerPlace }
 
 /**
  * Topics and queues on Apache Kafka 3.5 and newer, which every process of a system reaches by itself. Making it rejects with {CallError}
@@ -99,13 +88,13 @@ type KafkaReach = { readonly reach: 'network'; readonly place: BrokerPlace }
  * console.log(typeof broker, broker.reach) // → function network
  * ```
  */
-export function kafkaBroker(options: KafkaOptions): ((world: KafkaWorld) => Promise<Broker>) & KafkaReach {
+export function kafkaBroker(options: KafkaOptions): NetworkBroker {
   checkNumbers('use Kafka', options, NUMBERS)
   const reached = { ...options, ...addressesOf(options) }
   const { prefix = '', tls = false } = options
   const names = createNames(prefix)
-  return Object.assign(({ runtime, log }: KafkaWorld) => open(reached, runtime, foldRepeats(log, runtime)), {
-    reach: 'network' as const,
+  return networkBroker({
+    ...{ name: 'kafka', title: 'Kafka', open: (world) => open(reached, world) },
     place: placeOf(tls === false ? 'kafka' : 'kafka-secure', reached.brokers, (what, name) => names[what](name)),
   })
 }
@@ -132,9 +121,8 @@ function addressesOf({ brokers, url, sasl }: KafkaOptions): {
 
 async function open(
   options: KafkaOptions & { readonly brokers: readonly string[] },
-  runtime: Runtime,
-  log: Logger,
-): Promise<Broker> {
+  { runtime, log }: NetworkBrokerWorld,
+): Promise<BrokerServer> {
   const { tls = false, sasl, prefix = '', partitions = 8, replication = -1, inSync, clientId = 'dure' } = options
   const { session = 10_000, heartbeat = 1_000, wait = 250, requestTimeout = 30_000, connectTimeout = 5_000 } = options
   const cluster = connectCluster({
@@ -146,104 +134,51 @@ async function open(
     },
   })
   try {
-    await cluster.explained('start', () => checkBrokers(cluster, log, replication))
+    await checkBrokers(cluster, log, replication)
   } catch (error) {
     await cluster.close()
-    throw error
+    throw explain('start', cluster.where, error)
   }
   const closed = new AbortController()
   const names = createNames(prefix)
   const topics = createTopics({ cluster, runtime, log, names, defaults: { partitions, replication, inSync } })
-  const groups = createGroups({ cluster, runtime, log, names, topics })
-  const publishing = createPublishing({ cluster, topics, pending: options.pending ?? 64 * 1024 * 1024 })
-  const subscriptions = new Set<Subscription>()
-  const queues = new Map<string, Queue>()
-  const queueTopics = new Map<string, Promise<void>>()
+  const groups = createGroups({ cluster, runtime, names, topics })
+  const publishing = createPublishing({ cluster, topics, names, pending: options.pending ?? 64 * 1024 * 1024 })
+  const queues = createLookups<void>()
   const world: ReaderWorld = {
     ...{ cluster, runtime, timing: { session, heartbeat, wait }, partitionsOf: topics.partitionsOf, closed: closed.signal },
     nameOf: (topic) => names.read(topic)?.name ?? topic,
   }
-
-  let stopping: Promise<void> | undefined
-  const running = <T>(action: string, work: () => Promise<T>): Promise<T> => {
-    if (stopping !== undefined) throw new CallError('UNAVAILABLE', `Cannot ${action}: the Kafka broker has stopped here`)
-    return cluster.explained(action, work)
-  }
-  const subscribed = (leave: () => Promise<void>): Subscription => {
-    const subscription = subscriptionOf(runtime.timers, async () => {
-      await leave()
-      subscriptions.delete(subscription)
-    })
-    subscriptions.add(subscription)
-    return subscription
-  }
   /** Work waits for ever, until it is done. */
-  const needQueue = (queue: string): Promise<void> => {
-    const known = queueTopics.get(queue)
-    if (known !== undefined) return known
-    checkName('queue', queue)
-    const made = topics
-      .declare(names.queue(queue), { partitions, retention: { ms: Infinity, bytes: Infinity } })
-      .then(() => groups.declareQueue(queue))
-    queueTopics.set(queue, made)
-    made.catch(() => queueTopics.delete(queue))
-    return made
-  }
-  const stop = async (timeout: number): Promise<void> => {
-    const ended = Promise.all([...[...subscriptions].map((one) => one.stop(UNBOUNDED)), publishing.idle()])
-    await inTime(runtime.timers, timeout, ended, () =>
-      log.warn('The Kafka broker stopped with messages in hand; they come again'),
-    )
-    closed.abort()
-    await cluster.close()
-  }
+  const needQueue = (queue: string): Promise<void> =>
+    queues.find(queue, async () => {
+      await topics.declare(names.queue(queue), { partitions, retention: { ms: Infinity, bytes: Infinity } })
+      await groups.declareQueue(queue)
+    })
 
   return {
-    name: 'kafka',
     capabilities: KAFKA,
-    declareTopic: (topic, request) => running('declare a topic', () => topics.declare(names.topic(topic), request)),
-    publish: async (messages) =>
-      running('publish', async () => {
-        checkMessages(messages)
-        await publishing.publish(messages, (message) => names.topic(topicOf(message)), 'key')
-      }),
-    declareGroup: async (request) => running('declare a group', () => groups.declare(request)),
-    partitions: async (topic) => running('tell the partitions', () => topics.partitions(names.topic(topic))),
-    subscribe: async (given) =>
-      running('subscribe', async () => {
-        const request = quietly(given)
-        checkOptions(`subscribe group "${request.group}"`, request, BROKER_NUMBERS.subscribe)
-        await groups.declare(request)
-        const kafkaTopics = [...new Set(request.topics)].map(names.topic)
-        return subscribed(await subscribeAs(world, { group: names.group(request.group), topics: kafkaTopics, options: request }))
-      }),
-    send: async (messages) =>
-      running('send', async () => {
-        checkMessages(messages)
-        await Promise.all([...new Set(messages.map(topicOf))].map(needQueue))
-        await publishing.publish(messages, (message: Message) => names.queue(topicOf(message)), 'id')
-      }),
-    receive: async (given) =>
-      running('receive', async () => {
-        const request = quietly(given)
-        checkOptions(`receive from queue "${request.queue}"`, request, BROKER_NUMBERS.receive)
-        await needQueue(request.queue)
-        const topic = names.queue(request.queue)
-        const queue =
-          queues.get(request.queue) ?? openQueue(world, { topic, group: topic, empty: () => queues.delete(request.queue) })
-        queues.set(request.queue, queue)
-        const { leave } = queue.receive(request)
-        return subscribed(leave)
-      }),
-    lag: async () => running('tell the lag', groups.lag),
-    retention: async (topic) => running('tell how long a topic keeps messages', () => topics.retention(names.topic(topic))),
-    seek: async (request) => running('move a group', () => groups.seek(request)),
-    forget: async (request) => running('forget a group', () => groups.forget(request)),
-    browse: async (request) =>
-      running('browse', async () => {
-        const topic = names.topic(request.topic)
-        return browse(cluster, topic, await topics.partitions(topic), request)
-      }),
-    stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
+    declareTopic: (topic, request) => topics.declare(names.topic(topic), request),
+    partitions: (topic) => topics.partitions(names.topic(topic)),
+    retention: (topic) => topics.retention(names.topic(topic)),
+    publish: (topic, messages) => publishing.publish(names.topic(topic), messages),
+    ...{ declareGroup: groups.declare, seek: groups.seek, forget: groups.forget, lag: groups.lag, isPosition },
+    subscribe: (request) =>
+      subscribeAs(world, { group: names.group(request.group), topics: request.topics.map(names.topic), options: request }),
+    browse: (request) => browse(cluster, names.topic(request.topic), request),
+    send: async (queue, messages) => {
+      await needQueue(queue)
+      await publishing.publish(names.queue(queue), messages)
+    },
+    receive: async (queue, receivers) => {
+      await needQueue(queue)
+      return openQueue(world, names.queue(queue), receivers)
+    },
+    explain: (action, error) => explain(action, cluster.where, error),
+    settle: publishing.idle,
+    close: async () => {
+      closed.abort()
+      await cluster.close()
+    },
   }
 }

@@ -111,6 +111,11 @@ export async function placesOf(
   )
 }
 
+/** Whether Kafka may have given out this position. */
+export const isPosition = (text: string): boolean => /^\d{1,16}$/.test(text)
+
+export const offsetAfter = (position: string): number => Number(position) + 1
+
 export const BEGINNING = -2n
 export const END = -1n
 

@@ -1,14 +1,13 @@
-import { CallError } from 'dure/contract'
-import { backoff, inTime, isNewerMessage } from 'dure/messaging/adapter'
-import type { Delivery, SubscribeOptions } from 'dure/messaging'
+import { backoff, holdPartition, inTime } from 'dure/messaging/adapter'
+import type { SubscribeOptions } from 'dure/messaging'
 import type { Holding } from './holding.ts'
 import { firstOf, moveTo, take } from './holding.ts'
+import { offsetAfter } from './offsets.ts'
 import { createReader, type Reader } from './reader.ts'
 import type { ReaderWorld } from './world.ts'
 
-const RETRY = { first: 50, max: 10_000 }
-/** Milliseconds before a partition is given to another member because of a newer message. */
-const PASS_ON = { first: 1_000, max: 10_000 }
+/** Milliseconds before a partition is given to another member because of a newer message: all members wait for that. */
+const PASS_ON = { first: 1_000, max: 1_000 }
 /** Milliseconds that joining is waited for: a group that is made anew may take seconds, and nobody waits for it. */
 const JOINING = 1_000
 
@@ -18,67 +17,37 @@ export async function subscribeAs(
   { group, topics, options }: { readonly group: string; readonly topics: readonly string[]; readonly options: SubscribeOptions },
 ): Promise<() => Promise<void>> {
   const { runtime, nameOf } = world
-  const { timers, random } = runtime
-  const onError = options.onError ?? (() => {})
 
   const hold = async (holding: Holding, reader: Reader): Promise<void> => {
-    const place = { topic: nameOf(holding.topic), partition: holding.partition }
     const { signal } = holding.ending
-    const pause = (failed: number): Promise<void> => timers.sleep(backoff(RETRY, failed, random), signal)
-
-    const assign = async (): Promise<boolean> => {
-      for (let failed = 1; !signal.aborted; failed++)
-        try {
-          const { epoch, broker } = holding.note
-          const answer = await options.assigned?.({ ...place, epoch, broker })
-          moveTo(holding, answer === undefined ? holding.done : offsetAfter(answer.after))
-          return true
-        } catch (error) {
-          onError(error)
-          await pause(failed)
-        }
-      return false
+    const { epoch, broker } = holding.note
+    const held = holdPartition(runtime, {
+      assignment: { topic: nameOf(holding.topic), partition: holding.partition, epoch, broker },
+      // Lost while it is given back, it is lost without a word.
+      member: { ...options, revoked: async (place) => (holding.lost ? undefined : options.revoked?.(place)) },
+      open: (after) => {
+        moveTo(holding, after === undefined ? holding.done : offsetAfter(after))
+        reader.wake()
+      },
+      next: (limit) => firstOf(holding.waiting, limit),
+      taken: (batch) => {
+        take(holding, batch.length)
+        reader.settle(holding)
+      },
+      refused: async () => {
+        await runtime.timers.sleep(backoff(PASS_ON, 1, runtime.random), signal)
+        if (!signal.aborted) reader.refuse(holding)
+      },
+    })
+    while (!signal.aborted) {
+      await holding.news.promise
+      held.wake()
     }
-
-    const deliver = async (): Promise<void> => {
-      let batch: readonly Delivery[] = []
-      for (let failed = 0; !signal.aborted;) {
-        if (batch.length === 0) batch = firstOf(holding.waiting, options.batch ?? 256)
-        if (batch.length === 0) await holding.news.promise
-        else
-          try {
-            await options.deliver(batch, place)
-            take(holding, batch.length)
-            reader.settle(holding)
-            batch = []
-            failed = 0
-            // A long backlog must not keep the event loop from everybody else.
-            await new Promise<void>((resolve) => timers.soon(resolve))
-          } catch (error) {
-            onError(error)
-            if (isNewerMessage(error))
-              return timers.sleep(backoff(PASS_ON, ++failed, random), signal).then(() => reader.refuse(holding))
-            await pause(++failed)
-          }
-      }
-    }
-
-    if (!(await assign())) return
-    reader.wake()
-    await deliver()
-    if (!holding.lost) await Promise.resolve(options.revoked?.(place)).catch(onError)
+    await held.give()
   }
 
+  const onError = options.onError ?? (() => {})
   const reader = createReader(world, { group, topics, from: options.from ?? 'beginning', hold, onError })
-  await inTime(timers, JOINING, reader.joined, () => {})
+  await inTime(runtime.timers, JOINING, reader.joined, () => {})
   return reader.leave
-}
-
-/** @throws {CallError} OUT_OF_RANGE when it is no position of Kafka's */
-export function offsetAfter(position: string): number {
-  if (/^\d{1,16}$/.test(position)) return Number(position) + 1
-  throw new CallError(
-    'OUT_OF_RANGE',
-    `Cannot read after position "${position.slice(0, 40)}": on Kafka it is an offset, as a delivery says it`,
-  )
 }

@@ -1,6 +1,6 @@
 import { CallError } from 'dure/contract'
 import type { TopicOptions } from 'dure/messaging'
-import { backoff, BROKER_NUMBERS, checkName, checkOptions, MESSAGE_BYTES } from 'dure/messaging/adapter'
+import { backoff, createLookups, MESSAGE_BYTES } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { isRefusal, type Cluster } from './cluster.ts'
@@ -9,13 +9,12 @@ import type { Names } from './names.ts'
 
 /** Topics by the names that Kafka has for them. */
 export type KafkaTopics = {
-  readonly declare: (topic: string, options?: TopicOptions) => Promise<void>
+  readonly declare: (topic: string, options: TopicOptions) => Promise<void>
   /** Makes it, where it is not there. Answers how many partitions it has. */
   readonly need: (topic: string) => Promise<number>
   /** It is to be looked for anew: Kafka has said that it is not there. */
-  readonly forget: (topics: Iterable<string>) => void
-  /** @throws {CallError} NOT_FOUND */
-  readonly partitions: (topic: string) => Promise<number>
+  readonly forget: (topic: string) => void
+  readonly partitions: (topic: string) => Promise<number | undefined>
   /** Partitions of those of the topics that are there. */
   readonly partitionsOf: (topics: readonly string[]) => Promise<ReadonlyMap<string, number>>
   readonly retention: (topic: string) => Promise<number>
@@ -39,7 +38,7 @@ export function createTopics(options: {
 }): KafkaTopics {
   const { cluster, runtime, log, names, defaults } = options
   const { admin } = cluster
-  const known = new Map<string, Promise<number>>()
+  const known = createLookups<number>()
   const nameOf = (topic: string): string => names.read(topic)?.name ?? topic
 
   const countOf = async (topic: string): Promise<number | undefined> => {
@@ -109,33 +108,14 @@ export function createTopics(options: {
     return new Map(found!.configs.map(({ name, value }) => [name, value]))
   }
 
-  const find = (topic: string, request: TopicOptions): Promise<number> => {
-    const before = known.get(topic)
-    if (before !== undefined) return before
-    const found = countOf(topic).then((count) => count ?? make(topic, request))
-    known.set(topic, found)
-    found.catch(() => known.delete(topic))
-    return found
-  }
-
-  const partitions: KafkaTopics['partitions'] = async (topic) => {
-    const count = await countOf(topic)
-    if (count !== undefined) return count
-    throw new CallError('NOT_FOUND', `Cannot find topic "${nameOf(topic)}": nobody has declared it or published to it`)
-  }
+  const find = (topic: string, request: TopicOptions): Promise<number> =>
+    known.find(topic, async () => (await countOf(topic)) ?? make(topic, request))
 
   return {
-    declare: async (topic, request = {}) => {
-      checkName('topic', nameOf(topic))
-      checkOptions(`declare topic "${nameOf(topic)}"`, { partitions: request.partitions }, BROKER_NUMBERS.topic)
-      checkOptions(`declare topic "${nameOf(topic)}" with this retention`, request.retention ?? {}, BROKER_NUMBERS.retention)
-      await compare(topic, await find(topic, request), request)
-    },
+    declare: async (topic, request) => compare(topic, await find(topic, request), request),
     need: (topic) => find(topic, {}),
-    forget: (topics) => {
-      for (const topic of topics) known.delete(topic)
-    },
-    partitions,
+    forget: known.forget,
+    partitions: countOf,
     partitionsOf: async (topics) => {
       const counts = await Promise.all(topics.map(async (topic) => [topic, await countOf(topic)] as const))
       return new Map(counts.filter((one): one is [string, number] => one[1] !== undefined))

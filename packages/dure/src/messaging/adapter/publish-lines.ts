@@ -17,8 +17,8 @@ export type PublishLinesOptions = {
   readonly batch: { readonly count: number; readonly size: number }
   /** Gives messages to the server, in order. Resolved: they are durable. Rejected: of each key a first part may be there. */
   readonly take: (topic: string, messages: readonly Message[]) => Promise<void>
-  /** Whether a failure is of one message, so that what others published with it goes without it. */
-  readonly isRefusal: (error: unknown) => boolean
+  /** Whether a failure is of one message, so that what others published with it goes without it. Default: any but UNAVAILABLE. */
+  readonly isRefusal?: (error: unknown) => boolean
 }
 
 type List = { readonly messages: readonly Message[]; readonly done: PromiseWithResolvers<void> }
@@ -34,7 +34,6 @@ type List = { readonly messages: readonly Message[]; readonly done: PromiseWithR
  * const { publish } = createPublishLines({
  *   ...{ server: 'My server', most: 64 * 1024 * 1024, batch: { count: 1_000, size: 1024 * 1024 } },
  *   take: async (topic, messages) => console.log(topic, messages.length), // → orders 2
- *   isRefusal: () => false,
  * })
  * const message = {
  *   ...{ id: '1', source: 'shop', type: 'order.placed', key: 'o1', time: 0, schemaVersion: 1, correlationId: 'c' },
@@ -44,7 +43,7 @@ type List = { readonly messages: readonly Message[]; readonly done: PromiseWithR
  * ```
  */
 export function createPublishLines(options: PublishLinesOptions): PublishLines {
-  const { server, most, batch, take, isRefusal } = options
+  const { server, most, batch, take, isRefusal = isNoOutage } = options
   const lines = new Map<string, List[]>()
   const running = new Set<Promise<void>>()
   let waiting = 0
@@ -114,5 +113,7 @@ export function createPublishLines(options: PublishLinesOptions): PublishLines {
     idle: async () => void (await Promise.all(running)),
   }
 }
+
+const isNoOutage = (error: unknown): boolean => error instanceof CallError && error.code !== 'UNAVAILABLE'
 
 const sizeOf = (messages: readonly Message[]): number => messages.reduce((sum, { data }) => sum + data.length, 0)
