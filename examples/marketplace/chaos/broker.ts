@@ -25,7 +25,10 @@ export async function startBroker(options: {
   if (outages && missing !== false) say(`LEFT OUT: the disk of the broker is never full: ${missing}`)
   const disk = missing === false ? await mountSmallDisk({ directory, bytes: DISK }) : undefined
   const proxy = await startProxy({ to: 0 })
-  const server = await startLocalServer(kind, { directory, settings: settingsOf(kind, proxy.port) }).catch(async (error) => {
+  const server = await startLocalServer(kind, {
+    directory,
+    settings: { ...settingsOf(kind), ...throughProxy(kind, proxy.port) },
+  }).catch(async (error) => {
     await proxy.close()
     await disk?.close()
     throw error
@@ -49,9 +52,12 @@ export async function startBroker(options: {
   }
 }
 
-function settingsOf(kind: Kind, port: number): ServerSettings {
-  // Clients of Kafka go where it says that it is.
-  if (kind === 'kafka') return { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}` }
-  // By itself NATS keeps less than its disk has, and would be full before that.
+/** Clients of Kafka go where it says that it is. */
+function throughProxy(kind: Kind, port: number): ServerSettings {
+  return kind === 'kafka' ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}` } : {}
+}
+
+/** By itself NATS keeps less than its disk has, and would be full before that. */
+export function settingsOf(kind: Kind): ServerSettings {
   return kind === 'nats' ? { 'jetstream.max_file_store': DISK } : {}
 }

@@ -25,5 +25,10 @@ export function explained(action: string, where: string, error: unknown): CallEr
   const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? '')
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO/.test(code) || /certificate|TLS|SSL/i.test(text))
     return of('UNAVAILABLE', `TLS with the server at ${where} failed: ${text}; look at its certificate and at "tls"`)
-  return of('UNAVAILABLE', `no answer from ${where} (${text}); look whether the server runs there and can be reached`)
+  // A stream that could not write once says nothing to whoever publishes, also when its disk has room again.
+  const late =
+    error instanceof errors.TimeoutError
+      ? ', and at its log: once its disk was full, it takes nothing until it is started again'
+      : ''
+  return of('UNAVAILABLE', `no answer from ${where} (${text}); look whether the server runs there and can be reached${late}`)
 }
