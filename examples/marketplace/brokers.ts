@@ -9,6 +9,16 @@ export const BROKER = 'MARKETPLACE_BROKER'
 export const KINDS = ['kafka', 'nats', 'redis'] as const
 export type Kind = (typeof KINDS)[number]
 
+/** The ports that clients of a server come to, by what they are for; the first is the one of its URL. */
+export const CLIENT_PORTS: Readonly<Record<Kind, readonly string[]>> = { kafka: ['kafka'], nats: ['nats'], redis: ['redis'] }
+
+/** A server of this machine as `--broker` takes it: further ports by their names, such as `kind://127.0.0.1:1?other=2`. */
+export function addressOf(kind: Kind, ports: Readonly<Record<string, number>>): string {
+  const [first, ...others] = CLIENT_PORTS[kind]
+  const more = others.map((name) => `${name}=${ports[name]}`).join('&')
+  return `${kind}://127.0.0.1:${ports[first!]}${more === '' ? '' : `?${more}`}`
+}
+
 /** What the command line says of it. */
 type Flags = {
   readonly broker: string
@@ -23,8 +33,8 @@ export async function ownBroker({ broker }: Flags, directory: string): Promise<O
   if (!isKind(broker)) return undefined
   // Only who wants it needs its programs.
   const { startLocalServer } = await import('@dure/testing/servers')
-  const { url, close } = await startLocalServer(broker, { directory: join(directory, broker) })
-  return { url, stop: close }
+  const { ports, close } = await startLocalServer(broker, { directory: join(directory, broker) })
+  return { url: addressOf(broker, ports), stop: close }
 }
 
 /** The broker of the services. @param own the marketplace's own server, where it has one */

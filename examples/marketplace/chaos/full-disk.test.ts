@@ -4,7 +4,7 @@ import { missingServer, missingSmallDisk, mountSmallDisk, startLocalServer } fro
 import { CallError, type Message } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
-import { brokerOf, KINDS } from '../brokers.ts'
+import { addressOf, brokerOf, KINDS } from '../brokers.ts'
 import { settingsOf } from './broker.ts'
 
 const DISK = 256 * 1024 ** 2
@@ -32,7 +32,10 @@ describe('a broker whose disk is full', { concurrency: true, timeout: 300_000 },
         t.after(disk.close)
         const server = await startLocalServer(kind, { directory: disk.directory, settings: settingsOf(kind) })
         t.after(server.close)
-        const adapter = await brokerOf({ broker: server.url, durability: 'power', replicas: undefined }, undefined)
+        const adapter = await brokerOf(
+          { broker: addressOf(kind, server.ports), durability: 'power', replicas: undefined },
+          undefined,
+        )
         const broker = await adapter({ runtime, log, directory: disk.directory })
         t.after(() => broker.stop())
         await broker.declareTopic('full.disk', { partitions: 4 })
