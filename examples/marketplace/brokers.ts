@@ -46,7 +46,7 @@ export async function brokerOf({ broker, durability, replicas }: Flags, own: str
     case 'kafka':
       return (await import('@dure/kafka')).kafkaBroker({ url, prefix: 'marketplace.' })
     case 'nats':
-      return (await import('@dure/nats')).natsBroker({ servers: url, prefix: 'marketplace' })
+      return (await import('@dure/nats')).natsBroker({ servers: url, prefix: 'marketplace', syncsAlways: own !== undefined })
     case 'redis':
       return (await import('@dure/redis')).redisBroker({ url, prefix: 'marketplace' })
   }

@@ -134,7 +134,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const waits = split ? createWaits() : undefined
   const door = waits?.watch(plain) ?? plain
   const alive = (): Promise<boolean> => plain.send('GET', '/health/live').then(({ kind }) => kind === 'answer')
-  const processes = processesOf(join(directory, 'marketplace'), alive)
+  const processes = processesOf({
+    directory: join(directory, 'marketplace'),
+    doorsAnswer: alive,
+    hostsBroker: carrier === undefined,
+  })
   const end = async (): Promise<void> => {
     await Promise.all([marketplace.kill(), provider.kill()])
     if (split) await processes.gone()
@@ -225,7 +229,16 @@ function stormOf(
   const common = { ...options, finished: driver.ledger.total }
   const taken = carrier ?? server
   if (options.outages === true && taken !== undefined) {
-    return createOutages({ ...common, server: taken, onEvent: (outage) => say(describeOutage(outage)) })
+    const name = carrier === undefined ? 'PostgreSQL' : `The broker (${options.broker})`
+    let count = 0
+    return createOutages({
+      ...common,
+      server: taken,
+      onEvent: (outage) => {
+        onKill(++count)
+        say(describeOutage(name, outage))
+      },
+    })
   }
   if (waits === undefined) {
     let last = 0
@@ -270,8 +283,18 @@ function progressOf({ ledger }: Driver, up: boolean, kills: number): ChaosProgre
   return { up, kills, finished: ledger.total(), accepted: acceptedCheckouts.size + acceptedUpdates.size, unknown: unknown.size }
 }
 
-function describeOutage({ how, away, recovered }: Outage): string {
-  return `The server ${how}: away for ${Math.round(away)} ms, at work again after ${Math.round(recovered)} ms`
+const BEFELL: Readonly<Record<Outage['how'], string>> = {
+  killed: 'was killed',
+  stopped: 'was stopped',
+  frozen: 'stood still',
+  cut: 'was cut off in the midst of an event',
+  unheard: 'was not heard when it answered',
+  full: 'had no space on its disk',
+}
+
+function describeOutage(name: string, { how, away, recovered }: Outage): string {
+  const [gone, back] = [away, recovered].map((ms) => Math.round(ms).toLocaleString('en'))
+  return `${name} ${BEFELL[how]}: ${gone} ms; at work again after ${back} ms`
 }
 
 export function describeFrozen({ name, requests, failed, longest }: Frozen): string {

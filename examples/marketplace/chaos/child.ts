@@ -21,7 +21,7 @@ export class ChildError extends Error {
   override readonly name = 'ChildError'
 }
 
-const MOST_SAID = 8_000
+const MOST_SAID = 2_000
 
 /** Every child that runs: whoever ends this process takes them along. */
 const alive = new Set<ChildProcess>()

@@ -51,9 +51,10 @@ const HELP = `Usage: npm run chaos -- [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled, that every consumer handled the events of
-a key in their order, and that every invariant holds. With --rolling
-nothing is killed: every process is replaced under load, and no call may fail; with --scale services get more and fewer
-copies instead. With --outages it is the database (with --broker: the broker) that is taken away.
+a key in their order, and that every invariant holds. With --rolling nothing is killed: every process is replaced
+under load, and no call may fail; with --scale services get more and fewer copies instead. With --outages it is the
+database that is taken away, and with --broker the broker: killed, stopped, frozen for 20 s, cut off in the midst of an
+event, unheard, and with a full disk (for which this must run as root on Linux; else that is said, and left out).
 
 ${describeFlags(FLAGS)}
 `
@@ -141,10 +142,10 @@ function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgr
     [aim.rolling > 0, 'replacing'],
     [aim.scale > 0, 'scaling'],
     [aim.freeze, 'freezing'],
-    [aim.outages, 'the server comes and goes'],
+    [aim.outages, `outage ${kills}`],
   ] as const
   const what = ways.find(([chosen]) => chosen)?.[1] ?? `kill ${kills} of ${aim.kills} · ${state}`
-  return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged to follow up · ${unknown} without an answer`
+  return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged · ${unknown} unanswered`
 }
 
 function describeResult(result: ChaosResult): string[] {
@@ -153,7 +154,7 @@ function describeResult(result: ChaosResult): string[] {
   return [
     ...(result.frozen ?? []).map(describeFrozen),
     ...(result.unnoticed ? describeUnnoticed(result, result.unnoticed) : []),
-    ...(result.outages ? [describeOutages(result.outages)] : []),
+    ...(result.outages ? describeOutages(result.outages) : []),
     ...(result.unnoticed || result.outages
       ? []
       : [
@@ -175,13 +176,12 @@ function describeOrder(effects: ChaosResult['effects']): readonly string[] {
   return [`out of order ${overtaken.length} (${counted})`, ...overtaken.slice(0, 20).map((what) => `  out of order: ${what}`)]
 }
 
-function describeOutages(outages: readonly Outage[]): string {
-  const ways = [...new Set(outages.map(({ how }) => how))].map(
-    (how) => `${how} ${outages.filter((one) => one.how === how).length} times`,
-  )
+function describeOutages(outages: readonly Outage[]): readonly string[] {
+  const ways = [...Map.groupBy(outages, ({ how }) => how)].map(([how, all]) => `${how} ${all.length}`)
   const took = outages.map(({ away, recovered }) => recovered - away)
   const mean = took.reduce((sum, ms) => sum + ms, 0) / Math.max(1, took.length)
-  return `The server was ${ways.join(', ')}; at work again ${Math.round(mean)} ms after it was back (at most ${Math.round(Math.max(0, ...took))} ms)`
+  const [on, most] = [mean, Math.max(0, ...took)].map((ms) => Math.round(ms).toLocaleString('en'))
+  return [`${outages.length} outages: ${ways.join(', ')}`, `at work again ${on} ms after it was back (at most ${most} ms)`]
 }
 
 function describeUnnoticed({ calls }: ChaosResult, { rounds, steps, fresh, slow }: Unnoticed): string[] {

@@ -17,7 +17,14 @@ export type Processes = {
 /** Milliseconds processes without their supervisor may take to finish. */
 const PATIENCE = 30_000
 
-export function processesOf(directory: string, doorsAnswer: () => Promise<boolean>): Processes {
+export function processesOf(options: {
+  readonly directory: string
+  readonly doorsAnswer: () => Promise<boolean>
+  /** Whether a process hosts the broker. Where that is a server of its own, the one that is named so takes no calls either. */
+  readonly hostsBroker: boolean
+}): Processes {
+  const { directory, doorsAnswer, hostsBroker } = options
+
   const noted = (): readonly { readonly name: string; readonly pid: number }[] => {
     try {
       return (JSON.parse(readFileSync(join(directory, 'supervisor.json'), 'utf8')) as { processes: [] }).processes
@@ -40,6 +47,7 @@ export function processesOf(directory: string, doorsAnswer: () => Promise<boolea
     pidOf: (name) => noted().find((one) => one.name === name)?.pid,
     isBack: async (name, pid) => {
       if (name === 'doors') return doorsAnswer()
+      if (name === 'broker' && !hostsBroker) return isAlive(pid)
       // A copy is an instance of its service.
       return registered(name === 'broker' ? 'dure-broker' : name.split('#', 1)[0]!, pid)
     },

@@ -23,7 +23,7 @@ test('dure schemas: lists, shows, checks and registers', async (t) => {
   assert.deepEqual(await schemas('list'), { code: 0, out: 'It has no schemas\n', err: '' })
   assert.deepEqual(await schemas('register', 'order-value', first), { code: 0, out: '1\n', err: '' })
   assert.equal((await schemas('register', 'avro-value', avro)).out, '2\n')
-  assert.equal((await schemas('list')).out, 'avro-value  1\norder-value  1\n')
+  assert.equal((await schemas('list')).out, 'SUBJECT      VERSIONS\navro-value   1\norder-value  1\n')
   assert.match((await schemas('show', 'order-value')).out, /^\{\n {2}"type": "object",/)
   assert.equal((await schemas('check', 'order-value', first)).out, 'Compatible\n')
   const refused = await schemas('check', 'order-value', worse)
@@ -38,6 +38,6 @@ test('dure schemas: lists, shows, checks and registers', async (t) => {
   await stop()
   assert.match(
     (await schemas('list')).err,
-    /^Cannot ask the schema registry: the connection was refused; give its address with --registry/,
+    /^Cannot ask the schema registry at http:\/\/127\.0\.0\.1:\d+: the connection was refused; start it, or give its address with --registry/,
   )
 })

@@ -63,9 +63,9 @@ function retainedText(retained: Lag['retained'], layout: Layout): readonly strin
   const some = retained.filter(({ rows }) => rows > 0)
   if (some.length === 0) return []
   const rows = some.map(({ service, part, rows, bytes, age, bounds }) => [
-    ...[visible(service), part, String(rows)],
+    ...[visible(service), part, countText(rows)],
     // Without end is no number in JSON.
-    Number.isFinite(bounds.rows) ? String(bounds.rows) : '-',
+    Number.isFinite(bounds.rows) ? countText(bounds.rows) : '-',
     ...[sizeText(bytes), Number.isFinite(bounds.bytes) ? sizeText(bounds.bytes) : '-', age === undefined ? '-' : ageText(age)],
     Number.isFinite(bounds.atMost) ? ageText(bounds.atMost) : '-',
   ])
@@ -76,8 +76,10 @@ function retainedText(retained: Lag['retained'], layout: Layout): readonly strin
 
 function numbersOf({ unread, since, waiting, deadLetters, held }: ConsumerLag, now: number): readonly string[] {
   const behind = since === undefined ? (unread === undefined ? '?' : unread === 0 ? '-' : '?') : ageText(now - since)
-  return [unread === undefined ? '?' : String(unread), behind, String(waiting), String(deadLetters), String(held)]
+  return [unread === undefined ? '?' : countText(unread), behind, countText(waiting), countText(deadLetters), countText(held)]
 }
+
+const countText = (count: number): string => count.toLocaleString('en')
 
 function sizeText(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB']

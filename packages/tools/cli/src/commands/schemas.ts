@@ -4,7 +4,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { CliError, EXIT, type Shell } from '../shell.ts'
+import { visible } from '../format.ts'
+import { table } from '@dure/simulation/text/internal'
+import { CliError, EXIT, layoutOf, paint, type Shell } from '../shell.ts'
 import { defineCommand, defineRoutes, jsonFlag, parsedFlag, printResult, textFlag, wholeNumber } from './parameters.ts'
 
 type Library = typeof import('@dure/registry-schemas')
@@ -29,11 +31,13 @@ const listCommand: Command<Shell> = defineCommand({
       for (const subject of await client.subjects()) all.push({ subject, versions: await client.versions(subject) })
       return all
     })
-    printResult(this, flags, found, () =>
-      found.length === 0
-        ? 'It has no schemas'
-        : found.map(({ subject, versions }) => `${subject}  ${versions.join(', ')}`).join('\n'),
-    )
+    printResult(this, flags, found, () => {
+      if (found.length === 0) return 'It has no schemas'
+      const layout = layoutOf(this)
+      const rows = found.map(({ subject, versions }) => [visible(subject), versions.join(', ')])
+      const [head = '', ...rest] = table([['SUBJECT', 'VERSIONS'], ...rows], { columns: layout.columns, shorten: [1, 0] })
+      return [paint(layout, 'dim', head), ...rest].join('\n')
+    })
   },
 })
 
@@ -98,8 +102,13 @@ async function asked<T>(shell: Shell, { registry }: Common, work: (client: Schem
   } catch (cause) {
     const { name, message } = cause as Error
     if (name === 'SchemaFault') throw new CliError(`The schema registry says: ${message}`, { cause })
-    if (name === 'RegistryAway')
-      throw new CliError(`Cannot ask the schema registry: ${message}; give its address with --registry`, { cause })
+    if (name === 'RegistryAway') {
+      // Without whom it was asked for.
+      throw new CliError(
+        `Cannot ask the schema registry at ${new URL(url).origin}: ${message}; start it, or give its address with --registry`,
+        { cause },
+      )
+    }
     if (name === 'TypeError' && message.startsWith('Cannot ')) throw new CliError(message, { exitCode: EXIT.misuse, cause })
     throw cause
   }
