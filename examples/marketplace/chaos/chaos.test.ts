@@ -17,7 +17,7 @@ function swapTwo(file: string): boolean {
     const events = product.prepare("SELECT id, key FROM witness_events WHERE type = 'catalogue.changed' ORDER BY position").all()
     const [first, second] = [...Map.groupBy(events, ({ key }) => key).values()].find((all) => all.length > 1) ?? []
     if (first === undefined || second === undefined) return false
-    const names = store.prepare(`UPDATE witness_effects SET message_id = CASE message_id WHEN ? THEN ? ELSE ? END
+    const names = store.prepare(`UPDATE witness_handled SET message_id = CASE message_id WHEN ? THEN ? ELSE ? END
       WHERE consumer = 'cart/catalogue.changed' AND message_id IN (?, ?)`)
     const [one, other] = [String(first['id']), String(second['id'])]
     return names.run(one, other, one, one, other).changes === 2

@@ -78,7 +78,13 @@ function check({ tables, events, effects, charges, status }: Case): Map<string, 
     orders: [{ key: '1/1', invoiceNumber: 'i1' }],
     payments: new Map([['1/1', { succeeded: 1, declined: 0, paid: 500, vouchers: 0, declinedValue: 0 }]]),
   } as unknown as Facts
-  const found = checkData({ rows, status: status as unknown as SystemStatus, testimony: { events, effects }, charges, facts })
+  const found = checkData({
+    rows,
+    status: status as unknown as SystemStatus,
+    testimony: { events, effects, handled: effects },
+    charges,
+    facts,
+  })
   assert.deepEqual(
     found.map(({ name }) => name),
     DATA,

@@ -20,19 +20,22 @@ export function judgeEffects(testimony: Testimony): Effects {
   for (const [consumer, handled] of testimony.effects) {
     const type = typeOf(consumer)
     effects += handled.length
-    const place = new Map<string, number>()
-    for (const { id, position } of handled) {
-      if (place.has(id)) doubled.push(`${consumer}: ${id} had its effect twice`)
-      place.set(id, position)
+    const left = new Set<string>()
+    for (const { id } of handled) {
+      if (left.has(id)) doubled.push(`${consumer}: ${id} had its effect twice`)
+      left.add(id)
     }
-    const left = new Set(place.keys())
     for (const { id } of announced(testimony, type)) if (!left.delete(id)) lost.push(`${consumer}: ${id} never had its effect`)
     for (const id of left) doubled.push(`${consumer}: ${id} had an effect and was never announced`)
-    for (const [source, all] of testimony.events.get(type) ?? []) {
+  }
+  for (const [consumer, handled] of testimony.handled) {
+    const place = new Map(handled.map(({ id, position }) => [id, position]))
+    for (const [source, all] of testimony.events.get(typeOf(consumer)) ?? []) {
       const last = new Map<string, number>()
       for (const { id, key } of all) {
-        const at = place.get(id) ?? -1
-        const before = last.get(key)
+        const [at, before] = [place.get(id), last.get(key)]
+        // Lost; or something was done in its place.
+        if (at === undefined) continue
         if (before === undefined) keys++
         else if (at < before)
           overtaken.push(`${consumer}: ${id} of ${source}, key ${key}, came before one that was committed earlier`)
