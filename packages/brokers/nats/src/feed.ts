@@ -26,11 +26,15 @@ export type FeedOptions = Omit<IntakeOptions, 'group' | 'most' | 'came' | 'faile
   readonly refused: () => void
 }
 
+/** Batches that are in hand or on their way: the server is asked for more before the last one is taken. */
+const AHEAD = 4
+
 export function openFeed(options: FeedOptions): Feed {
   const { link, runtime, topic, partition, epoch, member } = options
   const intake = createIntake({
     ...options,
-    ...{ group: member.group, most: member.batch ?? 256, failed: (error) => member.onError?.(error), came: () => hold.wake() },
+    ...{ group: member.group, most: AHEAD * (member.batch ?? 256) },
+    ...{ failed: (error: unknown) => member.onError?.(error), came: () => hold.wake() },
   })
   const hold = holdPartition(runtime, {
     assignment: { topic: topic.name, partition, epoch, broker: `${options.identity}/${topic.created}` },

@@ -72,10 +72,12 @@ export function createIntake(options: IntakeOptions): Intake {
     // What the server counts and did not come here was lost on the way.
     if (place.turn !== ++brought) return void restart()
     const [reply, { sequence }] = [message.reply!, place]
-    const known = held.find((one) => one.sequence === sequence)
-    if (known !== undefined) known.reply = reply
-    else if (sequence === settled) link.tell((lastReply = reply), '+ACK')
-    if (sequence <= last) return
+    if (sequence <= last) {
+      const known = held.find((one) => one.sequence === sequence)
+      if (known !== undefined) known.reply = reply
+      else if (sequence === settled) link.tell((lastReply = reply), '+ACK')
+      return
+    }
     last = sequence
     const size = message.data.length
     const read = incoming(message, { topic: topic.name, partition, ...place })
