@@ -12,6 +12,8 @@ export type Fetcher = {
   readonly stop: () => Promise<void>
 }
 
+/** Bytes of a partition in one answer, unless its first batch has more: what is decoded at once is garbage soon, and costs less. */
+const PARTITION_BYTES = BATCH_SIZE / 4
 /** UTF-16 units of data that wait in all holdings of a member; with so many nothing more is fetched. */
 const MOST = 16 * BATCH_SIZE
 const RETRY = { first: 50, max: 2_000 }
@@ -90,7 +92,7 @@ export function createFetcher(options: {
       partitions: holdings
         .filter((holding) => holding.topic === topic)
         .map(({ partition, next }) => ({
-          ...{ partition, fetchOffset: BigInt(next!), partitionMaxBytes: BATCH_SIZE },
+          ...{ partition, fetchOffset: BigInt(next!), partitionMaxBytes: PARTITION_BYTES },
           ...{ currentLeaderEpoch: -1, lastFetchedEpoch: -1 },
         })),
     }))
