@@ -66,12 +66,18 @@ export async function readStream(
 ): Promise<{ readonly rows: readonly SqlRow[]; readonly more: boolean }> {
   const most = Math.min(PAGE, limit)
   const rows = await select(OF_STREAM, [stream, streamId, from, most])
+  // What is the same in all of them is not asked for.
+  for (const row of rows) Object.assign(row, { stream, stream_id: streamId })
   const last = rows.at(-1)
   const bytes = last === undefined ? 0 : Number(last['before']) + Buffer.byteLength(String(last['data']))
   return { rows, more: rows.length < limit && (rows.length === most || bytes >= PAGE_BYTES) }
 }
 
-const OF_STREAM = bounded('dure_events WHERE stream = ? AND stream_id = ? AND version >= ?', 'version')
+const OF_STREAM = bounded(
+  'dure_events WHERE stream = ? AND stream_id = ? AND version >= ?',
+  'version',
+  'version, time, schema_version, type, id, correlation_id, causation_id, data, before',
+)
 
 export type Snapshot = { readonly version: number; readonly stamp: string; readonly state: string }
 

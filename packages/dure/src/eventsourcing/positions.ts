@@ -30,9 +30,10 @@ export type PlacedRow = { readonly row: SqlRow; readonly position: Position }
 /** Bytes of data in one page, and one event more. */
 export const PAGE_BYTES: number = 4 * 1024 * 1024
 
-/** At most so many rows, and no more once they hold so many bytes. @param from with its condition */
-export function bounded(from: string, order: string): string {
-  return `SELECT * FROM (SELECT page.*, sum(octet_length(data)) OVER (ORDER BY ${order}) - octet_length(data) AS before
+/** At most so many rows, and no more once they hold so many bytes. @param from with its condition; no two of its rows have one order */
+export function bounded(from: string, order: string, columns = '*'): string {
+  return `SELECT ${columns} FROM (SELECT page.*,
+      sum(octet_length(data)) OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING) - octet_length(data) AS before
     FROM (SELECT * FROM ${from} ORDER BY ${order} LIMIT ?) AS page) AS sized WHERE before < ${PAGE_BYTES}`
 }
 

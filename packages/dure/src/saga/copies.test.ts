@@ -164,7 +164,7 @@ test('thousands that are due at once are worked off, so many in hand at a time',
   await store.transaction(async (tx) => {
     const sql = `INSERT INTO dure_sagas (saga, id, version, state, epoch, due_at, delay, crashes, path, began_at, correlation_id, input)
       VALUES ('due', ?, 1, 'running', 1, 1, 0, 0, '', 1, 'c', 'null')`
-    for (let n = 0; n < 2_000; n++) await tx.run(sql, [`i${n}`])
+    await Promise.all(Array.from({ length: 2_000 }, (_, n) => tx.run(sql, [`i${n}`])))
   })
   const copy = await copyOn(t, store, [due])
   assert.ok((await copy.open.busy!()) > 0)
