@@ -5,6 +5,7 @@
  * `npm run peers -- 2pc`: psql reads what a killed coordinator of a two-phase commit leaves, and what the next one makes of it.
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
+ * `npm run peers -- eureka`: an application of Spring's on our registry, and our client on Spring's Eureka server.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
@@ -15,6 +16,7 @@ import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
 import {
   emmett as emmettJudge,
+  eureka as eurekaJudge,
   missing,
   natsPy,
   redisPy,
@@ -39,6 +41,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   redis: () => broker('redis', redisPy, PYTHON),
   kafka: () => broker('kafka', springKafka, 'lib'),
   schemas,
+  eureka,
 }
 
 async function openapi(): Promise<boolean> {
@@ -99,6 +102,16 @@ async function schemas(): Promise<boolean> {
   const serializers = join(import.meta.dirname, 'judges/schemas/serializers.py')
   const words = [kafkajs.folder, join(python.folder, 'venv/bin/python'), serializers, apicurio.folder]
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...words])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function eureka(): Promise<boolean> {
+  const answer = eurekaJudge.there() ? 'installed' : eurekaJudge.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask Spring: it ${answer}.`)
+  const program = join(import.meta.dirname, '../packages/platform/registry/src/peers.test-support.ts')
+  const jar = join(eurekaJudge.folder, 'target/eureka-1.jar')
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, jar])
   console.log(output.trim())
   return code === 0
 }

@@ -95,6 +95,17 @@ export const schemas: Readonly<Record<'kafkajs' | 'python' | 'apicurio', Judges>
     ],
   }),
 }
+
+/** Spring's Eureka server, and an application that knows nothing but Eureka. */
+export const eureka: Judges = judges('eureka', 'eureka/pom.xml', {
+  sources: ['eureka/Peer.java'],
+  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+  steps: (folder) => [
+    ['mkdir', '-p', join(folder, 'src/main/java/judge')],
+    ['mv', join(folder, 'Peer.java'), join(folder, 'src/main/java/judge')],
+    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
+  ],
+})
 const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
 
 /** False, or why a test of these must be skipped. */
@@ -106,10 +117,17 @@ export function missing({ name, possible, there }: Judges): string | false {
 function judges(
   name: string,
   pins: string,
-  how: { readonly possible: () => boolean; readonly steps: (folder: string) => readonly (readonly string[])[] },
+  how: {
+    /** What is built of it, beside what is pinned. */
+    readonly sources?: readonly string[]
+    readonly possible: () => boolean
+    readonly steps: (folder: string) => readonly (readonly string[])[]
+  },
 ): Judges {
-  const source = join(import.meta.dirname, pins)
-  const pinned = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12)
+  const files = [pins, ...(how.sources ?? [])].map((file) => join(import.meta.dirname, file))
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(readFileSync(file))
+  const pinned = hash.digest('hex').slice(0, 12)
   const folder = join(cache, `${name}-${pinned}`)
   const mark = join(folder, 'installed')
   return {
@@ -121,7 +139,7 @@ function judges(
       if (!how.possible()) return 'cannot be installed: the language it is written in is not here'
       rmSync(folder, { recursive: true, force: true })
       mkdirSync(folder, { recursive: true })
-      copyFileSync(source, join(folder, basename(pins)))
+      for (const file of files) copyFileSync(file, join(folder, basename(file)))
       for (const [program, ...words] of how.steps(folder)) {
         const { status } = spawnSync(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] })
         if (status !== 0) return `could not be installed: "${program} ${words.slice(0, 3).join(' ')} …" failed`

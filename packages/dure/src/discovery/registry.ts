@@ -40,6 +40,11 @@ export type Registry = {
   readonly watch: (service: string | undefined, listener: RegistryListener) => { readonly stop: () => void }
   /** Whether what is known here is kept up to date. */
   readonly freshness: () => Freshness
+  /**
+   * Milliseconds that others need to hear that an instance drains; until then it takes the calls that they send. Default 150: they
+   * hear of it at once.
+   */
+  readonly grace?: number
   readonly stop: () => Promise<void>
 }
 

@@ -22,7 +22,7 @@ export {
   type Range,
   type Ranges,
 } from './numbers.ts'
-export { isPlatformFetch, whyFetchFailed } from './network.ts'
+export { httpAddress, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'
 export { ended, lastWords, localServer, type RunningServer, type ServerProgram } from './local-server.ts'

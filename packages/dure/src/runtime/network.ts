@@ -41,3 +41,29 @@ export function heldFetch(): (request: Request) => Promise<Response> {
     }
   }
 }
+
+/**
+ * Where a server of others is asked over HTTP. What is before the `@` of its url travels in a header, and into no message.
+ * @throws {TypeError} when it is no url of HTTP
+ */
+export function httpAddress(what: string, url: string): { readonly base: string; readonly authorization: string | undefined } {
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new TypeError(`Cannot use the url of the ${what}: give one that begins with "http://" or "https://"`)
+  const { protocol, host, pathname, username, password } = new URL(url)
+  const base = `${protocol}//${host}${pathname.replace(/\/+$/, '')}`
+  if (username === '') return { base, authorization: undefined }
+  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  return { base, authorization: `Basic ${credentials}` }
+}
+
+/** The text of an answer. @throws {RangeError} when it is longer than so many bytes */
+export async function readText(response: Response, most: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += (chunk as Uint8Array).length
+    if (size > most) throw new RangeError(`its answer is larger than ${most} bytes`)
+    chunks.push(chunk as Uint8Array)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,5 +1,5 @@
 /** Asks a schema registry, Dure's or another one with Confluent's REST interface. */
-import { inTime, whyFetchFailed } from 'dure/runtime/internal'
+import { httpAddress, inTime, readText, whyFetchFailed } from 'dure/runtime/internal'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { SchemaFault } from './fault.ts'
 import type { SchemaText } from './levels.ts'
@@ -89,7 +89,7 @@ function whole(value: unknown): number {
 }
 
 function asker({ url, authorization, timeout = 5_000 }: RegistryAddress, { timers, fetch }: Pick<Runtime, 'timers' | 'fetch'>) {
-  const { base, own } = addressOf(url)
+  const { base, authorization: own } = httpAddress('schema registry', url)
   const fetched = fetch ?? ((request: Request) => globalThis.fetch(request))
   return async (method: string, path: string, body?: object): Promise<Answer> => {
     const giveUp = new AbortController()
@@ -97,7 +97,7 @@ function asker({ url, authorization, timeout = 5_000 }: RegistryAddress, { timer
       const headers = {
         accept: `${MEDIA_TYPE}, application/json`,
         ...(body && { 'content-type': MEDIA_TYPE }),
-        ...(authorization === undefined ? own : { authorization: await authorization() }),
+        ...(authorization === undefined ? own && { authorization: own } : { authorization: await authorization() }),
       }
       const request = new Request(`${base}${path}`, {
         ...{ method, headers, signal: giveUp.signal, redirect: 'error' },
@@ -119,17 +119,6 @@ function asker({ url, authorization, timeout = 5_000 }: RegistryAddress, { timer
   }
 }
 
-/** What is before the `@` of a url travels in a header, and into no message. */
-function addressOf(url: string): { readonly base: string; readonly own: { readonly authorization?: string } } {
-  if (!URL.canParse(url) || !/^https?:/.test(url))
-    throw new TypeError('Cannot use the url of the schema registry: give one as "http://127.0.0.1:8081"')
-  const { protocol, host, pathname, username, password } = new URL(url)
-  const base = `${protocol}//${host}${pathname.replace(/\/+$/, '')}`
-  if (username === '') return { base, own: {} }
-  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
-  return { base, own: { authorization: `Basic ${credentials}` } }
-}
-
 function judged(status: number, value: unknown): Answer {
   const { error_code: code, message } = (value ?? {}) as { readonly error_code?: unknown; readonly message?: unknown }
   if (status >= 500 || status === 429) throw new RegistryAway(`it answered ${status}`)
@@ -144,15 +133,9 @@ function judged(status: number, value: unknown): Answer {
 
 /** Undefined when it is not JSON. */
 async function read(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += (chunk as Uint8Array).length
-    if (size > MOST) throw new RegistryAway(`its answer is larger than ${MOST} bytes`)
-    chunks.push(chunk as Uint8Array)
-  }
+  const text = await readText(response, MOST)
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    return JSON.parse(text)
   } catch {
     return undefined
   }

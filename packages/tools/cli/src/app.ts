@@ -23,6 +23,7 @@ import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
 import { modelCommands } from './commands/model.ts'
 import { schemasCommands } from './commands/schemas.ts'
+import { registrarCommand, registryCommands } from './commands/registry.ts'
 import { restartCommand } from './commands/restart.ts'
 import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
@@ -108,7 +109,7 @@ function before(args: readonly string[], input: string): readonly string[] {
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
   return args
-    .slice(0, ['add', 'dead', 'saga', 'check', 'model', 'schemas', '2pc'].includes(args[0] ?? '') ? 2 : 1)
+    .slice(0, ['add', 'dead', 'saga', 'check', 'model', 'schemas', 'registry', '2pc'].includes(args[0] ?? '') ? 2 : 1)
     .filter((word) => !word.startsWith('-'))
 }
 
@@ -132,6 +133,8 @@ const routes: RouteMap<Shell> = defineRoutes({
     docs: docsCommand,
     doctor: doctorCommand,
     compat: compatCommand,
+    registry: registryCommands,
+    registrar: registrarCommand,
     schemas: schemasCommands,
     check: checkCommands,
     sim: simCommand,

@@ -6,6 +6,7 @@ import { start, type Door, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
+import { registryLibrary } from './commands/registry-library.ts'
 import { contractsOf, loadSystem } from './load.ts'
 import { loggerOf, sayTo, type LogStyle } from './log.ts'
 import { requestLines } from './requests.ts'
@@ -17,6 +18,8 @@ export type RunOptions = {
   readonly data: string
   readonly ports: readonly Port[]
   readonly log: LogStyle
+  /** A Eureka server, in place of the registry that the system says. */
+  readonly registry?: string | undefined
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
 }
@@ -51,8 +54,9 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const log = pretty ? loggerOf(shell) : undefined
   const { sockets, copy } = shell.supervised ?? {}
   const telemetry = options.log === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
+  const registry = options.registry === undefined ? system.registry : await registryAt(shell, options.registry)
   const running = await begin(
-    { ...system, doors, telemetry },
+    { ...system, doors, telemetry, registry },
     { directory, sockets, copy, ...(log && { log }), ...(part && { part }) },
   )
   const urls = running.doors.flatMap(({ url, page }, i) =>
@@ -69,6 +73,12 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   if (pretty && !quiet) say('info', 'Stopping: finishing what is under way', { reason })
   await running.stop(shell.supervised?.manner())
   if (!quiet) say('info', 'Stopped', pretty ? {} : { reason })
+}
+
+/** @throws {CliError} when it is no address, or its package is not installed */
+async function registryAt(shell: Shell, url: string): Promise<System['registry']> {
+  const { eurekaRegistry } = await registryLibrary(shell)
+  return eurekaRegistry({ url })
 }
 
 /** Whoever writes a service wants to see all it does: every trace is kept, and requests are told as they are answered. */

@@ -4,6 +4,7 @@ import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
 import { serveSupervisor } from './control/control.ts'
+import { REGISTRY } from './commands/registry-library.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo, type Say } from './log.ts'
@@ -46,6 +47,8 @@ export async function splitSystem(
         ...(group.members.includes('doors') ? portWords(options.ports) : []),
       ],
       cwd: shell.cwd,
+      // Not among its words: lists of processes show those, and it may hold a password.
+      ...(options.registry !== undefined && { env: { [REGISTRY]: options.registry } }),
       ...socketsOf(group, { doors, directory }),
     })),
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),

@@ -148,12 +148,12 @@ async function withdraw(
   const { registry, runtime, listener, own, leave } = options
   const left = timeLeft(runtime.clock, timeout)
   if (everything === true && leave !== undefined) await othersGone({ registry, runtime, timeout })
-  for (const registration of own) await registration.update({ status: 'draining' })
-  await runtime.timers.sleep(GRACE)
+  await Promise.all(own.map((registration) => registration.update({ status: 'draining' })))
+  await runtime.timers.sleep(Math.min(registry.grace ?? GRACE, left()))
   // What hangs is ended by its service, which comes next.
   if (leave !== undefined) await inTime(runtime.timers, left(), leave(), () => {})
   await inTime(runtime.timers, left(), listener.drain(), () => {})
-  for (const registration of own) await registration.stop()
+  await Promise.all(own.map((registration) => registration.stop()))
 }
 
 /** A process is there from when it takes calls until it has let go of everything; its services leave before. */

@@ -24,7 +24,7 @@ export const instancesCommand: Command<Shell> = defineCommand({
 
 const STYLES = { starting: 'yellow', up: 'green', draining: 'yellow', down: 'red' } as const
 
-function instancesText(
+export function instancesText(
   { instances, freshness }: InstanceListing,
   layout: Layout,
   { directory, now }: { readonly directory: string; readonly now: number },

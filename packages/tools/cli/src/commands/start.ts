@@ -5,6 +5,7 @@ import { dataDirectory } from '../data.ts'
 import type { LogStyle } from '../log.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
+import { registryFlag, registryUrl } from './registry-library.ts'
 import { defineCommand, dataFlag, portFlag, replicasFlag, splitFlag } from './parameters.ts'
 
 type Flags = {
@@ -13,6 +14,7 @@ type Flags = {
   readonly log: LogStyle
   readonly split?: boolean
   readonly replicas?: Readonly<Record<string, number>>
+  readonly registry?: string
 }
 
 export const startCommand: Command<Shell> = defineCommand({
@@ -30,6 +32,7 @@ export const startCommand: Command<Shell> = defineCommand({
     'dure start --split',
     'dure start --split --replicas orders=3',
     'dure start orders',
+    'dure start --split --registry http://127.0.0.1:8761/eureka',
   ],
   flags: {
     data: dataFlag,
@@ -42,6 +45,7 @@ export const startCommand: Command<Shell> = defineCommand({
     },
     split: splitFlag,
     replicas: replicasFlag,
+    registry: registryFlag,
   },
   positional: {
     kind: 'array',
@@ -49,7 +53,13 @@ export const startCommand: Command<Shell> = defineCommand({
   },
   async func(this: Shell, flags: Flags, ...words: readonly string[]): Promise<void> {
     const { file, part } = readWords(words, this.cwd)
-    const options = { file, data: dataDirectory(flags.data, this.process.env), ports: flags.port ?? [], log: flags.log }
+    const options = {
+      file,
+      data: dataDirectory(flags.data, this.process.env),
+      ports: flags.port ?? [],
+      log: flags.log,
+      registry: registryUrl(this, flags.registry),
+    }
     if (flags.split === true) {
       if (part !== undefined) {
         throw new CliError(`Cannot split "${part.join(' ')}": --split runs all services; leave out their names`, {
@@ -62,6 +72,13 @@ export const startCommand: Command<Shell> = defineCommand({
     if (flags.replicas !== undefined) {
       throw new CliError('Cannot run copies in one process: --replicas goes with --split; add it', { exitCode: EXIT.misuse })
     }
+    if (flags.registry !== undefined && part === undefined)
+      throw new CliError(
+        'Cannot use --registry: a system in one process registers none of its services; add --split, or name services',
+        {
+          exitCode: EXIT.misuse,
+        },
+      )
     // The chassis is loaded only by the command that runs it.
     const { runSystem } = await import('../run.ts')
     await told(this, runSystem(this, { ...options, part }))
