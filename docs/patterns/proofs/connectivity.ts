@@ -2,6 +2,40 @@ import type { Proof } from './proof.ts'
 
 /** Connectivity (discovery, reliability, secure links): rows N. */
 export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
+  N1: {
+    state: 'works',
+    part: {
+      en: 'leases, eviction, restarts without loss, push, and health by the registrar; no replication between registries',
+      ko: '리스, 축출, 잃지 않는 재시작, 변경 푸시, 등록기의 상태 검사. 레지스트리끼리의 복제는 없음',
+    },
+    code: [
+      'packages/platform/registry/src/leases.ts',
+      'packages/platform/registry/src/expiry.ts',
+      'packages/platform/registry/src/eureka.ts',
+      'packages/dure/src/discovery/registry.ts',
+    ],
+    guide: 'docs/guides/registry.md',
+    tests: [
+      'packages/platform/registry/src/leases.test.ts',
+      'packages/platform/registry/src/failing.test.ts',
+      'packages/platform/registry/src/conformance.test.ts',
+      'packages/tools/cli/src/registry.test.ts',
+    ],
+  },
+  N2: {
+    state: 'begun',
+    part: {
+      en: 'services register themselves, a registrar registers programs; Kubernetes not yet',
+      ko: '서비스의 자가 등록, 등록기로 프로그램 등록. Kubernetes는 아직',
+    },
+    code: ['packages/platform/registry/src/announcing.ts', 'packages/platform/registry/src/registrar.ts'],
+    guide: 'docs/guides/registry.md',
+    tests: [
+      'packages/platform/registry/src/failing.test.ts',
+      'packages/platform/registry/src/registrar.test.ts',
+      'packages/tools/cli/src/registry.test.ts',
+    ],
+  },
   N5: {
     state: 'begun',
     part: {

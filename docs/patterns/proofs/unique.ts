@@ -48,6 +48,25 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/resilience/ejection.test.ts',
     ],
   },
+  U8: {
+    state: 'begun',
+    part: {
+      en: "Eureka's REST interface, both ways; CloudEvents, OTLP and Prometheus stand in their own rows; the others not yet",
+      ko: 'Eureka REST 양쪽. CloudEvents, OTLP, Prometheus는 각자의 행에 있고, 나머지는 아직',
+    },
+    code: [
+      'packages/platform/registry/src/routes.ts',
+      'packages/platform/registry/src/instance.ts',
+      'packages/platform/registry/src/xml.ts',
+      'packages/platform/registry/src/view.ts',
+    ],
+    guide: 'docs/guides/registry.md',
+    tests: [
+      'packages/platform/registry/src/rest.test.ts',
+      'packages/platform/registry/src/xml.test.ts',
+      'packages/platform/registry/src/failing.test.ts',
+    ],
+  },
   U9: {
     state: 'begun',
     part: {

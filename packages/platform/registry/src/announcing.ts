@@ -25,11 +25,11 @@ export const ownOf = (instance: Instance): Own => ({ instance, dirty: 0, unsaid:
 export const AGAIN: { readonly first: number; readonly max: number } = { first: 100, max: 5_000 }
 
 export type Announcing = {
-  /** Says what is so by the time its turn comes. @throws {RegistryAway} */
-  readonly say: (entry: Own) => Promise<void>
+  /** Says what is so by the time its turn comes; what cannot be said now is said with the next sign of life. */
+  readonly tell: (entry: Own) => Promise<void>
   /** A sign of life; who is not known, and is still to be, registers. @throws {RegistryAway} */
   readonly renew: (entry: Own, still: () => boolean) => Promise<void>
-  /** The same as `say`, until it is heard. @throws {CallError} UNAVAILABLE in the end, FAILED_PRECONDITION when it is refused */
+  /** Says it until it is heard. @throws {CallError} UNAVAILABLE in the end, FAILED_PRECONDITION when it is refused */
   readonly register: (entry: Own) => Promise<void>
   readonly leave: (entry: Own) => Promise<void>
 }
@@ -111,7 +111,15 @@ export function createAnnouncing(options: {
     )
   }
 
-  return { say, renew, register, leave }
+  const tell = (entry: Own): Promise<void> =>
+    say(entry).catch((error: unknown) =>
+      log.warn('Cannot tell the registry what has changed; it is told when it is back', {
+        service: entry.instance.service,
+        error,
+      }),
+    )
+
+  return { tell, renew, register, leave }
 }
 
 const toStatus = ({ status }: Instance): string => (status === 'draining' ? 'OUT_OF_SERVICE' : status.toUpperCase())

@@ -2,7 +2,9 @@
 import type { Instance, Registry } from 'dure/discovery'
 import { changed, createView } from 'dure/discovery/internal'
 import { backoff, checkNumbers, WAIT, WAIT_OR_NONE } from 'dure/runtime/internal'
+import type { Clock, Timers } from 'dure/runtime'
 import type { Adapter, World } from 'dure/service'
+import type { Logger } from 'dure/telemetry'
 import { AGAIN, createAnnouncing, ownOf, type Own } from './announcing.ts'
 import { eurekaClient } from './client.ts'
 import { appOf, fromEureka, idOf, scopeOf } from './mapping.ts'
@@ -73,8 +75,8 @@ async function open(options: EurekaRegistryOptions, { directory, runtime, log }:
   const own = new Map<string, Own>()
   const left = new Set<string>()
   const stopping = new AbortController()
-  let seen = clock.now()
-  let away: { readonly looking: boolean; readonly beating: boolean } = { looking: false, beating: false }
+  const presence = createPresence({ clock, log, base: client.base, signal: stopping.signal })
+  const pause = pausing(timers, stopping.signal)
 
   const keyOf = (instance: Pick<Instance, 'service' | 'id'>): string => `${appOf(instance.service)}/${idOf(instance)}`
   const see = (): void => {
@@ -87,43 +89,16 @@ async function open(options: EurekaRegistryOptions, { directory, runtime, log }:
     view.see([...own.values().map(({ instance }) => instance), ...others])
   }
 
-  /** Tells once when the server is away, and once when it is back. */
-  const heard = (which: 'looking' | 'beating', error?: unknown): void => {
-    const before = away.looking || away.beating
-    away = { ...away, [which]: error !== undefined }
-    const now = away.looking || away.beating
-    if (!now) seen = clock.now()
-    if (before === now || stopping.signal.aborted) return
-    if (now)
-      log.warn('The registry is away: what was known of it last is kept', {
-        registry: client.base,
-        why: String((error as Error).message),
-      })
-    else log.info('The registry is back', { registry: client.base })
-  }
-
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      if (stopping.signal.aborted) return resolve()
-      const wake = (): void => {
-        timer.cancel()
-        stopping.signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      const timer = timers.after(ms, wake)
-      stopping.signal.addEventListener('abort', wake, { once: true })
-    })
-
   const look = async (wait: number): Promise<boolean> => {
     try {
       await server.look(wait, stopping.signal)
-      heard('looking')
+      presence.heard('looking')
       see()
       return true
     } catch (error) {
       if (stopping.signal.aborted) return false
       server.distrust()
-      heard('looking', error)
+      presence.heard('looking', error)
       return false
     }
   }
@@ -154,7 +129,7 @@ async function open(options: EurekaRegistryOptions, { directory, runtime, log }:
         [...own.values()].map((entry) => announcing.renew(entry, () => own.get(keyOf(entry.instance)) === entry)),
       )
       const failed = done.find((each) => each.status === 'rejected')
-      heard('beating', failed?.reason)
+      presence.heard('beating', failed?.reason)
     }
   }
 
@@ -180,12 +155,7 @@ async function open(options: EurekaRegistryOptions, { directory, runtime, log }:
           entry.instance = changed(entry.instance, change)
           entry.unsaid = true
           see()
-          await announcing.say(entry).catch((error: unknown) =>
-            log.warn('Cannot tell the registry what has changed; it is told when it is back', {
-              service: instance.service,
-              error,
-            }),
-          )
+          await announcing.tell(entry)
         },
         stop: async () => {
           if (own.get(key) !== entry) return
@@ -202,8 +172,7 @@ async function open(options: EurekaRegistryOptions, { directory, runtime, log }:
     watch: view.watch,
     grace,
     freshness: () => {
-      if (away.looking || away.beating) return { fresh: false, since: seen }
-      const since = server.staleSince()
+      const since = presence.awaySince() ?? server.staleSince()
       return since === undefined ? { fresh: true } : { fresh: false, since }
     },
     stop: async () => {
@@ -214,4 +183,45 @@ async function open(options: EurekaRegistryOptions, { directory, runtime, log }:
       await Promise.all([...entries.map(announcing.leave), ...working])
     },
   }
+}
+
+/** Whether the server answers, to questions and to signs of life. */
+function createPresence(options: {
+  readonly clock: Pick<Clock, 'now'>
+  readonly log: Logger
+  readonly base: string
+  readonly signal: AbortSignal
+}) {
+  const { clock, log, base, signal } = options
+  let seen = clock.now()
+  let away = { looking: false, beating: false }
+  return {
+    /** Tells once when it is away, and once when it is back. */
+    heard: (which: 'looking' | 'beating', error?: unknown): void => {
+      const before = away.looking || away.beating
+      away = { ...away, [which]: error !== undefined }
+      const now = away.looking || away.beating
+      if (!now) seen = clock.now()
+      if (before === now || signal.aborted) return
+      if (!now) return log.info('The registry is back', { registry: base })
+      const why = error instanceof Error ? error.message : 'it does not answer'
+      log.warn('The registry is away: what was known of it last is kept', { registry: base, why })
+    },
+    awaySince: (): number | undefined => (away.looking || away.beating ? seen : undefined),
+  }
+}
+
+/** Waits, and keeps no process for it. */
+function pausing(timers: Pick<Timers, 'after'>, signal: AbortSignal): (ms: number) => Promise<void> {
+  return (ms) =>
+    new Promise((resolve) => {
+      if (signal.aborted) return resolve()
+      const wake = (): void => {
+        timer.cancel()
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      const timer = timers.after(ms, wake)
+      signal.addEventListener('abort', wake, { once: true })
+    })
 }

@@ -85,8 +85,8 @@ export async function registrar(options: RegistrarOptions): Promise<Registrar> {
       ? undefined
       : watch(health, { runtime, signal: over.signal }, async (status) => {
           if (draining) return
-          log[status === 'up' ? 'info' : 'warn'](`The program is ${status}`, { service: instance.service, health: health.url })
           await registration.update({ status })
+          log[status === 'up' ? 'info' : 'warn'](`The program is ${status}`, { service: instance.service, health: health.url })
         })
   const ended = exit.then(async (how) => {
     await watching
@@ -125,11 +125,11 @@ async function watch(
   tell: (status: 'up' | 'down') => Promise<void>,
 ): Promise<void> {
   const { timers, fetch = (request: Request) => globalThis.fetch(request) } = runtime
-  let known: 'starting' | 'up' | 'down' = 'starting'
+  let known = 'starting' as 'starting' | 'up' | 'down'
   for (let failed = 0; !signal.aborted;) {
     const well = await isWell({ url, timeout, signal }, { timers, fetch })
     failed = well ? 0 : failed + 1
-    const now = well ? 'up' : failed >= failures && known !== 'starting' ? 'down' : known
+    const now: typeof known = well ? 'up' : failed >= failures && known !== 'starting' ? 'down' : known
     if (now !== known && now !== 'starting' && !signal.aborted) await tell(now)
     known = now
     await timers.sleep(interval, signal)

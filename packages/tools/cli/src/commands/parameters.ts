@@ -29,6 +29,10 @@ export const systemParameter: TypedPositionalParameter<string | undefined, Shell
   brief: 'The system file',
 }
 export const dataFlag: Flag<string> = textFlag('DIR', 'Where the system keeps its files (default .dure, or DURE_DATA)')
+export const registryFlag: Flag<string> = textFlag(
+  'URL',
+  'A Eureka server, such as http://127.0.0.1:8761/eureka (default DURE_REGISTRY)',
+)
 export const jsonFlag: Flag<boolean> = switchFlag('Print JSON')
 export const yesFlag: Flag<boolean> = switchFlag('Do not ask whether it is meant')
 export const byFlag: Flag<string> = textFlag('NAME', 'Who does it, for the audit (default: the user of this computer)')

@@ -2,15 +2,12 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CliError, type Shell } from '../shell.ts'
-import { textFlag, type Flag } from './parameters.ts'
 
 type Library = typeof import('@dure/registry')
 
-export const DEFAULT_URL = 'http://127.0.0.1:8761/eureka'
+export const DEFAULT_URL: string = 'http://127.0.0.1:8761/eureka'
 /** The registry that is meant, where no list of processes shows its password. */
-export const REGISTRY = 'DURE_REGISTRY'
-
-export const registryFlag: Flag<string> = textFlag('URL', `A Eureka server, such as ${DEFAULT_URL} (default DURE_REGISTRY)`)
+export const REGISTRY: string = 'DURE_REGISTRY'
 
 /** The registry that is meant: said in the command, or in the environment. */
 export const registryUrl = (shell: Shell, given: string | undefined): string | undefined => given ?? shell.process.env?.[REGISTRY]

@@ -6,8 +6,17 @@ import { silentLogger, type Logger } from 'dure/telemetry'
 import { loggerOf } from '../log.ts'
 import { CliError, EXIT, layoutOf, print, type Shell } from '../shell.ts'
 import { instancesText } from './instances.ts'
-import { defineCommand, defineRoutes, jsonFlag, parsedFlag, portNumber, printResult, textFlag } from './parameters.ts'
-import { DEFAULT_URL, registryFlag, registryLibrary, registryUrl } from './registry-library.ts'
+import {
+  defineCommand,
+  defineRoutes,
+  jsonFlag,
+  parsedFlag,
+  portNumber,
+  printResult,
+  registryFlag,
+  textFlag,
+} from './parameters.ts'
+import { DEFAULT_URL, registryLibrary, registryUrl } from './registry-library.ts'
 
 const startCommand: Command<Shell> = defineCommand({
   brief: 'Run a service registry',

@@ -5,8 +5,8 @@ import { dataDirectory } from '../data.ts'
 import type { LogStyle } from '../log.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
-import { registryFlag, registryUrl } from './registry-library.ts'
-import { defineCommand, dataFlag, portFlag, replicasFlag, splitFlag } from './parameters.ts'
+import { registryUrl } from './registry-library.ts'
+import { defineCommand, dataFlag, portFlag, registryFlag, replicasFlag, splitFlag } from './parameters.ts'
 
 type Flags = {
   readonly data?: string
