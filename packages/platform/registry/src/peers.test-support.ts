@@ -55,7 +55,13 @@ async function freePort(): Promise<number> {
 }
 
 const JAVA = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-jar', jar]
-const SPRING = ['--server.address=127.0.0.1', '--spring.main.banner-mode=off', '--logging.level.root=WARN']
+// Server and application are one program, and beside the server's Jersey a client has to be told which HTTP client is its own.
+const SPRING = [
+  '--server.address=127.0.0.1',
+  '--spring.main.banner-mode=off',
+  '--logging.level.root=WARN',
+  '--eureka.client.jersey.enabled=false',
+]
 
 async function application(url: string): Promise<{ readonly child: ChildProcess; readonly url: string }> {
   const port = await freePort()
