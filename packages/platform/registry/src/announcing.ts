@@ -14,12 +14,21 @@ export type Own = {
   dirty: number
   /** The server has not been told of the last change. */
   unsaid: boolean
+  /** The server was told to take it out of service. */
+  outOfService: boolean
   /** What is under way, and what is to follow it. */
   running: Promise<void> | undefined
   next: Promise<void> | undefined
 }
 
-export const ownOf = (instance: Instance): Own => ({ instance, dirty: 0, unsaid: true, running: undefined, next: undefined })
+export const ownOf = (instance: Instance): Own => ({
+  instance,
+  dirty: 0,
+  unsaid: true,
+  outOfService: false,
+  running: undefined,
+  next: undefined,
+})
 
 /** Pauses between tries, in milliseconds. */
 export const AGAIN: { readonly first: number; readonly max: number } = { first: 100, max: 5_000 }
@@ -55,7 +64,16 @@ export function createAnnouncing(options: {
     const { dirty } = entry
     const { status } = await client.ask('POST', pathOf(entry), { body: toEureka(entry.instance, { scope, lease, dirty }) })
     if (status === 404) throw new RegistryAway('what answers there is no Eureka server: it answered 404', { status })
+    await serve(entry, entry.instance.status !== 'draining')
     if (entry.dirty === dirty) entry.unsaid = false
+  }
+  /** Eureka's servers take no registration for a change between `UP` and `OUT_OF_SERVICE`: that is an override, which is said apart. */
+  const serve = async (entry: Own, inService: boolean): Promise<void> => {
+    if (inService === !entry.outOfService) return
+    const path = `${pathOf(entry)}/${encodeURIComponent(idOf(entry.instance))}/status`
+    if (inService) await client.ask('DELETE', `${path}?value=UP&lastDirtyTimestamp=${entry.dirty}`)
+    else await client.ask('PUT', `${path}?value=OUT_OF_SERVICE&lastDirtyTimestamp=${entry.dirty}`)
+    entry.outOfService = !inService
   }
   const begin = (entry: Own): Promise<void> => {
     entry.running = post(entry).finally(() => {
