@@ -98,7 +98,10 @@ export function createAnnouncing(options: {
     if (entry.unsaid) return say(entry)
     const path = `${pathOf(entry)}/${encodeURIComponent(idOf(entry.instance))}?status=${toStatus(entry.instance)}&lastDirtyTimestamp=${entry.dirty}`
     const { status } = await client.ask('PUT', path, { signal })
-    if (status === 404 && still()) await say(entry)
+    if (status !== 404 || !still()) return
+    // It has forgotten what it was told beside.
+    entry.outOfService = false
+    await say(entry)
   }
   const register = async (entry: Own): Promise<void> => {
     const until = clock.monotonic() + registerTimeout
