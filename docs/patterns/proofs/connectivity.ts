@@ -5,8 +5,8 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
   N1: {
     state: 'works',
     part: {
-      en: 'leases, eviction, restarts without loss, push, and health by the registrar; no replication between registries',
-      ko: '리스, 축출, 잃지 않는 재시작, 변경 푸시, 등록기의 상태 검사. 레지스트리끼리의 복제는 없음',
+      en: 'leases, eviction, restarts without loss, push, health asked by the registry or a registrar; no replication between registries',
+      ko: '리스, 축출, 잃지 않는 재시작, 변경 푸시, 레지스트리나 등록기의 상태 검사. 레지스트리끼리의 복제는 없음',
     },
     code: [
       'packages/platform/registry/src/leases.ts',
@@ -19,6 +19,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/registry/src/leases.test.ts',
       'packages/platform/registry/src/failing.test.ts',
       'packages/platform/registry/src/conformance.test.ts',
+      'packages/platform/registry/src/health.test.ts',
       'packages/tools/cli/src/registry.test.ts',
     ],
   },

@@ -5,6 +5,7 @@ import { completeNumbers, COUNT, KEEP, SHARE, BYTES, standardError, WAIT } from 
 import type { Door, OpenDoor, StoreAdapter, World } from 'dure/service'
 import { createLogger, type Logger } from 'dure/telemetry'
 import { RegistryFault } from './fault.ts'
+import { createHealthChecks, type HealthChecks } from './health.ts'
 import type { InstanceLimits } from './instance.ts'
 import type { Preservation } from './expiry.ts'
 import { createBook, type LeaseLimits } from './leases.ts'
@@ -30,6 +31,11 @@ export type RegistryServerOptions = {
   readonly store?: StoreAdapter
   readonly limits?: Partial<RegistryLimits>
   readonly preservation?: Partial<Preservation>
+  /**
+   * Asks each instance at its `healthCheckUrl`, where that is at the address it registered from: one that is not well is down. Default:
+   * nobody is asked, and who gives signs of life is what it says it is.
+   */
+  readonly health?: Partial<HealthChecks>
 }
 
 const LIMITS: RegistryLimits = {
@@ -42,6 +48,7 @@ const LIMITS: RegistryLimits = {
   instanceSize: 65_536,
   waiting: 2_000,
 }
+const HEALTH: HealthChecks = { interval: 5_000, timeout: 2_000, failures: 3 }
 const PRESERVATION: Preservation = { least: 10, share: 0.15, time: 300_000 }
 
 /**
@@ -107,6 +114,11 @@ async function open(options: RegistryServerOptions, world: World): Promise<OpenD
   const preservation = completeNumbers('open the registry', PRESERVATION, options.preservation ?? {}, {
     ...{ least: COUNT, share: SHARE, time: KEEP },
   })
+  const checks = completeNumbers('open the registry', HEALTH, options.health ?? {}, {
+    interval: WAIT,
+    timeout: WAIT,
+    failures: COUNT,
+  })
   const { log, runtime } = world
   const { clock, timers, ids } = runtime
   const adapter = (await (options.store ?? sqlite())(world)) as DatabaseAdapter<SqlStore>
@@ -149,9 +161,11 @@ async function open(options: RegistryServerOptions, world: World): Promise<OpenD
     if (credentials === undefined && !['127.0.0.1', '::1', 'localhost'].includes(host))
       log.warn('Whoever reaches the registry may change it: give it "credentials"', { host })
     sweep()
+    const health = options.health === undefined ? undefined : createHealthChecks({ book, checks, runtime })
     let closed: Promise<void> | undefined
     const close = async (): Promise<void> => {
       timer?.cancel()
+      await health?.stop()
       news.close()
       await app.close()
       await writer.flush()
