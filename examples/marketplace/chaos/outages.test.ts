@@ -36,6 +36,34 @@ test('the database goes in good order or is killed, and comes back, under load',
   assert.deepEqual(history, expected)
 })
 
+test('a broker is also frozen, cut off, unheard and full, and whatever was begun is ended', async () => {
+  const history: string[] = []
+  const note = (what: string) => (): void => void history.push(what)
+  const noted = (what: string) => async (): Promise<void> => note(what)()
+  const stopping = new AbortController()
+  let finished = 0
+  const load = setInterval(() => (finished += 100), 1)
+  const storm = createOutages({
+    server: {
+      ...{ stop: noted('stop'), crash: noted('crash'), start: noted('start'), cut: noted('cut') },
+      ...{ freeze: note('freeze'), thaw: note('thaw'), loseAnswers: (lost) => note(lost ? 'lose' : 'find')() },
+      disk: { fill: note('fill'), free: note('free') },
+    },
+    marketplace: { running: () => true, lastWords: () => '' },
+    ...{ seconds: 3_600, up: [0, 0], lasting: { frozen: 0, unheard: 0, full: 0 } },
+    random: { ...seededRandom(1), number: () => 0 },
+    finished: () => finished,
+    signal: stopping.signal,
+    onEvent: ({ how }) => void (history.push(how) && how === 'full' && stopping.abort()),
+  })
+  const { outages } = await storm.run().finally(() => clearInterval(load))
+  assert.equal(outages!.length, 6)
+  assert.deepEqual(history, [
+    ...['crash', 'start', 'killed', 'stop', 'start', 'stopped', 'freeze', 'thaw', 'frozen', 'cut', 'cut'],
+    ...['lose', 'find', 'unheard', 'fill', 'free', 'stop', 'start', 'full'],
+  ])
+})
+
 test('a marketplace that ends with its database is said so', async () => {
   const storm = createOutages({
     server: { stop: async () => {}, crash: async () => {}, start: async () => {} },

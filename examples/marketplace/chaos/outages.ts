@@ -24,6 +24,8 @@ export type OutagesOptions = {
   readonly marketplace: Pick<Child, 'running' | 'lastWords'>
   /** How long it goes down and comes up again. */
   readonly seconds: number
+  /** Milliseconds that it stands still, that its answers are lost, and that its disk is full. Default 20,000, 500 and 5,000. */
+  readonly lasting?: Readonly<Record<'frozen' | 'unheard' | 'full', number>>
   /** Milliseconds that it is up at least and at most between two outages. Default 1,000 and 5,000. */
   readonly up?: readonly [least: number, most: number]
   readonly random: Random
@@ -33,8 +35,9 @@ export type OutagesOptions = {
   readonly onEvent: (outage: Outage) => void
 }
 
-/** Milliseconds that it is down at most, that it stands still, that its answers are lost, and that its disk is full. */
-const [MOST_DOWN, FROZEN, UNHEARD, FULL] = [2_000, 20_000, 500, 5_000]
+/** Milliseconds that it is down at most. */
+const MOST_DOWN = 2_000
+const LASTING = { frozen: 20_000, unheard: 500, full: 5_000 }
 /** As many transactions as show that the marketplace is at work again. */
 const UNDER_LOAD = 10
 /** Milliseconds the marketplace may take to be at work again. */
@@ -42,7 +45,17 @@ const PATIENCE = 60_000
 
 /** Takes a server away under the marketplace and gives it back, over and over: in good order, with SIGKILL, and however else it can be. */
 export function createOutages(options: OutagesOptions): Storm {
-  const { server, marketplace, seconds, up: [least, most] = [1_000, 5_000], random, finished, signal, onEvent } = options
+  const {
+    server,
+    marketplace,
+    seconds,
+    up: [least, most] = [1_000, 5_000],
+    lasting = LASTING,
+    random,
+    finished,
+    signal,
+    onEvent,
+  } = options
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal }).catch(() => {})
 
   const atWork = async (): Promise<void> => {
@@ -63,7 +76,7 @@ export function createOutages(options: OutagesOptions): Storm {
   const ways: readonly (readonly [Outage['how'], () => Promise<void>])[] = [
     ['killed', () => server.crash().then(down)],
     ['stopped', () => server.stop().then(down)],
-    ...(freeze && thaw ? [['frozen', () => during(FROZEN, freeze, thaw)] as const] : []),
+    ...(freeze && thaw ? [['frozen', () => during(lasting.frozen, freeze, thaw)] as const] : []),
     ...(cut ? [['cut', cut] as const] : []),
     ...(loseAnswers
       ? [
@@ -71,7 +84,7 @@ export function createOutages(options: OutagesOptions): Storm {
             'unheard',
             () =>
               during(
-                UNHEARD,
+                lasting.unheard,
                 () => loseAnswers(true),
                 () => loseAnswers(false),
               ),
@@ -79,7 +92,7 @@ export function createOutages(options: OutagesOptions): Storm {
         ]
       : []),
     // Servers end when their disk is full, or take nothing from then on until they are started again.
-    ...(disk ? [['full', () => during(FULL, disk.fill, disk.free).then(server.stop).then(server.start)] as const] : []),
+    ...(disk ? [['full', () => during(lasting.full, disk.fill, disk.free).then(server.stop).then(server.start)] as const] : []),
   ]
   const during = async (ms: number, begin: () => void, end: () => void): Promise<void> => {
     begin()
