@@ -1,10 +1,12 @@
 import java.io.File;
 import java.io.FileReader;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Properties;
 import org.apache.activemq.broker.BrokerPlugin;
 import org.apache.activemq.broker.BrokerService;
+import org.apache.activemq.plugin.StatisticsBrokerPlugin;
 import org.apache.activemq.security.AuthenticationUser;
 import org.apache.activemq.security.SimpleAuthenticationPlugin;
 import org.apache.activemq.store.kahadb.KahaDBPersistenceAdapter;
@@ -37,18 +39,26 @@ public class ActiveMq {
     var store = new KahaDBPersistenceAdapter();
     store.setDirectory(new File(directory, "messages"));
     broker.setPersistenceAdapter(store);
+    // Clients ask it what there is, and how much of it.
+    var plugins = new ArrayList<BrokerPlugin>(List.of(new StatisticsBrokerPlugin()));
     var name = told.getProperty("name");
     if (name != null) {
       var users = List.of(new AuthenticationUser(name, told.getProperty("password"), "users"));
-      broker.setPlugins(new BrokerPlugin[] {new SimpleAuthenticationPlugin(users)});
+      plugins.add(new SimpleAuthenticationPlugin(users));
     }
+    broker.setPlugins(plugins.toArray(BrokerPlugin[]::new));
     var settings = new HashMap<String, Object>();
     for (var key : told.stringPropertyNames()) {
       if (key.startsWith("broker.")) settings.put(key.substring("broker.".length()), told.getProperty(key));
     }
     IntrospectionSupport.setProperties(broker, settings);
     if (!settings.isEmpty()) throw new IllegalArgumentException("A broker has no " + settings.keySet());
-    broker.addConnector("amqp://127.0.0.1:" + told.getProperty("port"));
+    // Settings of what clients connect to begin with `connector.`.
+    var connector = new ArrayList<String>();
+    for (var key : told.stringPropertyNames()) {
+      if (key.startsWith("connector.")) connector.add(key.substring("connector.".length()) + "=" + told.getProperty(key));
+    }
+    broker.addConnector("amqp://127.0.0.1:" + told.getProperty("port") + "?" + String.join("&", connector));
     broker.start();
     broker.waitUntilStarted();
     System.out.println("READY");

@@ -39,7 +39,12 @@ public class Artemis {
         .setBindingsDirectory(directory + "/bindings")
         .setLargeMessagesDirectory(directory + "/large")
         .setPagingDirectory(directory + "/paging");
-    configuration.addAcceptorConfiguration("amqp", "tcp://127.0.0.1:" + told.getProperty("port") + "?protocols=AMQP");
+    // Settings of what clients connect to begin with `connector.`.
+    var connector = new StringBuilder("?protocols=AMQP");
+    for (var key : told.stringPropertyNames()) {
+      if (key.startsWith("connector.")) connector.append("&").append(key.substring("connector.".length())).append("=").append(told.getProperty(key));
+    }
+    configuration.addAcceptorConfiguration("amqp", "tcp://127.0.0.1:" + told.getProperty("port") + connector);
     configuration.addAddressSetting(
         "#",
         new AddressSettings()

@@ -16,7 +16,9 @@ function likeActiveMq(version: string, program: string): Recipe {
     ports: ['amqp'],
     launch: ({ programs, directory, ports, settings, account }) => {
       const file = join(directory, 'server.properties')
-      const own = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`broker.${name}`, value]))
+      // Those of what clients connect to say so.
+      const named = (name: string): string => (name.startsWith('connector.') ? name : `broker.${name}`)
+      const own = Object.fromEntries(Object.entries(settings).map(([name, value]) => [named(name), value]))
       writeFileSync(file, asLines({ ...own, ...account, directory, port: ports['amqp']! }, '='), { mode: 0o600 })
       return { ...java(['-Xmx256m', '-cp', `${programs}:${programs}/*`, program, file]), folder: directory }
     },

@@ -1,0 +1,3 @@
+import { conformanceOn } from './suite.test-support.ts'
+
+await conformanceOn('activemq')

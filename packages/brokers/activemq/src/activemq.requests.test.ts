@@ -1,0 +1,3 @@
+import { requestsOn } from './suite.test-support.ts'
+
+await requestsOn('activemq')

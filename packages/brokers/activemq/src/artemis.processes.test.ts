@@ -1,0 +1,3 @@
+import { processesOn } from './suite.test-support.ts'
+
+await processesOn('artemis')

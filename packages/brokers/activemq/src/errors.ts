@@ -1,0 +1,82 @@
+import { CallError, type Status } from 'dure/contract'
+import { describeThrown, partOf } from 'dure/contract/internal'
+
+/** What the server refused, by the word of AMQP for it. */
+type Refusal = Error & { readonly condition: string }
+
+/** The connection ended under what was asked; whether the server has it is known only when it was not sent. */
+type Lost = Error & { readonly isSent: boolean }
+
+/** What a condition of AMQP means, and what to do. */
+const CONDITIONS: Readonly<Record<string, readonly [Status, string]>> = {
+  'amqp:unauthorized-access': [
+    'PERMISSION_DENIED',
+    "the user may not do that; give it the permissions of the guide, Artemis's `manage` among them",
+  ],
+  'amqp:resource-limit-exceeded': [
+    'RESOURCE_EXHAUSTED',
+    'it is full, and has not taken that; make room, or have the slow groups read',
+  ],
+  'amqp:link:message-size-exceeded': [
+    'RESOURCE_EXHAUSTED',
+    'the message is larger than it takes; raise its largest message size',
+  ],
+  'amqp:not-found': ['NOT_FOUND', 'it has no such queue, and may not make one; allow that'],
+}
+
+/** What a failure to connect means. */
+const FAILURES: Readonly<Record<string, readonly [Status, string]>> = {
+  ECONNREFUSED: ['UNAVAILABLE', 'nothing listens there; start the server or correct `url`'],
+  ENOTFOUND: ['UNAVAILABLE', 'no such host is known; correct `url`'],
+  CERT_HAS_EXPIRED: ['FAILED_PRECONDITION', "the server's certificate has expired; renew it"],
+  CERT_NOT_YET_VALID: ['FAILED_PRECONDITION', "the server's certificate is not valid yet; see the clocks of both"],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    'FAILED_PRECONDITION',
+    "the server's certificate is for another host; correct `url` or `tls.servername`",
+  ],
+  ...Object.fromEntries(
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'].map((code) => [
+      code,
+      ['FAILED_PRECONDITION', "nobody known signed the server's certificate; give the authority as `tls.ca`"] as const,
+    ]),
+  ),
+}
+
+/** The server's error as one to throw. */
+export function refusalOf(error: unknown): Refusal {
+  const condition = String(partOf(error, 'condition') ?? 'amqp:link:detached')
+  const text = partOf(error, 'description') ?? partOf(error, 'message') ?? condition
+  return Object.assign(new Error(String(text)), { condition })
+}
+
+export function lostError(cause: unknown, isSent: boolean): Lost {
+  return Object.assign(new Error(`The connection is lost: ${describeThrown(cause).message}`, { cause }), {
+    isSent,
+    ...(partOf(cause, 'code') !== undefined && { code: partOf(cause, 'code') }),
+  })
+}
+
+/** Whether it is one message that the server does not take. */
+export function isRefusal(error: unknown): boolean {
+  const cause = error instanceof CallError ? error.cause : error
+  return typeof partOf(cause, 'condition') === 'string'
+}
+
+/** What went wrong, in words that say where and what to do. The password is in none of them. */
+export function explain(action: string, where: string, error: unknown): CallError {
+  const cause = error instanceof CallError ? error.cause : error
+  const [condition, isSent] = [partOf(cause, 'condition'), partOf(cause, 'isSent')]
+  if (error instanceof CallError && condition === undefined && isSent === undefined) return error
+  const text = describeThrown(cause).message
+  const found = CONDITIONS[String(condition)] ?? FAILURES[String(partOf(cause, 'code'))]
+  const refused = typeof condition === 'string'
+  const [status, words] =
+    found ?? (refused ? (['INTERNAL', 'it refused that'] as const) : (['UNAVAILABLE', 'the connection is lost'] as const))
+  const outcome = refused ? '' : isSent === true ? '; whether it took that is not known' : '; nothing was sent'
+  const details = error instanceof CallError && error.details !== undefined ? { details: error.details } : {}
+  return new CallError(status, `Cannot ${action}: ActiveMQ at ${where}: ${words}${outcome} (${text})`, {
+    ...details,
+    cause,
+    inside: true,
+  })
+}
