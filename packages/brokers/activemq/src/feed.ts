@@ -1,4 +1,3 @@
-import type { Message } from 'dure/contract'
 import type { Delivery } from 'dure/messaging'
 import { backoff, fitting } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
@@ -20,7 +19,7 @@ export type Feed = {
   readonly close: () => Promise<void>
 }
 
-type Read = Delivery & { readonly accept: () => void; readonly size: number }
+type Read = { readonly delivery: Delivery; readonly accept: () => void; readonly size: number }
 
 /** Bytes of one partition that are in hand or asked for, about, and messages; what is handed over at once. */
 const [READ_BYTES, READ_MESSAGES, BATCH] = [4 * 1024 * 1024, 500, 1024 * 1024]
@@ -56,7 +55,8 @@ export function createFeed(options: {
     }
   }
   const arrived = ({ bytes, accept }: Arrival): void => {
-    const read = { ...decode(bytes, { topic, partition, newId: runtime.ids.next }), partition, accept, size: bytes.length }
+    const place = { topic, partition, newId: runtime.ids.next }
+    const read = { delivery: { ...decode(bytes, place), partition }, accept, size: bytes.length }
     budget.left -= read.size
     window.came(read.size)
     waiting.push(read)
@@ -97,12 +97,16 @@ export function createFeed(options: {
       if (wire !== undefined) attachTo(wire)
     },
     next: (limit) =>
-      fitting(waiting, { count: limit, size: BATCH }, ({ message }: { readonly message: Message }) => message.data.length),
+      fitting(
+        waiting.slice(0, limit).map(({ delivery }) => delivery),
+        { count: limit, size: BATCH },
+        ({ message }) => message.data.length,
+      ),
     taken: (batch) => {
       // Of a connection that is lost nothing is waiting any more.
-      const done = (batch as readonly Read[]).filter((one) => waiting.includes(one))
+      const count = waiting[0]?.delivery.message === batch[0]?.message ? batch.length : 0
+      const done = waiting.splice(0, count)
       for (const { accept } of done) accept()
-      waiting = waiting.slice(done.length)
       drop(done)
       ask()
     },

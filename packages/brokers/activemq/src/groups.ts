@@ -45,6 +45,7 @@ export function createGroups(world: GroupsWorld): Groups {
   const { line, server, names, catalogue, runtime, log, lease, budget } = world
   const groups = new Map<string, Group>()
   let declared = createLookups<Records>()
+  let isClosed = false
 
   const beats = startBeats({
     ...{ line, server, runtime, lease, address: names.beats },
@@ -107,7 +108,8 @@ export function createGroups(world: GroupsWorld): Groups {
     const known = groups.get(name)
     if (known !== undefined) return known
     const members = createGroupMembers({
-      ...{ runtime, log, topic: topic.name, group, records, newId: beats.newId, isDead: beats.isDead },
+      ...{ runtime, topic: topic.name, group, records, newId: beats.newId, isDead: beats.isDead },
+      log: { ...log, warn: (text, fields) => isClosed || log.warn(text, fields) },
       isConnected: () => line.now() !== undefined,
       open: (given) => openPartition(topic, group, records, given),
     })
@@ -132,7 +134,9 @@ export function createGroups(world: GroupsWorld): Groups {
         joined.push(async () => {
           await part()
           await present.end()
-          if (members.isEmpty()) groups.delete(names.record(options.group, name))
+          if (!members.isEmpty()) return
+          members.close()
+          groups.delete(names.record(options.group, name))
         })
         await known
       }
@@ -188,6 +192,7 @@ export function createGroups(world: GroupsWorld): Groups {
       }
     },
     close: () => {
+      isClosed = true
       unlisten()
       beats.stop()
       for (const { members } of groups.values()) members.close()

@@ -1,4 +1,4 @@
-import type { GroupRecord, GroupRecords } from 'dure/messaging/adapter'
+import type { GroupRecord } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import { look, throwAway } from './kept.ts'
 import type { Line } from './line.ts'
@@ -9,7 +9,10 @@ import type { Server } from './server.ts'
  * A group's record is a queue of proposals, which all read in the same order: one that was made upon the revision before it is the
  * next one, and every other is nothing. What is older than the last is thrown away.
  */
-export type Records = GroupRecords & {
+export type Records = {
+  readonly read: () => Promise<{ readonly record: GroupRecord; readonly revision: number }>
+  /** Only when nobody has written since that revision. Answers the new one; undefined: somebody has. */
+  readonly write: (record: GroupRecord, revision: number) => Promise<number | undefined>
   /** Makes it, where it is not there. */
   readonly declare: () => Promise<void>
   /** Drawn when it was made: another one when the server has lost it. */
