@@ -40,7 +40,7 @@ export function createFeed(options: {
   const ending = new AbortController()
   let inlet: Inlet | undefined
   let opening: Promise<void> | undefined
-  let waiting: Read[] = []
+  const waiting: Read[] = []
   const window = createWindow(READ_BYTES, READ_MESSAGES)
 
   const ask = (): void => {

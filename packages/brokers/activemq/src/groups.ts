@@ -12,20 +12,15 @@ import type { Logger } from 'dure/telemetry'
 import { startBeats } from './beats.ts'
 import type { Catalogue, Topic } from './catalogue.ts'
 import { createFeed, type Budget } from './feed.ts'
-import { throwAway } from './kept.ts'
-import type { Inlet } from './links.ts'
+import { createForgetting, type Forgetting } from './forgetting.ts'
 import type { Line } from './line.ts'
 import type { Names } from './names.ts'
+import { beThere } from './presence.ts'
 import { createRecords, type Records } from './records.ts'
-import type { QueueStats, Server } from './server.ts'
-import type { Wire } from './wire.ts'
+import type { Server } from './server.ts'
 
 /** Consumer groups: made, joined, forgotten. A group has a queue for each partition, which one consumer has at a time. */
-export type Groups = Pick<BrokerServer, 'declareGroup' | 'subscribe' | 'forget'> & {
-  /** Throws away what servers put into the queues of groups that were forgotten, where they cannot be removed. */
-  readonly sweep: () => Promise<void>
-  readonly close: () => void
-}
+export type Groups = Pick<BrokerServer, 'declareGroup' | 'subscribe'> & Forgetting & { readonly close: () => void }
 
 export type GroupsWorld = {
   readonly line: Line
@@ -147,81 +142,17 @@ export function createGroups(world: GroupsWorld): Groups {
     return leave
   }
 
-  /** A queue whose group has no record any more: what servers still put there is nobody's. */
-  const clear = async (queue: string, group: string, topic: string, address: string): Promise<number> => {
-    const isNobodys = async (): Promise<boolean> => ((await server.stats()).get(names.record(group, topic))?.size ?? 0) === 0
-    return throwAway(line, server.groupSource(queue, address), { may: isNobodys })
-  }
-
-  const forgetOn = async (group: string, topic: string, stats: ReadonlyMap<string, QueueStats>): Promise<number> => {
-    const own = [...stats].filter(([name]) => {
-      const found = names.groupQueueFrom(name)
-      return found?.group === group && found.topic === topic
-    })
-    const unread = own.reduce((sum, [, { size }]) => sum + size, 0)
-    const record = names.record(group, topic)
-    declared.forget(record)
-    await throwAway(line, server.queueSource(record))
-    if (server.remove !== undefined) await server.remove([...own.map(([name]) => name), record, names.members(group, topic)])
-    else for (const [name] of own) await clear(name, group, topic, name.slice(name.indexOf('VirtualTopic.')))
-    return unread
-  }
-
   return {
     declareGroup: async ({ group, topics }) => {
       for (const name of topics) await declare(group, await catalogue.declare(name))
     },
     subscribe,
-    forget: async ({ group, topic: only }) => {
-      const stats = await server.stats()
-      const found = [...new Set([...stats.keys()].flatMap((name) => names.groupQueueFrom(name) ?? []))]
-      const own = found.filter((one) => one.group === group && (only === undefined || one.topic === only))
-      const topics = new Set(own.map(({ topic }) => topic))
-      const known = [...topics].filter((topic) => (stats.get(names.record(group, topic))?.size ?? 0) > 0)
-      if (known.some((topic) => (stats.get(names.members(group, topic))?.consumers ?? 0) > 0)) return 'members'
-      const forgotten: { topic: string; unread: number }[] = []
-      for (const topic of known) forgotten.push({ topic, unread: await forgetOn(group, topic, stats) })
-      return forgotten
-    },
-    sweep: async () => {
-      const stats = await server.stats()
-      for (const [name, { size }] of stats) {
-        const found = names.groupQueueFrom(name)
-        if (found === undefined || size === 0 || (stats.get(names.record(found.group, found.topic))?.size ?? 0) > 0) continue
-        await clear(name, found.group, found.topic, names.address(found.topic, found.partition))
-      }
-    },
+    ...createForgetting({ line, server, names, forgotten: (record) => declared.forget(record) }),
     close: () => {
       isClosed = true
       unlisten()
       beats.stop()
       for (const { members } of groups.values()) members.close()
-    },
-  }
-}
-
-/** A consumer that takes nothing: the server counts it as a member. */
-async function beThere(line: Line, server: Server, queue: string): Promise<{ readonly end: () => Promise<void> }> {
-  let isThere = true
-  const open = async (wire: Wire): Promise<Inlet | undefined> => {
-    const inlet = await wire.inlet({ source: server.queueSource(queue), arrived: () => {} })
-    if (isThere) return inlet
-    await inlet.close()
-    return undefined
-  }
-  let inlet = open(await line.wire())
-  await inlet
-  const unlisten = line.listen({
-    opened: (wire) => {
-      inlet = open(wire)
-      inlet.catch(() => {})
-    },
-  })
-  return {
-    end: async () => {
-      isThere = false
-      unlisten()
-      await inlet.then((one) => one?.close()).catch(() => {})
     },
   }
 }

@@ -1,4 +1,4 @@
-import rhea from 'rhea'
+import type rhea from 'rhea'
 import { lostError, refusalOf } from './errors.ts'
 
 /** A message that has come, until it is accepted or its link ends: then it is the server's again. */

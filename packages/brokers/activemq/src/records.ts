@@ -1,6 +1,6 @@
 import type { GroupRecord } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
-import { look, throwAway } from './kept.ts'
+import { look, throwAway } from './browse.ts'
 import type { Line } from './line.ts'
 import { encodeJson } from './messages.ts'
 import type { Server } from './server.ts'

@@ -135,7 +135,7 @@ async function classic(line: Line, ask: Ask, prefix: string): Promise<Server> {
 }
 
 /** What a queue of ours has to be: never thrown away, and left alone however often its messages have come. */
-const KEPT = { maxDeliveryAttempts: -1, autoDeleteQueues: false, autoDeleteAddresses: false }
+const ADDRESS_SETTINGS = { maxDeliveryAttempts: -1, autoDeleteQueues: false, autoDeleteAddresses: false }
 
 /** Its management makes queues, and tells of them. */
 async function artemis(ask: Ask, prefix: string): Promise<Server> {
@@ -158,7 +158,8 @@ async function artemis(ask: Ask, prefix: string): Promise<Server> {
       { size: Number(messageCount), consumers: Number(consumerCount), since: undefined },
     ])
   }
-  for (const match of [`${prefix}.#`, `VirtualTopic.${prefix}.#`]) await manage('addAddressSettings', match, JSON.stringify(KEPT))
+  for (const match of [`${prefix}.#`, `VirtualTopic.${prefix}.#`])
+    await manage('addAddressSettings', match, JSON.stringify(ADDRESS_SETTINGS))
   return {
     topicTarget: topic,
     topicSource: topic,

@@ -1,5 +1,5 @@
 import { sharePartitions, type Member } from '../partition-loop.ts'
-import type { GroupRecord, Ownership } from './record.ts'
+import type { GroupRecord, Ownership } from './group-record.ts'
 
 /** What a process knows of a group beside its record. */
 export type Knowledge = {

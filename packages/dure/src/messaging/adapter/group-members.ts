@@ -1,10 +1,10 @@
 import { backoff } from '../../runtime/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import type { HeldPartition } from '../adapter/held-partition.ts'
+import type { HeldPartition } from './held-partition.ts'
 import type { SubscribeOptions } from '../topics.ts'
-import type { GroupRecord, GroupRecords } from './record.ts'
-import { changed, shared } from './sharing.ts'
+import type { GroupRecord, GroupRecords } from './group-record.ts'
+import { changed, shared } from './group-sharing.ts'
 
 /** The members that this process has in a group on a topic, and how they share its partitions with those of others. */
 export type GroupMembers = {
