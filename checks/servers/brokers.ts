@@ -26,7 +26,7 @@ const debian: Way = (folder) => {
 const ways: Readonly<Record<ServerKind, Way>> = {
   activemq: (folder, version) =>
     maven(folder, [
-      ...['broker', 'kahadb-store', 'amqp'].map((name) => `org.apache.activemq:activemq-${name}:${version}`),
+      ...['broker', 'kahadb-store', 'amqp', 'jaas'].map((name) => `org.apache.activemq:activemq-${name}:${version}`),
       LOGGER,
     ]) ?? compiled('ActiveMq', folder),
   apicurio: (folder, version) => {

@@ -24,6 +24,8 @@ const CONDITIONS: Readonly<Record<string, readonly [Status, string]>> = {
   'amqp:not-found': ['NOT_FOUND', 'it has no such queue, and may not make one; allow that'],
 }
 
+const STRANGER: readonly [Status, string] = ['UNAUTHENTICATED', 'it does not know this user and password; correct `credentials`']
+
 /** What a failure to connect means. */
 const FAILURES: Readonly<Record<string, readonly [Status, string]>> = {
   ECONNREFUSED: ['UNAVAILABLE', 'nothing listens there; start the server or correct `url`'],
@@ -68,7 +70,8 @@ export function explain(action: string, where: string, error: unknown): CallErro
   const [condition, isSent] = [partOf(cause, 'condition'), partOf(cause, 'isSent')]
   if (error instanceof CallError && condition === undefined && isSent === undefined) return error
   const text = describeThrown(cause).message
-  const found = CONDITIONS[String(condition)] ?? FAILURES[String(partOf(cause, 'code'))]
+  const isStranger = action === 'connect' && condition === 'amqp:unauthorized-access'
+  const found = isStranger ? STRANGER : (CONDITIONS[String(condition)] ?? FAILURES[String(partOf(cause, 'code'))])
   const refused = typeof condition === 'string'
   const [status, words] =
     found ?? (refused ? (['INTERNAL', 'it refused that'] as const) : (['UNAVAILABLE', 'the connection is lost'] as const))

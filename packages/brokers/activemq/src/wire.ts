@@ -91,7 +91,11 @@ export async function openWire(address: Address, { timers, clock, ids }: Runtime
   container.on('disconnected', ({ error }: { readonly error?: Error }) => end(error ?? new Error('the server has closed it')))
   container.on('connection_error', ({ error }: { readonly error?: Error }) => end(refusalOf(error)))
   container.on('connection_close', () => end(new Error('the server has closed it')))
-  container.on('connection_open', () => opened.resolve())
+  container.on('connection_open', () => {
+    // What it refuses it opens first, and says why when it closes.
+    const { properties } = connection as { readonly properties?: Readonly<Record<string, unknown>> }
+    if (properties?.['amqp:connection-establishment-failed'] === undefined) opened.resolve()
+  })
   const connection = container.connect({
     ...parse(address).options,
     ...{ reconnect: false, tcp_no_delay: true, idle_time_out: timeout, max_frame_size: 128 * 1024 },

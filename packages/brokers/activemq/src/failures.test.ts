@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import rhea from 'rhea'
+import { CallError, type Message } from 'dure/contract'
+import type { Broker, Delivery } from 'dure/messaging'
+import { realRuntime } from 'dure/runtime'
+import { createLogger } from 'dure/telemetry'
+import { missingServer, type LocalServer } from '@dure/testing/servers'
+import { activeMqBroker, type ActiveMqOptions } from './activemq.ts'
+import { startServer } from './suite.test-support.ts'
+
+const runtime = realRuntime()
+const SECRET = 'k3-s3cret'
+
+async function serverFor(t: TestContext, ...words: Parameters<typeof startServer>): Promise<LocalServer> {
+  const server = await startServer(...words)
+  t.after(() => server.close())
+  return server
+}
+
+async function brokerFor(t: TestContext, options: ActiveMqOptions): Promise<Broker & { readonly lines: string[] }> {
+  const lines: string[] = []
+  const log = createLogger({ clock: runtime.clock, write: (line) => void lines.push(line) })
+  const broker = await activeMqBroker({ lease: 1_000, ...options })({ runtime, log })
+  t.after(() => broker.stop({ timeout: 500 }))
+  return { ...broker, lines }
+}
+
+/** Somebody else who sends there. */
+async function othersSend(
+  t: TestContext,
+  { port }: { readonly port: number },
+  address: string,
+  messages: readonly object[],
+): Promise<void> {
+  const connection = rhea
+    .create_container()
+    .connect({ port, host: '127.0.0.1', reconnect: false, username: 'guest', password: 'guest' })
+  t.after(() => connection.close())
+  connection.on('disconnected', () => {})
+  const sender = connection.open_sender({ target: { address, capabilities: ['topic'] } as never })
+  await once(sender, 'sendable')
+  for (const message of messages) {
+    const taken = once(sender, 'accepted')
+    sender.send({ durable: true, ...message } as never)
+    await taken
+  }
+}
+
+const messageOf = (type: string, key: string, n: number): Message => ({
+  ...{ id: runtime.ids.next(), source: 'test', type, key, time: Date.now(), schemaVersion: 1, correlationId: 'c' },
+  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
+})
+
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await runtime.timers.sleep(5)
+}
+
+const refused = async (work: () => Promise<unknown>, code: string, words: RegExp): Promise<void> => {
+  await assert.rejects(work, (error) => {
+    assert.ok(error instanceof CallError, String(error))
+    assert.deepEqual([error.code, words.test(error.message)], [code, true], error.message)
+    assert.equal(error.message.includes(SECRET), false)
+    return true
+  })
+}
+const open = (options: ActiveMqOptions) => (): Promise<unknown> =>
+  activeMqBroker(options)({ runtime, log: createLogger({ clock: runtime.clock, write: () => {} }) })
+
+test('what cannot be reached, or is no ActiveMQ, is refused with what to do', { timeout: 60_000 }, async (t) => {
+  await refused(open({ url: 'amqp://127.0.0.1:1' }), 'UNAVAILABLE', /nothing listens there; start the server or correct `url`/)
+  await refused(
+    open({ url: `redis://user:${SECRET}@one` }),
+    'INVALID_ARGUMENT',
+    /begins with "redis:"; give "amqp:\/\/host:port"/,
+  )
+  await refused(open({ url: SECRET }), 'INVALID_ARGUMENT', /cannot be read/)
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  t.after(() => silent.close())
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  await refused(open({ url: `amqp://127.0.0.1:${port}`, timeout: 200 }), 'UNAVAILABLE', /No answer for 200 ms/)
+  assert.throws(() => activeMqBroker({ url: 'amqp://one', prefix: 'a.b' }), /its prefix is "a\.b"/)
+})
+
+for (const kind of ['activemq', 'artemis'] as const) {
+  const how = { timeout: 120_000, skip: missingServer(kind) }
+
+  test(`${kind}: who comes is asked, over TLS as well, and no password is in a log`, how, async (t) => {
+    const server = await serverFor(t, kind, { account: { name: 'shop', password: SECRET } })
+    const url = `amqp://127.0.0.1:${server.port}`
+    await refused(open({ url }), 'UNAUTHENTICATED', /correct `credentials`/)
+    await refused(open({ url, credentials: { username: 'shop', password: 'wrong' } }), 'UNAUTHENTICATED', /user and password/)
+    const secured = await tlsBefore(t, server.port)
+    const credentials = { username: 'shop', password: SECRET }
+    await refused(open({ url: secured.url, credentials }), 'FAILED_PRECONDITION', /give the authority as `tls\.ca`/)
+    const broker = await brokerFor(t, { url: secured.url, credentials, tls: { ca: secured.ca } })
+    const came = Promise.withResolvers<Message>()
+    await broker.receive({ queue: 'print', handle: async (message) => came.resolve(message) })
+    const sent = messageOf('print', '', 1)
+    await broker.send([sent])
+    assert.deepEqual(await came.promise, sent)
+    await server.crash()
+    await until(() => broker.lines.length > 0)
+    assert.equal(broker.lines.join().includes(SECRET), false)
+  })
+
+  test(`${kind}: whatever others publish becomes a message, and no partition stands still`, how, async (t) => {
+    const server = await serverFor(t, kind)
+    const broker = await brokerFor(t, { url: server.url })
+    await broker.declareTopic('orders', { partitions: 1 })
+    const before = messageOf('orders', 'a', 1)
+    const after = messageOf('orders', 'a', 2)
+    const came: Delivery[] = []
+    await broker.subscribe({ group: 'g', topics: ['orders'], deliver: async (batch) => void came.push(...batch) })
+    await broker.publish([before])
+    const event = {
+      'cloudEvents:specversion': '1.0',
+      'cloudEvents:id': '7',
+      'cloudEvents:source': 'shop',
+      'cloudEvents:type': 'orders',
+    }
+    const section = (bytes: Buffer): unknown => rhea.message.data_section(bytes)
+    const address = `${kind === 'activemq' ? 'topic://' : ''}VirtualTopic.dure.orders.0`
+    await othersSend(t, server, address, [
+      { message_id: 'one', body: '{"total":7}' },
+      {
+        message_id: 'two',
+        application_properties: { ...event, 'cloudEvents:partitionkey': 'k' },
+        body: section(Buffer.from('{"total":8}')),
+      },
+      { message_id: 'three', body: section(Buffer.from([0xff, 0xfe, 0, 1])) },
+      { message_id: 'four', group_id: 'k4', body: { total: 9 } },
+      { body: section(Buffer.alloc(10 * 1024 * 1024, 'x')) },
+      { message_id: Buffer.from([0xff, 0]), body: null },
+      { message_id: 'one', body: '{"total":7}' },
+    ])
+    await broker.publish([after])
+    await until(() => came.some(({ message }) => message.id === after.id))
+    assert.equal(came.length, 9)
+    const [own, one, two, three, four, large, none, again, last] = came.map(({ message }) => message)
+    assert.deepEqual([own, last], [before, after])
+    assert.deepEqual([one!.data, one!.type, one!.source], ['{"total":7}', 'orders', 'foreign'])
+    assert.deepEqual([two!.id, two!.key, two!.data], ['7@shop', 'k', '{"total":8}'])
+    assert.match(three!.contentType!, /unreadable/)
+    assert.deepEqual([four!.key, four!.data], ['k4', '{"total":9}'])
+    assert.ok(large!.contentType!.includes('unreadable') && large!.data.length < 2 * 1024 * 1024)
+    assert.equal(none!.data, 'null')
+    // Their id is the place; who sends it twice is heard once.
+    assert.equal(again!.id, one!.id)
+    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+  })
+
+  test(`${kind}: a message whose reader is cut off again and again is not taken away by the server`, how, async (t) => {
+    const server = await serverFor(t, kind)
+    const broker = await brokerFor(t, { url: server.url })
+    await broker.declareTopic('orders', { partitions: 1 })
+    await broker.declareGroup({ group: 'g', topics: ['orders'] })
+    await broker.publish([messageOf('orders', 'a', 1)])
+    await broker.send([messageOf('print', '', 1)])
+    for (let tries = 0; tries < 12; tries++) {
+      const reader = await brokerFor(t, { url: server.url })
+      const [topic, queue] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const hang = (told: () => void) => (): Promise<never> => {
+        told()
+        return new Promise<never>(() => {})
+      }
+      await reader.subscribe({ group: 'g', topics: ['orders'], deliver: hang(topic.resolve) })
+      await reader.receive({ queue: 'print', handle: hang(queue.resolve) })
+      await Promise.all([topic.promise, queue.promise])
+      await reader.stop({ timeout: 1 })
+    }
+    const lags = await broker.lag()
+    assert.deepEqual(
+      lags.map(({ lag }) => lag),
+      [1, 1],
+    )
+  })
+}
+
+/** TLS before a port that has none, by an authority of its own. */
+async function tlsBefore(t: TestContext, port: number): Promise<{ readonly url: string; readonly ca: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'dure-activemq-tls-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const words = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key -out crt -days 3 -subj /CN=localhost'
+  execFileSync('openssl', ['req', ...words.split(' '), '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'], {
+    cwd: folder,
+    stdio: 'ignore',
+  })
+  const [key, cert] = ['key', 'crt'].map((name) => readFileSync(join(folder, name), 'utf8'))
+  const server = createTlsServer({ key, cert }, (client) => {
+    const there = connect(port, '127.0.0.1')
+    for (const [one, other] of [
+      [client, there],
+      [there, client],
+    ] as const)
+      one
+        .on('error', () => {})
+        .on('close', () => other.destroy())
+        .pipe(other)
+  })
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return { url: `amqps://localhost:${(server.address() as AddressInfo).port}`, ca: cert! }
+}
