@@ -1,7 +1,7 @@
 import type { Message } from 'dure/contract'
 import type { Connection } from './connection.ts'
 import { fieldsOf } from './entries.ts'
-import { APPEND } from './scripts.ts'
+import { APPEND } from './scripts/topics.ts'
 
 /** Appends messages to a topic or queue, in order, one call after the other: when one is refused, none that follows is there. */
 export type Append = (request: {

@@ -4,7 +4,7 @@ import { createLookups } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Connection } from './connection.ts'
 import { keyPart } from './entries.ts'
-import { DECLARE, LIST } from './scripts.ts'
+import { DECLARE, LIST } from './scripts/topics.ts'
 
 export type Topic = {
   readonly name: string

@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts'
 import type { Position, Reader } from './reader.ts'
-import { COMMIT } from './scripts.ts'
+import { COMMIT } from './scripts/membership.ts'
 
 /** A partition in an epoch; without a reader nothing has been read of it. */
 export type Place = { readonly partition: number; readonly epoch: number; readonly reader?: Reader }

@@ -7,7 +7,7 @@ import type { Runtime } from 'dure/runtime'
 import { backoff } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
 import { explain, refusalOf } from './errors.ts'
-import type { Script } from './scripts.ts'
+import type { Script } from './scripts/script.ts'
 
 /** One connection to the server, which is opened again by itself. What is asked while it is lost waits as long as for an answer. */
 export type Connection = {

@@ -3,7 +3,7 @@ import type { BrokerServer } from 'dure/messaging/adapter'
 import type { Catalogue } from './catalogue.ts'
 import { joinGroup, type Membership, type MembershipWorld } from './membership.ts'
 import { isPosition } from './reader.ts'
-import { DECLARE_GROUP, FORGET, SEEK } from './scripts.ts'
+import { DECLARE_GROUP, FORGET, SEEK } from './scripts/groups.ts'
 
 /** Consumer groups: made, joined, moved, forgotten. */
 export type Groups = Pick<BrokerServer, 'declareGroup' | 'subscribe' | 'seek' | 'forget' | 'isPosition'>

@@ -6,7 +6,7 @@ import { createCommit, type Giving } from './commit.ts'
 import type { Connection } from './connection.ts'
 import { isGone } from './errors.ts'
 import { createReader, type Budget, type Reader } from './reader.ts'
-import { SHARE } from './scripts.ts'
+import { SHARE } from './scripts/membership.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 /**

@@ -6,7 +6,8 @@ import { createAlarm } from 'dure/runtime/internal'
 import type { Append } from './appending.ts'
 import type { Connection } from './connection.ts'
 import { keyPart, messageOf, sizeOf, timeOf, type Entry } from './entries.ts'
-import { ACKNOWLEDGE, LEAVE, LIST, QUEUE_LAG, TAKE, TOUCH } from './scripts.ts'
+import { ACKNOWLEDGE, LEAVE, QUEUE_LAG, TAKE, TOUCH } from './scripts/queues.ts'
+import { LIST } from './scripts/topics.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 export type RedisQueues = Pick<BrokerServer, 'send' | 'receive' | 'lag'>

@@ -4,7 +4,7 @@ import type { Runtime } from 'dure/runtime'
 import { backoff } from 'dure/runtime/internal'
 import type { Connection } from './connection.ts'
 import { messageOf, sizeOf, type Entry } from './entries.ts'
-import { FETCH } from './scripts.ts'
+import { FETCH } from './scripts/topics.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 /** Bytes that all readers of a broker may still take in hand, about; who finds none left takes one message at a time. */

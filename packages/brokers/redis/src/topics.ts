@@ -9,7 +9,7 @@ import { DEFAULT_RETENTION, type Catalogue, type Topic } from './catalogue.ts'
 import type { Connection } from './connection.ts'
 import { messageOf, timeOf, type Entry } from './entries.ts'
 import { isGone } from './errors.ts'
-import { FETCH, LAG, TRIM } from './scripts.ts'
+import { FETCH, LAG, TRIM } from './scripts/topics.ts'
 
 /** Topics: published to, shown, and what is old of them thrown away. */
 export type RedisTopics = Pick<BrokerServer, 'declareTopic' | 'publish' | 'partitions' | 'browse' | 'lag' | 'retention'> & {
