@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
+import { missingServer, startLocalServer, type LocalServer, type Proxy } from '@dure/testing/servers'
 import type { Broker, Delivery } from 'dure/messaging'
-import { startProxy, type Proxy } from './proxy.test-support.ts'
+import { published, startKafkaProxy } from './proxy.test-support.ts'
 import { firsts, messageOf, numberOf, openBroker, publishAtLast, QUICK_GROUPS, range, until } from './server.test-support.ts'
 
 const topic = 'orders'
@@ -25,10 +25,10 @@ describe('kafka, when something fails', { skip: missingServer('kafka'), timeout:
   let proxy: Proxy
   let server: LocalServer
   before(async () => {
-    proxy = await startProxy()
+    proxy = await startKafkaProxy()
     const settings = { ...QUICK_GROUPS, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` }
     server = await startLocalServer('kafka', { settings })
-    proxy.target = server.port
+    proxy.to = server.port
   })
   after(async () => {
     await proxy.close()
@@ -68,7 +68,7 @@ describe('kafka, when something fails', { skip: missingServer('kafka'), timeout:
     await broker.declareTopic(topic, { partitions: 1 })
     const messages = range(5).map((n) => messageOf(topic, 'a', n))
     let cuts = 0
-    proxy.fate = (text) => (text.includes(messages[0]!.id) && cuts++ < 2 ? 'cut after' : 'goes')
+    proxy.fate = published((text) => (text.includes(messages[0]!.id) && cuts++ < 2 ? 'cut after' : 'passes'))
     await broker.publish(messages)
     const there = await broker.browse({ topic, partition: 0, limit: 100 })
     assert.deepEqual(
@@ -83,9 +83,9 @@ describe('kafka, when something fails', { skip: missingServer('kafka'), timeout:
     t.after(() => broker.stop())
     await broker.declareTopic(topic)
     const message = messageOf(topic, 'a', 1)
-    proxy.fate = (text) => (text.includes(message.id) ? 'cut before' : 'goes')
+    proxy.fate = published((text) => (text.includes(message.id) ? 'cut before' : 'passes'))
     await assert.rejects(broker.publish([message]), { code: 'UNAVAILABLE', message: /may be done or not, try again/ })
-    proxy.fate = () => 'goes'
+    proxy.fate = () => 'passes'
     await broker.publish([message])
   })
 

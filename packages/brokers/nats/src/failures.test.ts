@@ -5,7 +5,7 @@ import type { Delivery } from 'dure/messaging'
 import fc from 'fast-check'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
-import { startProxy } from './proxy.test-support.ts'
+import { startNatsProxy } from './proxy.test-support.ts'
 import { firsts, freshPrefix, message, numberOf, openBroker, publishAtLast, range, until } from './world.test-support.ts'
 
 const topic = 'orders'
@@ -61,7 +61,7 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
   }
 
   test('whatever is lost or cut on the way, publishing again keeps the order of keys', async (t) => {
-    const proxy = await startProxy(server.port)
+    const proxy = await startNatsProxy(server.port)
     t.after(() => proxy.close())
     const prefix = freshPrefix()
     const through = await openBroker({ servers: proxy.url, prefix, timeout: 150 })
@@ -81,10 +81,11 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
           const list = keys.map((key, n) => message(topic, `${key}${run}`, n))
           const losing = new Set(lost.flatMap((at) => list[at]?.id ?? []))
           // Each is lost once.
-          proxy.loses = (_, payload) => losing.delete([...losing].find((id) => payload.includes(`ce-id: ${id}`)) ?? '')
-          proxy.cutAfter = cutAfter ?? Infinity
+          const isLost = (frame: Buffer) => losing.delete([...losing].find((id) => frame.includes(`ce-id: ${id}`)) ?? '')
+          proxy.fate = (frame) => (isLost(frame) ? 'lost' : 'passes')
+          void proxy.cutAfter(cutAfter ?? Infinity)
           await publishAtLast(through, list)
-          proxy.cutAfter = Infinity
+          void proxy.cutAfter(Infinity)
           for (const key of new Set(list.map((one) => one.key))) {
             const sent = list.filter((one) => one.key === key).map(numberOf)
             await until(() => firsts(came, key).length === sent.length)
@@ -97,7 +98,7 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
   })
 
   test('a connection that is cut while a batch is in hand brings nothing out of order, and nothing is missing', async (t) => {
-    const proxy = await startProxy(server.port)
+    const proxy = await startNatsProxy(server.port)
     t.after(() => proxy.close())
     const prefix = freshPrefix()
     const through = await openBroker({ servers: proxy.url, prefix })
@@ -121,7 +122,7 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
   })
 
   test('who is cut off loses its partitions, and what it acknowledges later does nothing', async (t) => {
-    const proxy = await startProxy(server.port)
+    const proxy = await startNatsProxy(server.port)
     t.after(() => proxy.close())
     const prefix = freshPrefix()
     const zombie = await openBroker({ servers: proxy.url, prefix, timeout: 500 })
@@ -211,7 +212,7 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
   })
 
   test('work of a receiver that was cut off comes to another one, and a slow one keeps its own', async (t) => {
-    const proxy = await startProxy(server.port)
+    const proxy = await startNatsProxy(server.port)
     t.after(() => proxy.close())
     const prefix = freshPrefix()
     const gone = await openBroker({ servers: proxy.url, prefix, timeout: 500 })

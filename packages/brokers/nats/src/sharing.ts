@@ -66,7 +66,6 @@ export function shared({ members, partitions }: GroupRecord): readonly (string |
       const others = all.filter(({ id, leaving }) => isAsked && !leaving && !refused.includes(id))
       wanted[at] = others.toSorted((a, z) => shareOf(a) - shareOf(z))[0] ?? (given as (typeof all)[number] | undefined)
     },
-    wake: () => {},
   }))
   sharePartitions(loops, all)
   return wanted.map((member) => member?.id)

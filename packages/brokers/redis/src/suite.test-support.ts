@@ -2,9 +2,8 @@ import { after, test } from 'node:test'
 import type { Message } from 'dure/contract'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
-import { startProxy } from './proxy.test-support.ts'
 import { REDIS, redisBroker } from './redis.ts'
-import { missingServer, startLocalServer } from '@dure/testing/servers'
+import { missingServer, startLocalServer, startProxy } from '@dure/testing/servers'
 
 /** Servers that understand these commands. */
 export type Kind = 'redis' | 'valkey'
@@ -21,17 +20,18 @@ export async function conformanceOn(kind: Kind): Promise<void> {
   brokerConformance(
     kind,
     async ({ directory, runtime, log, loses }) => {
-      const proxy = await startProxy(server.port, (bytes) => {
-        const lost = [...bytes.matchAll(IDS)].filter(([id]) => loses({ id } as Message)).length > 0
-        if (!lost) return 'pass'
+      const proxy = await startProxy({ to: server.port })
+      proxy.fate = (bytes) => {
+        const lost = [...bytes.toString('latin1').matchAll(IDS)].filter(([id]) => loses({ id } as Message)).length > 0
+        if (!lost) return 'passes'
         // Half of the time it arrives, and nobody is told.
-        return ++cuts % 2 === 0 ? 'lost' : 'answer lost'
-      })
+        return ++cuts % 2 === 0 ? 'cut before' : 'cut after'
+      }
       const open = redisBroker({ url: `redis://127.0.0.1:${proxy.port}`, prefix: directory.slice(-6) })
       const broker = await open({ runtime, log })
       const stop: typeof broker.stop = async (how) => {
         await broker.stop(how)
-        await proxy.stop()
+        await proxy.close()
       }
       let stopping: Promise<void> | undefined
       return { ...broker, stop: (how) => (stopping ??= stop(how)) }

@@ -8,7 +8,7 @@ export { createGroupMembers, type GroupMembers, type OpenPartition } from './ada
 export type { GroupRecord } from './adapter/group-record.ts'
 export { createLookups, type Lookups } from './adapter/lookups.ts'
 export { fitting } from './fitting.ts'
-export { placeOf, quietly, STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace } from './broker-adapter.ts'
+export { placeOf, type BrokerPlace } from './broker-adapter.ts'
 export { nameFor, nameFrom, type NameRules } from './broker-names.ts'
 export {
   decodeMessage,
@@ -20,9 +20,8 @@ export {
   type EncodedMessage,
 } from './cloud-events/cloud-events.ts'
 export { publishInKeyOrder } from './key-order.ts'
-export { BROKER_NUMBERS, checkMessages, checkName, checkOptions } from './limits.ts'
-export { createPartitionLoop, sharePartitions, type Member, type PartitionLoop, type PartitionSource } from './partition-loop.ts'
-export { isNewerMessage } from './newer-message.ts'
+export { BROKER_NUMBERS } from './limits.ts'
+export { sharePartitions, type Member } from './partition-loop.ts'
 export { partitionOf } from './partitioner.ts'
 export { topicOf } from '../contract/internal.ts'
 export { backoff, inTime, type BackoffPolicy } from '../runtime/internal.ts'

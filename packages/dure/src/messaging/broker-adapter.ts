@@ -48,29 +48,11 @@ export function placeOf(protocol: string, hosts: readonly string[], address?: Br
 
 /**
  * Milliseconds that a stop waits for what is in hand, unless it is told.
- *
- * @example
- * ```ts
- * import { STOP_TIMEOUT } from 'dure/messaging/adapter'
- *
- * console.log(STOP_TIMEOUT) // → 10000
- * ```
  */
 export const STOP_TIMEOUT = 10_000
 
 /**
  * The same request, whose listener cannot throw: it is told of trouble, and must not be more of it.
- *
- * @example
- * ```ts
- * import { quietly } from 'dure/messaging/adapter'
- *
- * const fail = (): never => {
- *   throw new Error('of the listener')
- * }
- * const { onError } = quietly({ onError: (_: unknown) => fail() })
- * onError(new Error('of the broker'))
- * ```
  */
 export function quietly<Request extends { readonly onError?: (error: unknown) => void }>(request: Request): Request {
   const { onError } = request
@@ -97,15 +79,6 @@ export type Subscription = {
 
 /**
  * A subscription that leaves once, however often it is stopped, each time for no longer than is said.
- *
- * @example
- * ```ts
- * import { subscriptionOf } from 'dure/messaging/adapter'
- * import { realRuntime } from 'dure/runtime'
- *
- * const subscription = subscriptionOf(realRuntime().timers, async () => console.log('left'))
- * await Promise.all([subscription.stop(), subscription.stop()]) // → left
- * ```
  */
 export function subscriptionOf(timers: Timers, leave: () => Promise<void>): Subscription {
   let left: Promise<void> | undefined
@@ -119,14 +92,6 @@ export function subscriptionOf(timers: Timers, leave: () => Promise<void>): Subs
 
 /**
  * For whoever bounds the whole of a stop already.
- *
- * @example
- * ```ts
- * import { subscriptionOf, UNBOUNDED } from 'dure/messaging/adapter'
- * import { realRuntime } from 'dure/runtime'
- *
- * await subscriptionOf(realRuntime().timers, async () => {}).stop(UNBOUNDED)
- * ```
  */
 export const UNBOUNDED: { readonly timeout: number } = { timeout: Infinity }
 

@@ -11,12 +11,5 @@ export class NewerMessageError extends Error {
 /**
  * Whether a member has rejected a batch because it is of a later release: another member is to have the partition. Also of an error
  * that came from another process.
- *
- * @example
- * ```ts
- * import { isNewerMessage } from 'dure/messaging/adapter'
- *
- * console.log(isNewerMessage(new Error('not now'))) // → false
- * ```
  */
 export const isNewerMessage = (error: unknown): boolean => partOf(error, 'name') === 'NewerMessageError'

@@ -47,42 +47,6 @@ const RETRY = { first: 50, max: 10_000 }
 /**
  * Makes the loop of one partition of a group, for adapters that share partitions out themselves. It hands over one batch at a time,
  * brings one again that was not taken, and moves the partition only when the batch in hand is settled.
- *
- * @example
- * ```ts
- * import { createPartitionLoop, sharePartitions, type Member } from 'dure/messaging/adapter'
- * import type { Delivery } from 'dure/messaging'
- * import { realRuntime } from 'dure/runtime'
- *
- * const pending: Delivery[] = []
- * const members: Member[] = []
- * const loop = createPartitionLoop(realRuntime(), {
- *   ...{ topic: 'orders', partition: 0, moveTo: () => {}, members: () => members },
- *   epoch: () => ({ epoch: 1, broker: 'mine' }),
- *   next: (limit) => pending.slice(0, limit),
- *   settle: (batch, taken) => void (taken && pending.splice(0, batch.length)),
- *   more: () => pending.length > 0,
- * })
- * const read = Promise.withResolvers<void>()
- * const options = {
- *   ...{ group: 'billing', topics: ['orders'] },
- *   deliver: async (batch: readonly Delivery[]) => {
- *     console.log(batch.length) // → 1
- *     read.resolve()
- *   },
- * }
- * members.push({ options, held: 0, leaving: false, released: undefined })
- * loop.assign(members[0])
- * pending.push({
- *   ...{ partition: 0, position: '0' },
- *   message: {
- *     ...{ id: '1', source: 'shop', type: 'orders', key: 'o1', time: 0, schemaVersion: 1, correlationId: 'c' },
- *     ...{ causationId: undefined, traceparent: undefined, data: '{}' },
- *   },
- * })
- * loop.wake()
- * await read.promise
- * ```
  */
 export function createPartitionLoop(runtime: Runtime, source: PartitionSource): PartitionLoop {
   const place = { topic: source.topic, partition: source.partition }
@@ -194,41 +158,21 @@ export function createPartitionLoop(runtime: Runtime, source: PartitionSource): 
  *
  * @example
  * ```ts
- * import { createPartitionLoop, sharePartitions, type Member } from 'dure/messaging/adapter'
- * import type { Delivery } from 'dure/messaging'
- * import { realRuntime } from 'dure/runtime'
+ * import { sharePartitions, type Member } from 'dure/messaging/adapter'
  *
- * const pending: Delivery[] = []
- * const members: Member[] = []
- * const loop = createPartitionLoop(realRuntime(), {
- *   ...{ topic: 'orders', partition: 0, moveTo: () => {}, members: () => members },
- *   epoch: () => ({ epoch: 1, broker: 'mine' }),
- *   next: (limit) => pending.slice(0, limit),
- *   settle: (batch, taken) => void (taken && pending.splice(0, batch.length)),
- *   more: () => pending.length > 0,
- * })
- * const read = Promise.withResolvers<void>()
- * const options = {
- *   ...{ group: 'billing', topics: ['orders'] },
- *   deliver: async (batch: readonly Delivery[]) => {
- *     console.log(batch.length) // → 1
- *     read.resolve()
- *   },
+ * const member = (group: string): Member => {
+ *   return { options: { group, topics: [], deliver: async () => {} }, held: 0, leaving: false, released: undefined }
  * }
- * members.push({ options, held: 0, leaving: false, released: undefined })
- * sharePartitions([loop], members)
- * pending.push({
- *   ...{ partition: 0, position: '0' },
- *   message: {
- *     ...{ id: '1', source: 'shop', type: 'orders', key: 'o1', time: 0, schemaVersion: 1, correlationId: 'c' },
- *     ...{ causationId: undefined, traceparent: undefined, data: '{}' },
- *   },
+ * const members = [member('a'), member('b')]
+ * const owners: (Member | undefined)[] = [undefined, undefined]
+ * const places = owners.map((_, n) => {
+ *   return { wanted: () => owners[n], assign: (owner: Member | undefined) => void (owners[n] = owner) }
  * })
- * loop.wake()
- * await read.promise
+ * sharePartitions(places, members)
+ * console.log(owners.map((owner) => owner?.options.group)) // → [ 'a', 'b' ]
  * ```
  */
-export function sharePartitions(loops: readonly PartitionLoop[], members: readonly Member[]): void {
+export function sharePartitions(loops: readonly Pick<PartitionLoop, 'wanted' | 'assign'>[], members: readonly Member[]): void {
   const staying = members.filter((member) => !member.leaving)
   const shares = new Map(staying.map((member) => [member, 0]))
   const least = Math.floor(loops.length / staying.length)

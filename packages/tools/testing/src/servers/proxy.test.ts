@@ -98,3 +98,40 @@ test('answers are lost, and the server has what was said', async (t) => {
   proxy.loseAnswers(false)
   assert.equal(await say(await client(proxy), 'two'), 'two')
 })
+
+test('a frame is lost, or its connection is cut before it or with its answer, as it is told', async (t) => {
+  let heard = ''
+  const server = createServer((socket) => {
+    socket
+      .on('error', () => {})
+      .on('data', (bytes) => {
+        heard += String(bytes)
+        socket.write(bytes)
+      })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const frame = (bytes: Buffer): number | undefined => {
+    const end = bytes.indexOf(';')
+    return end < 0 ? undefined : end + 1
+  }
+  const proxy = await startProxy({ to: (server.address() as AddressInfo).port, frame })
+  t.after(async () => {
+    await proxy.close()
+    server.close()
+  })
+  proxy.fate = (bytes) =>
+    (['lost', 'cut before', 'cut after'] as const).find((one) => one === `${bytes}`.slice(0, -1)) ?? 'passes'
+  const first = await client(proxy)
+  first.write('lost;on')
+  assert.equal(await say(first, 'e;'), 'one;')
+  for (const fate of ['cut before', 'cut after']) {
+    const socket = await client(proxy)
+    let answered = ''
+    socket.on('data', (bytes) => (answered += String(bytes)))
+    const gone = once(socket, 'close')
+    socket.write(`${fate};`)
+    await gone
+    assert.equal(answered, '')
+  }
+  assert.equal(heard, 'one;cut after;')
+})

@@ -18,8 +18,16 @@ export type Proxy = {
   readonly hold: (held: boolean) => void
   /** From now on what the server answers is lost, so that it has what its clients do not know of; or nothing is. */
   readonly loseAnswers: (lost: boolean) => void
+  /** What becomes of each frame of a client; of the bytes as they come, where frames are not told. Asked anew of every one. */
+  fate: (frame: Buffer) => Fate
   readonly close: () => Promise<void>
 }
+
+/**
+ * It passes; it is lost, and its connection stays; the connection is cut before it, so that the server has it not; or when the
+ * server answers next, so that it has it and nobody is told.
+ */
+export type Fate = 'passes' | 'lost' | 'cut before' | 'cut after'
 
 /**
  * Stands between clients and a server of this machine.
@@ -34,7 +42,12 @@ export type Proxy = {
  * await proxy.close()
  * ```
  */
-export async function startProxy(options: { readonly to: number }): Promise<Proxy> {
+export async function startProxy(options: {
+  readonly to: number
+  /** Bytes of the first frame of what has come of a client; undefined: it is not whole yet. Default: all that has come. */
+  readonly frame?: (bytes: Buffer) => number | undefined
+}): Promise<Proxy> {
+  const { frame = (bytes: Buffer) => bytes.length } = options
   const sockets = new Set<Socket>()
   let isHeld = false
   let areLost = false
@@ -60,7 +73,12 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
         })
         .on('drain', () => isHeld || other.resume())
     }
-    client.on('data', (bytes: Buffer) => {
+    const end = (): void => {
+      client.destroy()
+      upstream.destroy()
+    }
+    let endsWithAnswer = false
+    const pass = (bytes: Buffer): void => {
       const from = awaited === undefined ? 0 : bytes.indexOf(awaited)
       // What comes before is not counted.
       const passing = from < 0 ? bytes : bytes.subarray(0, from + left)
@@ -74,8 +92,21 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
       // What has passed still arrives.
       upstream.end(cut)
       isCut()
+    }
+    let gathered: Buffer = Buffer.alloc(0)
+    client.on('data', (bytes: Buffer) => {
+      gathered = gathered.length === 0 ? bytes : Buffer.concat([gathered, bytes])
+      for (let length = frame(gathered); length !== undefined && gathered.length > 0; length = frame(gathered)) {
+        const first = gathered.subarray(0, length)
+        gathered = gathered.subarray(length)
+        const fate = proxy.fate(first)
+        if (fate === 'cut before') return end()
+        endsWithAnswer ||= fate === 'cut after'
+        if (fate !== 'lost') pass(first)
+      }
     })
     upstream.on('data', (bytes: Buffer) => {
+      if (endsWithAnswer) return end()
       if (!areLost && !client.write(bytes)) upstream.pause()
     })
   })
@@ -98,6 +129,7 @@ export async function startProxy(options: { readonly to: number }): Promise<Prox
       }
     },
     loseAnswers: (lost) => void (areLost = lost),
+    fate: () => 'passes',
     close: async () => {
       cut()
       server.close()
