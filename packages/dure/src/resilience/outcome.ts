@@ -1,5 +1,6 @@
 import { CallError, DeclaredError, STATUSES } from '../contract/contract.ts'
 import type { FunctionResilienceOptions } from './options.ts'
+import { refusedBy } from './refusal.ts'
 
 /** What a function came to. */
 export type Settled<R> = { readonly value: R } | { readonly error: unknown }
@@ -45,6 +46,30 @@ export const CALLERS_OWN: Outcome = { host: 'unknown', again: 'never' }
 export function outcomeOf({ code }: CallError): Outcome {
   if (code === 'RESOURCE_EXHAUSTED') return { host: 'answered', again: 'if repeatable' }
   return STATUSES[code]?.retryable === true ? { host: 'failed', again: 'if repeatable' } : ANSWERED
+}
+
+/** What an error says of whoever was called: limits on the way to it, and the caller's own end, say nothing. */
+export type Verdict = Outcome['host']
+
+/**
+ * What an error says of whoever was called. A declared error is an answer; being refused by a limit, here or there, and being given
+ * up by the caller say nothing; anything else that may be the callee's doing has failed.
+ */
+export function verdictOf(error: unknown): Verdict {
+  if (error instanceof DeclaredError) return 'answered'
+  if (refusedBy(error) !== undefined) return 'unknown'
+  if (error instanceof CallError) return verdicts[error.code] ?? 'answered'
+  return (error as Error | undefined)?.name === 'AbortError' ? 'unknown' : 'failed'
+}
+
+const verdicts: Readonly<Partial<Record<string, Verdict>>> = {
+  UNAVAILABLE: 'failed',
+  DEADLINE_EXCEEDED: 'failed',
+  INTERNAL: 'failed',
+  UNKNOWN: 'failed',
+  DATA_LOSS: 'failed',
+  CANCELLED: 'unknown',
+  RESOURCE_EXHAUSTED: 'unknown',
 }
 
 /** Calls of a function of any kind. */

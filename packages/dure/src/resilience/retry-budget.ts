@@ -1,5 +1,6 @@
 import { type Clock } from '../runtime/runtime.ts'
 import { completeNumbers, COUNT_OR_NONE, WAIT, type Ranges } from '../runtime/internal.ts'
+import { timeWindow } from './window.ts'
 
 /**
  * How many repetitions callers of one service may add to its load: over the last `window` at most `ratio` of their calls,
@@ -24,8 +25,8 @@ export type RetryBudget = {
   readonly left: (now?: number) => number
 }
 
-/** The window moves in this many steps: what is earned expires a step at a time. */
-const SLICES = 10
+const CALLED = 0
+const RETRIED = 1
 
 const DEFAULTS: RetryBudgetPolicy = { ratio: 0.2, minimumPerSecond: 10, window: 10_000 }
 const NUMBERS: Ranges<RetryBudgetPolicy> = { ratio: { least: 0, most: 1_000 }, minimumPerSecond: COUNT_OR_NONE, window: WAIT }
@@ -47,44 +48,18 @@ const NUMBERS: Ranges<RetryBudgetPolicy> = { ratio: { least: 0, most: 1_000 }, m
 export function createRetryBudget(options: { clock: Clock; policy?: Partial<RetryBudgetPolicy> }): RetryBudget {
   const { clock, policy = {} } = options
   const { ratio, minimumPerSecond, window } = completeNumbers('keep a retry budget', DEFAULTS, policy, NUMBERS)
-  const width = window / SLICES
   const reserve = (minimumPerSecond * window) / 1000
-  const calls = new Float64Array(SLICES)
-  const retries = new Float64Array(SLICES)
-  let allCalls = 0
-  let allRetries = 0
-  let slice = Math.floor(clock.monotonic() / width)
-  let end = (slice + 1) * width
+  const lately = timeWindow(window, 2, clock.monotonic())
 
-  const moveTo = (now: number): void => {
-    const next = Math.floor(now / width)
-    for (let passed = Math.max(slice + 1, next - SLICES + 1); passed <= next; passed++) {
-      const index = passed % SLICES
-      allCalls -= calls[index]!
-      allRetries -= retries[index]!
-      calls[index] = 0
-      retries[index] = 0
-    }
-    slice = next
-    end = (next + 1) * width
-  }
-
-  const balance = (now: number): number => {
-    if (now >= end) moveTo(now)
+  const balance = (now: number): number =>
     // A hair's breadth of tolerance: five calls at a fifth each earn one retry, whatever floating point makes of it.
-    return Math.floor(allCalls * ratio + reserve - allRetries + 1e-9)
-  }
+    Math.floor(lately.count(CALLED, now) * ratio + reserve - lately.count(RETRIED, now) + 1e-9)
 
   return {
-    called: (now = clock.monotonic()) => {
-      if (now >= end) moveTo(now)
-      calls[slice % SLICES]!++
-      allCalls++
-    },
+    called: (now = clock.monotonic()) => lately.add(CALLED, now),
     take: (now = clock.monotonic()) => {
       if (balance(now) < 1) return false
-      retries[slice % SLICES]!++
-      allRetries++
+      lately.add(RETRIED, now)
       return true
     },
     left: (now = clock.monotonic()) => Math.max(0, balance(now)),

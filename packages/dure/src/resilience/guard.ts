@@ -1,0 +1,305 @@
+import type { CallError } from '../contract/contract.ts'
+import { realRuntime, type Runtime } from '../runtime/runtime.ts'
+import { verdictOf, type Verdict } from './outcome.ts'
+
+/** What a policy is, and its place in an order. */
+export type PolicyKind =
+  | 'fallback'
+  | 'cache'
+  | 'collapse'
+  | 'retry'
+  | 'hedge'
+  | 'breaker'
+  | 'rateLimit'
+  | 'timeout'
+  | 'limit'
+  | 'bulkhead'
+
+/** Whom to shed first when there is not room for all: `low`. */
+export type Priority = 'high' | 'normal' | 'low'
+
+/** Who has answered: the function that was called, now or lately (`cache`); or, as it could not, a fallback or what it said before. */
+export type AnsweredBy = 'callee' | 'cache' | 'fallback' | 'stale'
+
+/** What a guarded function is told of its call. */
+export type Guarded = {
+  /** Aborts when nobody waits for the answer any more. Made when it is asked for. */
+  readonly signal: AbortSignal
+}
+
+/** What may be said of one call. */
+export type RunOptions = {
+  /** Ends the call: it rejects with the signal's reason, and so does the function's own signal. */
+  readonly signal?: AbortSignal | undefined
+  /** What is asked for: calls of one key share an answer (`collapse` and `cache` need it); by key a rate limit counts. */
+  readonly key?: string | undefined
+  /** Default `normal`. */
+  readonly priority?: Priority | undefined
+  /** Whether it may be made twice (`retry`, `hedge`). Default true: whoever puts them around a function says so by that. */
+  readonly repeatable?: boolean | undefined
+}
+
+/** The same for all calls of a function. */
+export type AroundOptions<A extends readonly unknown[]> = {
+  readonly key?: (...args: A) => string
+  readonly priority?: (...args: A) => Priority
+  readonly repeatable?: (...args: A) => boolean
+  /** The arguments with the signal in its place: `(signal, id) => [id, { signal }]`. Default: the function is not told of its end. */
+  readonly withSignal?: (signal: AbortSignal, ...args: A) => A
+}
+
+/** A policy, or several in an order: around any asynchronous function. */
+export type Guard = {
+  readonly parts: readonly Part[]
+  /** Calls `work`, or does not. */
+  readonly run: <T>(work: (call: Guarded) => Promise<T> | T, options?: RunOptions) => Promise<T>
+  /** The same, and who has answered. */
+  readonly answer: <T>(
+    work: (call: Guarded) => Promise<T> | T,
+    options?: RunOptions,
+  ) => Promise<{ readonly value: T; readonly from: AnsweredBy }>
+  /** A function of the same signature. */
+  readonly around: <A extends readonly unknown[], T>(
+    work: (...args: A) => Promise<T>,
+    options?: AroundOptions<A>,
+  ) => (...args: A) => Promise<T>
+}
+
+/** What policies take of the world; another one for tests. Default: the real one. */
+export type PolicyWorld = Pick<Runtime, 'clock' | 'timers' | 'random'>
+
+/** How a call ended: with its value, or with what it failed with. Said once, perhaps before the step has returned. */
+export type Done = (ok: boolean, result: unknown) => void
+
+/** A call goes in, and `done` hears of its end. No promise is made between policies: there are two for a call, however many stand around it. */
+export type Step = (call: GuardedCall, done: Done) => void
+
+/** One policy: it lets calls in and hears how they went, or it stands around them. */
+export type Part = {
+  readonly kind: PolicyKind
+  readonly world: PolicyWorld
+} & ({ readonly gate: Gate } | { readonly wrap: (next: Step) => Step })
+
+export type Gate = {
+  /** Why a call may not come in; undefined when it may. Whoever came in leaves. */
+  readonly enter: (call: GuardedCall, now: number) => CallError | undefined | Promise<CallError | undefined>
+  /** @param took milliseconds since it came in */
+  readonly leave: (call: GuardedCall, verdict: Verdict, took: number, now: number) => void
+}
+
+/** One call on its way through policies; each try of it is a call of its own. */
+export class GuardedCall implements Guarded {
+  readonly work: (call: Guarded) => unknown
+  readonly options: RunOptions
+  readonly parent: GuardedCall | undefined
+  /** When it came in, or came out of a wait for a place: monotonic milliseconds. The clock is looked at once for all policies. */
+  at: number
+  /** Of the first of its tries: who has answered in the end. */
+  from: AnsweredBy = 'callee'
+  /** Whether the function has been called. */
+  begun = false
+  /** Milliseconds it has waited for a place: nobody's doing but ours. */
+  waited = 0
+  /** Since which change of its breaker it is under way. */
+  breakerTurn = 0
+  #controller: AbortController | undefined = undefined
+  #signal: AbortSignal | undefined = undefined
+  #ended = false
+  #reason: unknown = undefined
+
+  constructor(work: (call: Guarded) => unknown, options: RunOptions, at: number, parent: GuardedCall | undefined) {
+    this.work = work
+    this.at = at
+    this.options = options
+    this.parent = parent
+  }
+
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const own = (this.#controller = new AbortController())
+      if (this.#ended) own.abort(this.#reason)
+      const above = this.parent === undefined ? this.options.signal : this.parent.signal
+      this.#signal = above === undefined ? own.signal : AbortSignal.any([own.signal, above])
+    }
+    return this.#signal
+  }
+
+  /** Nobody waits for it. */
+  get ended(): boolean {
+    return this.#ended || (this.parent === undefined ? this.options.signal?.aborted === true : this.parent.ended)
+  }
+
+  end(reason: unknown): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#reason = reason
+    this.#controller?.abort(reason)
+  }
+
+  /** Another try. */
+  again(at: number): GuardedCall {
+    return new GuardedCall(this.work, this.options, at, this)
+  }
+
+  /** Tells that somebody else has answered. */
+  answeredBy(from: AnsweredBy): void {
+    this.from = from
+    this.parent?.answeredBy(from)
+  }
+}
+
+const NOTHING_SAID: RunOptions = {}
+
+let world: PolicyWorld | undefined
+/** The real world, one for all policies: what they share of it (a timer for all deadlines) is there once. */
+export function realWorld(): PolicyWorld {
+  return (world ??= realRuntime())
+}
+
+/** Parts in an order that makes sense, the outermost first. */
+export function guardOf(parts: readonly Part[]): Guard {
+  const step = stepOf(parts)
+  const { clock } = parts[0]?.world ?? realWorld()
+  const start = (call: GuardedCall): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const done: Done = (ok, result) => (ok ? resolve(result) : reject(result as Error))
+      const { signal } = call.options
+      if (signal === undefined) step(call, done)
+      else untilAborted(signal, call, step, done)
+    })
+  return {
+    parts,
+    run: <T>(work: (call: Guarded) => Promise<T> | T, options: RunOptions = NOTHING_SAID) =>
+      start(new GuardedCall(work, options, clock.monotonic(), undefined)) as Promise<T>,
+    answer: async <T>(work: (call: Guarded) => Promise<T> | T, options: RunOptions = NOTHING_SAID) => {
+      const call = new GuardedCall(work, options, clock.monotonic(), undefined)
+      const value = (await start(call)) as T
+      return { value, from: call.from }
+    },
+    around: <A extends readonly unknown[], T>(work: (...args: A) => Promise<T>, options: AroundOptions<A> = {}) => {
+      const { key, priority, repeatable, withSignal } = options
+      if (key === undefined) for (const { kind } of parts) if (kind === 'collapse' || kind === 'cache') throw keyMissing(kind)
+      const says = key !== undefined || priority !== undefined || repeatable !== undefined
+      return (...args: A): Promise<T> => {
+        const said: RunOptions = says
+          ? { key: key?.(...args), priority: priority?.(...args), repeatable: repeatable?.(...args) }
+          : NOTHING_SAID
+        const call = (guarded: Guarded): Promise<T> =>
+          withSignal === undefined ? work(...args) : work(...withSignal(guarded.signal, ...args))
+        return start(new GuardedCall(call, said, clock.monotonic(), undefined)) as Promise<T>
+      }
+    },
+  }
+}
+
+/** Without a key the answer to one question would be the answer to another. */
+export function keyMissing(kind: 'collapse' | 'cache'): TypeError {
+  return new TypeError(
+    `Cannot ${kind === 'cache' ? 'cache answers of' : 'collapse'} calls that have no key; give "key", such as \`key: (id) => id\``,
+  )
+}
+
+export function stepOf(parts: readonly Part[]): Step {
+  let next: Step = begin
+  let gates: Gate[] = []
+  let clock = realWorld().clock
+  const close = (): void => {
+    if (gates.length > 0) next = gated(gates, next, clock)
+    gates = []
+  }
+  for (const part of parts.toReversed()) {
+    if ('gate' in part) {
+      gates.unshift(part.gate)
+      clock = part.world.clock
+    } else {
+      close()
+      next = part.wrap(next)
+    }
+  }
+  close()
+  return next
+}
+
+/** A function that throws before it has made its promise has failed as well. */
+function begin(call: GuardedCall, done: Done): void {
+  for (let one: GuardedCall | undefined = call; one !== undefined; one = one.parent) one.begun = true
+  let value: unknown
+  try {
+    value = call.work(call)
+  } catch (error) {
+    return done(false, error)
+  }
+  if (typeof (value as PromiseLike<unknown> | undefined)?.then !== 'function') return done(true, value)
+  const answer = value instanceof Promise ? (value as Promise<unknown>) : Promise.resolve(value)
+  answer.then(
+    (answered) => done(true, answered),
+    (error: unknown) => done(false, error),
+  )
+}
+
+/** Says how it ended; what users gave for that may throw, and has failed the call then. */
+export function finish(done: Done, work: () => unknown): void {
+  let value: unknown
+  try {
+    value = work()
+  } catch (error) {
+    return done(false, error)
+  }
+  done(true, value)
+}
+
+/** Gates beside each other cost one look at the clock before a call and one after it. */
+function gated(gates: readonly Gate[], next: Step, { monotonic }: PolicyWorld['clock']): Step {
+  const count = gates.length
+  const leave = (call: GuardedCall, verdict: Verdict, began: number, inside: number): void => {
+    const now = monotonic()
+    for (let i = inside - 1; i >= 0; i--) gates[i]!.leave(call, verdict, now - began, now)
+  }
+  const go = (call: GuardedCall, began: number, done: Done): void =>
+    next(call, (ok, result) => {
+      leave(call, ok ? 'answered' : verdictOf(result), began, count)
+      done(ok, result)
+    })
+  /** From the gate on that has something to wait for. */
+  const goSlowly = async (
+    call: GuardedCall,
+    began: number,
+    from: number,
+    first: Promise<CallError | undefined>,
+    done: Done,
+  ): Promise<void> => {
+    let entering: CallError | undefined | Promise<CallError | undefined> = first
+    for (let i = from; ; entering = gates[i]!.enter(call, monotonic())) {
+      const refused: CallError | undefined = await entering
+      if (refused !== undefined) {
+        leave(call, 'unknown', began, i)
+        return done(false, refused)
+      }
+      if (++i === count) break
+    }
+    call.at = monotonic()
+    go(call, began, done)
+  }
+  return (call, done) => {
+    const began = call.at
+    for (let i = 0; i < count; i++) {
+      const refused = gates[i]!.enter(call, began)
+      if (refused === undefined) continue
+      if (refused instanceof Promise) return void goSlowly(call, began, i, refused, done)
+      leave(call, 'unknown', began, i)
+      return done(false, refused)
+    }
+    go(call, began, done)
+  }
+}
+
+/** The caller hears of its own end at once, whatever the function makes of it. */
+function untilAborted(signal: AbortSignal, call: GuardedCall, step: Step, done: Done): void {
+  if (signal.aborted) return done(false, signal.reason)
+  const abort = (): void => done(false, signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  step(call, (ok, result) => {
+    signal.removeEventListener('abort', abort)
+    done(ok, result)
+  })
+}
