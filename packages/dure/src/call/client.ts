@@ -9,6 +9,7 @@ import type {
   OperationOutput,
   Operations,
 } from '../contract/contract.ts'
+import type { AnsweredBy } from '../resilience/resilience.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { ActiveSpan, Tracer } from '../telemetry/internal.ts'
 import { CallerCancellation } from './cancellation.ts'
@@ -46,7 +47,12 @@ export type ClientOperation<Op extends AnyOperation> = Op['kind'] extends 'strea
       }
 
 export type Attempt<Value, Failure> =
-  | { readonly ok: true; readonly value: Value }
+  | {
+      readonly ok: true
+      readonly value: Value
+      /** Who has answered: not the callee, but a fallback, or what was answered before. Undefined: the callee. */
+      readonly from?: Exclude<AnsweredBy, 'callee'>
+    }
   | { readonly ok: false; readonly error: Failure }
 
 /**
@@ -69,7 +75,7 @@ export function clientFactory<C extends AnyContract>(options: {
   }
   for (const [name, operation] of Object.entries(contract.operations as Operations)) {
     const repeatable = operation.idempotent
-    const route = transport.route({ service: contract.name, operation: name, repeatable })
+    const route = transport.route({ service: contract.name, operation: name, kind: operation.kind, repeatable })
     const place = `${contract.name}.${name}`
     const way: Way = { place, operation, route, runtime, tracer, attributes: rpcAttributes(place) }
     const bind = { channel: bindChannel, stream: bindStream, query: bindCall, command: bindCall }[operation.kind](way)
@@ -96,26 +102,36 @@ function bindCall(way: Way) {
     if (tracer === undefined || route.local === true) return route.call(input, context)
     return followed(way, tracer, input, context)
   }
-  const send = (caller: Caller, input: unknown, options: CallOptions | undefined): Promise<unknown> => {
-    const refused = options === undefined ? undefined : refusedOptions(place, options)
-    if (refused !== undefined) return Promise.reject(refused)
+  const prepare = (caller: Caller, input: unknown, options: CallOptions | undefined): OutgoingCall => {
     const { keys } = caller
     const keyed = keys !== undefined && operation.kind === 'command' && options?.idempotencyKey === undefined
     const context = outgoing(way, caller, keyed ? { ...options, idempotencyKey: keys(operation, place, input) } : options)
     if (options?.signal !== undefined) context.cancellation = new CallerCancellation(options.signal, context.cancellation)
-    return begin(input, context)
+    return context
   }
+  const refusal = (options: CallOptions | undefined): CallError | undefined =>
+    options === undefined ? undefined : refusedOptions(place, options)
   return (caller: Caller): CallFunction => {
-    const call: CallFunction = (input, options) => send(caller, input, options)
+    const call: CallFunction = (input, options) => {
+      const refused = refusal(options)
+      return refused === undefined ? begin(input, prepare(caller, input, options)) : Promise.reject(refused)
+    }
     return Object.assign(call, {
-      attempt: (input?: unknown, options?: CallOptions): Promise<Attempt<unknown, DeclaredError>> =>
-        send(caller, input, options).then(
-          (value) => ({ ok: true, value }) as const,
+      attempt: async (input?: unknown, options?: CallOptions): Promise<Attempt<unknown, DeclaredError>> => {
+        const refused = refusal(options)
+        if (refused !== undefined) throw refused
+        const context = prepare(caller, input, options)
+        return begin(input, context).then(
+          (value) => {
+            const { answeredBy: from } = context
+            return from === 'callee' ? { ok: true, value } : { ok: true, value, from }
+          },
           (error: unknown) => {
             if (error instanceof DeclaredError) return { ok: false, error } as const
             throw error instanceof Error ? error : new CallError('UNKNOWN', `Call to ${place} failed`)
           },
-        ),
+        )
+      },
     })
   }
 }

@@ -20,3 +20,5 @@ export {
   type Dial,
   type ListenerStatus,
 } from './socket/socket.ts'
+export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'
+export { checkPolicies } from './guarded/policies.ts'

@@ -1,4 +1,5 @@
 import type { AnyOperation, Metadata, Principal } from '../contract/contract.ts'
+import type { AnsweredBy } from '../resilience/resilience.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
@@ -51,6 +52,8 @@ export class OutgoingCall implements CallContext {
   readonly principal: Principal | undefined
   readonly metadata: Metadata | undefined
   sampled: boolean | undefined
+  /** Told by policies on the way, when somebody else than the callee has answered. */
+  answeredBy: AnsweredBy = 'callee'
   readonly #way: Way
   readonly #parent: CallContext | undefined
   readonly #options: CallOptions | undefined

@@ -1,3 +1,4 @@
+import type { OperationKind } from '../contract/contract.ts'
 import type { CallContext } from './context.ts'
 
 /**
@@ -17,6 +18,7 @@ export type Transport = {
 export type Target = {
   readonly service: string
   readonly operation: string
+  readonly kind?: OperationKind
   /** May be sent twice: a query, or a command declared idempotent. */
   readonly repeatable?: boolean
   /** The id of the one instance that is to take the call, and no other; it is not sent again. */

@@ -60,7 +60,7 @@ function each(
  * try {
  *   compose(breaker(), retry())
  * } catch (error) {
- *   console.log((error as Error).message.slice(0, 44)) // → Cannot put retry inside of breaker: breaker
+ *   console.log((error as Error).message.slice(0, 43)) // → Cannot put retry inside of breaker: breaker
  * }
  * ```
  */

@@ -123,7 +123,8 @@ export function bulkhead(options: BulkheadGuardOptions): BulkheadGuard {
     enter: (call, now) => {
       if (places.enter()) return undefined
       if (queue === 0) return markRefused('bulkhead', places.refusal('full'))
-      return places.wait(now + wait, call.signal).then((admission) => decide(call, admission, now))
+      const until = Math.min(now + wait, call.options.deadline ?? Number.POSITIVE_INFINITY)
+      return places.wait(until, call.signal).then((admission) => decide(call, admission, now))
     },
     leave: () => places.leave(),
   }

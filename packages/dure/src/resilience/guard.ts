@@ -23,6 +23,8 @@ export type AnsweredBy = 'callee' | 'cache' | 'fallback' | 'stale'
 
 /** What a guarded function is told of its call. */
 export type Guarded = {
+  /** What was said of it as `about`. */
+  readonly about: unknown
   /** Aborts when nobody waits for the answer any more. Made when it is asked for. */
   readonly signal: AbortSignal
 }
@@ -37,6 +39,12 @@ export type RunOptions = {
   readonly priority?: Priority | undefined
   /** Whether it may be made twice (`retry`, `hedge`). Default true: whoever puts them around a function says so by that. */
   readonly repeatable?: boolean | undefined
+  /** Anything that the function, or a fallback, wants to know of it. */
+  readonly about?: unknown
+  /** When nobody waits any more, in monotonic milliseconds: nobody is let wait for a place for longer. */
+  readonly deadline?: number | undefined
+  /** The same as `signal`, made only when a policy asks for it; whoever gives it sees to it that the caller hears of its own end. */
+  readonly ends?: (() => AbortSignal | undefined) | undefined
 }
 
 /** The same for all calls of a function. */
@@ -45,7 +53,7 @@ export type AroundOptions<A extends readonly unknown[]> = {
   readonly priority?: (...args: A) => Priority
   readonly repeatable?: (...args: A) => boolean
   /** The arguments with the signal in its place: `(signal, id) => [id, { signal }]`. Default: the function is not told of its end. */
-  readonly withSignal?: (signal: AbortSignal, ...args: A) => A
+  readonly withSignal?: (signal: AbortSignal, ...args: A) => readonly [...A]
 }
 
 /** A policy, or several in an order: around any asynchronous function. */
@@ -59,10 +67,7 @@ export type Guard = {
     options?: RunOptions,
   ) => Promise<{ readonly value: T; readonly from: AnsweredBy }>
   /** A function of the same signature. */
-  readonly around: <A extends readonly unknown[], T>(
-    work: (...args: A) => Promise<T>,
-    options?: AroundOptions<A>,
-  ) => (...args: A) => Promise<T>
+  readonly around: <F extends (...args: never[]) => Promise<unknown>>(work: F, options?: AroundOptions<Parameters<F>>) => F
 }
 
 /** What policies take of the world; another one for tests. Default: the real one. */
@@ -118,10 +123,15 @@ export class GuardedCall implements Guarded {
     if (this.#signal === undefined) {
       const own = (this.#controller = new AbortController())
       if (this.#ended) own.abort(this.#reason)
-      const above = this.parent === undefined ? this.options.signal : this.parent.signal
+      const { signal, ends } = this.options
+      const above = this.parent === undefined ? (signal ?? ends?.()) : this.parent.signal
       this.#signal = above === undefined ? own.signal : AbortSignal.any([own.signal, above])
     }
     return this.#signal
+  }
+
+  get about(): unknown {
+    return this.options.about
   }
 
   /** Nobody waits for it. */
@@ -176,7 +186,7 @@ export function guardOf(parts: readonly Part[]): Guard {
       const value = (await start(call)) as T
       return { value, from: call.from }
     },
-    around: <A extends readonly unknown[], T>(work: (...args: A) => Promise<T>, options: AroundOptions<A> = {}) => {
+    around: (<A extends readonly unknown[], T>(work: (...args: A) => Promise<T>, options: AroundOptions<A> = {}) => {
       const { key, priority, repeatable, withSignal } = options
       if (key === undefined) for (const { kind } of parts) if (kind === 'collapse' || kind === 'cache') throw keyMissing(kind)
       const says = key !== undefined || priority !== undefined || repeatable !== undefined
@@ -188,7 +198,7 @@ export function guardOf(parts: readonly Part[]): Guard {
           withSignal === undefined ? work(...args) : work(...withSignal(guarded.signal, ...args))
         return start(new GuardedCall(call, said, clock.monotonic(), undefined)) as Promise<T>
       }
-    },
+    }) as Guard['around'],
   }
 }
 

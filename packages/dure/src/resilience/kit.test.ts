@@ -270,7 +270,7 @@ test('functions that throw at once, or answer at once, are called like others', 
   )
   // oxlint-disable-next-line unicorn/no-thenable -- what it is here for
   assert.equal(await guard.run(() => ({ then: (resolve: (value: string) => void) => resolve('later') }) as never), 'later')
-  const around = guard.around(async (a: number, b: number) => a + b, { withSignal: (_signal, a, b) => [a, b * 10] })
+  const around = guard.around(async (a: number, b: number) => a + b, { withSignal: (_signal, a, b) => [a, b * 10] as const })
   assert.equal(await around(1, 2), 21)
 })
 

@@ -107,6 +107,7 @@ function drive(
   capacity: number,
   service: number,
   rounds: number,
+  samples = Infinity,
 ): { readonly inside: number; readonly took: number } {
   let inside = 0
   let took = service

@@ -57,9 +57,18 @@ export type Verdict = Outcome['host']
  */
 export function verdictOf(error: unknown): Verdict {
   if (error instanceof DeclaredError) return 'answered'
-  if (refusedBy(error) !== undefined) return 'unknown'
+  if (refusedBy(error) !== undefined || saysNothing(error)) return 'unknown'
   if (error instanceof CallError) return verdicts[error.code] ?? 'answered'
   return (error as Error | undefined)?.name === 'AbortError' ? 'unknown' : 'failed'
+}
+
+/** Marks an error that says nothing of whoever was called, though it looks so: its caller had hardly left it any time. */
+export function markSilent(error: CallError): void {
+  Object.defineProperty(error, 'silent', { value: true, configurable: true })
+}
+
+function saysNothing(error: unknown): boolean {
+  return error instanceof CallError && (error as { readonly silent?: boolean }).silent === true
 }
 
 const verdicts: Readonly<Partial<Record<string, Verdict>>> = {

@@ -1,5 +1,5 @@
-import type { CallContext, Client, ContextFetch } from '../call/call.ts'
-import type { CallKeys, Cancellation } from '../call/internal.ts'
+import type { CallContext, CallPolicies, Client, ContextFetch } from '../call/call.ts'
+import type { CallKeys, Cancellation, OwnPolicies } from '../call/internal.ts'
 import type { Retention, RetentionOptions } from './retention.ts'
 import type {
   AnyContract,
@@ -14,6 +14,8 @@ import type {
   HandlerInput,
   HandlerOutput,
   Metadata,
+  OperationInput,
+  OperationOutput,
   RequestAnswer,
   RequestErrors,
   RequestOutput,
@@ -51,6 +53,16 @@ export type ServiceContext = CallContext & {
   readonly ids: Ids
   readonly random: Random
   readonly fetch: ContextFetch
+}
+
+/** Answers in place of what a service needs and does not get; one that throws fails the call with both errors. */
+export type Fallbacks<N extends Needs> = {
+  readonly [K in keyof N]?: {
+    readonly [O in keyof N[K]['operations']]?: (
+      input: OperationInput<N[K]['operations'][O]>,
+      error: unknown,
+    ) => Promise<OperationOutput<N[K]['operations'][O]>> | OperationOutput<N[K]['operations'][O]>
+  }
 }
 
 /** A handler's context: a client for each need, and the service's own database. */
@@ -305,6 +317,10 @@ export type ServiceOptions<
   /** What works in it beside its handlers: sagas, schedules, read models, … They keep their tables in its database. */
   readonly extensions?: Extensions
   readonly handlers: Handlers<C, N, Tables, JoinedOf<Extensions>>
+  /** How its calls of others are guarded: by `'stock.check'`, `'stock'` (names of contracts), `'*'`. What the system says goes before it. */
+  readonly policies?: CallPolicies
+  /** What stands for answers of others that do not come, by need and operation: `{ stock: { check: (input, error) => … } }`. */
+  readonly fallbacks?: Fallbacks<N>
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
   readonly subscriptions?: (react: React<N, Tables, JoinedOf<Extensions>>) => readonly Reaction<N, Tables, JoinedOf<Extensions>>[]
   readonly inbox?: InboxOptions
@@ -341,6 +357,8 @@ export type Service<C extends AnyContract = AnyContract> = {
   readonly store?: StoreAdapter | undefined
   // Inside the chassis handlers are met by name only; their types were checked where the service was defined.
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>
+  /** By contract. */
+  readonly calls?: OwnPolicies | undefined
   readonly reactions: readonly Reaction<Needs, unknown>[]
   readonly extensions: readonly Extension[]
   readonly inbox?: InboxOptions | undefined

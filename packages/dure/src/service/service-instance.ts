@@ -4,6 +4,7 @@ import {
   createEndpoint,
   createAdmission,
   type Admission,
+  type Guards,
   createOperationMetrics,
   type LocalTransport,
   type OperationMetrics,
@@ -70,6 +71,8 @@ export type ServiceInstanceOptions = {
   readonly local: LocalTransport
   /** The way to what it needs. */
   readonly transport: Transport
+  /** What stands around its calls; undefined: nothing. */
+  readonly guards?: Guards
   readonly deadlines: Deadlines
   readonly world: World
   /** Whether callers need the scopes of operations. */
@@ -92,7 +95,8 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   let state: ServiceHealth['state'] = 'starting'
 
   const data = options.database && (await openData({ ...options, database: options.database, log }))
-  const ways = { service: name, transport, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
+  const guarded = options.guards?.around(transport, name, service.calls) ?? transport
+  const ways = { service: name, transport: guarded, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
   const outgoing = { ...ways, offered: new Map<object, unknown>() }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const extensions = await openExtensions(service, data && hostOf(options, data, log, outgoing), data?.joins ?? []).catch(

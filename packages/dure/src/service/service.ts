@@ -5,6 +5,7 @@
 import { answering, isRequest, repliesTo, requestExtensions } from './requests.ts'
 import { retentionOf } from './retention.ts'
 import type { AnyContract, AnyEvent } from '../contract/contract.ts'
+import { checkPolicies, type OwnPolicies } from '../call/internal.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
 import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
 import type { Needs, React, Reaction, ReactionOptions, Service, ServiceOptions } from './definition.ts'
@@ -55,7 +56,7 @@ export type {
 
 /**
  * Defines a service: a contract with its handlers, and what else it needs.
- * @throws {TypeError} when a number in its options cannot be used
+ * @throws {TypeError} when a number in its options cannot be used, or a policy makes no sense
  *
  * @example
  * ```ts
@@ -97,12 +98,24 @@ export function service<
     // Untyped programs leave it out; each operation without a handler is named when the system is made.
     handlers: ((options.handlers as Service['handlers'] | undefined) ?? {}) as Service['handlers'],
     reactions,
+    calls: callsOf(options),
     extensions: [...listed, ...requestExtensions(reactions)],
     inbox: options.inbox,
     retention: retentionOf(contract.name, options.retention),
     requires: options.requires,
     ready: options.ready as Service['ready'],
   })
+}
+
+/** What it says of its calls, by contract. */
+function callsOf({
+  needs = {},
+  policies,
+  fallbacks,
+}: Pick<ServiceOptions<AnyContract, Needs, unknown>, 'needs' | 'policies' | 'fallbacks'>): OwnPolicies {
+  if (policies !== undefined) checkPolicies(policies)
+  const named = Object.entries(fallbacks ?? {}).map(([need, operations]) => [needs[need]?.name ?? need, operations] as const)
+  return { policies, fallbacks: Object.fromEntries(named) as NonNullable<OwnPolicies['fallbacks']> }
 }
 
 /** They are the same for every service, but for where it waits for replies; only their types differ. */

@@ -1,5 +1,5 @@
 import { type Client } from '../call/call.ts'
-import { clientFactory, createLocalTransport } from '../call/internal.ts'
+import { clientFactory, createGuards, createLocalTransport } from '../call/internal.ts'
 import { CallError, type AnyContract } from '../contract/contract.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
@@ -100,12 +100,16 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   // One process tells the lag of all groups.
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
   const transport = part?.transport ?? local
+  const guards = createGuards({ source: system.policies, runtime, log, tracer: telemetry?.tracer })
+  disposables.add('policies of calls', async () => guards.stop())
+  telemetry?.metrics.observe(guards.metrics)
+  const outside = guards.around(transport, undefined)
 
   const secured = system.security !== 'off'
   const instances: ServiceInstance[] = []
   for (const service of startOrder(part?.services ?? system.services)) {
     const database = await databaseOf(service)
-    const instance = await openServiceInstance({ service, database, broker, local, transport, deadlines, world, secured })
+    const instance = await openServiceInstance({ service, database, broker, local, transport, guards, deadlines, world, secured })
     instances.push(instance)
     telemetry?.metrics.observe(() => serviceReadings(instance, runtime.clock))
     disposables.add(`service "${service.contract.name}"`, ({ timeout }) => instance.stop({ timeout }))
@@ -124,8 +128,9 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     system: system.name,
     contracts,
     client: <C extends AnyContract>(contract: C, onBehalf: OnBehalf = {}): Client<C> =>
-      clientFactory({ contract, transport, runtime, tracer })(callerFor(`make a client of ${contract.name}`, onBehalf)),
-    ...createDoorCalls({ contracts, transport, runtime, tracer }),
+      clientFactory({ contract, transport: outside, runtime, tracer })(callerFor(`make a client of ${contract.name}`, onBehalf)),
+    ...createDoorCalls({ contracts, transport: outside, runtime, tracer }),
+    calls: guards.readings,
     authenticate: createAuthenticate(system.security),
     registry: () => (registry ??= part === undefined ? ownRegistry(system, world, disposables) : Promise.resolve(part.registry)),
     health: () => part?.health(instances) ?? healthOf(alone(instances)),

@@ -1,4 +1,11 @@
-import type { Client, Transport } from '../call/call.ts'
+import {
+  livePolicies,
+  type CallPolicies,
+  type CallReading,
+  type Client,
+  type PolicySource,
+  type Transport,
+} from '../call/call.ts'
 import type { AnyContract, Operations } from '../contract/contract.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
@@ -56,16 +63,22 @@ export type SystemOptions = {
    * `@dure/registry-schemas`. What breaks a consumer is refused before anything is published. Default: nowhere.
    */
   readonly schemas?: Adapter<EventSchemas>
+  /**
+   * How calls between its services are guarded, by `'orders.place'`, `'orders'`, `'*'`: before what services themselves say. With
+   * `livePolicies` it can change while the system runs. Default: nothing beyond that.
+   */
+  readonly policies?: CallPolicies | PolicySource
   /** Sampling and exporters. Default: metrics, 1 % of traces and whatever fails, kept in the system's directory; false for none. */
   readonly telemetry?: TelemetryOptions | false
 }
 
 /** Services, their placement, their adapters, their policies: one typed value. */
-export type System = Required<Omit<SystemOptions, 'security' | 'schemas'>> & {
+export type System = Required<Omit<SystemOptions, 'security' | 'schemas' | 'policies'>> & {
   readonly name: string
   /** Undefined: nobody has said; what needs a scope is refused to whoever calls from outside. */
   readonly security: Security | undefined
   readonly schemas?: Adapter<EventSchemas> | undefined
+  readonly policies: PolicySource
 }
 
 /**
@@ -73,6 +86,7 @@ export type System = Required<Omit<SystemOptions, 'security' | 'schemas'>> & {
  * @throws {SystemError} naming everything that keeps them from being one system: two services of one name, a
  * need nobody serves, a circle of needs, a missing handler, a subscription to what nobody announces, a placement that
  * cannot be, scopes and doors without a word on security
+ * @throws {TypeError} when a policy makes no sense
  *
  * @example
  * ```ts
@@ -106,8 +120,13 @@ export function system(name: string, options: SystemOptions): System {
     doors: Object.freeze([...(options.doors ?? [])]),
     security: options.security,
     schemas: options.schemas,
+    policies: sourceOf(options.policies),
     telemetry: options.telemetry ?? {},
   })
+}
+
+function sourceOf(policies: SystemOptions['policies'] = {}): PolicySource {
+  return typeof policies['watch'] === 'function' ? (policies as PolicySource) : livePolicies(policies as CallPolicies)
 }
 
 function storesOf(services: readonly Service[]): Record<string, StoreAdapter> {
@@ -147,6 +166,8 @@ export type DoorHost = DoorCalls & {
   readonly client: <C extends AnyContract>(contract: C, onBehalf?: OnBehalf) => Client<C>
   /** Who is where; opened when it is first asked for. A system in one process has nobody there. */
   readonly registry: () => Promise<Registry>
+  /** How the calls that leave the services, and the doors, of this process stand: breakers, and how calls ended. */
+  readonly calls: () => readonly CallReading[]
   readonly health: () => Promise<Health>
   readonly status: () => Promise<SystemStatus>
   /** How far every consumer is behind, over all processes. */

@@ -85,6 +85,8 @@ type FamilyName =
   | 'scheduleFailed'
   | 'modelBehind'
   | 'modelAge'
+  | 'breaker'
+  | 'guarded'
   | 'dropped'
 
 const of =
@@ -174,6 +176,12 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   ),
   modelBehind: shared('dure.model.behind', '{event}', 'Events that a build of a read model has not taken yet'),
   modelAge: shared('dure.model.age', 's', 'Time since the first of them was published'),
+  breaker: gauge('dure.breaker.state', '1', 'Breaker of the calls of an operation: 0 closed, 1 half open, 2 open'),
+  guarded: counter(
+    'dure.client.calls',
+    '{call}',
+    'Calls under policies, by how they ended: who answered, or what kept them from being made',
+  ),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 

@@ -68,6 +68,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
   const host: DoorHost = {
     lag: async () => ({ consumers: [], outboxes: [], retained: [], silent: [] }),
     deadLetters: () => undefined,
+    calls: () => [],
     extensions: [],
     ask: async () => undefined,
     remembers: () => true,

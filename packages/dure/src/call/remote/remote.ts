@@ -9,6 +9,8 @@ import { completePolicy, type RemotePolicy } from './policy.ts'
 import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
 
+export { completePolicy, type RemotePolicy } from './policy.ts'
+
 /**
  * The way to services in other processes: follows the registry, keeps one connection a process, spreads the calls over a
  * service's instances, leaves out those that fail or stall, and sends again what may safely be sent again.

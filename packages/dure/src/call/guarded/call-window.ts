@@ -1,0 +1,94 @@
+import { CallError, DeclaredError } from '../../contract/contract.ts'
+import { refusedBy, type AnsweredBy, type Refuser } from '../../resilience/resilience.ts'
+import { timeWindow, type Window } from '../../resilience/internal.ts'
+import type { Clock } from '../../runtime/runtime.ts'
+
+/** How calls have ended: with an answer of somebody, with a declared error or a wrong call, with a failure, or not begun. */
+export type CallEnd = AnsweredBy | Refuser | 'refusedByCallee' | 'failed' | 'timeout' | 'fallbackFailed'
+
+const ENDS: readonly CallEnd[] = [
+  'callee',
+  'cache',
+  'fallback',
+  'stale',
+  'breaker',
+  'rateLimit',
+  'limit',
+  'bulkhead',
+  'refusedByCallee',
+  'failed',
+  'timeout',
+  'fallbackFailed',
+]
+
+/** Milliseconds that are looked at. */
+const WINDOW = 10_000
+/** Durations that are remembered, of the last calls. */
+const DURATIONS = 256
+
+/** How calls have ended lately, and since they began. */
+export class CallWindow {
+  readonly #clock: Clock
+  readonly #lately: Window
+  readonly #ever = new Float64Array(ENDS.length)
+  readonly #durations = new Float64Array(DURATIONS)
+  #count = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#lately = timeWindow(WINDOW, ENDS.length, clock.monotonic())
+  }
+
+  answered(from: AnsweredBy, began: number): void {
+    this.#note(from, began)
+  }
+
+  failed(error: unknown, began: number, hadFallback: boolean): void {
+    this.#note(
+      hadFallback && error instanceof CallError && error.cause instanceof AggregateError ? 'fallbackFailed' : endOf(error),
+      began,
+    )
+  }
+
+  #note(end: CallEnd, began: number): void {
+    const now = this.#clock.monotonic()
+    const kind = ENDS.indexOf(end)
+    this.#lately.add(kind, now)
+    this.#ever[kind]!++
+    this.#durations[this.#count++ % DURATIONS] = now - began
+  }
+
+  /** Since they began. */
+  ever(): Readonly<Record<CallEnd, number>> {
+    return Object.fromEntries(ENDS.map((end, at) => [end, this.#ever[at]!])) as Record<CallEnd, number>
+  }
+
+  /** Of the last 10 seconds. */
+  lately(): Readonly<Record<CallEnd, number>> {
+    const now = this.#clock.monotonic()
+    return Object.fromEntries(ENDS.map((end, at) => [end, this.#lately.count(at, now)])) as Record<CallEnd, number>
+  }
+
+  /** Milliseconds of the last calls, the shortest first. */
+  durations(): readonly number[] {
+    return [...this.#durations.subarray(0, Math.min(this.#count, DURATIONS))].toSorted((a, b) => a - b)
+  }
+}
+
+function endOf(error: unknown): CallEnd {
+  const by = refusedBy(error)
+  if (by !== undefined) return by
+  if (error instanceof DeclaredError) return 'refusedByCallee'
+  if (!(error instanceof CallError)) return 'failed'
+  switch (error.code) {
+    case 'DEADLINE_EXCEEDED':
+      return 'timeout'
+    case 'UNAVAILABLE':
+    case 'INTERNAL':
+    case 'UNKNOWN':
+    case 'DATA_LOSS':
+      return 'failed'
+    default:
+      return 'refusedByCallee'
+  }
+}

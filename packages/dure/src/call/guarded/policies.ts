@@ -1,0 +1,211 @@
+import type { OperationKind } from '../../contract/contract.ts'
+import { checkNumbers, WAIT } from '../../runtime/internal.ts'
+import {
+  aimd,
+  breaker,
+  bulkhead,
+  cache,
+  collapse,
+  gradient,
+  hedge,
+  limit,
+  rateLimit,
+  type Breaker,
+  type BreakerChange,
+  type BreakerPolicy,
+  type CachePolicy,
+  type Guard,
+  type PolicyKind,
+  type PolicyWorld,
+  type Priority,
+  type RatePolicy,
+  type Shares,
+} from '../../resilience/resilience.ts'
+import { completePolicy, type RemotePolicy } from '../remote/remote.ts'
+
+/**
+ * How calls of an operation are guarded, wherever it runs: plain data, so that a file can say it. `{}` turns a policy on with its
+ * defaults, false turns off what was said before; what nobody says is off.
+ */
+export type CallPolicy = {
+  /** Milliseconds a call has, at most; whoever calls may give it less. */
+  readonly timeout?: number | false
+  readonly breaker?: Partial<BreakerPolicy> | false
+  readonly rateLimit?: (Partial<RatePolicy> & Pick<RatePolicy, 'rate'>) | false
+  /** Calls at once, a number that finds itself unless given; low priority is refused first. */
+  readonly limit?: { readonly limit?: number | 'gradient' | 'aimd'; readonly shares?: Partial<Shares> } | false
+  /** Calls at once, and those that wait for a place. */
+  readonly bulkhead?: { readonly concurrency: number; readonly queue?: number } | false
+  /** Made once more after so many milliseconds without an answer: only what may be made twice. */
+  readonly hedge?: { readonly after: number; readonly most?: number } | false
+  /** Equal queries under way at once are one call; equal is what the same principal asks with the same input and metadata. */
+  readonly collapse?: boolean
+  /** Answers of queries that are given again while there is no other, to the same principal for the same input and metadata. */
+  readonly cache?: Partial<CachePolicy> | false
+  /** Of calls of this operation, where `limit` has not room for all. */
+  readonly priority?: Priority
+  /** How often, and how, a call is sent again to instances in other processes, and when one of them is left out. */
+  readonly remote?: Partial<Pick<RemotePolicy, 'attempts' | 'backoff' | 'budget' | 'stallAfter' | 'patience' | 'ejection'>>
+}
+
+/** By whom they are for: `'orders.place'`, `'orders'`, `'*'`. What is said of an operation goes before what is said of its service. */
+export type CallPolicies = Readonly<Record<string, CallPolicy>>
+
+/** Policies that may change while a system runs. */
+export type PolicySource = {
+  readonly current: () => CallPolicies
+  /** @throws {TypeError} by `changed`, when they make no sense: then they have not changed */
+  readonly watch: (changed: (next: CallPolicies) => void) => { readonly stop: () => void }
+}
+
+export type LivePolicies = PolicySource & {
+  /**
+   * From the next call on these apply. What has not changed keeps its state: breakers, limits, answers.
+   * @throws {TypeError} saying what makes no sense; the old ones go on
+   */
+  readonly set: (next: CallPolicies) => void
+}
+
+/**
+ * Policies of calls that can be changed while a system runs, as a whole.
+ * @throws {TypeError} when they make no sense
+ *
+ * @example
+ * ```ts
+ * import { livePolicies } from 'dure/call'
+ *
+ * const policies = livePolicies({ stock: { breaker: { failureRate: 0.5 } } }) // system(…, { policies })
+ * try {
+ *   policies.set({ stock: { breaker: { failureRate: 5 } } })
+ * } catch (error) {
+ *   console.log((error as Error).message)
+ * }
+ * // → Cannot use the policy of "stock": Cannot guard calls by a breaker: "failureRate" is 5; give a number from 0.001 to 1
+ * console.log(policies.current()) // → { stock: { breaker: { failureRate: 0.5 } } }
+ * ```
+ */
+export function livePolicies(initial: CallPolicies = {}): LivePolicies {
+  let current = checkPolicies(initial)
+  const watchers = new Set<(next: CallPolicies) => void>()
+  return {
+    current: () => current,
+    watch: (changed) => {
+      watchers.add(changed)
+      return { stop: () => void watchers.delete(changed) }
+    },
+    set: (next) => {
+      checkPolicies(next)
+      const told: ((next: CallPolicies) => void)[] = []
+      try {
+        for (const changed of watchers) {
+          changed(next)
+          told.push(changed)
+        }
+      } catch (error) {
+        // Those who have begun with the new ones go on with the old ones as well.
+        for (const changed of told) changed(current)
+        throw error
+      }
+      current = next
+    },
+  }
+}
+
+const FIELDS: ReadonlySet<string> = new Set<keyof CallPolicy>([
+  'timeout',
+  'breaker',
+  'rateLimit',
+  'limit',
+  'bulkhead',
+  'hedge',
+  'collapse',
+  'cache',
+  'priority',
+  'remote',
+])
+const PRIORITIES: readonly unknown[] = [undefined, 'high', 'normal', 'low']
+
+/** @throws {TypeError} */
+export function checkPolicies(policies: CallPolicies): CallPolicies {
+  for (const [name, policy] of Object.entries(policies)) {
+    try {
+      checkPolicy(policy)
+    } catch (error) {
+      throw new TypeError(`Cannot use the policy of "${name}": ${(error as Error).message}`, { cause: error })
+    }
+  }
+  return policies
+}
+
+function checkPolicy(policy: CallPolicy): void {
+  if (typeof policy !== 'object' || policy === null) throw new TypeError('it is no object')
+  const unknown = Object.keys(policy).find((field) => !FIELDS.has(field))
+  if (unknown !== undefined) throw new TypeError(`it has "${unknown}"; give ${[...FIELDS].join(', ')}`)
+  checkNumbers('limit the time of calls', policy, { timeout: WAIT } as never)
+  if (!PRIORITIES.includes(policy.priority))
+    throw new TypeError(`its "priority" is ${String(policy.priority)}; give high, normal or low`)
+  if (policy.remote !== undefined) completePolicy(policy.remote)
+  for (const kind of KINDS) makePart(kind, policy, { name: 'it' })
+}
+
+/** What is said last of each thing, from what is said of everybody to what is said of the operation. */
+export function policyOf(sets: readonly CallPolicies[], service: string, operation: string): CallPolicy {
+  return Object.assign({}, ...sets.flatMap((set) => [set['*'], set[service], set[`${service}.${operation}`]])) as CallPolicy
+}
+
+/** The kinds that a policy has a part of, in the order in which they stand around a call. */
+export const KINDS = [
+  'cache',
+  'collapse',
+  'hedge',
+  'breaker',
+  'rateLimit',
+  'limit',
+  'bulkhead',
+] as const satisfies readonly PolicyKind[]
+export type GuardedKind = (typeof KINDS)[number]
+
+/** Whether a kind of policy means anything for a kind of operation. */
+export function applies(kind: GuardedKind, { kind: of, repeatable }: { kind?: OperationKind; repeatable?: boolean }): boolean {
+  if (kind === 'cache' || kind === 'collapse') return of === 'query'
+  if (kind === 'hedge') return repeatable === true && (of === 'query' || of === 'command')
+  return true
+}
+
+type Making = {
+  readonly name: string
+  readonly world?: PolicyWorld
+  readonly onChange?: (change: BreakerChange) => void
+}
+
+/** @throws {TypeError} when it makes no sense */
+export function makePart(kind: GuardedKind, policy: CallPolicy, making: Making): Guard | Breaker | undefined {
+  const { world, name } = making
+  const said = policy[kind]
+  if (said === undefined || said === false) return undefined
+  const here = world === undefined ? { name } : { name, world }
+  switch (kind) {
+    case 'cache':
+      return cache({ ...(policy.cache as Partial<CachePolicy>), ...here, copy: structuredClone })
+    case 'collapse':
+      return collapse({ ...here, copy: structuredClone })
+    case 'hedge':
+      return hedge({ ...(policy.hedge as { readonly after: number }), ...here })
+    case 'breaker':
+      return breaker({
+        ...(policy.breaker as Partial<BreakerPolicy>),
+        ...here,
+        ...(making.onChange && { onChange: making.onChange }),
+      })
+    case 'rateLimit':
+      return rateLimit({ ...(policy.rateLimit as RatePolicy), ...here })
+    case 'limit': {
+      const { limit: given = 'gradient', shares = {} } = policy.limit as Exclude<CallPolicy['limit'], false | undefined>
+      if (typeof given === 'string' && given !== 'gradient' && given !== 'aimd')
+        throw new TypeError(`Cannot limit calls at once: its "limit" is "${String(given)}"; give a number, "gradient" or "aimd"`)
+      return limit({ limit: given === 'gradient' ? gradient() : given === 'aimd' ? aimd() : given, shares, ...here })
+    }
+    case 'bulkhead':
+      return bulkhead({ ...(policy.bulkhead as { readonly concurrency: number }), ...here })
+  }
+}
