@@ -40,12 +40,21 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
   N5: {
     state: 'begun',
     part: {
-      en: 'instances that fail or stall are left out and probed back; fallback and dashboard not yet',
-      ko: '실패하거나 멈춰 선 인스턴스를 빼고 탐침으로 되돌림, 폴백과 대시보드는 아직',
+      en: 'breakers with fallbacks, above local and remote calls, changed live; the dashboard not yet',
+      ko: '로컬과 원격 호출 위의 브레이커와 폴백, 도는 중에 변경. 대시보드는 아직',
     },
-    code: ['packages/dure/src/resilience/ejection.ts', 'packages/dure/src/call/remote/pool.ts'],
+    code: [
+      'packages/dure/src/resilience/breaker.ts',
+      'packages/dure/src/resilience/fallback.ts',
+      'packages/dure/src/call/guarded/guards.ts',
+      'packages/dure/src/resilience/ejection.ts',
+    ],
     guide: 'docs/guides/resilience.md',
     tests: [
+      'packages/dure/src/resilience/breaker.test.ts',
+      'packages/dure/src/resilience/kit.test.ts',
+      'packages/dure/src/service/policies.test.ts',
+      'packages/tools/testing/src/placement/probes.test.ts',
       'packages/dure/src/resilience/ejection.test.ts',
       'packages/dure/src/call/remote/standing.test.ts',
       'packages/dure/src/call/remote/replicas.test.ts',
@@ -55,10 +64,13 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
   N6: {
     state: 'begun',
     part: {
-      en: 'deadlines, retry under a budget, bulkhead, shedding, reconnection between processes; rate limit not yet',
-      ko: '프로세스 사이의 데드라인, 예산 안의 재시도, 격벽, 부하 차단, 재연결. 속도 제한은 아직',
+      en: 'deadlines, retry, hedging, bulkhead, rate limit, adaptive limit with shedding, each alone and composed; a rate limit shared by processes not yet',
+      ko: '데드라인, 재시도, 헤징, 격벽, 속도 제한, 적응형 한도와 부하 차단을 따로 또는 함께. 프로세스가 함께 쓰는 속도 제한은 아직',
     },
     code: [
+      'packages/dure/src/resilience/compose.ts',
+      'packages/dure/src/resilience/rate-limit.ts',
+      'packages/dure/src/resilience/adaptive.ts',
       'packages/dure/src/resilience/retry-budget.ts',
       'packages/dure/src/resilience/bulkhead.ts',
       'packages/dure/src/call/admission.ts',
@@ -67,6 +79,8 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     ],
     guide: 'docs/guides/resilience.md',
     tests: [
+      'packages/dure/src/resilience/compose.test.ts',
+      'packages/dure/src/resilience/limits.test.ts',
       'packages/dure/src/resilience/retry-budget.test.ts',
       'packages/dure/src/resilience/bulkhead.test.ts',
       'packages/dure/src/call/remote/retries.test.ts',

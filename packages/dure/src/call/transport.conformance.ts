@@ -4,6 +4,7 @@ import { CallError, command, contract, query, stream } from '../contract/contrac
 import { clientFactory } from './internal.ts'
 import { channelCases } from './channel.conformance.ts'
 import { endCases } from './ends.conformance.ts'
+import { guardedCases } from './guarded.conformance.ts'
 import { hostileCases } from './hostile-throws.conformance.ts'
 import { HOSTILE_VALUES } from './hostile-values.conformance.ts'
 import { streamCases } from './stream.conformance.ts'
@@ -294,4 +295,5 @@ export function transportConformance(name: string, makeLink: MakeLink): void {
   streamCases(conforms)
   channelCases(conforms)
   endCases(conforms)
+  guardedCases(conforms)
 }

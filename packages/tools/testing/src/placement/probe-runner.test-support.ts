@@ -11,6 +11,7 @@ import { Front, ProbeContract, probeSystem } from './probe-system.test-support.t
 import { caught, pause, type Calls, type Origin, type Probe } from './probe.test-support.ts'
 import { eventProbes } from './event-probes.test-support.ts'
 import { twoHopProbes } from './two-hop-probes.test-support.ts'
+import { Careful, guardedProbes } from './guarded-probes.test-support.ts'
 import { isolationProbes } from './isolation-probes.test-support.ts'
 import { callProbes } from './call-probes.test-support.ts'
 import { channelProbes } from './channel-probes.test-support.ts'
@@ -26,7 +27,14 @@ export type ProbeFinding = {
 export type ProbeReport = { readonly asked: number; readonly findings: readonly ProbeFinding[] }
 
 const caller = realRuntime()
-const probes: readonly Probe[] = [...isolationProbes, ...callProbes, ...channelProbes, ...twoHopProbes, ...eventProbes]
+const probes: readonly Probe[] = [
+  ...isolationProbes,
+  ...callProbes,
+  ...channelProbes,
+  ...twoHopProbes,
+  ...eventProbes,
+  ...guardedProbes,
+]
 
 /** Runs every probe under every placement. */
 export async function probeAll(placements: readonly Placement[], seed: number): Promise<ProbeReport> {
@@ -97,6 +105,7 @@ function callsOf(copy: Copy): Calls {
     behalfOf: (origin) => ({ ...callsOfOne(ProbeContract, origin), far: callsOfOne(Front, origin) }),
     writer: callsOfOne(Writer),
     reader: callsOfOne(Reader),
+    careful: callsOfOne(Careful),
     stray: () => stray.elsewhere(),
     seen: async (name, until = '') => {
       for (let tries = 0; ; tries++) {

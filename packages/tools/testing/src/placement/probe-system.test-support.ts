@@ -4,6 +4,7 @@ import { CallError, channel, command, contract, DeclaredError, error, query, str
 import { service, system, type Service, type System } from 'dure/service'
 import { z } from 'zod'
 import { scramble } from './caller.ts'
+import { guardedServices } from './guarded-probes.test-support.ts'
 import { eventServices } from './probe-events.test-support.ts'
 
 const Declared = error('DECLARED', {
@@ -259,6 +260,7 @@ export function probeSystem(): System {
         },
       }),
       ...eventServices(),
+      ...guardedServices(),
       frontService(),
     ],
   })

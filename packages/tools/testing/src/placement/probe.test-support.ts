@@ -27,6 +27,8 @@ export type Calls = {
   /** One service that tells of what it writes, and another that keeps what it hears. */
   readonly writer: Pick<Calls, 'call'>
   readonly reader: Pick<Calls, 'call'>
+  /** One that guards its calls by policies. */
+  readonly careful: Pick<Calls, 'call'>
   /** Calls something that the service does not have. */
   readonly stray: () => Promise<unknown>
   /** What the service went through, of one name, once it contains `until`. */
