@@ -1,22 +1,11 @@
 import { checkNumbers, COUNT } from '../runtime/internal.ts'
-import {
-  finish,
-  guardOf,
-  GuardedCall,
-  keyMissing,
-  realWorld,
-  type Done,
-  type Guard,
-  type PolicyWorld,
-  type Step,
-} from './guard.ts'
+import { finish, guardOf, GuardedCall, keyMissing, type Done, type Guard, type Step } from './guard.ts'
 
 export type CollapseOptions = {
   /** Keys under way at once for which calls are collapsed; further ones are made each by itself. Default 10,000. */
   readonly keys?: number
   /** Makes the answer of all but the first to ask, so that nobody sees what another does with it. Default: all get the same value. */
   readonly copy?: (value: unknown) => unknown
-  readonly world?: PolicyWorld
 }
 
 /**
@@ -34,7 +23,7 @@ export type CollapseOptions = {
  * ```
  */
 export function collapse(options: CollapseOptions = {}): Guard {
-  const { keys = 10_000, copy, world = realWorld() } = options
+  const { keys = 10_000, copy } = options
   checkNumbers('collapse calls', { keys }, { keys: COUNT })
   const wrap = (next: Step): Step => {
     const open = new Map<string, Flight>()
@@ -54,7 +43,7 @@ export function collapse(options: CollapseOptions = {}): Guard {
       next(flight.shared, (ok, result) => flight.end(ok, result))
     }
   }
-  return guardOf([{ kind: 'collapse', world, wrap }])
+  return guardOf([{ kind: 'collapse', world: undefined, wrap }])
 }
 
 type Passenger = { readonly call: GuardedCall; readonly done: Done; readonly leave: (() => void) | undefined }

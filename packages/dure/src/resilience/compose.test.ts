@@ -33,9 +33,9 @@ const ORDER: readonly PolicyKind[] = [
   'bulkhead',
 ]
 const made: Readonly<Record<PolicyKind, () => Guard>> = {
-  fallback: () => fallback(() => 'instead', { world: time }),
+  fallback: () => fallback(() => 'instead'),
   cache: () => cache({ world: time }),
-  collapse: () => collapse({ world: time }),
+  collapse: () => collapse(),
   timeout: () => timeout({ ms: 1_000, world: time }),
   retry: () => retry({ attempts: 2, backoff: { first: 0, max: 0 }, world: time }),
   hedge: () => hedge({ after: 100, world: time }),
@@ -90,6 +90,7 @@ test('the sentences', () => {
   for (const [kinds, words] of sentences) assert.throws(() => composed(kinds), { name: 'TypeError', message: words })
   assert.doesNotThrow(() => composed(['timeout', 'retry', 'breaker', 'timeout']))
   assert.equal(compose().parts.length, 0)
+  assert.throws(() => compose(retry(), breaker({ world: time })), /Cannot compose policies of several worlds/)
 })
 
 test('the breaker sees every try, and an open one ends the tries', async () => {

@@ -68,6 +68,9 @@ export function compose(...guards: readonly Guard[]): Guard {
   const parts = guards.flatMap((guard) => guard.parts)
   const wrong = wrongOrder(parts)
   if (wrong !== undefined) throw new TypeError(wrong)
+  const worlds = new Set(parts.flatMap(({ world }) => world?.clock ?? []))
+  if (worlds.size > 1)
+    throw new TypeError('Cannot compose policies of several worlds, whose clocks differ; give the same "world" to each')
   return guardOf(parts)
 }
 

@@ -1,14 +1,5 @@
 import { CallError, DeclaredError } from '../contract/contract.ts'
-import {
-  guardOf,
-  realWorld,
-  type Done,
-  type Guard,
-  type Guarded,
-  type GuardedCall,
-  type PolicyWorld,
-  type Step,
-} from './guard.ts'
+import { guardOf, type Done, type Guard, type Guarded, type GuardedCall, type Step } from './guard.ts'
 import { verdictOf } from './outcome.ts'
 import { refusedBy } from './refusal.ts'
 
@@ -17,7 +8,6 @@ export type FallbackOptions = {
   readonly name?: string
   /** Whether it answers in place of this error. Default: of what failed or was refused, not of a declared error and not of a wrong call. */
   readonly when?: (error: unknown) => boolean
-  readonly world?: PolicyWorld
 }
 
 /**
@@ -36,7 +26,7 @@ export type FallbackOptions = {
  * ```
  */
 export function fallback<T>(instead: (error: unknown, call: Guarded) => Promise<T> | T, options: FallbackOptions = {}): Guard {
-  const { name = 'a function', when = isMissing, world = realWorld() } = options
+  const { name = 'a function', when = isMissing } = options
   const answer = async (error: unknown, call: GuardedCall, done: Done): Promise<void> => {
     let value: T
     try {
@@ -55,7 +45,7 @@ export function fallback<T>(instead: (error: unknown, call: Guarded) => Promise<
         if (ok || call.ended) done(ok, result)
         else void answer(result, call, done)
       })
-  return guardOf([{ kind: 'fallback', world, wrap }])
+  return guardOf([{ kind: 'fallback', world: undefined, wrap }])
 }
 
 /** There is no answer, for a reason that is not the caller's own. */

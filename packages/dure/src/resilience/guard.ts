@@ -82,7 +82,8 @@ export type Step = (call: GuardedCall, done: Done) => void
 /** One policy: it lets calls in and hears how they went, or it stands around them. */
 export type Part = {
   readonly kind: PolicyKind
-  readonly world: PolicyWorld
+  /** Whose time it goes by; undefined: it knows no time. */
+  readonly world: PolicyWorld | undefined
 } & ({ readonly gate: Gate } | { readonly wrap: (next: Step) => Step })
 
 export type Gate = {
@@ -169,7 +170,7 @@ export function realWorld(): PolicyWorld {
 /** Parts in an order that makes sense, the outermost first. */
 export function guardOf(parts: readonly Part[]): Guard {
   const step = stepOf(parts)
-  const { clock } = parts[0]?.world ?? realWorld()
+  const { clock } = parts.find(({ world }) => world !== undefined)?.world ?? realWorld()
   const start = (call: GuardedCall): Promise<unknown> =>
     new Promise((resolve, reject) => {
       const done: Done = (ok, result) => (ok ? resolve(result) : reject(result as Error))
@@ -220,7 +221,7 @@ export function stepOf(parts: readonly Part[]): Step {
   for (const part of parts.toReversed()) {
     if ('gate' in part) {
       gates.unshift(part.gate)
-      clock = part.world.clock
+      clock = part.world?.clock ?? clock
     } else {
       close()
       next = part.wrap(next)

@@ -8,7 +8,7 @@ const down = (): Promise<string> => Promise.reject(new CallError('UNAVAILABLE', 
 const no = new DeclaredError({ code: 'NO', data: undefined, status: 'ABORTED', message: 'No' })
 
 test('a fallback answers for what failed or was refused, is told apart, and leaves declared errors and wrong calls alone', async () => {
-  const guard = fallback((error) => `instead of ${(error as Error).message}`, { world: world() })
+  const guard = fallback((error) => `instead of ${(error as Error).message}`)
   assert.deepEqual(await guard.answer(down), { value: 'instead of It is down', from: 'fallback' })
   assert.deepEqual(await guard.answer(async () => 'well'), { value: 'well', from: 'callee' })
   assert.equal(await outcome(guard.run(() => Promise.reject(no))), no)
@@ -25,7 +25,7 @@ test('a fallback that throws: both errors are told', async () => {
     () => {
       throw second
     },
-    { name: 'shop', world: world() },
+    { name: 'shop' },
   )
   const error = (await outcome(guard.run(down))) as CallError
   assert.equal(error.code, 'UNAVAILABLE')
@@ -35,7 +35,6 @@ test('a fallback that throws: both errors are told', async () => {
     when: () => {
       throw second
     },
-    world: world(),
   })
   assert.match(((await outcome(hesitant.run(down))) as Error).message, /the shelf is empty/)
 })
@@ -141,7 +140,7 @@ test('hedges are bounded by number and budget', async () => {
 test('calls of one key are one call while it is under way; it ends when its last caller has given up', async () => {
   const time = world()
   const slow = callee()
-  const guard = collapse({ copy: structuredClone, world: time })
+  const guard = collapse({ copy: structuredClone })
   const calls = ['a', 'a', 'b'].map((key) => guard.run(slow.call, { key }))
   assert.equal(slow.calls(), 2)
   slow.answer(0)
@@ -167,7 +166,7 @@ test('calls of one key are one call while it is under way; it ends when its last
 
 test('all that share a call get copies of its answer, and a copy that cannot be made fails whom it is for', async () => {
   const value = { list: [1] }
-  const guard = collapse({ copy: structuredClone, world: world() })
+  const guard = collapse({ copy: structuredClone })
   const [first, second] = await Promise.all([1, 2].map(() => guard.run(async () => value, { key: 'k' })))
   assert.equal(first, value)
   assert.deepEqual(second, value)
@@ -244,7 +243,7 @@ test('a caller’s own signal ends any policy at once, with its reason', async (
   const controller = new AbortController()
   const reason = new Error('gone')
   const guards = [
-    fallback(() => 'instead', { world: time }),
+    fallback(() => 'instead'),
     timeout({ ms: 1_000, world: time }),
     breaker({ world: time }),
     bulkhead({ concurrency: 10, world: time }),
@@ -258,7 +257,8 @@ test('a caller’s own signal ends any policy at once, with its reason', async (
 })
 
 test('functions that throw at once, or answer at once, are called like others', async () => {
-  const guard = compose(retry({ attempts: 1, world: world() }), breaker({ world: world() }), timeout({ ms: 100, world: world() }))
+  const time = world()
+  const guard = compose(retry({ attempts: 1, world: time }), breaker({ world: time }), timeout({ ms: 100, world: time }))
   assert.equal(await guard.run(() => 'at once'), 'at once')
   assert.equal(
     await outcome(

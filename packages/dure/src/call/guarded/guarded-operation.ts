@@ -70,7 +70,7 @@ export class GuardedOperation {
     const isStream = target.kind === 'stream' || target.kind === 'channel'
     const made = new Map<GuardedKind | 'fallback', Made>()
     if (instead !== undefined && !isStream) {
-      const own = fallback((error, call) => instead(call.about, error), { name: this.place, world: runtime })
+      const own = fallback((error, call) => instead(call.about, error), { name: this.place })
       made.set('fallback', this.#made.get('fallback') ?? { said: '', guard: own })
     }
     for (const kind of KINDS) {

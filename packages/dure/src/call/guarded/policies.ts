@@ -188,7 +188,7 @@ export function makePart(kind: GuardedKind, policy: CallPolicy, making: Making):
     case 'cache':
       return cache({ ...(policy.cache as Partial<CachePolicy>), ...here, copy: structuredClone })
     case 'collapse':
-      return collapse({ ...here, copy: structuredClone })
+      return collapse({ copy: structuredClone })
     case 'hedge':
       return hedge({ ...(policy.hedge as { readonly after: number }), ...here })
     case 'breaker':
