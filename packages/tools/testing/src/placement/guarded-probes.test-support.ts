@@ -31,7 +31,8 @@ export function guardedServices(): readonly Service[] {
     (operation: string) =>
     ({ n, fails }: { n: number; fails: boolean }) => {
       seen[operation] = (seen[operation] ?? 0) + 1
-      if (fails) throw new CallError('UNAVAILABLE', 'It is down')
+      // Not UNAVAILABLE: between processes that is sent again, so that one call would be several here.
+      if (fails) throw new CallError('DATA_LOSS', 'It is down')
       return { n, at: new Date(n) }
     }
   return [
@@ -47,7 +48,6 @@ export function guardedServices(): readonly Service[] {
     service(careful, {
       needs: { shaky },
       policies: {
-        // Between processes a failure is sent again, so that the callee sees more of them; the breaker above sees calls.
         'shaky.broken': { breaker: { window: { calls: 4 }, minimumCalls: 4, open: { first: 60_000, max: 60_000 } } },
         'shaky.limited': { rateLimit: { rate: 2, per: 3_600_000 } },
         'shaky.kept': { cache: { stale: 600_000 } },
@@ -57,7 +57,7 @@ export function guardedServices(): readonly Service[] {
         shaky: {
           replaced: ({ n }, error) => {
             if (n === 13) throw new Error('No answer either')
-            return { n: -1, at: new Date((error as CallError).code === 'UNAVAILABLE' ? 1 : 2) }
+            return { n: -1, at: new Date((error as CallError).code === 'DATA_LOSS' ? 1 : 2) }
           },
         },
       },
@@ -75,13 +75,19 @@ export function guardedServices(): readonly Service[] {
 const pass = ({ careful }: Calls, operation: string, n: number, fails = false): Promise<unknown> =>
   caught(careful.call('pass', { operation, n, fails }))
 
+/** After how long one may try again is real time. */
+function timeless(outcome: unknown): unknown {
+  const { details, ...rest } = outcome as { readonly details?: { readonly retryAfter?: number } }
+  return details?.retryAfter === undefined ? outcome : { ...rest, limited: details.retryAfter > 0 }
+}
+
 async function passAll(
   calls: Calls,
   operation: string,
   all: readonly (readonly [n: number, fails?: boolean])[],
 ): Promise<unknown[]> {
   const seen: unknown[] = []
-  for (const [n, fails] of all) seen.push(await pass(calls, operation, n, fails))
+  for (const [n, fails] of all) seen.push(timeless(await pass(calls, operation, n, fails)))
   return seen
 }
 
