@@ -21,4 +21,4 @@ export {
   type ListenerStatus,
 } from './socket/socket.ts'
 export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'
-export { checkPolicies } from './guarded/policies.ts'
+export { checkPolicies, remoteChanges } from './guarded/policies.ts'

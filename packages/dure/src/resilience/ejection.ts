@@ -23,6 +23,8 @@ export type EjectionPolicy = {
 }
 
 export type Ejection = {
+  /** From now on it goes by these; who is out stays out until its probe. @throws {TypeError} when a number cannot be used: the old ones go on */
+  readonly use: (policy: Partial<EjectionPolicy>) => void
   /** Watches one more peer. `onChange` hears when it is left out and when it is back. */
   readonly join: (onChange?: (change: HealthChange) => void) => HostHealth
   /** The peer is gone. Others return early if too large a share would now be out. */
@@ -57,6 +59,11 @@ type Member = HostHealth & { readonly giveBack: () => void }
 const DEFAULTS: EjectionPolicy = { failures: 5, stalls: 3, first: 1_000, max: 30_000, share: 0.5 }
 const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, first: WAIT, max: WAIT, share: SHARE }
 
+/** @throws {TypeError} when a number cannot be used */
+export function completeEjection(policy: Partial<EjectionPolicy>): EjectionPolicy {
+  return completeNumbers('eject outliers', DEFAULTS, policy, NUMBERS)
+}
+
 /**
  * Leaves out peers that fail or stall in a row, and lets one call find out whether they are back.
  * @throws {TypeError} when a number of the policy cannot be used
@@ -76,7 +83,7 @@ const NUMBERS: Ranges<EjectionPolicy> = { failures: COUNT, stalls: COUNT, first:
  */
 export function createEjection(options: { clock: Clock; random: Random; policy?: Partial<EjectionPolicy> }): Ejection {
   const { clock, random, policy = {} } = options
-  const { failures, stalls, first, max, share } = completeNumbers('eject outliers', DEFAULTS, policy, NUMBERS)
+  let { failures, stalls, first, max, share } = completeEjection(policy)
   const members = new Set<Member>()
   let out = 0
   let nextProbe = Number.POSITIVE_INFINITY
@@ -176,5 +183,10 @@ export function createEjection(options: { clock: Clock; random: Random; policy?:
     return best!
   }
 
-  return { join, leave, out: () => out, nextProbe: () => nextProbe }
+  const use = (next: Partial<EjectionPolicy>): void => {
+    ;({ failures, stalls, first, max, share } = completeEjection(next))
+    while (out > allowed()) soonestBack().giveBack()
+  }
+
+  return { use, join, leave, out: () => out, nextProbe: () => nextProbe }
 }

@@ -1,3 +1,5 @@
 /** What Dure's own rooms share of `resilience`, and no promise to anybody else. */
+export { completeEjection } from './ejection.ts'
+export { completeBudget } from './retry-budget.ts'
 export { markSilent } from './outcome.ts'
 export { timeWindow, type Window } from './window.ts'

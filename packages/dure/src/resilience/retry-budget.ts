@@ -31,6 +31,11 @@ const RETRIED = 1
 const DEFAULTS: RetryBudgetPolicy = { ratio: 0.2, minimumPerSecond: 10, window: 10_000 }
 const NUMBERS: Ranges<RetryBudgetPolicy> = { ratio: { least: 0, most: 1_000 }, minimumPerSecond: COUNT_OR_NONE, window: WAIT }
 
+/** @throws {TypeError} when a number cannot be used */
+export function completeBudget(policy: Partial<RetryBudgetPolicy>): RetryBudgetPolicy {
+  return completeNumbers('keep a retry budget', DEFAULTS, policy, NUMBERS)
+}
+
 /**
  * Retries as a share of the calls: in an outage they cannot drown whoever is in trouble.
  * @throws {TypeError} when a number of the policy cannot be used
@@ -47,7 +52,7 @@ const NUMBERS: Ranges<RetryBudgetPolicy> = { ratio: { least: 0, most: 1_000 }, m
  */
 export function createRetryBudget(options: { clock: Clock; policy?: Partial<RetryBudgetPolicy> }): RetryBudget {
   const { clock, policy = {} } = options
-  const { ratio, minimumPerSecond, window } = completeNumbers('keep a retry budget', DEFAULTS, policy, NUMBERS)
+  const { ratio, minimumPerSecond, window } = completeBudget(policy)
   const reserve = (minimumPerSecond * window) / 1000
   const lately = timeWindow(window, 2, clock.monotonic())
 

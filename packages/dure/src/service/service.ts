@@ -114,6 +114,11 @@ function callsOf({
   fallbacks,
 }: Pick<ServiceOptions<AnyContract, Needs, unknown>, 'needs' | 'policies' | 'fallbacks'>): OwnPolicies {
   if (policies !== undefined) checkPolicies(policies)
+  const remote = Object.entries(policies ?? {}).find(([, policy]) => policy.remote !== undefined)
+  if (remote !== undefined)
+    throw new TypeError(
+      `Cannot use the policy of "${remote[0]}": its "remote" is for all who call from a process; say it in the "policies" of the system`,
+    )
   const named = Object.entries(fallbacks ?? {}).map(([need, operations]) => [needs[need]?.name ?? need, operations] as const)
   return { policies, fallbacks: Object.fromEntries(named) as NonNullable<OwnPolicies['fallbacks']> }
 }

@@ -21,7 +21,7 @@ import {
   type RatePolicy,
   type Shares,
 } from '../../resilience/resilience.ts'
-import { completePolicy, type RemotePolicy } from '../remote/remote.ts'
+import { completePolicy, type ChangingPolicy, type RemoteChanges } from '../remote/remote.ts'
 
 /**
  * How calls of an operation are guarded, wherever it runs: plain data, so that a file can say it. `{}` turns a policy on with its
@@ -45,7 +45,7 @@ export type CallPolicy = {
   /** Of calls of this operation, where `limit` has not room for all. */
   readonly priority?: Priority
   /** How often, and how, a call is sent again to instances in other processes, and when one of them is left out. */
-  readonly remote?: Partial<Pick<RemotePolicy, 'attempts' | 'backoff' | 'budget' | 'stallAfter' | 'patience' | 'ejection'>>
+  readonly remote?: ChangingPolicy
 }
 
 /** By whom they are for: `'orders.place'`, `'orders'`, `'*'`. What is said of an operation goes before what is said of its service. */
@@ -151,6 +151,19 @@ function checkPolicy(policy: CallPolicy): void {
 /** What is said last of each thing, from what is said of everybody to what is said of the operation. */
 export function policyOf(sets: readonly CallPolicies[], service: string, operation: string): CallPolicy {
   return Object.assign({}, ...sets.flatMap((set) => [set['*'], set[service], set[`${service}.${operation}`]])) as CallPolicy
+}
+
+/** What a source says of ways to other processes. */
+export function remoteChanges(source: PolicySource): RemoteChanges {
+  let said = source.current()
+  return {
+    of: (service, operation) => policyOf([said], service, operation).remote ?? {},
+    watch: (changed) =>
+      source.watch((next) => {
+        said = next
+        changed()
+      }),
+  }
 }
 
 /** The kinds that a policy has a part of, in the order in which they stand around a call. */

@@ -1,4 +1,5 @@
 import { checkNumbers, completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/internal.ts'
+import { completeBudget, completeEjection } from '../../resilience/internal.ts'
 import type { BackoffPolicy, EjectionPolicy, RetryBudgetPolicy } from '../../resilience/resilience.ts'
 
 /** How calls to other processes are kept safe. What is not given has a default. */
@@ -45,9 +46,58 @@ const NUMBERS: Ranges<RemotePolicy> = {
 
 const BACKOFF: Ranges<BackoffPolicy> = { first: WAIT_OR_NONE, factor: { least: 1, most: 1_000 }, max: WAIT_OR_NONE }
 
-/** @throws {TypeError} when a number cannot be used */
+/** @throws {TypeError} when a number cannot be used, be it of the budget, the backoff or the ejection */
 export function completePolicy(policy: Partial<RemotePolicy> = {}): RemotePolicy {
   const complete = completeNumbers('call other processes with this policy', DEFAULTS, policy, NUMBERS)
   checkNumbers('call other processes with this backoff', complete.backoff, BACKOFF)
+  completeBudget(complete.budget)
+  completeEjection(complete.ejection)
   return complete
+}
+
+/** What is said of a service, and of an operation of it, as it is now. Asked at every call that has to be sent again, so it is cheap. */
+export type RemotePolicies = {
+  readonly of: (service: string, operation?: string) => RemotePolicy
+  readonly stop: () => void
+}
+
+/** What may be said while a system runs: places at a peer are those of its process, and stay as they were. */
+export type ChangingPolicy = Partial<
+  Pick<RemotePolicy, 'attempts' | 'backoff' | 'budget' | 'stallAfter' | 'patience' | 'ejection'>
+>
+
+/** What is said while a system runs. */
+export type RemoteChanges = {
+  readonly of: (service: string, operation: string) => ChangingPolicy
+  readonly watch: (changed: () => void) => { readonly stop: () => void }
+}
+
+/**
+ * @param changed told after a change
+ * @throws {TypeError} when what is said makes no sense
+ */
+export function remotePolicies(options: {
+  base: Partial<RemotePolicy> | undefined
+  changes: RemoteChanges | undefined
+  changed: () => void
+}): RemotePolicies {
+  const { base = {}, changes } = options
+  const known = new Map<string, RemotePolicy>()
+  completePolicy(base)
+  const watching = changes?.watch(() => {
+    known.clear()
+    options.changed()
+  })
+  return {
+    of: (service, operation = '') => {
+      const key = `${service}.${operation}`
+      let policy = known.get(key)
+      if (policy === undefined) {
+        policy = completePolicy({ ...base, ...changes?.of(service, operation) })
+        known.set(key, policy)
+      }
+      return policy
+    },
+    stop: () => watching?.stop(),
+  }
 }

@@ -8,14 +8,17 @@ import type { CallContext } from '../context.ts'
 import type { RemoteCall, Grant, Member } from './member.ts'
 import { createMembers } from './members.ts'
 import type { Peers } from './peers.ts'
-import type { RemotePolicy } from './policy.ts'
+import type { RemotePolicies, RemotePolicy } from './policy.ts'
 import { createWaitQueue } from './wait-queue.ts'
 
 /** All instances of one service, as far as they are known here, and who of them takes the next call. */
 export type Pool = {
   readonly service: string
-  readonly budget: RetryBudget
-  readonly policy: RemotePolicy
+  readonly budget: () => RetryBudget
+  /** Of one of its operations. */
+  readonly policyOf: (operation: string) => RemotePolicy
+  /** Looks at what is said of it now. */
+  readonly renew: () => void
   readonly runtime: Runtime
   readonly deadlines: Deadlines
   /** A member with a place taken, found without waiting and without looking around; undefined when it takes more than that. */
@@ -43,14 +46,23 @@ export function createPool(options: {
   service: string
   registry: Registry
   peers: Peers
-  policy: RemotePolicy
+  policies: RemotePolicies
   runtime: Runtime
   deadlines: Deadlines
   log: Logger
 }): Pool {
-  const { service, registry, peers, policy, runtime, deadlines, log } = options
+  const { service, registry, peers, policies, runtime, deadlines, log } = options
   const { clock, random } = runtime
-  const ejection = createEjection({ clock, random, policy: policy.ejection })
+  const policy = (): RemotePolicy => policies.of(service)
+  const ejection = createEjection({ clock, random, policy: policy().ejection })
+  let said = policy()
+  let budget = createRetryBudget({ clock, policy: said.budget })
+  const renew = (): void => {
+    const next = policy()
+    ejection.use(next.ejection)
+    if (JSON.stringify(next.budget) !== JSON.stringify(said.budget)) budget = createRetryBudget({ clock, policy: next.budget })
+    said = next
+  }
   const counts = { retries: 0, refused: 0, ejections: 0 }
   const queue = createWaitQueue({ service, policy, clock, deadlines })
   const members = createMembers({
@@ -136,8 +148,9 @@ export function createPool(options: {
 
   return {
     service,
-    budget: createRetryBudget({ clock, policy: policy.budget }),
-    policy,
+    budget: () => budget,
+    policyOf: (operation) => policies.of(service, operation),
+    renew,
     runtime,
     deadlines,
     quickly,
@@ -169,13 +182,13 @@ const LINGER = 100
 const OVERDUE = 1_000
 
 /** Calls that wait for a connection to come back. */
-function createLinger(policy: RemotePolicy, { clock, random, timers }: Runtime) {
+function createLinger(policy: () => RemotePolicy, { clock, random, timers }: Runtime) {
   let lingering = 0
   const linger = async (failure: unknown, context: CallContext): Promise<void> => {
     const now = clock.monotonic()
     const delay = (LINGER * (1 + random.number())) / 2
-    const end = Math.min(context.deadline, context.sentAt + policy.patience)
-    if (now + delay >= end || lingering >= policy.waiters) throw failure
+    const end = Math.min(context.deadline, context.sentAt + policy().patience)
+    if (now + delay >= end || lingering >= policy().waiters) throw failure
     lingering++
     await timers.sleep(delay, context.cancellation?.signal)
     lingering--

@@ -5,11 +5,11 @@ import type { ConnectPeer, Peer } from '../peer.ts'
 import type { Route, Target, Transport } from '../transport.ts'
 import { createPeers } from './peers.ts'
 import { instanceRoutes } from './instance-route.ts'
-import { completePolicy, type RemotePolicy } from './policy.ts'
+import { completePolicy, remotePolicies, type RemoteChanges, type RemotePolicy } from './policy.ts'
 import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
 
-export { completePolicy, type RemotePolicy } from './policy.ts'
+export { completePolicy, type ChangingPolicy, type RemoteChanges } from './policy.ts'
 
 /**
  * The way to services in other processes: follows the registry, keeps one connection a process, spreads the calls over a
@@ -54,9 +54,18 @@ export function createRemoteTransport(options: {
   runtime: Runtime
   log: Logger
   policy?: Partial<RemotePolicy>
+  /** What a system says of its services and operations, before `policy`; it may change. */
+  changes?: RemoteChanges | undefined
 }): RemoteTransport {
   const { registry, connect, runtime, log } = options
   const policy = completePolicy(options.policy)
+  const policies = remotePolicies({
+    base: options.policy,
+    changes: options.changes,
+    changed: () => {
+      for (const pool of pools.values()) pool.renew()
+    },
+  })
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   const peers = createPeers({ connect, policy, clock: runtime.clock, deadlines, log })
   const pools = new Map<string, Pool>()
@@ -66,7 +75,7 @@ export function createRemoteTransport(options: {
   const poolOf = (service: string): Pool => {
     let pool = pools.get(service)
     if (pool === undefined) {
-      pool = createPool({ service, registry, peers, policy, runtime, deadlines, log })
+      pool = createPool({ service, registry, peers, policies, runtime, deadlines, log })
       pools.set(service, pool)
     }
     return pool
@@ -74,6 +83,7 @@ export function createRemoteTransport(options: {
 
   const routeToInstance = instanceRoutes({ registry, peers })
   const stop = async (): Promise<void> => {
+    policies.stop()
     for (const pool of pools.values()) pool.stop()
     await peers.stop()
     deadlines.stop()
@@ -115,7 +125,7 @@ function describe(pool: Pool): RemoteService {
       queued: slot.bulkhead.waiting(),
     })),
     waiting: pool.waiting(),
-    retriesLeft: pool.budget.left(),
+    retriesLeft: pool.budget().left(),
     ...pool.counts,
   }
 }

@@ -30,7 +30,7 @@ export class RemoteRoute implements Route, StreamWay {
   /** A call that goes well costs a choice, a counter and one promise more than its way to the peer. */
   call(input: unknown, context: CallContext): Promise<unknown> {
     const pool = this.#pool
-    pool.budget.called(context.sentAt)
+    pool.budget().called(context.sentAt)
     const member = pool.quickly(context.sentAt)
     if (member === undefined) return this.#persist(clone(input), context, [], undefined)
     if (member.lacks(this.#number)) {
@@ -96,7 +96,7 @@ export class RemoteRoute implements Route, StreamWay {
   }
 
   begin(): void {
-    this.#pool.budget.called()
+    this.#pool.budget().called()
   }
 
   admit(context: CallContext, tried: readonly Member[]): Promise<Grant> {
@@ -121,7 +121,7 @@ export class RemoteRoute implements Route, StreamWay {
   judge({ member, probe, at }: Grant, error: unknown, context: CallContext): void {
     if (isUnknownThere(error)) member.noteLack(this.#number)
     const { health } = member
-    const { stallAfter } = this.#pool.policy
+    const { stallAfter } = this.#pool.policyOf(this.target.operation)
     const outcome = error === undefined ? 'answered' : outcomeOf(error, context, stallAfter)
     if (probe) health.probed(outcome === 'stalled' ? 'failed' : outcome)
     else if (outcome === 'answered') member.succeeded()
@@ -135,7 +135,8 @@ export class RemoteRoute implements Route, StreamWay {
    * @throws `failure` when it must not, or when there is no time left for it
    */
   async again(failure: unknown, tried: Member[], context: CallContext): Promise<void> {
-    const { policy, budget, runtime, hasOther, counts, linger } = this.#pool
+    const { policyOf, runtime, hasOther, counts, linger } = this.#pool
+    const policy = policyOf(this.target.operation)
     if (!isSafeToRepeat(failure, this.repeatable) || context.cancellation?.reason !== undefined) throw failure
     if (isOutOfReach(failure, tried.at(-1)!)) {
       tried.pop()
@@ -144,7 +145,7 @@ export class RemoteRoute implements Route, StreamWay {
     if (tried.length >= policy.attempts || (isTurnedAway(failure) && !hasOther(this.#avoided(tried)))) throw failure
     const now = runtime.clock.monotonic()
     const delay = hasOther(tried) ? 0 : backoff(policy.backoff, tried.length, runtime.random)
-    if (now + delay >= context.deadline || !budget.take(now)) throw failure
+    if (now + delay >= context.deadline || !this.#pool.budget().take(now)) throw failure
     counts.retries++
     if (delay > 0) await runtime.timers.sleep(delay, context.cancellation?.signal)
   }

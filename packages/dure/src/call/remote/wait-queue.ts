@@ -19,7 +19,7 @@ export type WaitQueue = {
 
 export function createWaitQueue(options: {
   service: string
-  policy: RemotePolicy
+  policy: () => RemotePolicy
   clock: Clock
   deadlines: Deadlines
 }): WaitQueue {
@@ -35,9 +35,9 @@ export function createWaitQueue(options: {
 
   const wait = ({ place, context }: RemoteCall): Promise<void> =>
     new Promise((resolve, reject) => {
-      if (inside.size >= policy.waiters) return reject(missing(place, `and ${inside.size} calls wait for one already`))
+      if (inside.size >= policy().waiters) return reject(missing(place, `and ${inside.size} calls wait for one already`))
       const begun = clock.monotonic()
-      const until = Math.min(context.deadline, begun + policy.patience)
+      const until = Math.min(context.deadline, begun + policy().patience)
       const end = (error: CallError | undefined): void => {
         inside.delete(waiter)
         deadlines.remove(waiter)

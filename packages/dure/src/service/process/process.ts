@@ -55,7 +55,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
   const registry = await system.registry(world)
   // What is registered until then goes with it: the process itself.
   disposables.add('registry', () => registry.stop())
-  const remote = wires.connect({ registry, runtime, log })
+  const remote = wires.connect({ registry, runtime, log, policies: system.policies })
   disposables.add('connections to other processes', () => remote.stop())
   const transport = createJoinedTransport({ local, remote })
 

@@ -1,5 +1,5 @@
-import { type Transport } from '../../call/call.ts'
-import { createRemoteTransport, listenSocket, socketPeers, type LocalTransport } from '../../call/internal.ts'
+import type { PolicySource, Transport } from '../../call/call.ts'
+import { createRemoteTransport, listenSocket, remoteChanges, socketPeers, type LocalTransport } from '../../call/internal.ts'
 import { type Address, type Registry } from '../../discovery/discovery.ts'
 import { socketIn } from '../../discovery/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
@@ -12,6 +12,8 @@ export type Wires = {
     readonly registry: Registry
     readonly runtime: Runtime
     readonly log: Logger
+    /** What the system says of calls. */
+    readonly policies?: PolicySource
   }) => Transport & { readonly stop: () => Promise<void> }
   /** The way from others to what runs here. */
   readonly listen: (options: {
@@ -34,8 +36,11 @@ export type Listener = {
 
 /** Unix sockets in the system's directory: for the processes of one machine, and of one user. */
 export const sockets: Wires = {
-  connect: ({ registry, runtime, log }) =>
-    createRemoteTransport({ registry, connect: socketPeers({ runtime, log }), runtime, log }),
+  connect: ({ registry, runtime, log, policies }) =>
+    createRemoteTransport({
+      ...{ registry, connect: socketPeers({ runtime, log }), runtime, log },
+      changes: policies && remoteChanges(policies),
+    }),
   listen: ({ directory, id, transport, runtime, log }) =>
     listenSocket({ address: socketIn(directory, id), transport, runtime, log }),
 }

@@ -1,6 +1,7 @@
 import { type Transport } from 'dure/call'
 import {
   createRemoteTransport,
+  remoteChanges,
   listenSocket,
   socketPeers,
   type Accept,
@@ -105,9 +106,9 @@ export function createNetwork(world: NetworkWorld): Network {
       return { retries: sum((one) => one.retries), ejections: sum((one) => one.ejections) }
     },
     wires: (process) => ({
-      connect: ({ registry, runtime, log }) => {
+      connect: ({ registry, runtime, log, policies }) => {
         const connect = socketPeers({ runtime, log, dial: dial(process) })
-        const remote = createRemoteTransport({ registry, connect, runtime, log })
+        const remote = createRemoteTransport({ registry, connect, runtime, log, changes: policies && remoteChanges(policies) })
         transports.push(remote)
         return remote
       },
