@@ -138,7 +138,6 @@ test('hedges are bounded by number and budget', async () => {
 })
 
 test('calls of one key are one call while it is under way; it ends when its last caller has given up', async () => {
-  const time = world()
   const slow = callee()
   const guard = collapse({ copy: structuredClone })
   const calls = ['a', 'a', 'b'].map((key) => guard.run(slow.call, { key }))

@@ -7,7 +7,7 @@ import type { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
 import type { Peer } from '../peer.ts'
-import type { RemotePolicy } from './policy.ts'
+import type { RemoteChanges, RemotePolicy } from './policy.ts'
 import { createRemoteTransport, type RemoteTransport } from './remote.ts'
 
 /** What a process does with the calls that reach it. */
@@ -39,7 +39,7 @@ export type FakeProcess = {
   stops: number
 }
 
-export function remoteRig(policy: Partial<RemotePolicy> = {}) {
+export function remoteRig(policy: Partial<RemotePolicy> = {}, changes?: RemoteChanges) {
   const world = virtualRuntime()
   const registry = fakeRegistry()
   const processes = new Map<string, FakeProcess>()
@@ -66,6 +66,7 @@ export function remoteRig(policy: Partial<RemotePolicy> = {}) {
     runtime: world,
     log: silentLogger(),
     policy,
+    changes,
   })
 
   const context = (timeout: number, cancellation?: Cancellation): CallContext => ({
