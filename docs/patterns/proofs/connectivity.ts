@@ -54,6 +54,8 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/dure/src/resilience/breaker.test.ts',
       'packages/dure/src/resilience/kit.test.ts',
       'packages/dure/src/service/policies.test.ts',
+      'packages/tools/simulation/src/guarded/rates.test.ts',
+      'examples/guarded.test.ts',
       'packages/tools/testing/src/placement/probes.test.ts',
       'packages/dure/src/resilience/ejection.test.ts',
       'packages/dure/src/call/remote/standing.test.ts',

@@ -7,7 +7,7 @@ test(
   'with a breaker and a fallback users are answered while a service is ill, whatever befalls both',
   { timeout: 600_000 },
   async () => {
-    const { failures, sometimes } = await explore({ simulation: () => changing(), seeds: 20, failures: 3, verify: 1 })
+    const { failures, sometimes } = await explore({ simulation: () => changing(), seeds: 12, failures: 3, verify: 1 })
     assert.deepEqual(failures.map(describeOutcome), [])
     for (const seen of changing().expects!) assert.ok(sometimes[seen] !== undefined, seen)
   },
