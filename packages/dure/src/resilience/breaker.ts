@@ -8,8 +8,8 @@ import {
   type BackoffPolicy,
   type Ranges,
 } from '../runtime/internal.ts'
-import { guardOf, realWorld, type Gate, type Guard, type PolicyWorld } from './guard.ts'
-import type { Verdict } from './outcome.ts'
+import { guardOf, realWorld, type Admitter, type Guard, type PolicyWorld } from './guard.ts'
+import type { HostOutcome } from './outcome.ts'
 import { refusal } from './refusal.ts'
 import { countWindow, timeWindow, type Window } from './window.ts'
 
@@ -164,11 +164,41 @@ const FAILED_SLOWLY = 3
 export function breaker(options: BreakerOptions = {}): Breaker {
   const { name = 'a function', onChange, world = realWorld(), ...given } = options
   const machine = createBreaker({ name, onChange, world, policy: completeBreaker(given) })
-  const { gate, ...control } = machine
-  return { ...guardOf([{ kind: 'breaker', world, gate }]), ...control }
+  const { admitter, ...control } = machine
+  return { ...guardOf([{ kind: 'breaker', world, admitter }]), ...control }
 }
 
-type Machine = Omit<Breaker, keyof Guard> & { readonly gate: Gate }
+/** Calls that decide, in HALF_OPEN. */
+function createProbes({ probes, failureRate, slowCallRate }: BreakerPolicy) {
+  let [admitted, ended, failed, slow] = [0, 0, 0, 0]
+  return {
+    begin: (): void => {
+      admitted = ended = failed = slow = 0
+    },
+    admit: (): boolean => admitted < probes && ++admitted > 0,
+    /** It was given up: another one may decide. */
+    giveBack: (): void => {
+      admitted--
+    },
+    /** What they come to, once all have ended. */
+    ended: (isFailed: boolean, isSlow: boolean): 'failed' | 'answered' | undefined => {
+      if (isFailed) failed++
+      if (isSlow) slow++
+      if (++ended < probes) return undefined
+      return failed >= probes * failureRate || slow >= probes * slowCallRate ? 'failed' : 'answered'
+    },
+    reading: () => ({ left: probes - admitted, underWay: admitted - ended }),
+  }
+}
+
+function countsOf(window: Window, now: number): Omit<Closed, 'state' | 'forced'> {
+  const failedSlowly = window.count(FAILED_SLOWLY, now)
+  const failed = window.count(FAILED, now) + failedSlowly
+  const slow = window.count(SLOW, now) + failedSlowly
+  return { calls: window.count(WELL, now) + failed + slow - failedSlowly, failed, slow }
+}
+
+type Machine = Omit<Breaker, keyof Guard> & { readonly admitter: Admitter }
 
 function createBreaker(options: {
   name: string
@@ -189,20 +219,9 @@ function createBreaker(options: {
   let because: Open['because'] = 'FORCED'
   let until = 0
   let openings = 0
-  let admitted = 0
-  let ended = 0
-  let probesFailed = 0
-  let probesSlow = 0
+  const deciding = createProbes(policy)
 
-  const counted = (now: number): Omit<Closed, 'state' | 'forced'> => {
-    const [well, failed, slow, both] = [WELL, FAILED, SLOW, FAILED_SLOWLY].map((kind) => window.count(kind, now)) as [
-      number,
-      number,
-      number,
-      number,
-    ]
-    return { calls: well + failed + slow + both, failed: failed + both, slow: slow + both }
-  }
+  const counted = (now: number): ReturnType<typeof countsOf> => countsOf(window, now)
   const reading = (): BreakerState => {
     switch (state) {
       case 'CLOSED':
@@ -210,14 +229,14 @@ function createBreaker(options: {
       case 'OPEN':
         return { state, forced, because, until, openings }
       case 'HALF_OPEN':
-        return { state, left: probes - admitted, underWay: admitted - ended }
+        return { state, ...deciding.reading() }
     }
   }
   const change = (to: BreakerState['state']): void => {
     const from = state
     state = to
     turn++
-    admitted = ended = probesFailed = probesSlow = 0
+    deciding.begin()
     if (from === to || onChange === undefined) return
     try {
       onChange({ name, from, to: reading() })
@@ -250,27 +269,17 @@ function createBreaker(options: {
     else if (slow >= calls * slowCallRate) openUp('SLOW_CALLS', now)
   }
   const probed = (isFailed: boolean, isSlow: boolean, now: number): void => {
-    if (isFailed) probesFailed++
-    if (isSlow) probesSlow++
-    if (++ended < probes) return
-    if (probesFailed >= probes * failureRate || probesSlow >= probes * slowCallRate) openUp('PROBES_FAILED', now)
-    else closeUp(now)
+    const found = deciding.ended(isFailed, isSlow)
+    if (found === 'failed') openUp('PROBES_FAILED', now)
+    else if (found === 'answered') closeUp(now)
   }
 
   const refuse = (now: number): CallError => {
     count.refused++
-    const left = until - now
-    const next =
-      state === 'HALF_OPEN'
-        ? `${probes} calls are under way to find out whether it is well again`
-        : Number.isFinite(left)
-          ? `one is let through in ${Math.max(1, Math.ceil(left))} ms`
-          : 'it is held open'
-    const why = forced ? '' : `: ${REASONS[because]}`
-    return refusal('breaker', 'UNAVAILABLE', `Call of "${name}" was not made, as its breaker is open${why}; ${next}`)
+    return refusedAs({ name, state, probes, forced, because }, until - now)
   }
 
-  const gate: Gate = {
+  const admitter: Admitter = {
     enter: (call, now) => {
       if (state === 'CLOSED') {
         call.breakerTurn = turn
@@ -279,29 +288,28 @@ function createBreaker(options: {
       if (state === 'OPEN') {
         if (now < until) return refuse(now)
         halfOpen(now)
-      } else if (now >= until && admitted >= probes) {
+      } else if (now >= until && deciding.reading().left === 0) {
         // Probes that never end would keep it half open for ever.
         openUp('PROBES_SILENT', now)
         return refuse(now)
       }
-      if (admitted >= probes) return refuse(now)
-      admitted++
+      if (!deciding.admit()) return refuse(now)
       call.breakerTurn = turn
       return undefined
     },
-    leave: (call, verdict: Verdict, took, now) => {
-      const isFailed = verdict === 'failed'
+    leave: (call, outcome: HostOutcome, took, now) => {
+      const isFailed = outcome === 'failed'
       // A place that was waited for is not the callee's doing.
-      const isSlow = verdict !== 'unknown' && took - call.waited >= slowCall
+      const isSlow = outcome !== 'unknown' && took - call.waited >= slowCall
       if (isFailed) count.failed++
-      else if (verdict === 'answered') count.answered++
+      else if (outcome === 'answered') count.answered++
       if (isSlow) count.slow++
       if (call.breakerTurn !== turn || forced) return
       if (state === 'CLOSED') {
-        if (verdict === 'unknown') return
+        if (outcome === 'unknown') return
         window.add((isFailed ? FAILED : WELL) + (isSlow ? SLOW : WELL), now)
         if (isFailed || isSlow) look(now)
-      } else if (verdict === 'unknown') admitted--
+      } else if (outcome === 'unknown') deciding.giveBack()
       else probed(isFailed, isSlow, now)
     },
   }
@@ -315,7 +323,32 @@ function createBreaker(options: {
     change('OPEN')
   }
   if (policy.force !== undefined) force(policy.force)
-  return { gate, state: reading, force, reading: () => ({ name, now: reading(), ...count }) }
+  return { admitter, state: reading, force, reading: () => ({ name, now: reading(), ...count }) }
+}
+
+/** @param left milliseconds until one is let through */
+function refusedAs(
+  {
+    name,
+    state,
+    probes,
+    forced,
+    because,
+  }: Pick<Open, 'because' | 'forced'> & {
+    readonly name: string
+    readonly state: BreakerState['state']
+    readonly probes: number
+  },
+  left: number,
+): CallError {
+  const next =
+    state === 'HALF_OPEN'
+      ? `${probes} calls are under way to find out whether it is well again`
+      : Number.isFinite(left)
+        ? `one is let through in ${Math.max(1, Math.ceil(left))} ms`
+        : 'it is held open'
+  const why = forced ? '' : `: ${REASONS[because]}`
+  return refusal('breaker', 'UNAVAILABLE', `Call of "${name}" was not made, as its breaker is open${why}; ${next}`)
 }
 
 const REASONS: Readonly<Record<Open['because'], string>> = {

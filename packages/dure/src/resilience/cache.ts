@@ -7,7 +7,7 @@ export type CachePolicy = {
   readonly fresh: number
   /** Milliseconds for which an answer is given again when there is no other. Default 60,000. */
   readonly stale: number
-  /** Answers that are kept. Default 1,000. */
+  /** Answers that are stored. Default 1,000. */
   readonly entries: number
   /** Bytes of all that are kept, about. Default 16 MiB. */
   readonly bytes: number
@@ -64,28 +64,28 @@ export function cache(options: CacheOptions = {}): CacheGuard {
   const { sizeOf = roughSize, copy = (value) => value, world = realWorld(), ...given } = options
   const { fresh, stale, entries, bytes } = completeCache(given)
   const { clock } = world
-  const kept = new Map<string, Entry>()
+  const stored = new Map<string, Entry>()
   let total = 0
 
   /** The newest, which needs no new place when it is told again. */
   let newest: Entry | undefined
 
   const remove = (entry: Entry): void => {
-    kept.delete(entry.key)
+    stored.delete(entry.key)
     total -= entry.size
     if (entry === newest) newest = undefined
   }
   const moveToEnd = (entry: Entry): void => {
     if (entry === newest) return
-    kept.delete(entry.key)
-    kept.set(entry.key, entry)
+    stored.delete(entry.key)
+    stored.set(entry.key, entry)
     newest = entry
   }
   const keep = (key: string, given: unknown, at: number): void => {
     const value = copy(given)
     // What an answer has beside itself: its key, its place.
     const size = sizeOf(value) + key.length * 2 + 64
-    const before = kept.get(key)
+    const before = stored.get(key)
     // One that would drive out all others is not worth it.
     if (!(size <= bytes / 2)) return before === undefined ? undefined : remove(before)
     const entry: Entry = before ?? { key, value, at: 0, size: 0 }
@@ -95,14 +95,14 @@ export function cache(options: CacheOptions = {}): CacheGuard {
     entry.at = at
     entry.size = size
     moveToEnd(entry)
-    if (kept.size <= entries && total <= bytes) return
-    for (const oldest of kept.values()) {
+    if (stored.size <= entries && total <= bytes) return
+    for (const oldest of stored.values()) {
       remove(oldest)
-      if (kept.size <= entries && total <= bytes) return
+      if (stored.size <= entries && total <= bytes) return
     }
   }
   const find = (key: string, ms: number, now: number): Entry | undefined => {
-    const entry = kept.get(key)
+    const entry = stored.get(key)
     if (entry === undefined || now - entry.at >= ms) return undefined
     moveToEnd(entry)
     return entry
@@ -132,11 +132,11 @@ export function cache(options: CacheOptions = {}): CacheGuard {
       })
     }
   const clear = (): void => {
-    kept.clear()
+    stored.clear()
     total = 0
     newest = undefined
   }
-  return { ...guardOf([{ kind: 'cache', world, wrap }]), size: () => ({ entries: kept.size, bytes: total }), clear }
+  return { ...guardOf([{ kind: 'cache', world, wrap }]), size: () => ({ entries: stored.size, bytes: total }), clear }
 }
 
 type Entry = { readonly key: string; value: unknown; at: number; size: number }

@@ -2,7 +2,7 @@ import type { CallError } from '../contract/contract.ts'
 import { checkNumbers, COUNT, COUNT_OR_NONE, SHARE, WAIT } from '../runtime/internal.ts'
 import { gradient, type Limit } from './adaptive.ts'
 import { createBulkhead, type Admission } from './bulkhead.ts'
-import { guardOf, realWorld, type Gate, type Guard, type GuardedCall, type PolicyWorld, type Priority } from './guard.ts'
+import { guardOf, realWorld, type Admitter, type Guard, type GuardedCall, type PolicyWorld, type Priority } from './guard.ts'
 import { markRefused, refusal } from './refusal.ts'
 import { sharedDeadlines } from './shared-deadlines.ts'
 
@@ -55,7 +55,7 @@ export function limit(options: LimitOptions = {}): LimitGuard {
       'RESOURCE_EXHAUSTED',
       `Call of "${name}" was not made: ${inside} are under way of ${algorithm.limit()} at once, and those of ${priority} priority may fill ${shares[priority]} of that; try again later, or send less`,
     )
-  const gate: Gate = {
+  const admitter: Admitter = {
     enter: (call) => {
       const priority = call.options.priority ?? 'normal'
       // One is always let through, or the smallest limit would refuse some for ever.
@@ -63,12 +63,12 @@ export function limit(options: LimitOptions = {}): LimitGuard {
       inside++
       return undefined
     },
-    leave: (call, verdict, took) => {
-      if (verdict !== 'unknown') algorithm.sample({ took: took - call.waited, inside, dropped: verdict === 'failed' })
+    leave: (call, outcome, took) => {
+      if (outcome !== 'unknown') algorithm.sample({ took: took - call.waited, inside, dropped: outcome === 'failed' })
       inside--
     },
   }
-  return { ...guardOf([{ kind: 'limit', world, gate }]), limit: algorithm.limit, inside: () => inside }
+  return { ...guardOf([{ kind: 'limit', world, admitter }]), limit: algorithm.limit, inside: () => inside }
 }
 
 function limitOf(given: Limit | number): Limit {
@@ -119,7 +119,7 @@ export function bulkhead(options: BulkheadGuardOptions): BulkheadGuard {
     places.leave()
     return markRefused('bulkhead', places.refusal('ended'))
   }
-  const gate: Gate = {
+  const admitter: Admitter = {
     enter: (call, now) => {
       if (places.enter()) return undefined
       if (queue === 0) return markRefused('bulkhead', places.refusal('full'))
@@ -128,5 +128,5 @@ export function bulkhead(options: BulkheadGuardOptions): BulkheadGuard {
     },
     leave: () => places.leave(),
   }
-  return { ...guardOf([{ kind: 'bulkhead', world, gate }]), inside: places.inside, waiting: places.waiting }
+  return { ...guardOf([{ kind: 'bulkhead', world, admitter }]), inside: places.inside, waiting: places.waiting }
 }

@@ -1,6 +1,6 @@
 import { CallError, DeclaredError } from '../contract/contract.ts'
 import { guardOf, type Done, type Guard, type Guarded, type GuardedCall, type Step } from './guard.ts'
-import { verdictOf } from './outcome.ts'
+import { hostOutcomeOf } from './outcome.ts'
 import { refusedBy } from './refusal.ts'
 
 export type FallbackOptions = {
@@ -51,7 +51,7 @@ export function fallback<T>(instead: (error: unknown, call: Guarded) => Promise<
 /** There is no answer, for a reason that is not the caller's own. */
 export function isMissing(error: unknown): boolean {
   if (error instanceof CallError && error.code === 'CANCELLED') return false
-  return refusedBy(error) !== undefined || verdictOf(error) === 'failed' || codeOf(error) === 'RESOURCE_EXHAUSTED'
+  return refusedBy(error) !== undefined || hostOutcomeOf(error) === 'failed' || codeOf(error) === 'RESOURCE_EXHAUSTED'
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import type { CallError } from '../contract/contract.ts'
 import { realRuntime, type Runtime } from '../runtime/runtime.ts'
-import { verdictOf, type Verdict } from './outcome.ts'
+import { hostOutcomeOf, type HostOutcome } from './outcome.ts'
 
 /** What a policy is, and its place in an order. */
 export type PolicyKind =
@@ -84,13 +84,13 @@ export type Part = {
   readonly kind: PolicyKind
   /** Whose time it goes by; undefined: it knows no time. */
   readonly world: PolicyWorld | undefined
-} & ({ readonly gate: Gate } | { readonly wrap: (next: Step) => Step })
+} & ({ readonly admitter: Admitter } | { readonly wrap: (next: Step) => Step })
 
-export type Gate = {
+export type Admitter = {
   /** Why a call may not come in; undefined when it may. Whoever came in leaves. */
   readonly enter: (call: GuardedCall, now: number) => CallError | undefined | Promise<CallError | undefined>
   /** @param took milliseconds since it came in */
-  readonly leave: (call: GuardedCall, verdict: Verdict, took: number, now: number) => void
+  readonly leave: (call: GuardedCall, outcome: HostOutcome, took: number, now: number) => void
 }
 
 /** One call on its way through policies; each try of it is a call of its own. */
@@ -212,15 +212,15 @@ export function keyMissing(kind: 'collapse' | 'cache'): TypeError {
 
 export function stepOf(parts: readonly Part[]): Step {
   let next: Step = begin
-  let gates: Gate[] = []
+  let admitters: Admitter[] = []
   let clock = realWorld().clock
   const close = (): void => {
-    if (gates.length > 0) next = gated(gates, next, clock)
-    gates = []
+    if (admitters.length > 0) next = admitting(admitters, next, clock)
+    admitters = []
   }
   for (const part of parts.toReversed()) {
-    if ('gate' in part) {
-      gates.unshift(part.gate)
+    if ('admitter' in part) {
+      admitters.unshift(part.admitter)
       clock = part.world?.clock ?? clock
     } else {
       close()
@@ -260,18 +260,18 @@ export function finish(done: Done, work: () => unknown): void {
 }
 
 /** Gates beside each other cost one look at the clock before a call and one after it. */
-function gated(gates: readonly Gate[], next: Step, { monotonic }: PolicyWorld['clock']): Step {
-  const count = gates.length
-  const leave = (call: GuardedCall, verdict: Verdict, began: number, inside: number): void => {
+function admitting(admitters: readonly Admitter[], next: Step, { monotonic }: PolicyWorld['clock']): Step {
+  const count = admitters.length
+  const leave = (call: GuardedCall, outcome: HostOutcome, began: number, inside: number): void => {
     const now = monotonic()
-    for (let i = inside - 1; i >= 0; i--) gates[i]!.leave(call, verdict, now - began, now)
+    for (let i = inside - 1; i >= 0; i--) admitters[i]!.leave(call, outcome, now - began, now)
   }
   const go = (call: GuardedCall, began: number, done: Done): void =>
     next(call, (ok, result) => {
-      leave(call, ok ? 'answered' : verdictOf(result), began, count)
+      leave(call, ok ? 'answered' : hostOutcomeOf(result), began, count)
       done(ok, result)
     })
-  /** From the gate on that has something to wait for. */
+  /** From the admitter on that has something to wait for. */
   const goSlowly = async (
     call: GuardedCall,
     began: number,
@@ -280,7 +280,7 @@ function gated(gates: readonly Gate[], next: Step, { monotonic }: PolicyWorld['c
     done: Done,
   ): Promise<void> => {
     let entering: CallError | undefined | Promise<CallError | undefined> = first
-    for (let i = from; ; entering = gates[i]!.enter(call, monotonic())) {
+    for (let i = from; ; entering = admitters[i]!.enter(call, monotonic())) {
       const refused: CallError | undefined = await entering
       if (refused !== undefined) {
         leave(call, 'unknown', began, i)
@@ -294,7 +294,7 @@ function gated(gates: readonly Gate[], next: Step, { monotonic }: PolicyWorld['c
   return (call, done) => {
     const began = call.at
     for (let i = 0; i < count; i++) {
-      const refused = gates[i]!.enter(call, began)
+      const refused = admitters[i]!.enter(call, began)
       if (refused === undefined) continue
       if (refused instanceof Promise) return void goSlowly(call, began, i, refused, done)
       leave(call, 'unknown', began, i)

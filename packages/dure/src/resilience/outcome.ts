@@ -49,16 +49,16 @@ export function outcomeOf({ code }: CallError): Outcome {
 }
 
 /** What an error says of whoever was called: limits on the way to it, and the caller's own end, say nothing. */
-export type Verdict = Outcome['host']
+export type HostOutcome = Outcome['host']
 
 /**
  * What an error says of whoever was called. A declared error is an answer; being refused by a limit, here or there, and being given
  * up by the caller say nothing; anything else that may be the callee's doing has failed.
  */
-export function verdictOf(error: unknown): Verdict {
+export function hostOutcomeOf(error: unknown): HostOutcome {
   if (error instanceof DeclaredError) return 'answered'
   if (refusedBy(error) !== undefined || saysNothing(error)) return 'unknown'
-  if (error instanceof CallError) return verdicts[error.code] ?? 'answered'
+  if (error instanceof CallError) return outcomesByStatus[error.code] ?? 'answered'
   return (error as Error | undefined)?.name === 'AbortError' ? 'unknown' : 'failed'
 }
 
@@ -71,7 +71,7 @@ function saysNothing(error: unknown): boolean {
   return error instanceof CallError && (error as { readonly silent?: boolean }).silent === true
 }
 
-const verdicts: Readonly<Partial<Record<string, Verdict>>> = {
+const outcomesByStatus: Readonly<Partial<Record<string, HostOutcome>>> = {
   UNAVAILABLE: 'failed',
   DEADLINE_EXCEEDED: 'failed',
   INTERNAL: 'failed',

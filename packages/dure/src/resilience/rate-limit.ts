@@ -1,7 +1,7 @@
 import type { CallError } from '../contract/contract.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import { checkNumbers, completeNumbers, COUNT, WAIT, type Ranges } from '../runtime/internal.ts'
-import { guardOf, realWorld, type Gate, type Guard, type PolicyWorld } from './guard.ts'
+import { guardOf, realWorld, type Admitter, type Guard, type PolicyWorld } from './guard.ts'
 import { refusal } from './refusal.ts'
 
 /** So many calls in a time, spread over it. */
@@ -140,14 +140,14 @@ export function rateLimit(options: RateLimitOptions): Guard {
     'limit' in options && options.unreachable === 'refuse'
       ? refusal('rateLimit', 'UNAVAILABLE', `Call of "${name}" was not made: its rate limit cannot be asked (${String(error)})`)
       : undefined
-  const gate: Gate = {
+  const admitter: Admitter = {
     enter: (call, now) => {
       const taken = limit.take(call.options.key ?? '', now)
       return taken instanceof Promise ? taken.then(decide, unreachable) : decide(taken)
     },
     leave: () => {},
   }
-  return guardOf([{ kind: 'rateLimit', world, gate }])
+  return guardOf([{ kind: 'rateLimit', world, admitter }])
 }
 
 function ratesOf(options: Partial<RatePolicy> & Pick<RatePolicy, 'rate'>): RatePolicy {

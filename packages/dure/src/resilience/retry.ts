@@ -8,7 +8,7 @@ import {
   type Ranges,
 } from '../runtime/internal.ts'
 import { guardOf, realWorld, type Done, type Guard, type GuardedCall, type PolicyWorld, type Step } from './guard.ts'
-import { verdictOf } from './outcome.ts'
+import { hostOutcomeOf } from './outcome.ts'
 import { refusedBy } from './refusal.ts'
 import { createRetryBudget, type RetryBudgetPolicy } from './retry-budget.ts'
 
@@ -45,7 +45,7 @@ const BACKOFF: Ranges<BackoffPolicy> = { first: WAIT_OR_NONE, factor: { least: 1
  * ```
  */
 export function retry(options: RetryOptions = {}): Guard {
-  const { world = realWorld(), when = (error) => verdictOf(error) === 'failed' && refusedBy(error) === undefined } = options
+  const { world = realWorld(), when = (error) => hostOutcomeOf(error) === 'failed' && refusedBy(error) === undefined } = options
   const { attempts } = completeNumbers<Numbers>('repeat calls', { attempts: 3 }, { attempts: options.attempts }, NUMBERS)
   const pauses = checkNumbers('repeat calls', options.backoff ?? { first: 50, max: 2_000 }, BACKOFF)
   const { clock, timers, random } = world

@@ -54,15 +54,7 @@ export function createPool(options: {
   const { service, registry, peers, policies, runtime, deadlines, log } = options
   const { clock, random } = runtime
   const policy = (): RemotePolicy => policies.of(service)
-  const ejection = createEjection({ clock, random, policy: policy().ejection })
-  let said = policy()
-  let budget = createRetryBudget({ clock, policy: said.budget })
-  const renew = (): void => {
-    const next = policy()
-    ejection.use(next.ejection)
-    if (JSON.stringify(next.budget) !== JSON.stringify(said.budget)) budget = createRetryBudget({ clock, policy: next.budget })
-    said = next
-  }
+  const { ejection, budget, renew } = changingParts(policy, runtime)
   const counts = { retries: 0, refused: 0, ejections: 0 }
   const queue = createWaitQueue({ service, policy, clock, deadlines })
   const members = createMembers({
@@ -148,7 +140,7 @@ export function createPool(options: {
 
   return {
     service,
-    budget: () => budget,
+    budget,
     policyOf: (operation) => policies.of(service, operation),
     renew,
     runtime,
@@ -180,6 +172,20 @@ const LINGER = 100
 
 /** Milliseconds after which a probe is made with any call. */
 const OVERDUE = 1_000
+
+/** What is made of a policy, and made anew when that has changed. */
+function changingParts(policy: () => RemotePolicy, { clock, random }: Runtime) {
+  let said = policy()
+  const ejection = createEjection({ clock, random, policy: said.ejection })
+  let budget = createRetryBudget({ clock, policy: said.budget })
+  const renew = (): void => {
+    const next = policy()
+    ejection.use(next.ejection)
+    if (JSON.stringify(next.budget) !== JSON.stringify(said.budget)) budget = createRetryBudget({ clock, policy: next.budget })
+    said = next
+  }
+  return { ejection, budget: () => budget, renew }
+}
 
 /** Calls that wait for a connection to come back. */
 function createLinger(policy: () => RemotePolicy, { clock, random, timers }: Runtime) {
