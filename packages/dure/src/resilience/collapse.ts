@@ -33,9 +33,12 @@ export function collapse(options: CollapseOptions = {}): Guard {
       const there = open.get(key)
       if (there !== undefined) return there.join(call, done)
       if (open.size >= keys) return next(call, done)
-      // Of nobody in particular: whoever asked first may be the first to leave.
-      const options = signal === undefined ? call.options : { ...call.options, signal: undefined }
-      const flight = new Flight(new GuardedCall(call.work, options, call.at, undefined), copy, (one) => {
+      // Of nobody in particular: whoever asked first may be the first to leave. Who cannot leave may as well be the one.
+      const shared =
+        signal === undefined && call.options.ends === undefined
+          ? call
+          : new GuardedCall(call.work, { ...call.options, signal: undefined, ends: undefined }, call.at, undefined)
+      const flight = new Flight(shared, copy, (one) => {
         if (open.get(key) === one) open.delete(key)
       })
       open.set(key, flight)

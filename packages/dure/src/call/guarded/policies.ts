@@ -15,7 +15,6 @@ import {
   type BreakerPolicy,
   type CachePolicy,
   type Guard,
-  type PolicyKind,
   type PolicyWorld,
   type Priority,
   type RatePolicy,
@@ -167,16 +166,8 @@ export function remoteChanges(source: PolicySource): RemoteChanges {
 }
 
 /** The kinds that a policy has a part of, in the order in which they stand around a call. */
-export const KINDS = [
-  'cache',
-  'collapse',
-  'hedge',
-  'breaker',
-  'rateLimit',
-  'limit',
-  'bulkhead',
-] as const satisfies readonly PolicyKind[]
-export type GuardedKind = (typeof KINDS)[number]
+export const KINDS: readonly GuardedKind[] = ['cache', 'collapse', 'hedge', 'breaker', 'rateLimit', 'limit', 'bulkhead']
+export type GuardedKind = 'cache' | 'collapse' | 'hedge' | 'breaker' | 'rateLimit' | 'limit' | 'bulkhead'
 
 /** Whether a kind of policy means anything for a kind of operation. */
 export function applies(kind: GuardedKind, { kind: of, repeatable }: { kind?: OperationKind; repeatable?: boolean }): boolean {
