@@ -182,10 +182,9 @@ export function guardOf(parts: readonly Part[]): Guard {
     parts,
     run: <T>(work: (call: Guarded) => Promise<T> | T, options: RunOptions = NOTHING_SAID) =>
       start(new GuardedCall(work, options, clock.monotonic(), undefined)) as Promise<T>,
-    answer: async <T>(work: (call: Guarded) => Promise<T> | T, options: RunOptions = NOTHING_SAID) => {
+    answer: <T>(work: (call: Guarded) => Promise<T> | T, options: RunOptions = NOTHING_SAID) => {
       const call = new GuardedCall(work, options, clock.monotonic(), undefined)
-      const value = (await start(call)) as T
-      return { value, from: call.from }
+      return start(call).then((value) => ({ value: value as T, from: call.from }))
     },
     around: (<A extends readonly unknown[], T>(work: (...args: A) => Promise<T>, options: AroundOptions<A> = {}) => {
       const { key, priority, repeatable, withSignal } = options

@@ -136,17 +136,13 @@ export class GuardedOperation {
     )
   }
 
-  async #send(route: Route, input: unknown, context: CallContext, call: Guarded): Promise<unknown> {
-    const { clock } = this.options.runtime
+  #send(route: Route, input: unknown, context: CallContext, call: Guarded): Promise<unknown> {
     const own = this.#ownEnd(context, call)
-    const began = clock.monotonic()
-    try {
-      return await route.call(input, own)
-    } catch (error) {
-      if (error instanceof CallError && error.code === 'DEADLINE_EXCEEDED' && own.deadline - began < STALL_AFTER)
-        markSilent(error)
+    return route.call(input, own).catch((error: unknown) => {
+      const isShort = own.deadline - context.sentAt < STALL_AFTER
+      if (isShort && error instanceof CallError && error.code === 'DEADLINE_EXCEEDED') markSilent(error)
       throw error
-    }
+    })
   }
 
   /** Tries that end by themselves have an end of their own; a call that others wait for does not end with the first of them. */
