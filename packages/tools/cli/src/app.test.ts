@@ -36,6 +36,8 @@ test('every command has help with examples that fits 120 columns', async () => {
     'docs',
     'doctor',
     'compat',
+    'registry',
+    'registrar',
     'schemas',
     'check',
     'sim',
