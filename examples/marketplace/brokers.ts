@@ -6,11 +6,16 @@ import type { Adapter } from 'dure/service'
 export const BROKER = 'MARKETPLACE_BROKER'
 
 /** Servers that the services can tell each other over. */
-export const KINDS = ['kafka', 'nats', 'redis'] as const
+export const KINDS = ['activemq', 'kafka', 'nats', 'redis'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** The ports that clients of a server come to, by what they are for; the first is the one of its URL. */
-export const CLIENT_PORTS: Readonly<Record<Kind, readonly string[]>> = { kafka: ['kafka'], nats: ['nats'], redis: ['redis'] }
+export const CLIENT_PORTS: Readonly<Record<Kind, readonly string[]>> = {
+  activemq: ['amqp'],
+  kafka: ['kafka'],
+  nats: ['nats'],
+  redis: ['redis'],
+}
 
 /** A server of this machine as `--broker` takes it: further ports by their names, such as `kind://127.0.0.1:1?other=2`. */
 export function addressOf(kind: Kind, ports: Readonly<Record<string, number>>): string {
@@ -43,6 +48,8 @@ export async function brokerOf({ broker, durability, replicas }: Flags, own: str
   if (broker === 'embedded') return embeddedBroker({ durability, partitions: replicas === undefined ? 1 : 8 })
   const url = own ?? broker
   switch (new URL(url).protocol.slice(0, -1) as Kind) {
+    case 'activemq':
+      return (await import('@dure/activemq')).activeMqBroker({ url: url.replace('activemq:', 'amqp:'), prefix: 'marketplace' })
     case 'kafka':
       return (await import('@dure/kafka')).kafkaBroker({ url, prefix: 'marketplace.' })
     case 'nats':

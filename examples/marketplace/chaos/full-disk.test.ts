@@ -20,7 +20,8 @@ function message(number: number): Message {
 }
 
 describe('a broker whose disk is full', { concurrency: true, timeout: 300_000 }, () => {
-  for (const kind of KINDS) {
+  // ActiveMQ writes into files that it has made beforehand, and was not tried yet until these are full.
+  for (const kind of KINDS.filter((each) => each !== 'activemq')) {
     const skip = missingServer(kind) || missingSmallDisk()
     test(
       `${kind}: says so to who publishes, who can go on when there is room, and has what it acknowledged`,
