@@ -115,6 +115,7 @@ export function encodeMessage(binding: Binding, message: Message): EncodedMessag
  * ```
  */
 export function decodeMessage(binding: Binding, record: BrokerRecord): Message {
+  if (record.wrong !== undefined) return unreadableMessage(record, record.wrong, {})
   let known: Attributes | undefined
   try {
     const parts = partsOf(BINDINGS[binding], record)

@@ -14,6 +14,8 @@ export type BrokerRecord = {
   /** Where the protocol has a place for it. */
   readonly contentType?: string | undefined
   readonly data: Uint8Array | string | null | undefined
+  /** Why the adapter could not take it apart, in words that fit behind "because"; its data are all of its bytes then. */
+  readonly wrong?: string | undefined
 }
 
 /** The bytes of a part, as they are or as UTF-8. */

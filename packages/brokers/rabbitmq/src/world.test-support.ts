@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import type { Message } from 'dure/contract'
+import type { Broker, Delivery } from 'dure/messaging'
+import { realRuntime } from 'dure/runtime'
+import { silentLogger, type Logger } from 'dure/telemetry'
+import type { LocalServer } from '@dure/testing/servers'
+import { rabbitmqBroker, type RabbitmqOptions } from './rabbitmq.ts'
+
+export const runtime = realRuntime()
+
+/** A prefix that no other test uses. */
+export const freshPrefix = (): string => `t${randomBytes(6).toString('hex')}`
+
+/** Short times, so that what waits for a lease does not wait long; and few streams, each of which is files and a process. */
+export const SHORT: RabbitmqOptions = { timeout: 5_000, lease: 2_000, partitions: 4 }
+
+export const at = (server: LocalServer): RabbitmqOptions => ({
+  ...SHORT,
+  ...{ url: server.url, streamPort: server.ports['stream']!, prefix: freshPrefix() },
+})
+
+export const openBroker = (options: RabbitmqOptions, log: Logger = silentLogger()): Promise<Broker> =>
+  rabbitmqBroker(options)({ runtime, log })
+
+export function message(topic: string, key: string, n: number): Message {
+  return {
+    ...{ id: runtime.ids.next(), source: 'test', type: topic, key, time: runtime.clock.now(), schemaVersion: 1 },
+    ...{ correlationId: 'correlation', causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
+  }
+}
+
+export const numberOf = ({ data }: Message): number => (JSON.parse(data) as { n: number }).n
+
+/** Publishes until it is taken, as the relay of an outbox does. */
+export async function publishAtLast(broker: Broker, messages: readonly Message[]): Promise<void> {
+  for (;;) {
+    const taken = await broker.publish(messages).then(
+      () => true,
+      () => false,
+    )
+    if (taken) return
+    await runtime.timers.sleep(20)
+  }
+}
+
+/** The numbers of a key's messages in the order in which each came first. */
+export function firsts(deliveries: readonly Delivery[], key: string): readonly number[] {
+  return [...new Set(deliveries.flatMap((one) => (one.message.key === key ? [numberOf(one.message)] : [])))]
+}
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+/** Waits for a condition; the test's own timeout is the bound. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 5))
+}
