@@ -10,6 +10,8 @@ for (const [broker, placement] of [
   ['nats', 'together'],
   ['nats', 'split'],
   ['redis', 'together'],
+  ['activemq', 'together'],
+  ['artemis', 'split'],
   ['kafka', 'split'],
 ] as const) {
   test(

@@ -6,12 +6,13 @@ import type { Adapter } from 'dure/service'
 export const BROKER = 'MARKETPLACE_BROKER'
 
 /** Servers that the services can tell each other over. */
-export const KINDS = ['activemq', 'kafka', 'nats', 'redis'] as const
+export const KINDS = ['activemq', 'artemis', 'kafka', 'nats', 'redis'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** The ports that clients of a server come to, by what they are for; the first is the one of its URL. */
 export const CLIENT_PORTS: Readonly<Record<Kind, readonly string[]>> = {
   activemq: ['amqp'],
+  artemis: ['amqp'],
   kafka: ['kafka'],
   nats: ['nats'],
   redis: ['redis'],
@@ -49,7 +50,8 @@ export async function brokerOf({ broker, durability, replicas }: Flags, own: str
   const url = own ?? broker
   switch (new URL(url).protocol.slice(0, -1) as Kind) {
     case 'activemq':
-      return (await import('@dure/activemq')).activeMqBroker({ url: url.replace('activemq:', 'amqp:'), prefix: 'marketplace' })
+    case 'artemis':
+      return (await import('@dure/activemq')).activeMqBroker({ url: url.replace(/^\w+/, 'amqp'), prefix: 'marketplace' })
     case 'kafka':
       return (await import('@dure/kafka')).kafkaBroker({ url, prefix: 'marketplace.' })
     case 'nats':
