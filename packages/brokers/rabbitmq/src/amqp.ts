@@ -9,6 +9,7 @@ export type Amqp = {
   /** A channel, opened when it is first asked for; another one when that has closed. `made` prepares each. */
   readonly channel: (made: (channel: Channel) => Promise<void>) => () => Promise<Channel>
   readonly onReconnect: (listener: () => void) => () => void
+  readonly isClosed: () => boolean
   readonly close: () => void
 }
 
@@ -26,7 +27,7 @@ export async function openAmqp(options: {
     ...{ retryLow: 100, retryHigh: 5_000, noDelay: true, ...(tls && { tls }) },
   })
   const listeners = new Set<() => void>()
-  let isOpen = false
+  let [isOpen, isClosed] = [false, false]
   const opened = Promise.withResolvers<void>()
   connection.on('error', (error: unknown) => {
     opened.reject(error)
@@ -67,7 +68,11 @@ export async function openAmqp(options: {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    close: () => connection.unsafeDestroy(),
+    isClosed: () => isClosed,
+    close: () => {
+      isClosed = true
+      connection.unsafeDestroy()
+    },
   }
 }
 

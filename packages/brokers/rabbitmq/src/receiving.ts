@@ -83,7 +83,8 @@ export function receiveFrom(options: {
   }
   const run = async (): Promise<void> => {
     isBusy = true
-    while (again && !isLeaving) {
+    // A broker that did not wait for its receivers has stopped all the same.
+    while (again && !isLeaving && !amqp.isClosed()) {
       again = false
       try {
         await look()
