@@ -122,8 +122,20 @@ export function createFeed(options: {
   }
 }
 
+export type Window = {
+  /** Messages asked for that have not come. */
+  readonly asked: () => number
+  /** How many more may be asked for; below 1 for none. */
+  readonly free: () => number
+  readonly ask: (messages: number) => number
+  /** A message of so many bytes has come. */
+  readonly came: (own: number) => void
+  readonly done: (own: number) => void
+  readonly reset: () => void
+}
+
 /** How many more messages may be asked for, so that those in hand have about so many bytes: learned from those that have come. */
-export function createWindow(bytes: number, most: number) {
+export function createWindow(bytes: number, most: number): Window {
   let asked = 0
   let [inHand, inHandBytes] = [0, 0]
   /** Bytes of a message, about: of the large ones among the last. Begins with what keeps the first ones few. */

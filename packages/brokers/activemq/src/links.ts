@@ -31,7 +31,7 @@ export type InletOptions = {
 }
 
 /** Messages that a session may have unsettled; so many may come over one link before another takes its place. */
-export const SESSION_MESSAGES = 1 << 16
+export const SESSION_MESSAGES: number = 1 << 16
 
 type Context = { readonly delivery: rhea.Delivery }
 

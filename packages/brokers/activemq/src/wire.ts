@@ -142,7 +142,10 @@ export async function openWire(address: Address, { timers, clock, ids }: Runtime
  * Where a url leads to, and how.
  * @throws {CallError} INVALID_ARGUMENT, which does not repeat the address: there may be a password in it
  */
-export function parse({ url, credentials, tls }: Pick<Address, 'url' | 'credentials' | 'tls'>) {
+export function parse({ url, credentials, tls }: Pick<Address, 'url' | 'credentials' | 'tls'>): {
+  readonly where: string
+  readonly options: rhea.ConnectionOptions
+} {
   const wrong = (why: string): CallError =>
     new CallError(
       'INVALID_ARGUMENT',
@@ -157,7 +160,9 @@ export function parse({ url, credentials, tls }: Pick<Address, 'url' | 'credenti
     credentials ??
     (username === '' ? undefined : { username: decodeURIComponent(username), password: decodeURIComponent(password) })
   const where = `${hostname || host}:${port || (secure ? 5671 : 5672)}`
-  const way = secure ? { transport: 'tls', servername: isIP(host) === 0 ? host : '', ...tls } : { transport: 'tcp' }
+  const way = secure
+    ? { transport: 'tls' as const, servername: isIP(host) === 0 ? host : '', ...tls }
+    : { transport: 'tcp' as const }
   const who = given === undefined ? { username: 'anonymous' } : given
   return { where, options: { ...way, host, port: Number(port || (secure ? 5671 : 5672)), ...who } }
 }

@@ -1,9 +1,29 @@
 /** The frames of RabbitMQ's stream protocol, and the chunks in which a stream's messages come. Numbers are big-endian. */
 
 export const COMMAND = {
-  ...{ declarePublisher: 1, publish: 2, confirm: 3, refuse: 4, deletePublisher: 6, subscribe: 7, deliver: 8, credit: 9 },
-  ...{ storeOffset: 10, queryOffset: 11, unsubscribe: 12, create: 13, delete: 14, gone: 16, properties: 17 },
-  ...{ handshake: 18, authenticate: 19, tune: 20, open: 21, close: 22, heartbeat: 23, partitions: 25, statistics: 28 },
+  declarePublisher: 1,
+  publish: 2,
+  confirm: 3,
+  refuse: 4,
+  deletePublisher: 6,
+  subscribe: 7,
+  deliver: 8,
+  credit: 9,
+  storeOffset: 10,
+  queryOffset: 11,
+  unsubscribe: 12,
+  create: 13,
+  delete: 14,
+  gone: 16,
+  properties: 17,
+  handshake: 18,
+  authenticate: 19,
+  tune: 20,
+  open: 21,
+  close: 22,
+  heartbeat: 23,
+  partitions: 25,
+  statistics: 28,
   createTopic: 29,
 } as const
 
