@@ -8,6 +8,7 @@
  * `npm run peers -- eureka`: an application of Spring's on our registry, and our client on Spring's Eureka server.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
+ * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -19,6 +20,8 @@ import {
   eureka as eurekaJudge,
   missing,
   natsPy,
+  proton,
+  qpidJms,
   redisPy,
   schemas as schemaJudges,
   springKafka,
@@ -37,9 +40,10 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   install,
   tutorial,
   '2pc': twoPhase,
-  nats: () => broker('nats', natsPy, PYTHON),
-  redis: () => broker('redis', redisPy, PYTHON),
-  kafka: () => broker('kafka', springKafka, 'lib'),
+  nats: () => broker('nats', [natsPy, PYTHON]),
+  redis: () => broker('redis', [redisPy, PYTHON]),
+  kafka: () => broker('kafka', [springKafka, 'lib']),
+  activemq: () => broker('activemq', [qpidJms, 'lib'], [proton, PYTHON]),
   schemas,
   eureka,
 }
@@ -82,12 +86,15 @@ async function twoPhase(): Promise<boolean> {
   return code === 0
 }
 
-/** A program of the adapter's that has a client of others judge it, which it finds at this place in the client's folder. */
-async function broker(name: string, client: Judges, place: string): Promise<boolean> {
-  const said = client.there() ? 'installed' : client.install()
-  if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
+/** A program of the adapter's that has clients of others judge it, each of which it finds at this place in the client's folder. */
+async function broker(name: string, ...clients: readonly (readonly [client: Judges, place: string])[]): Promise<boolean> {
+  for (const [client] of clients) {
+    const said = client.there() ? 'installed' : client.install()
+    if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
+  }
   const program = join(import.meta.dirname, `../packages/brokers/${name}/src/foreign.test-support.ts`)
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(client.folder, place)])
+  const places = clients.map(([{ folder }, place]) => join(folder, place))
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...places])
   console.log(output.trim())
   return code === 0
 }

@@ -34,6 +34,7 @@ export const python: Judges = judges('openapi-python', 'requirements.txt', {
 /** Clients of brokers that are not ours. */
 export const natsPy: Judges = pythonClient('nats-py', 'nats.txt')
 export const redisPy: Judges = pythonClient('redis-py', 'redis.txt')
+export const proton: Judges = pythonClient('python-qpid-proton', 'proton.txt')
 
 function pythonClient(name: string, pins: string): Judges {
   return judges(name, pins, {
@@ -50,6 +51,9 @@ export const java: Judges = javaLibraries('openapi-java', 'pom.xml')
 
 /** Listeners and templates of Spring, as most services in Java have them. */
 export const springKafka: Judges = javaLibraries('spring-kafka', 'spring-kafka/pom.xml')
+
+/** JMS over AMQP 1.0. */
+export const qpidJms: Judges = javaLibraries('qpid-jms', 'qpid-jms/pom.xml')
 
 /** Libraries for programs in Java, which run from their source with `lib/*` as their class path. */
 function javaLibraries(name: string, pins: string): Judges {

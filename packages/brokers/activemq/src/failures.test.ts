@@ -14,7 +14,7 @@ import { realRuntime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
 import { missingServer, type LocalServer } from '@dure/testing/servers'
 import { activeMqBroker, type ActiveMqOptions } from './activemq.ts'
-import { startServer } from './suite.test-support.ts'
+import { messageOf, startServer, until } from './suite.test-support.ts'
 
 const runtime = realRuntime()
 const SECRET = 'k3-s3cret'
@@ -52,15 +52,6 @@ async function othersSend(
     sender.send({ durable: true, ...message } as never)
     await taken
   }
-}
-
-const messageOf = (type: string, key: string, n: number): Message => ({
-  ...{ id: runtime.ids.next(), source: 'test', type, key, time: Date.now(), schemaVersion: 1, correlationId: 'c' },
-  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
-})
-
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await runtime.timers.sleep(5)
 }
 
 const refused = async (work: () => Promise<unknown>, code: string, words: RegExp): Promise<void> => {
