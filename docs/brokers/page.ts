@@ -18,6 +18,7 @@ const MEANINGS: Readonly<Record<keyof Capabilities, string>> = {
   log: 'A group that comes later reads what was there before it',
   replay: 'Groups can be moved: to the beginning, a time, a position',
   browse: 'People and tools can look at messages without a group',
+  age: 'Lag tells since when a group is behind',
 }
 
 /** Each adapter's package publishes what it can do under its own name: `@dure/kafka` as `KAFKA`. */

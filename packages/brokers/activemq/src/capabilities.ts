@@ -14,6 +14,8 @@ export const ACTIVEMQ: Capabilities = {
   log: false,
   replay: false,
   browse: false,
+  // Artemis does not tell.
+  age: false,
   ordered: true,
   topics: true,
   queues: true,

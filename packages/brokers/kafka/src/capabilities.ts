@@ -11,5 +11,5 @@ import type { Capabilities } from 'dure/messaging'
  * ```
  */
 export const KAFKA: Capabilities = {
-  ...{ log: true, replay: true, browse: true, ordered: true, topics: true, queues: true, durable: true },
+  ...{ log: true, replay: true, browse: true, age: true, ordered: true, topics: true, queues: true, durable: true },
 }

@@ -1,6 +1,7 @@
 import type { Forgotten, GroupLag } from 'dure/messaging'
 import type { BrokerServer } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
+import { createSince } from './ages.ts'
 import { spotKey } from './assignment.ts'
 import { isRefusal, type Cluster } from './cluster.ts'
 import type { Names } from './names.ts'
@@ -21,6 +22,7 @@ export function createGroups(options: {
   readonly topics: KafkaTopics
 }): Groups {
   const { cluster, runtime, names, topics } = options
+  const sinceOf = createSince(cluster)
 
   /** Places for a group where it has none, once its topics are there. */
   const place = async (group: string, kafkaTopics: readonly string[], from: 'beginning' | 'end'): Promise<void> => {
@@ -95,6 +97,7 @@ export function createGroups(options: {
       places.filter(({ note }) => note !== undefined).map((place) => ({ group, place })),
     )
     const unread = await unreadOf(noted.map(({ place }) => place))
+    const since = await sinceOf(noted.map(({ place }) => place).filter((place) => unread(place) > 0))
     return noted.flatMap(({ group, place }) => {
       const { name, isQueue } = names.read(group)!
       const members = [...(described.get(group)?.members.values() ?? [])]
@@ -102,7 +105,7 @@ export function createGroups(options: {
       const lost = place.note!.lost
       return {
         ...{ group: isQueue ? 'queue' : name, topic: names.read(place.topic)?.name ?? place.topic, partition: place.partition },
-        ...{ lag: unread(place), members: reading, lost },
+        ...{ lag: unread(place), since: since.get(place), members: reading, lost },
       }
     })
   }

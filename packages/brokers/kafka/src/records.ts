@@ -18,11 +18,12 @@ export function deliveriesOf(
     const first = Number(batch.firstOffset)
     next = Math.max(next, first + batch.lastOffsetDelta + 1)
     if ((batch.attributes & CONTROL) !== 0) continue
-    for (const { offsetDelta, timestampDelta, key, value, headers } of batch.records) {
+    for (const record of batch.records) {
+      const { offsetDelta, key, value, headers } = record
       const offset = first + offsetDelta
       // A broker sends whole batches, also when they begin before what was asked for.
       if (offset < from) continue
-      const time = Number((batch.attributes & APPEND_TIME) === 0 ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp)
+      const time = timeOf(batch, record)
       const position = String(offset)
       const entries = headers.map(([name, text], at) => [nameOf(at, name), text] as const)
       const message = decodeMessage('kafka', { ...place, position, time, key, headers: entries, data: value })
@@ -30,6 +31,20 @@ export function deliveriesOf(
     }
   }
   return { deliveries, next }
+}
+
+/** When the first record from an offset on came; undefined when none of these batches has one. */
+export function timeFrom(batches: readonly RecordsBatch[], from: number): number | undefined {
+  for (const batch of batches) {
+    if ((batch.attributes & CONTROL) !== 0) continue
+    const found = batch.records.find(({ offsetDelta }) => Number(batch.firstOffset) + offsetDelta >= from)
+    if (found !== undefined) return timeOf(batch, found)
+  }
+  return undefined
+}
+
+function timeOf(batch: RecordsBatch, { timestampDelta }: RecordsBatch['records'][number]): number {
+  return Number((batch.attributes & APPEND_TIME) === 0 ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp)
 }
 
 /** Headers are called the same from record to record: what has the bytes of the one before at its place is not read again. */

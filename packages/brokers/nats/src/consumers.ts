@@ -1,4 +1,5 @@
 import { JetStreamApiError, type ConsumerConfig, type ConsumerInfo } from '@nats-io/jetstream'
+import type { Ages } from 'dure/messaging/adapter'
 import type { Link } from './connection.ts'
 import type { Names } from './names.ts'
 import type { Topic } from './streams.ts'
@@ -109,4 +110,15 @@ export function startAfter({ info: { ack_floor: floor, config } }: Position): St
 /** Messages of a group's partition that it has not acknowledged. */
 export function unread({ info }: Position): number {
   return info.num_pending + info.num_ack_pending
+}
+
+/** Since when the first of those is there, by the server's clock. */
+export async function sinceOf(link: Link, ages: Ages, topic: Topic, position: Position): Promise<number | undefined> {
+  if (unread(position) === 0) return undefined
+  const { opt_start_seq: seq = 1, opt_start_time } = startAfter(position)
+  const from = opt_start_time === undefined ? { seq } : { start_time: new Date(opt_start_time) }
+  return ages(`${topic.stream} ${topic.created} ${position.partition} ${opt_start_time ?? seq}`, async () => {
+    const next_by_subj = `${topic.subject}.${position.partition}`
+    return (await link.jsm.direct.getMessage(topic.stream, { ...from, next_by_subj }))?.time.getTime()
+  })
 }

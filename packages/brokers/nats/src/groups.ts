@@ -1,9 +1,9 @@
 import type { GroupLag, GroupOptions } from 'dure/messaging'
-import type { BrokerServer } from 'dure/messaging/adapter'
+import { createAges, type BrokerServer } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { Link } from './connection.ts'
-import { BEGINNING, createConsumers, endOf, placeKey, unread, type Consumers } from './consumers.ts'
+import { BEGINNING, createConsumers, endOf, placeKey, sinceOf, unread, type Consumers } from './consumers.ts'
 import { openFeed } from './feed.ts'
 import type { Budget } from './intake.ts'
 import { createMembers, type Members } from './members.ts'
@@ -36,6 +36,7 @@ export function createGroups(given: Omit<GroupParts, 'records' | 'consumers'>): 
   const parts: GroupParts = { ...given, records: createRecords(link, names), consumers: createConsumers(link, names) }
   const { records, consumers } = parts
   const budget: Budget = { used: 0 }
+  const ages = createAges()
   const joined = new Map<string, Members>()
 
   /** Each partition's first consumer, where the group has none: from then on it misses nothing. */
@@ -84,12 +85,13 @@ export function createGroups(given: Omit<GroupParts, 'records' | 'consumers'>): 
       const members = new Map<string, number>()
       for (const group of new Set(found.map((one) => one.group)))
         members.set(group, (await records.read(topic.name, group, topic.partitions)).record.members.length)
-      return found
+      const lags = found
         .toSorted((a, z) => a.partition - z.partition)
-        .map((one) => ({
+        .map(async (one) => ({
           ...{ group: one.group, topic: topic.name, partition: one.partition },
-          ...{ lag: unread(one), members: members.get(one.group)! },
+          ...{ lag: unread(one), since: await sinceOf(link, ages, topic, one), members: members.get(one.group)! },
         }))
+      return Promise.all(lags)
     },
     close: () => joined.forEach((members) => members.close()),
   }

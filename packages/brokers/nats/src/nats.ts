@@ -63,7 +63,7 @@ const NUMBERS: Ranges<NatsOptions> = {
  * ```
  */
 export const NATS: Capabilities = {
-  ...{ log: true, replay: true, browse: true, ordered: true },
+  ...{ log: true, replay: true, browse: true, age: true, ordered: true },
   ...{ topics: true, queues: true, durable: true },
 }
 

@@ -1,4 +1,3 @@
-import { JetStreamApiError } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/nats-core'
 import type { GroupLag } from 'dure/messaging'
 import type { BrokerServer } from 'dure/messaging/adapter'
@@ -21,7 +20,6 @@ const CONSUMER = 'work'
 const MOST_TRIES = 20
 /** Milliseconds between looks whether a question was lost. */
 const LOOK = 20_000
-const NOT_FOUND = 10_014
 
 export function createQueues(options: { link: Link; runtime: Runtime; streams: Streams; ackWait: number }): NatsQueues {
   const { link, runtime, streams, ackWait } = options
@@ -102,14 +100,9 @@ export function createQueues(options: { link: Link; runtime: Runtime; streams: S
     open: openQueue,
     receive,
     lag: async (queue) => {
-      const of = { group: 'queue', topic: queue.name, partition: 0 }
-      try {
-        const info = await link.jsm.consumers.info(queue.stream, CONSUMER)
-        return { ...of, lag: info.num_pending + info.num_ack_pending }
-      } catch (error) {
-        if (!(error instanceof JetStreamApiError && error.code === NOT_FOUND)) throw error
-        return { ...of, lag: (await link.jsm.streams.info(queue.stream)).state.messages }
-      }
+      // What is done is gone from it.
+      const { messages: lag, first_ts } = (await link.jsm.streams.info(queue.stream)).state
+      return { group: 'queue', topic: queue.name, partition: 0, lag, since: lag > 0 ? Date.parse(first_ts) : undefined }
     },
   }
 }

@@ -11,6 +11,6 @@ import type { Capabilities } from 'dure/messaging'
  * ```
  */
 export const RABBITMQ: Capabilities = {
-  ...{ log: true, replay: true, browse: true, ordered: true },
+  ...{ log: true, replay: true, browse: true, age: false, ordered: true },
   ...{ topics: true, queues: true, durable: true },
 }

@@ -51,6 +51,7 @@ export const REDIS: Capabilities = {
   log: true,
   replay: true,
   browse: true,
+  age: true,
   ordered: true,
   topics: true,
   queues: true,

@@ -6,6 +6,7 @@ export { holdPartition, type HeldPartition, type HeldPartitionOptions } from './
 export { createPublishLines, type PublishLines } from './adapter/publish-lines.ts'
 export { createGroupMembers, type GroupMembers, type GroupMembersOptions, type OpenPartition } from './adapter/group-members.ts'
 export type { GroupRecord } from './adapter/group-record.ts'
+export { createAges, type Ages } from './adapter/ages.ts'
 export { createLookups, type Lookups } from './adapter/lookups.ts'
 export { fitting } from './fitting.ts'
 export { placeOf, type BrokerPlace } from './broker-adapter.ts'

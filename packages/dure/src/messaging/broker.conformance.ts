@@ -38,6 +38,53 @@ export async function keepsKeyOrder(rig: Rig): Promise<void> {
   }
 }
 
+/** A group's reader stops: unread grows, and so does the age of the first of it, until that is read. */
+async function keepsAge(rig: Rig, { replay }: Capabilities): Promise<void> {
+  const { broker: b, topic, runtime } = rig
+  const { clock, timers } = runtime
+  await b.declareTopic(topic, { partitions: 1 })
+  const behind = async () => (await b.lag()).find((one) => one.group === 'g' && one.topic === topic)!
+  const member = await b.subscribe({ group: 'g', topics: [topic], deliver: collector().deliver })
+  await b.publish([rig.message('a', 1)])
+  await until(async () => (await behind()).lag === 0)
+  assert.equal((await behind()).since, undefined)
+  await member.stop()
+  const published: number[] = []
+  for (const n of [2, 3]) {
+    const before = clock.now()
+    await b.publish([rig.message('a', n)])
+    published.push(before)
+    // Two messages of different times.
+    await timers.sleep(20)
+    const { lag, since = NaN } = await behind()
+    // A server's clock may be cut to milliseconds where this one is not.
+    assert.ok(
+      since >= published[0]! - 1 && since <= published[0]! + 10_000 && lag === n - 1,
+      `${since} of ${published[0]}, ${lag}`,
+    )
+    if (n === 3) assert.ok(since < before, 'the first that is unread counts')
+  }
+  if (replay) {
+    // A group that was moved is behind since the first message that it has to read then.
+    await b.seek({ group: 'g', topic, to: { time: published[1]! - 5 } })
+    assert.ok((await behind()).since! >= published[1]! - 1)
+    await b.seek({ group: 'g', topic, to: { time: published[0]! - 5 } })
+    assert.ok((await behind()).since! < published[1]!)
+  }
+  let more = false
+  await b.subscribe({
+    ...{ group: 'g', topics: [topic], batch: 1 },
+    deliver: async (batch) => {
+      if (!more && batch.some(({ message }) => numberOf(message) === 3)) throw new Error('not now')
+    },
+  })
+  await until(async () => ((await behind()).since ?? 0) >= published[1]! - 1)
+  assert.equal((await behind()).lag, 1)
+  more = true
+  await until(async () => (await behind()).lag === 0)
+  assert.equal((await behind()).since, undefined)
+}
+
 /**
  * Registers the cases that every Broker adapter has to pass with `node:test`; what it says it lacks is not tested.
  * @param capabilities those that the adapter has to tell of
@@ -319,6 +366,8 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     assert.ok((await b.retention(topic)) > 0)
     assert.equal(await b.retention(`${topic}.none`), await b.retention(topic))
   })
+
+  if (capabilities.age) broker('tells since when a group that has stopped is behind', (rig) => keepsAge(rig, capabilities))
 
   boundsConformance(broker, capabilities)
   stopConformance(broker, capabilities)

@@ -6,6 +6,8 @@ export type Capabilities = {
   readonly replay: boolean
   /** People and tools can look at messages without a group. */
   readonly browse: boolean
+  /** Lag says of groups since when the first message that they have not read is there. */
+  readonly age: boolean
   /** Messages of one key keep their order. */
   readonly ordered: boolean
   /** It serves topics; it serves queues. */
@@ -20,6 +22,7 @@ const MEANINGS: Readonly<Record<keyof Capabilities, string>> = {
   log: 'keeps no log of what was published',
   replay: 'cannot bring again what was read',
   browse: 'cannot show its messages',
+  age: 'does not tell since when something is unread',
   ordered: 'does not keep the order of a key',
   topics: 'has no topics',
   queues: 'has no queues',

@@ -22,6 +22,7 @@ export const MINIMAL: Capabilities = {
   log: false,
   replay: false,
   browse: false,
+  age: false,
   ordered: true,
   topics: true,
   queues: true,

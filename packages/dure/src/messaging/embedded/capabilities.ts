@@ -5,6 +5,7 @@ export const EMBEDDED: Capabilities = {
   log: true,
   replay: true,
   browse: true,
+  age: true,
   ordered: true,
   topics: true,
   queues: true,

@@ -6,7 +6,16 @@ import { simulatedBroker } from './broker.ts'
 
 databaseConformance('simulated database', new URL('./database.test-support.ts', import.meta.url))
 
-const capabilities = { log: true, replay: true, browse: true, ordered: true, topics: true, queues: true, durable: true }
+const capabilities = {
+  log: true,
+  replay: true,
+  browse: true,
+  age: true,
+  ordered: true,
+  topics: true,
+  queues: true,
+  durable: true,
+}
 
 brokerConformance(
   'simulated broker',
