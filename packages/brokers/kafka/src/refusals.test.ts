@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -10,7 +9,7 @@ import { missingServer, startLocalServer, type LocalServer } from '@dure/testing
 import { CallError } from 'dure/contract'
 import { createLogger } from 'dure/telemetry'
 import { kafkaBroker, type KafkaOptions } from './kafka.ts'
-import { messageOf, openBroker, QUICK_GROUPS, until } from './server.test-support.ts'
+import { freePorts, messageOf, openBroker, QUICK_GROUPS, until } from './server.test-support.ts'
 
 /** One server with a port of each kind: open to all, for who has a password, with a good certificate and an expired one. */
 type Ports = { readonly open: number; readonly password: number; readonly good: number; readonly expired: number }
@@ -26,7 +25,7 @@ async function startAll(folder: string): Promise<{ readonly server: LocalServer;
     writeFileSync(join(folder, `${name}.store`), parts.join(''))
     return join(folder, `${name}.store`)
   }
-  const [open, controller, password, good, expired] = await Promise.all([1, 2, 3, 4, 5].map(freePort))
+  const [open, controller, password, good, expired] = await freePorts(5)
   const ports = { open: open!, password: password!, good: good!, expired: expired! }
   const directory = mkdtempSync(join(folder, 'server-'))
   writeFileSync(join(directory, 'ports.json'), JSON.stringify([open, controller]))
@@ -54,14 +53,6 @@ async function refusal(options: KafkaOptions): Promise<CallError> {
   assert.fail('It started')
 }
 
-async function freePort(_: number): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 test('addresses and numbers that cannot be are refused, and no password is said', () => {
   for (const options of [
     {},
@@ -81,7 +72,7 @@ test('addresses and numbers that cannot be are refused, and no password is said'
 })
 
 test('a server that cannot be reached is named, with what to do', async () => {
-  const port = await freePort(1)
+  const [port] = await freePorts(1)
   const { code, message } = await refusal({ brokers: `127.0.0.1:${port}` })
   assert.equal(code, 'UNAVAILABLE')
   assert.match(message, new RegExp(`Cannot start: Kafka at 127.0.0.1:${port} .*connection was refused; see whether it runs`))
@@ -214,6 +205,8 @@ describe('kafka refuses', { skip: missingServer('kafka'), timeout: 120_000 }, ()
     const admin = new Admin({ clientId: 'others', bootstrapBrokers: [brokers] })
     await admin.deleteRecords({ topics: [{ name: 'mine.orders', partitions: [{ partition: 0, offset: 3n }] }] })
     await admin.close()
+    // How old the first is that it will read.
+    assert.ok(Math.abs((await broker.lag()).find(({ group }) => group === 'g')!.since! - Date.now()) < 60_000)
     const errors: string[] = []
     const came: string[] = []
     await broker.subscribe({

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from 'node:net'
 import type { Message } from 'dure/contract'
 import type { Broker, Delivery } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
@@ -46,4 +47,13 @@ export const range = (count: number): number[] => Array.from({ length: count }, 
 /** Waits for a condition; the test's own timeout is the bound. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 5))
+}
+
+/** Ports that nobody listens on now: a broker is told of its own, and of those of others, before it starts. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = range(count).map(() => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
 }
