@@ -4,6 +4,8 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
 import { STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace, type Subscription } from '../broker-adapter.ts'
 import type { Broker } from '../broker.ts'
+import type { ReceiveOptions } from '../queues.ts'
+import type { SubscribeOptions } from '../topics.ts'
 import type { BrokerServer } from './broker-server.ts'
 import { checkedServer } from './checked-server.ts'
 import { shareQueues } from './queue-sharing.ts'
@@ -87,33 +89,43 @@ export function brokerOf(
     await server.close()
   }
 
-  /** Each operation as long as the broker runs, and its failures in words. */
+  /** Each operation as long as the broker runs, and its failures in words: which topic, queue or group it was about. */
   const doing =
-    <Args extends readonly unknown[], Result>(action: string, work: (...args: Args) => Promise<Result>) =>
+    <Args extends readonly unknown[], Result>(
+      action: string | ((...args: Args) => string),
+      work: (...args: Args) => Promise<Result>,
+    ) =>
     async (...args: Args): Promise<Result> => {
-      running(action)
+      const what = typeof action === 'string' ? action : action(...args)
+      running(what)
       try {
         return await work(...args)
       } catch (error) {
-        throw server.explain?.(action, error) ?? error
+        throw server.explain?.(what, error) ?? error
       }
     }
 
   return {
     name,
     capabilities: server.capabilities,
-    declareTopic: doing('declare a topic', checked.declareTopic),
+    declareTopic: doing((topic) => `declare topic "${topic}"`, checked.declareTopic),
     publish: doing('publish', checked.publish),
-    declareGroup: doing('declare a group', checked.declareGroup),
-    partitions: doing('tell the partitions', checked.partitions),
-    subscribe: doing('subscribe', async (options) => subscribed('subscribe', await checked.subscribe(options))),
+    declareGroup: doing(({ group }) => `declare group "${group}"`, checked.declareGroup),
+    partitions: doing((topic) => `tell the partitions of topic "${topic}"`, checked.partitions),
+    subscribe: doing(
+      ({ group }: SubscribeOptions) => `subscribe group "${group}"`,
+      async (options) => subscribed('subscribe', await checked.subscribe(options)),
+    ),
     send: doing('send', checked.send),
-    receive: doing('receive', async (options) => subscribed('receive', await queues.receive(options))),
+    receive: doing(
+      ({ queue }: ReceiveOptions) => `receive from queue "${queue}"`,
+      async (options) => subscribed('receive', await queues.receive(options)),
+    ),
     lag: doing('tell the lag', checked.lag),
-    retention: doing('tell how long a topic keeps messages', checked.retention),
-    seek: doing('move a group', checked.seek),
-    forget: doing('forget a group', checked.forget),
-    browse: doing('browse', checked.browse),
+    retention: doing((topic) => `tell how long topic "${topic}" keeps messages`, checked.retention),
+    seek: doing(({ group, topic }) => `move group "${group}" on topic "${topic}"`, checked.seek),
+    forget: doing(({ group }) => `forget group "${group}"`, checked.forget),
+    browse: doing(({ topic }) => `browse topic "${topic}"`, checked.browse),
     stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
   }
 }
