@@ -12,6 +12,7 @@ for (const [broker, placement] of [
   ['redis', 'together'],
   ['activemq', 'together'],
   ['artemis', 'split'],
+  ['rabbitmq', 'split'],
   ['kafka', 'split'],
 ] as const) {
   test(
@@ -41,7 +42,10 @@ for (const [broker, placement] of [
 test('a broker that nobody knows, or that is not installed, is said so', async (t) => {
   const unknown = run('main.ts', '--broker', 'pigeons')
   assert.equal(await unknown.ended, 1)
-  assert.match(unknown.said(), /Cannot read --broker "pigeons": give embedded, activemq, artemis, kafka, nats, redis, or a URL/)
+  assert.match(
+    unknown.said(),
+    /Cannot read --broker "pigeons": give embedded, activemq, artemis, kafka, nats, rabbitmq, redis, or a URL/,
+  )
 
   const folder = await mkdtemp(join(tmpdir(), 'marketplace-broker-'))
   t.after(() => rm(folder, { recursive: true, force: true }))

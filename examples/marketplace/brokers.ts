@@ -6,7 +6,7 @@ import type { Adapter } from 'dure/service'
 export const BROKER = 'MARKETPLACE_BROKER'
 
 /** Servers that the services can tell each other over. */
-export const KINDS = ['activemq', 'artemis', 'kafka', 'nats', 'redis'] as const
+export const KINDS = ['activemq', 'artemis', 'kafka', 'nats', 'rabbitmq', 'redis'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** The ports that clients of a server come to, by what they are for; the first is the one of its URL. */
@@ -15,6 +15,7 @@ export const CLIENT_PORTS: Readonly<Record<Kind, readonly string[]>> = {
   artemis: ['amqp'],
   kafka: ['kafka'],
   nats: ['nats'],
+  rabbitmq: ['amqp', 'stream'],
   redis: ['redis'],
 }
 
@@ -56,6 +57,11 @@ export async function brokerOf({ broker, durability, replicas }: Flags, own: str
       return (await import('@dure/kafka')).kafkaBroker({ url, prefix: 'marketplace.' })
     case 'nats':
       return (await import('@dure/nats')).natsBroker({ servers: url, prefix: 'marketplace', syncsAlways: own !== undefined })
+    case 'rabbitmq': {
+      const streamPort = Number(new URL(url).searchParams.get('stream') ?? 5552)
+      const address = url.replace('rabbitmq:', 'amqp:').replace(/\?.*/, '')
+      return (await import('@dure/rabbitmq')).rabbitmqBroker({ url: address, streamPort, prefix: 'marketplace' })
+    }
     case 'redis':
       return (await import('@dure/redis')).redisBroker({ url, prefix: 'marketplace' })
   }

@@ -56,7 +56,7 @@ const FLAGS = {
   broker: flag({
     ...textFlag(
       'WHICH',
-      'What carries events: embedded, activemq, kafka, nats or redis (a server of its own, in the data directory), or the URL of one that is there',
+      'What carries events: embedded, activemq, artemis, kafka, nats, rabbitmq or redis (a server of its own, in the data directory), or the URL of one that is there',
       'embedded',
     ),
     read: readBroker,

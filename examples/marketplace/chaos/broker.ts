@@ -79,6 +79,7 @@ async function openNetwork(kind: Kind): Promise<
 
 /** Some clients go where the server says that it is. */
 function advertised(kind: Kind, ports: Readonly<Record<string, number>>): ServerSettings {
+  if (kind === 'rabbitmq') return { 'stream.advertised_port': ports['stream']! }
   return kind === 'kafka' ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports['kafka']}` } : {}
 }
 

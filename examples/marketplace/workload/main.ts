@@ -37,7 +37,7 @@ const FLAGS = {
   ),
   broker: textFlag(
     'WHICH',
-    "Run on a marketplace of its own with this broker ('npm start -- --broker WHICH'); kafka, nats or redis",
+    "Run on a marketplace of its own with this broker ('npm start -- --broker WHICH'); activemq, artemis, kafka, nats, rabbitmq or redis",
     '',
   ),
   market: textFlag(
