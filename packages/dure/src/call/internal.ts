@@ -22,3 +22,4 @@ export {
 } from './socket/socket.ts'
 export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'
 export { checkPolicies, remoteChanges } from './guarded/policies.ts'
+export { hystrixCommand } from './guarded/hystrix.ts'

@@ -1,7 +1,8 @@
 import type { GroupLag } from '../messaging/messaging.ts'
 import type { Copies } from './copies.ts'
 import { isAbandoned, type Readers } from './lag.ts'
-import type { Health, ServiceHealth, SystemStatus } from './system.ts'
+import type { CallReading } from '../call/call.ts'
+import type { CopyReading, Health, ServiceHealth, SystemStatus } from './system.ts'
 import type { ServiceInstance } from './service-instance.ts'
 
 /** Live and ready, with reasons, over all copies of all services. */
@@ -22,6 +23,18 @@ export async function healthOf(services: readonly Copies<Pick<ServiceInstance, '
 /** Of what cannot be asked. */
 export function away({ service, copy, reason }: Record<'service' | 'copy' | 'reason', string>): ServiceHealth {
   return { service, copy, state: 'stopped', live: false, ready: false, reasons: [reason] }
+}
+
+/** How the calls that leave services stand; of a copy that does not answer nothing is told. */
+export async function callsOf(
+  services: readonly Copies<{
+    readonly copy: string
+    readonly calls: () => Promise<readonly CallReading[]> | readonly CallReading[]
+  }>[],
+): Promise<readonly CopyReading[]> {
+  const all = services.flatMap(({ copies }) => copies)
+  const read = await Promise.all(all.map(async ({ copy, calls }) => (await calls()).map((one) => ({ ...one, copy }))))
+  return read.flat()
 }
 
 type Status = Awaited<ReturnType<ServiceInstance['status']>>

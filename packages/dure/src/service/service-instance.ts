@@ -1,4 +1,4 @@
-import { type CallContext, type Transport } from '../call/call.ts'
+import type { CallContext, CallReading, Transport } from '../call/call.ts'
 import {
   type Cancellation,
   createEndpoint,
@@ -58,6 +58,8 @@ export type ServiceInstance = {
   readonly ask: Extensions['ask']
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
+  /** How the calls that leave it stand. */
+  readonly calls: () => readonly CallReading[]
   /** Ends what is still under way after `timeout` milliseconds. */
   readonly stop: (options: { readonly timeout: number }) => Promise<void>
 }
@@ -219,7 +221,9 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const retained: ServiceInstance['retained'] = async () => tidying?.retained() ?? []
 
-  const asked = { health, counts, status, readings, dataReadings, retained, metrics }
+  const calls = (): readonly CallReading[] => options.guards?.readings().filter(({ caller }) => caller === name) ?? []
+
+  const asked = { health, counts, status, readings, dataReadings, retained, metrics, calls }
   return { name, copy, listen, ...asked, deadLetters: () => allLetters, ask: extensions.ask, stop }
 }
 

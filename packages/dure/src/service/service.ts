@@ -42,6 +42,7 @@ export type {
   Adapter,
   Door,
   DoorHost,
+  CopyReading,
   Health,
   OpenDoor,
   Running,

@@ -8,7 +8,7 @@ import { createLogger, foldRepeats, type Logger } from '../telemetry/telemetry.t
 import { openTelemetry, safeLogger } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { alone } from './copies.ts'
-import { healthOf, statusOf } from './health.ts'
+import { callsOf, healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings, serviceReadings } from './readings.ts'
 import { startOrder } from './order.ts'
@@ -131,6 +131,13 @@ async function startAll(system: System, options: StartOptions, world: World, dis
       clientFactory({ contract, transport: outside, runtime, tracer })(callerFor(`make a client of ${contract.name}`, onBehalf)),
     ...createDoorCalls({ contracts, transport: outside, runtime, tracer }),
     calls: guards.readings,
+    callsEverywhere: async () => {
+      const here = guards.readings().filter(({ caller }) => caller === undefined)
+      return [
+        ...here.map((one) => ({ ...one, copy: undefined })),
+        ...(await (part?.calls(instances) ?? callsOf(alone(instances)))),
+      ]
+    },
     authenticate: createAuthenticate(system.security),
     registry: () => (registry ??= part === undefined ? ownRegistry(system, world, disposables) : Promise.resolve(part.registry)),
     health: () => part?.health(instances) ?? healthOf(alone(instances)),

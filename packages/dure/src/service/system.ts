@@ -168,6 +168,8 @@ export type DoorHost = DoorCalls & {
   readonly registry: () => Promise<Registry>
   /** How the calls that leave the services, and the doors, of this process stand: breakers, and how calls ended. */
   readonly calls: () => readonly CallReading[]
+  /** The same of the services of all processes, as far as they answer, and of the doors of this one. */
+  readonly callsEverywhere: () => Promise<readonly CopyReading[]>
   readonly health: () => Promise<Health>
   readonly status: () => Promise<SystemStatus>
   /** How far every consumer is behind, over all processes. */
@@ -211,6 +213,9 @@ export type Running = DoorHost & {
 }
 
 /** Health, with reasons (O1). */
+/** Of the calls of one copy of a service: `orders`, `orders#2`; undefined: of a door. */
+export type CopyReading = CallReading & { readonly copy: string | undefined }
+
 export type Health = {
   /** This process does its work; a supervisor restarts what is not live. */
   readonly live: boolean

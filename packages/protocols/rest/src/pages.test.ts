@@ -36,7 +36,12 @@ test('shows events, status and an index', async () => {
   assert.equal((await ask(`${shop.url}/status`)).body['quiet'], true)
   const index = (await ask(shop.url)).body as unknown as { system: string; links: { href: string }[] }
   assert.equal(index.system, 'shop <test>')
-  for (const { href } of index.links) assert.equal((await ask(shop.url + href)).status, 200, href)
+  for (const { href } of index.links) {
+    // One of them has no end.
+    const answer = await fetch(shop.url + href)
+    assert.equal(answer.status, 200, href)
+    await answer.body?.cancel()
+  }
 })
 
 test('is ready only while every service is, and says why not', async () => {

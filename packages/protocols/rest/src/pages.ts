@@ -2,6 +2,7 @@ import { asyncapi, openapi } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
 import { serveApiPage } from './api-page.ts'
+import { hystrixStream } from './hystrix.ts'
 import { problem, problemOf } from './problem.ts'
 import { correlate, sendJson, sendProblem, sendText, type DoorState } from './reply.ts'
 
@@ -14,6 +15,7 @@ export const PAGES: Readonly<Record<string, string>> = {
   '/health/ready': 'Whether it can take calls, and if not why',
   '/status': 'What is in hand and on its way',
   '/metrics': 'Rates, errors, durations, lags, for Prometheus',
+  '/hystrix.stream': 'Calls under policies and their breakers, as events, for a Hystrix dashboard',
 }
 
 /** The page for people, which is there where it is asked for. */
@@ -26,8 +28,9 @@ export function servePages(
   prefix: string,
 ): void {
   const { host } = state
-  const page = (path: string, answer: (reply: FastifyReply) => Promise<void> | void): void => {
-    app.get(prefix + path, async (request, reply) => {
+  const page = (path: string, answer: (reply: FastifyReply) => Promise<void> | void, endless = false): void => {
+    // A HEAD on what never ends would run it for nobody.
+    app.get(prefix + path, { exposeHeadRoute: !endless }, async (request, reply) => {
       const correlationId = correlate(request, reply, state)
       try {
         await answer(reply)
@@ -65,6 +68,8 @@ export function servePages(
     }
     sendText(reply.header('cache-control', 'no-store'), state, 200, PROMETHEUS_TYPE, await telemetry.prometheus())
   })
+  const watch = hystrixStream(state)
+  page('/hystrix.stream', (reply) => watch(reply, `${prefix}/hystrix.stream`), true)
   if (docs) serveApiPage(app, { prefix, title: host.system })
   const there = Object.entries(docs ? { ...PAGES, ...DOCS } : PAGES).filter(
     ([path]) => path !== '/metrics' || state.world.telemetry !== undefined,

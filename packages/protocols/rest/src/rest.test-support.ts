@@ -69,6 +69,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     lag: async () => ({ consumers: [], outboxes: [], retained: [], silent: [] }),
     deadLetters: () => undefined,
     calls: () => [],
+    callsEverywhere: async () => [],
     extensions: [],
     ask: async () => undefined,
     remembers: () => true,

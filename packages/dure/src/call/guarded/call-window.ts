@@ -31,12 +31,25 @@ export class CallWindow {
   readonly #clock: Clock
   readonly #lately: Window
   readonly #ever = new Float64Array(ENDS.length)
+  /** Of calls for which a fallback was asked: how they had ended before. */
+  readonly #behind: Window
   readonly #durations = new Float64Array(DURATIONS)
   #count = 0
+  #underWay = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
     this.#lately = timeWindow(WINDOW, ENDS.length, clock.monotonic())
+    this.#behind = timeWindow(WINDOW, ENDS.length, clock.monotonic())
+  }
+
+  begun(): void {
+    this.#underWay++
+  }
+
+  /** A fallback is asked, because of this. */
+  fellBack(error: unknown): void {
+    this.#behind.add(ENDS.indexOf(endOf(error)), this.#clock.monotonic())
   }
 
   answered(from: AnsweredBy, began: number): void {
@@ -53,6 +66,7 @@ export class CallWindow {
   #note(end: CallEnd, began: number): void {
     const now = this.#clock.monotonic()
     const kind = ENDS.indexOf(end)
+    this.#underWay--
     this.#lately.add(kind, now)
     this.#ever[kind]!++
     this.#durations[this.#count++ % DURATIONS] = now - began
@@ -65,8 +79,21 @@ export class CallWindow {
 
   /** Of the last 10 seconds. */
   lately(): Readonly<Record<CallEnd, number>> {
+    return this.#counts(this.#lately)
+  }
+
+  /** Of the last 10 seconds, and of calls for which a fallback was asked. */
+  behind(): Readonly<Record<CallEnd, number>> {
+    return this.#counts(this.#behind)
+  }
+
+  #counts(window: Window): Readonly<Record<CallEnd, number>> {
     const now = this.#clock.monotonic()
-    return Object.fromEntries(ENDS.map((end, at) => [end, this.#lately.count(at, now)])) as Record<CallEnd, number>
+    return Object.fromEntries(ENDS.map((end, at) => [end, window.count(at, now)])) as Record<CallEnd, number>
+  }
+
+  underWay(): number {
+    return this.#underWay
   }
 
   /** Milliseconds of the last calls, the shortest first. */

@@ -70,7 +70,13 @@ export class GuardedOperation {
     const isStream = target.kind === 'stream' || target.kind === 'channel'
     const made = new Map<GuardedKind | 'fallback', Made>()
     if (instead !== undefined && !isStream) {
-      const own = fallback((error, call) => instead(call.about, error), { name: this.place })
+      const own = fallback(
+        (error, call) => {
+          this.window.fellBack(error)
+          return instead(call.about, error)
+        },
+        { name: this.place },
+      )
       made.set('fallback', this.#made.get('fallback') ?? { said: '', guard: own })
     }
     for (const kind of KINDS) {
@@ -99,6 +105,11 @@ export class GuardedOperation {
     return this.#made.size > 0
   }
 
+  /** As it was said, all of it together. */
+  get policy(): CallPolicy {
+    return this.#policy
+  }
+
   get breaker(): Breaker | undefined {
     return this.#made.get('breaker')?.guard as Breaker | undefined
   }
@@ -120,6 +131,7 @@ export class GuardedOperation {
       ends: () => context.cancellation?.signal,
     })
     const began = context.sentAt
+    this.window.begun()
     return answer.then(
       ({ value, from }) => {
         wait?.over()
@@ -198,6 +210,7 @@ export class GuardedOperation {
                 return ended.promise
               }
               const { deadline } = context
+              window.begun()
               gates.run(work, { deadline, ends: () => context.cancellation?.signal }).then(
                 () => window.answered('callee', began),
                 (error: unknown) => {

@@ -5,7 +5,7 @@ import type { Tracer } from '../../telemetry/internal.ts'
 import type { Route, Target, Transport } from '../transport.ts'
 import type { CallEnd } from './call-window.ts'
 import { GuardedOperation, type Fallback } from './guarded-operation.ts'
-import { checkPolicies, policyOf, type CallPolicies, type PolicySource } from './policies.ts'
+import { checkPolicies, policyOf, type CallPolicies, type CallPolicy, type PolicySource } from './policies.ts'
 
 /** What one calling service says itself of its calls. */
 export type OwnPolicies = {
@@ -20,11 +20,16 @@ export type CallReading = {
   readonly caller: string | undefined
   readonly service: string
   readonly operation: string
+  /** As it was said of them, all of it together. */
+  readonly policy: CallPolicy
   /** Undefined: there is none. */
   readonly breaker: BreakerReading | undefined
   /** How calls have ended since the start, and in the last 10 seconds. */
   readonly ever: Readonly<Record<CallEnd, number>>
   readonly lately: Readonly<Record<CallEnd, number>>
+  /** Of those of the last 10 seconds for which a fallback was asked: why it was. */
+  readonly behindFallback: Readonly<Record<CallEnd, number>>
+  readonly underWay: number
   /** Milliseconds of the last calls, at most 256, the shortest first. */
   readonly durations: readonly number[]
 }
@@ -80,13 +85,16 @@ export function createGuards(options: {
   const readings = (): readonly CallReading[] =>
     [...operations.values()]
       .filter(({ operation }) => operation.guarded)
-      .map(({ operation: { options: made, breaker, window } }) => ({
+      .map(({ operation: { options: made, policy, breaker, window } }) => ({
         caller: made.caller,
         service: made.target.service,
         operation: made.target.operation,
+        policy,
         breaker: breaker?.reading(),
         ever: window.ever(),
         lately: window.lately(),
+        behindFallback: window.behind(),
+        underWay: window.underWay(),
         durations: window.durations(),
       }))
 

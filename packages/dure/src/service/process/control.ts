@@ -1,4 +1,4 @@
-import { type Client, type Transport } from '../../call/call.ts'
+import type { CallReading, Client, Transport } from '../../call/call.ts'
 import {
   clientFactory,
   createEndpoint,
@@ -43,6 +43,7 @@ const operations = {
   'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>() }),
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
+  'dure.calls': asked<readonly CallReading[]>(),
   'dure.metrics': asked<readonly MetricFamily[]>(),
   'dure.readings': asked<readonly ReactionReading[]>(),
   'dure.retained': asked<readonly RetainedReading[]>(),
@@ -69,6 +70,7 @@ export function serveControl(options: {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
+    'dure.calls': () => instance.calls(),
     'dure.metrics': () => instance.metrics(),
     'dure.readings': () => instance.readings(),
     'dure.retained': () => instance.retained(),
@@ -98,6 +100,7 @@ export type RemoteCopy = Pick<ServiceInstance, 'copy' | 'health'> & {
   /** Undefined when nobody answers. */
   readonly status: () => Promise<InstanceState | undefined>
   /** Nothing when nobody answers. */
+  readonly calls: () => Promise<readonly CallReading[]>
   readonly metrics: () => Promise<readonly MetricFamily[]>
   readonly readings: () => Promise<readonly ReactionReading[] | undefined>
   readonly retained: () => Promise<readonly RetainedReading[]>
@@ -122,6 +125,7 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
       }
     },
     status: () => client['dure.status']().catch(() => undefined),
+    calls: () => client['dure.calls']().catch(() => []),
     metrics: () => client['dure.metrics']().catch(() => []),
     readings: () => client['dure.readings']().catch(() => undefined),
     retained: () => client['dure.retained'](),

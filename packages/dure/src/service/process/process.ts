@@ -8,10 +8,10 @@ import { type Runtime } from '../../runtime/runtime.ts'
 import { inTime, timeLeft } from '../../runtime/internal.ts'
 import type { Service } from '../definition.ts'
 import type { Copies } from '../copies.ts'
-import { healthOf, statusOf } from '../health.ts'
+import { callsOf, healthOf, statusOf } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkMembers, DOORS } from '../placement.ts'
-import type { Door, DoorHost, Health, SystemStatus } from '../system.ts'
+import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 import { remoteAsk, remoteCopy, remoteLetters, serveControl, type RemoteCopy } from './control.ts'
@@ -34,6 +34,7 @@ export type SystemProcess = {
   readonly open: (instances: readonly ServiceInstance[]) => Promise<void>
   readonly health: (instances: readonly ServiceInstance[]) => Promise<Health>
   readonly status: (instances: readonly ServiceInstance[]) => Promise<SystemStatus>
+  readonly calls: (instances: readonly ServiceInstance[]) => Promise<readonly CopyReading[]>
   readonly lag: (instances: readonly ServiceInstance[]) => Promise<Lag>
   readonly deadLetters: (instances: readonly ServiceInstance[], service: string) => DeadLetters | undefined
   /** Asks the extensions of a service that another process runs. */
@@ -122,6 +123,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
       return { ...health, live: here.every(({ live }) => live) }
     },
     status: (instances) => statusOf(all(instances), () => broker.lag().catch(() => undefined), readers),
+    calls: (instances) => callsOf(all(instances)),
     lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
     ask: (service, question) => remoteAsk({ service, transport, runtime }, question),
     deadLetters: (instances, service) => {
