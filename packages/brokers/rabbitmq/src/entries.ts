@@ -1,6 +1,6 @@
 import { readMessage, writeMessage } from './amqp-message.ts'
 import type { Chunk } from './chunks.ts'
-import type { Change } from './state.ts'
+import { parse, type Change } from './state.ts'
 
 /** Messages that a process has in hand, by queue. */
 export type Hands = Readonly<Record<string, number>>
@@ -35,7 +35,7 @@ export function entriesOf({
 
 function entryOf(message: Buffer): Entry | undefined {
   try {
-    const entry = JSON.parse(String(readMessage(message).data)) as Entry
+    const entry = parse(String(readMessage(message).data)) as Entry
     return typeof entry === 'object' && entry !== null && typeof entry.by === 'string' ? entry : undefined
   } catch {
     return undefined

@@ -28,7 +28,17 @@ export const COMMAND = {
 } as const
 
 /** What a response says when all went well; and what it refuses with. */
-export const CODE = { ok: 1, noStream: 2, exists: 5, notAvailable: 6, wrongPassword: 8, noVhost: 12, forbidden: 16, noOffset: 19 }
+export const CODE = {
+  ok: 1,
+  noStream: 2,
+  exists: 5,
+  notAvailable: 6,
+  wrongPassword: 8,
+  noVhost: 12,
+  forbidden: 16,
+  otherwise: 17,
+  noOffset: 19,
+}
 
 /** A response has the key of its command with this bit. */
 export const RESPONSE = 0x8000

@@ -28,7 +28,8 @@ async function unlessThere(request: Promise<unknown>): Promise<void> {
   try {
     await request
   } catch (error) {
-    if (!(error instanceof StreamError && error.code === CODE.exists)) throw error
+    // Whoever made it may have given it other settings, which are kept.
+    if (!(error instanceof StreamError && [CODE.exists, CODE.otherwise].includes(error.code))) throw error
   }
 }
 
