@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { startProxy as startPlainProxy } from '@dure/testing/servers'
 import type { Broker, Delivery } from 'dure/messaging'
+import { CODE, COMMAND, frame, text, u16 } from './frames.ts'
 import { startProxy } from './proxy.test-support.ts'
 import { at, firsts, message, numberOf, openBroker, publishAtLast, range, until } from './world.test-support.ts'
 
@@ -122,6 +123,24 @@ describe('rabbitmq, when something fails', { skip: missingServer('rabbitmq'), ti
     assert.equal(await lagOf(healthy, topic), 5)
     assert.ok(epochs[1]! > epochs[0]!, epochs.join())
     await other.stop()
+  })
+
+  test('a stream that the server says is gone, and who asked for it then has all the same, is read and written on', async (t) => {
+    const proxy = await startProxy(server.ports['stream']!)
+    const own = at(server)
+    const broker = await openBroker({ ...own, streamPort: proxy.port })
+    t.after(() => broker.stop().then(proxy.close))
+    await broker.declareTopic(topic, { partitions: 1 })
+    const came: Delivery[] = []
+    const deliver = async (batch: readonly Delivery[]): Promise<void> => void came.push(...batch)
+    await broker.subscribe({ group: 'g', topics: [topic], onError: () => {}, deliver })
+    for (const n of range(5)) {
+      await publishAtLast(broker, [message(topic, 'a', n)])
+      await until(() => firsts(came, 'a').length === n + 1)
+      for (const name of [`${own.prefix}.topic.${topic}-0`, `${own.prefix}.log`])
+        proxy.say(frame(COMMAND.gone, [u16(CODE.notAvailable), text(name)]))
+    }
+    await until(async () => (await lagOf(broker, topic).catch(() => 1)) === 0)
   })
 
   test('what waits to be published is bounded', async (t) => {

@@ -52,6 +52,16 @@ export async function openPipe({ gone, closed, ...options }: PipeOptions): Promi
   const publishers = new Map<number, Publishing>()
   const readings = new Map<number, Subscribed>()
 
+  /**
+   * A number is another's only when the server has said that it is free: who was asked for while a stream went away may be there
+   * all the same, and who took its number would be refused from then on.
+   */
+  const release = (table: typeof publishers | typeof readings, id: number): void => {
+    if (table === publishers) publishers.set(id, { stream: '', next: 0, unconfirmed: new Map() })
+    else readings.set(id, { stream: '', came: () => {}, ended: () => {} })
+    const free = (): void => void table.delete(id)
+    connection.request(table === publishers ? COMMAND.deletePublisher : COMMAND.unsubscribe, [u8(id)]).then(free, free)
+  }
   const deliver = (id: number, read: () => Chunk): void => {
     const reading = readings.get(id)
     if (reading === undefined) return
@@ -59,18 +69,22 @@ export async function openPipe({ gone, closed, ...options }: PipeOptions): Promi
     try {
       chunk = read()
     } catch (error) {
-      readings.delete(id)
+      release(readings, id)
       return reading.ended(`a chunk of it cannot be read: ${(error as Error).message}`)
     }
     reading.came(chunk)
   }
   const lose = (stream: string): void => {
     for (const [id, reading] of readings)
-      if (reading.stream === stream && readings.delete(id))
+      if (reading.stream === stream) {
+        release(readings, id)
         reading.ended('the server has it no more, or another of its cluster leads it now')
+      }
     for (const [id, publishing] of publishers)
-      if (publishing.stream === stream && publishers.delete(id))
+      if (publishing.stream === stream) {
+        release(publishers, id)
         settle(publishing, [...publishing.unconfirmed.keys()], new Error(`stream "${stream}" went away meanwhile`))
+      }
     gone(stream)
   }
 
@@ -121,7 +135,7 @@ export async function openPipe({ gone, closed, ...options }: PipeOptions): Promi
       try {
         await connection.request(COMMAND.declarePublisher, [u8(id), text(''), text(stream)])
       } catch (error) {
-        publishers.delete(id)
+        if (publishers.get(id) === publishing) release(publishers, id)
         throw error
       }
       return (messages) => append(id, publishing, messages)
@@ -132,19 +146,13 @@ export async function openPipe({ gone, closed, ...options }: PipeOptions): Promi
       const isOn = (): boolean => readings.get(id) === own
       const reading: Reading = {
         more: (chunks) => void (isOn() && connection.tell(COMMAND.credit, [u8(id), u16(chunks)])),
-        end: () => {
-          if (!isOn()) return
-          // Its number is another's only when the server knows that it has ended.
-          readings.set(id, { stream, came: () => {}, ended: () => {} })
-          const over = (): void => void readings.delete(id)
-          connection.request(COMMAND.unsubscribe, [u8(id)]).then(over, over)
-        },
+        end: () => void (isOn() && release(readings, id)),
       }
       readings.set(id, own)
       try {
         await connection.request(COMMAND.subscribe, [u8(id), text(stream), ...startOf(start), u16(credit), pairs({})])
       } catch (error) {
-        if (isOn()) readings.delete(id)
+        if (isOn()) release(readings, id)
         throw error
       }
       return reading

@@ -9,6 +9,8 @@ export type Proxy = {
   readonly port: number
   /** Asked of every frame that publishes, with its bytes as text. */
   fate: (text: string) => Fate
+  /** Says something to every client, as if the server had. */
+  readonly say: (frame: Buffer) => void
   readonly close: () => Promise<void>
 }
 
@@ -16,8 +18,11 @@ const PUBLISH = 2
 
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
+  const clients = new Set<Socket>()
   const server = createServer({ noDelay: true }, (client) => {
     const broker = connect({ port: target, host: '127.0.0.1', noDelay: true })
+    clients.add(client)
+    client.once('close', () => clients.delete(client))
     const cut = (): void => {
       client.destroy()
       broker.destroy()
@@ -50,6 +55,7 @@ export async function startProxy(target: number): Promise<Proxy> {
   const proxy: Proxy = {
     port: (server.address() as AddressInfo).port,
     fate: () => 'goes',
+    say: (frame) => clients.forEach((client) => client.write(frame)),
     close: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()
