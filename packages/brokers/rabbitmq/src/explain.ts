@@ -13,7 +13,7 @@ const ANSWERS: Readonly<Record<number, Meaning>> = {
   9: ['UNAUTHENTICATED', 'it does not let this user in from here; `guest` may come from the same machine only'],
   [CODE.noVhost]: ['FAILED_PRECONDITION', 'there is no such virtual host, or the user may not use it; correct the path of `url`'],
   [CODE.forbidden]: ['PERMISSION_DENIED', 'the user may not do that; give it the permissions that the guide names'],
-  17: [
+  [CODE.otherwise]: [
     'FAILED_PRECONDITION',
     'another program has something else under this name, or this was declared in another way; use another `prefix`',
   ],

@@ -90,12 +90,15 @@ export async function openLink(options: {
     if (pipes[0] === undefined) throw lost
     return pipes[0]
   }
-  /** One with room; the first is for questions as well. */
-  const roomy = async (of: 'publishers' | 'readings'): Promise<Pipe> => {
+  /**
+   * On one with room; the first is for questions as well. The work takes its place at once: of many who come together, each finds the
+   * room that those before it have left.
+   */
+  const whereRoomIs = async <T>(of: 'publishers' | 'readings', work: (pipe: Pipe) => Promise<T>): Promise<T> => {
     for (;;) {
       const first = await main()
       const found = pipes.find((one) => one.hasRoom(of))
-      if (found !== undefined) return found
+      if (found !== undefined) return work(found)
       opening ??= open().finally(() => (opening = undefined))
       const made = await opening
       if (pipes[0] !== first) made.connection.close()
@@ -116,10 +119,10 @@ export async function openLink(options: {
     tell: (key, fields) => pipes[0]?.connection.tell(key, fields),
     append: async (stream, messages) => {
       if (messages.length === 0) return
-      const publish = await publishers.find(stream, async () => (await roomy('publishers')).publisher(stream))
+      const publish = await publishers.find(stream, () => whereRoomIs('publishers', (pipe) => pipe.publisher(stream)))
       await publish(messages)
     },
-    read: async (request) => (await roomy('readings')).read(request),
+    read: (request) => whereRoomIs('readings', (pipe) => pipe.read(request)),
     close: () => {
       isClosed = true
       down(new Error('the connection was closed'))

@@ -16,7 +16,7 @@ const FILLING = { do: 'forget', topic: 'x'.repeat(200_000), group: 'none', revis
 /** A log that keeps about ten megabytes, in segments of one. */
 const SMALL = { 'max-length-bytes': '10000000', 'stream-max-segment-size-bytes': '1000000' }
 
-describe('what came of the log is written down in it', { skip: missingServer('rabbitmq'), timeout: 180_000 }, () => {
+describe('the log of a prefix', { skip: missingServer('rabbitmq'), timeout: 180_000 }, () => {
   let server: LocalServer
   before(async () => {
     server = await startLocalServer('rabbitmq')
@@ -51,7 +51,7 @@ describe('what came of the log is written down in it', { skip: missingServer('ra
     await log.write({ do: 'group', topic: 'endless', group: 'g', positions: [1, 2, 3] })
   }
 
-  test('who comes when its beginning is gone knows the same', async (t) => {
+  test('is written down from time to time: who comes when its beginning is gone knows the same', async (t) => {
     const stream = freshPrefix()
     const link = await linkTo(t)
     await makeStream(link, stream, SMALL)
@@ -94,6 +94,21 @@ describe('what came of the log is written down in it', { skip: missingServer('ra
     while ((await placeOf(well, stream)) === undefined) await other.write(FILLING)
     const late = await logOf(t, await linkTo(t), stream)
     assert.deepEqual(await late.sync(), await other.sync())
+  })
+
+  test('as many as come together read, each by a number of its own', async (t) => {
+    const stream = freshPrefix()
+    const link = await linkTo(t)
+    await makeStream(link, stream, {})
+    await link.append(stream, [bytesOfEntry({ do: 'nothing', by: 'me', n: 1 })])
+    const came = range(600).map(() => 0)
+    const read = (n: number) =>
+      link.read({ stream, start: 'first', credit: 1, ended: () => {}, came: (chunk) => void (came[n]! += chunk.messages.length) })
+    const readings = await Promise.all(came.map((_, n) => read(n)))
+    await until(() => came.every((count) => count === 1))
+    for (const reading of readings) reading.end()
+    await Promise.all(range(300).map(read))
+    await until(() => came.slice(0, 300).every((count) => count === 2))
   })
 
   test('where the beginning is gone and nothing was written down, nobody begins without it', async (t) => {

@@ -127,6 +127,10 @@ async function open(options: RabbitmqOptions, addresses: Addresses, world: Netwo
     at = where
     const log = await openLog({ ...shared, link, stream: names.log, lease })
     closing.push(log.close)
+    logger.warn(
+      'RabbitMQ confirms what is published to a stream before it is on the disk: a power cut of all servers that have it may take the last of it',
+      { server: where },
+    )
     const topics = createTopics({ link, log, names, runtime, partitions })
     const groups = createGroups({ link, log, topics, runtime, logger, lease })
     closing.push(groups.close)

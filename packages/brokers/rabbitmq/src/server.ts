@@ -8,7 +8,13 @@ const NOTHING = 2_000
 
 /** Makes a stream where it is not there. */
 export async function makeStream(link: Link, stream: string, settings: Readonly<Record<string, string>>): Promise<void> {
-  await unlessThere(link.request(COMMAND.create, [text(stream), pairs(settings)]))
+  try {
+    await unlessThere(link.request(COMMAND.create, [text(stream), pairs(settings)]))
+  } catch (error) {
+    if (!isAnswer(error, CODE.otherwise)) throw error
+    // A stream with other settings will do; a queue of that name will not.
+    await statisticsOf(link, stream).catch(() => Promise.reject(error as Error))
+  }
 }
 
 /** Makes a topic's streams (a "super stream"), one for each partition, where it is not there. */
@@ -24,12 +30,13 @@ export async function makeTopic(
   await unlessThere(link.request(COMMAND.createTopic, [text(name), streams, keys, pairs(settings)]))
 }
 
+const isAnswer = (error: unknown, code: number): boolean => error instanceof StreamError && error.code === code
+
 async function unlessThere(request: Promise<unknown>): Promise<void> {
   try {
     await request
   } catch (error) {
-    // Whoever made it may have given it other settings, which are kept.
-    if (!(error instanceof StreamError && [CODE.exists, CODE.otherwise].includes(error.code))) throw error
+    if (!isAnswer(error, CODE.exists)) throw error
   }
 }
 
@@ -40,7 +47,7 @@ export async function partitionsOf(link: Link, name: string): Promise<number | u
     const count = answer.list(answer.text).length
     return count === 0 ? undefined : count
   } catch (error) {
-    if (error instanceof StreamError && error.code === CODE.noStream) return undefined
+    if (isAnswer(error, CODE.noStream)) return undefined
     throw error
   }
 }

@@ -57,8 +57,10 @@ export class StreamError extends Error {
   }
 }
 
-/** Bytes of a frame: a message of the largest kind, and what comes around it. */
+/** Bytes of a frame of ours: a message of the largest kind, and what comes around it. */
 const MOST_FRAME = 8 * 1024 * 1024
+/** A chunk comes whole, whatever was agreed on: several messages of other programs, which have up to 16 MB each by the server's default. */
+const MOST_CHUNK = 256 * 1024 * 1024
 
 /**
  * One connection in RabbitMQ's stream protocol. It ends when the server has been silent for two heartbeats, or has not answered
@@ -155,7 +157,7 @@ export async function openStreamConnection(options: {
       end(new StreamError(code, `the server ended the connection: ${reason}`))
     }
   }
-  const cut = frameCutter(MOST_FRAME * 2, came)
+  const cut = frameCutter(MOST_CHUNK, came)
   socket.on('data', (bytes: Buffer) => {
     heard = clock.monotonic()
     try {

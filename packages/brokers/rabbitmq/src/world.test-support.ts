@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
 import type { Message } from 'dure/contract'
 import type { Broker, Delivery } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
-import type { LocalServer } from '@dure/testing/servers'
+import { serverPlaces, type LocalServer } from '@dure/testing/servers'
 import { rabbitmqBroker, type RabbitmqOptions } from './rabbitmq.ts'
 
 export const runtime = realRuntime()
@@ -21,6 +23,15 @@ export const at = (server: LocalServer): RabbitmqOptions => ({
 
 export const openBroker = (options: RabbitmqOptions, log: Logger = silentLogger()): Promise<Broker> =>
   rabbitmqBroker(options)({ runtime, log })
+
+/** What the server's own tool says, which runs where the server does. */
+export async function rabbitmqctl(server: LocalServer, ...words: readonly string[]): Promise<string> {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials']
+  const env = ['env', 'HOME=/mnt', 'LANG=C.UTF-8', `ERL_EPMD_PORT=${server.ports['epmd']}`]
+  const tool = ['/usr/lib/rabbitmq/bin/rabbitmqctl', '--node', 'local@localhost', ...words]
+  const there = [...user, '--mount', '--target', String(server.pid), 'chroot', serverPlaces().rabbitmq.folder]
+  return (await promisify(execFile)('nsenter', [...there, ...env, ...tool], { timeout: 60_000 })).stdout
+}
 
 export function message(topic: string, key: string, n: number): Message {
   return {
