@@ -2,11 +2,17 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import type { Message } from 'dure/contract'
-import { createLogger } from 'dure/telemetry'
+import { createLogger, silentLogger } from 'dure/telemetry'
 import { Connection, type Publisher } from 'rabbitmq-client'
+import rhea from 'rhea'
+import { openLink } from './link.ts'
 import { at, message, numberOf, openBroker, rabbitmqctl, range, runtime, until } from './world.test-support.ts'
 
 const topic = 'orders'
+const linkOptions = {
+  ...{ runtime, log: silentLogger(), timeout: 5_000, heartbeat: 5 },
+  address: { host: '127.0.0.1', port: 0, username: 'guest', password: 'guest', vhost: '/', tls: undefined },
+}
 const isUnreadable = ({ contentType = '' }: Message): boolean => contentType.includes('unreadable')
 
 describe('rabbitmq, beside other programs', { skip: missingServer('rabbitmq'), timeout: 120_000 }, () => {
@@ -45,7 +51,12 @@ describe('rabbitmq, beside other programs', { skip: missingServer('rabbitmq'), t
     await send({}, Buffer.from('{"total":7}'), 'application/json')
     await send(event({ 'cloudEvents:partitionkey': 'k' }), Buffer.from('{"total":8}'), 'application/json')
     await send(event({ 'cloudEvents:partitionkey': 'k' }), Buffer.from('{"total":8}'), 'application/json')
-    await send(event({ 'cloudEvents:partitionkey': Buffer.from([0xff, 0xfe]) }), Buffer.from('{}'), 'application/json')
+    // That client has no bytes in headers; those of streams have.
+    const link = await openLink({ ...linkOptions, address: { ...linkOptions.address, port: server.ports['stream']! } })
+    t.after(link.close)
+    const binary = event({ 'cloudEvents:partitionkey': Buffer.from([0xff, 0xfe]) })
+    const body = rhea.message.data_section(Buffer.from('{}'))
+    await link.append(`${options.prefix}.topic.${topic}-0`, [rhea.message.encode({ application_properties: binary, body })])
     await send(event({ 'cloudEvents:specversion': '0.3' }), Buffer.from('{}'), 'application/json')
     await send({}, Buffer.from([0, 1, 2, 255]))
     await Promise.all(range(4).map(() => send({}, Buffer.from(JSON.stringify('x'.repeat(10_000_000))))))
