@@ -74,7 +74,9 @@ test('a record changes for who names its revision, and a position for who has it
         } else if (one.do === 'commit' && before !== undefined) {
           assert.deepEqual(after?.record, before.record)
           for (const [partition, position] of after!.positions.entries()) {
-            const own = one.moves.filter(([of, epoch]) => of === partition && epoch === before.record.partitions[of]!.epoch)
+            const own: readonly (readonly [number, number, number])[] = one.moves.filter(
+              ([of, epoch]) => of === partition && epoch === before.record.partitions[of]!.epoch,
+            )
             assert.equal(position, own.at(-1)?.[2] ?? before.positions[partition])
           }
         } else assert.deepEqual(after, before)
