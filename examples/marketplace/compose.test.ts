@@ -13,7 +13,8 @@ const services = new Map(
 
 test('every broker that the marketplace takes is there, listens on loopback only, and keeps its data', () => {
   // The image of ActiveMQ Classic lacks the plugin for statistics, which its adapter needs; Artemis is its other server.
-  for (const kind of KINDS.filter((name) => name !== 'activemq')) assert.ok(services.has(kind), `${kind} among ${[...services.keys()].join(', ')}`)
+  for (const kind of KINDS.filter((name) => name !== 'activemq'))
+    assert.ok(services.has(kind), `${kind} among ${[...services.keys()].join(', ')}`)
   for (const [name, text] of services) {
     const ports = /^ {4}ports: \[(.*)\]$/m.exec(text)?.[1]?.split(', ') ?? []
     assert.ok(ports.length > 0, `ports of ${name}`)

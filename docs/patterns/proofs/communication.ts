@@ -1,8 +1,8 @@
 import type { Proof } from './proof.ts'
 
 const BROKERS = {
-  en: 'embedded broker, Kafka, NATS, Redis, Valkey and ActiveMQ; RabbitMQ not yet',
-  ko: '내장 브로커, Kafka, NATS, Redis, Valkey, ActiveMQ. RabbitMQ는 아직',
+  en: 'embedded broker, Kafka, NATS, Redis, Valkey, RabbitMQ and ActiveMQ',
+  ko: '내장 브로커, Kafka, NATS, Redis, Valkey, RabbitMQ, ActiveMQ',
 }
 /** The suite of brokers on a real server of each kind: topics, queues, requests. */
 const ON_SERVERS = [
@@ -10,6 +10,7 @@ const ON_SERVERS = [
   'packages/brokers/nats/src/nats.conformance.test.ts',
   'packages/brokers/redis/src/redis.conformance.test.ts',
   'packages/brokers/redis/src/valkey.conformance.test.ts',
+  'packages/brokers/rabbitmq/src/rabbitmq.conformance.test.ts',
   'packages/brokers/activemq/src/activemq.conformance.test.ts',
   'packages/brokers/activemq/src/artemis.conformance.test.ts',
 ]

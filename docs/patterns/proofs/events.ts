@@ -5,8 +5,8 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
   E1: {
     state: 'works',
     part: {
-      en: 'at least and effectively once, order, dead letters, replay, on the embedded broker, Kafka, NATS, Redis and (without replay) ActiveMQ; at most once is not offered',
-      ko: '내장 브로커, Kafka, NATS, Redis, ActiveMQ(재생 없이)에서 적어도 한 번, 사실상 한 번, 순서, 데드 레터, 재생. 많아야 한 번은 제공하지 않음',
+      en: 'at least and effectively once, order, dead letters, replay, on the embedded broker, Kafka, NATS, RabbitMQ, Redis and (without replay) ActiveMQ; at most once is not offered',
+      ko: '내장 브로커, Kafka, NATS, RabbitMQ, Redis, ActiveMQ(재생 없이)에서 적어도 한 번, 사실상 한 번, 순서, 데드 레터, 재생. 많아야 한 번은 제공하지 않음',
     },
     code: [
       'packages/dure/src/messaging/consumer/consumer.ts',
@@ -28,6 +28,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/brokers/nats/src/shop.test.ts',
       'packages/brokers/redis/src/shop.test.ts',
       'packages/brokers/activemq/src/artemis.shop.test.ts',
+      'packages/brokers/rabbitmq/src/shop.test.ts',
     ],
   },
   E2: {
@@ -56,8 +57,8 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
   E3: {
     state: 'begun',
     part: {
-      en: 'embedded, Kafka, NATS, Redis, Valkey and ActiveMQ; RabbitMQ not yet',
-      ko: '내장 브로커, Kafka, NATS, Redis, Valkey, ActiveMQ. RabbitMQ는 아직',
+      en: 'embedded, Kafka, NATS, Redis, Valkey, RabbitMQ and ActiveMQ; clusters of them not yet',
+      ko: '내장 브로커, Kafka, NATS, Redis, Valkey, RabbitMQ, ActiveMQ. 클러스터는 아직',
     },
     code: [
       'packages/dure/src/messaging/adapter.ts',
@@ -65,6 +66,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/brokers/nats/src/nats.ts',
       'packages/brokers/redis/src/redis.ts',
       'packages/brokers/activemq/src/activemq.ts',
+      'packages/brokers/rabbitmq/src/rabbitmq.ts',
       'packages/tools/testing/src/servers/servers.ts',
     ],
     guide: 'docs/guides/kafka.md',
@@ -82,6 +84,10 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/brokers/redis/src/valkey.conformance.test.ts',
       'packages/brokers/activemq/src/artemis.processes.test.ts',
       'packages/brokers/activemq/src/failures.test.ts',
+      'packages/brokers/rabbitmq/src/processes.conformance.test.ts',
+      'packages/brokers/rabbitmq/src/failures.test.ts',
+      'packages/brokers/rabbitmq/src/foreign.test.ts',
+      'packages/brokers/rabbitmq/src/log.test.ts',
       'packages/tools/simulation/src/broken/adapters.test.ts',
       'examples/marketplace/brokers.test.ts',
     ],
