@@ -6,6 +6,7 @@
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- eureka`: an application of Spring's on our registry, and our client on Spring's Eureka server.
+ * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, shows a breaker that opens and closes.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -18,6 +19,7 @@ import { NODES } from './install/toolbox.ts'
 import {
   emmett as emmettJudge,
   eureka as eurekaJudge,
+  hystrix as hystrixJudge,
   missing,
   natsPy,
   proton,
@@ -46,6 +48,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   activemq: () => broker('activemq', [qpidJms, 'lib'], [proton, PYTHON]),
   schemas,
   eureka,
+  hystrix,
 }
 
 async function openapi(): Promise<boolean> {
@@ -119,6 +122,15 @@ async function eureka(): Promise<boolean> {
   const program = join(import.meta.dirname, '../packages/platform/registry/src/peers.test-support.ts')
   const jar = join(eurekaJudge.folder, 'target/eureka-1.jar')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, jar])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function hystrix(): Promise<boolean> {
+  const answer = hystrixJudge.there() ? 'installed' : hystrixJudge.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask the dashboard: it ${answer}.`)
+  const program = join(import.meta.dirname, '../packages/protocols/rest/src/dashboard.test-support.ts')
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(hystrixJudge.folder, 'lib')])
   console.log(output.trim())
   return code === 0
 }

@@ -112,6 +112,14 @@ export const eureka: Judges = judges('eureka', 'eureka/pom.xml', {
 })
 const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
 
+/** Netflix' Hystrix dashboard, and Jetty to run it. */
+export const hystrix: Judges = judges('hystrix', 'hystrix/pom.xml', {
+  possible: () => runs('java', ['-version']) && runs('mvn', ['--version']),
+  steps: (folder) => [
+    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
+  ],
+})
+
 /** False, or why a test of these must be skipped. */
 export function missing({ name, possible, there }: Judges): string | false {
   if (there()) return false

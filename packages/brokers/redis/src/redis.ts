@@ -20,6 +20,8 @@ import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
 import { createWakeUps } from './wake-ups.ts'
 
+export { redisRateLimit, type RedisRateLimit, type RedisRateLimitOptions } from './rate-limit.ts'
+
 export type RedisOptions = {
   /** `redis://host:port/database`, or `rediss://…` for TLS. Default host 127.0.0.1, port 6379, database 0. */
   readonly url: string
