@@ -58,7 +58,7 @@ describe('a broker whose disk is full', { concurrency: true, timeout: 300_000 },
         )
         assert.ok(refusal instanceof CallError, `${next} were taken, and then ${String(refusal)}`)
         assert.match(refusal.code, /^(UNAVAILABLE|RESOURCE_EXHAUSTED)$/)
-        assert.match(refusal.message, /^(Cannot publish|Publishing) .+[;:] .+/)
+        assert.match(refusal.message, /^(Cannot publish:?|Publishing) .+[;:] .+/)
         // It answers nothing at all.
         if (kind === 'nats') assert.match(refusal.message, /look .* at its log: once its disk was full/)
 

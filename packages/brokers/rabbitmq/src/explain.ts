@@ -51,7 +51,7 @@ export function explain(action: string, where: string, error: unknown): unknown 
   if (error instanceof CallError) return error
   const [status, words] =
     (error instanceof StreamError ? ANSWERS[error.code] : FAILURES[String(partOf(error, 'code'))]) ??
-    (['UNAVAILABLE', 'the connection is lost; whether it took that is not known'] as const)
+    (['UNAVAILABLE', 'it has not answered; whether it took that is not known'] as const)
   return new CallError(status, `Cannot ${action}: RabbitMQ at ${where}: ${words} (${describeThrown(error).message})`, {
     cause: error,
     inside: true,
