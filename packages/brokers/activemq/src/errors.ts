@@ -7,20 +7,23 @@ type Refusal = Error & { readonly condition: string }
 /** The connection ended under what was asked; whether the server has it is known only when it was not sent. */
 type Lost = Error & { readonly isSent: boolean }
 
+const FULL = 'amqp:resource-limit-exceeded'
+/** How Java says that there is no room, in memory or on the disk. */
+const NO_ROOM = /No space left|ResourceAllocationException|Usage Manager/
+
 /** What a condition of AMQP means, and what to do. */
 const CONDITIONS: Readonly<Record<string, readonly [Status, string]>> = {
   'amqp:unauthorized-access': [
     'PERMISSION_DENIED',
     "the user may not do that; give it the permissions of the guide, Artemis's `manage` among them",
   ],
-  'amqp:resource-limit-exceeded': [
-    'RESOURCE_EXHAUSTED',
-    'it is full, and has not taken that; make room, or have the slow groups read',
-  ],
+  [FULL]: ['RESOURCE_EXHAUSTED', 'it is full, and has not taken that; make room, or have the slow groups read'],
   'amqp:link:message-size-exceeded': [
     'RESOURCE_EXHAUSTED',
     'the message is larger than it takes; raise its largest message size',
   ],
+  // Both say so of whatever went wrong inside of them, with the exception of Java that it was.
+  failed: ['UNAVAILABLE', 'something went wrong inside of it; look at its log'],
   'amqp:not-found': ['NOT_FOUND', 'it has no such queue, and may not make one; allow that'],
 }
 
@@ -46,9 +49,10 @@ const FAILURES: Readonly<Record<string, readonly [Status, string]>> = {
 
 /** The server's error as one to throw. */
 export function refusalOf(error: unknown): Refusal {
-  const condition = String(partOf(error, 'condition') ?? 'amqp:link:detached')
-  const text = partOf(error, 'description') ?? partOf(error, 'message') ?? condition
-  return Object.assign(new Error(String(text)), { condition })
+  const said = String(partOf(error, 'condition') ?? 'amqp:link:detached')
+  const text = String(partOf(error, 'description') ?? partOf(error, 'message') ?? said)
+  const condition = said === 'failed' && NO_ROOM.test(text) ? FULL : said
+  return Object.assign(new Error(text), { condition })
 }
 
 export function lostError(cause: unknown, isSent: boolean): Lost {
