@@ -97,9 +97,9 @@ async function open(
     await close()
     throw explain('use the server', line.where, error)
   })
-  const catalogue = createCatalogue({ line, server, names, runtime, partitions })
+  const catalogue = createCatalogue({ line, sending, server, names, runtime, partitions })
   const groups = createGroups({
-    ...{ line, server, names, catalogue, runtime, log, lease, budget: { left: 64 * 1024 * 1024 } },
+    ...{ line, sending, server, names, catalogue, runtime, log, lease, budget: { left: 64 * 1024 * 1024 } },
   })
   const lines = createPublishLines({
     ...{ server: 'ActiveMQ', ...PUBLISHING, isRefusal },

@@ -30,13 +30,15 @@ type Written = { readonly partitions: number; readonly ms?: number | null }
 
 export function createCatalogue(options: {
   readonly line: Line
+  /** Writes what is kept: a server that is full holds it up, and not who reads. */
+  readonly sending: Line
   readonly server: Server
   readonly names: Names
   readonly runtime: Runtime
   /** Of topics that do not say. */
   readonly partitions: number
 }): Catalogue {
-  const { line, server, names } = options
+  const { line, sending, server, names } = options
   let topics = createLookups<Topic | undefined>()
   // A server that comes back may have lost them.
   line.listen({ opened: () => (topics = createLookups()) })
@@ -64,7 +66,7 @@ export function createCatalogue(options: {
     if (known !== undefined && (retention === undefined || known.retention === ms)) return known
     const written: Written = { partitions, ...(retention !== undefined && { ms: ms === Infinity ? null : ms }) }
     await server.ensure([{ name: names.topic(name) }])
-    const outlet = await (await line.wire()).outlet(server.queueTarget(names.topic(name)))
+    const outlet = await (await sending.wire()).outlet(server.queueTarget(names.topic(name)))
     await outlet.send(encodeJson(written, { durable: true }))
     return (await read(name))!
   }

@@ -8,60 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import rhea from 'rhea'
-import { CallError, type Message } from 'dure/contract'
-import type { Broker, Delivery } from 'dure/messaging'
+import type { Message } from 'dure/contract'
+import type { Delivery } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
-import { missingServer, type LocalServer } from '@dure/testing/servers'
+import { missingServer } from '@dure/testing/servers'
 import { activeMqBroker, type ActiveMqOptions } from './activemq.ts'
-import { messageOf, startServer, until } from './suite.test-support.ts'
+import { brokerFor, messageOf, othersSend, refused, SECRET, serverFor, until } from './broker.test-support.ts'
 
 const runtime = realRuntime()
-const SECRET = 'k3-s3cret'
-
-async function serverFor(t: TestContext, ...words: Parameters<typeof startServer>): Promise<LocalServer> {
-  const server = await startServer(...words)
-  t.after(() => server.close())
-  return server
-}
-
-async function brokerFor(t: TestContext, options: ActiveMqOptions): Promise<Broker & { readonly lines: string[] }> {
-  const lines: string[] = []
-  const log = createLogger({ clock: runtime.clock, write: (line) => void lines.push(line) })
-  const broker = await activeMqBroker({ lease: 1_000, ...options })({ runtime, log })
-  t.after(() => broker.stop({ timeout: 500 }))
-  return { ...broker, lines }
-}
-
-/** Somebody else who sends there. */
-async function othersSend(
-  t: TestContext,
-  { port }: { readonly port: number },
-  address: string,
-  messages: readonly object[],
-): Promise<void> {
-  const connection = rhea
-    .create_container()
-    .connect({ port, host: '127.0.0.1', reconnect: false, username: 'guest', password: 'guest' })
-  t.after(() => connection.close())
-  connection.on('disconnected', () => {})
-  const sender = connection.open_sender({ target: { address, capabilities: ['topic'] } as never })
-  await once(sender, 'sendable')
-  for (const message of messages) {
-    const taken = once(sender, 'accepted')
-    sender.send({ durable: true, ...message } as never)
-    await taken
-  }
-}
-
-const refused = async (work: () => Promise<unknown>, code: string, words: RegExp): Promise<void> => {
-  await assert.rejects(work, (error) => {
-    assert.ok(error instanceof CallError, String(error))
-    assert.deepEqual([error.code, words.test(error.message)], [code, true], error.message)
-    assert.equal(error.message.includes(SECRET), false)
-    return true
-  })
-}
 const open = (options: ActiveMqOptions) => (): Promise<unknown> =>
   activeMqBroker(options)({ runtime, log: createLogger({ clock: runtime.clock, write: () => {} }) })
 

@@ -24,6 +24,7 @@ export type Groups = Pick<BrokerServer, 'declareGroup' | 'subscribe'> & Forgetti
 
 export type GroupsWorld = {
   readonly line: Line
+  readonly sending: Line
   readonly server: Server
   readonly names: Names
   readonly catalogue: Catalogue
@@ -37,7 +38,7 @@ export type GroupsWorld = {
 type Group = { readonly records: Records; readonly members: GroupMembers; readonly again: () => Promise<void> }
 
 export function createGroups(world: GroupsWorld): Groups {
-  const { line, server, names, catalogue, runtime, log, lease, budget } = world
+  const { line, sending, server, names, catalogue, runtime, log, lease, budget } = world
   const groups = new Map<string, Group>()
   let declared = createLookups<Records>()
   let isClosed = false
@@ -61,7 +62,7 @@ export function createGroups(world: GroupsWorld): Groups {
       await server.ensure([...queues, { name: record }, { name: names.members(group, topic.name) }])
       const { partitions } = topic
       const records = createRecords({
-        ...{ line, server, runtime, queue: record, partitions },
+        ...{ line, sending, server, runtime, queue: record, partitions },
         changed: () => beats.tell(record),
       })
       await records.declare()

@@ -28,8 +28,17 @@ type Proposal = {
   readonly record: GroupRecord
 }
 
+/** The one that counts: each that was made upon the one before it, from the first on. */
+export function lastOf<One extends { readonly base: number }>(proposals: readonly One[]): One | undefined {
+  let current: One | undefined
+  for (const one of proposals) if (current === undefined || one.base === current.base + 1) current = one
+  return current
+}
+
 export function createRecords(options: {
   readonly line: Line
+  /** Writes what is kept: a server that is full holds it up, and not who reads. */
+  readonly sending: Line
   readonly server: Server
   readonly runtime: Runtime
   readonly queue: string
@@ -37,14 +46,12 @@ export function createRecords(options: {
   /** Told when it was changed here. */
   readonly changed: () => void
 }): Records {
-  const { line, server, runtime, queue, partitions, changed } = options
+  const { line, sending, server, runtime, queue, partitions, changed } = options
   let identity = ''
   const none: GroupRecord = { members: [], partitions: Array.from({ length: partitions }, () => ({ epoch: 0 })) }
 
   const last = async (): Promise<Proposal | undefined> => {
-    const proposals = await look<Proposal>(line, server.queueSource(queue))
-    let current: Proposal | undefined
-    for (const one of proposals) if (current === undefined || one.base === current.base + 1) current = one
+    const current = lastOf(await look<Proposal>(line, server.queueSource(queue)))
     if (current !== undefined) identity = current.identity
     return current
   }
@@ -52,7 +59,7 @@ export function createRecords(options: {
   const propose = async (record: GroupRecord, base: number): Promise<boolean> => {
     const id = runtime.ids.next()
     const proposal: Proposal = { id, base, identity: identity || runtime.ids.next(), record }
-    const outlet = await (await line.wire()).outlet(server.queueTarget(queue))
+    const outlet = await (await sending.wire()).outlet(server.queueTarget(queue))
     await outlet.send(encodeJson(proposal, { durable: true, application_properties: { revision: base } }))
     return (await last())?.id === id
   }

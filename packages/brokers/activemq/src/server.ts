@@ -128,7 +128,6 @@ async function classic(line: Line, ask: Ask, prefix: string): Promise<Server> {
     throw new CallError(
       'FAILED_PRECONDITION',
       `Cannot use ActiveMQ Classic at ${line.where}: it does not say what its queues hold; add <statisticsBrokerPlugin/> to the <plugins> of its activemq.xml`,
-      { cause: error },
     )
   }
   return server
