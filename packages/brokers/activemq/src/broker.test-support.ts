@@ -59,3 +59,21 @@ export const refused = async (work: () => Promise<unknown>, code: string, words:
     return true
   })
 }
+
+/** Very many of them, of which nobody says that they have arrived. */
+export async function othersFlood(
+  t: TestContext,
+  { port }: { readonly port: number },
+  { address, kind, count }: { readonly address: string; readonly kind: 'queue' | 'topic'; readonly count: number },
+): Promise<void> {
+  const connection = rhea
+    .create_container()
+    .connect({ port, host: '127.0.0.1', reconnect: false, username: 'guest', password: 'guest' })
+  t.after(() => connection.close())
+  connection.on('disconnected', () => {})
+  const sender = connection.open_sender({ target: { address, capabilities: [kind] } as never, snd_settle_mode: 1 })
+  for (let sent = 0; sent < count;) {
+    await once(sender, 'sendable')
+    while (sent < count && sender.sendable()) sender.send({ message_id: `m${sent++}`, body: '{}' })
+  }
+}

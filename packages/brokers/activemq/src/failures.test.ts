@@ -11,10 +11,12 @@ import rhea from 'rhea'
 import type { Message } from 'dure/contract'
 import type { Delivery } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
-import { createLogger } from 'dure/telemetry'
+import { createLogger, silentLogger } from 'dure/telemetry'
 import { missingServer } from '@dure/testing/servers'
 import { activeMqBroker, type ActiveMqOptions } from './activemq.ts'
-import { brokerFor, messageOf, othersSend, refused, SECRET, serverFor, until } from './broker.test-support.ts'
+import { openLine } from './line.ts'
+import { serverOf } from './server.ts'
+import { brokerFor, messageOf, othersFlood, othersSend, refused, SECRET, serverFor, until } from './broker.test-support.ts'
 
 const runtime = realRuntime()
 const open = (options: ActiveMqOptions) => (): Promise<unknown> =>
@@ -104,6 +106,21 @@ for (const kind of ['activemq', 'artemis'] as const) {
     await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
   })
 
+  test(`${kind}: when it has stopped, nothing of it keeps its process alive`, how, async (t) => {
+    const server = await serverFor(t, kind)
+    const program = `
+      import { realRuntime } from 'dure/runtime'
+      import { silentLogger } from 'dure/telemetry'
+      import { activeMqBroker } from ${JSON.stringify(new URL('./activemq.ts', import.meta.url))}
+      const broker = await activeMqBroker({ url: ${JSON.stringify(server.url)} })({ runtime: realRuntime(), log: silentLogger() })
+      await broker.subscribe({ group: 'g', topics: ['orders'], deliver: async () => {} })
+      await broker.receive({ queue: 'print', handle: async () => {} })
+      await broker.stop()
+      setImmediate(() => console.log(process.getActiveResourcesInfo().filter((one) => /Timeout|TCP/.test(one)).join()))`
+    const words = ['--conditions=dure-source', '--input-type=module', '-e', program]
+    assert.equal(execFileSync(process.execPath, words, { cwd: import.meta.dirname, encoding: 'utf8' }), '\n')
+  })
+
   test(`${kind}: a message whose reader is cut off again and again is not taken away by the server`, how, async (t) => {
     const server = await serverFor(t, kind)
     const broker = await brokerFor(t, { url: server.url })
@@ -130,6 +147,62 @@ for (const kind of ['activemq', 'artemis'] as const) {
     )
   })
 }
+
+test(
+  'artemis: more messages than a session may have unsettled come over a queue and a partition, the first of them held',
+  { timeout: 240_000, skip: missingServer('artemis') },
+  async (t) => {
+    const COUNT = 67_000
+    const server = await serverFor(t, 'artemis')
+    const broker = await brokerFor(t, { url: server.url })
+    await broker.declareTopic('orders', { partitions: 1 })
+    const [taken, read] = [new Set<string>(), new Set<string>()]
+    const held = Promise.withResolvers<void>()
+    await broker.receive({
+      queue: 'print',
+      handle: async ({ id }) => {
+        taken.add(id)
+        if (taken.size === 1) await held.promise
+      },
+    })
+    await broker.subscribe({
+      group: 'g',
+      topics: ['orders'],
+      deliver: async (batch) => batch.forEach(({ message }) => read.add(message.id)),
+    })
+    await othersFlood(t, server, { address: 'dure.queue.print', kind: 'queue', count: COUNT })
+    await othersFlood(t, server, { address: 'VirtualTopic.dure.orders.0', kind: 'topic', count: COUNT })
+    await until(() => taken.size === COUNT && read.size === COUNT)
+    held.resolve()
+    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+  },
+)
+
+test(
+  'activemq: what came to a group that was forgotten is thrown away, and nothing of one that is there',
+  { timeout: 120_000, skip: missingServer('activemq') },
+  async (t) => {
+    const { url } = await serverFor(t, 'activemq')
+    const publisher = await brokerFor(t, { url })
+    await publisher.declareTopic('orders', { partitions: 1 })
+    for (const group of ['gone', 'there']) await publisher.declareGroup({ group, topics: ['orders'] })
+    await publisher.forget({ group: 'gone', reason: 'a test' })
+    await publisher.publish(Array.from({ length: 5 }, (_, n) => messageOf('orders', 'a', n)))
+    const line = await openLine({ url, timeout: 5_000 }, { runtime, log: silentLogger() })
+    t.after(() => line.close())
+    const server = await serverOf(line, runtime, 'dure')
+    const waiting = async (group: string): Promise<number | undefined> =>
+      (await server.stats()).get(`Consumer.${group}.VirtualTopic.dure.orders.0`)?.size
+    assert.deepEqual([await waiting('gone'), await waiting('there')], [5, 5])
+    assert.deepEqual(
+      (await publisher.lag()).map(({ group }) => group),
+      ['there'],
+    )
+    await brokerFor(t, { url, sweep: 100 })
+    await until(async () => (await waiting('gone')) === 0)
+    assert.equal(await waiting('there'), 5)
+  },
+)
 
 /** TLS before a port that has none, by an authority of its own. */
 async function tlsBefore(t: TestContext, port: number): Promise<{ readonly url: string; readonly ca: string }> {

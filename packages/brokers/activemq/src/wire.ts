@@ -35,6 +35,12 @@ export type Address = {
   readonly timeout: number
 }
 
+/** What its typing does not tell of. */
+type Inside = {
+  on_transfer: (frame: { performative: { message_format?: number } }) => void
+  readonly local: { readonly open: { idle_time_out: number } }
+}
+
 /** @throws what the server or the way to it said */
 export async function openWire(address: Address, { timers, clock, ids }: Runtime): Promise<Wire> {
   const { timeout } = address
@@ -50,6 +56,8 @@ export async function openWire(address: Address, { timers, clock, ids }: Runtime
   const end = (error: unknown): void => {
     if (!isOpen) return
     isOpen = false
+    // It would wait for a sign of life of what has ended, and keep its process alive for as long.
+    inside.local.open.idle_time_out = 0
     opened.reject(error)
     lost.resolve(error)
     for (const told of pending.values()) told.reject(lostError(error, true))
@@ -100,10 +108,10 @@ export async function openWire(address: Address, { timers, clock, ids }: Runtime
     ...parse(address).options,
     ...{ reconnect: false, tcp_no_delay: true, idle_time_out: timeout, max_frame_size: 128 * 1024 },
   } as rhea.ConnectionOptions)
+  const inside = connection as unknown as Inside
   // Messages are read where one that cannot be read is known from the others, and ends no connection.
-  const transfer = connection as unknown as { on_transfer: (frame: { performative: { message_format?: number } }) => void }
-  const onTransfer = transfer.on_transfer.bind(connection)
-  transfer.on_transfer = (frame) => {
+  const onTransfer = inside.on_transfer.bind(connection)
+  inside.on_transfer = (frame) => {
     frame.performative.message_format = 1
     onTransfer(frame)
   }
