@@ -84,6 +84,9 @@ one minute or two, with nothing lost, no effect doubled, no key out of order, an
 | full | its disk has no space for 5 s; then it has, and the server is started again |
 | services killed | SIGKILL of all of them at once, or of one after the other (\`--split --kills 12\`), within their handlers |
 
+On RabbitMQ all but the last row was run, in one process of services, with the same end; of two runs with a full disk one did not come back:
+the server answered for a minute that its streams have no leader.
+
 When its disk is full, Kafka ends, Redis ends (with \`appendfsync always\`; else it refuses), and NATS says nothing to who publishes to a stream that
 could not be written, also when there is space again: all three must be started again. Who publishes hears UNAVAILABLE meanwhile, and outboxes keep what
 they have. Not run: clusters of several nodes, and these things over hours.
