@@ -10,6 +10,7 @@
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
+ * `npm run peers -- rabbitmq`: a program with pika reads our events, takes work and sends some, and rabbitmqctl tells the same lag of queues.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -22,6 +23,7 @@ import {
   hystrix as hystrixJudge,
   missing,
   natsPy,
+  pika,
   proton,
   qpidJms,
   redisPy,
@@ -46,6 +48,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   redis: () => broker('redis', [redisPy, PYTHON]),
   kafka: () => broker('kafka', [springKafka, 'lib']),
   activemq: () => broker('activemq', [qpidJms, 'lib'], [proton, PYTHON]),
+  rabbitmq: () => broker('rabbitmq', [pika, PYTHON]),
   schemas,
   eureka,
   hystrix,
