@@ -11,6 +11,8 @@
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
  * `npm run peers -- rabbitmq`: a program with pika reads our events, takes work and sends some, and rabbitmqctl tells the same lag of queues.
+ * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
+ * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -32,6 +34,7 @@ import {
   type Judges,
 } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
+import { installOld, OLD_SERVERS } from './servers/brokers.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
@@ -52,6 +55,8 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   schemas,
   eureka,
   hystrix,
+  'old-servers': oldServers,
+  'kafka-cluster': kafkaCluster,
 }
 
 async function openapi(): Promise<boolean> {
@@ -134,6 +139,26 @@ async function hystrix(): Promise<boolean> {
   if (answer !== 'installed') throw new Error(`Cannot ask the dashboard: it ${answer}.`)
   const program = join(import.meta.dirname, '../packages/protocols/rest/src/dashboard.test-support.ts')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(hystrixJudge.folder, 'lib')])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function oldServers(): Promise<boolean> {
+  let well = true
+  for (const [kind, versions] of Object.entries(OLD_SERVERS)) {
+    const words = versions.flatMap(({ version, taken }) => [version, installOld(kind, version), taken ? 'taken' : 'refused'])
+    well = (await ourProgram(`brokers/${kind}/src/versions.test-support.ts`, words)) && well
+  }
+  return well
+}
+
+async function kafkaCluster(): Promise<boolean> {
+  return ourProgram('brokers/kafka/src/cluster.test-support.ts', [])
+}
+
+async function ourProgram(path: string, words: readonly string[]): Promise<boolean> {
+  const program = join(import.meta.dirname, '../packages', path)
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...words])
   console.log(output.trim())
   return code === 0
 }

@@ -10,17 +10,20 @@ type Way = (folder: string, version: string) => string | undefined
 /** Packages of the Debian that several servers share. */
 const DEBIAN_PACKAGES = ['redis-server', 'valkey-server', 'rabbitmq-server']
 
-const debian: Way = (folder) => {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs Linux and root, for a Debian in a folder of its own'
-  if (!runs('debootstrap', ['--version'])) {
-    const failure = installPackage('debootstrap')
-    if (failure !== undefined) return failure
+const debian =
+  (release: string, packages = DEBIAN_PACKAGES): Way =>
+  (folder) => {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0)
+      return 'needs Linux and root, for a Debian in a folder of its own'
+    if (!runs('debootstrap', ['--version'])) {
+      const failure = installPackage('debootstrap')
+      if (failure !== undefined) return failure
+    }
+    return (
+      run(['debootstrap', '--variant=minbase', `--include=${packages.join(',')}`, release, folder]) ??
+      run(['chroot', folder, 'apt-get', 'clean'])
+    )
   }
-  return (
-    run(['debootstrap', '--variant=minbase', `--include=${DEBIAN_PACKAGES.join(',')}`, 'trixie', folder]) ??
-    run(['chroot', folder, 'apt-get', 'clean'])
-  )
-}
 
 /** Each from where its makers publish it: a module, artifacts, packages of a system. */
 const ways: Readonly<Record<ServerKind, Way>> = {
@@ -54,9 +57,9 @@ const ways: Readonly<Record<ServerKind, Way>> = {
     const env = { ...process.env, GOBIN: folder, GOFLAGS: '-trimpath' }
     return run(['go', 'install', `github.com/nats-io/nats-server/v2@v${version}`], env)
   },
-  rabbitmq: debian,
-  redis: debian,
-  valkey: debian,
+  rabbitmq: debian('trixie'),
+  redis: debian('trixie'),
+  valkey: debian('trixie'),
 }
 
 export const brokers: readonly {
@@ -67,21 +70,55 @@ export const brokers: readonly {
   name: kind,
   there: () => missingServer(kind as ServerKind) === false,
   install: async () => {
-    // What was broken off is no server.
-    const draft = `${folder}.${process.pid}`
-    mkdirSync(dirname(folder), { recursive: true })
-    mkdirSync(draft)
-    try {
-      const failure = ways[kind as ServerKind](draft, version)
-      if (failure !== undefined) return failure
-      rmSync(folder, { recursive: true, force: true })
-      renameSync(draft, folder)
-      return missingServer(kind as ServerKind) === false ? 'installed' : `"${folder}" was installed, and lacks its program`
-    } finally {
-      if (existsSync(draft)) rmSync(draft, { recursive: true, force: true })
-    }
+    const failure = bring(ways[kind as ServerKind], folder, version)
+    if (failure !== undefined) return failure
+    return missingServer(kind as ServerKind) === false ? 'installed' : `"${folder}" was installed, and lacks its program`
   },
 }))
+
+/** What was broken off is no server. */
+function bring(way: Way, folder: string, version: string): string | undefined {
+  const draft = `${folder}.${process.pid}`
+  mkdirSync(draft, { recursive: true })
+  try {
+    const failure = way(draft, version)
+    if (failure !== undefined) return failure
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(draft, folder)
+    return undefined
+  } finally {
+    if (existsSync(draft)) rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** Versions that are too old, and the oldest that are not. */
+export const OLD_SERVERS: Readonly<
+  Partial<Record<ServerKind, readonly { readonly version: string; readonly taken: boolean }[]>>
+> = {
+  nats: [
+    { version: '2.10.29', taken: false },
+    { version: '2.12.0', taken: true },
+  ],
+  // Those of Debian 11 and 12.
+  redis: [
+    { version: '6.0.16', taken: false },
+    { version: '7.0.15', taken: true },
+  ],
+  kafka: [
+    { version: '3.4.1', taken: false },
+    { version: '3.5.2', taken: true },
+  ],
+}
+
+/** Brings one of them; answers its folder. */
+export function installOld(kind: string, version: string): string {
+  const way =
+    kind === 'redis' ? debian(version.startsWith('6') ? 'bullseye' : 'bookworm', ['redis-server']) : ways[kind as ServerKind]
+  const folder = join(dirname(serverPlaces()[kind as ServerKind].folder), `${kind}-${version}`)
+  const failure = existsSync(folder) ? undefined : bring(way, folder, version)
+  if (failure !== undefined) throw new Error(`Cannot try ${kind} ${version}: it ${failure}.`)
+  return folder
+}
 
 /** Brings artifacts, and all that they depend on. */
 function maven(folder: string, artifacts: readonly string[]): string | undefined {
@@ -96,7 +133,14 @@ function maven(folder: string, artifacts: readonly string[]): string | undefined
   )
   return (
     withoutJava() ??
-    run([...mvn('copy-dependencies'), '--file', project, `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'])
+    run([
+      ...mvn('copy-dependencies'),
+      '--file',
+      project,
+      `-DoutputDirectory=${folder}`,
+      '-DincludeScope=runtime',
+      '-DexcludeArtifactIds=slf4j-reload4j',
+    ])
   )
 }
 

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -15,7 +13,6 @@ import { freePorts, messageOf, openBroker, QUICK_GROUPS, until } from './server.
 const SECRET = 'correct-horse'
 
 describe('kafka lets in', { skip: missingServer('kafka'), timeout: 120_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'dure-kafka-access-'))
   const lines: string[] = []
   const log = createLogger({ write: (line: string) => void lines.push(line), level: 'debug' } as never)
   let server: LocalServer
@@ -24,10 +21,9 @@ describe('kafka lets in', { skip: missingServer('kafka'), timeout: 120_000 }, ()
 
   before(async () => {
     const [all, own, controller] = await freePorts(3)
-    writeFileSync(join(folder, 'ports.json'), JSON.stringify([all, controller]))
     const listeners = `PLAINTEXT://127.0.0.1:${all},USERS://127.0.0.1:${own}`
     server = await startLocalServer('kafka', {
-      directory: folder,
+      ports: [all!, controller!],
       settings: {
         ...QUICK_GROUPS,
         listeners: `${listeners},CONTROLLER://127.0.0.1:${controller}`,
@@ -70,10 +66,7 @@ describe('kafka lets in', { skip: missingServer('kafka'), timeout: 120_000 }, ()
     })
     await admin.close()
   })
-  after(async () => {
-    await server.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  after(() => server.close())
 
   const as = (prefix: string, password = SECRET, mechanism = 'SCRAM-SHA-256'): KafkaOptions => ({
     ...{ brokers: guarded, prefix, sasl: { mechanism: mechanism as 'SCRAM-SHA-256', username: 'ann', password } },

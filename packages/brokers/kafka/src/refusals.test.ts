@@ -27,8 +27,6 @@ async function startAll(folder: string): Promise<{ readonly server: LocalServer;
   }
   const [open, controller, password, good, expired] = await freePorts(5)
   const ports = { open: open!, password: password!, good: good!, expired: expired! }
-  const directory = mkdtempSync(join(folder, 'server-'))
-  writeFileSync(join(directory, 'ports.json'), JSON.stringify([open, controller]))
   const own = `PLAINTEXT://127.0.0.1:${open},PASSWORD://127.0.0.1:${password},GOOD://localhost:${good},EXPIRED://localhost:${expired}`
   const settings = {
     ...QUICK_GROUPS,
@@ -42,7 +40,7 @@ async function startAll(folder: string): Promise<{ readonly server: LocalServer;
     'listener.name.good.ssl.keystore.location': certify('good', 2),
     'listener.name.expired.ssl.keystore.location': certify('expired', -1),
   }
-  return { server: await startLocalServer('kafka', { directory, settings }), ports }
+  return { server: await startLocalServer('kafka', { ports: [open!, controller!], settings }), ports }
 }
 
 /** What starting with these options is refused with. */

@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net'
+import { startLocalServer, type LocalServer, type LocalServerOptions } from '@dure/testing/servers'
 import type { Message } from 'dure/contract'
 import type { Broker, Delivery } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
@@ -56,4 +57,25 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return ports
+}
+
+/** Brokers that are controllers as well, each told of the others: the only kind before 3.9, and how a cluster is made. */
+export async function startVoters(
+  count: number,
+  { settings = {}, ...options }: Pick<LocalServerOptions, 'programs' | 'settings'> = {},
+): Promise<readonly LocalServer[]> {
+  const ports = await freePorts(count * 2)
+  const controllers = range(count).map((n) => `127.0.0.1:${ports[n * 2 + 1]}`)
+  const servers = range(count).map((n) =>
+    startLocalServer('kafka', {
+      ...{ ...options, ports: ports.slice(n * 2, n * 2 + 2) },
+      settings: {
+        ...{ ...QUICK_GROUPS, 'node.id': n + 1 },
+        'controller.quorum.bootstrap.servers': controllers.join(),
+        'controller.quorum.voters': controllers.map((one, at) => `${at + 1}@${one}`).join(),
+        ...settings,
+      },
+    }),
+  )
+  return Promise.all(servers)
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { jetstreamManager, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream'
 import {
   createInbox,
@@ -25,6 +26,8 @@ export type NatsCredentials =
   | { readonly token: string }
   /** The contents of a `.creds` file: a JWT and the seed of its key. */
   | { readonly creds: string }
+  /** Where such a file is; read each time that it connects, so that it may be written anew. */
+  | { readonly credsFile: string }
   | { readonly nkeySeed: string }
 
 export type NatsTls = NonNullable<NodeConnectionOptions['tls']>
@@ -67,6 +70,7 @@ export const WRONG_SEQUENCE: ReadonlySet<number> = new Set([10_071, 10_164])
 export async function openLink(options: LinkOptions): Promise<Link> {
   const { runtime, log, timeout } = options
   const where = options.servers.join(', ')
+  const authenticator = options.credentials && checkedAuthenticator(options.credentials, where)
   let failures = 0
   let wasConnected = false
   let nc: NatsConnection
@@ -79,7 +83,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       reconnectDelayHandler: () => -Infinity,
       reconnectToServer: ([server]) =>
         wasConnected && server !== undefined ? { server, delay: backoff(RECONNECT, ++failures, runtime.random) } : null,
-      ...(options.credentials === undefined ? {} : { authenticator: authenticatorOf(options.credentials) }),
+      ...(authenticator === undefined ? {} : { authenticator }),
       ...(options.tls === undefined ? {} : { tls: options.tls === true ? {} : options.tls }),
     })
   } catch (error) {
@@ -95,8 +99,24 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   }
 }
 
+/** The client says that the server does not answer when a seed or a file cannot be read: that is found before. */
+function checkedAuthenticator(credentials: NatsCredentials, where: string): Authenticator {
+  try {
+    const authenticator = authenticatorOf(credentials)
+    authenticator('a nonce')
+    return authenticator
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CallError(
+      'FAILED_PRECONDITION',
+      `Cannot connect to NATS at ${where}: "credentials" cannot be read (${why}); correct it`,
+    )
+  }
+}
+
 function authenticatorOf(credentials: NatsCredentials): Authenticator {
   if ('token' in credentials) return tokenAuthenticator(credentials.token)
+  if ('credsFile' in credentials) return credsAuthenticator(() => readFileSync(credentials.credsFile))
   if ('creds' in credentials) return credsAuthenticator(new TextEncoder().encode(credentials.creds))
   if ('nkeySeed' in credentials) return nkeyAuthenticator(new TextEncoder().encode(credentials.nkeySeed))
   return usernamePasswordAuthenticator(credentials.user, credentials.password)

@@ -131,7 +131,7 @@ export async function fallBehind(own: Broker): Promise<Awaited<ReturnType<Broker
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 
-const messageOf = (type: string, key: string, n: number): Message => ({
+export const messageOf = (type: string, key: string, n: number): Message => ({
   ...{ id: runtime.ids.next(), source: 'test', type, key, time: runtime.clock.now(), schemaVersion: 1 },
   ...{ correlationId: 'correlation', causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
 })

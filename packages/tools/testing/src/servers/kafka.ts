@@ -12,8 +12,10 @@ export const kafka: Recipe = {
     const [file, log] = [join(directory, 'server.properties'), join(directory, 'log4j2.yaml')]
     writeFileSync(file, asLines(configuration(place), '='), { mode: 0o600 })
     writeFileSync(log, LOG)
+    // Others are named beforehand, or none is known yet.
+    const standalone = 'controller.quorum.voters' in place.settings ? '' : '--standalone '
     const java = `java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile='${log}' -cp '${programs}/*'`
-    const format = `${java} kafka.tools.StorageTool format --standalone --cluster-id ${CLUSTER} --config '${file}' && `
+    const format = `${java} kafka.tools.StorageTool format ${standalone}--cluster-id ${CLUSTER} --config '${file}' && `
     const formatted = existsSync(join(directory, 'data', 'meta.properties'))
     return {
       command: '/bin/sh',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ServerProgram } from 'dure/runtime/internal'
 
 /** Settings of a server by their names, dots for what is inside of another: `{ 'jetstream.sync_interval': '2m' }`. */
-export type ServerSettings = Readonly<Record<string, string | number | boolean>>
+export type ServerSettings = Readonly<Record<string, string | number | boolean | readonly object[]>>
 
 /** What a recipe is told of the server that is to be started. */
 export type Place = {

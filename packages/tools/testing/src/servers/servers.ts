@@ -55,6 +55,10 @@ export type LocalServerOptions = {
   readonly directory?: string
   /** Beside the ones it gets here (durable before acknowledged, loopback only), or instead of them. */
   readonly settings?: ServerSettings
+  /** What it listens on, as many as it has, where others have to know them beforehand; default free ones. */
+  readonly ports?: readonly number[]
+  /** The folder of another version's programs; default the version that is installed here. */
+  readonly programs?: string
   /** Who may come in; default anybody on this machine. */
   readonly account?: ServerAccount
 }
@@ -77,7 +81,7 @@ export type LocalServerOptions = {
  */
 export async function startLocalServer(kind: ServerKind, options: LocalServerOptions = {}): Promise<LocalServer> {
   const recipe = recipes[kind]
-  const programs = programsOf(kind, recipe)
+  const programs = options.programs ?? programsOf(kind, recipe)
   if (programs === undefined) {
     throw new CallError(
       'FAILED_PRECONDITION',
@@ -93,7 +97,9 @@ export async function startLocalServer(kind: ServerKind, options: LocalServerOpt
   const portsFile = join(directory, 'ports.json')
   const server = localServer({
     name: `a "${kind}"`,
-    ports: existsSync(portsFile) ? (JSON.parse(readFileSync(portsFile, 'utf8')) as number[]) : recipe.ports.length,
+    ports: existsSync(portsFile)
+      ? (JSON.parse(readFileSync(portsFile, 'utf8')) as number[])
+      : (options.ports ?? recipe.ports.length),
     program: (ports) => recipe.launch({ programs, directory, ports: named(ports), settings, account }),
     ready: recipe.ready,
     passing: recipe.passing ?? /address already in use|EADDRINUSE/i,
