@@ -9,7 +9,7 @@ export const kafka: Recipe = {
   ports: ['kafka', 'controller'],
   launch: (place) => {
     const { programs, directory } = place
-    const [file, log] = [join(directory, 'server.properties'), join(directory, 'log4j2.yaml')]
+    const [file, log] = [join(directory, 'server.properties'), join(directory, 'log4j2.xml')]
     writeFileSync(file, asLines(configuration(place), '='), { mode: 0o600 })
     writeFileSync(log, LOG)
     // Others are named beforehand, or none is known yet.
@@ -62,10 +62,12 @@ function configuration({ directory, ports, settings, account }: Place): Place['s
   }
 }
 
-const LOG = `Configuration:
-  Appenders:
-    Console: { name: STDOUT, PatternLayout: { pattern: '%d %p %c %m%n' } }
-  Loggers:
-    Root: { level: WARN, AppenderRef: { ref: STDOUT } }
-    Logger: [{ name: kafka.server, level: INFO }, { name: org.apache.kafka.server, level: INFO }]
+const LOG = `<Configuration>
+  <Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
+  <Loggers>
+    <Root level="WARN"><AppenderRef ref="out"/></Root>
+    <Logger name="kafka.server" level="INFO"/>
+    <Logger name="org.apache.kafka.server" level="INFO"/>
+  </Loggers>
+</Configuration>
 `
