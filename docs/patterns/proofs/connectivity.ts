@@ -38,15 +38,12 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     ],
   },
   N5: {
-    state: 'begun',
-    part: {
-      en: 'breakers with fallbacks, above local and remote calls, changed live; the dashboard not yet',
-      ko: '로컬과 원격 호출 위의 브레이커와 폴백, 도는 중에 변경. 대시보드는 아직',
-    },
+    state: 'works',
     code: [
       'packages/dure/src/resilience/breaker.ts',
       'packages/dure/src/resilience/fallback.ts',
       'packages/dure/src/call/guarded/guards.ts',
+      'packages/dure/src/call/guarded/hystrix.ts',
       'packages/dure/src/resilience/ejection.ts',
     ],
     guide: 'docs/guides/resilience.md',
@@ -54,6 +51,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/dure/src/resilience/breaker.test.ts',
       'packages/dure/src/resilience/kit.test.ts',
       'packages/dure/src/service/policies.test.ts',
+      'packages/protocols/rest/src/hystrix.test.ts',
       'packages/tools/simulation/src/guarded/rates.test.ts',
       'examples/guarded.test.ts',
       'packages/tools/testing/src/placement/probes.test.ts',
@@ -64,14 +62,11 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     ],
   },
   N6: {
-    state: 'begun',
-    part: {
-      en: 'deadlines, retry, hedging, bulkhead, rate limit, adaptive limit with shedding, each alone and composed; a rate limit shared by processes not yet',
-      ko: '데드라인, 재시도, 헤징, 격벽, 속도 제한, 적응형 한도와 부하 차단을 따로 또는 함께. 프로세스가 함께 쓰는 속도 제한은 아직',
-    },
+    state: 'works',
     code: [
       'packages/dure/src/resilience/compose.ts',
       'packages/dure/src/resilience/rate-limit.ts',
+      'packages/brokers/redis/src/rate-limit.ts',
       'packages/dure/src/resilience/adaptive.ts',
       'packages/dure/src/resilience/retry-budget.ts',
       'packages/dure/src/resilience/bulkhead.ts',
@@ -83,6 +78,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     tests: [
       'packages/dure/src/resilience/compose.test.ts',
       'packages/dure/src/resilience/limits.test.ts',
+      'packages/brokers/redis/src/rate-limit.test.ts',
       'packages/dure/src/resilience/retry-budget.test.ts',
       'packages/dure/src/resilience/bulkhead.test.ts',
       'packages/dure/src/call/remote/retries.test.ts',

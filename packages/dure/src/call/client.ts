@@ -74,8 +74,8 @@ export function clientFactory<C extends AnyContract>(options: {
     }
   }
   for (const [name, operation] of Object.entries(contract.operations as Operations)) {
-    const repeatable = operation.idempotent
-    const route = transport.route({ service: contract.name, operation: name, kind: operation.kind, repeatable })
+    const { kind, idempotent: repeatable, policy } = operation
+    const route = transport.route({ service: contract.name, operation: name, kind, repeatable, policy })
     const place = `${contract.name}.${name}`
     const way: Way = { place, operation, route, runtime, tracer, attributes: rpcAttributes(place) }
     const bind = { channel: bindChannel, stream: bindStream, query: bindCall, command: bindCall }[operation.kind](way)

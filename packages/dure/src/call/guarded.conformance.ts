@@ -12,6 +12,7 @@ export function guardedCases(conforms: Conforms): void {
   const operations = {
     ask: query({ input: Asked, output: z.object({ n: z.int(), at: z.date() }), errors: { OutOfStock } }),
     act: command({ input: Asked, output: z.int() }),
+    few: command({ input: Asked, output: z.int(), policy: { rateLimit: { rate: 1, per: 3_600_000 } } }),
     count: stream({ input: Asked, output: z.int() }),
   }
   type In = z.output<typeof Asked>
@@ -41,6 +42,7 @@ export function guardedCases(conforms: Conforms): void {
     const handlers: Handlers<typeof operations> = {
       ask: ((input: In) => ({ n: noted(input).n, at: new Date(5) })) as never,
       act: ((input: In) => noted(input).n) as never,
+      few: ((input: In) => noted(input).n) as never,
       count: async function* (input: never) {
         yield noted(input).n
       },
@@ -128,6 +130,30 @@ export function guardedCases(conforms: Conforms): void {
       assert.deepEqual(await codes(2, () => act({ n: 1 })), ['answered', 'answered'])
       assert.equal(made(), 4)
     },
+  )
+
+  withPolicies(
+    'what a contract says of its calls holds until its caller or the system says otherwise',
+    {},
+    async (_rig, { client, live, made }) => {
+      const few = client['few'] as Asking
+      assert.deepEqual(await codes(3, () => few({ n: 1 })), ['answered', 'RESOURCE_EXHAUSTED', 'RESOURCE_EXHAUSTED'])
+      assert.equal(made(), 1)
+      live.set({ rig: { rateLimit: false } })
+      assert.deepEqual(await codes(2, () => few({ n: 1 })), ['answered', 'answered'])
+      live.set({})
+      assert.deepEqual(await codes(2, () => few({ n: 1 })), ['answered', 'RESOURCE_EXHAUSTED'])
+    },
+  )
+
+  withPolicies(
+    'what a contract says of its calls, a caller says otherwise',
+    {},
+    async (_rig, { client }) => {
+      const few = client['few'] as Asking
+      assert.deepEqual(await codes(3, () => few({ n: 1 })), ['answered', 'answered', 'RESOURCE_EXHAUSTED'])
+    },
+    { policies: { 'rig.few': { rateLimit: { rate: 2, per: 3_600_000 } } } },
   )
 
   withPolicies(

@@ -1,4 +1,4 @@
-import type { OperationKind } from '../contract/contract.ts'
+import type { OperationKind, OperationPolicy } from '../contract/contract.ts'
 import type { CallContext } from './context.ts'
 
 /**
@@ -21,6 +21,8 @@ export type Target = {
   readonly kind?: OperationKind
   /** May be sent twice: a query, or a command declared idempotent. */
   readonly repeatable?: boolean
+  /** How the callee would have its calls guarded. */
+  readonly policy?: OperationPolicy | undefined
   /** The id of the one instance that is to take the call, and no other; it is not sent again. */
   readonly instance?: string
 }

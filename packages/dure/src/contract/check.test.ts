@@ -279,3 +279,19 @@ test('parameters may come from any variant of an input', () => {
   ])
   define({ pay: command({ input, http: 'POST /orders/{id}/pay' }) })
 })
+
+test('a policy that cannot be is found when the contract is defined', () => {
+  const defining = (policy: unknown) => () =>
+    contract('shop', { version: '1.0.0', owner: 'tests', operations: { buy: command({ policy: policy as never }) } })
+  for (const [policy, where] of [
+    ['high', 'shop.buy policy'],
+    [{ priority: 'highest' }, 'shop.buy policy priority'],
+    [{ hedge: { after: 1 } }, 'shop.buy policy hedge'],
+    [{ rateLimit: {} }, 'shop.buy policy rateLimit.rate'],
+    [{ rateLimit: { rate: 1, every: 5 } }, 'shop.buy policy rateLimit.every'],
+    [{ breaker: { failureRate: 50 } }, 'shop.buy policy breaker.failureRate'],
+    [{ bulkhead: { concurrency: NaN } }, 'shop.buy policy bulkhead.concurrency'],
+  ] as const)
+    assert.throws(defining(policy), (error: ContractError) => error.problems[0]?.where === where, where)
+  defining({ priority: 'low', rateLimit: { rate: 5 }, bulkhead: { concurrency: 1, queue: 0 }, breaker: {} })()
+})

@@ -125,6 +125,7 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
     (typeof operation.scope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(operation.scope))
   )
     report(where, `the scope ${show(operation.scope)}`, 'Use one word as OAuth 2.0 allows it: "orders:write"')
+  checkPolicy(where, operation.policy ?? {}, report)
   checkSchema(`${where} input`, operation.input, 'input', report)
   checkSchema(`${where} output`, operation.output, 'output', report)
   if (operation.kind === 'channel' && operation.incoming === undefined)
@@ -132,6 +133,43 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
   checkSchema(`${where} incoming`, operation.incoming, 'input', report)
   checkErrors(where, operation, report)
   if (operation.bindings.http !== undefined) checkHttp(where, operation, routes, report)
+}
+
+/** Numbers of a policy: above 0, up to this. */
+const POLICY: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  rateLimit: { rate: 2_147_483_647, per: 2_147_483_647, burst: 2_147_483_647 },
+  bulkhead: { concurrency: 2_147_483_647, queue: 2_147_483_647 },
+  breaker: { minimumCalls: 2_147_483_647, failureRate: 1, slowCall: 2_147_483_647, slowCallRate: 1 },
+}
+const NEEDED: Readonly<Record<string, string>> = { rateLimit: 'rate', bulkhead: 'concurrency' }
+
+function checkPolicy(where: string, policy: unknown, report: Report): void {
+  const place = `${where} policy`
+  if (typeof policy !== 'object' || policy === null) return report(place, show(policy), 'Use { rateLimit: { rate: 100 } }')
+  for (const [kind, said] of Object.entries(policy)) {
+    if (kind === 'priority' && ['high', 'normal', 'low'].includes(said as string)) continue
+    const numbers = POLICY[kind]
+    if (numbers === undefined || typeof said !== 'object' || said === null) {
+      report(
+        `${place} ${kind}`,
+        show(said),
+        'Use rateLimit, bulkhead or breaker with their numbers, or a priority: "high", "normal", "low"',
+      )
+      continue
+    }
+    const given = said as Readonly<Record<string, unknown>>
+    for (const name of new Set([...(NEEDED[kind] === undefined ? [] : [NEEDED[kind]]), ...Object.keys(given)])) {
+      const value = given[name]
+      const most = Object.hasOwn(numbers, name) ? numbers[name]! : 0
+      const least = name === 'queue' ? -1 : 0
+      if (typeof value !== 'number' || !(value > least && value <= most))
+        report(
+          `${place} ${kind}.${name}`,
+          show(value),
+          `Use ${Object.keys(numbers).join(', ')}: numbers above 0, up to ${most || 'their bounds'}`,
+        )
+    }
+  }
 }
 
 function checkErrors(where: string, operation: Pick<AnyOperation, 'errors'>, report: Report): void {

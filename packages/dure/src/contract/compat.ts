@@ -154,6 +154,9 @@ function compareOperations(where: string, before: OperationDescription, after: O
   if (after.deadline < before.deadline)
     report('breaking', where, `has ${after.deadline} ms (had ${before.deadline} ms): slower calls fail with DEADLINE_EXCEEDED`)
   if (after.deadline > before.deadline) report('compatible', where, `has ${after.deadline} ms (had ${before.deadline} ms)`)
+  // What its callers say themselves goes before it, so nothing breaks.
+  if (JSON.stringify(before.policy) !== JSON.stringify(after.policy))
+    report('notice', where, `asks for other policies of its callers: ${JSON.stringify(after.policy ?? {})}`)
   if (before.scope !== after.scope) {
     if (after.scope === undefined) report('compatible', where, `needs no scope (needed "${before.scope}")`)
     else

@@ -26,6 +26,7 @@ export type {
   OperationKind,
   OperationOptions,
   OperationOutput,
+  OperationPolicy,
   Operations,
 } from './operation.ts'
 export { event } from './event.ts'

@@ -3,7 +3,7 @@ import type { AnyContract } from './definition.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { asDescribed } from './json-schema.ts'
-import { command, type AnyOperation, type OperationKind } from './operation.ts'
+import { command, type AnyOperation, type OperationPolicy, type OperationKind } from './operation.ts'
 import type { AnyRequest } from './request.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 
@@ -34,6 +34,7 @@ export type OperationDescription = {
   readonly idempotent: boolean
   /** Milliseconds. */
   readonly deadline: number
+  readonly policy?: OperationPolicy
   readonly http?: { readonly routes: readonly string[]; readonly status: number }
   readonly description?: string
   readonly deprecated?: true
@@ -96,7 +97,7 @@ function describeRequest(request: AnyRequest): RequestDescription {
 }
 
 function describeOperation(operation: AnyOperation): OperationDescription {
-  const { kind, input, output, incoming, scope, idempotent, deadline, bindings, deprecated } = operation
+  const { kind, input, output, incoming, scope, idempotent, deadline, policy, bindings, deprecated } = operation
   const { http } = bindings
   const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
   return {
@@ -108,6 +109,7 @@ function describeOperation(operation: AnyOperation): OperationDescription {
     ...(scope !== undefined && { scope }),
     idempotent,
     deadline,
+    ...(policy !== undefined && { policy }),
     ...(http !== undefined && { http: { routes: [...http.routes], status: http.status } }),
     ...about(operation),
     ...(deprecated && { deprecated: true as const }),

@@ -133,6 +133,7 @@ function drawOperation(
     'x-dure-kind': operation.kind,
     'x-dure-idempotent': operation.idempotent,
     'x-dure-deadline-ms': operation.deadline,
+    ...(operation.policy !== undefined && { 'x-dure-policy': operation.policy }),
   }
 }
 

@@ -21,6 +21,26 @@ export type Bindings = {
   readonly http?: HttpMapping
 }
 
+/**
+ * How calls of an operation should be guarded, by each caller in each process, as far as neither the caller nor its system says
+ * otherwise (`policies`, whose words these are): what the callee alone knows.
+ */
+export type OperationPolicy = {
+  /** Calls in `per` milliseconds (default 1,000). */
+  readonly rateLimit?: { readonly rate: number; readonly per?: number; readonly burst?: number }
+  /** Calls at once, and those that wait for a place. */
+  readonly bulkhead?: { readonly concurrency: number; readonly queue?: number }
+  /** For an operation that fails for all of its callers or for none. */
+  readonly breaker?: {
+    readonly minimumCalls?: number
+    readonly failureRate?: number
+    readonly slowCall?: number
+    readonly slowCallRate?: number
+  }
+  /** Where a caller's limit has not room for all. */
+  readonly priority?: 'high' | 'normal' | 'low'
+}
+
 /** What a service promises to do when asked. Made by `command`, `query`, `stream` or `channel`. */
 export type Operation<
   Kind extends OperationKind = OperationKind,
@@ -41,6 +61,8 @@ export type Operation<
   readonly idempotent: boolean
   /** Milliseconds a call may take when its caller says nothing. */
   readonly deadline: number
+  /** How its calls should be guarded when their caller says nothing. */
+  readonly policy?: OperationPolicy | undefined
   readonly bindings: Bindings
   readonly description: string | undefined
   readonly deprecated: boolean
@@ -64,6 +86,8 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly idempotent?: boolean
   /** Milliseconds. Default 5,000 (30,000 for a stream or a channel). */
   readonly deadline?: number
+  /** How its calls should be guarded when their caller says nothing. Default: not at all. */
+  readonly policy?: OperationPolicy
   /** `'POST /orders'`: how it is offered over HTTP (its entry of `bindings`). */
   readonly http?: HttpOption
   readonly description?: string
@@ -174,6 +198,7 @@ function operation<
     scope: options.scope,
     idempotent,
     deadline: options.deadline === undefined ? (kind === 'stream' || kind === 'channel' ? 30_000 : 5_000) : options.deadline,
+    policy: options.policy,
     bindings: Object.freeze(options.http === undefined ? {} : { http: httpMapping(options.http, options.output) }),
     description: options.description,
     deprecated: options.deprecated ?? false,

@@ -57,7 +57,9 @@ export function createGuards(options: {
 
   const use = ({ operation, own }: { operation: GuardedOperation; own: CallPolicies }, from: CallPolicies): void => {
     const { service, operation: name } = operation.options.target
-    operation.use(policyOf([own, from], service, name))
+    const { policy: declared = {} } = operation.options.target
+    // The callee's contract, then the caller, then the system: who knows more goes last.
+    operation.use(policyOf([{ '*': declared }, own, from], service, name))
   }
   const watching = source.watch((next) => {
     checkPolicies(next)

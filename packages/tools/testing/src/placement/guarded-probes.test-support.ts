@@ -4,15 +4,19 @@ import { service, type Service } from 'dure/service'
 import { z } from 'zod'
 import { caught, type Calls, type Probe } from './probe.test-support.ts'
 
-const ask = () =>
-  query({ input: z.object({ n: z.int(), fails: z.boolean().default(false) }), output: z.object({ n: z.int(), at: z.date() }) })
+const Input = z.object({ n: z.int(), fails: z.boolean().default(false) })
+const Output = z.object({ n: z.int(), at: z.date() })
+const ask = () => query({ input: Input, output: Output })
 const shaky = contract('shaky', {
   version: '1.0.0',
   owner: 'testing',
-  operations: { broken: ask(), limited: ask(), replaced: ask(), kept: ask(), shared: ask() },
+  operations: {
+    ...{ broken: ask(), limited: ask(), replaced: ask(), kept: ask(), shared: ask() },
+    declared: query({ input: Input, output: Output, policy: { rateLimit: { rate: 2, per: 3_600_000 } } }),
+  },
 })
 const Asked = z.object({
-  operation: z.enum(['broken', 'limited', 'replaced', 'kept', 'shared']),
+  operation: z.enum(['broken', 'limited', 'declared', 'replaced', 'kept', 'shared']),
   n: z.int(),
   fails: z.boolean().default(false),
 })
@@ -40,6 +44,7 @@ export function guardedServices(): readonly Service[] {
       handlers: {
         broken: answer('broken'),
         limited: answer('limited'),
+        declared: answer('declared'),
         replaced: answer('replaced'),
         kept: answer('kept'),
         shared: answer('shared'),
@@ -96,6 +101,7 @@ const DOWN = [1, true] as const
 export const guardedProbes: readonly Probe[] = [
   { name: 'a breaker opens, and refuses', run: (calls) => passAll(calls, 'broken', [[1], DOWN, DOWN, DOWN, [2], [3], DOWN]) },
   { name: 'a rate limit is reached', run: (calls) => passAll(calls, 'limited', [[1], [2], [3], [4]]) },
+  { name: 'a rate limit of the contract is reached', run: (calls) => passAll(calls, 'declared', [[1], [2], [3]]) },
   { name: 'a fallback answers, is marked, and throws', run: (calls) => passAll(calls, 'replaced', [[1], DOWN, [13, true], [2]]) },
   { name: 'a stale answer stands in', run: (calls) => passAll(calls, 'kept', [[1], [1], [2]]) },
   { name: 'equal queries are one call', run: (calls) => Promise.all([5, 5, 6].map((n) => pass(calls, 'shared', n))) },
