@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs'
 import { missingServer, startLocalServer } from '@dure/testing/servers'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { installPeers } from '../peers.ts'
-import type { Load, Measured } from './load.ts'
+import { adapterOf, type Load, type Measured } from './load.ts'
 
 /** Its one peer is installed here. */
 export const peers = false
 
 /** Servers, with what is compared on each beside its bare client. */
-const SERVERS = { nats: [], redis: [], kafka: ['kafkajs'] } as const
+const SERVERS = { nats: [], redis: [], activemq: [], artemis: [], kafka: ['kafkajs'] } as const
 
 export type Scale = { readonly count: number; readonly sequential: number; readonly peers: boolean }
 
@@ -28,7 +28,10 @@ export async function benchBroker({ progress }: BenchContext, { count, sequentia
   const ratios: Record<string, number> = {}
   for (const [kind, others] of Object.entries(SERVERS) as [keyof typeof SERVERS, readonly string[]][]) {
     const missing = missingServer(kind)
-    if (missing !== false || !existsSync(new URL(`../../packages/brokers/${kind}/package.json`, import.meta.url))) {
+    if (
+      missing !== false ||
+      !existsSync(new URL(`../../packages/brokers/${adapterOf(kind).name}/package.json`, import.meta.url))
+    ) {
       progress(`${kind}: left out (${missing === false ? 'there is no adapter' : missing})`)
       continue
     }

@@ -1,4 +1,5 @@
 /** The clients alone, with the same messages in the same form. */
+import { once } from 'node:events'
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, headers as natsHeaders } from '@nats-io/transport-node'
 import { createClient } from '@redis/client'
@@ -94,6 +95,39 @@ export const kafka: Open = async (url, topic) => {
     },
   }
 }
+
+/** A durable message each in a queue, all of a list at once; a receiver with credit for 500, which accepts each. */
+export const activemq: Open = async (url, topic) => {
+  const { default: rhea } = await import('rhea')
+  const { hostname: host, port } = new URL(url)
+  const options = { host, port: Number(port), reconnect: false as const, username: 'guest', password: 'guest' }
+  const [writing, reading] = [rhea.create_container().connect(options), rhea.create_container().connect(options)]
+  const queue = { address: topic, capabilities: ['queue'] } as never
+  const sender = writing.open_sender({ target: queue })
+  await once(sender, 'sendable')
+  const waiting = new Map<unknown, () => void>()
+  sender.on('accepted', ({ delivery }: { readonly delivery: unknown }) => waiting.get(delivery)?.())
+  const send = async (message: Message): Promise<void> => {
+    const { headers, contentType, data } = encodeMessage('amqp', message)
+    const taken = Promise.withResolvers<void>()
+    const delivery = sender.send({
+      ...{ durable: true, message_id: message.id, content_type: contentType },
+      application_properties: Object.fromEntries(headers),
+      body: rhea.message.data_section(Buffer.from(data)),
+    })
+    waiting.set(delivery, taken.resolve)
+    await taken.promise
+    waiting.delete(delivery)
+  }
+  return {
+    publish: async (messages) => void (await Promise.all(messages.map(send))),
+    consume: async (came) => {
+      const receiver = reading.open_receiver({ source: queue, credit_window: 500 })
+      receiver.on('message', () => came(1))
+    },
+  }
+}
+export { activemq as artemis }
 
 type KafkaJs = {
   readonly logLevel: { readonly NOTHING: number }

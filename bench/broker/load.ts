@@ -19,6 +19,13 @@ export type Contender = {
 
 export type Open = (url: string, topic: string) => Promise<Contender>
 
+/** The adapter of a server: its package, and what makes it. */
+export function adapterOf(kind: string): { readonly name: string; readonly make: string } {
+  return kind === 'activemq' || kind === 'artemis'
+    ? { name: 'activemq', make: 'activeMqBroker' }
+    : { name: kind, make: `${kind}Broker` }
+}
+
 /** Messages in a list, and lists under way at once. */
 const [LIST, AT_ONCE] = [100, 10]
 
