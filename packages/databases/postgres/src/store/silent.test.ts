@@ -16,7 +16,7 @@ const insert = (store: SqlStore, id: string): Promise<number> =>
 async function scene(t: TestContext): Promise<{ readonly rig: Rig; readonly proxy: Proxy; readonly store: SqlStore }> {
   const rig = await makeRig(t, server.url())
   const proxy = await proxyTo(rig.url)
-  const store = await rig.open({ url: proxy.url, writers: 1, timeout: 200, connectTimeout: 200 })
+  const store = await rig.open({ url: proxy.url, writers: 1, timeout: 1_000, connectTimeout: 1_000 })
   t.after(async () => {
     await store.stop()
     await proxy.stop()
