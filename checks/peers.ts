@@ -10,7 +10,7 @@
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
- * `npm run peers -- rabbitmq`: a program with pika reads our events, takes work and sends some, and rabbitmqctl tells the same lag of queues.
+ * `npm run peers -- rabbitmq`: programs with pika and with Spring AMQP take our work and send us some, and rabbitmqctl tells the same lag of queues.
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
@@ -31,6 +31,7 @@ import {
   redisPy,
   schemas as schemaJudges,
   springKafka,
+  springRabbit,
   type Judges,
 } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
@@ -51,7 +52,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   redis: () => broker('redis', [redisPy, PYTHON]),
   kafka: () => broker('kafka', [springKafka, 'lib']),
   activemq: () => broker('activemq', [qpidJms, 'lib'], [proton, PYTHON]),
-  rabbitmq: () => broker('rabbitmq', [pika, PYTHON]),
+  rabbitmq: () => broker('rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
   schemas,
   eureka,
   hystrix,

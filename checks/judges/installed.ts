@@ -52,6 +52,7 @@ export const java: Judges = javaLibraries('openapi-java', 'pom.xml')
 
 /** Listeners and templates of Spring, as most services in Java have them. */
 export const springKafka: Judges = javaLibraries('spring-kafka', 'spring-kafka/pom.xml')
+export const springRabbit: Judges = javaLibraries('spring-rabbit', 'spring-rabbit/pom.xml')
 
 /** JMS over AMQP 1.0. */
 export const qpidJms: Judges = javaLibraries('qpid-jms', 'qpid-jms/pom.xml')
