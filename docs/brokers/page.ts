@@ -87,6 +87,9 @@ one minute or two, with nothing lost, no effect doubled, no key out of order, an
 On RabbitMQ all but the last row was run, in one process of services, with the same end; of two runs with a full disk one did not come back:
 the server answered for a minute that its streams have no leader.
 
+On ActiveMQ Classic it was killed, stopped and frozen so, with the same end; connections that are cut and disks that are full have tests of the
+adapter (\`failures.test.ts\`, \`full.test.ts\`), on Classic and on Artemis.
+
 When its disk is full, Kafka ends, Redis ends (with \`appendfsync always\`; else it refuses), and NATS says nothing to who publishes to a stream that
 could not be written, also when there is space again: all three must be started again. Who publishes hears UNAVAILABLE meanwhile, and outboxes keep what
 they have. Clusters of three of NATS and of Kafka

@@ -7,11 +7,9 @@ import { missingServer } from '@dure/testing/servers'
 import { ready, run } from './run.test-support.ts'
 
 for (const [broker, placement] of [
-  ['nats', 'together'],
   ['nats', 'split'],
   ['redis', 'together'],
   ['activemq', 'together'],
-  ['artemis', 'split'],
   ['rabbitmq', 'split'],
   ['kafka', 'split'],
 ] as const) {
