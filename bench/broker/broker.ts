@@ -9,14 +9,14 @@ import { adapterOf, type Load, type Measured } from './load.ts'
 export const peers = false
 
 /** Servers, with what is compared on each beside its bare client. */
-const SERVERS = { nats: [], redis: [], activemq: [], artemis: [], kafka: ['kafkajs'] } as const
+const SERVERS = { nats: [], redis: [], activemq: [], artemis: [], rabbitmq: [], kafka: ['kafkajs'] } as const
 
 export type Scale = { readonly count: number; readonly sequential: number; readonly peers: boolean }
 
 /**
  * Events of 200 bytes with a key, a header and all that Dure says of them, in lists of 100, ten under way: published and consumed
  * a second through each adapter, and through its bare client on the same server in the same run. Servers flush before they
- * acknowledge, but for Kafka, which never does. The latency is that of one alone, from before it is published to when it is handed over.
+ * acknowledge, but for Kafka and RabbitMQ's streams, which never do. The latency is that of one alone, from before it is published to when it is handed over.
  */
 export function bench(context: BenchContext): Promise<BenchResult> {
   return benchBroker(context, { count: 50_000, sequential: 300, peers: true })
@@ -39,7 +39,7 @@ export async function benchBroker({ progress }: BenchContext, { count, sequentia
     try {
       const run = async (contender: string): Promise<Measured> => {
         progress(`${contender}: ${count} events`)
-        return contend({ contender, url: server.url, count, sequential })
+        return contend({ contender, url: server.url, ports: server.ports, count, sequential })
       }
       const client = await run(`client ${kind}`)
       const own = await run(`own ${kind}`)

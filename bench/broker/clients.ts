@@ -165,3 +165,61 @@ export const kafkajs: Open = async (url, topic) => {
     },
   }
 }
+
+type RabbitStreams = {
+  readonly Offset: { readonly first: () => unknown }
+  readonly connect: (options: object) => Promise<{
+    readonly createStream: (options: object) => Promise<unknown>
+    readonly declarePublisher: (options: object) => Promise<{
+      readonly send: (data: Buffer, options: object) => Promise<{ readonly publishingId: bigint }>
+      readonly on: (event: 'publish_confirm', listener: (error: number | null, ids: readonly bigint[]) => void) => void
+    }>
+    readonly declareConsumer: (
+      options: object,
+      came: () => void,
+    ) => Promise<{ readonly storeOffset: (offset?: bigint) => Promise<void>; readonly getOffset: () => bigint }>
+  }>
+}
+
+/**
+ * As many in a frame as ours, each of which is confirmed; a consumer whose position is written every 100 ms, and which is 50 chunks ahead: with
+ * few the client waits 40 ms for each, as its small frames wait for the server's TCP.
+ */
+export const rabbitmq: Open = async (url, topic, ports) => {
+  const [name, policies] = ['rabbitmq-stream-js-client', 'rabbitmq-stream-js-client/dist/consumer_credit_policy.js']
+  const { Offset, connect: connectStreams } = ((await import(name)) as { readonly default: RabbitStreams }).default
+  type Policies = { readonly creditsOnChunkReceived: (from: number, step: number) => unknown }
+  const { creditsOnChunkReceived } = ((await import(policies)) as { readonly default: Policies }).default
+  const account = { username: 'guest', password: 'guest', vhost: '/' }
+  const client = await connectStreams({ hostname: new URL(url).hostname, port: ports['stream'], ...account })
+  await client.createStream({ stream: topic, arguments: {} })
+  const publisher = await client.declarePublisher({ stream: topic, maxChunkLength: 1_000 })
+  const waiting = new Map<bigint, PromiseWithResolvers<void>>()
+  /** Also of one that is confirmed before it is known who waits. */
+  const confirmOf = (id: bigint): PromiseWithResolvers<void> => {
+    const known = waiting.get(id) ?? Promise.withResolvers<void>()
+    waiting.set(id, known)
+    return known
+  }
+  publisher.on('publish_confirm', (error, ids) => {
+    for (const id of ids) {
+      if (error === null) confirmOf(id).resolve()
+      else confirmOf(id).reject(new Error(`RabbitMQ did not take it: ${error}`))
+    }
+  })
+  const send = async (message: Message): Promise<void> => {
+    const { headers, contentType, data } = encodeMessage('amqp', message)
+    const properties = { applicationProperties: Object.fromEntries(headers), messageProperties: { contentType } }
+    const { publishingId } = await publisher.send(Buffer.from(data), properties)
+    await confirmOf(publishingId).promise
+    waiting.delete(publishingId)
+  }
+  return {
+    publish: async (messages) => void (await Promise.all(messages.map(send))),
+    consume: async (came) => {
+      const from = { offset: Offset.first(), consumerRef: 'readers', creditPolicy: creditsOnChunkReceived(50, 1) }
+      const consumer = await client.declareConsumer({ stream: topic, ...from }, () => came(1))
+      setInterval(() => void consumer.storeOffset(consumer.getOffset()), 100)
+    },
+  }
+}

@@ -4,6 +4,7 @@ import type { Message } from 'dure/contract'
 export type Load = {
   readonly contender: string
   readonly url: string
+  readonly ports: Ports
   /** Messages that are measured, and those that are published one after the other for how long one takes. */
   readonly count: number
   readonly sequential: number
@@ -17,7 +18,10 @@ export type Contender = {
   readonly consume: (came: (messages: number) => void) => Promise<void>
 }
 
-export type Open = (url: string, topic: string) => Promise<Contender>
+/** A server's ports by their names, for what its url does not say. */
+type Ports = Readonly<Record<string, number>>
+
+export type Open = (url: string, topic: string, ports: Ports) => Promise<Contender>
 
 /** The adapter of a server: its package, and what makes it. */
 export function adapterOf(kind: string): { readonly name: string; readonly make: string } {
@@ -39,9 +43,9 @@ function messageOf(topic: string, n: number): Message {
   }
 }
 
-export async function measure(open: Open, { url, count, sequential }: Load): Promise<Measured> {
+export async function measure(open: Open, { url, ports, count, sequential }: Load): Promise<Measured> {
   const topic = `bench.t${crypto.randomUUID().slice(0, 8)}`
-  const { publish, consume } = await open(url, topic)
+  const { publish, consume } = await open(url, topic, ports)
   let made = 0
   const publishAll = async (wanted: number): Promise<number> => {
     const lists = Array.from({ length: wanted / LIST }, () => Array.from({ length: LIST }, () => messageOf(topic, made++)))

@@ -11,10 +11,10 @@ type Made = (world: {
 
 /** What makes the adapter of a server, from the name of its package: an adapter that is not there yet is only missed when it runs. */
 export function own(kind: string): Open {
-  return async (url, topic) => {
+  return async (url, topic, ports) => {
     const adapter = adapterOf(kind)
     const door = (await import(`@dure/${adapter.name}`)) as Readonly<Record<string, (options: object) => Made>>
-    const make = door[adapter.make]!({ url, servers: url, syncsAlways: true })
+    const make = door[adapter.make]!({ url, servers: url, syncsAlways: true, streamPort: ports['stream'] })
     const broker = await make({ runtime: realRuntime(), log: silentLogger() })
     await broker.declareTopic(topic, { partitions: 1 })
     const group = `${topic}.readers`

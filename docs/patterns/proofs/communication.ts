@@ -36,7 +36,10 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
   },
   C7: {
     state: 'works',
-    part: BROKERS,
+    part: {
+      en: `${BROKERS.en}; on RabbitMQ, listeners of Spring AMQP and programs with pika take work and send some`,
+      ko: `${BROKERS.ko}. RabbitMQ에서는 Spring AMQP 리스너와 pika 프로그램도 일을 받고 보냄`,
+    },
     code: ['packages/dure/src/messaging/queue.ts', 'packages/dure/src/messaging/embedded/queues.ts'],
     guide: 'docs/guides/messaging.md',
     tests: [
