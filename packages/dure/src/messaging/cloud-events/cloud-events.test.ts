@@ -35,6 +35,8 @@ const textOf = (most: number) =>
     .map((all) => all.join('').replaceAll('\0', '0'))
     .filter((text) => text.length <= 200)
 const name = textOf(12)
+// Not a backslash alone: in Node 26.10, once JSON.parse('{"x":1,"\\\\":1}') was called, JSON.parse('{"x":1,"\\n":1}') has that name too.
+const headerName = name.filter((one) => one !== '\\')
 const message: fc.Arbitrary<Message> = fc
   .record(
     {
@@ -47,7 +49,7 @@ const message: fc.Arbitrary<Message> = fc
       data: fc.oneof(fc.json(), textOf(20)),
       topic: name,
       headers: fc.dictionary(
-        fc.oneof(name, fc.constantFrom('tenant', 'ce_id', 'ce-id', 'content-type', '__proto__')),
+        fc.oneof(headerName, fc.constantFrom('tenant', 'ce_id', 'ce-id', 'content-type', '__proto__')),
         fc.oneof(name, fc.constant('')),
         {
           maxKeys: 5,
