@@ -1,5 +1,6 @@
 import { CallError, type Status } from 'dure/contract'
 import { describeThrown, partOf } from 'dure/contract/internal'
+import { CONNECTION_FAILURES } from 'dure/messaging/adapter'
 
 /** What the server refused, by the word of AMQP for it. */
 type Refusal = Error & { readonly condition: string }
@@ -29,24 +30,6 @@ const CONDITIONS: Readonly<Record<string, readonly [Status, string]>> = {
 
 const STRANGER: readonly [Status, string] = ['UNAUTHENTICATED', 'it does not know this user and password; correct `credentials`']
 
-/** What a failure to connect means. */
-const FAILURES: Readonly<Record<string, readonly [Status, string]>> = {
-  ECONNREFUSED: ['UNAVAILABLE', 'nothing listens there; start the server or correct `url`'],
-  ENOTFOUND: ['UNAVAILABLE', 'no such host is known; correct `url`'],
-  CERT_HAS_EXPIRED: ['FAILED_PRECONDITION', "the server's certificate has expired; renew it"],
-  CERT_NOT_YET_VALID: ['FAILED_PRECONDITION', "the server's certificate is not valid yet; see the clocks of both"],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
-    'FAILED_PRECONDITION',
-    "the server's certificate is for another host; correct `url` or `tls.servername`",
-  ],
-  ...Object.fromEntries(
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'].map((code) => [
-      code,
-      ['FAILED_PRECONDITION', "nobody known signed the server's certificate; give the authority as `tls.ca`"] as const,
-    ]),
-  ),
-}
-
 /** The server's error as one to throw. */
 export function refusalOf(error: unknown): Refusal {
   const said = String(partOf(error, 'condition') ?? 'amqp:link:detached')
@@ -75,7 +58,7 @@ export function explain(action: string, where: string, error: unknown): CallErro
   if (error instanceof CallError && condition === undefined && isSent === undefined) return error
   const text = describeThrown(cause).message
   const isStranger = action === 'connect' && condition === 'amqp:unauthorized-access'
-  const found = isStranger ? STRANGER : (CONDITIONS[String(condition)] ?? FAILURES[String(partOf(cause, 'code'))])
+  const found = isStranger ? STRANGER : (CONDITIONS[String(condition)] ?? CONNECTION_FAILURES[String(partOf(cause, 'code'))])
   const refused = typeof condition === 'string'
   const [status, words] =
     found ?? (refused ? (['INTERNAL', 'it refused that'] as const) : (['UNAVAILABLE', 'the connection is lost'] as const))

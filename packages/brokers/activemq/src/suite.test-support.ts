@@ -2,10 +2,11 @@ import { after, test } from 'node:test'
 import type { Message } from 'dure/contract'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
-import { realRuntime } from 'dure/runtime'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { ACTIVEMQ, activeMqBroker } from './activemq.ts'
 import { startProxy } from './proxy.test-support.ts'
+
+export { numbered as messageOf, until } from 'dure/messaging/conformance'
 
 /** Servers that speak AMQP 1.0 each in its own way. */
 export type Kind = 'activemq' | 'artemis'
@@ -16,17 +17,6 @@ const IDS = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g
 export function startServer(kind: Kind, options: Parameters<typeof startLocalServer>[1] = {}): Promise<LocalServer> {
   const settings = { [kind === 'activemq' ? 'connector.wireFormat.idleTimeout' : 'connector.amqpIdleTimeout']: 5_000 }
   return startLocalServer(kind, { ...options, settings: { ...settings, ...options.settings } })
-}
-
-const runtime = realRuntime()
-
-export const messageOf = (type: string, key: string, n: number): Message => ({
-  ...{ id: runtime.ids.next(), source: 'test', type, key, time: Date.now(), schemaVersion: 1, correlationId: 'c' },
-  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
-})
-
-export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await runtime.timers.sleep(5)
 }
 
 async function serverFor(kind: Kind, what: string): Promise<LocalServer | undefined> {

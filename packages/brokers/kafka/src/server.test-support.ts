@@ -1,10 +1,11 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { startLocalServer, type LocalServer, type LocalServerOptions } from '@dure/testing/servers'
-import type { Message } from 'dure/contract'
-import type { Broker, Delivery } from 'dure/messaging'
+import type { Broker } from 'dure/messaging'
+import { range } from 'dure/messaging/conformance'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import { kafkaBroker, type KafkaOptions } from './kafka.ts'
+export { firsts, numbered as messageOf, numberOf, publishAtLast, range, until } from 'dure/messaging/conformance'
 
 export const runtime = realRuntime()
 
@@ -16,39 +17,6 @@ export const QUICK_MEMBERS = { session: 2_000, heartbeat: 50, wait: 50, partitio
 
 export const openBroker = (options: KafkaOptions, log: Logger = silentLogger()): Promise<Broker> =>
   kafkaBroker({ ...QUICK_MEMBERS, prefix: `${runtime.ids.next()}.`, ...options })({ runtime, log })
-
-export function messageOf(type: string, key: string, n: number): Message {
-  return {
-    ...{ id: runtime.ids.next(), source: 'test', type, key, time: runtime.clock.now(), schemaVersion: 1 },
-    ...{ correlationId: 'correlation', causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
-  }
-}
-
-export const numberOf = ({ data }: Message): number => (JSON.parse(data) as { n: number }).n
-
-/** Publishes until it is taken, as the relay of an outbox does. */
-export async function publishAtLast(broker: Broker, messages: readonly Message[]): Promise<void> {
-  for (;;) {
-    const taken = await broker.publish(messages).then(
-      () => true,
-      () => false,
-    )
-    if (taken) return
-    await runtime.timers.sleep(20)
-  }
-}
-
-/** The numbers of a key's messages in the order in which each came first. */
-export function firsts(deliveries: readonly Delivery[], key: string): readonly number[] {
-  return [...new Set(deliveries.flatMap(({ message }) => (message.key === key ? [numberOf(message)] : [])))]
-}
-
-export const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
-
-/** Waits for a condition; the test's own timeout is the bound. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 5))
-}
 
 /** Ports that nobody listens on now: a broker is told of its own, and of those of others, before it starts. */
 export async function freePorts(count: number): Promise<readonly number[]> {

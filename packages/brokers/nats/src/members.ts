@@ -1,4 +1,5 @@
 import type { SubscribeOptions } from 'dure/messaging'
+import { nextGroupRecord, wantedOwners } from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
 import { createAlarm } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
@@ -6,7 +7,6 @@ import { startBeats } from './beats.ts'
 import type { Link } from './connection.ts'
 import type { Feed, FeedOptions } from './feed.ts'
 import type { GroupRecord, Records } from './records.ts'
-import { changed, shared } from './sharing.ts'
 import type { Topic } from './streams.ts'
 
 /** The members that this process has in a group on a topic, and how they share its partitions with those of others. */
@@ -79,7 +79,7 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
 
   const look = async (): Promise<void> => {
     const found = await records.read(topic.name, group, topic.partitions)
-    const next = changed(found.record, found.revision, {
+    const next = nextGroupRecord(found.record, found.revision, {
       own: [...locals.values()].filter(({ leaving, feeds, ending }) => !leaving || feeds.size + ending.size > 0),
       ...{ isOwn: (id) => locals.has(id), isDead: beats.isDead },
       released: (id, partition) => locals.get(id)!.released.has(partition),
@@ -105,7 +105,7 @@ export function createMembers({ link, runtime, log, records, topic, group, subje
 
   /** Has what this process holds be what the record says. */
   const apply = (record: GroupRecord): void => {
-    const wanted = shared(record)
+    const wanted = wantedOwners(record)
     others = record.members.flatMap(({ id }) => (locals.has(id) ? [] : [id]))
     for (const local of locals.values()) {
       const isMember = record.members.some(({ id }) => id === local.id)

@@ -1,20 +1,12 @@
+import type { GroupRecord as SharedRecord } from 'dure/messaging/adapter'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { acknowledged, headersOf, WRONG_SEQUENCE, type Link } from './connection.ts'
 import type { Names } from './names.ts'
 
 /** Who reads a topic as a group, and which partition is whose: one record of the server, that its members change in turn. */
-export type GroupRecord = {
-  readonly members: readonly { readonly id: string; readonly leaving?: boolean }[]
-  readonly partitions: readonly Ownership[]
+export type GroupRecord = SharedRecord & {
   /** Who had it forgotten and why; there is nothing else then. */
   readonly forgotten?: { readonly reason: string; readonly by?: string | undefined; readonly unread: number }
-}
-
-export type Ownership = {
-  readonly owner?: string | undefined
-  readonly epoch: number
-  /** Members that did not know what comes next: the others are asked first. */
-  readonly refused?: readonly string[] | undefined
 }
 
 /** Its sequence on the server, which grows with every change of any record; 0: there is none yet. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { Message } from 'dure/contract'
-import type { Broker, Delivery } from 'dure/messaging'
+import type { Broker } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { natsBroker, type NatsOptions } from './nats.ts'
+export { firsts, numbered as message, numberOf, publishAtLast, range, until } from 'dure/messaging/conformance'
 
 export const runtime = realRuntime()
 
@@ -15,36 +15,3 @@ export const SHORT: NatsOptions = { syncsAlways: true, timeout: 2_000, lease: 1_
 
 export const openBroker = (options: NatsOptions): Promise<Broker> =>
   natsBroker({ ...SHORT, ...options })({ runtime, log: silentLogger() })
-
-export function message(topic: string, key: string, n: number): Message {
-  return {
-    ...{ id: runtime.ids.next(), source: 'test', type: topic, key, time: runtime.clock.now(), schemaVersion: 1 },
-    ...{ correlationId: 'correlation', causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
-  }
-}
-
-export const numberOf = ({ data }: Message): number => (JSON.parse(data) as { n: number }).n
-
-/** Publishes until it is taken, as the relay of an outbox does. */
-export async function publishAtLast(broker: Broker, messages: readonly Message[]): Promise<number> {
-  for (let tries = 1; ; tries++) {
-    try {
-      await broker.publish(messages)
-      return tries
-    } catch {
-      await runtime.timers.sleep(20)
-    }
-  }
-}
-
-/** The numbers of a key's messages in the order in which each came first. */
-export function firsts(deliveries: readonly Delivery[], key: string): readonly number[] {
-  return [...new Set(deliveries.flatMap((one) => (one.message.key === key ? [numberOf(one.message)] : [])))]
-}
-
-export const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
-
-/** Waits for a condition; the test's own timeout is the bound. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 5))
-}

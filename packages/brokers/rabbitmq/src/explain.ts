@@ -1,5 +1,6 @@
 import { CallError, type Status } from 'dure/contract'
 import { describeThrown, partOf } from 'dure/contract/internal'
+import { CONNECTION_FAILURES } from 'dure/messaging/adapter'
 import { CODE } from './frames.ts'
 import { StreamError } from './stream-connection.ts'
 
@@ -19,26 +20,13 @@ const ANSWERS: Readonly<Record<number, Meaning>> = {
   ],
 }
 
-const CERTIFICATE: Meaning = [
-  'FAILED_PRECONDITION',
-  "nobody known signed the server's certificate; give the authority as `tls.ca`",
-]
-
 /** What a connection that does not come about means. */
 const FAILURES: Readonly<Record<string, Meaning>> = {
+  ...CONNECTION_FAILURES,
   ECONNREFUSED: [
     'UNAVAILABLE',
     'nothing listens there; start the server with its plugin `rabbitmq_stream`, or correct `url` and `streamPort`',
   ],
-  ENOTFOUND: ['UNAVAILABLE', 'no such host is known; correct `url`'],
-  CERT_HAS_EXPIRED: ['FAILED_PRECONDITION', "the server's certificate has expired; renew it"],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
-    'FAILED_PRECONDITION',
-    "the server's certificate is for another host; correct `url` or `tls.servername`",
-  ],
-  DEPTH_ZERO_SELF_SIGNED_CERT: CERTIFICATE,
-  SELF_SIGNED_CERT_IN_CHAIN: CERTIFICATE,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: CERTIFICATE,
   ACCESS_REFUSED: ['PERMISSION_DENIED', 'the user may not do that; give it the permissions that the guide names'],
   PRECONDITION_FAILED: [
     'FAILED_PRECONDITION',

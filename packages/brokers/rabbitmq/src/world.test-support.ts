@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { Message } from 'dure/contract'
-import type { Broker, Delivery } from 'dure/messaging'
+import type { Broker } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import { serverPlaces, type LocalServer } from '@dure/testing/servers'
 import { rabbitmqBroker, type RabbitmqOptions } from './rabbitmq.ts'
+export { firsts, numbered as message, numberOf, publishAtLast, range, until } from 'dure/messaging/conformance'
 
 export const runtime = realRuntime()
 
@@ -31,37 +31,4 @@ export async function rabbitmqctl(server: LocalServer, ...words: readonly string
   const tool = ['/usr/lib/rabbitmq/bin/rabbitmqctl', '--node', 'local@localhost', ...words]
   const there = [...user, '--mount', '--target', String(server.pid), 'chroot', serverPlaces().rabbitmq.folder]
   return (await promisify(execFile)('nsenter', [...there, ...env, ...tool], { timeout: 60_000 })).stdout
-}
-
-export function message(topic: string, key: string, n: number): Message {
-  return {
-    ...{ id: runtime.ids.next(), source: 'test', type: topic, key, time: runtime.clock.now(), schemaVersion: 1 },
-    ...{ correlationId: 'correlation', causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
-  }
-}
-
-export const numberOf = ({ data }: Message): number => (JSON.parse(data) as { n: number }).n
-
-/** Publishes until it is taken, as the relay of an outbox does. */
-export async function publishAtLast(broker: Broker, messages: readonly Message[]): Promise<void> {
-  for (;;) {
-    const taken = await broker.publish(messages).then(
-      () => true,
-      () => false,
-    )
-    if (taken) return
-    await runtime.timers.sleep(20)
-  }
-}
-
-/** The numbers of a key's messages in the order in which each came first. */
-export function firsts(deliveries: readonly Delivery[], key: string): readonly number[] {
-  return [...new Set(deliveries.flatMap((one) => (one.message.key === key ? [numberOf(one.message)] : [])))]
-}
-
-export const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
-
-/** Waits for a condition; the test's own timeout is the bound. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 5))
 }

@@ -1,5 +1,6 @@
 import { CallError, type Status } from 'dure/contract'
 import { describeThrown, partOf } from 'dure/contract/internal'
+import { CONNECTION_FAILURES } from 'dure/messaging/adapter'
 
 /** What the first word of Redis's refusal means, and what to do. */
 const REFUSALS: Readonly<Record<string, readonly [Status, string]>> = {
@@ -18,30 +19,6 @@ const REFUSALS: Readonly<Record<string, readonly [Status, string]>> = {
   NOREPLICAS: ['UNAVAILABLE', 'it has fewer replicas than `min-replicas-to-write` asks for'],
   MOVED: ['FAILED_PRECONDITION', 'it is in cluster mode; use a server that is not'],
   WRONGTYPE: ['FAILED_PRECONDITION', 'another program keeps something else under a key of this prefix; use another `prefix`'],
-}
-
-/** What a failure to connect means. */
-const FAILURES: Readonly<Record<string, readonly [Status, string]>> = {
-  ECONNREFUSED: ['UNAVAILABLE', 'nothing listens there; start the server or correct `url`'],
-  ENOTFOUND: ['UNAVAILABLE', 'no such host is known; correct `url`'],
-  CERT_HAS_EXPIRED: ['FAILED_PRECONDITION', "the server's certificate has expired; renew it"],
-  CERT_NOT_YET_VALID: ['FAILED_PRECONDITION', "the server's certificate is not valid yet; see the clocks of both"],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
-    'FAILED_PRECONDITION',
-    "the server's certificate is for another host; correct `url` or `tls.servername`",
-  ],
-  DEPTH_ZERO_SELF_SIGNED_CERT: [
-    'FAILED_PRECONDITION',
-    "nobody known signed the server's certificate; give the authority as `tls.ca`",
-  ],
-  SELF_SIGNED_CERT_IN_CHAIN: [
-    'FAILED_PRECONDITION',
-    "nobody known signed the server's certificate; give the authority as `tls.ca`",
-  ],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: [
-    'FAILED_PRECONDITION',
-    "nobody known signed the server's certificate; give the authority as `tls.ca`",
-  ],
 }
 
 /** Refused before it went to the server: nothing of it is there. */
@@ -66,7 +43,7 @@ export function refusalOf(error: unknown): string {
 export function explain(action: string, where: string, error: unknown): CallError {
   if (error instanceof CallError) return error
   const text = describeThrown(error).message
-  const found = REFUSALS[/^[A-Z]+/.exec(refusalOf(error))?.[0] ?? ''] ?? FAILURES[String(partOf(error, 'code'))]
+  const found = REFUSALS[/^[A-Z]+/.exec(refusalOf(error))?.[0] ?? ''] ?? CONNECTION_FAILURES[String(partOf(error, 'code'))]
   const refused = refusalOf(error) !== ''
   const [status, words] =
     found ?? (refused ? (['INTERNAL', 'it refused that'] as const) : (['UNAVAILABLE', 'the connection is lost'] as const))

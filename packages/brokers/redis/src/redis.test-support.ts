@@ -1,16 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'node:test'
-import type { Message } from 'dure/contract'
 import type { Broker, Delivery } from 'dure/messaging'
 import { realRuntime, type Runtime } from 'dure/runtime'
+import { numberOf, until } from 'dure/messaging/conformance'
 import { createLogger } from 'dure/telemetry'
 import { redisBroker, type RedisOptions } from './redis.ts'
 import { startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { createClient } from '@redis/client'
+export { numbered as messageOf, until } from 'dure/messaging/conformance'
 
 export const runtime: Runtime = realRuntime()
-const ids = runtime.ids
 
 export async function serverFor(t: TestContext, ...words: Parameters<typeof startLocalServer>): Promise<LocalServer> {
   const server = await startLocalServer(...words)
@@ -41,13 +41,6 @@ export async function brokerFor(
   return { ...broker, lines }
 }
 
-export const messageOf = (type: string, key: string, n: number): Message => ({
-  ...{ id: ids.next(), source: 'test', type, key, time: Date.now(), schemaVersion: 1, correlationId: 'c' },
-  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ n }) },
-})
-
-export const numberOf = ({ data }: Pick<Message, 'data'>): number => (JSON.parse(data) as { n: number }).n
-
 /** Whatever comes, by key, each message where it came first. */
 export function ledger() {
   const seen = new Map<string, number>()
@@ -60,10 +53,6 @@ export function ledger() {
     }
   }
   return { seen, byKey, deliver }
-}
-
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 export type Said = { took?: number[]; done?: number[]; assigned?: number; revoked?: number; epoch?: number; ready?: true }

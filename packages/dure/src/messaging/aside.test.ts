@@ -14,7 +14,7 @@ import { Counted, messageOf, runtime, storeIn } from './consumer.test-support.ts
 import { deadLetters, type DeadLetters } from './dead-letters/dead-letters.ts'
 import { embeddedBroker } from './embedded/embedded.ts'
 import { NonRetryableError } from './non-retryable.ts'
-import { until } from './rig.conformance.ts'
+import { until } from './numbered.conformance.ts'
 
 type Deliver = (messages: readonly OutboxMessage[]) => Promise<void>
 type Fails = (message: OutboxMessage) => unknown

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { SubscribeOptions } from './topics.ts'
-import { collector, numberOf, until, type Register, type Rig } from './rig.conformance.ts'
+import { numberOf, until } from './numbered.conformance.ts'
+import { collector, type Register, type Rig } from './rig.conformance.ts'
 
 /** Members that write down which partitions are theirs, and everything that should not be. */
 function watched(rig: Rig) {

@@ -3,7 +3,8 @@ import type { Message } from '../contract/contract.ts'
 import { MESSAGE_LIMITS } from '../contract/internal.ts'
 import type { Capabilities } from './capabilities.ts'
 import { USELESS_NUMBERS } from './queue.conformance.ts'
-import { collector, firsts, isCallError, numberOf, until, type Register } from './rig.conformance.ts'
+import { firsts, numberOf, until } from './numbered.conformance.ts'
+import { collector, isCallError, type Register } from './rig.conformance.ts'
 
 /** UTF-16 units of data that may be handed over at once, unless one message has more. */
 const LARGEST_BATCH = 1024 * 1024

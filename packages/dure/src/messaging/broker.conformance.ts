@@ -6,9 +6,11 @@ import { boundsConformance, stopConformance } from './bounds.conformance.ts'
 import type { Capabilities } from './capabilities.ts'
 import { queueConformance } from './queue.conformance.ts'
 import { forgetConformance, persistenceConformance, replayConformance } from './replay.conformance.ts'
-import { collector, firsts, isCallError, numberOf, until, withRig, type MakeBroker, type Rig } from './rig.conformance.ts'
+import { firsts, numberOf, until } from './numbered.conformance.ts'
+import { collector, isCallError, withRig, type MakeBroker, type Rig } from './rig.conformance.ts'
 
 export type { MakeBroker } from './rig.conformance.ts'
+export { firsts, numbered, numberOf, publishAtLast, range, until } from './numbered.conformance.ts'
 export {
   processConformance,
   type ConformanceServer,

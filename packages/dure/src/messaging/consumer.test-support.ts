@@ -10,7 +10,7 @@ import { type SqlStore, type SqlTransaction } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { createLogger, silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import type { Broker } from './broker.ts'
-import { until } from './rig.conformance.ts'
+import { until } from './numbered.conformance.ts'
 import {
   createConsumer,
   type Consumer,

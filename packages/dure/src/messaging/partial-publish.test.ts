@@ -9,7 +9,7 @@ import { silentLogger } from '../telemetry/telemetry.ts'
 import { openAside } from './aside.ts'
 import { consumerOf, Counted, effectOf, effectsIn, messageOf, runtime, storeIn } from './consumer.test-support.ts'
 import { minimalBroker } from './minimal-broker.conformance.ts'
-import { until } from './rig.conformance.ts'
+import { until } from './numbered.conformance.ts'
 
 const log = silentLogger()
 const KEYS = ['a', 'b', 'c']

@@ -9,7 +9,7 @@ import { realRuntime, type Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { GroupLag } from './broker-adapter.ts'
 import type { Broker } from './broker.ts'
-import { until } from './rig.conformance.ts'
+import { until } from './numbered.conformance.ts'
 import type { Assignment, Delivery, GroupOptions, TopicOptions } from './topics.ts'
 
 /** A file that exports `connect`: each process of the suite imports it, and has its own adapter to the one server. */

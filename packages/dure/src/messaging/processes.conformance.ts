@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Message } from '../contract/contract.ts'
 import type { Capabilities } from './capabilities.ts'
 import { withProcesses, type MakeServer, type Process, type ProcessRig } from './process-rig.conformance.ts'
-import { firsts, numberOf, until } from './rig.conformance.ts'
+import { firsts, numberOf, until } from './numbered.conformance.ts'
 
 export type { ConformanceServer, ConnectModule, MakeServer, ProcessWorld } from './process-rig.conformance.ts'
 

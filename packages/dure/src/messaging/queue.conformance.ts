@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Capabilities } from './capabilities.ts'
-import { isCallError, numberOf, until, type Register, type Rig } from './rig.conformance.ts'
+import { numberOf, until } from './numbered.conformance.ts'
+import { isCallError, type Register, type Rig } from './rig.conformance.ts'
 
 /** The cases of queues: competing consumers, and what comes again. */
 export function queueConformance(broker: Register, capabilities: Capabilities): void {

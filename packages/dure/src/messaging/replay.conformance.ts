@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Broker } from './broker.ts'
 import type { Capabilities } from './capabilities.ts'
-import { collector, firsts, isCallError, numberOf, until, type Register, type Rig } from './rig.conformance.ts'
+import { firsts, numberOf, until } from './numbered.conformance.ts'
+import { collector, isCallError, type Register, type Rig } from './rig.conformance.ts'
 
 /** What is published survives. */
 export function persistenceConformance(broker: Register): void {

@@ -112,30 +112,8 @@ export function collector(): Collector {
   }
 }
 
-/** The numbers of a key's messages in the order in which each came for the first time. */
-export function firsts(deliveries: readonly Delivery[], key: string): number[] {
-  const seen = new Set<string>()
-  const numbers: number[] = []
-  for (const { message } of deliveries) {
-    if (message.key !== key || seen.has(message.id)) continue
-    seen.add(message.id)
-    numbers.push(numberOf(message))
-  }
-  return numbers
-}
-
-export function numberOf(message: Message): number {
-  return (JSON.parse(message.data) as { n: number }).n
-}
-
 export function isCallError(error: unknown, code: CallError['code']): boolean {
   assert.ok(error instanceof CallError, `Expected a CallError, got ${String(error)}`)
   assert.equal(error.code, code, error.message)
   return true
-}
-
-/** Waits for a condition; the case's own timeout is the bound. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  // A timer that keeps the process alive, unlike those of the runtime: a case must not end for want of other work.
-  while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 2))
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import type { HeldPartition } from './held-partition.ts'
 import type { SubscribeOptions } from '../topics.ts'
 import type { GroupRecord, GroupRecords } from './group-record.ts'
-import { changed, shared } from './group-sharing.ts'
+import { nextGroupRecord, wantedOwners } from './group-sharing.ts'
 
 /** The members that this process has in a group on a topic, and how they share its partitions with those of others. */
 export type GroupMembers = {
@@ -105,7 +105,7 @@ export function createGroupMembers(options: GroupMembersOptions): GroupMembers {
 
   const look = async (): Promise<void> => {
     const found = await records.read()
-    const next = changed(found.record, found.revision, {
+    const next = nextGroupRecord(found.record, found.revision, {
       own: [...locals.values()].filter(({ leaving, held, ending }) => !leaving || held.size + ending.size > 0),
       ...{ isOwn: (id) => locals.has(id), isDead },
       released: (id, partition) => locals.get(id)!.released.has(partition),
@@ -127,7 +127,7 @@ export function createGroupMembers(options: GroupMembersOptions): GroupMembers {
 
   /** Has what this process holds be what the record says. */
   const apply = (record: GroupRecord): void => {
-    const wanted = shared(record)
+    const wanted = wantedOwners(record)
     for (const local of locals.values()) {
       const isMember = record.members.some(({ id }) => id === local.id)
       if (isMember) local.joined.resolve()

@@ -16,9 +16,19 @@ export type Knowledge = {
 
 /**
  * What the record should be; the same text when nothing is to be changed. Who has a partition keeps it until it has given it
- * back or is dead; what nobody has goes to whom `shared` says, in an epoch later than all before.
+ * back or is dead; what nobody has goes to whom `wantedOwners` says, in an epoch later than all before.
+ *
+ * @example
+ * ```ts
+ * import { nextGroupRecord } from 'dure/messaging/adapter'
+ *
+ * const nobody = { isOwn: () => false, isDead: () => false, released: () => false, refused: () => false }
+ * const first = { members: [], partitions: [{ epoch: 0 }] }
+ * const next = nextGroupRecord(first, 7, { ...nobody, own: [{ id: 'a', leaving: false }], isOwn: (id) => id === 'a' })
+ * console.log(next.partitions) // → [ { owner: 'a', epoch: 8 } ]
+ * ```
  */
-export function changed(
+export function nextGroupRecord(
   record: GroupRecord,
   revision: number,
   { own, isOwn, isDead, released, refused }: Knowledge,
@@ -34,7 +44,7 @@ export function changed(
     const asked = owner !== undefined && refused(owner, partition) ? [...(before ?? []), owner] : before
     return { owner: isFree ? undefined : owner, epoch, refused: asked }
   })
-  const wanted = shared({ members, partitions: noted })
+  const wanted = wantedOwners({ members, partitions: noted })
   const partitions = noted.map((one, partition): Ownership => {
     const owner = one.owner ?? wanted[partition]
     const before = record.partitions[partition]!.owner
@@ -46,8 +56,18 @@ export function changed(
   return { members, partitions }
 }
 
-/** Who is to have each partition, by a record alone: the same for everybody. */
-export function shared({ members, partitions }: GroupRecord): readonly (string | undefined)[] {
+/**
+ * Who is to have each partition, by a record alone: the same for everybody.
+ *
+ * @example
+ * ```ts
+ * import { wantedOwners } from 'dure/messaging/adapter'
+ *
+ * const members = [{ id: 'a' }, { id: 'b' }]
+ * console.log(wantedOwners({ members, partitions: [{ owner: 'a', epoch: 1 }, { owner: 'a', epoch: 1 }] })) // → [ 'a', 'b' ]
+ * ```
+ */
+export function wantedOwners({ members, partitions }: GroupRecord): readonly (string | undefined)[] {
   const all = members.map(({ id, leaving = false }) => ({
     id,
     leaving,

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { elsewhere, noSql } from '../../data/adapter.conformance.ts'
 import type { ParkedMessage } from '../../data/data.ts'
 import { effectOf, QUICK, type Handle } from '../consumer.test-support.ts'
-import { until } from '../rig.conformance.ts'
+import { until } from '../numbered.conformance.ts'
 import { makeCopies, numbered, type Copies } from './copies.test-support.ts'
 
 const PATIENT = { ...QUICK, attempts: 1_000, crashes: 2 }

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { event } from '../../contract/contract.ts'
 import { decodeMessage, type BrokerRecord } from '../cloud-events/cloud-events.ts'
 import { assertEffects, makeRig, type Rig } from '../consumer.test-support.ts'
-import { until } from '../rig.conformance.ts'
+import { until } from '../numbered.conformance.ts'
 
 /** What a program that knows nothing of Dure left on the topic: an adapter reads it so. */
 async function left(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { event } from '../../contract/contract.ts'
-import { until } from '../rig.conformance.ts'
+import { until } from '../numbered.conformance.ts'
 import type { ConsumerStatus } from './consumer.ts'
 import { assertEffects, Counted, makeRig, messageOf, QUICK } from '../consumer.test-support.ts'
 

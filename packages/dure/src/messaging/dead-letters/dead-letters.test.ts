@@ -7,7 +7,8 @@ import type { SqlStore } from '../../data/data.ts'
 import { assertEffects, Counted, effectsIn, makeRig, messageOf, QUICK, runtime, type Rig } from '../consumer.test-support.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { queue } from '../queue.ts'
-import { isCallError, until } from '../rig.conformance.ts'
+import { until } from '../numbered.conformance.ts'
+import { isCallError } from '../rig.conformance.ts'
 import { deadLetters } from './dead-letters.ts'
 
 /** A consumer with three dead letters of two kinds, and messages held behind two of them. */

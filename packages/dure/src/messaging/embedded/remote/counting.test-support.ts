@@ -1,6 +1,6 @@
 /** A consuming process to be killed: it writes every number it gets into its store; told to stop, it does all it has parked and stops. */
 import { consumerOf, effectOf, storeIn } from '../../consumer.test-support.ts'
-import { until } from '../../rig.conformance.ts'
+import { until } from '../../numbered.conformance.ts'
 import { connectTo } from './processes.test-support.ts'
 
 const directory = process.argv[2]!

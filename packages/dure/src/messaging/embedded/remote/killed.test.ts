@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Counted, effectsIn, messageOf, runtime, storeIn } from '../../consumer.test-support.ts'
-import { until } from '../../rig.conformance.ts'
+import { until } from '../../numbered.conformance.ts'
 import { connectTo, kill, run, startHost } from './processes.test-support.ts'
 
 test(

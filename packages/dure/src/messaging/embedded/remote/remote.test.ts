@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Message } from '../../../contract/contract.ts'
-import { collector, firsts, isCallError, numberOf, until } from '../../rig.conformance.ts'
+import { firsts, numberOf, until } from '../../numbered.conformance.ts'
+import { collector, isCallError } from '../../rig.conformance.ts'
 import { BATCH_SIZE } from './pack.ts'
 import { makeWorld, runtime } from './world.test-support.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { GroupRecord } from './records.ts'
-import { changed, shared } from './sharing.ts'
-import { range } from './world.test-support.ts'
+import { range } from '../numbered.conformance.ts'
+import type { GroupRecord } from './group-record.ts'
+import { nextGroupRecord, wantedOwners } from './group-sharing.ts'
 
 test('whoever comes, goes or dies: a partition has one owner, in a later epoch each time, and in the end all have as many', () => {
   const step = fc.record({ who: fc.nat({ max: 5 }), what: fc.constantFrom('comes', 'leaves', 'dies', 'looks') })
@@ -15,8 +15,8 @@ test('whoever comes, goes or dies: a partition has one owner, in a later epoch e
       /** What one member would write, when it has given back what is to be another's. */
       const look = (id: string): boolean => {
         const own = here.get(id)
-        const wanted = shared(record)
-        const next = changed(record, revision, {
+        const wanted = wantedOwners(record)
+        const next = nextGroupRecord(record, revision, {
           own: own === undefined || (own.leaving && !record.partitions.some(({ owner }) => owner === id)) ? [] : [{ id, ...own }],
           isOwn: (one) => one === id,
           isDead: (one) => !here.has(one),
@@ -63,9 +63,9 @@ test('a partition that its member does not know goes to the others first, and ba
     ...{ released: (one: string) => one === id, refused: (one: string) => one === id },
   })
   const first: GroupRecord = { members, partitions: [{ owner: 'a', epoch: 1 }] }
-  const second = changed(first, 7, knowledge('a'))
+  const second = nextGroupRecord(first, 7, knowledge('a'))
   assert.deepEqual(second.partitions, [{ owner: 'b', epoch: 8, refused: ['a'] }])
-  const third = changed(second, 9, knowledge('b'))
+  const third = nextGroupRecord(second, 9, knowledge('b'))
   assert.equal(third.partitions[0]!.epoch, 10)
   assert.equal(third.partitions[0]!.refused, undefined)
 })
