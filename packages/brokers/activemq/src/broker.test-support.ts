@@ -35,7 +35,7 @@ export async function othersSend(
   t: TestContext,
   { port }: { readonly port: number },
   address: string,
-  messages: readonly object[],
+  messages: readonly (object | Buffer)[],
 ): Promise<void> {
   const connection = rhea
     .create_container()
@@ -46,7 +46,8 @@ export async function othersSend(
   await once(sender, 'sendable')
   for (const message of messages) {
     const taken = once(sender, 'accepted')
-    sender.send({ durable: true, ...message } as never)
+    if (Buffer.isBuffer(message)) sender.send(message as never, undefined as never, 0)
+    else sender.send({ durable: true, ...message } as never)
     await taken
   }
 }

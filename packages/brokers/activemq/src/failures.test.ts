@@ -88,19 +88,22 @@ for (const kind of ['activemq', 'artemis'] as const) {
       { message_id: 'three', body: section(Buffer.from([0xff, 0xfe, 0, 1])) },
       { message_id: 'four', group_id: 'k4', body: { total: 9 } },
       { body: section(Buffer.alloc(10 * 1024 * 1024, 'x')) },
+      // An array that says it has 50 million values.
+      Buffer.from([0, 0x53, 0x77, 0xf0, 0, 0, 0, 5, 2, 0xfa, 0xf0, 0x80, 0x40]),
       { message_id: Buffer.from([0xff, 0]), body: null },
       { message_id: 'one', body: '{"total":7}' },
     ])
     await broker.publish([after])
     await until(() => came.some(({ message }) => message.id === after.id))
-    assert.equal(came.length, 9)
-    const [own, one, two, three, four, large, none, again, last] = came.map(({ message }) => message)
+    assert.equal(came.length, 10)
+    const [own, one, two, three, four, large, claims, none, again, last] = came.map(({ message }) => message)
     assert.deepEqual([own, last], [before, after])
     assert.deepEqual([one!.data, one!.type, one!.source], ['{"total":7}', 'orders', 'foreign'])
     assert.deepEqual([two!.id, two!.key, two!.data], ['7@shop', 'k', '{"total":8}'])
     assert.match(three!.contentType!, /unreadable/)
     assert.deepEqual([four!.key, four!.data], ['k4', '{"total":9}'])
     assert.ok(large!.contentType!.includes('unreadable') && large!.data.length < 2 * 1024 * 1024)
+    assert.match(claims!.contentType!, /unreadable/)
     assert.equal(none!.data, 'null')
     // Their id is the place; who sends it twice is heard once.
     assert.equal(again!.id, one!.id)

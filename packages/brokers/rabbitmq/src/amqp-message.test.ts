@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import rhea from 'rhea'
-import { readMessage, writeMessage } from './amqp-message.ts'
+import { readAmqpMessage, writeAmqpMessage } from 'dure/messaging/adapter'
 
 const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ minLength: 250, maxLength: 300 }))
 const names = fc.uniqueArray(
@@ -14,8 +14,8 @@ const headers = names.chain((all) => fc.tuple(...all.map((name) => fc.tuple(fc.c
 test('what is written is read, here and by another implementation', () => {
   fc.assert(
     fc.property(headers, text, (given, data) => {
-      const bytes = writeMessage(given, 'application/json', data)
-      const own = readMessage(bytes)
+      const bytes = writeAmqpMessage(given, 'application/json', data)
+      const own = readAmqpMessage(bytes)
       assert.deepEqual([own.headers, own.contentType, String(own.data)], [given, 'application/json', data])
       const other = rhea.message.decode(bytes)
       assert.equal(other['content_type'], 'application/json')
@@ -45,11 +45,11 @@ test('what another implementation writes is read: values of every kind, data in 
       (properties, value, parts) => {
         const { message } = rhea
         const given = { message_id: 'one', application_properties: properties, durable: true }
-        const valued = readMessage(message.encode({ ...given, body: value }))
+        const valued = readAmqpMessage(message.encode({ ...given, body: value }))
         assert.deepEqual(Object.fromEntries(valued.headers), { ...properties })
         assert.equal(valued.data, typeof value === 'string' ? value : JSON.stringify(value))
         const sections = message.data_sections(parts.map((part) => Buffer.from(part)))
-        const { data } = readMessage(message.encode({ ...given, body: sections }))
+        const { data } = readAmqpMessage(message.encode({ ...given, body: sections }))
         assert.deepEqual(data, parts.length === 0 ? null : Buffer.concat(parts))
       },
     ),
@@ -61,7 +61,7 @@ test('bytes of any kind are read or refused at once, without more memory than th
   fc.assert(
     fc.property(begun, fc.uint8Array({ maxLength: 200 }), (start, rest) => {
       try {
-        readMessage(Buffer.from([...start, ...rest]))
+        readAmqpMessage(Buffer.from([...start, ...rest]))
       } catch (error) {
         assert.ok(error instanceof Error)
       }
@@ -71,9 +71,13 @@ test('bytes of any kind are read or refused at once, without more memory than th
   const nasty =
     (...bytes: number[]) =>
     () =>
-      readMessage(Buffer.from([0, 0x53, 0x77, ...bytes]))
+      readAmqpMessage(Buffer.from([0, 0x53, 0x77, ...bytes]))
   assert.throws(nasty(0xf0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x41), /claims 4294967295 values/)
   assert.throws(nasty(...Array.from({ length: 9_000 }, (_, n) => [0xc0, 0xff, 0x01][n % 3]!)), /more than 16 deep/)
+  // Arrays of arrays of what has no bytes: each claims no more than there are bytes, and together they claim their square.
+  const inner = [0, 0, 0, 5, 0, 0, 0x27, 0x10, 0x40]
+  const many = [0xf0, 0, 0, 0, 0, 0, 0, 3, 0xe8, 0xf0, ...Array.from({ length: 1_000 }, () => inner).flat()]
+  assert.throws(nasty(...many), /claims 10000 values/)
   assert.throws(nasty(0xb0, 0xff, 0xff, 0xff, 0xff, 1), /ends within a value/)
-  assert.throws(() => readMessage(Buffer.from([0, 0x53, 0x20, 0x40])), /has a section 32, which there is none/)
+  assert.throws(() => readAmqpMessage(Buffer.from([0, 0x53, 0x20, 0x40])), /has a section 32, which there is none/)
 })

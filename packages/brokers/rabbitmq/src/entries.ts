@@ -1,4 +1,4 @@
-import { readMessage, writeMessage } from './amqp-message.ts'
+import { readAmqpMessage, writeAmqpMessage } from 'dure/messaging/adapter'
 import type { Chunk } from './chunks.ts'
 import { parse, type Change } from './state.ts'
 
@@ -20,7 +20,7 @@ export type SnapshotEntry = {
 
 export type Entry = ChangeEntry | SnapshotEntry
 
-export const bytesOfEntry = (entry: Entry): Buffer => writeMessage([], 'application/json', JSON.stringify(entry))
+export const bytesOfEntry = (entry: Entry): Buffer => writeAmqpMessage([], 'application/json', JSON.stringify(entry))
 
 /** The entries of a chunk. What others write into the log is none of ours. */
 export function entriesOf({
@@ -35,7 +35,7 @@ export function entriesOf({
 
 function entryOf(message: Buffer): Entry | undefined {
   try {
-    const entry = parse(String(readMessage(message).data)) as Entry
+    const entry = parse(String(readAmqpMessage(message).data)) as Entry
     return typeof entry === 'object' && entry !== null && typeof entry.by === 'string' ? entry : undefined
   } catch {
     return undefined

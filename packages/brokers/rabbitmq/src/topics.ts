@@ -1,8 +1,15 @@
 import type { Message } from 'dure/contract'
 import type { Delivery, TopicOptions } from 'dure/messaging'
-import { createLookups, decodeMessage, encodeMessage, partitionOf, type BrokerServer } from 'dure/messaging/adapter'
+import {
+  createLookups,
+  decodeMessage,
+  encodeMessage,
+  partitionOf,
+  readAmqpMessage,
+  writeAmqpMessage,
+  type BrokerServer,
+} from 'dure/messaging/adapter'
 import type { Runtime } from 'dure/runtime'
-import { readMessage, writeMessage } from './amqp-message.ts'
 import type { Chunk } from './chunks.ts'
 import type { Link } from './link.ts'
 import type { Log } from './log.ts'
@@ -128,7 +135,7 @@ function settingsOf({ ms, bytes }: TopicState['retention'], partitions: number):
 
 function bytesOf(message: Message): Buffer {
   const { headers, contentType, data } = encodeMessage('amqp', message)
-  return writeMessage(headers, contentType, data)
+  return writeAmqpMessage(headers, contentType, data)
 }
 
 /** Whatever is in a chunk becomes messages; what cannot be read becomes one that consumers set aside. */
@@ -147,7 +154,7 @@ function messageOf(place: Place, bytes: Buffer | string): Message {
     decodeMessage('amqp', { ...place, headers: [], data, wrong })
   if (typeof bytes === 'string') return unreadable(null, bytes)
   try {
-    return decodeMessage('amqp', { ...place, ...readMessage(bytes) })
+    return decodeMessage('amqp', { ...place, ...readAmqpMessage(bytes) })
   } catch (error) {
     return unreadable(bytes, (error as Error).message)
   }

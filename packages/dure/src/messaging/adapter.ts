@@ -7,6 +7,7 @@ export { createPublishLines, type PublishLines } from './adapter/publish-lines.t
 export { createGroupMembers, type GroupMembers, type GroupMembersOptions, type OpenPartition } from './adapter/group-members.ts'
 export type { GroupRecord, Ownership } from './adapter/group-record.ts'
 export { nextGroupRecord, wantedOwners, type Knowledge } from './adapter/group-sharing.ts'
+export { readAmqpMessage, writeAmqpMessage, type AmqpMessage } from './adapter/amqp-message.ts'
 export { CONNECTION_FAILURES } from './adapter/connection-failures.ts'
 export { createAges, type Ages } from './adapter/ages.ts'
 export { createLookups, type Lookups } from './adapter/lookups.ts'

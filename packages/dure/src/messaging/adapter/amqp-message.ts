@@ -1,6 +1,12 @@
-/** A message as AMQP 1.0 writes it, which is how streams keep them: sections that are named by a number, of typed values. */
+/**
+ * A message as AMQP 1.0 writes it: sections that are named by a number, of typed values. Whoever may write to a broker chooses
+ * these bytes; so reading takes as long, and as much memory, as there are bytes, whatever they claim.
+ */
 
 export type AmqpMessage = {
+  readonly id?: unknown
+  readonly createdAt?: Date | undefined
+  readonly groupId?: string | undefined
   readonly headers: readonly (readonly [name: string, value: unknown])[]
   readonly contentType?: string | undefined
   readonly data: Buffer | string | null
@@ -8,7 +14,8 @@ export type AmqpMessage = {
 
 const SECTION = { header: 0x70, delivery: 0x71, annotations: 0x72, properties: 0x73, application: 0x74, data: 0x75 }
 const [SEQUENCE, VALUE, FOOTER] = [0x76, 0x77, 0x78]
-const CONTENT_TYPE = 6
+/** Where each stands among the properties. */
+const [MESSAGE_ID, CONTENT_TYPE, CREATION_TIME, GROUP_ID] = [0, 6, 9, 10]
 
 const section = (code: number): Buffer => Buffer.from([0, 0x53, code])
 
@@ -22,7 +29,18 @@ function sized(kind: number, bytes: Buffer): Buffer {
 
 const [BINARY, STRING, SYMBOL] = [0xa0, 0xa1, 0xa3]
 
-export function writeMessage(headers: readonly (readonly [string, string])[], contentType: string, data: string): Buffer {
+/**
+ * A message with these application properties.
+ *
+ * @example
+ * ```ts
+ * import { readAmqpMessage, writeAmqpMessage } from 'dure/messaging/adapter'
+ *
+ * const bytes = writeAmqpMessage([['tenant', 'a']], 'application/json', '{"total":7}')
+ * console.log(readAmqpMessage(bytes).headers) // → [ [ 'tenant', 'a' ] ]
+ * ```
+ */
+export function writeAmqpMessage(headers: readonly (readonly [string, string])[], contentType: string, data: string): Buffer {
   // Before the media type stand six properties that a message of ours has not.
   const type = sized(SYMBOL, Buffer.from(contentType))
   const properties = Buffer.concat([Buffer.from(Array.from({ length: CONTENT_TYPE }, () => 0x40)), type])
@@ -45,24 +63,37 @@ function compound(kind: number, count: number, parts: readonly Buffer[]): Buffer
   return Buffer.concat([head, ...parts])
 }
 
-/** @throws {Error} when it is no message of AMQP 1.0 */
-export function readMessage(bytes: Buffer): AmqpMessage {
+/**
+ * What a message of AMQP 1.0 says: its data as bytes, a text, or as JSON what is neither.
+ * @throws {Error} when it is no message, or claims more values than it has bytes
+ *
+ * @example
+ * ```ts
+ * import { readAmqpMessage, writeAmqpMessage } from 'dure/messaging/adapter'
+ *
+ * console.log(String(readAmqpMessage(writeAmqpMessage([], 'application/json', '{"total":7}')).data)) // → {"total":7}
+ * ```
+ */
+export function readAmqpMessage(bytes: Buffer): AmqpMessage {
   const values = valuesOf(bytes)
   let headers: [string, unknown][] = []
-  let contentType: string | undefined
+  let properties: readonly unknown[] = []
   const bodies: unknown[] = []
   while (values.more()) {
     const found = values.next()
     if (!(found instanceof Described)) throw new Error('it has something between its sections')
     const { code, value } = found
     if (code === SECTION.application && value instanceof Map) headers = [...value].map(([name, one]) => [String(name), one])
-    else if (code === SECTION.properties && Array.isArray(value)) {
-      const type: unknown = value[CONTENT_TYPE]
-      if (typeof type === 'string') contentType = type
-    } else if (code === SECTION.data || code === SEQUENCE || code === VALUE) bodies.push(value)
+    else if (code === SECTION.properties && Array.isArray(value)) properties = value
+    else if (code === SECTION.data || code === SEQUENCE || code === VALUE) bodies.push(value)
     else if (code < SECTION.header || code > FOOTER) throw new Error(`it has a section ${code}, which there is none`)
   }
-  return { headers, contentType, data: bodyOf(bodies) }
+  const textAt = (place: number): string | undefined => (typeof properties[place] === 'string' ? properties[place] : undefined)
+  const [id, time] = [properties[MESSAGE_ID] ?? undefined, properties[CREATION_TIME]]
+  return {
+    ...{ id, createdAt: time instanceof Date ? time : undefined, groupId: textAt(GROUP_ID) },
+    ...{ headers, contentType: textAt(CONTENT_TYPE), data: bodyOf(bodies) },
+  }
 }
 
 /** Bytes of one or several data sections, or a value as it would stand in JSON. */
@@ -95,6 +126,8 @@ const MOST_DEPTH = 16
 
 function valuesOf(bytes: Buffer) {
   let at = 0
+  /** Some kinds have no bytes: without a bound, as many as are claimed would fill the memory. */
+  let left = bytes.length
   const take = (size: number): number => {
     if (size < 0 || at + size > bytes.length) throw new Error(`it ends within a value of ${size} bytes`)
     at += size
@@ -136,8 +169,8 @@ function valuesOf(bytes: Buffer) {
       case 0xe0: {
         size(wide)
         const count = size(wide)
-        // Some kinds have no bytes: as many as are claimed would fill the memory.
-        if (count > bytes.length) throw new Error(`it claims ${count} values`)
+        if (count > left) throw new Error(`it claims ${count} values`)
+        left -= count
         const of = bytes.readUInt8(take(1))
         const items: unknown[] = []
         while (items.length < count) items.push(read(of, depth + 1))
