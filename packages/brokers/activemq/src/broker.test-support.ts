@@ -10,7 +10,7 @@ import { createLogger } from 'dure/telemetry'
 import { activeMqBroker, type ActiveMqOptions } from './activemq.ts'
 import { startServer } from './suite.test-support.ts'
 
-export { messageOf, until } from './suite.test-support.ts'
+export { caughtUp, messageOf, until } from './suite.test-support.ts'
 
 const runtime = realRuntime()
 /** A password, which is to be in nothing that is said. */

@@ -17,7 +17,17 @@ import { missingServer } from '@dure/testing/servers'
 import { activeMqBroker, type ActiveMqOptions } from './activemq.ts'
 import { openLine } from './line.ts'
 import { serverOf } from './server.ts'
-import { brokerFor, messageOf, othersFlood, othersSend, refused, SECRET, serverFor, until } from './broker.test-support.ts'
+import {
+  brokerFor,
+  caughtUp,
+  messageOf,
+  othersFlood,
+  othersSend,
+  refused,
+  SECRET,
+  serverFor,
+  until,
+} from './broker.test-support.ts'
 
 const runtime = realRuntime()
 const open = (options: ActiveMqOptions) => (): Promise<unknown> =>
@@ -107,7 +117,7 @@ for (const kind of ['activemq', 'artemis'] as const) {
     assert.equal(none!.data, 'null')
     // Their id is the place; who sends it twice is heard once.
     assert.equal(again!.id, one!.id)
-    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(broker)
   })
 
   test(`${kind}: when it has stopped, nothing of it keeps its process alive`, how, async (t) => {
@@ -178,7 +188,7 @@ test(
     await othersFlood(t, server, { address: 'VirtualTopic.dure.orders.0', kind: 'topic', count: COUNT })
     await until(() => taken.size === COUNT && read.size === COUNT)
     held.resolve()
-    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(broker)
   },
 )
 

@@ -6,7 +6,7 @@ import { missingServer, startLocalServer, type LocalServer } from '@dure/testing
 import { ACTIVEMQ, activeMqBroker } from './activemq.ts'
 import { startProxy } from './proxy.test-support.ts'
 
-export { numbered as messageOf, until } from 'dure/messaging/conformance'
+export { caughtUp, numbered as messageOf, until } from 'dure/messaging/conformance'
 
 /** Servers that speak AMQP 1.0 each in its own way. */
 export type Kind = 'activemq' | 'artemis'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Delivery } from 'dure/messaging'
 import { check } from '@dure/testing/foreign'
-import { firsts, messageOf, openBroker, publishAtLast, range, startVoters, until } from './server.test-support.ts'
+import { caughtUp, firsts, messageOf, openBroker, publishAtLast, range, startVoters, until } from './server.test-support.ts'
 
 /** Three brokers that keep each message together, each killed in turn under load: `npm run peers -- kafka-cluster`. */
 const KEYS = 12
@@ -45,7 +45,7 @@ try {
     await publishing
     await until(() => range(KEYS).every((key) => firsts(came, `k${key}`).length === published[key]))
     for (const key of range(KEYS)) assert.deepEqual(firsts(came, `k${key}`), range(published[key]!))
-    await until(async () => (await reader.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(reader)
     const sum = published.reduce((all, count) => all + count, 0)
     console.log(`  ${sum} published and read in order, ${came.length - sum} of them twice; lost 0`)
   })

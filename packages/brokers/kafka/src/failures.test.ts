@@ -3,7 +3,17 @@ import { after, before, describe, test } from 'node:test'
 import { missingServer, startLocalServer, type LocalServer, type Proxy } from '@dure/testing/servers'
 import type { Broker, Delivery } from 'dure/messaging'
 import { published, startKafkaProxy } from './proxy.test-support.ts'
-import { firsts, messageOf, numberOf, openBroker, publishAtLast, QUICK_GROUPS, range, until } from './server.test-support.ts'
+import {
+  caughtUp,
+  firsts,
+  messageOf,
+  numberOf,
+  openBroker,
+  publishAtLast,
+  QUICK_GROUPS,
+  range,
+  until,
+} from './server.test-support.ts'
 
 const topic = 'orders'
 
@@ -59,7 +69,7 @@ describe('kafka, when something fails', { skip: missingServer('kafka'), timeout:
       await publishing
       await until(() => range(8).every((key) => firsts(came, `k${key}`).length === 60))
       for (const key of range(8)) assert.deepEqual(firsts(came, `k${key}`), range(60))
-      await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+      await caughtUp(broker)
     })
 
   test('a publish whose answer is lost is there once: it is sent again under the same number', async (t) => {

@@ -9,7 +9,7 @@ import { missingServer, startLocalServer, type LocalServer } from '@dure/testing
 import { CallError } from 'dure/contract'
 import { createLogger } from 'dure/telemetry'
 import { kafkaBroker, type KafkaOptions } from './kafka.ts'
-import { freePorts, messageOf, openBroker, QUICK_GROUPS, until } from './server.test-support.ts'
+import { caughtUp, freePorts, messageOf, openBroker, QUICK_GROUPS, until } from './server.test-support.ts'
 
 /** One server with a port of each kind: open to all, for who has a password, with a good certificate and an expired one. */
 type Ports = { readonly open: number; readonly password: number; readonly good: number; readonly expired: number }
@@ -190,7 +190,7 @@ describe('kafka refuses', { skip: missingServer('kafka'), timeout: 120_000 }, ()
     assert.equal(came[0]!.data, '{"plain":true}')
     assert.match(came[2]!.data, /version \\"0.3\\"/)
     assert.equal(came[5]!.type, 't')
-    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(broker)
   })
 
   test('positions that retention threw away: it goes on with what there is, and tells how much is lost', async (t) => {

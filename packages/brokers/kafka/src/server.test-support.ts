@@ -5,7 +5,7 @@ import { range } from 'dure/messaging/conformance'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import { kafkaBroker, type KafkaOptions } from './kafka.ts'
-export { firsts, numbered as messageOf, numberOf, publishAtLast, range, until } from 'dure/messaging/conformance'
+export { firsts, numbered as messageOf, numberOf, publishAtLast, range, until, caughtUp } from 'dure/messaging/conformance'
 
 export const runtime = realRuntime()
 

@@ -6,7 +6,17 @@ import fc from 'fast-check'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { startNatsProxy } from './proxy.test-support.ts'
-import { firsts, freshPrefix, message, numberOf, openBroker, publishAtLast, range, until } from './world.test-support.ts'
+import {
+  caughtUp,
+  firsts,
+  freshPrefix,
+  message,
+  numberOf,
+  openBroker,
+  publishAtLast,
+  range,
+  until,
+} from './world.test-support.ts'
 
 const topic = 'orders'
 
@@ -56,7 +66,7 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
       await publishing
       await until(() => range(8).every((key) => firsts(came, `k${key}`).length === 60))
       for (const key of range(8)) assert.deepEqual(firsts(came, `k${key}`), range(60))
-      await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+      await caughtUp(broker)
     })
   }
 
@@ -242,7 +252,7 @@ describe('nats, when something fails', { skip: missingServer('nats'), timeout: 1
     })
     await until(() => done.length === 1)
     assert.deepEqual([done, runs], [[1], 1])
-    await until(async () => (await other.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(other)
   })
 
   test('a stream that is deleted under its readers is told, not passed over; a deleted consumer of a queue is made again', async (t) => {

@@ -3,7 +3,7 @@ import type { Broker } from 'dure/messaging'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { natsBroker, type NatsOptions } from './nats.ts'
-export { firsts, numbered as message, numberOf, publishAtLast, range, until } from 'dure/messaging/conformance'
+export { firsts, numbered as message, numberOf, publishAtLast, range, until, caughtUp } from 'dure/messaging/conformance'
 
 export const runtime = realRuntime()
 

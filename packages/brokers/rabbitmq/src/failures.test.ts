@@ -5,7 +5,7 @@ import { startProxy as startPlainProxy } from '@dure/testing/servers'
 import type { Broker, Delivery } from 'dure/messaging'
 import { CODE, COMMAND, frame, text, u16 } from './frames.ts'
 import { startProxy } from './proxy.test-support.ts'
-import { at, firsts, message, numberOf, openBroker, publishAtLast, range, until } from './world.test-support.ts'
+import { at, firsts, message, numberOf, openBroker, publishAtLast, range, until, caughtUp } from './world.test-support.ts'
 
 const topic = 'orders'
 
@@ -66,7 +66,7 @@ describe('rabbitmq, when something fails', { skip: missingServer('rabbitmq'), ti
       await Promise.all([publishing, sending])
       await until(() => range(8).every((key) => firsts(came, `k${key}`).length === 60) && done.size === 60)
       for (const key of range(8)) assert.deepEqual(firsts(came, `k${key}`), range(60))
-      await until(async () => (await lagOf(broker, topic)) + (await lagOf(broker, 'jobs')) === 0)
+      await caughtUp(broker)
     })
 
   test('a publish whose answer is lost says that it may be done or not, and may be published again', async (t) => {
@@ -140,7 +140,7 @@ describe('rabbitmq, when something fails', { skip: missingServer('rabbitmq'), ti
       for (const name of [`${own.prefix}.topic.${topic}-0`, `${own.prefix}.log`])
         proxy.say(frame(COMMAND.gone, [u16(CODE.notAvailable), text(name)]))
     }
-    await until(async () => (await lagOf(broker, topic).catch(() => 1)) === 0)
+    await caughtUp(broker)
   })
 
   test('what waits to be published is bounded', async (t) => {

@@ -6,7 +6,7 @@ import { createLogger, silentLogger } from 'dure/telemetry'
 import { Connection, type Publisher } from 'rabbitmq-client'
 import rhea from 'rhea'
 import { openLink } from './link.ts'
-import { at, message, numberOf, openBroker, rabbitmqctl, range, runtime, until } from './world.test-support.ts'
+import { at, caughtUp, message, numberOf, openBroker, rabbitmqctl, range, runtime, until } from './world.test-support.ts'
 
 const topic = 'orders'
 const linkOptions = {
@@ -76,7 +76,7 @@ describe('rabbitmq, beside other programs', { skip: missingServer('rabbitmq'), t
     )
     assert.deepEqual([came[0]!.id, came[1]!.id, came[2]!.data, came[3]!.id], [own.id, own.id, '{"total":7}', came[4]!.id])
     assert.ok(came.every(({ data }) => data.length < 3 * 1024 * 1024))
-    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(broker)
     const shown = await broker.browse({ topic, partition: 0, limit: 20 })
     assert.deepEqual(
       shown.slice(0, 3).map(({ message: one }) => one.id),
@@ -98,7 +98,7 @@ describe('rabbitmq, beside other programs', { skip: missingServer('rabbitmq'), t
     await until(() => done.length === 3)
     assert.deepEqual(done.map(isUnreadable), [false, true, false])
     assert.deepEqual([numberOf(done[0]!), numberOf(done[2]!), done[2]!.headers?.['retry']], [1, 3, '3'])
-    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(broker)
   })
 
   test('lag is what the server itself counts, ready and in hand', async (t) => {

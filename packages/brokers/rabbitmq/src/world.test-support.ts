@@ -6,7 +6,7 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger, type Logger } from 'dure/telemetry'
 import { serverPlaces, type LocalServer } from '@dure/testing/servers'
 import { rabbitmqBroker, type RabbitmqOptions } from './rabbitmq.ts'
-export { firsts, numbered as message, numberOf, publishAtLast, range, until } from 'dure/messaging/conformance'
+export { firsts, numbered as message, numberOf, publishAtLast, range, until, caughtUp } from 'dure/messaging/conformance'
 
 export const runtime = realRuntime()
 

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError, type Message } from 'dure/contract'
-import { brokerFor, clientFor, ledger, memberProcess, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
+import {
+  brokerFor,
+  caughtUp,
+  clientFor,
+  ledger,
+  memberProcess,
+  messageOf,
+  runtime,
+  serverFor,
+  until,
+} from './redis.test-support.ts'
 import { missingServer } from '@dure/testing/servers'
 import type { Kind } from './suite.test-support.ts'
 
@@ -52,7 +62,7 @@ export function faultsOn(kind: Kind): void {
         byKey.get(key),
         Array.from({ length: 1_200 }, (_, n) => n),
       )
-    await until(async () => (await reader.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(reader)
   })
 
   test(`${kind}: frozen, it is told that the outcome is not known; thawed, all goes on in order`, how, async (t) => {
@@ -103,7 +113,7 @@ export function faultsOn(kind: Kind): void {
       await broker.receive({ queue: 'print', handle: async ({ id }) => void printed.push(id) })
       await broker.subscribe({ group: 'g', topics: ['orders'], deliver })
       await until(() => KEYS.every((key) => byKey.get(key)?.length === 10) && printed.length === 1)
-      await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+      await caughtUp(broker)
       // Longer than a lease: it keeps its place.
       await runtime.timers.sleep(700)
       await client.configSet('maxmemory', '0')
@@ -170,14 +180,14 @@ export function faultsOn(kind: Kind): void {
         assigned: async (assignment) => void (epoch = assignment.epoch),
       })
       await until(() => byKey.get('a')?.length === 3)
-      await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+      await caughtUp(broker)
       // What it has in hand ends now, and is the first of three.
       frozen.child.kill('SIGCONT')
       frozen.child.send('go on')
       await until(() => frozen.said.some(({ done }) => done))
       await broker.publish([messageOf('orders', 'a', 4)])
       await until(() => byKey.get('a')?.length === 4)
-      await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+      await caughtUp(broker)
       await other.stop()
       await until(() => frozen.said.filter(({ assigned }) => assigned === 0).length === 2)
       assert.ok(frozen.said.findLast(({ assigned }) => assigned === 0)!.epoch! > epoch)
@@ -252,7 +262,7 @@ export function faultsOn(kind: Kind): void {
       child.kill('SIGKILL')
       await until(() => done.length === 2)
       assert.deepEqual(done, ['{"n":2}', '{"n":1}'])
-      await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+      await caughtUp(broker)
     },
   )
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { partitionOf } from 'dure/messaging/adapter'
-import { brokerFor, clientFor, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
+import { brokerFor, caughtUp, clientFor, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
 import { missingServer } from '@dure/testing/servers'
 
 const how = { timeout: 60_000, skip: missingServer('redis') }
@@ -44,7 +44,7 @@ test('whatever others write into a stream becomes a message, and what cannot be 
   assert.deepEqual([seen[0], seen[2], seen[6]], ['test a true', 'shop k false', 'test a true'])
   assert.equal(new Set(positions).size, 7)
   assert.ok(largest <= 2 * 1024 * 1024, `${largest} bytes`)
-  await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+  await caughtUp(broker)
   const shown = await broker.browse({ topic: 'orders', partition: 0, limit: 10 })
   assert.ok(shown.length >= 5)
   assert.equal(shown[1]!.message.data, '{"total":7}')

@@ -8,7 +8,7 @@ import { createLogger } from 'dure/telemetry'
 import { redisBroker, type RedisOptions } from './redis.ts'
 import { startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { createClient } from '@redis/client'
-export { numbered as messageOf, until } from 'dure/messaging/conformance'
+export { numbered as messageOf, until, caughtUp } from 'dure/messaging/conformance'
 
 export const runtime: Runtime = realRuntime()
 

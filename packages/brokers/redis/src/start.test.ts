@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { CallError } from 'dure/contract'
 import { partitionOf } from 'dure/messaging/adapter'
-import { brokerFor, clientFor, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
+import { brokerFor, caughtUp, clientFor, messageOf, runtime, serverFor, until } from './redis.test-support.ts'
 import { redisBroker } from './redis.ts'
 import { missingServer } from '@dure/testing/servers'
 
@@ -250,7 +250,7 @@ test('the rights of the guide are enough, and other keys are out of reach', how,
   await broker.publish([messageOf('orders', 'a', 1)])
   await broker.send([messageOf('print', '', 1)])
   await until(() => done.length === 2)
-  await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+  await caughtUp(broker)
   await member.stop()
   await broker.seek({ group: 'g', topic: 'orders', to: 'beginning' })
   await broker.forget({ group: 'g', reason: 'over' })

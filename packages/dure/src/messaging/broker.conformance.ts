@@ -10,7 +10,7 @@ import { firsts, numberOf, until } from './numbered.conformance.ts'
 import { collector, isCallError, withRig, type MakeBroker, type Rig } from './rig.conformance.ts'
 
 export type { MakeBroker } from './rig.conformance.ts'
-export { firsts, numbered, numberOf, publishAtLast, range, until } from './numbered.conformance.ts'
+export { firsts, numbered, numberOf, publishAtLast, range, until, caughtUp } from './numbered.conformance.ts'
 export {
   processConformance,
   type ConformanceServer,

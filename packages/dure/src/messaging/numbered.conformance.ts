@@ -1,5 +1,5 @@
 /** What tests of adapters are written with: messages with a number each, and waiting. */
-import type { Message } from '../contract/contract.ts'
+import { CallError, type Message } from '../contract/contract.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import type { Broker, Delivery } from './messaging.ts'
 
@@ -46,4 +46,15 @@ export const range = (count: number): number[] => Array.from({ length: count }, 
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   // A timer that keeps the process alive, unlike those of the runtime: a case must not end for want of other work.
   while (!(await condition())) await new Promise((resolve) => void setTimeout(resolve, 2))
+}
+
+/** Waits until all that was published and sent is done; a server that comes back and cannot tell yet is asked again. */
+export async function caughtUp(broker: Broker): Promise<void> {
+  await until(async () => {
+    const lags = await broker.lag().catch((error: unknown) => {
+      if (error instanceof CallError && error.code === 'UNAVAILABLE') return undefined
+      throw error
+    })
+    return lags?.every(({ lag }) => lag === 0) === true
+  })
 }

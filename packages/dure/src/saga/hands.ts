@@ -54,13 +54,15 @@ export function createHands(world: () => SagaWorld, host: ExtensionHost, records
     })
   }
 
+  const failed = (error: unknown): void => log.warn('Cannot look for sagas that are due', { error })
+
   /** What has just been claimed. Of those in whose time a process has died again and again, one is run at a time. */
   const take = async (instance: Instance): Promise<unknown> => {
     const { saga, id, epoch, crashes } = instance
     const key = keyOf(instance)
     const before = held.get(key)
-    // It rests already, and has not said so yet.
-    if (before !== undefined) return void before.done.then(() => take(instance))
+    // It rests already, and has not said so yet. Who has stopped meanwhile leaves it to others, when its lease is over.
+    if (before !== undefined) return void before.done.then(() => (stopped ? undefined : take(instance))).catch(failed)
     if (crashes >= CRASHES) return await pauseKiller(host, records, instance)
     if (crashes >= SUSPECT) {
       if (suspect !== undefined) {
@@ -100,7 +102,7 @@ export function createHands(world: () => SagaWorld, host: ExtensionHost, records
         // Who is let go of makes room.
         // Its own as well: one whose commit went without its answer is in nobody's hand, and due when its lease is over.
         next: async () => (hungry ? undefined : records.next(which!)),
-        failed: (error) => log.warn('Cannot look for sagas that are due', { error }),
+        failed,
       })
     },
     stop: async ({ timeout }) => {

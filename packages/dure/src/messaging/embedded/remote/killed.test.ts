@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Counted, effectsIn, messageOf, runtime, storeIn } from '../../consumer.test-support.ts'
-import { until } from '../../numbered.conformance.ts'
+import { caughtUp, until } from '../../numbered.conformance.ts'
 import { connectTo, kill, run, startHost } from './processes.test-support.ts'
 
 test(
@@ -81,7 +81,7 @@ test(
     }
     publishing = false
     await Promise.all(load)
-    await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+    await caughtUp(broker)
     const gone = once(consumer, 'exit')
     consumer.send('stop')
     await gone

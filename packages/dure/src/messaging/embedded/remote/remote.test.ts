@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Message } from '../../../contract/contract.ts'
-import { firsts, numberOf, until } from '../../numbered.conformance.ts'
+import { caughtUp, firsts, numberOf, until } from '../../numbered.conformance.ts'
 import { collector, isCallError } from '../../rig.conformance.ts'
 import { BATCH_SIZE } from './pack.ts'
 import { makeWorld, runtime } from './world.test-support.ts'
@@ -152,7 +152,7 @@ test('an answer to settling that is lost does no harm', async (t) => {
   wire.loseAnswer('settle')
   await broker.publish(range(5).map((n) => message('a', n)))
   await until(() => seen.ids.size === 5)
-  await until(async () => (await broker.lag()).every(({ lag }) => lag === 0))
+  await caughtUp(broker)
   assert.equal(seen.deliveries.length, 5)
 })
 
