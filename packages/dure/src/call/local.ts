@@ -13,20 +13,21 @@ export type LocalTransport = {
   readonly has: (target: Target) => boolean
   readonly runs: (service: string) => boolean
   readonly add: (target: Target, endpoint: Endpoint) => void
+  /** Has callers of this process go elsewhere from now on; who comes from other processes is answered until it is removed. */
+  readonly leave: (service: string) => void
   readonly remove: (service: string) => void
 }
 
 export type LocalRoute = Route & {
-  /** Whether the operation's service runs here now. */
+  /** Whether the operation's service runs here now, and is not leaving. */
   readonly connected: () => boolean
 }
 
 export function createLocalTransport(): LocalTransport {
   const routes = new Map<string, MutableRoute>()
-  const runs = (service: string): boolean => {
-    for (const [key, route] of routes) if (key.startsWith(`${service}.`) && route.connected()) return true
-    return false
-  }
+  const routesOf = (service: string): readonly MutableRoute[] =>
+    [...routes].flatMap(([key, route]) => (key.startsWith(`${service}.`) ? [route] : []))
+  const runs = (service: string): boolean => routesOf(service).some((route) => route.connected())
   const routeTo = (target: Target): MutableRoute => {
     const key = `${target.service}.${target.operation}`
     let route = routes.get(key)
@@ -41,23 +42,34 @@ export function createLocalTransport(): LocalTransport {
     runs,
     has: ({ service, operation }) => routes.get(`${service}.${operation}`)?.connected() === true,
     add: (target, endpoint) => routeTo(target).connect(endpoint),
+    leave: (service) => {
+      for (const route of routesOf(service)) route.leave()
+    },
     remove: (service) => {
-      for (const [key, route] of routes) if (key.startsWith(`${service}.`)) route.connect(undefined)
+      for (const route of routesOf(service)) route.connect(undefined)
     },
   }
 }
 
-type MutableRoute = LocalRoute & { readonly connect: (endpoint: Endpoint | undefined) => void }
+type MutableRoute = LocalRoute & {
+  readonly connect: (endpoint: Endpoint | undefined) => void
+  readonly leave: () => void
+}
 
 /** Callers may take their route before the callee has started, and keep it while it restarts. */
 function createRoute({ service, operation }: Target, runs: (service: string) => boolean): MutableRoute {
   let endpoint: Endpoint | undefined
+  let connected = false
   const missing = (): CallError => missingHere({ service, operation }, runs(service))
   return {
     local: true,
-    connected: () => endpoint !== undefined,
+    connected: () => connected,
     connect: (next) => {
       endpoint = next
+      connected = next !== undefined
+    },
+    leave: () => {
+      connected = false
     },
     call: (input, context) => (endpoint === undefined ? Promise.reject(missing()) : endpoint.call(input, context)),
     stream: (input, context, incoming) => {

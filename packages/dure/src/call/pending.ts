@@ -26,6 +26,11 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
 
   abstract onCancel(reason: CancelReason): void
 
+  /** Whether it was let in there. */
+  isInside(admission: Callee['admission']): boolean {
+    return this.shared.admission === admission
+  }
+
   /** Lets it in, or says why not; `leave` must follow when it is in. */
   protected enter(): Error | undefined {
     const { shared } = this

@@ -13,8 +13,8 @@ export type Deadlines = {
   readonly add: (entry: DeadlineEntry, at: number) => void
   /** Takes an entry out; harmless when it fired or was never added. */
   readonly remove: (entry: DeadlineEntry) => void
-  /** Fires every entry at once, due or not. */
-  readonly expireAll: () => void
+  /** Fires every entry at once, due or not, or those alone that are meant. */
+  readonly expireAll: (isMeant?: (entry: DeadlineEntry) => boolean) => void
   /** Stops the timer; entries still inside never fire. */
   readonly stop: () => void
 }
@@ -79,10 +79,10 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
     if (count > 0) scheduleNext()
   }
 
-  const expireSlot = (head: DeadlineEntry, now: number): void => {
+  const expireSlot = (head: DeadlineEntry, now: number, isMeant?: (entry: DeadlineEntry) => boolean): void => {
     const due: DeadlineEntry[] = []
     for (let entry = head.following!; entry !== head; entry = entry.following!) {
-      if (entry.at <= now) due.push(entry)
+      if (entry.at <= now && (isMeant === undefined || isMeant(entry))) due.push(entry)
     }
     for (const entry of due) {
       // An earlier expiry in this slot may have taken this one out.
@@ -92,8 +92,8 @@ export function createDeadlines(options: { clock: Clock; timers: Timers; resolut
     }
   }
 
-  const expireAll = (): void => {
-    for (const head of slots) expireSlot(head, Number.POSITIVE_INFINITY)
+  const expireAll: Deadlines['expireAll'] = (isMeant) => {
+    for (const head of slots) expireSlot(head, Number.POSITIVE_INFINITY, isMeant)
   }
 
   const add = (entry: DeadlineEntry, at: number): void => {

@@ -8,6 +8,7 @@ import {
   createOperationMetrics,
   type LocalTransport,
   type OperationMetrics,
+  Pending,
 } from '../call/internal.ts'
 import { CallError, type AnyOperation } from '../contract/contract.ts'
 import { copyName, partOf } from '../contract/internal.ts'
@@ -60,8 +61,11 @@ export type ServiceInstance = {
   readonly metrics: () => Promise<readonly MetricFamily[]>
   /** How the calls that leave it stand. */
   readonly calls: () => readonly CallReading[]
-  /** Ends what is still under way after `timeout` milliseconds. */
-  readonly stop: (options: { readonly timeout: number }) => Promise<void>
+  /**
+   * Ends what is still under way after `timeout` milliseconds. `moved`: another process runs it from now on, and callers of this
+   * one go there.
+   */
+  readonly stop: (options: { readonly timeout: number; readonly moved?: boolean }) => Promise<void>
 }
 
 export type ServiceInstanceOptions = {
@@ -145,20 +149,14 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
       ...{ inboxRetention: data.inboxRetention, runtime, log },
     })
 
-  const stop: ServiceInstance['stop'] = async ({ timeout }) => {
+  const stop: ServiceInstance['stop'] = async ({ timeout, moved = false }) => {
     if (state === 'stopped') return
     state = 'draining'
     const left = timeLeft(runtime.clock, timeout)
     // Reactions first: they may still call, and publish, while their service answers.
     await Promise.all([consumer?.stop({ timeout }), extensions.stop({ timeout })])
-    const patient = runtime.timers.after(
-      left(),
-      () => {
-        admission.expel()
-        deadlines.expireAll()
-      },
-      'waited',
-    )
+    if (moved) local.leave(name)
+    const patient = runtime.timers.after(left(), () => expel({ admission, deadlines, moved }), 'waited')
     await admission.drain()
     patient.cancel()
     local.remove(name)
@@ -225,6 +223,13 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const asked = { health, counts, status, readings, dataReadings, retained, metrics, calls }
   return { name, copy, listen, ...asked, deadLetters: () => allLetters, ask: extensions.ask, stop }
+}
+
+/** Ends the calls that a service has inside; the other services of the process go on when it moves. */
+function expel(options: { readonly admission: Admission; readonly deadlines: Deadlines; readonly moved: boolean }): void {
+  const { admission, deadlines, moved } = options
+  admission.expel()
+  deadlines.expireAll(moved ? (entry) => entry instanceof Pending && entry.isInside(admission) : undefined)
 }
 
 /** What the extensions of a service have of it. */

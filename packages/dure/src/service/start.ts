@@ -10,8 +10,7 @@ import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '.
 import { alone } from './copies.ts'
 import { callsOf, healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
-import { lagReadings, serviceReadings } from './readings.ts'
-import { startOrder } from './order.ts'
+import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
 import { openProcess, type Wires } from './process/process.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
@@ -19,7 +18,8 @@ import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
 import { announceSchemas } from './announce-schemas.ts'
-import { openServiceInstance, type ServiceInstance } from './service-instance.ts'
+import { openHosted } from './hosted.ts'
+import { openServiceInstance } from './service-instance.ts'
 
 export type StartOptions = {
   /** Where the embedded parts keep their files. */
@@ -106,14 +106,13 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const outside = guards.around(transport, undefined)
 
   const secured = system.security !== 'off'
-  const instances: ServiceInstance[] = []
-  for (const service of startOrder(part?.services ?? system.services)) {
-    const database = await databaseOf(service)
-    const instance = await openServiceInstance({ service, database, broker, local, transport, guards, deadlines, world, secured })
-    instances.push(instance)
-    telemetry?.metrics.observe(() => serviceReadings(instance, runtime.clock))
-    disposables.add(`service "${service.contract.name}"`, ({ timeout }) => instance.stop({ timeout }))
-  }
+  const { instances, place } = await openHosted({
+    ...{ system, process: part, services: part?.services ?? system.services, runtime, telemetry, disposables },
+    open: async (service) => {
+      const database = await databaseOf(service)
+      return openServiceInstance({ service, database, broker, local, transport, guards, deadlines, world, secured })
+    },
+  })
   await part?.open(instances)
   // Reactions may call any service, so they begin when every service answers.
   for (const instance of instances) await instance.listen()
@@ -164,7 +163,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     disposables.add(`door "${door.name}"`, (how) => open.close(how))
   }
   log.debug('System is ready', { services: instances.length })
-  return { ...host, transport, doors, stop: disposables.dispose }
+  return { ...host, transport, doors, place, stop: disposables.dispose }
 }
 
 async function ownRegistry(system: System, world: World, disposables: Disposables): Promise<Registry> {

@@ -208,6 +208,13 @@ export type StopOptions = {
 export type Running = DoorHost & {
   readonly doors: readonly OpenDoor[]
   readonly transport: Transport
+  /**
+   * While the system runs in several processes: begins to run one more of its services in this one (`in`), or hands one over
+   * (`out`): callers go to another process or wait for one, what is under way is finished within `timeout` milliseconds (default
+   * 5,000), its store is closed. For who supervises the processes.
+   * @throws {CallError} FAILED_PRECONDITION when it is there already, or not there, or there is one process alone; what its start throws
+   */
+  readonly place: (service: string, where: 'in' | 'out', options?: { readonly timeout?: number }) => Promise<void>
   /** Drains and stops everything here, last started first. Idempotent. */
   readonly stop: (options?: StopOptions) => Promise<void>
 }

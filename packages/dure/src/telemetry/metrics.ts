@@ -4,7 +4,7 @@ import type { Attributes } from './span.ts'
 
 /** The numbers of a system, read when somebody asks; names, units and attributes are OpenTelemetry's. */
 export type Metrics = {
-  /** Adds one operation: how often it was answered, with which code, how long it took. */
+  /** Adds one operation: how often it was answered, with which code, how long it took. Added again, it counts anew. */
   readonly add: (operation: OperationReading) => void
   /** Adds what is read at the time of asking; answers a way to take it out again. */
   readonly observe: (observer: () => Promise<readonly Reading[]> | readonly Reading[]) => () => void
@@ -187,16 +187,16 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
 
 /** @param copy which copy of its services this process is: from the second on, its numbers bear the copy's name */
 export function createMetrics(copy = 1): Metrics {
-  const operations: OperationReading[] = []
+  const operations = new Map<string, OperationReading>()
   const observers = new Set<Parameters<Metrics['observe']>[0]>()
   const others: (() => Promise<readonly MetricFamily[]>)[] = []
   const read = async (): Promise<readonly MetricFamily[]> => {
     const readings = await gatherAll([...observers].map((observer) => async () => observer()))
-    const families = merged([durations(operations), calls(operations), ...readings.map(familyOf)])
+    const families = merged([durations([...operations.values()]), calls([...operations.values()]), ...readings.map(familyOf)])
     return copy === 1 ? families : families.map((family) => named(family, copy))
   }
   return {
-    add: (operation) => void operations.push(operation),
+    add: (reading) => void operations.set(`${reading.service}.${reading.operation}`, reading),
     observe: (observer) => {
       observers.add(observer)
       return () => void observers.delete(observer)

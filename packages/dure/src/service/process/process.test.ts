@@ -1,30 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { silentLogger } from '../../telemetry/telemetry.ts'
-import { start, SystemError, type Running } from '../service.ts'
+import { test } from 'node:test'
+import { SystemError, type Running } from '../service.ts'
 import { OutOfStock, quiet, Stock, until } from '../rig.test-support.ts'
-import { Mail, Orders, shop } from './shop.test-support.ts'
-
-/** Several parts in one process: everything between them still goes through sockets and the registry. */
-function rig(t: TestContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-part-'))
-  const running: Running[] = []
-  t.after(async () => {
-    await Promise.all(running.map((one) => one.stop({ everything: true })))
-    rmSync(directory, { recursive: true, force: true })
-  })
-  return {
-    directory,
-    run: async (...part: readonly string[]): Promise<Running> => {
-      const one = await start(shop(), { directory, part, log: silentLogger(), shutdownTimeout: 2_000 })
-      running.push(one)
-      return one
-    },
-  }
-}
+import { rig } from './parts.test-support.ts'
+import { Mail, Orders } from './shop.test-support.ts'
 
 test('each service by itself: calls, errors and events go to whoever runs them', { timeout: 60_000 }, async (t) => {
   const { run } = rig(t)

@@ -1,11 +1,8 @@
 import { type Transport } from '../../call/call.ts'
 import { createJoinedTransport } from '../../call/internal.ts'
-import type { Registration, Registry } from '../../discovery/discovery.ts'
-import { callAddress, DURE } from '../../discovery/internal.ts'
-import { copyName } from '../../contract/internal.ts'
+import type { Registry } from '../../discovery/discovery.ts'
+import { callAddress } from '../../discovery/internal.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
-import { type Runtime } from '../../runtime/runtime.ts'
-import { inTime, timeLeft } from '../../runtime/internal.ts'
 import type { Service } from '../definition.ts'
 import type { Copies } from '../copies.ts'
 import { callsOf, healthOf, statusOf } from '../health.ts'
@@ -18,7 +15,8 @@ import { remoteAsk, remoteCopy, remoteLetters, serveControl, type RemoteCopy } f
 import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
-import { sockets, type Listener } from './wires.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
+import { sockets } from './wires.ts'
 
 export type { Listener, Wires } from './wires.ts'
 
@@ -32,6 +30,11 @@ export type SystemProcess = {
   readonly registry: Registry
   /** Takes calls from other processes and lets them know; the way back is among what is to be undone. */
   readonly open: (instances: readonly ServiceInstance[]) => Promise<void>
+  readonly registrations: Registrations
+  /** Other processes can call it: it runs more than doors. */
+  readonly takesCalls: boolean
+  /** Lets others ask about an instance of this process. */
+  readonly serve: (instance: ServiceInstance) => void
   readonly health: (instances: readonly ServiceInstance[]) => Promise<Health>
   readonly status: (instances: readonly ServiceInstance[]) => Promise<SystemStatus>
   readonly calls: (instances: readonly ServiceInstance[]) => Promise<readonly CopyReading[]>
@@ -40,12 +43,6 @@ export type SystemProcess = {
   /** Asks the extensions of a service that another process runs. */
   readonly ask: DoorHost['ask']
 }
-
-/**
- * Milliseconds between saying that it drains and taking no more calls: others need a moment to hear of it, and what they
- * send until then is answered.
- */
-const GRACE = 150
 
 /** @throws {SystemError} when the part names what is not there, {CallError} when there is no way to the others */
 export async function openProcess(options: SystemProcessOptions): Promise<SystemProcess> {
@@ -90,23 +87,17 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     ...(served === undefined ? [] : [{ service: BROKER_SERVICE, version: served.version }]),
     ...services.map(({ contract }) => ({ service: contract.name, version: contract.version })),
   ]
-  const own = await Promise.all(
-    here.map((one) => {
-      const since = new Date(runtime.clock.now()).toISOString()
-      const metadata = { since, copy: copyName(one.service, world.copy) }
-      return registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata })
-    }),
-  )
+  const registrations = createRegistrations({ registry, runtime, id, copy: world.copy, leave: served?.leave })
+  await Promise.all(here.map(registrations.begin))
   const open = async (instances: readonly ServiceInstance[]): Promise<void> => {
-    for (const instance of instances) serveControl({ instance, transport: local, deadlines, runtime, log })
+    for (const instance of instances) serve(instance)
     if (here.length === 0) return
     const listener = await wires.listen({ directory: world.directory, id, transport: local, runtime, log })
     disposables.add('connections from other processes', () => listener.stop())
-    const endpoints = { [DURE]: listener.address }
-    await registry.register({ service: PROCESS, id, version: '1.0.0', status: 'up', endpoints, metadata: {} })
-    disposables.add('registration', (how) => withdraw({ registry, runtime, listener, own, leave: served?.leave }, how))
-    for (const registration of own) await registration.update({ status: 'up', endpoints })
+    disposables.add('registration', registrations.withdraw)
+    await registrations.open(listener)
   }
+  const serve = (instance: ServiceInstance): void => serveControl({ instance, transport: local, deadlines, runtime, log })
 
   const readers = readersOf(system.services)
   return {
@@ -116,6 +107,9 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     broker,
     registry,
     open,
+    registrations,
+    takesCalls: here.length > 0,
+    serve,
     health: async (instances) => {
       const health = await healthOf(all(instances))
       // Whoever restarts what is not live must not do so with this process because another one is away.
@@ -133,47 +127,4 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
       return keepsData ? remoteLetters({ service, transport, runtime }) : undefined
     },
   }
-}
-
-/** Leaves in the order that fails no call: nothing new, a moment later out of reach, then out of the registry. */
-async function withdraw(
-  options: {
-    readonly registry: Registry
-    readonly runtime: Runtime
-    readonly listener: Listener
-    readonly own: readonly Registration[]
-    /** Ends what would otherwise be under way for ever. */
-    readonly leave: (() => Promise<void>) | undefined
-  },
-  { everything, timeout }: { readonly everything?: boolean; readonly timeout: number },
-): Promise<void> {
-  const { registry, runtime, listener, own, leave } = options
-  const left = timeLeft(runtime.clock, timeout)
-  if (everything === true && leave !== undefined) await othersGone({ registry, runtime, timeout })
-  await Promise.all(own.map((registration) => registration.update({ status: 'draining' })))
-  await runtime.timers.sleep(Math.min(registry.grace ?? GRACE, left()))
-  // What hangs is ended by its service, which comes next.
-  if (leave !== undefined) await inTime(runtime.timers, left(), leave(), () => {})
-  await inTime(runtime.timers, left(), listener.drain(), () => {})
-  await Promise.all(own.map((registration) => registration.stop()))
-}
-
-/** A process is there from when it takes calls until it has let go of everything; its services leave before. */
-const PROCESS = 'dure.process'
-
-/** Who leaves may still have something to tell the broker. */
-async function othersGone(options: {
-  readonly registry: Registry
-  readonly runtime: Runtime
-  readonly timeout: number
-}): Promise<void> {
-  const { registry, runtime, timeout } = options
-  const gone = new AbortController()
-  const look = (): void => {
-    if (registry.instances(PROCESS).length <= 1) gone.abort()
-  }
-  const watching = registry.watch(PROCESS, look)
-  look()
-  await runtime.timers.sleep(timeout, gone.signal)
-  watching.stop()
 }
