@@ -9,6 +9,7 @@ import { createFolder, type Entry } from './folder.ts'
 import { processIsAlive, thisProcess } from './process.ts'
 
 export { markOf, processIsAlive, thisProcess, type ProcessMark } from './process.ts'
+export { buryThread } from './ended-thread.ts'
 export { answers, socketIn } from './socket.ts'
 
 export type EmbeddedRegistryOptions = {

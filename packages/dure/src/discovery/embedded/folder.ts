@@ -30,7 +30,7 @@ export type Folder = {
 }
 
 const LARGEST_FILE = 64 * 1024
-const DRAFT = /^\.(\d+)-(\d*)-\d+$/
+const DRAFT = /^\.(\d+)-(\d*)(?:-\d+)+$/
 
 /** @throws {CallError} PERMISSION_DENIED when the folder cannot be made or read */
 export function createFolder(options: {
@@ -73,7 +73,7 @@ export function createFolder(options: {
 
   const write = (entry: Entry): void => {
     makeFolder(path)
-    const draft = join(path, `.${entry.pid}-${entry.began}-${drafts++}`)
+    const draft = join(path, `.${entry.pid}-${entry.began}-${entry.thread ?? 0}-${drafts++}`)
     writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 })
     utimesSync(draft, drafts, drafts)
     renameSync(draft, join(path, fileName(entry)))
@@ -132,18 +132,20 @@ const fileName = ({ service, id }: Instance): string => `${encodeURIComponent(se
 
 /** @throws {TypeError} when the text is no entry */
 function parseEntry(text: string): Entry {
-  const { service, id, version, status, endpoints, metadata, pid, began } = (JSON.parse(text) ?? {}) as Partial<Entry>
+  const { service, id, version, status, endpoints, metadata, pid, began, thread } = (JSON.parse(text) ?? {}) as Partial<Entry>
   if (
     [service, id, version, began].some((each) => typeof each !== 'string') ||
     !INSTANCE_STATUSES.includes(status!) ||
     !Number.isInteger(pid) ||
     pid! <= 0 ||
+    !(thread === undefined || Number.isInteger(thread)) ||
     !isRecordOf(endpoints, isAddress) ||
     !isRecordOf(metadata, (value) => typeof value === 'string')
   ) {
     throw new TypeError('it does not describe an instance')
   }
-  return { service: service!, id: id!, version: version!, status: status!, endpoints, metadata, pid: pid!, began: began! }
+  const mark = { pid: pid!, began: began!, ...(thread !== undefined && { thread }) }
+  return { service: service!, id: id!, version: version!, status: status!, endpoints, metadata, ...mark }
 }
 
 function isRecordOf<T>(

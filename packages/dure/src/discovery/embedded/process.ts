@@ -1,16 +1,22 @@
 import { readFileSync } from 'node:fs'
+import { isMainThread, threadId } from 'node:worker_threads'
 
 /** Tells one process from a later one that was given the same number. */
 export type ProcessMark = {
   readonly pid: number
   /** When it began, in the kernel's ticks since boot; empty where the system does not tell. */
   readonly began: string
+  /** Which of its threads it is; the main one has none. */
+  readonly thread?: number
 }
 
 let own: ProcessMark | undefined
 
 export function thisProcess(): ProcessMark {
-  return (own ??= { pid: process.pid, began: stateOf(process.pid)?.began ?? '' })
+  return (own ??= {
+    ...{ pid: process.pid, began: stateOf(process.pid)?.began ?? '' },
+    ...(isMainThread ? {} : { thread: threadId }),
+  })
 }
 
 /** The mark of a process that runs; undefined when there is none. */

@@ -1,5 +1,5 @@
 import type { Registration, Registry } from '../../discovery/discovery.ts'
-import { DURE } from '../../discovery/internal.ts'
+import { DURE, thisProcess } from '../../discovery/internal.ts'
 import { copyName } from '../../contract/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { inTime, timeLeft } from '../../runtime/internal.ts'
@@ -38,6 +38,7 @@ export function createRegistrations(options: {
   const own = new Map<string, Registration>()
   let listener: Listener | undefined
   const grace = registry.grace ?? GRACE
+  const { thread } = thisProcess()
 
   const up = async (service: string): Promise<void> =>
     own.get(service)?.update({ status: 'up', endpoints: { [DURE]: listener!.address } })
@@ -47,7 +48,7 @@ export function createRegistrations(options: {
   return {
     begin: async (one) => {
       const since = new Date(runtime.clock.now()).toISOString()
-      const metadata = { since, copy: copyName(one.service, copy) }
+      const metadata = { since, copy: copyName(one.service, copy), ...(thread !== undefined && { thread: String(thread) }) }
       own.set(one.service, await registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata }))
     },
     open: async (opened) => {

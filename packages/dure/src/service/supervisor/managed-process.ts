@@ -15,6 +15,7 @@ export type ManagedProcess = {
   readonly replace: () => Promise<void>
   readonly stop: () => Promise<void>
   readonly pid: () => number | undefined
+  readonly thread: () => number | undefined
   /** Of the one that runs, and of the one that is to take its place. */
   readonly pids: () => readonly number[]
   readonly restarts: () => number
@@ -122,6 +123,7 @@ export function createManagedProcess(
   return {
     name,
     pid: () => current?.pid,
+    thread: () => current?.thread,
     pids: () => [current?.pid, coming?.pid].filter((pid) => pid !== undefined),
     restarts: () => restarts,
     load: () => {

@@ -27,10 +27,17 @@ export type ProcessOptions = {
   readonly name: string
   /** The program and its words; run by this version of Node. */
   readonly program: readonly string[]
-  /** Options of Node itself. Default: those of this process and, where they say nothing of it, a young generation of 16 MB. */
+  /** Options of Node itself. Default: those of this process and, of a process where they say nothing of it, a young generation of 16 MB. */
   readonly node?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Of a process; threads have that of theirs. */
   readonly cwd?: string
+  /**
+   * Runs in a thread of the supervisor's own process, with an event loop, a heap and modules of its own, in place of a
+   * process; `memory`: megabytes that its heap may grow to, at which it ends and is started again. A thread holds no sockets
+   * and takes no options that are the whole process's. Default false.
+   */
+  readonly thread?: boolean | { readonly memory: number }
   /** Two of it may run at the same time, so that a new one can be there before the old one leaves. Default false. */
   readonly overlaps?: boolean
   /** How many run: `orders`, `orders#2`, `orders#3`. Default 1. */

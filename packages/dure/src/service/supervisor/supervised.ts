@@ -1,6 +1,7 @@
-import { COPY, FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './launch.ts'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { COPY, FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './channel.ts'
 
-/** What a supervised process has to do with its supervisor. */
+/** What a supervised process, or thread, has to do with its supervisor. */
 export type Supervised = {
   /** Says that the program is loaded; resolves when it may begin its work, with false when it is to stop instead. */
   readonly loaded: () => Promise<boolean>
@@ -14,12 +15,12 @@ export type Supervised = {
   readonly sockets: ReadonlyMap<string, number>
   /** Which copy of its kind it is, from 1 on. */
   readonly copy: number
-  /** Lets the process end when nothing else keeps it. */
+  /** Lets the process or thread end when nothing else keeps it. */
   readonly leave: () => void
 }
 
 /**
- * The supervisor of this process; undefined when nobody supervises it.
+ * The supervisor of this process, or of this thread; undefined when nobody supervises it.
  *
  * @example
  * ```ts
@@ -36,7 +37,8 @@ export type Supervised = {
  * ```
  */
 export function joinSupervisor(): Supervised | undefined {
-  if (process.env[SUPERVISED] === undefined || process.send === undefined || !process.connected) return undefined
+  const channel = isMainThread ? channelOfProcess() : channelOfThread()
+  if (channel === undefined) return undefined
   const go = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<string>()
   let manner = { everything: false, replaced: false }
@@ -44,16 +46,13 @@ export function joinSupervisor(): Supervised | undefined {
     manner = { ...manner, ...how }
     stopped.resolve(reason)
   }
-  const say = (message: FromProcess): void => {
-    if (process.connected) process.send!(message, () => {})
-  }
-  process.on('message', (message: ToProcess) => {
+  channel.listen((message) => {
     if (message?.dure === 'go') go.resolve()
     if (message?.dure === 'stop') {
       if (message.replaced) stop('another takes its place', { replaced: true })
       else stop('asked by its supervisor')
     }
-    if (message?.dure === 'pulse') say({ dure: 'pulse' })
+    if (message?.dure === 'pulse') channel.say({ dure: 'pulse' })
   })
   // Who read what this process writes may be gone with its supervisor: it still finishes what is under way.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
@@ -62,17 +61,46 @@ export function joinSupervisor(): Supervised | undefined {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(signal))
   return {
     loaded: () => {
-      say({ dure: 'loaded' })
+      channel.say({ dure: 'loaded' })
       return Promise.race([go.promise.then(() => true), stopped.promise.then(() => false)])
     },
-    ready: (info) => say({ dure: 'ready', info }),
+    ready: (info) => channel.say({ dure: 'ready', info }),
     stopped: stopped.promise,
     manner: () => manner,
     sockets: socketsHanded(),
     copy: Number(process.env[COPY] ?? 1),
+    leave: channel.leave,
+  }
+}
+
+type Channel = {
+  readonly say: (message: FromProcess) => void
+  readonly listen: (told: (message: ToProcess) => void) => void
+  readonly leave: () => void
+}
+
+function channelOfProcess(): Channel | undefined {
+  if (process.env[SUPERVISED] === undefined || process.send === undefined || !process.connected) return undefined
+  return {
+    say: (message) => {
+      if (process.connected) process.send!(message, () => {})
+    },
+    listen: (told) => void process.on('message', told),
     leave: () => {
       if (process.connected) process.disconnect!()
     },
+  }
+}
+
+/** A thread that somebody else started, in a program that is supervised, has none: its data tell. */
+function channelOfThread(): Channel | undefined {
+  const port = parentPort
+  const data = workerData as Readonly<Record<string, unknown>> | null
+  if (port === null || data?.[SUPERVISED] !== true) return undefined
+  return {
+    say: (message) => port.postMessage(message),
+    listen: (told) => void port.on('message', told),
+    leave: () => port.close(),
   }
 }
 

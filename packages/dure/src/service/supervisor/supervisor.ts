@@ -5,7 +5,7 @@
 import { keepAlive } from '../../runtime/runtime.ts'
 import { checkNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
 import { copyName } from '../../contract/internal.ts'
-import { COPY } from './launch.ts'
+import { COPY } from './channel.ts'
 import { takePidFile } from './pid-file.ts'
 import { shareCompiled } from './compile-cache.ts'
 import { SupervisorError } from './errors.ts'
@@ -20,7 +20,13 @@ export { joinSupervisor, type Supervised } from './supervised.ts'
 export type Supervisor = {
   /** What each process said when it got ready, in their order. */
   readonly ready: readonly unknown[]
-  readonly processes: () => readonly { readonly name: string; readonly pid: number | undefined; readonly restarts: number }[]
+  readonly processes: () => readonly {
+    readonly name: string
+    readonly pid: number | undefined
+    /** Of a thread, which has no process of its own. */
+    readonly thread?: number
+    readonly restarts: number
+  }[]
   /**
    * Replaces processes one after the other by fresh ones of the same program, losing no call: all of them, or those that are
    * named, `orders` for all copies of it, `orders#2` for one, `orders#1` for the first alone.
@@ -163,7 +169,11 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     for (const one of managed) ready.push(await Promise.race([one.start(), given.promise]))
     return {
       ready,
-      processes: () => managed.map((one) => ({ name: one.name, pid: one.pid(), restarts: one.restarts() })),
+      processes: () =>
+        managed.map((one) => {
+          const thread = one.thread()
+          return { name: one.name, pid: one.pid(), ...(thread !== undefined && { thread }), restarts: one.restarts() }
+        }),
       replace: async (which) => {
         for (const name of which ?? []) {
           if (!managed.some((one) => isMeant(one, name)))
@@ -228,11 +238,11 @@ function checkCopies(name: string, copies: number): void {
 
 /** Binds what a process listens on, where that is possible. */
 async function socketsFor(
-  { name, sockets = [] }: ProcessOptions,
+  { name, thread = false, sockets = [] }: ProcessOptions,
   { onEvent }: SupervisorOptions,
 ): Promise<ListeningSockets | undefined> {
   if (sockets.length === 0) return undefined
-  const why = cannotShareSockets()
+  const why = thread === false ? cannotShareSockets() : 'a thread cannot be handed sockets'
   if (why === undefined) return await bindSockets(sockets)
   onEvent?.({ kind: 'not held', name, why })
   return undefined

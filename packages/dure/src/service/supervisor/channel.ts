@@ -1,0 +1,37 @@
+/** What a supervisor and what it runs tell each other; and the two ways to run a program: in a process, or in a thread. */
+export type FromProcess =
+  | { readonly dure: 'loaded' }
+  | { readonly dure: 'ready'; readonly info: unknown }
+  | { readonly dure: 'pulse' }
+export type ToProcess =
+  | { readonly dure: 'go' }
+  | { readonly dure: 'stop'; readonly replaced: boolean }
+  | { readonly dure: 'pulse' }
+
+/** A program that was started, in whichever way. */
+export type Started = {
+  /** Of a process of its own. */
+  readonly pid: number | undefined
+  /** Of a thread of this process. */
+  readonly thread: number | undefined
+  /** Nothing happens when it has ended. */
+  readonly tell: (message: ToProcess) => void
+  /** Ends it, whatever it is doing. */
+  readonly kill: () => void
+}
+
+/** What becomes of a program. */
+export type OnStarted = {
+  readonly message: (message: FromProcess) => void
+  readonly line: (stream: 'out' | 'error', text: string) => void
+  /** The last thing told, with how it ended: `ended with code 1`, `was killed by SIGKILL`. */
+  readonly over: (how: string) => void
+}
+
+/** Set in the environment of every process that a supervisor starts, and in the data of every thread. */
+export const SUPERVISED = 'DURE_SUPERVISOR'
+/** The names of the sockets it is handed, whose file descriptors begin after the channel's. */
+export const SOCKETS = 'DURE_SOCKETS'
+export const FIRST_SOCKET = 4
+/** Which copy of its kind it is. */
+export const COPY = 'DURE_COPY'
