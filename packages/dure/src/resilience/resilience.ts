@@ -1,7 +1,15 @@
 /** Staying up while others are down: each policy by itself, several in an order (`compose`), and a careful `fetch` (`resilient`). */
 export { backoff, type BackoffPolicy } from '../runtime/internal.ts'
 export { aimd, gradient, type AimdPolicy, type GradientPolicy, type Limit, type LimitSample } from './adaptive.ts'
-export { leastOfTwo, type Loaded } from './balancer.ts'
+export { consistentHash } from './balance/consistent-hash.ts'
+export { peakEwma } from './balance/peak-ewma.ts'
+export { roundRobin } from './balance/round-robin.ts'
+export { slowStart } from './balance/slow-start.ts'
+export { sticky } from './balance/sticky.ts'
+export { subsetOf } from './balance/subset.ts'
+export { weightedRoundRobin } from './balance/weighted.ts'
+export { zoneFirst } from './balance/zone-first.ts'
+export { leastOfTwo, twoChoices, type Balancer, type Loaded } from './balancer.ts'
 export {
   breaker,
   type Breaker,
