@@ -33,6 +33,21 @@ test('groups: what is not said has a place all the same', () => {
   assert.deepEqual(names([['mail', 'orders', 'stock', 'broker', 'doors']], [door]), ['mail+orders+stock+broker+doors'])
 })
 
+test('threads: each service in one, or those that are named; doors and all others in the main one, last', () => {
+  const shown = (placement: Placement, doors: readonly Door[] = []): readonly string[] =>
+    groupsOf(system('shop', { services: [mail, orders, stock], doors, placement })).map(({ name, runsIn }) => `${name} ${runsIn}`)
+  const each = ['broker thread', 'stock thread', 'orders thread', 'mail thread']
+  assert.deepEqual(shown('threads', [door]), [...each, 'doors main'])
+  assert.deepEqual(shown('threads'), each)
+  assert.deepEqual(shown({ threads: [['mail']] }, [door]), ['broker thread', 'mail thread', 'orders+stock+doors main'])
+  assert.deepEqual(shown({ threads: [['orders', 'broker'], ['mail']] }), ['orders+broker thread', 'mail thread', 'stock main'])
+  assert.deepEqual(shown('each', [door]).at(-1), 'doors process')
+  const copies = (placement: Placement, count: Record<string, number>): unknown =>
+    groupsOf(system('shop', { services: [orders, stock], doors: [door], placement }), count).map((group) => group.copies)
+  assert.deepEqual(copies('threads', { orders: 2 }), [1, 1, 2, 1])
+  assert.throws(() => copies({ threads: [['stock']] }, { orders: 2 }), /"orders\+doors" cannot have 2 copies: it runs the doors/)
+})
+
 test('a placement that cannot be is refused with all that is wrong with it', () => {
   const cases: [unknown, RegExp][] = [
     [[['mail', 'orders']], /Cannot put system "shop" together: .*leaves "stock" out/],
@@ -45,15 +60,20 @@ test('a placement that cannot be is refused with all that is wrong with it', () 
       /names "mail" 2 times/,
     ],
     [[['mail', 'orders', 'stock'], []], /empty group/],
-    [[], /write 'together', 'each', groups/],
+    [[], /write 'together', 'each', 'threads', groups/],
     ['apart', /"apart"; write 'together'/],
     [{ ghost: { replicas: 2 } }, /names "ghost", which is not in the system/],
     ...[0, 65, 1.5, Number.NaN, '3'].map((count): [unknown, RegExp] => [
       { mail: { replicas: count } },
       /gives "mail" \S+ copies; give a whole number from 1 to 64/,
     ]),
-    [{ mail: 3 }, /write 'together', 'each', groups/],
+    [{ mail: 3 }, /write 'together', 'each', 'threads', groups/],
     [[['mail', 7]], /write 'together'/],
+    [{ threads: [] }, /write 'together'/],
+    [{ threads: 'mail' }, /write 'together'/],
+    [{ threads: [['mail', 'ghost']] }, /names "ghost", which is not in the system/],
+    [{ threads: [['mail'], ['mail'], []] }, /has an empty group; remove it.*names "mail" 2 times/s],
+    [{ threads: [['mail', 'doors']] }, /has "doors" in a thread, and they are in the main one/],
   ]
   for (const [placement, expected] of cases) assert.throws(() => names(placement as Placement), expected)
 })

@@ -6,9 +6,14 @@ import { startOrder } from './order.ts'
  * Which services share a process when a system is split: `together` all of them, `each` none, or groups by name. A
  * group may name `broker` and `doors` as well. The broker, when nobody names it, is with the first group (of `each`: in
  * a process of its own), and doors are in a process of their own. `{ orders: { replicas: 3 } }` is `each` with so many
- * copies of services, 1 to 64 of each. Whatever it is, services behave the same.
+ * copies of services, 1 to 64 of each. `threads` has each service in a thread of one process, and doors in its main thread;
+ * `{ threads: [['orders'], ['stock', 'mail']] }` only those, and all others beside the doors. Whatever it is, services behave
+ * the same.
  */
-export type Placement = 'together' | 'each' | readonly (readonly string[])[] | Replicated
+export type Placement = 'together' | 'each' | 'threads' | readonly (readonly string[])[] | Threaded | Replicated
+
+/** Groups in threads of their own; the broker, when nobody names it, is in one as well. */
+export type Threaded = { readonly threads: readonly (readonly string[])[] }
 
 export type Replicated = Readonly<Record<string, { readonly replicas: number }>>
 
@@ -25,13 +30,15 @@ export type Placeable = {
   readonly stores: Readonly<Record<string, StoreAdapter>>
 }
 
-/** What runs in one process. */
+/** What runs in one process, or in one thread. */
 export type Group = {
   /** Of one member: its name; of several: all of them, joined by `+`. */
   readonly name: string
   /** Names of services; `broker`; `doors`. */
   readonly members: readonly string[]
-  /** How many processes run it. */
+  /** A process of its own, a thread of the supervisor's process, or the main thread of that, which the supervisor does not see to. */
+  readonly runsIn: 'process' | 'thread' | 'main'
+  /** How many processes or threads run it. */
   readonly copies: number
   /** Why no more than one process may run it, in words that name the way out; undefined when several may. */
   readonly onlyOne: string | undefined
@@ -42,8 +49,8 @@ export const BROKER = 'broker'
 export const DOORS = 'doors'
 
 /**
- * The processes of a system that is split, in the order they start: the broker first, whoever is needed before who
- * needs it, doors last. A system placed `together` is split into one process each, because somebody asked for that.
+ * The processes, or threads, of a system that is split, in the order they start: the broker first, whoever is needed before
+ * who needs it, doors last, and what is in the main thread when all threads are ready. A system placed `together` is split into one process each, because somebody asked for that.
  * @param replicas copies by name of a service; goes before what the placement says
  * @throws {SystemError} when a service bears the name of a part that is none, or is to have copies that it cannot have
  *
@@ -72,11 +79,12 @@ export function groupsOf(system: Placeable, replicas: Readonly<Record<string, nu
     // It starts when all that its members need has started.
     return Math.max(...group.map((member) => order.indexOf(member)))
   }
-  const groups = withParts(system)
-    .toSorted((a, b) => position(a) - position(b))
-    .map((members): Group => {
-      const copies = Math.max(...members.map((name) => wanted[name]?.replicas ?? 1))
-      return { name: members.join('+'), members, copies, onlyOne: whyOnlyOne(system, members) }
+  const start = ({ members, runsIn }: Part): number => (runsIn === 'main' ? Number.POSITIVE_INFINITY : position(members))
+  const groups = partsOf(system)
+    .toSorted((a, b) => start(a) - start(b))
+    .map((part): Group => {
+      const copies = Math.max(...part.members.map((name) => wanted[name]?.replicas ?? 1))
+      return { ...part, name: part.members.join('+'), copies, onlyOne: whyOnlyOne(system, part) }
     })
   const many = groups.flatMap(({ name, copies, onlyOne }) =>
     copies > 1 && onlyOne !== undefined ? [`"${name}" cannot have ${copies} copies: ${onlyOne}`] : [],
@@ -85,9 +93,12 @@ export function groupsOf(system: Placeable, replicas: Readonly<Record<string, nu
   return groups
 }
 
-function whyOnlyOne({ services, database, stores }: Placeable, members: readonly string[]): string | undefined {
+type Part = Pick<Group, 'members' | 'runsIn'>
+
+function whyOnlyOne({ services, database, stores }: Placeable, { members, runsIn }: Part): string | undefined {
   const part = members.find((one) => one === BROKER || one === DOORS)
   if (part !== undefined) return `it runs the ${part}, of which there is one; copies are for services in processes of their own`
+  if (runsIn === 'main') return 'it runs in the main thread, of which there is one; put it in a thread'
   const owner = services.find(
     ({ contract, database: definition }) =>
       members.includes(contract.name) && definition !== undefined && (stores[contract.name] ?? database).sharing !== 'shared',
@@ -99,7 +110,21 @@ function whyOnlyOne({ services, database, stores }: Placeable, members: readonly
   )
 }
 
-function withParts({ placement, services, doors }: Placeable): readonly (readonly string[])[] {
+function partsOf(system: Placeable): readonly Part[] {
+  const { placement, services } = system
+  if (placement !== 'threads' && !isThreaded(placement))
+    return groupsWithParts(system).map((members) => ({ members, runsIn: 'process' }))
+  const names = services.map(({ contract }) => contract.name)
+  const threads = placement === 'threads' ? names.map((name) => [name]) : placement.threads
+  const named = new Set(threads.flat())
+  const main = [...names.filter((name) => !named.has(name)), ...(system.doors.length === 0 ? [] : [DOORS])]
+  return [
+    ...[...(named.has(BROKER) ? [] : [[BROKER]]), ...threads].map((members): Part => ({ members, runsIn: 'thread' })),
+    ...(main.length === 0 ? [] : [{ members: main, runsIn: 'main' } satisfies Part]),
+  ]
+}
+
+function groupsWithParts({ placement, services, doors }: Placeable): readonly (readonly string[])[] {
   const ownDoors = doors.length === 0 ? [] : [[DOORS]]
   if (!isGroups(placement)) return [[BROKER], ...services.map(({ contract }) => [contract.name]), ...ownDoors]
   const named = new Set(placement.flat())
@@ -111,20 +136,28 @@ function withParts({ placement, services, doors }: Placeable): readonly (readonl
 /** Everything that is wrong with a placement, in words. */
 export function placementProblems(placement: unknown, services: readonly Service[]): readonly string[] {
   if (placement === 'together') return []
-  if (placement === 'each') return reservedNames(services)
+  if (placement === 'each' || placement === 'threads') return reservedNames(services)
   if (isReplicated(placement)) {
     const known = services.map(({ contract }) => contract.name)
     return [...reservedNames(services), ...replicaProblems('placement', placement, known)]
   }
-  if (!isGroups(placement)) {
+  const threaded = isThreaded(placement)
+  const groups = threaded ? placement.threads : placement
+  if (!isGroups(groups)) {
     return [
-      `Its "placement" is ${JSON.stringify(placement)}; write 'together', 'each', groups of names such as [['orders', 'stock'], ['mail']], or copies such as { orders: { replicas: 3 } }`,
+      `Its "placement" is ${JSON.stringify(placement)}; write 'together', 'each', 'threads', groups of names such as [['orders', 'stock'], ['mail']], ` +
+        "groups in threads such as { threads: [['orders']] }, or copies such as { orders: { replicas: 3 } }",
     ]
   }
   const names = new Set(services.map(({ contract }) => contract.name))
-  const members = placement.flat()
+  const members = groups.flat()
   const problems = [...reservedNames(services)]
-  if (placement.some((group) => group.length === 0)) problems.push('Its "placement" has an empty group; remove it')
+  if (threaded && members.includes(DOORS)) {
+    problems.push(
+      `Its "placement" has "${DOORS}" in a thread, and they are in the main one; remove them, and what is to be beside them`,
+    )
+  }
+  if (groups.some((group) => group.length === 0)) problems.push('Its "placement" has an empty group; remove it')
   for (const member of new Set(members)) {
     if (!names.has(member) && member !== BROKER && member !== DOORS) {
       problems.push(`Its "placement" names "${member}", which is not in the system; its services are ${[...names].join(', ')}`)
@@ -133,7 +166,9 @@ export function placementProblems(placement: unknown, services: readonly Service
     if (times > 1) problems.push(`Its "placement" names "${member}" ${times} times; keep one`)
   }
   for (const name of names) {
-    if (!members.includes(name)) problems.push(`Its "placement" leaves "${name}" out; put it in a group, or in one of its own`)
+    // Who is in no thread is in the main one.
+    if (!threaded && !members.includes(name))
+      problems.push(`Its "placement" leaves "${name}" out; put it in a group, or in one of its own`)
   }
   return problems
 }
@@ -198,6 +233,10 @@ function isReplicated(value: unknown): value is Replicated {
     !Array.isArray(value) &&
     Object.values(value).every((one: unknown) => typeof one === 'object' && one !== null && 'replicas' in one)
   )
+}
+
+function isThreaded(value: unknown): value is Threaded {
+  return typeof value === 'object' && value !== null && 'threads' in value && Array.isArray(value.threads)
 }
 
 function isGroups(value: unknown): value is readonly (readonly string[])[] {

@@ -12,7 +12,8 @@ const listening = (name: string): Door => ({
 const silent: Door = { name: 'mail', open }
 
 const doorsOf = (members: readonly string[], doors: readonly Door[], { alone = true } = {}) => {
-  const group = { name: members.join('+'), members, copies: 1, onlyOne: alone ? 'it owns something' : undefined }
+  const onlyOne = alone ? 'it owns something' : undefined
+  const group = { name: members.join('+'), members, runsIn: 'process', copies: 1, onlyOne } as const
   const { sockets, overlaps } = socketsOf(group, { doors, directory: '/data' })
   return { sockets, overlaps }
 }

@@ -5,28 +5,30 @@ import type { Door } from './system.ts'
 /**
  * What a supervisor has to hold for a process, so that its doors never turn a connection away: the sockets that they
  * listen on; whether two of the process may run at once, and how many do. Doors may, where every one of them can be handed
- * over; services may where nothing of them has one owner.
+ * over; services may where nothing of them has one owner. And whether it is a thread.
  *
  * @example
  * ```ts
  * import { socketsOf } from 'dure/service'
  *
- * const group = { name: 'orders', members: ['orders'], copies: 2, onlyOne: undefined }
+ * const group = { name: 'orders', members: ['orders'], runsIn: 'process', copies: 2, onlyOne: undefined } as const
  * console.log(socketsOf(group, { doors: [], directory: '.dure' }).overlaps) // → true
  * ```
  */
 export function socketsOf(
-  { members, copies, onlyOne }: Group,
+  { members, runsIn, copies, onlyOne }: Group,
   options: { readonly doors: readonly Door[]; readonly directory: string },
-): { readonly sockets: readonly { readonly name: string; readonly address: Address }[]; readonly overlaps: boolean } & Pick<
-  Group,
-  'copies' | 'onlyOne'
-> {
+): Pick<Group, 'copies' | 'onlyOne'> & {
+  readonly sockets: readonly { readonly name: string; readonly address: Address }[]
+  readonly overlaps: boolean
+  readonly thread: boolean
+} {
   const { doors, directory } = options
-  if (!members.includes(DOORS)) return { sockets: [], overlaps: onlyOne === undefined, copies, onlyOne }
+  const how = { copies, onlyOne, thread: runsIn === 'thread' }
+  if (!members.includes(DOORS)) return { sockets: [], overlaps: onlyOne === undefined, ...how }
   const sockets = doors.flatMap(({ name, listens }) =>
     // Of two doors with one name nobody could tell whose the socket is.
     listens === undefined || doors.filter((door) => door.name === name).length > 1 ? [] : [{ name, address: listens(directory) }],
   )
-  return { sockets, overlaps: members.length === 1 && sockets.length === doors.length, copies, onlyOne }
+  return { sockets, overlaps: members.length === 1 && sockets.length === doors.length, ...how }
 }

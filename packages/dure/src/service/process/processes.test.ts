@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { CallError } from '../../contract/contract.ts'
-import type { Running } from '../service.ts'
 import { quiet as quietOf, Stock, until } from '../rig.test-support.ts'
+import { placing } from './load.test-support.ts'
 import { Mail, Orders, shop } from './shop.test-support.ts'
 import { supervised } from './supervised-system.test-support.ts'
 
@@ -13,40 +13,6 @@ async function rig(t: TestContext) {
     ...running,
     pidOf: (name: string): number => running.pidsOf(name)[0]!,
     quiet: (): Promise<void> => quietOf(running.caller),
-  }
-}
-
-const pause = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 10))
-
-/** Orders without end from several lanes; tells what was acknowledged and what failed. */
-function placing(caller: Running) {
-  const client = caller.client(Orders)
-  const placed: string[] = []
-  const failed: unknown[] = []
-  let over = false
-  const lanes = Array.from({ length: 6 }, async (_, lane) => {
-    for (let n = 0; !over; n++) {
-      const orderId = `${lane}-${n}`
-      await client.place({ orderId, quantity: 1 }).then(
-        () => placed.push(orderId),
-        async (error: unknown) => {
-          failed.push(error)
-          await pause()
-        },
-      )
-    }
-  })
-  return {
-    placed,
-    failed,
-    more: async (count: number): Promise<void> => {
-      const before = placed.length
-      await until(() => placed.length >= before + count)
-    },
-    end: async (): Promise<void> => {
-      over = true
-      await Promise.all(lanes)
-    },
   }
 }
 

@@ -11,7 +11,7 @@ type Flags = {
   readonly runs?: number
   readonly seed?: number
   readonly json?: boolean
-  readonly placement?: readonly ('unix' | 'tcp' | 'each' | 'process' | 'split')[]
+  readonly placement?: readonly ('unix' | 'tcp' | 'each' | 'process' | 'split' | 'threads')[]
 }
 
 const placementCommand: Command<Shell> = defineCommand({
@@ -37,7 +37,7 @@ const placementCommand: Command<Shell> = defineCommand({
     json: switchFlag('Print the report as JSON'),
     placement: {
       kind: 'enum',
-      values: ['unix', 'tcp', 'each', 'process', 'split'],
+      values: ['unix', 'tcp', 'each', 'process', 'split', 'threads'],
       optional: true,
       variadic: true,
       brief: 'Compare only this with all together; may be repeated',

@@ -4,7 +4,7 @@
  */
 import { together, type Placement } from './copies.ts'
 import { eachAlone } from './each-service.ts'
-import { inAnotherProcess, split } from './processes.ts'
+import { inAnotherProcess, split, threads } from './processes.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 
 export { checkPlacement } from './check.ts'
@@ -23,14 +23,16 @@ export type { FreshDatabase, InCopiesOptions } from './each-service.ts'
  * ```ts
  * import { placements } from '@dure/testing'
  *
- * console.log(Object.keys(placements)) // → [ 'together', 'unix', 'tcp', 'each', 'process', 'split' ]
+ * console.log(Object.keys(placements)) // → [ 'together', 'unix', 'tcp', 'each', 'process', 'split', 'threads' ]
  * ```
  */
-export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process' | 'split', Placement>> = Object.freeze({
-  together,
-  unix: overUnixSocket,
-  tcp: overTcp,
-  each: eachAlone,
-  process: inAnotherProcess,
-  split,
-})
+export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process' | 'split' | 'threads', Placement>> =
+  Object.freeze({
+    together,
+    unix: overUnixSocket,
+    tcp: overTcp,
+    each: eachAlone,
+    process: inAnotherProcess,
+    split,
+    threads,
+  })

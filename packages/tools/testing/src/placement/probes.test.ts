@@ -5,8 +5,8 @@ import { placements } from './placement.ts'
 import { probeAll } from './probe-runner.test-support.ts'
 
 test('what no contract decides is the same in every placement: isolation, errors, deadlines, scopes, order, streams, events', async () => {
-  const { unix, tcp, process, split } = placements
-  const { asked, findings } = await probeAll([unix, tcp, process, split], 7)
+  const { unix, tcp, process, split, threads } = placements
+  const { asked, findings } = await probeAll([unix, tcp, process, split, threads], 7)
   assert.ok(asked > 80)
   assert.deepEqual(findings, [])
 })

@@ -23,8 +23,15 @@ export const split: Placement = {
   starts: 20,
 }
 
+/** Every service in a thread of this process, beside one for the broker. */
+export const threads: Placement = {
+  name: 'with each service in a thread of its own',
+  open: (world) => open(world, 'with each service in a thread of its own', 'threads'),
+  starts: 20,
+}
+
 /**
- * Processes under a supervisor, as `dure start --split` runs them. The caller stands where the doors would be, and reaches
+ * Processes or threads under a supervisor, as `dure start --split` or `--threads` runs them. The caller stands where the doors would be, and reaches
  * services through the registry.
  */
 async function open(
@@ -35,11 +42,14 @@ async function open(
   if (file === undefined) throw new TypeError(`Cannot place the system ${where}: no file says where it is; give "file"`)
   const groups = groupsOf({ ...system, placement, doors: [] })
   const program = programBeside(import.meta.url, 'child-process')
-  const processes = groups.map(({ name, members }, at) => {
+  const processes = groups.map(({ name, members, runsIn }, at) => {
     // Two processes that made the same ids would take each other's messages for their own; one alone makes those of any copy.
     const own = groups.length === 1 ? seed : seedOf(seed, at + 1)
     const words: PartWords = { file, directory, members, seed: own, steps: join(directory, `steps-${at}`) }
-    return { name, program: [fileURLToPath(program.url), JSON.stringify(words)], node: program.node, steps: words.steps }
+    const thread = runsIn === 'thread'
+    // What a thread is not told, it has of its process; options that are the whole process's it does not take.
+    const node = thread ? program.node.filter((option) => option.startsWith('--conditions')) : program.node
+    return { name, program: [fileURLToPath(program.url), JSON.stringify(words)], node, thread, steps: words.steps }
   })
   const said: string[] = []
   const supervisor = await supervise({
