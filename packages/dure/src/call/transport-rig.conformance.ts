@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { CallError, contract, error, type Contract, type ErrorType, type Operations } from '../contract/contract.ts'
+import {
+  CallError,
+  contract,
+  error,
+  type AnyContract,
+  type Contract,
+  type ErrorType,
+  type Operations,
+} from '../contract/contract.ts'
 import { createDeadlines, realRuntime, type DeadlineEntry, type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { createLogger } from '../telemetry/telemetry.ts'
 import { type Tracer } from '../telemetry/internal.ts'
@@ -16,7 +24,11 @@ export type Link = {
   /** Calls that it remembers, where it remembers any. */
   readonly pending?: () => number
 }
-export type MakeLink = (local: LocalTransport, runtime: Runtime) => Promise<Link>
+/** `contract`: what the callee's side promises. */
+export type MakeLink = (local: LocalTransport, runtime: Runtime, contract: AnyContract) => Promise<Link>
+
+/** Why a case is left out. */
+export type Except = (title: string) => string | undefined
 
 export type HandlerContext = CallContext & { readonly signal: AbortSignal; readonly cancellation: Cancellation }
 export type Handlers<Ops extends Operations> = {
@@ -70,7 +82,7 @@ export type Conforms = <Ops extends Operations>(
 ) => void
 
 /** Registers cases with `node:test`, each with handlers and a link of its own. */
-export function conformsOver(name: string, makeLink: MakeLink): Conforms {
+export function conformsOver(name: string, makeLink: MakeLink, except: Except = () => undefined): Conforms {
   async function withRig<Ops extends Operations>(
     operations: Ops,
     handlers: Handlers<Ops>,
@@ -121,7 +133,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
       local.add({ service: 'rig', operation: operationName }, endpoint)
     }
     admission.open()
-    const { transport, stop, pending } = await makeLink(local, runtime)
+    const { transport, stop, pending } = await makeLink(local, runtime, definition)
     let unlinked: Promise<void> | undefined
     const unlink = (): Promise<void> => (unlinked ??= stop())
     const clientOf = (caller: Caller, tracer?: Tracer) =>
@@ -140,7 +152,7 @@ export function conformsOver(name: string, makeLink: MakeLink): Conforms {
     }
   }
   return (title, operations, handlers, work) =>
-    void test(`${name}: ${title}`, { timeout: 30_000 }, () => withRig(operations, handlers, work))
+    void test(`${name}: ${title}`, { timeout: 30_000, skip: except(title) ?? false }, () => withRig(operations, handlers, work))
 }
 
 /** Waits for a condition; the case's own timeout is the bound. */

@@ -15,13 +15,17 @@ import {
   never,
   OutOfStock,
   until,
+  type Except,
   type HandlerContext,
   type MakeLink,
 } from './transport-rig.conformance.ts'
 
-/** Registers the cases that every Transport has to pass with `node:test`: the same answers wherever the callee runs. */
-export function transportConformance(name: string, makeLink: MakeLink): void {
-  const conforms = conformsOver(name, makeLink)
+/**
+ * Registers the cases that every Transport has to pass with `node:test`: the same answers wherever the callee runs.
+ * @param except why a protocol of others cannot pass a case, by its title
+ */
+export function transportConformance(name: string, makeLink: MakeLink, except?: Except): void {
+  const conforms = conformsOver(name, makeLink, except)
 
   conforms(
     'values come back as they went',

@@ -90,19 +90,22 @@ type Check = (value: unknown) => readonly Issue[] | undefined | Promise<readonly
  * judges here, and only where its input and its output are of one shape.
  */
 function checkOf(schema: AnySchema): Check | undefined {
-  let same: boolean
-  try {
-    same = shape(wireOf(schema, 'input').jsonSchema) === shape(wireOf(schema, 'output').jsonSchema)
-  } catch {
-    // The input side cannot be drawn: then it is not the shape of the output.
-    return undefined
-  }
-  if (!same) return undefined
+  if (!hasOneShape(schema)) return undefined
   const parse = parserOf(schema, 'output')
   return (value) => {
     const parsed = parse(value)
     if (parsed instanceof Promise) return parsed.then((result) => (result.ok ? undefined : result.issues))
     return parsed.ok ? undefined : parsed.issues
+  }
+}
+
+/** Whether what a schema takes and what it makes are of one shape, so that it can judge what it made itself. */
+export function hasOneShape(schema: AnySchema): boolean {
+  try {
+    return shape(wireOf(schema, 'input').jsonSchema) === shape(wireOf(schema, 'output').jsonSchema)
+  } catch {
+    // The input side cannot be drawn: then it is not the shape of the output.
+    return false
   }
 }
 

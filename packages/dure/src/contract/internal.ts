@@ -1,11 +1,11 @@
 /** What Dure's own rooms and packages share of `contract`, and no promise to anybody else. */
 export { outward, throwInside } from './errors.ts'
-export { decoderOf, type Decoder } from './decode.ts'
+export { decoderOf, hasOneShape, type Decoder } from './decode.ts'
 export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
 export { copyName, serviceOfCopy } from './copy-name.ts'
 export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
 export { attributesFrom, attributesText, headerSize, topicOf, type MessageAttributes } from './message-attributes.ts'
-export { METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'
+export { baggageOf, METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'
 export { copyPrincipal, PRINCIPAL_LIMITS, servicePrincipal, wrongPrincipal } from './principal.ts'
 export { wireOf } from './wire.ts'
 export type { Wire } from './wire.ts'

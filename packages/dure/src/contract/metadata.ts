@@ -65,6 +65,13 @@ export function metadataFromBaggage(header: string): Metadata {
   return entries === 0 ? NO_METADATA : Object.freeze(metadata)
 }
 
+/** The same as a `baggage` header, which `metadataFromBaggage` reads. */
+export function baggageOf(metadata: Metadata): string {
+  return Object.entries(metadata)
+    .map(([name, text]) => `${name}=${encodeURIComponent(text)}`)
+    .join(',')
+}
+
 function percentDecoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)

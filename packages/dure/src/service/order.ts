@@ -1,6 +1,7 @@
 import type { AnyEvent } from '../contract/contract.ts'
 import { unreadableEvents } from './schemas.ts'
 import type { HandlerContext, Service, StoreAdapter } from './definition.ts'
+import type { External } from './external.ts'
 
 /** Services in the order they start: whoever is needed comes first; alphabetical where nothing decides. */
 export function startOrder(services: readonly Service[]): readonly Service[] {
@@ -21,11 +22,12 @@ export function startOrder(services: readonly Service[]): readonly Service[] {
 }
 
 /** Everything that keeps these services from being one system, in words. */
-export function findProblems(services: readonly Service[]): readonly string[] {
+export function findProblems(services: readonly Service[], external: readonly External[] = []): readonly string[] {
   if (services.length === 0) return ['It has no services; give it at least one']
   return [
-    ...duplicateNames(services),
-    ...missingNeeds(services),
+    ...duplicateNames([...services, ...external]),
+    ...external.flatMap(({ problems }) => problems),
+    ...missingNeeds(services, external),
     ...cycles(services),
     ...services.flatMap(wrongWithin),
     ...orphans(services),
@@ -50,7 +52,7 @@ export function storeProblems(services: readonly Service[], stores: Readonly<Rec
   ]
 }
 
-function duplicateNames(services: readonly Service[]): string[] {
+function duplicateNames(services: readonly Pick<Service, 'contract'>[]): string[] {
   const seen = new Map<string, number>()
   for (const { contract } of services) seen.set(contract.name, (seen.get(contract.name) ?? 0) + 1)
   return [...seen]
@@ -60,12 +62,15 @@ function duplicateNames(services: readonly Service[]): string[] {
     )
 }
 
-function missingNeeds(services: readonly Service[]): string[] {
-  const names = new Set(services.map(({ contract }) => contract.name))
+function missingNeeds(services: readonly Service[], external: readonly External[]): string[] {
+  const names = new Set([...services, ...external].map(({ contract }) => contract.name))
   return services.flatMap((one) =>
     neededBy(one)
       .filter((needed) => !names.has(needed))
-      .map((needed) => `Service "${one.contract.name}" needs "${needed}", which is not in the system; add it to "services"`),
+      .map(
+        (needed) =>
+          `Service "${one.contract.name}" needs "${needed}", which is not in the system; add it to "services", or to "external" where others run it`,
+      ),
   )
 }
 

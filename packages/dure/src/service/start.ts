@@ -8,6 +8,7 @@ import { createLogger, foldRepeats, type Logger } from '../telemetry/telemetry.t
 import { openTelemetry, safeLogger } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { alone } from './copies.ts'
+import { withExternal } from './with-external.ts'
 import { callsOf, healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
@@ -99,7 +100,11 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const broker = part?.broker ?? (await ownBroker(system, world, disposables))
   // One process tells the lag of all groups.
   if (members === undefined || members.includes(BROKER)) telemetry?.metrics.observe(() => lagReadings(broker, runtime.clock))
-  const transport = part?.transport ?? local
+  let opened: Promise<Registry> | undefined
+  const registry = (): Promise<Registry> =>
+    (opened ??= part === undefined ? ownRegistry(system, world, disposables) : Promise.resolve(part.registry))
+  const ways = { runtime, log, policies: system.policies, registry }
+  const transport = await withExternal(system.external, part?.transport ?? local, ways, disposables)
   const guards = createGuards({ source: system.policies, runtime, log, tracer: telemetry?.tracer })
   disposables.add('policies of calls', async () => guards.stop())
   telemetry?.metrics.observe(guards.metrics)
@@ -122,13 +127,13 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const readers = readersOf(system.services)
   const contracts = system.services.map(({ contract }) => contract)
   const tracer = telemetry?.tracer
-  let registry: Promise<Registry> | undefined
+  const external = system.external.map(({ contract }) => contract)
   const host: DoorHost = {
     system: system.name,
-    contracts,
+    ...{ contracts, external },
     client: <C extends AnyContract>(contract: C, onBehalf: OnBehalf = {}): Client<C> =>
       clientFactory({ contract, transport: outside, runtime, tracer })(callerFor(`make a client of ${contract.name}`, onBehalf)),
-    ...createDoorCalls({ contracts, transport: outside, runtime, tracer }),
+    ...createDoorCalls({ contracts: [...contracts, ...external], transport: outside, runtime, tracer }),
     calls: guards.readings,
     callsEverywhere: async () => {
       const here = guards.readings().filter(({ caller }) => caller === undefined)
@@ -138,7 +143,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
       ]
     },
     authenticate: createAuthenticate(system.security),
-    registry: () => (registry ??= part === undefined ? ownRegistry(system, world, disposables) : Promise.resolve(part.registry)),
+    registry,
     health: () => part?.health(instances) ?? healthOf(alone(instances)),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),

@@ -18,6 +18,7 @@ import { SystemError } from './errors.ts'
 import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
 import type { ExtensionQuestion } from './extensions.ts'
+import type { External } from './external.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 import type { EventSchemas } from './schemas.ts'
@@ -41,6 +42,8 @@ export type Adapter<Port> = (world: World) => Port | Promise<Port>
 
 export type SystemOptions = {
   readonly services: readonly Service[]
+  /** Services that others run and these need: `httpService(Billing, { url })` of `@dure/rest`, … Default: none. */
+  readonly external?: readonly External[]
   /** Which services share a process when the system is split; `together` unless told. */
   readonly placement?: Placement
   /** Where services keep their data that say nothing else. Default: `sqlite()`, one file a service. */
@@ -101,9 +104,9 @@ export type System = Required<Omit<SystemOptions, 'security' | 'schemas' | 'poli
  * ```
  */
 export function system(name: string, options: SystemOptions): System {
-  const { services, placement = 'together', stores = {} } = options
+  const { services, external = [], placement = 'together', stores = {} } = options
   const problems = [
-    ...findProblems(services),
+    ...findProblems(services, external),
     ...placementProblems(placement, services),
     ...storeProblems(services, stores),
     ...openToAnybody(options),
@@ -112,6 +115,7 @@ export function system(name: string, options: SystemOptions): System {
   return Object.freeze({
     name,
     services: Object.freeze([...services]),
+    external: Object.freeze([...external]),
     placement,
     database: options.database ?? sqlite(),
     stores: Object.freeze({ ...storesOf(services), ...stores }),
@@ -162,6 +166,8 @@ export type Door = {
 export type DoorHost = DoorCalls & {
   readonly system: string
   readonly contracts: readonly AnyContract[]
+  /** Of services that others run: they are called as those of the system are. */
+  readonly external: readonly AnyContract[]
   /** A typed client, for whoever it is said. */
   readonly client: <C extends AnyContract>(contract: C, onBehalf?: OnBehalf) => Client<C>
   /** Who is where; opened when it is first asked for. A system in one process has nobody there. */

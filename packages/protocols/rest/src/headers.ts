@@ -13,8 +13,8 @@ export type CallHeaders = {
   readonly timeout: number | undefined
 }
 
-const CORRELATION_ID = /^[\w.:@/+=-]{1,128}$/
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
+export const CORRELATION_ID: RegExp = /^[\w.:@/+=-]{1,128}$/
+export const IDEMPOTENCY_KEY: RegExp = /^[\x21-\x7e]{1,255}$/
 const SECONDS = /^\d{1,6}(\.\d{1,3})?$/
 
 /** The client's correlation id. One that cannot be one is dropped: it only describes. */

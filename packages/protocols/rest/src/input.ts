@@ -1,6 +1,6 @@
 import type { Issue } from 'dure/contract'
-import { fieldsOf, typeOf, type Type, type Wire } from 'dure/contract/internal'
-import { coercion } from './coerce.ts'
+import { typeOf } from 'dure/contract/internal'
+import { coercionsOf, type Mapping } from './mapping.ts'
 import { isObject, strictCheck } from './strict.ts'
 
 /** Where the parts of an input come from. */
@@ -16,21 +16,18 @@ export type Gathered = { readonly ok: true; readonly input: unknown } | { readon
  * Compiles the way from a request to an operation's input: path parameters, then the JSON body (if the
  * method has one), then query parameters. Validation is not done here: it is the callee's, once.
  */
-export function inputReader(options: {
-  /** The type is of the schema that documents show. Undefined when the operation takes no input. */
-  readonly input: { readonly wire: Wire; readonly type: Type } | undefined
-  readonly hasBody: boolean
-  readonly pathParameters: readonly string[]
+export function inputReader(
+  /** Of an operation without input, `input` is undefined. */
+  { input, hasBody, pathParameters }: Mapping,
   /** Whether fields that the input does not have are refused or dropped. */
-  readonly unknownFields: 'refuse' | 'drop'
-}): (parts: RequestParts) => Gathered {
-  const { input: { wire, type } = { wire: undefined, type: NOTHING }, hasBody, pathParameters, unknownFields } = options
+  unknownFields: 'refuse' | 'drop',
+): (parts: RequestParts) => Gathered {
+  const { wire, type } = input ?? { wire: undefined, type: NOTHING }
   const strict = unknownFields === 'refuse' ? strictCheck(type) : undefined
   const bodiless = unknownFields === 'refuse' && !hasBody
-  const fields = fieldsOf(type)
-  const coercions = new Map(Array.from(fields ?? [], ([name, field]) => [name, coercion(field.types)]))
+  const coercions = coercionsOf(type)
   // What stands for a request that brings nothing: nothing where that is welcome, else an object without fields.
-  const absent = fields === undefined || wire?.optional === true ? undefined : {}
+  const absent = coercions === undefined || wire?.optional === true ? undefined : {}
   const finish = (json: unknown): Gathered => ({ ok: true, input: wire?.fromJson(json) })
 
   return ({ params, query, body }) => {
@@ -50,7 +47,7 @@ export function inputReader(options: {
     const issues: Issue[] = []
     const add = (name: string, text: string | readonly string[], where: string): void => {
       if (name === '__proto__') return void issues.push({ path: [name], message: `Unknown ${where} parameter` })
-      const value = coercions.get(name)?.(text) ?? text
+      const value = coercions?.get(name)?.(text) ?? text
       if (!Object.hasOwn(json, name)) json[name] = value
       // Two different values for one field: taking either would drop the other in silence.
       else if (String(json[name]) !== String(value)) {

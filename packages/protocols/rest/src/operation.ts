@@ -1,10 +1,11 @@
 import { CallError, type AnyContract, type AnyOperation, type ErrorTypes, type HttpMapping, type Principal } from 'dure/contract'
-import { shown, typeOf, wireOf, type Route } from 'dure/contract/internal'
+import { wireOf, type Route } from 'dure/contract/internal'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { Refusal, problem, problemIssues, problemOf, type DeclaredErrors, type Problem } from './problem.ts'
 import { callHeaders, headerOf } from './headers.ts'
 import { inputReader, type RequestParts } from './input.ts'
+import { mappingOf } from './mapping.ts'
 import { sendLines } from './ndjson.ts'
 import { traceRequest } from './tracing.ts'
 import { correlate, sendJson, sendNothing, sendProblem, type DoorState } from './reply.ts'
@@ -29,15 +30,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
   const { toJson } = wireOf(operation.output, 'output')
   const declared = declaredErrors(operation)
   const empty = operation.output === undefined || http.status === 204
-  const read = inputReader({
-    input:
-      operation.input === undefined
-        ? undefined
-        : { wire: wireOf(operation.input, 'input'), type: typeOf(shown(operation.input, 'input')) },
-    hasBody: route.method !== 'GET' && route.method !== 'DELETE',
-    pathParameters: route.parameters,
-    unknownFields,
-  })
+  const read = inputReader(mappingOf(operation, route), unknownFields)
 
   return (request, reply) => {
     const correlationId = correlate(request, reply, state)

@@ -102,3 +102,9 @@ export function pathText(path: readonly (string | number)[]): string {
   for (const part of path) text += typeof part === 'number' ? `[${part}]` : text === '' ? part : `.${part}`
   return text === '' ? '(input)' : text
 }
+
+/** The path in such a text, which is what it was made of unless its names hold dots or brackets. */
+export function issuePath(text: string): readonly (string | number)[] {
+  if (text === '(input)') return []
+  return text.split(/\.|(?=\[\d+\])/).map((part) => (/^\[\d+\]$/.test(part) ? Number(part.slice(1, -1)) : part))
+}

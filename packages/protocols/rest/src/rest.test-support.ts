@@ -65,30 +65,42 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
     const client = clientFactory({ contract, transport, runtime })({ service: undefined, principal, metadata })
     return (client as Record<string, (input: unknown, options: CallOptions) => unknown>)[operation]!(input, options)
   }
-  const host: DoorHost = {
+  const host = hostOf({
+    contracts: parts.map(({ contract }) => contract),
+    client: <C extends AnyContract>(one: C): Client<C> =>
+      clientFactory({ contract: one, transport, runtime })({ service: undefined }),
+    call: async (...asked) => ask(...asked),
+    stream: (...asked) => ask(...asked) as AsyncIterable<unknown>,
+    health: () => Promise.resolve(healthNow()),
+  })
+  return { host, world: { directory: mkdtempSync(join(tmpdir(), 'dure-rest-')), runtime, log }, logged, health }
+}
+
+/** What a door has of a system of which a test needs only this. */
+export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Partial<DoorHost>): DoorHost {
+  return {
     lag: async () => ({ consumers: [], outboxes: [], retained: [], silent: [] }),
     deadLetters: () => undefined,
     calls: () => [],
     callsEverywhere: async () => [],
     extensions: [],
+    external: [],
     ask: async () => undefined,
     remembers: () => true,
     system: 'shop <test>',
-    contracts: parts.map(({ contract }) => contract),
-    client: <C extends AnyContract>(one: C): Client<C> =>
-      clientFactory({ contract: one, transport, runtime })({ service: undefined }),
+    client: () => {
+      throw new Error('Nobody asks for one')
+    },
     authenticate: undefined,
     registry: () => Promise.reject(new Error('There is none here')),
-    call: async (...asked) => ask(...asked),
-    stream: (...asked) => ask(...asked) as AsyncIterable<unknown>,
     channel: () => {
       throw new Error('HTTP opens none')
     },
-    health: () => Promise.resolve(healthNow()),
+    health: async () => ({ live: true, ready: true, services: [] }),
     status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
     forget: async () => [],
+    ...own,
   }
-  return { host, world: { directory: mkdtempSync(join(tmpdir(), 'dure-rest-')), runtime, log }, logged, health }
 }
 
 const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ productId: z.int(), since: z.date() }), http: 422 })

@@ -12,6 +12,7 @@ import type { DoorState } from './reply.ts'
 export { LIMITS }
 export type { Limits, Address }
 export type { Problem } from './problem.ts'
+export { httpService, type ClientLimits, type HttpServiceOptions, type HttpTls } from './client/client.ts'
 
 /**
  * What the door itself refuses, by code: the HTTP status, whether trying again may help, and what it means.

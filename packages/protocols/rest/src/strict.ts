@@ -111,6 +111,9 @@ const JSON_TYPES: Readonly<Partial<Record<Variant['kind'], string>>> = {
   boolean: 'boolean',
 }
 
+/** Whether a JSON value is of a type, extra fields aside. */
+export const fitsType = (type: Type, value: unknown): boolean => fitsOne(type, value, 0)
+
 const fitsOne = ({ variants }: Type, value: unknown, depth: number): boolean =>
   depth > 32 || variants.some((variant) => fits(variant, value, depth))
 

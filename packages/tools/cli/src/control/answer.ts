@@ -44,10 +44,11 @@ export async function runCall(host: DoorHost, world: World, request: CallRequest
 const OPERATOR = servicePrincipal('operator')
 
 function find(host: DoorHost, { service, operation }: CallRequest): AnyOperation {
-  const names = host.contracts.flatMap((contract) =>
+  const contracts = [...host.contracts, ...host.external]
+  const names = contracts.flatMap((contract) =>
     Object.keys(contract.operations as object).map((name) => `${contract.name}.${name}`),
   )
-  const contract = host.contracts.find(({ name }) => name === service)
+  const contract = contracts.find(({ name }) => name === service)
   const found = contract === undefined ? undefined : ownOperation(contract.operations, operation)
   if (contract === undefined || found === undefined) {
     const place = `${service}.${operation}`
