@@ -9,6 +9,25 @@ import type { Admission } from './admission.ts'
 import type { OperationMetrics } from './metrics.ts'
 import type { ScopeCheck } from './scope.ts'
 
+/** A call as it was let in: its input as it came and as it was parsed, and its own end. */
+export type ServedInput = {
+  readonly input: unknown
+  readonly parsed: unknown
+  readonly call: CallContext
+  readonly own: Cancellation
+}
+
+/** How a call ended that did not run here: what its caller gets is this as it is, parsed already. */
+export class EndedElsewhere {
+  readonly error: Error | undefined
+  readonly value: unknown
+
+  constructor(error: Error | undefined, value: unknown) {
+    this.error = error
+    this.value = value
+  }
+}
+
 /** What the callee's half of one operation is made of. */
 export type EndpointOptions = {
   /** `orders.place`, for messages. */
@@ -20,6 +39,8 @@ export type EndpointOptions = {
   readonly context: (call: CallContext, cancellation: Cancellation) => unknown
   /** Stands around the handler when the call carries an idempotency key; `input` is what the caller sent, `own` this call's end. */
   readonly once?: ((input: unknown, call: CallContext, own: Cancellation, run: () => unknown) => unknown) | undefined
+  /** Stands around all of that when the operation has a key: has it run when its turn comes, here or at another copy. */
+  readonly keyed?: ((call: ServedInput, run: () => unknown) => unknown) | undefined
   /** Whether a caller needs the operation's scope. Default true; false where the system says `security: 'off'`. */
   readonly secured?: boolean
   readonly admission: Admission

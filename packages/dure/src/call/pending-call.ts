@@ -1,5 +1,5 @@
 import type { Parsed } from '../contract/internal.ts'
-import { invalidInput, invalidOutput, type Callee } from './callee.ts'
+import { EndedElsewhere, invalidInput, invalidOutput, type Callee } from './callee.ts'
 import type { CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import { cancelledError } from './failure.ts'
@@ -34,17 +34,23 @@ export class PendingCall extends Pending {
     // The deadline may have passed while an asynchronous schema was parsing: nothing starts then.
     if (this.settled) return
     if (!parsed.ok) return this.#settle(invalidInput(shared.place, parsed.issues), undefined)
-    const context = shared.context(call, this)
     const result =
-      call.idempotencyKey !== undefined && shared.once !== undefined
-        ? shared.once(input, call, this, () => shared.handler(parsed.value, context))
-        : shared.handler(parsed.value, context)
+      shared.keyed === undefined
+        ? this.#handled(parsed.value, input)
+        : shared.keyed({ input, parsed: parsed.value, call, own: this }, () => this.#handled(parsed.value, input))
     if (isThenable(result)) {
       result.then(
         (value) => this.#answered(value),
         (thrown: unknown) => this.#fail(thrown),
       )
     } else this.#answer(result)
+  }
+
+  #handled(value: unknown, input: unknown): unknown {
+    const { shared, call } = this
+    const context = shared.context(call, this)
+    if (call.idempotencyKey === undefined || shared.once === undefined) return shared.handler(value, context)
+    return shared.once(input, call, this, () => shared.handler(value, context))
   }
 
   #answered(result: unknown): void {
@@ -57,6 +63,7 @@ export class PendingCall extends Pending {
 
   #answer(result: unknown): void {
     if (this.settled) return
+    if (result instanceof EndedElsewhere) return this.#end(result.error, result.value)
     const parsed = this.shared.parseOutput(result)
     if (parsed instanceof Promise) this.#when(parsed, (value) => this.#deliver(value as Parsed))
     else this.#deliver(parsed)

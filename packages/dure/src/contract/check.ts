@@ -126,6 +126,7 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
   )
     report(where, `the scope ${show(operation.scope)}`, 'Use one word as OAuth 2.0 allows it: "orders:write"')
   checkPolicy(where, operation.policy ?? {}, report)
+  checkKey(where, operation, report)
   checkSchema(`${where} input`, operation.input, 'input', report)
   checkSchema(`${where} output`, operation.output, 'output', report)
   if (operation.kind === 'channel' && operation.incoming === undefined)
@@ -133,6 +134,14 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
   checkSchema(`${where} incoming`, operation.incoming, 'input', report)
   checkErrors(where, operation, report)
   if (operation.bindings.http !== undefined) checkHttp(where, operation, routes, report)
+}
+
+function checkKey(where: string, { key, kind }: AnyOperation, report: Report): void {
+  if (key === undefined) return
+  const place = `${where} key`
+  if (typeof key !== 'function') report(place, show(key), 'Use a function of the input: (input) => input.cartId')
+  else if (kind !== 'command' && kind !== 'query')
+    report(place, `a ${kind}`, 'Leave the key out, or use a command or a query: one that takes long would hold up its key')
 }
 
 /** Numbers of a policy: above 0, up to this. */

@@ -63,6 +63,8 @@ export type Operation<
   readonly deadline: number
   /** How its calls should be guarded when their caller says nothing. */
   readonly policy?: OperationPolicy | undefined
+  /** Of a parsed input, a text: its calls of one key run one at a time, over all copies of the service. */
+  readonly key?: ((input: never) => string) | undefined
   readonly bindings: Bindings
   readonly description: string | undefined
   readonly deprecated: boolean
@@ -88,6 +90,11 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly deadline?: number
   /** How its calls should be guarded when their caller says nothing. Default: not at all. */
   readonly policy?: OperationPolicy
+  /**
+   * Commands and queries: `(input) => input.cartId`. Calls of one key, of any operation of the service that has one, run one at a time
+   * over all of its copies. The service needs a database. Default: calls run as they come.
+   */
+  readonly key?: (input: OutputOf<I>) => string
   /** `'POST /orders'`: how it is offered over HTTP (its entry of `bindings`). */
   readonly http?: HttpOption
   readonly description?: string
@@ -150,7 +157,7 @@ export type ChannelOptions<
   N extends AnySchema,
   O extends AnySchema | undefined,
   E extends ErrorTypes,
-> = Omit<OperationOptions<I, O, E>, 'http' | 'idempotent'> & {
+> = Omit<OperationOptions<I, O, E>, 'http' | 'idempotent' | 'key'> & {
   /** The schema of one value that the caller sends. */
   readonly incoming: N
 }
@@ -199,6 +206,7 @@ function operation<
     idempotent,
     deadline: options.deadline === undefined ? (kind === 'stream' || kind === 'channel' ? 30_000 : 5_000) : options.deadline,
     policy: options.policy,
+    key: options.key,
     bindings: Object.freeze(options.http === undefined ? {} : { http: httpMapping(options.http, options.output) }),
     description: options.description,
     deprecated: options.deprecated ?? false,

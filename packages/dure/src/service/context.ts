@@ -7,8 +7,17 @@ import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { Needs } from './definition.ts'
 
-/** Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. */
-export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string, keys?: CallKeys) => object
+/**
+ * Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. `metadata`: what goes
+ * along with what it calls, in place of what came with it.
+ */
+export type MakeContext = (
+  call: CallContext,
+  cancellation: Cancellation,
+  operation?: string,
+  keys?: CallKeys,
+  metadata?: Metadata,
+) => object
 
 const NARROW = Symbol('narrow')
 const OFFERED = Symbol('offered')
@@ -53,12 +62,14 @@ export function contextFactory(options: {
     readonly #call: CallContext
     readonly #operation: string | undefined
     readonly #keys: CallKeys | undefined
+    readonly #metadata: Metadata | undefined
 
     constructor(
       call: CallContext,
       cancellation: Cancellation,
       operation: string | undefined,
       keys: CallKeys | undefined,
+      metadata: Metadata | undefined,
       deadline = call.deadline,
     ) {
       this.deadline = deadline
@@ -66,6 +77,7 @@ export function contextFactory(options: {
       this.#call = call
       this.#operation = operation
       this.#keys = keys
+      this.#metadata = metadata
     }
 
     static database(call: HandlerCall): unknown {
@@ -83,7 +95,7 @@ export function contextFactory(options: {
     get [NARROW](): Narrow {
       return {
         timers: runtime.timers,
-        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, end.deadline),
+        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, this.#metadata, end.deadline),
       }
     }
 
@@ -124,7 +136,7 @@ export function contextFactory(options: {
     }
 
     get metadata(): Metadata {
-      return this.#call.metadata ?? NO_METADATA
+      return this.#metadata ?? this.#call.metadata ?? NO_METADATA
     }
 
     get signal(): AbortSignal {
@@ -165,5 +177,5 @@ export function contextFactory(options: {
   }
   if (database !== undefined) lazily('database', HandlerCall.database)
 
-  return (call, cancellation, operation, keys) => new HandlerCall(call, cancellation, operation, keys)
+  return (call, cancellation, operation, keys, metadata) => new HandlerCall(call, cancellation, operation, keys, metadata)
 }

@@ -1,5 +1,5 @@
 import type { CallContext, CallPolicies, Client, ContextFetch } from '../call/call.ts'
-import type { CallKeys, Cancellation, OwnPolicies } from '../call/internal.ts'
+import type { CallKeys, Cancellation, OwnPolicies, Route } from '../call/internal.ts'
 import type { Retention, RetentionOptions } from './retention.ts'
 import type {
   AnyContract,
@@ -264,6 +264,10 @@ export type ExtensionHost = {
   readonly contexts: (needs: Needs) => (call: CallContext, cancellation: Cancellation, keys?: CallKeys) => object
   /** Lets go of keys of another service's commands that were held (`heldKey`): whoever asked is done. */
   readonly release: (service: string, keys: readonly CommandKey[]) => Promise<void>
+  /** The id of this copy in the registry; undefined where no other process can call it. */
+  readonly instance: string | undefined
+  /** The way to an operation of another copy of the service. */
+  readonly toInstance: (instance: string, operation: string) => Route
   /** A transaction of the store as handlers see it: it publishes and sends, and has what all extensions join. */
   readonly bind: (tx: SqlTransaction, origin: Origin) => Transaction<unknown>
   /** Has handlers find this by the kind, in their context. */

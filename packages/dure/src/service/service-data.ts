@@ -2,7 +2,7 @@ import type { CallContext } from '../call/call.ts'
 import { CallError } from '../contract/contract.ts'
 import { bindDatabase, createOutbox } from '../data/data.ts'
 import { INBOX_RETENTION, type Join } from '../data/internal.ts'
-import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store } from '../data/data.ts'
+import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store, StoreTransaction } from '../data/data.ts'
 import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
 import { inTime } from '../runtime/internal.ts'
@@ -10,6 +10,7 @@ import type { Logger } from '../telemetry/telemetry.ts'
 import type { Service, StoreAdapter } from './definition.ts'
 import { definitionOf } from './extensions.ts'
 import { createIdempotency, type Idempotency, rememberedKey } from './idempotency.ts'
+import type { AroundTransactions } from './keyed/keyed.ts'
 import { notRequesting } from './requests.ts'
 import type { System, World } from './system.ts'
 
@@ -30,8 +31,12 @@ export type ServiceData = {
   readonly beside: Store[]
   /** What its extensions give to its transactions. */
   readonly joins: Join[]
-  /** The database as one call's handler sees it. */
-  readonly databaseFor: (call: CallContext, operation: string | undefined) => Database<unknown>
+  /** The database as one call's handler sees it; `around`: what else stands around its transactions. */
+  readonly databaseFor: (
+    call: CallContext,
+    operation: string | undefined,
+    around?: AroundTransactions | undefined,
+  ) => Database<unknown>
 }
 
 /** What opens each service's store: an adapter is made when it is first needed, once however many services it serves. */
@@ -86,19 +91,27 @@ export async function openData(options: {
       idempotency,
       joins,
       published: () => delivered + outbox.depth(),
-      databaseFor: (call, operation) => {
+      databaseFor: (call, operation, around) => {
         const key = rememberedKey(call)
-        const bound = { store, outbox, joins, runtime, origin: originOf(name, call), tracer: telemetry?.tracer }
-        if (operation === undefined || key === undefined) return bindDatabase<unknown>(bound)
+        const origin = originOf(name, call)
+        const first = around && (async (tx: StoreTransaction) => around.first(tx))
+        const bound = { store, outbox, joins, runtime, origin, tracer: telemetry?.tracer, first }
+        const within = (own: Database<unknown>): Database<unknown> =>
+          around === undefined ? own : { ...own, transaction: (...given) => around.transaction(() => own.transaction(...given)) }
+        if (operation === undefined || key === undefined) return within(bindDatabase<unknown>(bound))
         // Every transaction of the call carries the mark of its key.
         const marked = { operation, key, own: call.cancellation }
         const own = bindDatabase<unknown>({
           ...bound,
           joins: [...joins, (tx) => ({ answer: (value: unknown) => idempotency.answer(tx, marked, value) })],
-          first: (tx) => idempotency.mark(tx, marked),
+          first: async (tx) => {
+            around?.first(tx)
+            await idempotency.mark(tx, marked)
+          },
           last: (tx, value) => idempotency.cameTo(tx, marked, value),
         })
-        return { ...own, transaction: (...given) => idempotency.began(marked, own.transaction(...given)) }
+        const inTurn = within(own)
+        return { ...own, transaction: (...given) => idempotency.began(marked, inTurn.transaction(...given)) }
       },
     }
   } catch (error) {

@@ -24,6 +24,7 @@ import { contextFactory, type MakeContext } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openExtensions, type Extensions } from './extensions.ts'
+import { HANDED_ON, keyedKind, type Keyed } from './keyed/keyed.ts'
 import { isAskedAgain } from './prepared-keys.ts'
 import { releaseKeys, releasing } from './release.ts'
 import { openData, type ServiceData } from './service-data.ts'
@@ -83,6 +84,8 @@ export type ServiceInstanceOptions = {
   readonly world: World
   /** Whether callers need the scopes of operations. */
   readonly secured: boolean
+  /** Its id in the registry, where other processes can call it. */
+  readonly instance?: string | undefined
 }
 
 /** Calls one service works on at once before it turns others away. */
@@ -102,8 +105,14 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const data = options.database && (await openData({ ...options, database: options.database, log }))
   const guarded = options.guards?.around(transport, name, service.calls) ?? transport
-  const ways = { service: name, transport: guarded, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
-  const outgoing = { ...ways, offered: new Map<object, unknown>() }
+  const offered = new Map<object, unknown>()
+  const keyed = (): Keyed | undefined => offered.get(keyedKind) as Keyed | undefined
+  const database =
+    data &&
+    ((call: CallContext, operation: string | undefined) =>
+      data.databaseFor(call, operation, operation === undefined ? undefined : keyed()?.transactionsOf(call)))
+  const ways = { service: name, transport: guarded, runtime, log: each, database, tracer: telemetry?.tracer }
+  const outgoing = { ...ways, offered }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const extensions = await openExtensions(service, data && hostOf(options, data, log, outgoing), data?.joins ?? []).catch(
     async (error: unknown) => {
@@ -112,7 +121,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     },
   )
 
-  addEndpoints({ ...options, contexts, admission, data, log: each })
+  addEndpoints({ ...options, contexts, admission, data, keyed: keyed(), log: each })
   admission.open()
   state = 'running'
 
@@ -234,7 +243,7 @@ function expel(options: { readonly admission: Admission; readonly deadlines: Dea
 
 /** What the extensions of a service have of it. */
 function hostOf(
-  { service, database, broker, transport, world }: ServiceInstanceOptions,
+  { service, database, broker, transport, world, instance }: ServiceInstanceOptions,
   { store, outbox, joins, beside }: ServiceData,
   log: Logger,
   outgoing: Omit<Parameters<typeof contextFactory>[0], 'needs'> & { readonly offered: Map<object, unknown> },
@@ -251,6 +260,8 @@ function hostOf(
     release: (callee, keys) => releaseKeys({ service: callee, transport, runtime }, keys),
     bind: (tx, origin) => bindTransaction(tx, { outbox, runtime, origin, tracer, joins }),
     offer: (kind, value) => void outgoing.offered.set(kind, value),
+    instance,
+    toInstance: (id, operation) => transport.route({ service: name, operation, instance: id }),
     openStore: async (part, definition) => {
       const opened = await database!.open(`${name}--${part}`, definition)
       beside.push(opened)
@@ -265,10 +276,11 @@ function addEndpoints(
     readonly contexts: MakeContext
     readonly admission: Admission
     readonly data: ServiceData | undefined
+    readonly keyed: Keyed | undefined
     readonly log: Logger
   },
 ): void {
-  const { service, local, deadlines, contexts, admission, data, log } = options
+  const { service, local, deadlines, contexts, admission, data, keyed, log } = options
   const { runtime, telemetry } = options.world
   const { name } = service.contract
   const release = async (keys: unknown): Promise<void> =>
@@ -277,27 +289,34 @@ function addEndpoints(
     })
   const operations: Record<string, AnyOperation> = { ...service.contract.operations, ...releasing }
   for (const [operationName, operation] of Object.entries(operations)) {
-    const endpoint = createEndpoint({
-      place: `${name}.${operationName}`,
-      operation,
-      tracer: telemetry?.tracer,
-      handler: operationName in releasing ? release : service.handlers[operationName]!,
-      context: (call, cancellation) => contexts(call, cancellation, operationName),
-      once: onceFor(data?.idempotency, operationName, operation),
-      secured: options.secured,
-      admission,
-      clock: runtime.clock,
-      deadlines,
-      metrics:
-        telemetry === undefined || operationName in releasing ? undefined : measured(telemetry.metrics, name, operationName),
-      onFault: (place, thrown, call) =>
-        log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
-          error: thrown,
-          correlationId: call.correlationId,
-          traceId: traceIdOf(call.traceparent),
-        }),
-    })
-    local.add({ service: name, operation: operationName }, endpoint)
+    const endpoint = (final: boolean) =>
+      createEndpoint({
+        place: `${name}.${operationName}`,
+        operation,
+        tracer: telemetry?.tracer,
+        handler: operationName in releasing ? release : service.handlers[operationName]!,
+        context: (call, cancellation) =>
+          contexts(call, cancellation, operationName, undefined, keyed?.metadataOf(call, cancellation)),
+        keyed: operation.key && keyed?.around(operationName, operation, final),
+        once: onceFor(data?.idempotency, operationName, operation),
+        secured: options.secured,
+        admission,
+        clock: runtime.clock,
+        deadlines,
+        metrics:
+          telemetry === undefined || operationName in releasing || final
+            ? undefined
+            : measured(telemetry.metrics, name, operationName),
+        onFault: (place, thrown, call) =>
+          log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
+            error: thrown,
+            correlationId: call.correlationId,
+            traceId: traceIdOf(call.traceparent),
+          }),
+      })
+    local.add({ service: name, operation: operationName }, endpoint(false))
+    // Measured where it came in.
+    if (operation.key !== undefined) local.add({ service: name, operation: `${HANDED_ON}${operationName}` }, endpoint(true))
   }
 }
 

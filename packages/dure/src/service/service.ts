@@ -3,8 +3,9 @@
  * what it needs. `service` defines one, `system` puts several together, `start` runs them.
  */
 import { answering, isRequest, repliesTo, requestExtensions } from './requests.ts'
+import { keyedKind, keyedOperations } from './keyed/keyed.ts'
 import { retentionOf } from './retention.ts'
-import type { AnyContract, AnyEvent } from '../contract/contract.ts'
+import type { AnyContract, AnyEvent, Operations } from '../contract/contract.ts'
 import { checkPolicies, type OwnPolicies } from '../call/internal.ts'
 import { retryPolicy } from '../messaging/messaging.ts'
 import { checkNumbers, COUNT, KEEP } from '../runtime/internal.ts'
@@ -28,6 +29,7 @@ export type {
   StoreAdapter,
 } from './definition.ts'
 export type { Extension } from './definition.ts'
+export { keyedState, type KeyedState, type KeyedStateOptions } from './keyed/keyed.ts'
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
 export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
@@ -58,7 +60,7 @@ export type {
 
 /**
  * Defines a service: a contract with its handlers, and what else it needs.
- * @throws {TypeError} when a number in its options cannot be used, or a policy makes no sense
+ * @throws {TypeError} when a number in its options cannot be used, a policy makes no sense, or operations have a key and it has no database
  *
  * @example
  * ```ts
@@ -101,12 +103,35 @@ export function service<
     handlers: ((options.handlers as Service['handlers'] | undefined) ?? {}) as Service['handlers'],
     reactions,
     calls: callsOf(options),
-    extensions: [...listed, ...requestExtensions(reactions)],
+    extensions: [
+      ...listed,
+      ...keyedExtensions(contract, options.database !== undefined, listed),
+      ...requestExtensions(reactions),
+    ],
     inbox: options.inbox,
     retention: retentionOf(contract.name, options.retention),
     requires: options.requires,
     ready: options.ready as Service['ready'],
   })
+}
+
+/** @throws {TypeError} when operations have a key and nothing says which copy has it, or there is a state of keys and no such operation */
+function keyedExtensions(
+  { name, operations }: AnyContract,
+  hasDatabase: boolean,
+  listed: readonly Extension[],
+): readonly Extension[] {
+  const [keyed] = Object.entries(operations as Operations).find(([, { key }]) => key !== undefined) ?? []
+  const state = listed.find(({ kind }) => kind === keyedKind)
+  if (keyed === undefined && state !== undefined)
+    throw new TypeError(
+      `Cannot define service "${name}": it lists the keyed state "${state.name}", and none of its operations has a "key"`,
+    )
+  if (keyed !== undefined && !hasDatabase)
+    throw new TypeError(
+      `Cannot define service "${name}": its operation "${keyed}" has a "key", and it has no database, which says what copy of the service has a key. To do: give it a "database", or leave the key out`,
+    )
+  return keyed === undefined ? [] : [keyedOperations]
 }
 
 /** What it says of its calls, by contract. */

@@ -115,7 +115,10 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     ...{ system, process: part, services: part?.services ?? system.services, runtime, telemetry, disposables },
     open: async (service) => {
       const database = await databaseOf(service)
-      return openServiceInstance({ service, database, broker, local, transport, guards, deadlines, world, secured })
+      return openServiceInstance({
+        ...{ service, database, broker, local, transport, guards, deadlines, world, secured },
+        instance: part?.id,
+      })
     },
   })
   await part?.open(instances)

@@ -10,6 +10,7 @@ import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
 
 export { completePolicy, type ChangingPolicy, type RemoteChanges } from './policy.ts'
+export { isSafeToRepeat } from './outcome.ts'
 
 /**
  * The way to services in other processes: follows the registry, keeps one connection a process, spreads the calls over a

@@ -28,6 +28,8 @@ export type SystemProcess = {
   readonly doors: readonly Door[]
   readonly broker: Broker
   readonly registry: Registry
+  /** What all of its services are called in the registry. */
+  readonly id: string
   /** Takes calls from other processes and lets them know; the way back is among what is to be undone. */
   readonly open: (instances: readonly ServiceInstance[]) => Promise<void>
   readonly registrations: Registrations
@@ -106,6 +108,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     doors: members.includes(DOORS) ? system.doors : [],
     broker,
     registry,
+    id,
     open,
     registrations,
     takesCalls: here.length > 0,

@@ -1,0 +1,221 @@
+import type { Kysely } from 'kysely'
+import type { CallContext } from '../../call/call.ts'
+import { EndedElsewhere, isSafeToRepeat, NOT_BEGUN, type Cancellation, type ServedInput } from '../../call/internal.ts'
+import { CallError, type AnyOperation, type Metadata } from '../../contract/contract.ts'
+import { describeThrown, NO_METADATA, wrongMetadata } from '../../contract/internal.ts'
+import type { SqlTransaction, StoreTransaction } from '../../data/data.ts'
+import { partitionOf } from '../../messaging/adapter.ts'
+import { offeredIn } from '../context.ts'
+import type { Extension, ExtensionHost, ExtensionKind } from '../definition.ts'
+import { SHARES } from './assignment.ts'
+import { createRuns, type AroundTransactions, type Run } from './runs.ts'
+import { migrations } from './share-records.ts'
+import { ownShares, sharedShares, type HeldShare } from './shares.ts'
+import type { AnyKeyedState } from './definition.ts'
+import { createWarmStates } from './warm-states.ts'
+
+/** Milliseconds after which a copy that says nothing is taken for dead. */
+const LEASE = 3_000
+/** Milliseconds that a call keeps of its time to say that no copy has its key. */
+const SPARE = 100
+/** Characters of a key, at most. */
+const KEY_LIMIT = 1_024
+/** The entry of a call's metadata that says which keys' calls have led to it, and how many of them are told. */
+const [WITHIN, DEEPEST] = ['dure-keyed', 16]
+
+/** Before the name of an operation: of a call that another copy hands on, which is not handed on again. */
+export const HANDED_ON = 'dure.keyed.'
+
+/** The keyed operations of one running service. */
+export type Keyed = {
+  /** What stands around calls of an operation; `final`: of those that were handed on. */
+  readonly around: (name: string, operation: AnyOperation, final: boolean) => (call: ServedInput, run: () => unknown) => unknown
+  /** What goes along with all that a call leads to; undefined: what came with it. */
+  readonly metadataOf: (call: CallContext, own: Cancellation) => Metadata | undefined
+  /** Around the transactions of a call, where it is at work on a key. */
+  readonly transactionsOf: (call: CallContext) => AroundTransactions | undefined
+  readonly stateOf: (state: AnyKeyedState, context: object) => Promise<unknown>
+  readonly stage: (tx: StoreTransaction, state: AnyKeyedState, value: unknown) => void
+}
+
+/** The member of a transaction by which a state finds the one that it is said in. */
+const TRANSACTION: unique symbol = Symbol('transaction')
+
+export const keyedKind: ExtensionKind = {
+  name: 'keyed state',
+  migrations,
+  open: async (host, values) => {
+    const { runtime, store, log, instance } = host
+    const shares =
+      store.sharing === 'exclusive' ? ownShares(runtime) : sharedShares({ store, runtime, log, instance, lease: LEASE })
+    const states = (values as readonly Partial<AnyKeyedState>[]).filter((one): one is AnyKeyedState => one.load !== undefined)
+    const warm = new Map(states.map((state) => [state, createWarmStates({ runtime, ...state })] as const))
+    const keyed = createKeyed(host, shares, warm)
+    host.offer(keyedKind, keyed)
+    return {
+      join: (raw) => ({ [TRANSACTION]: { raw, keyed } }),
+      listen: async () => shares.listen(),
+      stop: async (how) => {
+        await shares.stop(how)
+        for (const each of warm.values()) each.stop()
+      },
+    }
+  },
+}
+
+/** What a service lists that has operations with a key, beside what it says itself. */
+export const keyedOperations: Extension = { kind: keyedKind, name: 'keyed operations' }
+
+type World = Pick<ExtensionHost, 'service' | 'runtime' | 'store' | 'toInstance'>
+
+function createKeyed(
+  host: World,
+  shares: ReturnType<typeof ownShares>,
+  warm: ReadonlyMap<AnyKeyedState, ReturnType<typeof createWarmStates>>,
+): Keyed {
+  const { clock, timers, ids } = host.runtime
+  const runs = createRuns(shares, warm)
+
+  const here = async (held: HeldShare, key: string, place: string, call: ServedInput, work: () => unknown) => {
+    const running = runs.running(held.queue, key)
+    if (running !== undefined && ancestorsOf(call.call).includes(running.id)) throw withinItself(place, key)
+    const run: Run = { id: ids.next(), key, place, held, over: false, open: 0, failed: false, states: new Map() }
+    return runs.take(run, call.own, work)
+  }
+
+  /** Where it is another copy's, or nobody's for now. */
+  const elsewhere = async (name: string, operation: AnyOperation, share: number, { input, call, own }: ServedInput) => {
+    const owner = shares.ownerOf(share)
+    if (owner?.instance === undefined) return { error: undefined, again: owner === undefined }
+    try {
+      const sent = handedOn(call, own, clock.monotonic())
+      const value = await host.toInstance(owner.instance, `${HANDED_ON}${name}`).call(input, sent)
+      return new EndedElsewhere(undefined, value)
+    } catch (error) {
+      return isSafeToRepeat(error, operation.idempotent) ? { error, again: true } : new EndedElsewhere(error as Error, undefined)
+    }
+  }
+
+  const around: Keyed['around'] = (name, operation, final) => {
+    const place = `${host.service}.${name}`
+    return async (served, work) => {
+      const { call, own } = served
+      const key = keyOf(operation, place, served.parsed)
+      const share = shares.records === undefined ? 0 : partitionOf(key, SHARES)
+      for (;;) {
+        const held = shares.held(share)
+        const came = held === undefined ? 'moved' : await here(held, key, place, served, work)
+        if (typeof came === 'object') return came.result
+        if (came === 'full') return refused(place, key, 'RESOURCE_EXHAUSTED', 'too many calls of it wait')
+        // One that was handed on has been here once, and whoever did it looks again.
+        if (final) return refused(place, key, 'UNAVAILABLE', 'it is no key of this copy')
+        const other = held === undefined ? await elsewhere(name, operation, share, served) : { error: undefined, again: true }
+        if (other instanceof EndedElsewhere) return other
+        const look = other.again && own.reason === undefined ? shares.look() : undefined
+        const left = call.deadline - clock.monotonic() - SPARE
+        const found =
+          look !== undefined &&
+          left > 0 &&
+          (await Promise.race([look.then(() => true), timers.sleep(left, own.signal).then(() => false)]))
+        if (!found) {
+          if (other.error !== undefined) return new EndedElsewhere(other.error as Error, undefined)
+          return refused(place, key, 'UNAVAILABLE', 'the copy that has it cannot be reached from here, or no copy has it for now')
+        }
+      }
+    }
+  }
+
+  return {
+    around,
+    metadataOf: (call, own) => {
+      const run = runs.of(own)
+      if (run === undefined) return undefined
+      const within = [...ancestorsOf(call), run.id].slice(-DEEPEST).join(' ')
+      const metadata = Object.freeze({ ...(call.metadata ?? NO_METADATA), [WITHIN]: within })
+      // Where there is no room for it the deadline ends who waits for itself.
+      return wrongMetadata(metadata) === undefined ? metadata : undefined
+    },
+    transactionsOf: (call) => {
+      const run = runs.of(call.cancellation)
+      return run && runs.around(run)
+    },
+    stateOf: async (state, context) => {
+      const run = runs.of((context as CallContext).cancellation)
+      const states = warm.get(state)
+      if (run === undefined || states === undefined) throw noState(state)
+      const { key, held } = run
+      const load = async (): Promise<unknown> => {
+        const found = states.get(key, held)
+        if (found !== undefined) return found.value
+        const value = await state.load(key, host.store.read as Kysely<unknown> as never)
+        if (!run.over && shares.holds(held)) states.put(key, held, value)
+        return value
+      }
+      if (!run.states.has(state)) run.states.set(state, load())
+      return run.states.get(state)
+    },
+    stage: runs.stage,
+  }
+}
+
+function keyOf(operation: AnyOperation, place: string, input: unknown): string {
+  let key: unknown
+  try {
+    key = operation.key!(input as never)
+  } catch (error) {
+    throw noKey(place, `its "key" failed: ${describeThrown(error).words}`)
+  }
+  if (typeof key !== 'string')
+    throw noKey(place, `its "key" is of type ${key === null ? 'null' : typeof key}, and has to be a text`)
+  if (key.length > KEY_LIMIT) throw noKey(place, `its "key" has ${key.length} characters, and may have ${KEY_LIMIT}`)
+  return key
+}
+
+function ancestorsOf({ metadata }: CallContext): readonly string[] {
+  return metadata?.[WITHIN]?.split(' ') ?? []
+}
+
+/** The same call on its way to another copy. */
+function handedOn(call: CallContext, own: Cancellation, now: number): CallContext {
+  const { deadline, correlationId, causationId, traceparent, tracestate, caller, idempotencyKey, principal, metadata } = call
+  const same = { deadline, correlationId, causationId, traceparent, tracestate, caller, idempotencyKey, principal, metadata }
+  return { ...same, sentAt: now, cancellation: own }
+}
+
+/** It has not begun, so it may be sent again whatever it is. */
+function refused(place: string, key: string, code: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED', why: string): EndedElsewhere {
+  const words = `Call to ${place} with key ${JSON.stringify(key.slice(0, 100))} was not begun: ${why}; try again later`
+  return new EndedElsewhere(new CallError(code, words, { details: NOT_BEGUN }), undefined)
+}
+
+function noKey(place: string, why: string): CallError {
+  return new CallError('INVALID_ARGUMENT', `Call to ${place} was refused: ${why}`)
+}
+
+function withinItself(place: string, key: string): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Call to ${place} with key ${JSON.stringify(key.slice(0, 100))} was refused: it comes from inside of a call of the same key, and both would wait for each other. To do: do it in the handler itself, or after it`,
+  )
+}
+
+function noState({ name }: AnyKeyedState): CallError {
+  return new CallError(
+    'FAILED_PRECONDITION',
+    `Reading the keyed state "${name}" was refused: the context is none of a keyed operation of a service that lists it. To do: list it among the "extensions", and give the context that the handler received`,
+    { inside: true },
+  )
+}
+
+/** @throws {CallError} FAILED_PRECONDITION in any other context */
+export function stateOf(state: AnyKeyedState, context: object): Promise<unknown> {
+  const keyed = offeredIn(context, keyedKind) as Keyed | undefined
+  if (keyed === undefined) throw noState(state)
+  return keyed.stateOf(state, context)
+}
+
+export function stageState(state: AnyKeyedState, tx: object, value: unknown): void {
+  const found = (tx as { readonly [TRANSACTION]?: { readonly raw: SqlTransaction; readonly keyed: Keyed } })[TRANSACTION]
+  if (found === undefined) throw noState(state)
+  found.keyed.stage(found.raw, state, value)
+}
