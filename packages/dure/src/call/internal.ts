@@ -13,7 +13,13 @@ export { Pending } from './pending.ts'
 export { fetchFactory } from './fetch.ts'
 export { createJoinedTransport } from './joined.ts'
 export { createLocalTransport, type LocalTransport } from './local.ts'
-export { createRemoteTransport, isSafeToRepeat, type RemoteInstance, type RemoteService, type RemoteTransport } from './remote/remote.ts'
+export {
+  createRemoteTransport,
+  isSafeToRepeat,
+  type RemoteInstance,
+  type RemoteService,
+  type RemoteTransport,
+} from './remote/remote.ts'
 export { createOperationMetrics, type OperationMetrics } from './metrics.ts'
 export {
   listenSocket,

@@ -7,24 +7,21 @@ import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
 import type { Needs } from './definition.ts'
 
-/**
- * Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. `metadata`: what goes
- * along with what it calls, in place of what came with it.
- */
-export type MakeContext = (
-  call: CallContext,
-  cancellation: Cancellation,
-  operation?: string,
-  keys?: CallKeys,
-  metadata?: Metadata,
-) => object
+/** Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. */
+export type MakeContext = (call: CallContext, cancellation: Cancellation, operation?: string, keys?: CallKeys) => object
 
 const NARROW = Symbol('narrow')
 const OFFERED = Symbol('offered')
+const CALL = Symbol('call')
 
 /** What an extension of this kind offers to the handlers of a service; undefined when the context is of no handler of it. */
 export function offeredIn(context: object, kind: object): unknown {
   return (context as { readonly [OFFERED]?: ReadonlyMap<object, unknown> })[OFFERED]?.get(kind)
+}
+
+/** The call that a context is of, with whatever end; undefined when it is not the context of a handler. */
+export function callOf(context: object): CallContext | undefined {
+  return (context as { readonly [CALL]?: CallContext })[CALL]
 }
 
 /** For who works on several things for one call: the same context with an end of its own, and timers to wait for it. */
@@ -49,7 +46,7 @@ export function contextFactory(options: {
   runtime: Runtime
   log: Logger
   /** The service's database as seen by one call, if it has one. */
-  database: ((call: CallContext, operation: string | undefined) => unknown) | undefined
+  database: ((context: CallContext, operation: string | undefined, call: CallContext) => unknown) | undefined
   tracer: Tracer | undefined
   /** By the kinds of its extensions. */
   offered?: ReadonlyMap<object, unknown>
@@ -62,14 +59,12 @@ export function contextFactory(options: {
     readonly #call: CallContext
     readonly #operation: string | undefined
     readonly #keys: CallKeys | undefined
-    readonly #metadata: Metadata | undefined
 
     constructor(
       call: CallContext,
       cancellation: Cancellation,
       operation: string | undefined,
       keys: CallKeys | undefined,
-      metadata: Metadata | undefined,
       deadline = call.deadline,
     ) {
       this.deadline = deadline
@@ -77,11 +72,10 @@ export function contextFactory(options: {
       this.#call = call
       this.#operation = operation
       this.#keys = keys
-      this.#metadata = metadata
     }
 
     static database(call: HandlerCall): unknown {
-      return database?.(call, call.#operation)
+      return database?.(call, call.#operation, call.#call)
     }
 
     static caller(call: HandlerCall): Caller {
@@ -92,10 +86,14 @@ export function contextFactory(options: {
       return options.offered
     }
 
+    get [CALL](): CallContext {
+      return this.#call
+    }
+
     get [NARROW](): Narrow {
       return {
         timers: runtime.timers,
-        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, this.#metadata, end.deadline),
+        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, end.deadline),
       }
     }
 
@@ -136,7 +134,7 @@ export function contextFactory(options: {
     }
 
     get metadata(): Metadata {
-      return this.#metadata ?? this.#call.metadata ?? NO_METADATA
+      return this.#call.metadata ?? NO_METADATA
     }
 
     get signal(): AbortSignal {
@@ -177,5 +175,5 @@ export function contextFactory(options: {
   }
   if (database !== undefined) lazily('database', HandlerCall.database)
 
-  return (call, cancellation, operation, keys, metadata) => new HandlerCall(call, cancellation, operation, keys, metadata)
+  return (call, cancellation, operation, keys) => new HandlerCall(call, cancellation, operation, keys)
 }

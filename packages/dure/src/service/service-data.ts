@@ -31,12 +31,8 @@ export type ServiceData = {
   readonly beside: Store[]
   /** What its extensions give to its transactions. */
   readonly joins: Join[]
-  /** The database as one call's handler sees it; `around`: what else stands around its transactions. */
-  readonly databaseFor: (
-    call: CallContext,
-    operation: string | undefined,
-    around?: AroundTransactions | undefined,
-  ) => Database<unknown>
+  /** The database as one call's handler sees it; `call` is the call itself, of which `context` is made. */
+  readonly databaseFor: (context: CallContext, operation: string | undefined, call: CallContext) => Database<unknown>
 }
 
 /** What opens each service's store: an adapter is made when it is first needed, once however many services it serves. */
@@ -60,6 +56,8 @@ export async function openData(options: {
   broker: Broker
   world: World
   log: Logger
+  /** What stands around the transactions of a call of one of its operations. */
+  around: (call: CallContext) => AroundTransactions | undefined
 }): Promise<ServiceData> {
   const { service, database, broker, log } = options
   const { runtime, telemetry } = options.world
@@ -91,8 +89,9 @@ export async function openData(options: {
       idempotency,
       joins,
       published: () => delivered + outbox.depth(),
-      databaseFor: (call, operation, around) => {
+      databaseFor: (call, operation, itself) => {
         const key = rememberedKey(call)
+        const around = operation === undefined ? undefined : options.around(itself)
         const origin = originOf(name, call)
         const first = around && (async (tx: StoreTransaction) => around.first(tx))
         const bound = { store, outbox, joins, runtime, origin, tracer: telemetry?.tracer, first }

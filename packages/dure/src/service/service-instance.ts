@@ -24,7 +24,7 @@ import { contextFactory, type MakeContext } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openExtensions, type Extensions } from './extensions.ts'
-import { HANDED_ON, keyedKind, type Keyed } from './keyed/keyed.ts'
+import { HANDED_ON, keyedIn, type Keyed } from './keyed/keyed.ts'
 import { isAskedAgain } from './prepared-keys.ts'
 import { releaseKeys, releasing } from './release.ts'
 import { openData, type ServiceData } from './service-data.ts'
@@ -103,25 +103,19 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const admission = createAdmission({ service: name, capacity: CAPACITY })
   let state: ServiceHealth['state'] = 'starting'
 
-  const data = options.database && (await openData({ ...options, database: options.database, log }))
-  const guarded = options.guards?.around(transport, name, service.calls) ?? transport
   const offered = new Map<object, unknown>()
-  const keyed = (): Keyed | undefined => offered.get(keyedKind) as Keyed | undefined
-  const database =
-    data &&
-    ((call: CallContext, operation: string | undefined) =>
-      data.databaseFor(call, operation, operation === undefined ? undefined : keyed()?.transactionsOf(call)))
-  const ways = { service: name, transport: guarded, runtime, log: each, database, tracer: telemetry?.tracer }
+  const data = await openOwnData(options, log, offered)
+  const guarded = options.guards?.around(transport, name, service.calls) ?? transport
+  const ways = { service: name, transport: guarded, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
   const outgoing = { ...ways, offered }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
-  const extensions = await openExtensions(service, data && hostOf(options, data, log, outgoing), data?.joins ?? []).catch(
-    async (error: unknown) => {
-      await data?.stop(() => 0)
-      throw error
-    },
-  )
+  const host = data && hostOf(options, data, log, outgoing)
+  const extensions = await openExtensions(service, host, data?.joins ?? []).catch(async (error: unknown) => {
+    await data?.stop(() => 0)
+    throw error
+  })
 
-  addEndpoints({ ...options, contexts, admission, data, keyed: keyed(), log: each })
+  addEndpoints({ ...options, contexts, admission, data, keyed: keyedIn(offered), log: each })
   admission.open()
   state = 'running'
 
@@ -241,6 +235,17 @@ function expel(options: { readonly admission: Admission; readonly deadlines: Dea
   deadlines.expireAll(moved ? (entry) => entry instanceof Pending && entry.isInside(admission) : undefined)
 }
 
+/** @param offered by the extensions of the service, once they are open */
+async function openOwnData(
+  options: ServiceInstanceOptions,
+  log: Logger,
+  offered: ReadonlyMap<object, unknown>,
+): Promise<ServiceData | undefined> {
+  const { database } = options
+  if (database === undefined) return undefined
+  return openData({ ...options, database, log, around: (call) => keyedIn(offered)?.transactionsOf(call) })
+}
+
 /** What the extensions of a service have of it. */
 function hostOf(
   { service, database, broker, transport, world, instance }: ServiceInstanceOptions,
@@ -295,8 +300,7 @@ function addEndpoints(
         operation,
         tracer: telemetry?.tracer,
         handler: operationName in releasing ? release : service.handlers[operationName]!,
-        context: (call, cancellation) =>
-          contexts(call, cancellation, operationName, undefined, keyed?.metadataOf(call, cancellation)),
+        context: (call, cancellation) => contexts(call, cancellation, operationName),
         keyed: operation.key && keyed?.around(operationName, operation, final),
         once: onceFor(data?.idempotency, operationName, operation),
         secured: options.secured,

@@ -12,8 +12,6 @@ export type KeyQueue = {
   readonly enter: (key: string, turn: Turn) => boolean
   /** It has run, or it is not to run any more. */
   readonly end: (key: string, turn: Turn) => void
-  /** The one of a key that runs now. */
-  readonly running: (key: string) => Turn | undefined
   /** Turns that have begun, and those that wait. */
   readonly size: () => number
   /** Begins no turn any more; resolves when those that have begun have ended. */
@@ -53,10 +51,6 @@ export function createKeyQueue({ limit }: { readonly limit: number }): KeyQueue 
       return true
     },
     end,
-    running: (key) => {
-      const [first] = lines.get(key) ?? []
-      return first
-    },
     size: () => size,
     close: () => {
       closed = true

@@ -3,7 +3,7 @@
  * one copy has in an epoch; a call is handed on to the copy that has the share of its key, once, and every transaction of it
  * commits only in that epoch.
  */
-export { HANDED_ON, keyedKind, keyedOperations, type Keyed } from './kind.ts'
+export { HANDED_ON, keyedIn, keyedKind, keyedOperations, type Keyed } from './kind.ts'
 export { keyedState } from './state.ts'
 export type { KeyedState, KeyedStateOptions } from './definition.ts'
 export type { AroundTransactions } from './runs.ts'

@@ -1,18 +1,19 @@
 import type { Kysely } from 'kysely'
 import type { CallContext } from '../../call/call.ts'
 import { EndedElsewhere, isSafeToRepeat, NOT_BEGUN, type Cancellation, type ServedInput } from '../../call/internal.ts'
-import { CallError, type AnyOperation, type Metadata } from '../../contract/contract.ts'
-import { describeThrown, NO_METADATA, wrongMetadata } from '../../contract/internal.ts'
+import { CallError, type AnyOperation } from '../../contract/contract.ts'
+import { describeThrown } from '../../contract/internal.ts'
 import type { SqlTransaction, StoreTransaction } from '../../data/data.ts'
 import { partitionOf } from '../../messaging/adapter.ts'
-import { offeredIn } from '../context.ts'
+import { callOf, offeredIn } from '../context.ts'
 import type { Extension, ExtensionHost, ExtensionKind } from '../definition.ts'
 import { SHARES } from './assignment.ts'
+import type { AnyKeyedState } from './definition.ts'
+import type { HeldShare } from './held-shares.ts'
 import { createRuns, type AroundTransactions, type Run } from './runs.ts'
 import { migrations } from './share-records.ts'
-import { ownShares, sharedShares, type HeldShare } from './shares.ts'
-import type { AnyKeyedState } from './definition.ts'
-import { createWarmStates } from './warm-states.ts'
+import { ownShares, sharedShares, type Shares } from './shares.ts'
+import { createWarmStates, type WarmStates } from './warm-states.ts'
 
 /** Milliseconds after which a copy that says nothing is taken for dead. */
 const LEASE = 3_000
@@ -20,9 +21,6 @@ const LEASE = 3_000
 const SPARE = 100
 /** Characters of a key, at most. */
 const KEY_LIMIT = 1_024
-/** The entry of a call's metadata that says which keys' calls have led to it, and how many of them are told. */
-const [WITHIN, DEEPEST] = ['dure-keyed', 16]
-
 /** Before the name of an operation: of a call that another copy hands on, which is not handed on again. */
 export const HANDED_ON = 'dure.keyed.'
 
@@ -30,8 +28,6 @@ export const HANDED_ON = 'dure.keyed.'
 export type Keyed = {
   /** What stands around calls of an operation; `final`: of those that were handed on. */
   readonly around: (name: string, operation: AnyOperation, final: boolean) => (call: ServedInput, run: () => unknown) => unknown
-  /** What goes along with all that a call leads to; undefined: what came with it. */
-  readonly metadataOf: (call: CallContext, own: Cancellation) => Metadata | undefined
   /** Around the transactions of a call, where it is at work on a key. */
   readonly transactionsOf: (call: CallContext) => AroundTransactions | undefined
   readonly stateOf: (state: AnyKeyedState, context: object) => Promise<unknown>
@@ -63,24 +59,23 @@ export const keyedKind: ExtensionKind = {
   },
 }
 
+/** Of what the extensions of a service have offered; undefined when it has no operations with a key. */
+export function keyedIn(offered: ReadonlyMap<object, unknown>): Keyed | undefined {
+  return offered.get(keyedKind) as Keyed | undefined
+}
+
 /** What a service lists that has operations with a key, beside what it says itself. */
 export const keyedOperations: Extension = { kind: keyedKind, name: 'keyed operations' }
 
 type World = Pick<ExtensionHost, 'service' | 'runtime' | 'store' | 'toInstance'>
 
-function createKeyed(
-  host: World,
-  shares: ReturnType<typeof ownShares>,
-  warm: ReadonlyMap<AnyKeyedState, ReturnType<typeof createWarmStates>>,
-): Keyed {
-  const { clock, timers, ids } = host.runtime
+function createKeyed(host: World, shares: Shares, warm: ReadonlyMap<AnyKeyedState, WarmStates>): Keyed {
+  const { clock } = host.runtime
   const runs = createRuns(shares, warm)
 
-  const here = async (held: HeldShare, key: string, place: string, call: ServedInput, work: () => unknown) => {
-    const running = runs.running(held.queue, key)
-    if (running !== undefined && ancestorsOf(call.call).includes(running.id)) throw withinItself(place, key)
-    const run: Run = { id: ids.next(), key, place, held, over: false, open: 0, failed: false, states: new Map() }
-    return runs.take(run, call.own, work)
+  const here = (held: HeldShare, key: string, place: string, call: ServedInput, work: () => unknown) => {
+    const run: Run = { key, place, held, over: false, open: 0, failed: false, states: new Map() }
+    return runs.take(run, call, work)
   }
 
   /** Where it is another copy's, or nobody's for now. */
@@ -92,7 +87,9 @@ function createKeyed(
       const value = await host.toInstance(owner.instance, `${HANDED_ON}${name}`).call(input, sent)
       return new EndedElsewhere(undefined, value)
     } catch (error) {
-      return isSafeToRepeat(error, operation.idempotent) ? { error, again: true } : new EndedElsewhere(error as Error, undefined)
+      // What has no room is told; who cannot be reached, or does not have the key, is looked for.
+      const away = isSafeToRepeat(error, operation.idempotent) && (error as CallError).code === 'UNAVAILABLE'
+      return away ? { error, again: true } : new EndedElsewhere(error as Error, undefined)
     }
   }
 
@@ -112,35 +109,22 @@ function createKeyed(
         const other = held === undefined ? await elsewhere(name, operation, share, served) : { error: undefined, again: true }
         if (other instanceof EndedElsewhere) return other
         const look = other.again && own.reason === undefined ? shares.look() : undefined
-        const left = call.deadline - clock.monotonic() - SPARE
-        const found =
-          look !== undefined &&
-          left > 0 &&
-          (await Promise.race([look.then(() => true), timers.sleep(left, own.signal).then(() => false)]))
-        if (!found) {
-          if (other.error !== undefined) return new EndedElsewhere(other.error as Error, undefined)
-          return refused(place, key, 'UNAVAILABLE', 'the copy that has it cannot be reached from here, or no copy has it for now')
-        }
+        if (look !== undefined) await look
+        if (look !== undefined && clock.monotonic() + SPARE < call.deadline) continue
+        if (other.error !== undefined) return new EndedElsewhere(other.error as Error, undefined)
+        return refused(place, key, 'UNAVAILABLE', 'the copy that has it cannot be reached from here, or no copy has it for now')
       }
     }
   }
 
   return {
     around,
-    metadataOf: (call, own) => {
-      const run = runs.of(own)
-      if (run === undefined) return undefined
-      const within = [...ancestorsOf(call), run.id].slice(-DEEPEST).join(' ')
-      const metadata = Object.freeze({ ...(call.metadata ?? NO_METADATA), [WITHIN]: within })
-      // Where there is no room for it the deadline ends who waits for itself.
-      return wrongMetadata(metadata) === undefined ? metadata : undefined
-    },
     transactionsOf: (call) => {
-      const run = runs.of(call.cancellation)
+      const run = runs.of(call)
       return run && runs.around(run)
     },
     stateOf: async (state, context) => {
-      const run = runs.of((context as CallContext).cancellation)
+      const run = runs.of(callOf(context))
       const states = warm.get(state)
       if (run === undefined || states === undefined) throw noState(state)
       const { key, held } = run
@@ -171,10 +155,6 @@ function keyOf(operation: AnyOperation, place: string, input: unknown): string {
   return key
 }
 
-function ancestorsOf({ metadata }: CallContext): readonly string[] {
-  return metadata?.[WITHIN]?.split(' ') ?? []
-}
-
 /** The same call on its way to another copy. */
 function handedOn(call: CallContext, own: Cancellation, now: number): CallContext {
   const { deadline, correlationId, causationId, traceparent, tracestate, caller, idempotencyKey, principal, metadata } = call
@@ -190,13 +170,6 @@ function refused(place: string, key: string, code: 'UNAVAILABLE' | 'RESOURCE_EXH
 
 function noKey(place: string, why: string): CallError {
   return new CallError('INVALID_ARGUMENT', `Call to ${place} was refused: ${why}`)
-}
-
-function withinItself(place: string, key: string): CallError {
-  return new CallError(
-    'FAILED_PRECONDITION',
-    `Call to ${place} with key ${JSON.stringify(key.slice(0, 100))} was refused: it comes from inside of a call of the same key, and both would wait for each other. To do: do it in the handler itself, or after it`,
-  )
 }
 
 function noState({ name }: AnyKeyedState): CallError {

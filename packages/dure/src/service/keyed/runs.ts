@@ -1,8 +1,10 @@
-import type { Cancellation, CancelListener } from '../../call/internal.ts'
+import type { CallContext } from '../../call/call.ts'
+import type { CancelListener, ServedInput } from '../../call/internal.ts'
 import { CallError } from '../../contract/contract.ts'
 import type { SqlTransaction, StoreTransaction } from '../../data/data.ts'
-import type { KeyQueue, Turn } from './key-queue.ts'
-import type { HeldShare, Shares } from './shares.ts'
+import type { Turn } from './key-queue.ts'
+import type { HeldShare } from './held-shares.ts'
+import type { Shares } from './shares.ts'
 import type { AnyKeyedState } from './definition.ts'
 import type { WarmStates } from './warm-states.ts'
 
@@ -11,8 +13,6 @@ import type { WarmStates } from './warm-states.ts'
  * transactions have, and it may begin no other: a handler that never ends does not hold up its key for ever.
  */
 export type Run = {
-  /** What all calls that come of it carry. */
-  readonly id: string
   readonly key: string
   readonly place: string
   readonly held: HeldShare
@@ -28,15 +28,10 @@ export type Run = {
 /** What a call of a key comes to: its handler's own end, or that it has not begun here. */
 export type Came = { readonly result: unknown } | 'moved' | 'full'
 
-/** A turn, and the run that it is. */
-type RunTurn = Turn & { readonly run: Run }
-
 export type Runs = {
   /** Has it run when its turn comes. Resolves as its handler does; never where the call has been ended before its turn. */
-  readonly take: (run: Run, own: Cancellation, work: () => unknown) => Promise<Came>
-  readonly of: (own: Cancellation | undefined) => Run | undefined
-  /** The run that a key's turn is at. */
-  readonly running: (queue: KeyQueue, key: string) => Run | undefined
+  readonly take: (run: Run, call: Pick<ServedInput, 'call' | 'own'>, work: () => unknown) => Promise<Came>
+  readonly of: (call: CallContext | undefined) => Run | undefined
   /** What stands around the transactions of a run. */
   readonly around: (run: Run) => AroundTransactions
   /** The state of its key, once this transaction commits. */
@@ -50,7 +45,7 @@ export type AroundTransactions = {
 }
 
 export function createRuns(shares: Shares, warm: ReadonlyMap<AnyKeyedState, WarmStates>): Runs {
-  const runs = new WeakMap<Cancellation, Run>()
+  const runs = new WeakMap<CallContext, Run>()
   const staged = new WeakMap<StoreTransaction, { readonly run: Run; readonly values: Map<AnyKeyedState, unknown> }>()
   const ended = new WeakMap<Run, () => void>()
 
@@ -58,7 +53,7 @@ export function createRuns(shares: Shares, warm: ReadonlyMap<AnyKeyedState, Warm
     if (run.over && run.open === 0) ended.get(run)?.()
   }
 
-  const take = (run: Run, own: Cancellation, work: () => unknown): Promise<Came> =>
+  const take: Runs['take'] = (run, { call, own }, work) =>
     new Promise((resolve, reject) => {
       const { key, held } = run
       const listener: CancelListener = {
@@ -89,11 +84,10 @@ export function createRuns(shares: Shares, warm: ReadonlyMap<AnyKeyedState, Warm
           reject(error as Error)
         }
       }
-      const turn: RunTurn = {
-        run,
+      const turn: Turn = {
         begin: () => {
           if (shares.holds(held)) {
-            runs.set(own, run)
+            runs.set(call, run)
             void begin()
             return
           }
@@ -149,8 +143,7 @@ export function createRuns(shares: Shares, warm: ReadonlyMap<AnyKeyedState, Warm
 
   return {
     take,
-    of: (own) => own && runs.get(own),
-    running: (queue, key) => (queue.running(key) as RunTurn | undefined)?.run,
+    of: (call) => call && runs.get(call),
     around,
     stage: (tx, state, value) => {
       const found = staged.get(tx)

@@ -1,5 +1,5 @@
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
-import type { HeldShare } from './shares.ts'
+import type { HeldShare } from './held-shares.ts'
 
 /** States of keys that stay in memory between calls: those used last, as many as may, until nobody has used them for a while. */
 export type WarmStates = {

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { start, type Running } from 'dure/service'
+import { silentLogger } from 'dure/telemetry'
+import { counting, Counter } from './keyed.system.test-support.ts'
+import { RELAXED, testServer } from './server.test-support.ts'
+import { makeRig, until, type Rig } from './store.test-support.ts'
+
+const CHILD = fileURLToPath(new URL('keyed.child.test-support.ts', import.meta.url))
+
+type Copy = {
+  readonly pid: number
+  readonly tell: (line: string) => void
+  readonly signal: (signal: NodeJS.Signals) => void
+  readonly kill: () => Promise<void>
+  readonly heard: (beginning: string) => string | undefined
+  readonly said: (beginning: string) => Promise<string>
+}
+
+function startCopy(url: string, directory: string, number: number): Copy {
+  const words = ['--conditions=dure-source', CHILD, url, directory, String(number)]
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
+  const lines: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => void lines.push(line))
+  const heard = (beginning: string): string | undefined => lines.find((line) => line.startsWith(beginning))
+  const said = async (beginning: string): Promise<string> => {
+    await until(() => heard(beginning) !== undefined)
+    return heard(beginning)!
+  }
+  const tell = (line: string): void => void child.stdin.write(`${line}\n`)
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await closed
+  }
+  return { pid: child.pid!, tell, heard, said, kill, signal: (signal) => void child.kill(signal) }
+}
+
+/** One increment as its caller saw it. */
+type Increment = { readonly name: string; readonly from: number; readonly to: number; readonly value: number }
+
+/** Callers that add, each asking again with the same key until it is answered; two of each of the first names. */
+function load(running: Running, names: readonly string[]) {
+  const client = running.client(Counter)
+  const done: Increment[] = []
+  let [ended, asked, time] = [false, 0, 0]
+  const caller = async (name: string): Promise<void> => {
+    while (!ended) {
+      const idempotencyKey = `n${++asked}`
+      const from = ++time
+      for (let value: number | undefined; value === undefined;) {
+        value = await client.add({ name }, { idempotencyKey, timeout: 2_000 }).catch(() => undefined)
+        if (value === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+        else done.push({ name, from, to: ++time, value })
+      }
+    }
+  }
+  const callers = [...names, ...names.slice(0, 4)].map(caller)
+  /** Until each of these names has been added to so many times more. */
+  const more = async (count: number, of: readonly string[] = names): Promise<void> => {
+    const counts = (): number[] => of.map((name) => done.filter((one) => one.name === name).length)
+    const before = counts()
+    await until(() => counts().every((now, n) => now >= before[n]! + count))
+  }
+  return {
+    done,
+    more,
+    end: async () => {
+      ended = true
+      await Promise.all(callers)
+    },
+  }
+}
+
+/** Every increment once, each next one is one more, and who began after another was answered has the later one. */
+async function check({ ask }: Rig, names: readonly string[], done: readonly Increment[]): Promise<void> {
+  const rows = await ask('SELECT name, value FROM counter.increments ORDER BY place')
+  for (const name of names) {
+    const written = rows.filter((row) => row['name'] === name).map(({ value }) => Number(value))
+    const mine = done.filter((one) => one.name === name)
+    assert.deepEqual(
+      written,
+      mine.map((_, n) => n + 1),
+      `rows of ${name}`,
+    )
+    assert.deepEqual(
+      mine.map(({ value }) => value).toSorted((a, b) => a - b),
+      written,
+      `answers of ${name}`,
+    )
+    for (const one of mine)
+      for (const other of mine) assert.ok(!(one.to < other.from && one.value > other.value), JSON.stringify([one, other]))
+  }
+}
+
+const server = await testServer({ version: 18, settings: RELAXED })
+
+test(
+  'a keyed counter over three copies, killed, frozen for longer than its lease, scaled: every increment once, in order',
+  { timeout: 240_000 },
+  async (t) => {
+    const rig = await makeRig(t, server.url())
+    const directory = mkdtempSync(join(tmpdir(), 'dure-keyed-'))
+    const running = await start(counting(rig.url), { directory, part: ['broker'], log: silentLogger() })
+    const copies: Copy[] = []
+    t.after(async () => {
+      await Promise.all(copies.map(({ kill }) => kill()))
+      await running.stop()
+      rmSync(directory, { recursive: true, force: true })
+    })
+    const add = async (): Promise<Copy> => {
+      const copy = startCopy(rig.url, directory, copies.length + 1)
+      copies.push(copy)
+      await copy.said('ready')
+      return copy
+    }
+    await Promise.all([add(), add(), add()])
+    const names = Array.from({ length: 24 }, (_, n) => `name-${n}`)
+    const { done, more, end } = load(running, names)
+    const worksAt = async (copy: Copy): Promise<boolean> =>
+      Number((await rig.ask(`SELECT count(*) AS many FROM counter.increments WHERE copy = ${copy.pid}`))[0]!['many']) > 0
+    await more(5)
+    for (const copy of copies) await until(() => worksAt(copy))
+
+    await copies[0]!.kill()
+    await more(5)
+
+    // One that has a call in the middle stands still until another copy has its key, and goes on as if nothing had happened.
+    const client = running.client(Counter)
+    const others = copies.slice(1)
+    for (const copy of others) copy.tell('hang zombie')
+    const late = assert.rejects(client.add({ name: 'zombie' }, { timeout: 60_000 }), { code: 'ABORTED' })
+    await until(() => others.some((copy) => copy.heard('hangs ') !== undefined))
+    const frozen = others.find((copy) => copy.heard('hangs ') !== undefined)!
+    for (const copy of others) if (copy !== frozen) copy.tell('hang nothing')
+    frozen.signal('SIGSTOP')
+    const asked = { idempotencyKey: 'after the zombie', timeout: 1_000 }
+    let value: number | undefined
+    await until(async () => (value = await client.add({ name: 'zombie' }, asked).catch(() => undefined)) !== undefined)
+    assert.equal(value, 1)
+    frozen.tell('go')
+    frozen.signal('SIGCONT')
+    assert.match(await frozen.said('refused zombie'), /another copy has its key by now, and nothing was written here/)
+    await late
+    assert.equal(await client.add({ name: 'zombie' }), 2)
+    await more(5)
+
+    const fourth = await add()
+    await until(() => worksAt(fourth))
+    frozen.tell('stop')
+    await frozen.said('stopped')
+    await more(5)
+    await end()
+    await check(rig, names, done)
+    const zombie = await rig.ask("SELECT value FROM counter.increments WHERE name = 'zombie' ORDER BY place")
+    assert.deepEqual(zombie, [{ value: '1' }, { value: '2' }])
+    t.diagnostic(`${done.length} increments`)
+    fourth.tell('stop')
+    await fourth.said('stopped')
+  },
+)
