@@ -1,0 +1,586 @@
+/** The connection of one client: its requests in their order, each passed on and answered before the next is looked at. */
+import type { Socket } from 'node:net'
+import {
+  createChunks, createHead, findHead, isDone, readChunks, readRequest, resetChunks,
+  type Chunks, type Fault, type Found, type Head,
+} from '../wire/wire.ts'
+import { problem, textOf, type Answer } from './answer.ts'
+import type { Edits } from './edits.ts'
+import { answerHead, requestHead, type Framing } from './forward.ts'
+import type { Limits } from './limits.ts'
+import { accept } from './sockets.ts'
+import { Timed, type Time } from './timed.ts'
+import type { Asker, Endpoint, Failure, UpstreamConnection } from './upstream.ts'
+
+/** What a gateway decides about requests; all of it is told of one by its client, which stands for the request under way. */
+export type Decisions = {
+  /** Finds out whom it goes to. An answer: nobody. */
+  readonly begin: (client: ClientConnection) => Answer | undefined | Promise<Answer | undefined>
+  /** Whom to ask now; undefined when there is nobody. */
+  readonly pick: (client: ClientConnection) => Endpoint | undefined
+  /** One that was asked has answered, or has not; whether another try may be made. */
+  readonly tried: (client: ClientConnection, endpoint: Endpoint, how: Failure | number) => boolean
+  /** An answer is about to be passed on. An own one: it is given instead. */
+  readonly answering: (client: ClientConnection, head: Head) => Answer | undefined
+  /** Changes an own answer. */
+  readonly refusing: (client: ClientConnection, answer: Answer) => Answer
+  readonly ended: (client: ClientConnection) => void
+}
+
+export type Surroundings = {
+  readonly limits: Limits
+  readonly time: Time
+  readonly decisions: Decisions
+  readonly name: string
+  readonly trusting: boolean
+  readonly closing: () => boolean
+  readonly left: (client: ClientConnection) => void
+  /** Reads as all sockets do. */
+  readonly plainly?: boolean | undefined
+}
+
+const [HEAD, DECIDING, BODY, WAITING, TUNNEL, LINGERING, GONE] = [0, 1, 2, 3, 4, 5, 6] as const
+/** Up to so many bytes are written as text, which is faster. */
+const SHORT = 4_096
+/** Bytes of a request that nobody reads any more and that are waited for, so that its answer is not lost. */
+const MOST_LINGERING = 1_048_576
+const LINGER = 2_000
+
+export class ClientConnection extends Timed implements Asker {
+  readonly around: Surroundings
+  readonly socket: Socket
+  readonly address: string
+  readonly head: Head
+  /** Of the request under way. */
+  method = ''
+  target = ''
+  begun = 0
+  edits: Edits | undefined = undefined
+  answerEdits: Edits | undefined = undefined
+  correlation = ''
+  traceparent = ''
+  status = 0
+  bytesIn = 0
+  bytesOut = 0
+  tries = 0
+  /** Milliseconds to the head of the answer. */
+  timeout = 30_000
+  mostBody: number = Number.POSITIVE_INFINITY
+  /** What went wrong, in words. */
+  failure: string | undefined = undefined
+  /** Whatever the decisions keep of it. */
+  about: unknown = undefined
+
+  #phase: number = HEAD
+  #kept: Buffer | undefined = undefined
+  #blocked = false
+  #paused = false
+  #ended = false
+  #close = false
+  /** Something of the answer has been sent. */
+  #told = false
+  #answering = false
+  #moved = false
+  #stream = false
+  #left = 0
+  #chunks: Chunks | undefined = undefined
+  #replay: Buffer[] | undefined = undefined
+  #replayed = 0
+  #framing: Framing = 'as it came'
+  #pending = ''
+  #lingered = 0
+  #upstream: UpstreamConnection | undefined = undefined
+  #counts = 0
+  readonly #found: Found = { kept: '', text: '', end: 0 }
+
+  constructor(socket: Socket, around: Surroundings) {
+    super(around.time)
+    this.around = around
+    this.head = createHead(around.limits)
+    this.socket = accept(socket, (bytes, from, to) => this.#read(bytes, from, to), around.plainly)
+    this.address = addressOf(this.socket)
+    this.socket.on('end', () => this.#end())
+    this.socket.on('close', () => this.#gone())
+    this.socket.on('error', () => this.socket.destroy())
+    this.socket.on('drain', () => this.#drain())
+    this.lateIn(around.limits.headTimeout)
+  }
+
+  /** Whether a request is under way. */
+  busy(): boolean {
+    return this.#phase !== HEAD || this.#found.kept !== ''
+  }
+
+  /** Takes no further request; what is under way is answered. */
+  close(): void {
+    this.#close = true
+    if (!this.busy()) this.socket.destroy()
+  }
+
+  // What the client sends.
+
+  #read(bytes: Buffer, from: number, to: number): void {
+    this.#moved = true
+    let at = from
+    while (at < to) {
+      switch (this.#phase) {
+        case HEAD:
+          at = this.#readHead(bytes, at, to)
+          break
+        case BODY:
+          at = this.#readBody(bytes, at, to)
+          break
+        case TUNNEL:
+          this.bytesIn += to - at
+          if (this.#upstream?.socket.write(Buffer.from(bytes.subarray(at, to))) === false) this.#block(true)
+          return
+        case LINGERING:
+          this.#lingered += to - at
+          if (this.#lingered > MOST_LINGERING) this.socket.destroy()
+          return
+        case GONE:
+          return
+        default:
+          this.#keep(bytes.subarray(at, to))
+          return
+      }
+    }
+  }
+
+  /** For later: it belongs to the next request, or nobody knows yet whom this one goes to. */
+  #keep(bytes: Buffer): void {
+    this.#kept = this.#kept === undefined ? Buffer.from(bytes) : Buffer.concat([this.#kept, bytes])
+    this.#flow()
+  }
+
+  #block(blocked: boolean): void {
+    this.#blocked = blocked
+    this.#flow()
+  }
+
+  #flow(): void {
+    const paused = this.#kept !== undefined || this.#blocked
+    if (paused === this.#paused) return
+    this.#paused = paused
+    if (paused) this.socket.pause()
+    else this.socket.resume()
+  }
+
+  /** Reads what was kept, and then on. */
+  #goOn(): void {
+    const kept = this.#kept
+    this.#kept = undefined
+    if (kept !== undefined) this.#read(kept, 0, kept.length)
+    this.#flow()
+  }
+
+  #readHead(bytes: Buffer, from: number, to: number): number {
+    const { limits } = this.around
+    const first = this.#found.kept === ''
+    const is = findHead(this.#found, bytes, from, to, limits.head)
+    if (is === false) {
+      if (first) this.lateIn(limits.headTimeout)
+      return to
+    }
+    const wrong = is === true ? readRequest(this.head, this.#found.text) : is
+    this.#start()
+    if (wrong !== undefined) {
+      this.#refuse(wrong)
+      return to
+    }
+    const { head } = this
+    this.method = head.method
+    this.target = head.target
+    if (head.close || (head.minor === 0 && !head.keepAlive) || this.around.closing()) this.#close = true
+    if (head.minor === 0) this.#close = true
+    this.#left = Math.max(0, head.length)
+    if (head.chunked) resetChunks((this.#chunks ??= createChunks(limits)), 400)
+    this.#phase = DECIDING
+    const decided = this.around.decisions.begin(this)
+    if (decided instanceof Promise) this.#decideLater(decided)
+    else this.#decided(decided)
+    return this.#found.end
+  }
+
+  #start(): void {
+    this.begun = this.time.clock.monotonic()
+    this.edits = this.answerEdits = this.failure = undefined
+    this.status = this.bytesIn = this.bytesOut = this.tries = this.#replayed = 0
+    this.mostBody = Number.POSITIVE_INFINITY
+    this.#told = this.#answering = this.#stream = false
+    this.#replay = undefined
+    this.#framing = 'as it came'
+    this.#pending = ''
+    this.method = this.target = this.correlation = this.traceparent = ''
+    this.about = undefined
+  }
+
+  #decideLater(decided: Promise<Answer | undefined>): void {
+    const count = ++this.#counts
+    const go = (answer: Answer | undefined): void => {
+      if (this.#phase !== DECIDING || count !== this.#counts) return
+      this.#decided(answer)
+      this.#goOn()
+    }
+    decided.then(go, (error: unknown) => {
+      this.failure = String(error)
+      go(problem(500, 'INTERNAL', 'The gateway failed at the request'))
+    })
+  }
+
+  #decided(answer: Answer | undefined): void {
+    if (this.#phase !== DECIDING) return
+    if (answer !== undefined) return this.#answer(answer)
+    const { head } = this
+    if (head.length > this.mostBody) return this.#answer(tooLarge(this.mostBody))
+    this.#phase = head.chunked || this.#left > 0 ? BODY : WAITING
+    this.#ask()
+  }
+
+  #ask(): void {
+    const { decisions, name, trusting } = this.around
+    const endpoint = decisions.pick(this)
+    const upstream = endpoint?.take()
+    this.tries++
+    if (endpoint === undefined || upstream === undefined) {
+      this.failure ??= endpoint === undefined ? 'no instance is up' : 'all connections to the instance are in use'
+      return this.#answer(problem(503, 'UNAVAILABLE', 'Nobody can take the request now; try again soon', { 'retry-after': '1' }))
+    }
+    this.#upstream = upstream
+    const { head, method, target, edits, address, traceparent, correlation } = this
+    const passing = { head, method, target, edits, address, trusting, name, traceparent, correlation, secure: false, port: this.socket.localPort ?? 0 }
+    let blocked = upstream.ask(this, requestHead(passing, endpoint))
+    for (const part of this.#replay ?? []) blocked = !upstream.socket.write(part)
+    this.#block(blocked)
+    this.#moved = false
+    if (this.#phase === BODY) this.#watchBody()
+    else this.lateAt(this.begun + this.timeout)
+  }
+
+  #watchBody(): void {
+    const { stallTimeout, requestTimeout } = this.around.limits
+    this.lateAt(Math.min(this.time.clock.monotonic() + stallTimeout, this.begun + requestTimeout))
+  }
+
+  #readBody(bytes: Buffer, from: number, to: number): number {
+    if (this.head.chunked) {
+      const chunks = this.#chunks!
+      const end = readChunks(chunks, bytes, from, to)
+      if (typeof end === 'object') {
+        this.#refuse(end)
+        return to
+      }
+      this.bytesIn += end - from
+      if (this.bytesIn > this.mostBody) {
+        this.#answer(tooLarge(this.mostBody))
+        return to
+      }
+      const done = isDone(chunks)
+      this.#send(bytes, chunks.raw, done ? chunks.last : '')
+      if (done) this.#sent()
+      return end
+    }
+    const end = Math.min(to, from + this.#left)
+    this.#left -= end - from
+    this.bytesIn += end - from
+    this.#send(bytes, [from, end], '')
+    if (this.#left === 0) this.#sent()
+    return end
+  }
+
+  #send(bytes: Buffer, ranges: readonly number[], last: string): void {
+    const part = copyOf(bytes, ranges, '', last)
+    if (part.length === 0) return
+    const replayable = !this.#answering && this.#replayed + part.length <= this.around.limits.replay
+    this.#replayed += part.length
+    if (replayable) (this.#replay ??= []).push(part)
+    else this.#replay = undefined
+    if (this.#upstream?.socket.write(part) === false) this.#block(true)
+  }
+
+  #sent(): void {
+    if (this.#phase !== BODY) return
+    this.#phase = WAITING
+    if (!this.#answering) this.lateIn(this.timeout)
+  }
+
+  // What its upstream answers.
+
+  informed(_upstream: UpstreamConnection, head: Head): Fault | undefined {
+    if (this.head.minor === 1) {
+      this.#told = true
+      this.socket.write(answerHead(head, { framing: 'none', edits: undefined, more: '' }), 'latin1')
+    }
+    return undefined
+  }
+
+  switched(_upstream: UpstreamConnection, head: Head): boolean {
+    if (this.head.upgrade === '' || head.upgrade !== this.head.upgrade || this.#phase !== WAITING) return false
+    this.status = 101
+    this.#told = this.#close = true
+    const more = `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n${this.#own()}`
+    this.around.decisions.tried(this, _upstream.endpoint, 101)
+    this.socket.write(answerHead(head, { framing: 'none', edits: this.answerEdits, more }), 'latin1')
+    this.#phase = TUNNEL
+    this.#stream = true
+    this.lateIn(this.around.limits.streamTimeout)
+    // Not now: the rest of what came with this head goes first.
+    queueMicrotask(() => this.#goOn())
+    return true
+  }
+
+  answering(upstream: UpstreamConnection, head: Head): boolean {
+    const { decisions, limits } = this.around
+    if (decisions.tried(this, upstream.endpoint, head.status) && this.#repeats()) {
+      this.#giveUp()
+      this.#ask()
+      return false
+    }
+    this.status = head.status
+    const own = decisions.answering(this, head)
+    if (own !== undefined) {
+      this.#giveUp()
+      this.#answer(own)
+      return false
+    }
+    this.#answering = this.#told = true
+    this.#replay = undefined
+    const empty = this.method === 'HEAD' || head.status === 204 || head.status === 304
+    const old = this.head.minor === 0
+    // Whoever is answered before all was sent has to end, for nobody knows where his next request would begin.
+    if (this.#phase === BODY || this.around.closing()) this.#close = true
+    if (!empty && head.chunked) {
+      this.#framing = old ? 'until the end' : 'as it came'
+      upstream.raw = !old
+    } else if (!empty && head.length === -1) this.#framing = old ? 'until the end' : 'chunked'
+    if (this.#framing === 'until the end') this.#close = true
+    this.#pending = answerHead(head, { framing: this.#framing, edits: this.answerEdits, more: this.#own() })
+    this.#stream = isStream(head)
+    this.lateIn(this.#stream ? limits.streamTimeout : limits.stallTimeout)
+    this.#moved = false
+    return true
+  }
+
+  /** An answer whose body waits is told of at once. */
+  flush(): void {
+    if (this.#pending === '' || !this.#answering) return
+    const text = this.#pending
+    this.#pending = ''
+    this.socket.write(text, 'latin1')
+  }
+
+  #own(): string {
+    return `${this.#close && this.status !== 101 ? 'connection: close\r\n' : ''}x-correlation-id: ${this.correlation}\r\n`
+  }
+
+  part(_upstream: UpstreamConnection, bytes: Buffer, ranges: readonly number[], last: string): boolean {
+    this.#moved = true
+    let size = last.length
+    for (let i = 0; i < ranges.length; i += 2) size += ranges[i + 1]! - ranges[i]!
+    this.bytesOut += size
+    let before = this.#pending
+    this.#pending = ''
+    let after = last
+    if (this.#framing === 'chunked' && size > 0) {
+      before += `${size.toString(16)}\r\n`
+      after = '\r\n'
+    }
+    if (before.length + size + after.length === 0) return false
+    if (size > SHORT) return !this.socket.write(copyOf(bytes, ranges, before, after))
+    let text = before
+    for (let i = 0; i < ranges.length; i += 2) text += bytes.latin1Slice(ranges[i], ranges[i + 1])
+    return !this.socket.write(text + after, 'latin1')
+  }
+
+  answered(upstream: UpstreamConnection): void {
+    this.#upstream = undefined
+    // An upstream that has answered before it had the request is in the middle of one.
+    if (this.#phase === BODY) upstream.cut()
+    else upstream.endpoint.giveBack(upstream)
+    if (this.#phase === TUNNEL) {
+      this.around.decisions.ended(this)
+      return this.#linger()
+    }
+    this.flush()
+    if (this.#framing === 'chunked') this.socket.write('0\r\n\r\n', 'latin1')
+    this.#over()
+  }
+
+  failed(upstream: UpstreamConnection, failure: Failure): void {
+    this.#upstream = undefined
+    this.#block(false)
+    const again = this.around.decisions.tried(this, upstream.endpoint, failure)
+    if (this.#phase === TUNNEL) return void this.socket.destroy()
+    this.failure = `${upstream.endpoint.host}:${upstream.endpoint.port}: ${failure.why}`
+    // A part of an answer cannot be taken back: that it ends before its end says that it is one.
+    if (this.#answering && this.#pending === '') return void this.socket.destroy()
+    this.#answering = false
+    this.#pending = ''
+    if (again && this.#repeats()) return this.#ask()
+    const code = failure.kind === 'connect' ? 503 : 502
+    this.#answer(problem(code, 'UNAVAILABLE', 'Whoever the request went to has not answered', code === 503 ? { 'retry-after': '1' } : {}))
+  }
+
+  drained(): void {
+    this.#block(false)
+  }
+
+  /** Whether all that was sent of the request can be sent again, and nothing of an answer was. */
+  #repeats(): boolean {
+    return !this.#told && (this.#replayed === 0 || this.#replay !== undefined)
+  }
+
+  #giveUp(): void {
+    const upstream = this.#upstream
+    this.#upstream = undefined
+    upstream?.cut()
+  }
+
+  // Own answers, and ends.
+
+  #refuse({ status, why }: Fault): void {
+    this.#close = true
+    this.failure = why
+    this.#giveUp()
+    if (this.#answering) return void this.socket.destroy()
+    const codes: Readonly<Record<number, string>> = { 431: 'HEADERS_TOO_LARGE', 414: 'PATH_TOO_LONG', 501: 'UNIMPLEMENTED' }
+    this.#answer(problem(status, codes[status] ?? 'MALFORMED_REQUEST', `Cannot read the request: ${why}`))
+  }
+
+  #answer(given: Answer): void {
+    if (this.#phase === GONE) return
+    // What is still to come of the request is not read.
+    const unread = this.#phase === BODY || (this.#phase === DECIDING && (this.head.chunked || this.#left > 0))
+    if (unread || this.around.closing()) this.#close = true
+    const answer = this.around.decisions.refusing(this, given)
+    this.status = answer.status
+    const text = textOf(answer, this.#own(), this.method !== 'HEAD')
+    this.bytesOut += answer.body?.length ?? 0
+    this.socket.write(text, 'latin1')
+    this.#replay = undefined
+    this.#over()
+  }
+
+  #over(): void {
+    this.#answering = false
+    this.around.decisions.ended(this)
+    if (this.#close) return this.#linger()
+    const inside = this.#phase !== DECIDING
+    this.#phase = HEAD
+    this.lateIn(this.around.limits.idleTimeout)
+    // Answers that nobody takes are not added to.
+    if (this.socket.writableNeedDrain) this.#block(true)
+    else {
+      this.#block(false)
+      if (inside) this.#goOn()
+    }
+  }
+
+  /** An end at once could take the answer away from whoever still sends: RFC 9112, section 9.6. */
+  #linger(): void {
+    const sends = this.#phase !== WAITING || this.#kept !== undefined
+    this.#phase = LINGERING
+    this.#kept = undefined
+    this.#block(false)
+    this.lateIn(LINGER)
+    if (this.#ended || !sends) this.socket.destroySoon()
+    else this.socket.end()
+  }
+
+  #drain(): void {
+    this.#upstream?.socket.resume()
+    if (this.#phase === HEAD && this.#blocked) {
+      this.#blocked = false
+      this.#goOn()
+    }
+  }
+
+  /** Whoever ends his half before he is answered has gone, as for other servers. */
+  #end(): void {
+    this.#ended = true
+    if (this.#phase === TUNNEL) this.#upstream?.socket.end()
+    else if (this.#phase === HEAD || this.#phase === LINGERING) this.socket.destroySoon()
+    else {
+      this.failure = 'the client ended the connection before it was answered'
+      this.socket.destroy()
+    }
+  }
+
+  #gone(): void {
+    if (this.#phase === GONE) return
+    const open = this.#phase !== HEAD && this.#phase !== LINGERING
+    this.#giveUp()
+    this.#phase = GONE
+    this.#kept = undefined
+    this.never()
+    if (open) {
+      if (this.status === 0) this.status = 499
+      this.failure ??= 'the connection ended before the answer did'
+      this.around.decisions.ended(this)
+    }
+    this.around.left(this)
+  }
+
+  late(): void {
+    const { limits } = this.around
+    switch (this.#phase) {
+      case HEAD:
+        if (this.#found.kept === '') return void this.socket.destroy()
+        this.#start()
+        return this.#refuse({ status: 408, why: `its head was not there within ${limits.headTimeout} ms` })
+      case BODY:
+        if (this.time.clock.monotonic() - this.begun >= limits.requestTimeout)
+          return this.#tooSlow(`it was not there within ${limits.requestTimeout} ms`)
+        // Held back by whoever it goes to: that is his delay.
+        if (!this.#moved && this.#blocked && !this.#answering) return this.#unanswered()
+        if (!this.#moved) return this.#tooSlow(`nothing came of it for ${limits.stallTimeout} ms`)
+        this.#moved = false
+        return this.#watchBody()
+      case DECIDING:
+      case WAITING:
+        if (!this.#answering) return this.#unanswered()
+        if (!this.#moved) return void this.socket.destroy()
+        break
+      case TUNNEL:
+        if (!this.#moved) return void this.socket.destroy()
+        break
+      default:
+        return void this.socket.destroy()
+    }
+    this.#moved = false
+    this.lateIn(this.#stream ? limits.streamTimeout : limits.stallTimeout)
+  }
+
+  #tooSlow(why: string): void {
+    if (this.#answering) return void this.socket.destroy()
+    this.#refuse({ status: 408, why })
+  }
+
+  #unanswered(): void {
+    const endpoint = this.#upstream?.endpoint
+    this.#giveUp()
+    const why = `no answer within ${this.timeout} ms`
+    this.failure = endpoint === undefined ? why : `${endpoint.host}:${endpoint.port}: ${why}`
+    if (endpoint !== undefined) this.around.decisions.tried(this, endpoint, { kind: 'late', why })
+    this.#answer(problem(504, 'DEADLINE_EXCEEDED', `There was no answer within ${this.timeout} ms`))
+  }
+}
+
+const tooLarge = (most: number): Answer => problem(413, 'BODY_TOO_LARGE', `Cannot take the body: it is larger than ${most} bytes`)
+
+const isStream = ({ text }: Head): boolean => /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text)
+
+function addressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
+}
+
+/** The buffer that it was read into is used again at once. */
+function copyOf(bytes: Buffer, ranges: readonly number[], before: string, after: string): Buffer {
+  let size = before.length + after.length
+  for (let i = 0; i < ranges.length; i += 2) size += ranges[i + 1]! - ranges[i]!
+  const copy = Buffer.allocUnsafe(size)
+  let at = before === '' ? 0 : copy.latin1Write(before, 0)
+  for (let i = 0; i < ranges.length; i += 2) at += bytes.copy(copy, at, ranges[i], ranges[i + 1])
+  if (after !== '') copy.latin1Write(after, at)
+  return copy
+}

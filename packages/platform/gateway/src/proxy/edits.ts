@@ -1,0 +1,45 @@
+/** What is changed of the fields of a message on its way. */
+export type Edits = {
+  /** Names in lower case that are left out. */
+  readonly removed: Set<string>
+  /** Lines that are put in, each with its end. */
+  added: string
+}
+
+export const createEdits = (): Edits => ({ removed: new Set(), added: '' })
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// eslint-disable-next-line no-control-regex
+const WRONG_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/
+
+/** Says what a message is or where it ends: the gateway's own. */
+const OWN: ReadonlySet<string> = new Set([
+  ...['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'te', 'trailer', 'proxy-connection'],
+])
+
+/** @throws {TypeError} when a field cannot be of this name, or have this value */
+export function checkField(name: string, value: string): void {
+  const no = (why: string): never => {
+    throw new TypeError(`Cannot use the field "${name.slice(0, 80)}": ${why}`)
+  }
+  if (!NAME.test(name)) no('it is no name of a field')
+  if (OWN.has(name.toLowerCase())) no('it says how a message travels, which the gateway does itself')
+  if (WRONG_VALUE.test(value)) no('its value has a character that none may have')
+}
+
+export function addField(edits: Edits, name: string, value: string): void {
+  checkField(name, value)
+  edits.added += `${name}: ${value}\r\n`
+}
+
+export function removeField(edits: Edits, name: string): void {
+  const lower = name.toLowerCase()
+  if (OWN.has(lower)) checkField(name, '')
+  edits.removed.add(lower)
+  if (edits.added !== '')
+    edits.added = edits.added
+      .split('\r\n')
+      .filter((line) => line !== '' && line.slice(0, line.indexOf(':')).toLowerCase() !== lower)
+      .map((line) => `${line}\r\n`)
+      .join('')
+}

@@ -1,0 +1,44 @@
+import { LF, TOKEN } from './characters.ts'
+import { fault, type Fault } from './head.ts'
+
+/** Where the head of a message is looked for, as its bytes come. */
+export type Found = {
+  /** What has come of it so far. */
+  kept: string
+  /** All of it, once it is there. */
+  text: string
+  /** The byte after it. */
+  end: number
+}
+
+/** Looks on; true when the head is all there, false when there is more to come. */
+export function findHead(found: Found, bytes: Buffer, from: number, to: number, most: number): boolean | Fault {
+  const { kept } = found
+  // Of a body that comes along with its head not more is looked at than a head may have.
+  const upTo = Math.min(to, from + most + 4 - kept.length)
+  const whole = kept === '' ? bytes.latin1Slice(from, upTo) : kept + bytes.latin1Slice(from, upTo)
+  // A server that meets an empty line before a request leaves it out: RFC 9112, section 2.2.
+  const skipped = whole.startsWith('\r\n') ? 2 : 0
+  const at = whole.indexOf('\r\n\r\n', Math.max(skipped, kept.length - 3))
+  if (at === -1 || at + 4 > most) {
+    if (whole.length > most) return fault(431, `its head is longer than ${most} bytes`)
+    const wrong = earlyFault(whole, skipped, Math.max(0, kept.length - 1))
+    if (wrong !== undefined) return wrong
+    found.kept = whole
+    return false
+  }
+  found.kept = ''
+  found.text = whole.slice(skipped, at + 4)
+  found.end = from + at + 4 - kept.length
+  return true
+}
+
+/** What can come to nothing is not waited for. */
+function earlyFault(text: string, start: number, from: number): Fault | undefined {
+  if (text.length > start && text !== '\r' && TOKEN[text.charCodeAt(start)] === 0) return fault(400, 'its first byte begins no message')
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0 || (code === LF && text.charCodeAt(i - 1) !== 13)) return fault(400, 'it has a single LF, or a NUL')
+  }
+  return undefined
+}
