@@ -20,7 +20,7 @@ export function problem(status: number, code: string, detail: string, headers: R
 /** The bytes of it, one character each. */
 export function textOf({ status, headers = {}, body }: Answer, more: string, withBody: boolean): string {
   // What was written as text travels as UTF-8.
-  const bytes = body === undefined ? '' : Buffer.from(body, 'utf8').latin1Slice()
+  const bytes = body === undefined ? '' : Buffer.from(body, 'utf8').toString('latin1')
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`
   if (status >= 200 && status !== 204 && status !== 304) text += `content-length: ${bytes.length}\r\n`

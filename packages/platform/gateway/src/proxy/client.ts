@@ -1,13 +1,12 @@
 /** The connection of one client: its requests in their order, each passed on and answered before the next is looked at. */
 import type { Socket } from 'node:net'
-import {
-  createChunks, createHead, findHead, isDone, readChunks, readRequest, resetChunks,
-  type Chunks, type Fault, type Found, type Head,
-} from '../wire/wire.ts'
+import { createHead, findHead, readRequest, type Fault, type Found, type Head } from '../wire/wire.ts'
+import { AnswerWriter } from './answer-writer.ts'
 import { problem, textOf, type Answer } from './answer.ts'
 import type { Edits } from './edits.ts'
-import { answerHead, requestHead, type Framing } from './forward.ts'
+import { answerHead, requestHead } from './forward.ts'
 import type { Limits } from './limits.ts'
+import { RequestBody } from './request-body.ts'
 import { accept } from './sockets.ts'
 import { Timed, type Time } from './timed.ts'
 import type { Asker, Endpoint, Failure, UpstreamConnection } from './upstream.ts'
@@ -40,8 +39,6 @@ export type Surroundings = {
 }
 
 const [HEAD, DECIDING, BODY, WAITING, TUNNEL, LINGERING, GONE] = [0, 1, 2, 3, 4, 5, 6] as const
-/** Up to so many bytes are written as text, which is faster. */
-const SHORT = 4_096
 /** Bytes of a request that nobody reads any more and that are waited for, so that its answer is not lost. */
 const MOST_LINGERING = 1_048_576
 const LINGER = 2_000
@@ -60,8 +57,6 @@ export class ClientConnection extends Timed implements Asker {
   correlation = ''
   traceparent = ''
   status = 0
-  bytesIn = 0
-  bytesOut = 0
   tries = 0
   /** Milliseconds to the head of the answer. */
   timeout = 30_000
@@ -82,22 +77,21 @@ export class ClientConnection extends Timed implements Asker {
   #answering = false
   #moved = false
   #stream = false
-  #left = 0
-  #chunks: Chunks | undefined = undefined
-  #replay: Buffer[] | undefined = undefined
-  #replayed = 0
-  #framing: Framing = 'as it came'
-  #pending = ''
+  #tunnelled = 0
   #lingered = 0
   #upstream: UpstreamConnection | undefined = undefined
   #counts = 0
-  readonly #found: Found = { kept: '', text: '', end: 0 }
+  readonly #found: Found = { partial: '', text: '', end: 0 }
+  readonly #body: RequestBody
+  readonly #answerWriter: AnswerWriter
 
   constructor(socket: Socket, around: Surroundings) {
     super(around.time)
     this.around = around
     this.head = createHead(around.limits)
     this.socket = accept(socket, (bytes, from, to) => this.#read(bytes, from, to), around.plainly)
+    this.#body = new RequestBody(around.limits)
+    this.#answerWriter = new AnswerWriter(this.socket)
     this.address = addressOf(this.socket)
     this.socket.on('end', () => this.#end())
     this.socket.on('close', () => this.#gone())
@@ -106,9 +100,18 @@ export class ClientConnection extends Timed implements Asker {
     this.lateIn(around.limits.headTimeout)
   }
 
+  /** Bytes of the body of the request, and of the answer. */
+  get bytesIn(): number {
+    return this.#body.came + this.#tunnelled
+  }
+
+  get bytesOut(): number {
+    return this.#answerWriter.bytes
+  }
+
   /** Whether a request is under way. */
   busy(): boolean {
-    return this.#phase !== HEAD || this.#found.kept !== ''
+    return this.#phase !== HEAD || this.#found.partial !== ''
   }
 
   /** Takes no further request; what is under way is answered. */
@@ -131,7 +134,7 @@ export class ClientConnection extends Timed implements Asker {
           at = this.#readBody(bytes, at, to)
           break
         case TUNNEL:
-          this.bytesIn += to - at
+          this.#tunnelled += to - at
           if (this.#upstream?.socket.write(Buffer.from(bytes.subarray(at, to))) === false) this.#block(true)
           return
         case LINGERING:
@@ -176,7 +179,7 @@ export class ClientConnection extends Timed implements Asker {
 
   #readHead(bytes: Buffer, from: number, to: number): number {
     const { limits } = this.around
-    const first = this.#found.kept === ''
+    const first = this.#found.partial === ''
     const is = findHead(this.#found, bytes, from, to, limits.head)
     if (is === false) {
       if (first) this.lateIn(limits.headTimeout)
@@ -193,8 +196,7 @@ export class ClientConnection extends Timed implements Asker {
     this.target = head.target
     if (head.close || (head.minor === 0 && !head.keepAlive) || this.around.closing()) this.#close = true
     if (head.minor === 0) this.#close = true
-    this.#left = Math.max(0, head.length)
-    if (head.chunked) resetChunks((this.#chunks ??= createChunks(limits)), 400)
+    this.#body.begin(head)
     this.#phase = DECIDING
     const decided = this.around.decisions.begin(this)
     if (decided instanceof Promise) this.#decideLater(decided)
@@ -205,12 +207,11 @@ export class ClientConnection extends Timed implements Asker {
   #start(): void {
     this.begun = this.time.clock.monotonic()
     this.edits = this.answerEdits = this.failure = undefined
-    this.status = this.bytesIn = this.bytesOut = this.tries = this.#replayed = 0
+    this.status = this.tries = 0
+    this.#tunnelled = 0
     this.mostBody = Number.POSITIVE_INFINITY
     this.#told = this.#answering = this.#stream = false
-    this.#replay = undefined
-    this.#framing = 'as it came'
-    this.#pending = ''
+    this.#answerWriter.reset()
     this.method = this.target = this.correlation = this.traceparent = ''
     this.about = undefined
   }
@@ -233,7 +234,7 @@ export class ClientConnection extends Timed implements Asker {
     if (answer !== undefined) return this.#answer(answer)
     const { head } = this
     if (head.length > this.mostBody) return this.#answer(tooLarge(this.mostBody))
-    this.#phase = head.chunked || this.#left > 0 ? BODY : WAITING
+    this.#phase = this.#body.ended() ? WAITING : BODY
     this.#ask()
   }
 
@@ -248,9 +249,21 @@ export class ClientConnection extends Timed implements Asker {
     }
     this.#upstream = upstream
     const { head, method, target, edits, address, traceparent, correlation } = this
-    const passing = { head, method, target, edits, address, trusting, name, traceparent, correlation, secure: false, port: this.socket.localPort ?? 0 }
+    const passing = {
+      head,
+      method,
+      target,
+      edits,
+      address,
+      trusting,
+      name,
+      traceparent,
+      correlation,
+      secure: false,
+      port: this.socket.localPort ?? 0,
+    }
     let blocked = upstream.ask(this, requestHead(passing, endpoint))
-    for (const part of this.#replay ?? []) blocked = !upstream.socket.write(part)
+    for (const part of this.#body.parts ?? []) blocked = !upstream.socket.write(part)
     this.#block(blocked)
     this.#moved = false
     if (this.#phase === BODY) this.#watchBody()
@@ -263,38 +276,22 @@ export class ClientConnection extends Timed implements Asker {
   }
 
   #readBody(bytes: Buffer, from: number, to: number): number {
-    if (this.head.chunked) {
-      const chunks = this.#chunks!
-      const end = readChunks(chunks, bytes, from, to)
-      if (typeof end === 'object') {
-        this.#refuse(end)
-        return to
-      }
-      this.bytesIn += end - from
-      if (this.bytesIn > this.mostBody) {
-        this.#answer(tooLarge(this.mostBody))
-        return to
-      }
-      const done = isDone(chunks)
-      this.#send(bytes, chunks.raw, done ? chunks.last : '')
-      if (done) this.#sent()
-      return end
+    const body = this.#body
+    const end = body.read(bytes, from, to, this.#pass)
+    if (typeof end === 'object') {
+      this.#refuse(end)
+      return to
     }
-    const end = Math.min(to, from + this.#left)
-    this.#left -= end - from
-    this.bytesIn += end - from
-    this.#send(bytes, [from, end], '')
-    if (this.#left === 0) this.#sent()
+    if (body.came > this.mostBody) {
+      this.#answer(tooLarge(this.mostBody))
+      return to
+    }
+    if (body.ended()) this.#sent()
     return end
   }
 
-  #send(bytes: Buffer, ranges: readonly number[], last: string): void {
-    const part = copyOf(bytes, ranges, '', last)
-    if (part.length === 0) return
-    const replayable = !this.#answering && this.#replayed + part.length <= this.around.limits.replay
-    this.#replayed += part.length
-    if (replayable) (this.#replay ??= []).push(part)
-    else this.#replay = undefined
+  readonly #pass = (part: Buffer): void => {
+    if (this.#answering) this.#body.forget()
     if (this.#upstream?.socket.write(part) === false) this.#block(true)
   }
 
@@ -344,17 +341,15 @@ export class ClientConnection extends Timed implements Asker {
       return false
     }
     this.#answering = this.#told = true
-    this.#replay = undefined
+    this.#body.forget()
     const empty = this.method === 'HEAD' || head.status === 204 || head.status === 304
     const old = this.head.minor === 0
     // Whoever is answered before all was sent has to end, for nobody knows where his next request would begin.
     if (this.#phase === BODY || this.around.closing()) this.#close = true
-    if (!empty && head.chunked) {
-      this.#framing = old ? 'until the end' : 'as it came'
-      upstream.raw = !old
-    } else if (!empty && head.length === -1) this.#framing = old ? 'until the end' : 'chunked'
-    if (this.#framing === 'until the end') this.#close = true
-    this.#pending = answerHead(head, { framing: this.#framing, edits: this.answerEdits, more: this.#own() })
+    this.#answerWriter.frame(head, empty, old)
+    upstream.raw = !old
+    if (this.#answerWriter.framing === 'until the end') this.#close = true
+    this.#answerWriter.begin(head, this.answerEdits, this.#own())
     this.#stream = isStream(head)
     this.lateIn(this.#stream ? limits.streamTimeout : limits.stallTimeout)
     this.#moved = false
@@ -363,10 +358,7 @@ export class ClientConnection extends Timed implements Asker {
 
   /** An answer whose body waits is told of at once. */
   flush(): void {
-    if (this.#pending === '' || !this.#answering) return
-    const text = this.#pending
-    this.#pending = ''
-    this.socket.write(text, 'latin1')
+    if (this.#answering) this.#answerWriter.flush()
   }
 
   #own(): string {
@@ -375,21 +367,7 @@ export class ClientConnection extends Timed implements Asker {
 
   part(_upstream: UpstreamConnection, bytes: Buffer, ranges: readonly number[], last: string): boolean {
     this.#moved = true
-    let size = last.length
-    for (let i = 0; i < ranges.length; i += 2) size += ranges[i + 1]! - ranges[i]!
-    this.bytesOut += size
-    let before = this.#pending
-    this.#pending = ''
-    let after = last
-    if (this.#framing === 'chunked' && size > 0) {
-      before += `${size.toString(16)}\r\n`
-      after = '\r\n'
-    }
-    if (before.length + size + after.length === 0) return false
-    if (size > SHORT) return !this.socket.write(copyOf(bytes, ranges, before, after))
-    let text = before
-    for (let i = 0; i < ranges.length; i += 2) text += bytes.latin1Slice(ranges[i], ranges[i + 1])
-    return !this.socket.write(text + after, 'latin1')
+    return this.#answerWriter.part(bytes, ranges, last)
   }
 
   answered(upstream: UpstreamConnection): void {
@@ -401,8 +379,7 @@ export class ClientConnection extends Timed implements Asker {
       this.around.decisions.ended(this)
       return this.#linger()
     }
-    this.flush()
-    if (this.#framing === 'chunked') this.socket.write('0\r\n\r\n', 'latin1')
+    this.#answerWriter.end()
     this.#over()
   }
 
@@ -413,12 +390,13 @@ export class ClientConnection extends Timed implements Asker {
     if (this.#phase === TUNNEL) return void this.socket.destroy()
     this.failure = `${upstream.endpoint.host}:${upstream.endpoint.port}: ${failure.why}`
     // A part of an answer cannot be taken back: that it ends before its end says that it is one.
-    if (this.#answering && this.#pending === '') return void this.socket.destroy()
+    if (this.#answering && !this.#answerWriter.withdraw()) return void this.socket.destroy()
     this.#answering = false
-    this.#pending = ''
     if (again && this.#repeats()) return this.#ask()
     const code = failure.kind === 'connect' ? 503 : 502
-    this.#answer(problem(code, 'UNAVAILABLE', 'Whoever the request went to has not answered', code === 503 ? { 'retry-after': '1' } : {}))
+    this.#answer(
+      problem(code, 'UNAVAILABLE', 'Whoever the request went to has not answered', code === 503 ? { 'retry-after': '1' } : {}),
+    )
   }
 
   drained(): void {
@@ -427,7 +405,7 @@ export class ClientConnection extends Timed implements Asker {
 
   /** Whether all that was sent of the request can be sent again, and nothing of an answer was. */
   #repeats(): boolean {
-    return !this.#told && (this.#replayed === 0 || this.#replay !== undefined)
+    return !this.#told && this.#body.kept()
   }
 
   #giveUp(): void {
@@ -450,14 +428,14 @@ export class ClientConnection extends Timed implements Asker {
   #answer(given: Answer): void {
     if (this.#phase === GONE) return
     // What is still to come of the request is not read.
-    const unread = this.#phase === BODY || (this.#phase === DECIDING && (this.head.chunked || this.#left > 0))
+    const unread = (this.#phase === BODY || this.#phase === DECIDING) && this.method !== '' && !this.#body.ended()
     if (unread || this.around.closing()) this.#close = true
     const answer = this.around.decisions.refusing(this, given)
     this.status = answer.status
     const text = textOf(answer, this.#own(), this.method !== 'HEAD')
-    this.bytesOut += answer.body?.length ?? 0
+    this.#answerWriter.bytes += answer.body?.length ?? 0
     this.socket.write(text, 'latin1')
-    this.#replay = undefined
+    this.#body.forget()
     this.#over()
   }
 
@@ -525,7 +503,7 @@ export class ClientConnection extends Timed implements Asker {
     const { limits } = this.around
     switch (this.#phase) {
       case HEAD:
-        if (this.#found.kept === '') return void this.socket.destroy()
+        if (this.#found.partial === '') return void this.socket.destroy()
         this.#start()
         return this.#refuse({ status: 408, why: `its head was not there within ${limits.headTimeout} ms` })
       case BODY:
@@ -572,15 +550,4 @@ const isStream = ({ text }: Head): boolean => /\r\ncontent-type:[ \t]*text\/even
 
 function addressOf({ remoteAddress = '' }: Socket): string {
   return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
-}
-
-/** The buffer that it was read into is used again at once. */
-function copyOf(bytes: Buffer, ranges: readonly number[], before: string, after: string): Buffer {
-  let size = before.length + after.length
-  for (let i = 0; i < ranges.length; i += 2) size += ranges[i + 1]! - ranges[i]!
-  const copy = Buffer.allocUnsafe(size)
-  let at = before === '' ? 0 : copy.latin1Write(before, 0)
-  for (let i = 0; i < ranges.length; i += 2) at += bytes.copy(copy, at, ranges[i], ranges[i + 1])
-  if (after !== '') copy.latin1Write(after, at)
-  return copy
 }

@@ -9,7 +9,6 @@ export type Edits = {
 export const createEdits = (): Edits => ({ removed: new Set(), added: '' })
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// eslint-disable-next-line no-control-regex
 const WRONG_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/
 
 /** Says what a message is or where it ends: the gateway's own. */

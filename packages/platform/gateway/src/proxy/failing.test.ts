@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Socket } from 'node:net'
 import type { Decisions } from './proxy.ts'
-import { answering, ok, proxyTo, speaking, statusOf, talk, until } from './proxy.test-support.ts'
+import { answering, ok, proxyTo, speaking, statusOf, talk, until } from '../bytes.test-support.ts'
 
 const GET = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n'
 const POST = 'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n'
@@ -24,7 +24,11 @@ const UPSTREAMS: Readonly<Record<string, readonly [says: string, then: 'end' | '
   'ends a line with LF': ['HTTP/1.1 200 OK\nContent-Length: 0\n\n', 'stay', 502],
   'speaks another protocol': ['SSH-2.0-OpenSSH_9.2\r\n\r\n', 'stay', 502],
   'speaks HTTP/2': ['HTTP/2.0 200 OK\r\n\r\n', 'stay', 502],
-  'changes to a protocol that nobody asked for': ['HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n', 'stay', 502],
+  'changes to a protocol that nobody asked for': [
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n',
+    'stay',
+    502,
+  ],
   'says for ever that an answer will come': ['HTTP/1.1 102 Processing\r\n\r\n'.repeat(100), 'stay', 502],
   'sends a head without end': [`HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(20_000)}`, 'stay', 502],
   'sends fields without end': [`HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(200)}\r\n`, 'stay', 502],
@@ -42,7 +46,9 @@ for (const [what, [says, then, expected]] of Object.entries(UPSTREAMS))
         else socket.write(says, 'latin1', () => (then === 'reset' ? setTimeout(after, 50) : after()))
       }),
     )
-    const decisions = { begin: (client: { correlation: string; timeout: number }) => void ((client.correlation = 'c'), (client.timeout = 300)) }
+    const decisions = {
+      begin: (client: { correlation: string; timeout: number }) => void ((client.correlation = 'c'), (client.timeout = 300)),
+    }
     const gateway = await proxyTo(t, port, { retries: 0, decisions: { begin: (client) => decisions.begin(client) as undefined } })
     const { hears, end } = talk(t, gateway.port, GET)
     if (expected === 'cut') {
@@ -89,7 +95,7 @@ test('a request that may be repeated is sent again when a kept connection is fou
   let requests = 0
   const port = await speaking(
     t,
-    answering((socket, head, count) => {
+    answering((socket, _head, count) => {
       requests++
       // Its second request meets a connection that ends.
       if (count === 2) socket.destroy()
@@ -136,7 +142,10 @@ test('a body that was kept whole is sent again, and one that was not is not', as
 
 test('nobody listens: the next instance is asked; when there is none, 503', async (t) => {
   const dead = await speaking(t, (socket) => socket.destroy())
-  const port = await speaking(t, answering((socket) => socket.write(ok('fine'))))
+  const port = await speaking(
+    t,
+    answering((socket) => socket.write(ok('fine'))),
+  )
   const gateway = await proxyTo(t, [dead, port])
   assert.equal(await statusOf(t, gateway.port, GET), 200)
   // Port 1 is nobody's.
@@ -158,7 +167,9 @@ test('an answer before all of the request was sent ends the connection, and arri
 
 test('whoever sends slowly or not at all is cut off: head, body, and the time of both', async (t) => {
   const port = await speaking(t, (socket) => void socket.resume())
-  const gateway = await proxyTo(t, port, { limits: { headTimeout: 100, stallTimeout: 100, requestTimeout: 600, idleTimeout: 100 } })
+  const gateway = await proxyTo(t, port, {
+    limits: { headTimeout: 100, stallTimeout: 100, requestTimeout: 600, idleTimeout: 100 },
+  })
   assert.match(await talk(t, gateway.port, 'GET /a HT').end(), /^HTTP\/1.1 408 /)
   assert.equal(await talk(t, gateway.port).end(), '')
   assert.match(await talk(t, gateway.port, `${POST}he`).end(), /^HTTP\/1.1 408 [^]*nothing came of it/)
@@ -192,7 +203,10 @@ test('whoever does not take an answer is cut off, and no more of it is read than
 })
 
 test('requests that come faster than answers are taken wait', async (t) => {
-  const port = await speaking(t, answering((socket) => socket.write(ok('x'.repeat(100_000)))))
+  const port = await speaking(
+    t,
+    answering((socket) => socket.write(ok('x'.repeat(100_000)))),
+  )
   const gateway = await proxyTo(t, port)
   const { socket, hears } = talk(t, gateway.port)
   socket.pause()
@@ -208,7 +222,10 @@ test('requests that come faster than answers are taken wait', async (t) => {
 
 test('a client that is gone frees its upstream, whether it has said so or not', async (t) => {
   const waiting: Socket[] = []
-  const port = await speaking(t, answering((socket) => void waiting.push(socket)))
+  const port = await speaking(
+    t,
+    answering((socket) => void waiting.push(socket)),
+  )
   const gateway = await proxyTo(t, port)
   for (const go of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]) {
     const { length } = waiting
@@ -221,7 +238,10 @@ test('a client that is gone frees its upstream, whether it has said so or not', 
 })
 
 test('no more connections than there may be, of clients and of an instance', async (t) => {
-  const port = await speaking(t, answering(() => {}))
+  const port = await speaking(
+    t,
+    answering(() => {}),
+  )
   const gateway = await proxyTo(t, port, { limits: { connections: 3, upstreamConnections: 1 } })
   const first = talk(t, gateway.port, GET)
   await until(() => gateway.endpoints[0]!.pending() === 1)
@@ -236,7 +256,10 @@ test('no more connections than there may be, of clients and of an instance', asy
 
 test('it closes when what is under way is answered', async (t) => {
   const waiting: Socket[] = []
-  const port = await speaking(t, answering((socket) => void waiting.push(socket)))
+  const port = await speaking(
+    t,
+    answering((socket) => void waiting.push(socket)),
+  )
   const gateway = await proxyTo(t, port)
   const idle = talk(t, gateway.port)
   const busy = talk(t, gateway.port, GET)

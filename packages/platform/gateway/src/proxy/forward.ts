@@ -1,12 +1,23 @@
 /** Heads as they are passed on: what is for one connection alone is left out, and who has passed it on is put in. */
 import {
-  CODING, CONNECTION, CORRELATION, EXPECT, fieldOf, HOP, HOST, LENGTH, PLAIN, STRIDE, TE, UPGRADE,
+  CODING,
+  CONNECTION,
+  CORRELATION,
+  EXPECT,
+  fieldOf,
+  HOP,
+  HOST,
+  LENGTH,
+  PLAIN,
+  STRIDE,
+  TE,
+  UPGRADE,
   type Head,
 } from '../wire/wire.ts'
 import type { Edits } from './edits.ts'
 
 /** The lines of a head that are kept, each as it came. */
-function keptLines(head: Head, drops: (kind: number) => boolean, edits: Edits | undefined): string {
+function passedLines(head: Head, drops: (kind: number) => boolean, edits: Edits | undefined): string {
   const { text, spans, count, named } = head
   const checked = edits !== undefined || (named !== undefined && named.length > 0)
   let out = ''
@@ -52,7 +63,7 @@ export type Passing = {
 export function requestHead(passing: Passing, to: { readonly host: string; readonly port: number }): string {
   const { head, method, target, edits, address, trusting, name, traceparent, correlation } = passing
   const scheme = passing.secure ? 'https' : 'http'
-  const kept = keptLines(head, requestDrops, edits)
+  const kept = passedLines(head, requestDrops, edits)
   let came = { for: address, proto: scheme, host: head.host, forwarded: '' }
   if (trusting)
     came = {
@@ -69,7 +80,8 @@ export function requestHead(passing: Passing, to: { readonly host: string; reado
   text += `x-forwarded-host: ${came.host}\r\nx-forwarded-port: ${passing.port}\r\nforwarded: ${came.forwarded === '' ? own : `${came.forwarded}, ${own}`}\r\n`
   text += `via: ${joined(fieldOf(head, 'via'), `1.${head.minor} ${name}`)}\r\ntraceparent: ${traceparent}\r\nx-correlation-id: ${correlation}\r\n`
   if (head.upgrade !== '') text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`
-  else if (head.minor === 1 && /(?:^|[\s,])trailers(?:$|[\s,])/i.test(fieldOf(head, 'te') ?? '')) text += 'connection: te\r\nte: trailers\r\n'
+  else if (head.minor === 1 && /(?:^|[\s,])trailers(?:$|[\s,])/i.test(fieldOf(head, 'te') ?? ''))
+    text += 'connection: te\r\nte: trailers\r\n'
   return edits === undefined ? `${text}\r\n` : `${text}${edits.added}\r\n`
 }
 
@@ -90,8 +102,7 @@ export function answerHead(
 ): string {
   const { status, reason } = head
   const drops = status < 200 || status === 204 ? emptyDrops : framing === 'as it came' ? answerDrops : bodyDrops
-  const text = `HTTP/1.1 ${status} ${reason}\r\n${keptLines(head, drops, edits)}${more}`
+  const text = `HTTP/1.1 ${status} ${reason}\r\n${passedLines(head, drops, edits)}${more}`
   const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
   return `${text}${coding}${edits === undefined ? '' : edits.added}\r\n`
 }
-

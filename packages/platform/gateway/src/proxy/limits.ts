@@ -49,7 +49,11 @@ export const LIMITS: Limits = {
 }
 
 const NUMBERS: Ranges<Limits> = {
-  ...{ head: { ...BYTES, least: 256, most: 1_048_576 }, fields: { ...COUNT, most: 10_000 }, target: { ...COUNT, most: 1_048_576 } },
+  ...{
+    head: { ...BYTES, least: 256, most: 1_048_576 },
+    fields: { ...COUNT, most: 10_000 },
+    target: { ...COUNT, most: 1_048_576 },
+  },
   ...{ connections: COUNT, upstreamConnections: COUNT, headTimeout: WAIT, requestTimeout: WAIT, idleTimeout: WAIT },
   ...{ stallTimeout: WAIT, streamTimeout: WAIT, connectTimeout: WAIT, upstreamIdleTimeout: WAIT, replay: BYTES, drain: WAIT },
 }

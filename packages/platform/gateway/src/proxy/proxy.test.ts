@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
-import { answering, listening, ok, proxyTo, speaking, talk } from './proxy.test-support.ts'
+import { answering, listening, ok, proxyTo, speaking, talk } from '../bytes.test-support.ts'
 
 const GET = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: shop\r\n${more}\r\n`
 
@@ -72,8 +72,20 @@ test('what is for one connection alone is left out, and who has passed it on is 
   )
   const gateway = await proxyTo(t, port)
   const fields = [
-    ...['Connection: keep-alive, X-Secret', 'X-Secret: 1', 'Keep-Alive: timeout=5', 'Proxy-Connection: close', 'TE: trailers, deflate'],
-    ...['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__', 'X-Forwarded-For: 1.2.3.4', 'Forwarded: for=1.2.3.4', 'X-Real-IP: 1.2.3.4'],
+    ...[
+      'Connection: keep-alive, X-Secret',
+      'X-Secret: 1',
+      'Keep-Alive: timeout=5',
+      'Proxy-Connection: close',
+      'TE: trailers, deflate',
+    ],
+    ...[
+      'Upgrade: h2c',
+      'HTTP2-Settings: AAMAAABkAAQAAP__',
+      'X-Forwarded-For: 1.2.3.4',
+      'Forwarded: for=1.2.3.4',
+      'X-Real-IP: 1.2.3.4',
+    ],
     ...['Via: 1.0 fred', 'Accept: */*', 'Authorization: Bearer x', 'Cookie: a=b'],
   ]
   const said = await talk(t, gateway.port, GET('/a', fields.map((line) => `${line}\r\n`).join(''))).hears(/\r\n\r\n$/)
@@ -97,7 +109,9 @@ test('answers without a body end at their head, and the connection goes on', asy
     }),
   )
   const gateway = await proxyTo(t, port)
-  const said = await talk(t, gateway.port, `HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n${GET('/204')}${GET('/304')}${GET('/200')}`).hears(/all$/)
+  const said = await talk(t, gateway.port, `HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n${GET('/204')}${GET('/304')}${GET('/200')}`).hears(
+    /all$/,
+  )
   assert.deepEqual(said.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 204', 'HTTP/1.1 304', 'HTTP/1.1 200'])
   assert.match(said, /Content-Length: 500[^]*Content-Length: 7/)
 })
@@ -112,7 +126,10 @@ test('words before an answer are passed on, and a body is sent when the upstream
   })
   const gateway = await proxyTo(t, port)
   const { hears, say } = talk(t, gateway.port, 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n')
-  assert.match(await hears(/100 Continue\r\n\r\n$/), /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a.css>\r\n\r\nHTTP\/1.1 100 Continue\r\n\r\n$/)
+  assert.match(
+    await hears(/100 Continue\r\n\r\n$/),
+    /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a.css>\r\n\r\nHTTP\/1.1 100 Continue\r\n\r\n$/,
+  )
   say('hello')
   await hears(/got hello$/)
 })
@@ -157,7 +174,10 @@ test('events of a stream arrive each at once', async (t) => {
 })
 
 test('a client of HTTP/1.0 gets bytes without chunks, and the end', async (t) => {
-  const port = await speaking(t, answering((socket) => socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n')))
+  const port = await speaking(
+    t,
+    answering((socket) => socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n')),
+  )
   const gateway = await proxyTo(t, port)
   const said = await talk(t, gateway.port, 'GET / HTTP/1.0\r\n\r\n').end()
   assert.match(said, /connection: close\r\n/)
@@ -169,7 +189,9 @@ test('a connection becomes that of another protocol when both sides want it, and
   const port = await speaking(t, (socket) => {
     socket.once('data', (head) => {
       assert.match(head.toString(), /connection: upgrade\r\nupgrade: websocket/)
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nhello')
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nhello',
+      )
       socket.on('data', (bytes) => socket.write(`echo ${bytes.toString()}`))
       socket.on('end', () => socket.end('bye'))
     })

@@ -7,8 +7,8 @@ import type { Time } from './timed.ts'
 
 export { problem, type Answer } from './answer.ts'
 export type { ClientConnection, Decisions } from './client.ts'
-export { addField, checkField, createEdits, removeField, type Edits } from './edits.ts'
-export { LIMITS, limitsOf, type Limits } from './limits.ts'
+export { addField, checkField, createEdits, removeField } from './edits.ts'
+export { limitsOf, type Limits } from './limits.ts'
 export { Endpoint, type Failure } from './upstream.ts'
 export type { Time } from './timed.ts'
 

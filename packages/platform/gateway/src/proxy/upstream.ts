@@ -2,8 +2,18 @@
 import type { Socket } from 'node:net'
 import type { HostHealth } from 'dure/resilience'
 import {
-  createChunks, createHead, fault, findHead, isDone, readChunks, readResponse, resetChunks,
-  type Chunks, type Fault, type Found, type Head,
+  createChunks,
+  createHead,
+  fault,
+  findHead,
+  isDone,
+  readChunks,
+  readResponse,
+  resetChunks,
+  type Chunks,
+  type Fault,
+  type Found,
+  type Head,
 } from '../wire/wire.ts'
 import type { Limits } from './limits.ts'
 import { connect } from './sockets.ts'
@@ -50,7 +60,7 @@ export class UpstreamConnection extends Timed {
   #left = 0
   #informed = 0
   readonly #head: Head
-  readonly #found: Found = { kept: '', text: '', end: 0 }
+  readonly #found: Found = { partial: '', text: '', end: 0 }
   #chunks: Chunks | undefined = undefined
   readonly #range: number[] = [0, 0]
 
@@ -83,7 +93,8 @@ export class UpstreamConnection extends Timed {
 
   late(): void {
     if (this.phase === IDLE) return this.cut()
-    if (!this.connected) this.#fail({ kind: 'connect', why: `it did not take a connection within ${this.endpoint.limits.connectTimeout} ms` })
+    if (!this.connected)
+      this.#fail({ kind: 'connect', why: `it did not take a connection within ${this.endpoint.limits.connectTimeout} ms` })
   }
 
   /** Ends it at once; nobody hears of it. */
@@ -137,7 +148,8 @@ export class UpstreamConnection extends Timed {
         const end = readChunks(chunks, bytes, from, to)
         if (typeof end === 'object') return end
         const done = isDone(chunks)
-        if (this.asker!.part(this, bytes, this.raw ? chunks.raw : chunks.data, this.raw && done ? chunks.last : '')) this.socket.pause()
+        if (this.asker!.part(this, bytes, this.raw ? chunks.raw : chunks.data, this.raw && done ? chunks.last : ''))
+          this.socket.pause()
         if (done) this.#finish(end === to)
         return end
       }

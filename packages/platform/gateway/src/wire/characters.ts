@@ -1,6 +1,7 @@
 /** Which characters HTTP/1.1 has where, by their code: RFC 9110, section 5.6.2, and RFC 9112, sections 3.2 and 5. */
 
-const tableOf = (test: (code: number) => boolean): Uint8Array => Uint8Array.from({ length: 256 }, (_, code) => (test(code) ? 1 : 0))
+const tableOf = (test: (code: number) => boolean): Uint8Array =>
+  Uint8Array.from({ length: 256 }, (_, code) => (test(code) ? 1 : 0))
 const oneOf = (characters: string) => (code: number) => characters.includes(String.fromCharCode(code))
 
 const alphanumeric = (code: number): boolean => /[0-9A-Za-z]/.test(String.fromCharCode(code))
@@ -26,6 +27,6 @@ export const HEX: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) => {
   return /[0-9A-Fa-f]/.test(digit) ? Number.parseInt(digit, 16) : 255
 })
 
-export const [HTAB, LF, CR, SP, QUOTE, PERCENT, DOT, SLASH, COLON, SEMICOLON, EQUALS, QUESTION, BACKSLASH] = [
-  9, 10, 13, 32, 34, 37, 46, 47, 58, 59, 61, 63, 92,
+export const [HTAB, LF, CR, SP, QUOTE, SLASH, COLON, SEMICOLON, EQUALS, QUESTION, BACKSLASH] = [
+  9, 10, 13, 32, 34, 47, 58, 59, 61, 63, 92,
 ] as const

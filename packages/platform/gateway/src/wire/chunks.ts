@@ -172,15 +172,19 @@ function readTrailer(chunks: Chunks, byte: number): Fault | undefined {
   const { status, limits } = chunks
   chunks.trailer += String.fromCharCode(byte)
   const { trailer } = chunks
-  if (trailer.length > limits.head) return fault(status === 400 ? 431 : status, `its trailers are longer than ${limits.head} bytes`)
+  if (trailer.length > limits.head)
+    return fault(status === 400 ? 431 : status, `its trailers are longer than ${limits.head} bytes`)
   if (byte !== LF) return undefined
+  if (!trailer.endsWith('\r\n')) return fault(status, 'a trailer ends with a single LF')
   if (trailer !== '\r\n' && !trailer.endsWith('\r\n\r\n')) return undefined
   if (trailer !== '\r\n') {
     const head = createHead(limits)
     head.text = trailer
     const wrong = readFields(head, 0, status)
     if (wrong !== undefined) return wrong
-    if (/^(?:host|content-length|transfer-encoding|connection|upgrade|expect|te|authorization|cookie|set-cookie):/im.test(trailer))
+    if (
+      /^(?:host|content-length|transfer-encoding|connection|upgrade|expect|te|authorization|cookie|set-cookie):/im.test(trailer)
+    )
       return fault(status, 'a trailer is a field that none may be')
   }
   chunks.last = `0\r\n${trailer}`

@@ -72,7 +72,8 @@ function take(head: Head, kind: number, from: number, to: number, status: number
       takeOptions(head, text.slice(from, to).toLowerCase())
       return undefined
     case UPGRADE:
-      head.upgrade = head.upgrade === '' ? text.slice(from, to).toLowerCase() : `${head.upgrade}, ${text.slice(from, to).toLowerCase()}`
+      head.upgrade =
+        head.upgrade === '' ? text.slice(from, to).toLowerCase() : `${head.upgrade}, ${text.slice(from, to).toLowerCase()}`
       return undefined
     default:
       if (text.slice(from, to).toLowerCase() !== '100-continue')

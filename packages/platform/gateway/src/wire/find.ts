@@ -1,10 +1,10 @@
-import { LF, TOKEN } from './characters.ts'
+import { CR, LF, TOKEN } from './characters.ts'
 import { fault, type Fault } from './head.ts'
 
 /** Where the head of a message is looked for, as its bytes come. */
 export type Found = {
   /** What has come of it so far. */
-  kept: string
+  partial: string
   /** All of it, once it is there. */
   text: string
   /** The byte after it. */
@@ -13,32 +13,35 @@ export type Found = {
 
 /** Looks on; true when the head is all there, false when there is more to come. */
 export function findHead(found: Found, bytes: Buffer, from: number, to: number, most: number): boolean | Fault {
-  const { kept } = found
+  const { partial: before } = found
   // Of a body that comes along with its head not more is looked at than a head may have.
-  const upTo = Math.min(to, from + most + 4 - kept.length)
-  const whole = kept === '' ? bytes.latin1Slice(from, upTo) : kept + bytes.latin1Slice(from, upTo)
+  const upTo = Math.min(to, from + most + 4 - before.length)
+  const whole = before === '' ? bytes.toString('latin1', from, upTo) : before + bytes.toString('latin1', from, upTo)
   // A server that meets an empty line before a request leaves it out: RFC 9112, section 2.2.
   const skipped = whole.startsWith('\r\n') ? 2 : 0
-  const at = whole.indexOf('\r\n\r\n', Math.max(skipped, kept.length - 3))
+  const at = whole.indexOf('\r\n\r\n', Math.max(skipped, before.length - 3))
   if (at === -1 || at + 4 > most) {
     if (whole.length > most) return fault(431, `its head is longer than ${most} bytes`)
-    const wrong = earlyFault(whole, skipped, Math.max(0, kept.length - 1))
+    const wrong = earlyFault(whole, skipped, Math.max(0, before.length - 1))
     if (wrong !== undefined) return wrong
-    found.kept = whole
+    found.partial = whole
     return false
   }
-  found.kept = ''
+  found.partial = ''
   found.text = whole.slice(skipped, at + 4)
-  found.end = from + at + 4 - kept.length
+  found.end = from + at + 4 - before.length
   return true
 }
 
 /** What can come to nothing is not waited for. */
 function earlyFault(text: string, start: number, from: number): Fault | undefined {
-  if (text.length > start && text !== '\r' && TOKEN[text.charCodeAt(start)] === 0) return fault(400, 'its first byte begins no message')
+  if (text.length > start && text !== '\r' && TOKEN[text.charCodeAt(start)] === 0)
+    return fault(400, 'its first byte begins no message')
   for (let i = from; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code === 0 || (code === LF && text.charCodeAt(i - 1) !== 13)) return fault(400, 'it has a single LF, or a NUL')
+    const alone =
+      code === LF ? text.charCodeAt(i - 1) !== CR : code === CR && i + 1 < text.length && text.charCodeAt(i + 1) !== LF
+    if (code === 0 || alone) return fault(400, 'it has a CR or LF by itself, or a NUL')
   }
   return undefined
 }

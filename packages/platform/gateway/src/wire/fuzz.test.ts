@@ -4,12 +4,49 @@ import fc from 'fast-check'
 import { nodeReads, nodeReadsAnswer, weRead, weReadAnswer } from './peer.test-support.ts'
 
 const TRICKS = [
-  ...['\r\n', '\n', '\r', '\0', ' ', '\t', ':', '\r\n ', ' :', '::', '\x7f', '\x80', ',', ';', '"', '\\', '#', '%', '0x', '+', '-'],
+  ...[
+    '\r\n',
+    '\n',
+    '\r',
+    '\0',
+    ' ',
+    '\t',
+    ':',
+    '\r\n ',
+    ' :',
+    '::',
+    '\x7f',
+    '\x80',
+    ',',
+    ';',
+    '"',
+    '\\',
+    '#',
+    '%',
+    '0x',
+    '+',
+    '-',
+  ],
   ...['Content-Length: 5\r\n', 'Content-Length: 6\r\n', 'Content-Length:\r\n', 'Transfer-Encoding: chunked\r\n', 'Host: b\r\n'],
   ...['Transfer-Encoding: gzip, chunked\r\n', 'Transfer-Encoding: chunked, gzip\r\n', 'Transfer-Encoding : chunked\r\n'],
-  ...['5\r\nhello\r\n', '0\r\n\r\n', '5;a=b\r\nhello\r\n', '5;\r\nhello\r\n', ' 5\r\nhello\r\n', '5 \r\nhello\r\n', '05\r\nhello\r\n'],
+  ...[
+    '5\r\nhello\r\n',
+    '0\r\n\r\n',
+    '5;a=b\r\nhello\r\n',
+    '5;\r\nhello\r\n',
+    ' 5\r\nhello\r\n',
+    '5 \r\nhello\r\n',
+    '05\r\nhello\r\n',
+  ],
   ...['5;a="b\r\nhello\r\n', '5\nhello\r\n', 'fffffffff\r\n', '0\r\nX: y\r\n\r\n', 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'],
-  ...[' HTTP/1.0', ' HTTP/2.0', ' HTTP/1.1', 'Connection: close\r\n', 'Connection: content-length\r\n', 'Expect: 100-continue\r\n'],
+  ...[
+    ' HTTP/1.0',
+    ' HTTP/2.0',
+    ' HTTP/1.1',
+    'Connection: close\r\n',
+    'Connection: content-length\r\n',
+    'Expect: 100-continue\r\n',
+  ],
 ]
 
 const PLAIN = [
@@ -28,7 +65,10 @@ const spoilt = (plain: readonly string[]) =>
       fc.array(fc.tuple(fc.nat(400), fc.constantFrom(0, 0, 1, 2), fc.constantFrom(...TRICKS)), { maxLength: 3 }),
     )
     .map(([text, tricks]) =>
-      tricks.reduce((all, [at, over, trick]) => all.slice(0, at % all.length) + trick + all.slice((at % all.length) + over), text),
+      tricks.reduce(
+        (all, [at, over, trick]) => all.slice(0, at % all.length) + trick + all.slice((at % all.length) + over),
+        text,
+      ),
     )
 
 const cut = (text: string, size: number): readonly Buffer[] => {
@@ -46,7 +86,11 @@ test('what we take of a request, Node takes and reads alike', async () => {
       // Each by itself: that Node finds it whole in just these bytes says that both end it at the same one.
       for (const [i, message] of ours.messages.entries()) {
         const bytes = Buffer.from(text, 'latin1').subarray(ours.ends[i - 1] ?? 0, ours.ends[i])
-        assert.deepEqual(await nodeReads([bytes]), { messages: [message], refused: false }, JSON.stringify(bytes.toString('latin1')))
+        assert.deepEqual(
+          await nodeReads([bytes]),
+          { messages: [message], refused: false },
+          JSON.stringify(bytes.toString('latin1')),
+        )
       }
     }),
     { numRuns: 3_000 },

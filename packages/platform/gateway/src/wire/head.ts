@@ -18,26 +18,26 @@ export const CORRELATION = 11
 export const TE = 12
 
 const KINDS: Readonly<Record<string, number>> = {
-  'host': HOST,
+  host: HOST,
   'content-length': LENGTH,
   'transfer-encoding': CODING,
-  'connection': CONNECTION,
-  'upgrade': UPGRADE,
-  'expect': EXPECT,
+  connection: CONNECTION,
+  upgrade: UPGRADE,
+  expect: EXPECT,
   'keep-alive': HOP,
   'proxy-connection': HOP,
   'proxy-authorization': HOP,
   'http2-settings': HOP,
-  'forwarded': FORWARDED,
+  forwarded: FORWARDED,
   'x-forwarded-for': FORWARDED,
   'x-forwarded-proto': FORWARDED,
   'x-forwarded-host': FORWARDED,
   'x-forwarded-port': FORWARDED,
   'x-real-ip': FORWARDED,
-  'via': VIA,
-  'traceparent': TRACEPARENT,
+  via: VIA,
+  traceparent: TRACEPARENT,
   'x-correlation-id': CORRELATION,
-  'te': TE,
+  te: TE,
 }
 
 /** By the length of the name: most names have a length at which nothing is looked for. */

@@ -1,7 +1,18 @@
 /** One stream of bytes read by us and by Node's own parser, so that the two can be compared. */
 import { createServer, request as ask, type IncomingMessage } from 'node:http'
 import { Duplex } from 'node:stream'
-import { createChunks, createHead, findHead, HEAD_LIMITS, isDone, readChunks, readRequest, readResponse, resetChunks, STRIDE } from './wire.ts'
+import {
+  createChunks,
+  createHead,
+  findHead,
+  HEAD_LIMITS,
+  isDone,
+  readChunks,
+  readRequest,
+  readResponse,
+  resetChunks,
+  STRIDE,
+} from './wire.ts'
 import type { Chunks, Found, Head } from './wire.ts'
 
 export type Message = { readonly start: string; readonly fields: readonly string[]; readonly body: string }
@@ -30,16 +41,19 @@ function connectionWith(parts: readonly Buffer[]): Duplex {
 export async function nodeReads(parts: readonly Buffer[]): Promise<Omit<Reading, 'ends'>> {
   const messages: Message[] = []
   let refused = false
-  const server = createServer({ insecureHTTPParser: false, requireHostHeader: true, keepAliveTimeout: 0 }, (request, response) => {
-    let body = ''
-    request.setEncoding('latin1')
-    request.on('data', (chunk: string) => (body += chunk))
-    request.on('error', () => {})
-    request.on('end', () => {
-      messages.push({ start: `${request.method} ${request.url}`, fields: fieldsOf(request), body })
-      response.end()
-    })
-  })
+  const server = createServer(
+    { insecureHTTPParser: false, requireHostHeader: true, keepAliveTimeout: 0 },
+    (request, response) => {
+      let body = ''
+      request.setEncoding('latin1')
+      request.on('data', (chunk: string) => (body += chunk))
+      request.on('error', () => {})
+      request.on('end', () => {
+        messages.push({ start: `${request.method} ${request.url}`, fields: fieldsOf(request), body })
+        response.end()
+      })
+    },
+  )
   const over = Promise.withResolvers<void>()
   server.on('checkContinue', (request, response) => server.emit('request', request, response))
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
@@ -66,7 +80,7 @@ const fieldsOf = ({ rawHeaders }: IncomingMessage): readonly string[] =>
 export function weRead(parts: readonly Buffer[]): Reading {
   const messages: Message[] = []
   const ends: number[] = []
-  const [head, found, chunks] = [createHead(), { kept: '', text: '', end: 0 } as Found, createChunks(HEAD_LIMITS)]
+  const [head, found, chunks] = [createHead(), { partial: '', text: '', end: 0 } as Found, createChunks(HEAD_LIMITS)]
   let body: string | undefined
   let left = 0
   const end = (at: number): void => {
@@ -95,19 +109,19 @@ export function weRead(parts: readonly Buffer[]): Reading {
         if (isDone(chunks)) end(at)
       } else {
         const next = Math.min(part.length, at + left)
-        body += part.latin1Slice(at, next)
+        body += part.toString('latin1', at, next)
         left -= next - at
         at = next
         if (left === 0) end(at)
       }
     }
   }
-  return { messages, ends, refused: body !== undefined || found.kept !== '' }
+  return { messages, ends, refused: body !== undefined || found.partial !== '' }
 }
 
 export function dataOf(bytes: Buffer, { data }: Chunks): string {
   let text = ''
-  for (let i = 0; i < data.length; i += 2) text += bytes.latin1Slice(data[i], data[i + 1])
+  for (let i = 0; i < data.length; i += 2) text += bytes.toString('latin1', data[i], data[i + 1])
   return text
 }
 
@@ -126,7 +140,9 @@ export async function nodeReadsAnswer(parts: readonly Buffer[], method: string):
     answer.setEncoding('latin1')
     answer.on('data', (chunk: string) => (body += chunk))
     answer.on('error', () => answered.resolve(undefined))
-    answer.on('end', () => answered.resolve({ start: `${answer.statusCode} ${answer.statusMessage}`, fields: fieldsOf(answer), body }))
+    answer.on('end', () =>
+      answered.resolve({ start: `${answer.statusCode} ${answer.statusMessage}`, fields: fieldsOf(answer), body }),
+    )
   })
   sent.on('error', () => answered.resolve(undefined))
   sent.on('upgrade', () => answered.resolve(undefined))
@@ -138,12 +154,14 @@ export async function nodeReadsAnswer(parts: readonly Buffer[], method: string):
 
 /** The head of an answer as we read it. */
 export function weReadAnswer(parts: readonly Buffer[]): Omit<Message, 'body'> | undefined {
-  const [head, found] = [createHead(), { kept: '', text: '', end: 0 } as Found]
+  const [head, found] = [createHead(), { partial: '', text: '', end: 0 } as Found]
   for (const part of parts) {
     const is = findHead(found, part, 0, part.length, head.limits.head)
     if (typeof is === 'object') return undefined
     if (!is) continue
-    return readResponse(head, found.text) === undefined ? { start: `${head.status} ${head.reason}`, fields: textsOf(head) } : undefined
+    return readResponse(head, found.text) === undefined
+      ? { start: `${head.status} ${head.reason}`, fields: textsOf(head) }
+      : undefined
   }
   return undefined
 }

@@ -18,7 +18,8 @@ export function readResponse(head: Head, text: string): Fault | undefined {
   }
   if (status < 100) return fault(502, 'its status is less than 100')
   if (line > 12 && text.charCodeAt(12) !== SP) return fault(502, 'its status has more than three digits')
-  for (let i = 13; i < line; i++) if (VALUE[text.charCodeAt(i)] === 0) return fault(502, 'its reason has a character that none may have')
+  for (let i = 13; i < line; i++)
+    if (VALUE[text.charCodeAt(i)] === 0) return fault(502, 'its reason has a character that none may have')
   head.minor = minor
   head.status = status
   head.reason = text.slice(13, line)

@@ -1,8 +1,24 @@
 /** HTTP/1.1 on bytes: heads and chunks, read strictly. */
 export { createChunks, isDone, readChunks, resetChunks, type Chunks } from './chunks.ts'
 export {
-  CODING, CONNECTION, CORRELATION, createHead, EXPECT, fault, fieldOf, FORWARDED, HEAD_LIMITS, HOP, HOST, isNamed, LENGTH, PLAIN, STRIDE, TE, TRACEPARENT, UPGRADE, VIA,
-  type Fault, type Head, type HeadLimits,
+  CODING,
+  CONNECTION,
+  CORRELATION,
+  createHead,
+  EXPECT,
+  fault,
+  fieldOf,
+  HEAD_LIMITS,
+  HOP,
+  HOST,
+  LENGTH,
+  PLAIN,
+  STRIDE,
+  TE,
+  UPGRADE,
+  type Fault,
+  type Head,
+  type HeadLimits,
 } from './head.ts'
 export { findHead, type Found } from './find.ts'
 export { METHODS, readRequest } from './request.ts'

@@ -4,9 +4,14 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { realRuntime } from 'dure/runtime'
-import { createProxy, createTime, Endpoint, limitsOf, type Decisions, type Limits } from './proxy.ts'
+import { createProxy, createTime, Endpoint, limitsOf, type Decisions, type Limits } from './proxy/proxy.ts'
 
-export type Ended = { readonly method: string; readonly target: string; readonly status: number; readonly failure: string | undefined }
+export type Ended = {
+  readonly method: string
+  readonly target: string
+  readonly status: number
+  readonly failure: string | undefined
+}
 
 export async function listening(t: Pick<TestContext, 'after'>, server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')
@@ -48,7 +53,12 @@ export const ok = (body: string, more = ''): string => `HTTP/1.1 200 OK\r\nConte
 export async function proxyTo(
   t: Pick<TestContext, 'after'>,
   ports: number | readonly number[],
-  options: { readonly limits?: Partial<Limits>; readonly decisions?: Partial<Decisions>; readonly plainly?: boolean; readonly retries?: number } = {},
+  options: {
+    readonly limits?: Partial<Limits>
+    readonly decisions?: Partial<Decisions>
+    readonly plainly?: boolean
+    readonly retries?: number
+  } = {},
 ) {
   const { retries = 1, plainly } = options
   const runtime = realRuntime()
@@ -65,7 +75,8 @@ export async function proxyTo(
       return undefined
     },
     pick: () => endpoints[turn++ % endpoints.length],
-    tried: (client, _endpoint, how) => typeof how === 'object' && how.kind !== 'late' && client.tries <= retries && client.method === 'GET',
+    tried: (client, _endpoint, how) =>
+      typeof how === 'object' && how.kind !== 'late' && client.tries <= retries && client.method === 'GET',
     answering: () => undefined,
     refusing: (_client, answer) => answer,
     ended: ({ method, target, status, failure }) => ended.push({ method, target, status, failure }),
@@ -88,7 +99,7 @@ export type Talk = {
 }
 
 export function talk(t: Pick<TestContext, 'after'>, port: number, text = ''): Talk {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
   t.after(() => void socket.destroy())
   let said = ''
   let over = false

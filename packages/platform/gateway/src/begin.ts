@@ -1,0 +1,157 @@
+/** How a request begins: its route, its place in its trace, filters and guards. */
+import { STATUSES, type CallError } from 'dure/contract'
+import { GuardedCall } from 'dure/resilience/internal'
+import type { Runtime } from 'dure/runtime'
+import { childTraceparent, isSampled, parseTraceparent, type ActiveSpan, type Tracer } from 'dure/telemetry/internal'
+import type { Route, Running } from './compiled.ts'
+import { requestOf, type Consumer, type GatewayRequest } from './filter.ts'
+import { problem, type Answer, type ClientConnection, type Decisions, type Endpoint } from './proxy/proxy.ts'
+import type { Upstream } from './upstreams/upstreams.ts'
+import { fieldOf } from './wire/wire.ts'
+
+/** What is known of a request under way, beside what its client knows. */
+export type Exchange = {
+  readonly route: Route
+  readonly segments: readonly string[]
+  request: (GatewayRequest & { consumer: Consumer | undefined }) | undefined
+  upstream: Upstream | undefined
+  endpoint: Endpoint | undefined
+  /** It was picked and has neither answered nor failed yet. */
+  asked: boolean
+  probe: boolean
+  call: GuardedCall | undefined
+  /** Guards that have let it in. */
+  entered: number
+  readonly span: ActiveSpan | undefined
+}
+
+export type BeginOptions = {
+  readonly runtime: Runtime
+  readonly running: Running
+  /** In Via; one that meets it again has come round in a circle. */
+  readonly name: string
+  readonly service: string
+  readonly tracer: Tracer | undefined
+}
+
+const CORRELATION_ID = /^[\w.:@/+=-]{1,128}$/
+const nothing = (): void => {}
+
+export function createBegin({ runtime, running, name, service, tracer }: BeginOptions): Decisions['begin'] {
+  const { clock, ids } = runtime
+
+  const identify = (client: ClientConnection): void => {
+    const given = fieldOf(client.head, 'x-correlation-id')
+    client.correlation = given !== undefined && CORRELATION_ID.test(given) ? given : ids.next()
+  }
+  /** The place of the request in its trace, and its span if there is one. */
+  const trace = (client: ClientConnection, route: Route): ActiveSpan | undefined => {
+    const given = fieldOf(client.head, 'traceparent')
+    const parent = given !== undefined && parseTraceparent(given) !== undefined ? given : undefined
+    if (tracer === undefined) {
+      client.traceparent = childTraceparent(parent, parent !== undefined && isSampled(parent), ids)
+      return undefined
+    }
+    const sampled = parent === undefined ? tracer.sample() : isSampled(parent)
+    const attributes = { 'http.request.method': client.method, 'http.route': route.name }
+    const span = tracer.begin({ name: `${client.method} ${route.name}`, kind: 'server', service, parent, attributes }, sampled)
+    client.traceparent = span.traceparent
+    return span
+  }
+
+  /** Guards let in one after the other; one of them may have it wait. */
+  const admit = (client: ClientConnection, exchange: Exchange): Answer | undefined | Promise<Answer | undefined> => {
+    const { admitters } = exchange.route
+    if (admitters.length === 0) return undefined
+    const key = exchange.request?.consumer?.name ?? client.address
+    const now = clock.monotonic()
+    exchange.call ??= new GuardedCall(nothing, { key, deadline: now + client.timeout }, now, undefined)
+    while (exchange.entered < admitters.length) {
+      const refused = admitters[exchange.entered]!.enter(exchange.call, now)
+      if (refused instanceof Promise)
+        return refused.then((error) => {
+          if (error !== undefined) return refusal(error)
+          exchange.entered++
+          return admit(client, exchange)
+        })
+      if (refused !== undefined) return refusal(refused)
+      exchange.entered++
+    }
+    return undefined
+  }
+
+  return (client) => {
+    identify(client)
+    const { head } = client
+    if (fieldOf(head, 'via')?.includes(name) === true)
+      return problem(508, 'LOOP_DETECTED', 'The request has come back to this gateway: a route leads to itself')
+    const match = running.table.find(head)
+    if (match.is !== 'found') {
+      client.traceparent = childTraceparent(undefined, false, ids)
+      return unfound(match.is === 'other methods' ? match.allow : match.is)
+    }
+    const { route, segments } = match
+    const exchange: Exchange = {
+      route,
+      segments,
+      ...{
+        request: undefined,
+        upstream: undefined,
+        endpoint: undefined,
+        asked: false,
+        probe: false,
+        call: undefined,
+        entered: 0,
+      },
+      span: trace(client, route),
+    }
+    client.about = exchange
+    client.timeout = route.timeout
+    if (route.before.length > 0) {
+      const filtered = filterFrom(client, exchange, 0)
+      if (filtered instanceof Promise) return filtered.then((answer) => answer ?? admit(client, exchange))
+      if (filtered !== undefined) return filtered
+    }
+    return route.admitters.length === 0 ? undefined : admit(client, exchange)
+  }
+}
+
+export function requestFor(client: ClientConnection, exchange: Exchange): GatewayRequest & { consumer: Consumer | undefined } {
+  const { route, segments } = exchange
+  return (exchange.request ??= requestOf(client, {
+    route: route.name,
+    parameters: () =>
+      Object.fromEntries(route.template.flatMap((part, i) => (typeof part === 'string' ? [] : [[part.parameter, segments[i]!]]))),
+  }))
+}
+
+/** Filters one after the other, without a promise where none of them makes one. */
+function filterFrom(
+  client: ClientConnection,
+  exchange: Exchange,
+  first: number,
+): Answer | undefined | Promise<Answer | undefined> {
+  const { before } = exchange.route
+  const request = requestFor(client, exchange)
+  for (let i = first; i < before.length; i++) {
+    const answer = before[i]!(request)
+    if (answer instanceof Promise) return answer.then((later) => later ?? filterFrom(client, exchange, i + 1))
+    if (answer !== undefined) return answer
+  }
+  return undefined
+}
+
+function refusal({ code, message, details }: CallError): Answer {
+  const { http } = STATUSES[code]
+  const after = Number((details as { readonly retryAfter?: unknown }).retryAfter)
+  const wait = Number.isFinite(after) ? Math.ceil(after / 1_000) : 1
+  return problem(http, code, message, { 'retry-after': String(wait) })
+}
+
+function unfound(found: readonly string[] | 'nothing' | 'malformed'): Answer {
+  if (found === 'malformed')
+    return problem(400, 'MALFORMED_REQUEST', 'Cannot read the path: servers would read it in different ways')
+  if (found === 'nothing') return problem(404, 'PATH_NOT_FOUND', 'No route leads there')
+  const allow = found.join(', ')
+  return problem(405, 'METHOD_NOT_ALLOWED', `It is served with ${allow} only`, { allow })
+}

@@ -1,0 +1,171 @@
+/** Routes as a gateway runs them: composed once, when they come or change. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Registry } from 'dure/discovery'
+import type { Admitter } from 'dure/resilience/internal'
+import type { Runtime } from 'dure/runtime'
+import { SystemError } from 'dure/service'
+import type { Logger } from 'dure/telemetry'
+import { createHistogram, type Histogram } from 'dure/telemetry/internal'
+import type { Filter, FilterParts } from './filter.ts'
+import type { Limits, Time } from './proxy/proxy.ts'
+import {
+  createTable,
+  matcherOf,
+  targetsOf,
+  type GatewayConfiguration,
+  type Matcher,
+  type RouteOptions,
+  type Table,
+} from './routes/routes.ts'
+import { createUpstream, type Upstream, type UpstreamOptions } from './upstreams/upstreams.ts'
+
+/** How often a route was answered, with what, and how long it took. */
+export type RouteCounts = { readonly duration: Histogram; readonly codes: Map<string, number> }
+
+export type Route = Matcher & {
+  readonly options: RouteOptions
+  readonly targets: readonly { readonly upstream: Upstream; readonly weight: number }[]
+  readonly total: number
+  readonly attempts: number
+  readonly timeout: number
+  readonly idempotent: boolean
+  readonly admitters: readonly Admitter[]
+  readonly before: readonly NonNullable<FilterParts['before']>[]
+  /** The innermost first. */
+  readonly after: readonly NonNullable<FilterParts['after']>[]
+  readonly failed: readonly NonNullable<FilterParts['failed']>[]
+  readonly counts: RouteCounts
+}
+
+export type Running = {
+  readonly table: Table<Route>
+  readonly upstream: (name: string) => Upstream | undefined
+  /** @throws {SystemError} when a route goes to a service and there is no registry: nothing has changed */
+  readonly use: (next: GatewayConfiguration, route?: string) => void
+  readonly stop: () => void
+}
+
+export function createRunning(world: {
+  readonly runtime: Runtime
+  readonly limits: Limits
+  readonly time: Time
+  readonly log: Logger
+  readonly registry: Registry | undefined
+  /** Told of a route whose numbers are to be read. */
+  readonly counted: (route: string, counts: RouteCounts) => void
+}): Running {
+  const { runtime, log, registry, counted } = world
+  const table = createTable<Route>()
+  const upstreams = new Map<string, { readonly options: UpstreamOptions; readonly upstream: Upstream }>()
+  const opened = new WeakMap<Filter, FilterParts>()
+  /** They outlive changes of their route. */
+  const counts = new Map<string, RouteCounts>()
+  let current: GatewayConfiguration = { routes: {} }
+
+  const partsOf = (filter: Filter): FilterParts => {
+    const known = opened.get(filter)
+    if (known !== undefined) return known
+    const parts = filter.open({ runtime, log })
+    opened.set(filter, parts)
+    return parts
+  }
+  const countsOf = (name: string): RouteCounts => {
+    const known = counts.get(name)
+    if (known !== undefined) return known
+    const made: RouteCounts = { duration: createHistogram(), codes: new Map() }
+    counts.set(name, made)
+    counted(name, made)
+    return made
+  }
+  const optionsOf = ({ upstreams: given = {} }: GatewayConfiguration, name: string): UpstreamOptions =>
+    Object.hasOwn(given, name) ? given[name]! : { service: name }
+  const upstreamOf = (next: GatewayConfiguration, name: string): Upstream => {
+    const options = optionsOf(next, name)
+    const known = upstreams.get(name)
+    if (known !== undefined && isDeepStrictEqual(known.options, options)) return known.upstream
+    known?.upstream.stop()
+    const upstream = createUpstream(name, options, world)
+    upstreams.set(name, { options, upstream })
+    return upstream
+  }
+
+  const compile = (name: string, options: RouteOptions, next: GatewayConfiguration): Route => {
+    const targets = targetsOf(options.to).map(({ upstream, weight }) => ({ upstream: upstreamOf(next, upstream), weight }))
+    const parts = [...(next.filters ?? []), ...(options.filters ?? [])].map(partsOf)
+    return {
+      ...matcherOf(name, options),
+      options,
+      targets,
+      total: targets.reduce((sum, { weight }) => sum + weight, 0),
+      attempts: options.attempts ?? 2,
+      timeout: options.timeout ?? 30_000,
+      idempotent: options.idempotent ?? false,
+      admitters: (options.guard?.parts ?? []).flatMap((part) => ('admitter' in part ? [part.admitter] : [])),
+      before: parts.flatMap(({ before }) => before ?? []),
+      after: parts.toReversed().flatMap(({ after }) => after ?? []),
+      failed: parts.toReversed().flatMap(({ failed }) => failed ?? []),
+      counts: countsOf(name),
+    }
+  }
+
+  /** What cannot be told without the gateway's own surroundings; filters open here, and may refuse to. */
+  const check = (next: GatewayConfiguration, names: readonly string[]): void => {
+    const problems: string[] = []
+    for (const name of names) {
+      const options = next.routes[name]
+      if (options === undefined) continue
+      for (const { upstream } of targetsOf(options.to))
+        if (registry === undefined && 'service' in optionsOf(next, upstream))
+          problems.push(
+            `Route "${name}": there is no upstream "${upstream}", and no registry that could know a service of this name`,
+          )
+      for (const filter of [...(next.filters ?? []), ...(options.filters ?? [])]) {
+        try {
+          partsOf(filter)
+        } catch (error) {
+          problems.push(`Route "${name}": its filter "${filter.name}" cannot be opened: ${(error as Error).message}`)
+        }
+      }
+    }
+    if (problems.length > 0) throw new SystemError('Cannot use the routes', problems.slice(0, 20))
+  }
+
+  /** Routes that are not as they were, or whose upstream is not. */
+  const changedIn = (next: GatewayConfiguration): readonly string[] => {
+    const around = !isDeepStrictEqual(next.filters, current.filters)
+    return Object.keys(next.routes).filter((name) => {
+      const [now, was] = [next.routes[name]!, current.routes[name]]
+      if (was === undefined || around || (now !== was && !isDeepStrictEqual(now, was))) return true
+      return targetsOf(now.to).some(
+        ({ upstream }) => !isDeepStrictEqual(optionsOf(next, upstream), upstreams.get(upstream)?.options),
+      )
+    })
+  }
+
+  const use = (next: GatewayConfiguration, only?: string): void => {
+    const changed = only === undefined ? changedIn(next) : [only]
+    check(next, changed)
+    for (const name of changed) {
+      const options = next.routes[name]
+      if (options === undefined) table.remove(name)
+      else table.set(compile(name, options, next))
+    }
+    if (only === undefined) for (const { name } of [...table.all()]) if (!Object.hasOwn(next.routes, name)) table.remove(name)
+    current = next
+    if (only !== undefined && next.routes[only] !== undefined) return
+    const used = new Set([...table.all()].flatMap(({ targets }) => targets.map(({ upstream }) => upstream)))
+    for (const [name, { upstream }] of upstreams)
+      if (!used.has(upstream)) {
+        upstream.stop()
+        upstreams.delete(name)
+      }
+  }
+  return {
+    table,
+    upstream: (name) => upstreams.get(name)?.upstream,
+    use,
+    stop: () => {
+      for (const { upstream } of upstreams.values()) upstream.stop()
+    },
+  }
+}

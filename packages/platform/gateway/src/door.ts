@@ -1,0 +1,259 @@
+/** A gateway as a door of a system, or by itself. */
+import { createWriteStream } from 'node:fs'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'dure/discovery'
+import { realRuntime } from 'dure/runtime'
+import { standardError } from 'dure/runtime/internal'
+import type { Adapter, Door, OpenDoor, StopOptions, World } from 'dure/service'
+import { createLogger, type Family, type Logger } from 'dure/telemetry'
+import { createRunning, type RouteCounts } from './compiled.ts'
+import { createDecisions } from './exchange.ts'
+import { createProxy, createTime, limitsOf, type Limits } from './proxy/proxy.ts'
+import { liveRoutes, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
+import { createAccessLog } from './seen.ts'
+
+export type GatewayOptions = {
+  /** What goes where; with `liveRoutes` it can change while the gateway runs. */
+  readonly routes: GatewayConfiguration | LiveRoutes
+  /** Name in logs, metrics and lists. Default `gateway`. */
+  readonly name?: string
+  /** Default: the environment variable PORT, else 8080. 0 takes any free port. */
+  readonly port?: number
+  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  readonly host?: string
+  readonly limits?: Partial<Limits>
+  /** Whether what requests say of where they came from (`X-Forwarded-*`, `Forwarded`) is true: only behind a proxy of one's own. Default false. */
+  readonly trustForwarded?: boolean
+  /**
+   * Where a line of JSON goes for each request: a file, or who takes lines, and answers false when it can take no more for now: until a
+   * call of it in a later turn lines are dropped, and counted. Default none.
+   */
+  readonly accessLog?: string | ((lines: string) => boolean | void)
+}
+
+/** A door that can be asked to open elsewhere (`dure start --port 9000`). */
+export type GatewayDoor = Door & { readonly at: (address: { readonly host?: string; readonly port?: number }) => GatewayDoor }
+
+/**
+ * Makes a door that passes requests on: to the services of a system, by what its registry knows of them, or to fixed addresses.
+ * @throws {SystemError} when a route cannot be used
+ * @throws {TypeError} when a limit cannot
+ *
+ * @example
+ * ```ts
+ * import { gateway, requestLimit } from '@dure/gateway'
+ *
+ * const door = gateway({
+ *   port: 8080,
+ *   routes: {
+ *     routes: { orders: { prefix: '/orders', to: 'orders', filters: [requestLimit({ rate: 100 })] } },
+ *     upstreams: { orders: { addresses: ['127.0.0.1:8081', '127.0.0.1:8082'] } },
+ *   },
+ * }) // system('shop', { services, doors: [door] })
+ * console.log(door.name) // → gateway
+ * ```
+ */
+export function gateway(options: GatewayOptions): GatewayDoor {
+  const limits = limitsOf(options.limits)
+  const routes = 'watch' in options.routes ? options.routes : liveRoutes(options.routes)
+  return {
+    name: options.name ?? 'gateway',
+    at: (address) => gateway({ ...options, ...address }),
+    open: (host, world) => open({ ...options, routes }, limits, world, host.registry),
+    listens: () => ({ kind: 'tcp', ...addressOf(options) }),
+  }
+}
+
+export type StartedGateway = {
+  /** `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Takes nothing new, answers what is under way, and ends. */
+  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+}
+
+/**
+ * The same by itself, before services that know nothing of Dure.
+ * @throws {SystemError} when a route cannot be used
+ * @throws {Error} when the port is taken
+ *
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { once } from 'node:events'
+ * import { startGateway } from '@dure/gateway'
+ * import { silentLogger } from 'dure/telemetry'
+ *
+ * const server = createServer((request, response) => void response.end(`It was ${request.url}`)).listen(0, '127.0.0.1')
+ * await once(server, 'listening')
+ * const { port } = server.address() as { port: number }
+ * const started = await startGateway({
+ *   port: 0,
+ *   log: silentLogger(),
+ *   routes: {
+ *     routes: { all: { prefix: '/', to: 'server' } },
+ *     upstreams: { server: { addresses: [`127.0.0.1:${port}`] } },
+ *   },
+ * })
+ * console.log(await (await fetch(`${started.url}/a`)).text()) // → It was /a
+ * await started.stop()
+ * server.close()
+ * ```
+ */
+export async function startGateway(
+  options: GatewayOptions & {
+    readonly log?: Logger
+    /** Who is where, for upstreams that are services: `eurekaRegistry({ url })` of `@dure/registry`, … */
+    readonly registry?: Adapter<Registry>
+    /** Where the registry may keep files. Default `.dure`. */
+    readonly directory?: string
+  },
+): Promise<StartedGateway> {
+  const runtime = realRuntime()
+  const log =
+    options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { gateway: options.name ?? 'gateway' } })
+  const limits = limitsOf(options.limits)
+  const routes = 'watch' in options.routes ? options.routes : liveRoutes(options.routes)
+  const world: World = { directory: options.directory ?? '.dure', runtime, log }
+  const registry = await options.registry?.(world)
+  try {
+    const { url, close } = await open(
+      { ...options, routes },
+      limits,
+      world,
+      registry === undefined ? undefined : async () => registry,
+    )
+    return {
+      url: url!,
+      stop: async (how) => {
+        await close(how)
+        await registry?.stop()
+      },
+    }
+  } catch (error) {
+    await registry?.stop()
+    throw error
+  }
+}
+
+const [CONNECTIONS, REFUSED, UNROUTED, DROPPED]: readonly [Family, Family, Family, Family] = [
+  { name: 'dure.gateway.connections', unit: '{connection}', kind: 'gauge', help: 'Connections of clients that are open' },
+  {
+    name: 'dure.gateway.connections.refused',
+    unit: '{connection}',
+    kind: 'counter',
+    help: 'Connections that were turned away, as there were too many',
+  },
+  {
+    name: 'dure.gateway.unrouted',
+    unit: '{request}',
+    kind: 'counter',
+    help: 'Requests that no route took, or that could not be read',
+  },
+  { name: 'dure.gateway.log.dropped', unit: '{line}', kind: 'counter', help: 'Lines of the access log that nobody took' },
+]
+
+async function open(
+  options: GatewayOptions & { readonly routes: LiveRoutes },
+  limits: Limits,
+  world: World,
+  registryOf: (() => Promise<Registry>) | undefined,
+): Promise<OpenDoor> {
+  const { name = 'gateway', routes, trustForwarded = false } = options
+  const { runtime, log, telemetry } = world
+  const time = createTime(runtime)
+  const accessLog = options.accessLog === undefined ? undefined : logTo(options.accessLog, world)
+  const counted = (operation: string, { duration, codes }: RouteCounts): void =>
+    telemetry?.metrics.add({ service: name, operation, duration, codes: () => codes })
+  // A registry is opened by whoever needs it.
+  const registry = needsRegistry(routes.current()) || 'set' in routes ? await registryOf?.() : undefined
+  const running = createRunning({ runtime, limits, time, log, registry, counted })
+  running.use(routes.current())
+  const watching = routes.watch(running.use)
+  let unrouted = 0
+  // Nobody else's: a request that has it in Via has been here.
+  const via = `dure-${runtime.ids.hex(6)}`
+  const decisions = createDecisions({
+    ...{ runtime, running, service: name, name: via, tracer: telemetry?.tracer, accessLog: accessLog?.log },
+    unrouted: () => void unrouted++,
+  })
+  const proxy = createProxy({ limits, runtime, time, decisions, name: via, trusting: trustForwarded })
+  const unobserve = telemetry?.metrics.observe(() =>
+    (
+      [
+        [CONNECTIONS, proxy.connections()],
+        [REFUSED, proxy.refused()],
+        [UNROUTED, unrouted],
+        [DROPPED, accessLog?.log.dropped() ?? 0],
+      ] as const
+    ).map(([family, value]) => ({ family, attributes: { gateway: name }, value })),
+  )
+  const end = async (timeout: number): Promise<void> => {
+    await proxy.close(timeout)
+    watching.stop()
+    running.stop()
+    unobserve?.()
+    await accessLog?.end()
+  }
+  try {
+    const url = await listen(proxy.server, addressOf(options), world.sockets?.get(name))
+    let closed: Promise<void> | undefined
+    return { url, close: ({ timeout = limits.drain }: StopOptions = {}) => (closed ??= end(Math.min(timeout, limits.drain))) }
+  } catch (error) {
+    await end(0)
+    throw error
+  }
+}
+
+const needsRegistry = ({ routes, upstreams = {} }: GatewayConfiguration): boolean =>
+  Object.values(upstreams).some((each) => 'service' in each) ||
+  Object.values(routes).some(({ to }) => targetsOf(to).some(({ upstream }) => !Object.hasOwn(upstreams, upstream)))
+
+function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: Pick<GatewayOptions, 'host' | 'port'>) {
+  return { host, port }
+}
+
+function portOfEnvironment(): number | undefined {
+  const given = process.env['PORT']
+  if (given === undefined || given === '') return undefined
+  const port = Number(given)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new Error(`Cannot open the gateway: the environment variable PORT is "${given}"; give a number from 0 to 65535`)
+}
+
+async function listen(
+  server: ReturnType<typeof createProxy>['server'],
+  { host, port }: { readonly host: string; readonly port: number },
+  handed: number | undefined,
+): Promise<string> {
+  server.listen(handed === undefined ? { host, port, backlog: 1_024 } : { fd: handed })
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const { code, message } = cause as { readonly code?: string; readonly message: string }
+    const why = code === 'EADDRINUSE' ? 'the port is in use; choose another one' : message
+    throw new Error(`Cannot open the gateway on ${host}:${port}: ${why}`, { cause })
+  }
+  const { address, port: actual } = server.address() as AddressInfo
+  return `http://${address.includes(':') ? `[${address}]` : address}:${actual}`
+}
+
+function logTo(to: string | ((lines: string) => boolean | void), { runtime, log }: World) {
+  if (typeof to === 'function') {
+    const made = createAccessLog(runtime, to)
+    return { log: made, end: async (): Promise<void> => made.flush() }
+  }
+  const stream = createWriteStream(to, { flags: 'a', highWaterMark: 4_194_304 })
+  let failed = false
+  stream.on('error', (error) => {
+    if (!failed) log.error('Cannot write the access log; its lines are dropped', { file: to, error })
+    failed = true
+  })
+  const made = createAccessLog(runtime, (lines) => !failed && stream.write(lines))
+  stream.on('drain', made.drained)
+  const end = async (): Promise<void> => {
+    made.flush()
+    await new Promise<void>((resolve) => (failed ? resolve() : stream.end(resolve)))
+  }
+  return { log: made, end }
+}

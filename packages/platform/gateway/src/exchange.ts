@@ -1,0 +1,144 @@
+/** What becomes of each request: whom it goes to, how often, and what is said of it. */
+import type { Admitter } from 'dure/resilience/internal'
+import { createBegin, requestFor, type BeginOptions, type Exchange } from './begin.ts'
+import { chooseTarget } from './choose.ts'
+import { answerOf, ownAnswerOf } from './filter.ts'
+import { problem, type ClientConnection, type Decisions } from './proxy/proxy.ts'
+import type { AccessEntry, AccessLog } from './seen.ts'
+
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PUT',
+  'DELETE',
+  'SEARCH',
+  'QUERY',
+  'PROPFIND',
+  'REPORT',
+])
+export function createDecisions(
+  options: BeginOptions & {
+    readonly accessLog: AccessLog | undefined
+    readonly unrouted: () => void
+  },
+): Decisions {
+  const { runtime, accessLog } = options
+  const { clock, ids, random } = runtime
+
+  const begin = createBegin(options)
+  const leave = (exchange: Exchange, outcome: Parameters<Admitter['leave']>[1], took: number, now: number): void => {
+    const { route, call } = exchange
+    for (let i = exchange.entered - 1; i >= 0; i--) route.admitters[i]!.leave(call!, outcome, took, now)
+    exchange.entered = 0
+  }
+
+  const pick: Decisions['pick'] = (client) => {
+    const exchange = client.about as Exchange
+    const { route } = exchange
+    const stuck = exchange.upstream === undefined ? chooseTarget(client, route, { random, ids }) : undefined
+    exchange.upstream ??= stuck!.upstream
+    const endpoint =
+      client.tries === 0 && stuck?.key !== undefined ? stuck.upstream.stick(stuck.key) : exchange.upstream.pick(exchange.endpoint)
+    if (client.tries === 0) exchange.upstream.called()
+    exchange.endpoint = endpoint
+    exchange.asked = endpoint !== undefined
+    exchange.probe = endpoint?.health?.state() === 'probing'
+    return endpoint
+  }
+
+  const tried: Decisions['tried'] = (client, endpoint, how) => {
+    const exchange = client.about as Exchange
+    const { route, upstream } = exchange
+    if (exchange.asked) upstream!.tried(endpoint, how, exchange.probe)
+    exchange.asked = false
+    if (client.tries >= route.attempts) return false
+    if (typeof how === 'number') {
+      if (how !== 502 && how !== 503 && how !== 504) return false
+    } else if (how.kind === 'late' || how.kind === 'malformed') return false
+    // One that took no connection has not been told anything.
+    const unsent = typeof how === 'object' && how.kind === 'connect'
+    if (!unsent && !route.idempotent && !IDEMPOTENT.has(client.method)) return false
+    return upstream!.again()
+  }
+
+  const answering: Decisions['answering'] = (client, head) => {
+    const { route, request } = client.about as Exchange
+    if (route.after.length === 0) return undefined
+    const answer = answerOf(client, head)
+    try {
+      for (const step of route.after) step(answer, request ?? requestFor(client, client.about as Exchange))
+    } catch (error) {
+      client.failure = `A filter failed: ${String(error)}`
+      return problem(500, 'INTERNAL', 'The gateway failed at the answer')
+    }
+    return undefined
+  }
+
+  const refusing: Decisions['refusing'] = (client, given) => {
+    if (client.correlation === '') client.correlation = ids.next()
+    const exchange = client.about as Exchange | undefined
+    if (exchange === undefined) return given
+    let answer = given
+    const { route } = exchange
+    if (route.failed.length === 0 && route.after.length === 0) return answer
+    const request = requestFor(client, exchange)
+    try {
+      if (answer.status >= 500) for (const step of route.failed) answer = step(answer, request) ?? answer
+      const headers = new Map(Object.entries(answer.headers ?? {}))
+      const view = ownAnswerOf(answer, headers)
+      for (const step of route.after) step(view, request)
+      return { ...answer, headers: Object.fromEntries(headers) }
+    } catch (error) {
+      client.failure = `A filter failed: ${String(error)}`
+      return given
+    }
+  }
+
+  const ended: Decisions['ended'] = (client) => {
+    const exchange = client.about as Exchange | undefined
+    const now = clock.monotonic()
+    const duration = now - client.begun
+    const { status } = client
+    if (exchange !== undefined) {
+      const { route, upstream, endpoint } = exchange
+      if (exchange.asked && endpoint !== undefined) upstream!.tried(endpoint, 'given up', exchange.probe)
+      if (exchange.entered > 0) leave(exchange, outcomeOf(client), duration, now)
+      const { counts } = route
+      counts.duration.record(duration)
+      const code = String(status)
+      counts.codes.set(code, (counts.codes.get(code) ?? 0) + 1)
+      exchange.span?.end(status >= 500 ? new Error(client.failure ?? `It was answered with ${status}`) : undefined, {
+        'http.response.status_code': status,
+      })
+    } else options.unrouted()
+    if (accessLog === undefined) return
+    accessLog.write(entryOf(client, exchange, clock.now() - duration, duration))
+  }
+
+  return { begin, pick, tried, answering, refusing, ended }
+}
+
+/** What a request says of whoever it went to. */
+function outcomeOf({ status, tries }: ClientConnection): 'answered' | 'failed' | 'unknown' {
+  if (status === 499 || tries === 0) return 'unknown'
+  return status >= 500 ? 'failed' : 'answered'
+}
+
+function entryOf(client: ClientConnection, exchange: Exchange | undefined, began: number, duration: number): AccessEntry {
+  const { head, method, status, bytesIn, bytesOut, tries, failure } = client
+  const read = method !== ''
+  const endpoint = exchange?.endpoint
+  return {
+    time: Math.round(began),
+    correlationId: client.correlation,
+    address: client.address,
+    consumer: exchange?.request?.consumer?.name ?? '-',
+    method: read ? method : '-',
+    host: read ? head.host : '',
+    path: read ? head.target.slice(0, head.pathEnd) : '-',
+    route: exchange?.route.name ?? '-',
+    upstream: endpoint === undefined ? '-' : `${endpoint.host}:${endpoint.port}`,
+    ...{ status, duration, bytesIn, bytesOut, tries, failure },
+  }
+}

@@ -1,0 +1,72 @@
+import { templateOf } from '../routes/routes.ts'
+import { filter, type Filter } from '../filter.ts'
+
+/** A path with the route's parameters put in, each encoded as one segment. @throws {TypeError} when it is none */
+function writer(path: string): (parameters: Readonly<Record<string, string>>) => string {
+  const template = templateOf(path)
+  if (typeof template === 'string') throw new TypeError(`Cannot rewrite paths: the path ${template}`)
+  const end = path.length > 1 && path.endsWith('/') ? '/' : ''
+  return (parameters) => {
+    const parts = template.map((part) => (typeof part === 'string' ? part : (parameters[part.parameter] ?? '')))
+    return `/${parts.map(encodeURIComponent).join('/')}${end}`
+  }
+}
+
+/**
+ * Changes the path of a request: to another one, `{ path: '/v2/{id}' }`; or without what it begins with, `{ without: '/api' }`, and
+ * with something before it, `{ before: '/v2' }`. Its query stays. A path is changed once and not looked up again.
+ * @throws {TypeError} when a path is none
+ *
+ * @example
+ * ```ts
+ * import { rewrite } from '@dure/gateway'
+ *
+ * const routes = { orders: { prefix: '/api/orders', to: 'orders', filters: [rewrite({ without: '/api' })] } }
+ * console.log(routes.orders.filters[0]?.name) // → rewrite
+ * ```
+ */
+export function rewrite(how: { readonly path: string } | { readonly without?: string; readonly before?: string }): Filter {
+  if ('path' in how) {
+    const write = writer(how.path)
+    return filter('rewrite', { before: (request) => request.setPath(write(request.parameters)) })
+  }
+  const without = trimmed(how.without)
+  const before = trimmed(how.before)
+  return filter('rewrite', {
+    before: (request) => {
+      const { path } = request
+      const begins = path.startsWith(without) && (path.length === without.length || path[without.length] === '/')
+      request.setPath(`${before}${begins ? path.slice(without.length) : path}` || '/')
+    },
+  })
+}
+
+/** A literal beginning, without a slash at its end. */
+function trimmed(path = ''): string {
+  if (path === '') return ''
+  const template = templateOf(path)
+  const why =
+    typeof template === 'string' ? template : template.every((part) => typeof part === 'string') ? undefined : 'has parameters'
+  if (why !== undefined) throw new TypeError(`Cannot rewrite paths: ${JSON.stringify(path)}: ${why}`)
+  return path.replace(/\/+$/, '')
+}
+
+/**
+ * Answers with another address, where clients are to go instead.
+ * @throws {TypeError} when the address or the status is none
+ *
+ * @example
+ * ```ts
+ * import { redirect } from '@dure/gateway'
+ *
+ * const moved = redirect({ to: 'https://shop.example/orders', status: 308 })
+ * console.log(moved.name) // → redirect
+ * ```
+ */
+export function redirect({ to, status = 302 }: { readonly to: string; readonly status?: 301 | 302 | 303 | 307 | 308 }): Filter {
+  if (![301, 302, 303, 307, 308].includes(status))
+    throw new TypeError(`Cannot redirect with status ${status}; give 301, 302, 303, 307 or 308`)
+  if (!/^(?:https?:\/\/|\/(?!\/))[\u0021-\u007e]*$/.test(to))
+    throw new TypeError(`Cannot redirect to ${JSON.stringify(to)}: give a path, or an address of http or https`)
+  return filter('redirect', { before: () => ({ status, headers: { location: to } }) })
+}

@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import { silentLogger } from 'dure/telemetry'
+import { startGateway, type AccessEntry, type GatewayOptions, type RouteOptions } from './gateway.ts'
+
+type Test = Pick<TestContext, 'after'>
+
+/** A service that knows nothing of Dure. */
+export async function serving(t: Test, answer: RequestListener): Promise<{ readonly address: string; readonly server: Server }> {
+  const server = createServer(answer).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, server }
+}
+
+/** One that says its name and what it was asked. */
+export const named = (t: Test, name: string): ReturnType<typeof serving> =>
+  serving(t, (request, response) => void response.setHeader('x-server', name).end(`${name} ${request.method} ${request.url}`))
+
+export async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const part of request) text += String(part)
+  return text
+}
+
+export async function started(t: Test, options: Omit<Parameters<typeof startGateway>[0], 'port' | 'log'>) {
+  const lines: AccessEntry[] = []
+  const accessLog: NonNullable<GatewayOptions['accessLog']> = (text) => {
+    for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as AccessEntry)
+  }
+  const { url, stop } = await startGateway({ port: 0, log: silentLogger(), accessLog, ...options })
+  t.after(() => stop({ timeout: 0 }))
+  const get = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(url + path, { redirect: 'manual', ...init })
+    return { status: answer.status, headers: answer.headers, text: await answer.text() }
+  }
+  return { url, stop, lines, get }
+}
+
+/** A route before one server. */
+export const before = (address: string, route: Partial<RouteOptions> = {}) => ({
+  routes: { one: { prefix: '/', to: 'server', ...route } },
+  upstreams: { server: { addresses: [address] } },
+})

@@ -1,0 +1,20 @@
+/** An API gateway: one address before many services. */
+export { gateway, startGateway, type GatewayDoor, type GatewayOptions, type StartedGateway } from './door.ts'
+export { liveRoutes, type GatewayConfiguration, type LiveRoutes, type RouteOptions } from './routes/routes.ts'
+export type { UpstreamOptions } from './upstreams/upstreams.ts'
+export type { Answer, Limits } from './proxy/proxy.ts'
+export type { AccessEntry } from './seen.ts'
+export {
+  filter,
+  type Consumer,
+  type Filter,
+  type FilterParts,
+  type FilterWorld,
+  type GatewayAnswer,
+  type GatewayRequest,
+} from './filter.ts'
+export { headers, type HeaderChanges } from './filters/headers.ts'
+export { redirect, rewrite } from './filters/paths.ts'
+export { cors, type CorsOptions } from './filters/cors.ts'
+export { bodyLimit, requestLimit, type CountedBy, type RequestLimitOptions } from './filters/bounds.ts'
+export { apiKeys, authenticate, type ApiKeysOptions, type AuthenticateOptions } from './filters/consumers.ts'

@@ -1,0 +1,38 @@
+import type { Guard } from 'dure/resilience'
+import type { Filter } from '../filter.ts'
+import type { UpstreamOptions } from '../upstreams/upstreams.ts'
+
+/** Where a request goes, and how. What is not given is asked for by no request. */
+export type RouteOptions = {
+  /** `api.example.com`, or `*.example.com` for all below it. Default: any. */
+  readonly host?: string
+  /** `/orders/{id}`: this path alone, `{…}` standing for any one segment. */
+  readonly path?: string
+  /** `/orders`: this path and all below it. Default, without a `path`: all. */
+  readonly prefix?: string
+  readonly methods?: readonly string[]
+  /** By name: the value that the header must have, or true for any. */
+  readonly headers?: Readonly<Record<string, string | true>>
+  /** Name of an upstream, or of a service of the registry; or several, each with its share. */
+  readonly to: string | readonly { readonly upstream: string; readonly weight: number }[]
+  /** Of clients that have this cookie, each comes to the same upstream and instance again; who has none is given one. Default: none. */
+  readonly sticky?: string
+  /** Milliseconds to the head of the answer, from when the request has arrived. Default 30,000. */
+  readonly timeout?: number
+  /** How often it may be sent, the first time included. Default 2. Only what is idempotent is sent again, and within the budget. */
+  readonly attempts?: number
+  /** Whether its requests may be sent again though their method does not say so. Default false. */
+  readonly idempotent?: boolean
+  /** Around each other, the first outermost. */
+  readonly filters?: readonly Filter[]
+  /** `breaker`, `rateLimit`, `limit`, `bulkhead` of `dure/resilience`, or several of them in an order (`compose`). */
+  readonly guard?: Guard
+}
+
+export type GatewayConfiguration = {
+  readonly routes: Readonly<Record<string, RouteOptions>>
+  /** By the names that routes know. A name that is not here is that of a service in the registry. */
+  readonly upstreams?: Readonly<Record<string, UpstreamOptions>>
+  /** Around those of each route. */
+  readonly filters?: readonly Filter[]
+}

@@ -1,0 +1,85 @@
+/** Routes and upstreams as they are written down, checked whole, and changed while a gateway runs. */
+import { checkConfiguration, checkRoute } from './check.ts'
+import type { GatewayConfiguration, RouteOptions } from './options.ts'
+
+export type { GatewayConfiguration, RouteOptions } from './options.ts'
+export { templateOf } from './path.ts'
+export { createTable, type Matcher, type Table } from './table.ts'
+export { matcherOf, targetsOf } from './check.ts'
+
+/** A configuration that can change while gateways use it. */
+export type LiveRoutes = {
+  readonly current: () => GatewayConfiguration
+  /** @throws {SystemError} naming all that is wrong, and where: the old one goes on */
+  readonly set: (next: GatewayConfiguration) => void
+  /** Changes one route, or takes it out (undefined). @throws {SystemError} as `set` does */
+  readonly setRoute: (name: string, route: RouteOptions | undefined) => void
+  /** Told of each change until stopped: of all, or of the route of this name. */
+  readonly watch: (changed: (next: GatewayConfiguration, route?: string) => void) => { readonly stop: () => void }
+}
+
+/**
+ * Routes that can change while a gateway runs. A configuration is taken whole, or refused whole and the old one goes on; requests under
+ * way keep the route that they have.
+ * @throws {SystemError} naming all that is wrong with it, and where
+ *
+ * @example
+ * ```ts
+ * import { liveRoutes } from '@dure/gateway'
+ *
+ * const routes = liveRoutes({
+ *   routes: { orders: { prefix: '/orders', to: 'orders' } },
+ *   upstreams: { orders: { addresses: ['127.0.0.1:8080'] } },
+ * })
+ * try {
+ *   routes.setRoute('stock', { path: 'stock', to: 'orders' })
+ * } catch (error) {
+ *   console.log((error as Error).message)
+ * }
+ * // → Cannot use the routes: Route "stock": its path "stock" does not begin with "/"
+ * console.log(Object.keys(routes.current().routes)) // → [ 'orders' ]
+ * ```
+ */
+export function liveRoutes(initial: GatewayConfiguration): LiveRoutes {
+  let current = initial
+  let taken = checkConfiguration(initial)
+  const watchers = new Set<(next: GatewayConfiguration, route?: string) => void>()
+  const tell = (next: GatewayConfiguration, route?: string): void => {
+    const told: ((next: GatewayConfiguration) => void)[] = []
+    try {
+      for (const changed of watchers) {
+        changed(next, route)
+        told.push(changed)
+      }
+    } catch (error) {
+      // Those who have begun with the new one go on with the old one as well.
+      for (const changed of told) changed(current)
+      throw error
+    }
+    current = next
+  }
+  return {
+    current: () => current,
+    watch: (changed) => {
+      watchers.add(changed)
+      return { stop: () => void watchers.delete(changed) }
+    },
+    set: (next) => {
+      const checked = checkConfiguration(next)
+      tell(next)
+      taken = checked
+    },
+    setRoute: (name, route) => {
+      const before = current.routes[name]
+      const undo = checkRoute({ name, before, route, taken, upstreams: current.upstreams ?? {} })
+      const routes = { ...current.routes, [name]: route }
+      if (route === undefined) delete routes[name]
+      try {
+        tell({ ...current, routes: routes as GatewayConfiguration['routes'] }, name)
+      } catch (error) {
+        undo()
+        throw error
+      }
+    },
+  }
+}

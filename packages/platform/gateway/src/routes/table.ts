@@ -1,0 +1,153 @@
+/** Which route a request takes. A change of one route touches the nodes on its own path, and no other. */
+import { fieldOf, type Head } from '../wire/wire.ts'
+import { segmentsOf, type Template } from './path.ts'
+
+/** What a route asks of a request. */
+export type Matcher = {
+  readonly name: string
+  /** In lower case, without a port; `*.example.com` for all below; undefined for any. */
+  readonly host: string | undefined
+  readonly template: Template
+  /** All paths at it and below it, too. */
+  readonly prefix: boolean
+  readonly methods: readonly string[] | undefined
+  readonly headers: readonly (readonly [name: string, value: string | true])[]
+}
+
+export type Match<R> =
+  | { readonly is: 'found'; readonly route: R; readonly segments: readonly string[] }
+  | { readonly is: 'nothing' | 'malformed' }
+  | { readonly is: 'other methods'; readonly allow: readonly string[] }
+
+type Node<R> = {
+  readonly literals: Map<string, Node<R>>
+  parameter: Node<R> | undefined
+  exact: R[]
+  prefix: R[]
+}
+
+const createNode = <R>(): Node<R> => ({ literals: new Map(), parameter: undefined, exact: [], prefix: [] })
+
+export type Table<R extends Matcher> = {
+  readonly set: (route: R) => void
+  readonly remove: (name: string) => void
+  readonly get: (name: string) => R | undefined
+  readonly all: () => IterableIterator<R>
+  readonly find: (head: Head) => Match<R>
+}
+
+export function createTable<R extends Matcher>(): Table<R> {
+  const routes = new Map<string, R>()
+  const hosts = new Map<string, Node<R>>()
+  const anywhere = createNode<R>()
+
+  const rootOf = ({ host }: Matcher): Node<R> => {
+    if (host === undefined) return anywhere
+    const known = hosts.get(host)
+    if (known !== undefined) return known
+    const made = createNode<R>()
+    hosts.set(host, made)
+    return made
+  }
+  const remove = (name: string): void => {
+    const route = routes.get(name)
+    if (route === undefined) return
+    routes.delete(name)
+    const root = rootOf(route)
+    takeOut(root, route, 0)
+    if (route.host !== undefined && isEmpty(root)) hosts.delete(route.host)
+  }
+  const set = (route: R): void => {
+    remove(route.name)
+    routes.set(route.name, route)
+    let node = rootOf(route)
+    for (const part of route.template) {
+      if (typeof part !== 'string') node = node.parameter ??= createNode()
+      else {
+        let next = node.literals.get(part)
+        if (next === undefined) node.literals.set(part, (next = createNode()))
+        node = next
+      }
+    }
+    const list = route.prefix ? node.prefix : node.exact
+    list.push(route)
+    // Whoever asks for more goes first; of equals, the name decides, so that no order of changes does.
+    list.sort((one, other) => askedBy(other) - askedBy(one) || (one.name < other.name ? -1 : 1))
+  }
+
+  const find = (head: Head): Match<R> => {
+    const segments = segmentsOf(head.target, head.pathEnd)
+    if (segments === undefined) return MALFORMED
+    const allow = new Set<string>()
+    const look = (root: Node<R> | undefined): R | undefined =>
+      root === undefined ? undefined : search(root, { segments, head, allow }, 0)
+    let route: R | undefined
+    if (hosts.size > 0) {
+      const host = hostOf(head.host)
+      route = look(hosts.get(host))
+      for (let dot = host.indexOf('.'); route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1))
+        route = look(hosts.get(`*${host.slice(dot)}`))
+    }
+    route ??= look(anywhere)
+    if (route !== undefined) return { is: 'found', route, segments }
+    return allow.size > 0 ? { is: 'other methods', allow: [...allow].sort() } : NOTHING
+  }
+
+  return { set, remove, find, get: (name) => routes.get(name), all: () => routes.values() }
+}
+
+const MALFORMED = { is: 'malformed' } as const
+const NOTHING = { is: 'nothing' } as const
+
+const askedBy = ({ headers, methods }: Matcher): number => headers.length * 2 + (methods === undefined ? 0 : 1)
+
+const isEmpty = <R>({ literals, parameter, exact, prefix }: Node<R>): boolean =>
+  literals.size === 0 && parameter === undefined && exact.length === 0 && prefix.length === 0
+
+/** Takes a route out, and the nodes that nobody needs any more. */
+function takeOut<R extends Matcher>(node: Node<R>, route: R, depth: number): void {
+  const part = route.template[depth]
+  if (part === undefined) {
+    if (route.prefix) node.prefix = node.prefix.filter(({ name }) => name !== route.name)
+    else node.exact = node.exact.filter(({ name }) => name !== route.name)
+    return
+  }
+  const next = typeof part === 'string' ? node.literals.get(part)! : node.parameter!
+  takeOut(next, route, depth + 1)
+  if (!isEmpty(next)) return
+  if (typeof part === 'string') node.literals.delete(part)
+  else node.parameter = undefined
+}
+
+type Search = { readonly segments: readonly string[]; readonly head: Head; readonly allow: Set<string> }
+
+/** Text goes before a parameter, and a longer path before a shorter prefix. Each node is looked at once. */
+function search<R extends Matcher>(node: Node<R>, asked: Search, depth: number): R | undefined {
+  const segment = asked.segments[depth]
+  if (segment === undefined) return chosen(node.exact, asked) ?? chosen(node.prefix, asked)
+  const next = node.literals.get(segment)
+  const found = next === undefined ? undefined : search(next, asked, depth + 1)
+  if (found !== undefined) return found
+  const other = node.parameter === undefined ? undefined : search(node.parameter, asked, depth + 1)
+  return other ?? (node.prefix.length === 0 ? undefined : chosen(node.prefix, asked))
+}
+
+function chosen<R extends Matcher>(routes: readonly R[], { head, allow }: Search): R | undefined {
+  for (const route of routes) {
+    const { headers, methods } = route
+    if (headers.length > 0 && !headers.every(([name, value]) => isThere(fieldOf(head, name), value))) continue
+    if (methods === undefined || methods.includes(head.method)) return route
+    for (const method of methods) allow.add(method)
+  }
+  return undefined
+}
+
+const isThere = (found: string | undefined, value: string | true): boolean =>
+  value === true ? found !== undefined : found === value
+
+/** In lower case, without its port. */
+export function hostOf(host: string): string {
+  const colon = host.lastIndexOf(':')
+  const name = colon > host.lastIndexOf(']') ? host.slice(0, colon) : host
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
+}

@@ -1,0 +1,145 @@
+/** Several instances of one service: which are up, and which of them is asked next. */
+import type { Instance, Registry } from 'dure/discovery'
+import { createEjection, createRetryBudget, leastOfTwo, type EjectionPolicy, type RetryBudgetPolicy } from 'dure/resilience'
+import type { Runtime } from 'dure/runtime'
+import type { Logger } from 'dure/telemetry'
+import { hashOf } from './hash.ts'
+import { Endpoint, type Failure, type Limits, type Time } from '../proxy/proxy.ts'
+
+/** Where a service is. */
+export type UpstreamOptions = (
+  | {
+      /** Where its instances are: `127.0.0.1:8080`. */
+      readonly addresses: readonly string[]
+    }
+  | {
+      /** Whose instances the registry tells of. */
+      readonly service: string
+      /** Which of their endpoints. Default `http`. */
+      readonly endpoint?: string
+    }
+) & {
+  /** Which instances are left out for a while. Default: after 5 failures in a row, for 1 to 30 s, and never more than half of them. */
+  readonly ejection?: Partial<EjectionPolicy>
+  /** How many repetitions there may be. Default: a fifth of the requests, and 10 a second besides. */
+  readonly budget?: Partial<RetryBudgetPolicy>
+}
+
+export type Upstream = {
+  readonly name: string
+  /** Whom to ask now, rather another one than the one that was asked before; undefined when nobody is up. */
+  readonly pick: (before: Endpoint | undefined) => Endpoint | undefined
+  /** The same instance for the same key, as long as it is up (rendezvous hashing: others keep theirs when one goes). */
+  readonly stick: (key: string) => Endpoint | undefined
+  /** How it went with one that was picked. `given up`: it says nothing. */
+  readonly tried: (endpoint: Endpoint, how: Failure | number | 'given up', probe: boolean) => void
+  /** Takes one repetition out of the budget. */
+  readonly again: () => boolean
+  readonly called: () => void
+  readonly endpoints: () => readonly Endpoint[]
+  readonly stop: () => void
+}
+
+const ADDRESS = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/
+
+/** Reads `127.0.0.1:8080`; undefined when it is none. */
+export function addressOf(text: string): { readonly host: string; readonly port: number } | undefined {
+  const found = ADDRESS.exec(text)
+  const port = Number(found?.[3])
+  return found === null || port < 1 || port > 65_535 ? undefined : { host: found[1] ?? found[2]!, port }
+}
+
+export function createUpstream(
+  name: string,
+  options: UpstreamOptions,
+  world: {
+    readonly runtime: Runtime
+    readonly limits: Limits
+    readonly time: Time
+    readonly log: Logger
+    readonly registry: Registry | undefined
+  },
+): Upstream {
+  const { runtime, limits, time, log, registry } = world
+  const { clock, random } = runtime
+  const ejection = createEjection({ clock, random, ...(options.ejection !== undefined && { policy: options.ejection }) })
+  const budget = createRetryBudget({ clock, ...(options.budget !== undefined && { policy: options.budget }) })
+  const endpoints = new Map<string, Endpoint>()
+  let ready: readonly Endpoint[] = []
+  const look = (): void => {
+    ready = [...endpoints.values()].filter(({ health }) => health?.state() === 'in')
+  }
+  const see = (addresses: readonly { readonly host: string; readonly port: number }[]): void => {
+    const now = new Map(addresses.map((address) => [`${address.host}:${address.port}`, address]))
+    for (const [key, endpoint] of endpoints)
+      if (!now.has(key)) {
+        endpoints.delete(key)
+        ejection.leave(endpoint.health!)
+        endpoint.retire()
+      }
+    for (const [key, address] of now) {
+      if (endpoints.has(key)) continue
+      const endpoint = new Endpoint(address, limits, time)
+      endpoint.health = ejection.join((change) => {
+        look()
+        const about = { upstream: name, instance: key }
+        if (change === 'returned') log.info('An instance answers again', about)
+        else log.warn('An instance fails or stalls and is left out for a while', about)
+      })
+      endpoints.set(key, endpoint)
+    }
+    look()
+  }
+  let watching: { readonly stop: () => void } | undefined
+  if ('addresses' in options) see(options.addresses.map((text) => addressOf(text)!))
+  else {
+    const { service, endpoint = 'http' } = options
+    const take = (instances: readonly Instance[]): void => see(instances.flatMap((each) => tcpOf(each, endpoint)))
+    watching = registry!.watch(service, take)
+    take(registry!.instances(service))
+  }
+
+  const pick = (before: Endpoint | undefined): Endpoint | undefined => {
+    const now = clock.monotonic()
+    if (now >= ejection.nextProbe()) for (const each of endpoints.values()) if (each.health!.probe(now)) return each
+    const others = before === undefined || ready.length < 2 ? ready : ready.filter((each) => each !== before)
+    return leastOfTwo(others, random)
+  }
+  const stick = (key: string): Endpoint | undefined => {
+    let [best, most]: [Endpoint | undefined, number] = [undefined, -1]
+    for (const each of ready) {
+      const score = hashOf(`${key} ${each.host}:${each.port}`)
+      if (score > most) [best, most] = [each, score]
+    }
+    return best ?? pick(undefined)
+  }
+  const tried: Upstream['tried'] = ({ health }, how, probe) => {
+    if (health === undefined) return
+    const failed = typeof how === 'object' ? how.kind !== 'stale' : how === 502 || how === 503 || how === 504
+    const unknown = how === 'given up' || (typeof how === 'object' && how.kind === 'stale')
+    if (probe) health.probed(unknown ? 'unknown' : failed ? 'failed' : 'answered')
+    else if (unknown) return
+    else if (typeof how === 'object' && how.kind === 'late') health.stalled()
+    else if (failed) health.failed()
+    else health.succeeded()
+  }
+  return {
+    name,
+    pick,
+    stick,
+    tried,
+    again: () => budget.take(),
+    called: () => budget.called(),
+    endpoints: () => [...endpoints.values()],
+    stop: () => {
+      watching?.stop()
+      see([])
+    },
+  }
+}
+
+function tcpOf({ status, endpoints }: Instance, endpoint: string): readonly { readonly host: string; readonly port: number }[] {
+  const address = endpoints[endpoint]
+  return status === 'up' && address?.kind === 'tcp' ? [{ host: address.host, port: address.port }] : []
+}
+export { hashOf } from './hash.ts'
