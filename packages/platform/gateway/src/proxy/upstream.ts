@@ -245,10 +245,10 @@ export class Endpoint {
 
   /** A connection for one request; undefined when there are as many as there may be. */
   take(): UpstreamConnection | undefined {
-    const kept = this.#idle.pop()
-    if (kept === undefined && this.#all.size >= this.limits.upstreamConnections) return undefined
+    const idle = this.#idle.pop()
+    if (idle === undefined && this.#all.size >= this.limits.upstreamConnections) return undefined
     this.#busy++
-    if (kept !== undefined) return kept
+    if (idle !== undefined) return idle
     const made = new UpstreamConnection(this, this.time)
     this.#all.add(made)
     return made
