@@ -67,7 +67,7 @@ export class ClientConnection extends Timed implements Asker {
   about: unknown = undefined
 
   #phase: number = HEAD
-  #kept: Buffer | undefined = undefined
+  #later: Buffer | undefined = undefined
   #blocked = false
   #paused = false
   #ended = false
@@ -144,15 +144,15 @@ export class ClientConnection extends Timed implements Asker {
         case GONE:
           return
         default:
-          this.#keep(bytes.subarray(at, to))
+          this.#readLater(bytes.subarray(at, to))
           return
       }
     }
   }
 
   /** For later: it belongs to the next request, or nobody knows yet whom this one goes to. */
-  #keep(bytes: Buffer): void {
-    this.#kept = this.#kept === undefined ? Buffer.from(bytes) : Buffer.concat([this.#kept, bytes])
+  #readLater(bytes: Buffer): void {
+    this.#later = this.#later === undefined ? Buffer.from(bytes) : Buffer.concat([this.#later, bytes])
     this.#flow()
   }
 
@@ -162,7 +162,7 @@ export class ClientConnection extends Timed implements Asker {
   }
 
   #flow(): void {
-    const paused = this.#kept !== undefined || this.#blocked
+    const paused = this.#later !== undefined || this.#blocked
     if (paused === this.#paused) return
     this.#paused = paused
     if (paused) this.socket.pause()
@@ -171,9 +171,9 @@ export class ClientConnection extends Timed implements Asker {
 
   /** Reads what was kept, and then on. */
   #goOn(): void {
-    const kept = this.#kept
-    this.#kept = undefined
-    if (kept !== undefined) this.#read(kept, 0, kept.length)
+    const later = this.#later
+    this.#later = undefined
+    if (later !== undefined) this.#read(later, 0, later.length)
     this.#flow()
   }
 
@@ -405,7 +405,7 @@ export class ClientConnection extends Timed implements Asker {
 
   /** Whether all that was sent of the request can be sent again, and nothing of an answer was. */
   #repeats(): boolean {
-    return !this.#told && this.#body.kept()
+    return !this.#told && this.#body.isWhole()
   }
 
   #giveUp(): void {
@@ -456,9 +456,9 @@ export class ClientConnection extends Timed implements Asker {
 
   /** An end at once could take the answer away from whoever still sends: RFC 9112, section 9.6. */
   #linger(): void {
-    const sends = this.#phase !== WAITING || this.#kept !== undefined
+    const sends = this.#phase !== WAITING || this.#later !== undefined
     this.#phase = LINGERING
-    this.#kept = undefined
+    this.#later = undefined
     this.#block(false)
     this.lateIn(LINGER)
     if (this.#ended || !sends) this.socket.destroySoon()
@@ -489,7 +489,7 @@ export class ClientConnection extends Timed implements Asker {
     const open = this.#phase !== HEAD && this.#phase !== LINGERING
     this.#giveUp()
     this.#phase = GONE
-    this.#kept = undefined
+    this.#later = undefined
     this.never()
     if (open) {
       if (this.status === 0) this.status = 499

@@ -63,7 +63,7 @@ export type Passing = {
 export function requestHead(passing: Passing, to: { readonly host: string; readonly port: number }): string {
   const { head, method, target, edits, address, trusting, name, traceparent, correlation } = passing
   const scheme = passing.secure ? 'https' : 'http'
-  const kept = passedLines(head, requestDrops, edits)
+  const lines = passedLines(head, requestDrops, edits)
   let came = { for: address, proto: scheme, host: head.host, forwarded: '' }
   if (trusting)
     came = {
@@ -76,7 +76,7 @@ export function requestHead(passing: Passing, to: { readonly host: string; reado
   const own = `for=${node};host="${head.host}";proto=${scheme}`
   // One that is HTTP/1.0 need not say whom it is for.
   const host = head.host === '' ? `host: ${to.host}:${to.port}\r\n` : ''
-  let text = `${method} ${target} HTTP/1.1\r\n${host}${kept}x-forwarded-for: ${came.for}\r\nx-forwarded-proto: ${came.proto}\r\n`
+  let text = `${method} ${target} HTTP/1.1\r\n${host}${lines}x-forwarded-for: ${came.for}\r\nx-forwarded-proto: ${came.proto}\r\n`
   text += `x-forwarded-host: ${came.host}\r\nx-forwarded-port: ${passing.port}\r\nforwarded: ${came.forwarded === '' ? own : `${came.forwarded}, ${own}`}\r\n`
   text += `via: ${joined(fieldOf(head, 'via'), `1.${head.minor} ${name}`)}\r\ntraceparent: ${traceparent}\r\nx-correlation-id: ${correlation}\r\n`
   if (head.upgrade !== '') text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`

@@ -39,7 +39,7 @@ export class RequestBody {
   }
 
   /** Whether all that was passed on can be passed on again. */
-  kept(): boolean {
+  isWhole(): boolean {
     return this.#passed === 0 || this.parts !== undefined
   }
 
@@ -66,7 +66,7 @@ export class RequestBody {
   #take(size: number, part: Buffer, pass: (part: Buffer) => void): void {
     this.came += size
     if (part.length === 0) return
-    const whole = this.kept()
+    const whole = this.isWhole()
     this.#passed += part.length
     if (!whole || this.#passed > this.#limits.replay) this.parts = undefined
     else (this.parts ??= []).push(part)
