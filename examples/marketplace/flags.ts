@@ -75,7 +75,8 @@ const FLAGS = {
     "Make the seller's dashboard as a read model as well; GET /seller/1/dashboards shows it beside the one that is composed",
   ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
-  replicas: replicasFlag('With --split: how many copies of services run, such as order=3,stock=2'),
+  threads: switchFlag('Run each service in a thread of one process, kept running by its main one, which has the door'),
+  replicas: replicasFlag('With --split or --threads: how many copies of services run, such as order=3,stock=2'),
   witness: switchFlag(
     'Write down in every store, beside the data, what was announced and what had its effect, in order: for chaos',
   ),
@@ -86,7 +87,7 @@ export type MarketplaceFlags = FlagValues<typeof FLAGS>
 
 export const HELP = `Usage: npm start -- [flags]
 
-Runs the marketplace in one process (with --split: one for each service), behind one HTTP door, with a payment
+Runs the marketplace in one process (with --split: one for each service, with --threads: a thread for each), behind one HTTP door, with a payment
 provider beside it.
 A second start on the same directory continues where the first one was.
 
@@ -97,8 +98,12 @@ ${describeFlags(FLAGS)}
 /** The flags of a command line; undefined when it asks for help. @throws {FlagError} */
 export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | undefined {
   const flags = readFlags(FLAGS, words)
-  if (flags?.replicas !== undefined && !flags.split) {
-    throw new FlagError('Cannot use --replicas without --split: in one process there is one of each service; add --split')
+  if (flags?.split === true && flags.threads)
+    throw new FlagError('Cannot use --split and --threads at once: it is processes or threads; leave one of them out')
+  if (flags?.replicas !== undefined && !flags.split && !flags.threads) {
+    throw new FlagError(
+      'Cannot use --replicas without --split: all together there is one of each service; add --split, or --threads',
+    )
   }
   if (flags?.outbox === 'wal' && flags.database === 'sqlite' && flags.postgres === '') {
     throw new FlagError('Cannot use --outbox wal with --database sqlite: the log is that of PostgreSQL; add --database postgres')

@@ -1,6 +1,6 @@
 /**
  * The marketplace: `npm start`. Services, their databases and the broker are started together in one process (with
- * `--split` each in its own), the payment provider beside them; then the data are seen to, and the HTTP door says where
+ * `--split` each in its own, with `--threads` each in a thread), the payment provider beside them; then the data are seen to, and the HTTP door says where
  * it is.
  */
 import { access, constants } from 'node:fs/promises'
@@ -25,13 +25,10 @@ async function main(words: readonly string[]): Promise<void> {
   const stopping = stopOnSignal()
   const steps: (() => Promise<void>)[] = []
   try {
-    if (flags.split) await openSplit(flags, words, steps, stopping)
+    if (flags.split || flags.threads) await openSplit(flags, words, steps, stopping)
     else {
       const running = await open(flags, steps)
-      await prepareData({ host: running, flags, directory: resolve(flags.data), say, log, signal: stopping })
-      const url = running.doors.find((door) => door.url !== undefined)?.url
-      if (!stopping.aborted)
-        sayReady(await welcome({ running, url: url ?? '', flags }), { words, split: false, pid: process.pid })
+      await doorReady(running, { flags, words, directory: resolve(flags.data), stopping })
     }
     await aborted(stopping)
     say('Stopping: finishing what is under way; once more to end at once')
@@ -82,7 +79,7 @@ function openProvider(
   return { own, url }
 }
 
-/** The same, each service in a process of its own. SIGUSR2 replaces all of them, one after the other. */
+/** The same, each service in a process or a thread of its own. SIGUSR2 replaces all of them, one after the other. */
 async function openSplit(
   flags: MarketplaceFlags,
   words: readonly string[],
@@ -118,15 +115,30 @@ async function openSplit(
   if (split === undefined) return
   steps.push(split.stop)
   const replace = (): void => {
-    say('Replacing every process, one after the other')
+    say(`Replacing every ${flags.threads ? 'thread' : 'process'}, one after the other`)
     split.replace().then(
-      () => say('Every process has been replaced'),
+      () => say(`Every ${flags.threads ? 'thread' : 'process'} has been replaced`),
       (error: unknown) => warn(messageOf(error)),
     )
   }
   process.on('SIGUSR2', replace)
   steps.push(async () => void process.off('SIGUSR2', replace))
-  sayReady(split.welcome, { words: [], split: true, pid: split.pidOf('order') })
+  if (!flags.threads) return sayReady(split.welcome, { words: [], split: true, pid: split.pidOf('order') })
+  // The door is in this thread.
+  const running = await start(system, { directory, part: ['doors'], log })
+  steps.push(running.stop)
+  await doorReady(running, { flags, words, directory, stopping: signal })
+}
+
+/** Sees to the data, and says where the door is. */
+async function doorReady(
+  running: Running,
+  options: { flags: MarketplaceFlags; words: readonly string[]; directory: string; stopping: AbortSignal },
+): Promise<void> {
+  const { flags, words, directory, stopping } = options
+  await prepareData({ host: running, flags, directory, say, log, signal: stopping })
+  const url = running.doors.find((door) => door.url !== undefined)?.url
+  if (!stopping.aborted) sayReady(await welcome({ running, url: url ?? '', flags }), { words, split: false, pid: process.pid })
 }
 
 function sayReady(first: string, rest: Parameters<typeof nextSteps>[0]): void {

@@ -27,7 +27,7 @@ export type Split = {
   readonly stop: () => Promise<void>
 }
 
-/** The marketplace with a process for each service, one for the broker and one for the doors. */
+/** The marketplace with a process for each service, one for the broker and one for the doors; or with threads, and no doors. */
 export async function startSplit(options: {
   readonly system: System
   readonly flags: MarketplaceFlags
@@ -46,7 +46,7 @@ export async function startSplit(options: {
   const directory = resolve(flags.data)
   const supervisor = await supervise({
     directory,
-    processes: groupsOf(system, flags.replicas).map((group) => ({
+    processes: groupsOf(flags.threads ? { ...system, placement: 'threads', doors: [] } : system, flags.replicas).map((group) => ({
       name: group.name,
       program: [PROGRAM, ...words],
       env: {

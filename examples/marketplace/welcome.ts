@@ -44,7 +44,7 @@ export function nextSteps(options: { readonly words: readonly string[]; readonly
     : `Kill it at work and start it again; no order is lost:
   kill -9 ${pid}; ${again(words)}
 The same services in a process each, when this one has ended:
-  ${again(['--split', ...words])}`
+  ${again(['--split', ...words.filter((one) => one !== '--threads')])}`
 }
 
 /** In colour for a terminal that has it. */

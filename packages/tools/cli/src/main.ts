@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import { realRuntime } from 'dure/runtime'
 import { runCli } from './app.ts'
 import type { Shell } from './shell.ts'
@@ -10,7 +11,10 @@ export async function main(): Promise<void> {
   // `dure call … | head` closes the pipe: everything that was wanted has been read.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   // Loaded only where there is one.
-  const supervised = env['DURE_SUPERVISOR'] && process.connected ? (await import('dure/supervisor')).joinSupervisor() : undefined
+  const supervised =
+    env['DURE_SUPERVISOR'] && (process.connected || !isMainThread)
+      ? (await import('dure/supervisor')).joinSupervisor()
+      : undefined
   const watched = supervised === undefined ? joinDev() : undefined
   const shell: Shell = {
     process,
@@ -26,7 +30,8 @@ export async function main(): Promise<void> {
     watched,
   }
   process.exitCode = await runCli(process.argv.slice(2), shell)
-  // The channel to a parent would keep this process alive.
+  // The channel to whoever started it would keep this process, or thread, alive.
+  supervised?.leave()
   if (process.connected) process.disconnect?.()
 }
 

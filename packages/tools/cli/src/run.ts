@@ -42,8 +42,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
-  const moved = moveDoors(system.doors, options.ports)
-  const doors = withControl(options.log === 'dev' ? moved.map(documented) : moved)
+  const doors = doorsFor(system, options)
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
@@ -51,17 +50,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   if (shell.watched !== undefined && watched === undefined) return
   const pretty = options.log !== 'json'
   const say = sayTo(shell, options.log, system.name)
-  const log = pretty ? loggerOf(shell) : undefined
-  const { sockets, copy } = shell.supervised ?? {}
-  const telemetry = options.log === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
-  const registry = options.registry === undefined ? system.registry : await registryAt(shell, options.registry)
-  const running = await begin(
-    { ...system, doors, telemetry, registry },
-    { directory, sockets, copy, ...(log && { log }), ...(part && { part }) },
-  )
-  const urls = running.doors.flatMap(({ url, page }, i) =>
-    url === undefined ? [] : [{ door: doors[i]?.name ?? '', url, ...(page && { page }) }],
-  )
+  const { running, urls } = await runPart(shell, options, { ...system, doors }, directory)
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
   else if (pretty && watched?.again !== true)
     print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))
@@ -73,6 +62,32 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   if (pretty && !quiet) say('info', 'Stopping: finishing what is under way', { reason })
   await running.stop(shell.supervised?.manner())
   if (!quiet) say('info', 'Stopped', pretty ? {} : { reason })
+}
+
+/** Starts what of a system runs in this process, or in this thread; tells where its doors are. */
+export async function runPart(
+  shell: Shell,
+  { log: style, registry, part }: RunOptions,
+  system: System,
+  directory: string,
+): Promise<{ readonly running: Running; readonly urls: readonly Url[] }> {
+  const log = style === 'json' ? undefined : loggerOf(shell)
+  const { sockets, copy } = shell.supervised ?? {}
+  const telemetry = style === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
+  const running = await begin(
+    { ...system, telemetry, registry: registry === undefined ? system.registry : await registryAt(shell, registry) },
+    { directory, sockets, copy, ...(log && { log }), ...(part && { part }) },
+  )
+  const urls = running.doors.flatMap(({ url, page }, i) =>
+    url === undefined ? [] : [{ door: system.doors[i]?.name ?? '', url, ...(page && { page }) }],
+  )
+  return { running, urls }
+}
+
+/** The doors of a system where its command line wants them, and one for who owns the directory. */
+export function doorsFor(system: System, { ports, log }: Pick<RunOptions, 'ports' | 'log'>): readonly Door[] {
+  const moved = moveDoors(system.doors, ports)
+  return withControl(log === 'dev' ? moved.map(documented) : moved)
 }
 
 /** @throws {CliError} when it is no address, or its package is not installed */
@@ -167,7 +182,7 @@ function documented(door: Door): Door {
 }
 
 /** Opens doors at other ports than their system says. */
-export function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {
+function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {
   let moved = doors
   const candidates = doors.filter(movable)
   for (const { door: name, port } of ports) {
@@ -188,5 +203,5 @@ export function moveDoors(doors: readonly Door[], ports: readonly Port[]): reado
 export const portWords = (ports: readonly Port[]): readonly string[] =>
   ports.flatMap(({ door, port }) => ['--port', door === undefined ? String(port) : `${door}=${port}`])
 
-export const withControl = (doors: readonly Door[]): readonly Door[] =>
+const withControl = (doors: readonly Door[]): readonly Door[] =>
   doors.some(({ name }) => name === 'control') ? doors : [...doors, control()]

@@ -15,7 +15,7 @@ after(() => {
 })
 
 type Line = { readonly message: string; readonly process?: string; readonly processes?: readonly Process[] }
-type Process = { readonly name: string; readonly pid: number }
+type Process = { readonly name: string; readonly pid: number; readonly thread?: number }
 
 function dure(...args: readonly string[]) {
   const child = spawn(process.execPath, [BIN, ...args])
@@ -172,7 +172,7 @@ test('what cannot be split or started is said', { timeout: 120_000 }, async () =
       /Cannot start a part of system "shop": There is no "ordres"; there are orders, stock, broker, doors/,
     ],
     [['start', SHOP, 'orders', '--split'], 2, /--split runs all services; leave out their names/],
-    [['start', SHOP, '--replicas', 'orders=2'], 2, /--replicas goes with --split; add it/],
+    [['start', SHOP, '--replicas', 'orders=2'], 2, /--replicas goes with --split or --threads; add one/],
     [['start', SHOP, '--split', '--replicas', 'orders=x'], 2, /is not SERVICE=COPIES/],
     [['start', 'missing.ts', '--split'], 2, /Cannot find the system file/],
   ]
@@ -182,3 +182,38 @@ test('what cannot be split or started is said', { timeout: 120_000 }, async () =
     assert.match(ended.err(), expected)
   }
 })
+
+test(
+  'start --threads: a thread each in one process, one answer; who is replaced is another thread; all end',
+  { timeout: 120_000 },
+  async () => {
+    const data = temporary()
+    const running = dure('start', SHOP, '--threads', '--data', data)
+    await running.until(running.said('Ready'))
+    const { processes } = running.lines().find(({ message }) => message === 'Ready')!
+    assert.deepEqual(
+      processes!.map(({ name, pid, thread }) => [name, pid, typeof thread]),
+      ['broker', 'orders', 'stock'].map((name) => [name, undefined, 'number']),
+    )
+    assert.equal(await find(data, 7), 7)
+    const listed = dure('instances', '--data', data, '--json')
+    assert.equal(await listed.exit, 0, listed.err())
+    const { instances } = JSON.parse(listed.out()) as { instances: { service: string; metadata: { thread?: string } }[] }
+    const threadOf = (name: string): string => String(processes!.find((one) => one.name === name)!.thread)
+    assert.deepEqual(
+      instances.map(({ service, metadata }) => [service, metadata.thread]),
+      ['broker', 'orders', 'stock'].map((name) => [name === 'broker' ? 'dure-broker' : name, threadOf(name)]),
+    )
+    const again = dure('restart', 'orders', '--data', data)
+    assert.equal(await again.exit, 0, again.err())
+    assert.match(again.out(), /^orders +thread \d+ +0$/m)
+    assert.ok(!new RegExp(`^orders +thread ${threadOf('orders')} `, 'm').test(again.out()))
+    assert.equal(await find(data, 8), 8)
+    running.child.kill('SIGTERM')
+    assert.equal(await running.exit, 0, running.err())
+    assert.equal(running.lines().at(-1)?.message, 'Stopped')
+    const both = dure('start', SHOP, '--threads', '--split', '--data', data)
+    assert.equal(await both.exit, 2)
+    assert.match(both.err(), /Cannot use --split and --threads at once/)
+  },
+)

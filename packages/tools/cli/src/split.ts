@@ -1,34 +1,39 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
-import { groupsOf, socketsOf } from 'dure/service'
+import { groupsOf, socketsOf, type Group, type System } from 'dure/service'
 import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
 import { serveSupervisor } from './control/control.ts'
 import { REGISTRY } from './commands/registry-library.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo, type Say } from './log.ts'
-import { moveDoors, portWords, welcome, withControl, type RunOptions } from './run.ts'
+import { doorsFor, portWords, runPart, welcome, type RunOptions } from './run.ts'
 import { CliError, paint, print, type Shell } from './shell.ts'
 import type { Url } from './watched.ts'
 
 const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
 
 /**
- * Runs a system as its placement says, each group in a process of its own, until somebody wants it to end. SIGUSR2
- * replaces all processes one after the other.
+ * Runs a system as its placement says, each group in a process of its own (with `threads`: in a thread of this one), until
+ * somebody wants it to end. SIGUSR2 replaces all processes one after the other.
  */
 export async function splitSystem(
   shell: Shell,
-  options: Omit<RunOptions, 'part'> & { readonly replicas?: Readonly<Record<string, number>> | undefined },
+  options: Omit<RunOptions, 'part'> & {
+    readonly replicas?: Readonly<Record<string, number>> | undefined
+    readonly threads?: boolean | undefined
+  },
 ): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
-  const doors = withControl(moveDoors(system.doors, options.ports))
+  const doors = doorsFor(system, options)
   const watched = await shell.watched?.loaded()
   if (shell.watched !== undefined && watched === undefined) return
-  const groups = groupsOf({ ...system, doors }, options.replicas)
+  const placed = placedGroups({ ...system, doors }, options)
+  const groups = placed.filter(({ runsIn }) => runsIn !== 'main')
+  const main = placed.find(({ runsIn }) => runsIn === 'main')
   const report = sayTo(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
   // A copy that is added later has a number behind its name.
@@ -52,7 +57,7 @@ export async function splitSystem(
       ...socketsOf(group, { doors, directory }),
     })),
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
-    onEvent: (what) => report(...reportOf(what)),
+    onEvent: (what) => report(...reportOf(what, main === undefined ? 'Process' : 'Thread')),
   })
   const served = await serveSupervisor({ directory, supervisor }).catch(async (error: unknown) => {
     await supervisor.stop()
@@ -66,11 +71,14 @@ export async function splitSystem(
     )
   }
   process.on('SIGUSR2', replace)
+  let here: Awaited<ReturnType<typeof runPart>> | undefined
   try {
-    const urls = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
+    here = main && (await runPart(shell, { ...options, part: main.members }, { ...system, doors }, directory))
+    const theirs = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
+    const urls = [...theirs, ...(here?.urls ?? [])]
     if (options.log !== 'json') {
       if (watched?.again !== true) print(shell, welcome({ shell, system, file, directory, urls, log: options.log }))
-      print(shell, processesText(shell, supervisor))
+      print(shell, processesText(shell, supervisor, main))
     } else report('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
     shell.watched?.ready(urls)
@@ -79,9 +87,23 @@ export async function splitSystem(
   } finally {
     process.off('SIGUSR2', replace)
     await served.close()
+    await here?.running.stop()
     await supervisor.stop()
   }
   if (shell.watched?.replaced() !== true) report('info', 'Stopped')
+}
+
+/** Its groups, in threads where a command line wants that and its placement says none. */
+function placedGroups(
+  system: System,
+  {
+    replicas,
+    threads,
+  }: { readonly replicas?: Readonly<Record<string, number>> | undefined; readonly threads?: boolean | undefined },
+): readonly Group[] {
+  const groups = groupsOf(system, replicas)
+  if (threads !== true || groups.some(({ runsIn }) => runsIn !== 'process')) return groups
+  return groupsOf({ ...system, placement: 'threads' }, replicas)
 }
 
 async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
@@ -93,17 +115,21 @@ async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervis
   }
 }
 
-/** What becomes of processes, in words. */
-function reportOf(what: ProcessEvent): Parameters<Say> {
+/** What becomes of processes or threads, in words. */
+function reportOf(what: ProcessEvent, kind: 'Process' | 'Thread'): Parameters<Say> {
   switch (what.kind) {
     case 'ended':
-      return ['warn', `Process ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) }]
+      return ['warn', `${kind} ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) }]
     case 'back':
-      return ['info', 'Process is back', { process: what.name, afterMs: Math.round(what.ms) }]
+      return ['info', `${kind} is back`, { process: what.name, afterMs: Math.round(what.ms) }]
     case 'silent':
-      return ['warn', 'Process shows no sign of life and is killed', { process: what.name }]
+      return [
+        'warn',
+        `${kind} shows no sign of life and is ${kind === 'Process' ? 'killed' : 'terminated'}`,
+        { process: what.name },
+      ]
     case 'replaced':
-      return ['info', 'Process is replaced', { process: what.name, afterMs: Math.round(what.ms) }]
+      return ['info', `${kind} is replaced`, { process: what.name, afterMs: Math.round(what.ms) }]
     case 'not held':
       return ['warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name }]
   }
@@ -115,9 +141,12 @@ function labelled(shell: Shell, log: RunOptions['log'], name: string, text: stri
   return text.startsWith('{"') ? `{"process":${JSON.stringify(name.trim())},${text.slice(1)}` : text
 }
 
-function processesText(shell: Shell, supervisor: Supervisor): string {
+function processesText(shell: Shell, supervisor: Supervisor, main: Group | undefined): string {
   const running = supervisor.processes()
-  const width = Math.max(...running.map(({ name }) => name.length))
-  const rows = running.map(({ name, pid }) => `  ${name.padEnd(width)}  ${paint(shell, 'dim', `process ${pid}`)}`)
+  const width = Math.max(...[...running, ...(main === undefined ? [] : [main])].map(({ name }) => name.length))
+  const rows = [
+    ...running.map(({ name, pid, thread }) => ({ name, where: thread === undefined ? `process ${pid}` : `thread ${thread}` })),
+    ...(main === undefined ? [] : [{ name: main.name, where: `process ${process.pid}, beside its supervisor` }]),
+  ].map(({ name, where }) => `  ${name.padEnd(width)}  ${paint(shell, 'dim', where)}`)
   return [...rows, '', `  To replace all one after the other: kill -USR2 ${process.pid}`, ''].join('\n')
 }

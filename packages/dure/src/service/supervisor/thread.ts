@@ -7,6 +7,9 @@ import { SOCKETS, SUPERVISED, type FromProcess, type OnStarted, type Started } f
 import { lines } from './lines.ts'
 import type { ProcessOptions } from './options.ts'
 
+/** Megabytes of a thread's young generation: as much as a process has (`node-options.ts`), of which a third is in use. */
+const YOUNG = 24
+
 /**
  * Runs a program in a thread of this process: with an event loop, a heap and modules of its own. What it does not catch, a
  * heap that is full and `process.exit` end the thread alone.
@@ -21,13 +24,13 @@ export function startThread(what: ProcessOptions, directory: string, on: OnStart
     worker = new Worker(resolve(file), {
       argv: words,
       ...(node && { execArgv: [...node] }),
-      env: { ...given({ ...process.env, ...env }), [SOCKETS]: '[]' },
+      env: { ...given({ ...process.env, ...env }), [SUPERVISED]: String(process.pid), [SOCKETS]: '[]' },
       workerData: { [SUPERVISED]: true },
       // What systems show of it, in a list of threads.
       name,
       stdout: true,
       stderr: true,
-      resourceLimits: memory === undefined ? {} : { maxOldGenerationSizeMb: memory },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG, ...(memory !== undefined && { maxOldGenerationSizeMb: memory }) },
     })
   } catch (error) {
     queueMicrotask(() => on.over(`could not be started: ${describeThrown(error).message}`))

@@ -20,6 +20,7 @@ import {
   replicasFlag,
   replicaWords,
   splitFlag,
+  threadsFlag,
   switchFlag,
   systemParameter,
 } from './parameters.ts'
@@ -28,6 +29,7 @@ type Flags = {
   readonly data?: string
   readonly port?: readonly Port[]
   readonly split?: boolean
+  readonly threads?: boolean
   readonly replicas?: Readonly<Record<string, number>>
   readonly reset?: boolean
   readonly inspect?: number
@@ -37,7 +39,7 @@ type Flags = {
 export const devCommand: Command<Shell> = defineCommand({
   brief: 'Run a system and restart it when a file changes',
   help: `
-        Runs all services of a system in one process (with --split: in several), shows where it is and what is in it, and
+        Runs all services of a system in one process (with --split: in several; with --threads: in threads of it), shows where it is and what is in it, and
         starts it again when a file changes that it imports, or one of SQL below the system file. What cannot be loaded or
         started is told, and waits for the next change; until it loads, the system of before goes on. Data are kept. What
         the project's TypeScript finds wrong is told beside.`,
@@ -52,6 +54,7 @@ export const devCommand: Command<Shell> = defineCommand({
     data: dataFlag,
     port: portFlag,
     split: splitFlag,
+    threads: threadsFlag,
     replicas: replicasFlag,
     reset: switchFlag('Empty the data directory first; what services keep on a server of their own stays'),
     inspect: {
@@ -72,6 +75,11 @@ export const devCommand: Command<Shell> = defineCommand({
         exitCode: EXIT.misuse,
       })
     }
+    if (flags.inspect !== undefined && flags.threads === true) {
+      throw new CliError('Cannot let a debugger into several threads at one port: leave out --threads, or --inspect', {
+        exitCode: EXIT.misuse,
+      })
+    }
     for (const trouble of typeTroubles(file)) say(this, paint(this, 'yellow', trouble))
     const data = directoryOf(this, flags)
     if (flags.reset === true) await resetData(this, data)
@@ -89,6 +97,7 @@ async function watchAndRun(
       ...['start', file, '--log', 'dev', '--data', data],
       ...portWords(flags.port ?? []),
       ...(flags.split === true ? ['--split'] : []),
+      ...(flags.threads === true ? ['--threads'] : []),
       ...(flags.replicas === undefined ? [] : replicaWords(flags.replicas)),
     ],
     cwd: shell.cwd,

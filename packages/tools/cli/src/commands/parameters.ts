@@ -37,10 +37,11 @@ export const jsonFlag: Flag<boolean> = switchFlag('Print JSON')
 export const yesFlag: Flag<boolean> = switchFlag('Do not ask whether it is meant')
 export const byFlag: Flag<string> = textFlag('NAME', 'Who does it, for the audit (default: the user of this computer)')
 export const splitFlag: Flag<boolean> = switchFlag('Each service, or group of "placement", in its own process')
+export const threadsFlag: Flag<boolean> = switchFlag('Each service, or group of "placement", in a thread of one process')
 export const replicasFlag: Flag<Readonly<Record<string, number>>> = parsedFlag(
   parseReplicas,
   'SERVICE=N,…',
-  'With --split: how many copies of services run, such as orders=3',
+  'With --split or --threads: how many copies of services run, such as orders=3',
 )
 /** The words that say the same on another command line. */
 export const replicaWords = (replicas: Readonly<Record<string, number>>): readonly string[] => [

@@ -7,7 +7,7 @@ import { processesText } from './scale.ts'
 export const restartCommand: Command<Shell> = defineCommand({
   brief: 'Replace processes one after the other by fresh ones',
   help: `
-        Has the supervisor of a system that was started with --split replace processes one after the other, and shows those
+        Has the supervisor of a system that was started with --split or --threads replace processes, or threads, one after the other, and shows those
         there are then: "orders" is every copy of it, "orders#2" one copy, "orders#1" the first alone; without a name all are
         replaced. A copy of a service that may have several is up before the one it replaces leaves, and no call fails.`,
   examples: ['dure restart orders#2', 'dure restart orders stock', 'dure restart --data /var/lib/shop'],

@@ -9,7 +9,7 @@ import { common, defineCommand, directoryOf, printResult, type Common } from './
 export const scaleCommand: Command<Shell> = defineCommand({
   brief: 'Run more or fewer copies of a service',
   help: `
-        Has the supervisor of a system that was started with --split run so many copies of services, 1 to 64, and shows the
+        Has the supervisor of a system that was started with --split or --threads run so many copies of services, 1 to 64, and shows the
         processes there are then. New copies get calls when they are ready; those that are one too many get no new calls, answer
         what they have, and end. Without a name it only shows the processes. A service whose store is exclusive has one copy.`,
   examples: ['dure scale', 'dure scale orders=4', 'dure scale orders=1,stock=2 --data /var/lib/shop'],
@@ -26,9 +26,9 @@ export const scaleCommand: Command<Shell> = defineCommand({
 
 /** Processes of a supervisor as a table. */
 export function processesText(processes: Awaited<ReturnType<typeof askScale>>, layout: Layout): string {
-  const rows = processes.map(({ name, pid, restarts }) => [
+  const rows = processes.map(({ name, pid, thread, restarts }) => [
     visible(name),
-    pid === undefined ? '-' : String(pid),
+    pid !== undefined ? String(pid) : thread !== undefined ? `thread ${thread}` : '-',
     String(restarts),
   ])
   const [head = '', ...lines] = table([['PROCESS', 'PID', 'RESTARTS'], ...rows], {

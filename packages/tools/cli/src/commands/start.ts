@@ -6,13 +6,14 @@ import type { LogStyle } from '../log.ts'
 import type { Port } from '../run.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
 import { registryUrl } from './registry-library.ts'
-import { defineCommand, dataFlag, portFlag, registryFlag, replicasFlag, splitFlag } from './parameters.ts'
+import { defineCommand, dataFlag, portFlag, registryFlag, replicasFlag, splitFlag, threadsFlag } from './parameters.ts'
 
 type Flags = {
   readonly data?: string
   readonly port?: readonly Port[]
   readonly log: LogStyle
   readonly split?: boolean
+  readonly threads?: boolean
   readonly replicas?: Readonly<Record<string, number>>
   readonly registry?: string
 }
@@ -21,7 +22,8 @@ export const startCommand: Command<Shell> = defineCommand({
   brief: 'Run a system, or a part of it',
   help: `
         Runs all services of a system in this process; with --split each in a process of its own, or as its "placement" groups
-        them, started again when they fall over. With names of services only those, beside others on the same data directory;
+        them, started again when they fall over; with --threads the same in threads of this process, whose main one has the doors.
+        With names of services only those, beside others on the same data directory;
         "broker" is the process that hosts the broker, "doors" the one that opens the doors.
 
         Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a
@@ -31,6 +33,7 @@ export const startCommand: Command<Shell> = defineCommand({
     'dure start src/system.ts --data /var/lib/shop --port 80',
     'dure start --split',
     'dure start --split --replicas orders=3',
+    'dure start --threads',
     'dure start orders',
     'dure start --split --registry http://127.0.0.1:8761/eureka',
   ],
@@ -44,6 +47,7 @@ export const startCommand: Command<Shell> = defineCommand({
       brief: 'How to log; dev tells each request and keeps all traces',
     },
     split: splitFlag,
+    threads: threadsFlag,
     replicas: replicasFlag,
     registry: registryFlag,
   },
@@ -60,17 +64,26 @@ export const startCommand: Command<Shell> = defineCommand({
       log: flags.log,
       registry: registryUrl(this, flags.registry),
     }
-    if (flags.split === true) {
+    if (flags.split === true && flags.threads === true)
+      throw new CliError('Cannot use --split and --threads at once: it is processes or threads; leave out one', {
+        exitCode: EXIT.misuse,
+      })
+    if (flags.split === true || flags.threads === true) {
       if (part !== undefined) {
-        throw new CliError(`Cannot split "${part.join(' ')}": --split runs all services; leave out their names`, {
-          exitCode: EXIT.misuse,
-        })
+        throw new CliError(
+          `Cannot split "${part.join(' ')}": --${flags.split === true ? 'split' : 'threads'} runs all services; leave out their names`,
+          {
+            exitCode: EXIT.misuse,
+          },
+        )
       }
       const { splitSystem } = await import('../split.ts')
-      return await told(this, splitSystem(this, { ...options, replicas: flags.replicas }))
+      return await told(this, splitSystem(this, { ...options, replicas: flags.replicas, threads: flags.threads }))
     }
     if (flags.replicas !== undefined) {
-      throw new CliError('Cannot run copies in one process: --replicas goes with --split; add it', { exitCode: EXIT.misuse })
+      throw new CliError('Cannot run copies of everything together: --replicas goes with --split or --threads; add one', {
+        exitCode: EXIT.misuse,
+      })
     }
     if (flags.registry !== undefined && part === undefined)
       throw new CliError(
