@@ -43,6 +43,7 @@ export type { Listener, Wires } from './process/process.ts'
 export { system } from './system.ts'
 export type {
   Adapter,
+  AnnouncedDoor,
   Door,
   DoorHost,
   CopyReading,

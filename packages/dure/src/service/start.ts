@@ -7,6 +7,7 @@ import { aliveFor, checkNumbers, COUNT, standardError, WAIT_OR_NONE } from '../r
 import { createLogger, foldRepeats, type Logger } from '../telemetry/telemetry.ts'
 import { openTelemetry, safeLogger } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
+import { announceDoor } from './announce-door.ts'
 import { alone } from './copies.ts'
 import { withExternal } from './with-external.ts'
 import { callsOf, healthOf, statusOf } from './health.ts'
@@ -169,6 +170,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     const open = await door.open(host, world)
     doors.push(open)
     disposables.add(`door "${door.name}"`, (how) => open.close(how))
+    await announceDoor(open, { reach: system.registry.reach, registry, health: host.health, world, disposables })
   }
   log.debug('System is ready', { services: instances.length })
   return { ...host, transport, doors, place, stop: disposables.dispose }

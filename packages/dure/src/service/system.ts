@@ -53,7 +53,7 @@ export type SystemOptions = {
   /** Default: `embeddedBroker()`. */
   readonly broker?: Adapter<Broker> & Reach
   /** Who is where, when the system is split. Default: `embeddedRegistry()`, for one machine. */
-  readonly registry?: Adapter<Registry>
+  readonly registry?: Adapter<Registry> & Pick<Reach, 'reach'>
   /** Ways in from outside: `rest({ port: 8080 })`, … */
   readonly doors?: readonly Door[]
   /**
@@ -197,9 +197,23 @@ export type OpenDoor = {
   readonly url: string | undefined
   /** Where a person reads, in a browser, what it serves. */
   readonly page?: string
+  /** What a registry is to be told of it, for callers who know nothing of Dure. */
+  readonly announced?: AnnouncedDoor | undefined
   /** Takes nothing new, answers what is under way, closes. */
   readonly close: (options?: StopOptions) => Promise<void>
 }
+
+/** Where services are reached through a door. `asked`: in any registry; else in one that others use, beyond this machine. */
+export type AnnouncedDoor = { readonly door: string; readonly asked: boolean } & (
+  | {
+      readonly endpoint: 'http' | 'https'
+      readonly address: Address
+      readonly services: readonly AnyContract[]
+      readonly metadata: Readonly<Record<string, string>>
+    }
+  /** Why nobody could reach it where it listens, and what to do. */
+  | { readonly unreachable: string }
+)
 
 export type StopOptions = {
   /** Milliseconds until what is still under way is ended. Default: as the system was started with. */

@@ -57,11 +57,11 @@ const MOST_LEFT = 1_000
  * await server.stop()
  * ```
  */
-export function eurekaRegistry(options: EurekaRegistryOptions): Adapter<Registry> {
+export function eurekaRegistry(options: EurekaRegistryOptions): Adapter<Registry> & { readonly reach: 'network' } {
   checkNumbers('use a Eureka registry', options, {
     ...{ heartbeat: WAIT, lease: WAIT, poll: WAIT, timeout: WAIT, registerTimeout: WAIT_OR_NONE, grace: WAIT_OR_NONE },
   })
-  return (world) => open(options, world)
+  return Object.assign((world: World) => open(options, world), { reach: 'network' } as const)
 }
 
 async function open(options: EurekaRegistryOptions, { directory, runtime, log }: World): Promise<Registry> {

@@ -46,14 +46,15 @@ export function toEureka(
   const { http, https, dure } = endpoints
   const [plain, secure] = [tcp(http), tcp(https)]
   const { host } = plain ?? secure ?? tcp(dure) ?? { host: '127.0.0.1' }
+  // Clients of Eureka look services up by this: who has nothing for them must not be found.
+  const called = plain === undefined && secure === undefined ? `dure.${service}` : service
   return {
     instance: {
       instanceId: idOf(instance),
       app: appOf(service),
       hostName: host,
       ipAddr: host,
-      vipAddress: service,
-      secureVipAddress: service,
+      ...{ vipAddress: called, secureVipAddress: called },
       status: TO_EUREKA[status],
       port: { $: plain?.port ?? 0, '@enabled': String(plain !== undefined) },
       securePort: { $: secure?.port ?? 0, '@enabled': String(secure !== undefined) },

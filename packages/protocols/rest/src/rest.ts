@@ -3,6 +3,7 @@ import type { AnyContract, AnyOperation } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
 import { REFUSALS as refusals, type Outcome, type RefusalCode } from 'dure/contract/internal'
 import type { FastifyInstance } from 'fastify'
+import { announcementOf, checkAnnounce, type AnnounceOptions } from './announce.ts'
 import { letGo } from './handover.ts'
 import { LIMITS, limitsOf, type Limits } from './limits.ts'
 import { listen, type Address } from './listen.ts'
@@ -10,7 +11,7 @@ import type { Served } from './operation.ts'
 import type { DoorState } from './reply.ts'
 
 export { LIMITS }
-export type { Limits, Address }
+export type { AnnounceOptions, Limits, Address }
 export type { Problem } from './problem.ts'
 export { httpService, type ClientLimits, type HttpServiceOptions, type HttpTls } from './client/client.ts'
 
@@ -43,6 +44,12 @@ export type RestOptions = {
   readonly pages?: string | false
   /** Whether `/docs` is among the pages: the operations, to read and to try in a browser. Default: under `dure dev` alone. */
   readonly docs?: boolean
+  /**
+   * Whether the registry is told where its services are called over HTTP: `true`; `{ host: 'shop.example' }` where others reach it
+   * elsewhere than where it listens; `false` for never. Default: where the system's registry is one that others use (Eureka), and
+   * the door listens on an address that other machines reach.
+   */
+  readonly announce?: boolean | AnnounceOptions
   /** Adds plugins and hooks to the Fastify server before it listens: CORS, compression, … */
   readonly extend?: (server: FastifyInstance) => void | Promise<void>
 }
@@ -77,6 +84,7 @@ export type RestDoor = Door & {
  */
 export function rest(options: RestOptions = {}): RestDoor {
   const limits = limitsOf(options.limits)
+  checkAnnounce(options)
   return {
     name: options.name ?? 'rest',
     at: (address) => rest({ ...options, ...address }),
@@ -102,8 +110,12 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
   await options.extend?.(app)
   const url = await listen(app, addressOf(options), world.sockets?.get(state.door))
   let closed: Promise<void> | undefined
+  const announced = announcementOf(options, {
+    ...{ url, door: state.door },
+    contracts: host.contracts.filter((contract) => served.some((one) => one.contract === contract)),
+  })
   const page = docs && pages !== false ? { page: `${url}${pages}/docs` } : {}
-  return { url, ...page, close: (how = {}) => (closed ??= close(app, state, how)) }
+  return { url, ...page, announced, close: (how = {}) => (closed ??= close(app, state, how)) }
 }
 
 function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: RestOptions): Address {

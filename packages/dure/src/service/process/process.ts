@@ -18,6 +18,7 @@ import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { sockets } from './wires.ts'
 
+export { GRACE } from './registrations.ts'
 export type { Listener, Wires } from './wires.ts'
 
 /** One process of a system that is split: what runs in it, and the way to what runs elsewhere. */

@@ -23,7 +23,7 @@ export type Registrations = {
  * Milliseconds between saying that it drains and taking no more calls: others need a moment to hear of it, and what they
  * send until then is answered.
  */
-const GRACE = 150
+export const GRACE: number = 150
 
 export function createRegistrations(options: {
   readonly registry: Registry
