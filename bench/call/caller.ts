@@ -3,6 +3,8 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Client } from 'dure/call'
 import { clientFactory, socketPeers } from 'dure/call/internal'
@@ -68,9 +70,16 @@ async function serve(kind: string, argument?: string): Promise<Server> {
   return { where, stop: () => void child.disconnect() }
 }
 
-async function dure(kind: 'tcp' | 'unix'): Promise<Contender & { readonly client: Client<typeof Orders> }> {
+/** The same in a thread of this process, as the placement `threads` has it. */
+async function serveInThread(directory: string): Promise<Server> {
+  const worker = new Worker(new URL('server.ts', import.meta.url), { argv: ['unix', directory] })
+  const [where] = (await once(worker, 'message')) as [unknown]
+  return { where, stop: () => void worker.terminate() }
+}
+
+async function dure(kind: 'tcp' | 'unix' | 'thread'): Promise<Contender & { readonly client: Client<typeof Orders> }> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bench-remote-'))
-  const server = await serve(kind, directory)
+  const server = await (kind === 'thread' ? serveInThread(directory) : serve(kind, directory))
   const runtime = realRuntime()
   const peer = socketPeers({ runtime, log: silentLogger() })(server.where as Address)
   const client = clientFactory({ contract: Orders, transport: peer, runtime })({ service: 'bench' })
@@ -267,6 +276,7 @@ const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   echo: bareEcho,
   remote: () => dure('tcp'),
   unix: () => dure('unix'),
+  thread: () => dure('thread'),
   moleculer,
   nest,
   grpc,

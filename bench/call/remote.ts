@@ -5,10 +5,22 @@ import type { BenchContext, BenchResult } from '../bench.ts'
 import type { Round } from './caller.ts'
 
 const ROUNDS = 5
-const CONTENDERS = ['echo', 'remote', 'unix', 'moleculer', 'nest', 'grpc', 'stream', 'grpc_stream', 'effect', 'watt'] as const
+const CONTENDERS = [
+  'echo',
+  'remote',
+  'unix',
+  'thread',
+  'moleculer',
+  'nest',
+  'grpc',
+  'stream',
+  'grpc_stream',
+  'effect',
+  'watt',
+] as const
 
 /**
- * The same call between two processes: ours over TCP and a Unix socket, MessagePack over the same sockets without
+ * The same call between two processes: ours over TCP and a Unix socket (and that between two threads of one), MessagePack over the same sockets without
  * anything around it, and what people use now. Each caller is a process of its own: what one library does to promises or
  * streams of its process would otherwise be measured in all others.
  */
@@ -49,6 +61,8 @@ export async function benchRemote({ progress }: BenchContext): Promise<BenchResu
         // Over a Unix socket both.
         remote_vs_effect: rates['unix']! / rates['effect']!,
         remote_vs_watt: over('watt'),
+        // Between two threads of one process both.
+        thread_vs_watt: rates['thread']! / rates['watt']!,
       },
       figures,
     }

@@ -1,6 +1,7 @@
-/** The other process: serves orders in the way that its first argument names, and tells where. */
+/** The other process, or thread: serves orders in the way that its first argument names, and tells where. */
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { parentPort } from 'node:worker_threads'
 import { listenSocket } from 'dure/call/internal'
 import type { Address } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
@@ -149,5 +150,7 @@ const roles: Readonly<Record<string, () => Promise<unknown>>> = {
   grpc,
   effect: () => effect(argument),
 }
-process.send!(await roles[kind!]!())
+const where = await roles[kind!]!()
+if (parentPort === null) process.send!(where)
+else parentPort.postMessage(where, [])
 process.on('disconnect', () => process.exit())
