@@ -43,4 +43,6 @@ export function createView(log: Pick<Logger, 'error'>): RegistryView {
 }
 
 const same = (before: readonly Instance[] = [], now: readonly Instance[] = []): boolean =>
-  before === now || JSON.stringify(before) === JSON.stringify(now)
+  before === now ||
+  (before.length === now.length && before.every((each, at) => each === now[at])) ||
+  JSON.stringify(before) === JSON.stringify(now)

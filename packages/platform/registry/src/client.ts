@@ -1,18 +1,7 @@
 /** Asks a Eureka server, Dure's or another one, over HTTP. */
+import { RegistryAway } from 'dure/discovery/internal'
 import { httpAddress, inTime, readText, whyFetchFailed } from 'dure/runtime/internal'
 import type { Runtime } from 'dure/runtime'
-
-/** It could not be asked: it is down, frozen, refuses, or no registry. */
-export class RegistryAway extends Error {
-  override readonly name = 'RegistryAway'
-  /** Of what it answered; undefined where it did not. */
-  readonly status: number | undefined
-
-  constructor(message: string, options: { readonly status?: number; readonly cause?: unknown } = {}) {
-    super(message, options)
-    this.status = options.status
-  }
-}
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly text: string }
 

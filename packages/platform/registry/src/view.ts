@@ -1,6 +1,6 @@
 /** What a Eureka server knows, kept up to date here: all of it once, then what changes. */
+import { RegistryAway } from 'dure/discovery/internal'
 import type { EurekaClient } from './client.ts'
-import { RegistryAway } from './client.ts'
 import { hashOf, readInstance, type EurekaInstance } from './instance.ts'
 import { REVISION, STALE_SINCE } from './routes.ts'
 
