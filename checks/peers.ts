@@ -6,6 +6,7 @@
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- eureka`: an application of Spring's on our registry, and our client on Spring's Eureka server.
+ * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, shows a breaker that opens and closes.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
@@ -55,6 +56,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   rabbitmq: () => broker('rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
   schemas,
   eureka,
+  etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   hystrix,
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,

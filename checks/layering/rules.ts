@@ -37,6 +37,7 @@ export const packageArrows: readonly {
   { from: 'packages/brokers/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing', '@dure/postgres'] },
   { from: 'packages/databases/', mayKnow: ['dure'] },
   { from: 'packages/protocols/', mayKnow: ['dure'] },
+  { from: 'packages/registries/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
   { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },
   { from: 'packages/tools/', mayKnow: ['dure', '@dure/*'] },
   { from: 'examples/', mayKnow: ['dure', '@dure/*'] },

@@ -8,7 +8,7 @@ import { missingServer, serverPlaces, type ServerKind } from '@dure/testing/serv
 type Way = (folder: string, version: string) => string | undefined
 
 /** Packages of the Debian that several servers share. */
-const DEBIAN_PACKAGES = ['redis-server', 'valkey-server', 'rabbitmq-server']
+const DEBIAN_PACKAGES = ['redis-server', 'valkey-server', 'rabbitmq-server', 'etcd-server', 'etcd-client']
 
 const debian =
   (release: string, packages = DEBIAN_PACKAGES): Way =>
@@ -45,6 +45,7 @@ const ways: Readonly<Record<ServerKind, Way>> = {
   artemis: (folder, version) =>
     maven(folder, [...['server', 'amqp-protocol'].map((name) => `org.apache.activemq:artemis-${name}:${version}`), LOGGER]) ??
     compiled('Artemis', folder),
+  etcd: debian('trixie'),
   kafka: (folder, version) =>
     maven(folder, [
       `org.apache.kafka:kafka_2.13:${version}`,

@@ -5,13 +5,14 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
   N1: {
     state: 'works',
     part: {
-      en: 'leases, eviction, restarts without loss, push, health asked by the registry or a registrar; no replication between registries',
-      ko: '리스, 축출, 잃지 않는 재시작, 변경 푸시, 레지스트리나 등록기의 상태 검사. 레지스트리끼리의 복제는 없음',
+      en: 'leases, eviction, restarts without loss, push, health asked by the registry or a registrar; no replication between registries of its own; etcd',
+      ko: '리스, 축출, 잃지 않는 재시작, 변경 푸시, 레지스트리나 등록기의 상태 검사. 자체 레지스트리끼리의 복제는 없음. etcd',
     },
     code: [
       'packages/platform/registry/src/leases.ts',
       'packages/platform/registry/src/expiry.ts',
       'packages/platform/registry/src/eureka.ts',
+      'packages/registries/etcd/src/keys.ts',
       'packages/dure/src/discovery/registry.ts',
     ],
     guide: 'docs/guides/registry.md',
@@ -19,6 +20,8 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/registry/src/leases.test.ts',
       'packages/platform/registry/src/failing.test.ts',
       'packages/platform/registry/src/conformance.test.ts',
+      'packages/registries/etcd/src/failing.test.ts',
+      'packages/registries/etcd/src/compaction.test.ts',
       'packages/platform/registry/src/health.test.ts',
       'packages/tools/cli/src/registry.test.ts',
     ],

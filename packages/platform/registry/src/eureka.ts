@@ -1,11 +1,11 @@
 /** The Registry port on a Eureka server: Dure's own, which pushes, or any other, which is asked again and again. */
 import type { Registry } from 'dure/discovery'
-import { networkRegistry, pausing } from 'dure/discovery/internal'
+import { networkRegistry, pausing, scopeOf } from 'dure/discovery/internal'
 import { checkNumbers, WAIT, WAIT_OR_NONE } from 'dure/runtime/internal'
 import type { Adapter, World } from 'dure/service'
 import { announceTo } from './announcing.ts'
 import { eurekaClient } from './client.ts'
-import { fromEureka, scopeOf } from './mapping.ts'
+import { fromEureka } from './mapping.ts'
 import { createServerView } from './view.ts'
 
 export type EurekaRegistryOptions = {

@@ -1,8 +1,6 @@
 /** An instance of the Registry port as Eureka knows instances, and back: what only Dure knows is one key of the metadata. */
-import { createHash } from 'node:crypto'
-import { hostname } from 'node:os'
-import { resolve } from 'node:path'
 import type { Address, Instance, InstanceStatus } from 'dure/discovery'
+import { isInScope, readInstance } from 'dure/discovery/internal'
 import type { EurekaInstance, LeaseTimes, Status } from './instance.ts'
 
 const OWN = 'dure.instance'
@@ -21,14 +19,6 @@ const FROM_EUREKA: Readonly<Record<Status, InstanceStatus>> = {
   OUT_OF_SERVICE: 'draining',
   DOWN: 'down',
   UNKNOWN: 'down',
-}
-
-/** What of a system's own is kept apart from others' in the same registry: it belongs to those on one data directory. */
-export function scopeOf(directory: string): string {
-  return createHash('sha256')
-    .update(`${hostname()}\0${resolve(directory)}`)
-    .digest('hex')
-    .slice(0, 16)
 }
 
 /** Upper case, without what clients write differently in a path; the name itself is in the metadata. */
@@ -79,7 +69,7 @@ export function fromEureka(found: EurekaInstance, scope: string): Instance | und
   const status = FROM_EUREKA[found.status]
   const own = said === undefined ? undefined : ownOf(said)
   if (own === undefined) return { ...foreign(found), status, metadata }
-  if (own.service.startsWith('dure.') && own.scope !== scope) return undefined
+  if (!isInScope(own.service, own.scope, scope)) return undefined
   const { service, id, version, endpoints } = own
   return { service, id, version, status, endpoints, metadata }
 }
@@ -94,17 +84,11 @@ function foreign({ app, id, hostName, port, securePort, metadata }: EurekaInstan
 /** Undefined when it is not what Dure writes. */
 function ownOf(text: string): Own | undefined {
   try {
-    const own = JSON.parse(text) as Partial<Own> | null
-    const texts = [own?.service, own?.id, own?.version, own?.scope].every((each) => typeof each === 'string')
-    const addresses: readonly unknown[] | undefined =
-      typeof own?.endpoints === 'object' && own.endpoints !== null ? Object.values(own.endpoints) : undefined
-    return texts && addresses?.every(isAddress) === true ? (own as Own) : undefined
+    const own = JSON.parse(text) as Own
+    if (typeof own.scope !== 'string') return undefined
+    const { service, id, version, endpoints } = readInstance({ ...own, status: 'up', metadata: {} })
+    return { service, id, version, endpoints, scope: own.scope }
   } catch {
     return undefined
   }
-}
-
-function isAddress(value: unknown): value is Address {
-  const { kind, path, host, port } = (value ?? {}) as Partial<Record<'kind' | 'path' | 'host' | 'port', unknown>>
-  return kind === 'unix' ? typeof path === 'string' : kind === 'tcp' && typeof host === 'string' && Number.isInteger(port)
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { startRegistry } from '@dure/registry'
+import { missingServer, startLocalServer } from '@dure/testing/servers'
 import { silentLogger } from 'dure/telemetry'
 import { dure, SOURCES, temporary } from './shell.test-support.ts'
 import { spawned } from './spawned.test-support.ts'
@@ -58,31 +59,49 @@ test('dure registry: starts one, lists who is in it for people and programs, and
   assert.equal((await dure(['registry', 'list', '--registry', 'nonsense'], here)).code, 2)
 })
 
-test(
-  'dure start --registry: copies in processes of their own find each other through it, and leave it',
-  { timeout: 120_000 },
-  async (t) => {
-    const { url, stop } = await startRegistry({ directory: temporary(), port: 0, log: silentLogger() })
-    t.after(stop)
-    const data = temporary()
-    const running = spawned(['start', SHOP, '--split', '--replicas', 'stock=2', '--registry', url, '--data', data])
-    await running.until(/"message":"Ready"/)
-    const listed = await dure(['registry', 'list', '--registry', url, '--json'], here)
-    const { instances } = JSON.parse(listed.out) as {
-      instances: { service: string; status: string; metadata: { copy: string } }[]
-    }
-    assert.ok(instances.length > 0)
-    assert.ok(instances.every(({ service, status }) => status === 'up' && !service.startsWith('dure.')))
-    const call = await dure(['call', 'orders.find', '{"id":1}', '--data', data], here)
-    assert.equal(call.code, 0, call.err)
-    running.child.kill('SIGTERM')
-    assert.equal(await running.exit, 0)
-    assert.equal((await dure(['registry', 'list', '--registry', url], here)).out, 'It knows no instances\n')
-    const alone = await dure(['start', SHOP, '--registry', url, '--data', temporary()], here)
-    assert.equal(alone.code, 2)
-    assert.match(alone.err, /a system in one process registers none of its services; add --split/)
-  },
-)
+for (const [kind, where] of [
+  ['a Eureka server', startEureka],
+  ['an etcd', startEtcd],
+] as const)
+  test(
+    `dure start --registry with ${kind}: copies in processes of their own find each other through it, and leave it`,
+    { timeout: 120_000, skip: kind === 'an etcd' && missingServer('etcd') },
+    async (t) => {
+      const url = await where(t)
+      const data = temporary()
+      const running = spawned(['start', SHOP, '--split', '--replicas', 'stock=2', '--registry', url, '--data', data])
+      await running.until(/"message":"Ready"/)
+      const listed = await dure(['registry', 'list', '--registry', url, '--json'], here)
+      const { instances } = JSON.parse(listed.out) as {
+        instances: { service: string; status: string; metadata: { copy: string } }[]
+      }
+      assert.ok(instances.length > 0)
+      assert.ok(instances.every(({ service, status }) => status === 'up' && !service.startsWith('dure.')))
+      const call = await dure(['call', 'orders.find', '{"id":1}', '--data', data], here)
+      assert.equal(call.code, 0, call.err)
+      running.child.kill('SIGTERM')
+      assert.equal(await running.exit, 0)
+      assert.equal((await dure(['registry', 'list', '--registry', url], here)).out, 'It knows no instances\n')
+    },
+  )
+
+test('dure start --registry: one process registers nobody, and says what to do', async () => {
+  const alone = await dure(['start', SHOP, '--registry', 'etcd://127.0.0.1:1', '--data', temporary()], here)
+  assert.equal(alone.code, 2)
+  assert.match(alone.err, /a system in one process registers none of its services; add --split/)
+})
+
+async function startEureka(t: TestContext): Promise<string> {
+  const { url, stop } = await startRegistry({ directory: temporary(), port: 0, log: silentLogger() })
+  t.after(stop)
+  return url
+}
+
+async function startEtcd(t: TestContext): Promise<string> {
+  const server = await startLocalServer('etcd')
+  t.after(() => server.close())
+  return `${server.url}/shop`
+}
 
 test('dure registrar: a program is registered while it runs, drained at the end, and its exit code is kept', async (t) => {
   const { url, stop } = await startRegistry({ directory: temporary(), port: 0, log: silentLogger() })

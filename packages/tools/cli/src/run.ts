@@ -6,7 +6,7 @@ import { start, type Door, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
-import { registryLibrary } from './commands/registry-library.ts'
+import { registryAt } from './commands/registry-library.ts'
 import { contractsOf, loadSystem } from './load.ts'
 import { loggerOf, sayTo, type LogStyle } from './log.ts'
 import { requestLines } from './requests.ts'
@@ -18,7 +18,7 @@ export type RunOptions = {
   readonly data: string
   readonly ports: readonly Port[]
   readonly log: LogStyle
-  /** A Eureka server, in place of the registry that the system says. */
+  /** A Eureka server or etcd, in place of the registry that the system says. */
   readonly registry?: string | undefined
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
@@ -88,12 +88,6 @@ export async function runPart(
 export function doorsFor(system: System, { ports, log }: Pick<RunOptions, 'ports' | 'log'>): readonly Door[] {
   const moved = moveDoors(system.doors, ports)
   return withControl(log === 'dev' ? moved.map(documented) : moved)
-}
-
-/** @throws {CliError} when it is no address, or its package is not installed */
-async function registryAt(shell: Shell, url: string): Promise<System['registry']> {
-  const { eurekaRegistry } = await registryLibrary(shell)
-  return eurekaRegistry({ url })
 }
 
 /** Whoever writes a service wants to see all it does: every trace is kept, and requests are told as they are answered. */

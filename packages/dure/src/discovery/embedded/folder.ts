@@ -13,7 +13,8 @@ import { join } from 'node:path'
 import { CallError } from '../../contract/contract.ts'
 import { makeFolder } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { INSTANCE_STATUSES, type Address, type Instance } from '../registry.ts'
+import { readInstance } from '../read-instance.ts'
+import type { Instance } from '../registry.ts'
 import type { ProcessMark } from './process.ts'
 
 /** What one file holds. */
@@ -132,31 +133,9 @@ const fileName = ({ service, id }: Instance): string => `${encodeURIComponent(se
 
 /** @throws {TypeError} when the text is no entry */
 function parseEntry(text: string): Entry {
-  const { service, id, version, status, endpoints, metadata, pid, began, thread } = (JSON.parse(text) ?? {}) as Partial<Entry>
-  if (
-    [service, id, version, began].some((each) => typeof each !== 'string') ||
-    !INSTANCE_STATUSES.includes(status!) ||
-    !Number.isInteger(pid) ||
-    pid! <= 0 ||
-    !(thread === undefined || Number.isInteger(thread)) ||
-    !isRecordOf(endpoints, isAddress) ||
-    !isRecordOf(metadata, (value) => typeof value === 'string')
-  ) {
-    throw new TypeError('it does not describe an instance')
-  }
-  const mark = { pid: pid!, began: began!, ...(thread !== undefined && { thread }) }
-  return { service: service!, id: id!, version: version!, status: status!, endpoints, metadata, ...mark }
-}
-
-function isRecordOf<T>(
-  value: Readonly<Record<string, T>> | undefined,
-  is: (value: unknown) => boolean,
-): value is Record<string, T> {
-  return typeof value === 'object' && value !== null && Object.values(value).every(is)
-}
-
-function isAddress(value: unknown): value is Address {
-  const address = (value ?? {}) as Partial<Extract<Address, { kind: 'unix' }> | Extract<Address, { kind: 'tcp' }>>
-  if (address.kind === 'unix') return typeof address.path === 'string'
-  return address.kind === 'tcp' && typeof address.host === 'string' && Number.isInteger(address.port)
+  const entry = JSON.parse(text) as Partial<Entry> | null
+  const { pid, began, thread } = entry ?? {}
+  if (typeof began !== 'string' || !Number.isInteger(pid) || pid! <= 0 || !(thread === undefined || Number.isInteger(thread)))
+    throw new TypeError('it does not say whose it is')
+  return { ...readInstance(entry), pid: pid!, began, ...(thread !== undefined && { thread }) }
 }

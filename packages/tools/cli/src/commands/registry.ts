@@ -16,7 +16,7 @@ import {
   registryFlag,
   textFlag,
 } from './parameters.ts'
-import { DEFAULT_URL, registryLibrary, registryUrl } from './registry-library.ts'
+import { DEFAULT_URL, registryAt, registryLibrary, registryUrl } from './registry-library.ts'
 
 const startCommand: Command<Shell> = defineCommand({
   brief: 'Run a service registry',
@@ -52,9 +52,9 @@ const startCommand: Command<Shell> = defineCommand({
 const listCommand: Command<Shell> = defineCommand({
   brief: 'List the instances of all services in a registry',
   help: `
-        Lists every instance of every service that a Eureka server knows, in any language: its status, version, zone and age, where it
+        Lists every instance of every service that a Eureka server or an etcd knows, in any language: its status, version, zone and age, where it
         listens, and what else it says of itself. A registry that keeps what it has not heard of for long is said to be stale.`,
-  examples: ['dure registry list', 'dure registry list --registry http://registry.example.com/eureka --json'],
+  examples: ['dure registry list', 'dure registry list --registry etcd://127.0.0.1:2379/shop --json'],
   flags: { registry: registryFlag, json: jsonFlag },
   positional: { kind: 'tuple', parameters: [] },
   async func(this: Shell, flags: { readonly registry?: string; readonly json?: boolean }): Promise<void> {
@@ -84,7 +84,7 @@ export const registryCommands: RouteMap<Shell> = defineRoutes({
   routes: { start: startCommand, list: listCommand },
   brief: 'Run a service registry, and look into one',
   help: `
-        Runs a service registry with Eureka's REST interface (that of @dure/registry), and looks into one, or into another Eureka server. A system
+        Runs a service registry with Eureka's REST interface (that of @dure/registry), and looks into one, into another Eureka server, or into an etcd. A system
         is found through it with registry: eurekaRegistry({ url }), or with dure start --registry.`,
   examples: ['dure registry start', 'dure registry list'],
 })
@@ -92,7 +92,7 @@ export const registryCommands: RouteMap<Shell> = defineRoutes({
 export const registrarCommand: Command<Shell> = defineCommand({
   brief: 'Run a program that knows no registry, and register it',
   help: `
-        Runs a program, and registers it in a Eureka server for as long as it runs and its health URL answers with 2xx. Ended by a signal, it
+        Runs a program, and registers it in a Eureka server or an etcd for as long as it runs and its health URL answers with 2xx. Ended by a signal, it
         says first that it drains. Exits as the program does.`,
   examples: ['dure registrar --name billing --port 8080 --health http://127.0.0.1:8080/health -- java -jar billing.jar'],
   flags: {
@@ -146,10 +146,12 @@ type RegistrarFlags = {
 }
 
 async function openRegistry(shell: Shell, url: string, log: Logger): Promise<Registry> {
-  const { eurekaRegistry } = await registryLibrary(shell)
   try {
-    return await eurekaRegistry({ url })({ directory: resolve(shell.cwd, '.dure'), runtime: realRuntime(), log })
+    return await (
+      await registryAt(shell, url)
+    )({ directory: resolve(shell.cwd, '.dure'), runtime: realRuntime(), log })
   } catch (cause) {
+    if (cause instanceof CliError) throw cause
     throw new CliError((cause as Error).message, { exitCode: EXIT.misuse, cause })
   }
 }

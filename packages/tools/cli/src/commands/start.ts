@@ -36,6 +36,7 @@ export const startCommand: Command<Shell> = defineCommand({
     'dure start --threads',
     'dure start orders',
     'dure start --split --registry http://127.0.0.1:8761/eureka',
+    'dure start --split --registry etcd://127.0.0.1:2379/shop',
   ],
   flags: {
     data: dataFlag,
