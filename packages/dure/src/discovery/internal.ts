@@ -3,6 +3,7 @@ export { answers, buryThread, markOf, processIsAlive, socketIn, thisProcess, typ
 export { pausing, networkRegistry, type NetworkRegistryOptions, type RegistryServer } from './network-registry.ts'
 export { RegistryAway } from './registry-away.ts'
 export type { Announcement } from './announcing.ts'
-export { isInScope, readInstance, scopeOf } from './read-instance.ts'
+export { isInScope, scopeOf } from './embedded/embedded.ts'
+export { readInstance } from './read-instance.ts'
 export { callAddress, changed, DURE } from './registry.ts'
 export { createView, type RegistryView } from './view.ts'

@@ -60,7 +60,7 @@ async function open(options: EtcdRegistryOptions, address: EtcdAddress, world: W
     log.warn('The password for etcd crosses the network in the clear: use "etcds://"', { registry: base })
   const scope = scopeOf(directory)
   const gateway = createGateway({ address, tls: options.tls, timeout, timers })
-  const keys = createKeys({ gateway, prefix, scope, probe: heartbeat, lease, clock, timers, log })
+  const keys = createKeys({ gateway, prefix, scope, interval: heartbeat, lease, clock, timers, log })
   const registry = await networkRegistry(
     {
       base,

@@ -5,6 +5,7 @@ import type { Clock, Timers } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { fromBase64, inBase64, keyOf, rangeOf } from './address.ts'
 import type { Gateway, Json } from './gateway.ts'
+import { list, revisionOf } from './listing.ts'
 
 export type Keys = {
   /** Lists, then watches until the watch ends: etcd has compacted what it was to go on from, or the signal aborts. @throws {RegistryAway} */
@@ -16,10 +17,7 @@ export type Keys = {
   readonly staleSince: () => number | undefined
 }
 
-/** Keys that are asked for at once, and that are kept. */
-const [PAGE, MOST_KEYS] = [500, 50_000]
-/** Times that a list is begun anew because etcd compacts while it is read. */
-const ATTEMPTS = 5
+const MOST_KEYS = 50_000
 /** Strangers' keys that are named in the log. */
 const MOST_TOLD = 100
 
@@ -28,7 +26,7 @@ export function createKeys(options: {
   readonly prefix: string
   readonly scope: string
   /** Milliseconds between questions whether the member that is watched still has its cluster. */
-  readonly probe: number
+  readonly interval: number
   /** Milliseconds in which whoever lives registers again with an etcd that has lost its data. */
   readonly lease: number
   readonly clock: Pick<Clock, 'now'>
@@ -66,46 +64,15 @@ export function createKeys(options: {
     }
   }
 
-  const list = async (): Promise<void> => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const { found, revision } = await pages()
-        if (revision < at) {
-          forgotten = { since: clock.now(), known }
-          stranger(prefix, 'etcd is at an older revision than it was: it has lost its data')
-        }
-        known = found
-        at = revision
-        return
-      } catch (error) {
-        if (!isCompacted(error) || attempt === ATTEMPTS) throw error
-      }
+  const learn = async (): Promise<void> => {
+    const { found, revision } = await list<Instance>(gateway, prefix, (kvs, into) => kvs.forEach((kv) => put(into, kv)))
+    if (revision < at) {
+      forgotten = { since: clock.now(), known }
+      stranger(prefix, 'etcd is at an older revision than it was: it has lost its data')
     }
+    known = found
+    at = revision
   }
-  /** The first page says at which revision the others are read. */
-  const pages = async (): Promise<{ readonly found: Map<string, Instance>; readonly revision: number }> => {
-    const found = new Map<string, Instance>()
-    const { range_end, ...first } = rangeOf(prefix)
-    let { key } = first
-    let revision: number | undefined
-    for (let limit = PAGE; ;) {
-      let answer: Json
-      try {
-        answer = await gateway.ask('/v3/kv/range', { key, range_end, limit, ...(revision !== undefined && { revision }) })
-      } catch (error) {
-        // Strangers' values may be large.
-        if (limit === 1 || !((error as Error).cause instanceof RangeError)) throw error
-        limit = Math.ceil(limit / 8)
-        continue
-      }
-      revision ??= revisionOf(answer)
-      const kvs = (answer['kvs'] ?? []) as readonly Json[]
-      for (const kv of kvs) put(found, kv)
-      if (answer['more'] !== true || kvs.length === 0) return { found, revision }
-      key = inBase64(`${fromBase64(String(kvs.at(-1)!['key']))}\0`)
-    }
-  }
-
   const watch = async (seen: () => void, signal: AbortSignal): Promise<void> => {
     const create = { ...rangeOf(prefix), start_revision: at + 1, fragment: true }
     let compacted = false
@@ -128,20 +95,6 @@ export function createKeys(options: {
     await gateway.follow('/v3/watch', { create_request: create }, each, signal)
     if (!compacted && !signal.aborted) throw new RegistryAway('it ended the watch')
   }
-  /** A watch says nothing of a member that stands still or has lost the others: that is asked. */
-  const probing = async (signal: AbortSignal, broken: (error: unknown) => void): Promise<void> => {
-    while (!signal.aborted) {
-      await timers.sleep(options.probe, signal)
-      if (signal.aborted) return
-      try {
-        const before = at
-        const revision = revisionOf(await gateway.ask('/v3/kv/range', { key: inBase64(prefix), count_only: true }))
-        if (revision < before) throw new RegistryAway('its data is older than it was')
-      } catch (error) {
-        return broken(error)
-      }
-    }
-  }
   const forgetLater = (): void => {
     const these = forgotten
     if (these === undefined) return
@@ -154,42 +107,50 @@ export function createKeys(options: {
 
   return {
     follow: async (seen, signal) => {
-      await list()
+      await learn()
       forgetLater()
       tell = seen
       seen()
       const over = new AbortController()
       let why: unknown
-      const probed = probing(AbortSignal.any([signal, over.signal]), (error) => {
+      const either = AbortSignal.any([signal, over.signal])
+      const asked = askOften(options, () => at, either).catch((error: unknown) => {
         why = error
         over.abort()
       })
       try {
-        await watch(seen, AbortSignal.any([signal, over.signal]))
+        await watch(seen, either)
       } catch (error) {
         throw why ?? error
       } finally {
         tell = undefined
         over.abort()
-        await probed
+        await asked
       }
       if (why !== undefined) throw why
     },
     instances: () => (forgotten === undefined ? known.values() : new Map([...forgotten.known, ...known]).values()),
-    has: (key, revision) => at < revision || known.has(key),
+    has: (key, revision) => at < revision || known.has(key) || known.size >= MOST_KEYS,
     staleSince: () => forgotten?.since,
   }
 }
 
-const revisionOf = ({ header }: Json): number => {
-  const { revision } = (header ?? {}) as { readonly revision?: unknown }
-  const number = Number(revision)
-  if (Number.isSafeInteger(number)) return number
-  throw new RegistryAway('what answers there is no etcd: its answer has no revision')
+/**
+ * A watch says nothing of a member that stands still or has lost the others: that is asked, until the signal. @throws {RegistryAway}
+ */
+async function askOften(
+  { gateway, prefix, interval, timers }: Pick<Parameters<typeof createKeys>[0], 'gateway' | 'prefix' | 'interval' | 'timers'>,
+  at: () => number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await timers.sleep(interval, signal)
+    if (signal.aborted) return
+    const before = at()
+    const revision = revisionOf(await gateway.ask('/v3/kv/range', { key: inBase64(prefix), count_only: true }))
+    if (revision < before) throw new RegistryAway('its data is older than it was')
+  }
 }
-
-const isCompacted = (error: unknown): boolean =>
-  error instanceof RegistryAway && error.message.includes('required revision has been compacted')
 
 function tellingOnce(log: Pick<Logger, 'warn'>): (key: string, why: string) => void {
   const told = new Set<string>()

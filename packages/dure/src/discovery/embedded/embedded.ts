@@ -10,6 +10,7 @@ import { processIsAlive, thisProcess } from './process.ts'
 
 export { markOf, processIsAlive, thisProcess, type ProcessMark } from './process.ts'
 export { buryThread } from './ended-thread.ts'
+export { isInScope, scopeOf } from './scope.ts'
 export { answers, socketIn } from './socket.ts'
 
 export type EmbeddedRegistryOptions = {
