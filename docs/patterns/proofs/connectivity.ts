@@ -40,6 +40,20 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/tools/cli/src/registry.test.ts',
     ],
   },
+  N4: {
+    state: 'begun',
+    part: {
+      en: 'by a gateway, from the registry or fixed addresses; Kubernetes’ documents not yet',
+      ko: '게이트웨이가 레지스트리나 정해진 주소로. Kubernetes 문서는 아직',
+    },
+    code: ['packages/platform/gateway/src/upstreams/upstreams.ts', 'packages/platform/gateway/src/proxy/proxy.ts'],
+    guide: 'docs/guides/gateway.md',
+    tests: [
+      'packages/platform/gateway/src/system.test.ts',
+      'packages/platform/gateway/src/gateway.test.ts',
+      'packages/platform/gateway/src/proxy/failing.test.ts',
+    ],
+  },
   N5: {
     state: 'works',
     code: [

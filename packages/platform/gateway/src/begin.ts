@@ -20,6 +20,8 @@ export type Exchange = {
   asked: boolean
   probe: boolean
   call: GuardedCall | undefined
+  /** It has ended: whoever still decides of it decides for nobody. */
+  over: boolean
   /** Guards that have let it in. */
   entered: number
   readonly span: ActiveSpan | undefined
@@ -62,7 +64,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
   /** Guards let in one after the other; one of them may have it wait. */
   const admit = (client: ClientConnection, exchange: Exchange): Answer | undefined | Promise<Answer | undefined> => {
     const { admitters } = exchange.route
-    if (admitters.length === 0) return undefined
+    if (admitters.length === 0 || exchange.over) return undefined
     const key = exchange.request?.consumer?.name ?? client.address
     const now = clock.monotonic()
     exchange.call ??= new GuardedCall(nothing, { key, deadline: now + client.timeout }, now, undefined)
@@ -71,8 +73,15 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
       if (refused instanceof Promise)
         return refused.then((error) => {
           if (error !== undefined) return refusal(error)
-          exchange.entered++
-          return admit(client, exchange)
+          const guard = admitters[exchange.entered]!
+          if (!exchange.over) {
+            exchange.entered++
+            return admit(client, exchange)
+          }
+          // Whoever waited has gone meanwhile.
+          const at = clock.monotonic()
+          guard.leave(exchange.call!, 'unknown', at - now, at)
+          return undefined
         })
       if (refused !== undefined) return refusal(refused)
       exchange.entered++
@@ -101,6 +110,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
         asked: false,
         probe: false,
         call: undefined,
+        over: false,
         entered: 0,
       },
       span: trace(client, route),

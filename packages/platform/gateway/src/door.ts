@@ -188,8 +188,8 @@ async function open(
       ] as const
     ).map(([family, value]) => ({ family, attributes: { gateway: name }, value })),
   )
-  const end = async (timeout: number): Promise<void> => {
-    await proxy.close(timeout)
+  const end = async (timeout: number, replaced = false): Promise<void> => {
+    await proxy.close(timeout, replaced)
     watching.stop()
     running.stop()
     unobserve?.()
@@ -198,7 +198,9 @@ async function open(
   try {
     const url = await listen(proxy.server, addressOf(options), world.sockets?.get(name))
     let closed: Promise<void> | undefined
-    return { url, close: ({ timeout = limits.drain }: StopOptions = {}) => (closed ??= end(Math.min(timeout, limits.drain))) }
+    const close: OpenDoor['close'] = ({ timeout = limits.drain, replaced }: StopOptions = {}) =>
+      (closed ??= end(Math.min(timeout, limits.drain), replaced))
+    return { url, close }
   } catch (error) {
     await end(0)
     throw error

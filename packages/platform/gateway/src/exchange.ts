@@ -101,6 +101,7 @@ export function createDecisions(
     const duration = now - client.begun
     const { status } = client
     if (exchange !== undefined) {
+      exchange.over = true
       const { route, upstream, endpoint } = exchange
       if (exchange.asked && endpoint !== undefined) upstream!.tried(endpoint, 'given up', exchange.probe)
       if (exchange.entered > 0) leave(exchange, outcomeOf(client), duration, now)

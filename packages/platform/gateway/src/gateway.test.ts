@@ -157,6 +157,29 @@ test('guards of dure/resilience stand around a route', async (t) => {
   )
 })
 
+test('whoever goes away while a guard has it wait frees its place', async (t) => {
+  const held: (() => void)[] = []
+  const server = await serving(t, (_request, response) => held.push(() => response.end('late')))
+  const places = bulkhead({ concurrency: 1, queue: 1, wait: 10_000 })
+  const { get, lines } = await started(t, { routes: before(server.address, { guard: places }) })
+  const first = get('/a')
+  await until(() => held.length === 1)
+  const gone = new AbortController()
+  const second = get('/a', { signal: gone.signal }).catch(() => 'gone')
+  await until(() => places.waiting() === 1)
+  gone.abort()
+  assert.equal(await second, 'gone')
+  await until(() => lines.some(({ status }) => status === 499))
+  assert.equal(places.waiting(), 1)
+  held[0]!()
+  assert.equal((await first).text, 'late')
+  await until(() => places.inside() === 0 && places.waiting() === 0)
+  const third = get('/a')
+  await until(() => held.length === 2)
+  held[1]!()
+  assert.equal((await third).text, 'late')
+})
+
 test('filters change requests and answers, answer themselves, and find out who asks', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'dure-gateway-'))
   t.after(() => rmSync(folder, { recursive: true }))

@@ -17,6 +17,27 @@ export function problem(status: number, code: string, detail: string, headers: R
   }
 }
 
+/** There is no instance that could be asked. */
+export const NOBODY: Answer = problem(503, 'UNAVAILABLE', 'Nobody can take the request now; try again soon', {
+  'retry-after': '1',
+})
+export const UNANSWERED: Answer = problem(502, 'UNAVAILABLE', 'Whoever the request went to has not answered')
+
+export const tooLate = (ms: number): Answer => problem(504, 'DEADLINE_EXCEEDED', `There was no answer within ${ms} ms`)
+
+export const tooLarge = (most: number): Answer =>
+  problem(413, 'BODY_TOO_LARGE', `Cannot take the body: it is larger than ${most} bytes`)
+
+const CODES: Readonly<Record<number, string>> = {
+  408: 'REQUEST_TIMEOUT',
+  414: 'PATH_TOO_LONG',
+  431: 'HEADERS_TOO_LARGE',
+  501: 'UNIMPLEMENTED',
+}
+
+export const unreadable = (status: number, why: string): Answer =>
+  problem(status, CODES[status] ?? 'MALFORMED_REQUEST', `Cannot read the request: ${why}`)
+
 /** The bytes of it, one character each. */
 export function textOf({ status, headers = {}, body }: Answer, more: string, withBody: boolean): string {
   // What was written as text travels as UTF-8.

@@ -2,41 +2,15 @@
 import type { Socket } from 'node:net'
 import { createHead, findHead, readRequest, type Fault, type Found, type Head } from '../wire/wire.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { problem, textOf, type Answer } from './answer.ts'
+import { NOBODY, problem, textOf, tooLarge, tooLate, UNANSWERED, unreadable, type Answer } from './answer.ts'
+import type { Surroundings } from './decisions.ts'
 import type { Edits } from './edits.ts'
-import { answerHead, requestHead } from './forward.ts'
-import type { Limits } from './limits.ts'
+import { answerHead, isStream, requestHead } from './forward.ts'
+import { Inflow } from './inflow.ts'
 import { RequestBody } from './request-body.ts'
-import { accept } from './sockets.ts'
-import { Timed, type Time } from './timed.ts'
-import type { Asker, Endpoint, Failure, UpstreamConnection } from './upstream.ts'
-
-/** What a gateway decides about requests; all of it is told of one by its client, which stands for the request under way. */
-export type Decisions = {
-  /** Finds out whom it goes to. An answer: nobody. */
-  readonly begin: (client: ClientConnection) => Answer | undefined | Promise<Answer | undefined>
-  /** Whom to ask now; undefined when there is nobody. */
-  readonly pick: (client: ClientConnection) => Endpoint | undefined
-  /** One that was asked has answered, or has not; whether another try may be made. */
-  readonly tried: (client: ClientConnection, endpoint: Endpoint, how: Failure | number) => boolean
-  /** An answer is about to be passed on. An own one: it is given instead. */
-  readonly answering: (client: ClientConnection, head: Head) => Answer | undefined
-  /** Changes an own answer. */
-  readonly refusing: (client: ClientConnection, answer: Answer) => Answer
-  readonly ended: (client: ClientConnection) => void
-}
-
-export type Surroundings = {
-  readonly limits: Limits
-  readonly time: Time
-  readonly decisions: Decisions
-  readonly name: string
-  readonly trusting: boolean
-  readonly closing: () => boolean
-  readonly left: (client: ClientConnection) => void
-  /** Reads as all sockets do. */
-  readonly plainly?: boolean | undefined
-}
+import { accept, addressOf } from './sockets.ts'
+import { Timed } from './timed.ts'
+import type { Asker, Failure, UpstreamConnection } from './upstream.ts'
 
 const [HEAD, DECIDING, BODY, WAITING, TUNNEL, LINGERING, GONE] = [0, 1, 2, 3, 4, 5, 6] as const
 /** Bytes of a request that nobody reads any more and that are waited for, so that its answer is not lost. */
@@ -44,7 +18,7 @@ const MOST_LINGERING = 1_048_576
 const LINGER = 2_000
 
 export class ClientConnection extends Timed implements Asker {
-  readonly around: Surroundings
+  readonly around: Surroundings<ClientConnection>
   readonly socket: Socket
   readonly address: string
   readonly head: Head
@@ -67,9 +41,7 @@ export class ClientConnection extends Timed implements Asker {
   about: unknown = undefined
 
   #phase: number = HEAD
-  #later: Buffer | undefined = undefined
-  #blocked = false
-  #paused = false
+  #reading = false
   #ended = false
   #close = false
   /** Something of the answer has been sent. */
@@ -82,14 +54,16 @@ export class ClientConnection extends Timed implements Asker {
   #upstream: UpstreamConnection | undefined = undefined
   #counts = 0
   readonly #found: Found = { partial: '', text: '', end: 0 }
+  readonly #inflow: Inflow
   readonly #body: RequestBody
   readonly #answerWriter: AnswerWriter
 
-  constructor(socket: Socket, around: Surroundings) {
+  constructor(socket: Socket, around: Surroundings<ClientConnection>) {
     super(around.time)
     this.around = around
     this.head = createHead(around.limits)
     this.socket = accept(socket, (bytes, from, to) => this.#read(bytes, from, to), around.plainly)
+    this.#inflow = new Inflow(this.socket)
     this.#body = new RequestBody(around.limits)
     this.#answerWriter = new AnswerWriter(this.socket)
     this.address = addressOf(this.socket)
@@ -117,13 +91,18 @@ export class ClientConnection extends Timed implements Asker {
   /** Takes no further request; what is under way is answered. */
   close(): void {
     this.#close = true
-    if (!this.busy()) this.socket.destroy()
+    if (!this.busy()) this.socket.destroySoon()
   }
 
   // What the client sends.
 
   #read(bytes: Buffer, from: number, to: number): void {
-    this.#moved = true
+    this.#moved = this.#reading = true
+    this.#readAll(bytes, from, to)
+    this.#reading = false
+  }
+
+  #readAll(bytes: Buffer, from: number, to: number): void {
     let at = from
     while (at < to) {
       switch (this.#phase) {
@@ -135,7 +114,7 @@ export class ClientConnection extends Timed implements Asker {
           break
         case TUNNEL:
           this.#tunnelled += to - at
-          if (this.#upstream?.socket.write(Buffer.from(bytes.subarray(at, to))) === false) this.#block(true)
+          if (this.#upstream?.socket.write(Buffer.from(bytes.subarray(at, to))) === false) this.#inflow.block(true)
           return
         case LINGERING:
           this.#lingered += to - at
@@ -144,37 +123,17 @@ export class ClientConnection extends Timed implements Asker {
         case GONE:
           return
         default:
-          this.#readLater(bytes.subarray(at, to))
+          this.#inflow.putOff(bytes.subarray(at, to))
           return
       }
     }
   }
 
-  /** For later: it belongs to the next request, or nobody knows yet whom this one goes to. */
-  #readLater(bytes: Buffer): void {
-    this.#later = this.#later === undefined ? Buffer.from(bytes) : Buffer.concat([this.#later, bytes])
-    this.#flow()
-  }
-
-  #block(blocked: boolean): void {
-    this.#blocked = blocked
-    this.#flow()
-  }
-
-  #flow(): void {
-    const paused = this.#later !== undefined || this.#blocked
-    if (paused === this.#paused) return
-    this.#paused = paused
-    if (paused) this.socket.pause()
-    else this.socket.resume()
-  }
-
-  /** Reads what was kept, and then on. */
+  /** Reads what was put off, and then on. */
   #goOn(): void {
-    const later = this.#later
-    this.#later = undefined
+    const later = this.#inflow.take()
     if (later !== undefined) this.#read(later, 0, later.length)
-    this.#flow()
+    this.#inflow.flow()
   }
 
   #readHead(bytes: Buffer, from: number, to: number): number {
@@ -194,8 +153,7 @@ export class ClientConnection extends Timed implements Asker {
     const { head } = this
     this.method = head.method
     this.target = head.target
-    if (head.close || (head.minor === 0 && !head.keepAlive) || this.around.closing()) this.#close = true
-    if (head.minor === 0) this.#close = true
+    if (head.close || head.minor === 0 || this.around.closing()) this.#close = true
     this.#body.begin(head)
     this.#phase = DECIDING
     const decided = this.around.decisions.begin(this)
@@ -218,6 +176,7 @@ export class ClientConnection extends Timed implements Asker {
 
   #decideLater(decided: Promise<Answer | undefined>): void {
     const count = ++this.#counts
+    this.lateAt(this.begun + this.timeout)
     const go = (answer: Answer | undefined): void => {
       if (this.#phase !== DECIDING || count !== this.#counts) return
       this.#decided(answer)
@@ -245,26 +204,15 @@ export class ClientConnection extends Timed implements Asker {
     this.tries++
     if (endpoint === undefined || upstream === undefined) {
       this.failure ??= endpoint === undefined ? 'no instance is up' : 'all connections to the instance are in use'
-      return this.#answer(problem(503, 'UNAVAILABLE', 'Nobody can take the request now; try again soon', { 'retry-after': '1' }))
+      return this.#answer(NOBODY)
     }
     this.#upstream = upstream
     const { head, method, target, edits, address, traceparent, correlation } = this
-    const passing = {
-      head,
-      method,
-      target,
-      edits,
-      address,
-      trusting,
-      name,
-      traceparent,
-      correlation,
-      secure: false,
-      port: this.socket.localPort ?? 0,
-    }
+    const who = { address, port: this.socket.localPort ?? 0, secure: false, traceparent, correlation }
+    const passing = { head, method, target, edits, trusting, name, ...who }
     let blocked = upstream.ask(this, requestHead(passing, endpoint))
     for (const part of this.#body.parts ?? []) blocked = !upstream.socket.write(part)
-    this.#block(blocked)
+    this.#inflow.block(blocked)
     this.#moved = false
     if (this.#phase === BODY) this.#watchBody()
     else this.lateAt(this.begun + this.timeout)
@@ -292,7 +240,7 @@ export class ClientConnection extends Timed implements Asker {
 
   readonly #pass = (part: Buffer): void => {
     if (this.#answering) this.#body.forget()
-    if (this.#upstream?.socket.write(part) === false) this.#block(true)
+    if (this.#upstream?.socket.write(part) === false) this.#inflow.block(true)
   }
 
   #sent(): void {
@@ -385,7 +333,7 @@ export class ClientConnection extends Timed implements Asker {
 
   failed(upstream: UpstreamConnection, failure: Failure): void {
     this.#upstream = undefined
-    this.#block(false)
+    this.#inflow.block(false)
     const again = this.around.decisions.tried(this, upstream.endpoint, failure)
     if (this.#phase === TUNNEL) return void this.socket.destroy()
     this.failure = `${upstream.endpoint.host}:${upstream.endpoint.port}: ${failure.why}`
@@ -393,14 +341,11 @@ export class ClientConnection extends Timed implements Asker {
     if (this.#answering && !this.#answerWriter.withdraw()) return void this.socket.destroy()
     this.#answering = false
     if (again && this.#repeats()) return this.#ask()
-    const code = failure.kind === 'connect' ? 503 : 502
-    this.#answer(
-      problem(code, 'UNAVAILABLE', 'Whoever the request went to has not answered', code === 503 ? { 'retry-after': '1' } : {}),
-    )
+    this.#answer(failure.kind === 'connect' ? NOBODY : UNANSWERED)
   }
 
   drained(): void {
-    this.#block(false)
+    this.#inflow.block(false)
   }
 
   /** Whether all that was sent of the request can be sent again, and nothing of an answer was. */
@@ -421,8 +366,7 @@ export class ClientConnection extends Timed implements Asker {
     this.failure = why
     this.#giveUp()
     if (this.#answering) return void this.socket.destroy()
-    const codes: Readonly<Record<number, string>> = { 431: 'HEADERS_TOO_LARGE', 414: 'PATH_TOO_LONG', 501: 'UNIMPLEMENTED' }
-    this.#answer(problem(status, codes[status] ?? 'MALFORMED_REQUEST', `Cannot read the request: ${why}`))
+    this.#answer(unreadable(status, why))
   }
 
   #answer(given: Answer): void {
@@ -443,23 +387,22 @@ export class ClientConnection extends Timed implements Asker {
     this.#answering = false
     this.around.decisions.ended(this)
     if (this.#close) return this.#linger()
-    const inside = this.#phase !== DECIDING
     this.#phase = HEAD
     this.lateIn(this.around.limits.idleTimeout)
     // Answers that nobody takes are not added to.
-    if (this.socket.writableNeedDrain) this.#block(true)
+    if (this.socket.writableNeedDrain) this.#inflow.block(true)
     else {
-      this.#block(false)
-      if (inside) this.#goOn()
+      this.#inflow.block(false)
+      if (!this.#reading) this.#goOn()
     }
   }
 
   /** An end at once could take the answer away from whoever still sends: RFC 9112, section 9.6. */
   #linger(): void {
-    const sends = this.#phase !== WAITING || this.#later !== undefined
+    const sends = this.#phase !== WAITING || this.#inflow.waits()
     this.#phase = LINGERING
-    this.#later = undefined
-    this.#block(false)
+    this.#inflow.take()
+    this.#inflow.block(false)
     this.lateIn(LINGER)
     if (this.#ended || !sends) this.socket.destroySoon()
     else this.socket.end()
@@ -467,8 +410,8 @@ export class ClientConnection extends Timed implements Asker {
 
   #drain(): void {
     this.#upstream?.socket.resume()
-    if (this.#phase === HEAD && this.#blocked) {
-      this.#blocked = false
+    if (this.#phase === HEAD && this.#inflow.blocked) {
+      this.#inflow.blocked = false
       this.#goOn()
     }
   }
@@ -489,7 +432,7 @@ export class ClientConnection extends Timed implements Asker {
     const open = this.#phase !== HEAD && this.#phase !== LINGERING
     this.#giveUp()
     this.#phase = GONE
-    this.#later = undefined
+    this.#inflow.take()
     this.never()
     if (open) {
       if (this.status === 0) this.status = 499
@@ -510,7 +453,7 @@ export class ClientConnection extends Timed implements Asker {
         if (this.time.clock.monotonic() - this.begun >= limits.requestTimeout)
           return this.#tooSlow(`it was not there within ${limits.requestTimeout} ms`)
         // Held back by whoever it goes to: that is his delay.
-        if (!this.#moved && this.#blocked && !this.#answering) return this.#unanswered()
+        if (!this.#moved && this.#inflow.blocked && !this.#answering) return this.#unanswered()
         if (!this.#moved) return this.#tooSlow(`nothing came of it for ${limits.stallTimeout} ms`)
         this.#moved = false
         return this.#watchBody()
@@ -540,14 +483,6 @@ export class ClientConnection extends Timed implements Asker {
     const why = `no answer within ${this.timeout} ms`
     this.failure = endpoint === undefined ? why : `${endpoint.host}:${endpoint.port}: ${why}`
     if (endpoint !== undefined) this.around.decisions.tried(this, endpoint, { kind: 'late', why })
-    this.#answer(problem(504, 'DEADLINE_EXCEEDED', `There was no answer within ${this.timeout} ms`))
+    this.#answer(tooLate(this.timeout))
   }
-}
-
-const tooLarge = (most: number): Answer => problem(413, 'BODY_TOO_LARGE', `Cannot take the body: it is larger than ${most} bytes`)
-
-const isStream = ({ text }: Head): boolean => /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text)
-
-function addressOf({ remoteAddress = '' }: Socket): string {
-  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
 }

@@ -271,6 +271,20 @@ test('it closes when what is under way is answered', async (t) => {
   await closed
 })
 
+test('it closes patiently: an idle connection gets one more answer, which ends it', async (t) => {
+  const port = await speaking(
+    t,
+    answering((socket) => socket.write(ok('fine'))),
+  )
+  const gateway = await proxyTo(t, port)
+  const { hears, say, end } = talk(t, gateway.port, GET)
+  await hears(/fine$/)
+  const closed = gateway.proxy.close(10_000, true)
+  say(GET)
+  assert.match(await end(), /fine[^]*connection: close\r\n[^]*fine$/)
+  await closed
+})
+
 test('300 MB pass both ways, and memory stays as it was', async (t) => {
   const size = 300_000_000
   const port = await speaking(t, (socket) => {

@@ -106,3 +106,6 @@ export function answerHead(
   const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
   return `${text}${coding}${edits === undefined ? '' : edits.added}\r\n`
 }
+
+/** Whether events come on it, each in its time. */
+export const isStream = ({ text }: Head): boolean => /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text)

@@ -86,11 +86,20 @@ test('what is for one connection alone is left out, and who has passed it on is 
       'Forwarded: for=1.2.3.4',
       'X-Real-IP: 1.2.3.4',
     ],
+    ...['X_Forwarded_For: 1.2.3.4', 'Content_Length: 7', 'My_Own: 1'],
     ...['Via: 1.0 fred', 'Accept: */*', 'Authorization: Bearer x', 'Cookie: a=b'],
   ]
   const said = await talk(t, gateway.port, GET('/a', fields.map((line) => `${line}\r\n`).join(''))).hears(/\r\n\r\n$/)
   assert.deepEqual(seen.trim().split('\r\n'), [
-    ...['GET /a HTTP/1.1', 'Host: shop', 'Accept: */*', 'Authorization: Bearer x', 'Cookie: a=b', 'x-forwarded-for: 127.0.0.1'],
+    ...[
+      'GET /a HTTP/1.1',
+      'Host: shop',
+      'My_Own: 1',
+      'Accept: */*',
+      'Authorization: Bearer x',
+      'Cookie: a=b',
+      'x-forwarded-for: 127.0.0.1',
+    ],
     ...['x-forwarded-proto: http', 'x-forwarded-host: shop', `x-forwarded-port: ${gateway.port}`],
     ...['forwarded: for=127.0.0.1;host="shop";proto=http', 'via: 1.0 fred, 1.1 gateway', 'traceparent: t', 'x-correlation-id: c'],
     ...['connection: te', 'te: trailers'],

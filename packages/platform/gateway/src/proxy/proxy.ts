@@ -1,16 +1,19 @@
 /** The hot path: takes connections, passes requests on, passes answers back. */
 import { createServer, type Server } from 'node:net'
 import { createDeadlines, type Runtime } from 'dure/runtime'
-import { ClientConnection, type Decisions } from './client.ts'
+import { ClientConnection } from './client.ts'
+import type { Decisions as DecisionsOf } from './decisions.ts'
 import type { Limits } from './limits.ts'
 import type { Time } from './timed.ts'
 
 export { problem, type Answer } from './answer.ts'
-export type { ClientConnection, Decisions } from './client.ts'
+export type { ClientConnection } from './client.ts'
 export { addField, checkField, createEdits, removeField } from './edits.ts'
 export { limitsOf, type Limits } from './limits.ts'
 export { Endpoint, type Failure } from './upstream.ts'
 export type { Time } from './timed.ts'
+
+export type Decisions = DecisionsOf<ClientConnection>
 
 export type Proxy = {
   readonly server: Server
@@ -18,8 +21,11 @@ export type Proxy = {
   readonly connections: () => number
   /** Connections that were turned away, since there were as many as there may be. */
   readonly refused: () => number
-  /** Takes no more connections, answers what is under way; after so many milliseconds ends what is left. */
-  readonly close: (timeout: number) => Promise<void>
+  /**
+   * Takes no more connections, answers what is under way; after so many milliseconds ends what is left. Patiently: one that is idle ends
+   * with its next answer, since a request may be on its way.
+   */
+  readonly close: (timeout: number, patiently?: boolean) => Promise<void>
 }
 
 export function createTime({ clock, timers }: Pick<Runtime, 'clock' | 'timers'>): Time {
@@ -54,11 +60,11 @@ export function createProxy(options: {
     }
     clients.add(new ClientConnection(socket, around))
   })
-  const close = async (timeout: number): Promise<void> => {
+  const close = async (timeout: number, patiently = false): Promise<void> => {
     closing = true
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
-    for (const client of [...clients]) client.close()
+    if (!patiently) for (const client of [...clients]) client.close()
     if (clients.size > 0) {
       const gone = Promise.withResolvers<void>()
       emptied = gone.resolve

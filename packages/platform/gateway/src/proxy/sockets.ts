@@ -49,3 +49,8 @@ export function accept(socket: Socket, read: Reader, plainly = false): Socket {
   moved.resume()
   return moved
 }
+
+/** Where the other side is, without the form that IPv4 has among IPv6. */
+export function addressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
+}

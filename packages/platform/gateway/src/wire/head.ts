@@ -45,6 +45,8 @@ const BY_LENGTH: readonly (readonly (readonly [string, number])[])[] = Array.fro
   Object.entries(KINDS).filter(([name]) => name.length === length),
 )
 
+const UNDERSCORE = 95
+
 /** Numbers that are kept of a field: its kind, and where its name and its value begin and end. */
 export const STRIDE = 5
 
@@ -134,6 +136,12 @@ export function isNamed(text: string, from: number, to: number, name: string): b
 export function kindOf(text: string, from: number, to: number): number {
   const length = to - from
   if (length >= BY_LENGTH.length) return PLAIN
+  // Some servers read an underscore as a hyphen: what they would take for one of these is not passed on.
+  for (let at = from; at < to; at++)
+    if (text.charCodeAt(at) === UNDERSCORE) {
+      const name = text.slice(from, to).replaceAll('_', '-').toLowerCase()
+      return Object.hasOwn(KINDS, name) ? HOP : PLAIN
+    }
   const candidates = BY_LENGTH[length]!
   for (let i = 0; i < candidates.length; i++) if (isNamed(text, from, to, candidates[i]![0])) return candidates[i]![1]
   return PLAIN
