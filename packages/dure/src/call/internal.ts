@@ -16,6 +16,7 @@ export { createLocalTransport, type LocalTransport } from './local.ts'
 export {
   createRemoteTransport,
   isSafeToRepeat,
+  type CallingProcess,
   type RemoteInstance,
   type RemoteService,
   type RemoteTransport,

@@ -43,6 +43,8 @@ export type StartOptions = {
   readonly sockets?: ReadonlyMap<string, number> | undefined
   /** Which copy of its part this process is, from 1 on (`Supervised.copy`): the second of `orders` is called `orders#2`. Default 1. */
   readonly copy?: number | undefined
+  /** What callers may choose this process by, in the registry: `{ zone: 'seoul-a', weight: '2' }`. Default: nothing. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -74,11 +76,11 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 }
 
 async function startOrDispose(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
-  const { runtime, directory, sockets, copy, shutdownTimeout = 10_000 } = options
+  const { runtime, directory, sockets, copy, metadata, shutdownTimeout = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log, copy })
-  const world: World = { directory, runtime, log, telemetry, sockets, copy }
+  const world: World = { directory, runtime, log, telemetry, sockets, copy, metadata }
   const disposables = createDisposables({ runtime, log, shutdownTimeout })
   if (telemetry !== undefined) disposables.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {

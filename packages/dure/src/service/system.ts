@@ -35,6 +35,8 @@ export type World = {
   readonly sockets?: ReadonlyMap<string, number> | undefined
   /** Which copy of what it runs this process is, from 1 on; undefined: the first, or the only one. */
   readonly copy?: number | undefined
+  /** What its instances say of themselves in the registry, which others choose by: `zone`, `weight`. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 /** One way to serve a port, made when the system starts. */

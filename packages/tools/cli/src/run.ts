@@ -76,7 +76,7 @@ export async function runPart(
   const telemetry = style === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
   const running = await begin(
     { ...system, telemetry, registry: registry === undefined ? system.registry : await registryAt(shell, registry) },
-    { directory, sockets, copy, ...(log && { log }), ...(part && { part }) },
+    { directory, sockets, copy, metadata: placeOf(shell.process.env), ...(log && { log }), ...(part && { part }) },
   )
   const urls = running.doors.flatMap(({ url, page }, i) =>
     url === undefined ? [] : [{ door: system.doors[i]?.name ?? '', url, ...(page && { page }) }],
@@ -199,3 +199,9 @@ export const portWords = (ports: readonly Port[]): readonly string[] =>
 
 const withControl = (doors: readonly Door[]): readonly Door[] =>
   doors.some(({ name }) => name === 'control') ? doors : [...doors, control()]
+
+/** What callers choose instances by, as the environment says it of this machine. */
+function placeOf(env: Readonly<Record<string, string | undefined>> = {}): Readonly<Record<string, string>> {
+  const said = { zone: env['DURE_ZONE'], weight: env['DURE_WEIGHT'] }
+  return Object.fromEntries(Object.entries(said).filter((entry): entry is [string, string] => entry[1] !== undefined))
+}

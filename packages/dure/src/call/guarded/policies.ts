@@ -129,6 +129,8 @@ export function checkPolicies(policies: CallPolicies): CallPolicies {
   for (const [name, policy] of Object.entries(policies)) {
     try {
       checkPolicy(policy)
+      if (name.includes('.') && policy.remote?.balance?.subset !== undefined)
+        throw new TypeError('its "subset" is of connections, which all operations share; say it of the service')
     } catch (error) {
       throw new TypeError(`Cannot use the policy of "${name}": ${(error as Error).message}`, { cause: error })
     }

@@ -2,11 +2,15 @@ import type { Instance } from '../../discovery/discovery.ts'
 import type { Loaded, HostHealth } from '../../resilience/resilience.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
+import type { Choice } from './choices.ts'
 import type { PeerSlot } from './peers.ts'
 
 /** One instance of a service: the peer it runs on, how it stands, and the ways to its operations. */
 export class Member implements Loaded {
-  readonly instance: Instance
+  /** As the registry knows it now. */
+  #instance: Instance
+  /** What its metadata says: 0 takes no new calls, and nothing said is 1. */
+  #weight: number
   readonly slot: PeerSlot
   readonly health: HostHealth
   /** Stays listed by the registry. */
@@ -21,7 +25,8 @@ export class Member implements Loaded {
   #answered = Number.NEGATIVE_INFINITY
 
   constructor(instance: Instance, slot: PeerSlot, health: HostHealth) {
-    this.instance = instance
+    this.#instance = instance
+    this.#weight = weightOf(instance)
     this.slot = slot
     this.health = health
     this.answered = (value) => {
@@ -29,6 +34,24 @@ export class Member implements Loaded {
       this.succeeded()
       return value
     }
+  }
+
+  get instance(): Instance {
+    return this.#instance
+  }
+
+  get weight(): number {
+    return this.#weight
+  }
+
+  get zone(): string | undefined {
+    return this.#instance.metadata['zone']
+  }
+
+  /** The same instance, of which something else is said. */
+  changed(instance: Instance): void {
+    this.#instance = instance
+    this.#weight = weightOf(instance)
   }
 
   /** It is sent a call. */
@@ -64,11 +87,20 @@ export class Member implements Loaded {
   }
 }
 
+/** What is no number is not meant as one. */
+export function weightOf({ metadata }: Instance): number {
+  const said = metadata['weight'] ?? ''
+  return /^\d{1,9}(\.\d{1,9})?$/.test(said) ? Number(said) : 1
+}
+
 /** A call that asks for a member to take it. */
 export type RemoteCall = {
   /** `orders.place`, for messages. */
   readonly place: string
   readonly repeatable: boolean
+  readonly choice: Choice
+  /** By which it belongs to others, where the choice heeds that. */
+  readonly key: string | undefined
   readonly context: CallContext
   /** Who has had it already. */
   readonly tried: readonly Member[]

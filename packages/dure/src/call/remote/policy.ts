@@ -1,5 +1,6 @@
 import { checkNumbers, completeNumbers, COUNT, COUNT_OR_NONE, WAIT_OR_NONE, type Ranges } from '../../runtime/internal.ts'
 import { completeBudget, completeEjection } from '../../resilience/internal.ts'
+import { checkBalance, type BalancePolicy } from './balance.ts'
 import type { BackoffPolicy, EjectionPolicy, RetryBudgetPolicy } from '../../resilience/resilience.ts'
 
 /** How calls to other processes are kept safe. What is not given has a default. */
@@ -12,6 +13,8 @@ export type RemotePolicy = {
   readonly backoff: BackoffPolicy
   /** When an instance is left out, and for how long. */
   readonly ejection: Partial<EjectionPolicy>
+  /** Which instance takes a call. Default: the less loaded of two by chance. */
+  readonly balance: BalancePolicy
   /** Milliseconds a call must have had for its missed deadline to speak against the instance. Default 100. */
   readonly stallAfter: number
   /** Calls under way to one peer. Default 1,000. */
@@ -29,6 +32,7 @@ const DEFAULTS: RemotePolicy = {
   budget: {},
   backoff: { first: 20, max: 1_000 },
   ejection: {},
+  balance: {},
   stallAfter: 100,
   concurrency: 1_000,
   queue: 1_000,
@@ -52,6 +56,7 @@ export function completePolicy(policy: Partial<RemotePolicy> = {}): RemotePolicy
   checkNumbers('call other processes with this backoff', complete.backoff, BACKOFF)
   completeBudget(complete.budget)
   completeEjection(complete.ejection)
+  checkBalance(complete.balance)
   return complete
 }
 
@@ -63,7 +68,7 @@ export type RemotePolicies = {
 
 /** What may be said while a system runs: places at a peer are those of its process, and stay as they were. */
 export type ChangingPolicy = Partial<
-  Pick<RemotePolicy, 'attempts' | 'backoff' | 'budget' | 'stallAfter' | 'patience' | 'ejection'>
+  Pick<RemotePolicy, 'attempts' | 'backoff' | 'budget' | 'stallAfter' | 'patience' | 'ejection' | 'balance'>
 >
 
 /** What is said while a system runs. */

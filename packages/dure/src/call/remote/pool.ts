@@ -1,12 +1,14 @@
 import { CallError } from '../../contract/contract.ts'
 import type { Registry } from '../../discovery/discovery.ts'
-import { createEjection, createRetryBudget, leastOfTwo, type RetryBudget } from '../../resilience/resilience.ts'
+import { createEjection, createRetryBudget, type Ejection, type RetryBudget } from '../../resilience/resilience.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import type { CallContext } from '../context.ts'
 import type { RemoteCall, Grant, Member } from './member.ts'
-import { createMembers } from './members.ts'
+import { createChoices, type Choice } from './choices.ts'
+import { callersByZone, type CallingProcess } from './calling-process.ts'
+import { createMembers, type Members } from './members.ts'
 import type { Peers } from './peers.ts'
 import type { RemotePolicies, RemotePolicy } from './policy.ts'
 import { createWaitQueue } from './wait-queue.ts'
@@ -21,8 +23,10 @@ export type Pool = {
   readonly renew: () => void
   readonly runtime: Runtime
   readonly deadlines: Deadlines
+  /** Who takes the calls of one of its operations. */
+  readonly choiceOf: (operation: string) => Choice
   /** A member with a place taken, found without waiting and without looking around; undefined when it takes more than that. */
-  readonly quickly: (now: number) => Member | undefined
+  readonly quickly: (now: number, choice: Choice, key: string | undefined) => Member | undefined
   /**
    * A member with a place taken: waits for an instance to appear and for a place in it, probes who is to be probed, and
    * passes by those in `tried` when there are others.
@@ -47,12 +51,13 @@ export function createPool(options: {
   registry: Registry
   peers: Peers
   policies: RemotePolicies
+  here: CallingProcess
   runtime: Runtime
   deadlines: Deadlines
   log: Logger
 }): Pool {
-  const { service, registry, peers, policies, runtime, deadlines, log } = options
-  const { clock, random } = runtime
+  const { service, registry, peers, policies, here, runtime, deadlines, log } = options
+  const { clock } = runtime
   const policy = (): RemotePolicy => policies.of(service)
   const { ejection, budget, renew } = changingParts(policy, runtime)
   const counts = { retries: 0, refused: 0, ejections: 0 }
@@ -64,39 +69,25 @@ export function createPool(options: {
     ejection,
     log,
     onEjected: () => counts.ejections++,
+    subset: () => policy().balance.subset,
+    caller: here.name,
     onMembers: queue.open,
+  })
+  const callers = callersByZone({ service, registry, here, changed: members.renew })
+  const choices = createChoices({
+    ...{ policyOf: (operation: string) => policies.of(service, operation).balance, runtime, zone: here.zone },
+    callers: callers.byZone,
   })
   const lingering = createLinger(policy, runtime)
   let stopped = false
 
-  const quickly = (now: number): Member | undefined => {
+  const quickly = (now: number, { balancer }: Choice, key: string | undefined): Member | undefined => {
     if (now >= ejection.nextProbe()) return undefined
-    const member = leastOfTwo(members.ready(), random)
+    const member = balancer.choose(members.ready(), key)
     if (member === undefined || member.slot.peer.state() === 'down') return undefined
     if (!member.slot.bulkhead.enter()) return undefined
     member.sent(now)
     return member
-  }
-
-  /** Calls that may be sent again go first as probes; others only when the probe is overdue or nobody else is left. */
-  const findProbe = (now: number, repeatable: boolean): Member | undefined => {
-    if (now < ejection.nextProbe()) return undefined
-    for (const member of members.all()) {
-      const due = member.health.nextProbe()
-      if (now < due || !(repeatable || members.ready().length === 0 || now - due >= OVERDUE)) continue
-      if (!member.slot.bulkhead.enter()) continue
-      if (member.health.probe(now)) return member
-      member.slot.leave()
-    }
-    return undefined
-  }
-
-  const candidates = (tried: readonly Member[]): readonly Member[] => {
-    const ready = members.ready()
-    const up = ready.filter(({ slot }) => slot.peer.state() !== 'down')
-    const reachable = up.length > 0 ? up : ready
-    const fresh = reachable.filter((member) => !tried.includes(member))
-    return fresh.length > 0 ? fresh : reachable
   }
 
   const checkTime = ({ context, place }: RemoteCall): void => {
@@ -115,11 +106,12 @@ export function createPool(options: {
     for (;;) {
       if (stopped) throw stoppedError(call.place)
       checkTime(call)
-      const probe = findProbe(clock.monotonic(), call.repeatable)
+      const probe = findProbe(members, ejection, clock.monotonic(), call.repeatable)
       if (probe !== undefined) return grant(probe, true)
-      const among = candidates(call.tried)
-      const chosen = leastOfTwo(among, random)
+      const among = candidates(members.ready(), call.tried)
+      const chosen = call.choice.balancer.choose(among, call.key, call.tried.length > 0)
       if (chosen === undefined) {
+        if (members.areDrained()) throw allDrained(call.place, service, members.size())
         if (members.size() > 0) throw allOut(call.place, service, members.size(), ejection.nextProbe() - clock.monotonic())
         await queue.wait(call)
         continue
@@ -142,7 +134,12 @@ export function createPool(options: {
     service,
     budget,
     policyOf: (operation) => policies.of(service, operation),
-    renew,
+    renew: () => {
+      renew()
+      choices.renew()
+      members.renew()
+    },
+    choiceOf: choices.of,
     runtime,
     deadlines,
     quickly,
@@ -162,9 +159,30 @@ export function createPool(options: {
     stop: () => {
       stopped = true
       queue.open()
+      callers.stop()
       members.stop()
     },
   }
+}
+
+/** Calls that may be sent again go first as probes; others only when the probe is overdue or nobody else is left. */
+function findProbe(members: Members, ejection: Ejection, now: number, repeatable: boolean): Member | undefined {
+  if (now < ejection.nextProbe()) return undefined
+  for (const member of members.all()) {
+    const due = member.weight === 0 ? Number.POSITIVE_INFINITY : member.health.nextProbe()
+    if (now < due || !(repeatable || members.ready().length === 0 || now - due >= OVERDUE)) continue
+    if (!member.slot.bulkhead.enter()) continue
+    if (member.health.probe(now)) return member
+    member.slot.leave()
+  }
+  return undefined
+}
+
+function candidates(ready: readonly Member[], tried: readonly Member[]): readonly Member[] {
+  const up = ready.filter(({ slot }) => slot.peer.state() !== 'down')
+  const reachable = up.length > 0 ? up : ready
+  const fresh = reachable.filter((member) => !tried.includes(member))
+  return fresh.length > 0 ? fresh : reachable
 }
 
 /** Milliseconds between two looks at a connection that is down, at most. */
@@ -208,6 +226,14 @@ function allOut(place: string, service: string, size: number, untilProbe: number
   return new CallError(
     'UNAVAILABLE',
     `Call to ${place} failed: all ${size} instances of service "${service}" failed or stalled lately and are left out; ${next}`,
+    { details: NOT_BEGUN, inside: true },
+  )
+}
+
+function allDrained(place: string, service: string, size: number): CallError {
+  return new CallError(
+    'UNAVAILABLE',
+    `Call to ${place} failed: all ${size} instances of service "${service}" have the weight 0 and take no new calls; give one a weight`,
     { details: NOT_BEGUN, inside: true },
   )
 }

@@ -8,7 +8,7 @@ import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
 import type { Peer } from '../peer.ts'
 import type { RemoteChanges, RemotePolicy } from './policy.ts'
-import { createRemoteTransport, type RemoteTransport } from './remote.ts'
+import { createRemoteTransport, type CallingProcess, type RemoteTransport } from './remote.ts'
 
 /** What a process does with the calls that reach it. */
 export type Behaviour =
@@ -39,7 +39,7 @@ export type FakeProcess = {
   stops: number
 }
 
-export function remoteRig(policy: Partial<RemotePolicy> = {}, changes?: RemoteChanges) {
+export function remoteRig(policy: Partial<RemotePolicy> = {}, changes?: RemoteChanges, here?: Partial<CallingProcess>) {
   const world = virtualRuntime()
   const registry = fakeRegistry()
   const processes = new Map<string, FakeProcess>()
@@ -67,6 +67,7 @@ export function remoteRig(policy: Partial<RemotePolicy> = {}, changes?: RemoteCh
     log: silentLogger(),
     policy,
     changes,
+    here,
   })
 
   const context = (timeout: number, cancellation?: Cancellation): CallContext => ({
@@ -82,15 +83,17 @@ export function remoteRig(policy: Partial<RemotePolicy> = {}, changes?: RemoteCh
     metadata: undefined,
   })
   /** `ok <value>` or the code; with how long it took. */
-  const call = (options: { timeout?: number; repeatable?: boolean; cancellation?: Cancellation; service?: string } = {}) => {
-    const { timeout = 1_000, repeatable = true, cancellation, service = 'orders' } = options
+  const call = (
+    options: { timeout?: number; repeatable?: boolean; cancellation?: Cancellation; service?: string; input?: unknown } = {},
+  ) => {
+    const { timeout = 1_000, repeatable = true, cancellation, service = 'orders', input = 'in' } = options
     const route = transport.route({ service, operation: 'find', repeatable })
     const begun = world.clock.monotonic()
     const outcome = { result: undefined as string | undefined, message: '', took: Number.NaN }
     const end = (result: string, message: string): void => {
       Object.assign(outcome, { result, message, took: world.clock.monotonic() - begun })
     }
-    route.call('in', context(timeout, cancellation)).then(
+    route.call(input, context(timeout, cancellation)).then(
       (value) => end(`ok ${String(value)}`, ''),
       (error: unknown) => end(error instanceof CallError ? error.code : String(error), (error as Error).message),
     )

@@ -5,10 +5,13 @@ import type { ConnectPeer, Peer } from '../peer.ts'
 import type { Route, Target, Transport } from '../transport.ts'
 import { createPeers } from './peers.ts'
 import { instanceRoutes } from './instance-route.ts'
+import { callingProcess, type CallingProcess } from './calling-process.ts'
 import { completePolicy, remotePolicies, type RemoteChanges, type RemotePolicy } from './policy.ts'
 import { createPool, stoppedError, type Pool } from './pool.ts'
 import { RemoteRoute } from './route.ts'
 
+export type { BalancePolicy } from './balance.ts'
+export type { CallingProcess } from './calling-process.ts'
 export { completePolicy, type ChangingPolicy, type RemoteChanges } from './policy.ts'
 export { isSafeToRepeat } from './outcome.ts'
 
@@ -57,6 +60,8 @@ export function createRemoteTransport(options: {
   policy?: Partial<RemotePolicy>
   /** What a system says of its services and operations, before `policy`; it may change. */
   changes?: RemoteChanges | undefined
+  /** What is chosen by of this process itself. */
+  here?: Partial<CallingProcess> | undefined
 }): RemoteTransport {
   const { registry, connect, runtime, log } = options
   const policy = completePolicy(options.policy)
@@ -67,6 +72,7 @@ export function createRemoteTransport(options: {
       for (const pool of pools.values()) pool.renew()
     },
   })
+  const here = callingProcess(options.here, runtime)
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   const peers = createPeers({ connect, policy, clock: runtime.clock, deadlines, log })
   const pools = new Map<string, Pool>()
@@ -76,7 +82,7 @@ export function createRemoteTransport(options: {
   const poolOf = (service: string): Pool => {
     let pool = pools.get(service)
     if (pool === undefined) {
-      pool = createPool({ service, registry, peers, policies, runtime, deadlines, log })
+      pool = createPool({ service, registry, peers, policies, here, runtime, deadlines, log })
       pools.set(service, pool)
     }
     return pool

@@ -5,13 +5,15 @@ import { silentLogger } from '../../telemetry/telemetry.ts'
 import { listenSocket } from '../socket/socket.ts'
 
 const name = process.argv[2]!
+/** Milliseconds of an answer. */
+const takes = Number(process.argv[3] ?? 1)
 const runtime = realRuntime()
 const listener = await listenSocket({
   address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
   transport: {
     route: () => ({
       call: async () => {
-        await runtime.timers.sleep(1)
+        await runtime.timers.sleep(takes)
         return name
       },
       stream: async function* () {

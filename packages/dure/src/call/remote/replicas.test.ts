@@ -15,8 +15,10 @@ import { fakeRegistry, instanceAt } from './remote.test-support.ts'
 
 const script = fileURLToPath(new URL('replica.test-support.ts', import.meta.url))
 
-async function startReplica(name: string) {
-  const child = spawn(process.execPath, ['--conditions=dure-source', script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
+async function startReplica(name: string, takes = 1) {
+  const child = spawn(process.execPath, ['--conditions=dure-source', script, name, String(takes)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })
   const [line] = (await once(lines, 'line')) as [string]
@@ -24,10 +26,10 @@ async function startReplica(name: string) {
 }
 
 /** Three replicas, and a caller of them with many calls in hand. */
-async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
+async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}, takes: Readonly<Record<string, number>> = {}) {
   const runtime = realRuntime()
   const log = silentLogger()
-  const replicas = await Promise.all(['a', 'b', 'c'].map(startReplica))
+  const replicas = await Promise.all(['a', 'b', 'c'].map((name) => startReplica(name, takes[name])))
   const registry = fakeRegistry()
   for (const { name, address } of replicas) registry.put(instanceAt({ service: 'orders', id: name, address }))
   // The connection's own heartbeat is slow here: what is seen is the work of the balancer.
@@ -59,8 +61,13 @@ async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
       return error instanceof CallError ? error.code : String(error)
     }
   }
-  /** Calls by 16 callers until `enough` says so; every one has ended when it resolves. Gives how often each answer came. */
-  const load = async (options: { timeout: number; repeatable: boolean; enough: (seen: Record<string, number>) => boolean }) => {
+  /** Calls by so many callers until `enough` says so; every one has ended when it resolves. Gives how often each answer came. */
+  const load = async (options: {
+    timeout: number
+    repeatable: boolean
+    callers?: number
+    enough: (seen: Record<string, number>) => boolean
+  }) => {
     const seen: Record<string, number> = { a: 0, b: 0, c: 0, failed: 0 }
     const caller = async (): Promise<void> => {
       while (!options.enough(seen)) {
@@ -69,7 +76,7 @@ async function rig(context: TestContext, policy: Partial<RemotePolicy> = {}) {
         if (!/^[abc]$/.test(answer)) seen['failed']!++
       }
     }
-    await Promise.all(Array.from({ length: 16 }, caller))
+    await Promise.all(Array.from({ length: options.callers ?? 16 }, caller))
     return seen
   }
   const health = (name: string) => transport.status().services[0]!.instances.find(({ id }) => id === name)!.health
@@ -116,4 +123,16 @@ test('one of three replicas drains: nothing fails, not even what must not happen
   const seen = await load({ timeout: 20_000, repeatable: false, enough: (now) => gone && some(500)(now) })
   assert.equal(seen['failed'], 0, JSON.stringify(seen))
   assert.equal(transport.status().services[0]!.instances.length, 2)
+})
+
+test('one of three replicas is slow: by latency it gets few of the calls of one caller, by calls in hand its third', async (context) => {
+  const sum = (seen: Record<string, number>): number => seen['a']! + seen['b']! + seen['c']!
+  const count = async (policy: Partial<RemotePolicy>): Promise<number> => {
+    const { load } = await rig(context, policy, { a: 150 })
+    const one = { timeout: 20_000, repeatable: true, callers: 1 }
+    await load({ ...one, enough: (seen) => Math.min(seen['a']!, seen['b']!, seen['c']!) > 0 })
+    return (await load({ ...one, enough: (seen) => sum(seen) >= 60 }))['a']!
+  }
+  const [byLatency, byCalls] = [await count({ balance: { by: 'peakEwma', decay: 300 } }), await count({})]
+  assert.ok(byLatency <= 8 && byCalls >= 9, `${byLatency} by latency, ${byCalls} by calls in hand`)
 })

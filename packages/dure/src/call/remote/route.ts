@@ -4,6 +4,7 @@ import { heeding } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
 import { clone } from './input-clone.ts'
+import type { Choice } from './choices.ts'
 import type { Grant, Member } from './member.ts'
 import { isUnchanged, fingerprintOf } from './fingerprint.ts'
 import type { Pool } from './pool.ts'
@@ -16,11 +17,13 @@ export class RemoteRoute implements Route, StreamWay {
   readonly place: string
   readonly repeatable: boolean
   readonly #pool: Pool
+  readonly #choice: Choice
   readonly #number: number
 
   /** @param number the operation's own within the pool */
   constructor(pool: Pool, target: Target, number: number) {
     this.#pool = pool
+    this.#choice = pool.choiceOf(target.operation)
     this.#number = number
     this.target = target
     this.place = `${target.service}.${target.operation}`
@@ -31,7 +34,10 @@ export class RemoteRoute implements Route, StreamWay {
   call(input: unknown, context: CallContext): Promise<unknown> {
     const pool = this.#pool
     pool.budget().called(context.sentAt)
-    const member = pool.quickly(context.sentAt)
+    const choice = this.#choice
+    const { keyOf } = choice
+    const key = keyOf === undefined ? undefined : keyOf(input, context)
+    const member = pool.quickly(context.sentAt, choice, key)
     if (member === undefined) return this.#persist(clone(input), context, [], undefined)
     if (member.lacks(this.#number)) {
       member.slot.leave()
@@ -39,10 +45,13 @@ export class RemoteRoute implements Route, StreamWay {
     }
     const notes = fingerprintOf(input)
     const sent = notes === undefined ? clone(input) : input
+    const { took } = choice.balancer
     try {
       return this.#routeTo(member)
         .call(sent, context)
-        .then(member.answered, (error: unknown) => this.#failed(error, sent, notes, context, member))
+        .then(took === undefined ? member.answered : this.#timed(took, member, context), (error: unknown) =>
+          this.#failed(error, sent, notes, context, member),
+        )
     } catch (error) {
       // A peer that throws instead of rejecting must not keep the place.
       this.settle({ member, probe: false, at: context.sentAt }, error, context)
@@ -56,6 +65,14 @@ export class RemoteRoute implements Route, StreamWay {
 
   #routeTo(member: Member): Route {
     return member.route(this.#number, this.target)
+  }
+
+  /** Whoever is chosen by how long its calls take is told so. */
+  #timed(took: NonNullable<Choice['balancer']['took']>, member: Member, { sentAt }: CallContext): Member['answered'] {
+    return (value) => {
+      took(member, this.#pool.runtime.clock.monotonic() - sentAt)
+      return member.answered(value)
+    }
   }
 
   #failed(
@@ -77,7 +94,7 @@ export class RemoteRoute implements Route, StreamWay {
     return heeding(context, async () => {
       for (;;) {
         if (failure !== undefined) await this.again(failure, tried, context)
-        const grant = await this.admit(context, tried)
+        const grant = await this.admit(input, context, tried)
         try {
           const value = await this.#routeTo(grant.member).call(input, context)
           this.settle(grant, undefined, context)
@@ -99,8 +116,11 @@ export class RemoteRoute implements Route, StreamWay {
     this.#pool.budget().called()
   }
 
-  admit(context: CallContext, tried: readonly Member[]): Promise<Grant> {
-    return this.#pool.admit({ place: this.place, repeatable: this.repeatable, context, tried: this.#avoided(tried) })
+  admit(input: unknown, context: CallContext, tried: readonly Member[]): Promise<Grant> {
+    const { place, repeatable } = this
+    const choice = this.#choice
+    const key = choice.keyOf?.(input, context)
+    return this.#pool.admit({ place, repeatable, choice, key, context, tried: this.#avoided(tried) })
   }
 
   /** Who has had the call already, and who does not have the operation. */
@@ -123,6 +143,8 @@ export class RemoteRoute implements Route, StreamWay {
     const { health } = member
     const { stallAfter } = this.#pool.policyOf(this.target.operation)
     const outcome = error === undefined ? 'answered' : outcomeOf(error, context, stallAfter)
+    if (outcome === 'answered' || outcome === 'stalled')
+      this.#choice.balancer.took?.(member, this.#pool.runtime.clock.monotonic() - at)
     if (probe) health.probed(outcome === 'stalled' ? 'failed' : outcome)
     else if (outcome === 'answered') member.succeeded()
     else if (outcome === 'failed') health.failed()

@@ -10,7 +10,7 @@ export type StreamWay = {
   readonly deadlines: Deadlines
   /** Counts a first try. */
   begin(): void
-  admit(context: CallContext, tried: readonly Member[]): Promise<Grant>
+  admit(input: unknown, context: CallContext, tried: readonly Member[]): Promise<Grant>
   open(grant: Grant, input: unknown, context: CallContext, incoming: AsyncIterable<unknown> | undefined): AsyncIterator<unknown>
   judge(grant: Grant, error: unknown, context: CallContext): void
   /** Resolves when it may be begun again, and throws `failure` when not. */
@@ -61,7 +61,7 @@ export function remoteStream(
     way.begin()
     for (;;) {
       if (failure !== undefined) await way.again(failure, tried, context)
-      grant = await way.admit(context, tried)
+      grant = await way.admit(own, context, tried)
       judged = false
       // Begun only now: the caller may have turned away while it waited.
       if (stream.state === 'over') {

@@ -56,7 +56,14 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
   const registry = await system.registry(world)
   // What is registered until then goes with it: the process itself.
   disposables.add('registry', () => registry.stop())
-  const remote = wires.connect({ registry, runtime, log, policies: system.policies })
+  const { metadata = {} } = world
+  const remote = wires.connect({
+    registry,
+    runtime,
+    log,
+    policies: system.policies,
+    here: { zone: metadata['zone'], callersOf: callersIn(system) },
+  })
   disposables.add('connections to other processes', () => remote.stop())
   const transport = createJoinedTransport({ local, remote })
 
@@ -90,7 +97,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     ...(served === undefined ? [] : [{ service: BROKER_SERVICE, version: served.version }]),
     ...services.map(({ contract }) => ({ service: contract.name, version: contract.version })),
   ]
-  const registrations = createRegistrations({ registry, runtime, id, copy: world.copy, leave: served?.leave })
+  const registrations = createRegistrations({ registry, runtime, id, copy: world.copy, metadata, leave: served?.leave })
   await Promise.all(here.map(registrations.begin))
   const open = async (instances: readonly ServiceInstance[]): Promise<void> => {
     for (const instance of instances) serve(instance)
@@ -131,4 +138,10 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
       return keepsData ? remoteLetters({ service, transport, runtime }) : undefined
     },
   }
+}
+
+/** Services that call a service, by what they need. */
+function callersIn({ services }: Pick<SystemProcessOptions['system'], 'services'>): (service: string) => readonly string[] {
+  return (service) =>
+    services.filter(({ needs }) => Object.values(needs).some(({ name }) => name === service)).map(({ contract }) => contract.name)
 }

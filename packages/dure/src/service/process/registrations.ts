@@ -31,10 +31,12 @@ export function createRegistrations(options: {
   /** Of the process. */
   readonly id: string
   readonly copy: number | undefined
+  /** What else its instances say of themselves. */
+  readonly metadata: Readonly<Record<string, string>>
   /** Ends what would otherwise be under way for ever. */
   readonly leave: (() => Promise<void>) | undefined
 }): Registrations {
-  const { registry, runtime, id, copy, leave } = options
+  const { registry, runtime, id, copy, metadata, leave } = options
   const own = new Map<string, Registration>()
   let listener: Listener | undefined
   const grace = registry.grace ?? GRACE
@@ -48,8 +50,11 @@ export function createRegistrations(options: {
   return {
     begin: async (one) => {
       const since = new Date(runtime.clock.now()).toISOString()
-      const metadata = { since, copy: copyName(one.service, copy), ...(thread !== undefined && { thread: String(thread) }) }
-      own.set(one.service, await registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata }))
+      const known = { since, copy: copyName(one.service, copy), ...(thread !== undefined && { thread: String(thread) }) }
+      own.set(
+        one.service,
+        await registry.register({ ...one, id, status: 'starting', endpoints: {}, metadata: { ...metadata, ...known } }),
+      )
     },
     open: async (opened) => {
       listener = opened

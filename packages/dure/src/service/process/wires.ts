@@ -1,5 +1,12 @@
 import type { PolicySource, Transport } from '../../call/call.ts'
-import { createRemoteTransport, listenSocket, remoteChanges, socketPeers, type LocalTransport } from '../../call/internal.ts'
+import {
+  createRemoteTransport,
+  listenSocket,
+  remoteChanges,
+  socketPeers,
+  type CallingProcess,
+  type LocalTransport,
+} from '../../call/internal.ts'
 import { type Address, type Registry } from '../../discovery/discovery.ts'
 import { socketIn } from '../../discovery/internal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
@@ -14,6 +21,8 @@ export type Wires = {
     readonly log: Logger
     /** What the system says of calls. */
     readonly policies?: PolicySource
+    /** What the choice of an instance goes by, of this process itself. */
+    readonly here?: Partial<CallingProcess>
   }) => Transport & { readonly stop: () => Promise<void> }
   /** The way from others to what runs here. */
   readonly listen: (options: {
@@ -36,10 +45,11 @@ export type Listener = {
 
 /** Unix sockets in the system's directory: for the processes of one machine, and of one user. */
 export const sockets: Wires = {
-  connect: ({ registry, runtime, log, policies }) =>
+  connect: ({ registry, runtime, log, policies, here }) =>
     createRemoteTransport({
       ...{ registry, connect: socketPeers({ runtime, log }), runtime, log },
       changes: policies && remoteChanges(policies),
+      here,
     }),
   listen: ({ directory, id, transport, runtime, log }) =>
     listenSocket({ address: socketIn(directory, id), transport, runtime, log }),

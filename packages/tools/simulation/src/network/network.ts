@@ -106,9 +106,16 @@ export function createNetwork(world: NetworkWorld): Network {
       return { retries: sum((one) => one.retries), ejections: sum((one) => one.ejections) }
     },
     wires: (process) => ({
-      connect: ({ registry, runtime, log, policies }) => {
+      connect: ({ registry, runtime, log, policies, here }) => {
         const connect = socketPeers({ runtime, log, dial: dial(process) })
-        const remote = createRemoteTransport({ registry, connect, runtime, log, changes: policies && remoteChanges(policies) })
+        const remote = createRemoteTransport({
+          registry,
+          connect,
+          runtime,
+          log,
+          changes: policies && remoteChanges(policies),
+          here,
+        })
         transports.push(remote)
         return remote
       },
