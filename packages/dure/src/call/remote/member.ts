@@ -1,8 +1,6 @@
 import type { Instance } from '../../discovery/discovery.ts'
 import type { Loaded, HostHealth } from '../../resilience/resilience.ts'
-import type { CallContext } from '../context.ts'
 import type { Route, Target } from '../transport.ts'
-import type { Choice } from './choices.ts'
 import type { PeerSlot } from './peers.ts'
 
 /** One instance of a service: the peer it runs on, how it stands, and the ways to its operations. */
@@ -91,19 +89,6 @@ export class Member implements Loaded {
 export function weightOf({ metadata }: Instance): number {
   const said = metadata['weight'] ?? ''
   return /^\d{1,9}(\.\d{1,9})?$/.test(said) ? Number(said) : 1
-}
-
-/** A call that asks for a member to take it. */
-export type RemoteCall = {
-  /** `orders.place`, for messages. */
-  readonly place: string
-  readonly repeatable: boolean
-  readonly choice: Choice
-  /** By which it belongs to others, where the choice heeds that. */
-  readonly key: string | undefined
-  readonly context: CallContext
-  /** Who has had it already. */
-  readonly tried: readonly Member[]
 }
 
 /** Who takes it, with a place taken, and since when. `probe`: this call decides whether the member is back, and must say how it went. */

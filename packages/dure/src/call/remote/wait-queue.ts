@@ -2,7 +2,7 @@ import { CallError } from '../../contract/contract.ts'
 import type { Clock, DeadlineEntry, Deadlines } from '../../runtime/runtime.ts'
 import { cancelledError, NOT_BEGUN } from '../failure.ts'
 import type { CancelListener } from '../cancellation.ts'
-import type { RemoteCall } from './member.ts'
+import type { RemoteCall } from './remote-call.ts'
 import type { RemotePolicy } from './policy.ts'
 
 /** Where calls wait for the first instance of their service: services start in any order, and start again. */
