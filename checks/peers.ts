@@ -12,11 +12,14 @@
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
  * `npm run peers -- rabbitmq`: programs with pika and with Spring AMQP take our work and send us some, and rabbitmqctl tells the same lag of queues.
+ * `npm run peers -- keyed`: Porcupine judges what callers of keyed counters saw while copies were killed, frozen and scaled (go).
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
@@ -58,6 +61,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   eureka,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   hystrix,
+  keyed,
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
 }
@@ -153,6 +157,18 @@ async function oldServers(): Promise<boolean> {
     well = (await ourProgram(`brokers/${kind}/src/versions.test-support.ts`, words)) && well
   }
   return well
+}
+
+async function keyed(): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'dure-keyed-judge-'))
+  try {
+    const judge = join(folder, 'keyed')
+    const built = await run('go', ['build', '-C', join(import.meta.dirname, 'judges/keyed'), '-o', judge, '.'])
+    if (built.code !== 0) throw new Error(`Cannot build Porcupine's program, which needs Go 1.22 or newer: ${built.output}`)
+    return await ourProgram('databases/postgres/src/keyed.peers.test-support.ts', [judge])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 async function kafkaCluster(): Promise<boolean> {

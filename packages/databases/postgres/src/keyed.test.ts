@@ -1,90 +1,21 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { start, type Running } from 'dure/service'
+import { start } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
+import { load, startCopy, type Copy, type Seen } from './keyed.load.test-support.ts'
 import { counting, Counter } from './keyed.system.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
 import { makeRig, until, type Rig } from './store.test-support.ts'
 
-const CHILD = fileURLToPath(new URL('keyed.child.test-support.ts', import.meta.url))
-
-type Copy = {
-  readonly pid: number
-  readonly tell: (line: string) => void
-  readonly signal: (signal: NodeJS.Signals) => void
-  readonly kill: () => Promise<void>
-  readonly heard: (beginning: string) => string | undefined
-  readonly said: (beginning: string) => Promise<string>
-}
-
-function startCopy(url: string, directory: string, number: number): Copy {
-  const words = ['--conditions=dure-source', CHILD, url, directory, String(number)]
-  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const closed = once(child, 'close')
-  const lines: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => void lines.push(line))
-  const heard = (beginning: string): string | undefined => lines.find((line) => line.startsWith(beginning))
-  const said = async (beginning: string): Promise<string> => {
-    await until(() => heard(beginning) !== undefined)
-    return heard(beginning)!
-  }
-  const tell = (line: string): void => void child.stdin.write(`${line}\n`)
-  const kill = async (): Promise<void> => {
-    child.kill('SIGKILL')
-    await closed
-  }
-  return { pid: child.pid!, tell, heard, said, kill, signal: (signal) => void child.kill(signal) }
-}
-
-/** One increment as its caller saw it. */
-type Increment = { readonly name: string; readonly from: number; readonly to: number; readonly value: number }
-
-/** Callers that add, each asking again with the same key until it is answered; two of each of the first names. */
-function load(running: Running, names: readonly string[]) {
-  const client = running.client(Counter)
-  const done: Increment[] = []
-  let [ended, asked, time] = [false, 0, 0]
-  const caller = async (name: string): Promise<void> => {
-    while (!ended) {
-      const idempotencyKey = `n${++asked}`
-      const from = ++time
-      for (let value: number | undefined; value === undefined;) {
-        value = await client.add({ name }, { idempotencyKey, timeout: 2_000 }).catch(() => undefined)
-        if (value === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
-        else done.push({ name, from, to: ++time, value })
-      }
-    }
-  }
-  const callers = [...names, ...names.slice(0, 4)].map(caller)
-  /** Until each of these names has been added to so many times more. */
-  const more = async (count: number, of: readonly string[] = names): Promise<void> => {
-    const counts = (): number[] => of.map((name) => done.filter((one) => one.name === name).length)
-    const before = counts()
-    await until(() => counts().every((now, n) => now >= before[n]! + count))
-  }
-  return {
-    done,
-    more,
-    end: async () => {
-      ended = true
-      await Promise.all(callers)
-    },
-  }
-}
-
 /** Every increment once, each next one is one more, and who began after another was answered has the later one. */
-async function check({ ask }: Rig, names: readonly string[], done: readonly Increment[]): Promise<void> {
+async function check({ ask }: Rig, names: readonly string[], done: readonly Seen[]): Promise<void> {
   const rows = await ask('SELECT name, value FROM counter.increments ORDER BY place')
   for (const name of names) {
     const written = rows.filter((row) => row['name'] === name).map(({ value }) => Number(value))
-    const mine = done.filter((one) => one.name === name)
+    const mine = done.filter((one) => one.name === name && one.kind === 'add')
     assert.deepEqual(
       written,
       mine.map((_, n) => n + 1),
@@ -95,8 +26,9 @@ async function check({ ask }: Rig, names: readonly string[], done: readonly Incr
       written,
       `answers of ${name}`,
     )
-    for (const one of mine)
-      for (const other of mine) assert.ok(!(one.to < other.from && one.value > other.value), JSON.stringify([one, other]))
+    const all = done.filter((one) => one.name === name)
+    for (const one of all)
+      for (const other of mine) assert.ok(!(one.to < other.from && one.value >= other.value), JSON.stringify([one, other]))
   }
 }
 
@@ -161,7 +93,7 @@ test(
     await check(rig, names, done)
     const zombie = await rig.ask("SELECT value FROM counter.increments WHERE name = 'zombie' ORDER BY place")
     assert.deepEqual(zombie, [{ value: '1' }, { value: '2' }])
-    t.diagnostic(`${done.length} increments`)
+    t.diagnostic(`${done.length} calls`)
     fourth.tell('stop')
     await fourth.said('stopped')
   },
