@@ -257,6 +257,23 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/tools/cli/src/model.test.ts',
     ],
   },
+  D16: {
+    state: 'works',
+    code: [
+      'packages/dure/src/service/keyed/kind.ts',
+      'packages/dure/src/service/keyed/shares.ts',
+      'packages/dure/src/service/keyed/runs.ts',
+      'packages/dure/src/service/keyed/state.ts',
+    ],
+    guide: 'docs/guides/keyed.md',
+    tests: [
+      'packages/dure/src/service/keyed/keyed.test.ts',
+      'packages/dure/src/service/keyed/key-queue.test.ts',
+      'packages/dure/src/service/keyed/assignment.test.ts',
+      'packages/databases/postgres/src/keyed.test.ts',
+      'packages/tools/simulation/src/broken/keyed.test.ts',
+    ],
+  },
   D17: {
     state: 'works',
     code: [
