@@ -328,6 +328,23 @@ test('routes change whole or not at all, while requests go on', async (t) => {
       }),
     /100001 routes/,
   )
+  // What a file may hold.
+  for (const given of [
+    undefined,
+    null,
+    [],
+    {},
+    { routes: [] },
+    { routes: { a: null } },
+    { routes: { a: { to: 7 } } },
+    { routes: {}, upstreams: 7 },
+  ])
+    assert.throws(() => routes.set(given as never), /^SystemError: Cannot use the routes/)
+  for (const field of ['host', 'methods', 'headers', 'filters', 'guard', 'colour'])
+    assert.throws(
+      () => routes.set({ routes: { a: { prefix: '/', to: 'one', [field]: 7 } }, upstreams }),
+      new RegExp(`"${field}"`),
+    )
   assert.equal((await get('/a')).text, 'one GET /a')
   assert.equal((await get('/b')).status, 404)
   routes.set({ routes: { a: { prefix: '/a', to: 'two' }, b: wrong.b }, upstreams })

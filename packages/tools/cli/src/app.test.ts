@@ -38,6 +38,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'compat',
     'registry',
     'registrar',
+    'gateway',
     'schemas',
     'check',
     'sim',

@@ -122,6 +122,7 @@ const CASES: Readonly<Record<string, readonly [sent: string, status: number]>> =
   'chunk line ends with CR': [chunked('5\rhello\r\n0\r\n\r\n'), 400],
   'chunk longer than its size': [chunked('5\r\nhello world\r\n0\r\n\r\n'), 400],
   'chunk ends with LF': [chunked('5\r\nhello\n0\r\n\r\n'), 400],
+  'chunk ends with another byte': [chunked('5\r\nhelloX\n0\r\n\r\n'), 400],
   'chunk without an end': [chunked('5\r\nhello0\r\n\r\n'), 400],
   trailer: [chunked('0\r\nX-T: 1\r\n\r\n'), 200],
   'trailer that is a length': [chunked('0\r\nContent-Length: 5\r\n\r\n'), 400],

@@ -19,9 +19,14 @@ const NAME = /^[\w.:@/-]{1,128}$/
 export type Taken = Map<string, string>
 
 /** @throws {SystemError} naming all that is wrong with it, and where */
-export function checkConfiguration({ routes, upstreams = {} }: GatewayConfiguration): Taken {
+export function checkConfiguration(configuration: GatewayConfiguration): Taken {
   const problems: string[] = []
   const taken: Taken = new Map()
+  // What comes from a file may be anything.
+  for (const part of ['routes', 'upstreams'] as const)
+    if (!isObject(configuration?.[part] ?? (part === 'upstreams' ? {} : undefined))) problems.push(`"${part}" is no object`)
+  refuse(problems)
+  const { routes, upstreams = {} } = configuration
   const names = Object.keys(routes)
   if (names.length > MOST_ROUTES) problems.push(`There are ${names.length} routes; give ${MOST_ROUTES} at most`)
   else {
@@ -78,8 +83,34 @@ function takeRoute(name: string, route: RouteOptions, taken: Taken): string[] {
   return problems.map((why) => `Route "${name}": ${why}`)
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+type Shape = 'string' | 'boolean' | 'object' | 'list'
+const SHAPES: Readonly<Partial<Record<keyof RouteOptions, Shape>>> = {
+  ...{ host: 'string', path: 'string', prefix: 'string', sticky: 'string', idempotent: 'boolean' },
+  ...{ methods: 'list', filters: 'list', headers: 'object', guard: 'object' },
+}
+const FIELDS: ReadonlySet<string> = new Set([...Object.keys(SHAPES), 'to', 'timeout', 'attempts'])
+
+/** What no compiler has looked at. */
+function shapeProblems(route: RouteOptions): string[] {
+  if (!isObject(route)) return ['it is no object']
+  const problems = Object.keys(route).flatMap((field) => (FIELDS.has(field) ? [] : [`it has "${field}", which routes have not`]))
+  for (const [field, shape] of Object.entries(SHAPES)) {
+    const value: unknown = route[field as keyof RouteOptions]
+    const is = shape === 'list' ? Array.isArray(value) : shape === 'object' ? isObject(value) : typeof value === shape
+    if (value !== undefined && !is) problems.push(`its "${field}" is no ${shape}`)
+  }
+  const { to } = route as { readonly to: unknown }
+  const isTarget = (each: unknown): boolean => isObject(each) && typeof (each as { upstream?: unknown }).upstream === 'string'
+  if (typeof to !== 'string' && !(Array.isArray(to) && to.every(isTarget)))
+    problems.push('it goes nowhere; give "to", the name of an upstream or a list of { upstream, weight }')
+  return problems
+}
+
 function routeProblems(name: string, route: RouteOptions): string[] {
-  const problems: string[] = []
+  const problems: string[] = shapeProblems(route)
+  if (problems.length > 0) return problems
   const { host, path, prefix, methods, headers = {}, to, sticky, guard, filters = [] } = route
   if (!NAME.test(name)) problems.push('its name is none; give up to 128 letters, digits and ".", "-", "_", ":", "@", "/"')
   if (host !== undefined && !HOST.test(host)) problems.push(`its host "${host}" is none; give one in lower case, without a port`)
@@ -142,9 +173,12 @@ export const targetsOf = (to: RouteOptions['to']): readonly { readonly upstream:
 
 function upstreamProblems(options: UpstreamOptions): readonly string[] {
   const problems: string[] = []
-  if ('addresses' in options) {
+  if (!isObject(options)) return ['it is no object']
+  if ('addresses' in options && !Array.isArray(options.addresses)) problems.push('its addresses are no list')
+  else if ('addresses' in options) {
     for (const text of options.addresses)
-      if (addressOf(text) === undefined) problems.push(`its address "${text}" is none; give a host and a port, "127.0.0.1:8080"`)
+      if (typeof text !== 'string' || addressOf(text) === undefined)
+        problems.push(`its address ${JSON.stringify(text)} is none; give a host and a port, "127.0.0.1:8080"`)
   } else if (options.service === undefined || options.service === '') problems.push('it has neither addresses nor a service')
   try {
     completeEjection(options.ejection ?? {})

@@ -7,6 +7,7 @@ import { CliError, type Shell } from '../shell.ts'
 type Library = typeof import('@dure/registry')
 type Etcd = typeof import('@dure/etcd')
 
+const REGISTRIES = 'a service registry'
 export const DEFAULT_URL: string = 'http://127.0.0.1:8761/eureka'
 /** The registry that is meant, where no list of processes shows its password. */
 export const REGISTRY: string = 'DURE_REGISTRY'
@@ -14,19 +15,19 @@ export const REGISTRY: string = 'DURE_REGISTRY'
 /** The registry that is meant: said in the command, or in the environment. */
 export const registryUrl = (shell: Shell, given: string | undefined): string | undefined => given ?? shell.process.env?.[REGISTRY]
 
-export const registryLibrary = (shell: Shell): Promise<Library> => library<Library>(shell, '@dure/registry')
+export const registryLibrary = (shell: Shell): Promise<Library> => library<Library>(shell, REGISTRIES, '@dure/registry')
 
 /** Which registry is at a url is said by its scheme. @throws {CliError} when its package is not installed, {TypeError} when it is no url */
 export async function registryAt(shell: Shell, url: string): Promise<NonNullable<System['registry']>> {
-  if (/^etcds?:/.test(url)) return (await library<Etcd>(shell, '@dure/etcd')).etcdRegistry({ url })
+  if (/^etcds?:/.test(url)) return (await library<Etcd>(shell, REGISTRIES, '@dure/etcd')).etcdRegistry({ url })
   return (await registryLibrary(shell)).eurekaRegistry({ url })
 }
 
-/** The project's own: who has a registry has it. */
-async function library<T>({ cwd }: Shell, name: string): Promise<T> {
+/** The project's own: who has a registry, or a gateway, has it. @throws {CliError} when it is not installed */
+export async function library<T>({ cwd }: Shell, what: string, name: string): Promise<T> {
   try {
     return (await import(pathToFileURL(createRequire(join(cwd, 'package.json')).resolve(name)).href)) as T
   } catch (cause) {
-    throw new CliError(`Cannot use a service registry: "${name}" is not installed here; run: npm install ${name}`, { cause })
+    throw new CliError(`Cannot use ${what}: "${name}" is not installed here; run: npm install ${name}`, { cause })
   }
 }
