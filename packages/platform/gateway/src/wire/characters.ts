@@ -27,6 +27,14 @@ export const HEX: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) => {
   return /[0-9A-Fa-f]/.test(digit) ? Number.parseInt(digit, 16) : 255
 })
 
-export const [HTAB, LF, CR, SP, QUOTE, SLASH, COLON, SEMICOLON, EQUALS, QUESTION, BACKSLASH] = [
-  9, 10, 13, 32, 34, 47, 58, 59, 61, 63, 92,
-] as const
+export const HTAB = 9
+export const LF = 10
+export const CR = 13
+export const SP = 32
+export const QUOTE = 34
+export const SLASH = 47
+export const COLON = 58
+export const SEMICOLON = 59
+export const EQUALS = 61
+export const QUESTION = 63
+export const BACKSLASH = 92
