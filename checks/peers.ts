@@ -8,6 +8,7 @@
  * `npm run peers -- eureka`: an application of Spring's on our registry, and our client on Spring's Eureka server.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, shows a breaker that opens and closes.
+ * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -36,6 +37,7 @@ import {
   schemas as schemaJudges,
   springKafka,
   springRabbit,
+  threads as autocannon,
   type Judges,
 } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
@@ -62,6 +64,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   hystrix,
   keyed,
+  threads,
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
 }
@@ -93,6 +96,15 @@ async function emmett(): Promise<boolean> {
   if (said !== 'installed') throw new Error(`Cannot ask Emmett: it ${said}.`)
   const program = join(import.meta.dirname, '../packages/dure/src/eventsourcing/emmett.test-support.ts')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, emmettJudge.folder])
+  console.log(output.trim())
+  return code === 0
+}
+
+async function threads(): Promise<boolean> {
+  const said = autocannon.there() ? 'installed' : autocannon.install()
+  if (said !== 'installed') throw new Error(`Cannot ask autocannon: it ${said}.`)
+  const program = join(import.meta.dirname, '../packages/tools/cli/src/threads.foreign.test-support.ts')
+  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, autocannon.folder])
   console.log(output.trim())
   return code === 0
 }

@@ -79,6 +79,12 @@ export const emmett: Judges = judges('emmett', 'emmett/package.json', {
   steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
 })
 
+/** What calls a system in threads from outside. */
+export const threads: Judges = judges('autocannon', 'threads/package.json', {
+  possible: () => true,
+  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
+})
+
 /** What speaks to schema registries: KafkaJS' client, Confluent's own for Python, and another registry. */
 export const schemas: Readonly<Record<'kafkajs' | 'python' | 'apicurio', Judges>> = {
   kafkajs: judges('schemas-kafkajs', 'schemas/package.json', {
