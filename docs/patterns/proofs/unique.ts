@@ -104,6 +104,27 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/service/idempotency-copies.test.ts',
     ],
   },
+  U12: {
+    state: 'works',
+    part: {
+      en: 'each service, or named groups, in threads of one process under the same supervisor; doors in its main thread',
+      ko: '서비스마다, 또는 이름을 댄 그룹마다 한 프로세스의 스레드를, 같은 수퍼바이저 아래에서. 진입점은 메인 스레드에',
+    },
+    code: [
+      'packages/dure/src/service/placement.ts',
+      'packages/dure/src/service/supervisor/thread.ts',
+      'packages/tools/cli/src/split.ts',
+      'packages/tools/testing/src/placement/processes.ts',
+    ],
+    guide: 'docs/guides/monolith-first.md',
+    tests: [
+      'packages/dure/src/service/supervisor/thread.test.ts',
+      'packages/dure/src/service/process/threads.test.ts',
+      'packages/tools/testing/src/placement/probes.test.ts',
+      'packages/tools/cli/src/split.test.ts',
+      'examples/marketplace/split.test.ts',
+    ],
+  },
   U14: {
     state: 'begun',
     part: {
