@@ -103,10 +103,7 @@ async function emmett(): Promise<boolean> {
 async function threads(): Promise<boolean> {
   const said = autocannon.there() ? 'installed' : autocannon.install()
   if (said !== 'installed') throw new Error(`Cannot ask autocannon: it ${said}.`)
-  const program = join(import.meta.dirname, '../packages/tools/cli/src/threads.system.test-support.ts')
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, autocannon.folder])
-  console.log(output.trim())
-  return code === 0
+  return ourProgram('tools/cli/src/threads.system.test-support.ts', [autocannon.folder])
 }
 
 async function twoPhase(): Promise<boolean> {

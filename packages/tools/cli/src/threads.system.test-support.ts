@@ -4,26 +4,51 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { rest } from '@dure/rest'
 import { command, contract, query } from 'dure/contract'
-import { service, system, type System } from 'dure/service'
+import { service, system, type Door, type System } from 'dure/service'
 import { z } from 'zod'
 
 const Grinder = contract('grinder', {
   version: '1.0.0',
   owner: 'tests',
-  operations: { grind: command({ input: z.object({ ms: z.int() }), http: 'POST /grind', deadline: 60_000 }) },
+  operations: { grind: command({ input: z.object({ ms: z.int() }), deadline: 60_000 }) },
 })
 const Greeter = contract('greeter', {
   version: '1.0.0',
   owner: 'tests',
-  operations: { greet: query({ output: z.object({ text: z.string() }), http: 'GET /greet' }) },
+  operations: { greet: query({ output: z.object({ text: z.string() }) }) },
 })
+
+/** `/greet` asks the one, `/grind` blocks the other. */
+const door: Door = {
+  name: 'http',
+  open: async (host) => {
+    const [greeter, grinder] = [host.client(Greeter), host.client(Grinder)]
+    const server = createServer((request, response) => {
+      const answer: Promise<unknown> = request.url === '/greet' ? greeter.greet() : grinder.grind({ ms: 6_000 })
+      answer.then(
+        (value) => response.end(JSON.stringify(value ?? null)),
+        (error: Error) => response.writeHead(503).end(error.message),
+      )
+    })
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    return {
+      url: `http://127.0.0.1:${port}`,
+      close: async () => {
+        server.close()
+        server.closeAllConnections()
+      },
+    }
+  },
+}
 
 /** The system that is judged, for the command line. */
 export const mill: System = system('mill', {
@@ -38,7 +63,7 @@ export const mill: System = system('mill', {
     service(Greeter, { handlers: { greet: () => ({ text: 'Hello' }) } }),
   ],
   security: 'off',
-  doors: [rest({ port: 0 })],
+  doors: [door],
 })
 
 const FILE = fileURLToPath(import.meta.url)
@@ -108,11 +133,7 @@ async function judge(folder: string): Promise<void> {
     const calm = await autocannon(folder, url, 4)
     const used = threadsOf(pid)
     const shooting = autocannon(folder, url, 6)
-    const grinding = fetch(`${url}/grind`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"ms":6000}',
-    })
+    const grinding = fetch(`${url}/grind`)
     const [blocked] = await Promise.all([shooting, grinding.then((answer) => answer.body?.cancel()).catch(() => {})])
     const ground = (threadsOf(pid).get('grinder') ?? 0) - (used.get('grinder') ?? 0)
     check(ground > 10, `/proc: the thread "grinder" was blocked: it used ${ground / 100} s of a processor meanwhile`)
