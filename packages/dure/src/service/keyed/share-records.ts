@@ -5,7 +5,7 @@ import { SHARES, type Share } from './assignment.ts'
  * Which copy has which share of the keys. A copy is a row as long as it says so in time (`lease_at`, by the clock of the database); a
  * share is its own while the share's epoch is the one that its claim has brought about.
  */
-export const migrations = {
+export const migrations: Readonly<Record<string, string>> = {
   'dure/keyed-0001': `
     CREATE TABLE dure_key_members (member TEXT PRIMARY KEY, instance TEXT, lease_at BIGINT NOT NULL);
     CREATE TABLE dure_key_shares (share BIGINT PRIMARY KEY, epoch BIGINT NOT NULL, owner TEXT);
