@@ -25,7 +25,7 @@ export type Shares = {
 }
 
 /** Milliseconds between two looks, at least. */
-const BETWEEN = 50
+const BETWEEN = 100
 
 /** Where one process has the store: all of them are its own. */
 export function ownShares({ timers }: Pick<Runtime, 'timers'>): Shares {

@@ -32,6 +32,20 @@ export const eventProbes: readonly Probe[] = [
   },
 ]
 
+/** What operations with a key do. */
+export const keyProbes: readonly Probe[] = [
+  {
+    name: 'calls of one key come one after the other, in the order in which they were sent',
+    must: { a: upTo(EVENTS).map((n) => n + 1), b: [1] },
+    run: async ({ writer }) => {
+      const next = (key: string): Promise<unknown> => writer.call('next', { key })
+      const [b, ...a] = await Promise.all([next('other'), ...upTo(EVENTS).map(() => next('same'))])
+      return { a, b: [b] }
+    },
+  },
+  { name: 'a key that is no text', run: ({ writer }) => caught(writer.call('next', { key: 5 })) },
+]
+
 /** What has arrived of a key, once there is enough of it and nothing more comes. */
 async function arrived(reader: Parameters<Probe['run']>[0]['reader'], key: string, enough: number): Promise<unknown> {
   for (let tries = 0; ; tries++) {

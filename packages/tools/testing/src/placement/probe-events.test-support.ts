@@ -1,7 +1,7 @@
-/** Two services of the probe system that know each other by events only. */
+/** Two services of the probe system that know each other by events only; one of them has an operation with a key. */
 import { command, contract, event, query, type AnyContract } from 'dure/contract'
 import { database } from 'dure/data'
-import { service, type Service } from 'dure/service'
+import { keyedState, service, type Service } from 'dure/service'
 import { z } from 'zod'
 
 const Line = z.object({ key: z.string(), n: z.int(), at: z.date(), big: z.bigint() })
@@ -10,7 +10,11 @@ const Written = event('probe.written', { schema: Line, key: ({ key }) => key })
 const writer = contract('writer', {
   version: '1.0.0',
   owner: 'testing',
-  operations: { write: command({ input: Line.pick({ key: true, n: true }) }) },
+  operations: {
+    write: command({ input: Line.pick({ key: true, n: true }) }),
+    /** How many calls of its key there were, this one included. */
+    next: command({ input: z.object({ key: z.unknown() }), output: z.int(), key: ({ key }) => key as string }),
+  },
   events: [Written],
 })
 const reader = contract('reader', {
@@ -30,10 +34,21 @@ type Rows = { lines: { place?: number; key: string; n: number; at: number; big: 
 
 /** Anew for every copy, as everything of the probe system. */
 export function eventServices(): readonly Service[] {
+  const written = database<{ written: { n: number } }>({ migrations: { '001': 'CREATE TABLE written (n INTEGER) STRICT' } })
+  const count = keyedState('count', { load: () => 0 })
   return [
     service(writer, {
-      database: database<{ written: { n: number } }>({ migrations: { '001': 'CREATE TABLE written (n INTEGER) STRICT' } }),
+      database: written,
+      extensions: [count],
       handlers: {
+        next: async (_, context) => {
+          const n = (await count.of(context)) + 1
+          return context.database.transaction(async (tx) => {
+            await tx.insertInto('written').values({ n }).execute()
+            count.set(tx, n)
+            return n
+          })
+        },
         write: ({ key, n }, { database: own }) =>
           own.transaction(async (tx) => {
             await tx.insertInto('written').values({ n }).execute()

@@ -9,7 +9,7 @@ import { differenceOf, type Difference } from './difference.ts'
 import { Reader, Writer } from './probe-events.test-support.ts'
 import { Front, ProbeContract, probeSystem } from './probe-system.test-support.ts'
 import { caught, pause, type Calls, type Origin, type Probe } from './probe.test-support.ts'
-import { eventProbes } from './event-probes.test-support.ts'
+import { eventProbes, keyProbes } from './event-probes.test-support.ts'
 import { twoHopProbes } from './two-hop-probes.test-support.ts'
 import { Careful, guardedProbes } from './guarded-probes.test-support.ts'
 import { isolationProbes } from './isolation-probes.test-support.ts'
@@ -33,6 +33,7 @@ const probes: readonly Probe[] = [
   ...channelProbes,
   ...twoHopProbes,
   ...eventProbes,
+  ...keyProbes,
   ...guardedProbes,
 ]
 
