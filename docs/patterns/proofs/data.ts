@@ -271,6 +271,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/service/keyed/key-queue.test.ts',
       'packages/dure/src/service/keyed/assignment.test.ts',
       'packages/databases/postgres/src/keyed.test.ts',
+      'packages/databases/postgres/src/keyed-hop.test.ts',
       'packages/tools/simulation/src/broken/keyed.test.ts',
     ],
   },
