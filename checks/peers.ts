@@ -5,7 +5,7 @@
  * `npm run peers -- 2pc`: psql reads what a killed coordinator of a two-phase commit leaves, and what the next one makes of it.
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
- * `npm run peers -- eureka`: an application of Spring's on our registry, and our client on Spring's Eureka server.
+ * `npm run peers -- eureka`: an application of Spring's on our registry, called by contract and calling ours; our client on Spring's Eureka server.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, shows a breaker that opens and closes.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.

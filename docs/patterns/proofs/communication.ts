@@ -19,13 +19,23 @@ const ON_SERVERS = [
 export const communication: Readonly<Record<`C${number}`, Proof>> = {
   C1: {
     state: 'works',
-    code: ['packages/protocols/rest/src/rest.ts', 'packages/dure/src/contract/openapi.ts'],
+    code: [
+      'packages/protocols/rest/src/rest.ts',
+      'packages/protocols/rest/src/client/service.ts',
+      'packages/protocols/rest/src/mapping.ts',
+      'packages/dure/src/contract/openapi.ts',
+    ],
     guide: 'docs/guides/rest.md',
     tests: [
       'packages/protocols/rest/src/rest.test.ts',
       'packages/protocols/rest/src/limits.test.ts',
       'packages/protocols/rest/src/ndjson.test.ts',
       'packages/protocols/rest/src/fuzz.test.ts',
+      'packages/protocols/rest/src/client/request.test.ts',
+      'packages/protocols/rest/src/client/call.test.ts',
+      'packages/protocols/rest/src/client/lines.test.ts',
+      'packages/protocols/rest/src/client/service.test.ts',
+      'packages/protocols/rest/src/client/conformance.test.ts',
       'packages/dure/src/contract/openapi.test.ts',
       'examples/marketplace/main.test.ts',
       'packages/protocols/rest/src/strange.test.ts',

@@ -29,14 +29,19 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
   N2: {
     state: 'begun',
     part: {
-      en: 'services register themselves, a registrar registers programs; Kubernetes not yet',
-      ko: '서비스의 자가 등록, 등록기로 프로그램 등록. Kubernetes는 아직',
+      en: 'services register themselves, and where their door of HTTP is; a registrar registers programs; Kubernetes not yet',
+      ko: '서비스와 그 HTTP 문의 자가 등록, 등록기로 프로그램 등록. Kubernetes는 아직',
     },
-    code: ['packages/platform/registry/src/announcing.ts', 'packages/platform/registry/src/registrar.ts'],
+    code: [
+      'packages/platform/registry/src/announcing.ts',
+      'packages/platform/registry/src/registrar.ts',
+      'packages/dure/src/service/announce-door.ts',
+    ],
     guide: 'docs/guides/registry.md',
     tests: [
       'packages/platform/registry/src/failing.test.ts',
       'packages/platform/registry/src/registrar.test.ts',
+      'packages/platform/registry/src/announced.test.ts',
       'packages/tools/cli/src/registry.test.ts',
     ],
   },

@@ -29,8 +29,8 @@ export type HttpPeersOptions = {
   readonly tls?: HttpTls | undefined
   /** In front of every path: `/api`. */
   readonly prefix?: string | undefined
-  /** The header `authorization` of each request. */
-  readonly authorization?: (() => string | undefined) | undefined
+  /** The header `authorization` of a request. */
+  readonly authorization?: ((call: Pick<CallContext, 'principal' | 'metadata'>) => string | undefined) | undefined
   readonly limits?: Partial<ClientLimits> | undefined
 }
 
@@ -86,7 +86,7 @@ function createPeer(address: Address, settings: Settings): Peer {
     if (stopped) return unreached(place, 'this side has stopped')
     if (now < down.until) return unreached(place, down.why)
     const { method, path, body, accept } = request
-    const allowed = settings.authorization?.()
+    const allowed = settings.authorization?.(call)
     const said = requestHeaders(call, left, {
       accept,
       ...(body !== undefined && { 'content-type': 'application/json' }),

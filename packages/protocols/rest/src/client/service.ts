@@ -1,4 +1,5 @@
 import type { AnyContract, AnyOperation } from 'dure/contract'
+import type { CallContext } from 'dure/call'
 import { createRemoteTransport, remoteChanges } from 'dure/call/internal'
 import type { Address } from 'dure/discovery'
 import { httpAddress } from 'dure/runtime/internal'
@@ -19,8 +20,11 @@ export type HttpServiceOptions = {
   readonly prefix?: string
   /** Certificates, in PEM, for HTTPS. */
   readonly tls?: HttpTls
-  /** The header `authorization`, asked for at each request: `() => 'Bearer …'`. Default: what stands before the `@` of a url. */
-  readonly authorization?: () => string | undefined
+  /**
+   * The header `authorization`, asked for at each request and at once: `({ principal }) => 'Bearer …'`, on whose behalf the call is.
+   * Default: what stands before the `@` of a url.
+   */
+  readonly authorization?: (call: Pick<CallContext, 'principal' | 'metadata'>) => string | undefined
   readonly limits?: Partial<ClientLimits>
 }
 
