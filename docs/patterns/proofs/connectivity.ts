@@ -30,7 +30,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     state: 'begun',
     part: {
       en: 'services register themselves, and where their door of HTTP is; a registrar registers programs; Kubernetes not yet',
-      ko: '서비스와 그 HTTP 문의 자가 등록, 등록기로 프로그램 등록. Kubernetes는 아직',
+      ko: '서비스와 그 HTTP 진입점의 자가 등록, 등록기로 프로그램 등록. Kubernetes는 아직',
     },
     code: [
       'packages/platform/registry/src/announcing.ts',

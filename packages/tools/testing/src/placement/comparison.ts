@@ -51,7 +51,7 @@ export function createComparison(options: {
     throw failed.reason
   }
   const askAll = async (of: readonly OpenCopy[], step: Step): Promise<Outcome[]> => {
-    const correlationId = `call ${asked++}`
+    const correlationId = `call-${asked++}`
     return await Promise.all(
       of.map(async ({ copy, perform }) => {
         const outcome = await perform(step, correlationId)

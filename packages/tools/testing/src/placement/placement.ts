@@ -4,6 +4,7 @@
  */
 import { together, type Placement } from './copies.ts'
 import { eachAlone } from './each-service.ts'
+import { overHttp } from './http.ts'
 import { inAnotherProcess, split, threads } from './processes.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
 
@@ -23,16 +24,18 @@ export type { FreshDatabase, InCopiesOptions } from './each-service.ts'
  * ```ts
  * import { placements } from '@dure/testing'
  *
- * console.log(Object.keys(placements)) // → [ 'together', 'unix', 'tcp', 'each', 'process', 'split', 'threads' ]
+ * console.log(Object.keys(placements)) // → [ 'together', 'unix', 'tcp', 'http', 'each', 'process', 'split', 'threads' ]
  * ```
  */
-export const placements: Readonly<Record<'together' | 'unix' | 'tcp' | 'each' | 'process' | 'split' | 'threads', Placement>> =
-  Object.freeze({
-    together,
-    unix: overUnixSocket,
-    tcp: overTcp,
-    each: eachAlone,
-    process: inAnotherProcess,
-    split,
-    threads,
-  })
+export const placements: Readonly<
+  Record<'together' | 'unix' | 'tcp' | 'http' | 'each' | 'process' | 'split' | 'threads', Placement>
+> = Object.freeze({
+  together,
+  unix: overUnixSocket,
+  tcp: overTcp,
+  http: overHttp,
+  each: eachAlone,
+  process: inAnotherProcess,
+  split,
+  threads,
+})

@@ -1,0 +1,2 @@
+/** What Dure's own packages share of REST, and no promise to anybody else. */
+export { httpPeers, requestWriter } from './client/client.ts'
