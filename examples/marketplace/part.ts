@@ -37,6 +37,7 @@ async function main(supervised: Supervised): Promise<void> {
   // Who waits for others has nothing else that would keep the process.
   const alive = keepAlive()
   const running = await start(system, { directory, part, log, sockets: supervised.sockets, copy: supervised.copy })
+  supervised.placing(running.place)
   try {
     const stopping = new AbortController()
     void supervised.stopped.then(() => stopping.abort())

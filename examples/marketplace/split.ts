@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serveSupervisor } from '@dure/cli'
 import { realRuntime } from 'dure/runtime'
-import { groupsOf, socketsOf, type System } from 'dure/service'
-import { supervise, type ProcessEvent } from 'dure/supervisor'
+import { groupsOf, socketsOf, type Group, type System } from 'dure/service'
+import { placed, supervise, type ProcessEvent, type ProcessOptions } from 'dure/supervisor'
 import { BROKER } from './brokers.ts'
 import { DATABASE } from './databases.ts'
 import type { MarketplaceFlags } from './flags.ts'
@@ -44,26 +44,30 @@ export async function startSplit(options: {
 }): Promise<Split> {
   const { system, flags, words, provider, database, broker, signal } = options
   const directory = resolve(flags.data)
+  const groups = groupsOf(flags.threads ? { ...system, placement: 'threads', doors: [] } : system, flags.replicas)
+  const processOf = (group: Group): ProcessOptions => ({
+    name: group.name,
+    program: [PROGRAM, ...words],
+    env: {
+      [PART]: group.members.join(','),
+      [PROVIDER]: provider,
+      ...(database === undefined ? {} : { [DATABASE]: database }),
+      ...(broker === undefined ? {} : { [BROKER]: broker }),
+    },
+    ...socketsOf(group, { doors: system.doors, directory }),
+  })
   const supervisor = await supervise({
     directory,
-    processes: groupsOf(flags.threads ? { ...system, placement: 'threads', doors: [] } : system, flags.replicas).map((group) => ({
-      name: group.name,
-      program: [PROGRAM, ...words],
-      env: {
-        [PART]: group.members.join(','),
-        [PROVIDER]: provider,
-        ...(database === undefined ? {} : { [DATABASE]: database }),
-        ...(broker === undefined ? {} : { [BROKER]: broker }),
-      },
-      ...socketsOf(group, { doors: system.doors, directory }),
-    })),
+    processes: groups.map(processOf),
     runtime: realRuntime(),
     readiness: READINESS,
     signal,
     onLine: ({ name, stream, text }) => (stream === 'out' ? say(text) : warn(`${name} | ${text}`)),
     onEvent: (event) => warn(describe(event)),
   })
-  const served = await serveSupervisor({ directory, supervisor }).catch(async (error: unknown) => {
+  // Threads stay where they are.
+  const services = flags.threads ? {} : { placed: placed({ system, groups, supervisor, process: processOf }) }
+  const served = await serveSupervisor({ directory, supervisor, ...services }).catch(async (error: unknown) => {
     await supervisor.stop()
     throw error
   })
@@ -89,6 +93,8 @@ function describe(event: ProcessEvent): string {
       return `Process "${event.name}" shows no sign of life and is killed`
     case 'replaced':
       return `Process "${event.name}" replaced in ${Math.round(event.ms)} ms`
+    case 'moved':
+      return `Service "${event.name}" moved from "${event.from}" to "${event.to}" in ${Math.round(event.ms)} ms; calls waited ${Math.round(event.away)} ms`
     case 'not held':
       return `Process "${event.name}": connections are refused while it is away: ${event.why}`
   }

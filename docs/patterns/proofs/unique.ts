@@ -25,6 +25,43 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'examples/marketplace/placement.test.ts',
     ],
   },
+  U2: {
+    state: 'works',
+    part: {
+      en: 'from the command line; the button of the console comes with the console',
+      ko: '명령줄에서. 콘솔의 단추는 콘솔과 함께 옴',
+    },
+    code: [
+      'packages/dure/src/service/hosted.ts',
+      'packages/dure/src/service/regroup.ts',
+      'packages/dure/src/service/process/registrations.ts',
+      'packages/dure/src/service/supervisor/move.ts',
+      'packages/dure/src/service/supervisor/placed.ts',
+      'packages/tools/cli/src/commands/place.ts',
+      'examples/marketplace/chaos/placing.ts',
+    ],
+    guide: 'docs/guides/moving.md',
+    tests: [
+      'packages/dure/src/service/process/moves.test.ts',
+      'packages/dure/src/service/process/placed.test.ts',
+      'packages/tools/cli/src/split.test.ts',
+      'examples/marketplace/chaos/placing.test.ts',
+    ],
+  },
+  U3: {
+    state: 'begun',
+    part: {
+      en: 'what one move is going to cost, from measured calls, and the same measured after it; what to keep together is not said yet',
+      ko: '한 번 옮기는 데 무엇이 드는지를 측정한 호출에서 말하고 그 뒤에 다시 잼. 무엇을 함께 둘지는 아직 말하지 않음',
+    },
+    code: [
+      'packages/tools/cli/src/readiness/report.ts',
+      'packages/tools/cli/src/readiness/measure.ts',
+      'packages/tools/cli/src/readiness/hop.ts',
+    ],
+    guide: 'docs/guides/moving.md',
+    tests: ['packages/tools/cli/src/readiness/report.test.ts', 'packages/tools/cli/src/split.test.ts'],
+  },
   U5: {
     state: 'begun',
     part: {

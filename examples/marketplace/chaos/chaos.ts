@@ -18,10 +18,11 @@ import { startBroker, type Carrier } from './broker.ts'
 import { createChild, type Child } from './child.ts'
 import { freePort } from './free-port.ts'
 import { createOutages } from './outages.ts'
+import { createPlacing, describeMove, type Move } from './placing.ts'
 import { processesOf, type Processes } from './processes.ts'
 import { createRolling, createSaid, type Said } from './rolling.ts'
 import type { RoundsOptions } from './rounds.ts'
-import { createScaling, dureScale } from './scaling.ts'
+import { createScaling, dureCommand } from './scaling.ts'
 import { createSplitStorm } from './split-storm.ts'
 import { createStorm, type Frozen, type Outage, type Storm, type StormResult } from './storm.ts'
 import { judge, type ProviderBooks, type Verdict } from './verdict.ts'
@@ -40,6 +41,8 @@ export type ChaosOptions = {
   readonly rolling?: number
   /** Splits it, and scales it up and down this many times instead. */
   readonly scale?: number
+  /** Splits it, and moves the order service into the process of another and out again, so many moves in all, instead. */
+  readonly place?: number
   /** Splits it, with so many copies of services. */
   readonly replicas?: Readonly<Record<string, number>> | undefined
   /** Where the services keep their data. Default 'sqlite'; 'postgres' is a server of its own, beside the marketplace. */
@@ -97,8 +100,8 @@ const AFTERMATH = 2
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { directory, seed, products, customers, say } = options
-  const { split: asked = false, freeze = false, rolling = 0, scale = 0, replicas } = options
-  const split = asked || freeze || rolling > 0 || scale > 0 || replicas !== undefined
+  const { split: asked = false, freeze = false, rolling = 0, scale = 0, place = 0, replicas } = options
+  const split = asked || freeze || rolling > 0 || scale > 0 || place > 0 || replicas !== undefined
   const copies = Object.entries(replicas ?? {}).map(([name, count]) => `${name}=${count}`)
   const said = createSaid()
   const [port, providerPort] = [await freePort(), await freePort()]
@@ -225,7 +228,21 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
 function stormOf(
   options: Staged & { readonly random: Random; readonly driver: Driver; readonly onKill: (kills: number) => void },
 ): Storm {
-  const { waits, door, driver, server, carrier, random, rolling = 0, scale = 0, freeze = false, kills, say, onKill } = options
+  const {
+    waits,
+    door,
+    driver,
+    server,
+    carrier,
+    random,
+    rolling = 0,
+    scale = 0,
+    place = 0,
+    freeze = false,
+    kills,
+    say,
+    onKill,
+  } = options
   const common = { ...options, finished: driver.ledger.total }
   const taken = carrier ?? server
   if (options.outages === true && taken !== undefined) {
@@ -251,19 +268,25 @@ function stormOf(
       },
     })
   }
-  if (rolling > 0 || scale > 0) {
+  if (rolling + scale + place > 0) {
     const paths = driver.population.products.map(({ seller, product }) => `/product/${seller}/${product}`)
     const rounds = {
       ...common,
-      rounds: rolling > 0 ? rolling : scale,
+      rounds: rolling + scale + place,
       visit: () => beginVisits({ url: door.url, paths, random }),
       onEvent: ({ round, steps }: Parameters<RoundsOptions['onEvent']>[0]) =>
         say(`Round ${round} of ${rounds.rounds}: ${steps.map(({ name, ms }) => `${name} ${ms} ms`).join(', ')}`),
     }
     const { replicas = {}, directory } = options
-    return rolling > 0
-      ? createRolling(rounds)
-      : createScaling({ ...rounds, replicas, scale: dureScale(join(directory, 'marketplace')) })
+    const data = join(directory, 'marketplace')
+    if (rolling > 0) return createRolling(rounds)
+    if (place > 0)
+      return createPlacing({
+        ...rounds,
+        place: async (wanted) => JSON.parse(await dureCommand(['place', '--yes', '--json'], data)(wanted)) as Move,
+        onMove: (move) => say(describeMove(move)),
+      })
+    return createScaling({ ...rounds, replicas, scale: dureCommand(['scale'], data) })
   }
   let last = 0
   return createSplitStorm({

@@ -26,6 +26,10 @@ const FLAGS = {
     help: 'With --replicas: give those services a copy more, and then one alone, this often instead: no call may fail',
     fallback: 0,
   }),
+  place: numberFlag({
+    help: 'Run it split, and move the order service into the process of another and out again instead, so many moves: no call may fail',
+    fallback: 0,
+  }),
   replicas: replicasFlag('Run it split, with so many copies of services, such as order=3,stock=2'),
   database: choiceFlag(['sqlite', 'postgres'], 'Where the services keep their data', 'sqlite'),
   outbox: choiceFlag(
@@ -52,7 +56,8 @@ const HELP = `Usage: npm run chaos -- [flags]
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled, that every consumer handled the events of
 a key in their order, and that every invariant holds. With --rolling nothing is killed: every process is replaced
-under load, and no call may fail; with --scale services get more and fewer copies instead. With --outages it is the
+under load, and no call may fail; with --scale services get more and fewer copies instead, and with --place (or the word place: ten
+times) a service moves between processes. With --outages it is the
 database that is taken away, and with --broker the broker: killed, stopped, frozen for 20 s, cut off in the midst of an
 event, unheard, and with a full disk (for which this must run as root on Linux; else that is said, and left out).
 
@@ -65,8 +70,9 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  const ways = [flags.freeze, flags.rolling > 0, flags.scale > 0, flags.outages].filter(Boolean).length
-  if (ways > 1) throw new FlagError('Cannot do more than one of --freeze, --rolling, --scale and --outages in a run: choose one')
+  const ways = [flags.freeze, flags.rolling > 0, flags.scale > 0, flags.place > 0, flags.outages].filter(Boolean).length
+  if (ways > 1)
+    throw new FlagError('Cannot do more than one of --freeze, --rolling, --scale, --place and --outages in a run: choose one')
   if (flags.scale > 0 && flags.replicas === undefined) {
     throw new FlagError('Cannot scale without --replicas: say which services, and how many copies they begin with')
   }
@@ -110,6 +116,12 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+/** `place` stands for ten moves. */
+function wordsOf([first, ...rest]: readonly string[]): readonly string[] {
+  if (first === 'place') return ['--place', '10', ...rest]
+  return first === undefined ? [] : [first, ...rest]
+}
+
 function dataDirectory(given: string | undefined): string {
   if (given === undefined) return mkdtempSync(join(tmpdir(), 'dure-chaos-'))
   const directory = resolve(given)
@@ -122,13 +134,15 @@ type Aim = {
   readonly freeze: boolean
   readonly rolling: number
   readonly scale: number
+  readonly place: number
   readonly outages: boolean
 }
 
 /** Whether all that was to be done to it has been. */
 function isWhole({ kills, unnoticed, outages }: ChaosResult, aim: Aim): boolean {
   if (aim.outages) return outages !== undefined && outages.length > 0
-  if (aim.rolling + aim.scale > 0) return unnoticed?.rounds === aim.rolling + aim.scale
+  const rounds = aim.rolling + aim.scale + aim.place
+  if (rounds > 0) return unnoticed?.rounds === rounds
   return aim.freeze || kills === aim.kills
 }
 
@@ -141,6 +155,7 @@ function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgr
   const ways = [
     [aim.rolling > 0, 'replacing'],
     [aim.scale > 0, 'scaling'],
+    [aim.place > 0, 'moving'],
     [aim.freeze, 'freezing'],
     [aim.outages, `outage ${kills}`],
   ] as const
@@ -228,7 +243,7 @@ function reportOf(result: ChaosResult, seed: number): object {
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2))
+  process.exitCode = await main(wordsOf(process.argv.slice(2)))
 } catch (error) {
   const known = error instanceof FlagError || ['ChildError', 'DoorError', 'NotQuietError'].includes((error as Error).name)
   process.stderr.write(`${known ? (error as Error).message : String((error as Error).stack ?? error)}\n`)

@@ -9,7 +9,7 @@ export type ScalingOptions = Omit<RoundsOptions, 'act'> & {
   /** How many copies of which services there are at the start, and at the end. */
   readonly replicas: Readonly<Record<string, number>>
   /** Has a running marketplace scaled: `order=4,stock=2`. */
-  readonly scale: (wanted: string) => Promise<void>
+  readonly scale: (wanted: string) => Promise<unknown>
 }
 
 /** Gives services one copy more, then one alone, then as many as they had, again and again. */
@@ -35,14 +35,15 @@ export function createScaling({ replicas, scale, ...rounds }: ScalingOptions): S
 
 const DURE = join(fileURLToPath(import.meta.resolve('@dure/cli')), '../../bin/dure.js')
 
-/** `dure scale`, as its users have it. @throws {ChildError} when it fails, with what it said */
-export function dureScale(directory: string): (wanted: string) => Promise<void> {
+/** `dure scale`, `dure place`, as their users have them. @throws {ChildError} when it fails, with what it said; gives what it printed */
+export function dureCommand(command: readonly string[], directory: string): (wanted: string) => Promise<string> {
   return (wanted) =>
     new Promise((resolve, reject) => {
-      const words = ['--conditions=dure-source', DURE, 'scale', wanted, '--data', directory]
-      execFile(process.execPath, words, (error, _out, said) => {
-        if (error === null) resolve()
-        else reject(new ChildError(`"dure scale ${wanted}" failed: ${said.trim()}`))
+      const [name = '', ...flags] = command
+      const words = ['--conditions=dure-source', DURE, name, ...wanted.split(' '), ...flags, '--data', directory]
+      execFile(process.execPath, words, (error, out, said) => {
+        if (error === null) resolve(out)
+        else reject(new ChildError(`"dure ${name} ${wanted}" failed: ${said.trim()}`))
       })
     })
 }

@@ -7,6 +7,7 @@ import type { SystemProcess } from './process/process.ts'
 import { DOORS } from './placement.ts'
 import { serviceReadings } from './readings.ts'
 import type { ServiceInstance } from './service-instance.ts'
+import { createTurns } from './turns.ts'
 import type { Running, System, World } from './system.ts'
 
 /** The services that run in this process, which change while it works when services move between processes. */
@@ -68,7 +69,7 @@ function placing(options: {
   readonly find: (name: string) => ServiceInstance | undefined
 }): { readonly place: Running['place']; readonly stop: () => Promise<void> } {
   const { system, process, open, close, find } = options
-  let moving: Promise<void> = Promise.resolve()
+  const turns = createTurns()
   let stopping = false
 
   const giveOut = async (instance: ServiceInstance, { registrations }: SystemProcess, timeout: number): Promise<void> => {
@@ -102,24 +103,17 @@ function placing(options: {
     if (stopping) throw refused('this process is being stopped')
     if (process === undefined) throw refused('the whole system runs in one process; start it with --split')
     const instance = find(name)
-    if ((instance !== undefined) === (where === 'in')) {
-      throw refused(`it ${instance === undefined ? 'does not run' : 'runs'} in this process`)
-    }
+    if ((instance !== undefined) === (where === 'in')) return
     if (!process.takesCalls) throw refused(`this process runs the ${DOORS} alone and takes no calls from others`)
     if (instance === undefined) await takeIn(service, process, timeout)
     else await giveOut(instance, process, timeout)
   }
 
-  const place: Running['place'] = (name, where, how) => {
-    const next = moving.then(() => move(name, where, how))
-    moving = next.catch(() => {})
-    return next
-  }
   return {
-    place,
+    place: (name, where, how) => turns.take(() => move(name, where, how)),
     stop: () => {
       stopping = true
-      return moving
+      return turns.over()
     },
   }
 }

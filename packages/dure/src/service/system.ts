@@ -233,8 +233,8 @@ export type Running = DoorHost & {
   /**
    * While the system runs in several processes: begins to run one more of its services in this one (`in`), or hands one over
    * (`out`): callers go to another process or wait for one, what is under way is finished within `timeout` milliseconds (default
-   * 5,000), its store is closed. For who supervises the processes.
-   * @throws {CallError} FAILED_PRECONDITION when it is there already, or not there, or there is one process alone; what its start throws
+   * 5,000), its store is closed. Nothing where it is so already. For who supervises the processes.
+   * @throws {CallError} FAILED_PRECONDITION when there is none of that name, or one process alone; what its start throws
    */
   readonly place: (service: string, where: 'in' | 'out', options?: { readonly timeout?: number }) => Promise<void>
   /** Drains and stops everything here, last started first. Idempotent. */

@@ -24,6 +24,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'list',
     'instances',
     'scale',
+    'place',
     'restart',
     'call',
     'dead',

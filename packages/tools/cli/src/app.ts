@@ -25,6 +25,7 @@ import { listCommand } from './commands/list.ts'
 import { modelCommands } from './commands/model.ts'
 import { schemasCommands } from './commands/schemas.ts'
 import { registrarCommand, registryCommands } from './commands/registry.ts'
+import { placeCommand } from './commands/place.ts'
 import { restartCommand } from './commands/restart.ts'
 import { scaleCommand } from './commands/scale.ts'
 import { simCommand } from './commands/sim.ts'
@@ -122,6 +123,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     list: listCommand,
     instances: instancesCommand,
     scale: scaleCommand,
+    place: placeCommand,
     restart: restartCommand,
     call: callCommand,
     dead: deadCommands,

@@ -51,6 +51,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const pretty = options.log !== 'json'
   const say = sayTo(shell, options.log, system.name)
   const { running, urls } = await runPart(shell, options, { ...system, doors }, directory)
+  shell.supervised?.placing(running.place)
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
   else if (pretty && watched?.again !== true)
     print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { markOf } from 'dure/discovery/internal'
 import { askListing } from './control/control.ts'
-import { SOURCES, temporary } from './shell.test-support.ts'
+import { dure as here, SOURCES, temporary } from './shell.test-support.ts'
 
 const BIN = join(SOURCES, '../bin/dure.js')
 const SHOP = join(SOURCES, 'shop.test-support.ts')
@@ -215,5 +215,64 @@ test(
     const both = dure('start', SHOP, '--threads', '--split', '--data', data)
     assert.equal(await both.exit, 2)
     assert.match(both.err(), /Cannot use --split and --threads at once/)
+  },
+)
+
+test(
+  'place: who is where, a report, a move in and out, refusals; after a kill it is where its placement says',
+  { timeout: 240_000 },
+  async () => {
+    const data = temporary()
+    const running = dure('start', SHOP, '--split', '--data', data)
+    await running.until(running.said('Ready'))
+    const place = (...words: readonly string[]) => here(['place', ...words, '--data', data])
+    const shown = await place()
+    assert.match(
+      shown.out,
+      /^PROCESS +PID +RUNS\nbroker +\d+ +broker\norders +\d+ +orders\nstock +\d+ +stock\ndoors +\d+ +doors\n$/,
+    )
+    const report = await place('orders', 'in', 'stock', '--report', '--seconds', '1')
+    assert.match(report.out, /^"orders" from "orders" to "orders\+stock"\n\n {2}Hand-over: nobody waits/)
+    assert.match(report.out, /Predicted\n {2}latency .*\n {2}processor .*\n {2}memory +-\d+ MB\n$/)
+
+    const refused: [readonly string[], number, RegExp][] = [
+      [['orders', 'out', '--yes'], 1, /Cannot move "orders" out: It runs in a process of its own already/],
+      [['ordres', 'out', '--yes'], 1, /Cannot move "ordres" out: There is no service of that name; there are orders, stock/],
+      [['broker', 'in', 'stock', '--yes'], 1, /The broker of a system stays in the process where its "placement" has it/],
+      [['orders', 'in', 'doors', '--yes'], 1, /No process that takes services runs "doors"/],
+      [['orders', 'in', '--yes'], 1, /Name a service that it is to run beside: one of broker, stock/],
+      [['orders'], 2, /Cannot move "orders": say where, "in" or "out"/],
+      [['orders', 'up'], 2, /"up" is neither "in" nor "out"/],
+      [['orders', 'in', 'stock', '--seconds', '0'], 2, /nobody can be asked here whether that is meant; add --yes/],
+    ]
+    for (const [words, code, expected] of refused) {
+      const { err, code: ended } = await place(...words)
+      assert.match(err, expected)
+      assert.equal(ended, code, err)
+    }
+
+    const joined = await place('orders', 'in', 'stock', '--yes', '--seconds', '1', '--json')
+    assert.equal(joined.code, 0, joined.err)
+    const { moved, change, processes } = JSON.parse(joined.out)
+    assert.deepEqual([moved.from, moved.to, moved.away], ['orders', 'orders+stock', 0])
+    assert.ok(change.memory < 0, joined.out)
+    assert.deepEqual(
+      processes.map(({ name }: Process) => name),
+      ['broker', 'orders+stock', 'doors'],
+    )
+    assert.equal(await find(data, 7), 7)
+    // The supervisor is killed while a service moves: the next start has it where its placement says.
+    const moving = place('orders', 'out', '--yes', '--seconds', '0')
+    await running.until(
+      () => running.lines().filter(({ message }) => message === 'Service has moved to another process').length === 2,
+    )
+    running.child.kill('SIGKILL')
+    await moving
+    const next = dure('start', SHOP, '--split', '--data', data)
+    await next.until(next.said('Ready'))
+    assert.equal(await find(data, 9), 9)
+    assert.match((await place()).out, /\norders +\d+ +orders\nstock /)
+    next.child.kill('SIGTERM')
+    assert.equal(await next.exit, 0)
   },
 )

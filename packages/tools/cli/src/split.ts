@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type Group, type System } from 'dure/service'
-import { supervise, type ProcessEvent, type Supervisor } from 'dure/supervisor'
+import { placed, supervise, type ProcessEvent, type ProcessOptions, type Supervisor } from 'dure/supervisor'
 import { serveSupervisor } from './control/control.ts'
 import { REGISTRY } from './commands/registry-library.ts'
 import { prepareDirectory } from './data.ts'
@@ -31,35 +31,35 @@ export async function splitSystem(
   const doors = doorsFor(system, options)
   const watched = await shell.watched?.loaded()
   if (shell.watched !== undefined && watched === undefined) return
-  const placed = placedGroups({ ...system, doors }, options)
-  const groups = placed.filter(({ runsIn }) => runsIn !== 'main')
-  const main = placed.find(({ runsIn }) => runsIn === 'main')
+  const whole = { ...system, doors }
+  const all = placedGroups(whole, options)
+  const groups = all.filter(({ runsIn }) => runsIn !== 'main')
+  const main = all.find(({ runsIn }) => runsIn === 'main')
   const report = sayTo(shell, options.log, system.name)
   const words = ['--data', directory, '--log', options.log]
   // A copy that is added later has a number behind its name.
   const width = Math.max(...groups.map(({ name, onlyOne }) => name.length + (onlyOne === undefined ? 2 : 0)))
+  const processOf = (group: Group): ProcessOptions => ({
+    name: group.name,
+    program: [
+      ...[BIN, 'start', file, ...group.members, ...words],
+      ...(group.members.includes('doors') ? portWords(options.ports) : []),
+    ],
+    cwd: shell.cwd,
+    // Not among its words: lists of processes show those, and it may hold a password.
+    ...(options.registry !== undefined && { env: { [REGISTRY]: options.registry } }),
+    ...socketsOf(group, { doors, directory }),
+  })
   const supervisor = await begin({
     directory,
     runtime: realRuntime(),
-    processes: groups.map((group) => ({
-      name: group.name,
-      program: [
-        BIN,
-        'start',
-        file,
-        ...group.members,
-        ...words,
-        ...(group.members.includes('doors') ? portWords(options.ports) : []),
-      ],
-      cwd: shell.cwd,
-      // Not among its words: lists of processes show those, and it may hold a password.
-      ...(options.registry !== undefined && { env: { [REGISTRY]: options.registry } }),
-      ...socketsOf(group, { doors, directory }),
-    })),
+    processes: groups.map(processOf),
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
     onEvent: (what) => report(...reportOf(what, main === undefined ? 'Process' : 'Thread')),
   })
-  const served = await serveSupervisor({ directory, supervisor }).catch(async (error: unknown) => {
+  // Threads beside a part of this very process stay where they are.
+  const services = main === undefined ? { placed: placed({ system: whole, groups, supervisor, process: processOf }) } : {}
+  const served = await serveSupervisor({ directory, supervisor, ...services }).catch(async (error: unknown) => {
     await supervisor.stop()
     throw error
   })
@@ -130,6 +130,12 @@ function reportOf(what: ProcessEvent, kind: 'Process' | 'Thread'): Parameters<Sa
       ]
     case 'replaced':
       return ['info', `${kind} is replaced`, { process: what.name, afterMs: Math.round(what.ms) }]
+    case 'moved':
+      return [
+        'info',
+        'Service has moved to another process',
+        { service: what.name, from: what.from, to: what.to, afterMs: Math.round(what.ms), awayMs: Math.round(what.away) },
+      ]
     case 'not held':
       return ['warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name }]
   }

@@ -7,11 +7,22 @@ import { fileURLToPath } from 'node:url'
 import { keepAlive, realRuntime } from '../../runtime/runtime.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { until } from '../rig.test-support.ts'
-import { groupsOf, socketsOf, start, type Running, type System } from '../service.ts'
-import { joinSupervisor, supervise, type ProcessEvent, type Supervisor } from '../supervisor/supervisor.ts'
+import { groupsOf, socketsOf, start, type Group, type Running, type System } from '../service.ts'
+import {
+  joinSupervisor,
+  placed,
+  supervise,
+  type Placed,
+  type ProcessEvent,
+  type ProcessOptions,
+  type Supervisor,
+  type SupervisorOptions,
+} from '../supervisor/supervisor.ts'
 
 export type Supervised = {
+  readonly directory: string
   readonly supervisor: Supervisor
+  readonly placed: Placed
   readonly caller: Running
   readonly events: readonly ProcessEvent[]
   /** Of each process of a service that runs, in order. */
@@ -26,22 +37,31 @@ export type Supervised = {
  */
 export async function supervised(
   t: TestContext,
-  options: { readonly make: () => System; readonly program: URL; readonly copies?: Readonly<Record<string, number>> },
+  options: {
+    readonly make: () => System
+    readonly program: URL
+    readonly copies?: Readonly<Record<string, number>>
+    readonly more?: Partial<SupervisorOptions>
+  },
 ): Promise<Supervised> {
-  const { make, program, copies } = options
+  const { make, program, copies, more } = options
   const directory = mkdtempSync(join(tmpdir(), 'dure-processes-'))
   const events: ProcessEvent[] = []
+  const system = { ...make(), doors: [] }
+  const groups = groupsOf(system, copies)
+  const process = (group: Group): ProcessOptions => ({
+    ...{ name: group.name, node: ['--conditions=dure-source'] },
+    program: [fileURLToPath(program), directory, ...group.members],
+    ...socketsOf(group, { doors: [], directory }),
+  })
   const supervisor = await supervise({
     directory,
-    processes: groupsOf({ ...make(), doors: [] }, copies).map((group) => ({
-      ...{ name: group.name, node: ['--conditions=dure-source'] },
-      program: [fileURLToPath(program), directory, ...group.members],
-      ...socketsOf(group, { doors: [], directory }),
-    })),
+    processes: groups.map(process),
     runtime: realRuntime(),
     onLine: ({ text }) => t.diagnostic(text),
     onEvent: (event) => events.push(event),
     backoff: { first: 5, max: 50 },
+    ...more,
   })
   const caller = await start(make(), { directory, part: ['doors'], log: silentLogger() })
   t.after(async () => {
@@ -50,7 +70,9 @@ export async function supervised(
     rmSync(directory, { recursive: true, force: true })
   })
   return {
+    directory,
     supervisor,
+    placed: placed({ system, groups, supervisor, process }),
     caller,
     events,
     pidsOf: (service) =>
@@ -60,15 +82,17 @@ export async function supervised(
 }
 
 /** In a process that a supervisor has started, runs the part of the system that its words name; else nothing. */
-export async function runPart(system: System): Promise<void> {
+export async function runPart(system: System, { begin }: { readonly begin?: () => void } = {}): Promise<void> {
   const supervisor = joinSupervisor()
   if (supervisor === undefined || !(await supervisor.loaded())) return
+  begin?.()
   const [directory, ...part] = process.argv.slice(2)
   const alive = keepAlive()
   const running = await start(system, {
     ...{ directory: directory!, part, log: silentLogger(), shutdownTimeout: 5_000 },
     copy: supervisor.copy,
   })
+  supervisor.placing(running.place)
   supervisor.ready()
   await supervisor.stopped
   await running.stop(supervisor.manner())

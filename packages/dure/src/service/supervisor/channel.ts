@@ -3,10 +3,15 @@ export type FromProcess =
   | { readonly dure: 'loaded' }
   | { readonly dure: 'ready'; readonly info: unknown }
   | { readonly dure: 'pulse' }
+  | { readonly dure: 'placed'; readonly id: number; readonly error: string | undefined }
 export type ToProcess =
   | { readonly dure: 'go' }
   | { readonly dure: 'stop'; readonly replaced: boolean }
   | { readonly dure: 'pulse' }
+  | { readonly dure: 'place'; readonly id: number; readonly part: string; readonly where: Where }
+
+/** Into a process, or out of it. */
+export type Where = 'in' | 'out'
 
 /** A program that was started, in whichever way. */
 export type Started = {

@@ -1,4 +1,4 @@
-import { type OnStarted, type Started } from './channel.ts'
+import { type OnStarted, type Started, type Where } from './channel.ts'
 import { startProcess } from './child-process.ts'
 import type { ListeningSockets } from './listening-sockets.ts'
 import type { ProcessOptions, SupervisorOptions } from './options.ts'
@@ -16,7 +16,13 @@ export type Launched = Pick<Started, 'pid' | 'thread' | 'kill'> & {
   readonly go: () => void
   /** Asks it to finish what is under way and end; kills it when that takes too long. */
   readonly stop: (options?: { readonly replaced?: boolean }) => Promise<void>
+  readonly kill: () => void
+  /** Has it take a part of the system in, or give one out; rejects when it says that it cannot. */
+  readonly place: (part: string, where: Where) => Promise<Placed>
 }
+
+/** Whether it did so, or has ended and holds nothing any more. */
+export type Placed = 'done' | 'ended'
 
 const LAST_WORDS = 20
 
@@ -34,15 +40,20 @@ export function launch(
   const loaded = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<unknown>()
   const ended = Promise.withResolvers<string>()
+  let asks = 0
+  let gone = false
+  const placing = new Map<number, PromiseWithResolvers<Placed>>()
   // Whoever waits for neither must not fall over them.
   loaded.promise.catch(() => {})
   ready.promise.catch(() => {})
   const over = (how: string): void => {
     pulse.cancel()
+    gone = true
     const kind = started.thread === undefined ? 'Process' : 'Thread'
     const error = new Error(`${kind} "${name}" ${how}; the last it said: ${said.join('\n').trim() || 'nothing'}`)
     loaded.reject(error)
     ready.reject(error)
+    for (const one of placing.values()) one.resolve('ended')
     ended.resolve(how)
   }
   /** When it was last heard of; a program that is still being loaded cannot speak yet. */
@@ -65,6 +76,12 @@ export function launch(
       heard = clock.monotonic()
       if (message?.dure === 'loaded') loaded.resolve()
       if (message?.dure === 'ready') ready.resolve(message.info)
+      if (message?.dure === 'placed') {
+        const asked = placing.get(message.id)
+        placing.delete(message.id)
+        if (message.error === undefined) asked?.resolve('done')
+        else asked?.reject(new Error(message.error))
+      }
     },
     line: (stream, text) => {
       said.push(text)
@@ -86,6 +103,14 @@ export function launch(
     ended: ended.promise,
     go: () => started.tell({ dure: 'go' }),
     kill: started.kill,
+    place: (part, where) => {
+      const asked = Promise.withResolvers<Placed>()
+      const id = ++asks
+      if (gone) asked.resolve('ended')
+      else placing.set(id, asked)
+      started.tell({ dure: 'place', id, part, where })
+      return asked.promise
+    },
     stop: async ({ replaced = false } = {}) => {
       const timer = timers.after(shutdownTimeout, started.kill)
       started.tell({ dure: 'stop', replaced })

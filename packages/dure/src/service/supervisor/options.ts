@@ -19,6 +19,8 @@ export type SupervisorOptions = {
   readonly readiness?: number
   /** Milliseconds without a sign of life after which a process is killed and started again. Default 30,000. */
   readonly silence?: number
+  /** Milliseconds a process may take to take in a part that moves, or to give it out, before it is killed. Default 10,000. */
+  readonly handover?: number
   /** Milliseconds before a process that fell over is started again: the first time, and at most. Default 100 and 10,000. */
   readonly backoff?: { readonly first: number; readonly max: number }
 }
@@ -52,6 +54,21 @@ export type ProcessOptions = {
   readonly sockets?: readonly SocketOptions[]
 }
 
+/** What moves from one process to another while both work, and what they are then. */
+export type Move = {
+  /** By the name that their programs know. */
+  readonly part: string
+  /** `becomes`: what it is without the part; undefined when nothing of it is left, and it ends. */
+  readonly from: { readonly name: string; readonly becomes: ProcessOptions | undefined }
+  /** `name`: of one that runs; undefined when it is started for this. */
+  readonly to: { readonly name: string | undefined; readonly becomes: ProcessOptions }
+  /** Both may have it at once: then the one is there before the other leaves. */
+  readonly overlaps: boolean
+}
+
+/** How a move went, in milliseconds: all of it, and while nobody had the part and its callers waited (0 where both may have it). */
+export type Moved = { readonly ms: number; readonly away: number }
+
 export type SocketOptions = { readonly name: string; readonly address: Address }
 
 export type ProcessEvent =
@@ -59,5 +76,6 @@ export type ProcessEvent =
   | { readonly kind: 'back'; readonly name: string; readonly ms: number }
   | { readonly kind: 'silent'; readonly name: string }
   | { readonly kind: 'replaced'; readonly name: string; readonly ms: number }
+  | ({ readonly kind: 'moved'; readonly name: string; readonly from: string; readonly to: string } & Moved)
   /** Its sockets cannot be held here: when it is replaced or falls over, connections are refused for a moment. */
   | { readonly kind: 'not held'; readonly name: string; readonly why: string }

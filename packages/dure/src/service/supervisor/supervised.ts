@@ -1,4 +1,5 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { describeThrown } from '../../contract/internal.ts'
 import { COPY, FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './channel.ts'
 
 /** What a supervised process, or thread, has to do with its supervisor. */
@@ -15,6 +16,11 @@ export type Supervised = {
   readonly sockets: ReadonlyMap<string, number>
   /** Which copy of its kind it is, from 1 on. */
   readonly copy: number
+  /**
+   * Says how this process takes a part of the system in while it works, and gives one out: `running.place`. Until it is said,
+   * the supervisor is told that it cannot.
+   */
+  readonly placing: (place: (part: string, where: 'in' | 'out') => Promise<void>) => void
   /** Lets the process or thread end when nothing else keeps it. */
   readonly leave: () => void
 }
@@ -46,7 +52,17 @@ export function joinSupervisor(): Supervised | undefined {
     manner = { ...manner, ...how }
     stopped.resolve(reason)
   }
+  let place: Parameters<Supervised['placing']>[0] = async (part, where) => {
+    throw new Error(`This process cannot move "${part}" ${where} while it works`)
+  }
   channel.listen((message) => {
+    if (message?.dure === 'place') {
+      const { id, part, where } = message
+      place(part, where).then(
+        () => channel.say({ dure: 'placed', id, error: undefined }),
+        (error: unknown) => channel.say({ dure: 'placed', id, error: describeThrown(error).message }),
+      )
+    }
     if (message?.dure === 'go') go.resolve()
     if (message?.dure === 'stop') {
       if (message.replaced) stop('another takes its place', { replaced: true })
@@ -69,6 +85,9 @@ export function joinSupervisor(): Supervised | undefined {
     manner: () => manner,
     sockets: socketsHanded(),
     copy: Number(process.env[COPY] ?? 1),
+    placing: (how) => {
+      place = how
+    },
     leave: channel.leave,
   }
 }

@@ -11,9 +11,13 @@ import { shareCompiled } from './compile-cache.ts'
 import { SupervisorError } from './errors.ts'
 import { bindSockets, cannotShareSockets, type ListeningSockets } from './listening-sockets.ts'
 import { createManagedProcess, type ManagedProcess } from './managed-process.ts'
-import type { ProcessOptions, SupervisorOptions } from './options.ts'
+import { createTurns } from '../turns.ts'
+import { movePart } from './move.ts'
+import type { Move, Moved, ProcessOptions, SupervisorOptions } from './options.ts'
 
-export type { ProcessEvent, ProcessOptions, SocketOptions, SupervisorOptions } from './options.ts'
+export type { PlaceRequest } from '../regroup.ts'
+export { placed, type CallBetween, type Placed, type PlacedService, type Plan } from './placed.ts'
+export type { Move, Moved, ProcessEvent, ProcessOptions, SocketOptions, SupervisorOptions } from './options.ts'
 export { SupervisorError } from './errors.ts'
 export { joinSupervisor, type Supervised } from './supervised.ts'
 
@@ -51,6 +55,12 @@ export type Supervisor = {
    * @throws {SupervisorError} when there is none of that name, there can be no more than one, or one cannot start
    */
   readonly scale: (name: string, copies: number) => Promise<void>
+  /**
+   * Moves a part of the system from one process to another while both work. Where it can be in one of them alone, its callers wait
+   * while it is in neither. One move after the other, also when asked twice.
+   * @throws {SupervisorError} when it cannot; then it is where it was
+   */
+  readonly move: (move: Move) => Promise<Moved>
   /** Stops all, last first. Idempotent. */
   readonly stop: () => Promise<void>
 }
@@ -94,6 +104,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     shutdownTimeout: WAIT,
     readiness: WAIT,
     silence: WAIT,
+    handover: WAIT,
   })
   if (backoff !== undefined) checkNumbers('supervise processes with this backoff', backoff, { first: WAIT, max: WAIT })
   // While it waits to start one again there may be nothing else that keeps this process.
@@ -109,9 +120,10 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   const kinds = new Map<string, ProcessOptions>()
   const given = givenUp(options.signal)
   let stopping: Promise<void> | undefined
-  const note = (): void => pidFile.note(managed.flatMap((one) => one.pids().map((pid) => ({ name: one.name, pid }))))
+  const note = (): void => pidFile.note(managed.flatMap((one) => one.pids().map((pid) => ({ name: one.name(), pid }))))
 
-  const load = async (of: ProcessOptions, copy = 1): Promise<ManagedProcess> => {
+  /** @param beside after whom it is among the others, which stop in the opposite order; default: after its first copies, or all */
+  const load = async (of: ProcessOptions, copy: number, beside?: ManagedProcess): Promise<ManagedProcess> => {
     const what = { ...of, name: copyName(of.name, copy) }
     const { name } = what
     if (names.has(name)) throw new SupervisorError(`Cannot start "${name}": a process of that name runs already; choose another`)
@@ -122,10 +134,10 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
         sockets?.release()
         throw new SupervisorError(`Cannot start "${name}": all processes are being stopped`)
       }
-      const process = { ...what, env: { ...compiled, ...what.env, [COPY]: String(copy) } }
-      const one = createManagedProcess({ ...options, process, sockets, onPid: note })
+      const one = createManagedProcess({ ...options, process: withEnv(what, compiled, copy), sockets, onPid: note })
       // Beside the other copies: who was started after the first of them may need them until it has stopped.
-      managed.splice(managed.findLastIndex((each) => isOf(each, of.name)) + 1 || managed.length, 0, one)
+      const before = managed.findLastIndex((each) => each === beside || isOf(each, of.name))
+      managed.splice(before + 1 || managed.length, 0, one)
       kinds.set(of.name, of)
       one.load()
       return one
@@ -140,7 +152,14 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     // Somebody else may have removed it meanwhile.
     if (at < 0) return
     managed.splice(at, 1)
-    names.delete(one.name)
+    names.delete(one.name())
+    note()
+  }
+  const become = (one: ManagedProcess, what: ProcessOptions): void => {
+    for (const known of [names, kinds]) known.delete(one.name())
+    names.add(what.name)
+    kinds.set(what.name, what)
+    one.become(withEnv(what, compiled, 1))
     note()
   }
   const begin = async (what: ProcessOptions, copy = 1): Promise<unknown> => {
@@ -152,7 +171,8 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       throw error
     }
   }
-  let scaling: Promise<void> = Promise.resolve()
+  /** One change of what there is after the other. */
+  const changes = createTurns()
   const stopAll = async (): Promise<void> => {
     for (const one of managed.toReversed()) await one.stop()
     pidFile.release()
@@ -169,15 +189,11 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
     for (const one of managed) ready.push(await Promise.race([one.start(), given.promise]))
     return {
       ready,
-      processes: () =>
-        managed.map((one) => {
-          const thread = one.thread()
-          return { name: one.name, pid: one.pid(), ...(thread !== undefined && { thread }), restarts: one.restarts() }
-        }),
+      processes: () => managed.map(listed),
       replace: async (which) => {
         for (const name of which ?? []) {
           if (!managed.some((one) => isMeant(one, name)))
-            throw new SupervisorError(`Cannot replace "${name}": ${thereAre(managed.map((one) => one.name))}`)
+            throw new SupervisorError(`Cannot replace "${name}": ${thereAre(managed.map((one) => one.name()))}`)
         }
         const meant = managed.filter((one) => which === undefined || which.some((name) => isMeant(one, name)))
         for (const one of meant) await one.replace()
@@ -186,16 +202,15 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
       remove: async (name) => {
         const all = managed.filter((each) => isOf(each, name))
         if (all.length === 0) {
-          throw new SupervisorError(`Cannot remove "${name}": ${thereAre(managed.map((one) => one.name))}`)
+          throw new SupervisorError(`Cannot remove "${name}": ${thereAre(managed.map((one) => one.name()))}`)
         }
         await Promise.all(all.map(remove))
       },
       scale: async (name, copies) => {
         checkCopies(name, copies)
-        const next = scaling.then(() => scaleTo({ name, copies, kinds, managed, begin, remove }))
-        scaling = next.catch(() => {})
-        await next
+        await changes.take(() => scaleTo({ name, copies, kinds, managed, begin, remove }))
       },
+      move: (move) => changes.take(() => movePart(move, { ...options, managed, load, remove, become })),
       stop,
     }
   } catch (error) {
@@ -206,8 +221,18 @@ export async function supervise(options: SupervisorOptions): Promise<Supervisor>
   }
 }
 
-const isOf = (one: ManagedProcess, name: string): boolean => one.name === name || one.name.startsWith(`${name}#`)
-const isMeant = (one: ManagedProcess, name: string): boolean => isOf(one, name) || `${one.name}#1` === name
+function listed(one: ManagedProcess): ReturnType<Supervisor['processes']>[number] {
+  const thread = one.thread()
+  return { name: one.name(), pid: one.pid(), ...(thread !== undefined && { thread }), restarts: one.restarts() }
+}
+
+/** What a process is started with beside its own environment. */
+function withEnv(what: ProcessOptions, compiled: Readonly<Record<string, string>>, copy: number): ProcessOptions {
+  return { ...what, env: { ...compiled, ...what.env, [COPY]: String(copy) } }
+}
+
+const isOf = (one: ManagedProcess, name: string): boolean => one.name() === name || one.name().startsWith(`${name}#`)
+const isMeant = (one: ManagedProcess, name: string): boolean => isOf(one, name) || `${one.name()}#1` === name
 const thereAre = (names: Iterable<string>): string => `there is no such process; there are ${[...names].join(', ')}`
 
 async function scaleTo(options: {
@@ -227,7 +252,7 @@ async function scaleTo(options: {
   if (copies > 1 && what.onlyOne !== undefined) throw new SupervisorError(`Cannot scale "${name}" to ${copies}: ${what.onlyOne}`)
   for (let copy = running + 1; copy <= copies; copy++) await begin(what, copy)
   for (let copy = running; copy > copies; copy--) {
-    const one = managed.find((each) => each.name === copyName(name, copy))
+    const one = managed.find((each) => each.name() === copyName(name, copy))
     if (one !== undefined) await remove(one)
   }
 }

@@ -3,12 +3,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
-import type { Supervisor } from 'dure/supervisor'
+import type { PlacedService, PlaceRequest, Plan, Supervisor } from 'dure/supervisor'
+import type { MetricFamily } from 'dure/telemetry'
 import { CliError, EXIT } from '../shell.ts'
 import type { AskAnswer, AskRequest } from './ask.ts'
 import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
 import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing } from './protocol.ts'
 import { socketPath } from './socket.ts'
+import type { ProcessListing } from './supervisor.ts'
 
 /** Asks the system that runs on a data directory what it is made of. */
 export function askListing(directory: string): Promise<SystemListing> {
@@ -52,6 +54,26 @@ export async function askScale(
 /** Has it replace these processes one after the other, or all of them; gives the processes there are then. */
 export async function askRestart(directory: string, names: readonly string[]): Promise<ReturnType<Supervisor['processes']>> {
   return askSupervisor(directory, '/v1/restart', names)
+}
+
+/** Asks which process runs what. */
+export async function askPlacement(directory: string): Promise<readonly ProcessListing[]> {
+  return askSupervisor(directory, '/v1/place', undefined)
+}
+
+/** Has it move a service to another process. @throws {CliError} when it cannot, with what it said */
+export async function askPlace(directory: string, request: PlaceRequest): Promise<PlacedService> {
+  return askSupervisor(directory, '/v1/place', request)
+}
+
+/** Asks what that would change. @throws {CliError} when it cannot run there */
+export async function askPlan(directory: string, request: PlaceRequest): Promise<Plan> {
+  return askSupervisor(directory, '/v1/place/plan', request)
+}
+
+/** Asks the system for the metrics of all its processes. */
+export function askMetrics(directory: string): Promise<readonly MetricFamily[]> {
+  return ask(directory, '/v1/metrics')
 }
 
 function askSupervisor<T>(directory: string, path: string, request: unknown): Promise<T> {

@@ -1,8 +1,22 @@
 /** The control socket: how the owner of a data directory talks to the system that runs on it. */
 export { control } from './door.ts'
-export { askCall, askDead, askExtensions, askForget, askInstances, askLag, askListing, askRestart, askScale } from './client.ts'
+export {
+  askCall,
+  askDead,
+  askExtensions,
+  askForget,
+  askInstances,
+  askLag,
+  askListing,
+  askPlace,
+  askMetrics,
+  askPlacement,
+  askPlan,
+  askRestart,
+  askScale,
+} from './client.ts'
 export type { DeadRequest, DeadSelection } from './dead-protocol.ts'
-export { serveSupervisor } from './supervisor.ts'
+export { serveSupervisor, type ProcessListing } from './supervisor.ts'
 export { listingOf } from './protocol.ts'
 export type { CallFailure, InstanceListing, OperationListing, ServiceListing, SystemListing } from './protocol.ts'
 export { socketPath } from './socket.ts'

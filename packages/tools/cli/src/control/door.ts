@@ -66,6 +66,8 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
       return sendJson(response, 200, listingOf(host.system, host.contracts, process.pid))
     case 'GET /v1/instances':
       return sendJson(response, 200, await instancesOf(host))
+    case 'GET /v1/metrics':
+      return sendJson(response, 200, (await world.telemetry?.metrics.readEverywhere()) ?? [])
     case 'GET /v1/lag':
       return sendJson(response, 200, await host.lag())
     case 'POST /v1/lag/forget':

@@ -1,14 +1,19 @@
 import { rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { makeFolder } from 'dure/runtime'
-import type { Supervisor } from 'dure/supervisor'
+import { CallError } from 'dure/contract'
+import type { Placed, PlaceRequest, Supervisor } from 'dure/supervisor'
 import { readJson, sendJson, serveOwner } from './owner-server.ts'
 import { socketPath } from './socket.ts'
 
 export type Servable = Pick<Supervisor, 'processes' | 'scale' | 'replace'>
 
+/** What runs in one process of a supervisor. */
+export type ProcessListing = ReturnType<Supervisor['processes']>[number] & { readonly members: readonly string[] }
+
 /**
- * Lets the owner of a data directory scale and replace what its supervisor runs, with `dure scale` and `dure restart`: a Unix
+ * Lets the owner of a data directory scale and replace what its supervisor runs, with `dure scale` and `dure restart`, and move
+ * services between its processes with `dure place`, where it is told how they are `placed`: a Unix
  * socket in the directory that only its owner may open. The supervisor is the only one of its directory, so what is there already was left behind.
  *
  * @example
@@ -24,12 +29,13 @@ export type Servable = Pick<Supervisor, 'processes' | 'scale' | 'replace'>
 export async function serveSupervisor(options: {
   readonly directory: string
   readonly supervisor: Servable
+  readonly placed?: Placed
 }): Promise<{ readonly close: () => Promise<void> }> {
-  const { directory, supervisor } = options
+  const { directory, supervisor, placed } = options
   makeFolder(directory)
   const path = socketPath(directory, 'supervisor')
   rmSync(path, { force: true })
-  const server = await serveOwner(path, (request, response) => answer(supervisor, request, response))
+  const server = await serveOwner(path, (request, response) => answer(supervisor, placed, request, response))
   return {
     // Who waits for its copies to get ready does not hold up the end of everything.
     close: () =>
@@ -40,7 +46,30 @@ export async function serveSupervisor(options: {
   }
 }
 
-async function answer(supervisor: Servable, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  supervisor: Servable,
+  placed: Placed | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.url === '/v1/place' || request.url === '/v1/place/plan') {
+    if (placed === undefined) {
+      throw new CallError(
+        'UNIMPLEMENTED',
+        'Cannot move services: the program that supervises them does not say how they are placed',
+      )
+    }
+    if (request.method === 'POST') {
+      const asked = placeRequest(await readJson(request))
+      return sendJson(response, 200, request.url === '/v1/place' ? await placed.place(asked) : placed.plan(asked))
+    }
+    const members = (name: string): readonly string[] => {
+      const kind = name.split('#', 1)[0]
+      return placed.groups().find((group) => group.name === kind)?.members ?? []
+    }
+    const processes = supervisor.processes().map((one): ProcessListing => ({ ...one, members: members(one.name) }))
+    return sendJson(response, 200, processes)
+  }
   if (request.method === 'POST' && request.url === '/v1/scale') {
     const wanted = (await readJson(request)) as Readonly<Record<string, number>>
     for (const [name, copies] of Object.entries(wanted)) await supervisor.scale(name, copies)
@@ -50,4 +79,11 @@ async function answer(supervisor: Servable, request: IncomingMessage, response: 
     await supervisor.replace(names.length === 0 ? undefined : names)
   }
   sendJson(response, 200, supervisor.processes())
+}
+
+function placeRequest(value: unknown): PlaceRequest {
+  const { service, where, beside } = (value ?? {}) as Partial<PlaceRequest>
+  const texts = typeof service === 'string' && (beside === undefined || typeof beside === 'string')
+  if (texts && (where === 'in' || where === 'out')) return { service, where, beside }
+  throw new CallError('INVALID_ARGUMENT', 'Cannot move a service: say which, and "in" or "out"')
 }
