@@ -56,7 +56,8 @@ export async function runTests(options: {
   const events = run({
     cwd: options.root,
     files: options.files.map((path) => join(options.root, path)),
-    concurrency: Math.max(2, availableParallelism()),
+    // One more than there are processors: many tests wait for a server, a lease, or a process that is to end.
+    concurrency: availableParallelism() + 1,
     timeout: LONGEST,
     execArgv: ['--conditions=dure-source', `--import=${OUTLIVED}`],
   })
