@@ -24,7 +24,7 @@ export type { FreshDatabase, InCopiesOptions } from './each-service.ts'
  * ```ts
  * import { placements } from '@dure/testing'
  *
- * console.log(Object.keys(placements)) // → [ 'together', 'unix', 'tcp', 'http', 'each', 'process', 'split', 'threads' ]
+ * console.log(Object.keys(placements).join(' ')) // → together unix tcp http each process split threads
  * ```
  */
 export const placements: Readonly<
