@@ -7,6 +7,7 @@
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- eureka`: an application of Spring's on our registry, called by contract and calling ours; our client on Spring's Eureka server.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
+ * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, shows a breaker that opens and closes.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
@@ -41,7 +42,7 @@ import {
   type Judges,
 } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
-import { installOld, OLD_SERVERS } from './servers/brokers.ts'
+import { brokers, installOld, OLD_SERVERS } from './servers/brokers.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
@@ -62,6 +63,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   schemas,
   eureka,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
+  kubernetes,
   hystrix,
   keyed,
   threads,
@@ -148,6 +150,13 @@ async function eureka(): Promise<boolean> {
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, jar])
   console.log(output.trim())
   return code === 0
+}
+
+async function kubernetes(): Promise<boolean> {
+  const apiServer = brokers.find(({ name }) => name === 'kubernetes')!
+  const answer = apiServer.there() ? 'installed' : await apiServer.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask Kubernetes: it ${answer}.`)
+  return ourProgram('registries/kubernetes/src/foreign.test-support.ts', [])
 }
 
 async function hystrix(): Promise<boolean> {

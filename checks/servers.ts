@@ -5,7 +5,7 @@ import { installPackage } from './servers/packages.ts'
 
 /**
  * Servers that some tests need and npm does not bring: `npm run servers` installs them where that is possible. (Every part
- * has an embedded adapter, and a PostgreSQL 18 comes with the npm packages.)
+ * has an embedded adapter, and a PostgreSQL 18 comes with the npm packages.) `npm run servers -- kubernetes` installs those that are named.
  *
  * A test that needs one asks whether it is there and skips itself without it, with a reason in this form:
  * `test('…', { skip: missing15 }, …)`, where `missing15` is false or `needs server: postgres15`.
@@ -35,8 +35,17 @@ const servers: readonly Server[] = [
   ...brokers,
 ]
 
+/** Built for half an hour of a machine: only for who names it, and no test run fails for want of it. */
+export const ONLY_WHEN_NAMED: readonly string[] = ['kubernetes']
+
 if (import.meta.main) {
-  for (const { name, there, install } of servers) {
+  const words = process.argv.slice(2)
+  const wanted = servers.filter(({ name }) => (words.length === 0 ? !ONLY_WHEN_NAMED.includes(name) : words.includes(name)))
+  if (wanted.length === 0) {
+    console.error(`Cannot install "${words.join(' ')}": the servers are ${servers.map(({ name }) => name).join(', ')}`)
+    process.exitCode = 1
+  }
+  for (const { name, there, install } of wanted) {
     console.log(`${name}: ${there() ? 'is here' : await install()}`)
   }
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { buildApiServer } from './kube-apiserver.ts'
 import { installPackage } from './packages.ts'
 import { missingServer, serverPlaces, type ServerKind } from '@dure/testing/servers'
 
@@ -53,6 +54,7 @@ const ways: Readonly<Record<ServerKind, Way>> = {
       // What it logs by: its own distribution brings one.
       'org.apache.logging.log4j:log4j-slf4j-impl:2.25.5',
     ]),
+  kubernetes: buildApiServer,
   nats: (folder, version) => {
     if (!runs('go', ['version'])) return 'needs Go 1.25 or newer, which is not here'
     const env = { ...process.env, GOBIN: folder, GOFLAGS: '-trimpath' }

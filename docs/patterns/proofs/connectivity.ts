@@ -27,14 +27,15 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     ],
   },
   N2: {
-    state: 'begun',
+    state: 'works',
     part: {
-      en: 'services register themselves, and where their door of HTTP is; a registrar registers programs; Kubernetes not yet',
-      ko: '서비스와 그 HTTP 진입점의 자가 등록, 등록기로 프로그램 등록. Kubernetes는 아직',
+      en: 'services register themselves, and where their door of HTTP is; a registrar registers programs, Kubernetes what runs in it',
+      ko: '서비스와 그 HTTP 진입점의 자가 등록, 등록기로 프로그램 등록, Kubernetes 안의 것은 Kubernetes가 등록',
     },
     code: [
-      'packages/platform/registry/src/announcing.ts',
+      'packages/dure/src/discovery/announcing.ts',
       'packages/platform/registry/src/registrar.ts',
+      'packages/registries/kubernetes/src/watch.ts',
       'packages/dure/src/service/announce-door.ts',
     ],
     guide: 'docs/guides/registry.md',
@@ -42,6 +43,8 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/registry/src/failing.test.ts',
       'packages/platform/registry/src/registrar.test.ts',
       'packages/platform/registry/src/announced.test.ts',
+      'packages/registries/kubernetes/src/protocol.test.ts',
+      'packages/registries/kubernetes/src/apiserver.test.ts',
       'packages/tools/cli/src/registry.test.ts',
     ],
   },

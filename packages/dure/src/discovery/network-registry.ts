@@ -21,8 +21,8 @@ export type RegistryServer = {
   readonly instances: () => Iterable<Instance>
   /** Since when the server itself is not sure, in milliseconds since the epoch. */
   readonly staleSince?: () => number | undefined
-  /** One more instance of this process; its signs of life are broken off by the signal. */
-  readonly announce: (signal: AbortSignal) => Announcement
+  /** One more instance of this process; its signs of life are broken off by the signal. None where somebody else registers. */
+  readonly announce?: (signal: AbortSignal) => Announcement
 }
 
 export type NetworkRegistryOptions = {
@@ -93,6 +93,10 @@ export async function networkRegistry(
   await first.promise
   return {
     register: async (instance) => {
+      if (server.announce === undefined) {
+        log.info('The registry itself registers what runs: this process publishes nothing', { service: instance.service })
+        return { update: async () => {}, stop: async () => {} }
+      }
       const key = keyOf(instance)
       const entry: Own = { instance, announcement: server.announce(signal), unsaid: true, running: undefined, next: undefined }
       left.delete(key)

@@ -22,6 +22,7 @@ export {
   type Range,
   type Ranges,
 } from './numbers.ts'
+export { readLines } from './lines.ts'
 export { httpAddress, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'

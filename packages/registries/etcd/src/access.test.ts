@@ -14,7 +14,6 @@ import fc from 'fast-check'
 import { inBase64, keyOf, readAddress } from './address.ts'
 import { etcdRegistry } from './etcd.ts'
 import { ask, entries, ids, open, orders, put, started, until } from './etcd.test-support.ts'
-import { readLines } from './lines.ts'
 
 const openssl = 'openssl'
 
@@ -140,30 +139,6 @@ test('keys say which service and which instance, whatever their names', () => {
       assert.deepEqual([parts.length, ...parts.slice(1).map(decodeURIComponent)], [3, service, id])
     }),
   )
-})
-
-test('lines are the same however they come, and one that is too long is refused', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.string({ unit: 'grapheme' })), fc.nat({ max: 7 }), async (lines, step) => {
-      const whole = lines.map((line) => line.replaceAll('\n', ' '))
-      const bytes = Buffer.from(whole.map((line) => `${line}\n`).join(''))
-      async function* pieces(): AsyncGenerator<Uint8Array> {
-        for (let at = 0; at < bytes.length; at += step + 1) yield bytes.subarray(at, at + step + 1)
-      }
-      const read: string[] = []
-      for await (const line of readLines(pieces(), 1_000_000)) read.push(line)
-      assert.deepEqual(
-        read,
-        whole.filter((line) => line !== ''),
-      )
-    }),
-  )
-  async function* endless(): AsyncGenerator<Uint8Array> {
-    for (;;) yield Buffer.alloc(100, 'x')
-  }
-  await assert.rejects(async () => {
-    for await (const line of readLines(endless(), 1_000)) assert.fail(line)
-  }, RangeError)
 })
 
 test('addresses of etcd', () => {

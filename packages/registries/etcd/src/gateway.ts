@@ -3,10 +3,9 @@ import { Agent as PlainAgent, request as askPlain, type IncomingMessage } from '
 import { Agent as SecureAgent, request as askSecure } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import { RegistryAway } from 'dure/discovery/internal'
-import { inTime, readText, whyFetchFailed } from 'dure/runtime/internal'
+import { inTime, readLines, readText, whyFetchFailed } from 'dure/runtime/internal'
 import type { Timers } from 'dure/runtime'
 import type { EtcdAddress } from './address.ts'
-import { readLines } from './lines.ts'
 
 /** What is trusted, and who we are, as Node's `tls` takes them. */
 export type EtcdTls = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'>

@@ -31,7 +31,7 @@ export const systemParameter: TypedPositionalParameter<string | undefined, Shell
 export const dataFlag: Flag<string> = textFlag('DIR', 'Where the system keeps its files (default .dure, or DURE_DATA)')
 export const registryFlag: Flag<string> = textFlag(
   'URL',
-  'A Eureka server (http://127.0.0.1:8761/eureka) or an etcd (etcd://127.0.0.1:2379; default DURE_REGISTRY)',
+  'A Eureka server (http://127.0.0.1:8761/eureka), an etcd (etcd://127.0.0.1:2379), or kubernetes://NAMESPACE (default DURE_REGISTRY)',
 )
 export const jsonFlag: Flag<boolean> = switchFlag('Print JSON')
 export const yesFlag: Flag<boolean> = switchFlag('Do not ask whether it is meant')

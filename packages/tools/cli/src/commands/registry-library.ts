@@ -6,6 +6,7 @@ import { CliError, type Shell } from '../shell.ts'
 
 type Library = typeof import('@dure/registry')
 type Etcd = typeof import('@dure/etcd')
+type Kubernetes = typeof import('@dure/kubernetes')
 
 const REGISTRIES = 'a service registry'
 export const DEFAULT_URL: string = 'http://127.0.0.1:8761/eureka'
@@ -20,6 +21,12 @@ export const registryLibrary = (shell: Shell): Promise<Library> => library<Libra
 /** Which registry is at a url is said by its scheme. @throws {CliError} when its package is not installed, {TypeError} when it is no url */
 export async function registryAt(shell: Shell, url: string): Promise<NonNullable<System['registry']>> {
   if (/^etcds?:/.test(url)) return (await library<Etcd>(shell, REGISTRIES, '@dure/etcd')).etcdRegistry({ url })
+  if (url.startsWith('kubernetes:')) {
+    const { hostname, searchParams } = new URL(url)
+    const selector = searchParams.get('selector')
+    const { kubernetesRegistry } = await library<Kubernetes>(shell, REGISTRIES, '@dure/kubernetes')
+    return kubernetesRegistry({ ...(hostname !== '' && { namespace: hostname }), ...(selector !== null && { selector }) })
+  }
   return (await registryLibrary(shell)).eurekaRegistry({ url })
 }
 

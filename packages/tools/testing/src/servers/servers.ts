@@ -7,6 +7,7 @@ import { activemq, artemis } from './activemq.ts'
 import { apicurio } from './apicurio.ts'
 import { etcd } from './etcd.ts'
 import { kafka } from './kafka.ts'
+import { kubernetes } from './kubernetes.ts'
 import { nats } from './nats.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type ServerSettings } from './recipe.ts'
@@ -17,9 +18,30 @@ export { missingSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.t
 export type { ServerAccount, ServerSettings } from './recipe.ts'
 
 /** The servers there are recipes for. */
-export type ServerKind = 'activemq' | 'apicurio' | 'artemis' | 'etcd' | 'kafka' | 'nats' | 'rabbitmq' | 'redis' | 'valkey'
+export type ServerKind =
+  | 'activemq'
+  | 'apicurio'
+  | 'artemis'
+  | 'etcd'
+  | 'kafka'
+  | 'kubernetes'
+  | 'nats'
+  | 'rabbitmq'
+  | 'redis'
+  | 'valkey'
 
-const recipes: Readonly<Record<ServerKind, Recipe>> = { activemq, apicurio, artemis, etcd, kafka, nats, rabbitmq, redis, valkey }
+const recipes: Readonly<Record<ServerKind, Recipe>> = {
+  activemq,
+  apicurio,
+  artemis,
+  etcd,
+  kafka,
+  kubernetes,
+  nats,
+  rabbitmq,
+  redis,
+  valkey,
+}
 
 /**
  * A real server on this machine, for tests: started, stopped, killed, frozen and started again from a program. It listens on
