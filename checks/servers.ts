@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { java, linters, python } from './judges/installed.ts'
+import { ONLY_WHEN_NAMED } from './runner.ts'
 import { brokers } from './servers/brokers.ts'
 import { installPackage } from './servers/packages.ts'
 
@@ -34,9 +35,6 @@ const servers: readonly Server[] = [
   ...[python, java, linters].map(({ name, there, install }) => ({ name, there, install: async () => install() })),
   ...brokers,
 ]
-
-/** Built for half an hour of a machine: only for who names it, and no test run fails for want of it. */
-export const ONLY_WHEN_NAMED: readonly string[] = ['kubernetes']
 
 if (import.meta.main) {
   const words = process.argv.slice(2)
