@@ -8,8 +8,9 @@
  * `npm run peers -- eureka`: an application of Spring's on our registry, called by contract and calling ours; our client on Spring's Eureka server.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
- * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, shows a breaker that opens and closes.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
+ * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
+ * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -67,6 +68,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   hystrix,
   keyed,
   threads,
+  hosts: () => ourProgram('../examples/hosts/proof.ts', []),
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
 }
@@ -162,7 +164,7 @@ async function kubernetes(): Promise<boolean> {
 async function hystrix(): Promise<boolean> {
   const answer = hystrixJudge.there() ? 'installed' : hystrixJudge.install()
   if (answer !== 'installed') throw new Error(`Cannot ask the dashboard: it ${answer}.`)
-  const program = join(import.meta.dirname, '../packages/protocols/rest/src/dashboard.test-support.ts')
+  const program = join(import.meta.dirname, '../examples/marketplace/hystrix.test-support.ts')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(hystrixJudge.folder, 'lib')])
   console.log(output.trim())
   return code === 0

@@ -11,6 +11,7 @@ import { service, start, system, type Service } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { Order } from './services/order/contract.ts'
 import { Payment } from './services/payment/contract.ts'
+import { Seller } from './services/seller/contract.ts'
 import { seller } from './services/seller/service.ts'
 import { Shipment } from './services/shipment/contract.ts'
 import { buy, itemOf, offer, withShop, withShopIn, type Shop } from './shop.test-support.ts'
@@ -80,6 +81,27 @@ test('while shipments hang, orders are shown inside the deadline, and what is mi
   const { orderEntries, missing } = JSON.parse(body!)
   assert.deepEqual(missing, ['packages'])
   assert.deepEqual([orderEntries.length, orderEntries[0].naturalKey, orderEntries[0].deliveryStatus], [1, '1_1', undefined])
+})
+
+test('when shipments fail a fallback answers, and both the answer and the numbers say so', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'marketplace-fallback-'))
+  let asked = 0
+  const failing = only(Shipment, 'packagesOf', () => {
+    asked++
+    throw new Error('no')
+  })
+  const services: Service[] = [seller, only(Order, 'openOfSeller', () => [line]), failing, only(Payment)]
+  const running = await start(system('fallback', { services }), { directory, log: silentLogger() })
+  t.after(async () => {
+    await running.stop()
+    await rm(directory, { recursive: true })
+  })
+  for (let i = 0; i < 30; i++) {
+    const { orderEntries, missing } = await running.client(Seller).composedDashboard({ sellerId: 1 })
+    assert.deepEqual([orderEntries.length, missing], [1, ['packages']])
+  }
+  const { breaker, ever } = running.calls().find(({ caller, operation }) => caller === 'seller' && operation === 'packagesOf')!
+  assert.deepEqual([breaker?.now.state, ever.fallback, asked], ['OPEN', 30, 10], 'nobody is asked in vain for long')
 })
 
 /** What the owners have and the read model has not, or the other way round: by another program, in plain SQL. */

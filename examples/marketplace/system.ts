@@ -10,6 +10,7 @@ import { customer } from './services/customer/service.ts'
 import { orderOf, type CheckoutForm } from './services/order/service.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import type { PaymentProvider } from './services/payment/domain/provider.ts'
+import { POLICIES } from './policies.ts'
 import { payment } from './services/payment/service.ts'
 import { product } from './services/product/service.ts'
 import { sellerService } from './services/seller/service.ts'
@@ -35,6 +36,8 @@ export type MarketplaceOptions = {
   /** Single services' own, by name. Default: `database`, for all. */
   readonly stores?: SystemOptions['stores']
   readonly broker?: Adapter<Broker>
+  /** How calls are guarded, beside what contracts say. Default: `POLICIES`. */
+  readonly policies?: SystemOptions['policies']
 }
 
 /** The marketplace: its services, and the log of what they finished. */
@@ -46,6 +49,7 @@ export function marketplace(options: MarketplaceOptions): System {
     readModel = false,
     checkout = 'events',
     witness = false,
+    policies = POLICIES,
     ...rest
   } = options
   const asked = (one: Service): Service => (checkout === 'saga' ? withoutReactions(one) : one)
@@ -56,6 +60,7 @@ export function marketplace(options: MarketplaceOptions): System {
     ],
     placement: 'together',
     telemetry: telemetryOf(process.env),
+    policies,
     ...rest,
   })
   return witness ? witnessed(whole) : whole

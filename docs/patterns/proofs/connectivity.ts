@@ -79,6 +79,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/protocols/rest/src/hystrix.test.ts',
       'packages/tools/simulation/src/guarded/rates.test.ts',
       'examples/guarded.test.ts',
+      'examples/marketplace/dashboard.test.ts',
       'packages/tools/testing/src/placement/probes.test.ts',
       'packages/dure/src/resilience/ejection.test.ts',
       'packages/dure/src/call/remote/standing.test.ts',
@@ -103,6 +104,8 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     tests: [
       'packages/dure/src/resilience/compose.test.ts',
       'packages/dure/src/resilience/limits.test.ts',
+      'packages/dure/src/call/call.test.ts',
+      'examples/marketplace/chaos/edge/edge.test.ts',
       'packages/brokers/redis/src/rate-limit.test.ts',
       'packages/dure/src/resilience/retry-budget.test.ts',
       'packages/dure/src/resilience/bulkhead.test.ts',

@@ -43,18 +43,20 @@ export const deployment: Readonly<Record<`P${number}` | 'T2', Proof>> = {
     ],
   },
   P2: {
-    state: 'begun',
-    part: {
-      en: 'one service a process, started by itself beside others of the machine; other hosts and virtual machines not yet',
-      ko: '서비스마다 프로세스 하나, 한 머신의 다른 것들 곁에서 따로 시작하는 것까지. 다른 호스트와 VM은 아직',
-    },
+    state: 'works',
     code: [
       'packages/tools/cli/src/commands/start.ts',
+      'packages/dure/src/service/process/network.ts',
       'packages/dure/src/service/process/process.ts',
+      'packages/platform/registry/src/eureka.ts',
+      'examples/hosts/proof.ts',
       'packages/dure/src/call/socket/socket.ts',
     ],
-    guide: 'docs/guides/monolith-first.md',
+    guide: 'docs/guides/hosts.md',
     tests: [
+      'packages/dure/src/service/process/network.test.ts',
+      'examples/hosts/hosts.test.ts',
+      'packages/dure/src/call/socket/tls.test.ts',
       'packages/tools/cli/src/split.test.ts',
       'packages/dure/src/service/process/process.test.ts',
       'packages/dure/src/service/process/processes.test.ts',

@@ -63,21 +63,21 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
     tests: ['packages/tools/cli/src/readiness/report.test.ts', 'packages/tools/cli/src/split.test.ts'],
   },
   U5: {
-    state: 'begun',
-    part: {
-      en: 'between services: on without being asked for; calls to the outside world, and limits by rate, not yet',
-      ko: '서비스 사이에서는 요청하지 않아도 켜져 있음. 바깥 세계를 향한 호출과 속도에 따른 제한은 아직',
-    },
+    state: 'works',
     code: [
       'packages/dure/src/call/client.ts',
+      'packages/dure/src/call/fetch.ts',
       'packages/dure/src/call/remote/policy.ts',
       'packages/dure/src/resilience/retry-budget.ts',
       'packages/dure/src/resilience/ejection.ts',
       'packages/dure/src/service/idempotency.ts',
+      'packages/tools/cli/src/safety.ts',
     ],
     guide: 'docs/guides/resilience.md',
     tests: [
       'packages/dure/src/call/call.test.ts',
+      'packages/dure/src/service/fetch.test.ts',
+      'packages/tools/cli/src/safety.test.ts',
       'packages/dure/src/call/remote/retries.test.ts',
       'packages/dure/src/call/remote/standing.test.ts',
       'packages/dure/src/call/remote/replicas.test.ts',

@@ -79,6 +79,7 @@ export const Cart = contract('cart', {
         routes: ['PATCH /cart/{customerId}/add', 'PUT /cart/{customerId}/add', 'POST /cart/{customerId}/add'],
         status: 202,
       },
+      policy: { priority: 'high' },
       description: 'Puts a line into the cart, in place of an earlier one for the same product',
     }),
     checkout: command({
@@ -98,6 +99,7 @@ export const Cart = contract('cart', {
       errors: { CartNotFound, CartEmpty },
       idempotent: true,
       http: { routes: ['POST /cart/{customerId}/checkout', 'PATCH /cart/{customerId}/checkout'], status: 202 },
+      policy: { priority: 'high' },
       description: 'Sends the cart to be ordered and empties it; asked again with the same instanceId it answers as before',
     }),
     seal: command({
@@ -122,11 +124,13 @@ export const Cart = contract('cart', {
       input: Page,
       output: pageOf(ProductKey.extend({ name: z.string(), price: Money, version: Version })),
       http: 'GET /cart/replicas',
+      policy: { priority: 'low' },
       description: 'The products as the carts see them',
     }),
     totals: query({
       output: z.object({ carts: z.int(), items: z.int(), checkouts: z.int(), replicas: z.int() }),
       http: 'GET /cart/totals',
+      policy: { priority: 'low' },
     }),
     reset: command({ idempotent: true, http: 'PATCH /cart/reset', description: 'Empties the carts; keeps the products' }),
     cleanup: command({ idempotent: true, http: 'PATCH /cart/cleanup', description: 'Deletes everything' }),

@@ -59,9 +59,10 @@ export const Order = contract('order', {
     openOfSeller: query({
       input: z.object({ sellerId: Id }),
       output: z.array(OrderItem.extend({ customerId: Id, orderId: Id, orderStatus: OrderStatus })),
+      policy: { bulkhead: { concurrency: 50, queue: 200 } },
       description: 'The lines of all orders under way that one seller has to serve',
     }),
-    list: query({ input: Page, output: pageOf(OrderView), http: 'GET /orders' }),
+    list: query({ input: Page, output: pageOf(OrderView), http: 'GET /orders', policy: { priority: 'low' } }),
     totals: query({
       output: z.object({
         orders: z.int(),

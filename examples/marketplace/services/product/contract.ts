@@ -77,7 +77,7 @@ export const Product = contract('product', {
       errors: { ProductNotFound },
       http: 'GET /product/{sellerId}/{productId}',
     }),
-    list: query({ input: Page, output: pageOf(ProductData), http: 'GET /products' }),
+    list: query({ input: Page, output: pageOf(ProductData), http: 'GET /products', policy: { priority: 'low' } }),
     totals: query({ output: z.object({ products: z.int(), sellers: z.int() }), http: 'GET /products/totals' }),
     reset: command({
       idempotent: true,

@@ -14,13 +14,14 @@ type Context = HandlerContext<{ order: typeof Order; shipment: typeof Shipment }
 
 /** Asks for the orders, then for their packages; what is missing is left out of the entries. */
 export async function composeDashboard({ sellerId }: { sellerId: number }, context: Context): Promise<Dashboard> {
-  const { orders, packages, missing } = await compose(context, {
+  const {
+    orders,
+    packages: { packages, known },
+    missing,
+  } = await compose(context, {
     parts: { orders: { ask: ({ order }) => order.openOfSeller({ sellerId }), fallback: [] as Line[] } },
     next: ({ orders }) => ({
-      packages: {
-        ask: ({ shipment }: Context) => askPackages(shipment, orders),
-        fallback: new Map<string, readonly Package[]>(),
-      },
+      packages: { ask: ({ shipment }: Context) => askPackages(shipment, orders), fallback: UNKNOWN },
     }),
   })
   const entries = orders.map((line) =>
@@ -29,18 +30,33 @@ export async function composeDashboard({ sellerId }: { sellerId: number }, conte
       packages.get(keyOf(line))?.find((one) => isFor(one, line)),
     ),
   )
-  return { sellerView: { sellerId, ...sumsOf(entries) }, orderEntries: entries, missing: [...missing] }
+  return {
+    sellerView: { sellerId, ...sumsOf(entries) },
+    orderEntries: entries,
+    missing: missing.includes('packages') || known ? [...missing] : [...missing, 'packages'],
+  }
 }
 
 const keyOf = ({ customerId, orderId }: Pick<Line, 'customerId' | 'orderId'>): string => `${customerId}_${orderId}`
 const isFor = (one: Package, line: Line): boolean => one.sellerId === line.sellerId && one.productId === line.productId
 
-async function askPackages(
-  shipment: Context['shipment'],
-  lines: readonly Line[],
-): Promise<ReadonlyMap<string, readonly Package[]>> {
+type Packages = {
+  readonly packages: ReadonlyMap<string, readonly Package[]>
+  /** They were answered by who has them, and not by what stands in for that. */
+  readonly known: boolean
+}
+const UNKNOWN: Packages = { packages: new Map(), known: false }
+
+async function askPackages(shipment: Context['shipment'], lines: readonly Line[]): Promise<Packages> {
   const orders = new Map(lines.map((line) => [keyOf(line), { customerId: line.customerId, orderId: line.orderId }]))
-  return batch(orders.keys(), (keys) => shipment.packagesOf({ orders: keys.map((key) => orders.get(key)!) }))
+  let known = true
+  const packages = await batch(orders.keys(), async (keys) => {
+    const answered = await shipment.packagesOf.attempt({ orders: keys.map((key) => orders.get(key)!) })
+    if (!answered.ok) throw answered.error
+    known &&= answered.from !== 'fallback'
+    return answered.value
+  })
+  return { packages, known }
 }
 
 function entryOf({ orderItemId: _, ...line }: Line, shipped: Package | undefined): Entry {

@@ -90,6 +90,7 @@ export const Seller = contract('seller', {
       }),
       http: 'GET /seller/{sellerId}/dashboard/composed',
       deadline: 2_000,
+      policy: { rateLimit: { rate: 500, burst: 1_000 } },
       description: 'The same, asked at this moment of the services that have the orders and the packages',
     }),
     dashboards: query({
@@ -103,6 +104,7 @@ export const Seller = contract('seller', {
         age: z.number().optional(),
       }),
       http: 'GET /seller/{sellerId}/dashboards',
+      policy: { rateLimit: { rate: 100 }, priority: 'low' },
       description: 'Both on one page: as a read model, and composed',
     }),
     list: query({ input: Page, output: pageOf(SellerData), http: 'GET /sellers' }),

@@ -63,7 +63,12 @@ export const Shipment = contract('shipment', {
       http: { routes: ['PATCH /shipment/{tid}', 'POST /shipment/{tid}'], status: 202 },
       description: 'Delivers the oldest open order of each of the first ten sellers that have one, in one transaction',
     }),
-    ship: command({ input: PaymentConfirmed.schema, idempotent: true, description: 'Packs what was paid' }),
+    ship: command({
+      input: PaymentConfirmed.schema,
+      idempotent: true,
+      policy: { priority: 'high' },
+      description: 'Packs what was paid',
+    }),
     get: query({
       input: z.object({ customerId: Id, orderId: Id }),
       output: ShipmentView.extend({
@@ -84,6 +89,7 @@ export const Shipment = contract('shipment', {
     packagesOf: query({
       input: z.object({ orders: z.array(z.object({ customerId: Id, orderId: Id })).max(100) }),
       output: z.array(z.array(PackageView)),
+      policy: { bulkhead: { concurrency: 50, queue: 200 }, breaker: { minimumCalls: 10, slowCall: 1_000, slowCallRate: 0.8 } },
       description: 'The packages of each of these orders, in their order; none of those that are not shipped yet',
     }),
     list: query({ input: Page, output: pageOf(ShipmentView), http: 'GET /shipments' }),

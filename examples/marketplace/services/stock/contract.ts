@@ -104,10 +104,21 @@ export const Stock = contract('stock', {
     reserve: command({
       input: CheckedOut,
       output: z.object({ items: z.array(CartItem) }),
+      policy: { priority: 'high' },
       description: 'Reserves what there is of a checkout, and answers what that was',
     }),
-    confirm: command({ input: ReservedItems, idempotent: true, description: 'What was reserved is sold' }),
-    release: command({ input: ReservedItems, idempotent: true, description: 'What was reserved is free again' }),
+    confirm: command({
+      input: ReservedItems,
+      idempotent: true,
+      policy: { priority: 'high' },
+      description: 'What was reserved is sold',
+    }),
+    release: command({
+      input: ReservedItems,
+      idempotent: true,
+      policy: { priority: 'high' },
+      description: 'What was reserved is free again',
+    }),
     reset: command({
       idempotent: true,
       http: 'PATCH /stock/reset',

@@ -1,4 +1,6 @@
 import { CallError } from '../contract/contract.ts'
+import { SHARES } from '../resilience/internal.ts'
+import type { Priority } from '../resilience/resilience.ts'
 import { NOT_BEGUN } from './failure.ts'
 
 /**
@@ -6,11 +8,11 @@ import { NOT_BEGUN } from './failure.ts'
  * away while the service is not running.
  */
 export type Admission = {
-  /** Lets a call in, or not. */
-  readonly enter: () => boolean
+  /** Lets a call in, or not: where there is not room for all, those of low priority are turned away first. */
+  readonly enter: (priority?: Priority) => boolean
   readonly leave: () => void
   /** Why a call was not let in. */
-  readonly refusal: () => CallError
+  readonly refusal: (priority?: Priority) => CallError
   /** Calls inside. */
   readonly inside: () => number
   readonly open: () => void
@@ -27,9 +29,14 @@ export function createAdmission(options: { service: string; capacity: number }):
   let count = 0
   let idle: (() => void) | undefined
   let expelling = false
+  const room: Readonly<Record<Priority, number>> = {
+    high: capacity,
+    normal: Math.ceil(capacity * SHARES.normal),
+    low: Math.ceil(capacity * SHARES.low),
+  }
   return {
-    enter: () => {
-      if (state !== 'open' || count >= capacity) return false
+    enter: (priority = 'normal') => {
+      if (state !== 'open' || count >= room[priority]) return false
       count++
       return true
     },
@@ -37,13 +44,15 @@ export function createAdmission(options: { service: string; capacity: number }):
       count--
       if (count === 0) idle?.()
     },
-    refusal: () => {
+    refusal: (priority = 'normal') => {
       if (state === 'open') {
-        return new CallError(
-          'RESOURCE_EXHAUSTED',
-          `Service "${service}" is at its limit of ${capacity} calls at once; try again later`,
-          { details: NOT_BEGUN },
-        )
+        const limit =
+          room[priority] === capacity
+            ? `${capacity} calls`
+            : `${room[priority]} calls of ${priority} priority (${capacity} in all)`
+        return new CallError('RESOURCE_EXHAUSTED', `Service "${service}" is at its limit of ${limit} at once; try again later`, {
+          details: NOT_BEGUN,
+        })
       }
       return new CallError(
         'UNAVAILABLE',

@@ -227,6 +227,24 @@ test('a full service refuses, a draining one too, and drain waits for who is ins
   await drain
 })
 
+test('where there is not room for all, those of low priority are turned away first, and those of high last', async () => {
+  const of = (priority: 'high' | 'low') => command({ policy: { priority } })
+  const rig = callRig({
+    operations: { pay: of('high'), look: command({}), count: of('low') },
+    handlers: { pay: () => never, look: () => never, count: () => never },
+    capacity: 10,
+  })
+  const { pay, look, count } = rig.client
+  const outcomes = [count, look, pay].map((ask) => Array.from({ length: 10 }, () => ask().catch((error: unknown) => error)))
+  const refused = outcomes.map(async (calls) => {
+    const ended = await Promise.all(calls.map((call) => Promise.race([call, Promise.resolve().then(() => undefined)])))
+    return ended.filter((error) => (error as CallError | undefined)?.code === 'RESOURCE_EXHAUSTED')
+  })
+  const [counts, looks, pays] = await Promise.all(refused)
+  assert.deepEqual([counts!.length, looks!.length, pays!.length], [5, 6, 9])
+  assert.match((counts![0] as CallError).message, /at its limit of 5 calls of low priority \(10 in all\) at once/)
+})
+
 test('calls that outlast a stop end as UNAVAILABLE', async () => {
   const rig = callRig({ operations: { go: command({}) }, handlers: { go: () => never } })
   const answer = assert.rejects(rig.client.go(), code('UNAVAILABLE'))

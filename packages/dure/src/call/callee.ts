@@ -1,5 +1,6 @@
 import { CallError, type AnyOperation, type Issue } from '../contract/contract.ts'
 import { partOf, type Parser } from '../contract/internal.ts'
+import type { Priority } from '../resilience/resilience.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
@@ -58,6 +59,8 @@ export type EndpointOptions = {
 export type Callee = EndpointOptions & {
   /** Why a caller may not call this; undefined when anybody may. */
   readonly refused: ScopeCheck | undefined
+  /** Whose calls are turned away first where there is not room for all. */
+  readonly priority: Priority
   /** What every span of this operation says. */
   readonly attributes: Attributes
   readonly parseInput: Parser

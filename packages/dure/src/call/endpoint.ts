@@ -21,6 +21,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const shared: Callee = {
     ...options,
     refused: options.secured === false ? undefined : scopeCheck(place, operation.scope),
+    priority: operation.policy?.priority ?? 'normal',
     attributes: rpcAttributes(place),
     parseInput: parserOf(operation.input, 'input'),
     parseIncoming: operation.kind === 'channel' ? parserOf(operation.incoming, 'input') : undefined,

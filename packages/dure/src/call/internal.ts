@@ -30,6 +30,7 @@ export {
   type ByteStream,
   type Dial,
   type ListenerStatus,
+  type Tls,
 } from './socket/socket.ts'
 export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'
 export { checkPolicies, remoteChanges } from './guarded/policies.ts'

@@ -41,7 +41,8 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     if (call.deadline <= call.sentAt) return this.#refused(cancelledError(shared.place, 'deadline'))
     const refused = shared.refused?.(call.principal)
     if (refused !== undefined) return this.#refused(refused)
-    return shared.admission.enter() ? undefined : this.#refused(shared.admission.refusal())
+    const { admission, priority } = shared
+    return admission.enter(priority) ? undefined : this.#refused(admission.refusal(priority))
   }
 
   /** From now on its deadline and its caller's end count, also one that has come already. */

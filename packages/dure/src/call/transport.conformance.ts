@@ -287,8 +287,9 @@ export function transportConformance(name: string, makeLink: MakeLink, except?: 
     { go: () => never },
     async ({ client, admission }) => {
       // They end with the transport, when the case is over.
-      for (let n = 0; n < 1_000; n++) client.go().catch(() => {})
-      await until(() => admission.inside() === 1_000)
+      // Nine tenths of its places are for calls that are not important.
+      for (let n = 0; n < 900; n++) client.go().catch(() => {})
+      await until(() => admission.inside() === 900)
       await assert.rejects(client.go(), code('RESOURCE_EXHAUSTED'))
       void admission.drain()
       await assert.rejects(client.go(), code('UNAVAILABLE'))

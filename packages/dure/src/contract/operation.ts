@@ -37,7 +37,7 @@ export type OperationPolicy = {
     readonly slowCall?: number
     readonly slowCallRate?: number
   }
-  /** Where a caller's limit has not room for all. */
+  /** Where a caller's limit, or the service itself, has not room for all: low is turned away first, then normal. Default normal. */
   readonly priority?: 'high' | 'normal' | 'low'
 }
 

@@ -8,6 +8,8 @@ export type LimitSample = {
   readonly inside: number
   /** It failed, or ended at its deadline: what it took says nothing. */
   readonly dropped: boolean
+  /** Others were turned away since the last sample: there is use for more, however few are under way. Default false. */
+  readonly wanted?: boolean
 }
 
 /** How many calls at once are good, found out from how they go (Netflix, concurrency-limits). Pure: it knows no clock. */
@@ -54,10 +56,10 @@ export function aimd(given: Partial<AimdPolicy> = {}): Limit {
   let limit = initial
   return {
     limit: () => limit,
-    sample: ({ took, inside, dropped }) => {
+    sample: ({ took, inside, dropped, wanted = false }) => {
       if (dropped || took >= slow) limit = Math.max(least, Math.floor(limit * ratio))
       // What is not in use says nothing of more.
-      else if (inside * 2 >= limit) limit = Math.min(most, limit + 1)
+      else if (wanted || inside * 2 >= limit) limit = Math.min(most, limit + 1)
     },
   }
 }
@@ -65,7 +67,7 @@ export function aimd(given: Partial<AimdPolicy> = {}): Limit {
 export type GradientPolicy = Bounds & {
   /** How much slower than usual calls may become before the limit goes down. Default 1.5. */
   readonly tolerance: number
-  /** How much one call moves the limit. Default 0.2. */
+  /** How much the limit moves in a round: while as many calls end as are under way. Default 0.5. */
   readonly smoothing: number
   /** Calls over which is known what is usual. Default 600. */
   readonly window: number
@@ -93,7 +95,7 @@ const FROM_ONE: Range = { least: 1, most: 100 }
  * ```
  */
 export function gradient(given: Partial<GradientPolicy> = {}): Limit {
-  const defaults: GradientPolicy = { initial: 20, least: 20, most: 200, tolerance: 1.5, smoothing: 0.2, window: 600, queue: 4 }
+  const defaults: GradientPolicy = { initial: 20, least: 20, most: 200, tolerance: 1.5, smoothing: 0.5, window: 600, queue: 4 }
   const numbers: Ranges<GradientPolicy> = { ...BOUNDS, tolerance: FROM_ONE, smoothing: SHARE, window: COUNT, queue: COUNT }
   const policy = within(completeNumbers('find a limit', defaults, given, numbers))
   const { initial, least, most, tolerance, smoothing, window, queue } = policy
@@ -103,25 +105,43 @@ export function gradient(given: Partial<GradientPolicy> = {}): Limit {
   let limit = initial
   let usual = 0
   let seen = 0
+  /** Of the round that is under way: calls that ended, what they took together, and whether there was use for more. */
+  let [calls, sum, more] = [0, 0, false]
+
+  const change = (took: number, inside: number): void => {
+    const warm = seen < WARM
+    seen += calls
+    // Calls that are slow because so many are under way say nothing of what is usual, or the limit would grow for ever; those of
+    // a small limit do, as the callee itself has become slower.
+    if (warm) usual += ((took - usual) * calls) / seen
+    else if (took < usual || (inside * 2 < limit && !more) || limit <= small)
+      usual += (took - usual) * Math.min(1, (2 * calls) / (window + 1))
+    // After a bad time everything would look fast until what is usual has come down again.
+    if (usual > took * 2) usual *= 0.95 ** calls
+    // Where low priority may fill half of it, it is used by half, and would never be found to be too small.
+    const used = more ? Math.max(inside, limit) : inside
+    if (used * 2 < limit) return
+    const gradient = took <= 0 ? 1 : Math.max(0.5, Math.min(1, (tolerance * usual) / took))
+    const next = limit * (1 - smoothing) + smoothing * (limit * gradient + queue)
+    limit = Math.max(least, Math.min(most, Math.max(limit, used * 2), next))
+  }
+
   return {
     limit: () => Math.floor(limit),
-    sample: ({ took, inside, dropped }) => {
+    sample: ({ took, inside, dropped, wanted = false }) => {
       // A call that failed at once would make all others look slow (concurrency-limits#176).
       if (dropped) {
         limit = Math.max(least, limit * 0.9)
         return
       }
-      seen++
-      // Calls that are slow because so many are under way say nothing of what is usual, or the limit would grow for ever; those of
-      // a small limit do, as the callee itself has become slower.
-      if (seen <= WARM) usual += (took - usual) / seen
-      else if (took < usual || inside * 2 < limit || limit <= small) usual += ((took - usual) * 2) / (window + 1)
-      // After a bad time everything would look fast until what is usual has come down again.
-      if (usual > took * 2) usual *= 0.95
-      if (inside * 2 < limit) return
-      const change = took <= 0 ? 1 : Math.max(0.5, Math.min(1, (tolerance * usual) / took))
-      const next = limit * (1 - smoothing) + smoothing * (limit * change + queue)
-      limit = Math.max(least, Math.min(most, Math.max(limit, inside * 2), next))
+      calls++
+      sum += took
+      more ||= wanted
+      // What a change does is seen when those under way have ended. With a change for each of them the limit would go up and down for
+      // ever, and single calls that are quicker than others would make what is usual too quick.
+      if (calls < inside) return
+      change(sum / calls, inside)
+      ;[calls, sum, more] = [0, 0, false]
     },
   }
 }

@@ -21,7 +21,7 @@ export type LimitOptions = {
 
 export type LimitGuard = Guard & { readonly limit: () => number; readonly inside: () => number }
 
-const SHARES: Shares = { high: 1, normal: 0.9, low: 0.5 }
+export const SHARES: Shares = { high: 1, normal: 0.9, low: 0.5 }
 
 /**
  * So many calls at once, a number that finds itself: nobody waits, and when there is not room for all, those of low priority are refused
@@ -49,12 +49,15 @@ export function limit(options: LimitOptions = {}): LimitGuard {
     )
   const algorithm = limitOf(options.limit ?? gradient())
   let inside = 0
-  const refuse = (priority: Priority): CallError =>
-    refusal(
+  let wanted = false
+  const refuse = (priority: Priority): CallError => {
+    wanted = true
+    return refusal(
       'limit',
       'RESOURCE_EXHAUSTED',
       `Call of "${name}" was not made: ${inside} are under way of ${algorithm.limit()} at once, and those of ${priority} priority may fill ${shares[priority]} of that; try again later, or send less`,
     )
+  }
   const admitter: Admitter = {
     enter: (call) => {
       const priority = call.options.priority ?? 'normal'
@@ -64,7 +67,10 @@ export function limit(options: LimitOptions = {}): LimitGuard {
       return undefined
     },
     leave: (call, outcome, took) => {
-      if (outcome !== 'unknown') algorithm.sample({ took: took - call.waited, inside, dropped: outcome === 'failed' })
+      if (outcome !== 'unknown') {
+        algorithm.sample({ took: took - call.waited, inside, dropped: outcome === 'failed', wanted })
+        wanted = false
+      }
       inside--
     },
   }

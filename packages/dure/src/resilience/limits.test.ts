@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { CallError } from '../contract/contract.ts'
+import { seededRandom } from '../runtime/runtime.ts'
 import { callee, code, outcome, turn, world } from './kit.test-support.ts'
 import { aimd, createRateLimit, gradient, limit, rateLimit, refusedBy, type Limit, type RateLimit } from './resilience.ts'
 
@@ -167,4 +168,45 @@ test('refusals and callers that gave up are no samples', async () => {
   await outcome(guard.run(() => Promise.reject(new DOMException('gone', 'AbortError'))))
   await outcome(guard.run(() => Promise.reject(new Error('ill'))))
   assert.deepEqual(seen, [false, true])
+})
+
+/** A callee with places for calls of 100 ms, half as long or half as long again, asked for three times what it can do. */
+function overload(algorithm: Limit, seed: number) {
+  const random = seededRandom(seed)
+  const [places, seconds, shares] = [32, 30, { high: 1, normal: 0.7, low: 0.4 }]
+  const seen = { high: { asked: 0, answered: 0 }, normal: { asked: 0, answered: 0 }, low: { asked: 0, answered: 0 } }
+  let [now, inside, wanted] = [0, 0, false]
+  const free = Array.from({ length: places }, () => 0)
+  const ends: { readonly at: number; readonly took: number; readonly priority: keyof typeof seen }[] = []
+  while (now < seconds * 1_000) {
+    now -= (Math.log(1 - random.number()) * 1_000) / 960
+    ends.sort((a, b) => b.at - a.at)
+    for (let end = ends.at(-1); end !== undefined && end.at <= now; end = ends.at(-1)) {
+      ends.pop()
+      seen[end.priority].answered++
+      algorithm.sample({ took: end.took, inside: inside--, dropped: false, wanted })
+      wanted = false
+    }
+    const drawn = random.number()
+    const priority = drawn < 0.2 ? 'high' : drawn < 0.5 ? 'normal' : 'low'
+    seen[priority].asked++
+    if (inside >= Math.floor(algorithm.limit() * shares[priority])) wanted = true
+    else {
+      const place = free.indexOf(Math.min(...free))
+      const at = (free[place] = Math.max(now, free[place]!) + 50 + random.number() * 100)
+      ends.push({ at, took: at - now, priority })
+      inside++
+    }
+  }
+  const share = ({ asked, answered }: { asked: number; answered: number }): number => answered / asked
+  const answered = seen.high.answered + seen.normal.answered + seen.low.answered
+  return { goodput: answered / seconds / (places * 10), high: share(seen.high), normal: share(seen.normal), low: share(seen.low) }
+}
+
+test('asked for three times what it can do, a callee goes on doing it, and who is important is answered', () => {
+  for (const seed of [1, 2, 3]) {
+    const { goodput, high, normal, low } = overload(gradient(), seed)
+    assert.ok(goodput > 0.95, `goodput ${goodput}`)
+    assert.ok(high > 0.97 && normal < 0.5 && low < 0.02, `high ${high}, normal ${normal}, low ${low}`)
+  }
 })

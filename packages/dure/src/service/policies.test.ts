@@ -148,6 +148,26 @@ test('policies change while the system runs: those that make no sense are refuse
   assert.equal(await code(client.ask('apple')), 'DEADLINE_EXCEEDED')
 })
 
+test('operations of a service share its limit by their priority, and one with a limit of its own stands beside it', async (t) => {
+  const policies = livePolicies({ stock: { limit: { limit: 4 } }, 'stock.left': { priority: 'low' } })
+  const { stock, told } = await shop(t, { policies })
+  const open = Promise.withResolvers<unknown>()
+  told.how = () => open.promise
+  const calls = [code(stock.take('a')), code(stock.take('b'))]
+  const refused: unknown = await stock.left('a').catch((error: unknown) => error)
+  assert.equal(refusedBy(refused), 'limit', 'half of four is for low priority, and taken')
+  assert.match((refused as Error).message, /Call of "stock" was not made: 2 are under way of 4/)
+  // What has not changed keeps its state: the two are still counted.
+  policies.set({ ...policies.current(), 'stock.watch': { priority: 'high' } })
+  calls.push(code(stock.take('c')))
+  assert.equal(refusedBy(await stock.take('d').catch((error: unknown) => error)), 'limit')
+  policies.set({ ...policies.current(), 'stock.left': { priority: 'low', limit: { limit: 2 } } })
+  calls.push(code(stock.left('b')))
+  open.resolve({ left: 1, at: new Date(0) })
+  // A command of stock answers a number, and so these calls fail, but they were made.
+  assert.deepEqual(await Promise.all(calls), ['INTERNAL', 'INTERNAL', 'INTERNAL', 'answered'])
+})
+
 test('policies that make no sense are refused before anything starts', () => {
   const services = [service(Stock, { handlers: { left: () => undefined as never, take: () => 1, watch: async function* () {} } })]
   assert.throws(() => system('s', { services, policies: { stock: { hedge: { after: -1 } } } }), /"after" is -1/)

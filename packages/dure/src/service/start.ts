@@ -14,7 +14,7 @@ import { callsOf, healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
-import { openProcess, type Wires } from './process/process.ts'
+import { networkWires, openProcess, type NetworkOptions, type Wires } from './process/process.ts'
 import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
@@ -37,7 +37,12 @@ export type StartOptions = {
    * `broker`, `doors`. Default: everything, with nobody else.
    */
   readonly part?: readonly string[]
-  /** What connects the processes of a split system. Default: Unix sockets in the directory. */
+  /**
+   * Has this part and those on other hosts call each other over TCP, with a registry and a broker that all of them reach
+   * (`SystemOptions.registry`, `broker`). Default: the other parts are on this machine and on the same directory.
+   */
+  readonly network?: NetworkOptions | undefined
+  /** What connects the processes of a split system. Default: Unix sockets in the directory, or `network`. */
   readonly wires?: Wires | undefined
   /** Listening sockets that a supervisor holds for this process, by the name of their door (`Supervised.sockets`). */
   readonly sockets?: ReadonlyMap<string, number> | undefined
@@ -71,16 +76,19 @@ export type StartOptions = {
  */
 export async function start(system: System, options: StartOptions): Promise<Running> {
   checkNumbers(`start system "${system.name}"`, options, { shutdownTimeout: WAIT_OR_NONE, copy: COUNT })
+  if (options.network !== undefined && options.part === undefined)
+    throw new TypeError(`Cannot start system "${system.name}" with "network": all of it runs here; say which part is to ("part")`)
   const runtime = options.runtime ?? realRuntime()
   return aliveFor(runtime.timers, () => startOrDispose(system, { ...options, runtime }))
 }
 
 async function startOrDispose(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
-  const { runtime, directory, sockets, copy, metadata, shutdownTimeout = 10_000 } = options
+  const { runtime, directory, sockets, copy, metadata, network, shutdownTimeout = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
   const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log, copy })
-  const world: World = { directory, runtime, log, telemetry, sockets, copy, metadata }
+  const scope = network && (network.system ?? system.name)
+  const world: World = { directory, runtime, log, telemetry, sockets, copy, metadata, scope }
   const disposables = createDisposables({ runtime, log, shutdownTimeout })
   if (telemetry !== undefined) disposables.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {
@@ -93,7 +101,7 @@ async function startOrDispose(system: System, options: StartOptions & { readonly
 
 async function startAll(system: System, options: StartOptions, world: World, disposables: Disposables): Promise<Running> {
   const { runtime, log, telemetry } = world
-  const { part: members, wires } = options
+  const { part: members, wires = options.network && networkWires(options.network) } = options
   const databaseOf = storeAdapters(system, world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })

@@ -37,6 +37,11 @@ export type World = {
   readonly copy?: number | undefined
   /** What its instances say of themselves in the registry, which others choose by: `zone`, `weight`. */
   readonly metadata?: Readonly<Record<string, string>> | undefined
+  /**
+   * By what the parts of this system know each other where others are known as well, when they are on several hosts; undefined: they
+   * are those on this directory.
+   */
+  readonly scope?: string | undefined
 }
 
 /** One way to serve a port, made when the system starts. */

@@ -59,11 +59,12 @@ export function eurekaRegistry(options: EurekaRegistryOptions): Adapter<Registry
   return Object.assign((world: World) => open(options, world), { reach: 'network' } as const)
 }
 
-async function open(options: EurekaRegistryOptions, { directory, runtime, log }: World): Promise<Registry> {
+async function open(options: EurekaRegistryOptions, world: World): Promise<Registry> {
   const { heartbeat = 1_000, lease = 3_000, poll = 5_000, timeout = 2_000, registerTimeout = 10_000, grace = 1_000 } = options
+  const { runtime, log } = world
   const client = eurekaClient({ url: options.url, authorization: options.authorization, timeout }, runtime)
   const server = createServerView(client)
-  const scope = scopeOf(directory)
+  const scope = scopeOf(world)
   const times = { renewal: Math.ceil(heartbeat / 1000), duration: Math.ceil(lease / 1000) }
   let first = true
   return networkRegistry(

@@ -102,9 +102,13 @@ export function nameOfKey(key: string): string {
   const escaped = key
     .replaceAll('_', '__')
     .replaceAll('$', '_-')
-    .replaceAll(/[^\p{L}\p{N}_.-]/gu, (char) => [...char.split('')].map(hexadecimal).join(''))
-  return /^[\p{L}_]/u.test(escaped) ? escaped : escaped === '' ? '_.' : `${hexadecimal(escaped[0]!)}${escaped.slice(1)}`
+    .replaceAll(/[^\p{L}\p{N}_.-]/gu, hexadecimals)
+  // Of two units in UTF-16, as it may be.
+  const [first] = escaped
+  if (first === undefined) return '_.'
+  return /^[\p{L}_]/u.test(escaped) ? escaped : `${hexadecimals(first)}${escaped.slice(first.length)}`
 }
+const hexadecimals = (char: string): string => char.split('').map(hexadecimal).join('')
 const hexadecimal = (unit: string): string => `_.${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 export function keyOfName(name: string): string {

@@ -53,12 +53,12 @@ export function etcdRegistry(options: EtcdRegistryOptions): Adapter<Registry> {
 
 async function open(options: EtcdRegistryOptions, address: EtcdAddress, world: World): Promise<Registry> {
   const { heartbeat = 1_000, lease = 3_000, timeout = 2_000, registerTimeout = 10_000, grace = 500 } = options
-  const { directory, runtime, log } = world
+  const { runtime, log } = world
   const { clock, timers } = runtime
   const { prefix, base, account, secure, members } = address
   if (account !== undefined && !secure && !members.every(isHere))
     log.warn('The password for etcd crosses the network in the clear: use "etcds://"', { registry: base })
-  const scope = scopeOf(directory)
+  const scope = scopeOf(world)
   const gateway = createGateway({ address, tls: options.tls, timeout, timers })
   const keys = createKeys({ gateway, prefix, scope, interval: heartbeat, lease, clock, timers, log })
   const registry = await networkRegistry(

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { CallError } from 'dure/contract'
 import { describeThrown } from 'dure/contract/internal'
 import { keepAlive, realRuntime } from 'dure/runtime'
-import { start, type Door, type Running, type System } from 'dure/service'
+import { start, type Door, type NetworkOptions, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
@@ -20,6 +20,8 @@ export type RunOptions = {
   readonly log: LogStyle
   /** A Eureka server or etcd, in place of the registry that the system says. */
   readonly registry?: string | undefined
+  /** How it reaches its parts on other hosts; undefined: all of them are on this one. */
+  readonly network?: NetworkOptions | undefined
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
 }
@@ -68,7 +70,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
 /** Starts what of a system runs in this process, or in this thread; tells where its doors are. */
 export async function runPart(
   shell: Shell,
-  { log: style, registry, part }: RunOptions,
+  { log: style, registry, part, network }: RunOptions,
   system: System,
   directory: string,
 ): Promise<{ readonly running: Running; readonly urls: readonly Url[] }> {
@@ -77,7 +79,12 @@ export async function runPart(
   const telemetry = style === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
   const running = await begin(
     { ...system, telemetry, registry: registry === undefined ? system.registry : await registryAt(shell, registry) },
-    { directory, sockets, copy, metadata: placeOf(shell.process.env), ...(log && { log }), ...(part && { part }) },
+    {
+      ...{ directory, sockets, copy, metadata: placeOf(shell.process.env) },
+      ...(log && { log }),
+      ...(part && { part }),
+      ...(network && { network }),
+    },
   )
   const urls = running.doors.flatMap(({ url, page }, i) =>
     url === undefined ? [] : [{ door: system.doors[i]?.name ?? '', url, ...(page && { page }) }],

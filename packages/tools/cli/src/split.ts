@@ -23,6 +23,8 @@ export async function splitSystem(
   options: Omit<RunOptions, 'part'> & {
     readonly replicas?: Readonly<Record<string, number>> | undefined
     readonly threads?: boolean | undefined
+    /** More for the command line of each process. */
+    readonly words?: readonly string[]
   },
 ): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
@@ -36,7 +38,7 @@ export async function splitSystem(
   const groups = all.filter(({ runsIn }) => runsIn !== 'main')
   const main = all.find(({ runsIn }) => runsIn === 'main')
   const report = sayTo(shell, options.log, system.name)
-  const words = ['--data', directory, '--log', options.log]
+  const words = ['--data', directory, '--log', options.log, ...(options.words ?? [])]
   // A copy that is added later has a number behind its name.
   const width = Math.max(...groups.map(({ name, onlyOne }) => name.length + (onlyOne === undefined ? 2 : 0)))
   const processOf = (group: Group): ProcessOptions => ({

@@ -42,6 +42,9 @@ const STALL_AFTER = 100
 /** Milliseconds for which an answer that several share may be waited for, when its callers go on waiting. */
 const SHARED = 30_000
 
+/** Finds the limit that is said so for the service, or makes it. */
+export type SharedLimit = (said: string, make: (name: string) => Guard | undefined) => Guard | undefined
+
 type Made = { readonly said: string; readonly guard: Guard }
 
 /** The policies of one caller for one operation as they are now, with their state. */
@@ -64,8 +67,12 @@ export class GuardedOperation {
     this.window = new CallWindow(options.runtime.clock)
   }
 
-  /** What has not changed keeps its state. @throws {TypeError} when it makes no sense; the old one goes on */
-  use(policy: CallPolicy): void {
+  /**
+   * What has not changed keeps its state.
+   * @param limitOf one limit for all operations of the service; undefined: this one has its own
+   * @throws {TypeError} when it makes no sense; the old one goes on
+   */
+  use(policy: CallPolicy, limitOf?: SharedLimit): void {
     const { target, runtime, fallback: instead, onChange } = this.options
     const isStream = target.kind === 'stream' || target.kind === 'channel'
     const made = new Map<GuardedKind | 'fallback', Made>()
@@ -85,9 +92,11 @@ export class GuardedOperation {
       if (isStream && kind === 'limit') continue
       const given =
         isStream && kind === 'breaker' && policy.breaker ? { breaker: { ...policy.breaker, slowCall: 2_147_483_647 } } : policy
-      const said = JSON.stringify(given[kind]) ?? ''
+      const shared = kind === 'limit' ? limitOf : undefined
+      const said = `${shared === undefined ? '' : 'shared '}${JSON.stringify(given[kind]) ?? ''}`
       const before = this.#made.get(kind)
-      const guard = before?.said === said ? before.guard : makePart(kind, given, { name: this.place, world: runtime, onChange })
+      const make = (name: string) => makePart(kind, given, { name, world: runtime, onChange })
+      const guard = before?.said === said ? before.guard : (shared?.(said, make) ?? make(this.place))
       if (guard !== undefined) made.set(kind, { said, guard })
     }
     const guard = made.size === 0 ? undefined : compose(...[...made.values()].map((one) => one.guard))

@@ -1,11 +1,11 @@
-import type { BreakerChange, BreakerReading } from '../../resilience/resilience.ts'
+import type { BreakerChange, BreakerReading, Guard } from '../../resilience/resilience.ts'
 import { createDeadlines, type Runtime } from '../../runtime/runtime.ts'
 import { FAMILIES, type Logger, type Reading } from '../../telemetry/telemetry.ts'
 import type { Tracer } from '../../telemetry/internal.ts'
 import type { Route, Target, Transport } from '../transport.ts'
 import type { CallEnd } from './call-window.ts'
-import { GuardedOperation, type Fallback } from './guarded-operation.ts'
-import { checkPolicies, policyOf, type CallPolicies, type CallPolicy, type PolicySource } from './policies.ts'
+import { GuardedOperation, type Fallback, type SharedLimit } from './guarded-operation.ts'
+import { checkPolicies, policyOf, sharesLimit, type CallPolicies, type CallPolicy, type PolicySource } from './policies.ts'
 
 /** What one calling service says itself of its calls. */
 export type OwnPolicies = {
@@ -53,13 +53,16 @@ export function createGuards(options: {
   const { source, runtime, log, tracer } = options
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   const operations = new Map<string, { readonly operation: GuardedOperation; readonly own: CallPolicies }>()
+  const limits = createLimits()
   let current = checkPolicies(source.current())
 
   const use = ({ operation, own }: { operation: GuardedOperation; own: CallPolicies }, from: CallPolicies): void => {
     const { service, operation: name } = operation.options.target
     const { policy: declared = {} } = operation.options.target
     // The callee's contract, then the caller, then the system: who knows more goes last.
-    operation.use(policyOf([{ '*': declared }, own, from], service, name))
+    const sets = [{ '*': declared }, own, from]
+    const { caller } = operation.options
+    operation.use(policyOf(sets, service, name), sharesLimit(sets, service, name) ? limits(caller, service) : undefined)
   }
   const watching = source.watch((next) => {
     checkPolicies(next)
@@ -117,6 +120,21 @@ export function createGuards(options: {
       watching.stop()
       deadlines.stop()
     },
+  }
+}
+
+/** One limit for all operations of a service that one caller calls, as it was said last. */
+function createLimits(): (caller: string | undefined, service: string) => SharedLimit {
+  const made = new Map<string, { readonly said: string; readonly guard: Guard | undefined }>()
+  return (caller, service) => {
+    const key = `${caller ?? ''}>${service}`
+    return (said, make) => {
+      const known = made.get(key)
+      if (known?.said === said) return known.guard
+      const guard = make(service)
+      made.set(key, { said, guard })
+      return guard
+    }
   }
 }
 

@@ -31,7 +31,10 @@ export type CallPolicy = {
   readonly timeout?: number | false
   readonly breaker?: Partial<BreakerPolicy> | false
   readonly rateLimit?: (Partial<RatePolicy> & Pick<RatePolicy, 'rate'>) | false
-  /** Calls at once, a number that finds itself unless given; low priority is refused first. */
+  /**
+   * Calls at once, a number that finds itself unless given; low priority is refused first. Said of a service, or of all, its operations
+   * share one limit; said of an operation, it has one of its own.
+   */
   readonly limit?: { readonly limit?: number | 'gradient' | 'aimd'; readonly shares?: Partial<Shares> } | false
   /** Calls at once, and those that wait for a place. */
   readonly bulkhead?: { readonly concurrency: number; readonly queue?: number } | false
@@ -41,7 +44,7 @@ export type CallPolicy = {
   readonly collapse?: boolean
   /** Answers of queries that are given again while there is no other, to the same principal for the same input and metadata. */
   readonly cache?: Partial<CachePolicy> | false
-  /** Of calls of this operation, where `limit` has not room for all. */
+  /** Of calls of this operation, where there is not room for all: within `limit`, and at its service. */
   readonly priority?: Priority
   /** How often, and how, a call is sent again to instances in other processes, and when one of them is left out. */
   readonly remote?: ChangingPolicy
@@ -152,6 +155,12 @@ function checkPolicy(policy: CallPolicy): void {
 /** What is said last of each thing, from what is said of everybody to what is said of the operation. */
 export function policyOf(sets: readonly CallPolicies[], service: string, operation: string): CallPolicy {
   return Object.assign({}, ...sets.flatMap((set) => [set['*'], set[service], set[`${service}.${operation}`]])) as CallPolicy
+}
+
+/** Whether a limit on an operation is that of its whole service: said of that, or of all, and not of the operation itself. */
+export function sharesLimit(sets: readonly CallPolicies[], service: string, operation: string): boolean {
+  const said = sets.flatMap((set) => [set['*'], set[service], set[`${service}.${operation}`]])
+  return said.findLastIndex((one) => one?.limit !== undefined) % 3 !== 2
 }
 
 /** What a source says of ways to other processes. */

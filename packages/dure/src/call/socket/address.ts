@@ -22,6 +22,9 @@ export type ServerTls = {
   readonly ca?: string | Buffer
 }
 
+/** Of a process that calls others and is called by them: each shows its own, and believes who is signed by `ca` (mutual TLS). */
+export type Tls = Required<Pick<ServerTls, 'cert' | 'key' | 'ca'>> & Pick<ClientTls, 'servername'>
+
 export function textOf(address: Address): string {
   return address.kind === 'unix' ? address.path : `${address.host}:${address.port}`
 }

@@ -19,6 +19,7 @@ import { createRegistrations, type Registrations } from './registrations.ts'
 import { sockets } from './wires.ts'
 
 export { GRACE } from './registrations.ts'
+export { networkWires, type NetworkOptions } from './network.ts'
 export type { Listener, Wires } from './wires.ts'
 
 /** One process of a system that is split: what runs in it, and the way to what runs elsewhere. */

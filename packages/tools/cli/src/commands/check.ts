@@ -68,12 +68,31 @@ const placementCommand: Command<Shell> = defineCommand({
   },
 })
 
+const callsCommand: Command<Shell> = defineCommand({
+  brief: 'Find calls that look as if they could be made twice, and cannot',
+  help: `
+        Reads a system's contracts and policies. Every call has a deadline, which shrinks on its way, a retry budget and a rule by which
+        hosts that fail are left out; it is made again only where its operation is idempotent. What is said of an operation that is not,
+        and has no effect, is an error; what others may take for idempotent, such as a PUT, is a notice. Exits with 1 when there is an
+        error.`,
+  examples: ['dure check calls', 'dure check calls src/system.ts --json'],
+  flags: { json: switchFlag('Print the report as JSON') },
+  positional: { kind: 'tuple', parameters: [systemParameter] },
+  async func(this: Shell, flags: Pick<Flags, 'json'>, given?: string): Promise<void> {
+    const { system } = await loadSystem(given, this.cwd)
+    const { describeSafety, safetyOf } = await import('../safety.ts')
+    const report = safetyOf(system)
+    printResult(this, flags, report, () => describeSafety(report))
+    if (report.findings.some(({ severity }) => severity === 'error')) this.process.exitCode = EXIT.failed
+  },
+})
+
 export const checkCommands: RouteMap<Shell> = defineRoutes({
-  routes: { placement: placementCommand },
+  routes: { placement: placementCommand, calls: callsCommand },
   brief: 'Try a system and say whether it keeps a promise',
   help: `
         Tries a system and says whether it keeps a promise.`,
-  examples: ['dure check placement'],
+  examples: ['dure check placement', 'dure check calls'],
 })
 
 /** The name that another process finds the system by. */

@@ -4,11 +4,23 @@ import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
 import type { LogStyle } from '../log.ts'
 import type { Port } from '../run.ts'
+import { networkOf, networkWords, parseListen, type NetworkFlags } from '../network.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
 import { registryUrl } from './registry-library.ts'
-import { defineCommand, dataFlag, portFlag, registryFlag, replicasFlag, splitFlag, threadsFlag } from './parameters.ts'
+import {
+  defineCommand,
+  dataFlag,
+  parsedFlag,
+  portFlag,
+  registryFlag,
+  replicasFlag,
+  splitFlag,
+  switchFlag,
+  textFlag,
+  threadsFlag,
+} from './parameters.ts'
 
-type Flags = {
+type Flags = NetworkFlags & {
   readonly data?: string
   readonly port?: readonly Port[]
   readonly log: LogStyle
@@ -27,7 +39,8 @@ export const startCommand: Command<Shell> = defineCommand({
         "broker" is the process that hosts the broker, "doors" the one that opens the doors.
 
         Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a
-        second signal ends it at once. With --split, SIGUSR2 replaces all processes one after the other.`,
+        second signal ends it at once. With --listen the parts may be on several hosts: they find each other by the registry, call
+        each other over TCP, and show each other their certificates unless they stay on this machine. With --split, SIGUSR2 replaces all processes one after the other.`,
   examples: [
     'dure start',
     'dure start src/system.ts --data /var/lib/shop --port 80',
@@ -37,6 +50,7 @@ export const startCommand: Command<Shell> = defineCommand({
     'dure start orders',
     'dure start --split --registry http://127.0.0.1:8761/eureka',
     'dure start --split --registry etcd://127.0.0.1:2379/shop',
+    'dure start orders --listen 10.0.0.2 --tls /etc/dure/tls --registry http://10.0.0.1:8761/eureka',
   ],
   flags: {
     data: dataFlag,
@@ -51,6 +65,10 @@ export const startCommand: Command<Shell> = defineCommand({
     threads: threadsFlag,
     replicas: replicasFlag,
     registry: registryFlag,
+    listen: parsedFlag(parseListen, 'HOST[:PORT]', 'Take calls of other hosts there (default: of this machine only)'),
+    advertise: textFlag('HOST', 'The host that others are told, where it listens on all addresses'),
+    tls: textFlag('DIR', 'Certificates for calls between hosts: tls.crt, tls.key, ca.crt (default DURE_TLS)'),
+    insecure: switchFlag('Listen beyond this machine without certificates: whoever reaches the port may call'),
   },
   positional: {
     kind: 'array',
@@ -64,6 +82,7 @@ export const startCommand: Command<Shell> = defineCommand({
       ports: flags.port ?? [],
       log: flags.log,
       registry: registryUrl(this, flags.registry),
+      network: networkOf(this, flags),
     }
     if (flags.split === true && flags.threads === true)
       throw new CliError('Cannot use --split and --threads at once: it is processes or threads; leave out one', {
@@ -78,8 +97,14 @@ export const startCommand: Command<Shell> = defineCommand({
           },
         )
       }
+      if (flags.listen !== undefined && flags.listen.port !== 0)
+        throw new CliError(
+          `Cannot have all processes listen on port ${flags.listen.port}: each takes one of its own; leave out the port`,
+          { exitCode: EXIT.misuse },
+        )
       const { splitSystem } = await import('../split.ts')
-      return await told(this, splitSystem(this, { ...options, replicas: flags.replicas, threads: flags.threads }))
+      const { replicas, threads } = flags
+      return await told(this, splitSystem(this, { ...options, replicas, threads, words: networkWords(flags, this.cwd) }))
     }
     if (flags.replicas !== undefined) {
       throw new CliError('Cannot run copies of everything together: --replicas goes with --split or --threads; add one', {
@@ -93,6 +118,10 @@ export const startCommand: Command<Shell> = defineCommand({
           exitCode: EXIT.misuse,
         },
       )
+    if (options.network !== undefined && part === undefined)
+      throw new CliError('Cannot use --listen or --tls: a system in one process calls nobody; add --split, or name services', {
+        exitCode: EXIT.misuse,
+      })
     // The chassis is loaded only by the command that runs it.
     const { runSystem } = await import('../run.ts')
     await told(this, runSystem(this, { ...options, part }))

@@ -1,5 +1,5 @@
 /**
- * What Netflix' Hystrix dashboard shows of a breaker, in a browser, while the service behind it is killed and started again: one line a
+ * What Netflix' Hystrix dashboard shows of the marketplace, in a browser, while its shipments are killed and started again: one line a
  * check. DURE_PICTURES names a folder for a picture of it.
  */
 import assert from 'node:assert/strict'
@@ -10,55 +10,42 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { contract, query } from 'dure/contract'
-import { service, start, system, type System } from 'dure/service'
+import { rest } from '@dure/rest'
+import type { CallPolicies } from 'dure/call'
+import { sqlite } from 'dure/data'
+import { start, type System } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { chromium, type Page } from 'playwright-core'
-import { z } from 'zod'
-import { rest } from './rest.ts'
+import { buy, fakeProvider, itemOf, offer, withShopIn } from './shop.test-support.ts'
+import { marketplace } from './system.ts'
 
 const [lib = '', directory = mkdtempSync(join(tmpdir(), 'dure-dashboard-'))] = process.argv.slice(2)
 const BROWSER = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
 /** A machine may be slow: how long a page takes is not what is looked at. */
 const LONG = 60_000
 
-const Stock = contract('stock', {
-  version: '1.0.0',
-  owner: 'tests',
-  operations: { left: query({ input: z.string(), output: z.int() }) },
-})
-const Shop = contract('shop', {
-  version: '1.0.0',
-  owner: 'tests',
-  operations: { offer: query({ output: z.string(), http: 'GET /offer' }) },
-})
-
-function shop(): System {
-  const stock = service(Stock, { handlers: { left: () => 7 } })
-  const front = service(Shop, {
-    needs: { stock: Stock },
-    policies: { stock: { timeout: 250, breaker: { minimumCalls: 10, probes: 20, open: { first: 2_000, max: 2_000 } } } },
-    fallbacks: { stock: { left: () => 0 } },
-    handlers: {
-      offer: async (_, { stock }) => {
-        const left = await stock.left.attempt('pears')
-        return left.ok ? `${left.value} by ${left.from ?? 'callee'}` : 'none'
-      },
-    },
-  })
-  return system('shops', { services: [stock, front], doors: [rest({ port: 0 })], policies: { shop: { breaker: {} } } })
+/** Sooner open, and longer half open, than anybody wants: so that it can be seen. Of all others only what contracts say: the page is slow. */
+const policies: CallPolicies = {
+  'shipment.packagesOf': { timeout: 250, breaker: { minimumCalls: 10, probes: 60, open: { first: 6_000, max: 6_000 } } },
 }
+const market = (): System =>
+  marketplace({
+    ...{ provider: fakeProvider(), policies, doors: [rest({ port: 0 })] },
+    database: sqlite({ durability: 'process' }),
+  })
+/** Of which some answer is a fallback's while there are no shipments. */
+const PAGE = '/seller/1/dashboard/composed'
 
-if (lib === 'stock') {
-  await start(shop(), { directory, part: ['stock'], log: silentLogger() })
+if (lib === 'shipment') {
+  await start(market(), { directory, part: ['shipment'], log: silentLogger() })
   console.log('ready')
 } else if (BROWSER === undefined) {
   console.log('✖ no Chromium is here')
   process.exitCode = 1
 } else await look(BROWSER)
 
-async function beginStock(): Promise<ChildProcess> {
-  const words = ['--conditions=dure-source', fileURLToPath(import.meta.url), 'stock', directory]
+async function beginShipments(): Promise<ChildProcess> {
+  const words = ['--conditions=dure-source', fileURLToPath(import.meta.url), 'shipment', directory]
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
   return child
@@ -95,8 +82,16 @@ async function dashboard(): Promise<{ readonly child: ChildProcess; readonly url
 }
 
 async function look(executablePath: string): Promise<void> {
-  const running = await start(shop(), { directory, part: ['broker', 'shop', 'doors'], log: silentLogger() })
-  let stock = await beginStock()
+  // What it shows has been sold before.
+  await withShopIn(directory, async (shop) => {
+    await offer(shop, 2)
+    await buy(shop, 1, 'first', [itemOf(1), itemOf(2)])
+  })
+  const others = market()
+    .services.map(({ contract }) => contract.name)
+    .filter((name) => name !== 'shipment')
+  const running = await start(market(), { directory, part: ['broker', ...others, 'doors'], log: silentLogger() })
+  let shipments = await beginShipments()
   const { child: jetty, url } = await dashboard()
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
   const door = running.doors[0]!.url!
@@ -104,14 +99,15 @@ async function look(executablePath: string): Promise<void> {
   let asking = true
   const asker = (async () => {
     while (asking) {
-      const answer = (await (await fetch(`${door}/offer`)).json()) as string
+      const { missing = ['all'] } = (await (await fetch(`${door}${PAGE}`)).json()) as { readonly missing?: readonly string[] }
+      const answer = missing.length === 0 ? 'whole' : `without ${missing.join(', ')}`
       told[answer] = (told[answer] ?? 0) + 1
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   })()
   const pictures: { readonly about: string; readonly png: string }[] = []
   try {
-    const page = await browser.newPage({ viewport: { width: 620, height: 460 } })
+    const page = await browser.newPage({ viewport: { width: 1_400, height: 1_600 } })
     // Its page takes this one from elsewhere: here it is of the same version, from Maven.
     const jar = join(lib, 'underscorejs-1.8.3.jar')
     const underscore = execFileSync('unzip', ['-p', jar, 'META-INF/resources/webjars/underscorejs/1.8.3/underscore-min.js'])
@@ -120,29 +116,32 @@ async function look(executablePath: string): Promise<void> {
     )
     const wrong: string[] = []
     page.on('pageerror', (error) => void wrong.push(String(error)))
-    await page.goto(`${url}/monitor/monitor.html?stream=${encodeURIComponent(`${door}/hystrix.stream`)}&title=shops`)
-    const command = page.locator('.monitor', { has: page.locator('p.name', { hasText: 'shop>stock.left' }) })
+    await page.goto(`${url}/monitor/monitor.html?stream=${encodeURIComponent(`${door}/hystrix.stream`)}&title=marketplace`)
+    const command = page.locator('.monitor', { has: page.locator('p.name', { hasText: 'seller>shipment.packagesOf' }) })
     const shows = async (about: string, words: RegExp): Promise<void> => {
       await command.locator('.circuitStatus', { hasText: words }).waitFor({ timeout: LONG })
-      const marked = `${about} · ${told['0 by fallback'] ?? 0} by fallback`
-      pictures.push({ about: marked, png: (await command.screenshot()).toString('base64') })
+      const marked = `${about} · ${told['without packages'] ?? 0} by fallback`
+      // Its place changes as the page sorts what it shows.
+      const clip = await command.boundingBox()
+      if (clip === null) throw new Error('The dashboard does not show it')
+      pictures.push({ about: marked, png: (await page.screenshot({ clip })).toString('base64') })
       console.log(`✔ the dashboard shows the breaker ${about}: ${(await command.innerText()).replaceAll(/\s+/g, ' ')}`)
     }
     const counted = (place: string) => command.locator(place, { hasText: /^[1-9]/ }).waitFor({ timeout: LONG })
 
     await counted('.success')
     await shows('closed', /Circuit Closed/)
-    await end(stock)
+    await end(shipments)
     await command.locator('.circuitStatus', { hasText: /Circuit Open/ }).waitFor({ timeout: LONG })
     await counted('.shortCircuited')
     await shows('open', /Circuit Open/)
-    stock = await beginStock()
+    shipments = await beginShipments()
     await shows('half open', /Half-Open/)
     await shows('closed again', /Circuit Closed/)
     assert.deepEqual(wrong, [])
-    assert.equal(await page.locator('.monitor p.name', { hasText: /^\s*shop\.offer/ }).count(), 1)
+    assert.equal(await page.locator('.monitor p.name', { hasText: /^\s*seller\.composedDashboard/ }).count(), 1)
     const answers = Object.keys(told).toSorted()
-    assert.deepEqual(answers, ['0 by fallback', '7 by callee'])
+    assert.deepEqual(answers, ['whole', 'without packages'])
     console.log(`✔ who asks is told who has answered: ${JSON.stringify(told)}`)
     console.log(
       `✔ so does the stream: ${await fallbacks(page, `${url}/proxy.stream?origin=${door}/hystrix.stream`)} of a fallback`,
@@ -155,7 +154,7 @@ async function look(executablePath: string): Promise<void> {
     asking = false
     await asker.catch(() => {})
     await browser.close()
-    await Promise.all([running.stop({ everything: true }), end(jetty), end(stock)])
+    await Promise.all([running.stop({ everything: true }), end(jetty), end(shipments)])
     rmSync(directory, { recursive: true, force: true })
   }
 
@@ -176,7 +175,7 @@ async function fallbacks(page: Page, stream: string): Promise<number> {
   const data = await page.evaluate<string>(
     `new Promise((resolve) => {
       const source = new EventSource(${JSON.stringify(stream)})
-      source.onmessage = ({ data }) => data.includes('shop>stock.left') && (source.close(), resolve(data))
+      source.onmessage = ({ data }) => data.includes('seller>shipment.packagesOf') && (source.close(), resolve(data))
     })`,
   )
   const { rollingCountFallbackSuccess: answered } = JSON.parse(data) as { readonly rollingCountFallbackSuccess: number }
