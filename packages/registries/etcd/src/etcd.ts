@@ -43,12 +43,12 @@ export type EtcdRegistryOptions = {
  * console.log(typeof registry) // → function
  * ```
  */
-export function etcdRegistry(options: EtcdRegistryOptions): Adapter<Registry> {
+export function etcdRegistry(options: EtcdRegistryOptions): Adapter<Registry> & { readonly reach: 'network' } {
   const address = readAddress(options.url)
   checkNumbers('use etcd as registry', options, {
     ...{ heartbeat: WAIT, lease: WAIT, timeout: WAIT, registerTimeout: WAIT_OR_NONE, grace: WAIT_OR_NONE },
   })
-  return (world) => open(options, address, world)
+  return Object.assign((world: World) => open(options, address, world), { reach: 'network' } as const)
 }
 
 async function open(options: EtcdRegistryOptions, address: EtcdAddress, world: World): Promise<Registry> {
