@@ -8,6 +8,7 @@
  * `npm run peers -- eureka`: an application of Spring's on our registry, called by contract and calling ours; our client on Spring's Eureka server.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
+ * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
@@ -21,7 +22,7 @@
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
@@ -65,6 +66,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   eureka,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   kubernetes,
+  balance,
   hystrix,
   keyed,
   threads,
@@ -159,6 +161,13 @@ async function kubernetes(): Promise<boolean> {
   const answer = apiServer.there() ? 'installed' : await apiServer.install()
   if (answer !== 'installed') throw new Error(`Cannot ask Kubernetes: it ${answer}.`)
   return ourProgram('registries/kubernetes/src/foreign.test-support.ts', [])
+}
+
+/** It belongs to the system, so it is not installed from here. */
+async function balance(): Promise<boolean> {
+  const nginx = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path))
+  if (nginx === undefined) throw new Error('Cannot ask nginx: it is not installed; on Debian: apt-get install nginx-light')
+  return ourProgram('dure/src/resilience/balance/nginx.test-support.ts', [nginx])
 }
 
 async function hystrix(): Promise<boolean> {
