@@ -151,6 +151,14 @@ test('sticky: all calls of a process, or of a principal, stay with one instance 
   // The first one's probe goes to it, and nothing else.
   assert.deepEqual(new Set((await callAll(own, 20)).slice(1)), new Set([moved]))
 
+  // One call that failed there and was answered by another one moves nothing.
+  const calm = remoteRig({ balance: { sticky: true } })
+  calm.up('a', 'b', 'c')
+  const [place] = await callAll(calm, 1)
+  calm.process(place!.slice(3)).script = [fails('UNAVAILABLE')]
+  assert.notEqual((await callAll(calm, 1))[0], place)
+  assert.deepEqual(new Set(await callAll(calm, 5)), new Set([place]))
+
   const rig = remoteRig({ balance: { sticky: true, key: 'principal', by: 'roundRobin' } })
   rig.up('a', 'b', 'c')
   const route = rig.transport.route({ service: 'orders', operation: 'find' })
