@@ -1,6 +1,8 @@
 import type { Client } from 'dure/call'
 import { CallError, DeclaredError, type AnyContract, type AnyOperation, type ErrorType } from 'dure/contract'
+import { refusedBy } from 'dure/resilience'
 import type { SystemStatus } from 'dure/service'
+import { sometimes } from '@dure/simulation'
 import { DoorError, type DoorClient, type Method, type Reply } from '../workload/door.ts'
 
 type Route = { readonly method: string; readonly segments: readonly string[]; readonly place: Place }
@@ -55,6 +57,8 @@ export function clientDoor(options: {
           text: value === undefined ? '' : JSON.stringify(value),
         }
       } catch (error) {
+        const by = refusedBy(error)
+        if (by !== undefined) sometimes(`a call was refused: ${by}`)
         return replyOf(error, asked.place.operation)
       }
     },

@@ -22,6 +22,8 @@ export const EXPECTED: readonly string[] = [
   'an update got no answer',
   'a checkout got no answer',
   'a delivery got no answer',
+  'a call was refused: breaker',
+  'a call was refused: limit',
 ]
 
 type Seen = {

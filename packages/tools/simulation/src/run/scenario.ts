@@ -21,7 +21,7 @@ type Progress = { phase: string; checking: string; status: SystemStatus | undefi
 export async function run(options: RunOptions): Promise<Outcome> {
   const { seed, simulation, folder, files } = options
   const world = await createWorld(options)
-  const { engine, network, load, marks, servers, slots } = world
+  const { engine, network, load, marks, servers, slots, guards } = world
   const readers = createReaders(folder.path)
   const progress: Progress = { phase: 'coming up', checking: '', status: undefined }
   const unseen: unknown[] = []
@@ -63,6 +63,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     // Without the files there is no log to be written back when they are closed.
     folder.reset(new Map())
     slots.stop()
+    guards.stop()
     servers.close()
   }
 }

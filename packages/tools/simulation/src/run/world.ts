@@ -1,11 +1,12 @@
 import { DURE } from 'dure/discovery/internal'
-import { clientFactory } from 'dure/call/internal'
+import { clientFactory, createGuards, type Guards } from 'dure/call/internal'
 import type { Client } from 'dure/call'
 import type { AnyContract } from 'dure/contract'
 import { sqlite } from 'dure/data'
 import { embeddedBroker } from 'dure/messaging'
 import { seededRandom } from 'dure/runtime'
 import type { Running, System } from 'dure/service'
+import { silentLogger } from 'dure/telemetry'
 import {
   type Chance,
   createChance,
@@ -56,6 +57,8 @@ export type World = {
   readonly load: RunningLoad
   /** What users have, outside of all processes. */
   readonly outside: LoadWorld
+  /** Of their calls, as of those at the doors of the system. */
+  readonly guards: Guards
   /** A system that is up, of whichever process. */
   readonly running: () => Running | undefined
   /** How often each rare thing was seen. */
@@ -136,7 +139,9 @@ export async function createWorld(options: RunOptions): Promise<World> {
       if (faults.happened().length === 0) failedStarts.push(`${slot.name}: ${messageOf(error)}`)
     },
   })
-  const outside = usersWorld(users, network.wires(users).connect({ registry: hub.open(users), ...users }))
+  const guards = createGuards({ source: made.policies, runtime: users.runtime, log: silentLogger() })
+  const wire = network.wires(users).connect({ registry: hub.open(users), ...users })
+  const outside = usersWorld(users, guards.around(wire, undefined))
   const running = (): Running | undefined =>
     slots.all.find((slot) => slot.running !== undefined && slot.process?.state === 'alive')?.running
   const load = createLoad({
@@ -161,6 +166,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
     slots,
     load,
     outside,
+    guards,
     running,
     marks,
     sometimes,
