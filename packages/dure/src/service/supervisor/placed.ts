@@ -54,7 +54,8 @@ export type PlacedService = Moved & {
  * const supervisor = { move: async () => ({ ms: 40, away: 0 }) }
  * const groups = groupsOf({ ...time, placement: [['broker', 'clock']] })
  * const services = placed({ system: time, groups, supervisor, process: ({ name }) => ({ name, program: ['part.ts'] }) })
- * console.log(await services.place({ service: 'clock', where: 'out' })) // → { ms: 40, away: 0, service: 'clock', from: 'broker+clock', to: 'clock' }
+ * const moved = await services.place({ service: 'clock', where: 'out' })
+ * console.log(moved.from, moved.to, moved.ms) // → broker+clock clock 40
  * ```
  */
 export function placed(options: {
