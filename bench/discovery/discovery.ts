@@ -66,8 +66,10 @@ export async function benchDiscovery({ progress }: BenchContext, scale: Discover
     await children.stop()
     const result = { ratios: {}, figures: named('', ours) }
     if (scale.jar === undefined) return result
-    const server = await eurekaServer(children, scale.jar, runtime.timers)
-    const theirs = await measure(server, { scale, children, directory, runtime, progress })
+    const theirs = await eurekaServer(children, scale.jar, runtime.timers)
+      .then((server) => measure(server, { scale, children, directory, runtime, progress }))
+      .catch((error: unknown) => progress(`✖ Eureka's server is not measured: ${String(error)}`))
+    if (theirs === undefined) return result
     return {
       ratios: Object.fromEntries(
         (['notify_p99_ms', 'kill_detect_ms', 'cpu_percent', 'rss_mb'] as const).map((name) => [
