@@ -29,18 +29,21 @@ export function createKeys(options: {
   readonly interval: number
   /** Milliseconds in which whoever lives registers again with an etcd that has lost its data. */
   readonly lease: number
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly timers: Timers
   readonly log: Pick<Logger, 'warn'>
 }): Keys {
   const { gateway, prefix, scope, lease, clock, timers } = options
   let known = new Map<string, Instance>()
   let at = 0
-  /** Of an etcd whose data is gone. */
+  /** Of an etcd whose data is gone, or that was away for so long that it may end leases whose holders live. */
   let forgotten: { readonly since: number; readonly known: ReadonlyMap<string, Instance> } | undefined
+  /** Monotonic milliseconds: when it answered last. */
+  let heard = Number.POSITIVE_INFINITY
   /** While the watch goes on. */
   let tell: (() => void) | undefined
   const stranger = tellingOnce(options.log)
+  const shown = (): ReadonlyMap<string, Instance> => (forgotten === undefined ? known : new Map([...forgotten.known, ...known]))
 
   const put = (into: Map<string, Instance>, kv: Json): void => {
     const key = fromBase64(String(kv['key']))
@@ -66,10 +69,10 @@ export function createKeys(options: {
 
   const learn = async (): Promise<void> => {
     const { found, revision } = await list<Instance>(gateway, prefix, (kvs, into) => kvs.forEach((kv) => put(into, kv)))
-    if (revision < at) {
-      forgotten = { since: clock.now(), known }
-      stranger(prefix, 'etcd is at an older revision than it was: it has lost its data')
-    }
+    const lost = revision < at
+    if (lost) stranger(prefix, 'etcd is at an older revision than it was: it has lost its data')
+    if (lost || clock.monotonic() - heard >= lease) forgotten = { since: clock.now(), known: shown() }
+    heard = clock.monotonic()
     known = found
     at = revision
   }
@@ -114,7 +117,8 @@ export function createKeys(options: {
       const over = new AbortController()
       let why: unknown
       const either = AbortSignal.any([signal, over.signal])
-      const asked = askOften(options, () => at, either).catch((error: unknown) => {
+      const answered = (): void => void (heard = clock.monotonic())
+      const asked = askOften({ ...options, answered }, () => at, either).catch((error: unknown) => {
         why = error
         over.abort()
       })
@@ -129,7 +133,7 @@ export function createKeys(options: {
       }
       if (why !== undefined) throw why
     },
-    instances: () => (forgotten === undefined ? known.values() : new Map([...forgotten.known, ...known]).values()),
+    instances: () => shown().values(),
     has: (key, revision) => at < revision || known.has(key) || known.size >= MOST_KEYS,
     staleSince: () => forgotten?.since,
   }
@@ -139,7 +143,13 @@ export function createKeys(options: {
  * A watch says nothing of a member that stands still or has lost the others: that is asked, until the signal. @throws {RegistryAway}
  */
 async function askOften(
-  { gateway, prefix, interval, timers }: Pick<Parameters<typeof createKeys>[0], 'gateway' | 'prefix' | 'interval' | 'timers'>,
+  {
+    gateway,
+    prefix,
+    interval,
+    timers,
+    answered,
+  }: Pick<Parameters<typeof createKeys>[0], 'gateway' | 'prefix' | 'interval' | 'timers'> & { readonly answered: () => void },
   at: () => number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -148,6 +158,7 @@ async function askOften(
     if (signal.aborted) return
     const before = at()
     const revision = revisionOf(await gateway.ask('/v3/kv/range', { key: inBase64(prefix), count_only: true }))
+    answered()
     if (revision < before) throw new RegistryAway('its data is older than it was')
   }
 }

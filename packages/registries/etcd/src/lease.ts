@@ -21,7 +21,7 @@ export function announceTo(options: {
   let revision = Infinity
 
   const put = async (instance: Instance): Promise<void> => {
-    const value = JSON.stringify({ ...instance, ...(instance.service.startsWith('dure.') && { scope }) })
+    const value = JSON.stringify({ ...instance, scope })
     if (Buffer.byteLength(value) > MOST)
       throw new RegistryAway(`what it says of itself is larger than ${MOST} bytes`, { status: 413 })
     lease ??= String((await gateway.ask('/v3/lease/grant', { TTL: ttl }))['ID'])
