@@ -55,9 +55,9 @@ export type World = {
   readonly servers: Servers
   readonly slots: Slots
   readonly load: RunningLoad
-  /** What users have, outside of all processes. */
+  /** What is asked from outside of all processes: a check waits for no breaker. */
   readonly outside: LoadWorld
-  /** Of their calls, as of those at the doors of the system. */
+  /** Of the calls of users, as of those at the doors of the system. */
   readonly guards: Guards
   /** A system that is up, of whichever process. */
   readonly running: () => Running | undefined
@@ -141,13 +141,14 @@ export async function createWorld(options: RunOptions): Promise<World> {
   })
   const guards = createGuards({ source: made.policies, runtime: users.runtime, log: silentLogger() })
   const wire = network.wires(users).connect({ registry: hub.open(users), ...users })
-  const outside = usersWorld(users, guards.around(wire, undefined))
+  const outside = usersWorld(users, wire)
+  const guarded = usersWorld(users, guards.around(wire, undefined))
   const running = (): Running | undefined =>
     slots.all.find((slot) => slot.running !== undefined && slot.process?.state === 'alive')?.running
   const load = createLoad({
     ...{
       simulation,
-      world: { ...outside, ...askedOf(running) },
+      world: { ...guarded, ...askedOf(running) },
       chance,
       trace,
       now: engine.now,
