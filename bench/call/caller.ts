@@ -12,7 +12,7 @@ import type { Address } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@dure/testing/servers'
 import { moleculerFeatures, Orders, traceparent } from './order.ts'
 import { order } from './work.ts'
 

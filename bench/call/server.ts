@@ -8,7 +8,7 @@ import { realRuntime } from 'dure/runtime'
 import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { bareFrames, type Packer } from './frames.ts'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@dure/testing/servers'
 import { moleculerFeatures, moleculerParams, Orders } from './order.ts'
 import { place, watch, type Order } from './work.ts'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Timers } from 'dure/runtime'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@dure/testing/servers'
 
 export type Server = { readonly url: string; readonly pid: number }
 

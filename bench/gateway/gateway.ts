@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@dure/testing/servers'
 import { installPeers } from '../peers.ts'
 import type { Measured } from './load.ts'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@dure/testing/servers'
 import { answered, started } from './process.ts'
 
 /** As little as can answer a question from a database: no routes, no checks, nothing that survives a crash but the rows. */

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@dure/testing/servers'
 import { answered, started } from './process.ts'
 
 const DURE = 'node_modules/@dure/cli/bin/dure.js'

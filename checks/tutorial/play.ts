@@ -1,10 +1,9 @@
 /** Plays a tutorial's page as a reader would, in an empty folder from tarballs: every command, every file, every output. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '@dure/testing/servers'
 import { outside, root } from '../shell.ts'
 import { outputPattern, PAGES, plain, stepsOf, type Step } from './page.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
@@ -161,12 +160,4 @@ function readersEnvironment(): NodeJS.ProcessEnv {
   const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'))
   const quiet = { npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false' }
   return { ...outside(), ...quiet, npm_config_update_notifier: 'false', NO_COLOR: '1', PATH: path.join(delimiter) }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

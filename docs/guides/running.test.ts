@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { freePort } from '@dure/testing/servers'
 import { snippetFiles } from './snippets.ts'
 
 const here = import.meta.dirname
@@ -24,15 +24,6 @@ function instructionsOf(text: string): readonly Instruction[] {
       assert.ok(name !== undefined && rest !== undefined, `"${line}" is no instruction`)
       return { name, rest }
     })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function codeOf([program, ...words]: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<number> {

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@dure/testing/servers'
 import { httpService, rest } from '@dure/rest'
 import { CallError, command, contract, error, query } from 'dure/contract'
 import type { Address, Instance, Registry } from 'dure/discovery'
@@ -43,15 +43,6 @@ async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Pro
   const closed = once(child, 'close')
   child.kill(signal)
   await closed
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const JAVA = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-jar', jar]

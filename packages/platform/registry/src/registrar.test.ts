@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { freePort } from '@dure/testing/servers'
 import type { Registry } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
@@ -18,15 +19,6 @@ const LEGACY = `
   })
   process.on('SIGTERM', () => (process.env.STUBBORN === undefined ? process.exit(0) : undefined))
   server.listen(Number(process.env.PORT), '127.0.0.1')`
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 async function legacy(t: TestContext, { stubborn = false }: { readonly stubborn?: boolean } = {}) {
   const { url } = await started(t)

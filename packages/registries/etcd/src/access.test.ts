@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { missingServer } from '@dure/testing/servers'
+import { freePort, missingServer } from '@dure/testing/servers'
 import { createLogger } from 'dure/telemetry'
 import { realRuntime } from 'dure/runtime'
 import fc from 'fast-check'
@@ -199,12 +199,3 @@ test('what is no etcd, or answers nonsense, takes nothing from what is known', a
     assert.equal(ids(there), 'a')
   }
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

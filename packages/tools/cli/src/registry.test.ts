@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { startRegistry } from '@dure/registry'
-import { missingServer, startLocalServer } from '@dure/testing/servers'
+import { freePort, missingServer, startLocalServer } from '@dure/testing/servers'
 import { silentLogger } from 'dure/telemetry'
 import { dure, SOURCES, temporary } from './shell.test-support.ts'
 import { spawned } from './spawned.test-support.ts'
 
 const SHOP = join(SOURCES, 'shop.test-support.ts')
 const here = { cwd: import.meta.dirname }
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 test('dure registry: starts one, lists who is in it for people and programs, and says what to do where there is none', async () => {
   const port = await freePort()

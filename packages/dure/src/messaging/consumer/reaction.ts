@@ -10,6 +10,7 @@ import { createHands, openParked, sumOf, type Parked, type ParkedCount } from '.
 import type { RetryPolicy } from '../retry.ts'
 import { createEffectPipeline, type Effect } from './effect.ts'
 import { createIntake, fullText, type Intake } from './intake.ts'
+import { inOrderOfKeys } from './key-order.ts'
 import { createKeyedProcessor, type Counters } from './keyed-processor.ts'
 import { createNewer, type Newer } from './newer.ts'
 import { createPartitions, type Found, type Partitions, type PartitionWork } from './partitions.ts'
@@ -169,7 +170,7 @@ function opening(
 }
 
 async function subscribe(
-  { broker, log, limits, reaction, consumer, newer }: StartReaction & { readonly newer: Newer },
+  { store, broker, runtime, log, limits, reaction, consumer, newer }: StartReaction & { readonly newer: Newer },
   partitions: Partitions<Reader>,
 ): Promise<Subscription> {
   const { kind, event, others = [], concurrency } = reaction
@@ -190,7 +191,8 @@ async function subscribe(
       if (newer.is(message) && !(await newer.isAlone())) throw newer.refusal(message)
       await take([message], UNPARTITIONED)
     }
-    return broker.receive({ queue: event.name, concurrency, onError, handle: inOrderOfKeys(handle) })
+    const inOrder = inOrderOfKeys({ handle, clock: runtime.clock, alone: store.sharing !== 'shared' })
+    return broker.receive({ queue: event.name, concurrency, onError, handle: inOrder })
   }
   return broker.subscribe({
     group: consumer,
@@ -209,22 +211,4 @@ async function subscribe(
       throw newer.refusal(own[at]!)
     },
   })
-}
-
-/**
- * Work of a queue comes one by one, and several at once: that of one key waits for the one before it. What cannot be taken goes back to the
- * queue with those that waited for it. What has no key waits for nothing.
- */
-function inOrderOfKeys(handle: (message: Message) => Promise<void>): (message: Message) => Promise<void> {
-  const last = new Map<string, Promise<void>>()
-  return (message) => {
-    const { key, delay = 0 } = message
-    if (key === '' || delay > 0) return handle(message)
-    const before = last.get(key)
-    const own = before === undefined ? handle(message) : before.then(() => handle(message))
-    last.set(key, own)
-    const over = (): void => void (last.get(key) === own && last.delete(key))
-    own.then(over, over)
-    return own
-  }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { command, contract, error, query } from '../../contract/contract.ts'
+import { CallError, command, contract, error, query } from '../../contract/contract.ts'
 import { database, sqlite } from '../../data/data.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { keyedState, service, start, system } from '../service.ts'
@@ -30,10 +30,13 @@ async function rig(
   t: TestContext,
   {
     wait = async () => {},
+    ended = () => {},
     idleAfter = 60_000,
     limit = 10,
   }: {
     readonly wait?: (name: string, signal: AbortSignal) => Promise<void>
+    /** Told of each transaction of `add`, in the order in which they begin. */
+    readonly ended?: (kept: Promise<number>) => void
     readonly idleAfter?: number
     readonly limit?: number
   } = {},
@@ -54,7 +57,7 @@ async function rig(
       add: async ({ name: of }, context) => {
         const next = (await value.of(context)) + 1
         await wait(of, context.signal)
-        return context.database.transaction(async (tx) => {
+        const kept = context.database.transaction(async (tx) => {
           const row = { name: of, value: next }
           await tx
             .insertInto('counters')
@@ -65,6 +68,8 @@ async function rig(
           if (of === 'refused') throw Refused()
           return next
         })
+        ended(kept)
+        return kept
       },
       read: (_, context) => value.of(context),
       bad: () => {},
@@ -149,11 +154,14 @@ test('who has lost its turn begins no transaction any more', async (t) => {
       await promise
     }
   }
-  const { client } = await rig(t, { wait })
+  const late = Promise.withResolvers<unknown>()
+  let begun = 0
+  const ended = (kept: Promise<number>): void => void (++begun === 2 && kept.then(late.resolve, late.resolve))
+  const { client } = await rig(t, { wait, ended })
   await assert.rejects(client.add({ name: 'a' }, { timeout: 50 }), { code: 'DEADLINE_EXCEEDED' })
   assert.equal(await client.add({ name: 'a' }), 1)
   resolve()
-  await new Promise((after) => setTimeout(after, 20))
+  assert.ok((await late.promise) instanceof CallError)
   assert.equal(await client.add({ name: 'a' }), 2)
 })
 

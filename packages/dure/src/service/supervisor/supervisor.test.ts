@@ -1,63 +1,27 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { markOf } from '../../discovery/internal.ts'
-import { realRuntime } from '../../runtime/runtime.ts'
-import { supervise, type ProcessEvent, type ProcessOptions, type Supervisor, type SupervisorOptions } from './supervisor.ts'
+import { type ProcessOptions, type Supervisor } from './supervisor.ts'
+import { supervisors } from './supervised.test-support.ts'
 
 const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
 const HOST = fileURLToPath(new URL('./host.test-support.ts', import.meta.url))
 const NODE = ['--conditions=dure-source']
 
 function rig(t: TestContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-supervisor-'))
-  const lines: string[] = []
-  const events: ProcessEvent[] = []
-  let wake = (): void => {}
-  const running: Supervisor[] = []
-  t.after(async () => {
-    for (const one of running) await one.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+  const own = supervisors(t)
   const program = (name: string, word: string, more: Partial<ProcessOptions> = {}): ProcessOptions => ({
     name,
-    program: [PROGRAM, word, join(directory, `${name}.reason`)],
+    program: [PROGRAM, word, join(own.directory, `${name}.reason`)],
     node: NODE,
     ...more,
   })
-  return {
-    directory,
-    lines,
-    events,
-    program,
-    start: async (processes: readonly ProcessOptions[], more: Partial<SupervisorOptions> = {}): Promise<Supervisor> => {
-      const supervisor = await supervise({
-        directory,
-        processes,
-        runtime: realRuntime(),
-        onLine: ({ name, stream, text }) => {
-          lines.push(`${name} ${stream} ${text}`)
-          wake()
-        },
-        onEvent: (event) => {
-          events.push(event)
-          wake()
-        },
-        backoff: { first: 5, max: 20 },
-        ...more,
-      })
-      running.push(supervisor)
-      return supervisor
-    },
-    until: async (condition: () => boolean): Promise<void> => {
-      while (!condition()) await new Promise<void>((resolve) => void (wake = resolve))
-    },
-  }
+  return { ...own, program }
 }
 
 const pidOf = (supervisor: Supervisor, name: string): number => supervisor.processes().find((one) => one.name === name)!.pid!

@@ -1,62 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { thisProcess } from '../../discovery/internal.ts'
-import { realRuntime } from '../../runtime/runtime.ts'
-import {
-  joinSupervisor,
-  supervise,
-  type ProcessEvent,
-  type ProcessOptions,
-  type Supervisor,
-  type SupervisorOptions,
-} from './supervisor.ts'
+import { joinSupervisor, type ProcessOptions } from './supervisor.ts'
+import { supervisors } from './supervised.test-support.ts'
 
 const GRIEF = fileURLToPath(new URL('./thread.test-support.ts', import.meta.url))
 const WORKER_HANDLES = ['MessagePort', 'Worker']
 
 function rig(t: TestContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-thread-'))
-  const lines: string[] = []
-  const events: ProcessEvent[] = []
-  let wake = (): void => {}
-  const running: Supervisor[] = []
-  t.after(async () => {
-    for (const one of running) await one.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+  const own = supervisors(t)
   const thread = (name: string, word: string, more: Partial<ProcessOptions> = {}): ProcessOptions => ({
-    ...{ name, program: [GRIEF, word, join(directory, word)], thread: true },
+    ...{ name, program: [GRIEF, word, join(own.directory, word)], thread: true },
     ...more,
   })
-  return {
-    directory,
-    lines,
-    events,
-    thread,
-    start: async (processes: readonly ProcessOptions[], more: Partial<SupervisorOptions> = {}) => {
-      const supervisor = await supervise({
-        ...{ directory, processes, runtime: realRuntime(), backoff: { first: 5, max: 20 } },
-        onLine: ({ name, stream, text }) => {
-          lines.push(`${name} ${stream} ${text}`)
-          wake()
-        },
-        onEvent: (event) => {
-          events.push(event)
-          wake()
-        },
-        ...more,
-      })
-      running.push(supervisor)
-      return supervisor
-    },
-    until: async (condition: () => boolean): Promise<void> => {
-      while (!condition()) await new Promise<void>((resolve) => void (wake = resolve))
-    },
-  }
+  return { ...own, thread }
 }
 
 const handles = (): readonly string[] => process.getActiveResourcesInfo().filter((one) => WORKER_HANDLES.includes(one))

@@ -13,6 +13,7 @@ import { rabbitmq } from './rabbitmq.ts'
 import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type ServerSettings } from './recipe.ts'
 import { redis, valkey } from './redis.ts'
 
+export { freePort } from './free-port.ts'
 export { startProxy, type Fate, type Proxy } from './proxy.ts'
 export { missingSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 export type { ServerAccount, ServerSettings } from './recipe.ts'
