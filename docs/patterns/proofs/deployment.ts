@@ -44,6 +44,10 @@ export const deployment: Readonly<Record<`P${number}` | 'T2', Proof>> = {
   },
   P2: {
     state: 'works',
+    part: {
+      en: 'hosts tried as network namespaces of one machine, over mutual TLS; a unit for systemd; no virtual machine was run',
+      ko: '한 머신의 네트워크 네임스페이스를 호스트로 삼아 상호 TLS로 시험했고 systemd 유닛이 있다. 가상 머신에서는 돌려 보지 않았다',
+    },
     code: [
       'packages/tools/cli/src/commands/start.ts',
       'packages/dure/src/service/process/network.ts',

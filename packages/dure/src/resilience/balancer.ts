@@ -42,11 +42,15 @@ export function leastOfTwo<T extends Loaded>(among: readonly T[], random: Random
   const count = among.length
   if (count < 2) return among[0]
   const first = random.integer(count)
-  // The second is drawn from the others, so that it is another one.
-  const drawn = random.integer(count - 1)
   const one = among[first]!
-  const other = among[drawn < first ? drawn : drawn + 1]!
+  const other = among[drawAnother(first, count, random)]!
   return other.pending() < one.pending() ? other : one
+}
+
+/** One of `count` that is not `first`. */
+export function drawAnother(first: number, count: number, random: Random): number {
+  const drawn = random.integer(count - 1)
+  return drawn < first ? drawn : drawn + 1
 }
 
 /**

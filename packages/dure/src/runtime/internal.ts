@@ -23,6 +23,7 @@ export {
   type Ranges,
 } from './numbers.ts'
 export { readLines } from './lines.ts'
+export { createLive, type Live } from './live.ts'
 export { httpAddress, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'

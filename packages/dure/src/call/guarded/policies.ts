@@ -1,5 +1,5 @@
 import type { OperationKind } from '../../contract/contract.ts'
-import { checkNumbers, WAIT } from '../../runtime/internal.ts'
+import { checkNumbers, createLive, WAIT } from '../../runtime/internal.ts'
 import {
   aimd,
   breaker,
@@ -87,30 +87,8 @@ export type LivePolicies = PolicySource & {
  * ```
  */
 export function livePolicies(initial: CallPolicies = {}): LivePolicies {
-  let current = checkPolicies(initial)
-  const watchers = new Set<(next: CallPolicies) => void>()
-  return {
-    current: () => current,
-    watch: (changed) => {
-      watchers.add(changed)
-      return { stop: () => void watchers.delete(changed) }
-    },
-    set: (next) => {
-      checkPolicies(next)
-      const told: ((next: CallPolicies) => void)[] = []
-      try {
-        for (const changed of watchers) {
-          changed(next)
-          told.push(changed)
-        }
-      } catch (error) {
-        // Those who have begun with the new ones go on with the old ones as well.
-        for (const changed of told) changed(current)
-        throw error
-      }
-      current = next
-    },
-  }
+  const { current, watch, tell } = createLive(checkPolicies(initial))
+  return { current, watch, set: (next) => tell(checkPolicies(next)) }
 }
 
 const FIELDS: ReadonlySet<string> = new Set<keyof CallPolicy>([

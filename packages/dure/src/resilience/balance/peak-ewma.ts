@@ -1,6 +1,6 @@
 import { checkNumbers, WAIT } from '../../runtime/internal.ts'
 import type { Clock, Random } from '../../runtime/runtime.ts'
-import type { Balancer, Loaded } from '../balancer.ts'
+import { drawAnother, type Balancer, type Loaded } from '../balancer.ts'
 
 /** What calls under way cost at somebody who has never answered: more than any who has. */
 const PENALTY = 1e12
@@ -47,9 +47,8 @@ export function peakEwma<T extends Loaded>(options: {
       const count = among.length
       if (count < 2) return among[0]
       const first = random.integer(count)
-      const drawn = random.integer(count - 1)
       const one = among[first]!
-      const other = among[drawn < first ? drawn : drawn + 1]!
+      const other = among[drawAnother(first, count, random)]!
       const now = clock.monotonic()
       return cost(other, now) < cost(one, now) ? other : one
     },

@@ -1,4 +1,5 @@
 /** Routes and upstreams as they are written down, checked whole, and changed while a gateway runs. */
+import { createLive } from 'dure/runtime/internal'
 import { checkConfiguration, checkRoute } from './check.ts'
 import type { GatewayConfiguration, RouteOptions } from './options.ts'
 
@@ -41,41 +42,23 @@ export type LiveRoutes = {
  * ```
  */
 export function liveRoutes(initial: GatewayConfiguration): LiveRoutes {
-  let current = initial
   let taken = checkConfiguration(initial)
-  const watchers = new Set<(next: GatewayConfiguration, route?: string) => void>()
-  const tell = (next: GatewayConfiguration, route?: string): void => {
-    const told: ((next: GatewayConfiguration) => void)[] = []
-    try {
-      for (const changed of watchers) {
-        changed(next, route)
-        told.push(changed)
-      }
-    } catch (error) {
-      // Those who have begun with the new one go on with the old one as well.
-      for (const changed of told) changed(current)
-      throw error
-    }
-    current = next
-  }
+  const { current, watch, tell } = createLive<GatewayConfiguration, string>(initial)
   return {
-    current: () => current,
-    watch: (changed) => {
-      watchers.add(changed)
-      return { stop: () => void watchers.delete(changed) }
-    },
+    current,
+    watch,
     set: (next) => {
       const checked = checkConfiguration(next)
       tell(next)
       taken = checked
     },
     setRoute: (name, route) => {
-      const before = current.routes[name]
-      const undo = checkRoute({ name, before, route, taken, upstreams: current.upstreams ?? {} })
-      const routes = { ...current.routes, [name]: route }
+      const { routes: before, upstreams = {} } = current()
+      const undo = checkRoute({ name, before: before[name], route, taken, upstreams })
+      const routes = { ...before, [name]: route }
       if (route === undefined) delete routes[name]
       try {
-        tell({ ...current, routes: routes as GatewayConfiguration['routes'] }, name)
+        tell({ ...current(), routes: routes as GatewayConfiguration['routes'] }, name)
       } catch (error) {
         undo()
         throw error
