@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Client } from 'dure/call'
-import { clientFactory, socketPeers } from 'dure/call/internal'
+import { livePolicies, type Client } from 'dure/call'
+import { clientFactory, createGuards, socketPeers } from 'dure/call/internal'
 import type { Address } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
@@ -77,17 +77,23 @@ async function serveInThread(directory: string): Promise<Server> {
   return { where, stop: () => void worker.terminate() }
 }
 
-async function dure(kind: 'tcp' | 'unix' | 'thread'): Promise<Contender & { readonly client: Client<typeof Orders> }> {
+async function dure(
+  kind: 'tcp' | 'unix' | 'thread',
+  { guarded = false }: { readonly guarded?: boolean } = {},
+): Promise<Contender & { readonly client: Client<typeof Orders> }> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bench-remote-'))
   const server = await (kind === 'thread' ? serveInThread(directory) : serve(kind, directory))
   const runtime = realRuntime()
   const peer = socketPeers({ runtime, log: silentLogger() })(server.where as Address)
-  const client = clientFactory({ contract: Orders, transport: peer, runtime })({ service: 'bench' })
+  const guards = createGuards({ source: livePolicies({ orders: { breaker: {} } }), runtime, log: silentLogger() })
+  const transport = guarded ? guards.around(peer, 'bench', {}) : peer
+  const client = clientFactory({ contract: Orders, transport, runtime })({ service: 'bench' })
   return {
     client,
     call: () => client.place(order, { traceparent }),
     calls: 150_000,
     stop: async () => {
+      guards.stop()
       await peer.stop()
       server.stop()
       rmSync(directory, { recursive: true, force: true })
@@ -275,6 +281,7 @@ type WattRuntime = {
 const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   echo: bareEcho,
   remote: () => dure('tcp'),
+  guarded: () => dure('tcp', { guarded: true }),
   unix: () => dure('unix'),
   thread: () => dure('thread'),
   moleculer,

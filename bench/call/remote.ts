@@ -8,6 +8,7 @@ const ROUNDS = 5
 const CONTENDERS = [
   'echo',
   'remote',
+  'guarded',
   'unix',
   'thread',
   'moleculer',
@@ -53,6 +54,8 @@ export async function benchRemote({ progress }: BenchContext): Promise<BenchResu
     return {
       ratios: {
         remote_vs_echo: over('echo'),
+        // With a breaker around each call, over TCP both.
+        guarded_vs_remote: 1 / over('guarded'),
         remote_vs_nest: over('nest'),
         remote_vs_moleculer: over('moleculer'),
         remote_vs_grpc: over('grpc'),
