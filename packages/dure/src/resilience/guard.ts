@@ -169,15 +169,10 @@ export function realWorld(): PolicyWorld {
 
 /** Parts in an order that makes sense, the outermost first. */
 export function guardOf(parts: readonly Part[]): Guard {
-  const step = stepOf(parts)
+  const step = wholeStepOf(parts)
   const { clock } = parts.find(({ world }) => world !== undefined)?.world ?? realWorld()
   const start = (call: GuardedCall): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const done: Done = (ok, result) => (ok ? resolve(result) : reject(result as Error))
-      const { signal } = call.options
-      if (signal === undefined) step(call, done)
-      else untilAborted(signal, call, step, done)
-    })
+    new Promise((resolve, reject) => step(call, (ok, result) => (ok ? resolve(result) : reject(result as Error))))
   return {
     parts,
     run: <T>(work: (call: Guarded) => Promise<T> | T, options: RunOptions = NOTHING_SAID) =>
@@ -209,7 +204,17 @@ export function keyMissing(kind: 'collapse' | 'cache'): TypeError {
   )
 }
 
-export function stepOf(parts: readonly Part[]): Step {
+/** From where a call comes in to where it ends, also by its own signal. */
+export function wholeStepOf(parts: readonly Part[]): Step {
+  const step = stepOf(parts)
+  return (call, done) => {
+    const { signal } = call.options
+    if (signal === undefined) step(call, done)
+    else untilAborted(signal, call, step, done)
+  }
+}
+
+function stepOf(parts: readonly Part[]): Step {
   let next: Step = begin
   let admitters: Admitter[] = []
   let clock = realWorld().clock
@@ -306,10 +311,14 @@ function admitting(admitters: readonly Admitter[], next: Step, { monotonic }: Po
 /** The caller hears of its own end at once, whatever the function makes of it. */
 function untilAborted(signal: AbortSignal, call: GuardedCall, step: Step, done: Done): void {
   if (signal.aborted) return done(false, signal.reason)
-  const abort = (): void => done(false, signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  step(call, (ok, result) => {
+  let over = false
+  const end: Done = (ok, result) => {
     signal.removeEventListener('abort', abort)
+    if (over) return
+    over = true
     done(ok, result)
-  })
+  }
+  const abort = (): void => end(false, signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  step(call, end)
 }

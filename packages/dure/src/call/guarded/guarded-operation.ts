@@ -11,7 +11,7 @@ import {
   type Guard,
   type Guarded,
 } from '../../resilience/resilience.ts'
-import { markSilent } from '../../resilience/internal.ts'
+import { GuardedCall, markSilent, wholeStepOf, type Step } from '../../resilience/internal.ts'
 import { Cancellation, CallerCancellation, type CancelListener, type CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
@@ -52,7 +52,7 @@ export class GuardedOperation {
   readonly place: string
   readonly window: CallWindow
   readonly options: GuardedOperationOptions
-  #guard: Guard | undefined = undefined
+  #step: Step | undefined = undefined
   /** Of streams: what lets them in. */
   #gates: Guard | undefined = undefined
   #policy: CallPolicy = {}
@@ -105,7 +105,7 @@ export class GuardedOperation {
     this.#shares = made.has('collapse')
     this.#keyed = this.#shares || made.has('cache')
     this.#hedged = made.has('hedge')
-    this.#guard = isStream ? undefined : guard
+    this.#step = isStream || guard === undefined ? undefined : wholeStepOf(guard.parts)
     this.#gates = isStream ? guard : undefined
   }
 
@@ -124,44 +124,56 @@ export class GuardedOperation {
   }
 
   call(route: Route, input: unknown, given: CallContext): Promise<unknown> {
-    const guard = this.#guard
+    const step = this.#step
     const { timeout } = this.#policy
     const context = timeout === undefined || timeout === false ? given : this.#within(timeout, given)
-    if (guard === undefined) return route.call(input, context)
+    if (step === undefined) return route.call(input, context)
     const { priority } = this.#policy
-    const { target } = this.options
+    const { target, runtime, deadlines } = this.options
     const key = this.#keyed ? keyOf(input, context) : undefined
     // What has no form cannot be compared; the callee says what is wrong with it.
     if (this.#keyed && key === undefined) return route.call(input, context)
-    const wait = this.#shares ? new CallerWait(this.place, context, this.options.deadlines) : undefined
-    const answer = guard.answer((call) => this.#send(route, input, context, call), {
-      ...{ key, priority, repeatable: target.repeatable === true, about: input, deadline: context.deadline },
-      signal: wait?.signal,
-      ends: () => context.cancellation?.signal,
-    })
-    const began = context.sentAt
-    this.window.begun()
-    return answer.then(
-      ({ value, from }) => {
-        wait?.over()
-        this.window.answered(from, began)
-        if (from !== 'callee') this.#mark(given, from)
-        return value
+    const wait = this.#shares ? new CallerWait(this.place, context, deadlines) : undefined
+    const { deadline } = context
+    const signal = wait?.signal
+    const guarded = new GuardedCall(
+      (call) => this.#send(route, input, context, call),
+      {
+        key,
+        priority,
+        repeatable: target.repeatable === true,
+        about: input,
+        deadline,
+        signal,
+        ends: () => context.cancellation?.signal,
       },
-      (error: unknown) => {
-        wait?.over()
-        const told = wait?.explain(error) ?? error
-        this.window.failed(told, began, this.options.fallback !== undefined)
-        throw told
-      },
+      runtime.clock.monotonic(),
+      undefined,
     )
+    this.window.begun()
+    return new Promise((resolve, reject) => {
+      step(guarded, (ok, result) => {
+        wait?.over()
+        if (ok) {
+          const { from } = guarded
+          this.window.answered(from, context.sentAt)
+          if (from !== 'callee') this.#mark(given, from)
+          resolve(result)
+        } else {
+          const told = wait?.explain(result) ?? result
+          this.window.failed(told, context.sentAt, this.options.fallback !== undefined)
+          reject(told as Error)
+        }
+      })
+    })
   }
 
   #send(route: Route, input: unknown, context: CallContext, call: Guarded): Promise<unknown> {
     const own = this.#ownEnd(context, call)
-    return route.call(input, own).catch((error: unknown) => {
-      const isShort = own.deadline - context.sentAt < STALL_AFTER
-      if (isShort && error instanceof CallError && error.code === 'DEADLINE_EXCEEDED') markSilent(error)
+    const answer = route.call(input, own)
+    if (own.deadline - context.sentAt >= STALL_AFTER) return answer
+    return answer.catch((error: unknown) => {
+      if (error instanceof CallError && error.code === 'DEADLINE_EXCEEDED') markSilent(error)
       throw error
     })
   }
