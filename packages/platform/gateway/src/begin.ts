@@ -5,7 +5,7 @@ import type { Runtime } from 'dure/runtime'
 import { childTraceparent, isSampled, parseTraceparent, type ActiveSpan, type Tracer } from 'dure/telemetry/internal'
 import type { Route, Running } from './compiled.ts'
 import { requestOf, type Consumer, type GatewayRequest } from './filter.ts'
-import { problem, type Answer, type ClientConnection, type Decisions, type Endpoint } from './proxy/proxy.ts'
+import { problem, type Answer, type ProxiedRequest, type Decisions, type Endpoint } from './proxy/proxy.ts'
 import type { Upstream } from './upstreams/upstreams.ts'
 import { fieldOf } from './wire/wire.ts'
 
@@ -42,12 +42,12 @@ const nothing = (): void => {}
 export function createBegin({ runtime, running, name, service, tracer }: BeginOptions): Decisions['begin'] {
   const { clock, ids } = runtime
 
-  const identify = (client: ClientConnection): void => {
+  const identify = (client: ProxiedRequest): void => {
     const given = fieldOf(client.head, 'x-correlation-id')
     client.correlation = given !== undefined && CORRELATION_ID.test(given) ? given : ids.next()
   }
   /** The place of the request in its trace, and its span if there is one. */
-  const trace = (client: ClientConnection, route: Route): ActiveSpan | undefined => {
+  const trace = (client: ProxiedRequest, route: Route): ActiveSpan | undefined => {
     const given = fieldOf(client.head, 'traceparent')
     const parent = given !== undefined && parseTraceparent(given) !== undefined ? given : undefined
     if (tracer === undefined) {
@@ -62,7 +62,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
   }
 
   /** Guards let in one after the other; one of them may have it wait. */
-  const admit = (client: ClientConnection, exchange: Exchange): Answer | undefined | Promise<Answer | undefined> => {
+  const admit = (client: ProxiedRequest, exchange: Exchange): Answer | undefined | Promise<Answer | undefined> => {
     const { admitters } = exchange.route
     if (admitters.length === 0 || exchange.over) return undefined
     const key = exchange.request?.consumer?.name ?? client.address
@@ -126,7 +126,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
   }
 }
 
-export function requestFor(client: ClientConnection, exchange: Exchange): GatewayRequest & { consumer: Consumer | undefined } {
+export function requestFor(client: ProxiedRequest, exchange: Exchange): GatewayRequest & { consumer: Consumer | undefined } {
   const { route, segments } = exchange
   return (exchange.request ??= requestOf(client, {
     route: route.name,
@@ -136,11 +136,7 @@ export function requestFor(client: ClientConnection, exchange: Exchange): Gatewa
 }
 
 /** Filters one after the other, without a promise where none of them makes one. */
-function filterFrom(
-  client: ClientConnection,
-  exchange: Exchange,
-  first: number,
-): Answer | undefined | Promise<Answer | undefined> {
+function filterFrom(client: ProxiedRequest, exchange: Exchange, first: number): Answer | undefined | Promise<Answer | undefined> {
   const { before } = exchange.route
   const request = requestFor(client, exchange)
   for (let i = first; i < before.length; i++) {

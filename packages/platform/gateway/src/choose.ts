@@ -1,6 +1,6 @@
 import type { Ids, Random } from 'dure/runtime'
 import type { Route } from './compiled.ts'
-import { addField, createEdits, type ClientConnection } from './proxy/proxy.ts'
+import { addField, createEdits, type ProxiedRequest } from './proxy/proxy.ts'
 import { hashOf, type Upstream } from './upstreams/upstreams.ts'
 import { fieldOf } from './wire/wire.ts'
 
@@ -11,7 +11,7 @@ export type Chosen = {
 }
 
 /** Which of a route's upstreams a request goes to: by their weights, or by what a cookie says. */
-export function chooseTarget(client: ClientConnection, route: Route, { random, ids }: { random: Random; ids: Ids }): Chosen {
+export function chooseTarget(client: ProxiedRequest, route: Route, { random, ids }: { random: Random; ids: Ids }): Chosen {
   const { targets, total, options } = route
   const key = options.sticky === undefined ? undefined : stickyKey(client, options.sticky, ids)
   if (targets.length === 1) return { upstream: targets[0]!.upstream, key }
@@ -23,7 +23,7 @@ export function chooseTarget(client: ClientConnection, route: Route, { random, i
   return { upstream: targets.at(-1)!.upstream, key }
 }
 
-function stickyKey(client: ClientConnection, cookie: string, ids: Ids): string {
+function stickyKey(client: ProxiedRequest, cookie: string, ids: Ids): string {
   const given = fieldOf(client.head, 'cookie')
   const found = given === undefined ? undefined : new RegExp(`(?:^|;\\s*)${cookie}=([\\w-]{1,64})(?:;|$)`).exec(given)?.[1]
   if (found !== undefined) return found

@@ -3,7 +3,7 @@ import type { Admitter } from 'dure/resilience/internal'
 import { createBegin, requestFor, type BeginOptions, type Exchange } from './begin.ts'
 import { chooseTarget } from './choose.ts'
 import { answerOf, ownAnswerOf } from './filter.ts'
-import { problem, type ClientConnection, type Decisions } from './proxy/proxy.ts'
+import { problem, type ProxiedRequest, type Decisions } from './proxy/proxy.ts'
 import type { AccessEntry, AccessLog } from './seen.ts'
 
 const IDEMPOTENT: ReadonlySet<string> = new Set([
@@ -121,12 +121,12 @@ export function createDecisions(
 }
 
 /** What a request says of whoever it went to. */
-function outcomeOf({ status, tries }: ClientConnection): 'answered' | 'failed' | 'unknown' {
+function outcomeOf({ status, tries }: ProxiedRequest): 'answered' | 'failed' | 'unknown' {
   if (status === 499 || tries === 0) return 'unknown'
   return status >= 500 ? 'failed' : 'answered'
 }
 
-function entryOf(client: ClientConnection, exchange: Exchange | undefined, began: number, duration: number): AccessEntry {
+function entryOf(client: ProxiedRequest, exchange: Exchange | undefined, began: number, duration: number): AccessEntry {
   const { head, method, status, bytesIn, bytesOut, tries, failure } = client
   const read = method !== ''
   const endpoint = exchange?.endpoint

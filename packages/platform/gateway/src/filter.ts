@@ -1,7 +1,7 @@
 /** What stands around a request: looks at it, changes it, or answers it. */
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import { addField, checkField, createEdits, removeField, type Answer, type ClientConnection } from './proxy/proxy.ts'
+import { addField, checkField, createEdits, removeField, type Answer, type ProxiedRequest } from './proxy/proxy.ts'
 import { fieldOf, type Head } from './wire/wire.ts'
 
 export type FilterWorld = { readonly runtime: Runtime; readonly log: Logger }
@@ -79,7 +79,7 @@ const PATH = /^\/[\u0021-\u007e]*$/
 
 /** The request of a client as filters see it. */
 export function requestOf(
-  client: ClientConnection,
+  client: ProxiedRequest,
   about: { readonly route: string; readonly parameters: () => Readonly<Record<string, string>> },
 ): GatewayRequest & { consumer: Consumer | undefined } {
   const { head } = client
@@ -127,7 +127,7 @@ export function requestOf(
 }
 
 /** The answer of an upstream as filters see it. */
-export function answerOf(client: ClientConnection, head: Head): GatewayAnswer {
+export function answerOf(client: ProxiedRequest, head: Head): GatewayAnswer {
   return {
     status: head.status,
     own: false,

@@ -49,10 +49,6 @@ export type Passing = {
   readonly edits: Edits | undefined
   readonly address: string
   readonly secure: boolean
-  /** Whether what is said of those before is believed, and handed on. */
-  readonly trusting: boolean
-  /** What this gateway calls itself. */
-  readonly name: string
   readonly traceparent: string
   readonly correlation: string
   /** Where the request came in. */
@@ -60,8 +56,20 @@ export type Passing = {
 }
 
 /** The head of a request as its upstream gets it. */
-export function requestHead(passing: Passing, to: { readonly host: string; readonly port: number }): string {
-  const { head, method, target, edits, address, trusting, name, traceparent, correlation } = passing
+export function requestHead(
+  passing: Passing,
+  to: { readonly host: string; readonly port: number },
+  {
+    trusting,
+    name,
+  }: {
+    /** Whether what is said of those before is believed, and handed on. */
+    readonly trusting: boolean
+    /** What this gateway calls itself. */
+    readonly name: string
+  },
+): string {
+  const { head, method, target, edits, address, traceparent, correlation } = passing
   const scheme = passing.secure ? 'https' : 'http'
   const lines = passedLines(head, requestDrops, edits)
   let came = { for: address, proto: scheme, host: head.host, forwarded: '' }

@@ -4,16 +4,17 @@ import { createDeadlines, type Runtime } from 'dure/runtime'
 import { ClientConnection } from './client.ts'
 import type { Decisions as DecisionsOf } from './decisions.ts'
 import type { Limits } from './limits.ts'
+import type { ProxiedRequest } from './proxied-request.ts'
 import type { Time } from './timed.ts'
 
 export { problem, type Answer } from './answer.ts'
-export type { ClientConnection } from './client.ts'
+export type { ProxiedRequest } from './proxied-request.ts'
 export { addField, checkField, createEdits, removeField } from './edits.ts'
 export { limitsOf, type Limits } from './limits.ts'
 export { Endpoint, type Failure } from './upstream.ts'
 export type { Time } from './timed.ts'
 
-export type Decisions = DecisionsOf<ClientConnection>
+export type Decisions = DecisionsOf<ProxiedRequest>
 
 export type Proxy = {
   readonly server: Server
@@ -51,14 +52,14 @@ export function createProxy(options: {
     clients.delete(client)
     if (clients.size === 0) emptied?.()
   }
-  const around = { limits, time, decisions, name, trusting, plainly, closing: () => closing, left }
+  const around = { limits, time, decisions, name, trusting, plainly, closing: () => closing }
   const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     if (clients.size >= limits.connections) {
       refused++
       socket.destroy()
       return
     }
-    clients.add(new ClientConnection(socket, around))
+    clients.add(new ClientConnection(socket, around, left))
   })
   const close = async (timeout: number, patiently = false): Promise<void> => {
     closing = true
