@@ -2,18 +2,25 @@
 import { STATUSES, type CallError } from 'dure/contract'
 import { GuardedCall } from 'dure/resilience/internal'
 import type { Runtime } from 'dure/runtime'
-import { childTraceparent, isSampled, parseTraceparent, type ActiveSpan, type Tracer } from 'dure/telemetry/internal'
+import {
+  childTraceparent,
+  isSampled,
+  parseTraceparent,
+  type ActiveSpan,
+  type SpanStart,
+  type Tracer,
+} from 'dure/telemetry/internal'
 import type { Route, Running } from './compiled.ts'
-import { requestOf, type Consumer, type GatewayRequest } from './filter.ts'
+import { RequestView } from './filter.ts'
 import { problem, type Answer, type ProxiedRequest, type Decisions, type Endpoint } from './proxy/proxy.ts'
 import type { Upstream } from './upstreams/upstreams.ts'
-import { fieldOf } from './wire/wire.ts'
+import { CORRELATION, fieldOfKind, TRACEPARENT, VIA } from './wire/wire.ts'
 
 /** What is known of a request under way, beside what its client knows. */
 export type Exchange = {
   readonly route: Route
   readonly segments: readonly string[]
-  request: (GatewayRequest & { consumer: Consumer | undefined }) | undefined
+  request: RequestView | undefined
   upstream: Upstream | undefined
   endpoint: Endpoint | undefined
   /** It was picked and has neither answered nor failed yet. */
@@ -24,7 +31,10 @@ export type Exchange = {
   over: boolean
   /** Guards that have let it in. */
   entered: number
+  /** Of a trace that is sampled. */
   readonly span: ActiveSpan | undefined
+  /** What it is a part of, as its client says. */
+  readonly parent: string | undefined
 }
 
 export type BeginOptions = {
@@ -43,20 +53,21 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
   const { clock, ids } = runtime
 
   const identify = (client: ProxiedRequest): void => {
-    const given = fieldOf(client.head, 'x-correlation-id')
+    const given = fieldOfKind(client.head, CORRELATION, 'x-correlation-id')
     client.correlation = given !== undefined && CORRELATION_ID.test(given) ? given : ids.next()
   }
-  /** The place of the request in its trace, and its span if there is one. */
-  const trace = (client: ProxiedRequest, route: Route): ActiveSpan | undefined => {
-    const given = fieldOf(client.head, 'traceparent')
-    const parent = given !== undefined && parseTraceparent(given) !== undefined ? given : undefined
-    if (tracer === undefined) {
-      client.traceparent = childTraceparent(parent, parent !== undefined && isSampled(parent), ids)
+  const parentOf = ({ head }: ProxiedRequest): string | undefined => {
+    const given = fieldOfKind(head, TRACEPARENT, 'traceparent')
+    return given !== undefined && parseTraceparent(given) !== undefined ? given : undefined
+  }
+  /** The place of the request in its trace, and its span if that is sampled: nothing is made for the others. */
+  const trace = (client: ProxiedRequest, route: Route, parent: string | undefined): ActiveSpan | undefined => {
+    const sampled = parent === undefined ? tracer?.sample() === true : isSampled(parent)
+    if (tracer === undefined || !sampled) {
+      client.traceparent = childTraceparent(parent, sampled, ids)
       return undefined
     }
-    const sampled = parent === undefined ? tracer.sample() : isSampled(parent)
-    const attributes = { 'http.request.method': client.method, 'http.route': route.name }
-    const span = tracer.begin({ name: `${client.method} ${route.name}`, kind: 'server', service, parent, attributes }, sampled)
+    const span = tracer.begin(spanOf(client, route, service, parent))
     client.traceparent = span.traceparent
     return span
   }
@@ -92,7 +103,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
   return (client) => {
     identify(client)
     const { head } = client
-    if (fieldOf(head, 'via')?.includes(name) === true)
+    if (fieldOfKind(head, VIA, 'via')?.includes(name) === true)
       return problem(508, 'LOOP_DETECTED', 'The request has come back to this gateway: a route leads to itself')
     const match = running.table.find(head)
     if (match.is !== 'found') {
@@ -100,20 +111,20 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
       return unfound(match.is === 'other methods' ? match.allow : match.is)
     }
     const { route, segments } = match
+    const parent = parentOf(client)
     const exchange: Exchange = {
       route,
       segments,
-      ...{
-        request: undefined,
-        upstream: undefined,
-        endpoint: undefined,
-        asked: false,
-        probe: false,
-        call: undefined,
-        over: false,
-        entered: 0,
-      },
-      span: trace(client, route),
+      request: undefined,
+      upstream: undefined,
+      endpoint: undefined,
+      asked: false,
+      probe: false,
+      call: undefined,
+      over: false,
+      entered: 0,
+      span: trace(client, route, parent),
+      parent,
     }
     client.about = exchange
     client.timeout = route.timeout
@@ -126,13 +137,19 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
   }
 }
 
-export function requestFor(client: ProxiedRequest, exchange: Exchange): GatewayRequest & { consumer: Consumer | undefined } {
-  const { route, segments } = exchange
-  return (exchange.request ??= requestOf(client, {
-    route: route.name,
-    parameters: () =>
-      Object.fromEntries(route.template.flatMap((part, i) => (typeof part === 'string' ? [] : [[part.parameter, segments[i]!]]))),
-  }))
+export function spanOf(client: ProxiedRequest, { name }: Route, service: string, parent: string | undefined): SpanStart {
+  const attributes = { 'http.request.method': client.method, 'http.route': name }
+  return { name: `${client.method} ${name}`, kind: 'server', service, parent, attributes }
+}
+
+export function requestFor(client: ProxiedRequest, exchange: Exchange): RequestView {
+  return (exchange.request ??= new RequestView(client, exchange.route.name, () => parametersOf(exchange)))
+}
+
+function parametersOf({ route, segments }: Exchange): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    route.template.flatMap((part, i) => (typeof part === 'string' ? [] : [[part.parameter, segments[i]!]])),
+  )
 }
 
 /** Filters one after the other, without a promise where none of them makes one. */

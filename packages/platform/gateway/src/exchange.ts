@@ -1,6 +1,6 @@
 /** What becomes of each request: whom it goes to, how often, and what is said of it. */
 import type { Admitter } from 'dure/resilience/internal'
-import { createBegin, requestFor, type BeginOptions, type Exchange } from './begin.ts'
+import { createBegin, requestFor, spanOf, type BeginOptions, type Exchange } from './begin.ts'
 import { chooseTarget } from './choose.ts'
 import { answerOf, ownAnswerOf } from './filter.ts'
 import { problem, type ProxiedRequest, type Decisions } from './proxy/proxy.ts'
@@ -23,7 +23,7 @@ export function createDecisions(
     readonly unrouted: () => void
   },
 ): Decisions {
-  const { runtime, accessLog } = options
+  const { runtime, accessLog, tracer, service } = options
   const { clock, ids, random } = runtime
 
   const begin = createBegin(options)
@@ -95,6 +95,16 @@ export function createDecisions(
     }
   }
 
+  /** A request that has failed is told of, whether its trace is sampled or not. */
+  const endSpan = (client: ProxiedRequest, { span, route, parent }: Exchange): void => {
+    const { status, failure, begun: at, traceparent: own } = client
+    const error = status >= 500 ? new Error(failure ?? `It was answered with ${status}`) : undefined
+    const answered = { 'http.response.status_code': status }
+    if (span !== undefined) return span.end(error, answered)
+    const start = spanOf(client, route, service, parent)
+    tracer?.record({ ...start, attributes: { ...start.attributes, ...answered }, at, error, own })
+  }
+
   const ended: Decisions['ended'] = (client) => {
     const exchange = client.about as Exchange | undefined
     const now = clock.monotonic()
@@ -109,9 +119,7 @@ export function createDecisions(
       counts.duration.record(duration)
       const code = String(status)
       counts.codes.set(code, (counts.codes.get(code) ?? 0) + 1)
-      exchange.span?.end(status >= 500 ? new Error(client.failure ?? `It was answered with ${status}`) : undefined, {
-        'http.response.status_code': status,
-      })
+      if (exchange.span !== undefined || status >= 500) endSpan(client, exchange)
     } else options.unrouted()
     if (accessLog === undefined) return
     accessLog.write(entryOf(client, exchange, clock.now() - duration, duration))
@@ -139,7 +147,12 @@ function entryOf(client: ProxiedRequest, exchange: Exchange | undefined, began: 
     host: read ? head.host : '',
     path: read ? head.target.slice(0, head.pathEnd) : '-',
     route: exchange?.route.name ?? '-',
-    upstream: endpoint === undefined ? '-' : `${endpoint.host}:${endpoint.port}`,
-    ...{ status, duration, bytesIn, bytesOut, tries, failure },
+    upstream: endpoint?.name ?? '-',
+    status,
+    duration,
+    bytesIn,
+    bytesOut,
+    tries,
+    failure,
   }
 }

@@ -1,7 +1,7 @@
 /** What stands around a request: looks at it, changes it, or answers it. */
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
-import { addField, checkField, createEdits, removeField, type Answer, type ProxiedRequest } from './proxy/proxy.ts'
+import { checkField, createEdits, removeField, setField, type Answer, type ProxiedRequest } from './proxy/proxy.ts'
 import { fieldOf, type Head } from './wire/wire.ts'
 
 export type FilterWorld = { readonly runtime: Runtime; readonly log: Logger }
@@ -77,53 +77,89 @@ export function filter(name: string, parts: FilterParts | ((world: FilterWorld) 
 
 const PATH = /^\/[\u0021-\u007e]*$/
 
-/** The request of a client as filters see it. */
-export function requestOf(
-  client: ProxiedRequest,
-  about: { readonly route: string; readonly parameters: () => Readonly<Record<string, string>> },
-): GatewayRequest & { consumer: Consumer | undefined } {
-  const { head } = client
-  let parameters: Readonly<Record<string, string>> | undefined
-  const queryAt = (): number => {
-    const at = client.target.indexOf('?')
-    return at === -1 ? client.target.length : at
+/** The request of a client as filters see it. What a filter does not ask for is not made: there is one of these a request. */
+export class RequestView implements GatewayRequest {
+  readonly method: string
+  readonly route: string
+  consumer: Consumer | undefined = undefined
+  readonly #client: ProxiedRequest
+  readonly #find: () => Readonly<Record<string, string>>
+  #parameters: Readonly<Record<string, string>> | undefined = undefined
+  #header: GatewayRequest['header'] | undefined = undefined
+
+  /** @param find what the route's parameters stand for */
+  constructor(client: ProxiedRequest, route: string, find: () => Readonly<Record<string, string>>) {
+    this.method = client.method
+    this.route = route
+    this.#client = client
+    this.#find = find
   }
-  return {
-    method: client.method,
-    route: about.route,
-    get path() {
-      return client.target.slice(0, queryAt())
-    },
-    get query() {
-      return client.target.slice(queryAt())
-    },
-    get parameters() {
-      return (parameters ??= about.parameters())
-    },
-    address: client.address,
-    host: head.host,
-    correlationId: client.correlation,
-    consumer: undefined,
-    header: (name) => fieldOf(head, name),
-    setHeader: (name, value) => {
-      checkField(name, value)
-      client.edits ??= createEdits()
-      removeField(client.edits, name)
-      addField(client.edits, name, value)
-    },
-    removeHeader: (name) => removeField((client.edits ??= createEdits()), name),
-    setPath: (path) => {
+
+  get path(): string {
+    const { target } = this.#client
+    return target.slice(0, queryAt(target))
+  }
+
+  get query(): string {
+    const { target } = this.#client
+    return target.slice(queryAt(target))
+  }
+
+  get parameters(): Readonly<Record<string, string>> {
+    return (this.#parameters ??= this.#find())
+  }
+
+  get address(): string {
+    return this.#client.address
+  }
+
+  get host(): string {
+    return this.#client.head.host
+  }
+
+  get correlationId(): string {
+    return this.#client.correlation
+  }
+
+  // Functions that can be taken out of it: `({ header }) => header('accept')`.
+
+  get header(): GatewayRequest['header'] {
+    return (this.#header ??= (name) => fieldOf(this.#client.head, name))
+  }
+
+  get setHeader(): GatewayRequest['setHeader'] {
+    return (name, value) => setField((this.#client.edits ??= createEdits()), name, value)
+  }
+
+  get removeHeader(): GatewayRequest['removeHeader'] {
+    return (name) => removeField((this.#client.edits ??= createEdits()), name)
+  }
+
+  get setPath(): GatewayRequest['setPath'] {
+    return (path) => {
       if (!PATH.test(path) || /["<>#\\?]/.test(path))
         throw new TypeError(`Cannot use the path "${path.slice(0, 200)}": give one as it stands in a URL, without a query`)
-      client.target = path + client.target.slice(queryAt())
-    },
-    setConsumer(consumer) {
-      this.consumer = consumer
-    },
-    limitBody: (bytes) => {
-      client.mostBody = Math.min(client.mostBody, bytes)
-    },
+      const { target } = this.#client
+      this.#client.target = path + target.slice(queryAt(target))
+    }
   }
+
+  get setConsumer(): GatewayRequest['setConsumer'] {
+    return (consumer) => {
+      this.consumer = consumer
+    }
+  }
+
+  get limitBody(): GatewayRequest['limitBody'] {
+    return (bytes) => {
+      this.#client.mostBody = Math.min(this.#client.mostBody, bytes)
+    }
+  }
+}
+
+function queryAt(target: string): number {
+  const at = target.indexOf('?')
+  return at === -1 ? target.length : at
 }
 
 /** The answer of an upstream as filters see it. */
@@ -132,12 +168,7 @@ export function answerOf(client: ProxiedRequest, head: Head): GatewayAnswer {
     status: head.status,
     own: false,
     header: (name) => fieldOf(head, name),
-    setHeader: (name, value) => {
-      checkField(name, value)
-      client.answerEdits ??= createEdits()
-      removeField(client.answerEdits, name)
-      addField(client.answerEdits, name, value)
-    },
+    setHeader: (name, value) => setField((client.answerEdits ??= createEdits()), name, value),
     removeHeader: (name) => removeField((client.answerEdits ??= createEdits()), name),
   }
 }

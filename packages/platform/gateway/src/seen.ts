@@ -34,12 +34,28 @@ export type AccessLog = {
   readonly flush: () => void
 }
 
-/** Characters that are gathered before they are written at once. */
+/** Bytes that are gathered before they are written at once. */
 const GATHERED = 65_536
 const INTERVAL = 200
 
 const quoted = /["\\\p{Cc}]/u
 const text = (value: string): string => (quoted.test(value) ? JSON.stringify(value) : `"${value}"`)
+
+/** The digits after the point: a number is written twice as fast as a fraction is. */
+const THOUSANDTHS: readonly string[] = Array.from({ length: 1_000 }, (_, i) => String(i).padStart(3, '0'))
+function milliseconds(duration: number): string {
+  const us = Math.round(duration * 1_000)
+  return `${Math.floor(us / 1_000)}.${THOUSANDTHS[us % 1_000]}`
+}
+
+function lineOf(entry: AccessEntry): string {
+  const { correlationId, address, consumer, method, host, path, route, upstream, failure } = entry
+  const who = `"correlationId":${text(correlationId)},"address":"${address}","consumer":${text(consumer)}`
+  const what = `"method":"${method}","host":${text(host)},"path":${text(path)},"route":${text(route)},"upstream":${text(upstream)}`
+  const sizes = `"bytesIn":${entry.bytesIn},"bytesOut":${entry.bytesOut},"tries":${entry.tries}`
+  const how = `"status":${entry.status},"duration":${milliseconds(entry.duration)},${sizes}`
+  return `{"time":${entry.time},${who},${what},${how}${failure === undefined ? '' : `,"failure":${text(failure)}`}}\n`
+}
 
 /**
  * Gathers lines of JSON, and writes many at once.
@@ -49,28 +65,35 @@ export function createAccessLog(
   { timers }: Pick<Runtime, 'timers'>,
   write: (lines: string) => boolean | void,
 ): AccessLog & { readonly drained: () => void } {
-  let lines = ''
+  // Text that grows would be looked at by the garbage collector again and again.
+  const gathered = Buffer.allocUnsafeSlow(GATHERED)
+  let size = 0
   let timer: Timer | undefined
   let full = false
   let dropped = 0
   const flush = (): void => {
     timer?.cancel()
     timer = undefined
-    if (lines === '') return
-    const now = lines
-    lines = ''
-    full = write(now) === false
+    if (size === 0) return
+    const lines = gathered.toString('utf8', 0, size)
+    size = 0
+    full = write(lines) === false
+  }
+  const gather = (line: string): void => {
+    // A character has three bytes at most.
+    const most = line.length * 3
+    if (size + most > GATHERED) flush()
+    if (full) dropped++
+    else if (most > GATHERED) full = write(line) === false
+    else {
+      size += gathered.write(line, size)
+      timer ??= timers.after(INTERVAL, flush)
+    }
   }
   return {
     write: (entry) => {
-      if (full) {
-        dropped++
-        return
-      }
-      const { failure } = entry
-      lines += `{"time":${entry.time},"correlationId":${text(entry.correlationId)},"address":"${entry.address}","consumer":${text(entry.consumer)},"method":"${entry.method}","host":${text(entry.host)},"path":${text(entry.path)},"route":${text(entry.route)},"upstream":${text(entry.upstream)},"status":${entry.status},"duration":${entry.duration.toFixed(3)},"bytesIn":${entry.bytesIn},"bytesOut":${entry.bytesOut},"tries":${entry.tries}${failure === undefined ? '' : `,"failure":${text(failure)}`}}\n`
-      if (lines.length > GATHERED) flush()
-      else timer ??= timers.after(INTERVAL, flush)
+      if (full) dropped++
+      else gather(lineOf(entry))
     },
     dropped: () => dropped,
     drained: () => {

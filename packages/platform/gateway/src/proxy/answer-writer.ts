@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
 import type { Head } from '../wire/wire.ts'
-import { copyOf } from './copy.ts'
+import { sizeOf } from './copy.ts'
 import { answerHead, type Framing } from './forward.ts'
 import type { Edits } from './edits.ts'
+import type { Outflow } from './outflow.ts'
 
 /** Up to so many bytes are written as text, which is faster. */
 const SHORT = 4_096
@@ -13,10 +13,10 @@ export class AnswerWriter {
   /** Bytes of bodies. */
   bytes = 0
   #pending = ''
-  readonly #socket: Socket
+  readonly #outflow: Outflow
 
-  constructor(socket: Socket) {
-    this.#socket = socket
+  constructor(outflow: Outflow) {
+    this.#outflow = outflow
   }
 
   reset(): void {
@@ -45,8 +45,7 @@ export class AnswerWriter {
 
   /** True: no more for now. */
   part(bytes: Buffer, ranges: readonly number[], last: string): boolean {
-    let size = last.length
-    for (let i = 0; i < ranges.length; i += 2) size += ranges[i + 1]! - ranges[i]!
+    const size = sizeOf(ranges) + last.length
     this.bytes += size
     let before = this.#pending
     this.#pending = ''
@@ -56,21 +55,21 @@ export class AnswerWriter {
       after = '\r\n'
     }
     if (before.length + size + after.length === 0) return false
-    if (size > SHORT) return !this.#socket.write(copyOf(bytes, ranges, before, after))
+    if (size > SHORT) return this.#outflow.copy(bytes, ranges, before, after)
     let text = before
     for (let i = 0; i < ranges.length; i += 2) text += bytes.toString('latin1', ranges[i], ranges[i + 1])
-    return !this.#socket.write(text + after, 'latin1')
+    return this.#outflow.write(text + after)
   }
 
   flush(): void {
     if (this.#pending === '') return
     const text = this.#pending
     this.#pending = ''
-    this.#socket.write(text, 'latin1')
+    this.#outflow.write(text)
   }
 
   end(): void {
     this.flush()
-    if (this.framing === 'chunked') this.#socket.write('0\r\n\r\n', 'latin1')
+    if (this.framing === 'chunked') this.#outflow.write('0\r\n\r\n')
   }
 }

@@ -6,6 +6,7 @@ import { textOf, unreadable, type Answer } from './answer.ts'
 import type { Surroundings } from './decisions.ts'
 import { answerHead, isStream } from './forward.ts'
 import { Inflow } from './inflow.ts'
+import { Outflow } from './outflow.ts'
 import { BODY, DECIDING, GONE, HEAD, LINGERING, TUNNEL, WAITING } from './phase.ts'
 import { ProxiedRequest } from './proxied-request.ts'
 import { accept, addressOf } from './sockets.ts'
@@ -28,6 +29,7 @@ export class ClientConnection extends ProxiedRequest {
   readonly #left: (client: ClientConnection) => void
   readonly #found: Found = { partial: '', text: '', end: 0 }
   readonly #inflow: Inflow
+  readonly #outflow: Outflow
   readonly #answerWriter: AnswerWriter
 
   /** @param left told when it is gone */
@@ -39,11 +41,11 @@ export class ClientConnection extends ProxiedRequest {
     this.port = socket.localPort ?? 0
     this.#left = left
     this.#inflow = new Inflow(socket)
-    this.#answerWriter = new AnswerWriter(socket)
+    this.#outflow = new Outflow(socket, () => this.#drain(), around.plainly)
+    this.#answerWriter = new AnswerWriter(this.#outflow)
     socket.on('end', () => this.#end())
     socket.on('close', () => this.#gone())
     socket.on('error', () => socket.destroy())
-    socket.on('drain', () => this.#drain())
     this.lateIn(around.limits.headTimeout)
   }
 
@@ -86,7 +88,7 @@ export class ClientConnection extends ProxiedRequest {
           break
         case TUNNEL:
           this.#tunnelled += to - at
-          if (this.upstream?.socket.write(Buffer.from(bytes.subarray(at, to))) === false) this.hold(true)
+          if (this.upstream?.outflow.copy(bytes, [at, to]) === true) this.hold(true)
           return
         case LINGERING:
           this.#lingered += to - at
@@ -147,7 +149,7 @@ export class ClientConnection extends ProxiedRequest {
   informed(_upstream: UpstreamConnection, head: Head): Fault | undefined {
     if (this.head.minor === 1) {
       this.told = true
-      this.socket.write(answerHead(head, { framing: 'none', edits: undefined, more: '' }), 'latin1')
+      this.#outflow.write(answerHead(head, { framing: 'none', edits: undefined, more: '' }))
     }
     return undefined
   }
@@ -158,7 +160,7 @@ export class ClientConnection extends ProxiedRequest {
     this.told = this.#close = true
     const more = `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n${this.#own()}`
     this.around.decisions.tried(this, endpoint, 101)
-    this.socket.write(answerHead(head, { framing: 'none', edits: this.answerEdits, more }), 'latin1')
+    this.#outflow.write(answerHead(head, { framing: 'none', edits: this.answerEdits, more }))
     this.phase = TUNNEL
     this.#stream = true
     this.lateIn(this.stall())
@@ -252,7 +254,7 @@ export class ClientConnection extends ProxiedRequest {
     this.status = answer.status
     const text = textOf(answer, this.#own(), this.method !== 'HEAD')
     this.#answerWriter.bytes += answer.body?.length ?? 0
-    this.socket.write(text, 'latin1')
+    this.#outflow.write(text)
     this.body.forget()
     this.#over()
   }
@@ -264,7 +266,7 @@ export class ClientConnection extends ProxiedRequest {
     this.phase = HEAD
     this.lateIn(this.around.limits.idleTimeout)
     // Answers that nobody takes are not added to.
-    if (this.socket.writableNeedDrain) this.hold(true)
+    if (this.#outflow.full()) this.hold(true)
     else {
       this.hold(false)
       if (!this.#reading) this.goOn()

@@ -1,12 +1,12 @@
 /** What is changed of the fields of a message on its way. */
 export type Edits = {
-  /** Names in lower case that are left out. */
-  readonly removed: Set<string>
+  /** Names in lower case that are left out: few, so that a list is quicker than a set. */
+  readonly removed: string[]
   /** Lines that are put in, each with its end. */
   added: string
 }
 
-export const createEdits = (): Edits => ({ removed: new Set(), added: '' })
+export const createEdits = (): Edits => ({ removed: [], added: '' })
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const WRONG_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/
@@ -34,11 +34,18 @@ export function addField(edits: Edits, name: string, value: string): void {
 export function removeField(edits: Edits, name: string): void {
   const lower = name.toLowerCase()
   if (OWN.has(lower)) checkField(name, '')
-  edits.removed.add(lower)
+  if (!edits.removed.includes(lower)) edits.removed.push(lower)
   if (edits.added !== '')
     edits.added = edits.added
       .split('\r\n')
       .filter((line) => line !== '' && line.slice(0, line.indexOf(':')).toLowerCase() !== lower)
       .map((line) => `${line}\r\n`)
       .join('')
+}
+
+/** The only one of its name. @throws {TypeError} when a field cannot be of this name, or have this value */
+export function setField(edits: Edits, name: string, value: string): void {
+  checkField(name, value)
+  removeField(edits, name)
+  edits.added += `${name}: ${value}\r\n`
 }

@@ -5,28 +5,34 @@ import {
   CORRELATION,
   EXPECT,
   fieldOf,
+  fieldOfKind,
   HOP,
   HOST,
+  isNamed,
   LENGTH,
   PLAIN,
   STRIDE,
   TE,
   UPGRADE,
+  VIA,
   type Head,
 } from '../wire/wire.ts'
 import type { Edits } from './edits.ts'
 
-/** The lines of a head that are kept, each as it came. */
-function passedLines(head: Head, drops: (kind: number) => boolean, edits: Edits | undefined): string {
+/** Kinds of fields as bits of one number. */
+const bits = (...kinds: readonly number[]): number => kinds.reduce((all, kind) => all | (1 << kind), 0)
+
+/** The lines of a head that are kept, each as it came. @param drops kinds that are not */
+function passedLines(head: Head, drops: number, edits: Edits | undefined): string {
   const { text, spans, count, named } = head
-  const checked = edits !== undefined || (named !== undefined && named.length > 0)
+  const checked = (edits !== undefined && edits.removed.length > 0) || named !== undefined
   let out = ''
   let from = -1
   for (let i = 0; i < count; i++) {
     const at = i * STRIDE
     const kind = spans[at]!
     const name = spans[at + 1]!
-    if (drops(kind) || (checked && isLeftOut(head, at, edits))) {
+    if ((drops & (1 << kind)) !== 0 || (checked && isLeftOut(head, at, edits))) {
       if (from !== -1) out += text.slice(from, name)
       from = -1
     } else if (from === -1) from = name
@@ -35,12 +41,14 @@ function passedLines(head: Head, drops: (kind: number) => boolean, edits: Edits 
 }
 
 function isLeftOut({ text, spans, named }: Head, at: number, edits: Edits | undefined): boolean {
-  const name = text.slice(spans[at + 1], spans[at + 2]).toLowerCase()
-  return (spans[at] === PLAIN && named?.includes(name) === true) || edits?.removed.has(name) === true
+  const [from, to] = [spans[at + 1]!, spans[at + 2]!]
+  if (edits !== undefined) for (const name of edits.removed) if (isNamed(text, from, to, name)) return true
+  if (named === undefined || spans[at] !== PLAIN) return false
+  for (const name of named) if (isNamed(text, from, to, name)) return true
+  return false
 }
 
-const requestDrops = (kind: number): boolean =>
-  kind !== PLAIN && kind !== HOST && kind !== LENGTH && kind !== CODING && kind !== EXPECT
+const REQUEST_DROPS = ~bits(PLAIN, HOST, LENGTH, CODING, EXPECT)
 
 export type Passing = {
   readonly head: Head
@@ -53,6 +61,8 @@ export type Passing = {
   readonly correlation: string
   /** Where the request came in. */
   readonly port: number
+  /** What was said last of where requests of this client came from, and for which host. */
+  readonly came: { host: string; lines: string }
 }
 
 /** The head of a request as its upstream gets it. */
@@ -69,28 +79,47 @@ export function requestHead(
     readonly name: string
   },
 ): string {
-  const { head, method, target, edits, address, traceparent, correlation } = passing
-  const scheme = passing.secure ? 'https' : 'http'
-  const lines = passedLines(head, requestDrops, edits)
-  let came = { for: address, proto: scheme, host: head.host, forwarded: '' }
-  if (trusting)
-    came = {
-      for: joined(fieldOf(head, 'x-forwarded-for'), address),
-      proto: fieldOf(head, 'x-forwarded-proto') ?? scheme,
-      host: fieldOf(head, 'x-forwarded-host') ?? head.host,
-      forwarded: `${fieldOf(head, 'forwarded') ?? ''}`,
-    }
-  const node = address.includes(':') ? `"[${address}]"` : address
-  const own = `for=${node};host="${head.host}";proto=${scheme}`
+  const { head, method, target, edits, traceparent, correlation } = passing
   // One that is HTTP/1.0 need not say whom it is for.
   const host = head.host === '' ? `host: ${to.host}:${to.port}\r\n` : ''
-  let text = `${method} ${target} HTTP/1.1\r\n${host}${lines}x-forwarded-for: ${came.for}\r\nx-forwarded-proto: ${came.proto}\r\n`
-  text += `x-forwarded-host: ${came.host}\r\nx-forwarded-port: ${passing.port}\r\nforwarded: ${came.forwarded === '' ? own : `${came.forwarded}, ${own}`}\r\n`
-  text += `via: ${joined(fieldOf(head, 'via'), `1.${head.minor} ${name}`)}\r\ntraceparent: ${traceparent}\r\nx-correlation-id: ${correlation}\r\n`
+  const via = `via: ${joined(fieldOfKind(head, VIA, 'via'), head.minor === 1 ? '1.1' : '1.0')} ${name}\r\n`
+  const lines = `${passedLines(head, REQUEST_DROPS, edits)}${cameLines(passing, trusting)}${via}`
+  let text = `${method} ${target} HTTP/1.1\r\n${host}${lines}traceparent: ${traceparent}\r\nx-correlation-id: ${correlation}\r\n`
   if (head.upgrade !== '') text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`
-  else if (head.minor === 1 && /(?:^|[\s,])trailers(?:$|[\s,])/i.test(fieldOf(head, 'te') ?? ''))
-    text += 'connection: te\r\nte: trailers\r\n'
+  else if (head.minor === 1 && TRAILERS.test(fieldOfKind(head, TE, 'te') ?? '')) text += 'connection: te\r\nte: trailers\r\n'
   return edits === undefined ? `${text}\r\n` : `${text}${edits.added}\r\n`
+}
+
+const TRAILERS = /(?:^|[\s,])trailers(?:$|[\s,])/i
+
+/** Where a request came from. Of a client that asks the same host again it is the same again. */
+function cameLines(passing: Passing, trusting: boolean): string {
+  const { head, came, address, secure } = passing
+  const proto = secure ? 'https' : 'http'
+  if (trusting)
+    return linesOf(passing, head.host, {
+      for: joined(fieldOf(head, 'x-forwarded-for'), address),
+      proto: fieldOf(head, 'x-forwarded-proto') ?? proto,
+      host: fieldOf(head, 'x-forwarded-host') ?? head.host,
+      forwarded: fieldOf(head, 'forwarded'),
+    })
+  if (came.host === head.host && came.lines !== '') return came.lines
+  // A copy: a part of a text keeps all of it.
+  const host = Buffer.from(head.host, 'latin1').toString('latin1')
+  came.host = host
+  came.lines = linesOf(passing, host, { for: address, proto, host, forwarded: undefined })
+  return came.lines
+}
+
+function linesOf(
+  { address, secure, port }: Passing,
+  host: string,
+  came: { readonly for: string; readonly proto: string; readonly host: string; readonly forwarded: string | undefined },
+): string {
+  const node = address.includes(':') ? `"[${address}]"` : address
+  const own = `for=${node};host="${host}";proto=${secure ? 'https' : 'http'}`
+  const first = `x-forwarded-for: ${came.for}\r\nx-forwarded-proto: ${came.proto}\r\nx-forwarded-host: ${came.host}\r\n`
+  return `${first}x-forwarded-port: ${port}\r\nforwarded: ${joined(came.forwarded, own)}\r\n`
 }
 
 const joined = (before: string | undefined, own: string): string => (before === undefined ? own : `${before}, ${own}`)
@@ -98,10 +127,9 @@ const joined = (before: string | undefined, own: string): string => (before === 
 /** How the body of an answer goes on to the client. */
 export type Framing = 'as it came' | 'none' | 'chunked' | 'until the end'
 
-const answerDrops = (kind: number): boolean =>
-  kind === CONNECTION || kind === HOP || kind === UPGRADE || kind === CORRELATION || kind === TE
-const bodyDrops = (kind: number): boolean => answerDrops(kind) || kind === CODING
-const emptyDrops = (kind: number): boolean => bodyDrops(kind) || kind === LENGTH
+const ANSWER_DROPS = bits(CONNECTION, HOP, UPGRADE, CORRELATION, TE)
+const BODY_DROPS = ANSWER_DROPS | bits(CODING)
+const EMPTY_DROPS = BODY_DROPS | bits(LENGTH)
 
 /** The head of an answer as its client gets it. */
 export function answerHead(
@@ -109,11 +137,24 @@ export function answerHead(
   { framing, edits, more }: { readonly framing: Framing; readonly edits: Edits | undefined; readonly more: string },
 ): string {
   const { status, reason } = head
-  const drops = status < 200 || status === 204 ? emptyDrops : framing === 'as it came' ? answerDrops : bodyDrops
+  const drops = status < 200 || status === 204 ? EMPTY_DROPS : framing === 'as it came' ? ANSWER_DROPS : BODY_DROPS
   const text = `HTTP/1.1 ${status} ${reason}\r\n${passedLines(head, drops, edits)}${more}`
   const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
   return `${text}${coding}${edits === undefined ? '' : edits.added}\r\n`
 }
 
 /** Whether events come on it, each in its time. */
-export const isStream = ({ text }: Head): boolean => /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text)
+export function isStream({ text, spans, count }: Head): boolean {
+  for (let i = 0; i < count; i++) {
+    const at = i * STRIDE
+    const value = spans[at + 3]!
+    if (
+      isNamed(text, spans[at + 1]!, spans[at + 2]!, 'content-type') &&
+      isNamed(text, value, Math.min(spans[at + 4]!, value + EVENTS.length), EVENTS)
+    )
+      return true
+  }
+  return false
+}
+
+const EVENTS = 'text/event-stream'

@@ -16,6 +16,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   abstract readonly address: string
   abstract readonly port: number
   readonly secure: boolean = false
+  readonly came = { host: '', lines: '' }
   method = ''
   target = ''
   begun = 0
@@ -132,7 +133,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     }
     this.upstream = upstream
     let held = upstream.ask(this, requestHead(this, endpoint, this.around))
-    for (const part of this.body.parts ?? []) held = !upstream.socket.write(part)
+    for (const part of this.body.parts ?? []) held = upstream.outflow.write(part)
     this.hold(held)
     this.moved = false
     if (this.phase === BODY) this.#watchBody()
@@ -165,7 +166,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
 
   readonly #pass = (part: Buffer): void => {
     if (this.replying) this.body.forget()
-    if (this.upstream?.socket.write(part) === false) this.hold(true)
+    if (this.upstream?.outflow.write(part) === true) this.hold(true)
   }
 
   failed(upstream: UpstreamConnection, failure: Failure): void {
@@ -173,7 +174,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     this.hold(false)
     const again = this.around.decisions.tried(this, upstream.endpoint, failure)
     if (this.phase === TUNNEL) return this.destroy()
-    this.failure = `${upstream.endpoint.host}:${upstream.endpoint.port}: ${failure.why}`
+    this.failure = `${upstream.endpoint.name}: ${failure.why}`
     // A part of an answer cannot be taken back: that it ends before its end says that it is one.
     if (this.replying && !this.withdraw()) return this.destroy()
     this.replying = false
@@ -230,7 +231,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     const endpoint = this.upstream?.endpoint
     this.giveUp()
     const why = `no answer within ${this.timeout} ms`
-    this.failure = endpoint === undefined ? why : `${endpoint.host}:${endpoint.port}: ${why}`
+    this.failure = endpoint === undefined ? why : `${endpoint.name}: ${why}`
     if (endpoint !== undefined) this.around.decisions.tried(this, endpoint, { kind: 'late', why })
     this.answer(tooLate(this.timeout))
   }

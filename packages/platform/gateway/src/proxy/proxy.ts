@@ -9,7 +9,7 @@ import type { Time } from './timed.ts'
 
 export { problem, type Answer } from './answer.ts'
 export type { ProxiedRequest } from './proxied-request.ts'
-export { addField, checkField, createEdits, removeField } from './edits.ts'
+export { addField, checkField, createEdits, removeField, setField } from './edits.ts'
 export { limitsOf, type Limits } from './limits.ts'
 export { Endpoint, type Failure } from './upstream.ts'
 export type { Time } from './timed.ts'

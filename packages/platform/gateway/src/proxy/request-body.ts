@@ -53,7 +53,7 @@ export class RequestBody {
     if (!this.#chunked) {
       const end = Math.min(to, from + this.#left)
       this.#left -= end - from
-      this.#take(end - from, copyOf(bytes, [from, end], '', ''), pass)
+      this.#take(end - from, copyOf(bytes, [from, end]), pass)
       return end
     }
     const chunks = this.#chunks!

@@ -16,6 +16,7 @@ import {
   type Head,
 } from '../wire/wire.ts'
 import type { Limits } from './limits.ts'
+import { Outflow } from './outflow.ts'
 import { connect } from './sockets.ts'
 import { Timed, type Time } from './timed.ts'
 
@@ -48,6 +49,7 @@ const MOST_INFORMED = 16
 export class UpstreamConnection extends Timed {
   readonly endpoint: Endpoint
   readonly socket: Socket
+  readonly outflow: Outflow
   asker: Asker | undefined = undefined
   phase: number = IDLE
   connected = false
@@ -76,7 +78,7 @@ export class UpstreamConnection extends Timed {
     this.socket.on('error', (error) => this.#ended(error.message))
     this.socket.on('end', () => this.#ended(undefined))
     this.socket.on('close', () => this.#ended('the connection was closed'))
-    this.socket.on('drain', () => this.asker?.drained())
+    this.outflow = new Outflow(this.socket, () => this.asker?.drained())
     this.lateIn(endpoint.limits.connectTimeout)
   }
 
@@ -88,7 +90,7 @@ export class UpstreamConnection extends Timed {
     this.raw = true
     this.#informed = 0
     if (this.connected) this.due = Number.POSITIVE_INFINITY
-    return !this.socket.write(head, 'latin1')
+    return this.outflow.write(head)
   }
 
   late(): void {
@@ -223,6 +225,8 @@ export class UpstreamConnection extends Timed {
 
 /** One instance, and the connections to it. */
 export class Endpoint {
+  /** `127.0.0.1:8080`. */
+  readonly name: string
   readonly host: string
   readonly port: number
   readonly limits: Limits
@@ -237,6 +241,7 @@ export class Endpoint {
   readonly pending = (): number => this.#busy
 
   constructor(address: { readonly host: string; readonly port: number }, limits: Limits, time: Time) {
+    this.name = `${address.host}:${address.port}`
     this.host = address.host
     this.port = address.port
     this.limits = limits

@@ -1,5 +1,9 @@
 /** Paths as routes see them: their segments, decoded; empty ones do not count, so that no way around a route leads over them. */
 
+const PERCENT = 37
+const DOT = 46
+const SLASH = 47
+
 export type Template = readonly (string | { readonly parameter: string })[]
 
 const PARAMETER = /^\{([A-Za-z_][\w-]{0,63})\}$/
@@ -32,15 +36,22 @@ export function templateOf(path: string): Template | string {
  * with a NUL, or with percent-encoding that is none.
  */
 export function segmentsOf(target: string, end: number): readonly string[] | undefined {
-  const path = target.slice(1, end)
-  const parts = path.split('/')
-  const plain = !path.includes('%')
   const segments: string[] = []
-  for (const part of parts) {
-    if (part === '') continue
-    const text = plain ? part : decoded(part)
-    if (text === undefined || isDots(text)) return undefined
-    segments.push(text)
+  let from = 1
+  let [encoded, dotted] = [false, false]
+  for (let at = 1; at <= end; at++) {
+    const code = at === end ? SLASH : target.charCodeAt(at)
+    if (code === PERCENT) encoded = true
+    else if (code === DOT) dotted = true
+    if (code !== SLASH) continue
+    if (at > from) {
+      const part = target.slice(from, at)
+      const text = encoded ? decoded(part) : part
+      if (text === undefined || ((encoded || dotted) && isDots(text))) return undefined
+      segments.push(text)
+    }
+    from = at + 1
+    encoded = dotted = false
   }
   return segments
 }

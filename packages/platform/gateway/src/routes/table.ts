@@ -78,19 +78,20 @@ export function createTable<R extends Matcher>(): Table<R> {
   const find = (head: Head): Match<R> => {
     const segments = segmentsOf(head.target, head.pathEnd)
     if (segments === undefined) return MALFORMED
-    const allow = new Set<string>()
-    const look = (root: Node<R> | undefined): R | undefined =>
-      root === undefined ? undefined : search(root, { segments, head, allow }, 0)
-    let route: R | undefined
-    if (hosts.size > 0) {
-      const host = hostOf(head.host)
-      route = look(hosts.get(host))
-      for (let dot = host.indexOf('.'); route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1))
-        route = look(hosts.get(`*${host.slice(dot)}`))
-    }
-    route ??= look(anywhere)
+    const asked: Search = { segments, head, allow: undefined }
+    const route = (hosts.size > 0 ? ofHost(asked) : undefined) ?? search(anywhere, asked, 0)
     if (route !== undefined) return { is: 'found', route, segments }
-    return allow.size > 0 ? { is: 'other methods', allow: [...allow].sort() } : NOTHING
+    return asked.allow === undefined ? NOTHING : { is: 'other methods', allow: [...asked.allow].sort() }
+  }
+  const ofHost = (asked: Search): R | undefined => {
+    const host = hostOf(asked.head.host)
+    const own = hosts.get(host)
+    let route = own === undefined ? undefined : search(own, asked, 0)
+    for (let dot = host.indexOf('.'); route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const below = hosts.get(`*${host.slice(dot)}`)
+      if (below !== undefined) route = search(below, asked, 0)
+    }
+    return route
   }
 
   return { set, remove, find, get: (name) => routes.get(name), all: () => routes.values() }
@@ -119,7 +120,12 @@ function takeOut<R extends Matcher>(node: Node<R>, route: R, depth: number): voi
   else node.parameter = undefined
 }
 
-type Search = { readonly segments: readonly string[]; readonly head: Head; readonly allow: Set<string> }
+type Search = {
+  readonly segments: readonly string[]
+  readonly head: Head
+  /** Methods of routes that have its path. */
+  allow: Set<string> | undefined
+}
 
 /** Text goes before a parameter, and a longer path before a shorter prefix. Each node is looked at once. */
 function search<R extends Matcher>(node: Node<R>, asked: Search, depth: number): R | undefined {
@@ -132,12 +138,13 @@ function search<R extends Matcher>(node: Node<R>, asked: Search, depth: number):
   return other ?? (node.prefix.length === 0 ? undefined : chosen(node.prefix, asked))
 }
 
-function chosen<R extends Matcher>(routes: readonly R[], { head, allow }: Search): R | undefined {
+function chosen<R extends Matcher>(routes: readonly R[], asked: Search): R | undefined {
+  const { head } = asked
   for (const route of routes) {
     const { headers, methods } = route
     if (headers.length > 0 && !headers.every(([name, value]) => isThere(fieldOf(head, name), value))) continue
     if (methods === undefined || methods.includes(head.method)) return route
-    for (const method of methods) allow.add(method)
+    for (const method of methods) (asked.allow ??= new Set()).add(method)
   }
   return undefined
 }

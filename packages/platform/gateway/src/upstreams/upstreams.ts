@@ -108,7 +108,7 @@ export function createUpstream(
   const stick = (key: string): Endpoint | undefined => {
     let [best, most]: [Endpoint | undefined, number] = [undefined, -1]
     for (const each of ready) {
-      const score = hashOf(`${key} ${each.host}:${each.port}`)
+      const score = hashOf(`${key} ${each.name}`)
       if (score > most) [best, most] = [each, score]
     }
     return best ?? pick(undefined)

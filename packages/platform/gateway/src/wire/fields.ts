@@ -1,5 +1,5 @@
 import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './characters.ts'
-import { CODING, CONNECTION, EXPECT, fault, HOST, kindOf, LENGTH, STRIDE, UPGRADE, type Fault, type Head } from './head.ts'
+import { CODING, CONNECTION, EXPECT, fault, HOST, kindOf, LENGTH, PLAIN, STRIDE, UPGRADE, type Fault, type Head } from './head.ts'
 
 /**
  * Reads the fields of a head, which end with an empty line at the end of its text. Refuses what two programs could read in two ways:
@@ -32,10 +32,10 @@ export function readFields(head: Head, from: number, status: number): Fault | un
     spans[span + 2] = nameEnd
     spans[span + 3] = value
     spans[span + 4] = valueEnd
-    if (kind !== 0 && kind <= EXPECT) {
-      const wrong = take(head, kind, value, valueEnd, status)
-      if (wrong !== undefined) return wrong
-    }
+    if (kind === PLAIN) continue
+    head.seen |= 1 << kind
+    const wrong = kind > EXPECT ? undefined : take(head, kind, value, valueEnd, status)
+    if (wrong !== undefined) return wrong
   }
   head.count = count
   if (at !== end) return fault(status, 'its fields do not end with an empty line')

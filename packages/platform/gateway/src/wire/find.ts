@@ -11,12 +11,24 @@ export type Found = {
   end: number
 }
 
+/** Most heads are not longer: what comes along with one is not looked at. */
+const FIRST = 2_048
+
 /** Looks on; true when the head is all there, false when there is more to come. */
 export function findHead(found: Found, bytes: Buffer, from: number, to: number, most: number): boolean | Fault {
   const { partial: before } = found
+  if (before === '' && to - from > FIRST) {
+    const start = bytes.toString('latin1', from, from + FIRST)
+    if (start.includes('\r\n\r\n', 2)) return findIn(found, start, '', from, most)
+  }
   // Of a body that comes along with its head not more is looked at than a head may have.
   const upTo = Math.min(to, from + most + 4 - before.length)
   const whole = before === '' ? bytes.toString('latin1', from, upTo) : before + bytes.toString('latin1', from, upTo)
+  return findIn(found, whole, before, from, most)
+}
+
+/** @param whole all that has come, and what of it had been looked at before */
+function findIn(found: Found, whole: string, before: string, from: number, most: number): boolean | Fault {
   // A server that meets an empty line before a request leaves it out: RFC 9112, section 2.2.
   const skipped = whole.startsWith('\r\n') ? 2 : 0
   const at = whole.indexOf('\r\n\r\n', Math.max(skipped, before.length - 3))

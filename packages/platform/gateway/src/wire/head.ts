@@ -81,6 +81,8 @@ export type Head = {
   minor: number
   count: number
   readonly spans: Int32Array
+  /** Which kinds of fields there are, as bits. */
+  seen: number
   /** Of the body; -1 when nothing is said of it. */
   length: number
   chunked: boolean
@@ -109,6 +111,7 @@ export function createHead(limits: HeadLimits = HEAD_LIMITS): Head {
     minor: 1,
     count: 0,
     spans: new Int32Array(limits.fields * STRIDE),
+    seen: 0,
     length: -1,
     chunked: false,
     close: false,
@@ -157,4 +160,9 @@ export function fieldOf({ text, spans, count }: Head, name: string): string | un
     found = found === undefined ? value : `${found}, ${value}`
   }
   return found
+}
+
+/** The same of a field that has a kind of its own. Most messages have none of it, and that is known without a look at their fields. */
+export function fieldOfKind(head: Head, kind: number, name: string): string | undefined {
+  return (head.seen & (1 << kind)) === 0 ? undefined : fieldOf(head, name)
 }

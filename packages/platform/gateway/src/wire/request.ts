@@ -34,7 +34,7 @@ export function readRequest(head: Head, text: string): Fault | undefined {
 
 export function reset(head: Head, text: string): void {
   head.text = text
-  head.count = 0
+  head.count = head.seen = 0
   head.length = -1
   head.chunked = false
   head.close = false
